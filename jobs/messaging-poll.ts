@@ -1,0 +1,194 @@
+// Keeps every session joined, renewed and polled, one request a step, within the budget of the server.
+
+import { HttpError } from "../src/http/errors.ts";
+import { isoTime } from "../src/scheduler/clock.ts";
+import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
+import type { MessagingServer } from "../src/services/messaging/client.ts";
+import {
+  afterJoin,
+  afterRefusal,
+  afterRemoval,
+  afterRenewal,
+  isNotMember,
+  sessionObservation,
+} from "../src/services/messaging/membership.ts";
+import {
+  isFromEarlierBoot,
+  isRenewalDue,
+  newSession,
+  observePage,
+  SESSION_KIND,
+  type Session,
+  sessionRecord,
+} from "../src/services/messaging/session.ts";
+
+const HEALTH_EVERY_MS = 60_000;
+
+export default defineJob({
+  name: "messaging-poll",
+  description: "Polls the sessions of NexusMessaging and keeps nexusd a member of them.",
+  kind: "paced",
+  service: "messaging",
+  enabled: (config) => config.messaging.enabled,
+  // The pace is constant and leaves the reserve to writes and renewals.
+  paceMs: ({ config: { messaging } }) =>
+    60_000 / (messaging.requests_per_minute - messaging.reserve_per_minute),
+  concurrency: 4,
+  intervalMs: () => 30_000,
+  step,
+});
+
+async function step(context: JobContext): Promise<void> {
+  const { sessions } = context.services.messaging;
+  if (!sessions.loaded) await load(context);
+  const session = sessions.take(context.clock.now());
+  if (!session) {
+    // Nothing to poll is not proof that the service answers.
+    await checkHealth(context, context.services.messaging.server(context.config.messaging.base_url));
+    return;
+  }
+  try {
+    await turn(context, session);
+    sessions.release(session.sessionId, { kind: "done" });
+    if (sessions.refused() === 0) context.degraded(undefined);
+  } catch (error) {
+    sessions.release(session.sessionId, { kind: "refused", now: context.clock.now() });
+    // An answer about this session alone must not slow the others down.
+    if (!isAboutOneSession(error)) throw error;
+    context.degraded({ code: error.code, message: error.message });
+    context.log.warn({ session: label(session), code: error.code }, error.message);
+  }
+}
+
+const isAboutOneSession = (error: unknown): error is HttpError =>
+  error instanceof HttpError &&
+  !error.retryable &&
+  (error.kind === "status" || error.kind === "invalid_body");
+
+/** Reads the stored sessions and adds those of the configuration, once in the life of the daemon. */
+async function load(context: JobContext): Promise<void> {
+  const { config, store, services, log } = context;
+  for (const record of await store.readRecords(SESSION_KIND)) {
+    const parsed = sessionRecord.safeParse(record.value);
+    if (parsed.success) services.messaging.sessions.put(parsed.data);
+    else
+      log.error(
+        { fields: parsed.error.issues.map((issue) => issue.path.join(".")) },
+        "a stored session is unreadable",
+      );
+  }
+  for (const entry of config.messaging.sessions) {
+    const known = services.messaging.sessions.get(entry.id);
+    const alias = entry.alias ?? known?.alias ?? null;
+    const settings = {
+      sessionId: entry.id,
+      alias,
+      baseUrl: entry.base_url ?? config.messaging.base_url,
+      agentId: config.messaging.agent_id,
+    };
+    // What ended is tried again at the next start, since somebody kept it in the configuration.
+    if (!known || known.state === "expired" || known.state === "lost")
+      services.messaging.sessions.put({
+        ...(known ?? newSession(settings)),
+        ...settings,
+        state: "new",
+        reason: null,
+      });
+    else services.messaging.sessions.put({ ...known, alias, baseUrl: settings.baseUrl });
+  }
+  services.messaging.sessions.loaded = true;
+}
+
+async function turn(context: JobContext, session: Session): Promise<void> {
+  const server = context.services.messaging.server(session.baseUrl);
+  await checkHealth(context, server);
+  try {
+    if (session.state !== "joined") await join(context, server, session);
+    else if (context.config.messaging.auto_renew && isRenewalDue(session, context.clock.now()))
+      await renew(context, server, session);
+    else await poll(context, server, session);
+  } catch (error) {
+    const ended = afterRefusal(session, error);
+    // Taken, where we were in: the server let us in before, and may do so again.
+    if (!ended || (ended.session.reason?.code === "agent_id_taken" && session.joinedAt !== null)) throw error;
+    await commit(context, ended.session, ended.events);
+    context.log.warn({ reason: ended.session.reason?.code, session: label(session) }, "session ended");
+  }
+}
+
+async function join(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+  // On disk before the request: after a crash in between, "agent id taken" means that we are in.
+  const wasJoining = session.state === "joining";
+  if (!wasJoining) await commit(context, { ...session, state: "joining" }, []);
+  let answer: Awaited<ReturnType<MessagingServer["join"]>> = {};
+  try {
+    answer = await server.join(session.sessionId, session.agentId);
+  } catch (error) {
+    if (!(wasJoining && error instanceof HttpError && error.code === "agent_id_taken")) throw error;
+    context.log.warn({ session: label(session) }, "joined before a crash; its session key is not known");
+  }
+  const { ttl } = await server.describe(session.sessionId);
+  const after = afterJoin(session, context.clock.now(), answer, ttl ? ttl * 1000 : null);
+  await commit(context, after.session, after.events, answer.sessionKey);
+  context.log.info({ session: label(session) }, "joined a session");
+}
+
+async function renew(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+  const ttlSeconds = session.ttlMs === null ? null : Math.round(session.ttlMs / 1000);
+  const answer = await server.renew(session.sessionId, session.agentId, ttlSeconds);
+  const after = afterRenewal(session, context.clock.now(), answer);
+  await commit(context, after.session, after.events);
+}
+
+async function poll(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+  const { bootAt } = context.services.messaging.boot(server.baseUrl);
+  const after = isFromEarlierBoot(session, bootAt) ? null : session.cursor;
+  try {
+    const page = await server.poll(session.sessionId, session.agentId, after, context.signal);
+    const seen = observePage(session, page, after, bootAt);
+    if (seen.restarted)
+      context.log.warn({ session: label(session) }, "the server lost the session's messages");
+    const polled = { ...seen.session, lastPolledAt: isoTime(context.clock.now()) };
+    const isQuiet =
+      seen.events.length === 0 &&
+      polled.cursor === session.cursor &&
+      polled.serverBootAt === session.serverBootAt;
+    // A poll that brought nothing is not worth a write to the disk.
+    if (isQuiet) context.services.messaging.sessions.put(polled);
+    else await commit(context, polled, seen.events);
+  } catch (error) {
+    if (!isNotMember(error)) throw error;
+    if (context.config.messaging.auto_rejoin) await join(context, server, session);
+    else {
+      const removed = afterRemoval(session);
+      await commit(context, removed.session, removed.events);
+    }
+  }
+}
+
+/** In memory only after it is on disk: a commit that failed is met by the same page again. */
+async function commit(
+  context: JobContext,
+  session: Session,
+  events: Parameters<typeof sessionObservation>[1],
+  sessionKey?: string | null,
+): Promise<void> {
+  const observation = sessionObservation(session, events, sessionKey);
+  const { appended } = await context.store.commitObservation(observation);
+  context.services.messaging.sessions.put(session);
+  if (appended.length > 0)
+    context.log.debug({ session: label(session), events: appended.length }, "session advanced");
+}
+
+/** A server that was restarted has forgotten its messages, and only its uptime says so. */
+async function checkHealth(context: JobContext, server: MessagingServer): Promise<void> {
+  const boot = context.services.messaging.boot(server.baseUrl);
+  const now = context.clock.now();
+  if (boot.checkedAt !== null && Math.abs(now - boot.checkedAt) < HEALTH_EVERY_MS) return;
+  boot.checkedAt = now;
+  const { uptime } = await server.health();
+  boot.bootAt = typeof uptime === "number" ? context.clock.now() - uptime * 1000 : null;
+}
+
+/** What a log line may say of a session. */
+const label = (session: Session) => session.alias ?? `${session.sessionId.slice(0, 6)}…`;

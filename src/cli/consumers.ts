@@ -1,0 +1,159 @@
+// nexusctl consumers: named reading positions in the log.
+
+import { type Command, InvalidArgumentError } from "commander";
+import type { Consumer } from "../store/store.ts";
+import { count, eventTypes, wholeNumber } from "./arguments.ts";
+import { parsed } from "./client.ts";
+import type { Act, CliContext } from "./context.ts";
+import { printEvents } from "./events.ts";
+import { age, type Output } from "./output.ts";
+import { Failed } from "./problem.ts";
+import { rawElements } from "./raw-json.ts";
+
+const HEAD = ["CONSUMER", "POSITION", "TYPES", "CREATED", "LAST MOVED"];
+
+const path = (name: string, rest = "") => `/v1/consumers/${encodeURIComponent(name)}${rest}`;
+
+function start(text: string): number | "oldest" | "latest" {
+  if (text === "oldest" || text === "latest") return text;
+  if (/^\d+$/.test(text)) return wholeNumber(text);
+  throw new InvalidArgumentError('It must be "oldest", "latest" or a sequence number.');
+}
+
+function duration(text: string): string {
+  if (!/^\d+(\.\d+)?(ms|s|m|h)$/.test(text))
+    throw new InvalidArgumentError('It must be a duration such as "30s".');
+  return text;
+}
+
+export function addConsumers(program: Command, act: Act): void {
+  const consumers = program
+    .command("consumers")
+    .description("named reading positions that survive everything");
+
+  consumers
+    .command("list", { isDefault: true })
+    .description("list the consumers")
+    .action(
+      act(async ({ client, output, io }) => {
+        const answer = await client.call("GET", "/v1/consumers", { signal: io.signal });
+        if (!output.isHuman) return await output.json(answer.text.trim());
+        await table(output, parsed<{ consumers: Consumer[] }>(answer).consumers);
+      }),
+    );
+
+  consumers
+    .command("create")
+    .description("create a consumer, or put an existing one at another position")
+    .argument("<name>")
+    .option(
+      "--from <position>",
+      'the last sequence already handled, or "oldest" or "latest"',
+      start,
+      "latest",
+    )
+    .option(
+      "--type <type>",
+      'only this type, or a pattern such as "messaging.*"; may be repeated',
+      eventTypes,
+    )
+    .action(
+      act(async (context, name: string, { from, type }: { from: number | string; type?: string[] }) => {
+        const { client, io } = context;
+        const body = { from, ...(type && { types: type }) };
+        const answer = await client.call("PUT", path(name), { body, signal: io.signal });
+        await show(context, answer.text);
+      }),
+    );
+
+  consumers
+    .command("show")
+    .description("show a consumer")
+    .argument("<name>")
+    .action(
+      act(async (context, name: string) => {
+        const { client, io } = context;
+        // The API has no request for a single one.
+        const answer = await client.call("GET", "/v1/consumers", { signal: io.signal });
+        const found = rawElements(answer.text, "consumers").find(
+          (json) => (JSON.parse(json) as Consumer).name === name, // the daemon's own contract
+        );
+        if (found === undefined)
+          throw new Failed({
+            title: "Not found",
+            status: 404,
+            detail: `There is no consumer "${name}". Create it with: nexusctl consumers create ${name}`,
+            code: "consumer_not_found",
+          });
+        await show(context, found);
+      }),
+    );
+
+  consumers
+    .command("events")
+    .description("print the events that a consumer has not acknowledged; acknowledges nothing")
+    .argument("<name>")
+    .option("--limit <count>", "how many at most", count, 100)
+    .option("--wait <duration>", "wait for the first one, at most 60s", duration)
+    .action(
+      act(async ({ client, output, io }, name: string, { limit, wait }: { limit: number; wait?: string }) => {
+        const query = new URLSearchParams({ limit: String(limit), ...(wait && { wait }) });
+        const answer = await client.call("GET", path(name, `/events?${query}`), {
+          signal: io.signal,
+          timeoutMs: WAIT_TIMEOUT_MS,
+        });
+        const { gap } = parsed<{ gap?: { from: number; to: number } | null }>(answer);
+        if (gap) output.note(`events ${gap.from} to ${gap.to} are missing: retention removed them`);
+        await printEvents(output, answer);
+      }),
+    );
+
+  consumers
+    .command("ack")
+    .description("acknowledge every event up to a sequence")
+    .argument("<name>")
+    .argument("<sequence>", "the last event handled", wholeNumber)
+    .action(
+      act(async (context, name: string, sequence: number) => {
+        const { client, io } = context;
+        const answer = await client.call("POST", path(name, "/ack"), {
+          body: { sequence },
+          signal: io.signal,
+        });
+        await show(context, answer.text);
+      }),
+    );
+
+  consumers
+    .command("delete")
+    .description("delete a consumer and its position")
+    .argument("<name>")
+    .action(
+      act(async ({ client, output, io }, name: string) => {
+        const answer = await client.call("DELETE", path(name), { signal: io.signal });
+        if (output.isHuman) output.note(`deleted ${name}`);
+        else await output.json(answer.text.trim() || "{}");
+      }),
+    );
+}
+
+// Longer than any wait that the daemon grants, which is 60 s.
+const WAIT_TIMEOUT_MS = 75_000;
+
+/** @param json a consumer as the daemon sent it */
+async function show({ output }: CliContext, json: string): Promise<void> {
+  if (!output.isHuman) return await output.json(json.trim());
+  await table(output, [JSON.parse(json) as Consumer]); // the daemon's own contract
+}
+
+const table = (output: Output, consumers: Consumer[]) =>
+  output.table(
+    HEAD,
+    consumers.map((one) => [
+      one.name,
+      one.position,
+      one.types?.join(" ") ?? "all",
+      age(one.createdAt),
+      age(one.updatedAt),
+    ]),
+  );

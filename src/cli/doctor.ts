@@ -1,0 +1,111 @@
+// nexusctl doctor: whether everything that nexusd needs is as it should be, and the remedy for what is not.
+
+import type { Command } from "commander";
+import type { Inspection } from "../config/load.ts";
+import { parsed } from "./client.ts";
+import type { Act, CliContext } from "./context.ts";
+import { Failed, NoDaemon } from "./problem.ts";
+import type { Status } from "./status.ts";
+
+export interface Check {
+  check: string;
+  state: "ok" | "warn" | "fail";
+  detail: string;
+  /** What to do, where there is something to do. */
+  remedy: string | null;
+}
+
+/** Thrown after the report: something failed, and has been said. */
+export class Unhealthy extends Error {
+  override readonly name = "Unhealthy";
+}
+
+export const ok = (check: string, detail: string): Check => ({ check, state: "ok", detail, remedy: null });
+export const warn = (check: string, detail: string, remedy: string | null = null): Check => ({
+  check,
+  state: "warn",
+  detail,
+  remedy,
+});
+export const fail = (check: string, detail: string, remedy: string): Check => ({
+  check,
+  state: "fail",
+  detail,
+  remedy,
+});
+
+export function addDoctor(program: Command, act: Act): void {
+  program
+    .command("doctor")
+    .description("check config, sockets, database, clock and services; exit 1 if anything fails")
+    .action(
+      act(async (context) => {
+        const { output } = context;
+        const checks = await examine(context);
+        if (output.isHuman)
+          for (const { check, state, detail, remedy } of checks) {
+            await output.text(`${state.padEnd(4)}  ${check}: ${detail}`);
+            if (remedy) await output.text(`      → ${remedy}`);
+          }
+        else await output.json(JSON.stringify(checks));
+        if (checks.some(({ state }) => state === "fail")) throw new Unhealthy();
+      }),
+    );
+}
+
+async function examine(context: CliContext): Promise<Check[]> {
+  const { io, options } = context;
+  const daemon = await examineDaemon(context);
+  // Loaded only here: no other command has use for the database, undici and the schemas.
+  const [config, local, services] = await Promise.all([
+    import("./doctor-config.ts"),
+    import("./doctor-local.ts"),
+    import("./doctor-services.ts"),
+  ]);
+
+  const { checks, inspection } = config.examineConfig(options.config, io.env, daemon.status !== undefined);
+  const found: Inspection["config"] = inspection?.config;
+  return [
+    ...checks,
+    ...(await local.examineSockets(context.sockets)),
+    daemon.check,
+    ...(found ? local.examineDatabase(found.daemon.data_dir, daemon.status !== undefined) : []),
+    ...(found
+      ? await services.examineServices({
+          config: found,
+          secrets: inspection?.secrets ?? {},
+          reported: daemon.status?.services,
+          signal: io.signal,
+        })
+      : []),
+  ];
+}
+
+/** Whether one runs, and what it says of itself. */
+async function examineDaemon({
+  client,
+  sockets,
+  io,
+}: CliContext): Promise<{ check: Check; status: Status | undefined }> {
+  try {
+    const status = parsed<Status>(await client.call("GET", "/v1/status", { signal: io.signal }));
+    const { state = "ok", lastError } = status.store ?? {};
+    const detail = `nexusd ${status.version} answers, pid ${status.pid}`;
+    if (state === "ok") return { check: ok("daemon", detail), status };
+    return {
+      check: fail(
+        "daemon",
+        `${detail}, but its database takes no commits: ${lastError?.message ?? state}`,
+        "Make room on the disk, or do as the message says; the daemon goes on by itself then.",
+      ),
+      status,
+    };
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    const remedy =
+      error instanceof NoDaemon
+        ? `Start it with: ${await sockets.startWith()}`
+        : "Look into the daemon's log, and restart it if it does not answer.";
+    return { check: fail("daemon", error.problem.detail, remedy), status: undefined };
+  }
+}

@@ -1,0 +1,111 @@
+// nexusctl events: the log, a page of it or as it grows.
+
+import type { Command } from "commander";
+import { systemClock } from "../scheduler/clock.ts";
+import { count, eventTypes, wholeNumber } from "./arguments.ts";
+import { type Answer, parsed } from "./client.ts";
+import type { Act, CliContext } from "./context.ts";
+import { eventLine } from "./event-line.ts";
+import { follow } from "./follow.ts";
+import type { Output } from "./output.ts";
+import { oneLine, rawElements } from "./raw-json.ts";
+
+interface EventsOptions {
+  after?: number;
+  limit?: number;
+  type?: string[];
+  follow?: boolean;
+}
+
+/** An answer of the log beside its events, whose exact text is in the answer itself. */
+interface Page {
+  epoch: string;
+  next: number;
+  latest: number;
+  gap: { from: number; to: number } | null;
+}
+
+const DEFAULT_LIMIT = 100;
+// The daemon gives at most 1000 at once.
+const PAGE = 500;
+
+export function addEvents(program: Command, act: Act): void {
+  program
+    .command("events")
+    .description("print events of the log, the oldest first")
+    .option(
+      "--after <sequence>",
+      "only events after this one; default: 0, with --follow the end of the log",
+      wholeNumber,
+    )
+    .option("--limit <count>", `how many at most; default: ${DEFAULT_LIMIT}, with --follow no limit`, count)
+    .option(
+      "--type <type>",
+      'only this type, or a pattern such as "messaging.*"; may be repeated',
+      eventTypes,
+    )
+    .option("-f, --follow", "go on with new events until interrupted, across restarts of the daemon")
+    .action(act(async (context, options: EventsOptions) => (options.follow ? tail : list)(context, options)));
+}
+
+async function list({ client, output, io }: CliContext, options: EventsOptions): Promise<void> {
+  let left = options.limit ?? DEFAULT_LIMIT;
+  let after = options.after ?? 0;
+  let epoch: string | undefined;
+  while (left > 0) {
+    const query = pageQuery(after, Math.min(PAGE, left), options.type, epoch);
+    const answer = await client.call("GET", `/v1/events?${query}`, { signal: io.signal });
+    const page = parsed<Page>(answer);
+    if (page.gap)
+      output.note(`events ${page.gap.from} to ${page.gap.to} are missing: retention removed them`);
+    left -= await printEvents(output, answer);
+    epoch = page.epoch;
+    const isAtEnd = page.next >= page.latest || page.next <= after;
+    after = page.next;
+    if (isAtEnd) return;
+  }
+  output.note(`there are more: go on with --after ${after}, or use --follow`);
+}
+
+function pageQuery(after: number, limit: number, types: string[] = [], epoch?: string): URLSearchParams {
+  const query = new URLSearchParams({ after: String(after), limit: String(limit) });
+  for (const type of types) query.append("type", type);
+  // Another log between two pages is an error of the daemon's then, not two logs printed as one.
+  if (epoch !== undefined) query.set("epoch", epoch);
+  return query;
+}
+
+async function tail({ client, output, io }: CliContext, options: EventsOptions): Promise<void> {
+  let { after } = options;
+  let epoch: string | undefined;
+  if (after === undefined) {
+    const page = parsed<Page>(await client.call("GET", "/v1/events?limit=1", { signal: io.signal }));
+    after = page.latest;
+    epoch = page.epoch;
+  }
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
+  await follow({
+    client,
+    after,
+    epoch,
+    clock: systemClock,
+    random: Math.random,
+    signal: io.signal,
+    onNote: output.note,
+    types: options.type,
+    onEvent: async (json) => {
+      await printEvent(output, json);
+      return --left > 0;
+    },
+  });
+}
+
+/** Prints the events of a page. @returns how many there were */
+export async function printEvents(output: Output, answer: Answer): Promise<number> {
+  const events = rawElements(answer.text, "events");
+  for (const event of events) await printEvent(output, event);
+  return events.length;
+}
+
+const printEvent = (output: Output, json: string) =>
+  output.isHuman ? output.line(eventLine(json)) : output.json(oneLine(json));

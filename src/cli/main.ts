@@ -1,0 +1,26 @@
+// The process around nexusctl: its streams, signals and exit code.
+
+import type { Io } from "./output.ts";
+import { run } from "./run.ts";
+
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+
+// Whoever read the output has enough of it (`| head`): that is the end of the work, and no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`nexusctl: cannot write the output: ${error.message}\n`);
+  process.exit(1);
+});
+process.stderr.on("error", () => {});
+
+const io: Io = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  terminal: process.stdout.isTTY ? { columns: process.stdout.columns || 80 } : undefined,
+  signal: stop.signal,
+};
+
+// Not process.exit(): what is still in a pipe would be lost.
+process.exitCode = await run(process.argv.slice(2), io);

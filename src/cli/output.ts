@@ -1,0 +1,84 @@
+// Where nexusctl writes: JSON or tables on stdout, everything else for a person on stderr.
+
+import type { Writable } from "node:stream";
+import { clip, pad, visible, visibleJson, width } from "./visible.ts";
+
+/** What a command is given of its process. */
+export interface Io {
+  stdout: Writable;
+  stderr: Writable;
+  env: NodeJS.ProcessEnv;
+  /** Whether a person reads stdout, and how wide the terminal is. */
+  terminal: { columns: number } | undefined;
+  /** Aborts at SIGINT and SIGTERM. */
+  signal: AbortSignal;
+}
+
+export interface Output {
+  /** Whether stdout is for a person: a terminal, and no `--json`. */
+  readonly isHuman: boolean;
+  /** One line for a person; its text must be visible already. Resolves when the reader has taken it. */
+  line(text: string): Promise<void>;
+  /** Text for a person, made visible, as it is: a terminal wraps what is longer than its line. */
+  text(text: string): Promise<void>;
+  /** A JSON document as it came, on one line if it came on one. */
+  json(document: string): Promise<void>;
+  /** A table for a person: cells are made visible, columns aligned, the last one cut at the terminal's edge. */
+  table(head: string[], rows: (string | number | null | undefined)[][]): Promise<void>;
+  /** A remark for a person, on stderr whatever stdout is. */
+  note(text: string): void;
+}
+
+export function createOutput(io: Io, asJson: boolean): Output {
+  const columns = io.terminal?.columns ?? Number.POSITIVE_INFINITY;
+
+  const write = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      if (io.stdout.write(text)) return resolve();
+      const done = (error?: Error) => {
+        io.stdout.off("drain", onDrain);
+        io.stdout.off("close", onClose);
+        io.signal.removeEventListener("abort", onAbort);
+        error ? reject(error) : resolve();
+      };
+      const onDrain = () => done();
+      const onClose = () => done(new Error("stdout was closed"));
+      const onAbort = () => done(new Error("interrupted"));
+      io.stdout.once("drain", onDrain);
+      io.stdout.once("close", onClose);
+      io.signal.addEventListener("abort", onAbort, { once: true });
+    });
+
+  const line = (text: string) => write(`${clip(text.trimEnd(), columns)}\n`);
+
+  return {
+    isHuman: io.terminal !== undefined && !asJson,
+    line,
+    text: (text) => write(`${visible(text)}\n`),
+    json: (document) => write(`${io.terminal ? visibleJson(document) : document}\n`),
+    note: (text) => io.stderr.write(`nexusctl: ${visible(text)}\n`),
+    async table(head, rows) {
+      const cells = [head, ...rows].map((row) => row.map((cell) => visible(String(cell ?? "-"))));
+      const widths = head.map((_, column) => Math.max(...cells.map((row) => width(row[column] ?? ""))));
+      for (const row of cells)
+        await line(row.map((cell, column) => pad(cell, widths[column] ?? 0)).join("  "));
+    },
+  };
+}
+
+/** "3 s ago", "2 h ago", "in 40 s"; "never" for null. `at` is RFC 3339. */
+export function age(at: string | null | undefined, nowMs = Date.now()): string {
+  if (!at) return "never";
+  const time = Date.parse(at);
+  if (Number.isNaN(time)) return at;
+  const seconds = Math.round(Math.abs(nowMs - time) / 1000);
+  const [amount, unit] =
+    seconds < 120
+      ? [seconds, "s"]
+      : seconds < 7200
+        ? [Math.round(seconds / 60), "min"]
+        : seconds < 172_800
+          ? [Math.round(seconds / 3600), "h"]
+          : [Math.round(seconds / 86_400), "d"];
+  return time <= nowMs ? `${amount} ${unit} ago` : `in ${amount} ${unit}`;
+}

@@ -1,0 +1,78 @@
+// nexusctl as a function: arguments in, exit code out.
+
+import { Command, CommanderError } from "commander";
+import { readVersion } from "../daemon/version.ts";
+import { createClient } from "./client.ts";
+import { addConsumers } from "./consumers.ts";
+import type { Act } from "./context.ts";
+import { addDoctor, Unhealthy } from "./doctor.ts";
+import { addEvents } from "./events.ts";
+import { addJobs } from "./jobs.ts";
+import { createOutput, type Io, type Output } from "./output.ts";
+import { EXIT, Failed, NoDaemon } from "./problem.ts";
+import { addReload } from "./reload.ts";
+import { chooseSockets, type GlobalOptions } from "./sockets.ts";
+import { addStatus } from "./status.ts";
+
+const INTERRUPTED = 130;
+
+const EXITS = `
+Exit codes: 0 done; 1 refused or failed, the problem as JSON on stdout; 2 wrong usage; 69 no daemon at the socket.
+Output: tables on a terminal; JSON on stdout otherwise, or with --json.`;
+
+/** @param argv without node and script. @returns the exit code; nothing is thrown but a closed stdout */
+export async function run(argv: string[], io: Io): Promise<number> {
+  const program = new Command("nexusctl");
+  program
+    .description("The command line of nexusd.")
+    .version(readVersion())
+    .option(
+      "--socket <path>",
+      "the daemon's socket; default: $NEXUSD_AGENT_SOCKET, $NEXUSD_OPERATOR_SOCKET, the config",
+    )
+    .option("--config <file>", "the daemon's configuration, which says where its sockets are")
+    .option("--json", "JSON on stdout even on a terminal")
+    .addHelpText("after", EXITS)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => io.terminal?.columns ?? 100,
+      getErrHelpWidth: () => io.terminal?.columns ?? 100,
+    });
+
+  let output: Output = createOutput(io, false);
+  const act: Act =
+    (work) =>
+    async (...args) => {
+      const options = program.opts<GlobalOptions>();
+      output = createOutput(io, options.json ?? false);
+      const sockets = chooseSockets(options, io.env);
+      await work({ io, output, sockets, client: createClient(sockets), options }, ...args);
+    };
+  for (const add of [addStatus, addEvents, addJobs, addConsumers, addReload, addDoctor]) add(program, act);
+
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (io.signal.aborted) return INTERRUPTED;
+    if (error instanceof Unhealthy) return EXIT.failed;
+    const failure = error instanceof Failed ? error : unexpected(error);
+    output.note(`${failure.problem.detail} (${failure.problem.code})`);
+    for (const { path, message } of failure.problem.errors ?? []) output.note(`  ${path}: ${message}`);
+    if (!output.isHuman) await output.json(failure.json);
+    return failure instanceof NoDaemon ? EXIT.noDaemon : EXIT.failed;
+  }
+}
+
+const unexpected = (cause: unknown) =>
+  new Failed(
+    {
+      title: "Internal error",
+      detail: `nexusctl failed: ${cause instanceof Error ? (cause.stack ?? cause.message) : cause}`,
+      code: "internal_error",
+    },
+    { cause },
+  );

@@ -1,0 +1,63 @@
+// nexusctl status: what the daemon, its services and its jobs are doing.
+
+import type { Command } from "commander";
+import type { ServiceStatus } from "../control/context.ts";
+import type { JobStatus } from "../scheduler/define-job.ts";
+import { parsed } from "./client.ts";
+import type { Act } from "./context.ts";
+import { JOB_HEAD, jobRows } from "./jobs.ts";
+import { age } from "./output.ts";
+
+export interface Status {
+  version: string;
+  pid: number;
+  startedAt: string;
+  epoch: string;
+  log: { oldest: number; latest: number };
+  store?: { state: string; lastError: { message: string } | null };
+  services: Record<string, ServiceStatus>;
+  jobs: JobStatus[];
+}
+
+export function addStatus(program: Command, act: Act): void {
+  program
+    .command("status")
+    .description("show services, jobs and log; exit 0 even when something is degraded")
+    .action(
+      act(async ({ client, output, io }) => {
+        const answer = await client.call("GET", "/v1/status", { signal: io.signal });
+        if (!output.isHuman) return await output.json(answer.text.trim());
+
+        const status = parsed<Status>(answer);
+        const { oldest, latest } = status.log;
+        await output.table(
+          ["DAEMON", `nexusd ${status.version}`],
+          [
+            ["started", `${age(status.startedAt)}, pid ${status.pid}`],
+            ["log", latest < oldest ? "empty" : `events ${oldest} to ${latest}`],
+            [
+              "store",
+              [status.store?.state ?? "ok", status.store?.lastError?.message].filter(Boolean).join(": "),
+            ],
+            ["epoch", status.epoch],
+          ],
+        );
+        await output.line("");
+        await output.table(
+          ["SERVICE", "STATE", "LAST SUCCESS", "LAST ERROR"],
+          Object.entries(status.services).map(([name, service]) => [
+            name,
+            service.state,
+            service.state === "disabled" ? "-" : age(service.lastSuccessAt),
+            describeError(service.lastError),
+          ]),
+        );
+        await output.line("");
+        await output.table(JOB_HEAD, jobRows(status.jobs));
+      }),
+    );
+}
+
+/** "nex_unreachable, 3 s ago: connection refused", or "-". */
+export const describeError = (error: { code: string; message: string; at: string } | null | undefined) =>
+  error ? `${error.code}, ${age(error.at)}: ${error.message}` : "-";

@@ -1,0 +1,233 @@
+// Finds, reads and checks the configuration file, and reports everything that is wrong with it at once.
+
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { parse, TomlError } from "smol-toml";
+import type { z } from "zod";
+import { createRedactor } from "../daemon/redact.ts";
+import {
+  ConfigError,
+  explain,
+  formatPath,
+  type Problem,
+  shownValue,
+  type TomlPath,
+  unknownKey,
+} from "./problems.ts";
+import { type Config, configSchema, secretRef } from "./schema.ts";
+import {
+  type Env,
+  type ResolvedSecrets,
+  resolveSecret,
+  SECRET_KEYS,
+  SecretError,
+  whyUnreadable,
+} from "./secrets.ts";
+import { socketProblems } from "./sockets.ts";
+
+export { ConfigError } from "./problems.ts";
+
+const PLACES = ["/etc/nexusd/nexusd.toml", "config/nexusd.toml"];
+const MAX_BYTES = 1_048_576;
+
+/**
+ * The file to use: the one given, `$NEXUSD_CONFIG`, `/etc/nexusd/nexusd.toml`, `config/nexusd.toml`. One that was
+ * named is not looked for here: loading it says what is wrong with it.
+ * @throws ConfigError when none is named and none of the usual places has one
+ */
+export function findConfig(explicit: string | undefined, env: Env): string {
+  const found = explicit ?? (env.NEXUSD_CONFIG || PLACES.find((place) => existsSync(place)));
+  if (found !== undefined) return found;
+  throw new ConfigError(PLACES.at(-1) ?? "", [
+    {
+      path: "",
+      message: `there is no configuration at ${PLACES.join(" or ")}: name one with --config FILE or $NEXUSD_CONFIG`,
+    },
+  ]);
+}
+
+export interface LoadOptions {
+  path: string;
+  env: Env;
+  /** `false`: secrets are not looked up, for callers that only need to know where things are. */
+  resolveSecrets?: boolean;
+}
+
+export interface LoadedConfig {
+  config: Config;
+  path: string;
+  secrets: ResolvedSecrets;
+  /** What works but should not stay so, such as a secret that others can read. */
+  warnings: Problem[];
+}
+
+/** @throws ConfigError with every problem that the file has */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const { config, secrets, problems, warnings } = inspectConfig(options);
+  if (config === undefined || problems.length > 0) throw new ConfigError(options.path, problems);
+  return { config, path: options.path, secrets, warnings };
+}
+
+export interface Inspection {
+  /** Undefined where the schema was not met. */
+  config: Config | undefined;
+  secrets: ResolvedSecrets;
+  problems: Problem[];
+  warnings: Problem[];
+  /** `[jobs] directory`, also where the rest of the file is wrong. */
+  jobsDirectory: string | undefined;
+}
+
+/** Everything that can be said about a configuration file. Never throws for what is in the file. */
+export function inspectConfig({ path, env, resolveSecrets = true }: LoadOptions): Inspection {
+  const inspection: Inspection = {
+    config: undefined,
+    secrets: {},
+    problems: [],
+    warnings: [],
+    jobsDirectory: undefined,
+  };
+  const raw = readToml(path);
+  if ("problem" in raw) return { ...inspection, problems: [raw.problem] };
+
+  const parsed = configSchema.safeParse(raw.toml, { error: explain, reportInput: true });
+  inspection.config = parsed.data;
+  inspection.problems = [
+    ...(parsed.error?.issues ?? []).flatMap(toProblems),
+    ...socketProblems(socketKeys(raw.toml)).map(({ path, value, message }) => ({
+      path: formatPath(path),
+      ...optionalValue(shownValue(path, value)),
+      message,
+    })),
+    ...sharedReferences(raw.toml),
+  ];
+  if (resolveSecrets) resolveAll(raw.toml, env, inspection);
+  inspection.jobsDirectory = leaf(raw.toml, ["jobs", "directory"]);
+
+  return withoutLiterals(raw.toml, inspection);
+}
+
+function readToml(path: string): { toml: unknown } | { problem: Problem } {
+  let bytes: Buffer;
+  try {
+    if (statSync(path).size > MAX_BYTES)
+      return { problem: { path: "", message: `is larger than ${MAX_BYTES} bytes` } };
+    bytes = readFileSync(path);
+  } catch (error) {
+    return { problem: { path: "", message: whyUnreadable(error) } };
+  }
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return { toml: parse(text, { unsafeKeyBehaviour: "throw" }) };
+  } catch (error) {
+    if (!(error instanceof TomlError))
+      return { problem: { path: "", message: "must be a TOML file in UTF-8" } };
+    // What follows the first line of the message is the source, which may hold a secret.
+    const what = (error.message.split("\n", 1)[0] ?? "").replace("Invalid TOML document: ", "");
+    const remedy = what === "invalid value" ? " (text must be in quotes)" : "";
+    return {
+      problem: {
+        path: "",
+        line: error.line,
+        message: `is not TOML: ${what}${remedy}, column ${error.column}`,
+      },
+    };
+  }
+}
+
+const optionalValue = (value: string | undefined) => (value === undefined ? {} : { value });
+
+function toProblems(issue: z.core.$ZodIssue): Problem[] {
+  const path = issue.path.map((part) => (typeof part === "number" ? part : String(part)));
+  // The value of an unknown key is not shown: it may be a secret under a wrong name.
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => ({ path: formatPath([...path, key]), message: unknownKey(path, key) }));
+  return [
+    { path: formatPath(path), ...optionalValue(shownValue(path, issue.input)), message: issue.message },
+  ];
+}
+
+const at = (raw: unknown, path: TomlPath): unknown =>
+  path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null && Object.hasOwn(value, key)
+        ? (value as Record<string | number, unknown>)[key] // any own key of an object may be read
+        : undefined,
+    raw,
+  );
+
+/** The text at a path, where it is text and not empty: for checks that go on although other keys are wrong. */
+const leaf = (raw: unknown, path: TomlPath): string | undefined => {
+  const value = at(raw, path);
+  return typeof value === "string" && value !== "" ? value : undefined;
+};
+
+function socketKeys(raw: unknown): Parameters<typeof socketProblems>[0] {
+  const agent = leaf(raw, ["control", "agent_socket"]);
+  const operator = leaf(raw, ["control", "operator_socket"]);
+  return {
+    daemon: { data_dir: leaf(raw, ["daemon", "data_dir"]) ?? "data" },
+    control: {
+      ...(agent === undefined ? {} : { agent_socket: agent }),
+      ...(operator === undefined ? {} : { operator_socket: operator }),
+    },
+  };
+}
+
+/** The valid references of the services that are not switched off. */
+const references = (raw: unknown) =>
+  SECRET_KEYS.flatMap(([service, key, name]) => {
+    const ref = secretRef.safeParse(at(raw, [service, key]));
+    const path = formatPath([service, key]);
+    return ref.success && at(raw, [service, "enabled"]) !== false ? [{ path, name, ref: ref.data }] : [];
+  });
+
+/** A credential goes to the one origin that it belongs to, so two keys cannot name the same one. */
+function sharedReferences(raw: unknown): Problem[] {
+  const first = new Map<string, string>();
+  return references(raw).flatMap(({ path, ref }) => {
+    const identity = JSON.stringify([ref.source, ref.id]);
+    const other = first.get(identity);
+    if (other !== undefined)
+      return [
+        { path, message: `must not refer to the same secret as ${other}: each key is a secret of its own` },
+      ];
+    first.set(identity, path);
+    return [];
+  });
+}
+
+function resolveAll(raw: unknown, env: Env, { secrets, problems, warnings }: Inspection): void {
+  for (const { path, name, ref } of references(raw))
+    try {
+      secrets[name] = resolveSecret(ref, env, (message) => warnings.push({ path, message }));
+    } catch (error) {
+      if (!(error instanceof SecretError)) throw error;
+      problems.push({ path, message: error.message });
+    }
+}
+
+// A shorter literal would rather be found inside ordinary words than be a secret.
+const SHORTEST_LITERAL = 8;
+
+/** Takes secrets out of what will be shown: those resolved, and those written into the file by mistake. */
+function withoutLiterals(raw: unknown, inspection: Inspection): Inspection {
+  const redactor = createRedactor();
+  const addAll = (value: unknown): void => {
+    if (typeof value === "string" && value.length >= SHORTEST_LITERAL) redactor.add(value);
+    else if (typeof value === "object" && value !== null) Object.values(value).forEach(addAll);
+  };
+  for (const [service, key] of SECRET_KEYS)
+    if (!secretRef.safeParse(at(raw, [service, key])).success) addAll(at(raw, [service, key]));
+  for (const secret of Object.values(inspection.secrets)) addAll(secret.reveal());
+  const clean = (problem: Problem): Problem => ({
+    ...problem,
+    path: redactor.scrub(problem.path),
+    message: redactor.scrub(problem.message),
+    ...optionalValue(problem.value === undefined ? undefined : redactor.scrub(problem.value)),
+  });
+  return {
+    ...inspection,
+    problems: inspection.problems.map(clean),
+    warnings: inspection.warnings.map(clean),
+  };
+}

@@ -1,0 +1,164 @@
+// What is wrong with a configuration, in words that say what would be right.
+
+import { z } from "zod";
+import { visible } from "../cli/visible.ts";
+import { scrubShapes, short } from "../daemon/redact.ts";
+import { configSchema, secretRef } from "./schema.ts";
+
+export interface Problem {
+  /** TOML path such as `messaging.sessions[0].id`; empty for the file as a whole. */
+  path: string;
+  /** The offending value as TOML writes it; never a secret's. */
+  value?: string;
+  /** What would be right. */
+  message: string;
+  /** In the file, from 1; known for syntax errors. */
+  line?: number;
+}
+
+/** A configuration that cannot be used, with everything that is wrong with it. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly path: string;
+  readonly problems: Problem[];
+
+  constructor(path: string, problems: Problem[]) {
+    super(problems.map((problem) => formatProblem(path, problem)).join("\n"));
+    this.path = path;
+    this.problems = problems;
+  }
+}
+
+/** One line: `config/nexusd.toml: nex.timeout = "x": must be a duration such as …`. */
+export function formatProblem(file: string, { path, value, message, line }: Problem): string {
+  const place = line === undefined ? file : `${file}:${line}`;
+  const subject = value === undefined ? path : `${path} = ${value}`;
+  return visible([place, subject, message].filter((part) => part !== "").join(": "));
+}
+
+export type TomlPath = readonly (string | number)[];
+
+/** `["messaging", "sessions", 0, "id"]` as `messaging.sessions[0].id`. */
+export const formatPath = (path: TomlPath): string =>
+  path
+    .map((part, index) => {
+      if (typeof part === "number") return `[${part}]`;
+      const key = /^[A-Za-z0-9_-]+$/.test(part) ? part : JSON.stringify(part);
+      return index === 0 ? key : `.${key}`;
+    })
+    .join("");
+
+const MAX_SHOWN = 80;
+
+const asToml = (value: unknown): string => {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value);
+  if (typeof value === "number") return String(value).replace("Infinity", "inf").replace("NaN", "nan");
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "a date" : value.toISOString();
+  if (Array.isArray(value)) return value.length === 0 ? "[]" : "[ … ]";
+  return typeof value === "object" ? "{ … }" : String(value);
+};
+
+/** An address without what may be secret in it: user, password, path, query. */
+const asOrigin = (text: string): string => {
+  const [, scheme = "", host = "", rest = ""] = /^([a-z]+:\/\/)?(?:.*@)?([^/?#]*)(.*)$/is.exec(text) ?? [];
+  return `${scheme}${text.includes("@") ? "…@" : ""}${host}${rest === "" || rest === "/" ? rest : "/…"}`;
+};
+
+/** The value at a path as it may be shown, or undefined where it may not. */
+export function shownValue(path: TomlPath, value: unknown): string | undefined {
+  if (value === undefined || path.some((_, index) => isSecret(path.slice(0, index + 1)))) return undefined;
+  if (typeof value !== "string") return asToml(value);
+  const key = path.at(-1);
+  if (key === "base_url") return asToml(asOrigin(value));
+  return asToml(key === "id" ? short(value) : scrubShapes(value));
+}
+
+const isSecret = (path: TomlPath) => schemaAt(path) === secretRef;
+
+/** The schema of what is at a path, without its default; undefined where the path leads out of the schema. */
+export function schemaAt(path: TomlPath): z.core.$ZodType | undefined {
+  let schema: z.core.$ZodType | undefined = unwrap(configSchema);
+  for (const part of path) {
+    if (schema instanceof z.ZodObject && Object.hasOwn(schema.shape, part)) schema = schema.shape[part];
+    else if (schema instanceof z.ZodArray) schema = schema.element;
+    else if (schema instanceof z.ZodRecord) schema = schema.valueType;
+    else return undefined;
+    schema = schema && unwrap(schema);
+  }
+  return schema;
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
+    return unwrap(schema.unwrap());
+  return schema instanceof z.ZodPipe ? unwrap(schema.in) : schema;
+}
+
+const EXPECTED: Record<string, string> = {
+  string: "text in quotes",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  object: "a table",
+  record: "a table",
+  array: "an array",
+};
+
+/** What would be right, for the issues that the schema has no words of its own for. */
+export function explain(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type": {
+      const expected = `must be ${EXPECTED[issue.expected] ?? issue.expected}`;
+      return issue.input === undefined ? `is missing: ${expected}` : expected;
+    }
+    case "invalid_value":
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+    case "too_small":
+      if (issue.origin === "string") return "must not be empty";
+      return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+    case "too_big":
+      return `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
+    default:
+      return "is not valid here";
+  }
+}
+
+/** What is said of a key that the table at `parent` does not have. */
+export function unknownKey(parent: TomlPath, key: string): string {
+  const schema = schemaAt(parent);
+  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  const nearest = nearestOf(key, known);
+  const hint = nearest === undefined ? `known here: ${known.join(", ")}` : `did you mean "${nearest}"?`;
+  return `is not a known key: ${hint}`;
+}
+
+function nearestOf(key: string, known: string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const [best] = known
+    .map((candidate) => ({ candidate, distance: editDistance(plain(key), plain(candidate)) }))
+    .sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3))
+    ? best.candidate
+    : undefined;
+}
+
+/** Levenshtein's: insertions, deletions and replacements of one character. */
+function editDistance(a: string, b: string): number {
+  // A longer key is no slip of any known one, and must not cost the square of its length.
+  if (Math.abs(a.length - b.length) > 20) return Number.POSITIVE_INFINITY;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(
+        Math.min(
+          (row[j] ?? 0) + 1,
+          (next[j - 1] ?? 0) + 1,
+          (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+        ),
+      );
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

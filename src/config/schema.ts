@@ -1,0 +1,229 @@
+// The configuration file as a schema: every key, its default, and what is right where it is wrong.
+// Keys in code are the keys of the file. Durations are milliseconds once parsed.
+
+import { Cron } from "croner";
+import { z } from "zod";
+import { parseDuration } from "./duration.ts";
+
+const duration = (fallback: string) =>
+  z
+    .string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' })
+    .default(fallback)
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms === undefined) {
+        context.addIssue({
+          code: "custom",
+          message: 'must be a duration such as "250ms", "30s", "5m", "24h" or "30d"',
+        });
+        return z.NEVER;
+      }
+      return ms;
+    });
+
+const schedule = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .superRefine((text, context) => {
+      try {
+        new Cron(text, { paused: true }).stop();
+      } catch {
+        context.addIssue({
+          code: "custom",
+          message: 'must be a cron expression of 5 fields, or 6 with seconds first, such as "*/5 * * * *"',
+        });
+      }
+    });
+
+const isLoopback = (host: string) =>
+  host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+
+/** An origin: scheme, host and port alone, https unless the host is this machine. */
+const origin = z.string().transform((text, context) => {
+  const url = URL.parse(text);
+  const fail = (message: string) => {
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  };
+  if (!url || (url.protocol !== "https:" && url.protocol !== "http:"))
+    return fail('must be an origin such as "https://messaging.md"');
+  if (url.username || url.password || url.pathname !== "/" || url.search || url.hash)
+    return fail(`must be an origin without path, query or user, such as "${url.protocol}//${url.host}"`);
+  if (url.protocol === "http:" && !isLoopback(url.hostname))
+    return fail(`must be https, because "${url.hostname}" is not this machine`);
+  return url.origin;
+});
+
+const SECRET_FORM = 'must be a reference such as { source = "env", id = "NAME" }, never the secret itself';
+
+/** Where a secret is to be found; never the secret. */
+export const secretRef = z.strictObject(
+  {
+    source: z.enum(["env", "file", "credential"], {
+      error: 'must be "env", "file" or "credential"',
+    }),
+    id: z.string().min(1, "must name the variable, file or credential"),
+  },
+  { error: (issue) => (issue.code === "unrecognized_keys" ? undefined : SECRET_FORM) },
+);
+export type SecretRef = z.infer<typeof secretRef>;
+
+// Cross-checks run even where another key of the table is wrong, so that every problem comes out at once; what
+// they read may therefore be of any type, or missing.
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const always = { when: (payload: { value: unknown }) => isTable(payload.value) };
+
+const agentId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 letters, digits, "-" or "_"');
+const whole = z.int({
+  error: (issue) => (issue.code === "invalid_type" ? "must be a whole number" : undefined),
+});
+const positive = whole.positive();
+const filePath = z
+  .string()
+  .min(1)
+  .refine((text) => !text.includes("\0"), "must be a path, without a NUL character");
+
+const daemon = z.strictObject({
+  data_dir: filePath.default("data"),
+  log_level: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
+  log_format: z.enum(["auto", "json", "pretty", "journal"]).default("auto"),
+});
+
+const control = z.strictObject({
+  agent_socket: filePath.optional(),
+  operator_socket: filePath.optional(),
+});
+
+const session = z.strictObject({
+  id: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, "must be the session's id, as the service gave it"),
+  alias: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"')
+    .optional(),
+  base_url: origin.optional(),
+});
+
+const messaging = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    base_url: origin.default("https://messaging.md"),
+    agent_id: agentId.default("nexusd"),
+    requests_per_minute: positive.default(100),
+    reserve_per_minute: whole.nonnegative().default(10),
+    max_staleness: duration("60s"),
+    auto_renew: z.boolean().default(true),
+    auto_rejoin: z.boolean().default(true),
+    sessions: z.array(session).default([]),
+  })
+  .superRefine((value: Record<string, unknown>, context) => {
+    const { requests_per_minute: budget, reserve_per_minute: reserve, sessions } = value;
+    if (typeof reserve === "number" && typeof budget === "number" && budget > 0 && reserve >= budget)
+      context.addIssue({
+        code: "custom",
+        path: ["reserve_per_minute"],
+        input: reserve,
+        message: `must be less than requests_per_minute (${budget})`,
+      });
+    for (const field of ["id", "alias"]) {
+      const seen = new Set<unknown>();
+      (Array.isArray(sessions) ? sessions : []).forEach((entry: unknown, index) => {
+        const text = isTable(entry) ? entry[field] : undefined;
+        if (typeof text !== "string") return;
+        if (seen.has(text))
+          context.addIssue({
+            code: "custom",
+            path: ["sessions", index, field],
+            input: text,
+            message: `must be another ${field} than that of the sessions before it`,
+          });
+        seen.add(text);
+      });
+    }
+  }, always);
+
+const needsWhenEnabled =
+  (...keys: string[]) =>
+  (value: Record<string, unknown>, context: z.RefinementCtx) => {
+    if (value.enabled)
+      for (const key of keys)
+        if (value[key] === undefined)
+          context.addIssue({
+            code: "custom",
+            path: [key],
+            input: undefined,
+            message: `is missing: ${SECRET_FORM.replace("must be", "add")}; or set enabled = false`,
+          });
+  };
+
+const nex = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    base_url: origin.default("https://app.nex.ai"),
+    api_key: secretRef.optional(),
+    keepalive_timeout: duration("90s"),
+    timeout: duration("120s"),
+  })
+  .superRefine(needsWhenEnabled("api_key"), always);
+
+const nexus = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    base_url: origin.default("https://api.nexus.aiforstartups.io"),
+    api_key: secretRef.optional(),
+    anon_key: secretRef.optional(),
+    requests_per_minute: positive.default(100),
+    mcp: z.boolean().default(true),
+  })
+  .superRefine(needsWhenEnabled("api_key", "anon_key"), always);
+
+const lowStock = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    schedule: schedule("*/5 * * * *"),
+    threshold: z.number().default(10),
+    recover_above: z.number().default(12),
+    per_sku: z.record(z.string(), z.number()).default({}),
+  })
+  .superRefine((value: Record<string, unknown>, context) => {
+    const { threshold, recover_above: recoverAbove } = value;
+    if (typeof threshold === "number" && typeof recoverAbove === "number" && recoverAbove < threshold)
+      context.addIssue({
+        code: "custom",
+        path: ["recover_above"],
+        input: recoverAbove,
+        message: `must not be less than threshold (${threshold})`,
+      });
+  }, always);
+
+const pendingOrders = z.strictObject({
+  enabled: z.boolean().default(true),
+  schedule: schedule("*/2 * * * *"),
+  overdue_after: duration("30m"),
+});
+
+const retention = z.strictObject({
+  enabled: z.boolean().default(true),
+  schedule: schedule("17 3 * * *"),
+  keep_events: duration("30d"),
+  max_events: positive.optional(),
+});
+
+const jobs = z.strictObject({
+  directory: filePath.optional(),
+  "nexus-low-stock": lowStock.prefault({}),
+  "nexus-pending-orders": pendingOrders.prefault({}),
+  retention: retention.prefault({}),
+});
+
+export const configSchema = z.strictObject({
+  daemon: daemon.prefault({}),
+  control: control.prefault({}),
+  messaging: messaging.prefault({}),
+  nex: nex.prefault({}),
+  nexus: nexus.prefault({}),
+  jobs: jobs.prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,147 @@
+// Secrets: found where the configuration says, and carried so that nothing prints them by accident.
+
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { REDACTED, scrubShapes } from "../daemon/redact.ts";
+import type { SecretRef } from "./schema.ts";
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** A secret's value, which only `reveal()` gives away: not String(), JSON, a template, nor console.log. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
+}
+
+/** A reference that leads to no usable secret. The message says what would be right, and never holds the value. */
+export class SecretError extends Error {
+  override readonly name = "SecretError";
+}
+
+const MAX_BYTES = 65_536;
+
+/**
+ * Reads the secret that a reference names. `warn` is told of a secret that others on this machine can read.
+ * @throws SecretError
+ */
+export function resolveSecret(ref: SecretRef, env: Env, warn: (message: string) => void = () => {}): Secret {
+  // Whoever pastes the secret itself as the id must not find it in a terminal or a log.
+  if (scrubShapes(ref.id) !== ref.id)
+    throw new SecretError("must name where the secret is, never hold the secret itself");
+  switch (ref.source) {
+    case "env":
+      return fromEnv(ref.id, env);
+    case "file":
+      return fromFile(ref.id, isPathLike(ref.id) ? `the file ${ref.id}` : "the file that it names", warn);
+    case "credential":
+      return fromCredential(ref.id, env, warn);
+    default:
+      throw new SecretError(`unknown source ${ref.source satisfies never}`);
+  }
+}
+
+// An id is shown only where it looks like what it should be: it may be a secret put there by mistake.
+const isVariableLike = (id: string) => /^[A-Z]+(_[A-Z0-9]+)*$/.test(id) && !/(\d.*){5}|.{65}/.test(id);
+const isPathLike = (id: string) => /^\.{0,2}\/[\w./-]{1,200}$/.test(id) && !/[^/]{65}/.test(id);
+
+function fromEnv(id: string, env: Env): Secret {
+  const value = env[id];
+  const name = isVariableLike(id)
+    ? `the environment variable ${id}`
+    : "the environment variable that it names";
+  if (value === undefined) throw new SecretError(`${name} is not set`);
+  return checked(value, name);
+}
+
+function fromCredential(id: string, env: Env, warn: (message: string) => void): Secret {
+  const directory = env.CREDENTIALS_DIRECTORY;
+  if (!directory)
+    throw new SecretError(
+      "$CREDENTIALS_DIRECTORY is not set: a credential needs LoadCredential= in the systemd unit",
+    );
+  if (!/^[\w.@:-]+$/.test(id) || id === "." || id === "..")
+    throw new SecretError("must be the name of a credential, without a path");
+  return fromFile(join(directory, id), "the credential that it names", warn);
+}
+
+function fromFile(path: string, name: string, warn: (message: string) => void): Secret {
+  let fd: number;
+  try {
+    // Not blocking: a FIFO without a writer would hold up the start for ever.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new SecretError(`${name} ${whyUnreadable(error)}`);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new SecretError(`${name} is not a regular file`);
+    if (stat.size > MAX_BYTES) throw new SecretError(`${name} is larger than a secret can be`);
+    const text = readFileSync(fd, "utf8");
+    if ((stat.mode & 0o044) !== 0)
+      warn(
+        `${name} can be read by others (mode ${(stat.mode & 0o777).toString(8).padStart(4, "0")}): chmod 600`,
+      );
+    return checked(text.replace(/\r?\n$/, ""), name);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function checked(value: string, name: string): Secret {
+  if (value === "") throw new SecretError(`${name} is empty`);
+  // It is sent as an HTTP header, where a line break or another character would be refused or misread.
+  if (/[^\x21-\x7e]/.test(value))
+    throw new SecretError(`${name} must hold one line of visible ASCII characters, without spaces`);
+  return new Secret(value);
+}
+
+/** The words for a file that cannot be opened or read. */
+export function whyUnreadable(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "does not exist";
+    case "EACCES":
+    case "EPERM":
+      return `cannot be read by this user (uid ${process.getuid?.() ?? "unknown"})`;
+    case "EISDIR":
+      return "is a directory";
+    default:
+      return `cannot be read (${typeof code === "string" ? code : "unknown error"})`;
+  }
+}
+
+/** The secrets of the enabled services, as `loadConfig` finds them. */
+export interface ResolvedSecrets {
+  nexApiKey?: Secret;
+  nexusApiKey?: Secret;
+  nexusAnonKey?: Secret;
+}
+
+/** Every reference that can be in the file: its service and key, and its name among the resolved secrets. */
+export const SECRET_KEYS = [
+  ["nex", "api_key", "nexApiKey"],
+  ["nexus", "api_key", "nexusApiKey"],
+  ["nexus", "anon_key", "nexusAnonKey"],
+] as const;

@@ -1,0 +1,200 @@
+// One fastify instance as both sockets use it: the guard, the limits, the headers of every answer, and the one
+// place where an error becomes problem+json.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { stringifyJson } from "../http/json.ts";
+import { JobError } from "../scheduler/define-job.ts";
+import { StoreError } from "../store/store.ts";
+import type { ControlContext, Role } from "./context.ts";
+import { refusal } from "./guard.ts";
+import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
+
+const BODY_LIMIT = 2 ** 20;
+const LONGEST_PARAMETER = 256;
+/** For a whole request to arrive, once it has begun. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 60_000;
+
+export type App = ReturnType<typeof createApp>;
+
+/** An instance without routes. `role` is that of its socket. */
+export function createApp({ context, role }: { context: ControlContext; role: Role }) {
+  const headers = { "nexusd-version": context.version, "nexusd-epoch": context.store.epoch };
+
+  const app = fastify<Server>({
+    serverFactory: (handle) => guardedServer(headers, handle),
+    clientErrorHandler: (error, socket) => answerBrokenRequest(headers, error, socket),
+    frameworkErrors: (error, request, reply) => {
+      answerError(error, request, reply);
+    },
+    schemaController: { compilersFactory },
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    // What arrives on an open connection while we close is answered like everything before it.
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+  }).withTypeProvider<ZodTypeProvider>();
+
+  // A body is JSON or nothing; an empty one is nothing, whatever its type says.
+  app.removeAllContentTypeParsers();
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) => {
+    if (body === "") done(null, undefined);
+    else parseJson(request, body, done);
+  });
+
+  const routes: { method: string; url: string; pattern: RegExp }[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    const pattern = new RegExp(`^${url.replace(/[.]/g, "\\.").replace(/:\w+/g, "[^/]+")}$`);
+    for (const one of [method].flat()) routes.push({ method: one, url, pattern });
+  });
+  // Before the body is looked at: what does not exist is not there whatever is sent to it.
+  app.addHook("onRequest", async (request) => {
+    if (request.is404) throw notFound(request, routes);
+  });
+
+  const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const problem = asProblem(error);
+    // Never the path itself: it can hold a session id.
+    const facts = { socket: role, method: request.method, route: request.routeOptions.url };
+    // That the database is unusable is reported once, by the daemon, and not once for each who asks.
+    if (problem.code === "internal_error")
+      context.log.error({ ...facts, err: problem.cause }, "a control request failed");
+    // Closed while the client still writes, the connection would break before it has read why.
+    if (problem.code === "body_too_large") reply.removeHeader("connection");
+    return reply
+      .code(problem.status)
+      .headers(problem.headers)
+      .type(PROBLEM_TYPE)
+      .send(JSON.stringify(problemBody(problem)));
+  };
+  app.setErrorHandler(answerError);
+
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, routeOptions } = request;
+    const ms = Math.round(reply.elapsedTime);
+    context.log.debug(
+      { socket: role, method, route: routeOptions.url, status: reply.statusCode, ms },
+      "request",
+    );
+  });
+  return app;
+}
+
+function guardedServer(
+  headers: Record<string, string>,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+) {
+  const stamp = (response: ServerResponse) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  };
+  // `requireHostHeader` would answer without our headers; the guard refuses those requests itself.
+  const server = createServer({ requireHostHeader: false }, (request, response) => {
+    stamp(response);
+    const problem = refusal(request);
+    if (problem) sendProblem(response, problem);
+    else handle(request, response);
+  });
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    stamp(response);
+    sendProblem(response, new Problem("expectation_failed", 'Only "Expect: 100-continue" is understood.'));
+  });
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  return server;
+}
+
+/** What Node.js could not read as a request at all, with an answer written by hand. */
+function answerBrokenRequest(
+  headers: Record<string, string>,
+  error: Error & { code?: string },
+  socket: Duplex,
+): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? new Problem("headers_too_large", "The headers take more than 16 KiB.")
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? new Problem("request_timeout", `The request was not complete after ${REQUEST_TIMEOUT_MS / 1000} s.`)
+        : new Problem("invalid_request", "What arrived is not an HTTP/1.1 request.");
+  const { title, ...body } = problemBody(problem);
+  const text = JSON.stringify({ title, ...body });
+  const head = [
+    `HTTP/1.1 ${problem.status} ${title}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(text)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+}
+
+/** Checks one part of a request; everything that is wrong with it is said at once. */
+const checkPart =
+  ({ schema, httpPart }: { schema: z.ZodType; httpPart?: string }) =>
+  (data: unknown) => {
+    const result = schema.safeParse(data);
+    if (result.success) return { value: result.data };
+    const errors = result.error.issues.flatMap((issue) => {
+      const path = z.core.toDotPath(issue.path);
+      if (issue.code !== "unrecognized_keys")
+        return [{ path: path || (httpPart ?? ""), message: data === null ? "is missing" : issue.message }];
+      const what = httpPart === "querystring" ? "is not a query parameter here" : "is not a field here";
+      return issue.keys.map((key) => ({ path: z.core.toDotPath([...issue.path, key]), message: what }));
+    });
+    const detail = errors.map(({ path, message }) => `${path} ${message}`).join("; ");
+    return { error: new Problem("invalid_request", detail, { errors }) };
+  };
+
+// Given as factories, so that fastify does not load the compilers of its own, a tenth of the idle daemon's memory.
+const compilersFactory = {
+  buildValidator: () => checkPart,
+  buildSerializer: () => () => stringifyJson,
+} as object; // its types are those of fastify's own compilers, which take JSON Schema only
+
+function notFound(request: FastifyRequest, routes: { method: string; pattern: RegExp }[]): Problem {
+  const path = request.url.split("?", 1)[0] ?? "";
+  const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+  if (allowed.length === 0)
+    return new Problem("not_found", "There is nothing at this path. GET /openapi.json lists what there is.");
+  const allow = [...new Set(allowed)].join(", ");
+  return new Problem("method_not_allowed", `This path takes ${allow}.`, { headers: { allow } });
+}
+
+/** What each error means to the caller. An error of ours that nobody expected says nothing of itself. */
+function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof StoreError) return new Problem("store_unavailable", error.message, { cause: error });
+  if (error instanceof JobError) return new Problem(error.code, error.message);
+  switch (fastifyCode(error)) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new Problem("body_too_large", "A body can have 1 MiB.");
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return new Problem(
+        "unsupported_media_type",
+        'The body must be JSON, with "content-type: application/json"; curl sends that with --json.',
+      );
+    case "FST_ERR_CTP_INVALID_JSON_BODY":
+      return new Problem("invalid_json", "The body is not valid JSON.");
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+      return new Problem("invalid_request", "The body is not as long as its content-length.");
+    case "FST_ERR_BAD_URL":
+      return new Problem("invalid_request", "The path is not a valid URL path.");
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return new Problem("uri_too_long", `A part of the path has more than ${LONGEST_PARAMETER} characters.`);
+    default:
+      return new Problem("internal_error", "Something failed inside nexusd; its log says what.", {
+        cause: error,
+      });
+  }
+}
+
+const fastifyCode = (error: unknown): FastifyError["code"] | undefined =>
+  error instanceof Error && "code" in error ? String(error.code) : undefined;

@@ -1,0 +1,147 @@
+// /v1/consumers: named reading positions that outlive their readers.
+
+import { z } from "zod";
+import type { Consumer } from "../store/store.ts";
+import type { App } from "./app.ts";
+import { checkPosition, pageText } from "./events.ts";
+import { consumerName, eventPage, limitQuery, nothing, position, typePatterns, waitQuery } from "./fields.ts";
+import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
+import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+
+const tags = ["consumers"];
+const params = z.strictObject({ name: consumerName });
+
+const consumer = z
+  .object({
+    name: z.string(),
+    position: z.int().describe("The last acknowledged sequence"),
+    types: z.array(z.string()).nullable(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: "Consumer" });
+
+const placement = z.strictObject({
+  from: z
+    .union([z.literal("oldest"), z.literal("latest"), position], {
+      error: 'must be "oldest", "latest" or the last sequence already known',
+    })
+    .describe("Where it begins: an end of the log, or the last sequence already known"),
+  types: typePatterns.optional(),
+});
+
+export function consumers(app: App, { context: { store }, tail }: RouteOptions): void {
+  app.get(
+    "/v1/consumers",
+    {
+      schema: {
+        summary: "All consumers",
+        tags,
+        querystring: nothing,
+        response: { 200: z.object({ consumers: z.array(consumer) }), ...problems("invalid_request") },
+      },
+    },
+    async () => ({ consumers: await store.readConsumers() }),
+  );
+
+  app.put(
+    "/v1/consumers/:name",
+    {
+      schema: {
+        summary: "Create a consumer, or place one anew",
+        tags,
+        params,
+        querystring: nothing,
+        body: placement,
+        response: {
+          200: consumer,
+          201: consumer,
+          ...problems("invalid_request", ...BODY_PROBLEMS, "cursor_ahead"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { from, types } = request.body;
+      if (typeof from === "number") await checkPosition(store, from);
+      const isNew = (await store.readConsumer(name)) === undefined;
+      return reply.code(isNew ? 201 : 200).send(await store.putConsumer(name, from, types));
+    },
+  );
+
+  app.get(
+    "/v1/consumers/:name/events",
+    {
+      schema: {
+        summary:
+          "The oldest events that the consumer has not acknowledged; with `wait`, as soon as there is one",
+        tags,
+        params,
+        querystring: z.strictObject({ limit: limitQuery, wait: waitQuery }),
+        response: { 200: asText(eventPage), ...problems("invalid_request", "consumer_not_found") },
+      },
+    },
+    async (request, reply) => {
+      const { position, types } = known(await store.readConsumer(request.params.name), request.params.name);
+      const { limit, wait } = request.query;
+      const wanted = { after: position, limit, ...(types && { types }) };
+      const page = await tail.read(wanted, wait, goneSignal(reply.raw));
+      return reply.type(JSON_TYPE).send(pageText(store.epoch, page));
+    },
+  );
+
+  app.post(
+    "/v1/consumers/:name/ack",
+    {
+      schema: {
+        summary: "Move the position forward; a sequence behind it changes nothing",
+        tags,
+        params,
+        querystring: nothing,
+        body: z.strictObject({ sequence: position.describe("The last sequence that is done with") }),
+        response: {
+          200: consumer,
+          ...problems("invalid_request", ...BODY_PROBLEMS, "consumer_not_found", "cursor_ahead"),
+        },
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      const { sequence } = request.body;
+      known(await store.readConsumer(name), name);
+      await checkPosition(store, sequence);
+      return known(await store.ackConsumer(name, sequence), name);
+    },
+  );
+
+  app.delete(
+    "/v1/consumers/:name",
+    {
+      preValidation: noBody,
+      schema: {
+        summary: "Forget a consumer",
+        tags,
+        params,
+        querystring: nothing,
+        response: {
+          204: z.undefined().describe("Forgotten"),
+          ...problems("invalid_request", "consumer_not_found"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      if (!(await store.deleteConsumer(name))) throw missing(name);
+      return reply.code(204).send();
+    },
+  );
+}
+
+const missing = (name: string) =>
+  new Problem("consumer_not_found", `There is no consumer "${name}". PUT /v1/consumers/${name} creates it.`);
+
+function known(consumer: Consumer | undefined, name: string): Consumer {
+  if (consumer === undefined) throw missing(name);
+  return consumer;
+}

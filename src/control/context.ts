@@ -1,0 +1,44 @@
+// What the control API is given by the daemon, and what it must not have to reach for.
+
+import type { Logger } from "pino";
+import type { Service } from "../events/types.ts";
+import type { Clock } from "../scheduler/clock.ts";
+import type { Scheduler } from "../scheduler/define-job.ts";
+import type { Store } from "../store/store.ts";
+
+/** The socket a request came in by, which is all that decides what it may do. */
+export type Role = "agent" | "operator";
+
+export interface ServiceStatus {
+  state: "ok" | "degraded" | "down" | "disabled";
+  lastSuccessAt: string | null;
+  lastError: { code: string; message: string; at: string } | null;
+  /** What is special to the service: `stream` of nex, `sessions` and `budget` of messaging, … */
+  [detail: string]: unknown;
+}
+
+export interface ReloadResult {
+  /** TOML paths that took effect. */
+  applied: string[];
+  /** TOML paths that changed in the file but need a restart. */
+  restartNeeded: string[];
+}
+
+export interface ControlContext {
+  version: string;
+  startedAt: string;
+  clock: Clock;
+  store: Store;
+  log: Logger;
+  scheduler: Scheduler;
+  /** Aborts when the daemon stops: long polls answer at once, streams end. */
+  signal: AbortSignal;
+  services(): Record<Service, ServiceStatus>;
+  /** Whether the database takes commits. */
+  storeStatus(): {
+    state: "ok" | "degraded";
+    lastError: { code: string; message: string; at: string } | null;
+  };
+  /** @throws ConfigError: the old configuration stays */
+  reload(): Promise<ReloadResult>;
+}

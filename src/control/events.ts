@@ -1,0 +1,70 @@
+// GET /v1/events: pages of the log, oldest first, with a long poll at its end.
+
+import { z } from "zod";
+import type { EventPage, EventQuery, Store } from "../store/store.ts";
+import type { App } from "./app.ts";
+import { afterQuery, epochQuery, eventPage, limitQuery, typeQuery, waitQuery } from "./fields.ts";
+import { Problem, problems } from "./problem.ts";
+import { asText, goneSignal, JSON_TYPE } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+
+const query = z.strictObject({
+  after: afterQuery,
+  limit: limitQuery,
+  type: typeQuery,
+  wait: waitQuery,
+  epoch: epochQuery,
+});
+
+export function events(app: App, { context: { store }, tail }: RouteOptions): void {
+  app.get(
+    "/v1/events",
+    {
+      schema: {
+        summary: "The oldest events after a position; with `wait`, as soon as there is one",
+        tags: ["events"],
+        querystring: query,
+        response: {
+          200: asText(eventPage),
+          ...problems("invalid_request", "cursor_ahead", "epoch_changed"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { after, limit, type, wait, epoch } = request.query;
+      checkEpoch(store, epoch);
+      const wanted: EventQuery = { after, limit, ...(type && { types: type }) };
+      const page = await tail.read(wanted, wait, goneSignal(reply.raw));
+      refuseAhead(after, page.latest);
+      return reply.type(JSON_TYPE).send(pageText(store.epoch, page));
+    },
+  );
+}
+
+/** The answer, with the events as they are stored. */
+export const pageText = (epoch: string, { events, next, oldest, latest, gap }: EventPage): string =>
+  `{"epoch":${JSON.stringify(epoch)},"events":[${events.map(({ json }) => json).join(",")}],` +
+  `"next":${next},"oldest":${oldest},"latest":${latest},"gap":${JSON.stringify(gap)}}`;
+
+/** @throws Problem `epoch_changed` when the caller counts in another log */
+export function checkEpoch(store: Store, epoch: string | undefined): void {
+  if (epoch !== undefined && epoch !== store.epoch)
+    throw new Problem(
+      "epoch_changed",
+      `This log is ${store.epoch}: the database was replaced, and positions in the other log mean nothing here. Begin again with after=0.`,
+    );
+}
+
+/** @throws Problem `cursor_ahead` when the log does not reach to `position` */
+export async function checkPosition(store: Store, position: number): Promise<void> {
+  const { latest } = await store.readEvents({ after: position, limit: 1 });
+  refuseAhead(position, latest);
+}
+
+function refuseAhead(position: number, latest: number): void {
+  if (position > latest)
+    throw new Problem(
+      "cursor_ahead",
+      `The log ends at ${latest}, before ${position}: it was restored from a backup, or the position belongs to another log.`,
+    );
+}

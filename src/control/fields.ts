@@ -1,0 +1,115 @@
+// The fields that requests have in common, each with its limits and what is said when it is wrong.
+
+import { z } from "zod";
+import { parseDuration } from "../config/duration.ts";
+
+const LONGEST_WAIT_MS = 60_000;
+
+/** Digits become a number; anything else stays what it is, and is refused by the schema behind. */
+const fromDigits = (value: unknown) =>
+  typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : value;
+
+const integer = (min: number, max: number) => {
+  const error = `must be an integer from ${min} to ${max}`;
+  return z.preprocess(fromDigits, z.int({ error }).min(min, { error }).max(max, { error }));
+};
+
+/** A position in the log, in a query or a header. */
+export const sequence = integer(0, Number.MAX_SAFE_INTEGER);
+
+/** A position in the log, in a body. As a string too, which is how an event carries its own. */
+export const position = z.union(
+  [
+    z.int().nonnegative(),
+    z
+      .string()
+      .regex(/^\d{1,16}$/)
+      .transform(Number)
+      .pipe(z.int()),
+  ],
+  { error: "must be a sequence of the log" },
+);
+
+export const afterQuery = sequence.default(0).describe("The last sequence already known; default 0");
+export const limitQuery = integer(1, 1000).default(100).describe("How many at most; default 100");
+
+export const waitQuery = z
+  .string({ error: 'must be a duration such as "30s"' })
+  .default("0s")
+  .transform((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms <= LONGEST_WAIT_MS) return ms;
+    context.addIssue({ code: "custom", message: 'must be a duration up to 60s, such as "30s" or "500ms"' });
+    return z.NEVER;
+  })
+  .describe("How long to wait for an event when there is none yet, up to 60s");
+
+const typePattern = z
+  .string()
+  .max(128)
+  .regex(/^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?)$/, {
+    error: 'must be an event type such as "nexus.stock.low", or a pattern such as "messaging.*"',
+  });
+
+export const typePatterns = z.array(typePattern).min(1).max(100);
+
+/** In a query: comma separated, repeated, or both. */
+export const typeQuery = z
+  .preprocess(
+    (value) => (value === undefined ? value : [value].flat().flatMap((part) => String(part).split(","))),
+    typePatterns.optional(),
+  )
+  .describe("Event types or patterns, comma separated or repeated");
+
+export const epochQuery = z
+  .string()
+  .optional()
+  .describe("The log that the position belongs to; another one is answered with 409 `epoch_changed`");
+
+const timestampError = "must be an RFC 3339 time such as 2026-03-01T12:00:00Z";
+
+/** RFC 3339 with any offset, in UTC once parsed. */
+export const timestamp = z.string({ error: timestampError }).transform((text, context) => {
+  // A "+" that was not escaped in the query arrives as a space.
+  const ms = Date.parse(text.replace(" ", "+"));
+  if (z.iso.datetime({ offset: true }).safeParse(text.replace(" ", "+")).success && Number.isFinite(ms))
+    return new Date(ms).toISOString();
+  context.addIssue({ code: "custom", message: timestampError });
+  return z.NEVER;
+});
+
+export const consumerName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, {
+  error: 'must be 1 to 64 letters, digits, ".", "-" or "_"',
+});
+
+/** Of routes without parameters: what is sent all the same is refused, not ignored. */
+export const nothing = z.strictObject({});
+
+/** An event of the log as it is served. */
+const cloudEvent = z
+  .object({
+    specversion: z.literal("1.0"),
+    id: z.string(),
+    source: z.string(),
+    type: z.string(),
+    subject: z.string().optional(),
+    time: z.string(),
+    datacontenttype: z.string(),
+    data: z.unknown(),
+    sequence: z.string(),
+  })
+  .meta({ id: "Event", description: "A CloudEvent 1.0; `sequence` is its number in the log" });
+
+export const eventPage = z
+  .object({
+    epoch: z.string(),
+    events: z.array(cloudEvent),
+    next: z.int().describe("What to pass as `after` next"),
+    oldest: z.int(),
+    latest: z.int(),
+    gap: z
+      .object({ from: z.int(), to: z.int() })
+      .nullable()
+      .describe("Sequences after the position that retention removed, both inclusive"),
+  })
+  .meta({ id: "EventPage" });

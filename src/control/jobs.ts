@@ -1,0 +1,125 @@
+// /v1/jobs: what nexusd does on its own, and the operator's hand on it.
+
+import { z } from "zod";
+import { isoTime } from "../scheduler/clock.ts";
+import { JobError, type JobStatus } from "../scheduler/define-job.ts";
+import type { App } from "./app.ts";
+import { nothing } from "./fields.ts";
+import { problems } from "./problem.ts";
+import { noBody, operatorOnly } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+
+export const jobStatus = z
+  .object({
+    name: z.string(),
+    kind: z.enum(["cron", "paced", "stream"]),
+    description: z.string(),
+    service: z.enum(["messaging", "nex", "nexus"]).nullable(),
+    state: z.enum(["ok", "starting", "failing", "stale", "degraded", "paused", "disabled", "invalid"]),
+    schedule: z.string().nullable(),
+    intervalMs: z.number().nullable(),
+    running: z.boolean(),
+    lastRunAt: z.string().nullable(),
+    lastSuccessAt: z.string().nullable(),
+    nextRunAt: z.string().nullable(),
+    lastError: z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable(),
+    failures: z.int(),
+    runs: z.int(),
+  })
+  .meta({ id: "Job" });
+
+const params = z.strictObject({ name: z.string() });
+
+const tags = ["jobs"];
+const RUN_WAIT_MS = 10_000;
+
+export function jobs(app: App, { context, role }: RouteOptions): void {
+  const { scheduler, clock } = context;
+
+  app.get(
+    "/v1/jobs",
+    {
+      schema: {
+        summary: "All jobs and how they are",
+        tags,
+        querystring: nothing,
+        response: {
+          200: z.object({ asOf: z.string(), jobs: z.array(jobStatus) }),
+          ...problems("invalid_request"),
+        },
+      },
+    },
+    async () => ({ asOf: isoTime(clock.now()), jobs: scheduler.list() }),
+  );
+
+  const named = (name: string): JobStatus => {
+    const job = scheduler.list().find((one) => one.name === name);
+    if (!job) throw new JobError("job_not_found", `There is no job "${name}". GET /v1/jobs lists them.`);
+    return job;
+  };
+
+  app.post(
+    "/v1/jobs/:name/run",
+    {
+      onRequest: operatorOnly(role),
+      preValidation: noBody,
+      schema: {
+        summary: "Run a cron job now (operator.sock)",
+        description: "200 once the run has ended, whatever came of it; 202 when it goes on after 10 s.",
+        tags,
+        params,
+        querystring: nothing,
+        response: {
+          200: jobStatus,
+          202: jobStatus,
+          ...problems("invalid_request", "operator_only", "job_not_found", "job_not_runnable"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      named(name);
+      const hasEnded = await within(RUN_WAIT_MS, scheduler.run(name));
+      return reply.code(hasEnded ? 200 : 202).send(named(name));
+    },
+  );
+
+  for (const action of ["pause", "resume"] as const)
+    app.post(
+      `/v1/jobs/:name/${action}`,
+      {
+        onRequest: operatorOnly(role),
+        preValidation: noBody,
+        schema: {
+          summary:
+            action === "pause"
+              ? "Stop a job until it is resumed (operator.sock)"
+              : "Let a paused job go on (operator.sock)",
+          tags,
+          params,
+          querystring: nothing,
+          response: { 200: jobStatus, ...problems("invalid_request", "operator_only", "job_not_found") },
+        },
+      },
+      async (request) => {
+        const { name } = request.params;
+        named(name);
+        scheduler[action](name);
+        return named(name);
+      },
+    );
+
+  /** Whether the run ended in time; one that does not goes on unwatched, and its status tells of it. */
+  async function within(ms: number, run: Promise<void>): Promise<boolean> {
+    const timer = new AbortController();
+    const late = clock.sleep(ms, AbortSignal.any([timer.signal, context.signal])).then(
+      () => false,
+      () => false,
+    );
+    try {
+      return await Promise.race([run.then(() => true), late]);
+    } finally {
+      timer.abort();
+    }
+  }
+}

@@ -1,0 +1,43 @@
+// The API described by itself, as OpenAPI 3.1. Loaded when it is first asked for: what it needs is not small, and
+// most daemons are never asked.
+
+import swagger from "@fastify/swagger";
+import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { createApp } from "./app.ts";
+import { type RouteOptions, registerRoutes } from "./routes.ts";
+
+/** @returns the document as JSON text, made from the very routes that are served; the instance never listens */
+export async function describeApi(options: RouteOptions): Promise<string> {
+  const app = createApp({ context: options.context, role: "operator" });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "nexusd control API",
+        version: options.context.version,
+        description:
+          "HTTP over two Unix sockets: agent.sock reads and follows, operator.sock can do everything. " +
+          "Errors are problem+json with a stable `code`.",
+      },
+      servers: [{ url: "http://nexusd" }],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  registerRoutes(app, { ...options, role: "operator" });
+  await app.ready();
+  const document = JSON.stringify(withoutUnused(app.swagger()));
+  await app.close();
+  return document;
+}
+
+/** Every named schema is offered once as it is sent and once as it is received; what nothing refers to is left out. */
+function withoutUnused(
+  document: object & { components?: { schemas?: object | undefined } | undefined },
+): object {
+  const text = JSON.stringify(document);
+  const used = Object.entries(document.components?.schemas ?? {}).filter(([name]) =>
+    text.includes(`"#/components/schemas/${name}"`),
+  );
+  return { ...document, components: { schemas: Object.fromEntries(used) } };
+}

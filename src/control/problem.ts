@@ -1,0 +1,118 @@
+// Every refusal and failure that the API can answer with: its code, its status, and its body (RFC 9457).
+
+import type { ServerResponse } from "node:http";
+import { z } from "zod";
+
+const PROBLEMS = {
+  invalid_request: { status: 400, title: "The request is not valid" },
+  invalid_json: { status: 400, title: "The body is not JSON" },
+  forbidden_origin: { status: 403, title: "Not a local client" },
+  operator_only: { status: 403, title: "Only on the operators' socket" },
+  not_found: { status: 404, title: "No such resource" },
+  consumer_not_found: { status: 404, title: "No such consumer" },
+  job_not_found: { status: 404, title: "No such job" },
+  session_not_found: { status: 404, title: "No such session" },
+  method_not_allowed: { status: 405, title: "Not with this method" },
+  request_timeout: { status: 408, title: "The request did not arrive in time" },
+  ambiguous_session: { status: 409, title: "More than one session matches" },
+  cursor_ahead: { status: 409, title: "The position is beyond the end of the log" },
+  epoch_changed: { status: 409, title: "The log is another one" },
+  job_not_runnable: { status: 409, title: "The job cannot run now" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  uri_too_long: { status: 414, title: "The path is too long" },
+  unsupported_media_type: { status: 415, title: "The body must be JSON" },
+  expectation_failed: { status: 417, title: "The expectation cannot be met" },
+  invalid_config: { status: 422, title: "The configuration is not valid" },
+  headers_too_large: { status: 431, title: "The headers are too large" },
+  internal_error: { status: 500, title: "nexusd failed" },
+  store_unavailable: { status: 503, title: "The database cannot be used" },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+type ProblemStatus = (typeof PROBLEMS)[ProblemCode]["status"];
+
+export interface FieldError {
+  /** The field as one would write it in code: "limit", "types[0]". */
+  path: string;
+  message: string;
+}
+
+interface ProblemOptions {
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** Thrown by a handler, answered as problem+json. Its message is the `detail`, for the caller to read. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly code: ProblemCode;
+  readonly errors: FieldError[] | undefined;
+  readonly headers: Record<string, string>;
+
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors;
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): ProblemStatus {
+    return PROBLEMS[this.code].status;
+  }
+}
+
+export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: "Problem", description: "RFC 9457; `code` is stable" });
+
+export const problemBody = (problem: Problem): z.output<typeof problemSchema> => ({
+  type: `urn:nexusd:problem:${problem.code}`,
+  title: PROBLEMS[problem.code].title,
+  status: problem.status,
+  detail: problem.message,
+  code: problem.code,
+  ...(problem.errors && { errors: problem.errors }),
+});
+
+/** Answers where fastify is not, or not yet, in charge. */
+export function sendProblem(response: ServerResponse, problem: Problem): void {
+  const body = JSON.stringify(problemBody(problem));
+  response.writeHead(problem.status, {
+    ...problem.headers,
+    "content-type": PROBLEM_TYPE,
+    "content-length": Buffer.byteLength(body),
+  });
+  response.end(response.req.method === "HEAD" ? undefined : body);
+}
+
+type ProblemAnswers = Partial<
+  Record<ProblemStatus, { description: string; content: Record<string, { schema: typeof problemSchema }> }>
+>;
+
+/** What a route with a body can answer beside its own problems. */
+export const BODY_PROBLEMS = ["invalid_json", "body_too_large", "unsupported_media_type"] as const;
+const ANYWHERE = ["forbidden_origin", "store_unavailable", "internal_error"] as const;
+
+/** The `response` entries of a route that can answer with these problems, for the API's description. */
+export function problems(...codes: ProblemCode[]): ProblemAnswers {
+  const answers: ProblemAnswers = {};
+  for (const code of [...codes, ...ANYWHERE]) {
+    const { status } = PROBLEMS[code];
+    const before = answers[status];
+    answers[status] = {
+      description: before ? `${before.description}, \`${code}\`` : `\`${code}\``,
+      content: { "application/problem+json": { schema: problemSchema } },
+    };
+  }
+  return answers;
+}

@@ -1,0 +1,41 @@
+// POST /v1/reload: the configuration file read again.
+
+import { z } from "zod";
+import { ConfigError } from "../config/problems.ts";
+import type { App } from "./app.ts";
+import { nothing } from "./fields.ts";
+import { Problem, problems } from "./problem.ts";
+import { noBody, operatorOnly } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+
+const answer = z.object({
+  applied: z.array(z.string()).describe("TOML paths that took effect"),
+  restartNeeded: z.array(z.string()).describe("TOML paths that changed, but need a restart"),
+});
+
+export function reload(app: App, { context, role }: RouteOptions): void {
+  app.post(
+    "/v1/reload",
+    {
+      onRequest: operatorOnly(role),
+      preValidation: noBody,
+      schema: {
+        summary: "Read the configuration file again (operator.sock)",
+        tags: ["operation"],
+        querystring: nothing,
+        response: { 200: answer, ...problems("invalid_request", "operator_only", "invalid_config") },
+      },
+    },
+    async () => {
+      try {
+        return await context.reload();
+      } catch (error) {
+        if (error instanceof ConfigError)
+          throw new Problem("invalid_config", "The file has errors; the old configuration stays.", {
+            errors: error.problems.map(({ path, message }) => ({ path, message })),
+          });
+        throw error;
+      }
+    },
+  );
+}

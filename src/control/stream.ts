@@ -1,0 +1,111 @@
+// GET /v1/events/stream: the log as server-sent events, each reader at its own pace.
+
+import { Readable } from "node:stream";
+import { z } from "zod";
+import type { Tail } from "../events/tail.ts";
+import type { StoredEvent } from "../events/types.ts";
+import type { EventQuery } from "../store/store.ts";
+import type { App } from "./app.ts";
+import type { ControlContext } from "./context.ts";
+import { checkEpoch, checkPosition } from "./events.ts";
+import { epochQuery, sequence, typeQuery } from "./fields.ts";
+import { Problem, problems } from "./problem.ts";
+import { asText, goneSignal } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+
+const COMMENT_EVERY_MS = 15_000;
+/** What is read from the log at once: with the buffers of the socket, all that a reader that stands still costs. */
+const PAGE = 64;
+
+const query = z.strictObject({
+  after: sequence
+    .default(0)
+    .describe("The last sequence already known, default 0; `Last-Event-ID` goes before it"),
+  type: typeQuery,
+  epoch: epochQuery,
+});
+
+export function stream(app: App, { context, tail }: RouteOptions): void {
+  const { store } = context;
+  app.get(
+    "/v1/events/stream",
+    {
+      // A HEAD of something that does not end would not end either.
+      exposeHeadRoute: false,
+      schema: {
+        summary: "The events after a position and all that follow, as server-sent events",
+        description:
+          "`id` is the sequence, `event` the type, `data` the event on one line; a comment comes every 15 s. " +
+          'Where retention removed events, `event: nexusd.log.gap` without an id has `data: {"from":…,"to":…}`.',
+        tags: ["events"],
+        querystring: query,
+        response: {
+          200: {
+            description: "The stream",
+            content: { "text/event-stream": { schema: asText(z.string()) } },
+          },
+          ...problems("invalid_request", "cursor_ahead", "epoch_changed"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { type, epoch } = request.query;
+      // EventSource repeats the address it was opened with: after a reconnect only the header is up to date.
+      const after = lastEventId(request.headers["last-event-id"]) ?? request.query.after;
+      checkEpoch(store, epoch);
+      await checkPosition(store, after);
+      const signal = goneSignal(reply.raw);
+      const wanted = { after, limit: PAGE, ...(type && { types: type }) };
+      const frames = Readable.from(logFrames(context, tail, wanted, signal), { objectMode: false });
+      reply.type("text/event-stream; charset=utf-8").header("cache-control", "no-store");
+      return reply.send(frames as unknown as string); // fastify takes a stream; the type describes its content
+    },
+  );
+}
+
+/** @throws Problem `invalid_request` */
+function lastEventId(header: string | string[] | undefined): number | undefined {
+  if (header === undefined || header === "") return undefined;
+  const parsed = sequence.safeParse(header);
+  if (parsed.success) return parsed.data;
+  const errors = [{ path: "Last-Event-ID", message: "must be a sequence of the log" }];
+  throw new Problem("invalid_request", "Last-Event-ID must be a sequence of the log", { errors });
+}
+
+/**
+ * Read on only when the reader has taken what came before: the next page is not fetched while the last one still
+ * waits in the socket.
+ */
+async function* logFrames(
+  { store, clock, log }: ControlContext,
+  tail: Tail,
+  query: EventQuery,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  // Sent with the headers: the reader knows at once that it is connected.
+  yield ": nexusd\n\n";
+  let after = query.after;
+  let nextComment = clock.monotonic() + COMMENT_EVERY_MS;
+  try {
+    while (!signal.aborted) {
+      const page = await store.readEvents({ ...query, after });
+      if (page.gap) yield `event: nexusd.log.gap\ndata: ${JSON.stringify(page.gap)}\n\n`;
+      if (page.events.length > 0) yield page.events.map(frame).join("");
+      after = page.next;
+      const now = clock.monotonic();
+      if (now >= nextComment) {
+        nextComment = now + COMMENT_EVERY_MS;
+        yield ": nexusd\n\n";
+      }
+      if (after < page.latest) continue;
+      if ((await tail.wait(page.latest, nextComment - now, signal)) === "closed") return;
+    }
+  } catch (error) {
+    // The reader comes back where it was; a stream has no other way to say that it failed.
+    log.warn({ err: error }, "an event stream ended: the log could not be read");
+  }
+}
+
+/** The stored text has no line breaks, so that it is one `data` line. */
+const frame = ({ sequence, type, json }: StoredEvent): string =>
+  `id: ${sequence}\nevent: ${type}\ndata: ${json}\n\n`;

@@ -1,0 +1,174 @@
+// The local views: what the services last said, answered from the store alone.
+
+import { z } from "zod";
+import type { StoredEvent } from "../events/types.ts";
+import { parseJson } from "../http/json.ts";
+import { SESSION_KIND, sessionCursor, sessionSource } from "../services/messaging/session.ts";
+import type { Store } from "../store/store.ts";
+import type { App } from "./app.ts";
+import { afterQuery, limitQuery, nothing, timestamp } from "./fields.ts";
+import { problems } from "./problem.ts";
+import type { RouteOptions } from "./routes.ts";
+import { findSession, sessionView } from "./sessions.ts";
+
+const tags = ["views"];
+const asOf = z.string().nullable().describe("When the newest observation behind this was made; null: never");
+
+/** The data of an event, with its place in the log. */
+const logged = z.looseObject({ sequence: z.int(), time: z.string() });
+
+const stockItem = z.object({
+  itemId: z.string(),
+  sku: z.string().nullable(),
+  name: z.string().nullable(),
+  warehouseId: z.string().nullable(),
+  availableQuantity: z.number().nullable(),
+  threshold: z.number(),
+  lowSince: z.string(),
+});
+
+const pendingOrder = z.object({
+  orderId: z.string(),
+  orderNumber: z.string().nullable(),
+  orderStatus: z.string().nullable(),
+  totalAmount: z.union([z.number(), z.bigint(), z.string()]).nullable(),
+  currency: z.string().nullable(),
+  customerId: z.string().nullable(),
+  createdAt: z.string().nullable(),
+  pendingSince: z.string(),
+  overdue: z.boolean(),
+});
+
+export function views(app: App, { context: { store } }: RouteOptions): void {
+  app.get(
+    "/v1/messaging/sessions",
+    {
+      schema: {
+        summary: "The sessions that nexusd is or was a member of",
+        tags,
+        querystring: nothing,
+        response: { 200: z.object({ asOf, sessions: z.array(sessionView) }), ...problems("invalid_request") },
+      },
+    },
+    async () => {
+      const records = await store.readRecords(SESSION_KIND);
+      const sessions = records.map(({ value }) => sessionView.parse(value));
+      const observed = [...records.map(({ updatedAt }) => updatedAt), ...sessions.map((s) => s.lastPolledAt)];
+      return { asOf: newest(observed), sessions };
+    },
+  );
+
+  app.get(
+    "/v1/messaging/sessions/:idOrAlias/messages",
+    {
+      schema: {
+        summary: "The oldest messages of a session after a position in the log",
+        tags,
+        params: z.strictObject({
+          idOrAlias: z
+            .string()
+            .describe("A session id, an alias, or the first 6 or more characters of an id"),
+        }),
+        querystring: z.strictObject({ after: afterQuery, limit: limitQuery }),
+        response: {
+          200: z.object({ asOf, sessionId: z.string(), messages: z.array(logged), next: z.int() }),
+          ...problems("invalid_request", "session_not_found", "ambiguous_session"),
+        },
+      },
+    },
+    async (request) => {
+      const session = await findSession(store, request.params.idOrAlias);
+      const { sessionId } = session;
+      const [page, cursor] = await Promise.all([
+        store.readEvents({
+          ...request.query,
+          types: ["messaging.message.received"],
+          source: sessionSource(sessionId),
+        }),
+        store.readCursor(sessionCursor(sessionId)),
+      ]);
+      return {
+        asOf: newest([cursor?.updatedAt, session.lastPolledAt]),
+        sessionId,
+        messages: page.events.map(unwrap),
+        next: page.next,
+      };
+    },
+  );
+
+  app.get(
+    "/v1/nex/insights",
+    {
+      schema: {
+        summary: "The newest insights first",
+        tags,
+        querystring: z.strictObject({
+          type: z.string().min(1).max(128).optional(),
+          since: timestamp.optional(),
+          limit: limitQuery,
+        }),
+        response: { 200: z.object({ asOf, insights: z.array(logged) }), ...problems("invalid_request") },
+      },
+    },
+    async (request) => {
+      const { type, since, limit } = request.query;
+      const [found, asOf] = await Promise.all([
+        store.readInsights({ limit, ...(type && { type }), ...(since && { since }) }),
+        observedAt(store, "nex.insights"),
+      ]);
+      return { asOf, insights: found.map(unwrap) };
+    },
+  );
+
+  app.get(
+    "/v1/nexus/stock/low",
+    {
+      schema: {
+        summary: "The items whose stock is low",
+        tags,
+        querystring: nothing,
+        response: { 200: z.object({ asOf, items: z.array(stockItem) }), ...problems("invalid_request") },
+      },
+    },
+    async () => {
+      const [records, asOf] = await Promise.all([
+        store.readRecords("nexus.stock.low"),
+        observedAt(store, "nexus-low-stock"),
+      ]);
+      return { asOf, items: records.map(({ value }) => stockItem.parse(value)) };
+    },
+  );
+
+  app.get(
+    "/v1/nexus/orders/pending",
+    {
+      schema: {
+        summary: "The orders that are pending",
+        tags,
+        querystring: nothing,
+        response: { 200: z.object({ asOf, orders: z.array(pendingOrder) }), ...problems("invalid_request") },
+      },
+    },
+    async () => {
+      const [records, asOf] = await Promise.all([
+        store.readRecords("nexus.order.pending"),
+        observedAt(store, "nexus-pending-orders"),
+      ]);
+      return { asOf, orders: records.map(({ value }) => pendingOrder.parse(value)) };
+    },
+  );
+}
+
+const observedAt = async (store: Store, source: string): Promise<string | null> =>
+  (await store.readCursor(source))?.updatedAt ?? null;
+
+/** All times are RFC 3339 UTC with milliseconds, which sort as text. */
+const newest = (times: (string | null | undefined)[]): string | null =>
+  times.reduce<string | null>((last, time) => (time && (!last || time > last) ? time : last), null);
+
+const stored = z.object({ time: z.string(), data: z.looseObject({}) });
+
+function unwrap({ sequence, json }: StoredEvent): z.output<typeof logged> {
+  const { time, data } = stored.parse(parseJson(json));
+  return { sequence, time, ...data };
+}

@@ -1,0 +1,55 @@
+// `nexusd check`: everything that is wrong with the configuration and the job files, for a person to read.
+
+import { findConfig, inspectConfig } from "../config/load.ts";
+import { ConfigError, formatProblem } from "../config/problems.ts";
+import type { Env } from "../config/secrets.ts";
+
+interface CheckOptions {
+  env: Env;
+  /** Takes the result: one line for each problem and one at the end, each with its line break. */
+  out: (line: string) => unknown;
+  /** Takes what is said beside the result: warnings. */
+  err: (line: string) => unknown;
+}
+
+const STANDARD: CheckOptions = {
+  env: process.env,
+  out: (line) => process.stdout.write(line),
+  err: (line) => process.stderr.write(line),
+};
+
+/**
+ * Checks the file given, else the one that the daemon would find.
+ * @returns the exit code: 0 for a configuration that the daemon would start with, else 1
+ */
+export async function runCheck(
+  explicit: string | undefined,
+  { env, out, err }: CheckOptions = STANDARD,
+): Promise<number> {
+  let path: string;
+  try {
+    path = findConfig(explicit, env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    out(`${error.message}\n`);
+    return 1;
+  }
+
+  const { problems, warnings, jobsDirectory } = inspectConfig({ path, env });
+  const lines = problems.map((problem) => formatProblem(path, problem));
+  if (jobsDirectory !== undefined) lines.push(...(await jobProblems(jobsDirectory)));
+
+  for (const warning of warnings)
+    err(`${formatProblem(path, { ...warning, message: `warning: ${warning.message}` })}\n`);
+  for (const line of lines) out(`${line}\n`);
+  if (lines.length === 0) out(`${formatProblem(path, { path: "", message: "ok" })}\n`);
+  else out(`${lines.length} ${lines.length === 1 ? "problem" : "problems"}\n`);
+  return lines.length === 0 ? 0 : 1;
+}
+
+async function jobProblems(directory: string): Promise<string[]> {
+  // Loaded only where there are job files: it brings the jobs and the scheduler with it.
+  const { findJobs } = await import("./jobs.ts");
+  const { invalid } = await findJobs(directory);
+  return invalid.map(({ file, message }) => formatProblem(file, { path: "", message }));
+}

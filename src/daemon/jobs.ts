@@ -1,0 +1,22 @@
+// The jobs there are: the built-in ones, and those of the configured directory.
+
+import messagingPoll from "../../jobs/messaging-poll.ts";
+import nexInsights from "../../jobs/nex-insights.ts";
+import nexusLowStock from "../../jobs/nexus-low-stock.ts";
+import nexusPendingOrders from "../../jobs/nexus-pending-orders.ts";
+import retention from "../../jobs/retention.ts";
+import type { Job } from "../scheduler/define-job.ts";
+import { loadJobs } from "../scheduler/load-jobs.ts";
+
+const BUILT_IN: Job[] = [messagingPoll, nexInsights, nexusLowStock, nexusPendingOrders, retention];
+
+export async function findJobs(
+  directory: string | undefined,
+): Promise<{ jobs: Job[]; invalid: { file: string; message: string }[] }> {
+  if (directory === undefined) return { jobs: BUILT_IN, invalid: [] };
+  const own = await loadJobs(
+    directory,
+    BUILT_IN.map(({ name }) => name),
+  );
+  return { jobs: [...BUILT_IN, ...own.jobs], invalid: own.problems };
+}

@@ -1,0 +1,129 @@
+// The command nexusd: arguments, configuration, signals and exit codes.
+
+import { parseArgs } from "node:util";
+import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
+import { createLog } from "./log.ts";
+import { createRedactor } from "./redact.ts";
+import { readVersion } from "./version.ts";
+
+const USAGE = `Usage: nexusd [--config FILE]         run the daemon
+       nexusd check [--config FILE]   list every problem of the configuration
+       nexusd --version | --help
+
+The configuration is found at --config, $NEXUSD_CONFIG, /etc/nexusd/nexusd.toml, config/nexusd.toml.
+`;
+
+/** What the whole stop may take; systemd and people both lose patience after it. */
+const STOP_WITHIN_MS = 4800;
+
+async function main(argv: string[]): Promise<number | undefined> {
+  const parsed = parseArguments(argv);
+  if (typeof parsed === "string") {
+    process.stderr.write(`nexusd: ${parsed}\n${USAGE}`);
+    return 2;
+  }
+  const { values, command } = parsed;
+  if (values.help) process.stdout.write(USAGE);
+  else if (values.version) process.stdout.write(`${readVersion()}\n`);
+  else if (command === "check") {
+    const { runCheck } = await import("./check.ts");
+    return await runCheck(values.config);
+  } else return await run(values.config);
+  return 0;
+}
+
+function parseArguments(argv: string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        config: { type: "string" },
+        version: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+    const [command, ...rest] = positionals;
+    if (rest.length > 0 || (command !== undefined && command !== "check"))
+      return `there is no command "${positionals.join(" ")}"`;
+    return { values, command };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Runs until a signal; undefined: the daemon is up and its handles keep the process alive. */
+async function run(configOption: string | undefined): Promise<number | undefined> {
+  const { env } = process;
+  let path: string;
+  let loaded: ReturnType<typeof loadConfig>;
+  try {
+    path = findConfig(configOption, env);
+    loaded = loadConfig({ path, env });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`nexusd: ${error.message}\n`);
+    return 1;
+  }
+  const { config, secrets, warnings } = loaded;
+  const redactor = createRedactor();
+  for (const secret of Object.values(secrets)) redactor.add(secret.reveal());
+  const log = await createLog({
+    level: config.daemon.log_level,
+    format: config.daemon.log_format,
+    env,
+    redactor,
+  });
+  for (const { path: at, message } of warnings) log.warn({ path: at }, message);
+
+  process.on("uncaughtException", (error) => {
+    log.fatal({ err: error }, "a defect of nexusd: it stops, so that it can be started afresh");
+    process.exit(70);
+  });
+  // Signals that come while it starts wait for the start.
+  let onSignal: (signal: NodeJS.Signals) => void = () => {};
+  const early: NodeJS.Signals[] = [];
+  onSignal = (signal) => early.push(signal);
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => onSignal(signal));
+
+  const { startDaemon } = await import("./daemon.ts");
+  const readConfig = () => loadConfig({ path, env });
+  const version = readVersion();
+  let daemon: Awaited<ReturnType<typeof startDaemon>>;
+  try {
+    daemon = await startDaemon({ config, secrets, version, log, redactor, readConfig });
+  } catch (error) {
+    log.fatal(error instanceof Error ? `nexusd cannot start: ${error.message}` : "nexusd cannot start");
+    log.debug({ err: error }, "why nexusd cannot start");
+    return 1;
+  }
+
+  let isStopping = false;
+  onSignal = (signal) => {
+    if (signal === "SIGHUP") {
+      daemon.reload().catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        log.error(`the configuration was not reloaded, the old one stays: ${message}`);
+      });
+      return;
+    }
+    if (isStopping) return;
+    isStopping = true;
+    setTimeout(() => {
+      log.error("stopping took too long: the rest is cut off, the database is safe");
+      process.exit(0);
+    }, STOP_WITHIN_MS).unref();
+    daemon.stop(signal).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, "stopping failed");
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of early) onSignal(signal);
+  return undefined;
+}
+
+const code = await main(process.argv.slice(2));
+if (code !== undefined) process.exitCode = code;

@@ -1,0 +1,104 @@
+// Puts the clients of the three services together: origin, credential, budget and deadline of each.
+
+import { Agent } from "undici";
+import type { Config } from "../config/schema.ts";
+import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
+import { createBudget, type RequestBudget } from "../http/budget.ts";
+import { createRetry } from "../http/retry.ts";
+import { createHttpClient } from "../http/transport.ts";
+import type { Clock } from "../scheduler/clock.ts";
+import { createMessagingClient } from "../services/messaging/client.ts";
+import { createNexClient } from "../services/nex/client.ts";
+import { createTokenSource, type TokenStorage } from "../services/nexus/auth.ts";
+import { createNexusClient } from "../services/nexus/client.ts";
+import { withToken } from "../services/nexus/http.ts";
+import type { Services } from "../services/services.ts";
+import type { Store } from "../store/store.ts";
+
+const MEBIBYTE = 1024 * 1024;
+const MESSAGING_TIMEOUT_MS = 20_000;
+const NEXUS_TIMEOUT_MS = 30_000;
+const TOKEN = "nexus.token";
+
+export interface ServicesOptions {
+  config: Config;
+  secrets: ResolvedSecrets;
+  store: Store;
+  clock: Clock;
+  random: () => number;
+  version: string;
+  /** Told of every credential that comes up, so that no log line can hold it. */
+  onSecret: (secret: string) => void;
+  /** Kept over a reload, since the servers' windows are not reset by it. */
+  budgets: Map<string, RequestBudget>;
+}
+
+export function createServices(options: ServicesOptions): Services {
+  const { config, secrets, store, clock, random } = options;
+  const retry = createRetry({ clock, random });
+  const dispatcher = new Agent({ keepAliveTimeout: 30_000, connections: 32 });
+  const common = { clock, dispatcher, userAgent: `nexusd/${options.version}`, maxBytes: 64 * MEBIBYTE };
+  const budget = (origin: string, limit: number, reserve: number) => {
+    const key = `${origin} ${limit} ${reserve}`;
+    const known = options.budgets.get(key) ?? createBudget({ limit, reserve, clock });
+    options.budgets.set(key, known);
+    return known;
+  };
+
+  const { messaging, nex, nexus } = config;
+  const nexusHttp = createHttpClient({
+    ...common,
+    service: "nexus",
+    origin: nexus.base_url,
+    timeoutMs: NEXUS_TIMEOUT_MS,
+    budget: budget(nexus.base_url, nexus.requests_per_minute, 0),
+    credential: async () => ({ apikey: reveal(secrets.nexusAnonKey, "nexus.anon_key") }),
+  });
+  const tokens = createTokenSource({
+    http: nexusHttp,
+    apiKey: () => reveal(secrets.nexusApiKey, "nexus.api_key"),
+    storage: tokenStorage(store),
+    clock,
+    random,
+    onToken: options.onSecret,
+  });
+
+  return {
+    messaging: createMessagingClient((origin) =>
+      createHttpClient({
+        ...common,
+        service: "messaging",
+        origin,
+        timeoutMs: MESSAGING_TIMEOUT_MS,
+        budget: budget(origin, messaging.requests_per_minute, messaging.reserve_per_minute),
+      }),
+    ),
+    nex: createNexClient({
+      http: createHttpClient({
+        ...common,
+        service: "nex",
+        origin: nex.base_url,
+        timeoutMs: nex.timeout,
+        credential: async () => ({ authorization: `Bearer ${reveal(secrets.nexApiKey, "nex.api_key")}` }),
+      }),
+      retry,
+      clock,
+      idleTimeoutMs: nex.keepalive_timeout,
+      timeoutMs: nex.timeout,
+    }),
+    nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry }),
+  };
+}
+
+const reveal = (secret: Secret | undefined, path: string): string => {
+  // Loading the configuration resolves what an enabled service needs.
+  if (!secret) throw new Error(`${path} is not resolved`);
+  return secret.reveal();
+};
+
+const tokenStorage = (store: Store): TokenStorage => ({
+  load: () => store.readSecret(TOKEN),
+  save: async (json) => {
+    await store.commitObservation({ source: TOKEN, secrets: [{ name: TOKEN, value: json }] });
+  },
+});

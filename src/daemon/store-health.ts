@@ -1,0 +1,59 @@
+// The store as everybody uses it, watched: whether the last commit worked is part of the daemon's state.
+
+import { type Clock, isoTime } from "../scheduler/clock.ts";
+import { type Store, StoreError } from "../store/store.ts";
+
+export interface StoreHealth {
+  status(): { state: "ok" | "degraded"; lastError: { code: string; message: string; at: string } | null };
+}
+
+export function watchStore(
+  store: Store,
+  clock: Clock,
+  options: {
+    /** Called when commits begin to fail, with the error, and when they work again. */
+    onChange: (error: StoreError | undefined) => void;
+    /** Called with every secret that goes in or comes out. */
+    onSecret: (secret: string) => void;
+  },
+): { store: Store; health: StoreHealth } {
+  let failing = false;
+  let lastError: { code: string; message: string; at: string } | null = null;
+  const watched =
+    <A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        const result = await work(...args);
+        if (failing) {
+          failing = false;
+          options.onChange(undefined);
+        }
+        return result;
+      } catch (error) {
+        if (error instanceof StoreError) {
+          lastError = { code: error.code, message: error.message, at: isoTime(clock.now()) };
+          if (!failing) {
+            failing = true;
+            options.onChange(error);
+          }
+        }
+        throw error;
+      }
+    };
+  return {
+    store: {
+      ...store,
+      commitObservation: watched((observation) => {
+        for (const { value } of observation.secrets ?? []) if (value !== null) options.onSecret(value);
+        return store.commitObservation(observation);
+      }),
+      async readSecret(name) {
+        const value = await store.readSecret(name);
+        if (value !== undefined) options.onSecret(value);
+        return value;
+      },
+      probe: watched(() => store.probe()),
+    },
+    health: { status: () => ({ state: failing ? "degraded" : "ok", lastError }) },
+  };
+}

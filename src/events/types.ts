@@ -1,0 +1,109 @@
+// The vocabulary of the log: every event type with the shape of its data.
+// Fields are added, never renamed or removed.
+
+export type Service = "messaging" | "nex" | "nexus";
+export const SERVICES: readonly Service[] = ["messaging", "nex", "nexus"];
+
+export const TYPE_PREFIX = "nexusd.";
+
+interface SessionRef {
+  sessionId: string;
+  alias: string | null;
+}
+
+interface StockItem {
+  itemId: string;
+  sku: string | null;
+  name: string | null;
+  warehouseId: string | null;
+  availableQuantity: number | null;
+  threshold: number;
+}
+
+export interface PendingOrder {
+  orderId: string;
+  orderNumber: string | null;
+  orderStatus: string | null;
+  totalAmount: number | string | null;
+  currency: string | null;
+  customerId: string | null;
+  createdAt: string | null;
+  pendingSince: string;
+}
+
+/** Where an insight came from: sent again on connect, sent as it happened, or fetched for a missed window. */
+export type InsightOrigin = "replay" | "live" | "backfill";
+
+/** What went wrong, in words for a person, with a stable code for a program. */
+export interface Failure {
+  code: string;
+  message: string;
+}
+
+export interface EventData {
+  "messaging.message.received": SessionRef & {
+    messageId: string;
+    cursor: string;
+    agentId: string;
+    text?: string;
+    json?: unknown;
+    verified: boolean;
+    expiresAt: string | null;
+  };
+  "messaging.session.joined": SessionRef & { agentId: string; expiresAt: string | null; rejoined: boolean };
+  "messaging.session.renewed": SessionRef & { expiresAt: string | null };
+  "messaging.session.expired": SessionRef & Failure;
+  "messaging.session.lost": SessionRef & Failure;
+  "messaging.session.left": SessionRef;
+  "messaging.session.restarted": SessionRef & { generation: number; lastCursor: string | null };
+  "messaging.member.joined": SessionRef & { agentId: string };
+  "messaging.member.left": SessionRef & { agentId: string };
+  "nex.insight.received": { insight: unknown; workspace: unknown; origin: InsightOrigin };
+  "nex.stream.opened": { afterFailures: number };
+  "nex.stream.lost": Failure;
+  "nex.stream.fallback": { pollEveryMs: number; failures: number };
+  "nex.stream.gap": { from: string; to: string; reason: string };
+  "nexus.stock.low": StockItem;
+  "nexus.stock.recovered": StockItem & { removed: boolean };
+  "nexus.order.pending": PendingOrder;
+  "nexus.order.overdue": PendingOrder & { overdueAfterMs: number };
+  "nexus.order.advanced": PendingOrder & { removed: boolean };
+  "service.degraded": Failure & { service: Service; state: string };
+  "service.recovered": { service: Service; state: string };
+  "job.failed": Failure & { job: string; retryInMs: number };
+  "job.missed": { job: string; missed: number; since: string; catchUp: boolean };
+  "job.recovered": { job: string; failures: number };
+  "daemon.started": { version: string; pid: number };
+  "daemon.stopped": { reason: string };
+}
+
+export type EventName = keyof EventData;
+
+/**
+ * How the log recognises a repetition: the event is left out when any of `match` was recorded in `scope`
+ * before; in either case all of `record` are recorded, in the same transaction.
+ */
+export interface Dedupe {
+  scope: string;
+  match: string[];
+  record: string[];
+}
+
+/** An event before it is in the log. `type` has no prefix here; `time` defaults to the time of the commit. */
+export type NewEvent = {
+  [T in EventName]: {
+    type: T;
+    source: string;
+    subject?: string;
+    time?: string;
+    data: EventData[T];
+    dedupe?: Dedupe;
+  };
+}[EventName];
+
+/** An event of the log. `json` is the whole CloudEvent as it is served, integers above 2^53 exact. */
+export interface StoredEvent {
+  sequence: number;
+  type: string;
+  json: string;
+}

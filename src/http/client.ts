@@ -1,0 +1,68 @@
+// What a service's client asks of HTTP: requests bound to one origin, with its credential, deadline and budget.
+// src/http/transport.ts is the implementation, on undici.
+
+import type { Readable } from "node:stream";
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
+
+export interface HttpRequest {
+  method: Method;
+  /** Path and query on the client's origin. It may hold secrets (a session id): it is never logged or thrown. */
+  path: string;
+  /** What logs and errors say instead of the path: "GET /v1/sessions/:id/messages". */
+  label: string;
+  headers?: Record<string, string>;
+  /** Sent as JSON, integers above 2^53 (bigint) exact. */
+  json?: unknown;
+  /** Sent as it is, instead of `json`. */
+  body?: string;
+  /**
+   * For the whole exchange, body included, and once more for what comes before it, the credential and the wait for
+   * the budget; default: the client's.
+   */
+  timeoutMs?: number;
+  /** The largest body accepted, in bytes; default: the client's. */
+  maxBytes?: number;
+  signal?: AbortSignal;
+  /** `false`: without the client's credential. */
+  authorize?: boolean;
+  /** `reserved` may use the part of the budget that is kept free for writes and renewals. */
+  priority?: "normal" | "reserved";
+}
+
+export interface HttpResponse {
+  status: number;
+  /** Names in lower case; a repeated header is joined with ", ". */
+  headers: Record<string, string>;
+  body: Uint8Array;
+  text(): string;
+  /** @throws HttpError `invalid_body`. Integers above 2^53 come as bigint. */
+  json(): unknown;
+}
+
+export interface HttpStream {
+  /** As in an HttpError: whose stream, and which. */
+  service: string;
+  label: string;
+  status: number;
+  headers: Record<string, string>;
+  /** Whoever takes it must destroy it in the end. It fails with an HttpError where the signal aborts. */
+  body: Readable;
+}
+
+export interface HttpClient {
+  readonly origin: string;
+  /** @throws HttpError for everything that is not a 2xx with a complete body. */
+  request(request: HttpRequest): Promise<HttpResponse>;
+  /** Resolves at the headers of a 2xx; `timeoutMs` covers only them, `signal` the body too. @throws HttpError */
+  stream(request: HttpRequest): Promise<HttpStream>;
+}
+
+/**
+ * A request as each caller sees it retried: `retry` runs `attempt` again while its error is retryable, with
+ * backoff and jitter, at least after `Retry-After`, at most until `deadlineMs` from now. For reads only.
+ */
+export type Retry = <T>(
+  attempt: () => Promise<T>,
+  options?: { deadlineMs?: number; signal?: AbortSignal },
+) => Promise<T>;

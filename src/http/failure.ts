@@ -1,0 +1,150 @@
+// What went wrong below HTTP: from the errors of undici and Node.js to the one error model.
+
+import { HttpError, type HttpErrorKind } from "./errors.ts";
+
+/** What an error says instead of a path. */
+export interface Where {
+  service: string;
+  label: string;
+}
+
+/** How far a request has come. */
+export interface Progress {
+  phase: "credential" | "budget" | "server";
+  /** It has begun to be written to a connection. */
+  sent: boolean;
+}
+
+interface Reading {
+  kind: HttpErrorKind;
+  code: string;
+  what: string;
+  retryable: boolean;
+}
+
+const CERTIFICATE_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
+
+/**
+ * The HttpError of a request or body that failed; one that is an HttpError already stays as it is.
+ * @param maybeSent whether the request had begun to be written to a connection
+ */
+export function exchangeFailure(error: unknown, where: Where, maybeSent: boolean): HttpError {
+  if (error instanceof HttpError) return error;
+  const { what, ...reading } = read(errorCode(error), maybeSent);
+  return new HttpError({
+    ...where,
+    ...reading,
+    message: `${where.service}: ${where.label} ${what}`,
+    maybeSent,
+    cause: withoutContents(error),
+  });
+}
+
+/** The error of a request that was given up, by its deadline or its caller. */
+export function givenUp(
+  kind: "timeout" | "aborted",
+  where: Where,
+  progress: Progress,
+  timeoutMs: number,
+): HttpError {
+  const isTimeout = kind === "timeout";
+  const what = isTimeout ? `${OVERDUE[progress.phase]} within ${timeoutMs} ms` : "was given up by its caller";
+  return new HttpError({
+    ...where,
+    kind,
+    code: isTimeout && progress.phase === "budget" ? "budget_timeout" : kind,
+    message: `${where.service}: ${where.label} ${what}`,
+    retryable: isTimeout,
+    maybeSent: progress.sent,
+  });
+}
+
+const OVERDUE: Record<Progress["phase"], string> = {
+  credential: "was not sent: its credential did not come",
+  budget: "was not sent: the request budget had no place",
+  server: "was not answered completely",
+};
+
+/** The same error for a request that depended on the one that failed, and was therefore not sent itself. */
+export const notSent = (error: HttpError): HttpError =>
+  new HttpError({
+    kind: error.kind,
+    service: error.service,
+    label: error.label,
+    message: error.message,
+    ...(error.status === undefined ? {} : { status: error.status }),
+    code: error.code,
+    retryable: error.retryable,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    maybeSent: false,
+    headers: error.headers,
+    body: error.body,
+    cause: error,
+  });
+
+function read(code: string, maybeSent: boolean): Reading {
+  const network = (name: string, what: string): Reading => ({
+    kind: "network",
+    code: name,
+    what,
+    retryable: true,
+  });
+  switch (code) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EAI_FAIL":
+      return network("dns_failed", "was not sent: the name of the server could not be resolved");
+    case "ECONNREFUSED":
+      return network("connection_refused", "was not sent: the server refused the connection");
+    case "UND_ERR_HEADERS_OVERFLOW":
+      return {
+        kind: "too_large",
+        code: "headers_too_large",
+        what: "answered too many headers",
+        retryable: false,
+      };
+    case "UND_ERR_INVALID_ARG":
+    case "ERR_INVALID_ARG_TYPE":
+      return {
+        kind: "invalid_request",
+        code: "invalid_request",
+        what: "was not sent: HTTP cannot carry its path or one of its headers",
+        retryable: false,
+      };
+    case "UND_ERR_CLOSED":
+    case "UND_ERR_DESTROYED":
+      return {
+        kind: "aborted",
+        code: "client_closed",
+        what: "was given up: nexusd is stopping",
+        retryable: false,
+      };
+  }
+  if (CERTIFICATE_CODE.test(code)) {
+    return {
+      kind: "network",
+      code: "tls_failed",
+      what: "was not sent: no TLS connection to the server that can be trusted",
+      retryable: false,
+    };
+  }
+  if (code === "HTTPParserError")
+    return network("invalid_http", "was answered by something that is not HTTP");
+  if (maybeSent) return network("connection_lost", "lost its connection before the answer was complete");
+  if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") {
+    return network("connect_timeout", "was not sent: the server did not take the connection in time");
+  }
+  return network("connection_failed", "was not sent: no connection to the server");
+}
+
+/** The code of an error of undici or Node.js; for those of the HTTP parser, which often have none, their name. */
+function errorCode(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  if (error.name === "HTTPParserError") return error.name;
+  return "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** undici puts the bytes that its parser did not understand on the error: a logger would print them. */
+function withoutContents(error: unknown): unknown {
+  return error instanceof Error && "data" in error ? new Error(`${error.name}: ${error.message}`) : error;
+}

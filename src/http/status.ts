@@ -1,0 +1,93 @@
+// What a complete answer that is not 2xx means: its error code, and whether asking again can help.
+
+import type { Clock } from "../scheduler/clock.ts";
+import { HttpError } from "./errors.ts";
+import type { Where } from "./failure.ts";
+import { parseJson } from "./json.ts";
+import { parseHttpDate, parseRetryAfter } from "./retry-after.ts";
+
+/** How long a server that answers 429 without a Retry-After is left alone, in milliseconds. */
+const COOLDOWN_MS = 60_000;
+
+// 520 to 524 are Cloudflare's; 544 and 546 are the time-out and the worker limit of Supabase's gateway.
+const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 544, 546]);
+
+// PostgREST's 500 for a query that ran into the statement timeout: the same query will again.
+const STATEMENT_TIMEOUT = "57014";
+
+const isRetryableStatus = (status: number, code?: string): boolean =>
+  RETRYABLE.has(status) && !(status === 500 && code === STATEMENT_TIMEOUT);
+
+/**
+ * The HttpError of an answer that is not 2xx. Its `code` is the service's own where there is one.
+ * @param answer.body as much of it as could be read
+ */
+export function statusFailure(
+  answer: { status: number; headers: Record<string, string>; body: string; cause?: unknown },
+  where: Where,
+  clock: Clock,
+): HttpError {
+  const { status, headers, cause } = answer;
+  const body = parseLeniently(answer.body);
+  const code = serviceCode(status, headers, body);
+  const retryAfterMs = retryAfter(status, headers, clock);
+  return new HttpError({
+    ...where,
+    kind: "status",
+    message: `${where.service}: ${where.label} answered ${status}`,
+    status,
+    code,
+    retryable: isRetryableStatus(status, code),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    maybeSent: true,
+    headers,
+    body,
+    cause,
+  });
+}
+
+/** Milliseconds that the server asks to be left alone; a 429 always does. */
+export function retryAfter(
+  status: number,
+  headers: Record<string, string>,
+  clock: Clock,
+): number | undefined {
+  // The server's own clock, where it says it, so that a difference between the clocks does not count.
+  const serverNow = parseHttpDate(headers.date ?? "");
+  const asked = parseRetryAfter(headers["retry-after"], Number.isNaN(serverNow) ? clock.now() : serverNow);
+  return asked ?? (status === 429 ? COOLDOWN_MS : undefined);
+}
+
+/**
+ * The error code in the shapes that the services and the gateways before them use: `{error}`, `{code}`,
+ * `{error: {code}}` (JSON-RPC has a number there), the header `sb-error-code`, `{message}`; else `http_<status>`.
+ */
+export function serviceCode(status: number, headers: Record<string, string>, body: unknown): string {
+  const outer = fields(body);
+  const inner = fields(outer.error);
+  const named = [outer.error, inner.code, outer.code, headers["sb-error-code"], inner.message, outer.message];
+  const code = named.find(isCode);
+  if (code !== undefined) return code;
+  const rpc = "jsonrpc" in outer && typeof inner.code === "number" ? inner.code : undefined;
+  return rpc === undefined ? `http_${status}` : `rpc_${rpc}`;
+}
+
+// A word, not a sentence: what a service says in prose is not a code, and does not belong in a log line. Letters with
+// digits only at the end, or an SQLSTATE: a key that a server echoes is neither.
+const isCode = (value: unknown): value is string =>
+  typeof value === "string" &&
+  /^(?:[A-Za-z]+(?:[_.-][A-Za-z]+)*\d{0,4}|[0-9A-Z]{5})$/.test(value) &&
+  value.length <= 64;
+
+const fields = (value: unknown): Record<string, unknown> =>
+  // Any object that came from JSON can be read by its field names.
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+
+// By content, not by Content-Type: gateways label HTML as text and JSON as anything.
+function parseLeniently(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,119 @@
+// The loop of a cron job: waits for scheduled times, catches up on those that passed unseen, retries failures.
+
+import type { NewEvent } from "../events/types.ts";
+import { isoTime } from "./clock.ts";
+import type { CronMemory } from "./cron-memory.ts";
+import type { CronJob } from "./define-job.ts";
+import type { Life, Loop } from "./life.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Wait } from "./supervise.ts";
+
+/** The wall clock may jump while we sleep, so no sleep is longer than this. */
+const REPLAN_MS = 60_000;
+/** A run that starts so late is still on time: event loop lag, or a small correction of the clock. */
+const ON_TIME_MS = 5000;
+
+export interface CronLoopOptions {
+  job: CronJob;
+  schedule: Schedule;
+  /** Changed in place. */
+  memory: CronMemory;
+  /** Keeps the memory over restarts, in one commit with what there is to report. */
+  save(events?: NewEvent[]): void;
+  /** Whether times that passed before this life were missed; not so when the job was paused or its schedule is new. */
+  reportMissed: boolean;
+}
+
+export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
+  const { job, schedule, memory, save } = options;
+  const { clock, context, signal, supervision } = life;
+  const catchUp = job.catchUp === "once";
+
+  let current: Promise<void> | undefined;
+  // Monotonic times: when a failed run is due again, and before when the service wants no request.
+  let retry: { at: number; notBefore: number } | undefined;
+  // The latest time accounted for, while the wall clock is behind it.
+  let highWater = memory.accountedUntil;
+  if (memory.owed) retry = { at: clock.monotonic(), notBefore: 0 };
+
+  const execute = async () => {
+    const startedAt = clock.now();
+    const started = clock.monotonic();
+    supervision.health.nextRunAt = schedule.next(startedAt) ?? null;
+    const outcome = await supervision.attempt(() => job.run(context), signal);
+    // Nothing is kept of a run that was cut short: its time stays unaccounted, and the next life sees it.
+    if (outcome.kind === "aborted") return;
+    if (outcome.kind === "done") {
+      supervision.succeeded();
+      retry = undefined;
+    } else retry = retryAt(supervision.failed(outcome.error));
+
+    const now = clock.now();
+    // Times that passed while the run went on are skipped (no overlap), unless the machine slept through them.
+    const slept = now - startedAt - (clock.monotonic() - started) > ON_TIME_MS;
+    memory.accountedUntil = Math.max(memory.accountedUntil, startedAt, slept ? startedAt : now);
+    memory.lastRunAt = startedAt;
+    memory.owed = retry !== undefined;
+    save();
+  };
+  const retryAt = (wait: Wait) => {
+    const now = clock.monotonic();
+    return { at: now + wait.retryInMs, notBefore: wait.atLeastMs > 0 ? now + wait.atLeastMs : 0 };
+  };
+  const attempt = () => {
+    current ??= execute().finally(() => {
+      current = undefined;
+      life.wake();
+    });
+    return current;
+  };
+
+  /** @returns whether to run now */
+  const settleDueTimes = (now: number, reportMissed: boolean): boolean => {
+    const { count, first, last } = schedule.passed(memory.accountedUntil, now);
+    const isOnTime = count > 0 && now - last <= ON_TIME_MS;
+    const missed = isOnTime ? count - 1 : count;
+    if (missed === 0) return isOnTime;
+    memory.accountedUntil = now;
+    memory.owed ||= isOnTime || catchUp;
+    if (reportMissed) {
+      const data = { job: job.name, missed, since: isoTime(first), catchUp };
+      context.log.warn(data, "scheduled times were missed");
+      save([{ type: "job.missed", source: `/jobs/${job.name}`, subject: job.name, data }]);
+    } else save();
+    return isOnTime || catchUp;
+  };
+
+  const turn = async () => {
+    if (current) return current;
+    const now = clock.now();
+    if (memory.accountedUntil > now + ON_TIME_MS) {
+      // The wall clock went back: plan by what it says now, until it is past where it was.
+      highWater = Math.max(highWater, memory.accountedUntil);
+      memory.accountedUntil = now;
+    } else if (now >= highWater) memory.accountedUntil = Math.max(memory.accountedUntil, highWater);
+    const planned = schedule.next(memory.accountedUntil);
+    const untilPlanned = planned === undefined ? Number.POSITIVE_INFINITY : planned - now;
+    const elapsed = clock.monotonic();
+    const untilRetry = retry ? retry.at - elapsed : Number.POSITIVE_INFINITY;
+    const wait = Math.max(Math.min(untilPlanned, untilRetry), retry ? retry.notBefore - elapsed : 0);
+    supervision.health.nextRunAt = Number.isFinite(wait) ? now + Math.max(0, wait) : null;
+    if (wait > 0) return life.nap(Math.min(wait, REPLAN_MS));
+
+    // Times that the service's Retry-After held back were not missed.
+    const isHeldBack = retry !== undefined && retry.notBefore > 0;
+    const isDue = untilPlanned <= 0 && settleDueTimes(now, !isHeldBack);
+    if (isDue || untilRetry <= 0) return attempt();
+  };
+
+  return {
+    async run() {
+      if (memory.lastRunAt === null && !memory.owed) save(); // from now on, times that pass are missed
+      if (!options.reportMissed && settleDueTimes(clock.now(), false)) retry ??= { at: 0, notBefore: 0 };
+      while (!signal.aborted) await turn();
+      await current;
+      supervision.health.nextRunAt = null;
+    },
+    runNow: attempt,
+  };
+}

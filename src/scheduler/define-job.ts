@@ -1,0 +1,134 @@
+// What a job is. Every file in jobs/, and in the directory named by `[jobs] directory`, exports one by default.
+
+import type { Logger } from "pino";
+import type { Config } from "../config/schema.ts";
+import type { Service } from "../events/types.ts";
+import type { Services } from "../services/services.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "./clock.ts";
+
+/** What a running job is given. */
+export interface JobContext {
+  config: Config;
+  store: Store;
+  services: Services;
+  clock: Clock;
+  /** 0 (inclusive) to 1 (exclusive). */
+  random: () => number;
+  log: Logger;
+  /** Aborts when the daemon stops, the job is paused, or a reload replaces it. */
+  signal: AbortSignal;
+  /** Proof of progress: the job reached its service just now. A cron run or a paced step that ends proves it too. */
+  progress(): void;
+  /** A fault that the job lives with (a stream on its fallback): status shows it until it is cleared by undefined. */
+  degraded(failure: { code: string; message: string } | undefined): void;
+}
+
+interface JobBase {
+  /** Lower case words joined by "-"; also its key in `[jobs.<name>]` where it has settings. */
+  name: string;
+  description: string;
+  /** The service whose state this job's state is. */
+  service?: Service;
+  /** Default: enabled. */
+  enabled?: (config: Config) => boolean;
+}
+
+/** Runs on a schedule, never twice at once. */
+export interface CronJob extends JobBase {
+  kind: "cron";
+  /** A croner expression, with an optional field for seconds. */
+  schedule: string | ((config: Config) => string);
+  /** IANA name; default: the time zone of the machine. */
+  timezone?: string;
+  /** After a time when nexusd was not running or asleep: `once` runs at once, `none` waits for the next time. */
+  catchUp: "none" | "once";
+  run(context: JobContext): Promise<void>;
+}
+
+/** Goes on step by step: a new step starts at the pace, or later when all places are taken. */
+export interface PacedJob extends JobBase {
+  kind: "paced";
+  /** Milliseconds between the starts of two steps, read anew before each. */
+  paceMs: (context: JobContext) => number;
+  /** Steps under way at once; default 1. */
+  concurrency?: number;
+  /** How long without a finished step counts as stuck, in milliseconds; default 30 s. */
+  intervalMs?: (context: JobContext) => number;
+  step(context: JobContext): Promise<void>;
+}
+
+/** Is held open; when it returns or throws it is started again after a backoff. */
+export interface StreamJob extends JobBase {
+  kind: "stream";
+  /** How long without `progress()` counts as stuck, in milliseconds. */
+  intervalMs: (context: JobContext) => number;
+  run(context: JobContext): Promise<void>;
+}
+
+export type Job = CronJob | PacedJob | StreamJob;
+
+/** Declares a job; the types check it, and the scheduler checks it again when it comes from a directory. */
+export const defineJob = <J extends Job>(job: J): J => job;
+
+export type JobState =
+  | "ok"
+  | "starting"
+  | "failing"
+  | "stale"
+  | "degraded"
+  | "paused"
+  | "disabled"
+  | "invalid";
+
+/** A job as `GET /v1/jobs` shows it. Times are RFC 3339 UTC or null. */
+export interface JobStatus {
+  name: string;
+  kind: Job["kind"];
+  description: string;
+  service: Service | null;
+  /** `stale`: the last success is older than three intervals, whatever the job says. */
+  state: JobState;
+  schedule: string | null;
+  intervalMs: number | null;
+  running: boolean;
+  lastRunAt: string | null;
+  lastSuccessAt: string | null;
+  nextRunAt: string | null;
+  lastError: { code: string; message: string; at: string } | null;
+  /** Failures since the last success. */
+  failures: number;
+  runs: number;
+}
+
+export interface Scheduler {
+  /** Starts every enabled job; resolves when each has been started, not when it has succeeded. */
+  start(): void;
+  /** Stops taking new work and waits for what is under way, at most `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+  /**
+   * Takes a new configuration: jobs that it enables start, jobs that it disables stop, and all others are started
+   * again with it, on their new schedule.
+   */
+  reconfigure(config: Config): void;
+  list(): JobStatus[];
+  /**
+   * Runs a cron job now, or joins the run under way. Resolves at its end, whatever it was: `list()` tells.
+   * @throws JobError `job_not_found`, `job_not_runnable` (disabled, paused, invalid, paced or a stream)
+   */
+  run(name: string): Promise<void>;
+  /** Kept over restarts. @throws JobError `job_not_found` */
+  pause(name: string): void;
+  /** @throws JobError `job_not_found` */
+  resume(name: string): void;
+}
+
+export class JobError extends Error {
+  override readonly name = "JobError";
+  readonly code: "job_not_found" | "job_not_runnable";
+
+  constructor(code: JobError["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}

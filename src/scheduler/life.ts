@@ -1,0 +1,42 @@
+// One life of a job, from its start to a stop, pause or reload: what the loops of the three kinds have in common.
+
+import type { Clock } from "./clock.ts";
+import type { JobContext } from "./define-job.ts";
+import type { Supervision } from "./supervise.ts";
+
+/** What a loop is given. */
+export interface Life {
+  context: JobContext;
+  signal: AbortSignal;
+  clock: Clock;
+  supervision: Supervision;
+  /** Sleeps; returns early, never throws, when the life ends or something calls `wake`. */
+  nap(ms: number): Promise<void>;
+  wake(): void;
+}
+
+export interface Loop {
+  /** Resolves once the life has ended and nothing of it is under way; never rejects. */
+  run(): Promise<void>;
+  /** One run now, or the one under way. */
+  runNow?(): Promise<void>;
+}
+
+export function createNap(clock: Clock, signal: AbortSignal): Pick<Life, "nap" | "wake"> {
+  let sleep: AbortController | undefined;
+  const wake = () => sleep?.abort();
+  signal.addEventListener("abort", wake, { once: true });
+  return {
+    wake,
+    async nap(ms) {
+      if (signal.aborted) return;
+      sleep = new AbortController();
+      try {
+        await clock.sleep(ms, sleep.signal);
+      } catch {
+        // Woken: the caller looks again at what there is to do.
+      }
+      sleep = undefined;
+    },
+  };
+}

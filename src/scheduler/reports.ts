@@ -1,0 +1,45 @@
+// Commits on behalf of jobs that may fail without anyone noticing but the log: a full disk must not stop a job.
+
+import type { Logger } from "pino";
+import type { Observation, Store } from "../store/store.ts";
+import { describeFailure } from "./failure.ts";
+
+export interface Reports {
+  /** @returns whether the observation was committed; never rejects */
+  commit(observation: Observation): Promise<boolean>;
+  /** Resolves when no commit is under way. */
+  drain(): Promise<void>;
+}
+
+export function createReports(store: Store, log: Logger): Reports {
+  const pending = new Set<Promise<boolean>>();
+  let failing: string | undefined;
+
+  const tryCommit = async (observation: Observation) => {
+    try {
+      await store.commitObservation(observation);
+      failing = undefined;
+      return true;
+    } catch (error) {
+      const failure = describeFailure(error);
+      // Every job meets the same full disk at every run: one line for it is enough.
+      log[failing === failure.code ? "debug" : "warn"](
+        { ...failure, source: observation.source },
+        "what a job has to report is not stored",
+      );
+      failing = failure.code;
+      return false;
+    }
+  };
+
+  return {
+    commit(observation) {
+      const commit = tryCommit(observation).finally(() => pending.delete(commit));
+      pending.add(commit);
+      return commit;
+    },
+    async drain() {
+      while (pending.size > 0) await Promise.all(pending);
+    },
+  };
+}

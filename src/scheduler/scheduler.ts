@@ -1,0 +1,298 @@
+// The scheduler: gives every job a life of its own, and ends and renews it on stop, pause and reload.
+
+import type { Logger } from "pino";
+import type { Config } from "../config/schema.ts";
+import { isoTime } from "./clock.ts";
+import { createCronLoop } from "./cron.ts";
+import { type CronMemory, firstMemory, recall, recallHealth, toCursor } from "./cron-memory.ts";
+import { type Job, type JobContext, JobError, type JobStatus, type Scheduler } from "./define-job.ts";
+import { describeFailure } from "./failure.ts";
+import { createNap, type Life, type Loop } from "./life.ts";
+import { createPacedLoop } from "./paced.ts";
+import { createReports } from "./reports.ts";
+import { createSchedule, type Schedule } from "./schedule.ts";
+import { invalidStatus, jobStatus, type Moment } from "./status.ts";
+import { createStreamLoop } from "./stream.ts";
+import { createSupervision, type Supervision } from "./supervise.ts";
+
+export interface SchedulerOptions {
+  jobs: Job[];
+  /** Files that held no job; `list()` shows them. */
+  invalid?: { file: string; message: string }[];
+  /** What every job is given; each gets its own child of `log`. */
+  context: Omit<JobContext, "signal" | "progress" | "degraded" | "log"> & { log: Logger };
+}
+
+/** Why a life begins; only over a restart of the daemon can scheduled times have been missed. */
+type Beginning = "boot" | "resumed" | "reloaded";
+
+interface Entry {
+  job: Job;
+  log: Logger;
+  supervision: Supervision;
+  enabled: boolean;
+  paused: boolean;
+  problem: JobStatus["lastError"];
+  schedule: Schedule | undefined;
+  memory: CronMemory | undefined;
+  activeSince: Moment | undefined;
+  life: { controller: AbortController; loop: Promise<Loop | undefined> } | undefined;
+  /** Resolves when no life of the job is under way; a new one waits for it, so that two never overlap. */
+  ended: Promise<void>;
+}
+
+const PAUSED = "job.paused";
+
+export function createScheduler(options: SchedulerOptions): Scheduler {
+  const { clock, store, log } = options.context;
+  let config = options.context.config;
+  const reports = createReports(store, log);
+  const moment = (): Moment => ({ at: clock.now(), monotonic: clock.monotonic() });
+  const invalidSince = isoTime(clock.now());
+
+  const createEntry = (job: Job): Entry => {
+    const jobLog = log.child({ job: job.name });
+    return {
+      job,
+      log: jobLog,
+      supervision: createSupervision({
+        name: job.name,
+        clock,
+        random: options.context.random,
+        log: jobLog,
+        reports,
+      }),
+      enabled: true,
+      paused: false,
+      problem: null,
+      schedule: undefined,
+      memory: undefined,
+      activeSince: undefined,
+      life: undefined,
+      ended: Promise.resolve(),
+    };
+  };
+  const entries = new Map(options.jobs.map((job) => [job.name, createEntry(job)]));
+
+  let boot: Promise<void> | undefined;
+  let booted = false;
+  let stopping: Promise<void> | undefined;
+  /** Paused or resumed while the stored state was still being read. */
+  const decided = new Set<string>();
+
+  const contextOf = (entry: Entry, signal: AbortSignal): JobContext => ({
+    ...options.context,
+    config,
+    log: entry.log,
+    signal,
+    progress() {
+      if (signal.aborted) return;
+      // A stream has no end that would prove its success, so that reaching its service does.
+      if (entry.job.kind === "stream") entry.supervision.succeeded();
+      else entry.supervision.progressed();
+    },
+    degraded(failure) {
+      if (!signal.aborted) entry.supervision.degraded(failure);
+    },
+  });
+
+  /** Asks the job what it makes of the configuration; its answers are its own code, and may throw. */
+  const configure = (entry: Entry) => {
+    const { job } = entry;
+    entry.problem = null;
+    try {
+      entry.enabled = job.enabled?.(config) ?? true;
+      if (job.kind === "cron" && entry.enabled)
+        entry.schedule = createSchedule(
+          typeof job.schedule === "string" ? job.schedule : job.schedule(config),
+          job.timezone,
+        );
+    } catch (error) {
+      entry.problem = { ...describeFailure(error), code: "invalid_job", at: isoTime(clock.now()) };
+      entry.log.error({ err: error }, "job cannot run with this configuration");
+    }
+  };
+
+  const createLoop = async (entry: Entry, life: Life, beginning: Beginning): Promise<Loop> => {
+    const { job, schedule } = entry;
+    if (job.kind === "paced") return createPacedLoop(life, job);
+    if (job.kind === "stream") return createStreamLoop(life, job);
+    if (!schedule) throw new Error("a cron job has a schedule once it is configured");
+    let reportMissed = beginning === "boot";
+    if (!entry.memory) {
+      try {
+        const recalled = await recall(store, job, schedule, clock.now());
+        entry.memory = recalled.memory;
+        reportMissed &&= recalled.sameSchedule;
+      } catch (error) {
+        entry.log.warn({ ...describeFailure(error), err: error }, "when the job last ran cannot be read");
+        entry.memory = { ...firstMemory(job, clock.now()), owed: false };
+      }
+      recallHealth(entry.supervision.health, entry.memory, moment());
+    }
+    const memory = entry.memory;
+    return createCronLoop(life, {
+      job,
+      schedule,
+      memory,
+      reportMissed,
+      save: (events = []) =>
+        void reports.commit({ source: `job:${job.name}`, cursor: toCursor(memory, schedule), events }),
+    });
+  };
+
+  const begin = (entry: Entry, beginning: Beginning) => {
+    if (!booted || stopping || entry.life) return;
+    if (!entry.enabled || entry.paused || entry.problem) {
+      entry.activeSince = undefined;
+      return;
+    }
+    entry.activeSince ??= moment();
+    entry.supervision.resetBackoff();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const life: Life = {
+      context: contextOf(entry, signal),
+      signal,
+      clock,
+      supervision: entry.supervision,
+      ...createNap(clock, signal),
+    };
+    const loop = entry.ended.then(() => (signal.aborted ? undefined : createLoop(entry, life, beginning)));
+    entry.life = { controller, loop };
+    entry.ended = loop
+      .then((created) => created && runForGood(created, life))
+      .catch((error) => entry.log.error({ err: error }, "job could not be started"));
+  };
+
+  const end = (entry: Entry) => {
+    entry.life?.controller.abort();
+    entry.life = undefined;
+  };
+
+  const find = (name: string): Entry => {
+    const entry = entries.get(name);
+    if (!entry) throw new JobError("job_not_found", `there is no job named ${JSON.stringify(name)}`);
+    return entry;
+  };
+
+  const readPaused = async () => {
+    try {
+      for (const { key } of await store.readRecords(PAUSED)) {
+        const entry = entries.get(key);
+        if (entry && !decided.has(key)) entry.paused = true;
+      }
+    } catch (error) {
+      log.warn({ ...describeFailure(error), err: error }, "which jobs are paused cannot be read");
+    }
+  };
+
+  const setPaused = (name: string, paused: boolean) => {
+    const entry = find(name);
+    decided.add(name);
+    if (entry.paused === paused && booted) return;
+    entry.paused = paused;
+    entry.log.info(paused ? "job paused" : "job resumed");
+    void reports.commit({
+      source: `job:${name}`,
+      ...(paused
+        ? { put: [{ kind: PAUSED, key: name, value: { pausedAt: isoTime(clock.now()) } }] }
+        : { remove: [{ kind: PAUSED, key: name }] }),
+    });
+    if (!paused) return begin(entry, "resumed");
+    entry.activeSince = undefined;
+    end(entry);
+  };
+
+  const notRunnable = (entry: Entry): string | undefined => {
+    if (entry.job.kind !== "cron") return `is a ${entry.job.kind} job, which runs all the time`;
+    if (entry.problem) return `is invalid: ${entry.problem.message}`;
+    if (!entry.enabled) return "is disabled in the configuration";
+    if (entry.paused) return "is paused; resume it first";
+    return stopping || !entry.life ? "is not started" : undefined;
+  };
+
+  for (const entry of entries.values()) configure(entry);
+
+  return {
+    start() {
+      boot ??= readPaused().then(() => {
+        booted = true;
+        for (const entry of entries.values()) begin(entry, "boot");
+      });
+    },
+
+    stop(graceMs) {
+      stopping ??= (async () => {
+        for (const entry of entries.values()) {
+          end(entry);
+          entry.supervision.close();
+        }
+        const grace = new AbortController();
+        const isQuiet = (async () => {
+          await boot;
+          await Promise.all([...entries.values()].map((entry) => entry.ended));
+          await reports.drain();
+          return true;
+        })();
+        const isLate = clock.sleep(graceMs, grace.signal).then(
+          () => false,
+          () => false,
+        );
+        const stopped = await Promise.race([isQuiet, isLate]);
+        grace.abort();
+        if (stopped) return;
+        const running = [...entries.values()].filter((entry) => entry.supervision.health.running > 0);
+        log.warn({ jobs: running.map((entry) => entry.job.name), graceMs }, "jobs did not stop in time");
+      })();
+      return stopping;
+    },
+
+    reconfigure(newConfig: Config) {
+      config = newConfig;
+      for (const entry of entries.values()) {
+        end(entry);
+        configure(entry);
+        begin(entry, "reloaded");
+      }
+    },
+
+    list() {
+      const now = moment();
+      const statuses = [...entries.values()].map((entry) =>
+        jobStatus(
+          {
+            ...entry,
+            health: entry.supervision.health,
+            context: contextOf(entry, entry.life?.controller.signal ?? AbortSignal.abort()),
+          },
+          now,
+        ),
+      );
+      return [...statuses, ...(options.invalid ?? []).map((problem) => invalidStatus(problem, invalidSince))];
+    },
+
+    async run(name) {
+      const entry = find(name);
+      await boot;
+      const reason = notRunnable(entry);
+      const loop = reason === undefined ? await entry.life?.loop : undefined;
+      if (!loop?.runNow) throw new JobError("job_not_runnable", `${name} ${reason ?? "was stopped"}`);
+      await loop.runNow();
+    },
+
+    pause: (name) => setPaused(name, true),
+    resume: (name) => setPaused(name, false),
+  };
+}
+
+/** A loop's own code must not throw; should it, the job goes on all the same. */
+async function runForGood(loop: Loop, life: Life): Promise<void> {
+  while (!life.signal.aborted) {
+    try {
+      return await loop.run();
+    } catch (error) {
+      await life.nap(life.supervision.failed(error).retryInMs);
+    }
+  }
+}

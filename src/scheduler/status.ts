@@ -1,0 +1,111 @@
+// What status says of a job, computed when asked, from the clock and not from what the job believes.
+
+import { isoTime } from "./clock.ts";
+import type { Job, JobContext, JobState, JobStatus } from "./define-job.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Health } from "./supervise.ts";
+
+/** A moment on both clocks, in milliseconds: the wall's for the calendar, the other for the age. */
+export interface Moment {
+  at: number;
+  monotonic: number;
+}
+
+export interface JobView {
+  job: Job;
+  health: Health;
+  schedule: Schedule | undefined;
+  enabled: boolean;
+  paused: boolean;
+  /** Why the job cannot run at all. */
+  problem: JobStatus["lastError"];
+  /** Since when it has been meant to run; undefined while it is not. */
+  activeSince: Moment | undefined;
+  /** For the job's own questions to its configuration. */
+  context: JobContext;
+}
+
+const PACED_INTERVAL_MS = 30_000;
+const INTERVALS_UNTIL_STALE = 3;
+
+export function jobStatus(view: JobView, now: Moment): JobStatus {
+  const { job, health, schedule } = view;
+  const intervalMs = readInterval(view, now);
+  const toIso = (ms: number | null) => (ms === null ? null : isoTime(ms));
+  return {
+    name: job.name,
+    kind: job.kind,
+    description: job.description,
+    service: job.service ?? null,
+    state: stateOf(view, now, intervalMs),
+    schedule: schedule?.text ?? null,
+    intervalMs: intervalMs ?? null,
+    running: health.running > 0,
+    lastRunAt: toIso(health.lastRunAt),
+    lastSuccessAt: toIso(health.lastSuccess?.at ?? null),
+    nextRunAt: toIso(health.nextRunAt),
+    lastError: view.problem ?? health.degraded ?? health.lastError,
+    failures: health.failures,
+    runs: health.runs,
+  };
+}
+
+/** A file of the jobs directory that holds no job; its kind is not known. */
+export const invalidStatus = (problem: { file: string; message: string }, at: string): JobStatus => ({
+  name: problem.file.replace(/^.*[/\\]/, "").replace(/\.\w+$/, ""),
+  kind: "cron",
+  description: problem.file,
+  service: null,
+  state: "invalid",
+  schedule: null,
+  intervalMs: null,
+  running: false,
+  lastRunAt: null,
+  lastSuccessAt: null,
+  nextRunAt: null,
+  lastError: { code: "invalid_job", message: problem.message, at },
+  failures: 0,
+  runs: 0,
+});
+
+function stateOf(view: JobView, now: Moment, intervalMs: number | undefined): JobState {
+  const { health, activeSince } = view;
+  if (view.problem) return "invalid";
+  if (!view.enabled) return "disabled";
+  if (view.paused) return "paused";
+  if (health.failures > 0) return "failing";
+
+  const isOld = (moment: Moment) =>
+    intervalMs !== undefined &&
+    now.monotonic - moment.monotonic > allowance(view.schedule, moment.at, intervalMs);
+  const isFresh = health.lastSuccess !== null && !isOld(health.lastSuccess);
+  if (!isFresh && activeSince && isOld(activeSince)) return "stale";
+  if (health.degraded) return "degraded";
+  return isFresh ? "ok" : "starting";
+}
+
+/**
+ * How old a success of wall time `at` may grow. A cron job that has nothing to do at night is not stale in the
+ * morning: with a schedule, the count begins at most one interval before the first time after that success.
+ */
+function allowance(schedule: Schedule | undefined, at: number, intervalMs: number): number {
+  const age = INTERVALS_UNTIL_STALE * intervalMs;
+  const next = schedule?.next(at);
+  return next === undefined ? age : Math.max(age, next - at + age - intervalMs);
+}
+
+function readInterval(view: JobView, now: Moment): number | undefined {
+  const { job, context, schedule } = view;
+  try {
+    const intervalMs =
+      job.kind === "cron"
+        ? schedule?.intervalMs(now.at)
+        : job.kind === "paced"
+          ? (job.intervalMs?.(context) ?? Math.max(PACED_INTERVAL_MS, job.paceMs(context)))
+          : job.intervalMs(context);
+    return Number.isFinite(intervalMs) ? intervalMs : undefined;
+  } catch {
+    // The job's own code; its runs report what is wrong with it.
+    return undefined;
+  }
+}

@@ -1,0 +1,188 @@
+// Supervision of one job: counts its runs, turns whatever it throws into a report and a delay, and keeps its health.
+
+import type { Logger } from "pino";
+import type { Failure, NewEvent } from "../events/types.ts";
+import { createBackoff } from "./backoff.ts";
+import { type Clock, isoTime } from "./clock.ts";
+import type { JobStatus } from "./define-job.ts";
+import { describeFailure, loggable, retryAfterOf } from "./failure.ts";
+import type { Reports } from "./reports.ts";
+
+/** A run that lasts so long is healthy; a job that fails sooner after its recovery had not recovered. */
+export const HEALTHY_MS = 30_000;
+
+/** What status shows of a job; times are wall times in milliseconds. */
+export interface Health {
+  running: number;
+  runs: number;
+  /** Since the last success. */
+  failures: number;
+  lastRunAt: number | null;
+  nextRunAt: number | null;
+  lastSuccess: { at: number; monotonic: number } | null;
+  lastError: JobStatus["lastError"];
+  degraded: JobStatus["lastError"];
+}
+
+/** How a failure is to be waited out, in milliseconds from now. */
+export interface Wait {
+  retryInMs: number;
+  /** What the service asked for (`Retry-After`); 0 when it did not. */
+  atLeastMs: number;
+}
+
+type Outcome = { kind: "done" } | { kind: "aborted" } | { kind: "failed"; error: unknown };
+
+export interface Supervision {
+  readonly health: Health;
+  /** Runs `work`; never throws or rejects. An outcome after the signal's abort is "aborted", whatever it was. */
+  attempt(work: () => Promise<void>, signal: AbortSignal): Promise<Outcome>;
+  /** Reports a failure. `waitMs` replaces the backoff's next delay where the wait was decided before. */
+  failed(error: unknown, waitMs?: number): Wait;
+  succeeded(): void;
+  /** The job reached its service; unlike a success, this does not end a streak of failures. */
+  progressed(): void;
+  degraded(failure: Failure | undefined): void;
+  /** One more delay, for an end that is no failure. */
+  nextDelayMs(): number;
+  resetBackoff(): void;
+  /** Ends what runs on its own: the wait before a recovery is believed. */
+  close(): void;
+}
+
+export function createSupervision(deps: {
+  name: string;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  reports: Reports;
+}): Supervision {
+  const { name, clock, log, reports } = deps;
+  const backoff = createBackoff(deps.random);
+  const health: Health = {
+    running: 0,
+    runs: 0,
+    failures: 0,
+    lastRunAt: null,
+    nextRunAt: null,
+    lastSuccess: null,
+    lastError: null,
+    degraded: null,
+  };
+
+  // What the events have said last: `code` while they say that the job fails.
+  const streak: { code: string | undefined; failures: number; recoveredAt: number; relapsed: boolean } = {
+    code: undefined,
+    failures: 0,
+    recoveredAt: Number.NEGATIVE_INFINITY,
+    relapsed: false,
+  };
+  let doubt: AbortController | undefined;
+
+  const event = { source: `/jobs/${name}`, subject: name };
+  const report = (reported: NewEvent) => reports.commit({ source: `job:${name}`, events: [reported] });
+  const reportFailure = async (failure: Failure, retryInMs: number) => {
+    streak.code = failure.code;
+    const stored = await report({ ...event, type: "job.failed", data: { job: name, ...failure, retryInMs } });
+    // The events do not know of it: the next failure tells them again.
+    if (!stored && streak.code === failure.code) streak.code = undefined;
+  };
+
+  const recovered = async () => {
+    const { code, failures } = streak;
+    streak.code = undefined;
+    streak.failures = 0;
+    streak.relapsed = false;
+    streak.recoveredAt = clock.monotonic();
+    log.info({ failures }, "job recovered");
+    const stored = await report({ ...event, type: "job.recovered", data: { job: name, failures } });
+    if (stored || streak.code !== undefined) return;
+    // The events still say that it fails: the next success tells them again.
+    streak.code = code;
+    streak.failures = failures;
+  };
+
+  // A job that fails and succeeds by turns, each second, must not fill the log with its turns: after a relapse
+  // only a time without failures counts as a recovery.
+  const recoverLater = () => {
+    if (doubt) return;
+    const waiting = new AbortController();
+    doubt = waiting;
+    clock.sleep(HEALTHY_MS, waiting.signal).then(
+      () => {
+        doubt = undefined;
+        void recovered();
+      },
+      () => {},
+    );
+  };
+  const endDoubt = () => {
+    doubt?.abort();
+    doubt = undefined;
+  };
+
+  const progressed = () => {
+    health.lastSuccess = { at: clock.now(), monotonic: clock.monotonic() };
+  };
+
+  return {
+    health,
+    progressed,
+    nextDelayMs: () => backoff.next(),
+    resetBackoff: () => backoff.reset(),
+    close: endDoubt,
+
+    async attempt(work, signal) {
+      health.runs += 1;
+      health.running += 1;
+      health.lastRunAt = clock.now();
+      try {
+        await work();
+        return { kind: signal.aborted ? "aborted" : "done" };
+      } catch (error) {
+        return signal.aborted ? { kind: "aborted" } : { kind: "failed", error };
+      } finally {
+        health.running -= 1;
+      }
+    },
+
+    failed(error, waitMs = backoff.next()) {
+      endDoubt();
+      const failure = describeFailure(error);
+      const atLeastMs = retryAfterOf(error);
+      const retryInMs = Math.round(Math.max(waitMs, atLeastMs));
+      health.failures += 1;
+      health.lastError = { ...failure, at: isoTime(clock.now()) };
+      if (streak.code === undefined) streak.relapsed = clock.monotonic() - streak.recoveredAt < HEALTHY_MS;
+      streak.failures += 1;
+      const isNews = streak.code !== failure.code;
+      log[isNews ? "warn" : "debug"](
+        { ...failure, err: loggable(error), retryInMs, failures: health.failures },
+        "job failed",
+      );
+      if (isNews) void reportFailure(failure, retryInMs);
+      return { retryInMs, atLeastMs };
+    },
+
+    succeeded() {
+      progressed();
+      backoff.reset();
+      health.failures = 0;
+      if (streak.code === undefined) return;
+      if (streak.relapsed) recoverLater();
+      else void recovered();
+    },
+
+    degraded(failure) {
+      const before = health.degraded;
+      // Jobs from a directory are JavaScript: what they call text may not be.
+      const code = failure && String(failure.code).slice(0, 64);
+      const message = failure && String(failure.message).slice(0, 500);
+      if (before?.code === code && before?.message === message) return;
+      health.degraded = code && message ? { code, message, at: isoTime(clock.now()) } : null;
+      if (before?.code === code) return;
+      if (code) log.warn({ code, message }, "job degraded");
+      else log.info({ code: before?.code }, "job no longer degraded");
+    },
+  };
+}

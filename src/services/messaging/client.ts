@@ -1,0 +1,116 @@
+// NexusMessaging over HTTP: the requests of the protocol, one budget for each server.
+
+import { z } from "zod";
+import { readAnswer } from "../../http/answer.ts";
+import type { HttpClient, HttpRequest } from "../../http/client.ts";
+import { createSessionSet, type SessionSet } from "./sessions.ts";
+
+/** A decimal string; compared as BigInt, stored as text. */
+const cursor = z
+  .union([z.string().regex(/^\d+$/), z.int().nonnegative(), z.bigint()])
+  .transform((value) => String(value));
+const time = z.string().nullish();
+
+const joined = z.looseObject({ sessionKey: z.string().nullish(), expiresAt: time });
+const renewed = z.looseObject({ ttl: z.number().nullish(), expiresAt: time });
+const described = z.looseObject({ ttl: z.number().nullish(), agents: z.array(z.unknown()).nullish() });
+const health = z.looseObject({ uptime: z.number().nullish() });
+const message = z.looseObject({
+  id: z.union([z.string(), z.int(), z.bigint()]).transform((value) => String(value)),
+  agentId: z.string().nullish(),
+  text: z.string().nullish(),
+  json: z.unknown().optional(),
+  cursor,
+  verified: z.boolean().nullish(),
+  expiresAt: time,
+});
+const page = z.looseObject({ messages: z.array(message), nextCursor: cursor.nullish() });
+
+export type Message = z.output<typeof message>;
+export type MessagePage = z.output<typeof page>;
+
+/** One NexusMessaging server. Every call throws HttpError; session ids are in no error. */
+export interface MessagingServer {
+  readonly baseUrl: string;
+  join(sessionId: string, agentId: string): Promise<z.output<typeof joined>>;
+  /** `after` null: from the start, the greeting included. Answers at once. */
+  poll(sessionId: string, agentId: string, after: string | null, signal: AbortSignal): Promise<MessagePage>;
+  renew(sessionId: string, agentId: string, ttlSeconds: number | null): Promise<z.output<typeof renewed>>;
+  describe(sessionId: string): Promise<z.output<typeof described>>;
+  /** `uptime` in seconds; it falls when the server was restarted and its messages are gone. */
+  health(): Promise<z.output<typeof health>>;
+}
+
+const SERVICE = "messaging";
+
+/** The requests of one server, on a client that already has its budget. */
+function createMessagingServer(http: HttpClient): MessagingServer {
+  const call = async <T>(schema: z.ZodType<T>, request: HttpRequest): Promise<T> =>
+    readAnswer(await http.request(request), schema, { service: SERVICE, label: request.label });
+  const session = (sessionId: string, rest = "") => `/v1/sessions/${encodeURIComponent(sessionId)}${rest}`;
+
+  return {
+    baseUrl: http.origin,
+    join: (sessionId, agentId) =>
+      call(joined, {
+        method: "POST",
+        path: session(sessionId, "/join"),
+        label: "POST /v1/sessions/:id/join",
+        headers: { "x-agent-id": agentId },
+        priority: "reserved",
+      }),
+    poll: (sessionId, agentId, after, signal) =>
+      call(page, {
+        method: "GET",
+        // The greeting has cursor 0 and `after` is exclusive: only a poll without it brings the greeting.
+        path: session(sessionId, after === null ? "/messages" : `/messages?after=${after}`),
+        label: "GET /v1/sessions/:id/messages",
+        headers: { "x-agent-id": agentId },
+        signal,
+      }),
+    renew: (sessionId, agentId, ttlSeconds) =>
+      call(renewed, {
+        method: "POST",
+        path: session(sessionId, "/renew"),
+        label: "POST /v1/sessions/:id/renew",
+        headers: { "x-agent-id": agentId },
+        json: ttlSeconds === null ? {} : { ttl: ttlSeconds },
+        priority: "reserved",
+      }),
+    describe: (sessionId) =>
+      call(described, { method: "GET", path: session(sessionId), label: "GET /v1/sessions/:id" }),
+    health: () => call(health, { method: "GET", path: "/health", label: "GET /health" }),
+  };
+}
+
+/** When a server was started, as far as its `uptime` says, in ms since the epoch. */
+export interface ServerBoot {
+  bootAt: number | null;
+  checkedAt: number | null;
+}
+
+/** The servers by origin, each made when first asked for, and the sessions on them. */
+export interface MessagingClient {
+  readonly sessions: SessionSet;
+  server(baseUrl: string): MessagingServer;
+  boot(baseUrl: string): ServerBoot;
+}
+
+export function createMessagingClient(makeHttp: (baseUrl: string) => HttpClient): MessagingClient {
+  const servers = new Map<string, { server: MessagingServer; boot: ServerBoot }>();
+  const entry = (baseUrl: string) => {
+    const known = servers.get(baseUrl);
+    if (known) return known;
+    const made = {
+      server: createMessagingServer(makeHttp(baseUrl)),
+      boot: { bootAt: null, checkedAt: null },
+    };
+    servers.set(baseUrl, made);
+    return made;
+  };
+  return {
+    sessions: createSessionSet(),
+    server: (baseUrl) => entry(baseUrl).server,
+    boot: (baseUrl) => entry(baseUrl).boot,
+  };
+}

@@ -1,0 +1,66 @@
+// The sessions in memory: who is polled next. Round robin: the session that has waited longest.
+
+import type { Session } from "./session.ts";
+
+const LONGEST_PAUSE_MS = 5 * 60_000;
+
+interface Entry {
+  session: Session;
+  busy: boolean;
+  /** Refusals in a row that concern this session alone. */
+  refusals: number;
+  /** Not taken before this (ms since the epoch). */
+  pausedUntil: number;
+}
+
+export interface SessionSet {
+  /** Whether the stored sessions have been read into it. */
+  loaded: boolean;
+  get(sessionId: string): Session | undefined;
+  /** Adds the session, or replaces what is known of it. */
+  put(session: Session): void;
+  all(): Session[];
+  /** Takes the session that has waited longest, among those that are polled or wait to be joined. */
+  take(now: number): Session | undefined;
+  /** Gives it back after its turn; one that was refused pauses, longer each time, and the others go on. */
+  release(sessionId: string, outcome: { kind: "done" } | { kind: "refused"; now: number }): void;
+  /** How many sessions were refused at their last turn. */
+  refused(): number;
+}
+
+const isActive = (session: Session) =>
+  session.state === "new" || session.state === "joining" || session.state === "joined";
+
+export function createSessionSet(): SessionSet {
+  // A Map keeps its order: taking deletes and adds at the end, so that the first free entry has waited longest.
+  const entries = new Map<string, Entry>();
+  return {
+    loaded: false,
+    get: (sessionId) => entries.get(sessionId)?.session,
+    put(session) {
+      const entry = entries.get(session.sessionId);
+      if (entry) entry.session = session;
+      else entries.set(session.sessionId, { session, busy: false, refusals: 0, pausedUntil: 0 });
+    },
+    all: () => [...entries.values()].map((entry) => entry.session),
+    take(now) {
+      for (const [id, entry] of entries) {
+        if (entry.busy || entry.pausedUntil > now || !isActive(entry.session)) continue;
+        entry.busy = true;
+        entries.delete(id);
+        entries.set(id, entry);
+        return entry.session;
+      }
+      return undefined;
+    },
+    release(sessionId, outcome) {
+      const entry = entries.get(sessionId);
+      if (!entry) return;
+      entry.busy = false;
+      entry.refusals = outcome.kind === "done" ? 0 : entry.refusals + 1;
+      entry.pausedUntil =
+        outcome.kind === "done" ? 0 : outcome.now + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** entry.refusals);
+    },
+    refused: () => [...entries.values()].filter(({ refusals }) => refusals > 0).length,
+  };
+}

@@ -1,0 +1,11 @@
+// The clients of the three services, as jobs get them.
+
+import type { MessagingClient } from "./messaging/client.ts";
+import type { NexClient } from "./nex/client.ts";
+import type { NexusClient } from "./nexus/client.ts";
+
+export interface Services {
+  messaging: MessagingClient;
+  nex: NexClient;
+  nexus: NexusClient;
+}

@@ -1,0 +1,94 @@
+// Group commit: the units of work that arrive in one turn of the event loop share one transaction and one fsync.
+
+import type { Database } from "better-sqlite3";
+
+export interface Writer {
+  /**
+   * Runs `work` inside the next transaction, after the units queued before it; it may run twice, so only the
+   * database may change in it. `committed` sees the result once it is on disk, before the promise resolves.
+   */
+  write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
+  /** Commits what is queued, now. */
+  flush(): void;
+}
+
+interface Unit {
+  run(): unknown;
+  settle(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+export interface WriterOptions {
+  /** Throws where a commit would go to a file that nobody will find again. */
+  beforeCommit(): void;
+  /** After each transaction that came through, when its promises are resolved. */
+  afterCommit(): void;
+  toError(error: unknown): unknown;
+}
+
+export const createWriter = (db: Database, { beforeCommit, afterCommit, toError }: WriterOptions): Writer => {
+  const begin = db.prepare("BEGIN IMMEDIATE");
+  const commit = db.prepare("COMMIT");
+  const rollback = db.prepare("ROLLBACK");
+  let queue: Unit[] = [];
+  let timer: NodeJS.Immediate | undefined;
+
+  const rejectAll = (units: readonly Unit[], error: unknown) => {
+    const reported = toError(error);
+    for (const unit of units) unit.reject(reported);
+  };
+
+  const commitUnits = (units: readonly Unit[]): void => {
+    try {
+      beforeCommit();
+      begin.run();
+    } catch (error) {
+      rejectAll(units, error);
+      return;
+    }
+    let results: unknown[];
+    try {
+      results = units.map((unit) => unit.run());
+      commit.run();
+    } catch (error) {
+      // On a full disk or an I/O error SQLite may have rolled back by itself.
+      if (db.inTransaction) rollback.run();
+      // One bad unit must not fail the others, and a small one may find the room that all together did not.
+      // Cheaper than a savepoint around each unit of every group, since it hardly ever happens.
+      if (units.length > 1) for (const unit of units) commitUnits([unit]);
+      else rejectAll(units, error);
+      return;
+    }
+    units.forEach((unit, index) => {
+      unit.settle(results[index]);
+    });
+    afterCommit();
+  };
+
+  const flush = () => {
+    clearImmediate(timer);
+    timer = undefined;
+    const units = queue;
+    queue = [];
+    if (units.length > 0) commitUnits(units);
+  };
+
+  return {
+    write: (work, committed) =>
+      new Promise((resolve, reject) => {
+        queue.push({
+          run: work,
+          settle: (result) => {
+            // The result of this unit's own `work`, which the queue cannot type.
+            const own = result as ReturnType<typeof work>;
+            committed?.(own);
+            resolve(own);
+          },
+          reject,
+        });
+        // After the poll phase, so that every answer that came in with this one shares its fsync.
+        timer ??= setImmediate(flush);
+      }),
+    flush,
+  };
+};

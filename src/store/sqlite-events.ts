@@ -1,0 +1,215 @@
+// The log: appending, paging by index, the newest insights, and removing the oldest events.
+
+import type { Database } from "better-sqlite3";
+import { decodeTime, encodeTime, monotonicFactory } from "ulid";
+import { cloudEventJson, type EventRow } from "../events/cloudevent.ts";
+import { expandTypes, fullType } from "../events/patterns.ts";
+import { type NewEvent, type StoredEvent, TYPE_PREFIX } from "../events/types.ts";
+import { stringifyJson } from "../http/json.ts";
+import { isoTime } from "../scheduler/clock.ts";
+import { createDedupe, type DedupeKey, dedupeKeys } from "./sqlite-dedupe.ts";
+import type { EventPage, EventQuery, InsightQuery } from "./store.ts";
+
+const INSIGHT_TYPE = `${TYPE_PREFIX}nex.insight.received`;
+const PRUNE_CHUNK = 1000;
+const COLUMNS = "sequence, id, source, type, subject, time, data";
+
+/** An event as it will be stored, apart from its place in the log. */
+export interface PreparedEvent {
+  source: string;
+  type: string;
+  subject: string | null;
+  time: string | undefined;
+  data: string;
+  insightType: string | null;
+  dedupe: DedupeKey[] | undefined;
+}
+
+export interface EventLog {
+  latest(): number;
+  oldest(): number;
+  /** Inside a transaction. @returns undefined for a repetition */
+  append(event: PreparedEvent, now: number): StoredEvent | undefined;
+  /** Once `append` is on disk. */
+  appended(events: readonly StoredEvent[]): void;
+  /** Removes the oldest thousand events that are beyond the limits. Inside a transaction. */
+  prune(limits: { before?: string; keep?: number }): { removed: number; oldest: number; more: boolean };
+  /** Once `prune` is on disk. */
+  pruned(oldest: number): void;
+  pruneKeys(part: number, now: number): void;
+  page(query: EventQuery): EventPage;
+  insights(query: InsightQuery): StoredEvent[];
+}
+
+/** Fixes the event as it is now; @throws TypeError for data that is not JSON. */
+export const prepareEvent = (event: NewEvent): PreparedEvent => ({
+  source: event.source,
+  type: fullType(event.type),
+  subject: event.subject ?? null,
+  time: normalTime(event.time),
+  data: stringifyJson(event.data),
+  insightType: event.type === "nex.insight.received" ? typeOf(event.data.insight) : null,
+  dedupe: event.dedupe && dedupeKeys(event.dedupe),
+});
+
+/** In one form, so that times compare as text; undefined for what is not a time. */
+const normalTime = (time: string | undefined): string | undefined => {
+  const ms = time === undefined ? Number.NaN : Date.parse(time);
+  return Number.isNaN(ms) ? undefined : isoTime(ms);
+};
+
+const typeOf = (insight: unknown): string | null =>
+  typeof insight === "object" && insight !== null && "type" in insight && typeof insight.type === "string"
+    ? insight.type
+    : null;
+
+const toStored = (row: EventRow): StoredEvent => ({
+  sequence: row.sequence,
+  type: row.type,
+  json: cloudEventJson(row),
+});
+
+export const createEventLog = (db: Database, random: () => number): EventLog => {
+  const nextId = monotonicFactory(random);
+  const dedupe = createDedupe(db);
+  const insert = db.prepare<[string, string, string, string | null, string, string, string | null]>(
+    "INSERT INTO events (id, source, type, subject, time, data, insight_type) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  );
+  const one = db.prepare<[number], EventRow>(`SELECT ${COLUMNS} FROM events WHERE sequence = ?`);
+  const following = db.prepare<[number, number], EventRow>(
+    `SELECT ${COLUMNS} FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  );
+  const ofType = db
+    .prepare<[string, number, number, number], number>(
+      `SELECT sequence FROM events INDEXED BY events_by_type
+       WHERE type = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
+    )
+    .pluck();
+  const ofSource = db
+    .prepare<[string, string, number, number, number], number>(
+      `SELECT sequence FROM events INDEXED BY events_by_source
+       WHERE source = ? AND type = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
+    )
+    .pluck();
+  const insights = db.prepare<[string, number], EventRow>(
+    `SELECT ${COLUMNS} FROM events INDEXED BY insights_by_time
+     WHERE type = '${INSIGHT_TYPE}' AND time >= ? ORDER BY time DESC, sequence DESC LIMIT ?`,
+  );
+  const insightsOfType = db.prepare<[string, string, number], EventRow>(
+    `SELECT ${COLUMNS} FROM events INDEXED BY insights_by_type
+     WHERE type = '${INSIGHT_TYPE}' AND insight_type = ? AND time >= ? ORDER BY time DESC, sequence DESC LIMIT ?`,
+  );
+  const first = db.prepare<[], { sequence: number; id: string }>(
+    "SELECT sequence, id FROM events ORDER BY sequence LIMIT 1",
+  );
+  const oldestIds = db.prepare<[number], { sequence: number; id: string }>(
+    "SELECT sequence, id FROM events ORDER BY sequence LIMIT ?",
+  );
+  const removeTo = db.prepare<[number]>("DELETE FROM events WHERE sequence <= ?");
+
+  let latest = readLatest(db);
+  let oldest = first.get()?.sequence ?? latest + 1;
+  const types = readTypes(db);
+
+  const sequencesOf = ({ after, limit, types: patterns = ["*"], source }: EventQuery): number[] => {
+    let found: number[] = [];
+    let upTo = latest;
+    for (const type of expandTypes(patterns, types)) {
+      found = found.concat(
+        source === undefined
+          ? ofType.all(type, after, upTo, limit)
+          : ofSource.all(source, type, after, upTo, limit),
+      );
+      if (found.length <= limit) continue;
+      // The next types only matter where they are older than what is already enough.
+      found = found.sort((a, b) => a - b).slice(0, limit);
+      upTo = found.at(-1) ?? upTo;
+    }
+    return found.sort((a, b) => a - b);
+  };
+
+  const select = (query: EventQuery): EventRow[] =>
+    query.types === undefined && query.source === undefined
+      ? following.all(query.after, query.limit)
+      : sequencesOf(query).flatMap((sequence) => one.get(sequence) ?? []);
+
+  return {
+    latest: () => latest,
+    oldest: () => oldest,
+
+    append: (event, now) => {
+      if (event.dedupe && dedupe.isRepeated(event.dedupe, now)) return undefined;
+      // ulid takes 0 for "now" by the system's clock.
+      const id = nextId(Math.max(1, Math.floor(now)));
+      const { source, type, subject, data, insightType } = event;
+      const time = event.time ?? isoTime(now);
+      const { lastInsertRowid } = insert.run(id, source, type, subject, time, data, insightType);
+      return toStored({ sequence: Number(lastInsertRowid), id, source, type, subject, time, data });
+    },
+    appended: (events) => {
+      for (const event of events) types.add(event.type);
+      latest = events.at(-1)?.sequence ?? latest;
+    },
+
+    prune: ({ before, keep }) => {
+      const lastUnwanted = keep === undefined ? 0 : latest - keep;
+      // By the time of the commit, which a ULID begins with: the event's own time is the service's word.
+      const idBefore = before === undefined ? "" : encodeTime(Date.parse(before));
+      const head = oldestIds.all(PRUNE_CHUNK);
+      const kept = head.findIndex(({ sequence, id }) => sequence > lastUnwanted && id >= idBefore);
+      const removed = kept === -1 ? head.length : kept;
+      const last = head[removed - 1];
+      if (last) removeTo.run(last.sequence);
+      return {
+        removed,
+        oldest: last ? last.sequence + 1 : oldest,
+        more: removed === PRUNE_CHUNK,
+      };
+    },
+    pruned: (next) => {
+      oldest = next;
+    },
+    pruneKeys: (part, now) => {
+      const kept = first.get();
+      dedupe.prune(part, now, kept ? decodeTime(kept.id) : now);
+    },
+
+    page: (query) => {
+      const { after, limit } = query;
+      const rows = limit > 0 ? select(query) : [];
+      const last = rows.at(-1);
+      const isFull = rows.length >= limit;
+      return {
+        events: rows.map(toStored),
+        next: isFull ? (last?.sequence ?? after) : latest,
+        oldest,
+        latest,
+        gap: after + 1 < oldest ? { from: after + 1, to: oldest - 1 } : null,
+      };
+    },
+
+    insights: ({ type, since, limit }) => {
+      const from = normalTime(since) ?? "";
+      const rows = type === undefined ? insights.all(from, limit) : insightsOfType.all(type, from, limit);
+      return rows.map(toStored);
+    },
+  };
+};
+
+const readLatest = (db: Database): number =>
+  db.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck().get() ?? 0;
+
+/** From one entry of the index to the next other type, not through the log. */
+const readTypes = (db: Database): Set<string> =>
+  new Set(
+    db
+      .prepare<[], string>(
+        `WITH RECURSIVE found (type) AS (
+           SELECT min(type) FROM events
+           UNION ALL
+           SELECT (SELECT min(type) FROM events WHERE type > found.type) FROM found WHERE found.type IS NOT NULL
+         ) SELECT type FROM found WHERE type IS NOT NULL`,
+      )
+      .pluck()
+      .all(),
+  );

@@ -1,0 +1,122 @@
+// What jobs and readers remember beside the log: cursors, records, secrets, consumers.
+// Writing what is already there changes no page, so that the transaction costs no fsync.
+
+import type { Database } from "better-sqlite3";
+import { parseJson, stringifyJson } from "../http/json.ts";
+import type { Consumer, StoredRecord } from "./store.ts";
+
+interface ConsumerRow {
+  name: string;
+  position: number;
+  types: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Reads at any time; writes inside a transaction. `value` is JSON text where it is written. */
+export const createState = (db: Database) => {
+  const cursor = db.prepare<[string], { value: string; updated_at: string }>(
+    "SELECT value, updated_at FROM cursors WHERE source = ?",
+  );
+  const putCursor = db.prepare<[string, string, string]>(
+    `INSERT INTO cursors (source, value, updated_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+     SET value = excluded.value, updated_at = excluded.updated_at WHERE value <> excluded.value`,
+  );
+  const record = db.prepare<[string, string], RecordRow>(
+    "SELECT key, value, updated_at FROM records WHERE kind = ? AND key = ?",
+  );
+  const records = db.prepare<[string], RecordRow>(
+    "SELECT key, value, updated_at FROM records WHERE kind = ? ORDER BY key",
+  );
+  const putRecord = db.prepare<[string, string, string, string]>(
+    `INSERT INTO records (kind, key, value, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+     SET value = excluded.value, updated_at = excluded.updated_at WHERE value <> excluded.value`,
+  );
+  const removeRecord = db.prepare<[string, string]>("DELETE FROM records WHERE kind = ? AND key = ?");
+  const secret = db.prepare<[string], string>("SELECT value FROM secrets WHERE name = ?").pluck();
+  const putSecret = db.prepare<[string, string]>(
+    `INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE
+     SET value = excluded.value WHERE value <> excluded.value`,
+  );
+  const removeSecret = db.prepare<[string]>("DELETE FROM secrets WHERE name = ?");
+  const consumer = db.prepare<[string], ConsumerRow>("SELECT * FROM consumers WHERE name = ?");
+  const consumers = db.prepare<[], ConsumerRow>("SELECT * FROM consumers ORDER BY name");
+  const putConsumer = db.prepare<[string, number, string | null, string, string]>(
+    `INSERT INTO consumers (name, position, types, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET position = excluded.position, types = excluded.types, updated_at = excluded.updated_at`,
+  );
+  const ackConsumer = db.prepare<[number, string, string, number]>(
+    "UPDATE consumers SET position = ?, updated_at = ? WHERE name = ? AND position < ?",
+  );
+  const deleteConsumer = db.prepare<[string]>("DELETE FROM consumers WHERE name = ?");
+
+  const readConsumer = (name: string): Consumer | undefined => {
+    const row = consumer.get(name);
+    return row && toConsumer(row);
+  };
+
+  return {
+    readCursor: (source: string) => {
+      const row = cursor.get(source);
+      return row && { value: parseJson(row.value), updatedAt: row.updated_at };
+    },
+    putCursor: (source: string, value: string, now: string): void => {
+      putCursor.run(source, value, now);
+    },
+
+    readRecord: (kind: string, key: string): StoredRecord | undefined => {
+      const row = record.get(kind, key);
+      return row && toRecord(row);
+    },
+    readRecords: (kind: string): StoredRecord[] => records.all(kind).map(toRecord),
+    putRecord: (kind: string, key: string, value: string, now: string): void => {
+      putRecord.run(kind, key, value, now);
+    },
+    removeRecord: (kind: string, key: string): void => {
+      removeRecord.run(kind, key);
+    },
+
+    readSecret: (name: string): string | undefined => secret.get(name),
+    putSecret: (name: string, value: string | null): void => {
+      if (value === null) removeSecret.run(name);
+      else putSecret.run(name, value);
+    },
+
+    readConsumer,
+    readConsumers: (): Consumer[] => consumers.all().map(toConsumer),
+    putConsumer: (name: string, position: number, types: string[] | undefined, now: string): Consumer => {
+      putConsumer.run(name, position, types ? stringifyJson(types) : null, now, now);
+      return readConsumer(name) ?? missing(name);
+    },
+    ackConsumer: (name: string, sequence: number, now: string): Consumer | undefined => {
+      ackConsumer.run(sequence, now, name, sequence);
+      return readConsumer(name);
+    },
+    deleteConsumer: (name: string): boolean => deleteConsumer.run(name).changes > 0,
+  };
+};
+
+interface RecordRow {
+  key: string;
+  value: string;
+  updated_at: string;
+}
+
+const toRecord = (row: RecordRow): StoredRecord => ({
+  key: row.key,
+  value: parseJson(row.value),
+  updatedAt: row.updated_at,
+});
+
+const toConsumer = (row: ConsumerRow): Consumer => ({
+  name: row.name,
+  position: row.position,
+  // Written by putConsumer from string[].
+  types: row.types === null ? null : (parseJson(row.types) as string[]),
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+});
+
+const missing = (name: string): never => {
+  throw new Error(`consumer ${name} is not there after it was written`);
+};

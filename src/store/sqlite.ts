@@ -1,0 +1,199 @@
+// The store on SQLite: one file, one connection, one process, and an fsync before any promise resolves.
+
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Database } from "better-sqlite3";
+import { ulid } from "ulid";
+import { stringifyJson } from "../http/json.ts";
+import { type Clock, isoTime } from "../scheduler/clock.ts";
+import { createWriter } from "./sqlite-commit.ts";
+import { PARTS } from "./sqlite-dedupe.ts";
+import { storeError, toStoreError } from "./sqlite-errors.ts";
+import { createEventLog, prepareEvent } from "./sqlite-events.ts";
+import { openDatabase } from "./sqlite-open.ts";
+import { createState } from "./sqlite-state.ts";
+import type { Observation, Store } from "./store.ts";
+
+export interface StoreOptions {
+  /** Created with mode 0700 where it is missing; relative to the working directory. */
+  dataDir: string;
+  clock: Clock;
+  /** 0 (inclusive) to 1 (exclusive): the random part of ULIDs. */
+  random?: () => number;
+}
+
+/**
+ * Opens the store of a data directory for this process alone.
+ * @throws StoreError with one line: the directory, what is wrong, what to do
+ */
+export const openStore = async ({ dataDir, clock, random = Math.random }: StoreOptions): Promise<Store> => {
+  const place = resolve(dataDir);
+  const { db, path, close } = openDatabase(place);
+  try {
+    const store = createStore({ db, path, place, clock, random, close });
+    // A directory that takes no commit now is better known before any service is asked.
+    await store.probe();
+    return store;
+  } catch (error) {
+    const reported = toStoreError(error, place);
+    close();
+    throw reported;
+  }
+};
+
+interface Parts {
+  db: Database;
+  path: string;
+  place: string;
+  clock: Clock;
+  random: () => number;
+  close: () => void;
+}
+
+const createStore = ({ db, path, place, clock, random, close }: Parts): Store => {
+  const epoch = readEpoch(db, () => ulid(Math.max(1, Math.floor(clock.now())), random));
+  const log = createEventLog(db, random);
+  const state = createState(db);
+  const countProbe = db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'probes'");
+  const listeners = new Set<(latest: number) => void>();
+  const inode = statSync(path).ino;
+  let notified = log.latest();
+  let isClosed = false;
+
+  const writer = createWriter(db, {
+    beforeCommit: () => {
+      if (statSync(path, { throwIfNoEntry: false })?.ino !== inode)
+        throw storeError("unusable", place, "nexusd.db was moved or removed while in use", {
+          remedy: "put it back, or restart nexusd to begin a new log",
+        });
+    },
+    afterCommit: () => {
+      const latest = log.latest();
+      if (latest === notified) return;
+      notified = latest;
+      for (const listener of listeners) notify(listener, latest);
+    },
+    toError: (error) => toStoreError(error, place),
+  });
+
+  const assertOpen = () => {
+    if (isClosed)
+      throw storeError("unusable", place, "the store is closed", {
+        remedy: "nexusd is stopping: start it again",
+      });
+  };
+  const read = async <T>(query: () => T): Promise<T> => {
+    assertOpen();
+    try {
+      return query();
+    } catch (error) {
+      throw toStoreError(error, place);
+    }
+  };
+  const write = async <T>(work: () => T, committed?: (result: T) => void): Promise<T> => {
+    assertOpen();
+    return writer.write(work, committed);
+  };
+
+  return {
+    epoch,
+
+    commitObservation: async (observation) => {
+      const unit = prepareObservation(observation);
+      const appended = await write(
+        () => {
+          const now = clock.now();
+          const updatedAt = isoTime(now);
+          const stored = unit.events.flatMap((event) => log.append(event, now) ?? []);
+          if (unit.cursor !== undefined) state.putCursor(observation.source, unit.cursor, updatedAt);
+          for (const { kind, key } of unit.remove) state.removeRecord(kind, key);
+          for (const { kind, key, value } of unit.put) state.putRecord(kind, key, value, updatedAt);
+          for (const { name, value } of unit.secrets) state.putSecret(name, value);
+          return stored;
+        },
+        (stored) => log.appended(stored),
+      );
+      return { appended, duplicates: unit.events.length - appended.length, latest: log.latest() };
+    },
+
+    readEvents: (query) => read(() => log.page(query)),
+    readInsights: (query) => read(() => log.insights(query)),
+    readCursor: (source) => read(() => state.readCursor(source)),
+    readRecords: (kind) => read(() => state.readRecords(kind)),
+    readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
+    readSecret: (name) => read(() => state.readSecret(name)),
+
+    putConsumer: (name, from, types) =>
+      write(() => {
+        const position = from === "oldest" ? log.oldest() - 1 : from === "latest" ? log.latest() : from;
+        return state.putConsumer(name, position, types, isoTime(clock.now()));
+      }),
+    readConsumer: (name) => read(() => state.readConsumer(name)),
+    readConsumers: () => read(() => state.readConsumers()),
+    ackConsumer: (name, sequence) => write(() => state.ackConsumer(name, sequence, isoTime(clock.now()))),
+    deleteConsumer: (name) => write(() => state.deleteConsumer(name)),
+
+    pruneEvents: async (limits) => {
+      let removed = 0;
+      // In small transactions, so that commits and readers get their turn in between.
+      for (let more = true; more; ) {
+        const chunk = await write(
+          () => log.prune(limits),
+          ({ oldest }) => log.pruned(oldest),
+        );
+        removed += chunk.removed;
+        more = chunk.more;
+      }
+      for (let part = 0; part < PARTS; part++) await write(() => log.pruneKeys(part, clock.now()));
+      return { removed };
+    },
+
+    onAppend: (listener) => {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    probe: async () => {
+      await write(() => countProbe.run());
+    },
+    close: async () => {
+      if (isClosed) return;
+      isClosed = true;
+      writer.flush();
+      listeners.clear();
+      try {
+        close();
+      } catch (error) {
+        throw toStoreError(error, place);
+      }
+    },
+  };
+};
+
+/** As JSON text, so that what the caller changes later is not what is stored. */
+const prepareObservation = (observation: Observation) => ({
+  cursor: observation.cursor === undefined ? undefined : stringifyJson(observation.cursor),
+  events: (observation.events ?? []).map(prepareEvent),
+  put: (observation.put ?? []).map(({ kind, key, value }) => ({ kind, key, value: stringifyJson(value) })),
+  remove: observation.remove ?? [],
+  secrets: observation.secrets ?? [],
+});
+
+const readEpoch = (db: Database, create: () => string): string => {
+  const find = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck();
+  const found = find.get();
+  if (found !== undefined) return found;
+  const epoch = create();
+  db.prepare<[string]>("INSERT INTO meta (key, value) VALUES ('epoch', ?), ('probes', 0)").run(epoch);
+  return epoch;
+};
+
+const notify = (listener: (latest: number) => void, latest: number): void => {
+  try {
+    listener(latest);
+  } catch (error) {
+    // The commit stands, whatever a listener makes of it; the others must still hear of it.
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
+};

@@ -1,0 +1,120 @@
+// The store as the rest of nexusd sees it: asynchronous, and made of whole units of work, never of open
+// transactions, so that another database can stand behind it. src/store/sqlite.ts is the one there is.
+
+import type { NewEvent, StoredEvent } from "../events/types.ts";
+
+/**
+ * One thing that a service told nexusd, committed in one transaction or not at all: its events, the cursor that
+ * covers them, the deduplication keys, the records that changed with them, and the secrets it came with.
+ */
+export interface Observation {
+  /** Names the cursor: "messaging:<sessionId>", "nex.insights", "job:<name>", "nexus-low-stock", … */
+  source: string;
+  /** Any JSON value. Left out: the stored cursor stays. */
+  cursor?: unknown;
+  events?: NewEvent[];
+  /** Records to write: the current rows of a watch, the sessions. `value` is any JSON value. */
+  put?: { kind: string; key: string; value: unknown }[];
+  remove?: { kind: string; key: string }[];
+  secrets?: { name: string; value: string | null }[];
+}
+
+export interface Committed {
+  /** Events that were new, in their order, with the sequence each got; duplicates are not among them. */
+  appended: StoredEvent[];
+  duplicates: number;
+  /** The newest sequence of the log after the commit (0: the log is empty). */
+  latest: number;
+}
+
+export interface EventQuery {
+  after: number;
+  limit: number;
+  /** Full types or patterns ending in `.*`, each with or without the prefix `nexusd.`; none: every type. */
+  types?: string[];
+  /** Only events of this CloudEvents source, such as "/messaging/sessions/<id>". */
+  source?: string;
+}
+
+export interface EventPage {
+  events: StoredEvent[];
+  /** What to pass as `after` next: the last event's sequence, or `latest` when nothing more matches. */
+  next: number;
+  /** The first sequence still kept (latest + 1 when none is). */
+  oldest: number;
+  latest: number;
+  /** The sequences after `after` that retention removed, both inclusive. */
+  gap: { from: number; to: number } | null;
+}
+
+export interface Consumer {
+  name: string;
+  /** The last acknowledged sequence. */
+  position: number;
+  types: string[] | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface InsightQuery {
+  type?: string;
+  /** RFC 3339; compared with the event's time. */
+  since?: string;
+  limit: number;
+}
+
+export interface StoredRecord {
+  key: string;
+  value: unknown;
+  updatedAt: string;
+}
+
+export interface Store {
+  /** Names this database; another value means another log. */
+  readonly epoch: string;
+  /** @throws StoreError `full`, `read_only` or `io`: nothing was committed, the same call can be made again. */
+  commitObservation(observation: Observation): Promise<Committed>;
+  readEvents(query: EventQuery): Promise<EventPage>;
+  readCursor(source: string): Promise<{ value: unknown; updatedAt: string } | undefined>;
+  readRecords(kind: string): Promise<StoredRecord[]>;
+  readRecord(kind: string, key: string): Promise<StoredRecord | undefined>;
+  readSecret(name: string): Promise<string | undefined>;
+  /** The newest insights first. */
+  readInsights(query: InsightQuery): Promise<StoredEvent[]>;
+
+  /** Creates or repositions. `from` is a sequence already acknowledged, or one of the two ends of the log. */
+  putConsumer(name: string, from: number | "oldest" | "latest", types?: string[]): Promise<Consumer>;
+  readConsumer(name: string): Promise<Consumer | undefined>;
+  readConsumers(): Promise<Consumer[]>;
+  /** Moves the position forward; a sequence behind it changes nothing. @returns undefined when unknown. */
+  ackConsumer(name: string, sequence: number): Promise<Consumer | undefined>;
+  deleteConsumer(name: string): Promise<boolean>;
+
+  /** Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. */
+  pruneEvents(limits: { before?: string; keep?: number }): Promise<{ removed: number }>;
+  /** Calls back after each commit that appended events, with the newest sequence. @returns unsubscribe */
+  onAppend(listener: (latest: number) => void): () => void;
+  /** Whether a commit works now; the error is the one that a commit would meet. */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type StoreErrorCode =
+  | "locked"
+  | "newer_version"
+  | "corrupt"
+  | "full"
+  | "read_only"
+  | "unusable"
+  | "io";
+
+/** A database that cannot be used, or a commit that did not happen. The message ends with the remedy. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}

@@ -1,0 +1,212 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { createFakeDaemon, type FakeDaemon, runCli, runHere } from "../support/cli.ts";
+
+let daemon: FakeDaemon;
+const nexusctl = (...args: string[]) => runCli(["--socket", daemon.socket, ...args]);
+const here = (...args: string[]) => runHere(["--socket", daemon.socket, ...args]);
+
+beforeAll(async () => {
+  daemon = createFakeDaemon();
+  await daemon.start();
+});
+afterEach(() => {
+  daemon.override = undefined;
+  daemon.requests = [];
+});
+afterAll(() => daemon.remove());
+
+describe("exit codes", () => {
+  it("ends with 0 and the daemon's own JSON when done, degraded or not", async () => {
+    const { code, stdout, stderr } = await nexusctl("status");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ services: { nex: { state: "down" } } });
+    expect(stderr).toBe("");
+  });
+
+  it("ends with 1 and the daemon's problem, unchanged, when refused", async () => {
+    const problem =
+      '{"type":"about:blank","title":"No","status":409,"detail":"Not \u202enow","code":"job_not_runnable"}';
+    daemon.override = (_request, response) => {
+      response.writeHead(409, { "content-type": "application/problem+json" }).end(problem);
+      return true;
+    };
+    const { code, stdout, stderr } = await nexusctl("jobs", "run", "x");
+    expect(code).toBe(1);
+    expect(stdout).toBe(`${problem}\n`);
+    expect(stderr).toBe("nexusctl: Not \\u{202e}now (job_not_runnable)\n");
+  });
+
+  it("ends with 1 and a problem of its own when what answers is not nexusd", async () => {
+    daemon.override = (_request, response) => {
+      response.writeHead(502).end("<html>");
+      return true;
+    };
+    const { code, stdout } = await here("status");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ code: "bad_answer", status: 502 });
+  });
+
+  it("ends with 1 when the daemon goes away inside its answer", async () => {
+    daemon.override = (_request, response) => {
+      response.writeHead(200, { "content-length": 1000 });
+      response.write('{"half":', () => response.destroy());
+      return true;
+    };
+    const { code, stdout } = await here("status");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ code: "connection_failed" });
+  });
+
+  it.each([
+    ["no command", []],
+    ["an unknown command", ["frobnicate"]],
+    ["an unknown option", ["status", "--frobnicate"]],
+    ["an argument too many", ["status", "now"]],
+    ["a missing argument", ["jobs", "run"]],
+    ["a number that is none", ["events", "--after", "-1"]],
+    ["a type that is none", ["events", "--type", "Messaging.*"]],
+  ])("ends with 2 and nothing on stdout for %s", async (_what, args) => {
+    const { code, stdout, stderr } = await here(...args);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).not.toBe("");
+    expect(daemon.requests).toStrictEqual([]);
+  });
+
+  it("ends with 69 without a daemon, naming the socket and how to start one", async () => {
+    const socket = join(daemon.dir, "none.sock");
+    const { code, stdout, stderr } = await runCli([
+      "status",
+      "--socket",
+      socket,
+      "--config",
+      "/x/nexusd.toml",
+    ]);
+    expect(code).toBe(69);
+    expect(stderr).toBe(
+      `nexusctl: No daemon at ${socket}. Start it with: nexusd --config /x/nexusd.toml (no_daemon)\n`,
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ code: "no_daemon" });
+  });
+
+  it("ends with 69 at a socket that a killed daemon left behind", async () => {
+    const left = createFakeDaemon();
+    const script = `require("node:net").createServer().listen(${JSON.stringify(left.socket)}, () => process.kill(process.pid, "SIGKILL"))`;
+    await promisify(execFile)(process.execPath, ["-e", script]).catch(() => {});
+    expect((await runCli(["--socket", left.socket, "status"])).code).toBe(69);
+    await left.remove();
+  });
+
+  it("prints its version and its help with 0", async () => {
+    const [version, help] = await Promise.all([nexusctl("--version"), nexusctl("--help")]);
+    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining("69 no daemon") });
+  });
+});
+
+describe("the socket", () => {
+  it("is that of the option, else the environment, else the config", async () => {
+    const config = join(daemon.dir, "nexusd.toml");
+    writeFileSync(
+      config,
+      `[daemon]\ndata_dir = ${JSON.stringify(daemon.dir)}\n[nex]\nenabled = false\n[nexus]\nenabled = false\n`,
+    );
+    const wrong = join(daemon.dir, "wrong.sock");
+    const codes = await Promise.all([
+      runHere(["status", "--socket", daemon.socket], undefined, { NEXUSD_AGENT_SOCKET: wrong }),
+      runHere(["status"], undefined, { NEXUSD_AGENT_SOCKET: daemon.socket }),
+      runHere(["status", "--config", config]),
+      runHere(["status"], undefined, { NEXUSD_CONFIG: config }),
+      runHere(["status", "--config", config], undefined, { NEXUSD_AGENT_SOCKET: wrong }),
+      // operator.sock is not there; agent.sock must not be taken for it.
+      runHere(["reload", "--config", config], undefined, { NEXUSD_AGENT_SOCKET: daemon.socket }),
+      runHere(["reload"], undefined, { NEXUSD_OPERATOR_SOCKET: wrong }),
+    ]);
+    expect(codes.map(({ code }) => code)).toStrictEqual([0, 0, 0, 0, 69, 69, 69]);
+    expect(codes[5]?.stderr).toContain("operator.sock");
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "is the operators' where the agents' is closed to this user, and a problem where both are",
+    async () => {
+      chmodSync(daemon.dir, 0o755);
+      const closed = join(daemon.dir, "closed.sock");
+      const server = createServer().listen(closed);
+      await once(server, "listening");
+      chmodSync(closed, 0o600);
+      chmodSync(daemon.socket, 0o666);
+      const as = (agent: string, operator: string) =>
+        runHere(["status"], undefined, { NEXUSD_AGENT_SOCKET: agent, NEXUSD_OPERATOR_SOCKET: operator });
+      try {
+        process.seteuid?.(65_534);
+        expect((await as(closed, daemon.socket)).code).toBe(0);
+        expect(await as(closed, closed)).toMatchObject({
+          code: 1,
+          stdout: expect.stringContaining("socket_forbidden"),
+        });
+      } finally {
+        process.seteuid?.(0);
+        server.close();
+      }
+    },
+  );
+
+  it("cannot be found in a config that is wrong: every problem of it is said", async () => {
+    const config = join(daemon.dir, "wrong.toml");
+    writeFileSync(config, "[nex]\nenabled = false\n[nexus]\nenabled = 1\n[messaging]\nfoo = 2\n");
+    const { code, stdout, stderr } = await runHere(["status", "--config", config]);
+    expect(code).toBe(1);
+    const problem = JSON.parse(stdout);
+    expect(problem).toMatchObject({ code: "invalid_config" });
+    expect(problem.errors.map(({ path }: { path: string }) => path)).toStrictEqual(
+      expect.arrayContaining(["nexus.enabled", "messaging.foo"]),
+    );
+    expect(stderr).toContain("nexus.enabled");
+  });
+});
+
+describe("events", () => {
+  beforeAll(() => {
+    daemon.log = [];
+    for (let i = 0; i < 1200; i++)
+      daemon.appendRaw(`{"sequence":"${i + 1}","data":{"id":9007199254740993,"f":1.50}}`);
+  });
+
+  it("prints the oldest after N, a line each, exactly as stored, and how to go on", async () => {
+    const { code, stdout, stderr } = await nexusctl("events", "--after", "2", "--limit", "3");
+    expect(code).toBe(0);
+    expect(stdout).toBe(daemon.log.slice(2, 5).join("\n").concat("\n"));
+    expect(stderr).toBe("nexusctl: there are more: go on with --after 5, or use --follow\n");
+  });
+
+  it("takes as many pages as the limit needs, and is silent at the end of the log", async () => {
+    const { stdout, stderr } = await here("events", "--limit", "5000");
+    expect(stdout.trimEnd().split("\n")).toStrictEqual(daemon.log);
+    expect(stderr).toBe("");
+    expect(daemon.requests.length).toBeGreaterThan(1);
+    expect(daemon.requests.at(-1)).toContain("epoch=epoch-a");
+  });
+
+  it("passes types on, and reports what retention removed", async () => {
+    daemon.pruned = 10;
+    const { stderr } = await here("events", "--limit", "1", "--type", "nex.*,a.b", "--type", "c");
+    daemon.pruned = 0;
+    expect(stderr).toContain("events 1 to 10 are missing");
+    expect(daemon.requests[0]).toContain("type=nex.*&type=a.b&type=c");
+  });
+
+  it("ends quietly with 0 when the reader has enough", async () => {
+    const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+    const script = `"${process.execPath}" "${main}" --socket "${daemon.socket}" events --limit 5000 | head -n 1; echo "code \${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script]);
+    expect(stdout).toBe(`${daemon.log[0]}\ncode 0\n`);
+    expect(stderr).toBe("");
+  });
+});

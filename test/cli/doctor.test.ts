@@ -1,0 +1,214 @@
+import { chmodSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Check } from "../../src/cli/doctor.ts";
+import { systemClock } from "../../src/scheduler/clock.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import { runHere } from "../support/cli.ts";
+import { okService, startTestControl, temporaryDirectory } from "../support/control.ts";
+import { type Behaviour, serve } from "../support/http-server.ts";
+
+const KEYS = { NEX_KEY: "nex-key-0123456789", NEXUS_KEY: "nxs_ak_0123456789", ANON_KEY: "anon-0123456789" };
+
+/** The three services in one, as they answer to good keys. */
+const services: Behaviour = (response, { method, url, headers, body }) => {
+  const answer = (status: number, value: unknown) => {
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(value));
+  };
+  if (url === "/health") return answer(200, { uptime: 1 });
+  if (url.startsWith("/api/developers/v1/insights"))
+    return headers.authorization === `Bearer ${KEYS.NEX_KEY}`
+      ? answer(200, { insights: [] })
+      : answer(401, {});
+  if (`${method} ${url}` === "POST /functions/v1/agent-auth")
+    return JSON.parse(body).api_key === KEYS.NEXUS_KEY
+      ? answer(200, { access_token: "token", organization_id: "o", expires_in: 3600 })
+      : answer(401, { error: "invalid" });
+  if (url.startsWith("/rest/v1/orders"))
+    return headers.apikey === KEYS.ANON_KEY && headers.authorization === "Bearer token"
+      ? answer(200, [])
+      : answer(401, { message: "Invalid API key" });
+  return answer(404, {});
+};
+
+/** Where nothing listens any more. */
+async function closedOrigin(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+}
+
+let dir: string;
+let config: string;
+beforeEach(async () => {
+  dir = await temporaryDirectory();
+  config = join(dir, "nexusd.toml");
+});
+
+const configure = (origin: string, dataDir: string, more = "") =>
+  writeFileSync(
+    config,
+    `[daemon]\ndata_dir = ${JSON.stringify(dataDir)}\n[messaging]\nbase_url = "${origin}"\n${more}
+[nex]\nbase_url = "${origin}"\napi_key = { source = "env", id = "NEX_KEY" }
+[nexus]\nbase_url = "${origin}"\napi_key = { source = "env", id = "NEXUS_KEY" }\nanon_key = { source = "env", id = "ANON_KEY" }\n`,
+  );
+
+async function doctor(env: Record<string, string> = KEYS) {
+  const { code, stdout } = await runHere(["--config", config, "doctor"], undefined, env);
+  const checks = JSON.parse(stdout) as Check[];
+  const state = (check: string) => checks.filter((one) => one.check === check).map((one) => one.state);
+  const find = (check: string, wanted: Check["state"]) =>
+    checks.find((one) => one.check === check && one.state === wanted);
+  for (const one of checks) {
+    expect(Object.keys(one)).toStrictEqual(["check", "state", "detail", "remedy"]);
+    if (one.state === "fail") expect(one.remedy).toBeTruthy();
+  }
+  for (const secret of Object.values(KEYS)) expect(stdout).not.toContain(secret);
+  return { code, checks, state, find };
+}
+
+describe("doctor", () => {
+  it("finds nothing wrong with a daemon that runs well, and does not spend its exchanges", async () => {
+    const daemon = await startTestControl();
+    const { origin, requests } = await serve(services);
+    configure(origin, daemon.directory);
+    const { code, checks } = await doctor();
+    expect(checks.filter(({ state }) => state !== "ok")).toStrictEqual([]);
+    expect(code).toBe(0);
+    expect(checks.map(({ check }) => check)).toStrictEqual([
+      "config",
+      "agent socket",
+      "operator socket",
+      "daemon",
+      "database",
+      "messaging",
+      "nex",
+      "nexus",
+      "clock",
+    ]);
+    expect(requests.map(({ url }) => url)).not.toContain("/functions/v1/agent-auth");
+  });
+
+  it("leaves the database as it found it", async () => {
+    const store = await openStore({ dataDir: dir, clock: systemClock });
+    await store.close();
+    const before = statSync(join(dir, "nexusd.db")).mtimeMs;
+    const { origin } = await serve(services);
+    configure(origin, dir);
+    expect((await doctor()).state("database")).toStrictEqual(["ok"]);
+    expect(statSync(join(dir, "nexusd.db")).mtimeMs).toBe(before);
+    await (await openStore({ dataDir: dir, clock: systemClock })).close();
+  });
+
+  it("without a daemon tries the keys itself, and says how to start one", async () => {
+    const { origin } = await serve(services);
+    configure(origin, dir);
+    const { code, state, find } = await doctor();
+    expect(code).toBe(1);
+    expect(find("daemon", "fail")?.remedy).toBe(`Start it with: nexusd --config ${config}`);
+    expect([state("messaging"), state("nex"), state("nexus")]).toStrictEqual([["ok"], ["ok"], ["ok"]]);
+    expect(state("database")).toStrictEqual(["warn"]);
+  });
+
+  it.each([
+    ["nex", "NEX_KEY", "[nex] api_key"],
+    ["nexus", "NEXUS_KEY", "[nexus] api_key"],
+    ["nexus", "ANON_KEY", "anon_key"],
+  ])("names the key of %s when the service refuses it (%s)", async (service, variable, named) => {
+    const { origin } = await serve(services);
+    configure(origin, dir);
+    const { code, find } = await doctor({ ...KEYS, [variable]: "wrong-key-0123456789" });
+    expect(code).toBe(1);
+    expect(find(service, "fail")?.remedy).toContain(named);
+  });
+
+  it("tells a service that cannot be reached from one that is not the service, and from one that fails", async () => {
+    configure(await closedOrigin(), dir);
+    expect((await doctor()).find("messaging", "fail")?.remedy).toContain("network");
+    const html = await serve((response) =>
+      response.writeHead(200, { "content-type": "text/html" }).end("<html>"),
+    );
+    configure(html.origin, dir);
+    expect((await doctor()).find("messaging", "fail")?.remedy).toContain("base_url");
+    const broken = await serve((response) => response.writeHead(503).end());
+    configure(broken.origin, dir);
+    expect((await doctor()).find("messaging", "fail")?.remedy).toContain("later");
+    const limited = await serve((response) => response.writeHead(429).end("{}"));
+    configure(limited.origin, dir);
+    expect((await doctor()).state("messaging")).toStrictEqual(["warn"]);
+  });
+
+  it("warns of a clock that is not that of the services", async () => {
+    const { origin } = await serve((response, request, index) => {
+      response.setHeader("date", new Date(Date.now() + 120_000).toUTCString());
+      services(response, request, index);
+    });
+    configure(origin, dir);
+    const { find } = await doctor();
+    expect(find("clock", "warn")?.detail).toMatch(/^1(19|20|21) s behind/);
+  });
+
+  it("lists every problem of the config, and each secret that is missing", async () => {
+    configure("http://example.com", dir, "poll = 1");
+    const { code, checks } = await doctor({ NEX_KEY: KEYS.NEX_KEY, NEXUS_KEY: KEYS.NEXUS_KEY });
+    expect(code).toBe(1);
+    const details = checks.filter(({ check }) => check === "config").map(({ detail }) => detail);
+    expect(details.some((detail) => detail.includes("messaging.poll"))).toBe(true);
+    expect(details.some((detail) => detail.includes("nex.base_url"))).toBe(true);
+    const secrets = checks.filter(({ check }) => check === "secrets");
+    expect(secrets).toMatchObject([{ state: "fail", detail: expect.stringContaining("ANON_KEY") }]);
+  });
+
+  it("takes a secret that only the daemon has for no failure, and believes the daemon", async () => {
+    const daemon = await startTestControl();
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    const { code, state } = await doctor({});
+    expect(code).toBe(0);
+    expect(state("secrets")).toStrictEqual(["warn", "warn", "warn"]);
+    expect(state("nex")).toStrictEqual(["ok"]);
+  });
+
+  it("passes on what the daemon reports of its services and its database", async () => {
+    const daemon = await startTestControl();
+    const lastError = { code: "x", message: "no more", at: new Date().toISOString() };
+    daemon.state.services = { ...daemon.state.services, nex: { ...okService, state: "down", lastError } };
+    Object.assign(daemon.state.store, { state: "degraded", lastError });
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    const { code, find } = await doctor();
+    expect(code).toBe(1);
+    expect(find("nex", "fail")?.detail).toContain("no more");
+    expect(find("daemon", "fail")?.detail).toContain("no more");
+  });
+
+  it("fails a damaged database, one of a newer version, and an operators' socket that is open to all", async () => {
+    const daemon = await startTestControl();
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    chmodSync(daemon.sockets.operator, 0o666);
+    expect((await doctor()).find("operator socket", "fail")?.detail).toContain("anyone may connect");
+    chmodSync(daemon.sockets.operator, 0o660);
+    expect((await doctor()).find("operator socket", "fail")?.detail).toContain("agents' group");
+
+    configure(origin, dir);
+    await (await openStore({ dataDir: dir, clock: systemClock })).close();
+    const path = join(dir, "nexusd.db");
+    truncateSync(path, Math.floor(statSync(path).size / 2));
+    expect((await doctor()).find("database", "fail")?.remedy).toContain("backup");
+    writeFileSync(path, "not a database, but long enough to be taken for one ".repeat(100));
+    expect((await doctor()).state("database")).toStrictEqual(["fail"]);
+  });
+
+  it("at a terminal is a line for each check, with its remedy under it", async () => {
+    const { origin } = await serve(services);
+    configure(origin, dir);
+    const { stdout } = await runHere(["--config", config, "doctor"], 80, KEYS);
+    expect(stdout).toMatch(/^fail {2}daemon: No daemon at .*\n {6}→ Start it with: nexusd/m);
+    expect(stdout).toMatch(/^ok {4}messaging: http/m);
+  });
+});

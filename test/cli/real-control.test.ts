@@ -1,0 +1,106 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { startControl } from "../../src/control/server.ts";
+import { type CliProcess, runCli, runHere, spawnCli } from "../support/cli.ts";
+import { jobNotRunnable, message, recovered, startTestControl } from "../support/control.ts";
+
+const HUGE = 48066188026052610n;
+let cli: CliProcess | undefined;
+afterEach(() => {
+  cli?.child.kill("SIGKILL");
+  cli = undefined;
+});
+
+const sequences = ({ lines }: CliProcess) => lines().map((line) => Number(JSON.parse(line).sequence));
+const upTo = (latest: number) => Array.from({ length: latest }, (_, index) => index + 1);
+
+describe("against the real control API and a real log", () => {
+  it("follows each event exactly once over restarts with events appended in between", async () => {
+    const daemon = await startTestControl();
+    let { control } = daemon;
+    await daemon.append(message(), message());
+    cli = spawnCli(["--socket", daemon.sockets.agent, "events", "--follow", "--after", "0"]);
+    await cli.until(({ lines }) => lines().length === 2);
+    let latest = 2;
+    for (let round = 0; round < 3; round++) {
+      latest = await daemon.append(message());
+      await control.close();
+      latest = await daemon.append(message(), message(), message());
+      control = await startControl(daemon);
+      latest = await daemon.append(message());
+      await cli.until(({ lines }) => lines().length >= latest);
+    }
+    await control.close();
+    expect(sequences(cli)).toStrictEqual(upTo(latest));
+    cli.child.kill("SIGTERM");
+    expect(await cli.ended).toMatchObject({ code: 0 });
+  });
+
+  it("follows only the types asked for, and tells of what retention removed", async () => {
+    const daemon = await startTestControl();
+    await daemon.append(...Array.from({ length: 5 }, () => message()), recovered(), message());
+    await daemon.store.pruneEvents({ keep: 4 });
+    cli = spawnCli(["--socket", daemon.sockets.agent, "events", "-f", "--after", "1", "--type", "service.*"]);
+    await cli.until(({ lines }) => lines().length === 1);
+    await daemon.append(message(), recovered());
+    await cli.until(({ lines }) => lines().length === 2);
+    expect(sequences(cli)).toStrictEqual([6, 9]);
+    expect(cli.stderr()).toContain("events 2 to 3 are missing");
+  });
+
+  it("prints stored events digit for digit", async () => {
+    const daemon = await startTestControl();
+    await daemon.append(message("s", { json: { id: HUGE } }));
+    const { stdout } = await runCli(["--socket", daemon.sockets.agent, "events"]);
+    expect(stdout).toContain(`"id":${HUGE}`);
+    expect(stdout).toBe(`${(await daemon.store.readEvents({ after: 0, limit: 1 })).events[0]?.json}\n`);
+  });
+
+  it("leads a consumer from its creation to its end", async () => {
+    const daemon = await startTestControl();
+    const nexusctl = (...args: string[]) => runHere(["--socket", daemon.sockets.agent, "consumers", ...args]);
+    await daemon.append(message(), recovered(), message());
+    expect(await nexusctl("create", "mine", "--from", "oldest", "--type", "messaging.*")).toMatchObject({
+      code: 0,
+    });
+    const events = await nexusctl("events", "mine", "--limit", "1");
+    expect(JSON.parse(events.stdout)).toMatchObject({ sequence: "1" });
+    expect((await nexusctl("ack", "mine", "1")).code).toBe(0);
+    expect(JSON.parse((await nexusctl("events", "mine")).stdout)).toMatchObject({ sequence: "3" });
+    expect(JSON.parse((await nexusctl("show", "mine")).stdout)).toMatchObject({ name: "mine", position: 1 });
+    expect(JSON.parse((await nexusctl()).stdout).consumers).toHaveLength(1);
+    expect(await nexusctl("ack", "mine", "99")).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("cursor_ahead"),
+    });
+    expect((await nexusctl("delete", "mine")).code).toBe(0);
+    for (const args of [["show"], ["delete"], ["events"]])
+      expect(await nexusctl(...args, "mine")).toMatchObject({
+        code: 1,
+        stdout: expect.stringContaining("consumer_not_found"),
+      });
+  });
+
+  it("runs, pauses and resumes jobs and reloads as the operator only", async () => {
+    const daemon = await startTestControl();
+    const over = (socket: string, ...args: string[]) => runHere(["--socket", socket, ...args]);
+    const { agent, operator } = daemon.sockets;
+    expect(JSON.parse((await over(operator, "jobs", "pause", "nexus-low-stock")).stdout)).toMatchObject({
+      state: "paused",
+    });
+    daemon.state.run = async () => Promise.reject(jobNotRunnable());
+    expect(await over(operator, "jobs", "run", "nexus-low-stock")).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("job_not_runnable"),
+    });
+    expect((await over(operator, "jobs", "resume", "nexus-low-stock")).code).toBe(0);
+    expect(JSON.parse((await over(operator, "reload")).stdout)).toMatchObject({
+      applied: ["jobs.retention.schedule"],
+    });
+    for (const args of [["reload"], ["jobs", "pause", "nexus-low-stock"]])
+      expect(await over(agent, ...args)).toMatchObject({
+        code: 1,
+        stdout: expect.stringContaining("operator_only"),
+      });
+    expect((await runHere(["--socket", agent, "status"], 200)).stdout).toMatch(/^nexus-low-stock +starting/m);
+  });
+});

@@ -1,0 +1,133 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventLine } from "../../src/cli/event-line.ts";
+import { age } from "../../src/cli/output.ts";
+import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
+
+let daemon: FakeDaemon;
+const atTerminal = (args: string[], columns = 200) => runHere(["--socket", daemon.socket, ...args], columns);
+
+beforeAll(async () => {
+  daemon = createFakeDaemon();
+  await daemon.start();
+  daemon.append("messaging.message.received", {
+    sessionId: "0123456789abcdef0123456789abcdef0123456789abcdef",
+    alias: null,
+    agentId: "peer",
+    text: "hi\u001b[2J\u202e\nthere",
+  });
+  daemon.append("nexus.stock.low", { sku: "A-1", name: "Bolt 漢", availableQuantity: 3, threshold: 10 });
+});
+afterAll(() => daemon.remove());
+
+describe("at a terminal", () => {
+  it("status is a table with the age of each success and the last error, made visible", async () => {
+    const { code, stdout } = await atTerminal(["status"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^messaging +ok +\d s ago +-$/m);
+    expect(stdout).toMatch(/^nex +down +never +nex_unauthorized, \d s ago: the key \\x1b\[31mis wrong$/m);
+    expect(stdout).toMatch(/^nexus +disabled +- +-$/m);
+    expect(stdout).toMatch(/^messaging-poll +ok +paced/m);
+    expect(stdout).toMatch(/^log +events 1 to 2$/m);
+  });
+
+  it("columns line up, and no line is wider than the terminal", async () => {
+    const { stdout } = await atTerminal(["jobs"], 60);
+    const [head = "", row = ""] = stdout.split("\n");
+    expect(row.indexOf("ok")).toBe(head.indexOf("STATE"));
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(60);
+  });
+
+  it("an event is one line, with nothing in it that the terminal would act on", async () => {
+    const { stdout } = await atTerminal(["events"]);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain("hi\\x1b[2J\\u{202e}\\nthere");
+    expect(lines[1]).toMatch(/nexus\.stock\.low .*A-1 Bolt 漢: 3 \(threshold 10\)$/);
+  });
+
+  it("a session's id is not shown in full", async () => {
+    expect((await atTerminal(["events"])).stdout).not.toContain("0123456789abcdef");
+  });
+
+  it("a refusal is a sentence on stderr", async () => {
+    const { code, stdout, stderr } = await atTerminal(["consumers"]);
+    expect({ code, stdout }).toStrictEqual({ code: 1, stdout: "" });
+    expect(stderr).toBe("nexusctl: There is no /v1/consumers. (not_found)\n");
+  });
+
+  it("--json gives the same JSON as a pipe gets, escaped where a terminal would act on it", async () => {
+    const { stdout } = await atTerminal(["events", "--json"]);
+    expect(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toStrictEqual(daemon.log.map((line) => JSON.parse(line)));
+    expect(stdout).not.toContain("\u202e");
+  });
+
+  it.skipIf(!existsSync("/usr/bin/script"))("is recognised by the real process", async () => {
+    const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+    const command = `"${process.execPath}" "${main}" --socket "${daemon.socket}" jobs`;
+    const { stdout } = await promisify(execFile)("script", ["-qec", command, "/dev/null"]);
+    expect(stdout).toMatch(/^JOB +STATE/);
+  });
+});
+
+describe("a line for an event", () => {
+  const line = (type: string, data: unknown) =>
+    eventLine(
+      JSON.stringify({ sequence: "7", time: "2026-01-02T03:04:05.678Z", type: `nexusd.${type}`, data }),
+    );
+
+  it("shows what matters of each kind", () => {
+    expect(line("messaging.message.received", { alias: "ops", agentId: "bob", json: { a: 1 } })).toMatch(
+      /^7 {7}2026-01-02T03:04:05Z {2}messaging\.message\.received {2}.*ops bob: \{"a":1\}$/,
+    );
+    expect(
+      line("nex.insight.received", { origin: "live", insight: { type: "risk", content: "late" } }),
+    ).toMatch(/live risk: late$/);
+    expect(
+      line("nexus.order.pending", {
+        orderNumber: "N1",
+        orderStatus: "new",
+        totalAmount: 5,
+        currency: "EUR",
+        pendingSince: "x",
+      }),
+    ).toMatch(/N1 new 5 EUR, since x$/);
+    expect(line("messaging.session.lost", { alias: "ops", code: "c", message: "gone" })).toMatch(/ops gone$/);
+    expect(line("job.failed", { job: "j", code: "c", message: "m" })).toMatch(/j c: m$/);
+    expect(line("something.new", { a: 1 })).toMatch(/\{"a":1\}$/);
+  });
+
+  it("keeps every digit of a large id, and bears data of any shape", () => {
+    expect(eventLine('{"type":"nexusd.x","data":{"id":48066188026052610}}')).toContain("48066188026052610");
+    for (const data of [null, 7, "text", [1], { insight: null }, { message: { deep: true } }])
+      for (const type of [
+        "messaging.message.received",
+        "nex.insight.received",
+        "nexus.stock.low",
+        "job.failed",
+        "x",
+      ])
+        expect(line(type, data)).not.toMatch(/undefined|\[object/);
+  });
+});
+
+it("an age is short, and tells past from future", () => {
+  const now = Date.parse("2026-01-02T03:00:00Z");
+  const at = (seconds: number) => age(new Date(now + seconds * 1000).toISOString(), now);
+  expect([at(-5), at(-300), at(-7200), at(-4 * 86_400), at(40)]).toStrictEqual([
+    "5 s ago",
+    "5 min ago",
+    "2 h ago",
+    "4 d ago",
+    "in 40 s",
+  ]);
+  expect(age(null)).toBe("never");
+});

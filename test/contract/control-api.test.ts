@@ -1,0 +1,243 @@
+// The control API as its contract has it: every route on both sockets, its status, its shape and its headers,
+// each checked against the OpenAPI document that the daemon gives of itself.
+
+import { beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import type { Role } from "../../src/control/context.ts";
+import { newSession } from "../../src/services/messaging/session.ts";
+import { type Answer, message, recovered, startTestControl, type TestControl } from "../support/control.ts";
+
+interface Operation {
+  responses: Record<string, { content?: Record<string, { schema?: object }> }>;
+}
+interface Document {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object> };
+}
+
+let control: TestControl;
+let document: Document;
+
+beforeAll(async () => {
+  const cleanups: (() => Promise<unknown>)[] = [];
+  control = await startTestControl({ cleanup: (work) => cleanups.unshift(work) });
+  document = (await control.get("/openapi.json")).json;
+  const session = newSession({
+    sessionId: "session-1",
+    alias: "ops",
+    baseUrl: "https://messaging.md",
+    agentId: "nexusd",
+  });
+  const order = {
+    orderId: "o1",
+    orderNumber: "N-1",
+    orderStatus: "pending",
+    totalAmount: 12.5,
+    currency: "USD",
+    customerId: null,
+    createdAt: null,
+    pendingSince: "2026-01-01T00:00:00.000Z",
+    overdue: false,
+  };
+  const item = {
+    itemId: "i1",
+    sku: null,
+    name: "Bolt",
+    warehouseId: "w1",
+    availableQuantity: 2,
+    threshold: 10,
+    lowSince: "2026-01-01T00:00:00.000Z",
+  };
+  await control.store.commitObservation({
+    source: "nex.insights",
+    cursor: {},
+    put: [
+      { kind: "messaging.session", key: "session-1", value: session },
+      {
+        kind: "messaging.session",
+        key: "session-2",
+        value: { ...session, sessionId: "session-2", alias: null },
+      },
+      { kind: "nexus.order.pending", key: "o1", value: order },
+      { kind: "nexus.stock.low", key: "i1", value: item },
+    ],
+    events: [
+      message("session-1"),
+      recovered(),
+      {
+        type: "nex.insight.received",
+        source: "/nex/insights",
+        subject: "1",
+        data: { insight: { id: 1 }, workspace: null, origin: "live" },
+      },
+    ],
+  });
+  return async () => {
+    for (const cleanup of cleanups) await cleanup();
+  };
+});
+
+/** What the document says of a method, path and answer. */
+function describedAs(method: string, path: string, answer: Answer): z.ZodType | undefined {
+  const type = answer.headers["content-type"]?.split(";", 1)[0];
+  const content = document.paths[path]?.[method.toLowerCase()]?.responses[answer.status]?.content;
+  const schema = type === undefined ? undefined : content?.[type]?.schema;
+  if (!schema) return undefined;
+  const text = JSON.stringify({ ...schema, $defs: document.components.schemas });
+  return z.fromJSONSchema(JSON.parse(text.replaceAll("#/components/schemas/", "#/$defs/")));
+}
+
+interface Call {
+  route: string;
+  path?: string;
+  body?: unknown;
+  role?: Role;
+  status: number;
+  code?: string;
+}
+
+const calls: Call[] = [
+  { route: "GET /v1/health", status: 200 },
+  { route: "GET /v1/health", path: "/v1/health?x=1", status: 400, code: "invalid_request" },
+  { route: "GET /v1/status", status: 200 },
+  { route: "GET /v1/events", path: "/v1/events?after=1&limit=5&type=service.*&wait=1s", status: 200 },
+  { route: "GET /v1/events", path: "/v1/events?after=99", status: 409, code: "cursor_ahead" },
+  { route: "GET /v1/events", path: "/v1/events?epoch=other", status: 409, code: "epoch_changed" },
+  { route: "GET /v1/events", path: "/v1/events?limit=x", status: 400, code: "invalid_request" },
+  { route: "GET /v1/events/stream", path: "/v1/events/stream?after=99", status: 409, code: "cursor_ahead" },
+  { route: "PUT /v1/consumers/{name}", path: "/v1/consumers/a", body: { from: "oldest" }, status: 201 },
+  {
+    route: "PUT /v1/consumers/{name}",
+    path: "/v1/consumers/a",
+    body: { from: 1, types: ["*"] },
+    status: 200,
+  },
+  {
+    route: "PUT /v1/consumers/{name}",
+    path: "/v1/consumers/a",
+    body: { from: 99 },
+    status: 409,
+    code: "cursor_ahead",
+  },
+  {
+    route: "PUT /v1/consumers/{name}",
+    path: "/v1/consumers/a",
+    body: {},
+    status: 400,
+    code: "invalid_request",
+  },
+  { route: "GET /v1/consumers", status: 200 },
+  { route: "GET /v1/consumers/{name}/events", path: "/v1/consumers/a/events", status: 200 },
+  {
+    route: "GET /v1/consumers/{name}/events",
+    path: "/v1/consumers/b/events",
+    status: 404,
+    code: "consumer_not_found",
+  },
+  { route: "POST /v1/consumers/{name}/ack", path: "/v1/consumers/a/ack", body: { sequence: 2 }, status: 200 },
+  {
+    route: "POST /v1/consumers/{name}/ack",
+    path: "/v1/consumers/a/ack",
+    body: { sequence: 9 },
+    status: 409,
+    code: "cursor_ahead",
+  },
+  { route: "DELETE /v1/consumers/{name}", path: "/v1/consumers/a", status: 204 },
+  { route: "DELETE /v1/consumers/{name}", path: "/v1/consumers/a", status: 404, code: "consumer_not_found" },
+  { route: "GET /v1/jobs", status: 200 },
+  { route: "POST /v1/jobs/{name}/run", path: "/v1/jobs/nexus-low-stock/run", role: "operator", status: 200 },
+  {
+    route: "POST /v1/jobs/{name}/pause",
+    path: "/v1/jobs/nexus-low-stock/pause",
+    role: "operator",
+    status: 200,
+  },
+  {
+    route: "POST /v1/jobs/{name}/resume",
+    path: "/v1/jobs/nexus-low-stock/resume",
+    role: "operator",
+    status: 200,
+  },
+  {
+    route: "POST /v1/jobs/{name}/run",
+    path: "/v1/jobs/none/run",
+    role: "operator",
+    status: 404,
+    code: "job_not_found",
+  },
+  { route: "POST /v1/jobs/{name}/run", path: "/v1/jobs/none/run", status: 403, code: "operator_only" },
+  { route: "POST /v1/jobs/{name}/pause", path: "/v1/jobs/none/pause", status: 403, code: "operator_only" },
+  { route: "POST /v1/jobs/{name}/resume", path: "/v1/jobs/none/resume", status: 403, code: "operator_only" },
+  { route: "GET /v1/messaging/sessions", status: 200 },
+  {
+    route: "GET /v1/messaging/sessions/{idOrAlias}/messages",
+    path: "/v1/messaging/sessions/ops/messages",
+    status: 200,
+  },
+  {
+    route: "GET /v1/messaging/sessions/{idOrAlias}/messages",
+    path: "/v1/messaging/sessions/x/messages",
+    status: 404,
+    code: "session_not_found",
+  },
+  {
+    route: "GET /v1/messaging/sessions/{idOrAlias}/messages",
+    path: "/v1/messaging/sessions/sessio/messages",
+    status: 409,
+    code: "ambiguous_session",
+  },
+  { route: "GET /v1/nex/insights", path: "/v1/nex/insights?limit=2&since=2026-01-01T00:00:00Z", status: 200 },
+  { route: "GET /v1/nexus/stock/low", status: 200 },
+  { route: "GET /v1/nexus/orders/pending", status: 200 },
+  { route: "POST /v1/reload", role: "operator", status: 200 },
+  { route: "POST /v1/reload", status: 403, code: "operator_only" },
+  { route: "GET /openapi.json", status: 200 },
+];
+
+test("every route answers as it is described, with the daemon's version and epoch", async () => {
+  for (const { route, body, role = "agent", status, code, ...rest } of calls) {
+    const [method = "", described = ""] = route.split(" ");
+    const path = rest.path ?? described;
+    const answer = await control.call(method, path, { role, body });
+    const about = `${method} ${path} on ${role}`;
+    expect(answer.status, about).toBe(status);
+    expect(answer.headers, about).toMatchObject({
+      "nexusd-version": control.context.version,
+      "nexusd-epoch": control.store.epoch,
+    });
+    if (code) expect(answer.json, about).toMatchObject({ status, code });
+    if (status === 204) continue;
+    const type = code ? "application/problem+json" : "application/json";
+    expect(answer.headers["content-type"], about).toBe(`${type}; charset=utf-8`);
+    const schema = describedAs(method, described, answer);
+    expect(schema, `${about} is described`).toBeDefined();
+    expect(schema?.safeParse(answer.json), about).toMatchObject({ success: true });
+  }
+});
+
+test("the document is OpenAPI 3.1, the same on both sockets, and has every route that is called here and no other", async () => {
+  expect(document.openapi).toMatch(/^3\.1\./);
+  const described = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.toSorted()).toEqual([...new Set(calls.map(({ route }) => route))].toSorted());
+  expect((await control.get("/openapi.json", { role: "agent" })).json).toEqual(document);
+});
+
+test("every operation names its problems as problem+json", () => {
+  for (const operations of Object.values(document.paths))
+    for (const { responses } of Object.values(operations))
+      for (const status of ["400", "403", "500", "503"])
+        expect(responses[status]?.content).toHaveProperty(["application/problem+json"]);
+});
+
+test("a field that the contract does not have would be noticed", () => {
+  const answer: Answer = {
+    status: 200,
+    headers: { "content-type": "application/json" },
+    text: "",
+    json: { status: "ok", epoch: "e", version: "1", extra: true },
+  };
+  expect(describedAs("GET", "/v1/health", answer)?.safeParse(answer.json).success).toBe(false);
+});

@@ -1,0 +1,111 @@
+// Consumers: positions that outlive their readers, and what happens at the edges of the log.
+
+import { expect, test } from "vitest";
+import { message, recovered, startTestControl } from "../support/control.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+type Started = Awaited<ReturnType<typeof startTestControl>>;
+
+const place = ({ call }: Started, body: object, name = "planner") =>
+  call("PUT", `/v1/consumers/${name}`, { body, role: "agent" });
+const ack = ({ call }: Started, sequence: unknown, name = "planner") =>
+  call("POST", `/v1/consumers/${name}/ack`, { body: { sequence }, role: "agent" });
+const sequences = async ({ get }: Started, query = "") =>
+  (await get(`/v1/consumers/planner/events${query}`)).json.events.map((event: { sequence: string }) =>
+    Number(event.sequence),
+  );
+
+test("is created with 201, placed anew with 200, and listed", async () => {
+  const control = await startTestControl();
+  await control.append(message(), message());
+  const created = await place(control, { from: "latest" });
+  expect(created).toMatchObject({ status: 201, json: { name: "planner", position: 2, types: null } });
+  expect(await place(control, { from: 1, types: ["messaging.*"] })).toMatchObject({
+    status: 200,
+    json: { position: 1, types: ["messaging.*"], createdAt: created.json.createdAt },
+  });
+  expect((await place(control, { from: "oldest" }, "other")).json).toMatchObject({ position: 0 });
+  expect((await control.get("/v1/consumers")).json.consumers).toMatchObject([
+    { name: "other" },
+    { name: "planner" },
+  ]);
+});
+
+test("serves what is not acknowledged again and again, and what is acknowledged never", async () => {
+  const control = await startTestControl();
+  await control.append(message(), message(), message());
+  await place(control, { from: "oldest" });
+  expect(await sequences(control, "?limit=2")).toEqual([1, 2]);
+  expect(await sequences(control, "?limit=2")).toEqual([1, 2]);
+  expect(await ack(control, 2)).toMatchObject({ status: 200, json: { position: 2 } });
+  expect(await sequences(control)).toEqual([3]);
+});
+
+test("never moves backwards by an acknowledgement", async () => {
+  const control = await startTestControl();
+  await control.append(message(), message());
+  await place(control, { from: "latest" });
+  expect(await ack(control, 1)).toMatchObject({ status: 200, json: { position: 2 } });
+});
+
+test("takes the sequence as the event carries it, a string, too", async () => {
+  const control = await startTestControl();
+  await control.append(message());
+  await place(control, { from: "oldest" });
+  expect((await ack(control, "1")).json).toMatchObject({ position: 1 });
+});
+
+test("sees only the types it was created for", async () => {
+  const control = await startTestControl();
+  await place(control, { from: "oldest", types: ["service.*"] });
+  await control.append(message(), recovered(), message());
+  const { json } = await control.get("/v1/consumers/planner/events");
+  expect(json).toMatchObject({ events: [{ sequence: "2" }], next: 3, latest: 3, gap: null });
+});
+
+test("waits for the next event like the log does", async () => {
+  const clock = createFakeClock();
+  const control = await startTestControl({ clock });
+  await place(control, { from: "latest", types: ["service.*"] });
+  const waiting = sequences(control, "?wait=60s");
+  while (clock.pending() === 0) await clock.settle();
+  await control.append(message());
+  await control.append(recovered());
+  expect(await waiting).toEqual([2]);
+});
+
+test("cannot be ahead of the log", async () => {
+  const control = await startTestControl();
+  await control.append(message());
+  expect((await place(control, { from: 2 })).json).toMatchObject({ status: 409, code: "cursor_ahead" });
+  await place(control, { from: 1 });
+  expect((await ack(control, 2)).json).toMatchObject({ status: 409, code: "cursor_ahead" });
+});
+
+test("is gone after DELETE, and everything about it is 404 then", async () => {
+  const control = await startTestControl();
+  await place(control, { from: "oldest" });
+  expect(await control.call("DELETE", "/v1/consumers/planner")).toMatchObject({ status: 204, text: "" });
+  const answers = [
+    await control.call("DELETE", "/v1/consumers/planner"),
+    await control.get("/v1/consumers/planner/events"),
+    await ack(control, 0),
+  ];
+  for (const { json } of answers) expect(json).toMatchObject({ status: 404, code: "consumer_not_found" });
+});
+
+test.each([
+  ["planner", {}, "from"],
+  ["planner", { from: "middle" }, "from"],
+  ["planner", { from: -1 }, "from"],
+  ["planner", { from: "oldest", types: [] }, "types"],
+  ["planner", { from: "oldest", types: ["messaging.*", "*.received"] }, "types[1]"],
+  ["planner", { from: "oldest", type: "messaging.*" }, "type"],
+  ["planner", "oldest", "body"],
+  ["plan%20ner", { from: "oldest" }, "name"],
+  ["x".repeat(65), { from: "oldest" }, "name"],
+])("PUT %s with %j is refused with its path", async (name, body, path) => {
+  const { call } = await startTestControl();
+  const { json } = await call("PUT", `/v1/consumers/${name}`, { body });
+  expect(json).toMatchObject({ status: 400, code: "invalid_request", errors: [{ path }] });
+});

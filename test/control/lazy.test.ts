@@ -1,0 +1,24 @@
+// What an idle daemon must not have loaded.
+
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+
+test("nothing that only OpenAPI or fastify's own compilers need is loaded at the start", () => {
+  const script = `
+    import { createRequire } from "node:module";
+    const { createApp } = await import("./src/control/app.ts");
+    const { registerRoutes } = await import("./src/control/routes.ts");
+    const context = { version: "1", store: { epoch: "e" }, scheduler: {} };
+    for (const role of ["agent", "operator"]) {
+      const app = createApp({ context, role });
+      registerRoutes(app, { context, role });
+      await app.ready();
+    }
+    const loaded = Object.keys(createRequire(import.meta.url).cache);
+    console.log(JSON.stringify({ fastify: loaded.some((file) => file.includes("/fastify/")), loaded: loaded.filter((file) => /swagger|ajv|openapi|light-my-request/.test(file)) }));
+  `;
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+  });
+  expect(JSON.parse(output)).toEqual({ fastify: true, loaded: [] });
+});

@@ -1,0 +1,195 @@
+// The two sockets themselves: who can connect, whose place they take, and what they leave behind.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
+import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startControl } from "../../src/control/server.ts";
+import { openSocket } from "../../src/control/sockets.ts";
+import { message, send, startTestControl, temporaryDirectory } from "../support/control.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+const modeOf = (path: string) => statSync(path).mode & 0o777;
+
+/** A server on a socket of its own, closed after the test. */
+async function listen(path: string) {
+  const server = createServer((socket) => socket.end());
+  server.listen(path);
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return server;
+}
+
+const open = (path: string, onListening?: (bound: string) => void) => {
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  return openSocket({
+    path,
+    mode: 0o600,
+    listen: async (bound) => {
+      server.listen(bound);
+      await once(server, "listening");
+      onListening?.(bound);
+    },
+  });
+};
+
+test("agents and operators get the modes that the contract names", async () => {
+  const { sockets } = await startTestControl();
+  expect(modeOf(sockets.agent)).toBe(0o660);
+  expect(modeOf(sockets.operator)).toBe(0o600);
+});
+
+test("nobody can reach a socket before its mode is right, whatever the umask", async () => {
+  const before = process.umask(0);
+  onTestFinished(() => void process.umask(before));
+  const directory = await temporaryDirectory();
+  const path = join(directory, "agent.sock");
+  let seen: unknown;
+  await open(path, (bound) => {
+    seen = { directory: modeOf(join(bound, "..")), final: readdirSync(directory).includes("agent.sock") };
+  });
+  expect(seen).toEqual({ directory: 0o700, final: false });
+  expect(modeOf(path)).toBe(0o600);
+  expect(readdirSync(directory)).toEqual(["agent.sock"]);
+});
+
+test("the socket of a process that was killed is replaced", async () => {
+  const directory = await temporaryDirectory();
+  const path = join(directory, "agent.sock");
+  const child = spawn(process.execPath, [
+    "-e",
+    `require("net").createServer().listen(${JSON.stringify(path)}, () => console.log("ready"))`,
+  ]);
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const stale = lstatSync(path).ino;
+  await open(path);
+  expect(lstatSync(path).ino).not.toBe(stale);
+});
+
+test("a socket on which somebody listens is left to them", async () => {
+  const path = join(await temporaryDirectory(), "agent.sock");
+  await listen(path);
+  const { ino } = lstatSync(path);
+  await expect(open(path)).rejects.toMatchObject({ name: "SocketError", code: "in_use" });
+  await expect(open(path)).rejects.toThrow(/^\S+agent\.sock: another process listens there; stop it/);
+  expect(lstatSync(path).ino).toBe(ino);
+});
+
+describe("what is not a socket is never removed", () => {
+  test.each([
+    ["a file", (path: string) => writeFile(path, "precious")],
+    ["a directory", (path: string) => mkdir(path)],
+    ["a link", (path: string) => symlink("elsewhere", path)],
+  ])("%s", async (_what, make) => {
+    const path = join(await temporaryDirectory(), "agent.sock");
+    await make(path);
+    const { ino } = lstatSync(path);
+    await expect(open(path)).rejects.toMatchObject({ code: "not_a_socket" });
+    expect(lstatSync(path).ino).toBe(ino);
+  });
+});
+
+test("a path that the system cannot take, or whose directory is missing, is said so in one line", async () => {
+  const directory = await temporaryDirectory();
+  await expect(open(join(directory, "x".repeat(120)))).rejects.toMatchObject({ code: "path_too_long" });
+  await expect(open(join(directory, "missing", "agent.sock"))).rejects.toThrow(
+    /agent\.sock: its directory does not exist; create it: mkdir -p \S+missing$/,
+  );
+});
+
+test("the longest path that the system takes works", async () => {
+  const directory = await temporaryDirectory();
+  const path = join(directory, "x".repeat(106 - Buffer.byteLength(directory)));
+  expect(Buffer.byteLength(path)).toBe(107);
+  await open(path);
+  expect(lstatSync(path).isSocket()).toBe(true);
+});
+
+test("closing removes our sockets, and only ours", async () => {
+  const { control, sockets, directory } = await startTestControl();
+  await rename(sockets.agent, join(directory, "moved"));
+  await listen(sockets.agent);
+  await control.close();
+  expect(lstatSync(sockets.agent).isSocket()).toBe(true);
+  expect(readdirSync(directory)).not.toContain("operator.sock");
+});
+
+test("when one socket cannot be opened, the other is not left open", async () => {
+  const { context } = await startTestControl();
+  const directory = await temporaryDirectory();
+  const sockets = { agent: join(directory, "agent.sock"), operator: join(directory, "operator.sock") };
+  await writeFile(sockets.operator, "");
+  await expect(startControl({ context, sockets })).rejects.toMatchObject({ code: "not_a_socket" });
+  expect(readdirSync(directory)).toEqual(["operator.sock"]);
+});
+
+describe("closing", () => {
+  test("lets a long poll answer", async () => {
+    const clock = createFakeClock();
+    const { control, get } = await startTestControl({ clock });
+    const poll = get("/v1/events?wait=60s");
+    while (clock.pending() === 0) await clock.settle();
+    await control.close();
+    expect(await poll).toMatchObject({ status: 200, json: { events: [] } });
+  });
+
+  test("lets an answer under way be given, and does not wait for its client to hang up", async () => {
+    const clock = createFakeClock();
+    const { control, sockets, state } = await startTestControl({ clock });
+    let endRun = () => {};
+    state.run = () =>
+      new Promise((resolve) => {
+        endRun = resolve;
+      });
+    const client = connect(sockets.operator);
+    let answer = "";
+    client.setEncoding("utf8").on("data", (chunk: string) => {
+      answer += chunk;
+    });
+    client.write("POST /v1/jobs/nexus-low-stock/run HTTP/1.1\r\nhost: nexusd\r\n\r\n");
+    while (clock.pending() === 0) await clock.settle();
+
+    const begun = performance.now();
+    const closing = control.close();
+    while (existsSync(sockets.operator)) await clock.settle();
+    await clock.settle();
+    endRun();
+    await closing;
+    expect(performance.now() - begun).toBeLessThan(900);
+    if (!client.closed) await once(client, "close");
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK[\s\S]+"name":"nexus-low-stock"/);
+  });
+
+  test("does not wait for a reader that stands still", async () => {
+    const { append, control, stream } = await startTestControl();
+    const text = "x".repeat(10_000);
+    await append(...Array.from({ length: 500 }, () => message("s", { text })));
+    const reader = await stream("/v1/events/stream");
+    await reader.until(() => reader.messages.length > 0);
+    reader.response.pause();
+    const begun = performance.now();
+    await control.close();
+    expect(performance.now() - begun).toBeLessThan(3000);
+    reader.close();
+  });
+
+  test("ends a stream that is idle", async () => {
+    const { control, stream } = await startTestControl();
+    const reader = await stream("/v1/events/stream");
+    await reader.until(() => reader.comments.length === 1);
+    await control.close();
+    await reader.ended;
+  });
+
+  test("leaves nobody at the door", async () => {
+    const { control, sockets } = await startTestControl();
+    await control.close();
+    await expect(send(sockets.agent, "GET", "/v1/health")).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});

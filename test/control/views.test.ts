@@ -1,0 +1,227 @@
+// The local views: what the services last said, from the store alone.
+
+import { describe, expect, test } from "vitest";
+import type { NewEvent } from "../../src/events/types.ts";
+import { newSession } from "../../src/services/messaging/session.ts";
+import { message, startTestControl, type TestControl } from "../support/control.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+const session = (sessionId: string, changes: object = {}) => ({
+  ...newSession({ sessionId, alias: null, baseUrl: "https://messaging.md", agentId: "nexusd" }),
+  state: "joined",
+  ...changes,
+});
+
+const remember = ({ store }: TestControl, ...sessions: ReturnType<typeof session>[]) =>
+  store.commitObservation({
+    source: "test",
+    put: sessions.map((value) => ({ kind: "messaging.session", key: value.sessionId, value })),
+  });
+
+const insight = (type: string, time: string, id: number | bigint): NewEvent => ({
+  type: "nex.insight.received",
+  source: "/nex/insights",
+  time,
+  data: { insight: { id, type }, workspace: "w1", origin: "live" },
+});
+
+test("before anything was observed every view is empty, as of never", async () => {
+  const { get } = await startTestControl();
+  expect((await get("/v1/messaging/sessions")).json).toEqual({ asOf: null, sessions: [] });
+  expect((await get("/v1/nex/insights")).json).toEqual({ asOf: null, insights: [] });
+  expect((await get("/v1/nexus/stock/low")).json).toEqual({ asOf: null, items: [] });
+  expect((await get("/v1/nexus/orders/pending")).json).toEqual({ asOf: null, orders: [] });
+});
+
+describe("sessions", () => {
+  test("are shown as they are known, without anything that is not meant to be", async () => {
+    const control = await startTestControl({ clock: createFakeClock() });
+    const lastPolledAt = "2026-01-01T00:00:05.000Z";
+    await remember(control, session("session-1", { alias: "ops", lastPolledAt, sessionKey: "do-not-serve" }));
+    const { json, text } = await control.get("/v1/messaging/sessions");
+    expect(json.asOf).toBe(lastPolledAt);
+    expect(json.sessions).toEqual([
+      {
+        sessionId: "session-1",
+        alias: "ops",
+        baseUrl: "https://messaging.md",
+        agentId: "nexusd",
+        state: "joined",
+        reason: null,
+        cursor: null,
+        generation: 1,
+        ttlMs: null,
+        expiresAt: null,
+        lastPolledAt,
+        joinedAt: null,
+      },
+    ]);
+    expect(text).not.toContain("do-not-serve");
+  });
+
+  test("messages come oldest first, only those of the session, with their place in the log", async () => {
+    const control = await startTestControl();
+    await remember(control, session("session-1"), session("session-2"));
+    await control.append(
+      message("session-1"),
+      message("session-2"),
+      message("session-1"),
+      message("session-1"),
+    );
+    const { json } = await control.get("/v1/messaging/sessions/session-1/messages?limit=2");
+    expect(json).toMatchObject({
+      sessionId: "session-1",
+      messages: [{ sequence: 1, sessionId: "session-1", time: expect.any(String) }, { sequence: 3 }],
+      next: 3,
+    });
+    const rest = await control.get(`/v1/messaging/sessions/session-1/messages?after=${json.next}`);
+    expect(rest.json).toMatchObject({ messages: [{ sequence: 4 }], next: 4 });
+  });
+
+  test("integers above 2^53 in a message leave digit by digit", async () => {
+    const control = await startTestControl();
+    await remember(control, session("session-1"));
+    await control.append(message("session-1", { json: { id: 12345678901234567890n } }));
+    const { text } = await control.get("/v1/messaging/sessions/session-1/messages");
+    expect(text).toContain('"json":{"id":12345678901234567890}');
+  });
+
+  test("are found by id, by alias, and by the beginning of the id", async () => {
+    const control = await startTestControl();
+    await remember(
+      control,
+      session("abcdef-111", { alias: "ops" }),
+      session("abcdeg-222", { alias: "abcdef" }),
+    );
+    const found = async (name: string) =>
+      (await control.get(`/v1/messaging/sessions/${name}/messages`)).json.sessionId;
+    expect(await found("abcdef-111")).toBe("abcdef-111");
+    expect(await found("ops")).toBe("abcdef-111");
+    expect(await found("abcdeg")).toBe("abcdeg-222");
+    // An alias is what somebody chose; it goes before the beginning of another's id.
+    expect(await found("abcdef")).toBe("abcdeg-222");
+    expect(await found("abcdef-")).toBe("abcdef-111");
+  });
+
+  test("an alias means the session that is joined, whatever had it before", async () => {
+    const control = await startTestControl();
+    await remember(
+      control,
+      session("session-old", { alias: "ops", state: "expired" }),
+      session("session-new", { alias: "ops" }),
+    );
+    const { json } = await control.get("/v1/messaging/sessions/ops/messages");
+    expect(json.sessionId).toBe("session-new");
+  });
+
+  test("what is not there or not clear is said so", async () => {
+    const control = await startTestControl();
+    await remember(control, session("abcdef-111"), session("abcdef-222"));
+    const codeOf = async (name: string) =>
+      (await control.get(`/v1/messaging/sessions/${name}/messages`)).json;
+    expect(await codeOf("abcdef")).toMatchObject({ status: 409, code: "ambiguous_session" });
+    expect(await codeOf("abcde")).toMatchObject({ status: 404, code: "session_not_found" });
+    expect(await codeOf("other-session")).toMatchObject({ status: 404, code: "session_not_found" });
+  });
+});
+
+describe("insights", () => {
+  test("come newest first, filtered by type, time and number", async () => {
+    const control = await startTestControl({ clock: createFakeClock() });
+    await control.store.commitObservation({
+      source: "nex.insights",
+      cursor: { coveredUntil: "2026-03-01T00:00:00.000Z" },
+      events: [
+        insight("opportunity", "2026-03-01T10:00:00.000Z", 1),
+        insight("risk", "2026-03-01T11:00:00.000Z", 2),
+        insight("opportunity", "2026-03-01T12:00:00.000Z", 12345678901234567890n),
+      ],
+    });
+    const { json, text } = await control.get("/v1/nex/insights");
+    expect(json.asOf).toBe("2026-01-01T00:00:00.000Z");
+    expect(json.insights.map(({ sequence }: { sequence: number }) => sequence)).toEqual([3, 2, 1]);
+    expect(json.insights[1]).toEqual({
+      sequence: 2,
+      time: "2026-03-01T11:00:00.000Z",
+      insight: { id: 2, type: "risk" },
+      workspace: "w1",
+      origin: "live",
+    });
+    expect(text).toContain('"id":12345678901234567890');
+
+    const sequences = async (query: string) =>
+      (await control.get(`/v1/nex/insights?${query}`)).json.insights.map(
+        (one: { sequence: number }) => one.sequence,
+      );
+    expect(await sequences("type=opportunity")).toEqual([3, 1]);
+    expect(await sequences("type=opportunity&limit=1")).toEqual([3]);
+    expect(await sequences("since=2026-03-01T11:00:00Z")).toEqual([3, 2]);
+    expect(await sequences("since=2026-03-01T13:00:00%2B02:00")).toEqual([3, 2]);
+    expect(await sequences("since=2026-03-01T13:00:00+02:00")).toEqual([3, 2]);
+  });
+
+  test.each(["since=yesterday", "since=2026-03-01", "since=2026-02-30T00:00:00Z", "limit=0", "type="])(
+    "%s is refused",
+    async (query) => {
+      const { get } = await startTestControl();
+      expect((await get(`/v1/nex/insights?${query}`)).json).toMatchObject({
+        status: 400,
+        code: "invalid_request",
+      });
+    },
+  );
+});
+
+describe("nexus", () => {
+  test("low stock is the current set, as of the last complete look", async () => {
+    const control = await startTestControl({ clock: createFakeClock() });
+    const item = {
+      itemId: "i1",
+      sku: "SKU-1",
+      name: "Bolt",
+      warehouseId: "w1",
+      availableQuantity: 2,
+      threshold: 10,
+      lowSince: "2026-01-01T00:00:00.000Z",
+    };
+    await control.store.commitObservation({
+      source: "nexus-low-stock",
+      cursor: { completedAt: "2026-01-01T00:00:00.000Z" },
+      put: [{ kind: "nexus.stock.low", key: "row-1", value: item }],
+    });
+    expect((await control.get("/v1/nexus/stock/low")).json).toEqual({
+      asOf: "2026-01-01T00:00:00.000Z",
+      items: [item],
+    });
+  });
+
+  test("pending orders are the current set, amounts digit by digit", async () => {
+    const control = await startTestControl({ clock: createFakeClock() });
+    const order = {
+      orderId: "o1",
+      orderNumber: "N-1",
+      orderStatus: "pending",
+      totalAmount: "12345678901234567890.10",
+      currency: "USD",
+      customerId: null,
+      createdAt: null,
+      pendingSince: "2026-01-01T00:00:00.000Z",
+      overdue: true,
+    };
+    await control.store.commitObservation({
+      source: "nexus-pending-orders",
+      cursor: { completedAt: "2026-01-01T00:00:00.000Z" },
+      put: [
+        { kind: "nexus.order.pending", key: "o1", value: order },
+        {
+          kind: "nexus.order.pending",
+          key: "o2",
+          value: { ...order, orderId: "o2", totalAmount: 98765432109876543210n },
+        },
+      ],
+    });
+    const { json, text } = await control.get("/v1/nexus/orders/pending");
+    expect(json).toMatchObject({ asOf: "2026-01-01T00:00:00.000Z", orders: [order, { orderId: "o2" }] });
+    expect(text).toContain('"totalAmount":98765432109876543210');
+  });
+});

@@ -1,0 +1,49 @@
+// The retention job on a real log: what it removes, and that readers are told of it.
+
+import { expect, it } from "vitest";
+import retention from "../../jobs/retention.ts";
+import { createHarness, DAY, HOUR, NOON, SECOND, testConfig } from "../scheduler/harness.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+import { numbered, numbersOf, openTestStore } from "../support/store.ts";
+
+async function logOfDays(days: number) {
+  const clock = createFakeClock(NOON);
+  const store = await openTestStore({ clock });
+  for (let day = 1; day <= days; day++) {
+    await store.commitObservation({ source: "test", events: [numbered(day)] });
+    await clock.advance(DAY);
+  }
+  const harness = createHarness([retention], { realStore: store, clock });
+  const kept = async () =>
+    numbersOf(await store.readEvents({ after: 0, limit: 100, types: ["service.recovered"] }));
+  return { ...harness, store, kept };
+}
+
+it("removes what is older than keep_events, and readers see the gap", async () => {
+  const { clock, scheduler, kept, store } = await logOfDays(5);
+  scheduler.reconfigure(testConfig({ jobs: { retention: { keep_events: "60h" } } }));
+  scheduler.start();
+  await clock.settle();
+  expect(await kept()).toEqual([4, 5]);
+  expect(await store.readEvents({ after: 1, limit: 1 })).toMatchObject({ gap: { from: 2, to: 3 } });
+  await scheduler.stop(SECOND);
+});
+
+it("removes what is beyond max_events", async () => {
+  const { clock, scheduler, kept } = await logOfDays(5);
+  scheduler.reconfigure(testConfig({ jobs: { retention: { max_events: 1 } } }));
+  scheduler.start();
+  await clock.settle();
+  expect(await kept()).toEqual([5]);
+  await scheduler.stop(SECOND);
+});
+
+it("keeps everything with a duration longer than time itself, and runs when it was not running at its time", async () => {
+  const { clock, scheduler, kept, status } = await logOfDays(2);
+  scheduler.reconfigure(testConfig({ jobs: { retention: { keep_events: "999999999999d" } } }));
+  scheduler.start();
+  await clock.advance(HOUR);
+  expect(await kept()).toEqual([1, 2]);
+  expect(status()).toMatchObject({ state: "ok", runs: 1 });
+  await scheduler.stop(SECOND);
+});

@@ -1,0 +1,117 @@
+// A scheduler on a fake clock, with a store in memory that can be told to fail.
+
+import { pino } from "pino";
+import { configSchema } from "../../src/config/schema.ts";
+import type { NewEvent } from "../../src/events/types.ts";
+import type { Job, JobStatus, Scheduler } from "../../src/scheduler/define-job.ts";
+import { createScheduler, type SchedulerOptions } from "../../src/scheduler/scheduler.ts";
+import type { Observation, Store } from "../../src/store/store.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+/** A Thursday, noon. */
+export const NOON = Date.UTC(2026, 0, 1, 12);
+
+export interface FakeStore extends Store {
+  events: NewEvent[];
+  cursors: Map<string, unknown>;
+  records: Map<string, Map<string, unknown>>;
+  /** What every call throws from now on. */
+  failure: Error | undefined;
+}
+
+/** What the scheduler uses of the port; everything else throws. */
+export function createFakeStore(): FakeStore {
+  const store = {
+    events: [] as NewEvent[],
+    cursors: new Map<string, unknown>(),
+    records: new Map<string, Map<string, unknown>>(),
+    failure: undefined as Error | undefined,
+    async commitObservation({ source, cursor, events = [], put = [], remove = [] }: Observation) {
+      if (store.failure) throw store.failure;
+      if (cursor !== undefined) store.cursors.set(source, JSON.parse(JSON.stringify(cursor)));
+      store.events.push(...events);
+      for (const { kind, key, value } of put) {
+        const rows = store.records.get(kind) ?? new Map<string, unknown>();
+        store.records.set(kind, rows.set(key, value));
+      }
+      for (const { kind, key } of remove) store.records.get(kind)?.delete(key);
+      return { appended: [], duplicates: 0, latest: store.events.length };
+    },
+    async readCursor(source: string) {
+      if (store.failure) throw store.failure;
+      const value = store.cursors.get(source);
+      return value === undefined ? undefined : { value, updatedAt: "" };
+    },
+    async readRecords(kind: string) {
+      if (store.failure) throw store.failure;
+      return [...(store.records.get(kind) ?? [])].map(([key, value]) => ({ key, value, updatedAt: "" }));
+    },
+  };
+  return store as unknown as FakeStore; // the rest of the port is not used by the scheduler
+}
+
+export interface Harness {
+  clock: FakeClock;
+  store: FakeStore;
+  scheduler: Scheduler;
+  logged: Record<string, unknown>[];
+  status(name?: string): JobStatus;
+  /** The events of one type so far, as their data. */
+  eventsOf(type: NewEvent["type"]): Record<string, unknown>[];
+}
+
+export function createHarness(
+  jobs: Job[],
+  parts: Partial<Pick<Harness, "clock" | "store">> & {
+    /** A real store, in the place of the fake one. */
+    realStore?: Store;
+    random?: () => number;
+    invalid?: NonNullable<SchedulerOptions["invalid"]>;
+  } = {},
+): Harness {
+  const clock = parts.clock ?? createFakeClock(NOON);
+  const store = parts.store ?? createFakeStore();
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: "trace" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const scheduler = createScheduler({
+    jobs,
+    ...(parts.invalid && { invalid: parts.invalid }),
+    context: {
+      clock,
+      store: parts.realStore ?? store,
+      log,
+      config: testConfig(),
+      random: parts.random ?? (() => 0.5),
+      services: {} as SchedulerOptions["context"]["services"], // no job of these tests calls a service
+    },
+  });
+  return {
+    clock,
+    store,
+    scheduler,
+    logged,
+    status(name = jobs[0]?.name ?? "") {
+      const status = scheduler.list().find((job) => job.name === name);
+      if (!status) throw new Error(`no status of ${name}`);
+      return status;
+    },
+    eventsOf: (type) =>
+      store.events.filter((event) => event.type === type).map((event) => ({ ...event.data })),
+  };
+}
+
+export const testConfig = (overrides: Record<string, unknown> = {}) =>
+  configSchema.parse({ nex: { enabled: false }, nexus: { enabled: false }, ...overrides });
+
+/** A promise and its ends, for a run that a test holds open. */
+export function deferred(): {
+  promise: Promise<void>;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+} {
+  return Promise.withResolvers<void>();
+}

@@ -1,0 +1,113 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { MessagePage } from "../../../src/services/messaging/client.ts";
+import {
+  isFromEarlierBoot,
+  newSession,
+  observePage,
+  type Session,
+} from "../../../src/services/messaging/session.ts";
+
+const session: Session = {
+  ...newSession({
+    sessionId: "ab".repeat(24),
+    alias: "room",
+    baseUrl: "https://messaging.md",
+    agentId: "me",
+  }),
+  state: "joined",
+};
+const message = (cursor: string, agentId = "peer", text = `message ${cursor}`) => ({
+  id: `id-${cursor}`,
+  agentId,
+  text,
+  json: undefined,
+  cursor,
+  verified: true,
+  expiresAt: null,
+});
+const page = (cursors: string[], nextCursor?: string): MessagePage => ({
+  messages: cursors.map((cursor) => message(cursor)),
+  nextCursor,
+});
+const received = (events: { type: string; subject?: string }[]) =>
+  events.filter(({ type }) => type === "messaging.message.received").map(({ subject }) => subject);
+
+describe("what a page says", () => {
+  it("the greeting at cursor 0 is a message like any other", () => {
+    const seen = observePage(session, page(["0"], "0"), null, null);
+    expect(received(seen.events)).toEqual(["id-0"]);
+    expect(seen.session.cursor).toBe("0");
+  });
+
+  it("messages out of order are logged in the order of their cursors, also above 2^53", () => {
+    const big = ["9007199254740995", "9007199254740993", "9007199254740994"];
+    const seen = observePage(session, page(big), null, null);
+    expect(received(seen.events)).toEqual(big.toSorted().map((cursor) => `id-${cursor}`));
+    expect(seen.session.cursor).toBe("9007199254740995");
+  });
+
+  it("own messages move the cursor and are no events", () => {
+    const seen = observePage(session, { messages: [message("5", "me")], nextCursor: "5" }, "4", null);
+    expect(seen.events).toEqual([]);
+    expect(seen.session.cursor).toBe("5");
+  });
+
+  it("an empty page changes nothing", () => {
+    const joined = { ...session, cursor: "57" };
+    const seen = observePage(joined, { messages: [], nextCursor: undefined }, "57", null);
+    expect(seen.events).toEqual([]);
+    expect(seen.session).toEqual(joined);
+  });
+
+  it("a cursor that went back is a restarted server, read from the start", () => {
+    const seen = observePage({ ...session, cursor: "57" }, page([], "3"), "57", null);
+    expect(seen.events).toMatchObject([
+      { type: "messaging.session.restarted", data: { generation: 2, lastCursor: "57" } },
+    ]);
+    expect(seen.session.cursor).toBeNull();
+  });
+
+  it("a full reading after a restart takes over the new cursors", () => {
+    const seen = observePage(
+      { ...session, cursor: "57", serverBootAt: 0 },
+      page(["1", "2"], "2"),
+      null,
+      60_000,
+    );
+    expect(seen.session).toMatchObject({ cursor: "2", generation: 2, serverBootAt: 60_000 });
+    expect(received(seen.events)).toEqual(["id-1", "id-2"]);
+  });
+
+  it("an uptime that wanders by the delay of the answers is no restart", () => {
+    expect(isFromEarlierBoot({ ...session, serverBootAt: 100_000 }, 103_000)).toBe(false);
+    expect(isFromEarlierBoot({ ...session, serverBootAt: 100_000 }, 160_000)).toBe(true);
+  });
+
+  it("pages of any cut, repeated at will, give every message of others", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.boolean(), { maxLength: 50 }),
+        fc.array(fc.nat(5), { maxLength: 60 }),
+        (own, cuts) => {
+          const all = own.map((isOwn, n) => message(String(n), isOwn ? "me" : "peer"));
+          let current = session;
+          const got = new Set<string | undefined>();
+          const poll = (count: number) => {
+            const after = current.cursor;
+            const rest = all.filter(({ cursor }) => after === null || BigInt(cursor) > BigInt(after));
+            const part = rest.slice(0, count);
+            const next = part.at(-1)?.cursor ?? after ?? undefined;
+            const seen = observePage(current, { messages: part, nextCursor: next }, after, null);
+            expect(seen.restarted).toBe(false);
+            for (const id of received(seen.events)) got.add(id);
+            current = seen.session;
+          };
+          for (const cut of cuts) poll(cut);
+          poll(all.length);
+          expect([...got]).toEqual(all.filter(({ agentId }) => agentId === "peer").map(({ id }) => id));
+        },
+      ),
+    );
+  });
+});

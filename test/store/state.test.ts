@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
+
+const START = "2026-03-01T00:00:00.000Z";
+const LATER = "2026-03-01T00:00:10.000Z";
+
+test("a cursor is any JSON value, exact, and updatedAt is when it last changed", async () => {
+  const clock = settableClock(START);
+  const store = await openTestStore({ clock });
+  expect(await store.readCursor("s")).toBeUndefined();
+  await store.commitObservation({ source: "s", cursor: { at: 48066188026052611n } });
+  clock.set(LATER);
+  await store.commitObservation({ source: "s", cursor: { at: 48066188026052611n } });
+  await store.commitObservation({ source: "s" });
+  expect(await store.readCursor("s")).toEqual({ value: { at: 48066188026052611n }, updatedAt: START });
+  await store.commitObservation({ source: "s", cursor: null });
+  expect(await store.readCursor("s")).toEqual({ value: null, updatedAt: LATER });
+});
+
+test("records are kept by kind and key, in the order of their keys", async () => {
+  const clock = settableClock(START);
+  const store = await openTestStore({ clock });
+  await store.commitObservation({
+    source: "s",
+    put: [
+      { kind: "k", key: "b", value: 1 },
+      { kind: "k", key: "a", value: [true] },
+      { kind: "other", key: "a", value: "x" },
+    ],
+  });
+  clock.set(LATER);
+  await store.commitObservation({
+    source: "s",
+    put: [{ kind: "k", key: "b", value: 2 }],
+    remove: [{ kind: "other", key: "a" }],
+  });
+  expect(await store.readRecords("k")).toEqual([
+    { key: "a", value: [true], updatedAt: START },
+    { key: "b", value: 2, updatedAt: LATER },
+  ]);
+  expect(await store.readRecord("k", "b")).toEqual({ key: "b", value: 2, updatedAt: LATER });
+  expect(await store.readRecord("other", "a")).toBeUndefined();
+  expect(await store.readRecords("other")).toEqual([]);
+});
+
+test("a secret is kept over a restart, and in no file any more once it was removed", async () => {
+  const dataDir = temporaryDirectory();
+  const holdsSecret = () =>
+    readdirSync(dataDir).some((file) => readFileSync(join(dataDir, file)).includes("hunter2hunter2"));
+  const first = await openTestStore({ dataDir });
+  await first.commitObservation({ source: "s", secrets: [{ name: "key", value: "hunter2hunter2" }] });
+  await first.close();
+  expect(holdsSecret()).toBe(true);
+
+  const second = await openTestStore({ dataDir });
+  expect(await second.readSecret("key")).toBe("hunter2hunter2");
+  await second.commitObservation({ source: "s", secrets: [{ name: "key", value: null }] });
+  expect(await second.readSecret("key")).toBeUndefined();
+  await second.close();
+  expect(holdsSecret()).toBe(false);
+});
+
+test("a consumer begins where it is put, moves forward only, and may be put back", async () => {
+  const clock = settableClock(START);
+  const store = await openTestStore({ clock });
+  await store.commitObservation({ source: "s", events: Array.from({ length: 5 }, (_, n) => numbered(n)) });
+  await store.pruneEvents({ keep: 3 });
+  const made = { createdAt: START, updatedAt: START };
+  expect(await store.putConsumer("b", "latest")).toEqual({ name: "b", position: 5, types: null, ...made });
+  expect(await store.putConsumer("a", "oldest", ["messaging.*"])).toEqual({
+    name: "a",
+    position: 2,
+    types: ["messaging.*"],
+    ...made,
+  });
+  clock.set(LATER);
+  expect(await store.ackConsumer("a", 4)).toMatchObject({ position: 4, createdAt: START, updatedAt: LATER });
+  clock.set("2026-03-01T00:00:20Z");
+  expect(await store.ackConsumer("a", 3)).toMatchObject({ position: 4, updatedAt: LATER });
+  expect(await store.ackConsumer("unknown", 3)).toBeUndefined();
+  expect(await store.putConsumer("a", 1)).toMatchObject({ position: 1, types: null, createdAt: START });
+  expect((await store.readConsumers()).map(({ name }) => name)).toEqual(["a", "b"]);
+  expect(await store.deleteConsumer("a")).toBe(true);
+  expect(await store.deleteConsumer("a")).toBe(false);
+  expect(await store.readConsumer("a")).toBeUndefined();
+});

@@ -1,0 +1,221 @@
+// The control API on real sockets and a real store, with a scheduler and services that say what a test wants.
+
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import type { ControlContext, Role, ServiceStatus } from "../../src/control/context.ts";
+import { startControl } from "../../src/control/server.ts";
+import type { NewEvent } from "../../src/events/types.ts";
+import { type Clock, systemClock } from "../../src/scheduler/clock.ts";
+import { JobError, type JobStatus } from "../../src/scheduler/define-job.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  // What a test expects of the body it says itself.
+  // biome-ignore lint/suspicious/noExplicitAny: read by assertions only
+  json: any;
+}
+
+export interface CallOptions {
+  role?: Role;
+  body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  raw?: string;
+  headers?: Record<string, string | string[]>;
+  signal?: AbortSignal;
+}
+
+export const okService: ServiceStatus = { state: "ok", lastSuccessAt: null, lastError: null };
+
+export const cronJob = (changes: Partial<JobStatus> = {}): JobStatus => ({
+  name: "nexus-low-stock",
+  kind: "cron",
+  description: "Watches the stock",
+  service: "nexus",
+  state: "ok",
+  schedule: "*/5 * * * *",
+  intervalMs: 300_000,
+  running: false,
+  lastRunAt: null,
+  lastSuccessAt: null,
+  nextRunAt: null,
+  lastError: null,
+  failures: 0,
+  runs: 0,
+  ...changes,
+});
+
+export type TestControl = Awaited<ReturnType<typeof startTestControl>>;
+
+export async function temporaryDirectory(cleanup: Cleanup = afterThisTest): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "nexusd-"));
+  cleanup(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+type Cleanup = (work: () => Promise<void>) => unknown;
+const afterThisTest: Cleanup = (work) => onTestFinished(() => work());
+
+/** Stopped after the current test, or when `cleanup` says so. `state` may be changed while it runs. */
+export async function startTestControl(
+  options: { clock?: Clock; context?: Partial<ControlContext>; cleanup?: Cleanup } = {},
+) {
+  const cleanup = options.cleanup ?? afterThisTest;
+  const directory = await temporaryDirectory(cleanup);
+  const clock = options.clock ?? systemClock;
+  const store = await openStore({ dataDir: directory, clock });
+  const stop = new AbortController();
+  const logged: Record<string, unknown>[] = [];
+  const state = {
+    jobs: [cronJob()],
+    services: { messaging: okService, nex: okService, nexus: okService },
+    store: { state: "ok" as "ok" | "degraded", lastError: null },
+    run: async (_name: string): Promise<void> => {},
+  };
+  const setState = (name: string, changed: JobStatus["state"]) => {
+    state.jobs = state.jobs.map((job) => (job.name === name ? { ...job, state: changed } : job));
+  };
+  const context: ControlContext = {
+    version: "1.2.3",
+    startedAt: "2026-01-01T00:00:00.000Z",
+    clock,
+    store,
+    log: pino({ level: "trace" }, { write: (line: string) => logged.push(JSON.parse(line)) }),
+    scheduler: {
+      start: () => {},
+      stop: async () => {},
+      reconfigure: () => {},
+      list: () => state.jobs,
+      run: (name) => state.run(name),
+      pause: (name) => setState(name, "paused"),
+      resume: (name) => setState(name, "starting"),
+    },
+    signal: stop.signal,
+    services: () => state.services,
+    storeStatus: () => state.store,
+    reload: async () => ({ applied: ["jobs.retention.schedule"], restartNeeded: [] }),
+    ...options.context,
+  };
+  const sockets = { agent: join(directory, "agent.sock"), operator: join(directory, "operator.sock") };
+  const control = await startControl({ context, sockets });
+  cleanup(async () => {
+    await control.close();
+    await store.close();
+  });
+
+  const call = (method: string, path: string, call: CallOptions = {}): Promise<Answer> =>
+    send(sockets[call.role ?? "operator"], method, path, call);
+  return {
+    ...{ directory, clock, store, stop, state, context, sockets, control, logged, call },
+    get: (path: string, options?: CallOptions) => call("GET", path, options),
+    stream: (path: string, headers: Record<string, string> = {}) => openStream(sockets.agent, path, headers),
+    /** Commits events in one transaction. @returns the newest sequence */
+    append: async (...events: NewEvent[]) =>
+      (await store.commitObservation({ source: "test", events })).latest,
+  };
+}
+
+const open = (socketPath: string, method: string, path: string, options: CallOptions) =>
+  new Promise<IncomingMessage>((resolve, reject) => {
+    const body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+    const outgoing = request(
+      {
+        socketPath,
+        method,
+        path,
+        agent: false,
+        headers: {
+          host: "nexusd",
+          ...(options.body !== undefined && { "content-type": "application/json" }),
+          ...options.headers,
+        },
+        ...(options.signal && { signal: options.signal }),
+      },
+      resolve,
+    );
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+
+/** One request on a connection of its own. */
+export async function send(
+  socketPath: string,
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<Answer> {
+  const response = await open(socketPath, method, path, options);
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) text += chunk;
+  const isJson = /json/.test(response.headers["content-type"] ?? "") && text !== "";
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    text,
+    json: isJson ? JSON.parse(text) : undefined,
+  };
+}
+
+/** A reader of server-sent events that reads only while it is asked to. */
+async function openStream(socketPath: string, path: string, headers: Record<string, string> = {}) {
+  const response = await open(socketPath, "GET", path, { headers });
+  const messages: EventSourceMessage[] = [];
+  const comments: string[] = [];
+  const parser = createParser({
+    onEvent: (message) => messages.push(message),
+    onComment: (comment) => comments.push(comment),
+  });
+  response.setEncoding("utf8").on("data", (chunk: string) => parser.feed(chunk));
+  // A stream that the daemon or the test cuts ends in an error here; what counts is what arrived before.
+  response.on("error", () => {});
+  const ended = once(response, "close");
+  const until = async (isThere: () => boolean) => {
+    while (!isThere()) {
+      if (response.closed) throw new Error("the stream ended before what was waited for");
+      await Promise.race([once(response, "data"), ended]);
+    }
+  };
+  return {
+    ...{ response, messages, comments, ended, until },
+    ids: () => messages.map(({ id }) => Number(id)),
+    close: () => response.destroy(),
+  };
+}
+
+let counter = 0;
+
+/** A message event of a session, its text numbered. */
+export const message = (
+  sessionId = "session-1",
+  changes: { alias?: string; text?: string; json?: unknown } = {},
+): NewEvent => ({
+  type: "messaging.message.received",
+  source: `/messaging/sessions/${sessionId}`,
+  data: {
+    sessionId,
+    alias: changes.alias ?? null,
+    messageId: `message-${++counter}`,
+    cursor: String(counter),
+    agentId: "peer",
+    text: changes.text ?? `text ${counter}`,
+    ...(changes.json !== undefined && { json: changes.json }),
+    verified: true,
+    expiresAt: null,
+  },
+});
+
+export const recovered = (service: "messaging" | "nex" | "nexus" = "nexus"): NewEvent => ({
+  type: "service.recovered",
+  source: "/nexusd",
+  data: { service, state: "ok" },
+});
+
+export const jobNotRunnable = () => new JobError("job_not_runnable", "is paused; resume it first");

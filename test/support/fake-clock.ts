@@ -1,0 +1,87 @@
+// A Clock whose time moves only when a test says so.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Clock } from "../../src/scheduler/clock.ts";
+
+export interface FakeClock extends Clock {
+  /** Moves both clocks by `ms`: each sleep that is due ends at its own time, in order, and what follows settles. */
+  advance(ms: number): Promise<void>;
+  /** Moves both clocks at once, as when the event loop was blocked: every sleep that is due ends late, together. */
+  stall(ms: number): Promise<void>;
+  /** Moves only the wall clock, also back: a correction of the clock, or a machine that was asleep. */
+  jump(ms: number): void;
+  /** Sleeps under way. */
+  pending(): number;
+  /** Lets promises and input/output on this machine settle without any time passing. */
+  settle(): Promise<void>;
+}
+
+interface Sleeper {
+  due: number;
+  wake: () => void;
+}
+
+// Enough turns of the event loop for an exchange over a local socket; promises alone would need one.
+const SETTLING_TURNS = 10;
+
+/** @param startMs wall time at the start, milliseconds since the Unix epoch; default 2026-01-01T00:00:00Z */
+export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
+  let elapsed = 0;
+  let wallOffset = startMs;
+  const sleepers = new Set<Sleeper>();
+
+  // A Set keeps its order, so that of two sleeps due at the same time the older ends first.
+  const nextDue = (until: number): Sleeper | undefined => {
+    let first: Sleeper | undefined;
+    for (const sleeper of sleepers)
+      if (sleeper.due <= until && (!first || sleeper.due < first.due)) first = sleeper;
+    return first;
+  };
+  const settle = async () => {
+    for (let turn = 0; turn < SETTLING_TURNS; turn++) await nextTurn();
+  };
+
+  return {
+    now: () => wallOffset + elapsed,
+    monotonic: () => elapsed,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        const onAbort = () => {
+          sleepers.delete(sleeper);
+          reject(signal?.reason);
+        };
+        const sleeper: Sleeper = {
+          due: elapsed + Math.max(0, ms),
+          wake: () => {
+            sleepers.delete(sleeper);
+            signal?.removeEventListener("abort", onAbort);
+            resolve();
+          },
+        };
+        sleepers.add(sleeper);
+        signal?.addEventListener("abort", onAbort, { once: true });
+      }),
+    async advance(ms) {
+      const target = elapsed + ms;
+      await settle();
+      for (let due = nextDue(target); due; due = nextDue(target)) {
+        elapsed = Math.max(elapsed, due.due);
+        due.wake();
+        await settle();
+      }
+      elapsed = target;
+      await settle();
+    },
+    async stall(ms) {
+      elapsed += ms;
+      for (const sleeper of [...sleepers]) if (sleeper.due <= elapsed) sleeper.wake();
+      await settle();
+    },
+    jump(ms) {
+      wallOffset += ms;
+    },
+    pending: () => sleepers.size,
+    settle,
+  };
+}
