@@ -36,6 +36,7 @@ interface Watch {
   coveredUntil: number;
   /** Streams in a row that failed before they were healthy. */
   failures: number;
+  isOpen: boolean;
   backoff: Backoff;
   lastPollAt: number;
 }
@@ -51,6 +52,7 @@ async function run(context: JobContext): Promise<void> {
   const watch: Watch = {
     coveredUntil: stored?.coveredUntil ? Date.parse(stored.coveredUntil) : clock.now(),
     failures: 0,
+    isOpen: false,
     backoff: createBackoff(random, 1000, LONGEST_BACKOFF_MS),
     lastPollAt: 0,
   };
@@ -93,6 +95,7 @@ async function holdStream(context: JobContext, watch: Watch, hasMissed: boolean)
     // What arrives meanwhile waits in the socket.
     const isCaughtUp = !hasMissed || (await catchUp(context, watch, openedAt, streamSignal));
     setState(context, "live");
+    watch.isOpen = true;
     await cover(context, watch, isCaughtUp ? openedAt : watch.coveredUntil, [
       { type: "nex.stream.opened", source: "/nex/stream", data: { afterFailures: watch.failures } },
     ]);
@@ -170,7 +173,9 @@ async function afterLoss(context: JobContext, watch: Watch, error: HttpError | u
   const isRefused = error?.status === 401 || error?.status === 403;
   context.degraded(failure);
   const events: NewEvent[] = [];
-  if (watch.failures === 1) events.push({ type: "nex.stream.lost", source: "/nex/stream", data: failure });
+  if (watch.isOpen || watch.failures === 1)
+    events.push({ type: "nex.stream.lost", source: "/nex/stream", data: failure });
+  watch.isOpen = false;
   if (watch.failures === FALLBACK_AFTER_FAILURES && !isRefused)
     events.push({
       type: "nex.stream.fallback",

@@ -10,10 +10,11 @@ import type { NewEvent } from "../events/types.ts";
 import type { RequestBudget } from "../http/budget.ts";
 import { type Clock, isoTime, systemClock } from "../scheduler/clock.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
+import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
 import { allServices, createTransitions } from "./health.ts";
 import { findJobs } from "./jobs.ts";
-import type { Redactor } from "./redact.ts";
+import { type Redactor, short } from "./redact.ts";
 import { createServices } from "./services.ts";
 import { watchStore } from "./store-health.ts";
 
@@ -45,9 +46,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const startedAt = isoTime(clock.now());
   const stopping = new AbortController();
 
+  const hideSession = (sessionId: string) => redactor.add(sessionId, short(sessionId));
+
   const opened = await openStore({ dataDir: config.daemon.data_dir, clock });
   const { store, health } = watchStore(opened, clock, {
     onSecret: redactor.add,
+    onSessionId: hideSession,
     onChange: (error) => {
       if (error) log.error({ code: error.code }, error.message);
       else log.info("the database takes commits again");
@@ -60,10 +64,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const budgets = new Map<string, RequestBudget>();
   const build = (from: { config: Config; secrets: ResolvedSecrets }) =>
-    createServices({ ...from, store, clock, random, version, onSecret: redactor.add, budgets });
+    createServices({
+      ...from,
+      store,
+      clock,
+      random,
+      version,
+      onSecret: redactor.add,
+      scrub: redactor.scrub,
+      budgets,
+    });
   const services = build(options);
 
   try {
+    for (const { id } of config.messaging.sessions) hideSession(id);
+    for (const { key } of await store.readRecords(SESSION_KIND)) hideSession(key);
     await store.commitObservation({
       source: "daemon",
       events: [{ type: "daemon.started", source: "/daemon", data: { version, pid: process.pid } }],
@@ -81,6 +96,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const next = options.readConfig();
       const changed = changedPaths(config, next.config);
       for (const secret of Object.values(next.secrets)) redactor.add(secret.reveal());
+      for (const { id } of next.config.messaging.sessions) hideSession(id);
       const restartNeeded = changed.filter(isFixedAtStart);
       // What cannot change now stays as it runs, so that status and sockets agree.
       config = {

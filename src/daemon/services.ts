@@ -29,6 +29,8 @@ export interface ServicesOptions {
   version: string;
   /** Told of every credential that comes up, so that no log line can hold it. */
   onSecret: (secret: string) => void;
+  /** Takes known secrets out of a text. */
+  scrub: (text: string) => string;
   /** Kept over a reload, since the servers' windows are not reset by it. */
   budgets: Map<string, RequestBudget>;
 }
@@ -37,7 +39,13 @@ export function createServices(options: ServicesOptions): Services {
   const { config, secrets, store, clock, random } = options;
   const retry = createRetry({ clock, random });
   const dispatcher = new Agent({ keepAliveTimeout: 30_000, connections: 32 });
-  const common = { clock, dispatcher, userAgent: `nexusd/${options.version}`, maxBytes: 64 * MEBIBYTE };
+  const common = {
+    clock,
+    dispatcher,
+    userAgent: `nexusd/${options.version}`,
+    maxBytes: 64 * MEBIBYTE,
+    scrub: options.scrub,
+  };
   const budget = (origin: string, limit: number, reserve: number) => {
     const key = `${origin} ${limit} ${reserve}`;
     const known = options.budgets.get(key) ?? createBudget({ limit, reserve, clock });

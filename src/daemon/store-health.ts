@@ -1,6 +1,7 @@
 // The store as everybody uses it, watched: whether the last commit worked is part of the daemon's state.
 
 import { type Clock, isoTime } from "../scheduler/clock.ts";
+import { SESSION_KIND } from "../services/messaging/session.ts";
 import { type Store, StoreError } from "../store/store.ts";
 
 export interface StoreHealth {
@@ -15,6 +16,8 @@ export function watchStore(
     onChange: (error: StoreError | undefined) => void;
     /** Called with every secret that goes in or comes out. */
     onSecret: (secret: string) => void;
+    /** Called with the id of every session that is stored: whoever knows one takes part in it. */
+    onSessionId: (sessionId: string) => void;
   },
 ): { store: Store; health: StoreHealth } {
   let failing = false;
@@ -45,6 +48,8 @@ export function watchStore(
       ...store,
       commitObservation: watched((observation) => {
         for (const { value } of observation.secrets ?? []) if (value !== null) options.onSecret(value);
+        for (const { kind, key } of observation.put ?? [])
+          if (kind === SESSION_KIND) options.onSessionId(key);
         return store.commitObservation(observation);
       }),
       async readSecret(name) {

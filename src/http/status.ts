@@ -21,15 +21,19 @@ const isRetryableStatus = (status: number, code?: string): boolean =>
 /**
  * The HttpError of an answer that is not 2xx. Its `code` is the service's own where there is one.
  * @param answer.body as much of it as could be read
+ * @param scrub takes known secrets out of a text
  */
 export function statusFailure(
   answer: { status: number; headers: Record<string, string>; body: string; cause?: unknown },
   where: Where,
   clock: Clock,
+  scrub: (text: string) => string = (text) => text,
 ): HttpError {
   const { status, headers, cause } = answer;
   const body = parseLeniently(answer.body);
-  const code = serviceCode(status, headers, body);
+  const named = serviceCode(status, headers, body);
+  // A server that echoes what it was sent must not bring a credential into an error.
+  const code = scrub(named) === named ? named : `http_${status}`;
   const retryAfterMs = retryAfter(status, headers, clock);
   return new HttpError({
     ...where,

@@ -25,6 +25,8 @@ export interface HttpClientOptions {
   timeoutMs: number;
   maxBytes: number;
   userAgent: string;
+  /** Takes known secrets out of a text; default: leaves it as it is. */
+  scrub?: (text: string) => string;
   /** Shared connections; default: an Agent of this client's own. */
   dispatcher?: Dispatcher;
 }
@@ -146,11 +148,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
     try {
       const body = (await readBody(answer.body, MAX_ERROR_BYTES))?.toString() ?? "";
-      return statusFailure({ ...answer, body }, where, clock);
+      return statusFailure({ ...answer, body }, where, clock, options.scrub);
     } catch (error) {
       // The status says more than the fate of the body.
       const cause = exchangeFailure(error, where, true);
-      return cause.kind === "aborted" ? cause : statusFailure({ ...answer, body: "", cause }, where, clock);
+      return cause.kind === "aborted"
+        ? cause
+        : statusFailure({ ...answer, body: "", cause }, where, clock, options.scrub);
     } finally {
       deadline.end();
     }

@@ -52,7 +52,7 @@ describe("config/nexusd.toml", () => {
 
 test("docs/configuration.md has every key with the default that it has", () => {
   const rows = new Map(
-    [...reference.matchAll(/^\| `([a-z][^`]*)` \| (.*?) \|/gm)].map(([, key = "", fallback = ""]) => [
+    [...reference.matchAll(/^\| `([a-z][^`]*)` +\| (.*?) +\|/gm)].map(([, key = "", fallback = ""]) => [
       key,
       fallback,
     ]),

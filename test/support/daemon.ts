@@ -20,9 +20,9 @@ export interface Installation {
 }
 
 /** A directory of its own with the configuration; `toml` comes after `[daemon]`, which names the data directory. */
-export function install(toml: string): Installation {
+export function install(toml: string, elsewhere?: string): Installation {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-"));
-  const dataDir = join(directory, "data");
+  const dataDir = elsewhere ?? join(directory, "data");
   mkdirSync(dataDir, { mode: 0o700 });
   const configPath = join(directory, "nexusd.toml");
   writeFileSync(

@@ -36,9 +36,9 @@ export async function* readWindow(
   yield { from, to, batch: { ...batch, insights: oldestFirst(batch.insights) }, isCut: isFull };
 }
 
-/** The list may come newest first; those of one instant then stand in the reverse order too. */
+/** The list may come newest first, and is taken to where it does not say: those of one instant are then reversed. */
 function oldestFirst(insights: InsightBatch["insights"]): InsightBatch["insights"] {
   const time = (insight: Record<string, unknown> | undefined) => (insight && createdAt(insight)) ?? 0;
-  const isNewestFirst = time(insights[0]) > time(insights.at(-1));
+  const isNewestFirst = time(insights[0]) >= time(insights.at(-1));
   return (isNewestFirst ? insights.toReversed() : insights).toSorted((a, b) => time(a) - time(b));
 }

@@ -1,0 +1,110 @@
+// A job as the daemon runs it, in this process: real store, real HTTP to the stand-ins, and a clock of the test's own.
+
+import { parse } from "smol-toml";
+import { onTestFinished } from "vitest";
+import { configSchema } from "../../src/config/schema.ts";
+import { Secret } from "../../src/config/secrets.ts";
+import { createLog } from "../../src/daemon/log.ts";
+import { createRedactor } from "../../src/daemon/redact.ts";
+import { createServices } from "../../src/daemon/services.ts";
+import type { Job, JobStatus } from "../../src/scheduler/define-job.ts";
+import { createScheduler } from "../../src/scheduler/scheduler.ts";
+import type { Services } from "../../src/services/services.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import type { SeenEvent } from "../support/daemon.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { temporaryDirectory } from "../support/store.ts";
+
+export interface JobHarness {
+  clock: FakeClock;
+  services: Services;
+  events(type?: string): Promise<SeenEvent[]>;
+  job(): JobStatus;
+  log(): string;
+  /** Moves the time in steps until the condition holds; fails after `limitMs` of the job's own time. */
+  advanceUntil(
+    condition: () => unknown | Promise<unknown>,
+    what: string,
+    options?: { stepMs?: number; limitMs?: number },
+  ): Promise<void>;
+  /** Moves the time in steps, leaving the network its time in between. */
+  advance(ms: number, stepMs?: number): Promise<void>;
+}
+
+// What a few exchanges on the loopback take, and the keepalives of a stand-in that sends them every 10 ms.
+const BREATH_MS = 15;
+
+export async function runJob(job: Job, toml: string): Promise<JobHarness> {
+  const clock = createFakeClock(Date.now());
+  const config = configSchema.parse(parse(toml));
+  const store = await openStore({ dataDir: temporaryDirectory(), clock });
+  let logged = "";
+  const log = await createLog({
+    level: "debug",
+    format: "json",
+    env: {},
+    redactor: createRedactor(),
+    destination: {
+      write: (line) => {
+        logged += line;
+      },
+    },
+  });
+  const random = () => 0.5;
+  const services = createServices({
+    config,
+    secrets: {
+      nexApiKey: new Secret("sk-test"),
+      nexusApiKey: new Secret("nxs_ak_test"),
+      nexusAnonKey: new Secret("anon"),
+    },
+    store,
+    clock,
+    random,
+    version: "test",
+    onSecret: () => {},
+    scrub: (text) => text,
+    budgets: new Map(),
+  });
+  const scheduler = createScheduler({
+    jobs: [job],
+    context: { config, store, services, clock, random, log },
+  });
+  scheduler.start();
+  onTestFinished(async () => {
+    const stopped = scheduler.stop(1000);
+    await clock.advance(1000);
+    await stopped;
+    await store.close();
+  });
+
+  const breathe = () => new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+  const harness: JobHarness = {
+    clock,
+    services,
+    async events(type) {
+      const { events } = await store.readEvents({
+        after: 0,
+        limit: 100_000,
+        ...(type ? { types: [type] } : {}),
+      });
+      return events.map(({ json }) => JSON.parse(json));
+    },
+    job: () => scheduler.list()[0] as JobStatus, // there is exactly one
+    log: () => logged,
+    async advanceUntil(condition, what, { stepMs = 1000, limitMs = 30 * 60_000 } = {}) {
+      for (let passed = 0; !(await condition()); passed += stepMs) {
+        if (passed > limitMs) throw new Error(`in vain for ${limitMs} ms: ${what}\n${logged.slice(-2000)}`);
+        await clock.advance(stepMs);
+        await breathe();
+      }
+    },
+    async advance(ms, stepMs = 1000) {
+      for (let passed = 0; passed < ms; passed += stepMs) {
+        await clock.advance(Math.min(stepMs, ms - passed));
+        await breathe();
+      }
+    },
+  };
+  return harness;
+}

@@ -1,0 +1,182 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import messagingPoll from "../../jobs/messaging-poll.ts";
+import { systemClock } from "../../sandbox/clock.ts";
+import { type MessagingOptions, startMessaging } from "../../sandbox/messaging.ts";
+import { type JobHarness, runJob } from "./harness.ts";
+
+const MINUTE = 60_000;
+
+async function watch(options: Partial<MessagingOptions> = {}, config = "") {
+  const serverClock = systemClock();
+  const messaging = await startMessaging({ rateLimit: null, clock: serverClock, ...options });
+  onTestFinished(messaging.close);
+  const start = async (sessions: string[]) =>
+    await runJob(
+      messagingPoll,
+      `[messaging]\nbase_url = "${messaging.url}"\nagent_id = "me"\n${config}
+${sessions.map((id) => `[[messaging.sessions]]\nid = "${id}"`).join("\n")}
+[nex]\nenabled = false\n[nexus]\nenabled = false\n`,
+    );
+  /** Both clocks go on together: the server's limits and times to live, and the daemon's waits. */
+  const pass = async (job: JobHarness, ms: number, stepMs = 1000) => {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      serverClock.advance(stepMs);
+      await job.advance(stepMs, stepMs);
+    }
+  };
+  return { messaging, serverClock, start, pass };
+}
+
+const received = async (job: JobHarness) =>
+  (await job.events("messaging.message.received")).map(({ data }) => data.text);
+const has = (job: JobHarness, type: string) => async () => (await job.events(type)).length > 0;
+
+describe("messages", () => {
+  it("arrive once, in order, the greeting first, own ones left out", async () => {
+    const { messaging, start } = await watch();
+    const session = messaging.createSession({ greeting: "hello" });
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    messaging.post(session, "me", { text: "mine" });
+    for (const text of ["one", "two", "two"]) messaging.post(session, "peer", { text });
+    messaging.post(session, "peer", { json: { big: 1 } });
+    await job.advanceUntil(async () => (await received(job)).length === 5, "five messages");
+    messaging.addFault({ kind: "duplicate", match: "/messages", times: 2 });
+    messaging.post(session, "peer", { text: "last" });
+    await job.advanceUntil(async () => (await received(job)).length === 6, "the last");
+    expect(await received(job)).toEqual(["hello", "one", "two", "two", undefined, "last"]);
+  });
+
+  it.each(["latest", "echo"] as const)(
+    "a restarted server is noticed within two minutes and read from the start (empty page: %s)",
+    async (emptyPageCursor) => {
+      const { messaging, start, pass } = await watch({ emptyPageCursor });
+      const session = messaging.createSession({});
+      const job = await start([session]);
+      await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+      for (let n = 0; n < 9; n++) messaging.post(session, "peer", { text: `before ${n}` });
+      await job.advanceUntil(async () => (await received(job)).length === 9, "what came before");
+      await pass(job, 3 * MINUTE, 10_000);
+      messaging.forgetMessages();
+      messaging.post(session, "peer", { text: "after" });
+      await pass(job, 2 * MINUTE, 5000);
+      expect((await received(job)).at(-1)).toBe("after");
+      expect(await received(job)).toHaveLength(10);
+      expect(await job.events("messaging.session.restarted")).toHaveLength(1);
+    },
+  );
+});
+
+describe("membership", () => {
+  it("is taken up again after removal for inactivity, with the same cursor", async () => {
+    const { messaging, start } = await watch();
+    const session = messaging.createSession({});
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    messaging.post(session, "peer", { text: "one" });
+    await job.advanceUntil(async () => (await received(job)).length === 1, "one");
+    messaging.removeAgent(session, "me");
+    messaging.post(session, "peer", { text: "two" });
+    await job.advanceUntil(async () => (await received(job)).length === 2, "two");
+    expect(await received(job)).toEqual(["one", "two"]);
+    const joins = (await job.events("messaging.session.joined")).map(({ data }) => data.rejoined);
+    expect(joins).toEqual([false, true]);
+  });
+
+  it("is renewed before the session ends, and not more than needed", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: 600 });
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    await pass(job, 60 * MINUTE, 10_000);
+    const renewals = await job.events("messaging.session.renewed");
+    expect(renewals.length).toBeGreaterThanOrEqual(6);
+    expect(renewals.length).toBeLessThanOrEqual(9);
+    expect(await job.events("messaging.session.expired")).toEqual([]);
+  });
+
+  it("a session that is gone, full or has our name taken ends with its reason, and the others go on", async () => {
+    const { messaging, start } = await watch();
+    const [gone, full, taken, good] = [
+      messaging.createSession({}),
+      messaging.createSession({ maxAgents: 1 }),
+      messaging.createSession({}),
+      messaging.createSession({}),
+    ];
+    messaging.expireSession(gone);
+    messaging.post(full, "somebody", { text: "x" });
+    messaging.post(taken, "me", { text: "another me" });
+    const job = await start([gone, full, taken, good]);
+    messaging.post(good, "peer", { text: "still here" });
+    await job.advanceUntil(async () => (await received(job)).includes("still here"), "the good session");
+    await job.advanceUntil(async () => (await job.events("messaging.session.lost")).length === 2, "two lost");
+    expect((await job.events("messaging.session.expired")).map(({ data }) => data.code)).toEqual([
+      "session_not_found",
+    ]);
+    const lost = (await job.events("messaging.session.lost")).map(({ data }) => data.code);
+    expect(lost.sort()).toEqual(["agent_id_taken", "session_full"]);
+    expect(job.log()).not.toContain(good);
+  });
+
+  it("one session that is refused does not slow the others down", async () => {
+    const { messaging, start } = await watch();
+    const [bad, good] = [messaging.createSession({}), messaging.createSession({})];
+    const job = await start([bad, good]);
+    await job.advanceUntil(
+      async () => (await job.events("messaging.session.joined")).length === 2,
+      "two joins",
+    );
+    messaging.addFault({
+      kind: "status",
+      match: `/v1/sessions/${bad}/messages`,
+      status: 418,
+      times: -1,
+      body: {},
+    });
+    await job.advance(20_000);
+    messaging.post(good, "peer", { text: "hello" });
+    const from = job.clock.now();
+    await job.advanceUntil(async () => (await received(job)).includes("hello"), "hello");
+    expect(job.clock.now() - from).toBeLessThan(5000);
+    expect(job.job().state).toBe("degraded");
+    messaging.clearFaults();
+    await job.advanceUntil(() => job.job().state === "ok", "ok again");
+  });
+});
+
+describe("the budget of 100 requests a minute", () => {
+  it("is never exceeded, counted by the server, and is used", async () => {
+    const { messaging, start, pass } = await watch({ rateLimit: 100 });
+    const sessions = Array.from({ length: 20 }, () => messaging.createSession({ ttl: 86_400 }));
+    const job = await start(sessions);
+    await pass(job, 5 * MINUTE, 500);
+    expect(messaging.requests.filter(({ status }) => status === 429)).toEqual([]);
+    const times = messaging.requests.map(({ at }) => at);
+    for (const [index, at] of times.entries()) {
+      const last = times[index + 100];
+      if (last !== undefined) expect(last - at).toBeGreaterThan(59_000);
+    }
+    expect(times.length).toBeGreaterThan(5 * 80);
+  });
+
+  it("a 429 is obeyed, and the polling goes on after it", async () => {
+    const { messaging, start, pass } = await watch({ rateLimit: 100 });
+    const session = messaging.createSession({});
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    messaging.addFault({
+      kind: "status",
+      match: "/messages",
+      status: 429,
+      headers: { "retry-after": "20" },
+      body: { error: "rate_limit_exceeded" },
+    });
+    await job.advanceUntil(() => job.log().includes("rate_limit_exceeded"), "the 429");
+    const count = messaging.requests.length;
+    await pass(job, 19_000);
+    expect(messaging.requests.length).toBe(count);
+    messaging.post(session, "peer", { text: "after" });
+    await pass(job, 20_000);
+    expect(await received(job)).toContain("after");
+  });
+});
