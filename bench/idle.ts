@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { median, print } from "./figure.ts";
 
 const ROUNDS = 5;
-const SETTLE_MS = 3000;
+const SETTLE_MS = 5000;
 const WATCH_MS = 10_000;
 const ROOT = join(import.meta.dirname, "..");
 const MAIN = join(ROOT, "dist/src/daemon/main.js");

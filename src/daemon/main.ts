@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
 import { createLog } from "./log.ts";
+import { giveBackMemory } from "./memory.ts";
 import { createRedactor } from "./redact.ts";
 import { readVersion } from "./version.ts";
 
@@ -15,6 +16,9 @@ The configuration is found at --config, $NEXUSD_CONFIG, /etc/nexusd/nexusd.toml,
 
 /** What the whole stop may take; systemd and people both lose patience after it. */
 const STOP_WITHIN_MS = 4800;
+
+/** When the jobs have made their first steps. */
+const GIVE_BACK_AFTER_MS = 2000;
 
 async function main(argv: string[]): Promise<number | undefined> {
   const parsed = parseArguments(argv);
@@ -122,6 +126,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
     );
   };
   for (const signal of early) onSignal(signal);
+  setTimeout(giveBackMemory, GIVE_BACK_AFTER_MS).unref();
   return undefined;
 }
 
