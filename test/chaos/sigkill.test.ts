@@ -9,6 +9,7 @@ import {
   ask,
   type Installation,
   install,
+  type RunningDaemon,
   readLog,
   type SeenEvent,
   startDaemon,
@@ -21,6 +22,7 @@ let nex: NexServer;
 let nexus: NexusServer;
 let sessions: string[];
 let installation: Installation;
+let daemon: RunningDaemon;
 
 beforeAll(async () => {
   messaging = await startMessaging({ rateLimit: null });
@@ -53,6 +55,7 @@ schedule = "* * * * * *"
 });
 
 afterAll(async () => {
+  daemon?.process.kill("SIGKILL");
   await Promise.all([messaging?.close(), nex?.close(), nexus?.close()]);
   installation?.remove();
 });
@@ -76,7 +79,7 @@ it("50 SIGKILLs lose nothing, repeat nothing and leave no gap in the log", { tim
       }
     })();
 
-  let daemon = startDaemon(installation);
+  daemon = startDaemon(installation);
   await daemon.ready;
   await until(
     async () => ofType(await readLog(installation.agentSocket), "messaging.session.joined").length === 3,
