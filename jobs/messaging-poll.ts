@@ -15,11 +15,8 @@ import {
 import {
   isFromEarlierBoot,
   isRenewalDue,
-  newSession,
   observePage,
-  SESSION_KIND,
   type Session,
-  sessionRecord,
 } from "../src/services/messaging/session.ts";
 
 const HEALTH_EVERY_MS = 60_000;
@@ -40,7 +37,6 @@ export default defineJob({
 
 async function step(context: JobContext): Promise<void> {
   const { sessions } = context.services.messaging;
-  if (!sessions.loaded) await load(context);
   const session = sessions.take(context.clock.now());
   if (!session) {
     // Nothing to poll is not proof that the service answers.
@@ -64,40 +60,6 @@ const isAboutOneSession = (error: unknown): error is HttpError =>
   error instanceof HttpError &&
   !error.retryable &&
   (error.kind === "status" || error.kind === "invalid_body");
-
-/** Reads the stored sessions and adds those of the configuration, once in the life of the daemon. */
-async function load(context: JobContext): Promise<void> {
-  const { config, store, services, log } = context;
-  for (const record of await store.readRecords(SESSION_KIND)) {
-    const parsed = sessionRecord.safeParse(record.value);
-    if (parsed.success) services.messaging.sessions.put(parsed.data);
-    else
-      log.error(
-        { fields: parsed.error.issues.map((issue) => issue.path.join(".")) },
-        "a stored session is unreadable",
-      );
-  }
-  for (const entry of config.messaging.sessions) {
-    const known = services.messaging.sessions.get(entry.id);
-    const alias = entry.alias ?? known?.alias ?? null;
-    const settings = {
-      sessionId: entry.id,
-      alias,
-      baseUrl: entry.base_url ?? config.messaging.base_url,
-      agentId: config.messaging.agent_id,
-    };
-    // What ended is tried again at the next start, since somebody kept it in the configuration.
-    if (!known || known.state === "expired" || known.state === "lost")
-      services.messaging.sessions.put({
-        ...(known ?? newSession(settings)),
-        ...settings,
-        state: "new",
-        reason: null,
-      });
-    else services.messaging.sessions.put({ ...known, alias, baseUrl: settings.baseUrl });
-  }
-  services.messaging.sessions.loaded = true;
-}
 
 async function turn(context: JobContext, session: Session): Promise<void> {
   const server = context.services.messaging.server(session.baseUrl);

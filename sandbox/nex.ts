@@ -1,4 +1,4 @@
-/** A local stand-in for the developer API of Nex: the insight stream and its REST fallback. */
+/** A local stand-in for the developer API of Nex: the insight stream, its REST fallback, and the CRM behind it. */
 
 import { type SandboxClock, systemClock } from "./clock.ts";
 import {
@@ -11,6 +11,7 @@ import {
   startStandIn,
 } from "./http.ts";
 import { object } from "./input.ts";
+import { crmScopes, openCrm } from "./nex-crm.ts";
 import {
   batchPayload,
   completeInsight,
@@ -29,7 +30,7 @@ export interface NexOptions {
   port?: number;
   clock?: SandboxClock;
   apiKey: string;
-  /** What the key may do; `insight.stream` is what both endpoints ask for. */
+  /** What the key may do; everything that there is here by default. Insights ask for `insight.stream`. */
   scopes?: string[];
   /** How many of the latest insights a new stream begins with; 20 by default. */
   replaySize?: number;
@@ -69,7 +70,8 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
   const subscribers = new Set<Subscriber>();
   let stored: StoredInsight[] = [];
   let shape = options.shape ?? "insights";
-  let scopes = options.scopes ?? ["insight.stream"];
+  let scopes = options.scopes ?? ["insight.stream", ...crmScopes];
+  const crm = openCrm(clock);
   let mostStreams = 0;
   // No double comes near enough to print it, so that a client that rounds is found out.
   let nextId = 48066188026052611n;
@@ -146,8 +148,10 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
     if (request.header("authorization") !== `Bearer ${options.apiKey}`) {
       return apiError(401, "Invalid or missing API key");
     }
-    const path = /^\/api\/developers\/v1\/insights(\/stream)?$/.exec(request.url.pathname);
-    if (request.method !== "GET" || path === null) return apiError(404, "Not found");
+    const developers = /^\/api\/developers(\/.*)$/.exec(request.url.pathname)?.[1] ?? "";
+    const path = /^\/v1\/insights(\/stream)?$/.exec(developers);
+    if (request.method !== "GET" || path === null)
+      return crm.handle(request, developers, scopes) ?? apiError(404, "Not found");
     if (!scopes.includes("insight.stream")) return apiError(403, "API key is missing scope insight.stream");
     return path[1] === undefined ? listInsights(request) : openStream(request);
   }
@@ -182,6 +186,7 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
       insights: stored.length,
       shape,
       scopes,
+      ...crm.state(),
     }),
   });
   return {

@@ -1,7 +1,8 @@
-/** `/functions/v1` of the Nexus stand-in: agent-auth, agent-usage, and the platform's JWT check before a function. */
+/** `/functions/v1` of the Nexus stand-in: agent-auth, agent-usage, WhatsApp, and the platform's JWT check before a function. */
 
 import type { SandboxClock } from "./clock.ts";
 import { type HttpRequest, json, type Reply } from "./http.ts";
+import { object } from "./input.ts";
 import type { Database } from "./nexus-database.ts";
 import { minuteLimit } from "./nexus-limits.ts";
 import type { Tokens } from "./nexus-tokens.ts";
@@ -26,17 +27,26 @@ export interface Functions {
   handle(name: string, request: HttpRequest): Promise<Reply>;
   /** agent-auth calls so far, the refused ones too. */
   exchanges(): number;
+  /** The messages that were sent, oldest first. */
+  whatsapp(): WhatsappMessage[];
+}
+
+interface WhatsappMessage {
+  chatId: string;
+  message: string;
+  organizationId: string;
 }
 
 export function openFunctions(context: FunctionsContext): Functions {
   const exchangeLimit = minuteLimit(exchangesPerMinute, context.clock);
   let exchanges = 0;
+  const sent: WhatsappMessage[] = [];
 
   async function agentAuth(request: HttpRequest): Promise<Reply> {
     exchanges += 1;
     const refused = exchangeLimit(request.remoteAddress);
     if (refused !== undefined) return refused;
-    const apiKey = readApiKey(request.body);
+    const apiKey = readText(request.body, "api_key");
     if (apiKey === undefined) {
       return json(400, { error: "invalid_request", message: "api_key is required" });
     }
@@ -77,13 +87,37 @@ export function openFunctions(context: FunctionsContext): Functions {
     });
   }
 
+  async function whatsappSendMessage(request: HttpRequest): Promise<Reply> {
+    const [chatId, message, organizationId] = ["chatId", "message", "organizationId"].map((name) =>
+      readText(request.body, name),
+    );
+    if (chatId === undefined || message === undefined || organizationId === undefined) {
+      return json(400, {
+        error: "invalid_request",
+        message: "chatId, message and organizationId are required",
+      });
+    }
+    const [row] = await context.database.sql(
+      `insert into messages (organization_id, chat_id, content, direction, status)
+       select organization_id, id, $2, 'outbound', 'sent' from chats
+       where id::text = $1 and organization_id::text = $3 and organization_id = $4 and platform = 'whatsapp'
+       returning id`,
+      [chatId, message, organizationId, context.organizationId],
+    );
+    if (row === undefined) return json(404, { error: "chat_not_found", message: "No such WhatsApp chat" });
+    sent.push({ chatId, message, organizationId });
+    return json(200, { success: true, messageId: row.id });
+  }
+
   const routes: Record<string, { method: string; isPublic: boolean; run(r: HttpRequest): Promise<Reply> }> = {
     "agent-auth": { method: "POST", isPublic: true, run: agentAuth },
     "agent-usage": { method: "GET", isPublic: false, run: agentUsage },
+    "whatsapp-send-message": { method: "POST", isPublic: false, run: whatsappSendMessage },
   };
 
   return {
     exchanges: () => exchanges,
+    whatsapp: () => [...sent],
     async handle(name, request) {
       const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
       if (route === undefined) {
@@ -120,11 +154,11 @@ function checkJwt(request: HttpRequest, context: FunctionsContext): Reply | unde
   return json(401, { code: 401, message: "Invalid JWT" }, headers);
 }
 
-function readApiKey(body: string): string | undefined {
+/** The field of a JSON body, where it is a text. */
+function readText(body: string, name: string): string | undefined {
   try {
-    const value: unknown = JSON.parse(body);
-    if (typeof value !== "object" || value === null || !("api_key" in value)) return undefined;
-    return typeof value.api_key === "string" ? value.api_key : undefined;
+    const value = object(JSON.parse(body), "the body")[name];
+    return typeof value === "string" ? value : undefined;
   } catch {
     return undefined;
   }

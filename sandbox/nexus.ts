@@ -89,7 +89,11 @@ export async function startNexus(options: NexusOptions): Promise<NexusServer> {
     handle,
     errorReply: serviceError,
     controls: { revokeKey: tokens.revokeKey, expireTokens: tokens.expireAll },
-    state: () => ({ organizationId, exchanges: functions.exchanges() }),
+    state: () => ({
+      organizationId,
+      exchanges: functions.exchanges(),
+      whatsapp: functions.whatsapp(),
+    }),
   });
   const database = startDatabase({
     jwtSecret,

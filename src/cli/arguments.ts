@@ -1,6 +1,8 @@
 // Arguments and options as several commands read them.
 
 import { InvalidArgumentError } from "commander";
+import { parseDuration } from "../config/duration.ts";
+import { WRITE_STATES, type WriteState } from "../writes/types.ts";
 
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {
@@ -23,4 +25,20 @@ export function eventTypes(text: string, before: string[] = []): string[] {
   if (types.some((type) => !/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$/.test(type)))
     throw new InvalidArgumentError('It must be an event type, or a pattern such as "messaging.*".');
   return [...before, ...types];
+}
+
+/** A duration such as "30s", as it was written: the daemon reads it itself. */
+export function duration(text: string): string {
+  if (parseDuration(text) === undefined)
+    throw new InvalidArgumentError('It must be a duration such as "30s".');
+  return text;
+}
+
+/** States of writes, repeated or with commas. */
+export function writeStates(text: string, before: WriteState[] = []): WriteState[] {
+  const known: readonly string[] = WRITE_STATES;
+  const states = text.split(",").map((state) => state.trim());
+  if (!states.every((state): state is WriteState => known.includes(state)))
+    throw new InvalidArgumentError(`It must be one of ${known.join(", ")}.`);
+  return [...before, ...states];
 }

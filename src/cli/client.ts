@@ -1,6 +1,7 @@
 // The control API as nexusctl calls it: HTTP over a Unix socket on node:http alone, so that a command starts fast.
 
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { parseJson, stringifyJson } from "../http/json.ts";
 import { Failed, NoDaemon, type Problem } from "./problem.ts";
 import type { Role, SocketChoice } from "./sockets.ts";
 
@@ -13,7 +14,7 @@ export interface Answer {
 }
 
 interface CallOptions {
-  /** Sent as JSON. */
+  /** Sent as JSON, bigint as its digits. */
   body?: unknown;
   /** Which socket; default: the agents'. */
   role?: Role;
@@ -23,6 +24,8 @@ interface CallOptions {
 }
 
 interface StreamOptions {
+  /** Which socket; default: the agents'. */
+  role?: Role;
   headers: Record<string, string>;
   signal: AbortSignal;
   /** The stream counts as dead after this long without a byte. */
@@ -37,9 +40,14 @@ export interface ControlClient {
 }
 
 /** How a body of JSON is read where its large integers do not matter. */
-export const parsed = <T>(answer: Answer): T => {
+export const parsed = <T>(answer: Answer): T => body(answer, JSON.parse) as T; // the daemon's own contract; it is of the same version or newer
+
+/** A body of JSON with its integers exact: those above 2^53 as bigint. */
+export const parsedExactly = <T>(answer: Answer): T => body(answer, parseJson) as T; // as above
+
+function body({ text }: Answer, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(answer.text) as T; // the daemon's own contract; it is of the same version or newer
+    return parse(text);
   } catch (cause) {
     throw new Failed(
       {
@@ -50,7 +58,7 @@ export const parsed = <T>(answer: Answer): T => {
       { cause },
     );
   }
-};
+}
 
 export function createClient(sockets: SocketChoice): ControlClient {
   /** The socket of the role; agents' requests go over the operator's when theirs is closed to this user. */
@@ -83,7 +91,7 @@ export function createClient(sockets: SocketChoice): ControlClient {
     path: string,
     { body, role = "agent", signal, headers, timeoutMs }: CallOptions & { headers?: Record<string, string> },
   ) => {
-    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const payload = body === undefined ? undefined : stringifyJson(body);
     const options: RequestOptions = {
       method,
       path,
@@ -117,8 +125,8 @@ export function createClient(sockets: SocketChoice): ControlClient {
       const response = await open(method, path, { timeoutMs: 15_000, ...options });
       return await readAnswer(response, method, path);
     },
-    async stream(path, { headers, signal, silenceMs }) {
-      const response = await open("GET", path, { headers, signal, timeoutMs: silenceMs });
+    async stream(path, { silenceMs, ...options }) {
+      const response = await open("GET", path, { ...options, timeoutMs: silenceMs });
       if (response.statusCode !== 200) await readAnswer(response, "GET", path);
       return response;
     },

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import type { Consumer } from "../store/store.ts";
-import { count, eventTypes, wholeNumber } from "./arguments.ts";
+import { count, duration, eventTypes, wholeNumber } from "./arguments.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { printEvents } from "./events.ts";
@@ -18,12 +18,6 @@ function start(text: string): number | "oldest" | "latest" {
   if (text === "oldest" || text === "latest") return text;
   if (/^\d+$/.test(text)) return wholeNumber(text);
   throw new InvalidArgumentError('It must be "oldest", "latest" or a sequence number.');
-}
-
-function duration(text: string): string {
-  if (!/^\d+(\.\d+)?(ms|s|m|h)$/.test(text))
-    throw new InvalidArgumentError('It must be a duration such as "30s".');
-  return text;
 }
 
 export function addConsumers(program: Command, act: Act): void {

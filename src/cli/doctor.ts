@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Inspection } from "../config/load.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
-import { Failed, NoDaemon } from "./problem.ts";
+import { Failed, NoDaemon, Reported } from "./problem.ts";
 import type { Status } from "./status.ts";
 
 export interface Check {
@@ -13,11 +13,6 @@ export interface Check {
   detail: string;
   /** What to do, where there is something to do. */
   remedy: string | null;
-}
-
-/** Thrown after the report: something failed, and has been said. */
-export class Unhealthy extends Error {
-  override readonly name = "Unhealthy";
 }
 
 export const ok = (check: string, detail: string): Check => ({ check, state: "ok", detail, remedy: null });
@@ -48,7 +43,7 @@ export function addDoctor(program: Command, act: Act): void {
             if (remedy) await output.text(`      → ${remedy}`);
           }
         else await output.json(JSON.stringify(checks));
-        if (checks.some(({ state }) => state === "fail")) throw new Unhealthy();
+        if (checks.some(({ state }) => state === "fail")) throw new Reported("something fails");
       }),
     );
 }

@@ -3,7 +3,7 @@
 import { short } from "../daemon/redact.ts";
 import { TYPE_PREFIX } from "../events/types.ts";
 import { parseJson, stringifyJson } from "../http/json.ts";
-import { clip, pad, visible } from "./visible.ts";
+import { clip, pad, visible } from "../text/visible.ts";
 
 /** @param json a CloudEvent of the log */
 export function eventLine(json: string): string {
@@ -37,6 +37,13 @@ function digest(name: string, data: Record<string, unknown>): string {
     case "nexus.order.overdue":
     case "nexus.order.advanced":
       return `${text(data.orderNumber)} ${text(data.orderStatus)} ${text(data.totalAmount)} ${text(data.currency)}, since ${text(data.pendingSince)}`;
+  }
+  if (name.startsWith("write.")) {
+    const error = record(data.error);
+    const why = text(error.code)
+      ? `${text(error.code)}: ${text(error.message)}`
+      : text(data.note ?? data.reason);
+    return [text(data.operation), why].filter(Boolean).join(": ");
   }
   if (name.startsWith("messaging."))
     return [who, text(data.agentId), text(data.message ?? data.expiresAt)].filter(Boolean).join(" ");

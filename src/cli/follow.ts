@@ -5,13 +5,18 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import type { Clock } from "../scheduler/clock.ts";
 import type { ControlClient } from "./client.ts";
 import { Failed, NoDaemon } from "./problem.ts";
+import type { Role } from "./sockets.ts";
 
 export interface FollowOptions {
   client: ControlClient;
+  /** Over which socket; default: the agents'. */
+  role?: Role;
   /** The last sequence that is already known. */
   after: number;
   /** The log that `after` counts in; undefined: the one that answers first. */
   epoch: string | undefined;
+  /** The daemon has answered already: it is waited for from the start. */
+  wasThere?: boolean;
   /** Types or patterns; none: every type. */
   types: string[] | undefined;
   clock: Clock;
@@ -36,13 +41,14 @@ const GAP = "nexusd.log.gap";
 export async function follow(options: FollowOptions): Promise<void> {
   const { client, clock, random, signal, onNote } = options;
   const position = { after: options.after, epoch: options.epoch };
-  let everConnected = false;
+  let everConnected = options.wasThere ?? false;
   let failures = 0;
   let isAway = false;
 
   while (!signal.aborted) {
     try {
       const stream = await client.stream(`/v1/events/stream?${queryOf(position, options.types)}`, {
+        ...(options.role && { role: options.role }),
         headers: { "last-event-id": String(position.after) },
         signal,
         silenceMs: SILENCE_MS,

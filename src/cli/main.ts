@@ -1,10 +1,11 @@
 // The process around nexusctl: its streams, signals and exit code.
 
+import { isatty } from "node:tty";
 import type { Io } from "./output.ts";
 import { run } from "./run.ts";
 
 const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
 
 // Whoever read the output has enough of it (`| head`): that is the end of the work, and no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -17,6 +18,13 @@ process.stderr.on("error", () => {});
 const io: Io = {
   stdout: process.stdout,
   stderr: process.stderr,
+  // Opened only by a command that reads it: a stream that nobody reads would still be set up.
+  get stdin() {
+    return process.stdin;
+  },
+  get tty() {
+    return isatty(0) && isatty(1) ? { input: process.stdin, output: process.stdout } : undefined;
+  },
   env: process.env,
   terminal: process.stdout.isTTY ? { columns: process.stdout.columns || 80 } : undefined,
   signal: stop.signal,

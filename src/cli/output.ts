@@ -1,16 +1,21 @@
 // Where nexusctl writes: JSON or tables on stdout, everything else for a person on stderr.
 
-import type { Writable } from "node:stream";
-import { clip, pad, visible, visibleJson, width } from "./visible.ts";
+import type { Readable, Writable } from "node:stream";
+import { clip, pad, visible, visibleJson, width } from "../text/visible.ts";
+import type { Tty } from "./terminal.ts";
 
 /** What a command is given of its process. */
 export interface Io {
   stdout: Writable;
   stderr: Writable;
+  /** Read only by a command that is told to, with `--input -`. */
+  stdin: Readable;
+  /** Where a person can be asked: a terminal on both stdin and stdout. */
+  tty: Tty | undefined;
   env: NodeJS.ProcessEnv;
   /** Whether a person reads stdout, and how wide the terminal is. */
   terminal: { columns: number } | undefined;
-  /** Aborts at SIGINT and SIGTERM. */
+  /** Aborts at SIGINT, SIGTERM and SIGHUP. */
   signal: AbortSignal;
 }
 

@@ -47,3 +47,13 @@ export class NoDaemon extends Failed {
     );
   }
 }
+
+/** The command has said it all already: exit 1, and nothing more to print. */
+export class Reported extends Error {
+  override readonly name = "Reported";
+}
+
+/** What was typed cannot be done that way: exit 2, nothing on stdout. */
+export class WrongUsage extends Error {
+  override readonly name = "WrongUsage";
+}

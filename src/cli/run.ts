@@ -3,16 +3,25 @@
 import { Command, CommanderError } from "commander";
 import { readVersion } from "../daemon/version.ts";
 import { createClient } from "./client.ts";
-import { addConsumers } from "./consumers.ts";
 import type { Act } from "./context.ts";
-import { addDoctor, Unhealthy } from "./doctor.ts";
-import { addEvents } from "./events.ts";
-import { addJobs } from "./jobs.ts";
 import { createOutput, type Io, type Output } from "./output.ts";
-import { EXIT, Failed, NoDaemon } from "./problem.ts";
-import { addReload } from "./reload.ts";
+import { EXIT, Failed, NoDaemon, Reported, WrongUsage } from "./problem.ts";
 import { chooseSockets, type GlobalOptions } from "./sockets.ts";
-import { addStatus } from "./status.ts";
+
+/** In the order of the help. Loaded only where they may be meant: loading all of them takes longer than most run. */
+const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => void>> = {
+  status: async () => (await import("./status.ts")).addStatus,
+  events: async () => (await import("./events.ts")).addEvents,
+  operations: async () => (await import("./operations.ts")).addOperations,
+  read: async () => (await import("./read.ts")).addRead,
+  write: async () => (await import("./write.ts")).addWrite,
+  writes: async () => (await import("./writes.ts")).addWrites,
+  audit: async () => (await import("./audit.ts")).addAudit,
+  jobs: async () => (await import("./jobs.ts")).addJobs,
+  consumers: async () => (await import("./consumers.ts")).addConsumers,
+  reload: async () => (await import("./reload.ts")).addReload,
+  doctor: async () => (await import("./doctor.ts")).addDoctor,
+};
 
 const INTERRUPTED = 130;
 
@@ -50,7 +59,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
       const sockets = chooseSockets(options, io.env);
       await work({ io, output, sockets, client: createClient(sockets), options }, ...args);
     };
-  for (const add of [addStatus, addEvents, addJobs, addConsumers, addReload, addDoctor]) add(program, act);
+  for (const add of await commandsIn(argv)) add(program, act);
 
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -58,13 +67,24 @@ export async function run(argv: string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (io.signal.aborted) return INTERRUPTED;
-    if (error instanceof Unhealthy) return EXIT.failed;
+    if (error instanceof Reported) return EXIT.failed;
+    if (error instanceof WrongUsage) {
+      output.note(error.message);
+      return EXIT.usage;
+    }
     const failure = error instanceof Failed ? error : unexpected(error);
     output.note(`${failure.problem.detail} (${failure.problem.code})`);
     for (const { path, message } of failure.problem.errors ?? []) output.note(`  ${path}: ${message}`);
     if (!output.isHuman) await output.json(failure.json);
     return failure instanceof NoDaemon ? EXIT.noDaemon : EXIT.failed;
   }
+}
+
+/** Those whose names are among the arguments; all where none is, or help is asked for. */
+function commandsIn(argv: string[]) {
+  const names = Object.keys(COMMANDS);
+  const meant = argv.includes("help") ? [] : names.filter((name) => argv.includes(name));
+  return Promise.all((meant.length > 0 ? meant : names).map((name) => COMMANDS[name]?.() ?? (() => {})));
 }
 
 const unexpected = (cause: unknown) =>

@@ -17,6 +17,7 @@ export interface Status {
   store?: { state: string; lastError: { message: string } | null };
   services: Record<string, ServiceStatus>;
   jobs: JobStatus[];
+  writes?: Record<string, number>;
 }
 
 export function addStatus(program: Command, act: Act): void {
@@ -39,6 +40,7 @@ export function addStatus(program: Command, act: Act): void {
               "store",
               [status.store?.state ?? "ok", status.store?.lastError?.message].filter(Boolean).join(": "),
             ],
+            ["writes", describeWrites(status.writes)],
             ["epoch", status.epoch],
           ],
         );
@@ -61,3 +63,9 @@ export function addStatus(program: Command, act: Act): void {
 /** "nex_unreachable, 3 s ago: connection refused", or "-". */
 export const describeError = (error: { code: string; message: string; at: string } | null | undefined) =>
   error ? `${error.code}, ${age(error.at)}: ${error.message}` : "-";
+
+/** "2 proposed, 1 unknown": those that somebody has to do something about or that are under way. */
+function describeWrites(counts: Record<string, number> = {}): string {
+  const open = ["proposed", "approved", "executing", "unknown"].filter((state) => (counts[state] ?? 0) > 0);
+  return open.map((state) => `${counts[state]} ${state}`).join(", ") || "none open";
+}

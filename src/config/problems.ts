@@ -1,8 +1,9 @@
 // What is wrong with a configuration, in words that say what would be right.
 
 import { z } from "zod";
-import { visible } from "../cli/visible.ts";
 import { scrubShapes, short } from "../daemon/redact.ts";
+import { nearest } from "../text/nearest.ts";
+import { visible } from "../text/visible.ts";
 import { configSchema, secretRef } from "./schema.ts";
 
 export interface Problem {
@@ -128,37 +129,7 @@ export function explain(issue: z.core.$ZodRawIssue): string {
 export function unknownKey(parent: TomlPath, key: string): string {
   const schema = schemaAt(parent);
   const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-  const nearest = nearestOf(key, known);
-  const hint = nearest === undefined ? `known here: ${known.join(", ")}` : `did you mean "${nearest}"?`;
+  const [meant] = nearest(key, known);
+  const hint = meant === undefined ? `known here: ${known.join(", ")}` : `did you mean "${meant}"?`;
   return `is not a known key: ${hint}`;
-}
-
-function nearestOf(key: string, known: string[]): string | undefined {
-  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
-  const [best] = known
-    .map((candidate) => ({ candidate, distance: editDistance(plain(key), plain(candidate)) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3))
-    ? best.candidate
-    : undefined;
-}
-
-/** Levenshtein's: insertions, deletions and replacements of one character. */
-function editDistance(a: string, b: string): number {
-  // A longer key is no slip of any known one, and must not cost the square of its length.
-  if (Math.abs(a.length - b.length) > 20) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(
-        Math.min(
-          (row[j] ?? 0) + 1,
-          (next[j - 1] ?? 0) + 1,
-          (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-        ),
-      );
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -3,22 +3,23 @@
 
 import { Cron } from "croner";
 import { z } from "zod";
+import { SERVICES } from "../events/types.ts";
 import { parseDuration } from "./duration.ts";
 
-const duration = (fallback: string) =>
+const duration = (fallback: string, between?: [least: string, most: string]) =>
   z
     .string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' })
     .default(fallback)
     .transform((text, context) => {
-      const ms = parseDuration(text);
-      if (ms === undefined) {
-        context.addIssue({
-          code: "custom",
-          message: 'must be a duration such as "250ms", "30s", "5m", "24h" or "30d"',
-        });
+      const fail = (message: string) => {
+        context.addIssue({ code: "custom", message });
         return z.NEVER;
-      }
-      return ms;
+      };
+      const ms = parseDuration(text);
+      if (ms === undefined) return fail('must be a duration such as "250ms", "30s", "5m", "24h" or "30d"');
+      const [least, most] = between ?? [];
+      const isBetween = ms >= (parseDuration(least ?? "") ?? 0) && ms <= (parseDuration(most ?? "") ?? ms);
+      return isBetween ? ms : fail(`must be a duration from "${least}" to "${most}"`);
     });
 
 const schedule = (fallback: string) =>
@@ -217,6 +218,30 @@ const jobs = z.strictObject({
   retention: retention.prefault({}),
 });
 
+/** `*`, `nexus.*`, `nexus.orders.*`, or the whole name of an operation. */
+const OPERATION_PATTERN = new RegExp(`^(\\*|(${SERVICES.join("|")})\\.([\\w-]+\\.)*([\\w-]+|\\*))$`);
+
+const approvals = z.strictObject({
+  ttl: duration("24h", ["1m", "30d"]),
+  policy: z
+    .record(
+      z.string(),
+      z.enum(["operator", "auto", "deny"], { error: 'must be "operator", "auto" or "deny"' }),
+    )
+    .superRefine((policy, context) => {
+      for (const [pattern, approval] of Object.entries(policy))
+        if (!OPERATION_PATTERN.test(pattern))
+          context.addIssue({
+            code: "custom",
+            path: [pattern],
+            input: approval,
+            message:
+              'is not the name of an operation or a pattern: known are "*", "nexus.*", "nexus.orders.*" and "nexus.orders.update_status", each of messaging, nex or nexus',
+          });
+    }, always)
+    .default({ "nexus.*": "operator", "nex.*": "operator", "messaging.*": "auto" }),
+});
+
 export const configSchema = z.strictObject({
   daemon: daemon.prefault({}),
   control: control.prefault({}),
@@ -224,6 +249,7 @@ export const configSchema = z.strictObject({
   nex: nex.prefault({}),
   nexus: nexus.prefault({}),
   jobs: jobs.prefault({}),
+  approvals: approvals.prefault({}),
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -3,18 +3,16 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from "fastify";
+import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { stringifyJson } from "../http/json.ts";
-import { JobError } from "../scheduler/define-job.ts";
-import { StoreError } from "../store/store.ts";
+import { parseBody } from "./body.ts";
 import type { ControlContext, Role } from "./context.ts";
+import { asProblem, BODY_LIMIT, LONGEST_PARAMETER } from "./failure.ts";
 import { refusal } from "./guard.ts";
 import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
 
-const BODY_LIMIT = 2 ** 20;
-const LONGEST_PARAMETER = 256;
 /** For a whole request to arrive, once it has begun. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
@@ -41,11 +39,11 @@ export function createApp({ context, role }: { context: ControlContext; role: Ro
 
   // A body is JSON or nothing; an empty one is nothing, whatever its type says.
   app.removeAllContentTypeParsers();
-  const parseJson = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) => {
-    if (body === "") done(null, undefined);
-    else parseJson(request, body, done);
-  });
+  app.addContentTypeParser(
+    "application/json",
+    { parseAs: "buffer" },
+    async (_request: unknown, body: Buffer) => (body.length === 0 ? undefined : parseBody(body)),
+  );
 
   const routes: { method: string; url: string; pattern: RegExp }[] = [];
   app.addHook("onRoute", ({ method, url }) => {
@@ -70,7 +68,7 @@ export function createApp({ context, role }: { context: ControlContext; role: Ro
       .code(problem.status)
       .headers(problem.headers)
       .type(PROBLEM_TYPE)
-      .send(JSON.stringify(problemBody(problem)));
+      .send(stringifyJson(problemBody(problem)));
   };
   app.setErrorHandler(answerError);
 
@@ -167,34 +165,3 @@ function notFound(request: FastifyRequest, routes: { method: string; pattern: Re
   const allow = [...new Set(allowed)].join(", ");
   return new Problem("method_not_allowed", `This path takes ${allow}.`, { headers: { allow } });
 }
-
-/** What each error means to the caller. An error of ours that nobody expected says nothing of itself. */
-function asProblem(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof StoreError) return new Problem("store_unavailable", error.message, { cause: error });
-  if (error instanceof JobError) return new Problem(error.code, error.message);
-  switch (fastifyCode(error)) {
-    case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new Problem("body_too_large", "A body can have 1 MiB.");
-    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
-      return new Problem(
-        "unsupported_media_type",
-        'The body must be JSON, with "content-type: application/json"; curl sends that with --json.',
-      );
-    case "FST_ERR_CTP_INVALID_JSON_BODY":
-      return new Problem("invalid_json", "The body is not valid JSON.");
-    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
-      return new Problem("invalid_request", "The body is not as long as its content-length.");
-    case "FST_ERR_BAD_URL":
-      return new Problem("invalid_request", "The path is not a valid URL path.");
-    case "FST_ERR_MAX_PARAM_LENGTH":
-      return new Problem("uri_too_long", `A part of the path has more than ${LONGEST_PARAMETER} characters.`);
-    default:
-      return new Problem("internal_error", "Something failed inside nexusd; its log says what.", {
-        cause: error,
-      });
-  }
-}
-
-const fastifyCode = (error: unknown): FastifyError["code"] | undefined =>
-  error instanceof Error && "code" in error ? String(error.code) : undefined;

@@ -5,6 +5,7 @@ import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { Scheduler } from "../scheduler/define-job.ts";
 import type { Store } from "../store/store.ts";
+import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
 
 /** The socket a request came in by, which is all that decides what it may do. */
 export type Role = "agent" | "operator";
@@ -31,6 +32,10 @@ export interface ControlContext {
   store: Store;
   log: Logger;
   scheduler: Scheduler;
+  writes: Writes;
+  reads: Reads;
+  /** The catalogue with the policy of now: `approval` is null for a read. */
+  operations(): Promise<OperationSummary[]> | OperationSummary[];
   /** Aborts when the daemon stops: long polls answer at once, streams end. */
   signal: AbortSignal;
   services(): Record<Service, ServiceStatus>;

@@ -82,6 +82,38 @@ export const consumerName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, {
   error: 'must be 1 to 64 letters, digits, ".", "-" or "_"',
 });
 
+/** The name of an operation, in a body; whether there is such a one is for the catalogue to say. */
+export const operationName = z.string({ error: "must be the name of an operation" }).max(128);
+
+/** The input of an operation, which checks it itself. */
+export const inputField = z
+  .unknown()
+  .default({})
+  .describe("As the operation's `inputSchema` has it; default {}");
+
+/** Words for a person, from 1 to `most` characters. */
+export const text = (most: number) => {
+  const error = `must be a text of 1 to ${most} characters`;
+  return z.string({ error }).max(most, { error }).regex(/\S/, { error });
+};
+
+const SHORTEST_TTL_MS = 60_000;
+const LONGEST_TTL_MS = 30 * 86_400_000;
+
+/** How long a proposal stands, in ms once parsed. */
+export const ttlField = z
+  .string({ error: 'must be a duration such as "2h"' })
+  .transform((given, context) => {
+    const ms = parseDuration(given);
+    if (ms !== undefined && ms >= SHORTEST_TTL_MS && ms <= LONGEST_TTL_MS) return ms;
+    context.addIssue({ code: "custom", message: 'must be a duration from 1m to 30d, such as "2h"' });
+    return z.NEVER;
+  })
+  .describe("How long the proposal stands, 1m to 30d; default: as configured");
+
+/** Any text: what is not the id of a write is no write, and not a mistake of another kind. */
+export const writeId = z.string();
+
 /** Of routes without parameters: what is sent all the same is refused, not ignored. */
 export const nothing = z.strictObject({});
 

@@ -16,7 +16,7 @@ export async function describeApi(options: RouteOptions): Promise<string> {
         title: "nexusd control API",
         version: options.context.version,
         description:
-          "HTTP over two Unix sockets: agent.sock reads and follows, operator.sock can do everything. " +
+          "HTTP over two Unix sockets: agent.sock reads, follows and proposes; operator.sock can do that and decide. " +
           "Errors are problem+json with a stable `code`.",
       },
       servers: [{ url: "http://nexusd" }],

@@ -6,15 +6,30 @@ import { z } from "zod";
 const PROBLEMS = {
   invalid_request: { status: 400, title: "The request is not valid" },
   invalid_json: { status: 400, title: "The body is not JSON" },
+  invalid_input: { status: 400, title: "The operation does not take this input" },
+  not_a_read: { status: 400, title: "The operation is not a read" },
+  not_a_write: { status: 400, title: "The operation is not a write" },
   forbidden_origin: { status: 403, title: "Not a local client" },
   operator_only: { status: 403, title: "Only on the operators' socket" },
+  policy_denied: { status: 403, title: "The policy denies this operation" },
   not_found: { status: 404, title: "No such resource" },
   consumer_not_found: { status: 404, title: "No such consumer" },
   job_not_found: { status: 404, title: "No such job" },
+  operation_not_found: { status: 404, title: "No such operation" },
+  row_not_found: { status: 404, title: "The service has no such row" },
   session_not_found: { status: 404, title: "No such session" },
+  write_not_found: { status: 404, title: "No such write" },
   method_not_allowed: { status: 405, title: "Not with this method" },
   request_timeout: { status: 408, title: "The request did not arrive in time" },
   ambiguous_session: { status: 409, title: "More than one session matches" },
+  digest_mismatch: { status: 409, title: "The write is not the one that was shown" },
+  idempotency_conflict: { status: 409, title: "The idempotency key belongs to another write" },
+  operation_refused: { status: 409, title: "The operation cannot be done as things are" },
+  recently_rejected: { status: 409, title: "The same write was rejected a short while ago" },
+  service_disabled: { status: 409, title: "The service is disabled" },
+  write_already_decided: { status: 409, title: "The write is decided already" },
+  write_expired: { status: 409, title: "The write has expired" },
+  write_not_unknown: { status: 409, title: "The outcome of the write is not in doubt" },
   cursor_ahead: { status: 409, title: "The position is beyond the end of the log" },
   epoch_changed: { status: 409, title: "The log is another one" },
   job_not_runnable: { status: 409, title: "The job cannot run now" },
@@ -23,22 +38,48 @@ const PROBLEMS = {
   unsupported_media_type: { status: 415, title: "The body must be JSON" },
   expectation_failed: { status: 417, title: "The expectation cannot be met" },
   invalid_config: { status: 422, title: "The configuration is not valid" },
+  secret_in_text: { status: 422, title: "The text holds a secret" },
   headers_too_large: { status: 431, title: "The headers are too large" },
   internal_error: { status: 500, title: "nexusd failed" },
+  service_error: { status: 502, title: "The service failed" },
+  service_busy: { status: 503, title: "The service takes no more requests now" },
+  service_unavailable: { status: 503, title: "The service cannot be used now" },
   store_unavailable: { status: 503, title: "The database cannot be used" },
+  service_timeout: { status: 504, title: "The service did not answer in time" },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
 type ProblemStatus = (typeof PROBLEMS)[ProblemCode]["status"];
 
-export interface FieldError {
-  /** The field as one would write it in code: "limit", "types[0]". */
-  path: string;
-  message: string;
-}
+/** `path` is the field as one would write it in code: "limit", "types[0]". */
+const fieldError = z.object({ path: z.string(), message: z.string() });
 
-interface ProblemOptions {
-  errors?: FieldError[];
+/** What some problems tell beside the members that all have (RFC 9457, section 3.2). */
+const extensions = {
+  errors: z.array(fieldError).optional(),
+  decision: z
+    .object({
+      state: z.string(),
+      at: z.string().nullable(),
+      via: z.string().nullable(),
+      note: z.string().nullable(),
+    })
+    .optional()
+    .describe("What was decided, when, by which way, and the operator's words"),
+  rejection: z
+    .object({ writeId: z.string(), at: z.string().nullable(), reason: z.string().nullable() })
+    .optional()
+    .describe("The rejection that stands against proposing the same again"),
+  writeId: z.string().optional().describe("The write that the refusal is about"),
+  state: z.string().optional().describe("The state of that write"),
+  service: z.string().optional(),
+  serviceCode: z.string().optional().describe("The service's own code, or `http_<status>`"),
+  serviceStatus: z.int().optional().describe("The status that the service answered with"),
+};
+
+export type Extensions = z.output<z.ZodObject<typeof extensions>>;
+
+interface ProblemOptions extends Extensions {
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -47,14 +88,15 @@ interface ProblemOptions {
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly code: ProblemCode;
-  readonly errors: FieldError[] | undefined;
+  readonly extensions: Extensions;
   readonly headers: Record<string, string>;
 
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
-    super(detail, { cause: options.cause });
+    const { headers = {}, cause, ...members } = options;
+    super(detail, { cause });
     this.code = code;
-    this.errors = options.errors;
-    this.headers = options.headers ?? {};
+    this.extensions = members;
+    this.headers = headers;
   }
 
   get status(): ProblemStatus {
@@ -71,7 +113,7 @@ export const problemSchema = z
     status: z.int(),
     detail: z.string(),
     code: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    ...extensions,
   })
   .meta({ id: "Problem", description: "RFC 9457; `code` is stable" });
 
@@ -81,7 +123,7 @@ export const problemBody = (problem: Problem): z.output<typeof problemSchema> =>
   status: problem.status,
   detail: problem.message,
   code: problem.code,
-  ...(problem.errors && { errors: problem.errors }),
+  ...problem.extensions,
 });
 
 /** Answers where fastify is not, or not yet, in charge. */

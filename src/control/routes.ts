@@ -2,16 +2,21 @@
 
 import type { Tail } from "../events/tail.ts";
 import type { App } from "./app.ts";
+import { audit } from "./audit.ts";
 import { consumers } from "./consumers.ts";
 import type { ControlContext, Role } from "./context.ts";
+import { decisions } from "./decisions.ts";
 import { description } from "./description.ts";
 import { events } from "./events.ts";
 import { health } from "./health.ts";
 import { jobs } from "./jobs.ts";
+import { operations } from "./operations.ts";
+import { reads } from "./reads.ts";
 import { reload } from "./reload.ts";
 import { status } from "./status.ts";
 import { stream } from "./stream.ts";
 import { views } from "./views.ts";
+import { writes } from "./writes.ts";
 
 export interface RouteOptions {
   context: ControlContext;
@@ -20,6 +25,7 @@ export interface RouteOptions {
 }
 
 export function registerRoutes(app: App, options: RouteOptions): void {
-  for (const register of [health, status, events, stream, consumers, jobs, views, reload, description])
+  for (const register of [health, status, events, stream, consumers, jobs, views, operations, reads, writes])
     register(app, options);
+  for (const register of [decisions, audit, reload, description]) register(app, options);
 }

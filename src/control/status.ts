@@ -6,6 +6,7 @@ import { nothing } from "./fields.ts";
 import { jobStatus } from "./jobs.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
+import { writeCounts } from "./write-view.ts";
 
 const lastError = z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable();
 
@@ -23,6 +24,7 @@ const answer = z.object({
   log: z.object({ oldest: z.int(), latest: z.int() }),
   services: z.object({ messaging: serviceStatus, nex: serviceStatus, nexus: serviceStatus }),
   jobs: z.array(jobStatus),
+  writes: writeCounts,
   store: z.object({ state: z.enum(["ok", "degraded"]), lastError }),
 });
 
@@ -31,14 +33,17 @@ export function status(app: App, { context }: RouteOptions): void {
     "/v1/status",
     {
       schema: {
-        summary: "The state of the services, the jobs, the log and the database",
+        summary: "The state of the services, the jobs, the writes, the log and the database",
         tags: ["state"],
         querystring: nothing,
         response: { 200: answer, ...problems("invalid_request") },
       },
     },
     async () => {
-      const { oldest, latest } = await context.store.readEvents({ after: 0, limit: 1 });
+      const [{ oldest, latest }, writes] = await Promise.all([
+        context.store.readEvents({ after: 0, limit: 1 }),
+        context.writes.counts(),
+      ]);
       return {
         version: context.version,
         pid: process.pid,
@@ -47,6 +52,7 @@ export function status(app: App, { context }: RouteOptions): void {
         log: { oldest, latest },
         services: context.services(),
         jobs: context.scheduler.list(),
+        writes,
         store: context.storeStatus(),
       };
     },

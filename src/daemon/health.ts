@@ -1,10 +1,14 @@
 // The state of each service as its jobs prove it, and the events when it changes.
 
+import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { ServiceStatus } from "../control/context.ts";
-import { SERVICES, type Service } from "../events/types.ts";
+import { type NewEvent, SERVICES, type Service } from "../events/types.ts";
+import type { Clock } from "../scheduler/clock.ts";
 import type { JobState, JobStatus } from "../scheduler/define-job.ts";
 import type { Services } from "../services/services.ts";
+import type { Store } from "../store/store.ts";
+import type { StoreHealth } from "./store-health.ts";
 
 const TROUBLE: ReadonlySet<JobState> = new Set(["failing", "stale", "degraded", "invalid"]);
 
@@ -76,4 +80,41 @@ export function createTransitions() {
     }
     return changes;
   };
+}
+
+const LOOK_EVERY_MS = 1000;
+
+/** Looks every second, reports what changed, and tries the store again while it fails. Resolves at the stop. */
+export async function watchServices(options: {
+  status: () => Record<Service, ServiceStatus>;
+  health: StoreHealth;
+  store: Pick<Store, "probe">;
+  report: (...events: NewEvent[]) => Promise<void>;
+  clock: Clock;
+  log: Logger;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { status, health, store, report, clock, log, signal } = options;
+  const transitions = createTransitions();
+  try {
+    for (;;) {
+      await clock.sleep(LOOK_EVERY_MS, signal);
+      if (health.status().state === "degraded") await store.probe().catch(() => {});
+      for (const { service, status: now, isRecovered } of transitions(status())) {
+        const { state, lastError } = now;
+        const source = `/${service}`;
+        if (isRecovered) {
+          log.info({ service }, `${service} is well again`);
+          await report({ type: "service.recovered", source, data: { service, state } });
+          continue;
+        }
+        const code = lastError?.code ?? "stale";
+        const message = lastError?.message ?? "no success for three intervals";
+        log.warn({ service, code }, `${service} is ${state}: ${message}`);
+        await report({ type: "service.degraded", source, data: { service, state, code, message } });
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) log.error({ err: error }, "the watch over the services ended");
+  }
 }

@@ -3,9 +3,9 @@
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { type Logger, pino, stdTimeFunctions } from "pino";
-import { visible, visibleJson } from "../cli/visible.ts";
 import type { Config } from "../config/schema.ts";
 import { isJournalStream, toJournal } from "../systemd/journal.ts";
+import { visible, visibleJson } from "../text/visible.ts";
 import { REDACTED, type Redactor, short } from "./redact.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

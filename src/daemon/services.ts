@@ -4,6 +4,7 @@ import { Agent } from "undici";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
 import { createBudget, type RequestBudget } from "../http/budget.ts";
+import type { Retry } from "../http/client.ts";
 import { createRetry } from "../http/retry.ts";
 import { createHttpClient } from "../http/transport.ts";
 import type { Clock } from "../scheduler/clock.ts";
@@ -35,7 +36,14 @@ export interface ServicesOptions {
   budgets: Map<string, RequestBudget>;
 }
 
-export function createServices(options: ServicesOptions): Services {
+export interface Built {
+  services: Services;
+  retry: Retry;
+  /** The organization of the Nexus key, which may have to be exchanged for it. @throws HttpError */
+  organizationId: () => Promise<string>;
+}
+
+export function createServices(options: ServicesOptions): Built {
   const { config, secrets, store, clock, random } = options;
   const retry = createRetry({ clock, random });
   const dispatcher = new Agent({ keepAliveTimeout: 30_000, connections: 32 });
@@ -71,7 +79,7 @@ export function createServices(options: ServicesOptions): Services {
     onToken: options.onSecret,
   });
 
-  return {
+  const services: Services = {
     messaging: createMessagingClient((origin) =>
       createHttpClient({
         ...common,
@@ -96,6 +104,7 @@ export function createServices(options: ServicesOptions): Services {
     }),
     nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry }),
   };
+  return { services, retry, organizationId: tokens.organizationId };
 }
 
 const reveal = (secret: Secret | undefined, path: string): string => {

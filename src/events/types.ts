@@ -40,6 +40,20 @@ export interface Failure {
   message: string;
 }
 
+/** A step of a write; the write itself, its preview and its result are at `GET /v1/writes/{id}`. */
+export interface WriteStep {
+  writeId: string;
+  operation: string;
+  state: string;
+  digest: string;
+  agent: string | null;
+  /** The agent's reason for the proposal. */
+  reason: string | null;
+  /** The operator's words: the reason of a rejection, the note of an approval or resolution. */
+  note: string | null;
+  error: Failure | null;
+}
+
 export interface EventData {
   "messaging.message.received": SessionRef & {
     messageId: string;
@@ -68,6 +82,16 @@ export interface EventData {
   "nexus.order.pending": PendingOrder;
   "nexus.order.overdue": PendingOrder & { overdueAfterMs: number };
   "nexus.order.advanced": PendingOrder & { removed: boolean };
+  "write.proposed": WriteStep;
+  "write.approved": WriteStep;
+  "write.rejected": WriteStep;
+  "write.expired": WriteStep;
+  "write.cancelled": WriteStep;
+  "write.executing": WriteStep;
+  "write.succeeded": WriteStep;
+  "write.failed": WriteStep;
+  "write.unknown": WriteStep;
+  "write.resolved": WriteStep;
   "service.degraded": Failure & { service: Service; state: string };
   "service.recovered": { service: Service; state: string };
   "job.failed": Failure & { job: string; retryInMs: number };

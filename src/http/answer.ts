@@ -6,7 +6,7 @@ import { HttpError } from "./errors.ts";
 
 /** @throws HttpError `invalid_body` that names the first field that is not as promised, never its value. */
 export function readAnswer<T>(
-  response: HttpResponse,
+  response: Pick<HttpResponse, "status" | "json">,
   schema: z.ZodType<T>,
   where: { service: string; label: string },
 ): T {

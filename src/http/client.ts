@@ -28,6 +28,8 @@ export interface HttpRequest {
   authorize?: boolean;
   /** `reserved` may use the part of the budget that is kept free for writes and renewals. */
   priority?: "normal" | "reserved";
+  /** Put on the wire at most once, whatever the answer: nothing below the caller may send it again. */
+  once?: boolean;
 }
 
 export interface HttpResponse {

@@ -12,6 +12,7 @@ import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { createEventLog, prepareEvent } from "./sqlite-events.ts";
 import { openDatabase } from "./sqlite-open.ts";
 import { createState } from "./sqlite-state.ts";
+import { createWriteStore } from "./sqlite-writes.ts";
 import type { Observation, Store } from "./store.ts";
 
 export interface StoreOptions {
@@ -132,6 +133,8 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     readConsumers: () => read(() => state.readConsumers()),
     ackConsumer: (name, sequence) => write(() => state.ackConsumer(name, sequence, isoTime(clock.now()))),
     deleteConsumer: (name) => write(() => state.deleteConsumer(name)),
+
+    ...createWriteStore({ db, log, now: () => clock.now(), read, write }),
 
     pruneEvents: async (limits) => {
       let removed = 0;

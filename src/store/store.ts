@@ -2,6 +2,7 @@
 // transactions, so that another database can stand behind it. src/store/sqlite.ts is the one there is.
 
 import type { NewEvent, StoredEvent } from "../events/types.ts";
+import type { Actor, AuditRow, Write, WriteState } from "../writes/types.ts";
 
 /**
  * One thing that a service told nexusd, committed in one transaction or not at all: its events, the cursor that
@@ -69,6 +70,26 @@ export interface StoredRecord {
   updatedAt: string;
 }
 
+/** Everything a transition changes, in one transaction: the conditional update, its event and its audit row. */
+export interface WriteTransition {
+  id: string;
+  /** The update happens only from this state (and, for approvals, before `expiresAt`). */
+  from: WriteState;
+  to: WriteState;
+  /** Only while the write's expiry is after this time (RFC 3339). */
+  notExpiredAt?: string;
+  patch: Partial<
+    Pick<
+      Write,
+      "decidedAt" | "decidedBy" | "note" | "executingAt" | "finishedAt" | "attempts" | "result" | "outcome"
+    >
+  >;
+  actor: Actor;
+  at: string;
+  /** For the audit row. */
+  detail: unknown;
+}
+
 export interface Store {
   /** Names this database; another value means another log. */
   readonly epoch: string;
@@ -89,6 +110,43 @@ export interface Store {
   /** Moves the position forward; a sequence behind it changes nothing. @returns undefined when unknown. */
   ackConsumer(name: string, sequence: number): Promise<Consumer | undefined>;
   deleteConsumer(name: string): Promise<boolean>;
+
+  /** In one transaction: looks for the idempotency key and a recent rejection, else stores write, event and audit row. */
+  proposeWrite(
+    write: Write,
+    actor: Actor,
+    options: { rejectedSince: string },
+  ): Promise<
+    | { kind: "created"; write: Write }
+    | { kind: "existing"; write: Write } // same idempotencyKey, same digest
+    | { kind: "idempotency_conflict"; write: Write } // same idempotencyKey, other digest
+    | { kind: "recently_rejected"; write: Write }
+  >; // same digest rejected after rejectedSince
+  /** @returns the write after it, or `kind: "refused"` with the write as it is, or undefined when unknown */
+  transitionWrite(
+    transition: WriteTransition,
+  ): Promise<{ kind: "done"; write: Write } | { kind: "refused"; write: Write } | undefined>;
+  /** The first approved write, in order of approval, whose target has none executing: moved to `executing` (attempts+1). */
+  claimNextWrite(actor: Actor, at: string): Promise<Write | undefined>;
+  /** A write repeated by the executor (idempotent): counts the attempt without a change of state. */
+  countWriteAttempt(id: string): Promise<void>;
+  readWrite(id: string): Promise<Write | undefined>;
+  readWriteByIdempotencyKey(key: string): Promise<Write | undefined>;
+  /** Newest first; `after` is a write id: those older than it. */
+  readWrites(query: { states?: WriteState[]; after?: string; limit: number }): Promise<Write[]>;
+  countWrites(): Promise<Record<WriteState, number>>;
+  /** Moves every proposed write past its expiry to `expired`, each with event and audit row. */
+  expireWrites(at: string): Promise<Write[]>;
+  /** Sets `shownAt` and appends the audit row, the first time only. */
+  markWriteShown(id: string, actor: Actor, at: string): Promise<Write | undefined>;
+  readAudit(query: { after?: number; limit: number; writeId?: string }): Promise<AuditRow[]>;
+  /** Walks the whole chain. `brokenAt` names the first row that is changed, removed or out of order, and why. */
+  verifyAudit(): Promise<{
+    ok: boolean;
+    rows: number;
+    head: string | null;
+    brokenAt?: { sequence: number; why: string };
+  }>;
 
   /** Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. */
   pruneEvents(limits: { before?: string; keep?: number }): Promise<{ removed: number }>;

@@ -1,7 +1,14 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { startControl } from "../../src/control/server.ts";
 import { type CliProcess, runCli, runHere, spawnCli } from "../support/cli.ts";
-import { jobNotRunnable, message, recovered, startTestControl } from "../support/control.ts";
+import {
+  jobNotRunnable,
+  message,
+  recovered,
+  startTestControl,
+  updateOrderStatus,
+} from "../support/control.ts";
+import { createFakeTty, runAtTty } from "../support/tty.ts";
 
 const HUGE = 48066188026052610n;
 let cli: CliProcess | undefined;
@@ -102,5 +109,83 @@ describe("against the real control API and a real log", () => {
         stdout: expect.stringContaining("operator_only"),
       });
     expect((await runHere(["--socket", agent, "status"], 200)).stdout).toMatch(/^nexus-low-stock +starting/m);
+  });
+
+  it("leads a write from its proposal to its approval at a terminal, and shows the record of it", async () => {
+    const daemon = await startTestControl();
+    const over = (socket: string, ...args: string[]) => runHere(["--socket", socket, ...args]);
+    const { agent, operator } = daemon.sockets;
+    const operation = "nexus.orders.update_status";
+    expect(JSON.parse((await over(agent, "operations")).stdout)).toStrictEqual([updateOrderStatus]);
+    const proposal = ["--reason", "r", "--agent", "me", "--idempotency-key", "k", "--ttl", "2h"];
+    const proposed = await over(agent, "write", operation, "orderId=007", ...proposal);
+    const { id, digest } = JSON.parse(proposed.stdout);
+    expect(JSON.parse(proposed.stdout)).toMatchObject({
+      input: { orderId: "007" },
+      reason: "r",
+      agent: "me",
+    });
+    expect(
+      JSON.parse((await over(agent, "writes", "--state", "proposed", "--limit", "1")).stdout),
+    ).toMatchObject({
+      writes: [{ id }],
+    });
+
+    const early = await over(agent, "writes", "approve", id, "--yes", "--digest", digest);
+    expect(early).toMatchObject({ code: 1, stdout: expect.stringContaining("operator_only") });
+    const tty = createFakeTty();
+    const done = runAtTty(["--socket", operator, "writes", "approve", id, "--note", "fine"], tty);
+    await tty.until(({ text }) => text().includes("[y/N]"));
+    tty.type("y\r");
+    expect(await done).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`${id}  ${operation}  approved`),
+    });
+    expect(daemon.writes.calls).toContainEqual(["approve", id, digest, expect.anything(), "fine"]);
+    expect(JSON.parse((await over(agent, "writes", "show", id)).stdout)).toMatchObject({
+      state: "approved",
+      note: "fine",
+    });
+
+    const other = daemon.writes.add();
+    expect((await over(operator, "writes", "reject", other.id, "--reason", "no")).code).toBe(0);
+    expect((await over(agent, "writes", "cancel", other.id)).stdout).toContain("write_already_decided");
+    const unknown = daemon.writes.add({ state: "unknown" });
+    const resolution = ["--outcome", "succeeded", "--note", "n"];
+    expect((await over(operator, "writes", "resolve", unknown.id, ...resolution)).code).toBe(0);
+    expect(
+      JSON.parse((await over(operator, "audit", "--after", "0", "--limit", "5", "--write", id)).stdout),
+    ).toStrictEqual({
+      rows: [],
+      next: 0,
+    });
+    expect(JSON.parse((await over(operator, "audit", "verify")).stdout)).toMatchObject({ ok: true, rows: 0 });
+  });
+
+  it("reads with every digit, and keeps an inbox over a restart", async () => {
+    const daemon = await startTestControl();
+    const { agent, operator } = daemon.sockets;
+    const read = await runHere(["--socket", agent, "read", "nexus.orders.list", "--input", `{"id":${HUGE}}`]);
+    expect(read.stdout).toContain(`"output":{"id":${HUGE}}`);
+
+    const tty = createFakeTty();
+    const done = runAtTty(["--socket", operator, "writes", "watch"], tty);
+    const shows = (text: string) => tty.until(({ screen }) => screen().join("\n").includes(text));
+    await shows("nothing to decide");
+    const propose = async (reason: string) => {
+      const write = daemon.writes.add({ reason });
+      const { operation, state, digest, agent } = write;
+      const data = { writeId: write.id, operation, state, digest, agent, reason, note: null, error: null };
+      await daemon.append({ type: "write.proposed", source: "/writes", data });
+    };
+    await propose("the first");
+    await shows("the first");
+    await daemon.control.close();
+    await propose("the second");
+    const control = await startControl(daemon);
+    await shows("the second");
+    tty.type("q");
+    expect((await done).code).toBe(0);
+    await control.close();
   });
 });

@@ -102,6 +102,12 @@ describe("a line for an event", () => {
     ).toMatch(/N1 new 5 EUR, since x$/);
     expect(line("messaging.session.lost", { alias: "ops", code: "c", message: "gone" })).toMatch(/ops gone$/);
     expect(line("job.failed", { job: "j", code: "c", message: "m" })).toMatch(/j c: m$/);
+    expect(line("write.proposed", { operation: "a.b.c", reason: "r", note: null, error: null })).toMatch(
+      /a\.b\.c: r$/,
+    );
+    expect(line("write.failed", { operation: "a.b.c", error: { code: "stale", message: "m" } })).toMatch(
+      /a\.b\.c: stale: m$/,
+    );
     expect(line("something.new", { a: 1 })).toMatch(/\{"a":1\}$/);
   });
 
@@ -113,6 +119,7 @@ describe("a line for an event", () => {
         "nex.insight.received",
         "nexus.stock.low",
         "job.failed",
+        "write.failed",
         "x",
       ])
         expect(line(type, data)).not.toMatch(/undefined|\[object/);

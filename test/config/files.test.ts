@@ -24,7 +24,11 @@ function keysOf(toml: string): string[] {
   let table = "";
   return toml.split("\n").flatMap((line) => {
     const header = /^(?:# )?\[\[?([\w.-]+)\]\]?$/.exec(line)?.[1];
-    if (header !== undefined) table = header;
+    if (header !== undefined) {
+      table = header;
+      // A record has keys of everybody's own: it is shown as a whole.
+      if (schemaAt(header.split(".")) instanceof z.ZodRecord) return [header];
+    }
     const key = /^(?:# )?([a-z_]+) = /.exec(line)?.[1];
     return key === undefined ? [] : [`${table}.${key}`];
   });

@@ -57,7 +57,7 @@ describe("a configuration that is right", () => {
 
 describe("every kind of problem says where it is, what is there and what would be right", () => {
   const cases: [name: string, toml: string, line: string | RegExp][] = [
-    ["unknown table", "[approvals]\nttl = '1h'", /^f: approvals: is not a known key: known here: daemon, /],
+    ["unknown table", "[extras]\nttl = '1h'", /^f: extras: is not a known key: known here: daemon, /],
     ["unknown key", "nex.api_token = 'x'", /^f: nex\.api_token: is not a known key: known here: enabled, /],
     [
       "misspelt key",
@@ -164,6 +164,26 @@ describe("every kind of problem says where it is, what is there and what would b
       "same socket for both",
       "[control]\nagent_socket = 'x.sock'\noperator_socket = './x.sock'",
       /^f: control\.operator_socket = "\.\/x\.sock": must be another path than agent_socket/,
+    ],
+    [
+      "time to live beyond what makes sense",
+      "[approvals]\nttl = '365d'",
+      'f: approvals.ttl = "365d": must be a duration from "1m" to "30d"',
+    ],
+    [
+      "pattern of no service",
+      "[approvals.policy]\n'orders.*' = 'auto'",
+      /^f: approvals\.policy\."orders\.\*" = "auto": is not the name of an operation or a pattern: known are "\*", /,
+    ],
+    [
+      "pattern with a star in its middle",
+      "[approvals.policy]\n'nexus.*.create' = 'auto'",
+      /^f: approvals\.policy\."nexus\.\*\.create" = "auto": is not the name of an operation/,
+    ],
+    [
+      "approval by nobody that is known",
+      "[approvals.policy]\n'nexus.*' = 'ask'",
+      'f: approvals.policy."nexus.*" = "ask": must be "operator", "auto" or "deny"',
     ],
     [
       "NUL in a path",

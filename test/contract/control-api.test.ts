@@ -6,6 +6,8 @@ import { z } from "zod";
 import type { Role } from "../../src/control/context.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
 import { type Answer, message, recovered, startTestControl, type TestControl } from "../support/control.ts";
+import { approval, NEXUSD, propose, proposedWrite, t } from "../support/stored-write.ts";
+import { ORDER_ID, realWritePath } from "../support/write-path.ts";
 
 interface Operation {
   responses: Record<string, { content?: Record<string, { schema?: object }> }>;
@@ -21,7 +23,20 @@ let document: Document;
 
 beforeAll(async () => {
   const cleanups: (() => Promise<unknown>)[] = [];
-  control = await startTestControl({ cleanup: (work) => cleanups.unshift(work) });
+  control = await startTestControl({
+    writePath: (store, clock) => realWritePath({ store, clock }),
+    cleanup: (work) => cleanups.unshift(work),
+  });
+  const { store } = control;
+  // Far away, so that they are still undecided whenever this runs.
+  const expiresAt = "9999-01-01T00:00:00.000Z";
+  const unknown = await propose(store, { id: "w0", expiresAt });
+  await store.transitionWrite(approval(unknown.id));
+  const { id = "" } = (await store.claimNextWrite(NEXUSD, t(2))) ?? {};
+  const result = { error: { code: "timeout", message: "no answer" }, remedy: "look at the order" };
+  const doubt = { from: "executing", to: "unknown", patch: { result, finishedAt: t(3) } } as const;
+  await store.transitionWrite({ id, ...doubt, actor: NEXUSD, at: t(3), detail: {} });
+  for (const id of ["w1", "w2"]) await propose(store, { id, expiresAt, precondition: "{}", reason: "why" });
   document = (await control.get("/openapi.json")).json;
   const session = newSession({
     sessionId: "session-1",
@@ -88,6 +103,13 @@ function describedAs(method: string, path: string, answer: Answer): z.ZodType | 
   return z.fromJSONSchema(JSON.parse(text.replaceAll("#/components/schemas/", "#/$defs/")));
 }
 
+const { digest: DIGEST } = proposedWrite({ id: "w1" });
+const SHIP = {
+  operation: "nexus.orders.update_status",
+  input: { orderId: ORDER_ID, orderStatus: "shipped" },
+  idempotencyKey: "k",
+};
+
 interface Call {
   route: string;
   path?: string;
@@ -139,7 +161,7 @@ const calls: Call[] = [
   {
     route: "POST /v1/consumers/{name}/ack",
     path: "/v1/consumers/a/ack",
-    body: { sequence: 9 },
+    body: { sequence: 999 },
     status: 409,
     code: "cursor_ahead",
   },
@@ -192,6 +214,63 @@ const calls: Call[] = [
   { route: "GET /v1/nexus/orders/pending", status: 200 },
   { route: "POST /v1/reload", role: "operator", status: 200 },
   { route: "POST /v1/reload", status: 403, code: "operator_only" },
+  { route: "GET /v1/operations", path: "/v1/operations?service=nexus&effect=write", status: 200 },
+  { route: "GET /v1/operations", path: "/v1/operations?service=x", status: 400, code: "invalid_request" },
+  {
+    route: "POST /v1/reads",
+    body: { operation: "nexus.orders.get", input: { orderId: ORDER_ID } },
+    status: 200,
+  },
+  { route: "POST /v1/reads", body: { operation: "x" }, status: 404, code: "operation_not_found" },
+  { route: "POST /v1/reads", body: {}, status: 400, code: "invalid_request" },
+  { route: "POST /v1/writes", body: { ...SHIP, reason: "it left", agent: "me", ttl: "1h" }, status: 202 },
+  { route: "POST /v1/writes", body: SHIP, status: 200 },
+  { route: "POST /v1/writes", body: { ...SHIP, input: {} }, status: 400, code: "invalid_input" },
+  { route: "POST /v1/writes", body: { operation: "x", ttl: "soon" }, status: 400, code: "invalid_request" },
+  { route: "GET /v1/writes", path: "/v1/writes?state=proposed,unknown&limit=2", status: 200 },
+  { route: "GET /v1/writes", path: "/v1/writes?after=none", status: 404, code: "write_not_found" },
+  { route: "GET /v1/writes/{id}", path: "/v1/writes/w0?wait=1ms", status: 200 },
+  { route: "GET /v1/writes/{id}", path: "/v1/writes/w1", role: "operator", status: 200 },
+  { route: "GET /v1/writes/{id}", path: "/v1/writes/none", status: 404, code: "write_not_found" },
+  ...(["approve", "reject", "resolve"] as const).map((action) => ({
+    route: `POST /v1/writes/{id}/${action}`,
+    path: `/v1/writes/w1/${action}`,
+    ...{ body: { digest: DIGEST }, status: 403, code: "operator_only" },
+  })),
+  {
+    route: "POST /v1/writes/{id}/approve",
+    path: "/v1/writes/w1/approve",
+    ...{ role: "operator", body: { digest: "1".repeat(64) }, status: 409, code: "digest_mismatch" },
+  },
+  {
+    route: "POST /v1/writes/{id}/approve",
+    path: "/v1/writes/w1/approve",
+    ...{ role: "operator", body: { digest: DIGEST, note: "fine" }, status: 200 },
+  },
+  {
+    route: "POST /v1/writes/{id}/reject",
+    path: "/v1/writes/w1/reject",
+    ...{ role: "operator", body: { reason: "no" }, status: 409, code: "write_already_decided" },
+  },
+  {
+    route: "POST /v1/writes/{id}/reject",
+    path: "/v1/writes/w2/reject",
+    ...{ role: "operator", body: { reason: "no" }, status: 200 },
+  },
+  {
+    route: "POST /v1/writes/{id}/resolve",
+    path: "/v1/writes/w0/resolve",
+    ...{ role: "operator", body: { outcome: "succeeded", note: "it is there" }, status: 200 },
+  },
+  {
+    route: "POST /v1/writes/{id}/cancel",
+    path: "/v1/writes/w2/cancel",
+    ...{ status: 409, code: "write_already_decided" },
+  },
+  { route: "GET /v1/audit", path: "/v1/audit?after=0&limit=5&writeId=w1", role: "operator", status: 200 },
+  { route: "GET /v1/audit", status: 403, code: "operator_only" },
+  { route: "GET /v1/audit/verify", role: "operator", status: 200 },
+  { route: "GET /v1/audit/verify", status: 403, code: "operator_only" },
   { route: "GET /openapi.json", status: 200 },
 ];
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/problems.ts";
 import type { JobState } from "../../src/scheduler/define-job.ts";
+import { WRITE_STATES } from "../../src/writes/types.ts";
 import { cronJob, jobNotRunnable, message, okService, startTestControl } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
@@ -33,8 +34,9 @@ describe("health", () => {
   });
 });
 
-test("status tells of the process, the log, the services with their details, the jobs and the database", async () => {
-  const { append, get, state, store } = await startTestControl();
+test("status tells of the process, the log, the services with their details, the jobs, the writes and the database", async () => {
+  const { append, get, state, store, writes } = await startTestControl();
+  writes.add({ state: "unknown" });
   await append(message(), message());
   await store.pruneEvents({ keep: 1 });
   state.services.nex = { ...okService, stream: { state: "open" } };
@@ -46,6 +48,7 @@ test("status tells of the process, the log, the services with their details, the
     log: { oldest: 2, latest: 2 },
     services: { messaging: okService, nex: { ...okService, stream: { state: "open" } }, nexus: okService },
     jobs: [cronJob()],
+    writes: { ...Object.fromEntries(WRITE_STATES.map((state) => [state, 0])), unknown: 1 },
     store: { state: "ok", lastError: null },
   });
 });

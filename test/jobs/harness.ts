@@ -9,6 +9,7 @@ import { createRedactor } from "../../src/daemon/redact.ts";
 import { createServices } from "../../src/daemon/services.ts";
 import type { Job, JobStatus } from "../../src/scheduler/define-job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
+import { restoreSessions } from "../../src/services/messaging/restore.ts";
 import type { Services } from "../../src/services/services.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { SeenEvent } from "../support/daemon.ts";
@@ -51,7 +52,7 @@ export async function runJob(job: Job, toml: string): Promise<JobHarness> {
     },
   });
   const random = () => 0.5;
-  const services = createServices({
+  const { services } = createServices({
     config,
     secrets: {
       nexApiKey: new Secret("sk-test"),
@@ -66,6 +67,7 @@ export async function runJob(job: Job, toml: string): Promise<JobHarness> {
     scrub: (text) => text,
     budgets: new Map(),
   });
+  restoreSessions(services.messaging.sessions, [], config);
   const scheduler = createScheduler({
     jobs: [job],
     context: { config, store, services, clock, random, log },

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { run } from "../../src/cli/run.ts";
 
@@ -100,6 +100,8 @@ export async function runHere(
   const code = await run(args, {
     stdout: capture("stdout"),
     stderr: capture("stderr"),
+    stdin: Readable.from([]),
+    tty: undefined,
     env,
     terminal: columns === undefined ? undefined : { columns },
     signal: new AbortController().signal,

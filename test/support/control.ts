@@ -14,6 +14,9 @@ import type { NewEvent } from "../../src/events/types.ts";
 import { type Clock, systemClock } from "../../src/scheduler/clock.ts";
 import { JobError, type JobStatus } from "../../src/scheduler/define-job.ts";
 import { openStore } from "../../src/store/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { OperationSummary } from "../../src/writes/types.ts";
+import { scriptedReads, scriptedWrites } from "./scripted-writes.ts";
 
 export interface Answer {
   status: number;
@@ -34,6 +37,18 @@ export interface CallOptions {
 }
 
 export const okService: ServiceStatus = { state: "ok", lastSuccessAt: null, lastError: null };
+
+export const updateOrderStatus: OperationSummary = {
+  name: "nexus.orders.update_status",
+  service: "nexus",
+  effect: "write",
+  title: "Change the status of an order",
+  description: "Moves an order on.",
+  approval: "operator",
+  idempotent: true,
+  destructive: false,
+  inputSchema: { type: "object", properties: { orderId: { type: "string" } } },
+};
 
 export const cronJob = (changes: Partial<JobStatus> = {}): JobStatus => ({
   name: "nexus-low-stock",
@@ -66,7 +81,15 @@ const afterThisTest: Cleanup = (work) => onTestFinished(() => work());
 
 /** Stopped after the current test, or when `cleanup` says so. `state` may be changed while it runs. */
 export async function startTestControl(
-  options: { clock?: Clock; context?: Partial<ControlContext>; cleanup?: Cleanup } = {},
+  options: {
+    clock?: Clock;
+    context?: Partial<ControlContext>;
+    cleanup?: Cleanup;
+    /** Where the sockets are; default: beside the database. */
+    socketDirectory?: string;
+    /** The write path for this store; default: the scripted one. */
+    writePath?: (store: Store, clock: Clock) => Pick<ControlContext, "writes" | "reads" | "operations">;
+  } = {},
 ) {
   const cleanup = options.cleanup ?? afterThisTest;
   const directory = await temporaryDirectory(cleanup);
@@ -79,7 +102,9 @@ export async function startTestControl(
     services: { messaging: okService, nex: okService, nexus: okService },
     store: { state: "ok" as "ok" | "degraded", lastError: null },
     run: async (_name: string): Promise<void> => {},
+    operations: [updateOrderStatus],
   };
+  const writes = scriptedWrites();
   const setState = (name: string, changed: JobStatus["state"]) => {
     state.jobs = state.jobs.map((job) => (job.name === name ? { ...job, state: changed } : job));
   };
@@ -98,13 +123,18 @@ export async function startTestControl(
       pause: (name) => setState(name, "paused"),
       resume: (name) => setState(name, "starting"),
     },
+    writes,
+    reads: scriptedReads(),
+    operations: () => state.operations,
     signal: stop.signal,
     services: () => state.services,
     storeStatus: () => state.store,
     reload: async () => ({ applied: ["jobs.retention.schedule"], restartNeeded: [] }),
+    ...options.writePath?.(store, clock),
     ...options.context,
   };
-  const sockets = { agent: join(directory, "agent.sock"), operator: join(directory, "operator.sock") };
+  const at = options.socketDirectory ?? directory;
+  const sockets = { agent: join(at, "agent.sock"), operator: join(at, "operator.sock") };
   const control = await startControl({ context, sockets });
   cleanup(async () => {
     await control.close();
@@ -114,7 +144,7 @@ export async function startTestControl(
   const call = (method: string, path: string, call: CallOptions = {}): Promise<Answer> =>
     send(sockets[call.role ?? "operator"], method, path, call);
   return {
-    ...{ directory, clock, store, stop, state, context, sockets, control, logged, call },
+    ...{ directory, clock, store, stop, state, writes, context, sockets, control, logged, call },
     get: (path: string, options?: CallOptions) => call("GET", path, options),
     stream: (path: string, headers: Record<string, string> = {}) => openStream(sockets.agent, path, headers),
     /** Commits events in one transaction. @returns the newest sequence */

@@ -24,10 +24,10 @@ const message = z.looseObject({
   verified: z.boolean().nullish(),
   expiresAt: time,
 });
-const page = z.looseObject({ messages: z.array(message), nextCursor: cursor.nullish() });
+export const messagePage = z.looseObject({ messages: z.array(message), nextCursor: cursor.nullish() });
 
 export type Message = z.output<typeof message>;
-export type MessagePage = z.output<typeof page>;
+export type MessagePage = z.output<typeof messagePage>;
 
 /** One NexusMessaging server. Every call throws HttpError; session ids are in no error. */
 export interface MessagingServer {
@@ -60,7 +60,7 @@ function createMessagingServer(http: HttpClient): MessagingServer {
         priority: "reserved",
       }),
     poll: (sessionId, agentId, after, signal) =>
-      call(page, {
+      call(messagePage, {
         method: "GET",
         // The greeting has cursor 0 and `after` is exclusive: only a poll without it brings the greeting.
         path: session(sessionId, after === null ? "/messages" : `/messages?after=${after}`),
@@ -93,16 +93,20 @@ export interface ServerBoot {
 export interface MessagingClient {
   readonly sessions: SessionSet;
   server(baseUrl: string): MessagingServer;
+  /** For operations: the client behind `server`, with the same budget. */
+  http(baseUrl: string): HttpClient;
   boot(baseUrl: string): ServerBoot;
 }
 
 export function createMessagingClient(makeHttp: (baseUrl: string) => HttpClient): MessagingClient {
-  const servers = new Map<string, { server: MessagingServer; boot: ServerBoot }>();
+  const servers = new Map<string, { http: HttpClient; server: MessagingServer; boot: ServerBoot }>();
   const entry = (baseUrl: string) => {
     const known = servers.get(baseUrl);
     if (known) return known;
+    const http = makeHttp(baseUrl);
     const made = {
-      server: createMessagingServer(makeHttp(baseUrl)),
+      http,
+      server: createMessagingServer(http),
       boot: { bootAt: null, checkedAt: null },
     };
     servers.set(baseUrl, made);
@@ -111,6 +115,7 @@ export function createMessagingClient(makeHttp: (baseUrl: string) => HttpClient)
   return {
     sessions: createSessionSet(),
     server: (baseUrl) => entry(baseUrl).server,
+    http: (baseUrl) => entry(baseUrl).http,
     boot: (baseUrl) => entry(baseUrl).boot,
   };
 }

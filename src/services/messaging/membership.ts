@@ -7,7 +7,7 @@ import type { Observation } from "../../store/store.ts";
 import { SESSION_KIND, type Session, sessionCursor, sessionSource } from "./session.ts";
 
 /** The name of the session's key among the secrets. */
-const sessionKeyName = (sessionId: string) => `messaging.key:${sessionId}`;
+export const sessionKeyName = (sessionId: string) => `messaging.key:${sessionId}`;
 
 /** The one form in which a change of a session is committed: its events, its record and its cursor together. */
 export const sessionObservation = (

@@ -14,8 +14,6 @@ interface Entry {
 }
 
 export interface SessionSet {
-  /** Whether the stored sessions have been read into it. */
-  loaded: boolean;
   get(sessionId: string): Session | undefined;
   /** Adds the session, or replaces what is known of it. */
   put(session: Session): void;
@@ -35,7 +33,6 @@ export function createSessionSet(): SessionSet {
   // A Map keeps its order: taking deletes and adds at the end, so that the first free entry has waited longest.
   const entries = new Map<string, Entry>();
   return {
-    loaded: false,
     get: (sessionId) => entries.get(sessionId)?.session,
     put(session) {
       const entry = entries.get(session.sessionId);

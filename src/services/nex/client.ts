@@ -7,7 +7,7 @@ import { readEvents } from "../../http/sse.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 import { type InsightBatch, readInsights } from "./insights.ts";
 
-const PREFIX = "/api/developers/v1";
+export const PREFIX = "/api/developers/v1";
 /** The most that the list gives; a list of exactly so many may have been cut. */
 export const LIST_LIMIT = 100;
 
@@ -23,6 +23,8 @@ export interface InsightStream {
 }
 
 export interface NexClient {
+  /** For operations: with the credential, one origin, the deadline. */
+  readonly http: HttpClient;
   /** Filled in by the job that holds the stream, shown by status. */
   readonly status: StreamStatus;
   /** @param onActivity called at every sign of life, keepalives included */
@@ -52,6 +54,7 @@ export function createNexClient(options: {
 }): NexClient {
   const { http, retry, clock, idleTimeoutMs, timeoutMs } = options;
   return {
+    http,
     status: { state: "connecting", since: null, coveredUntil: null },
     async openStream(signal, onActivity) {
       const stream = await http.stream({

@@ -2,9 +2,10 @@
 
 import { PostgrestClient } from "@supabase/postgrest-js";
 import { z } from "zod";
-import type { HttpClient, Retry } from "../../http/client.ts";
+import type { Retry } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { toFetch } from "../../http/fetch.ts";
+import type { NexusHttp } from "./http.ts";
 
 /** db-max-rows may be 100 (the vendor's page on limits says so): a longer page would be cut without a word. */
 const PAGE_SIZE = 100;
@@ -24,6 +25,8 @@ export interface Filter {
 }
 
 export interface NexusClient {
+  /** For operations: with the token, one origin, the budget. */
+  readonly http: NexusHttp;
   /** Every row that meets the filter, each once, in pages by id; ended by an empty page, never by a short one. */
   readAll(table: string, select: string, filter: Filter, signal: AbortSignal): AsyncGenerator<Row[]>;
   /** The rows with these ids; those that do not exist are left out. */
@@ -32,7 +35,7 @@ export interface NexusClient {
   hasAnyRow(table: string, signal: AbortSignal): Promise<boolean>;
 }
 
-export function createNexusClient(options: { http: HttpClient; retry: Retry }): NexusClient {
+export function createNexusClient(options: { http: NexusHttp; retry: Retry }): NexusClient {
   const { http, retry } = options;
   const rest = new PostgrestClient(`${http.origin}/rest/v1`, {
     fetch: toFetch(http, (method, url) => `${method} ${url.pathname}`),
@@ -59,6 +62,7 @@ export function createNexusClient(options: { http: HttpClient; retry: Retry }): 
   };
 
   return {
+    http,
     async *readAll(table, select, filter, signal) {
       let after = BEFORE_ALL;
       for (;;) {

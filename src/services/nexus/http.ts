@@ -2,6 +2,7 @@
 
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
+import { notSent } from "../../http/failure.ts";
 import type { TokenSource } from "./auth.ts";
 
 const isAnonKeyRefused = (error: HttpError): boolean => {
@@ -11,10 +12,32 @@ const isAnonKeyRefused = (error: HttpError): boolean => {
   return /^UNAUTHORIZED_(MISSING|INVALID)_API_KEY/.test(code) || /API key/i.test(message);
 };
 
-/** The client with the agent's token: after a 401 that a new token can cure, the request is sent once more. */
-export function withToken(http: HttpClient, tokens: TokenSource): HttpClient {
-  const once = async <T>(send: (request: HttpRequest) => Promise<T>, request: HttpRequest): Promise<T> => {
-    const token = await tokens.token();
+/** PostgREST's guard for one row (`Accept: application/vnd.pgrst.object+json`), when it was not one: nothing was done. */
+const NOT_ONE_ROW = "PGRST116";
+
+/** The client of Nexus, and whose data it sees. */
+export interface NexusHttp extends HttpClient {
+  /** The organization of the agent key. @throws HttpError where the key cannot be exchanged */
+  organizationId(): Promise<string>;
+}
+
+/**
+ * The client with the agent's token. After a 401 that a new token can cure, the request is sent once more, unless it
+ * is to be sent `once`: then the next request gets the new token. Where no token is to be had, `maybeSent` is false.
+ */
+export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
+  const tokenFor = async (): Promise<string> => {
+    try {
+      return await tokens.token();
+    } catch (error) {
+      throw error instanceof HttpError && error.maybeSent ? notSent(error) : error;
+    }
+  };
+  const authorize = async <T>(
+    send: (request: HttpRequest) => Promise<T>,
+    request: HttpRequest,
+  ): Promise<T> => {
+    const token = await tokenFor();
     const authorized = (value: string): HttpRequest => ({
       ...request,
       headers: { ...request.headers, authorization: `Bearer ${value}` },
@@ -22,27 +45,48 @@ export function withToken(http: HttpClient, tokens: TokenSource): HttpClient {
     try {
       return await send(authorized(token));
     } catch (error) {
-      if (!(error instanceof HttpError) || error.status !== 401) throw error;
-      if (isAnonKeyRefused(error))
-        throw new HttpError({
-          kind: "status",
-          service: "nexus",
-          label: error.label,
-          status: 401,
-          code: "anon_key_refused",
-          message:
-            "nexus: the gateway refused nexus.anon_key. Put the project's anon key in its place and reload.",
-          retryable: false,
-          maybeSent: true,
-          cause: error,
-        });
+      if (!(error instanceof HttpError)) throw error;
+      if (error.status !== 401) throw explained(error);
+      if (isAnonKeyRefused(error)) throw anonKeyRefused(error);
       tokens.reject(token);
+      if (request.once) throw error;
       return await send(authorized(await tokens.token()));
     }
   };
   return {
     origin: http.origin,
-    request: (request) => once((authorized) => http.request(authorized), request),
-    stream: (request) => once((authorized) => http.stream(authorized), request),
+    organizationId: () => tokens.organizationId(),
+    request: (request) => authorize((authorized) => http.request(authorized), request),
+    stream: (request) => authorize((authorized) => http.stream(authorized), request),
   };
 }
+
+const renamed = (error: HttpError, code: string, message: string) =>
+  new HttpError({
+    kind: "status",
+    service: "nexus",
+    label: error.label,
+    ...(error.status === undefined ? {} : { status: error.status }),
+    code,
+    message,
+    retryable: false,
+    maybeSent: true,
+    cause: error,
+  });
+
+const anonKeyRefused = (error: HttpError) =>
+  renamed(
+    error,
+    "anon_key_refused",
+    "nexus: the gateway refused nexus.anon_key. Put the project's anon key in its place and reload.",
+  );
+
+/** A hidden row and one that does not exist look the same to PostgREST. */
+const explained = (error: HttpError) =>
+  error.status === 406 && error.code === NOT_ONE_ROW
+    ? renamed(
+        error,
+        "no_row_matched",
+        `nexus: ${error.label} matched no row of this organization (or more than one): nothing was changed`,
+      )
+    : error;

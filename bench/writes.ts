@@ -1,0 +1,137 @@
+// What a proposal costs against the bare insert of the same bytes with the same durability, and how soon an approved
+// write is on the wire.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { pino } from "pino";
+import { configSchema } from "../src/config/schema.ts";
+import { Secret } from "../src/config/secrets.ts";
+import { createServices } from "../src/daemon/services.ts";
+import { createWritePath } from "../src/daemon/write-path.ts";
+import { systemClock } from "../src/scheduler/clock.ts";
+import { openStore } from "../src/store/sqlite.ts";
+import type { Write } from "../src/writes/types.ts";
+import { median, print } from "./figure.ts";
+
+const PROPOSALS = 2000;
+const AT_ONCE = [1, 16];
+const APPROVALS = 200;
+const OPERATOR = { via: "operator.sock", user: null } as const;
+const AGENT = { via: "agent.sock", user: null } as const;
+
+const directory = mkdtempSync(join(tmpdir(), "nexusd-bench-"));
+const arrivals = new Map<string, number>();
+const server = createServer((request, response) => {
+  const arrivedAt = performance.now();
+  let body = "";
+  request.on("data", (chunk) => {
+    body += chunk;
+  });
+  request.on("end", () => {
+    arrivals.set(JSON.parse(body).attributes.name, arrivedAt);
+    response.setHeader("content-type", "application/json").end('{"id":"1"}');
+  });
+});
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+const { port } = server.address() as AddressInfo; // a server that listens on TCP has one
+
+const config = configSchema.parse({
+  messaging: { enabled: false },
+  nex: { base_url: `http://127.0.0.1:${port}`, api_key: { source: "env", id: "X" } },
+  nexus: { enabled: false },
+});
+const clock = systemClock;
+const random = Math.random;
+const store = await openStore({ dataDir: join(directory, "data"), clock });
+const built = createServices({
+  ...{ config, store, clock, random },
+  secrets: { nexApiKey: new Secret("sk-of-nobody") },
+  version: "bench",
+  onSecret: () => {},
+  scrub: (text) => text,
+  budgets: new Map(),
+});
+const { writes, executor } = createWritePath({
+  config: () => config,
+  built: () => built,
+  ...{ store, clock, random },
+  log: pino({ level: "silent" }),
+});
+
+const propose = async (name: string): Promise<Write> => {
+  const input = { objectSlug: "company", attributes: { name, domain: `${name}.example` } };
+  return (await writes.propose({ operation: "nex.records.create", input, reason: "a benchmark" }, AGENT))
+    .write;
+};
+
+/** Runs the work `count` times, `atOnce` side by side; returns how many a second. */
+async function rate(
+  count: number,
+  atOnce: number,
+  work: (n: number) => Promise<unknown> | unknown,
+): Promise<number> {
+  let next = 0;
+  const begin = performance.now();
+  const worker = async () => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return (count / (performance.now() - begin)) * 1000;
+}
+
+/** One insert, one transaction, one fsync, as SQLite does it with WAL and synchronous=FULL. */
+function bareRate(bytes: string): number {
+  const db = new Database(join(directory, "bare.db"));
+  db.pragma("journal_mode = WAL");
+  db.pragma("synchronous = FULL");
+  db.exec("create table if not exists bare (id integer primary key, bytes text not null)");
+  const insert = db.prepare("insert into bare (bytes) values (?)");
+  const begin = performance.now();
+  for (let n = 0; n < PROPOSALS; n++) insert.run(bytes);
+  const perSecond = (PROPOSALS / (performance.now() - begin)) * 1000;
+  db.close();
+  return perSecond;
+}
+
+const sample = await propose("sample");
+for (const atOnce of AT_ONCE) {
+  const baseline = bareRate(JSON.stringify(sample));
+  const value = await rate(PROPOSALS, atOnce, (n) => propose(`p${atOnce}-${n}`));
+  print({
+    bench: "writes",
+    case: `${atOnce} at once`,
+    figure: "proposals",
+    value,
+    unit: "per second",
+    baseline,
+  });
+}
+
+await executor.start();
+const delays: number[] = [];
+for (let n = 0; n < APPROVALS; n++) {
+  const name = `a${n}`;
+  const { id, digest } = await propose(name);
+  const approvedAt = performance.now();
+  await writes.approve(id, digest, OPERATOR);
+  while ((await store.readWrite(id))?.state !== "succeeded")
+    await new Promise((resolve) => setImmediate(resolve));
+  delays.push((arrivals.get(name) ?? Number.NaN) - approvedAt);
+}
+print({
+  bench: "writes",
+  case: "approval",
+  figure: "median time to the first byte",
+  value: median(delays),
+  unit: "ms",
+});
+
+await executor.stop(1000);
+await store.close();
+server.close();
+server.closeAllConnections();
+rmSync(directory, { recursive: true });

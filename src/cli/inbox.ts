@@ -1,0 +1,121 @@
+// The proposals that wait for a decision, kept as the daemon has them: read once, then changed by its events.
+
+import { TYPE_PREFIX, type WriteStep } from "../events/types.ts";
+import { parseJson } from "../http/json.ts";
+import type { Clock } from "../scheduler/clock.ts";
+import type { Write } from "../writes/types.ts";
+import { parsed, parsedExactly } from "./client.ts";
+import type { CliContext } from "./context.ts";
+import { follow } from "./follow.ts";
+import { Failed } from "./problem.ts";
+
+/** A proposal may carry a megabyte, and new ones come one by one. */
+const PAGE = 20;
+const AGAIN_AFTER_MS = 1000;
+
+export interface InboxOptions {
+  clock: Clock;
+  signal: AbortSignal;
+  /** All that wait, the oldest first. */
+  onWrites(writes: Write[]): void;
+  /** Every step of any write but its proposal. */
+  onStep(step: WriteStep): void;
+  /** The daemon is away, or back. */
+  onNote(text: string): void;
+}
+
+/**
+ * Resolves when the signal aborts.
+ * @throws NoDaemon when there is none at the start, Failed when the daemon refuses
+ */
+export async function keepInbox({ client }: CliContext, options: InboxOptions): Promise<void> {
+  const { clock, signal, onWrites, onStep, onNote } = options;
+  const known = new Map<string, Write>();
+  const publish = () => onWrites([...known.values()].sort(byProposal));
+
+  /** Takes in the newest ones up to those that are known already; with `all`, the whole list anew. */
+  const read = async (all: boolean) => {
+    const found: Write[] = [];
+    let after: string | null = null;
+    do {
+      const query: URLSearchParams = new URLSearchParams({ state: "proposed", limit: String(PAGE) });
+      if (after !== null) query.set("after", after);
+      const answer = await client.call("GET", `/v1/writes?${query}`, { role: "operator", signal });
+      const page = parsedExactly<{ writes: Write[]; next: string | null }>(answer);
+      found.push(...page.writes);
+      after = page.next;
+      if (!all && page.writes.some(({ id }) => known.has(id))) break;
+    } while (after !== null);
+    if (all) known.clear();
+    for (const write of found) known.set(write.id, write);
+    publish();
+  };
+
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  let wanted: "nothing" | "new" | "all" = "nothing";
+  let isReading = false;
+
+  /** One read at a time, and another one for what was asked meanwhile; a daemon that is away is waited for. */
+  const refresh = async (what: "new" | "all") => {
+    if (wanted !== "all") wanted = what;
+    if (isReading) return;
+    isReading = true;
+    while (wanted !== "nothing" && !signal.aborted) {
+      const all = wanted === "all";
+      wanted = "nothing";
+      try {
+        await read(all);
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!(error instanceof Failed)) {
+          fail(error);
+          break;
+        }
+        onNote(error.message);
+        // What was decided while it could not be read is not known here: all of it is read again.
+        wanted = "all";
+        await clock.sleep(AGAIN_AFTER_MS, signal).catch(() => {});
+      }
+    }
+    isReading = false;
+  };
+
+  // The position first and the list after it: what happens in between is in the list, and comes as an event again.
+  const { latest, epoch } = parsed<{ latest: number; epoch: string }>(
+    await client.call("GET", "/v1/events?limit=1", { role: "operator", signal }),
+  );
+  await read(true);
+  const following = follow({
+    ...{ client, clock, signal, epoch, after: latest, role: "operator", wasThere: true },
+    random: Math.random,
+    types: ["write.*"],
+    onNote(text) {
+      onNote(text);
+      void refresh("all");
+    },
+    async onEvent(json) {
+      const step = stepOf(json);
+      if (!step) return true;
+      if (step.state === "proposed") void refresh("new");
+      else {
+        // A page that was asked for before this event may still have it as proposed.
+        if (isReading) void refresh("all");
+        if (known.delete(step.writeId)) publish();
+        onStep(step);
+      }
+      return !signal.aborted;
+    },
+  });
+  await Promise.race([following, failed]);
+}
+
+const byProposal = (a: Write, b: Write) =>
+  a.proposedAt === b.proposedAt ? (a.id < b.id ? -1 : 1) : a.proposedAt < b.proposedAt ? -1 : 1;
+
+function stepOf(json: string): WriteStep | undefined {
+  const event = parseJson(json) as { type: string; data: WriteStep }; // the log's own contract
+  return event.type.startsWith(`${TYPE_PREFIX}write.`) ? event.data : undefined;
+}

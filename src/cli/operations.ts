@@ -1,0 +1,77 @@
+// nexusctl operations: what the services can be asked to do.
+
+import { type Command, Option } from "commander";
+import { SERVICES } from "../events/types.ts";
+import type { OperationSummary } from "../writes/types.ts";
+import { parsed } from "./client.ts";
+import type { Act, CliContext } from "./context.ts";
+import { near } from "./near.ts";
+import { helpOf } from "./operation-help.ts";
+import { Failed } from "./problem.ts";
+import { rawElements } from "./raw-json.ts";
+
+export function addOperations(program: Command, act: Act): void {
+  const operations = program.command("operations").description("what the services can be asked to do");
+
+  operations
+    .command("list", { isDefault: true })
+    .description("list the operations")
+    .addOption(new Option("--service <service>", "only those of one service").choices(SERVICES))
+    .addOption(new Option("--effect <effect>", "only reads or only writes").choices(["read", "write"]))
+    .action(
+      act(async ({ client, output, io }, wanted: { service?: string; effect?: string }) => {
+        const query = new URLSearchParams({ ...wanted });
+        const answer = await client.call("GET", `/v1/operations${query.size > 0 ? `?${query}` : ""}`, {
+          signal: io.signal,
+        });
+        if (!output.isHuman) return await output.json(answer.text.trim());
+        await output.table(
+          ["OPERATION", "EFFECT", "APPROVAL", "WHAT IT DOES"],
+          parsed<OperationSummary[]>(answer).map(({ name, effect, approval, title, destructive }) => [
+            name,
+            destructive ? `${effect}, deletes` : effect,
+            approval,
+            title,
+          ]),
+        );
+      }),
+    );
+
+  operations
+    .command("show")
+    .description("describe an operation and its input")
+    .argument("<name>")
+    .action(
+      act(async (context, name: string) => {
+        const { operation, json } = await findOperation(context, name);
+        if (!context.output.isHuman) return await context.output.json(json);
+        for (const line of helpOf(operation)) await context.output.text(line);
+      }),
+    );
+}
+
+/**
+ * The operation of that name, and its exact JSON.
+ * @throws Failed `operation_not_found` with the names that are like it
+ */
+export async function findOperation(
+  { client, io }: CliContext,
+  name: string,
+): Promise<{ operation: OperationSummary; json: string }> {
+  const answer = await client.call("GET", "/v1/operations", { signal: io.signal });
+  const operations = parsed<OperationSummary[]>(answer);
+  const at = operations.findIndex((one) => one.name === name);
+  const operation = operations[at];
+  const json = rawElements(`{"operations":${answer.text}}`, "operations")[at];
+  if (operation && json !== undefined) return { operation, json };
+  const like = near(
+    name,
+    operations.map((one) => one.name),
+  );
+  throw new Failed({
+    title: "No such operation",
+    status: 404,
+    detail: `There is no operation "${name}". ${like.length > 0 ? `Did you mean ${like.join(" or ")}?` : "nexusctl operations lists them."}`,
+    code: "operation_not_found",
+  });
+}

@@ -1,0 +1,145 @@
+// A write as a person sees it at a terminal: the daemon's preview, line by line, and what has become of it.
+
+import { stringifyJson } from "../http/json.ts";
+import { layOutJson } from "../text/exact.ts";
+import { pad, visible, width } from "../text/visible.ts";
+import { digestOf } from "../writes/canonical.ts";
+import { renderPreview } from "../writes/preview.ts";
+import type { Write, WriteState } from "../writes/types.ts";
+import { age } from "./output.ts";
+import { Failed } from "./problem.ts";
+
+/** A write as `GET /v1/writes/{id}` shows it. */
+export type ShownWrite = Write & { previewText: string };
+
+const FINAL: readonly WriteState[] = [
+  "succeeded",
+  "failed",
+  "unknown",
+  "rejected",
+  "expired",
+  "cancelled",
+  "resolved",
+];
+
+/** Whether nothing more happens to it by itself. */
+export const isFinal = ({ state }: Write): boolean => FINAL.includes(state);
+
+/** Whether what was asked for is done. */
+export const isDone = ({ state, outcome }: Write): boolean =>
+  state === "succeeded" || (state === "resolved" && outcome === "succeeded");
+
+/** A value as lines of JSON, integers exact. */
+export function jsonLines(value: unknown): string[] {
+  const json = stringifyJson(value ?? null);
+  return layOutJson(json) ?? [json];
+}
+
+/**
+ * The daemon's text of the write, as wide as the terminal where the renderer here says the same as the daemon's;
+ * what a newer daemon has to say is never left out.
+ */
+export const previewFor = (write: ShownWrite, columns: number): string =>
+  renderPreview(write) === write.previewText
+    ? renderPreview(write, { width: columns - FRAME_COLUMNS })
+    : write.previewText;
+
+/** The renderer counts one column for each of the two signs around a line, where some terminals take two. */
+const FRAME_COLUMNS = 2;
+
+// At the beginning of every line that goes on with the one above it. No line of a preview begins like this.
+const GOES_ON = "↪ ";
+
+/**
+ * Text on lines of at most `columns`, nothing left out. Its own line breaks stay; every other control or invisible
+ * character is made visible. A line that was broken here goes on behind a mark, so that no text can be made to look
+ * like the beginning of a line by filling up the one before it.
+ */
+export function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const line of text.split("\n")) {
+    let row = "";
+    let used = 0;
+    for (const char of visible(line)) {
+      const more = columnsAtMost(char);
+      if (used + more > columns) {
+        lines.push(row);
+        row = GOES_ON;
+        used = columnsAtMost(GOES_ON);
+      }
+      row += char;
+      used += more;
+    }
+    lines.push(row);
+  }
+  return lines;
+}
+
+/** Terminals disagree on the width of what is not ASCII. Two columns are the most that any of them gives. */
+const columnsAtMost = (text: string): number => {
+  let columns = 0;
+  for (const char of text) columns += char >= " " && char <= "~" ? 1 : 2;
+  return columns;
+};
+
+/**
+ * That the digest is the one of the request it came with: it is what an approval names.
+ * @throws Failed `digest_mismatch`
+ */
+export function checkDigest({ id, request, digest }: Write): void {
+  if (digestOf(request) === digest) return;
+  throw new Failed({
+    title: "The write is not the one that was shown",
+    detail: `Write ${id} is not what its digest says. Do not approve it.`,
+    code: "digest_mismatch",
+  });
+}
+
+/** Its state in a few words: "rejected 3 s ago: not before Monday". */
+export function stateOf(write: Write): string {
+  const { state, outcome, note } = write;
+  const at = write.finishedAt ?? write.executingAt ?? write.decidedAt;
+  const words = [state === "resolved" && outcome ? `resolved as ${outcome}` : state];
+  if (state === "proposed") words.push(`${age(write.proposedAt)}, expires ${age(write.expiresAt)}`);
+  else if (at) words.push(age(at));
+  const why = write.result?.error
+    ? `${write.result.error.code}: ${write.result.error.message}`
+    : state === "rejected" || state === "resolved"
+      ? note
+      : null;
+  return words.join(" ") + (why ? `: ${why}` : "");
+}
+
+/** What has become of it, as text for `wrapped`: a fact a line. */
+export function history(write: Write): string {
+  const { decidedBy, note, result, attempts } = write;
+  const by = decidedBy && [decidedBy.user, decidedBy.via].filter(Boolean).join(" over ");
+  const facts: [string, string | null | undefined | false][] = [
+    ["id", write.id],
+    ["state", stateOf(write)],
+    ["decided", write.decidedAt && `${write.decidedAt}${by ? `, ${by}` : ""}`],
+    ["note", note],
+    ["executing", write.executingAt && `${write.executingAt}, requests sent: ${attempts}`],
+    ["finished", write.finishedAt],
+    ["what to do", result?.remedy],
+  ];
+  const lines = facts.flatMap(([name, value]) => (value ? [`${pad(name, 11)} ${visible(value)}`] : []));
+  if (result?.output !== undefined && result.output !== null)
+    lines.push("output", ...jsonLines(result.output));
+  return lines.join("\n");
+}
+
+/** The lines that stand right above the question, whatever has scrolled away before: what is about to happen. */
+export function summary({ id, operation, preview, digest, destructive }: Write): string {
+  return [
+    ["operation", destructive ? `${visible(operation)} (deletes for good)` : visible(operation)],
+    ["request", `${visible(preview.method)} ${visible(preview.url)}`],
+    ["write", visible(id)],
+    ["digest", visible(digest)],
+  ]
+    .map(([name = "", value = ""]) => `${pad(name, 11)} ${value}`)
+    .join("\n");
+}
+
+/** The end of an id, where ids of the same minute differ; whole where it is short. */
+export const shortId = (id: string): string => (width(id) > 10 ? `…${id.slice(-8)}` : id);

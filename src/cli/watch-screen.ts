@@ -1,0 +1,136 @@
+// What `nexusctl writes watch` shows: a list of the proposals, or one of them, as the lines of a screen.
+
+import { clip, pad, visible, width } from "../text/visible.ts";
+import type { Write } from "../writes/types.ts";
+import { editedLine } from "./line-editor.ts";
+import { age } from "./output.ts";
+import { previewFor, type ShownWrite, wrapped } from "./preview-view.ts";
+import type { Size } from "./terminal.ts";
+
+/** One proposal on the whole screen. */
+export interface Opened {
+  write: ShownWrite;
+  /** The first line of it on the screen. */
+  top: number;
+  /** Since when its last line has been on the screen, in ms of the monotonic clock; undefined: it has not been. */
+  seenAt: number | undefined;
+  /** Why it can no longer be decided. */
+  closed: string | undefined;
+  /** The reason of a rejection, while it is typed. */
+  reason: string | undefined;
+}
+
+export interface Inbox {
+  /** Whether the daemon's list has been read. */
+  isRead: boolean;
+  /** Proposed and not expired, the oldest first. */
+  writes: Write[];
+  /** The id of the one that the arrows are at. */
+  selected: string | undefined;
+  opened: Opened | undefined;
+  /** The last thing that happened. */
+  notice: string;
+}
+
+const layouts = new WeakMap<ShownWrite, { columns: number; lines: string[] }>();
+
+/** The lines of the write that is open, as wide as the screen. */
+export function openedLines({ write }: Opened, { columns }: Size): string[] {
+  let layout = layouts.get(write);
+  // A megabyte is not laid out anew at every key.
+  if (layout?.columns !== columns) {
+    layout = { columns, lines: wrapped(previewFor(write, columns), columns) };
+    layouts.set(write, layout);
+  }
+  return layout.lines;
+}
+
+/** How many lines of it there is room for. */
+export const openedRoom = ({ rows }: Size): number => Math.max(1, rows - 5);
+
+export const selectedIndex = ({ writes, selected }: Inbox): number =>
+  Math.max(
+    0,
+    writes.findIndex(({ id }) => id === selected),
+  );
+
+/** The rows of the list that there is room for, as indexes into it. */
+export function listWindow(inbox: Inbox, { rows }: Size): { top: number; room: number } {
+  const room = Math.max(1, rows - 6);
+  const at = selectedIndex(inbox);
+  return { top: Math.max(0, Math.min(at - Math.floor(room / 2), inbox.writes.length - room)), room };
+}
+
+/** Exactly as many lines as the screen has, none wider than it. */
+export function screen(inbox: Inbox, size: Size, nowMs: number): string[] {
+  const lines = inbox.opened
+    ? openedScreen(inbox.opened, inbox.notice, size)
+    : listScreen(inbox, size, nowMs);
+  return lines.slice(0, size.rows).map((line) => clip(line, size.columns));
+}
+
+function listScreen(inbox: Inbox, size: Size, nowMs: number): string[] {
+  const { isRead, writes, notice } = inbox;
+  const { columns, rows } = size;
+  const count = !isRead ? "…" : writes.length === 0 ? "nothing to decide" : `${writes.length} to decide`;
+  const head = `nexusctl writes watch: ${count}`;
+  const at = selectedIndex(inbox);
+  const { top, room } = listWindow(inbox, size);
+  const table = columnsOf(
+    [
+      ["", "", "OPERATION", "PROPOSED", "EXPIRES", "WHAT THE AGENT SAYS"],
+      ...writes
+        .slice(top, top + room)
+        .map((write, row) => [
+          top + row === at ? ">" : "",
+          row < 9 ? String(row + 1) : "",
+          visible(write.operation) + (write.destructive ? " (deletes)" : ""),
+          age(write.proposedAt, nowMs),
+          Date.parse(write.expiresAt) <= nowMs ? "expired" : age(write.expiresAt, nowMs),
+          [clip(visible(write.agent ?? ""), 20), visible(write.reason ?? "")].filter(Boolean).join(": "),
+        ]),
+    ],
+    columns,
+  );
+  const keys = writes.length > 0 ? "Enter or 1-9: look at it   Up, Down: choose   q: quit" : "q: quit";
+  return framed([head, "", ...table], [...noticeLines(notice, size), keys], rows);
+}
+
+function openedScreen(opened: Opened, notice: string, size: Size): string[] {
+  const { write, top, seenAt, closed, reason } = opened;
+  const all = openedLines(opened, size);
+  const room = openedRoom(size);
+  const last = Math.min(all.length, top + room);
+  const position = all.length > room ? `, lines ${top + 1} to ${last} of ${all.length}` : "";
+  const head = `Write ${visible(write.id)}, digest ${visible(write.digest.slice(0, 12))}…${position}`;
+  const keys = closed
+    ? "Esc: back   q: quit"
+    : seenAt === undefined
+      ? "Space: read on; to approve, read it to its end   r: reject   Esc: back   q: quit"
+      : "a: approve   r: reject   Up, Down, Space: read   Esc: back   q: quit";
+  const foot = [
+    ...noticeLines(closed ?? notice, size),
+    reason === undefined ? keys : editedLine("Reason (Enter: reject, Esc: do not): ", reason, size.columns),
+  ];
+  return framed([head, "", ...all.slice(top, last)], foot, size.rows);
+}
+
+/** Always as many, so that what is above them has the same place. */
+function noticeLines(notice: string, { columns }: Size): string[] {
+  const [first = "", second = "", ...rest] = wrapped(visible(notice), columns);
+  return [first, rest.length > 0 ? clip(second + rest.join(""), columns) : second];
+}
+
+function framed(body: string[], foot: string[], rows: number): string[] {
+  const shown = body.slice(0, Math.max(0, rows - foot.length));
+  const blank = Array.from({ length: Math.max(0, rows - foot.length - shown.length) }, () => "");
+  return [...shown, ...blank, ...foot];
+}
+
+function columnsOf(rows: string[][], columns: number): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ""))));
+  return rows.map((row) => {
+    const cells = row.map((cell, column) => pad(cell, widths[column] ?? 0));
+    return clip(cells.join("  ").trimEnd(), columns);
+  });
+}

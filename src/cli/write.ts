@@ -1,0 +1,123 @@
+// nexusctl write: proposes a write, and with --wait follows it to its end.
+
+import type { Command } from "commander";
+import { parseDuration } from "../config/duration.ts";
+import { systemClock } from "../scheduler/clock.ts";
+import type { Write } from "../writes/types.ts";
+import { duration } from "./arguments.ts";
+import { parsedExactly } from "./client.ts";
+import type { Act, CliContext } from "./context.ts";
+import { addCall, type CallOptions, inputOf, printHelp } from "./operation-call.ts";
+import { history, isDone, isFinal, stateOf, wrapped } from "./preview-view.ts";
+import { Reported, WrongUsage } from "./problem.ts";
+import { type Settled, settle } from "./settle.ts";
+import type { Role } from "./sockets.ts";
+
+interface WriteOptions extends CallOptions {
+  reason?: string;
+  agent?: string;
+  idempotencyKey?: string;
+  ttl?: string;
+  wait?: string | true;
+}
+
+// A proposal may have to read at the service what is to be changed.
+const TIMEOUT_MS = 150_000;
+
+export function addWrite(program: Command, act: Act): void {
+  const command = program.command("write").description("propose a write; it is executed once it is approved");
+  addCall(command)
+    .option("--reason <text>", "why, for the person who decides")
+    .option("--agent <name>", "a name that you give yourself; shown as such")
+    .option(
+      "--idempotency-key <key>",
+      "the same key and input is the same write, however often it is proposed",
+    )
+    .option("--ttl <duration>", "how long the proposal stands; default: as configured", duration)
+    .option("--wait [duration]", "until it is decided and executed; exit 0 only if it succeeded")
+    .action(
+      act(async (context, first: string | undefined, rest: string[], options: WriteOptions) => {
+        const { name, args, waitMs } = sortedOut(first, rest, options.wait);
+        if (options.help || name === undefined) return await printHelp(context, command, name, options);
+        const input = await inputOf(context, name, args, options.input);
+        const { client, io } = context;
+        const answer = await client.call("POST", "/v1/writes", {
+          body: {
+            operation: name,
+            input,
+            ...(options.reason !== undefined && { reason: options.reason }),
+            ...(options.agent !== undefined && { agent: options.agent }),
+            ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
+            ...(options.ttl !== undefined && { ttl: options.ttl }),
+          },
+          signal: io.signal,
+          timeoutMs: TIMEOUT_MS,
+        });
+        const write = parsedExactly<Write>(answer);
+        if (options.wait === undefined) return await printProposal(context, write, answer.text.trim());
+        await finish(context, write.id, waitMs, "agent");
+      }),
+    );
+}
+
+/**
+ * `--wait` takes the word behind it even where that is no duration but the operation or an argument.
+ * @throws WrongUsage
+ */
+function sortedOut(
+  first: string | undefined,
+  rest: string[],
+  wait: string | true | undefined,
+): { name: string | undefined; args: string[]; waitMs: number | undefined } {
+  const waitMs = typeof wait === "string" ? parseDuration(wait) : undefined;
+  const taken = typeof wait === "string" && waitMs === undefined ? wait : undefined;
+  const words = [first, ...rest].filter((word) => word !== undefined);
+  const isArgument = taken?.includes("=") ?? false;
+  const [name, ...args] = taken === undefined || isArgument ? words : [taken, ...words];
+  if (taken !== undefined && !isArgument && !taken.includes("."))
+    throw new WrongUsage(`--wait takes a duration such as "30s", not "${taken}".`);
+  return { name, args: isArgument && taken !== undefined ? [...args, taken] : args, waitMs };
+}
+
+async function printProposal({ output }: CliContext, write: Write, json: string): Promise<void> {
+  if (!output.isHuman) return await output.json(json);
+  await output.text(`${write.id}  ${write.operation}  ${stateOf(write)}`);
+  if (write.state === "proposed") output.note(`an operator decides: nexusctl writes approve ${write.id}`);
+}
+
+/**
+ * Follows a write to its end and prints it, with progress for a person.
+ * @throws Reported when it did not succeed, or not yet
+ */
+export async function finish(
+  context: CliContext,
+  id: string,
+  waitMs: number | undefined,
+  role: Role,
+): Promise<void> {
+  const { io, output } = context;
+  const isWatched = output.isHuman || ("isTTY" in io.stderr && io.stderr.isTTY === true);
+  let settled: Settled;
+  let state = "proposed";
+  try {
+    settled = await settle(context, id, {
+      role,
+      waitMs,
+      clock: systemClock,
+      onNote: output.note,
+      onProgress: (write) => {
+        state = write.state;
+        if (!isWatched || isFinal(write)) return;
+        const next = state === "proposed" ? `; an operator decides: nexusctl writes approve ${id}` : "";
+        output.note(`${id} ${stateOf(write)}${next}`);
+      },
+    });
+  } catch (error) {
+    if (io.signal.aborted) output.note(`interrupted; ${id} was ${state} and goes on without this command`);
+    throw error;
+  }
+  const { write, json } = settled;
+  if (!output.isHuman) await output.json(json);
+  else for (const line of wrapped(history(write), io.terminal?.columns ?? 80)) await output.line(line);
+  if (!isDone(write)) throw new Reported(`the write is ${write.state}`);
+}

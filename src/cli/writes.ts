@@ -1,0 +1,129 @@
+// nexusctl writes: the proposed writes and what became of them; deciding on them, for an operator.
+
+import { type Command, Option } from "commander";
+import type { Write, WriteState } from "../writes/types.ts";
+import { type ApproveOptions, approve } from "./approve.ts";
+import { count, duration, writeStates } from "./arguments.ts";
+import { type Answer, parsedExactly } from "./client.ts";
+import type { Act, CliContext } from "./context.ts";
+import { age } from "./output.ts";
+import { history, previewFor, type ShownWrite, stateOf, wrapped } from "./preview-view.ts";
+import { watch } from "./watch.ts";
+import { wholeId } from "./write-id.ts";
+
+interface ListOptions {
+  state?: WriteState[];
+  limit: number;
+  after?: string;
+}
+
+const path = (id: string, rest = "") => `/v1/writes/${encodeURIComponent(id)}${rest}`;
+
+export function addWrites(program: Command, act: Act): void {
+  const writes = program.command("writes").description("list the writes; approve or reject them (operator)");
+
+  writes
+    .command("list", { isDefault: true })
+    .description("list the writes, the newest first")
+    .option("--state <state>", "only those in this state; may be repeated", writeStates)
+    .option("--limit <count>", "how many at most", count, 50)
+    .option("--after <id>", "only those older than this one")
+    .action(act(list));
+
+  writes
+    .command("show")
+    .description("show a write whole, and what became of it")
+    .argument("<id>", "its id, or the beginning or end of it")
+    .action(
+      act(async (context, given: string) => {
+        const { client, output, io } = context;
+        const id = await wholeId(context, given, "either end", "agent");
+        const answer = await client.call("GET", path(id), { signal: io.signal });
+        if (!output.isHuman) return await output.json(answer.text.trim());
+        const write = parsedExactly<ShownWrite>(answer);
+        const columns = io.terminal?.columns ?? 80;
+        for (const line of wrapped(`${previewFor(write, columns)}\n\n${history(write)}`, columns))
+          await output.line(line);
+      }),
+    );
+
+  writes
+    .command("approve")
+    .description("look at a write and let it be executed (operator)")
+    .argument("<id>", "its id, or the beginning of it")
+    .option("--note <text>", "your words for the record")
+    .option("--digest <digest>", "the digest of what you have seen")
+    .option("--yes", "without looking and asking, for scripts; needs --digest")
+    .option("--wait [duration]", "until it is executed; exit 0 only if it succeeded", duration)
+    .action(act((context, given: string, options: ApproveOptions) => approve(context, given, options)));
+
+  writes
+    .command("reject")
+    .description("refuse a write (operator)")
+    .argument("<id>")
+    .requiredOption("--reason <text>", "why; the agent can read it")
+    .action(
+      act((context, id: string, { reason }: { reason: string }) =>
+        change(context, path(id, "/reject"), "operator", { reason }),
+      ),
+    );
+
+  writes
+    .command("cancel")
+    .description("withdraw a write that nobody has decided yet")
+    .argument("<id>")
+    .action(act((context, id: string) => change(context, path(id, "/cancel"), "agent")));
+
+  writes
+    .command("resolve")
+    .description("say what became of a write whose outcome is unknown (operator)")
+    .argument("<id>")
+    .addOption(
+      new Option("--outcome <outcome>", "what it was").choices(["succeeded", "failed"]).makeOptionMandatory(),
+    )
+    .requiredOption("--note <text>", "how you know")
+    .action(
+      act((context, id: string, body: { outcome: string; note: string }) =>
+        change(context, path(id, "/resolve"), "operator", body),
+      ),
+    );
+
+  writes
+    .command("watch")
+    .description("keep an inbox open: see proposals as they come, approve or reject them (operator)")
+    .action(act((context) => watch(context)));
+}
+
+async function list({ client, output, io }: CliContext, { state, limit, after }: ListOptions): Promise<void> {
+  const query = new URLSearchParams({ limit: String(limit) });
+  for (const one of state ?? []) query.append("state", one);
+  if (after !== undefined) query.set("after", after);
+  const answer = await client.call("GET", `/v1/writes?${query}`, { signal: io.signal });
+  if (!output.isHuman) return await output.json(answer.text.trim());
+  const { writes, next } = parsedExactly<{ writes: Write[]; next: string | null }>(answer);
+  await output.table(
+    ["ID", "OPERATION", "PROPOSED", "AGENT, AS IT SAYS", "STATE", "REASON"],
+    writes.map((write) => [
+      write.id,
+      write.operation,
+      age(write.proposedAt),
+      write.agent,
+      write.state === "proposed" ? `proposed, expires ${age(write.expiresAt)}` : stateOf(write),
+      write.reason,
+    ]),
+  );
+  if (next) output.note(`there are more: go on with --after ${next}`);
+}
+
+/** A request that answers with the write as it is then. */
+async function change(
+  { client, output, io }: CliContext,
+  path: string,
+  role: "agent" | "operator",
+  body?: object,
+): Promise<void> {
+  const answer: Answer = await client.call("POST", path, { ...(body && { body }), role, signal: io.signal });
+  if (!output.isHuman) return await output.json(answer.text.trim());
+  const write = parsedExactly<Write>(answer);
+  await output.text(`${write.id}  ${write.operation}  ${stateOf(write)}`);
+}

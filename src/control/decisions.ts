@@ -1,0 +1,79 @@
+// What only an operator can do with a write: approve it, reject it, or say what became of it.
+
+import { z } from "zod";
+import type { App } from "./app.ts";
+import { nothing, text, writeId } from "./fields.ts";
+import { BODY_PROBLEMS, problems } from "./problem.ts";
+import { operatorOnly } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+import { actorOf, writeSchema, writeView } from "./write-view.ts";
+
+const tags = ["writes"];
+const params = z.strictObject({ id: writeId });
+const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, { error: "must be the digest of the write: 64 digits 0-9 and a-f" });
+const REFUSALS = ["invalid_request", ...BODY_PROBLEMS, "operator_only", "write_not_found"] as const;
+
+export function decisions(app: App, { context: { writes }, role }: RouteOptions): void {
+  const actor = actorOf(role);
+  const route = { onRequest: operatorOnly(role) };
+  const schema = { tags, params, querystring: nothing };
+
+  app.post(
+    "/v1/writes/:id/approve",
+    {
+      ...route,
+      schema: {
+        ...schema,
+        summary: "Let a write be executed, exactly as it was shown (operator.sock)",
+        body: z.strictObject({ digest, note: text(2000).optional() }),
+        response: {
+          200: writeSchema,
+          ...problems(
+            ...REFUSALS,
+            "policy_denied",
+            "write_expired",
+            "write_already_decided",
+            "digest_mismatch",
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { digest, note } = request.body;
+      return writeView(await writes.approve(request.params.id, digest, actor, note));
+    },
+  );
+
+  app.post(
+    "/v1/writes/:id/reject",
+    {
+      ...route,
+      schema: {
+        ...schema,
+        summary: "Refuse a write, with a reason that the agent can read (operator.sock)",
+        body: z.strictObject({ reason: text(2000) }),
+        response: { 200: writeSchema, ...problems(...REFUSALS, "write_expired", "write_already_decided") },
+      },
+    },
+    async (request) => writeView(await writes.reject(request.params.id, request.body.reason, actor)),
+  );
+
+  app.post(
+    "/v1/writes/:id/resolve",
+    {
+      ...route,
+      schema: {
+        ...schema,
+        summary: "Say what became of a write whose outcome is unknown (operator.sock)",
+        body: z.strictObject({ outcome: z.enum(["succeeded", "failed"]), note: text(2000) }),
+        response: { 200: writeSchema, ...problems(...REFUSALS, "write_not_unknown") },
+      },
+    },
+    async (request) => {
+      const { outcome, note } = request.body;
+      return writeView(await writes.resolve(request.params.id, outcome, note, actor));
+    },
+  );
+}

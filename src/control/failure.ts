@@ -1,0 +1,104 @@
+// What each error means to the caller: from the errors of the parts below to the problems of the API.
+
+import type { FastifyError } from "fastify";
+import { HttpError } from "../http/errors.ts";
+import { JobError } from "../scheduler/define-job.ts";
+import { OperationError } from "../services/operation.ts";
+import { StoreError } from "../store/store.ts";
+import { type Write, WriteError } from "../writes/types.ts";
+import { type Extensions, Problem } from "./problem.ts";
+
+export const BODY_LIMIT = 2 ** 20;
+export const LONGEST_PARAMETER = 256;
+
+/** An error of ours that nobody expected says nothing of itself. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof StoreError) return new Problem("store_unavailable", error.message, { cause: error });
+  if (error instanceof JobError) return new Problem(error.code, error.message);
+  if (error instanceof WriteError) return ofWrite(error);
+  if (error instanceof OperationError) return ofOperation(error);
+  if (error instanceof HttpError) return ofService(error);
+  return ofFastify(error) ?? unexpected(error);
+}
+
+const unexpected = (cause: unknown) =>
+  new Problem("internal_error", "Something failed inside nexusd; its log says what.", { cause });
+
+function ofWrite({ code, message, errors, write }: WriteError): Problem {
+  return new Problem(code, message, {
+    ...(errors && { errors: code === "invalid_input" ? errors.map(inInput) : errors }),
+    ...(write && { writeId: write.id, state: write.state, ...aboutWrite(code, write) }),
+  });
+}
+
+/** The path in the body, from that in the operation's input. */
+const inInput = ({ path, message }: { path: string; message: string }) => ({
+  path: path === "" || path.startsWith("[") ? `input${path}` : `input.${path}`,
+  message,
+});
+
+/** What the caller would otherwise have to ask for in a second request. */
+function aboutWrite(code: WriteError["code"], write: Write): Extensions {
+  const { id, state, note, decidedAt, decidedBy } = write;
+  switch (code) {
+    case "write_already_decided":
+      return { decision: { state, at: decidedAt, via: decidedBy?.via ?? null, note } };
+    case "recently_rejected":
+      return { rejection: { writeId: id, at: decidedAt, reason: note } };
+    default:
+      return {};
+  }
+}
+
+function ofOperation({ code, message }: OperationError): Problem {
+  switch (code) {
+    case "no_row_matched":
+      return new Problem("row_not_found", message);
+    case "refused":
+      return new Problem("operation_refused", message);
+    default:
+      return new Problem(code, message);
+  }
+}
+
+/** Of the answer of a service only its code and status are told: its body is of unknown origin, and may repeat a key. */
+function ofService(error: HttpError): Problem {
+  const { kind, message, service, code, status, retryAfterMs } = error;
+  const told = {
+    ...{ service, serviceCode: code },
+    ...(status !== undefined && { serviceStatus: status }),
+    ...(retryAfterMs !== undefined && { headers: { "retry-after": `${Math.ceil(retryAfterMs / 1000)}` } }),
+    cause: error,
+  };
+  if (kind === "invalid_request") return new Problem("invalid_input", message, told);
+  if (kind === "aborted") return new Problem("service_unavailable", message, told);
+  if (status === 429 || code === "budget_timeout") return new Problem("service_busy", message, told);
+  return new Problem(kind === "timeout" ? "service_timeout" : "service_error", message, told);
+}
+
+function ofFastify(error: unknown): Problem | undefined {
+  switch (codeOf(error)) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new Problem("body_too_large", "A body can have 1 MiB.");
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return new Problem(
+        "unsupported_media_type",
+        'The body must be JSON, with "content-type: application/json"; curl sends that with --json.',
+      );
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+      return new Problem("invalid_request", "The body is not as long as its content-length.");
+    case "FST_ERR_BAD_URL":
+      return new Problem("invalid_request", "The path is not a valid URL path.");
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return new Problem("uri_too_long", `A part of the path has more than ${LONGEST_PARAMETER} characters.`);
+    case "ECONNRESET":
+      // Nobody is there to read it; it is only no failure of ours.
+      return new Problem("invalid_request", "The connection ended before the body.");
+    default:
+      return undefined;
+  }
+}
+
+const codeOf = (error: unknown): FastifyError["code"] | undefined =>
+  error instanceof Error && "code" in error ? String(error.code) : undefined;

@@ -1,0 +1,61 @@
+// POST /v1/reads: one read of a service, for as long as its caller waits for it.
+
+import { z } from "zod";
+import type { App } from "./app.ts";
+import { inputField, nothing, operationName } from "./fields.ts";
+import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
+import { goneSignal } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+
+const answer = z.object({
+  output: z.unknown().describe("What the operation makes of the service's answer"),
+  meta: z.object({ service: z.enum(["messaging", "nex", "nexus"]), durationMs: z.number() }),
+});
+
+export function reads(app: App, { context }: RouteOptions): void {
+  app.post(
+    "/v1/reads",
+    {
+      schema: {
+        summary: "Ask a service, under its request budget",
+        description: "Given up when the caller hangs up. A failure of the service is 502, 503 or 504.",
+        tags: ["operations"],
+        querystring: nothing,
+        body: z.strictObject({ operation: operationName, input: inputField }),
+        response: {
+          200: answer,
+          ...problems("invalid_request", ...BODY_PROBLEMS, ...READ_PROBLEMS),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { operation, input } = request.body;
+      const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
+      try {
+        const { output, service, durationMs } = await context.reads.run(operation, input, signal);
+        return { output, meta: { service, durationMs } };
+      } catch (error) {
+        if (signal.aborted)
+          throw new Problem("service_unavailable", "The read was given up: nexusd is stopping.", {
+            cause: error,
+          });
+        throw error;
+      }
+    },
+  );
+}
+
+const READ_PROBLEMS = [
+  "invalid_input",
+  "not_a_read",
+  "operation_not_found",
+  "row_not_found",
+  "session_not_found",
+  "ambiguous_session",
+  "operation_refused",
+  "service_disabled",
+  "service_error",
+  "service_busy",
+  "service_unavailable",
+  "service_timeout",
+] as const;

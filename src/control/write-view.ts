@@ -1,0 +1,92 @@
+// A write as the API shows it: everything that is stored, and its input once more as JSON.
+
+import { z } from "zod";
+import { parseJson } from "../http/json.ts";
+import { WRITE_STATES, type Write } from "../writes/types.ts";
+import type { Role } from "./context.ts";
+
+export const actor = z.object({
+  via: z.enum(["agent.sock", "operator.sock", "policy", "nexusd"]),
+  user: z
+    .string()
+    .nullable()
+    .describe("The operating system's user, where the socket tells; null: not known"),
+});
+
+/**
+ * Who sends a request, by the socket alone. The user is not known: Node.js has no call for the credentials of the
+ * process at the other end of a Unix socket (SO_PEERCRED).
+ */
+export const actorOf = (role: Role): z.output<typeof actor> => ({ via: `${role}.sock`, user: null });
+
+export const writeState = z.enum(WRITE_STATES);
+
+const fields = {
+  id: z.string(),
+  operation: z.string(),
+  service: z.enum(["messaging", "nex", "nexus"]),
+  state: writeState,
+  input: z.unknown().describe("The input of `request`"),
+  request: z.string().describe("Canonical JSON of operation and input: what `digest` covers"),
+  digest: z.string().describe("SHA-256 of `request`; an approval names it"),
+  preview: z.object({
+    method: z.string(),
+    url: z.string(),
+    headers: z.array(z.object({ name: z.string(), value: z.string() })),
+    body: z.string().nullable(),
+  }),
+  precondition: z.string().nullable().describe("What must still be so when it is executed; canonical JSON"),
+  target: z.string(),
+  idempotent: z.boolean(),
+  destructive: z.boolean(),
+  approval: z.enum(["operator", "auto", "deny"]),
+  reason: z.string().nullable(),
+  agent: z
+    .string()
+    .nullable()
+    .describe("The name that the proposing agent gave itself; nobody has checked it"),
+  idempotencyKey: z.string().nullable(),
+  proposedAt: z.string(),
+  expiresAt: z.string(),
+  shownAt: z.string().nullable(),
+  decidedAt: z.string().nullable(),
+  decidedBy: actor.nullable(),
+  note: z
+    .string()
+    .nullable()
+    .describe("The operator's words: the reason of a rejection, the note of an approval"),
+  executingAt: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+  attempts: z.int().describe("Requests that were put on the wire, or may have been"),
+  result: z
+    .object({
+      output: z.unknown().optional(),
+      error: z.object({ code: z.string(), message: z.string() }).optional(),
+      remedy: z.string().optional().describe("How to find out what became of it"),
+    })
+    .nullable(),
+  outcome: z.enum(["succeeded", "failed"]).nullable().describe("What `resolved` found it to have been"),
+};
+
+export const writeSchema = z.object(fields).meta({ id: "Write" });
+
+export const shownWrite = z
+  .object({
+    ...fields,
+    previewText: z.string().describe("The whole request for a person, with what is invisible made visible"),
+  })
+  .meta({ id: "ShownWrite" });
+
+export const writeView = (write: Write): z.output<typeof writeSchema> => ({
+  ...write,
+  input: stored.parse(parseJson(write.request)).input,
+});
+
+const stored = z.object({ input: z.unknown() });
+
+export const writeCounts = z.object(keyed(WRITE_STATES)).describe("How many writes are in each state");
+
+function keyed<K extends string>(states: readonly K[]): Record<K, z.ZodInt> {
+  // fromEntries forgets which keys it was given.
+  return Object.fromEntries(states.map((state) => [state, z.int()])) as Record<K, z.ZodInt>;
+}

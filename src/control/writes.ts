@@ -1,0 +1,171 @@
+// /v1/writes: proposing, following and withdrawing; deciding is in decisions.ts.
+
+import { z } from "zod";
+import { renderPreview } from "../writes/preview.ts";
+import type { App } from "./app.ts";
+import {
+  inputField,
+  limitQuery,
+  nothing,
+  operationName,
+  text,
+  ttlField,
+  waitQuery,
+  writeId,
+} from "./fields.ts";
+import { BODY_PROBLEMS, problems } from "./problem.ts";
+import { goneSignal, noBody } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+import { actorOf, shownWrite, writeSchema, writeState, writeView } from "./write-view.ts";
+
+const tags = ["writes"];
+const params = z.strictObject({ id: writeId });
+
+const proposal = z.strictObject({
+  operation: operationName,
+  input: inputField,
+  reason: text(2000).optional().describe("Why, for the person who decides"),
+  idempotencyKey: text(256).optional().describe("The same key and input gives the same write"),
+  agent: text(128).optional().describe("A name that the agent gives itself; shown as such"),
+  ttl: ttlField.optional(),
+});
+
+const stateQuery = z
+  .preprocess(
+    (value) => (value === undefined ? value : [value].flat().flatMap((part) => String(part).split(","))),
+    z.array(writeState).optional(),
+  )
+  .describe("States, comma separated or repeated; default: all");
+
+export function writes(app: App, { context, role }: RouteOptions): void {
+  const { writes } = context;
+
+  app.post(
+    "/v1/writes",
+    {
+      schema: {
+        summary: "Propose a write",
+        description:
+          "202: it is stored, and nothing more has happened unless the policy approves it by itself.",
+        tags,
+        querystring: nothing,
+        body: proposal,
+        response: {
+          200: writeSchema.describe("The write that was proposed with this idempotency key before"),
+          202: writeSchema,
+          ...problems("invalid_request", ...BODY_PROBLEMS, ...PROPOSAL_PROBLEMS),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { operation, input, reason, idempotencyKey, agent, ttl } = request.body;
+      const { write, isNew } = await writes.propose(
+        {
+          ...{ operation, input },
+          ...(reason !== undefined && { reason }),
+          ...(idempotencyKey !== undefined && { idempotencyKey }),
+          ...(agent !== undefined && { agent }),
+          ...(ttl !== undefined && { ttlMs: ttl }),
+        },
+        actorOf(role),
+      );
+      return reply.code(isNew ? 202 : 200).send(writeView(write));
+    },
+  );
+
+  app.get(
+    "/v1/writes",
+    {
+      schema: {
+        summary: "The newest writes first",
+        tags,
+        querystring: z.strictObject({
+          state: stateQuery,
+          after: writeId.optional().describe("Only those older than this write"),
+          limit: limitQuery,
+        }),
+        response: {
+          200: z.object({
+            writes: z.array(writeSchema),
+            next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
+          }),
+          ...problems("invalid_request", "write_not_found"),
+        },
+      },
+    },
+    async (request) => {
+      const { state: states, after, limit } = request.query;
+      if (after !== undefined) await writes.get(after);
+      const found = await writes.list({
+        limit: limit + 1,
+        ...(states && { states }),
+        ...(after && { after }),
+      });
+      const page = found.slice(0, limit);
+      return { writes: page.map(writeView), next: found.length > limit ? (page.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  app.get(
+    "/v1/writes/:id",
+    {
+      // On operator.sock this counts as shown, which a HEAD is not.
+      exposeHeadRoute: false,
+      schema: {
+        summary: "A write; with `wait`, as soon as it has left the state that it is in now",
+        description: "On operator.sock the audit log records that it was shown.",
+        tags,
+        params,
+        querystring: z.strictObject({ wait: waitQuery }),
+        response: { 200: shownWrite, ...problems("invalid_request", "write_not_found") },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { wait } = request.query;
+      let write = await (role === "operator" ? writes.show(id, actorOf(role)) : writes.get(id));
+      if (wait > 0) {
+        const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
+        write = await writes.waitFor(id, write.state, wait, signal);
+      }
+      return { ...writeView(write), previewText: renderPreview(write) };
+    },
+  );
+
+  app.post(
+    "/v1/writes/:id/cancel",
+    {
+      preValidation: noBody,
+      schema: {
+        summary: "Withdraw a write that nobody has decided yet",
+        tags,
+        params,
+        querystring: nothing,
+        response: {
+          200: writeSchema,
+          ...problems("invalid_request", "write_not_found", "write_already_decided", "write_expired"),
+        },
+      },
+    },
+    async (request) => writeView(await writes.cancel(request.params.id, actorOf(role))),
+  );
+}
+
+const PROPOSAL_PROBLEMS = [
+  "invalid_input",
+  "not_a_write",
+  "policy_denied",
+  "operation_not_found",
+  "row_not_found",
+  "session_not_found",
+  "ambiguous_session",
+  "idempotency_conflict",
+  "operation_refused",
+  "recently_rejected",
+  "service_disabled",
+  "secret_in_text",
+  "service_error",
+  "service_busy",
+  "service_unavailable",
+  "service_timeout",
+] as const;

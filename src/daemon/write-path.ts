@@ -1,0 +1,57 @@
+// Puts the write path together: catalogue, policy, facts, sender, proposals, executor, reads.
+
+import type { Logger } from "pino";
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../scheduler/clock.ts";
+import { catalogue, summaries } from "../services/catalogue.ts";
+import { sessionKeyName } from "../services/messaging/membership.ts";
+import { createSender } from "../services/sender.ts";
+import type { Store } from "../store/store.ts";
+import { createExecutor, type Executor } from "../writes/executor.ts";
+import { createFacts } from "../writes/facts.ts";
+import { createPolicy } from "../writes/policy.ts";
+import { createReads } from "../writes/reads.ts";
+import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
+import { createWrites } from "../writes/writes.ts";
+import type { Built } from "./services.ts";
+
+export interface WritePath {
+  writes: Writes;
+  reads: Reads;
+  executor: Executor;
+  operations(): OperationSummary[];
+}
+
+export function createWritePath(options: {
+  /** Asked each time, since a reload changes both. */
+  config: () => Config;
+  built: () => Built;
+  store: Store;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+}): WritePath {
+  const { config, built, store, clock, random, log } = options;
+  const policy = () => createPolicy(config());
+  const sender = createSender({
+    clients: () => built().services,
+    messagingOrigin: () => config().messaging.base_url,
+    sessionKey: (sessionId) => store.readSecret(sessionKeyName(sessionId)),
+    retry: (attempt, within) => built().retry(attempt, within),
+  });
+  const facts = createFacts({
+    config,
+    sessions: () => built().services.messaging.sessions,
+    organizationId: () => built().organizationId(),
+    clock,
+  });
+  const common = { store, catalogue, policy, sender, facts, clock, random };
+  const executor = createExecutor({ ...common, log });
+  const ttlMs = () => config().approvals.ttl;
+  return {
+    writes: createWrites({ ...common, ttlMs, onApproved: () => executor.wake() }),
+    reads: createReads({ catalogue, sender, facts, clock }),
+    executor,
+    operations: () => summaries(policy().approvalOf),
+  };
+}

@@ -1,0 +1,49 @@
+// Pieces that the inputs of operations are made of, and how they get into a path.
+
+import { z } from "zod";
+
+/**
+ * An id of a service: taken as it is, but for what no id holds (white space, invisible characters) and `.` and `..`,
+ * which a path would understand. An integer is taken too, because services print their ids as such; it stays exact.
+ */
+export const opaqueId = z.preprocess(
+  (value) => (typeof value === "bigint" || Number.isSafeInteger(value) ? String(value) : value),
+  z.string().regex(/^(?!\.{1,2}$)[^\p{C}\s]{1,200}$/u, "must be an id, without white space"),
+);
+
+/** Text of one line, such as a name or a number that is searched for. */
+export const line = z.string().regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]{1,500}$/u, "must be one line of text");
+
+/** Text of any length that a person reads. */
+export const prose = z
+  .string()
+  .min(1)
+  .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
+
+/**
+ * An object whose fields only the service knows. zod leaves out a field named `__proto__` without a word, and what is
+ * approved must be what was proposed: it is refused.
+ */
+export const freeForm = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value, context) => {
+    if (typeof value === "object" && value !== null && Object.hasOwn(value, "__proto__"))
+      context.addIssue({ code: "custom", path: ["__proto__"], message: "cannot be a field" });
+    return value;
+  }, schema);
+
+/** One segment of a path, whatever the text: it cannot end the segment, the path, or leave it. */
+export const segment = (id: string): string => {
+  if (id === "" || id === "." || id === "..") throw new TypeError("not a segment of a path");
+  return encodeURIComponent(id);
+};
+
+/** The fields that are there. */
+export const present = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  // Object.fromEntries forgets the types of the fields.
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+
+/** The fields of an answer of any shape; none where it is no object. */
+export const fieldsOf = (body: unknown): Record<string, unknown> =>
+  typeof body === "object" && body !== null && !Array.isArray(body) ? { ...body } : {};

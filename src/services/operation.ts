@@ -1,0 +1,127 @@
+// What an operation is: one thing that a service can do, from its input to the request, with its effect declared.
+
+import type { z } from "zod";
+import type { Service } from "../events/types.ts";
+
+/** Which credential goes along; the sender adds it, the preview names it, and nothing else ever holds it. */
+export type Credential =
+  | { kind: "none" }
+  | { kind: "nex" }
+  | { kind: "nexus" }
+  | { kind: "session"; sessionId: string };
+
+/** A request as an operation wants it: everything of it that is not a credential. */
+export interface OperationRequest {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Scheme, host and port: the service's, or the server that a session is bound to. */
+  origin: string;
+  /** Path and query, encoded. */
+  path: string;
+  /** The path with placeholders, for logs and errors: "PATCH /rest/v1/orders". */
+  label: string;
+  /** Without those of the credential. Names in lower case. */
+  headers?: Record<string, string>;
+  /** Sent as JSON, integers above 2^53 (bigint) exact. */
+  json?: unknown;
+  credential: Credential;
+}
+
+/** A session as an operation needs it. */
+export interface SessionFacts {
+  sessionId: string;
+  alias: string | null;
+  baseUrl: string;
+  agentId: string;
+  state: string;
+  /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
+  cursor?: string | null;
+}
+
+/** What a request depends on beside its input, read once before it is built; it makes `request` a pure function. */
+export interface Facts {
+  origins: Record<Service, string>;
+  /** By id, alias, or unambiguous prefix of an id (at least 6 characters). @throws OperationError */
+  session(idOrAlias: string): SessionFacts;
+  /** The organization of the Nexus key. @throws OperationError `service_unavailable` where it is not known yet */
+  organizationId(): string;
+}
+
+/** An answer as an operation reads it. */
+export interface OperationAnswer {
+  status: number;
+  headers: Record<string, string>;
+  /** Parsed exactly; undefined when the body was empty. */
+  body: unknown;
+}
+
+/** Sends one read on behalf of an operation: for preconditions and for finding out what became of a write. */
+export type ReadCall = (request: OperationRequest) => Promise<OperationAnswer>;
+
+/** What a look at the service says about a write whose outcome was in doubt. */
+export type Finding = { kind: "done"; output: unknown } | { kind: "not_found" } | { kind: "cannot_tell" };
+
+export interface Operation<I = unknown> {
+  /** `service.noun.verb` */
+  name: string;
+  service: Service;
+  effect: "read" | "write";
+  /** Whether doing it twice is the same as once: only then is it ever repeated. */
+  idempotent: boolean;
+  /** Deletes for good: shown as such, and never covered by a wildcard `auto` policy. */
+  destructive: boolean;
+  title: string;
+  description: string;
+  /** A strict object, every field described. */
+  input: z.ZodType<I>;
+  /** The input with what is only a local name (an alias) put in full: this is what is stored, shown and approved. */
+  normalize?: (input: I, facts: Facts) => I;
+  request: (input: I, facts: Facts) => OperationRequest;
+  /** Reads the answer leniently. @throws HttpError or OperationError when a 2xx says that nothing was done */
+  output: (answer: OperationAnswer, input: I) => unknown;
+  /** Writes of the same target are executed one after the other; default: the operation's name. */
+  target?: (input: I) => string;
+  /**
+   * What must still be so when it is executed: read at the proposal, shown, stored, and read again just before.
+   * Compared as canonical JSON.
+   */
+  precondition?: (input: I, facts: Facts, read: ReadCall) => Promise<unknown>;
+  /** Looks for the effect of a write whose answer was lost. `startedAt` in ms since the epoch. */
+  readBack?: (input: I, facts: Facts, read: ReadCall, startedAt: number) => Promise<Finding>;
+  /** For a person, when the outcome stays unknown: how to find out. */
+  howToFindOut?: string;
+}
+
+/** Declares an operation with the types of its input. */
+export const defineOperation = <I>(
+  operation: Omit<Operation<I>, "destructive"> & { destructive?: boolean },
+): Operation<I> => ({ destructive: false, ...operation });
+
+export type OperationErrorCode =
+  | "session_not_found"
+  | "ambiguous_session"
+  | "service_unavailable"
+  | "service_disabled"
+  | "no_row_matched"
+  | "refused";
+
+/** A refusal that comes from nexusd itself, not from HTTP. */
+export class OperationError extends Error {
+  override readonly name = "OperationError";
+  readonly code: OperationErrorCode;
+
+  constructor(code: OperationErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Sends the requests of operations; made in src/daemon/services.ts. */
+export interface OperationSender {
+  /** A read: under the budget, retried while that can help, cancelled by `signal`. @throws HttpError */
+  read(request: OperationRequest, signal: AbortSignal): Promise<OperationAnswer>;
+  /**
+   * A write: put on the wire at most once. Where the error says `maybeSent: false` nothing was sent.
+   * @throws HttpError
+   */
+  writeOnce(request: OperationRequest, signal: AbortSignal): Promise<OperationAnswer>;
+}

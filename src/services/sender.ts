@@ -1,0 +1,98 @@
+// Sends the requests of operations: each to the one server that it belongs to, with that server's credential.
+
+import type { HttpClient, HttpRequest, HttpResponse, Retry } from "../http/client.ts";
+import {
+  type OperationAnswer,
+  OperationError,
+  type OperationRequest,
+  type OperationSender,
+} from "./operation.ts";
+import type { Services } from "./services.ts";
+
+export interface SenderOptions {
+  /** Asked at each request, so that a reload takes effect. */
+  clients: () => Services;
+  /** The server of the configuration, as an origin. */
+  messagingOrigin: () => string;
+  /** The key of a session that nexusd is in; undefined where its server gave none. */
+  sessionKey: (sessionId: string) => Promise<string | undefined>;
+  retry: Retry;
+}
+
+/** An OperationError of its functions means that nothing was sent. */
+export function createSender(options: SenderOptions): OperationSender {
+  const { clients, messagingOrigin, sessionKey, retry } = options;
+
+  /** @throws OperationError `refused` where the request is not one for the server that its credential belongs to */
+  const clientFor = ({ origin, credential, label }: OperationRequest): HttpClient => {
+    const { messaging, nex, nexus } = clients();
+    switch (credential.kind) {
+      case "nex":
+        if (origin === nex.http.origin) return nex.http;
+        break;
+      case "nexus":
+        if (origin === nexus.http.origin) return nexus.http;
+        break;
+      case "session": {
+        const session = messaging.sessions.get(credential.sessionId);
+        if (session && isOriginOf(session.baseUrl, origin)) return messaging.http(session.baseUrl);
+        break;
+      }
+      case "none": {
+        const servers = [messagingOrigin(), ...messaging.sessions.all().map(({ baseUrl }) => baseUrl)];
+        const server = servers.find((baseUrl) => isOriginOf(baseUrl, origin));
+        if (server !== undefined) return messaging.http(server);
+        break;
+      }
+      default:
+        return credential satisfies never;
+    }
+    throw new OperationError(
+      "refused",
+      `${label} was not sent: it goes to a server that it does not belong to.`,
+    );
+  };
+
+  const prepare = async (request: OperationRequest): Promise<HttpRequest> => {
+    const { method, path, label, headers, json, credential } = request;
+    const key = credential.kind === "session" ? await keyOf(credential.sessionId, label) : undefined;
+    return {
+      ...{ method, path, label },
+      headers: { ...headers, ...(key === undefined ? {} : { "x-session-key": key }) },
+      ...(json === undefined ? {} : { json }),
+    };
+  };
+
+  const keyOf = async (sessionId: string, label: string): Promise<string | undefined> => {
+    try {
+      return await sessionKey(sessionId);
+    } catch (cause) {
+      const error = new OperationError(
+        "service_unavailable",
+        `${label} was not sent: its key cannot be read now.`,
+      );
+      throw Object.assign(error, { cause });
+    }
+  };
+
+  return {
+    async read(request, signal) {
+      const http = clientFor(request);
+      const prepared = await prepare(request);
+      return toAnswer(await retry(() => http.request({ ...prepared, signal }), { signal }));
+    },
+    async writeOnce(request, signal) {
+      const http = clientFor(request);
+      const prepared = await prepare(request);
+      return toAnswer(await http.request({ ...prepared, signal, once: true, priority: "reserved" }));
+    },
+  };
+}
+
+const isOriginOf = (baseUrl: string, origin: string) => new URL(baseUrl).origin === origin;
+
+const toAnswer = (response: HttpResponse): OperationAnswer => ({
+  status: response.status,
+  headers: response.headers,
+  body: response.body.length === 0 ? undefined : response.json(),
+});

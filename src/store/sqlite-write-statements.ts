@@ -1,0 +1,71 @@
+// The statements on the table of writes, each step one conditional update.
+
+import type { Database } from "better-sqlite3";
+import type { WriteState } from "../writes/types.ts";
+import type { PatchRow, WriteRow } from "./sqlite-write-rows.ts";
+
+// SQLite compares a bound value with the conditions of partial indices, and for that prepares the statement again
+// whenever another value is bound, which takes longer than running it. A unary plus hides the value from it.
+
+/** Those that change something return the row as it is after that, and nothing where their condition does not hold. */
+export const prepareStatements = (db: Database) => ({
+  one: db.prepare<[string], WriteRow>("SELECT * FROM writes WHERE id = ?"),
+  byKey: db.prepare<[string], WriteRow>("SELECT * FROM writes WHERE idempotency_key = ?"),
+  rejected: db.prepare<[string, string], WriteRow>(
+    `SELECT * FROM writes INDEXED BY writes_rejected
+     WHERE state = 'rejected' AND digest = +? AND decided_at > +? ORDER BY decided_at DESC LIMIT 1`,
+  ),
+  insert: db.prepare<WriteRow, WriteRow>(
+    `INSERT INTO writes (id, operation, service, state, request, digest, preview, precondition, target, idempotent,
+       destructive, approval, reason, agent, idempotency_key, proposed_at, expires_at, shown_at, decided_at,
+       decided_by, note, executing_at, finished_at, attempts, result, outcome)
+     VALUES (:id, :operation, :service, :state, :request, :digest, :preview, :precondition, :target, :idempotent,
+       :destructive, :approval, :reason, :agent, :idempotency_key, :proposed_at, :expires_at, :shown_at, :decided_at,
+       :decided_by, :note, :executing_at, :finished_at, :attempts, :result, :outcome) RETURNING *`,
+  ),
+  move: db.prepare<
+    PatchRow & { id: string; from: WriteState; to: WriteState; notExpiredAt: string | null },
+    WriteRow
+  >(
+    `UPDATE writes SET state = :to,
+       decided_at = coalesce(:decided_at, decided_at),
+       decided_by = coalesce(:decided_by, decided_by),
+       note = coalesce(:note, note),
+       executing_at = coalesce(:executing_at, executing_at),
+       finished_at = coalesce(:finished_at, finished_at),
+       attempts = coalesce(:attempts, attempts),
+       result = coalesce(:result, result),
+       outcome = coalesce(:outcome, outcome),
+       approval_order = CASE :to
+         WHEN 'approved' THEN (SELECT value + 1 FROM meta WHERE key = 'audit_rows') ELSE approval_order END
+     WHERE id = :id AND state = +:from AND (:notExpiredAt IS NULL OR expires_at > :notExpiredAt) RETURNING *`,
+  ),
+  claim: db.prepare<[string], WriteRow>(
+    `UPDATE writes SET state = 'executing', executing_at = ?, attempts = attempts + 1
+     WHERE id = (
+       SELECT id FROM writes AS waiting INDEXED BY writes_waiting
+       WHERE state = 'approved' AND NOT EXISTS (
+         SELECT 1 FROM writes AS running WHERE running.state = 'executing' AND running.target = waiting.target)
+       ORDER BY approval_order LIMIT 1) RETURNING *`,
+  ),
+  countAttempt: db.prepare<[string]>(
+    "UPDATE writes SET attempts = attempts + 1 WHERE id = ? AND state = 'executing'",
+  ),
+  expired: db
+    .prepare<[string, number], string>(
+      `SELECT id FROM writes INDEXED BY writes_by_state
+       WHERE state = 'proposed' AND expires_at <= ? ORDER BY id LIMIT ?`,
+    )
+    .pluck(),
+  show: db.prepare<[string, string], WriteRow>(
+    "UPDATE writes SET shown_at = ? WHERE id = ? AND shown_at IS NULL RETURNING *",
+  ),
+  newest: db.prepare<[string, number], WriteRow>(
+    "SELECT * FROM writes WHERE id < ? ORDER BY id DESC LIMIT ?",
+  ),
+  newestOf: db
+    .prepare<[WriteState, string, number], string>(
+      "SELECT id FROM writes INDEXED BY writes_by_state WHERE state = +? AND id < ? ORDER BY id DESC LIMIT ?",
+    )
+    .pluck(),
+});

@@ -1,0 +1,225 @@
+// The writes of the store: every step is one conditional update, one event and one audit row, in one transaction.
+
+import type { Database } from "better-sqlite3";
+import type { StoredEvent } from "../events/types.ts";
+import { canonicalRecord, digestOf } from "../writes/canonical.ts";
+import { type Actor, TRANSITIONS, WRITE_STATES, type Write, type WriteState } from "../writes/types.ts";
+import { createAuditLog } from "./sqlite-audit.ts";
+import { type EventLog, prepareEvent } from "./sqlite-events.ts";
+import { toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
+import { prepareStatements } from "./sqlite-write-statements.ts";
+import type { Store } from "./store.ts";
+
+export type WriteStore = Pick<
+  Store,
+  | "proposeWrite"
+  | "transitionWrite"
+  | "claimNextWrite"
+  | "countWriteAttempt"
+  | "readWrite"
+  | "readWriteByIdempotencyKey"
+  | "readWrites"
+  | "countWrites"
+  | "expireWrites"
+  | "markWriteShown"
+  | "readAudit"
+  | "verifyAudit"
+>;
+
+export interface WriteStoreParts {
+  db: Database;
+  log: EventLog;
+  now(): number;
+  /** Runs a query, or rejects with a StoreError. */
+  read<T>(query: () => T): Promise<T>;
+  /** Runs `work` in a transaction, maybe twice; `committed` sees its result once it is on disk. */
+  write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
+}
+
+// Small transactions, so that commits and readers get their turn in between.
+const EXPIRED_AT_ONCE = 100;
+
+// Behind every ULID.
+const LAST_ID = "~";
+
+const NEXUSD: Actor = { via: "nexusd", user: null };
+
+/** What one step left: the write after it, the state before it, and its event. */
+interface Step {
+  write: Write;
+  from: WriteState | null;
+  event: StoredEvent;
+}
+
+export const createWriteStore = ({ db, log, now, read, write }: WriteStoreParts): WriteStore => {
+  const audit = createAuditLog(db);
+  const statements = prepareStatements(db);
+  const counts = readCounts(db);
+
+  const find = (id: string): Write | undefined => orNothing(statements.one.get(id));
+
+  /** Appends what belongs to every step, inside its transaction. */
+  const recordStep = (
+    from: WriteState | null,
+    row: WriteRow,
+    { at, actor, detail }: { at: string; actor: Actor; detail: string },
+  ): Step => {
+    const after = toWrite(row);
+    const { state, operation, id, digest, agent, reason, note, result } = after;
+    audit.append({ at, action: state, write: after, actor, detail });
+    const event = log.append(
+      prepareEvent({
+        type: `write.${state}`,
+        source: `/writes/${id}`,
+        subject: operation,
+        time: at,
+        data: { writeId: id, operation, state, digest, agent, reason, note, error: result?.error ?? null },
+      }),
+      now(),
+    );
+    if (!event) throw new Error("the event of a step of a write was taken for a repetition");
+    return { write: after, from, event };
+  };
+
+  /** Once steps are on disk. */
+  const committed = (steps: readonly Step[]): void => {
+    log.appended(steps.map(({ event }) => event));
+    for (const { write, from } of steps) {
+      counts[write.state]++;
+      if (from !== null) counts[from]--;
+    }
+  };
+
+  const expireSome = (at: string): Step[] =>
+    statements.expired.all(at, EXPIRED_AT_ONCE).flatMap((id) => {
+      const patch = toPatchRow({ finishedAt: at });
+      const row = statements.move.get({ ...patch, id, from: "proposed", to: "expired", notExpiredAt: null });
+      if (!row) return [];
+      const detail = canonicalRecord({ operation: row.operation, expiresAt: row.expires_at });
+      return recordStep("proposed", row, { at, actor: NEXUSD, detail });
+    });
+
+  return {
+    proposeWrite: async (proposed, actor, { rejectedSince }) => {
+      if (proposed.state !== "proposed") throw new Error(`a write is proposed, not ${proposed.state}`);
+      const unit = toRow(proposed);
+      const entry = { at: unit.proposed_at, actor, detail: proposalDetail(unit) };
+      const outcome = await write(
+        () => {
+          const sameKey =
+            unit.idempotency_key === null ? undefined : statements.byKey.get(unit.idempotency_key);
+          if (sameKey)
+            return sameKey.digest === unit.digest
+              ? { kind: "existing" as const, write: toWrite(sameKey) }
+              : { kind: "idempotency_conflict" as const, write: toWrite(sameKey) };
+          const rejected = statements.rejected.get(unit.digest, rejectedSince);
+          if (rejected) return { kind: "recently_rejected" as const, write: toWrite(rejected) };
+          const row = statements.insert.get(unit);
+          if (!row) throw new Error(`write ${unit.id} is not there after it was inserted`);
+          return { kind: "created" as const, ...recordStep(null, row, entry) };
+        },
+        (result) => {
+          if (result.kind === "created") committed([result]);
+        },
+      );
+      return { kind: outcome.kind, write: outcome.write };
+    },
+
+    transitionWrite: async ({ id, from, to, notExpiredAt = null, patch, actor, at, detail }) => {
+      if (!TRANSITIONS[from].includes(to)) throw new Error(`no write goes from ${from} to ${to}`);
+      const unit = { ...toPatchRow(patch), id, from, to, notExpiredAt };
+      const entry = { at, actor, detail: canonicalRecord(detail ?? null) };
+      const step = await write(
+        () => {
+          const row = statements.move.get(unit);
+          return row ? recordStep(from, row, entry) : find(id);
+        },
+        (result) => {
+          if (result && "event" in result) committed([result]);
+        },
+      );
+      if (!step) return undefined;
+      return "event" in step ? { kind: "done", write: step.write } : { kind: "refused", write: step };
+    },
+
+    claimNextWrite: async (actor, at) => {
+      const step = await write(
+        () => {
+          const row = statements.claim.get(at);
+          if (!row) return undefined;
+          const detail = canonicalRecord({ operation: row.operation, attempt: row.attempts });
+          return recordStep("approved", row, { at, actor, detail });
+        },
+        (result) => result && committed([result]),
+      );
+      return step?.write;
+    },
+
+    countWriteAttempt: (id) =>
+      write(() => {
+        if (statements.countAttempt.run(id).changes === 0) throw new Error(`write ${id} is not executing`);
+      }),
+
+    expireWrites: async (at) => {
+      const expired: Write[] = [];
+      for (;;) {
+        const steps = await write(() => expireSome(at), committed);
+        expired.push(...steps.map((step) => step.write));
+        if (steps.length < EXPIRED_AT_ONCE) return expired;
+      }
+    },
+
+    markWriteShown: (id, actor, at) =>
+      write(() => {
+        const row = statements.show.get(at, id);
+        if (!row) return find(id);
+        const shown = toWrite(row);
+        const detail = canonicalRecord({ operation: row.operation, previewDigest: digestOf(row.preview) });
+        audit.append({ at, action: "shown", write: shown, actor, detail });
+        return shown;
+      }),
+
+    readWrite: (id) => read(() => find(id)),
+    readWriteByIdempotencyKey: (key) => read(() => orNothing(statements.byKey.get(key))),
+    readWrites: ({ states, after = LAST_ID, limit }) =>
+      read(() => {
+        if (states === undefined) return statements.newest.all(after, limit).map(toWrite);
+        return [...new Set(states)]
+          .flatMap((state) => statements.newestOf.all(state, after, limit))
+          .sort()
+          .reverse()
+          .slice(0, limit)
+          .flatMap((id) => find(id) ?? []);
+      }),
+    countWrites: () => read(() => ({ ...counts })),
+
+    readAudit: (query) => read(() => audit.read(query)),
+    verifyAudit: () => audit.verify(read),
+  };
+};
+
+const orNothing = (row: WriteRow | undefined): Write | undefined => row && toWrite(row);
+
+const proposalDetail = (row: WriteRow): string =>
+  canonicalRecord({
+    operation: row.operation,
+    target: row.target,
+    approval: row.approval,
+    reason: row.reason,
+    agent: row.agent,
+    idempotencyKey: row.idempotency_key,
+    expiresAt: row.expires_at,
+    // So that a preview that was changed later can be told from the one that was proposed.
+    previewDigest: digestOf(row.preview),
+  });
+
+/** Read once: afterwards they are counted along, since writes are kept for ever. */
+const readCounts = (db: Database): Record<WriteState, number> => {
+  // Every state is a key.
+  const counts = Object.fromEntries(WRITE_STATES.map((state) => [state, 0])) as Record<WriteState, number>;
+  const rows = db.prepare<[], { state: WriteState; writes: number }>(
+    "SELECT state, count(*) AS writes FROM writes GROUP BY state",
+  );
+  for (const { state, writes } of rows.all()) counts[state] = writes;
+  return counts;
+};

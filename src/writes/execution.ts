@@ -1,0 +1,204 @@
+// One write from its claim to its result. A write that is not idempotent is put on the wire once, whatever happens.
+
+import type { Failure, Service } from "../events/types.ts";
+import { startDeadline } from "../http/deadline.ts";
+import { HttpError } from "../http/errors.ts";
+import { createBackoff } from "../scheduler/backoff.ts";
+import type { Clock } from "../scheduler/clock.ts";
+import type { OperationAnswer, OperationRequest, OperationSender, ReadCall } from "../services/operation.ts";
+import { type Attempt, answerFailed, isDefect, preparationFailed, sendingFailed } from "./outcome.ts";
+import { checkedRequest, type Prepared, type PrepareOptions, Refusal, readStored } from "./prepare.ts";
+import type { Write, WriteResult } from "./types.ts";
+
+/** How long a write is tried, from its claim: after that its last failure is its result. */
+const DEADLINE_MS = 120_000;
+/** For the reads around a write, as long as a service may take to answer: Nex needs up to a minute. */
+const READ_WITHIN_MS: Readonly<Record<Service, number>> = { messaging: 30_000, nex: 120_000, nexus: 30_000 };
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 15_000;
+
+export type Result =
+  | { state: "succeeded" | "failed" | "unknown"; result: WriteResult }
+  /** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
+  | { state: "executing" };
+
+export interface ExecutionOptions extends PrepareOptions {
+  sender: OperationSender;
+  clock: Clock;
+  random: () => number;
+  /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
+  countAttempt: (id: string) => Promise<void>;
+  /** An error that nobody expected, for the log. */
+  onDefect: (write: Write, error: unknown) => void;
+}
+
+export interface Stop {
+  /** Nothing new is begun. */
+  closing: AbortSignal;
+  /** What is under way is cut. */
+  cut: AbortSignal;
+}
+
+/** A write on its way, and what its attempts share. */
+interface Run {
+  write: Write;
+  options: ExecutionOptions;
+  stop: Stop;
+  /** The failure of the first request that may have arrived: from then on nothing is certain but a success. */
+  doubt: Failure | undefined;
+  /** Whether the claim, or a later count, stands for a request that was not sent yet. */
+  isCounted: boolean;
+  /** What the last attempt was made of: where its effect is looked for, that begins before it was sent. */
+  prepared: Prepared | undefined;
+}
+
+/** @param isRecovery it was found `executing`: a request of it may have been sent by an earlier process */
+export async function execute(
+  write: Write,
+  isRecovery: boolean,
+  options: ExecutionOptions,
+  stop: Stop,
+): Promise<Result> {
+  const { clock } = options;
+  const deadline = clock.monotonic() + DEADLINE_MS;
+  const backoff = createBackoff(options.random, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
+  // Both then and now, since a new version may have learnt better.
+  const isIdempotent = write.idempotent && options.catalogue.get(write.operation)?.idempotent === true;
+  const run: Run = {
+    ...{ write, options, stop },
+    doubt: isRecovery ? INTERRUPTED : undefined,
+    isCounted: !isRecovery,
+    prepared: undefined,
+  };
+
+  for (;;) {
+    if (run.doubt && !isIdempotent) return settleDoubt(run, run.doubt);
+    const outcome = await attempt(run);
+    switch (outcome.kind) {
+      case "done":
+        return succeeded(outcome.output);
+      case "refused":
+        return run.doubt ? settleDoubt(run, run.doubt) : failed(outcome.error);
+      case "in_doubt":
+        // Cut by our own stop: whether it arrived is for the next start to find out.
+        if (stop.cut.aborted) return { state: "executing" };
+        run.doubt ??= outcome.error;
+        if (!isIdempotent || !outcome.canRetryHelp) return settleDoubt(run, run.doubt);
+        break;
+      case "not_sent":
+        break;
+    }
+
+    const waitMs = Math.max(backoff.next(), outcome.retryAfterMs);
+    if (clock.monotonic() + waitMs > deadline)
+      return run.doubt ? settleDoubt(run, run.doubt) : failed(neverSent(outcome.error));
+    await clock.sleep(waitMs, stop.closing).catch(() => {});
+    if (stop.closing.aborted)
+      return isIdempotent ? { state: "executing" } : failed(neverSent(outcome.error, STOPPED));
+  }
+}
+
+async function attempt(run: Run): Promise<Attempt> {
+  const { write, options, stop } = run;
+  let prepared: Prepared;
+  let request: OperationRequest;
+  try {
+    prepared = await readStored(write, options);
+    run.prepared = prepared;
+    request = await reading(run, "its precondition", (read) =>
+      checkedRequest(write, prepared, { policy: options.policy, read }),
+    );
+    if (!run.isCounted) await options.countAttempt(write.id);
+    run.isCounted = true;
+  } catch (error) {
+    return noticed(run, error, error instanceof Refusal ? refused(error) : preparationFailed(error));
+  }
+  let answer: OperationAnswer;
+  try {
+    answer = await options.sender.writeOnce(request, stop.cut);
+  } catch (error) {
+    const failure = sendingFailed(error);
+    run.isCounted = failure.kind === "not_sent";
+    return noticed(run, error, failure);
+  }
+  try {
+    return { kind: "done", output: prepared.operation.output(answer, prepared.input) };
+  } catch (error) {
+    return noticed(run, error, answerFailed(error));
+  }
+}
+
+/** What is known in the end of a write that may have been sent. */
+async function settleDoubt(run: Run, why: Failure): Promise<Result> {
+  const { write, options, stop } = run;
+  const operation = options.catalogue.get(write.operation);
+  const { readBack } = operation ?? {};
+  if (readBack) {
+    try {
+      const { input, facts } = run.prepared ?? (await readStored(write, options));
+      const startedAt = Date.parse(write.executingAt ?? write.proposedAt);
+      const finding = await reading(run, "what became of it", (read) =>
+        readBack(input, facts, read, startedAt),
+      );
+      if (finding.kind === "done") return succeeded(finding.output);
+    } catch (error) {
+      // Whatever kept it from being read, the write stays in doubt.
+      noticed(run, error, undefined);
+    }
+    // Cut by our own stop: the next start reads it.
+    if (stop.cut.aborted) return { state: "executing" };
+  }
+  return { state: "unknown", result: { error: why, remedy: operation?.howToFindOut ?? HOW_TO_FIND_OUT } };
+}
+
+/** Runs a piece of work that reads, under a deadline of its own. */
+async function reading<T>(
+  { write, options, stop }: Run,
+  label: string,
+  work: (read: ReadCall) => Promise<T>,
+): Promise<T> {
+  const { service } = write;
+  const deadline = startDeadline({
+    clock: options.clock,
+    timeoutMs: READ_WITHIN_MS[service],
+    signal: stop.cut,
+    failure: (kind) => readFailure(kind, service, label),
+  });
+  try {
+    return await deadline.race(work((request) => options.sender.read(request, deadline.signal)));
+  } finally {
+    deadline.end();
+  }
+}
+
+const noticed = <T>({ write, options }: Run, error: unknown, outcome: T): T => {
+  if (isDefect(error) && !(error instanceof Refusal)) options.onDefect(write, error);
+  return outcome;
+};
+
+const refused = ({ failure }: Refusal): Attempt => ({ kind: "refused", error: failure });
+
+const readFailure = (kind: "timeout" | "aborted", service: Service, label: string): HttpError =>
+  new HttpError({
+    ...{ kind, service, label, code: kind },
+    message: `${service}: ${label} was not read${kind === "timeout" ? ` within ${READ_WITHIN_MS[service] / 1000} s` : ""}`,
+    retryable: kind === "timeout",
+    maybeSent: true,
+  });
+
+const STOPPED = "nexusd was stopped before it could be";
+
+const INTERRUPTED: Failure = {
+  code: "interrupted",
+  message: "nexusd ended while it was executed: whether the request arrived is not known.",
+};
+
+const HOW_TO_FIND_OUT =
+  "Look at the service for its effect, then say what you found: nexusctl writes resolve ID --outcome …";
+
+const succeeded = (output: unknown): Result => ({ state: "succeeded", result: { output: output ?? null } });
+const failed = (error: Failure): Result => ({ state: "failed", result: { error } });
+const neverSent = ({ code, message }: Failure, why = "it could not be in time"): Failure => ({
+  code,
+  message: `Nothing was sent, ${why}: ${message}`,
+});

@@ -1,0 +1,202 @@
+// Executes approved writes: in the order of their approval, one at a time for each target, several targets at once.
+
+import type { Logger } from "pino";
+import { stringifyJson } from "../http/json.ts";
+import { createBackoff } from "../scheduler/backoff.ts";
+import { isoTime } from "../scheduler/clock.ts";
+import { type Store, StoreError } from "../store/store.ts";
+import { type ExecutionOptions, execute, type Result } from "./execution.ts";
+import type { Actor, Write, WriteResult } from "./types.ts";
+
+const AT_ONCE = 8;
+/** Expired proposals are swept, and approved writes looked for, this often even where nobody calls. */
+const LOOK_EVERY_MS = 15_000;
+/** What a stop waits for work that was cut. */
+const CUT_WITHIN_MS = 500;
+const LONGEST_STORE_BACKOFF_MS = 10_000;
+const PAGE = 100;
+
+const EXECUTOR: Actor = { via: "nexusd", user: null };
+
+export interface ExecutorOptions extends Omit<ExecutionOptions, "countAttempt" | "onDefect"> {
+  store: Store;
+  log: Pick<Logger, "info" | "warn" | "error">;
+}
+
+export interface Executor {
+  /**
+   * Takes up what an earlier process left `executing`, then begins with what is approved. Resolves when that is under
+   * way; it does not wait for any service. @throws StoreError when the writes cannot be read
+   */
+  start(): Promise<void>;
+  /** Says that a write was approved. */
+  wake(): void;
+  /** Begins nothing new, gives what is under way so much time, then cuts it; resolves when all of it is settled. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { store, clock, random, log } = options;
+  const closing = new AbortController();
+  const cut = new AbortController();
+  const stop = { closing: closing.signal, cut: cut.signal };
+  const underWay = new Set<Promise<void>>();
+  let claiming: Promise<void> | undefined;
+  let isWoken = false;
+  let isStarted = false;
+
+  /** Tries until the store takes it. What must not be lost is tried once more even after the stop. */
+  const persist = async <T>(commit: () => Promise<T>): Promise<T> => {
+    const backoff = createBackoff(random, 200, LONGEST_STORE_BACKOFF_MS);
+    for (;;) {
+      const isLast = closing.signal.aborted;
+      try {
+        return await commit();
+      } catch (error) {
+        if (!(error instanceof StoreError) || isLast) throw error;
+        await clock.sleep(backoff.next(), closing.signal).catch(() => {});
+      }
+    }
+  };
+
+  const execution: ExecutionOptions = {
+    ...options,
+    countAttempt: (id) => persist(() => store.countWriteAttempt(id)),
+    onDefect: ({ id, operation }, err) => {
+      log.error({ writeId: id, operation, err }, "a defect of nexusd, or of an operation, in a write");
+    },
+  };
+
+  const writeDown = async (write: Write, outcome: Exclude<Result, { state: "executing" }>): Promise<void> => {
+    const { id, operation } = write;
+    const { state } = outcome;
+    const result = storable(outcome.result);
+    const at = isoTime(clock.now());
+    const written = await persist(() =>
+      store.transitionWrite({
+        ...{ id, from: "executing", to: state, at, actor: EXECUTOR },
+        patch: { finishedAt: at, result },
+        detail: { operation, code: result.error?.code ?? null },
+      }),
+    );
+    const line = { writeId: id, operation, state, ...(result.error && { code: result.error.code }) };
+    // A commit that was reported as failed may have happened all the same.
+    if (written?.kind !== "done" && written?.write.state !== state)
+      log.error({ ...line, found: written?.write.state ?? null }, "the result of a write found it changed");
+    else if (state === "unknown")
+      log.warn(line, "the outcome of a write is unknown: a person has to find out");
+    else log.info(line, `a write ${state}`);
+  };
+
+  const run = async (write: Write, isRecovery: boolean): Promise<void> => {
+    const { id, operation } = write;
+    try {
+      const outcome = await execute(write, isRecovery, execution, stop);
+      if (outcome.state === "executing")
+        log.warn({ writeId: id, operation }, "stopped in the middle of a write: the next start finds out");
+      else await writeDown(write, outcome);
+    } catch (err) {
+      log.error({ writeId: id, operation, err }, "a write stays as it is until the next start");
+    }
+  };
+
+  const begin = (write: Write, isRecovery: boolean): void => {
+    const running = run(write, isRecovery).finally(() => {
+      underWay.delete(running);
+      wake();
+    });
+    underWay.add(running);
+  };
+
+  const claimAll = async (): Promise<void> => {
+    while (isWoken && !closing.signal.aborted) {
+      isWoken = false;
+      while (underWay.size < AT_ONCE && !closing.signal.aborted) {
+        const write = await persist(() => store.claimNextWrite(EXECUTOR, isoTime(clock.now())));
+        if (!write) break;
+        begin(write, false);
+      }
+    }
+  };
+
+  const wake = (): void => {
+    isWoken = true;
+    if (!isStarted || claiming || closing.signal.aborted) return;
+    claiming = claimAll()
+      .catch((err: unknown) => {
+        log.error({ err }, "approved writes cannot be claimed; they wait");
+      })
+      .finally(() => {
+        claiming = undefined;
+        // Woken again between the last look and now.
+        if (isWoken) wake();
+      });
+  };
+
+  const look = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await store.expireWrites(isoTime(clock.now())).catch((err: unknown) => {
+        // The state of the store is reported elsewhere; a decision looks at the time itself.
+        if (!(err instanceof StoreError)) log.error({ err }, "expired proposals cannot be swept");
+      });
+      wake();
+      await clock.sleep(LOOK_EVERY_MS, closing.signal).catch(() => {});
+    }
+  };
+  let looking: Promise<void> = Promise.resolve();
+
+  return {
+    async start() {
+      const left: Write[] = [];
+      for (let after: string | undefined; ; ) {
+        const page = await store.readWrites({
+          states: ["executing"],
+          limit: PAGE,
+          ...(after !== undefined && { after }),
+        });
+        left.push(...page);
+        after = page.at(-1)?.id;
+        if (page.length < PAGE) break;
+      }
+      for (const write of left) {
+        log.warn({ writeId: write.id, operation: write.operation }, "a write was interrupted: finding out");
+        begin(write, true);
+      }
+      isStarted = true;
+      looking = look();
+    },
+    wake,
+    async stop(graceMs) {
+      closing.abort();
+      const settled = async () => {
+        await Promise.all([claiming, looking]);
+        await Promise.all(underWay);
+      };
+      if (await isWithin(graceMs, settled())) return;
+      cut.abort();
+      await isWithin(CUT_WITHIN_MS, settled());
+    },
+  };
+
+  async function isWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+    const ended = new AbortController();
+    const late = clock.sleep(ms, ended.signal).then(
+      () => false,
+      () => false,
+    );
+    const isDone = await Promise.race([work.then(() => true), late]);
+    ended.abort();
+    return isDone;
+  }
+}
+
+/** The result as the store can keep it: an output that JSON cannot say must not keep the outcome from being written. */
+function storable(result: WriteResult): WriteResult {
+  try {
+    stringifyJson(result);
+    return result;
+  } catch {
+    const { output: _, ...rest } = result;
+    return rest;
+  }
+}

@@ -1,0 +1,97 @@
+// What requests depend on beside their input, gathered at the moment it is needed: origins, sessions, organization.
+
+import type { Config } from "../config/schema.ts";
+import type { Service } from "../events/types.ts";
+import { HttpError } from "../http/errors.ts";
+import type { Clock } from "../scheduler/clock.ts";
+import type { Session } from "../services/messaging/session.ts";
+import type { SessionSet } from "../services/messaging/sessions.ts";
+import { type Facts, OperationError, type SessionFacts } from "../services/operation.ts";
+
+/** @throws OperationError `service_disabled` */
+export type ReadFacts = (service: Service) => Promise<Facts>;
+
+export interface FactsOptions {
+  /** Asked each time, since a reload changes it. */
+  config: () => Config;
+  /** The sessions that nexusd is or was in, those of the configuration among them. */
+  sessions: () => Pick<SessionSet, "all">;
+  /** TokenSource.organizationId, which may have to exchange the key for it first. */
+  organizationId: () => Promise<string>;
+  clock: Clock;
+}
+
+/** An exchange that takes longer than this leaves the organization unknown for now. */
+const ORGANIZATION_WITHIN_MS = 10_000;
+
+export function createFacts(options: FactsOptions): ReadFacts {
+  return async (service) => {
+    const config = options.config();
+    if (!config[service].enabled)
+      throw new OperationError("service_disabled", `${service} is disabled: set ${service}.enabled = true`);
+    const sessions = service === "messaging" ? options.sessions().all().map(sessionFacts) : [];
+    const organization = service === "nexus" ? await readOrganization(options) : unknownOrganization();
+    return {
+      origins: {
+        messaging: config.messaging.base_url,
+        nex: config.nex.base_url,
+        nexus: config.nexus.base_url,
+      },
+      session: (idOrAlias) => findSession(sessions, idOrAlias),
+      organizationId() {
+        if (typeof organization === "string") return organization;
+        throw organization;
+      },
+    };
+  };
+}
+
+const sessionFacts = (session: Session): SessionFacts => {
+  const { sessionId, alias, baseUrl, agentId, state, cursor } = session;
+  return { sessionId, alias, baseUrl, agentId, state, cursor };
+};
+
+const SHORTEST_PREFIX = 6;
+
+/** The whole id or alias counts before the beginning of an id. Ids are secrets: no message repeats one. */
+function findSession(sessions: readonly SessionFacts[], idOrAlias: string): SessionFacts {
+  const whole = sessions.filter(
+    ({ sessionId, alias }) => sessionId === idOrAlias || (alias !== null && alias === idOrAlias),
+  );
+  const found =
+    whole.length > 0 || idOrAlias.length < SHORTEST_PREFIX
+      ? whole
+      : sessions.filter(({ sessionId }) => sessionId.startsWith(idOrAlias));
+  const [session, another] = found;
+  if (another)
+    throw new OperationError(
+      "ambiguous_session",
+      `${found.length} sessions have this alias or begin with this: name one by its whole id or alias.`,
+    );
+  if (session) return session;
+  throw new OperationError(
+    "session_not_found",
+    `nexusd is in no session of this id or alias. An id can be shortened to ${SHORTEST_PREFIX} characters; ` +
+      "GET /v1/messaging/sessions (nexusctl messaging ls) lists them.",
+  );
+}
+
+async function readOrganization({ organizationId, clock }: FactsOptions): Promise<string | OperationError> {
+  const waited = new AbortController();
+  const late = clock.sleep(ORGANIZATION_WITHIN_MS, waited.signal).then(
+    () => unknownOrganization("the exchange of the agent key took too long"),
+    () => unknownOrganization(),
+  );
+  try {
+    return await Promise.race([organizationId(), late]);
+  } catch (error) {
+    return unknownOrganization(
+      error instanceof HttpError ? error.message : "the agent key was not exchanged",
+    );
+  } finally {
+    waited.abort();
+  }
+}
+
+const unknownOrganization = (why = "no agent key was exchanged yet") =>
+  new OperationError("service_unavailable", `nexus: the organization of the agent key is not known: ${why}`);

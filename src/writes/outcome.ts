@@ -1,0 +1,102 @@
+// What became of one attempt to execute a write: the rules of "at most once", each in one place.
+
+import { scrubShapes } from "../daemon/redact.ts";
+import type { Failure } from "../events/types.ts";
+import { HttpError } from "../http/errors.ts";
+import { OperationError } from "../services/operation.ts";
+import { StoreError } from "../store/store.ts";
+
+export type Attempt =
+  | { kind: "done"; output: unknown }
+  /** Certainly without effect, and trying again cannot help. */
+  | { kind: "refused"; error: Failure }
+  /** Certainly not on the wire: it may be tried again, whatever the operation is. */
+  | { kind: "not_sent"; error: Failure; retryAfterMs: number }
+  /** The service may have acted. Only what is idempotent may be tried again, and only where that can help. */
+  | { kind: "in_doubt"; error: Failure; canRetryHelp: boolean; retryAfterMs: number };
+
+/** What went wrong before the request of the write was sent. */
+export function preparationFailed(error: unknown): Extract<Attempt, { kind: "refused" | "not_sent" }> {
+  if (error instanceof HttpError && !canBeRead(error))
+    return { kind: "refused", error: { code: error.code, message: said(error) } };
+  const isTransient =
+    error instanceof HttpError ||
+    error instanceof StoreError ||
+    (error instanceof OperationError && error.code === "service_unavailable");
+  if (isTransient) {
+    const retryAfterMs = error instanceof HttpError ? (error.retryAfterMs ?? 0) : 0;
+    return { kind: "not_sent", error: failureOf(error), retryAfterMs };
+  }
+  return { kind: "refused", error: failureOf(error) };
+}
+
+/** A read that failed can be made again unless the service refuses it as such. */
+const canBeRead = ({ kind, retryable }: HttpError) => retryable || kind === "aborted";
+
+/** What the error of the sender means. */
+export function sendingFailed(error: unknown): Attempt {
+  // Of the sender it means that nothing was sent.
+  if (error instanceof OperationError) return preparationFailed(error);
+  if (!(error instanceof HttpError))
+    return { kind: "in_doubt", error: failureOf(error), canRetryHelp: false, retryAfterMs: 0 };
+
+  const failure = { code: error.code, message: said(error) };
+  const retryAfterMs = error.retryAfterMs ?? 0;
+  if (!error.maybeSent)
+    return error.retryable || error.kind === "aborted"
+      ? { kind: "not_sent", error: failure, retryAfterMs }
+      : { kind: "refused", error: failure };
+  if (isRefusal(error)) return { kind: "refused", error: failure };
+  return { kind: "in_doubt", error: failure, canRetryHelp: error.retryable, retryAfterMs };
+}
+
+/** What it means that a 2xx answer could not be taken for a success: asking again would give the same. */
+export function answerFailed(error: unknown): Attempt {
+  if (error instanceof OperationError || (error instanceof HttpError && isRefusal(error)))
+    return { kind: "refused", error: failureOf(error) };
+  return { kind: "in_doubt", error: failureOf(error), canRetryHelp: false, retryAfterMs: 0 };
+}
+
+/** A complete answer that says that nothing was done. */
+const isRefusal = (error: HttpError) =>
+  error.kind === "status" && (isClientError(error.status) || isRolledBack(error));
+
+const isClientError = (status = 0) => status >= 400 && status < 500;
+
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
+// Classes and codes that say themselves that nobody knows whether the transaction was committed.
+const DOUBTFUL_SQLSTATE = /^(08...|40003|57P0[1-3])$/;
+
+/** PostgREST's answer to an error of PostgreSQL, with its SQLSTATE: the transaction was rolled back. */
+function isRolledBack({ body, service }: HttpError): boolean {
+  if (service !== "nexus" || typeof body !== "object" || body === null) return false;
+  if (!("code" in body && "message" in body && "details" in body && "hint" in body)) return false;
+  const { code } = body;
+  return typeof code === "string" && SQLSTATE.test(code) && !DOUBTFUL_SQLSTATE.test(code);
+}
+
+const LONGEST_SAID = 500;
+
+/** The message, with what the service says of its reason; nothing that is shaped like a secret is in it. */
+function said({ message, body }: HttpError): string {
+  if (typeof body !== "object" || body === null) return message;
+  const inner = "error" in body && typeof body.error === "object" ? body.error : undefined;
+  const words = [body, inner].flatMap((part) => (part && "message" in part ? [part.message] : []));
+  const reason = words.find((word) => typeof word === "string" && word.trim() !== "");
+  if (typeof reason !== "string") return message;
+  const short = reason.length > LONGEST_SAID ? `${reason.slice(0, LONGEST_SAID).toWellFormed()}…` : reason;
+  return `${message}: ${scrubShapes(short)}`;
+}
+
+/** An error that nobody expected, of nexusd or of an operation. */
+export const isDefect = (error: unknown): boolean =>
+  !(error instanceof HttpError || error instanceof OperationError || error instanceof StoreError);
+
+/** Of an error that nobody expected only its name is told: its message may hold anything. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof HttpError) return { code: error.code, message: said(error) };
+  if (error instanceof OperationError || error instanceof StoreError)
+    return { code: error.code, message: error.message };
+  const name = error instanceof Error ? error.name : typeof error;
+  return { code: "internal_error", message: `Something failed inside nexusd (${name}); its log says what.` };
+}

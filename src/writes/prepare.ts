@@ -1,0 +1,95 @@
+// From the stored bytes of a write to the request that is sent, if everything is still as it was approved.
+
+import type { Failure } from "../events/types.ts";
+import type { Facts, Operation, OperationRequest, ReadCall } from "../services/operation.ts";
+import { canonicalJson, digestOf } from "./canonical.ts";
+import type { ReadFacts } from "./facts.ts";
+import { type OperationCatalogue, storedRequest } from "./input.ts";
+import type { Policy } from "./policy.ts";
+import { previewChanges, previewOf } from "./preview.ts";
+import type { Write } from "./types.ts";
+
+export interface Prepared {
+  operation: Operation;
+  input: unknown;
+  facts: Facts;
+}
+
+export interface PrepareOptions {
+  catalogue: OperationCatalogue;
+  policy: () => Policy;
+  facts: ReadFacts;
+}
+
+/** A write that must not be executed (any more). */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly failure: Failure;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.failure = { code, message };
+  }
+}
+
+/**
+ * What the operation needs, from the stored bytes alone.
+ * @throws Refusal, OperationError, StoreError
+ */
+export async function readStored(write: Write, { catalogue, facts }: PrepareOptions): Promise<Prepared> {
+  const operation = catalogue.get(write.operation);
+  if (operation?.effect !== "write")
+    throw new Refusal("operation_not_found", `This nexusd has no write ${write.operation} any more.`);
+  if (digestOf(write.request) !== write.digest)
+    throw new Refusal("digest_mismatch", "The stored request is not the one that was approved.");
+  const stored = storedRequest(write.request);
+  if (stored.operation !== write.operation)
+    throw new Refusal("digest_mismatch", "The stored request is one of another operation.");
+  return { operation, input: stored.input, facts: await facts(operation.service) };
+}
+
+/**
+ * The request, the same as was shown.
+ * @throws Refusal `policy_denied`, `policy_changed`, `stale`; what the operation throws
+ */
+export async function checkedRequest(
+  write: Write,
+  { operation, input, facts }: Prepared,
+  { policy, read }: { policy: () => Policy; read: ReadCall },
+): Promise<OperationRequest> {
+  assertPolicy(write, operation, policy());
+  const request = operation.request(input, facts);
+  const changes = previewChanges(write.preview, previewOf(request));
+  if (changes.length > 0)
+    throw new Refusal(
+      "stale",
+      `It would not be sent as it was shown: ${changes.join(", ")} would be different. Propose it again.`,
+    );
+  await assertPrecondition(write, { operation, input, facts }, read);
+  // The policy may have changed while the precondition was read.
+  assertPolicy(write, operation, policy());
+  return request;
+}
+
+function assertPolicy(write: Write, operation: Operation, policy: Policy): void {
+  const approval = policy.approvalOf(operation);
+  if (approval === "deny") throw new Refusal("policy_denied", `By now the policy denies ${write.operation}.`);
+  if (approval === "operator" && write.decidedBy?.via === "policy")
+    throw new Refusal(
+      "policy_changed",
+      `It was approved by the policy alone, which by now wants an operator for ${write.operation}: propose it again.`,
+    );
+}
+
+async function assertPrecondition(
+  write: Write,
+  { operation, input, facts }: Prepared,
+  read: ReadCall,
+): Promise<void> {
+  const now = operation.precondition ? canonicalJson(await operation.precondition(input, facts, read)) : null;
+  if (now === write.precondition) return;
+  throw new Refusal(
+    "stale",
+    `What was read at the proposal is not so any more: it was ${write.precondition}, it is ${now}. Propose it again.`,
+  );
+}

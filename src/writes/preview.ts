@@ -1,0 +1,136 @@
+// What a person is shown of a write before it is approved: the real request, whole, with nothing hidden in it.
+
+import { stringifyJson } from "../http/json.ts";
+import { requestHeaders, targetUrl } from "../http/outgoing.ts";
+import type { Credential, OperationRequest } from "../services/operation.ts";
+import { chop, exact, exactJson, layOutJson, quoted } from "../text/exact.ts";
+import type { PreviewRequest, Write } from "./types.ts";
+
+const CREDENTIAL_HEADERS: Record<Credential["kind"], Record<string, string>> = {
+  none: {},
+  nex: { authorization: "‹api key›" },
+  nexus: { authorization: "‹agent token›", apikey: "‹anon key›" },
+  session: { "x-session-key": "‹session key›" },
+};
+
+/**
+ * The request as it will be sent, by the code that sends it; credentials stand there by name only. `user-agent`, which
+ * changes with the version of nexusd and says nothing of the write, is left out.
+ * @throws HttpError `invalid_request` for a path that is not one on the origin
+ * @throws TypeError for a `json` that JSON cannot say
+ */
+export function previewOf(request: OperationRequest): PreviewRequest {
+  const { method, origin, path, label, json, credential } = request;
+  const url = targetUrl(origin, path, { service: "nexusd", label });
+  const { "user-agent": _, ...headers } = requestHeaders(
+    { method, path, label, ...(request.headers && { headers: request.headers }), json },
+    "",
+    CREDENTIAL_HEADERS[credential.kind],
+  );
+  return {
+    method,
+    // A fragment is never sent.
+    url: url.origin + url.pathname + url.search,
+    headers: Object.entries(headers).map(([name, value]) => ({ name, value })),
+    body: json === undefined ? null : stringifyJson(json),
+  };
+}
+
+/** What of two previews is not the same, in words without values; empty where they are equal. */
+export function previewChanges(before: PreviewRequest, now: PreviewRequest): string[] {
+  const asMap = ({ headers }: PreviewRequest) => new Map(headers.map(({ name, value }) => [name, value]));
+  const [old, fresh] = [asMap(before), asMap(now)];
+  const names = new Set([...old.keys(), ...fresh.keys()]);
+  return [
+    ...(before.method === now.method ? [] : ["the method"]),
+    ...(before.url === now.url ? [] : ["the URL"]),
+    ...[...names].filter((name) => old.get(name) !== fresh.get(name)).map((name) => `the header ${name}`),
+    ...(before.body === now.body ? [] : ["the body"]),
+  ];
+}
+
+export interface PreviewOptions {
+  /** Columns of the terminal; default 100, at least 40. */
+  width?: number;
+  /** Lines of the body that are shown; what is left out is said. Default: all. */
+  maxBodyLines?: number;
+}
+
+// Every line of outside text begins with one of these, which outside text cannot do: it holds no line break, and no
+// line is so long that a terminal breaks it.
+const LINE = "  │ ";
+const CONTINUED = "  ┊ ";
+const BROKEN = "↩";
+const LABEL_WIDTH = 10;
+
+/**
+ * The write as text for a person, safe for a terminal. What is invisible or acts on a terminal stands there as
+ * `\u{202e}`, long lines are broken with a mark at both ends of the break, and the body is the exact text that is
+ * sent, but for line breaks and blanks between the parts of its JSON.
+ */
+export function renderPreview(write: Write, options: PreviewOptions = {}): string {
+  const columns = Math.max(40, options.width ?? 100);
+  const { preview } = write;
+  const framed = (line: string) => frame(line, LINE, CONTINUED, columns);
+  const field = (label: string, value: string) =>
+    frame(value, `  ${label.padEnd(LABEL_WIDTH)}`, `  ${" ".repeat(LABEL_WIDTH - 2)}┊ `, columns);
+
+  return [
+    ...frame(write.operation, "", CONTINUED, columns),
+    ...(write.destructive
+      ? frame("THIS DELETES FOR GOOD: it cannot be taken back.", "!! ", CONTINUED, columns)
+      : []),
+    "",
+    ...framed(exact(`${preview.method} ${preview.url}`)),
+    ...preview.headers.flatMap(({ name, value }) => framed(exact(`${name}: ${value}`))),
+    "",
+    ...renderBody(write, columns, options),
+    "",
+    ...(write.precondition === null
+      ? []
+      : field("only if", `still ${exactJson(write.precondition)} (as read at the proposal)`)),
+    ...field(
+      "sent",
+      write.idempotent ? "until it is answered: repeating it changes nothing" : "at most once",
+    ),
+    ...field("reason", write.reason === null ? "none given" : quoted(write.reason)),
+    ...field("agent", write.agent === null ? "gave itself no name" : `calls itself ${quoted(write.agent)}`),
+    ...field("proposed", write.proposedAt),
+    ...field("expires", write.expiresAt),
+    ...field("write", write.id),
+    ...field("digest", write.digest),
+  ].join("\n");
+}
+
+function renderBody(write: Write, columns: number, options: PreviewOptions): string[] {
+  const { body } = write.preview;
+  if (body === null) return ["  without a body"];
+  const bytes = `${Buffer.byteLength(body)} bytes`;
+  const laidOut = layOutJson(body);
+  const lines = (laidOut ?? [body]).flatMap((line) => frame(exactJson(line), LINE, CONTINUED, columns));
+  const shown = lines.slice(0, options.maxBodyLines ?? lines.length);
+  const left = lines.length - shown.length;
+  const added = laidOut ? " (line breaks and blanks between its parts are added)" : "";
+  return [
+    ...frame(`body, ${bytes}${added}`, "  ", CONTINUED, columns),
+    ...shown,
+    ...(left === 0
+      ? []
+      : frame(
+          `… ${left} of its ${lines.length} lines are not shown here. All of it: nexusctl writes show ${write.id}`,
+          "  ",
+          CONTINUED,
+          columns,
+        )),
+  ];
+}
+
+/** The line in pieces that fit, each with its beginning, and with a mark where it goes on. */
+function frame(line: string, first: string, next: string, columns: number): string[] {
+  // Some terminals give two columns to each of the two signs.
+  const pieces = chop(line, columns - Math.max(first.length, next.length) - BROKEN.length - 2);
+  return pieces.map((piece, index) => {
+    const isLast = index === pieces.length - 1;
+    return `${index === 0 ? first : next}${piece}${isLast ? "" : BROKEN}`;
+  });
+}

@@ -1,0 +1,174 @@
+// Proposals: from what an agent asks for to a stored write that shows the real request. Nothing here sends a write.
+
+import { monotonicFactory } from "ulid";
+import { startDeadline } from "../http/deadline.ts";
+import { HttpError } from "../http/errors.ts";
+import { type Clock, isoTime } from "../scheduler/clock.ts";
+import type { Facts, Operation, OperationSender } from "../services/operation.ts";
+import type { Store } from "../store/store.ts";
+import { canonicalJson, digestOf } from "./canonical.ts";
+import type { ReadFacts } from "./facts.ts";
+import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
+import { type Policy, subjectOf } from "./policy.ts";
+import { previewOf } from "./preview.ts";
+import { conflict, denied, REJECTED_FOR_MS, recentlyRejected } from "./refusals.ts";
+import { type Actor, type Proposal, type Write, WriteError, type Writes } from "./types.ts";
+
+const SHORTEST_TTL_MS = 60_000;
+const LONGEST_TTL_MS = 30 * 86_400_000;
+const PRECONDITION_WITHIN_MS = 20_000;
+/** What a body of the control API can have; a larger input comes from nowhere. */
+const MAX_INPUT_BYTES = 2 ** 20;
+
+const BY_POLICY: Actor = { via: "policy", user: null };
+
+export interface WritesOptions {
+  store: Store;
+  catalogue: OperationCatalogue;
+  /** Asked each time, since a reload changes it. */
+  policy: () => Policy;
+  sender: Pick<OperationSender, "read">;
+  facts: ReadFacts;
+  clock: Clock;
+  random: () => number;
+  /** How long a proposal lives that names no time of its own. */
+  ttlMs: () => number;
+  /** Wakes the executor. */
+  onApproved: () => void;
+  maxInputBytes?: number;
+}
+
+/** @throws WriteError, OperationError, StoreError; HttpError where a precondition cannot be read */
+export function createPropose(options: WritesOptions): Writes["propose"] {
+  const { store, catalogue, policy, sender, facts, clock, random, onApproved } = options;
+  const newId = monotonicFactory(random);
+
+  /** One that the policy approves is approved at once, with the same record as any other. */
+  const settlePolicy = async (write: Write): Promise<Write> => {
+    const isAuto = write.approval === "auto" && policy().approvalOf(subjectOf(write)) === "auto";
+    if (!isAuto || write.state !== "proposed") return write;
+    const at = isoTime(clock.now());
+    const result = await store.transitionWrite({
+      id: write.id,
+      from: "proposed",
+      to: "approved",
+      notExpiredAt: at,
+      patch: { decidedAt: at, decidedBy: BY_POLICY },
+      actor: BY_POLICY,
+      at,
+      detail: { operation: write.operation },
+    });
+    onApproved();
+    return result?.write ?? write;
+  };
+
+  const readPrecondition = async (operation: Operation, input: unknown, known: Facts) => {
+    if (!operation.precondition) return null;
+    const label = `the precondition of ${operation.name}`;
+    const deadline = startDeadline({
+      clock,
+      timeoutMs: PRECONDITION_WITHIN_MS,
+      signal: undefined,
+      failure: (kind) =>
+        new HttpError({
+          ...{ kind, service: operation.service, label, code: kind },
+          message: `${operation.service}: ${label} was not read within ${PRECONDITION_WITHIN_MS / 1000} s`,
+          retryable: true,
+          maybeSent: true,
+        }),
+    });
+    try {
+      const read = (request: Parameters<typeof sender.read>[0]) => sender.read(request, deadline.signal);
+      return canonicalJson(await deadline.race(operation.precondition(input, known, read)));
+    } finally {
+      deadline.end();
+    }
+  };
+
+  /** The bytes that are stored, and the input as the executor will read it from them. */
+  const canonicalRequest = (operation: Operation, input: unknown): { request: string; stored: unknown } => {
+    let request: string;
+    try {
+      request = canonicalJson({ operation: operation.name, input });
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw invalidInput([{ path: "", message: error.message }], operation.name);
+    }
+    if (Buffer.byteLength(request) > (options.maxInputBytes ?? MAX_INPUT_BYTES))
+      throw invalidInput([{ path: "", message: "is too large" }], operation.name);
+    return { request, stored: storedRequest(request).input };
+  };
+
+  return async (proposal, actor) => {
+    const operation = findOperation(catalogue, proposal.operation);
+    if (operation.effect !== "write")
+      throw new WriteError("not_a_write", `${operation.name} is a read: send it to POST /v1/reads.`);
+    const ttlMs = timeToLive(proposal, operation, options.ttlMs());
+    const valid = validInput(operation, proposal.input);
+    const known = await facts(operation.service);
+    const { request, stored } = canonicalRequest(operation, operation.normalize?.(valid, known) ?? valid);
+    const digest = digestOf(request);
+
+    const key = proposal.idempotencyKey ?? null;
+    // Looked for before the service is asked anything: what was proposed once is not judged again.
+    const before = key === null ? undefined : await store.readWriteByIdempotencyKey(key);
+    if (before) return { write: await settlePolicy(sameRequest(before, digest)), isNew: false };
+
+    const approval = policy().approvalOf(operation);
+    if (approval === "deny") throw denied(operation.name);
+    const preview = previewOf(operation.request(stored, known));
+    const precondition = await readPrecondition(operation, stored, known);
+
+    const proposedAt = clock.now();
+    const result = await store.proposeWrite(
+      {
+        id: newId(proposedAt),
+        operation: operation.name,
+        service: operation.service,
+        state: "proposed",
+        ...{ request, digest, preview, precondition },
+        target: operation.target?.(stored) ?? operation.name,
+        idempotent: operation.idempotent,
+        destructive: operation.destructive,
+        approval,
+        reason: proposal.reason ?? null,
+        agent: proposal.agent ?? null,
+        idempotencyKey: key,
+        proposedAt: isoTime(proposedAt),
+        expiresAt: isoTime(proposedAt + ttlMs),
+        shownAt: null,
+        decidedAt: null,
+        decidedBy: null,
+        note: null,
+        executingAt: null,
+        finishedAt: null,
+        attempts: 0,
+        result: null,
+        outcome: null,
+      },
+      actor,
+      { rejectedSince: isoTime(proposedAt - REJECTED_FOR_MS) },
+    );
+    switch (result.kind) {
+      case "created":
+        return { write: await settlePolicy(result.write), isNew: true };
+      case "existing":
+        return { write: await settlePolicy(result.write), isNew: false };
+      case "idempotency_conflict":
+        throw conflict(result.write);
+      case "recently_rejected":
+        throw recentlyRejected(result.write);
+    }
+  };
+}
+
+function timeToLive({ ttlMs }: Proposal, operation: Operation, fallbackMs: number): number {
+  if (ttlMs === undefined) return fallbackMs;
+  if (ttlMs >= SHORTEST_TTL_MS && ttlMs <= LONGEST_TTL_MS) return ttlMs;
+  throw invalidInput([{ path: "ttl", message: "must be from 1m to 30d" }], operation.name);
+}
+
+function sameRequest(write: Write, digest: string): Write {
+  if (write.digest === digest) return write;
+  throw conflict(write);
+}

@@ -1,0 +1,105 @@
+// Runs the reads of agents: each under a deadline, given up when its caller goes away.
+
+import type { Service } from "../events/types.ts";
+import { startDeadline } from "../http/deadline.ts";
+import { HttpError } from "../http/errors.ts";
+import type { Clock } from "../scheduler/clock.ts";
+import type { OperationSender } from "../services/operation.ts";
+import type { ReadFacts } from "./facts.ts";
+import { findOperation, type OperationCatalogue, validInput } from "./input.ts";
+import { type Reads, WriteError } from "./types.ts";
+
+/** For the whole of it, repetitions and the wait for a place included. Nex alone takes up to a minute to answer. */
+const DEADLINE_MS: Record<Service, number> = { messaging: 60_000, nex: 120_000, nexus: 60_000 };
+
+/** Nex has no limit that is documented, and answers slowly: more at once would only wait there instead of here. */
+const NEX_AT_ONCE = 4;
+
+export function createReads(options: {
+  catalogue: OperationCatalogue;
+  sender: Pick<OperationSender, "read">;
+  facts: ReadFacts;
+  clock: Clock;
+}): Reads {
+  const { catalogue, sender, facts, clock } = options;
+  const nexPlaces = createPlaces(NEX_AT_ONCE);
+
+  return {
+    async run(name, input, caller) {
+      const operation = findOperation(catalogue, name);
+      if (operation.effect !== "read")
+        throw new WriteError("not_a_read", `${name} is a write: propose it with POST /v1/writes.`);
+      const { service } = operation;
+      const valid = validInput(operation, input);
+      const startedAt = clock.monotonic();
+      let label = name;
+      const deadline = startDeadline({
+        clock,
+        timeoutMs: DEADLINE_MS[service],
+        signal: caller,
+        failure: (kind) => gaveUp(kind, service, label),
+      });
+      const { signal } = deadline;
+      try {
+        const place = service === "nex" ? await nexPlaces.take(signal) : undefined;
+        try {
+          const known = await deadline.race(facts(service));
+          const full = operation.normalize?.(valid, known) ?? valid;
+          const request = operation.request(full, known);
+          ({ label } = request);
+          const answer = await deadline.race(sender.read(request, signal));
+          const output = operation.output(answer, full);
+          return { output, service, durationMs: Math.round(clock.monotonic() - startedAt) };
+        } finally {
+          place?.leave();
+        }
+      } finally {
+        deadline.end();
+      }
+    },
+  };
+}
+
+const gaveUp = (kind: "timeout" | "aborted", service: Service, label: string): HttpError =>
+  new HttpError({
+    kind,
+    service,
+    label,
+    message:
+      kind === "timeout"
+        ? `${service}: ${label} was not answered within ${DEADLINE_MS[service] / 1000} s`
+        : `${service}: ${label} was given up by its caller`,
+    code: kind,
+    retryable: kind === "timeout",
+    maybeSent: true,
+  });
+
+/** So many at once; the others wait in order of arrival, until their signal aborts. */
+function createPlaces(limit: number) {
+  const waiting = new Set<() => void>();
+  let taken = 0;
+  const leave = () => {
+    taken -= 1;
+    const [next] = waiting;
+    next?.();
+  };
+  return {
+    take: (signal: AbortSignal): Promise<{ leave(): void }> =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        const onAbort = () => {
+          waiting.delete(enter);
+          reject(signal.reason);
+        };
+        const enter = () => {
+          waiting.delete(enter);
+          signal.removeEventListener("abort", onAbort);
+          taken += 1;
+          resolve({ leave });
+        };
+        if (taken < limit) return enter();
+        waiting.add(enter);
+        signal.addEventListener("abort", onAbort, { once: true });
+      }),
+  };
+}

@@ -1,0 +1,58 @@
+// What the write path says when it refuses: each refusal with its reason and the way out.
+
+import { isoTime } from "../scheduler/clock.ts";
+import { type Write, WriteError, type WriteState } from "./types.ts";
+
+/** How long after its rejection the same write cannot be proposed again. */
+export const REJECTED_FOR_MS = 10 * 60_000;
+
+export const denied = (operation: string, write?: Write) =>
+  new WriteError(
+    "policy_denied",
+    `The policy denies ${operation}: [approvals.policy] of the configuration says so.`,
+    write ? { write } : {},
+  );
+
+export const conflict = (write: Write) =>
+  new WriteError(
+    "idempotency_conflict",
+    `The idempotency key belongs to the write ${write.id}, which has another input.`,
+    { write },
+  );
+
+export const recentlyRejected = (write: Write) => {
+  const at = write.decidedAt ?? write.proposedAt;
+  const again = isoTime(Date.parse(at) + REJECTED_FOR_MS);
+  return new WriteError(
+    "recently_rejected",
+    `The same write (${write.id}) was rejected at ${at}: ${JSON.stringify(write.note ?? "")}. ` +
+      `It can be proposed again after ${again}; a changed one at once.`,
+    { write },
+  );
+};
+
+const PAST: Partial<Record<WriteState, string>> = {
+  approved: "approved",
+  rejected: "rejected",
+  cancelled: "cancelled",
+};
+
+/** Why a write that was refused a decision does not wait for one any more. */
+export function undecidable(write: Write): WriteError {
+  if (write.state === "proposed" || write.state === "expired")
+    return new WriteError(
+      "write_expired",
+      `The write ${write.id} expired at ${write.expiresAt}, before anybody decided it: propose it again.`,
+      { write },
+    );
+  const by = write.decidedBy
+    ? `${write.decidedBy.via}${write.decidedBy.user ? ` (${write.decidedBy.user})` : ""}`
+    : "";
+  const decision = PAST[write.state] ?? "approved";
+  return new WriteError(
+    "write_already_decided",
+    `The write ${write.id} was ${decision}${write.decidedAt ? ` at ${write.decidedAt}` : ""}${by ? ` by ${by}` : ""}` +
+      `${write.state === decision ? "" : `, and is ${write.state} now`}.`,
+    { write },
+  );
+}

@@ -1,0 +1,195 @@
+// A write as it is stored, and everything that can be done to it: the words of the write path.
+
+import type { Service } from "../events/types.ts";
+
+export const WRITE_STATES = [
+  "proposed",
+  "approved",
+  "executing",
+  "succeeded",
+  "failed",
+  "unknown",
+  "rejected",
+  "expired",
+  "cancelled",
+  "resolved",
+] as const;
+export type WriteState = (typeof WRITE_STATES)[number];
+
+/** The only ways from one state to another. */
+export const TRANSITIONS: Readonly<Record<WriteState, readonly WriteState[]>> = {
+  proposed: ["approved", "rejected", "expired", "cancelled"],
+  approved: ["executing", "failed"],
+  executing: ["succeeded", "failed", "unknown"],
+  unknown: ["resolved"],
+  succeeded: [],
+  failed: [],
+  rejected: [],
+  expired: [],
+  cancelled: [],
+  resolved: [],
+};
+
+export type Approval = "operator" | "auto" | "deny";
+
+/** The real request as a person is shown it and as the executor compares it, credentials by name only. */
+export interface PreviewRequest {
+  method: string;
+  /** Whole, with the query. */
+  url: string;
+  /** In the order they are sent; a credential's value stands as `‹api key›`, `‹agent token›`, `‹session key›`. */
+  headers: { name: string; value: string }[];
+  /** The exact text that is sent, or null. */
+  body: string | null;
+}
+
+/** Who did something, as far as it is known. A name that somebody gave itself is never here. */
+export interface Actor {
+  via: "agent.sock" | "operator.sock" | "policy" | "nexusd";
+  /** The operating system's user, where the socket tells. */
+  user: string | null;
+}
+
+export interface WriteResult {
+  /** What the operation's parser made of the answer. */
+  output?: unknown;
+  error?: { code: string; message: string };
+  /** How to find out what became of it, for `unknown`. */
+  remedy?: string;
+}
+
+export interface Write {
+  id: string;
+  operation: string;
+  service: Service;
+  state: WriteState;
+  /** Canonical JSON (RFC 8785) of `{operation, input}`: the stored bytes. */
+  request: string;
+  /** SHA-256 of `request`, lower case hex. */
+  digest: string;
+  preview: PreviewRequest;
+  /** What the operation's precondition read at the proposal, as canonical JSON; null: it has none. */
+  precondition: string | null;
+  target: string;
+  idempotent: boolean;
+  destructive: boolean;
+  approval: Approval;
+  reason: string | null;
+  /** The name that the proposing agent gave itself; nobody has checked it. */
+  agent: string | null;
+  idempotencyKey: string | null;
+  /** RFC 3339 UTC, as all times here. */
+  proposedAt: string;
+  expiresAt: string;
+  shownAt: string | null;
+  decidedAt: string | null;
+  decidedBy: Actor | null;
+  /** The operator's note at the approval or resolution, the reason of a rejection. */
+  note: string | null;
+  executingAt: string | null;
+  finishedAt: string | null;
+  /** Requests that were put on the wire, or may have been. */
+  attempts: number;
+  result: WriteResult | null;
+  /** What `resolved` found it to have been. */
+  outcome: "succeeded" | "failed" | null;
+}
+
+export type AuditAction = "proposed" | "shown" | WriteState;
+
+/** One row of the audit log. `hash` covers all the other fields, the hash of the row before among them. */
+export interface AuditRow {
+  sequence: number;
+  at: string;
+  action: AuditAction;
+  writeId: string;
+  digest: string;
+  actor: Actor;
+  /** What else belongs to it: operation, reason, note, result code; canonical JSON. */
+  detail: string;
+  previousHash: string;
+  hash: string;
+}
+
+export type WriteErrorCode =
+  | "operation_not_found"
+  | "invalid_input"
+  | "not_a_read"
+  | "not_a_write"
+  | "policy_denied"
+  | "recently_rejected"
+  | "idempotency_conflict"
+  | "write_not_found"
+  | "write_expired"
+  | "write_already_decided"
+  | "write_not_unknown"
+  | "digest_mismatch"
+  | "secret_in_text";
+
+/** A refusal of the write path. `write` is the write concerned, where there is one. */
+export class WriteError extends Error {
+  override readonly name = "WriteError";
+  readonly code: WriteErrorCode;
+  readonly errors: { path: string; message: string }[] | undefined;
+  readonly write: Write | undefined;
+
+  constructor(
+    code: WriteErrorCode,
+    message: string,
+    options: { errors?: { path: string; message: string }[]; write?: Write } = {},
+  ) {
+    super(message);
+    this.code = code;
+    this.errors = options.errors;
+    this.write = options.write;
+  }
+}
+
+export interface Proposal {
+  operation: string;
+  /** As the caller gave it, integers above 2^53 as bigint. */
+  input: unknown;
+  reason?: string;
+  idempotencyKey?: string;
+  agent?: string;
+  ttlMs?: number;
+}
+
+/** Everything that the control API can ask of the write path. All throw WriteError, OperationError, StoreError. */
+export interface Writes {
+  propose(proposal: Proposal, actor: Actor): Promise<{ write: Write; isNew: boolean }>;
+  get(id: string): Promise<Write>;
+  /** As an operator sees it for the first time: leaves its audit row. */
+  show(id: string, actor: Actor): Promise<Write>;
+  list(query: { states?: WriteState[]; after?: string; limit: number }): Promise<Write[]>;
+  /** Resolves when the write is no longer in `state`, at the deadline, or when the signal aborts. */
+  waitFor(id: string, state: WriteState, waitMs: number, signal: AbortSignal): Promise<Write>;
+  approve(id: string, digest: string, actor: Actor, note?: string): Promise<Write>;
+  reject(id: string, reason: string, actor: Actor): Promise<Write>;
+  cancel(id: string, actor: Actor): Promise<Write>;
+  resolve(id: string, outcome: "succeeded" | "failed", note: string, actor: Actor): Promise<Write>;
+  /** How many writes are in each state; states without any are 0. */
+  counts(): Promise<Record<WriteState, number>>;
+}
+
+/** Runs a read for `POST /v1/reads`. */
+export interface Reads {
+  run(
+    operation: string,
+    input: unknown,
+    signal: AbortSignal,
+  ): Promise<{ output: unknown; service: Service; durationMs: number }>;
+}
+
+/** An operation as `GET /v1/operations` lists it. */
+export interface OperationSummary {
+  name: string;
+  service: Service;
+  effect: "read" | "write";
+  title: string;
+  description: string;
+  approval: Approval | null;
+  idempotent: boolean;
+  destructive: boolean;
+  inputSchema: unknown;
+}

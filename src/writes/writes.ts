@@ -1,0 +1,154 @@
+// What can be done with writes: proposed (src/writes/proposals.ts), looked at, waited for, decided.
+
+import { timingSafeEqual } from "node:crypto";
+import { isoTime } from "../scheduler/clock.ts";
+import { StoreError } from "../store/store.ts";
+import { subjectOf } from "./policy.ts";
+import { createPropose, type WritesOptions } from "./proposals.ts";
+import { denied, undecidable } from "./refusals.ts";
+import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "./types.ts";
+
+/** The write path up to the approval. Beside the errors that Writes names, `propose` throws HttpError. */
+export function createWrites(options: WritesOptions): Writes {
+  const { store, policy, clock, onApproved } = options;
+  const now = () => isoTime(clock.now());
+
+  const found = (write: Write | undefined, id: string): Write => {
+    if (write) return write;
+    throw new WriteError("write_not_found", `There is no write ${JSON.stringify(id)}.`);
+  };
+
+  const isOverdue = (write: Write) => write.state === "proposed" && write.expiresAt <= now();
+
+  /** As it is now: one that is past its expiry is expired, though the sweep has not come by yet. */
+  const get = async (id: string): Promise<Write> => {
+    const write = found(await store.readWrite(id), id);
+    if (!isOverdue(write)) return write;
+    await sweep();
+    return found(await store.readWrite(id), id);
+  };
+
+  const sweep = async () => {
+    try {
+      await store.expireWrites(now());
+    } catch (error) {
+      // Reading goes on where the database takes no commits; deciding looks at the time itself.
+      if (!(error instanceof StoreError)) throw error;
+    }
+  };
+
+  /** A decision on a write that waits for one. */
+  const decide = async (
+    id: string,
+    to: "approved" | "rejected" | "cancelled",
+    actor: Actor,
+    note: string | null,
+  ): Promise<Write> => {
+    await get(id);
+    const at = now();
+    const result = await store.transitionWrite({
+      id,
+      from: "proposed",
+      to,
+      notExpiredAt: at,
+      patch: { decidedAt: at, decidedBy: actor, note },
+      actor,
+      at,
+      detail: note === null ? {} : { note },
+    });
+    const write = found(result?.write, id);
+    if (result?.kind === "refused") throw undecidable(write);
+    return write;
+  };
+
+  return {
+    propose: createPropose(options),
+    get,
+    async show(id, actor) {
+      await get(id);
+      return found(await store.markWriteShown(id, actor, now()), id);
+    },
+    async list(query) {
+      const writes = await store.readWrites(query);
+      if (!writes.some(isOverdue)) return writes;
+      await sweep();
+      return store.readWrites(query);
+    },
+    async waitFor(id, state, waitMs, signal) {
+      const ended = new AbortController();
+      const end = () => ended.abort();
+      const until = clock.monotonic() + waitMs;
+      signal.addEventListener("abort", end, { once: true });
+      let knock = () => {};
+      const unsubscribe = store.onAppend(() => knock());
+      try {
+        for (;;) {
+          // Before the write is read, so that what happens in between is not missed.
+          const knocked = new Promise<void>((resolve) => {
+            knock = resolve;
+          });
+          const write = await get(id);
+          const leftMs = until - clock.monotonic();
+          const isFinal = TRANSITIONS[write.state].length === 0;
+          if (write.state !== state || isFinal || leftMs <= 0 || signal.aborted) return write;
+          const expiresInMs = Date.parse(write.expiresAt) - clock.now();
+          const patienceMs = state === "proposed" && expiresInMs > 0 ? Math.min(leftMs, expiresInMs) : leftMs;
+          const pause = new AbortController();
+          await Promise.race([
+            knocked,
+            clock.sleep(patienceMs, AbortSignal.any([pause.signal, ended.signal])).catch(() => {}),
+          ]);
+          pause.abort();
+        }
+      } finally {
+        signal.removeEventListener("abort", end);
+        unsubscribe();
+      }
+    },
+    async approve(id, digest, actor, note) {
+      const write = await get(id);
+      if (!isSame(digest, write.digest))
+        throw new WriteError(
+          "digest_mismatch",
+          `The write ${id} has another digest than the one approved: look at it again (nexusctl writes show ${id}).`,
+          { write },
+        );
+      if (write.state === "proposed" && policy().approvalOf(subjectOf(write)) === "deny")
+        throw denied(write.operation, write);
+      const approved = await decide(id, "approved", actor, note ?? null);
+      onApproved();
+      return approved;
+    },
+    reject: (id, reason, actor) => decide(id, "rejected", actor, reason),
+    cancel: (id, actor) => decide(id, "cancelled", actor, null),
+    async resolve(id, outcome, note, actor) {
+      const result = await store.transitionWrite({
+        id,
+        from: "unknown",
+        to: "resolved",
+        patch: { outcome, note },
+        actor,
+        at: now(),
+        detail: { outcome, note },
+      });
+      const write = found(result?.write, id);
+      if (result?.kind === "refused")
+        throw new WriteError(
+          "write_not_unknown",
+          `The write ${id} is ${write.state}: only one whose outcome is unknown can be resolved.`,
+          { write },
+        );
+      return write;
+    },
+    async counts() {
+      await sweep();
+      return store.countWrites();
+    },
+  };
+}
+
+/** In constant time, so that a digest cannot be felt for. */
+function isSame(given: string, digest: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(digest)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,115 @@
+// A process that proposes, approves and executes writes until it is killed. Run as:
+//   node writes-child.ts DATA_DIR ORIGIN NAME     begins with a line on stdin, and says "approved <write>" on stdout
+//   node writes-child.ts DATA_DIR ORIGIN          only finishes what is there, then ends
+
+import { once } from "node:events";
+import { writeSync } from "node:fs";
+import { inspect } from "node:util";
+import { z } from "zod";
+import { createHttpClient } from "../../src/http/transport.ts";
+import { systemClock } from "../../src/scheduler/clock.ts";
+import {
+  defineOperation,
+  type Facts,
+  type Operation,
+  type OperationAnswer,
+  type OperationRequest,
+  type OperationSender,
+} from "../../src/services/operation.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import { createExecutor } from "../../src/writes/executor.ts";
+import { createPolicy } from "../../src/writes/policy.ts";
+import { createWrites } from "../../src/writes/writes.ts";
+
+const TIMEOUT_MS = 100;
+const [dataDir = "", origin = "", name = ""] = process.argv.slice(2);
+
+const input = z.strictObject({ name: z.string() });
+type Input = z.output<typeof input>;
+
+const to = (method: OperationRequest["method"], path: string, json?: unknown): OperationRequest => ({
+  ...{ method, origin, path, label: `${method} ${path.split("/", 2).join("/")}`, json },
+  credential: { kind: "none" },
+});
+
+const define = (own: Pick<Operation<Input>, "name" | "idempotent"> & Partial<Operation<Input>>) =>
+  defineOperation<Input>({
+    service: "nexus",
+    effect: "write",
+    title: own.name,
+    description: "",
+    input,
+    // Few targets, so that writes wait for each other.
+    target: (value) => `${own.name} ${Number(value.name.split("-").at(-1)) % 6}`,
+    request: (value) => to("POST", `/${own.name}`, value),
+    output: ({ body }) => body,
+    ...own,
+  });
+
+const operations = [
+  define({ name: "nexus.chaos.create", idempotent: false }),
+  define({ name: "nexus.chaos.tag", idempotent: true }),
+  define({
+    name: "nexus.chaos.send",
+    idempotent: false,
+    readBack: async (value, _facts, read) => {
+      const { body } = await read(to("GET", `/effects/${value.name}`));
+      return body === true ? { kind: "done", output: "read back" } : { kind: "not_found" };
+    },
+  }),
+] as unknown as Operation[]; // the type of the input is known at run time only, as in the real catalogue
+
+const http = createHttpClient({
+  ...{ service: "chaos", origin, clock: systemClock, timeoutMs: TIMEOUT_MS, maxBytes: 10_000 },
+  userAgent: "chaos",
+});
+const exchange = async (request: OperationRequest, signal: AbortSignal): Promise<OperationAnswer> => {
+  const { method, path, label, json } = request;
+  const response = await http.request({ method, path, label, json, signal, once: true });
+  return { status: response.status, headers: response.headers, body: response.json() };
+};
+const sender: OperationSender = { read: exchange, writeOnce: exchange };
+const facts: Facts = {
+  origins: { messaging: origin, nex: origin, nexus: origin },
+  session: () => {
+    throw new Error("there are no sessions here");
+  },
+  organizationId: () => "org",
+};
+
+if (name !== "") await once(process.stdin, "data");
+const store = await openStore({ dataDir, clock: systemClock });
+const policy = createPolicy({ approvals: { ttl: 0, policy: { "nexus.chaos.tag": "auto" } } });
+const common = {
+  ...{ store, sender, clock: systemClock, random: Math.random },
+  catalogue: { get: (wanted: string) => operations.find((one) => one.name === wanted), near: () => [] },
+  policy: () => policy,
+  facts: async () => facts,
+};
+const log = {
+  info: () => {},
+  warn: () => {},
+  error: (line: unknown, text?: string) => writeSync(2, `${text}: ${inspect(line)}\n`),
+};
+const executor = createExecutor({ ...common, log });
+const writes = createWrites({ ...common, ttlMs: () => 3_600_000, onApproved: executor.wake });
+await executor.start();
+
+for (let n = 0; name !== ""; n++) {
+  const { name: operation } = operations[n % operations.length] ?? {};
+  const write = `${name}-${n}`;
+  const proposal = { operation: operation ?? "", input: { name: write }, idempotencyKey: write };
+  const { write: proposed } = await writes.propose(proposal, { via: "agent.sock", user: null });
+  if (proposed.state === "proposed")
+    await writes.approve(proposed.id, proposed.digest, { via: "operator.sock", user: null });
+  writeSync(1, `approved ${write}\n`);
+}
+
+for (;;) {
+  const { approved, executing } = await writes.counts();
+  if (approved + executing === 0) break;
+  await systemClock.sleep(50);
+}
+await executor.stop(1000);
+await store.close();
+process.exit(0);

@@ -1,0 +1,180 @@
+// 200 SIGKILLs of a process that executes writes against a service that fails in every way.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/scheduler/clock.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import { TRANSITIONS, type Write, type WriteState } from "../../src/writes/types.ts";
+import { temporaryDirectory } from "../support/store.ts";
+
+const CHILD = fileURLToPath(new URL("./writes-child.ts", import.meta.url));
+const KILLS = 200;
+/** Processes at the same time, each on a database of its own. */
+const LANES = 2;
+
+interface Seen {
+  requests: number;
+  effects: number;
+}
+
+type Reply = "answered" | "refused" | "failed" | "cut" | "stalled";
+
+/** A service that counts what arrives of each write, and mostly misbehaves. */
+async function startService() {
+  const seen = new Map<string, Seen>();
+  let isCalm = false;
+
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request.setEncoding("utf8")) body += chunk;
+    const readBack = /^\/effects\/(.+)$/.exec(request.url ?? "")?.[1];
+    if (readBack !== undefined) {
+      response.end(JSON.stringify((seen.get(readBack)?.effects ?? 0) > 0));
+      return;
+    }
+    const { name } = JSON.parse(body);
+    const write = seen.get(name) ?? { requests: 0, effects: 0 };
+    seen.set(name, write);
+    write.requests += 1;
+
+    const dice = isCalm ? 0 : Math.random();
+    const reply: Reply =
+      dice < 0.5
+        ? "answered"
+        : dice < 0.6
+          ? "refused"
+          : dice < 0.75
+            ? "failed"
+            : dice < 0.9
+              ? "cut"
+              : "stalled";
+    // A refusal is one; everything else may have been done or not, whatever the answer says.
+    if (reply === "answered" || (reply !== "refused" && Math.random() < 0.5)) write.effects += 1;
+    await new Promise((resolve) => setTimeout(resolve, isCalm ? 0 : Math.random() * 15));
+    switch (reply) {
+      case "answered":
+        return response.writeHead(201).end("{}");
+      case "refused":
+        return response.writeHead(409).end('{"error":"conflict"}');
+      case "failed":
+        return response.writeHead(500).end('{"error":"internal_error"}');
+      case "cut":
+        return request.socket.destroy();
+      case "stalled":
+        return;
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return {
+    seen,
+    // The server listens on a port, so that its address is an object.
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calm: () => {
+      isCalm = true;
+    },
+  };
+}
+
+type Service = Awaited<ReturnType<typeof startService>>;
+
+const start = (compileCache: string, ...args: string[]) => {
+  const child = spawn(process.execPath, [CHILD, ...args], {
+    stdio: ["pipe", "pipe", "inherit"],
+    // Stripping the types of the same files 200 times would be most of what this test does.
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+  });
+  const state = { output: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    state.output += text;
+  });
+  const closed = new Promise<void>((resolve, reject) => {
+    child.on("close", () => resolve()).on("error", reject);
+  });
+  return { child, state, closed };
+};
+
+/** Resolves at the first line of the child. */
+const firstLine = (child: ChildProcess, closed: Promise<void>) =>
+  Promise.race([new Promise((resolve) => child.stdout?.once("data", resolve)), closed]);
+
+/** Kills so many processes on one database; gives the names of the writes that were approved for certain. */
+async function killAll(service: Service, cache: string, dataDir: string, lane: number): Promise<string[]> {
+  const approved: string[] = [];
+  const prepare = (n: number) => start(cache, dataDir, service.origin, `lane${lane}-${n}`);
+  // The next one loads its modules while the one before it works.
+  let next = prepare(0);
+  for (let n = 0; n < KILLS / LANES; n++) {
+    const { child, state, closed } = next;
+    if (n + 1 < KILLS / LANES) next = prepare(n + 1);
+    child.stdin?.write("go\n");
+    // Every fifth dies while it opens the database or takes up what the one before it has left.
+    if (n % 5 !== 0) await firstLine(child, closed);
+    await systemClock.sleep(Math.random() * 120);
+    child.kill("SIGKILL");
+    await closed;
+    expect(child.signalCode).toBe("SIGKILL");
+    approved.push(...[...state.output.matchAll(/^approved (\S+)\n/gm)].map(([, write = ""]) => write));
+  }
+  return approved;
+}
+
+const nameOf = (write: Write): string => JSON.parse(write.request).input.name;
+
+test(`${KILLS} SIGKILLs send nothing twice that must be sent once, and lose no write`, {
+  timeout: 180_000,
+}, async () => {
+  const service = await startService();
+  const cache = temporaryDirectory();
+  // A process that is killed leaves nothing in the cache: this one ends by itself.
+  await start(cache, temporaryDirectory(), service.origin).closed;
+  const lanes = Array.from({ length: LANES }, () => join(temporaryDirectory(), "data"));
+  const approved = await Promise.all(lanes.map((dataDir, lane) => killAll(service, cache, dataDir, lane)));
+
+  service.calm();
+  const found: Record<string, number> = {};
+  for (const [lane, dataDir] of lanes.entries()) {
+    const { child, closed } = start(cache, dataDir, service.origin);
+    await closed;
+    expect(child.exitCode).toBe(0);
+
+    const store = await openStore({ dataDir, clock: systemClock });
+    onTestFinished(() => store.close());
+    expect(await store.verifyAudit()).toMatchObject({ ok: true });
+    const rows = Map.groupBy(await store.readAudit({ limit: 1_000_000 }), ({ writeId }) => writeId);
+    const writes = await store.readWrites({ limit: 1_000_000 });
+    const byName = new Map(writes.map((write) => [nameOf(write), write]));
+    expect(byName.size).toBe(writes.length);
+    for (const name of approved[lane] ?? []) expect(byName.get(name)?.state, name).not.toBe("proposed");
+
+    for (const [name, write] of byName) {
+      const { requests, effects } = service.seen.get(name) ?? { requests: 0, effects: 0 };
+      const states = (rows.get(write.id) ?? []).map(({ action }) => action);
+      const about = `${write.operation} ${name}: ${states.join(" → ")}, ${requests} requests, ${effects} effects`;
+
+      for (const [index, state] of states.slice(1).entries())
+        expect(TRANSITIONS[states[index] as WriteState], about).toContain(state); // nobody is shown a write here
+      expect(["proposed", "succeeded", "failed", "unknown"], about).toContain(write.state);
+      if (!write.idempotent) expect(requests, about).toBeLessThanOrEqual(1);
+      if (!states.includes("executing")) expect(requests, about).toBe(0);
+      if (write.state === "failed") expect(effects, about).toBe(0);
+      if (write.state === "succeeded") expect(effects, about).toBeGreaterThan(0);
+      expect(write.attempts, about).toBeGreaterThanOrEqual(requests);
+
+      if (write.result?.output === "read back") found.readBack = (found.readBack ?? 0) + 1;
+      const code = write.result?.error?.code === "interrupted" ? "interrupted" : write.state;
+      found[code] = (found[code] ?? 0) + 1;
+      if (write.idempotent && write.attempts > 1) found.repeated = (found.repeated ?? 0) + 1;
+    }
+  }
+  // It is worth something only where the kills met writes in the middle, and the service failed.
+  for (const kind of ["succeeded", "failed", "unknown", "interrupted", "repeated", "readBack"])
+    expect(found[kind], kind).toBeGreaterThan(20);
+});

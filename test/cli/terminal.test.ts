@@ -1,0 +1,133 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { wrapped } from "../../src/cli/preview-view.ts";
+import { keysOf, openTerminal } from "../../src/cli/terminal.ts";
+import { width } from "../../src/text/visible.ts";
+import { createFakeDaemon, type FakeDaemon } from "../support/cli.ts";
+import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";
+import { createFakeTty } from "../support/tty.ts";
+
+describe("keys", () => {
+  it("have names, whichever way a terminal sends them; what has none is left out", () => {
+    expect(keysOf("aé漢👍")).toStrictEqual(["a", "é", "漢", "👍"]);
+    expect(keysOf("\x1b[A\x1bOB\x1b[5~\x1b[H\r\x7f\x03")).toStrictEqual([
+      ...["up", "down", "pageup", "home"],
+      ...["enter", "backspace", "ctrl-c"],
+    ]);
+    expect(keysOf("\x1b")).toStrictEqual(["escape"]);
+    expect(keysOf("\x1b[1;5C\x1b[200~y\x1b[201~\x00\x1a")).toStrictEqual(["y"]);
+    expect(keysOf("\x1ba")).toStrictEqual(["escape", "a"]);
+  });
+
+  it("that arrive in parts are one key, and Escape alone is one too", async () => {
+    const tty = createFakeTty();
+    const keys: string[] = [];
+    const terminal = openTerminal(tty, { fullScreen: false, key: (key) => void keys.push(key) });
+    tty.type("\x1b");
+    tty.type("[");
+    tty.type("Ax");
+    while (keys.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    tty.type("\x1b");
+    while (keys.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    terminal.close();
+    tty.type("z");
+    expect(keys).toStrictEqual(["up", "x", "escape"]);
+  });
+});
+
+describe("text broken into lines", () => {
+  const anyText = fc.array(
+    fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\n", " ", "漢", "⚠️", "x".repeat(90))),
+  );
+
+  it("is never wider than the terminal, loses nothing, and begins no line that was not one", () => {
+    fc.assert(
+      fc.property(anyText, fc.integer({ min: 12, max: 100 }), (parts, columns) => {
+        const lines = wrapped(parts.join(""), columns);
+        for (const line of lines) expect(width(line)).toBeLessThanOrEqual(columns);
+        for (const line of lines) expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+        const own = lines.filter((line) => !line.startsWith("↪ "));
+        if (!parts.join("").includes("↪")) expect(own).toHaveLength(parts.join("").split("\n").length);
+      }),
+    );
+    expect(wrapped(`a${" ".repeat(30)}Approve?`, 20)).toStrictEqual([
+      `a${" ".repeat(19)}`,
+      `↪ ${" ".repeat(11)}Approv`,
+      "↪ e?",
+    ]);
+  });
+});
+
+const SCRIPT = "/usr/bin/script";
+
+describe.skipIf(!existsSync(SCRIPT))("a real terminal (needs script of util-linux)", () => {
+  let daemon: FakeDaemon;
+  let fake: FakeWrites;
+  beforeEach(async () => {
+    daemon = createFakeDaemon();
+    fake = serveWrites(daemon);
+    await daemon.start();
+  });
+  afterEach(() => daemon.remove());
+
+  /** nexusctl on a pseudo-terminal of 80 by 24; it ends with the exit code and whether all is as it was before. */
+  const onTerminal = (...args: string[]) => {
+    const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+    const pidFile = join(daemon.dir, "pid");
+    const nexusctl = `"${process.execPath}" "${main}" --socket "${daemon.socket}" ${args.join(" ")}`;
+    const line = [
+      "stty rows 24 cols 80; before=$(stty -g)",
+      `sh -c 'echo $$ > "${pidFile}"; exec ${nexusctl}'; echo "code $?"`,
+      '[ "$before" = "$(stty -g)" ] && echo restored',
+    ].join("; ");
+    const child = spawn(SCRIPT, ["-qec", line, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+    });
+    return {
+      type: (keys: string) => void child.stdin.write(keys),
+      until: async (words: string) => {
+        while (!text.includes(words)) {
+          if (child.exitCode !== null) throw new Error(`it ended: ${text}`);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      },
+      kill: (signal: NodeJS.Signals) => process.kill(Number(readFileSync(pidFile, "utf8")), signal),
+      ended: new Promise<string>((resolve) => child.on("close", () => resolve(text))),
+    };
+  };
+
+  it("approves what it has shown, and only on a yes that was typed after it", async () => {
+    const { id, digest } = fake.propose();
+    const terminal = onTerminal("writes", "approve", id);
+    terminal.type("y\r");
+    await terminal.until("[y/N]");
+    terminal.type("y\r");
+    expect(await terminal.ended).toMatch(/approved[\s\S]*code 0\r\nrestored/);
+    expect(fake.bodies.map(({ text }) => JSON.parse(text))).toStrictEqual([{ digest }]);
+  });
+
+  it("keeps an inbox, and is as it was after q", async () => {
+    fake.propose();
+    const terminal = onTerminal("writes", "watch");
+    await terminal.until("1 to decide");
+    fake.propose();
+    await terminal.until("2 to decide");
+    terminal.type("\r");
+    await terminal.until("a: approve");
+    terminal.type("q");
+    expect(await terminal.ended).toContain("\u001b[?1049lcode 0\r\nrestored");
+  });
+
+  it.each(["SIGTERM", "SIGHUP"] as const)("is as it was after %s", async (signal) => {
+    const terminal = onTerminal("writes", "watch");
+    await terminal.until("nothing to decide");
+    terminal.kill(signal);
+    expect(await terminal.ended).toContain("\u001b[?1049lcode 0\r\nrestored");
+  });
+});

@@ -1,0 +1,171 @@
+// Operations as the write path runs them: parsed, put in full, checked, sent by the real sender.
+
+import type { RequestBudget } from "../../../src/http/budget.ts";
+import { createRetry } from "../../../src/http/retry.ts";
+import { createHttpClient } from "../../../src/http/transport.ts";
+import { systemClock } from "../../../src/scheduler/clock.ts";
+import { catalogue } from "../../../src/services/catalogue.ts";
+import { createMessagingClient } from "../../../src/services/messaging/client.ts";
+import { newSession, type Session } from "../../../src/services/messaging/session.ts";
+import { createNexClient } from "../../../src/services/nex/client.ts";
+import { createTokenSource, type TokenSource } from "../../../src/services/nexus/auth.ts";
+import { createNexusClient } from "../../../src/services/nexus/client.ts";
+import { withToken } from "../../../src/services/nexus/http.ts";
+import {
+  type Facts,
+  type Finding,
+  type Operation,
+  type OperationAnswer,
+  OperationError,
+  type OperationRequest,
+  type OperationSender,
+} from "../../../src/services/operation.ts";
+import { createSender } from "../../../src/services/sender.ts";
+import type { Services } from "../../../src/services/services.ts";
+
+/** A port that nothing listens on: whoever does not need a service leaves it out. */
+const NOWHERE = "http://127.0.0.1:9";
+
+export interface Setup {
+  messaging?: string;
+  nex?: string;
+  nexus?: string;
+  nexApiKey?: string;
+  nexBudget?: RequestBudget;
+  nexusApiKey?: string;
+  nexusAnonKey?: string;
+  tokens?: TokenSource;
+  sessionKey?: (sessionId: string) => Promise<string | undefined>;
+}
+
+export interface Bench {
+  services: Services;
+  sender: OperationSender;
+  facts: Facts;
+  join(session: Partial<Session> & { sessionId: string }): void;
+  /** The organization is known from now on. */
+  learnOrganization(): Promise<string>;
+  /** From the input to the output. */
+  run(name: string, input: unknown): Promise<unknown>;
+  request(name: string, input: unknown): OperationRequest;
+  precondition(name: string, input: unknown): Promise<unknown>;
+  readBack(name: string, input: unknown, startedAt: number, facts?: Facts): Promise<Finding | undefined>;
+  read(request: OperationRequest): Promise<OperationAnswer>;
+}
+
+export function operationNamed(name: string): Operation {
+  const operation = catalogue.get(name);
+  if (!operation) throw new Error(`there is no operation ${name}`);
+  return operation;
+}
+
+export function createBench(setup: Setup): Bench {
+  const origins = {
+    messaging: setup.messaging ?? NOWHERE,
+    nex: setup.nex ?? NOWHERE,
+    nexus: setup.nexus ?? NOWHERE,
+  };
+  const common = { clock: systemClock, timeoutMs: 5000, maxBytes: 1_000_000, userAgent: "test" };
+  const retry = createRetry({ clock: systemClock, random: () => 0 });
+  const nexusHttp = createHttpClient({
+    ...common,
+    service: "nexus",
+    origin: origins.nexus,
+    credential: async () => ({ apikey: setup.nexusAnonKey ?? "anon" }),
+  });
+  const tokens =
+    setup.tokens ??
+    createTokenSource({
+      http: nexusHttp,
+      apiKey: () => setup.nexusApiKey ?? "",
+      storage: { load: async () => undefined, save: async () => {} },
+      clock: systemClock,
+      random: () => 0,
+      onToken: () => {},
+    });
+  const services: Services = {
+    messaging: createMessagingClient((origin) =>
+      createHttpClient({ ...common, service: "messaging", origin }),
+    ),
+    nex: createNexClient({
+      http: createHttpClient({
+        ...common,
+        service: "nex",
+        origin: origins.nex,
+        ...(setup.nexBudget && { budget: setup.nexBudget }),
+        credential: async () => ({ authorization: `Bearer ${setup.nexApiKey ?? "key"}` }),
+      }),
+      retry,
+      clock: systemClock,
+      idleTimeoutMs: 5000,
+      timeoutMs: 5000,
+    }),
+    nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry }),
+  };
+  const sender = createSender({
+    clients: () => services,
+    messagingOrigin: () => origins.messaging,
+    sessionKey: setup.sessionKey ?? (async () => undefined),
+    retry,
+  });
+
+  let organization: string | undefined;
+  const { sessions } = services.messaging;
+  const facts: Facts = {
+    origins,
+    session(idOrAlias) {
+      const found = sessions
+        .all()
+        .find(({ sessionId, alias }) => sessionId === idOrAlias || alias === idOrAlias);
+      if (found) return found;
+      throw new OperationError("session_not_found", "There is no such session.");
+    },
+    organizationId() {
+      if (organization !== undefined) return organization;
+      throw new OperationError("service_unavailable", "The organization is not known yet.");
+    },
+  };
+  const prepare = (name: string, input: unknown) => {
+    const operation = operationNamed(name);
+    const parsed = operation.input.parse(input);
+    return { operation, input: operation.normalize?.(parsed, facts) ?? parsed };
+  };
+  const signal = AbortSignal.timeout(60_000);
+  const read = (request: OperationRequest) => sender.read(request, signal);
+
+  return {
+    services,
+    sender,
+    facts,
+    read,
+    join: ({ sessionId, ...rest }) =>
+      sessions.put({
+        ...newSession({ sessionId, alias: null, baseUrl: origins.messaging, agentId: "nexusd" }),
+        state: "joined",
+        ...rest,
+      }),
+    async learnOrganization() {
+      organization = await services.nexus.http.organizationId();
+      return organization;
+    },
+    async run(name, input) {
+      const { operation, input: full } = prepare(name, input);
+      await operation.precondition?.(full, facts, read);
+      const request = operation.request(full, facts);
+      const answer = await (operation.effect === "read" ? read(request) : sender.writeOnce(request, signal));
+      return operation.output(answer, full);
+    },
+    request(name, input) {
+      const { operation, input: full } = prepare(name, input);
+      return operation.request(full, facts);
+    },
+    async precondition(name, input) {
+      const { operation, input: full } = prepare(name, input);
+      return await operation.precondition?.(full, facts, read);
+    },
+    async readBack(name, input, startedAt, as = facts) {
+      const { operation, input: full } = prepare(name, input);
+      return await operation.readBack?.(full, as, read, startedAt);
+    },
+  };
+}

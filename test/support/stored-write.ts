@@ -1,0 +1,77 @@
+// Writes as the core would propose them to the store, without a service behind them.
+
+import { ulid } from "ulid";
+import type { Store, WriteTransition } from "../../src/store/store.ts";
+import { canonicalJson, digestOf } from "../../src/writes/canonical.ts";
+import type { Actor, Write } from "../../src/writes/types.ts";
+
+export const AGENT: Actor = { via: "agent.sock", user: "agent" };
+export const OPERATOR: Actor = { via: "operator.sock", user: "ops" };
+export const NEXUSD: Actor = { via: "nexusd", user: null };
+
+export const T0 = "2026-03-01T12:00:00.000Z";
+/** `seconds` after T0. */
+export const t = (seconds: number): string => new Date(Date.parse(T0) + seconds * 1000).toISOString();
+
+/** Nothing was rejected after this. */
+export const NO_REJECTION = { rejectedSince: "9999-12-31T23:59:59.999Z" };
+
+export const proposedWrite = ({ input, ...overrides }: Partial<Write> & { input?: unknown } = {}): Write => {
+  const operation = overrides.operation ?? "nexus.orders.update_status";
+  const id = overrides.id ?? ulid();
+  const request = canonicalJson({ operation, input: input ?? { orderId: id } });
+  return {
+    id,
+    operation,
+    service: "nexus",
+    state: "proposed",
+    request,
+    digest: digestOf(request),
+    preview: { method: "PATCH", url: "https://nexus.test/rest/v1/orders", headers: [], body: request },
+    precondition: null,
+    target: "nexus.orders.update_status",
+    idempotent: false,
+    destructive: false,
+    approval: "operator",
+    reason: null,
+    agent: null,
+    idempotencyKey: null,
+    proposedAt: T0,
+    expiresAt: t(3600),
+    shownAt: null,
+    decidedAt: null,
+    decidedBy: null,
+    note: null,
+    executingAt: null,
+    finishedAt: null,
+    attempts: 0,
+    result: null,
+    outcome: null,
+    ...overrides,
+  };
+};
+
+/** Proposes a write of its own. */
+export const propose = async (
+  store: Store,
+  overrides: Parameters<typeof proposedWrite>[0] = {},
+): Promise<Write> => (await store.proposeWrite(proposedWrite(overrides), AGENT, NO_REJECTION)).write;
+
+/** The transition that an operator's approval makes. */
+export const approval = (id: string, at = t(1)): WriteTransition => ({
+  id,
+  from: "proposed",
+  to: "approved",
+  notExpiredAt: at,
+  patch: { decidedAt: at, decidedBy: OPERATOR },
+  actor: OPERATOR,
+  at,
+  detail: {},
+});
+
+export const rejection = (id: string, reason: string, at = t(1)): WriteTransition => ({
+  ...approval(id, at),
+  to: "rejected",
+  patch: { decidedAt: at, decidedBy: OPERATOR, note: reason },
+  detail: { reason },
+});

@@ -1,0 +1,69 @@
+// The real write path on a real store, with the real operations; only the services behind it say what is written here.
+
+import { configSchema } from "../../src/config/schema.ts";
+import type { Clock } from "../../src/scheduler/clock.ts";
+import { catalogue, summaries } from "../../src/services/catalogue.ts";
+import { newSession } from "../../src/services/messaging/session.ts";
+import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
+import type { Store } from "../../src/store/store.ts";
+import { createFacts } from "../../src/writes/facts.ts";
+import { createPolicy } from "../../src/writes/policy.ts";
+import { createReads } from "../../src/writes/reads.ts";
+import type { Approval } from "../../src/writes/types.ts";
+import { createWrites } from "../../src/writes/writes.ts";
+
+export const ORDER_ID = "00000000-0000-4000-8000-000000000001";
+export const SESSION_ID = "session-0001";
+export const SESSION_ALIAS = "ops";
+
+/** `requests`: what was asked of the services. Nothing here executes what is approved. */
+export function realWritePath(options: { store: Store; clock: Clock; policy?: Record<string, Approval> }) {
+  const { store, clock } = options;
+  const key = { source: "env", id: "KEY" };
+  const config = configSchema.parse({
+    nex: { api_key: key },
+    nexus: { api_key: key, anon_key: { source: "env", id: "ANON" } },
+    ...(options.policy && { approvals: { policy: options.policy } }),
+  });
+  const session = newSession({
+    sessionId: SESSION_ID,
+    alias: SESSION_ALIAS,
+    baseUrl: config.messaging.base_url,
+    agentId: "nexusd",
+  });
+  const joined = { ...session, state: "joined" as const };
+
+  const requests: OperationRequest[] = [];
+  const sender = {
+    async read(request: OperationRequest): Promise<OperationAnswer> {
+      requests.push(request);
+      return { status: 200, headers: {}, body: answerOf(request) };
+    },
+  };
+  const facts = createFacts({
+    config: () => config,
+    sessions: () => ({ all: () => [joined] }),
+    organizationId: async () => "org-1",
+    clock,
+  });
+  const policy = createPolicy(config);
+  const writes = createWrites({
+    ...{ store, catalogue, sender, facts, clock },
+    policy: () => policy,
+    random: Math.random,
+    ttlMs: () => config.approvals.ttl,
+    onApproved: () => {},
+  });
+  const reads = createReads({ catalogue, sender, facts, clock });
+  return { requests, writes, reads, operations: () => summaries(policy.approvalOf) };
+}
+
+/** What each service would say, as far as an operation reads it. */
+function answerOf({ path }: OperationRequest): unknown {
+  const [resource = ""] = path.split("?", 1);
+  if (resource === "/health") return { capabilities: { messageFormat: ["text", "json"] } };
+  if (resource.endsWith("/messages")) return { messages: [], nextCursor: null };
+  if (resource.startsWith("/rest/")) return [{ id: ORDER_ID, order_number: "N-1", order_status: "pending" }];
+  if (resource.startsWith("/v1/sessions")) return { sessionId: SESSION_ID };
+  return { data: [], insights: [], answer: "yes" };
+}

@@ -1,0 +1,676 @@
+import { describe, expect, it, test } from "vitest";
+import { OperationError } from "../../src/services/operation.ts";
+import { type Store, StoreError } from "../../src/store/store.ts";
+import type { Write } from "../../src/writes/types.ts";
+import {
+  answers,
+  type Behaviour,
+  createHarness,
+  factsOf,
+  fails,
+  type Harness,
+  hangs,
+  httpError,
+  OPERATIONS,
+  OPERATOR,
+  policyOf,
+  stopped,
+} from "./harness.ts";
+
+const CREATE = { operation: "nexus.items.create", input: { sku: "TEA-1" } };
+const TAG = { operation: "nexus.items.tag", input: { sku: "TEA-1" } };
+const STATUS = { operation: "nexus.orders.update_status", input: { orderId: "7", status: "shipped" } };
+const SEND = { operation: "messaging.messages.send", input: { session: "workshop", text: "hi" } };
+const MINUTE_MS = 60_000;
+
+/** A write that was executed with these behaviours of the service, one for each request. */
+const executed = async (
+  proposal: typeof CREATE | typeof TAG | typeof STATUS | typeof SEND,
+  script: Behaviour[],
+  afterwards?: Behaviour,
+): Promise<{ harness: Harness; write: Write }> => {
+  const harness = await createHarness();
+  harness.world.policy = policyOf({});
+  harness.service.script = script;
+  if (afterwards) harness.service.otherwise = afterwards;
+  await harness.executor.start();
+  const { id } = await harness.approved(proposal);
+  const finished = harness.finished(id);
+  await harness.clock.advance(5 * MINUTE_MS);
+  return { harness, write: await finished };
+};
+
+const sent = ({ service }: Harness) => service.wire.length;
+
+describe("what is executed", () => {
+  it("is the request that was shown, made of the stored bytes alone", async () => {
+    const { harness, write } = await executed(CREATE, []);
+    expect(write).toMatchObject({ state: "succeeded", attempts: 1, result: { output: { ok: true } } });
+    expect(harness.service.wire).toEqual([
+      {
+        origin: "https://nexus.example",
+        method: "POST",
+        path: "/rest/v1/orders",
+        label: "orders",
+        json: { sku: "TEA-1" },
+        credential: { kind: "nexus" },
+      },
+    ]);
+  });
+
+  it("is what was approved, exact beyond 2^53", async () => {
+    const harness = await createHarness();
+    await harness.executor.start();
+    const { id } = await harness.approved({
+      ...CREATE,
+      input: { sku: "A", count: 123_456_789_012_345_678_901n },
+    });
+    await harness.finished(id);
+    expect(harness.service.wire[0]?.json).toEqual({ sku: "A", count: 123_456_789_012_345_678_901n });
+  });
+
+  it("is nothing before an approval", async () => {
+    const harness = await createHarness();
+    await harness.executor.start();
+    await harness.propose();
+    await harness.clock.advance(MINUTE_MS);
+    expect(sent(harness)).toBe(0);
+  });
+});
+
+describe("an answer", () => {
+  const refusals: [string, Behaviour, string][] = [
+    ["400", fails("status", { status: 400, code: "bad", retryable: false }), "bad"],
+    ["401", fails("status", { status: 401, code: "expired", retryable: false }), "expired"],
+    ["403", fails("status", { status: 403, code: "scope", retryable: false }), "scope"],
+    ["429", fails("status", { status: 429, code: "rate", retryAfterMs: 1000 }), "rate"],
+    [
+      "5xx of PostgreSQL with an SQLSTATE",
+      fails("status", {
+        status: 500,
+        code: "23505",
+        body: { code: "23505", message: "duplicate", details: null, hint: null },
+      }),
+      "23505",
+    ],
+    ["2xx that says that nothing was done", answers("nothing done"), "no_row_matched"],
+  ];
+  describe.each([CREATE, TAG])("to $operation", (proposal) => {
+    test.each(refusals.filter(([name]) => proposal === CREATE || !name.startsWith("2xx")))(
+      "%s is a failure, and nothing is repeated",
+      async (_name, behaviour, code) => {
+        const { harness, write } = await executed(proposal, [behaviour]);
+        expect(write).toMatchObject({ state: "failed", attempts: 1, result: { error: { code } } });
+        expect(sent(harness)).toBe(1);
+      },
+    );
+  });
+
+  it("that refuses tells the service's own words, without what looks like a secret", async () => {
+    const body = { error: "bad", message: "sku is taken by nxs_ak_0123456789abcdef" };
+    const { write } = await executed(CREATE, [fails("status", { status: 400, code: "bad", body })]);
+    expect(write.result?.error?.message).toBe("nexus: orders status: sku is taken by ‹redacted›");
+  });
+});
+
+describe("an outcome that is not known", () => {
+  const doubts: [string, Behaviour, string][] = [
+    ["time-out", fails("timeout"), "timeout"],
+    ["cut connection", fails("network", { code: "connection_lost" }), "connection_lost"],
+    ["502", fails("status", { status: 502, code: "http_502" }), "http_502"],
+    [
+      "500 with five letters that are no SQLSTATE",
+      fails("status", { status: 500, code: "ERROR", body: { error: "ERROR" } }),
+      "ERROR",
+    ],
+    [
+      "SQLSTATE that says that it does not know",
+      fails("status", {
+        status: 503,
+        code: "08007",
+        body: { code: "08007", message: "", details: null, hint: null },
+      }),
+      "08007",
+    ],
+    ["2xx that is not JSON", fails("invalid_body", { status: 200, code: "invalid_json" }), "invalid_json"],
+    [
+      "2xx that is too large",
+      fails("too_large", { retryable: false, code: "body_too_large" }),
+      "body_too_large",
+    ],
+    ["redirect", fails("redirect_refused", { retryable: false, code: "redirect_method" }), "redirect_method"],
+    ["error that nobody expected", () => Promise.reject(new TypeError("x")), "internal_error"],
+  ];
+
+  test.each(doubts)(
+    "after a %s, is unknown, and a write that is not idempotent is never repeated",
+    async (_, behaviour, code) => {
+      const { harness, write } = await executed(CREATE, [behaviour]);
+      expect(write).toMatchObject({
+        state: "unknown",
+        attempts: 1,
+        result: { error: { code }, remedy: "Look for the item by its sku." },
+      });
+      expect(sent(harness)).toBe(1);
+    },
+  );
+
+  test.each(
+    doubts.filter(([, , code]) => !["body_too_large", "redirect_method", "internal_error"].includes(code)),
+  )("after a %s is cleared by repeating what is idempotent", async (_, behaviour) => {
+    const { harness, write } = await executed(TAG, [behaviour, behaviour]);
+    expect(write).toMatchObject({ state: "succeeded", attempts: 3 });
+    expect(sent(harness)).toBe(3);
+  });
+
+  it("because the answer cannot be read is unknown, with a line in the log", async () => {
+    const { harness, write } = await executed(CREATE, [answers("unreadable")]);
+    expect(write).toMatchObject({ state: "unknown", result: { error: { code: "internal_error" } } });
+    expect(JSON.stringify(write)).not.toContain("not what was expected");
+    expect(harness.lines.find(({ msg }) => String(msg).startsWith("a defect"))).toBeDefined();
+  });
+
+  it("is repeated with backoff until the deadline of two minutes, and unknown then", async () => {
+    const harness = await createHarness();
+    harness.service.otherwise = fails("timeout");
+    await harness.executor.start();
+    const { id } = await harness.approved(TAG);
+    await harness.clock.advance(110_000);
+    expect((await harness.writes.get(id)).state).toBe("executing");
+    await harness.clock.advance(20_000);
+    const write = await harness.writes.get(id);
+    expect(write).toMatchObject({ state: "unknown", result: { error: { code: "timeout" } } });
+    expect(write.attempts).toBe(sent(harness));
+    expect(sent(harness)).toBeGreaterThan(5);
+    expect(sent(harness)).toBeLessThan(30);
+  });
+
+  it("is not made certain by a later refusal: the first request may have been done", async () => {
+    const { harness, write } = await executed(TAG, [
+      fails("timeout"),
+      fails("status", { status: 404, code: "gone" }),
+    ]);
+    expect(write).toMatchObject({ state: "unknown", result: { error: { code: "timeout" } } });
+    expect(sent(harness)).toBe(2);
+  });
+
+  it("is cleared by reading back, where the service shows the effect", async () => {
+    const harness = await createHarness();
+    harness.service.script = [fails("timeout")];
+    harness.service.onRead = answers(["hi"]);
+    await harness.executor.start();
+    const { id } = await harness.propose(SEND);
+    expect(await harness.finished(id)).toMatchObject({ state: "succeeded", result: { output: "read back" } });
+    expect(sent(harness)).toBe(1);
+  });
+
+  test.each([
+    ["shows none", answers([])],
+    ["cannot be read", fails("network", { maybeSent: false })],
+    ["does not answer", hangs],
+  ])("stays unknown where the service %s", async (_name, onRead) => {
+    const harness = await createHarness();
+    harness.service.script = [fails("timeout")];
+    harness.service.onRead = onRead;
+    await harness.executor.start();
+    const { id } = await harness.propose(SEND);
+    await harness.clock.advance(MINUTE_MS);
+    expect(await harness.writes.get(id)).toMatchObject({
+      state: "unknown",
+      result: { error: { code: "timeout" }, remedy: expect.stringContaining("nexusctl writes resolve") },
+    });
+    expect(sent(harness)).toBe(1);
+  });
+
+  it("is resolved by an operator, once", async () => {
+    const { harness, write } = await executed(CREATE, [fails("timeout")]);
+    const resolved = await harness.writes.resolve(write.id, "succeeded", "seen it", OPERATOR);
+    expect(resolved).toMatchObject({ state: "resolved", outcome: "succeeded", note: "seen it" });
+    await expect(harness.writes.resolve(write.id, "failed", "no", OPERATOR)).rejects.toMatchObject({
+      code: "write_not_unknown",
+    });
+  });
+});
+
+describe("a request that was certainly not sent", () => {
+  const unsent: [string, Behaviour][] = [
+    ["connection refused", fails("network", { maybeSent: false, code: "connection_refused" })],
+    ["no place in the budget", fails("timeout", { maybeSent: false, code: "budget_timeout" })],
+    ["no token for now", fails("status", { maybeSent: false, status: 503, code: "http_503" })],
+    ["too many token exchanges", fails("status", { maybeSent: false, status: 429, code: "rate" })],
+    [
+      "no session key for now",
+      () => Promise.reject(new OperationError("service_unavailable", "the key cannot be read now")),
+    ],
+  ];
+  describe.each([CREATE, TAG])("of $operation", (proposal) => {
+    test.each(unsent)("(%s) is tried again", async (_name, behaviour) => {
+      const { write } = await executed(proposal, [behaviour, behaviour, behaviour]);
+      expect(write).toMatchObject({ state: "succeeded", attempts: 1 });
+    });
+  });
+
+  it("is a failure when its time is over, which says that nothing was sent", async () => {
+    const { write } = await executed(CREATE, [], unsent[0]?.[1]);
+    expect(write).toMatchObject({
+      state: "failed",
+      attempts: 1,
+      result: {
+        error: { code: "connection_refused", message: expect.stringContaining("Nothing was sent") },
+      },
+    });
+  });
+
+  it("and never can be is a failure at once", async () => {
+    const refused = fails("status", {
+      ...{ maybeSent: false, retryable: false, status: 401, code: "agent_key_refused" },
+    });
+    const { harness, write } = await executed(CREATE, [refused]);
+    expect(write).toMatchObject({ state: "failed", result: { error: { code: "agent_key_refused" } } });
+    expect(sent(harness)).toBe(1);
+  });
+
+  it("waits at least as long as the service asks for", async () => {
+    const harness = await createHarness();
+    harness.service.script = [fails("status", { maybeSent: false, status: 429, retryAfterMs: 50_000 })];
+    await harness.executor.start();
+    const { id } = await harness.approved(CREATE);
+    await harness.clock.advance(49_000);
+    expect(sent(harness)).toBe(1);
+    await harness.clock.advance(2000);
+    expect((await harness.finished(id)).state).toBe("succeeded");
+  });
+});
+
+describe("between approval and execution", () => {
+  /** Approves, lets `change` happen, and only then starts to execute. */
+  const afterChange = async (
+    proposal: typeof CREATE | typeof STATUS | typeof SEND,
+    change: (harness: Harness) => unknown,
+  ): Promise<{ harness: Harness; write: Write }> => {
+    const harness = await createHarness();
+    const { id, digest, state } = await harness.propose(proposal);
+    if (state === "proposed") await harness.writes.approve(id, digest, OPERATOR);
+    await change(harness);
+    await harness.executor.start();
+    return { harness, write: await harness.finished(id) };
+  };
+  const stale = (message: string) => ({
+    state: "failed",
+    result: { error: { code: "stale", message: expect.stringContaining(message) } },
+  });
+
+  it("the policy may come to deny it", async () => {
+    const { harness, write } = await afterChange(CREATE, ({ world }) => {
+      world.policy = policyOf({ "*": "deny" });
+    });
+    expect(write).toMatchObject({ state: "failed", result: { error: { code: "policy_denied" } } });
+    expect(sent(harness)).toBe(0);
+  });
+
+  it("the policy that approved it may come to want an operator", async () => {
+    const { harness, write } = await afterChange(SEND, ({ world }) => {
+      world.policy = policyOf({});
+    });
+    expect(write).toMatchObject({ state: "failed", result: { error: { code: "policy_changed" } } });
+    expect(sent(harness)).toBe(0);
+  });
+
+  it("the policy may come to approve by itself what an operator has approved", async () => {
+    const { write } = await afterChange(CREATE, ({ world }) => {
+      world.policy = policyOf({ "*": "auto" });
+    });
+    expect(write.state).toBe("succeeded");
+  });
+
+  it("the precondition may fail: what was read then is compared with what is so now", async () => {
+    const { harness, write } = await afterChange(STATUS, ({ service }) => {
+      service.onRead = answers([{ order_status: "cancelled" }]);
+    });
+    expect(write).toMatchObject(
+      stale('it was [{"order_status":"pending"}], it is [{"order_status":"cancelled"}]'),
+    );
+    expect(sent(harness)).toBe(0);
+  });
+
+  it("the precondition may hold, in whatever order its fields come", async () => {
+    const harness = await createHarness();
+    harness.service.onRead = answers([{ a: 1, b: 2 }]);
+    const { id } = await harness.approved(STATUS);
+    harness.service.onRead = answers([{ b: 2, a: 1 }]);
+    await harness.executor.start();
+    expect((await harness.finished(id)).state).toBe("succeeded");
+  });
+
+  it("the request may come to be another one: what would be different is named", async () => {
+    const elsewhere = await afterChange(CREATE, ({ world }) => {
+      const { origins, ...rest } = factsOf();
+      world.facts = { ...rest, origins: { ...origins, nexus: "https://other.example" } };
+    });
+    expect(elsewhere.write).toMatchObject(stale("the URL"));
+    const otherBody = await afterChange(CREATE, ({ world }) => {
+      world.operations = OPERATIONS.map((operation) => ({
+        ...operation,
+        request: (input, facts) => ({
+          ...operation.request(input, facts),
+          json: { sku: "TEA-2" },
+          headers: { prefer: "return=minimal" },
+        }),
+      }));
+    });
+    expect(otherBody.write).toMatchObject(stale("the header prefer, the body would be different"));
+    expect(sent(elsewhere.harness) + sent(otherBody.harness)).toBe(0);
+  });
+
+  it("the operation may go", async () => {
+    const { write } = await afterChange(CREATE, ({ world }) => {
+      world.operations = [];
+    });
+    expect(write).toMatchObject({ state: "failed", result: { error: { code: "operation_not_found" } } });
+  });
+
+  it("the session may go", async () => {
+    const { write } = await afterChange(SEND, ({ world }) => {
+      world.facts = {
+        ...factsOf(),
+        session: () => {
+          throw new OperationError("session_not_found", "gone");
+        },
+      };
+      world.operations = OPERATIONS.map((operation) => ({
+        ...operation,
+        request: (input, facts) => {
+          facts.session("0123456789abcdef");
+          return operation.request(input, facts);
+        },
+      }));
+    });
+    expect(write).toMatchObject({ state: "failed", result: { error: { code: "session_not_found" } } });
+  });
+
+  it("the service may be down, so that the precondition is read later", async () => {
+    const harness = await createHarness();
+    const { id } = await harness.approved(STATUS);
+    harness.service.onRead = fails("network", { maybeSent: false });
+    await harness.executor.start();
+    await harness.clock.advance(10_000);
+    harness.service.onRead = answers([{ order_status: "pending" }]);
+    const finished = harness.finished(id);
+    await harness.clock.advance(MINUTE_MS);
+    expect(await finished).toMatchObject({ state: "succeeded", attempts: 1 });
+  });
+});
+
+describe("many writes", () => {
+  it("of one target are executed one after the other, in the order of their approval", async () => {
+    const harness = await createHarness();
+    const proposed: Write[] = [];
+    for (const note of ["a", "b", "c", "d"])
+      proposed.push(await harness.propose({ ...CREATE, input: { sku: "TEA-1", note } }));
+    const order = [2, 0, 3, 1];
+    for (const n of order) {
+      const { id, digest } = proposed[n] ?? expect.fail();
+      await harness.writes.approve(id, digest, OPERATOR);
+    }
+    let inFlight = 0;
+    harness.service.otherwise = async () => {
+      inFlight += 1;
+      expect(inFlight).toBe(1);
+      await harness.clock.settle();
+      inFlight -= 1;
+      return { status: 201, headers: {}, body: null };
+    };
+    await harness.executor.start();
+    for (const { id } of proposed) expect((await harness.finished(id)).state).toBe("succeeded");
+    expect(harness.service.wire.map(({ json }) => json)).toEqual(
+      order.map((n) => ({ sku: "TEA-1", note: ["a", "b", "c", "d"][n] })),
+    );
+  });
+
+  it("of different targets are executed side by side, eight at most", async () => {
+    const harness = await createHarness();
+    const writes: Write[] = [];
+    for (let n = 0; n < 11; n++) writes.push(await harness.approved({ ...CREATE, input: { sku: `${n}` } }));
+    const release: (() => void)[] = [];
+    harness.service.otherwise = () =>
+      new Promise((resolve) => release.push(() => resolve({ status: 201, headers: {}, body: null })));
+    await harness.executor.start();
+    await harness.clock.settle();
+    await harness.clock.settle();
+    expect(sent(harness)).toBe(8);
+    release.shift()?.();
+    await harness.reached(writes[0]?.id ?? "", "succeeded");
+    await harness.reached(writes[8]?.id ?? "", "executing");
+    while (sent(harness) < 11 || release.length > 0) {
+      release.shift()?.();
+      await harness.clock.settle();
+    }
+    for (const { id } of writes) expect((await harness.finished(id)).state).toBe("succeeded");
+  });
+
+  it("are not held up by one that does not end", async () => {
+    const harness = await createHarness();
+    harness.service.script = [hangs];
+    await harness.executor.start();
+    const stuck = await harness.approved({ ...CREATE, input: { sku: "stuck" } });
+    await harness.reached(stuck.id, "executing");
+    const next = await harness.approved({ ...CREATE, input: { sku: "other" } });
+    expect((await harness.finished(next.id)).state).toBe("succeeded");
+  });
+});
+
+describe("a process that died in the middle of a write", () => {
+  const died = async (
+    proposal: typeof CREATE | typeof TAG | typeof STATUS | typeof SEND,
+    next: (harness: Harness) => void = () => {},
+  ): Promise<{ harness: Harness; write: Write }> => {
+    const harness = await createHarness();
+    harness.service.script = [hangs];
+    await harness.executor.start();
+    const { id, state, digest } = await harness.propose(proposal);
+    if (state === "proposed") await harness.writes.approve(id, digest, OPERATOR);
+    await harness.reached(id, "executing");
+    await harness.clock.settle();
+    expect(sent(harness)).toBe(1);
+    await harness.crash();
+    next(harness);
+    await harness.executor.start();
+    return { harness, write: await harness.finished(id) };
+  };
+
+  it("leaves what is not idempotent unknown: it is not sent again", async () => {
+    const { harness, write } = await died(CREATE);
+    expect(write).toMatchObject({
+      state: "unknown",
+      attempts: 1,
+      result: { error: { code: "interrupted" }, remedy: "Look for the item by its sku." },
+    });
+    await harness.clock.advance(10 * MINUTE_MS);
+    expect(sent(harness)).toBe(1);
+  });
+
+  it("is followed by a look at the service, where there is a way", async () => {
+    const found = await died(SEND, ({ service }) => {
+      service.onRead = answers(["hi"]);
+    });
+    expect(found.write.state).toBe("succeeded");
+    const missing = await died(SEND, ({ service }) => {
+      service.onRead = answers([]);
+    });
+    expect(missing.write.state).toBe("unknown");
+    expect([sent(found.harness), sent(missing.harness)]).toEqual([1, 1]);
+  });
+
+  it("is followed by the execution of what is idempotent", async () => {
+    const { harness, write } = await died(TAG);
+    expect(write).toMatchObject({ state: "succeeded", attempts: 2 });
+    expect(sent(harness)).toBe(2);
+  });
+
+  it("is not followed by one where the precondition has changed since: perhaps by this very write", async () => {
+    const { harness, write } = await died(STATUS, ({ service }) => {
+      service.onRead = answers([{ order_status: "shipped" }]);
+    });
+    expect(write).toMatchObject({ state: "unknown", result: { error: { code: "interrupted" } } });
+    expect(sent(harness)).toBe(1);
+  });
+
+  it("is not followed by one that the policy has come to deny, nor by one of an operation that is gone", async () => {
+    for (const change of [
+      (harness: Harness) => {
+        harness.world.policy = policyOf({ "*": "deny" });
+      },
+      (harness: Harness) => {
+        harness.world.operations = [];
+      },
+    ]) {
+      const { harness, write } = await died(TAG, change);
+      expect(write.state).toBe("unknown");
+      expect(sent(harness)).toBe(1);
+    }
+  });
+
+  it("before it claimed a write leaves it approved, to be executed by the next", async () => {
+    const harness = await createHarness();
+    const { id } = await harness.approved();
+    await harness.crash();
+    await harness.executor.start();
+    expect((await harness.finished(id)).state).toBe("succeeded");
+    expect(sent(harness)).toBe(1);
+  });
+});
+
+describe("a stop", () => {
+  it("lets what is under way come to its end within the grace, and begins nothing new", async () => {
+    const harness = await createHarness();
+    let answer = () => {};
+    harness.service.script = [
+      () =>
+        new Promise((resolve) => {
+          answer = () => resolve({ status: 200, headers: {}, body: "late" });
+        }),
+    ];
+    await harness.executor.start();
+    const { id } = await harness.approved();
+    const later = await harness.approved({ ...CREATE, input: { sku: "TEA-1", note: "later" } });
+    await harness.reached(id, "executing");
+    await harness.clock.settle();
+    const stopping = harness.executor.stop(3000);
+    answer();
+    await stopping;
+    expect(await harness.writes.get(id)).toMatchObject({ state: "succeeded", result: { output: "late" } });
+    expect((await harness.writes.get(later.id)).state).toBe("approved");
+  });
+
+  it("cuts what does not end, and leaves it to the next start", async () => {
+    const harness = await createHarness();
+    harness.service.script = [hangs];
+    await harness.executor.start();
+    const { id } = await harness.approved();
+    await harness.reached(id, "executing");
+    await harness.clock.settle();
+    await stopped(harness.executor, harness.clock, 3000);
+    expect((await harness.writes.get(id)).state).toBe("executing");
+    await harness.crash();
+    await harness.executor.start();
+    expect((await harness.finished(id)).state).toBe("unknown");
+    expect(sent(harness)).toBe(1);
+  });
+
+  it("says of what was never sent that it was not", async () => {
+    const harness = await createHarness();
+    harness.service.otherwise = fails("network", { maybeSent: false });
+    await harness.executor.start();
+    const { id } = await harness.approved();
+    await harness.reached(id, "executing");
+    await harness.clock.settle();
+    await harness.executor.stop(3000);
+    expect(await harness.writes.get(id)).toMatchObject({
+      state: "failed",
+      result: { error: { message: expect.stringContaining("Nothing was sent, nexusd was stopped") } },
+    });
+  });
+});
+
+describe("a database that takes no commit", () => {
+  const failing = (method: "claimNextWrite" | "transitionWrite" | "countWriteAttempt") => {
+    const state = { isFull: false, failures: 0 };
+    const wrap = (store: Store): Store =>
+      new Proxy(store, {
+        get(_, key) {
+          if (key === method && state.isFull)
+            return async () => {
+              state.failures += 1;
+              throw new StoreError("full", "the disk is full");
+            };
+          const member: unknown = Reflect.get(store, key);
+          return typeof member === "function" ? member.bind(store) : member;
+        },
+      });
+    return { state, wrap };
+  };
+
+  it("does not lose a result: it is written down once there is room, and nothing is sent again", async () => {
+    const { state, wrap } = failing("transitionWrite");
+    const harness = await createHarness({ wrap });
+    await harness.executor.start();
+    const { id, digest } = await harness.propose();
+    await harness.writes.approve(id, digest, OPERATOR);
+    state.isFull = true;
+    await harness.clock.advance(10 * MINUTE_MS);
+    expect((await harness.writes.get(id)).state).toBe("executing");
+    expect(state.failures).toBeGreaterThan(10);
+    state.isFull = false;
+    await harness.clock.advance(MINUTE_MS);
+    expect((await harness.writes.get(id)).state).toBe("succeeded");
+    expect(sent(harness)).toBe(1);
+  });
+
+  it("lets approved writes wait", async () => {
+    const { state, wrap } = failing("claimNextWrite");
+    const harness = await createHarness({ wrap });
+    state.isFull = true;
+    await harness.executor.start();
+    const { id } = await harness.approved();
+    await harness.clock.advance(MINUTE_MS);
+    expect([(await harness.writes.get(id)).state, sent(harness)]).toEqual(["approved", 0]);
+    state.isFull = false;
+    await harness.clock.advance(MINUTE_MS);
+    expect((await harness.writes.get(id)).state).toBe("succeeded");
+  });
+
+  it("keeps a repetition from being sent before it is counted", async () => {
+    const { state, wrap } = failing("countWriteAttempt");
+    const harness = await createHarness({ wrap });
+    harness.service.script = [fails("timeout")];
+    state.isFull = true;
+    await harness.executor.start();
+    const { id } = await harness.approved(TAG);
+    await harness.clock.advance(MINUTE_MS);
+    expect(sent(harness)).toBe(1);
+    state.isFull = false;
+    await harness.clock.advance(MINUTE_MS);
+    expect(await harness.writes.get(id)).toMatchObject({ state: "succeeded", attempts: 2 });
+  });
+});
+
+test("proposals that nobody decided expire though nobody asks for them", async () => {
+  const harness = await createHarness();
+  await harness.executor.start();
+  const { id } = await harness.propose();
+  await harness.clock.advance(3_600_000 + MINUTE_MS);
+  expect((await harness.store.readWrite(id))?.state).toBe("expired");
+});
+
+test("an output that JSON cannot say does not keep the result from being written down", async () => {
+  const { write } = await executed(CREATE, [answers(() => {})]);
+  expect(write).toMatchObject({ state: "succeeded", result: {} });
+});
+
+test("log lines of writes name them by id and code, and hold nothing of their content", async () => {
+  const { harness } = await executed({ ...CREATE, input: { sku: "PRIVATE-SKU" } }, [
+    () => Promise.reject(httpError("status", { status: 400, code: "bad", body: { message: "PRIVATE-SKU" } })),
+  ]);
+  expect(harness.lines.map(({ msg }) => msg)).toEqual(["a write failed"]);
+  expect(JSON.stringify(harness.lines)).not.toContain("PRIVATE");
+});

@@ -1,0 +1,134 @@
+import { describe, expect, it } from "vitest";
+import type { Operation } from "../../src/services/operation.ts";
+import { createReads } from "../../src/writes/reads.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+import {
+  answers,
+  catalogueOf,
+  factsOf,
+  fails,
+  hangs,
+  httpError,
+  OPERATIONS,
+  scriptedService,
+} from "./harness.ts";
+
+const never = new AbortController().signal;
+
+const setUp = (operations: readonly Operation[] = OPERATIONS) => {
+  const clock = createFakeClock();
+  const service = scriptedService();
+  const reads = createReads({
+    ...{ clock, sender: service, catalogue: catalogueOf(operations) },
+    facts: async () => factsOf(),
+  });
+  return { clock, service, reads };
+};
+
+describe("a read", () => {
+  it("gives what the operation makes of the answer, with the defaults of its input", async () => {
+    const { reads, service, clock } = setUp();
+    service.onRead = async () => {
+      const slept = clock.sleep(250);
+      void clock.advance(250);
+      await slept;
+      return answers([{ id: 1 }])(service.asked[0] ?? expect.fail(), never);
+    };
+    expect(await reads.run("nexus.items.list", {}, never)).toEqual({
+      output: [{ id: 1 }],
+      service: "nexus",
+      durationMs: 250,
+    });
+    expect(service.asked[0]?.path).toBe("/rest/v1/orders?limit=10");
+    expect(clock.pending()).toBe(0);
+  });
+
+  it("is no write, no unknown operation, and takes only what the operation takes", async () => {
+    const { reads, service } = setUp();
+    await expect(reads.run("nexus.items.create", { sku: "A" }, never)).rejects.toMatchObject({
+      code: "not_a_read",
+    });
+    await expect(reads.run("nexus.items", {}, never)).rejects.toMatchObject({
+      code: "operation_not_found",
+      message: expect.stringContaining("nexus.items.list"),
+    });
+    await expect(reads.run("nexus.items.list", { limit: "x", more: 1 }, never)).rejects.toMatchObject({
+      code: "invalid_input",
+      errors: [{ path: "limit" }, { path: "more", message: "is not a field here" }],
+    });
+    expect(service.asked).toEqual([]);
+  });
+
+  it("fails as the service fails", async () => {
+    const { reads, service } = setUp();
+    service.onRead = fails("status", { status: 503 });
+    await expect(reads.run("nexus.items.list", {}, never)).rejects.toMatchObject({
+      kind: "status",
+      status: 503,
+    });
+  });
+
+  it("is given up at the deadline of its service: Nex has two minutes", async () => {
+    const { reads, service, clock } = setUp();
+    service.onRead = hangs;
+    const settled: string[] = [];
+    for (const [name, input] of [
+      ["nexus.items.list", {}],
+      ["nex.context.ask", { question: "?" }],
+    ] as const)
+      void reads.run(name, input, never).catch(({ kind, service: of }) => settled.push(`${of} ${kind}`));
+    await clock.advance(60_000);
+    expect(settled).toEqual(["nexus timeout"]);
+    await clock.advance(60_000);
+    expect(settled).toEqual(["nexus timeout", "nex timeout"]);
+  });
+
+  it("is given up when its caller goes away, and the service is not asked any longer", async () => {
+    const { reads, service, clock } = setUp();
+    let wasCut = false;
+    service.onRead = (request, signal) => {
+      signal.addEventListener("abort", () => {
+        wasCut = true;
+      });
+      return hangs(request, signal);
+    };
+    const caller = new AbortController();
+    const read = reads.run("nexus.items.list", {}, caller.signal);
+    await clock.settle();
+    caller.abort();
+    await expect(read).rejects.toMatchObject({ kind: "aborted" });
+    expect(wasCut).toBe(true);
+    await expect(reads.run("nexus.items.list", {}, caller.signal)).rejects.toMatchObject({ kind: "aborted" });
+  });
+});
+
+describe("reads of Nex", () => {
+  it("are four at most, the others in their order, and one that is given up makes room", async () => {
+    const { reads, service, clock } = setUp();
+    const answered: (() => void)[] = [];
+    service.onRead = (request, signal) =>
+      new Promise((resolve, reject) => {
+        answered.push(() => resolve({ status: 200, headers: {}, body: request.json }));
+        signal.addEventListener("abort", () => reject(httpError("aborted")), { once: true });
+      });
+    const callers = Array.from({ length: 8 }, () => new AbortController());
+    const runs = callers.map(({ signal }, n) => reads.run("nex.context.ask", { question: `${n}` }, signal));
+    for (const run of runs) run.catch(() => {});
+    const asked = () => service.asked.map(({ json }) => (json as { query: string }).query);
+    await clock.settle();
+    expect(asked()).toEqual(["0", "1", "2", "3"]);
+    callers[5]?.abort();
+    callers[1]?.abort();
+    await clock.settle();
+    expect(asked()).toEqual(["0", "1", "2", "3", "4"]);
+    for (let n = 0; n < answered.length; n++) {
+      answered[n]?.();
+      await clock.settle();
+    }
+    expect(asked()).toEqual(["0", "1", "2", "3", "4", "6", "7"]);
+    const outcomes = await Promise.allSettled(runs);
+    expect(outcomes.map(({ status }) => status === "fulfilled")).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((n) => n !== 1 && n !== 5),
+    );
+  });
+});

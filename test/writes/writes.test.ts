@@ -1,0 +1,369 @@
+import { describe, expect, it, test } from "vitest";
+import { parseJson } from "../../src/http/json.ts";
+import { type Actor, type Write, WriteError, type WriteErrorCode } from "../../src/writes/types.ts";
+import {
+  AGENT,
+  answers,
+  createHarness,
+  factsOf,
+  type Harness,
+  hangs,
+  OPERATOR,
+  policyOf,
+} from "./harness.ts";
+
+const MINUTE_MS = 60_000;
+
+const refusal = async (work: Promise<unknown>): Promise<WriteError> => {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof WriteError)) throw new Error(`must be refused, and was: ${error}`);
+  return error;
+};
+const code = async (work: Promise<unknown>): Promise<WriteErrorCode> => (await refusal(work)).code;
+
+describe("a proposal", () => {
+  it("is stored as canonical JSON, with its digest and the request as it would be sent, and nothing is sent", async () => {
+    const { writes, service } = await createHarness();
+    const { write, isNew } = await writes.propose(
+      {
+        operation: "nexus.items.create",
+        input: { sku: "TEA-1", count: 9_007_199_254_740_993n },
+        reason: "stock",
+        agent: "me",
+      },
+      AGENT,
+    );
+    expect(isNew).toBe(true);
+    expect(write).toMatchObject({
+      state: "proposed",
+      request: '{"input":{"count":9007199254740993,"sku":"TEA-1"},"operation":"nexus.items.create"}',
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+      approval: "operator",
+      target: "TEA-1",
+      reason: "stock",
+      agent: "me",
+      proposedAt: "2026-01-01T00:00:00.000Z",
+      expiresAt: "2026-01-01T01:00:00.000Z",
+      preview: {
+        method: "POST",
+        url: "https://nexus.example/rest/v1/orders",
+        body: '{"count":9007199254740993,"sku":"TEA-1"}',
+      },
+    });
+    expect(write.preview.headers).toContainEqual({ name: "authorization", value: "‹agent token›" });
+    expect(service.wire).toEqual([]);
+  });
+
+  it("says which operation may have been meant", async () => {
+    const { writes } = await createHarness();
+    const error = await refusal(writes.propose({ operation: "nexus.items.cr", input: {} }, AGENT));
+    expect(error.code).toBe("operation_not_found");
+    expect(error.message).toContain('"nexus.items.create"');
+  });
+
+  it("of a read is refused, with where reads go", async () => {
+    const { writes } = await createHarness();
+    expect(await code(writes.propose({ operation: "nexus.items.list", input: {} }, AGENT))).toBe(
+      "not_a_write",
+    );
+  });
+
+  it("with an input that the operation does not take names every field", async () => {
+    const { propose } = await createHarness();
+    const error = await refusal(propose({ input: { note: 5, colour: "red" } }));
+    expect(error.code).toBe("invalid_input");
+    expect(error.errors).toEqual([
+      { path: "sku", message: "is missing" },
+      { path: "note", message: expect.stringContaining("string") },
+      { path: "colour", message: "is not a field here" },
+    ]);
+  });
+
+  it("with text that is no Unicode, or with too much of it, is refused", async () => {
+    const { propose } = await createHarness();
+    expect(await code(propose({ input: { sku: "\ud800" } }))).toBe("invalid_input");
+    expect(await code(propose({ input: { sku: "x".repeat(2 ** 20) } }))).toBe("invalid_input");
+  });
+
+  it("lives for a time within bounds", async () => {
+    const { propose } = await createHarness();
+    for (const ttlMs of [MINUTE_MS - 1, 30 * 86_400_000 + 1, Number.NaN])
+      expect(await code(propose({ ttlMs }))).toBe("invalid_input");
+    expect((await propose({ ttlMs: MINUTE_MS })).expiresAt).toBe("2026-01-01T00:01:00.000Z");
+  });
+
+  it("that the policy denies is not even stored", async () => {
+    const { propose, world, writes } = await createHarness();
+    world.policy = policyOf({ "nexus.items.*": "deny" });
+    expect(await code(propose())).toBe("policy_denied");
+    expect((await writes.counts()).proposed).toBe(0);
+  });
+
+  it("reads the precondition, stores it, and is refused where it cannot be read in time", async () => {
+    const { propose, service, clock } = await createHarness();
+    const input = { orderId: "7", status: "shipped" };
+    const write = await propose({ operation: "nexus.orders.update_status", input });
+    expect(write.precondition).toBe('[{"order_status":"pending"}]');
+
+    service.onRead = hangs;
+    const slow = propose({ operation: "nexus.orders.update_status", input });
+    const outcome = expect(slow).rejects.toMatchObject({ kind: "timeout" });
+    await clock.advance(20_000);
+    await outcome;
+  });
+
+  it("names sessions by their ids, whatever alias it used, so that a later alias changes nothing", async () => {
+    const { propose, world } = await createHarness();
+    world.policy = policyOf({});
+    const proposal = { operation: "messaging.messages.send", input: { session: "workshop", text: "hi" } };
+    const write = await propose(proposal);
+    expect(write.request).toContain('"session":"0123456789abcdef"');
+    world.facts = factsOf({ workshop: "fedcba9876543210" });
+    expect((await propose(proposal)).digest).not.toBe(write.digest);
+  });
+
+  it("that the policy approves is approved at once, on record like any other", async () => {
+    const { propose, store } = await createHarness();
+    const write = await propose({
+      operation: "messaging.messages.send",
+      input: { session: "workshop", text: "hi" },
+    });
+    expect(write).toMatchObject({ state: "approved", decidedBy: { via: "policy", user: null } });
+    const rows = await store.readAudit({ limit: 10 });
+    expect(rows.map(({ action, actor }) => [action, actor.via])).toEqual([
+      ["proposed", "agent.sock"],
+      ["approved", "policy"],
+    ]);
+  });
+});
+
+describe("an idempotency key", () => {
+  it("gives the same write for the same input, without asking the service again", async () => {
+    const { writes, service } = await createHarness();
+    const proposal = {
+      operation: "nexus.orders.update_status",
+      input: { orderId: "7", status: "shipped" },
+      idempotencyKey: "k",
+    };
+    const first = await writes.propose(proposal, AGENT);
+    service.onRead = hangs;
+    expect(await writes.propose(proposal, AGENT)).toEqual({ write: first.write, isNew: false });
+  });
+
+  it("is refused for another input", async () => {
+    const { propose } = await createHarness();
+    const write = await propose({ idempotencyKey: "k" });
+    const error = await refusal(propose({ idempotencyKey: "k", input: { sku: "other" } }));
+    expect([error.code, error.write?.id]).toEqual(["idempotency_conflict", write.id]);
+  });
+
+  it("makes one write of proposals that come at the same time", async () => {
+    const { writes } = await createHarness();
+    const proposal = { operation: "nexus.items.create", input: { sku: "A" }, idempotencyKey: "k" };
+    const made = await Promise.all([1, 2, 3, 4].map(() => writes.propose(proposal, AGENT)));
+    expect(new Set(made.map(({ write }) => write.id)).size).toBe(1);
+    expect(made.filter(({ isNew }) => isNew)).toHaveLength(1);
+  });
+
+  it("lets the policy approve what a crash had left proposed", async () => {
+    const harness = await createHarness();
+    harness.world.policy = policyOf({ "nexus.*": "auto" });
+    const proposal = { idempotencyKey: "k" };
+    const broken = harness.store.transitionWrite;
+    harness.store.transitionWrite = () => new Promise(() => {});
+    void harness.propose(proposal);
+    await harness.clock.settle();
+    harness.store.transitionWrite = broken;
+    await harness.crash();
+    expect((await harness.propose(proposal)).state).toBe("approved");
+  });
+});
+
+describe("a rejected write", () => {
+  it("cannot be proposed again for ten minutes, and the refusal tells the reason and until when", async () => {
+    const { propose, writes, clock } = await createHarness();
+    const { id } = await propose();
+    await writes.reject(id, "not today", OPERATOR);
+    await clock.advance(10 * MINUTE_MS - 1);
+    const error = await refusal(propose());
+    expect(error.code).toBe("recently_rejected");
+    expect(error.message).toContain('"not today"');
+    expect(error.message).toContain("2026-01-01T00:10:00.000Z");
+    expect(error.write?.note).toBe("not today");
+    expect((await propose({ input: { sku: "other" } })).state).toBe("proposed");
+    await clock.advance(1);
+    expect((await propose()).state).toBe("proposed");
+  });
+});
+
+describe("a decision", () => {
+  const decisions: Record<string, (harness: Harness, write: Write) => Promise<Write>> = {
+    approved: ({ writes }, { id, digest }) => writes.approve(id, digest, OPERATOR, "fine"),
+    rejected: ({ writes }, { id }) => writes.reject(id, "no", OPERATOR),
+    cancelled: ({ writes }, { id }) => writes.cancel(id, AGENT),
+  };
+
+  test.each(Object.keys(decisions))(
+    "%s is made once, and every later one says what it was",
+    async (state) => {
+      const harness = await createHarness();
+      const write = await harness.propose();
+      expect(await decisions[state]?.(harness, write)).toMatchObject({ state });
+      for (const again of Object.values(decisions)) {
+        const error = await refusal(again(harness, write));
+        expect(error.code).toBe("write_already_decided");
+        expect(error.message).toContain(`was ${state} at 2026-01-01T00:00:00.000Z by `);
+        expect(error.write?.state).toBe(state);
+      }
+    },
+  );
+
+  test.each(Object.keys(decisions))(
+    "%s comes too late after the expiry, sweep or no sweep",
+    async (state) => {
+      const harness = await createHarness();
+      const write = await harness.propose();
+      await harness.clock.advance(3_600_000);
+      expect(await code(decisions[state]?.(harness, write) ?? Promise.resolve())).toBe("write_expired");
+      expect((await harness.writes.get(write.id)).state).toBe("expired");
+    },
+  );
+
+  test.each(Object.keys(decisions))("%s of an unknown id says so", async (state) => {
+    const harness = await createHarness();
+    const write = { ...(await harness.propose()), id: "01UNKNOWN" };
+    expect(await code(decisions[state]?.(harness, write) ?? Promise.resolve())).toBe("write_not_found");
+  });
+
+  it("is one under concurrency: of many that come at once exactly one is made", async () => {
+    const harness = await createHarness();
+    const write = await harness.propose();
+    const all = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, n) => Object.values(decisions)[n % 3]?.(harness, write)),
+    );
+    expect(all.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    const state = (await harness.writes.get(write.id)).state;
+    const rows = await harness.store.readAudit({ limit: 100 });
+    expect(rows.map(({ action }) => action)).toEqual(["proposed", state]);
+  });
+
+  it("to approve names the digest: another one approves nothing, whatever its length", async () => {
+    const { propose, writes } = await createHarness();
+    const { id, digest } = await propose();
+    for (const other of [
+      "",
+      digest.slice(1),
+      `${digest}0`,
+      digest.toUpperCase(),
+      "0".repeat(64),
+      "é".repeat(32),
+    ])
+      expect(await code(writes.approve(id, other, OPERATOR))).toBe("digest_mismatch");
+    expect((await writes.get(id)).state).toBe("proposed");
+    expect((await writes.approve(id, digest, OPERATOR)).state).toBe("approved");
+    expect(await code(writes.approve(id, "0".repeat(64), OPERATOR))).toBe("digest_mismatch");
+  });
+
+  it("to approve is refused where the policy has come to deny it", async () => {
+    const { propose, writes, world } = await createHarness();
+    const { id, digest } = await propose();
+    world.policy = policyOf({ "*": "deny" });
+    expect(await code(writes.approve(id, digest, OPERATOR))).toBe("policy_denied");
+    expect((await writes.get(id)).state).toBe("proposed");
+  });
+
+  it("keeps who made it and what they said", async () => {
+    const { propose, writes } = await createHarness();
+    const { id, digest } = await propose();
+    const actor: Actor = { via: "operator.sock", user: "ada" };
+    expect(await writes.approve(id, digest, actor, "fine")).toMatchObject({ decidedBy: actor, note: "fine" });
+  });
+
+  it("wakes the executor", async () => {
+    const harness = await createHarness();
+    await harness.executor.start();
+    const { id } = await harness.approved();
+    expect((await harness.finished(id)).state).toBe("succeeded");
+  });
+});
+
+describe("a write whose outcome is not in doubt", () => {
+  it("cannot be resolved", async () => {
+    const { propose, writes } = await createHarness();
+    const { id } = await propose();
+    expect(await code(writes.resolve(id, "failed", "looked", OPERATOR))).toBe("write_not_unknown");
+    expect(await code(writes.resolve("none", "failed", "looked", OPERATOR))).toBe("write_not_found");
+  });
+});
+
+describe("waiting for a write", () => {
+  const never = new AbortController().signal;
+
+  it("ends with the next state", async () => {
+    const { propose, writes } = await createHarness();
+    const { id } = await propose();
+    const waited = writes.waitFor(id, "proposed", 30_000, never);
+    await writes.reject(id, "no", OPERATOR);
+    expect((await waited).state).toBe("rejected");
+    expect((await writes.waitFor(id, "proposed", 30_000, never)).state).toBe("rejected");
+  });
+
+  it("ends at its deadline, at the expiry of the write, and when nobody waits any more", async () => {
+    const { propose, writes, clock } = await createHarness();
+    const { id } = await propose({ ttlMs: MINUTE_MS });
+    const short = writes.waitFor(id, "proposed", 1000, never);
+    const gone = new AbortController();
+    const left = writes.waitFor(id, "proposed", 1_000_000, gone.signal);
+    const long = writes.waitFor(id, "proposed", 1_000_000, never);
+    await clock.advance(1000);
+    expect((await short).state).toBe("proposed");
+    gone.abort();
+    expect((await left).state).toBe("proposed");
+    await clock.advance(MINUTE_MS);
+    expect((await long).state).toBe("expired");
+    expect(clock.pending()).toBe(0);
+  });
+});
+
+describe("what is told of writes", () => {
+  it("has no proposal that is past its expiry", async () => {
+    const { propose, writes, clock } = await createHarness();
+    await propose();
+    await clock.advance(3_600_000);
+    expect((await writes.list({ limit: 10 })).map(({ state }) => state)).toEqual(["expired"]);
+    expect(await writes.counts()).toMatchObject({ proposed: 0, expired: 1 });
+  });
+
+  it("lists the newest first, also within a millisecond", async () => {
+    const { propose, writes } = await createHarness();
+    const skus = ["a", "b", "c", "d", "e"];
+    for (const sku of skus) await propose({ input: { sku } });
+    const listed = await writes.list({ limit: 10 });
+    expect(listed.map(({ target }) => target)).toEqual(skus.toReversed());
+  });
+
+  it("records the first time that an operator sees it", async () => {
+    const { propose, writes, store } = await createHarness();
+    const { id } = await propose();
+    await writes.show(id, OPERATOR);
+    expect((await writes.show(id, OPERATOR)).shownAt).toBe("2026-01-01T00:00:00.000Z");
+    const rows = await store.readAudit({ limit: 10 });
+    expect(rows.map(({ action }) => action)).toEqual(["proposed", "shown"]);
+    expect(await code(writes.show("none", OPERATOR))).toBe("write_not_found");
+  });
+});
+
+test("what is proposed after a service was asked is what was stored, not what the caller changes meanwhile", async () => {
+  const { writes, service } = await createHarness();
+  const input = { orderId: "7", status: "shipped" };
+  service.onRead = (request, signal) => {
+    input.status = "cancelled";
+    return answers([])(request, signal);
+  };
+  const { write } = await writes.propose({ operation: "nexus.orders.update_status", input }, AGENT);
+  expect(parseJson(write.request)).toMatchObject({ input: { status: "shipped" } });
+  expect(write.preview.body).toBe('{"order_status":"shipped"}');
+});
