@@ -35,24 +35,32 @@ export default defineJob({
   step,
 });
 
-async function step(context: JobContext): Promise<void> {
-  const { sessions } = context.services.messaging;
-  const session = sessions.take(context.clock.now());
+async function step(context: JobContext): Promise<"idle" | undefined> {
+  const { messaging } = context.services;
+  const session = messaging.sessions.take(context.clock.now());
   if (!session) {
-    // Nothing to poll is not proof that the service answers.
-    await checkHealth(context, context.services.messaging.server(context.config.messaging.base_url));
-    return;
+    // Nothing to poll is not proof that the service answers: its health is, once a minute.
+    const isAsked = await checkHealth(context, messaging.server(context.config.messaging.base_url));
+    return isAsked ? undefined : "idle";
   }
+  const release = (kind: "done" | "refused" | "postponed") =>
+    messaging.sessions.release(session.sessionId, { kind, now: context.clock.now() });
   try {
     await turn(context, session);
-    sessions.release(session.sessionId, { kind: "done" });
-    if (sessions.refused() === 0) context.degraded(undefined);
+    release("done");
+    if (messaging.sessions.refused() === 0) context.degraded(undefined);
+    return undefined;
   } catch (error) {
-    sessions.release(session.sessionId, { kind: "refused", now: context.clock.now() });
+    if (!isAboutOneSession(error)) {
+      release("postponed");
+      throw error;
+    }
     // An answer about this session alone must not slow the others down.
-    if (!isAboutOneSession(error)) throw error;
+    release("refused");
     context.degraded({ code: error.code, message: error.message });
     context.log.warn({ session: label(session), code: error.code }, error.message);
+    // The service answered, even if not as it should.
+    return undefined;
   }
 }
 
@@ -142,14 +150,24 @@ async function commit(
     context.log.debug({ session: label(session), events: appended.length }, "session advanced");
 }
 
-/** A server that was restarted has forgotten its messages, and only its uptime says so. */
-async function checkHealth(context: JobContext, server: MessagingServer): Promise<void> {
+/**
+ * A server that was restarted has forgotten its messages, and only its uptime says so. Asked once a minute.
+ * @returns whether it was asked now, and answered
+ */
+async function checkHealth(context: JobContext, server: MessagingServer): Promise<boolean> {
   const boot = context.services.messaging.boot(server.baseUrl);
   const now = context.clock.now();
-  if (boot.checkedAt !== null && Math.abs(now - boot.checkedAt) < HEALTH_EVERY_MS) return;
-  boot.checkedAt = now;
-  const { uptime } = await server.health();
-  boot.bootAt = typeof uptime === "number" ? context.clock.now() - uptime * 1000 : null;
+  if (boot.isAsking || (boot.checkedAt !== null && Math.abs(now - boot.checkedAt) < HEALTH_EVERY_MS))
+    return false;
+  boot.isAsking = true;
+  try {
+    const { uptime } = await server.health();
+    boot.checkedAt = context.clock.now();
+    boot.bootAt = typeof uptime === "number" ? boot.checkedAt - uptime * 1000 : null;
+    return true;
+  } finally {
+    boot.isAsking = false;
+  }
 }
 
 /** What a log line may say of a session. */

@@ -17,7 +17,7 @@ import { createPolicy } from "../writes/policy.ts";
 import { allServices, watchServices } from "./health.ts";
 import { findJobs } from "./jobs.ts";
 import { type Redactor, short } from "./redact.ts";
-import { changedPaths, isFixedAtStart, reloadedConfig } from "./reload.ts";
+import { changedPaths, isFixedAtStart, reloadedConfig, sameSecrets } from "./reload.ts";
 import { type Built, createServices } from "./services.ts";
 import { watchStore } from "./store-health.ts";
 import { createWritePath } from "./write-path.ts";
@@ -38,12 +38,14 @@ export interface DaemonOptions {
   redactor: Redactor;
   /** Reads the configuration file again. @throws ConfigError */
   readConfig: () => { config: Config; secrets: ResolvedSecrets };
+  /** Told of what only a new start can mend; the process should end. */
+  onFatal: (error: Error) => void;
 }
 
 /** @throws StoreError, SocketError: nothing was left running */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { version, log, redactor } = options;
-  let { config } = options;
+  let { config, secrets } = options;
   const clock: Clock = systemClock;
   const random = Math.random;
   const startedAt = isoTime(clock.now());
@@ -54,7 +56,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onSecret: redactor.add,
     onSessionId: (sessionId) => redactor.add(sessionId, short(sessionId)),
     onChange: (error) => {
-      if (error) log.error({ code: error.code }, error.message);
+      if (error?.code === "unusable" && !stopping.signal.aborted) options.onFatal(error);
+      else if (error) log.error({ code: error.code }, error.message);
       else log.info("the database takes commits again");
     },
   });
@@ -99,9 +102,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const reload = async (): Promise<ReloadResult> => {
       const next = options.readConfig();
       const changed = changedPaths(config, next.config);
+      if (changed.length === 0 && sameSecrets(secrets, next.secrets)) {
+        log.info("configuration reloaded: nothing changed");
+        return { applied: [], restartNeeded: [] };
+      }
       const reloaded = reloadedConfig(config, next.config);
       built = await build({ config: reloaded, secrets: next.secrets });
       config = reloaded;
+      secrets = next.secrets;
       log.level = config.daemon.log_level;
       Object.assign(services, built.services);
       scheduler.reconfigure(config);

@@ -93,9 +93,13 @@ async function run(configOption: string | undefined): Promise<number | undefined
   const { startDaemon } = await import("./daemon.ts");
   const readConfig = () => loadConfig({ path, env });
   const version = readVersion();
+  const onFatal = (error: Error) => {
+    log.fatal(`nexusd cannot go on: ${error.message}`);
+    process.exit(1);
+  };
   let daemon: Awaited<ReturnType<typeof startDaemon>>;
   try {
-    daemon = await startDaemon({ config, secrets, version, log, redactor, readConfig });
+    daemon = await startDaemon({ config, secrets, version, log, redactor, readConfig, onFatal });
   } catch (error) {
     log.fatal(error instanceof Error ? `nexusd cannot start: ${error.message}` : "nexusd cannot start");
     log.debug({ err: error }, "why nexusd cannot start");

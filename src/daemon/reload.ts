@@ -1,6 +1,7 @@
 // What a reload of the configuration changes, and what has to wait for a restart.
 
 import type { Config } from "../config/schema.ts";
+import { type ResolvedSecrets, SECRET_KEYS } from "../config/secrets.ts";
 
 const FIXED_AT_START = ["daemon.data_dir", "daemon.log_format", "control", "jobs.directory"];
 
@@ -25,3 +26,6 @@ export function changedPaths(before: unknown, after: unknown, path = ""): string
     changedPaths(before[key], after[key], path === "" ? key : `${path}.${key}`),
   );
 }
+
+export const sameSecrets = (a: ResolvedSecrets, b: ResolvedSecrets): boolean =>
+  SECRET_KEYS.every(([, , name]) => a[name]?.reveal() === b[name]?.reveal());

@@ -55,7 +55,9 @@ export interface PacedJob extends JobBase {
   concurrency?: number;
   /** How long without a finished step counts as stuck, in milliseconds; default 30 s. */
   intervalMs?: (context: JobContext) => number;
-  step(context: JobContext): Promise<void>;
+  /** `idle`: there was nothing to do, which is neither a success nor a failure. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a step that gives nothing need not say so
+  step(context: JobContext): Promise<"idle" | void>;
 }
 
 /** Is held open; when it returns or throws it is started again after a backoff. */

@@ -19,9 +19,14 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
 
   const step = async () => {
     const startedIn = era;
-    const outcome = await supervision.attempt(() => job.step(context), signal);
+    let isIdle = false;
+    const outcome = await supervision.attempt(async () => {
+      isIdle = (await job.step(context)) === "idle";
+    }, signal);
     const isCurrent = startedIn === era;
     if (outcome.kind === "done") {
+      // Having had nothing to do proves nothing.
+      if (isIdle) return;
       if (isCurrent) supervision.succeeded();
       else supervision.progressed();
     } else if (outcome.kind === "failed") {

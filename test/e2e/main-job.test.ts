@@ -1,6 +1,6 @@
 // The whole thread on the sandbox: three services, the real daemon, one log, one socket, and no secret anywhere.
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -233,5 +233,27 @@ describe("the main job", () => {
     await until(() => daemon.log().includes("the old one stays"), "the refusal");
     expect((await status()).services.nex.state).not.toBe("disabled");
     writeFileSync(installation.configPath, before);
+  });
+
+  it("a reload that changes nothing leaves everything as it runs", async () => {
+    const opened = async () =>
+      (await readLog(installation.agentSocket)).filter(({ type }) => type === "nexusd.nex.stream.opened")
+        .length;
+    const first = await opened();
+    // The test before put the old configuration back: that is a change, and opens the stream again.
+    daemon.process.kill("SIGHUP");
+    await until(async () => (await opened()) > first, "the stream after a reload with changes");
+    const before = await opened();
+    const lines = () => daemon.log().split("nothing changed").length;
+    const seen = lines();
+    daemon.process.kill("SIGHUP");
+    await until(() => lines() > seen, "the second reload");
+    expect(await opened()).toBe(before);
+  });
+
+  it("a data directory that is taken away ends the daemon in one clear line", async () => {
+    rmSync(installation.dataDir, { recursive: true });
+    expect(await daemon.ended).toBe(1);
+    expect(daemon.log().match(/"level":"fatal"[^\n]*nexusd.db was moved or removed/g)).toHaveLength(1);
   });
 });

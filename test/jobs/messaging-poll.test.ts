@@ -144,6 +144,27 @@ describe("membership", () => {
   });
 });
 
+describe("a server that is gone", () => {
+  it.each([
+    ["with a session", 1],
+    ["without any session", 0],
+  ])("is never called ok, %s, and the polling goes on when it is back", async (_name, count) => {
+    const { messaging, start } = await watch();
+    const sessions = Array.from({ length: count }, () => messaging.createSession({}));
+    messaging.addFault({ kind: "drop", times: -1 });
+    const job = await start(sessions);
+    for (let look = 0; look < 30; look++) {
+      await job.advance(5000, 5000);
+      expect(job.job().state).not.toBe("ok");
+      expect(job.job().lastSuccessAt).toBeNull();
+    }
+    messaging.clearFaults();
+    await job.advanceUntil(() => job.job().state === "ok", "ok when it is back");
+    await job.advance(3 * MINUTE, 5000);
+    expect(job.job().state).toBe("ok");
+  });
+});
+
 describe("the budget of 100 requests a minute", () => {
   it("is never exceeded, counted by the server, and is used", async () => {
     const { messaging, start, pass } = await watch({ rateLimit: 100 });

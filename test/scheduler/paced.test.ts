@@ -163,3 +163,12 @@ it("never takes more places than it has, never starts sooner than half the pace,
     { numRuns: 15 },
   );
 });
+
+it("a step that had nothing to do is no success: the job is stale where nothing else succeeds", async () => {
+  const { clock, scheduler } = createHarness([
+    pacedJob(async () => "idle", { intervalMs: () => 10 * SECOND }),
+  ]);
+  scheduler.start();
+  await clock.advance(MINUTE);
+  expect(scheduler.list()).toMatchObject([{ lastSuccessAt: null, state: "stale" }]);
+});

@@ -45,6 +45,8 @@ export interface RunningDaemon {
   log(): string;
   /** Resolves when its control socket answers; rejects when it ends before. */
   ready: Promise<void>;
+  /** Resolves at its end, with the exit code or the signal that ended it. */
+  ended: Promise<number | NodeJS.Signals | null>;
   /** Sends the signal and resolves with the exit code, or the signal that ended it. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
@@ -81,6 +83,7 @@ export function startDaemon(
     process: child,
     log: () => text,
     ready,
+    ended,
     end(signal) {
       child.kill(signal);
       return ended;

@@ -87,6 +87,7 @@ function createMessagingServer(http: HttpClient): MessagingServer {
 export interface ServerBoot {
   bootAt: number | null;
   checkedAt: number | null;
+  isAsking: boolean;
 }
 
 /** The servers by origin, each made when first asked for, and the sessions on them. */
@@ -107,7 +108,7 @@ export function createMessagingClient(makeHttp: (baseUrl: string) => HttpClient)
     const made = {
       http,
       server: createMessagingServer(http),
-      boot: { bootAt: null, checkedAt: null },
+      boot: { bootAt: null, checkedAt: null, isAsking: false },
     };
     servers.set(baseUrl, made);
     return made;

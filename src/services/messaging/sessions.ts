@@ -21,7 +21,7 @@ export interface SessionSet {
   /** Takes the session that has waited longest, among those that are polled or wait to be joined. */
   take(now: number): Session | undefined;
   /** Gives it back after its turn; one that was refused pauses, longer each time, and the others go on. */
-  release(sessionId: string, outcome: { kind: "done" } | { kind: "refused"; now: number }): void;
+  release(sessionId: string, outcome: { kind: "done" | "refused" | "postponed"; now: number }): void;
   /** How many sessions were refused at their last turn. */
   refused(): number;
 }
@@ -32,6 +32,7 @@ const isActive = (session: Session) =>
 export function createSessionSet(): SessionSet {
   // A Map keeps its order: taking deletes and adds at the end, so that the first free entry has waited longest.
   const entries = new Map<string, Entry>();
+  const refused = new Set<string>();
   return {
     get: (sessionId) => entries.get(sessionId)?.session,
     put(session) {
@@ -54,10 +55,18 @@ export function createSessionSet(): SessionSet {
       const entry = entries.get(sessionId);
       if (!entry) return;
       entry.busy = false;
-      entry.refusals = outcome.kind === "done" ? 0 : entry.refusals + 1;
-      entry.pausedUntil =
-        outcome.kind === "done" ? 0 : outcome.now + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** entry.refusals);
+      // Postponed by something else, the network most likely: nothing is known about the session.
+      if (outcome.kind === "postponed") return;
+      if (outcome.kind === "done") {
+        entry.refusals = 0;
+        entry.pausedUntil = 0;
+        refused.delete(sessionId);
+      } else {
+        entry.refusals += 1;
+        entry.pausedUntil = outcome.now + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** entry.refusals);
+        refused.add(sessionId);
+      }
     },
-    refused: () => [...entries.values()].filter(({ refusals }) => refusals > 0).length,
+    refused: () => refused.size,
   };
 }
