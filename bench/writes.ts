@@ -18,7 +18,7 @@ import type { Write } from "../src/writes/types.ts";
 import { median, print } from "./figure.ts";
 
 const PROPOSALS = 2000;
-const AT_ONCE = [1, 16];
+const AT_ONCE = [1, 4, 16];
 const APPROVALS = 200;
 const OPERATOR = { via: "operator.sock", user: null } as const;
 const AGENT = { via: "agent.sock", user: null } as const;
@@ -97,9 +97,12 @@ function bareRate(bytes: string): number {
   return perSecond;
 }
 
+/** Everything that one proposal puts on the disk: the write, its event, its row of the audit log. */
 const sample = await propose("sample");
+const { events } = await store.readEvents({ after: 0, limit: 1 });
+const bytes = JSON.stringify(sample) + events[0]?.json + JSON.stringify(await store.readAudit({ limit: 1 }));
 for (const atOnce of AT_ONCE) {
-  const baseline = bareRate(JSON.stringify(sample));
+  const baseline = bareRate(bytes);
   const value = await rate(PROPOSALS, atOnce, (n) => propose(`p${atOnce}-${n}`));
   print({
     bench: "writes",

@@ -9,7 +9,7 @@ import { createSender } from "../services/sender.ts";
 import type { Store } from "../store/store.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
 import { createFacts } from "../writes/facts.ts";
-import { createPolicy } from "../writes/policy.ts";
+import { createPolicy, type Policy } from "../writes/policy.ts";
 import { createReads } from "../writes/reads.ts";
 import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
 import { createWrites } from "../writes/writes.ts";
@@ -32,7 +32,12 @@ export function createWritePath(options: {
   log: Logger;
 }): WritePath {
   const { config, built, store, clock, random, log } = options;
-  const policy = () => createPolicy(config());
+  let current: { config: Config; policy: Policy } | undefined;
+  const policy = () => {
+    const now = config();
+    if (current?.config !== now) current = { config: now, policy: createPolicy(now) };
+    return current.policy;
+  };
   const sender = createSender({
     clients: () => built().services,
     messagingOrigin: () => config().messaging.base_url,

@@ -30,7 +30,8 @@ export function createFacts(options: FactsOptions): ReadFacts {
     if (!config[service].enabled)
       throw new OperationError("service_disabled", `${service} is disabled: set ${service}.enabled = true`);
     const sessions = service === "messaging" ? options.sessions().all().map(sessionFacts) : [];
-    const organization = service === "nexus" ? await readOrganization(options) : unknownOrganization();
+    // Made where it is thrown: an error costs more than all the rest here.
+    const organization = service === "nexus" ? await readOrganization(options) : undefined;
     return {
       origins: {
         messaging: config.messaging.base_url,
@@ -40,7 +41,7 @@ export function createFacts(options: FactsOptions): ReadFacts {
       session: (idOrAlias) => findSession(sessions, idOrAlias),
       organizationId() {
         if (typeof organization === "string") return organization;
-        throw organization;
+        throw organization ?? unknownOrganization();
       },
     };
   };
