@@ -2,8 +2,11 @@
 
 import { readdirSync } from "node:fs";
 
+/** What benchmarks share. */
+const PARTS = ["run.ts", "figure.ts", "traffic.ts"];
+
 const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith(".ts") && !["run.ts", "figure.ts"].includes(file))
+  .filter((file) => file.endsWith(".ts") && !PARTS.includes(file))
   .map((file) => file.slice(0, -3));
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !names.includes(name));

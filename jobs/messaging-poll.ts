@@ -18,6 +18,7 @@ import {
   observePage,
   type Session,
 } from "../src/services/messaging/session.ts";
+import { pollPaceMs, type Turn } from "../src/services/messaging/sessions.ts";
 
 const HEALTH_EVERY_MS = 60_000;
 
@@ -27,9 +28,7 @@ export default defineJob({
   kind: "paced",
   service: "messaging",
   enabled: (config) => config.messaging.enabled,
-  // The pace is constant and leaves the reserve to writes and renewals.
-  paceMs: ({ config: { messaging } }) =>
-    60_000 / (messaging.requests_per_minute - messaging.reserve_per_minute),
+  paceMs: ({ config }) => pollPaceMs(config.messaging),
   concurrency: 4,
   intervalMs: () => 30_000,
   step,
@@ -37,26 +36,24 @@ export default defineJob({
 
 async function step(context: JobContext): Promise<"idle" | undefined> {
   const { messaging } = context.services;
-  const session = messaging.sessions.take(context.clock.now());
+  const session = messaging.sessions.take();
   if (!session) {
     // Nothing to poll is not proof that the service answers: its health is, once a minute.
     const isAsked = await checkHealth(context, messaging.server(context.config.messaging.base_url));
     return isAsked ? undefined : "idle";
   }
-  const release = (kind: "done" | "refused" | "postponed") =>
-    messaging.sessions.release(session.sessionId, { kind, now: context.clock.now() });
+  const release = (turn: Turn) => messaging.sessions.release(session.sessionId, turn);
   try {
-    await turn(context, session);
-    release("done");
+    release(await takeTurn(context, session));
     if (messaging.sessions.refused() === 0) context.degraded(undefined);
     return undefined;
   } catch (error) {
     if (!isAboutOneSession(error)) {
-      release("postponed");
+      release({ kind: "postponed" });
       throw error;
     }
     // An answer about this session alone must not slow the others down.
-    release("refused");
+    release({ kind: "refused" });
     context.degraded({ code: error.code, message: error.message });
     context.log.warn({ session: label(session), code: error.code }, error.message);
     // The service answered, even if not as it should.
@@ -69,20 +66,22 @@ const isAboutOneSession = (error: unknown): error is HttpError =>
   !error.retryable &&
   (error.kind === "status" || error.kind === "invalid_body");
 
-async function turn(context: JobContext, session: Session): Promise<void> {
+async function takeTurn(context: JobContext, session: Session): Promise<Turn> {
   const server = context.services.messaging.server(session.baseUrl);
   await checkHealth(context, server);
   try {
     if (session.state !== "joined") await join(context, server, session);
     else if (context.config.messaging.auto_renew && isRenewalDue(session, context.clock.now()))
       await renew(context, server, session);
-    else await poll(context, server, session);
+    else return await poll(context, server, session);
+    return { kind: "served" };
   } catch (error) {
     const ended = afterRefusal(session, error);
     // Taken, where we were in: the server let us in before, and may do so again.
     if (!ended || (ended.session.reason?.code === "agent_id_taken" && session.joinedAt !== null)) throw error;
     await commit(context, ended.session, ended.events);
     context.log.warn({ reason: ended.session.reason?.code, session: label(session) }, "session ended");
+    return { kind: "served" };
   }
 }
 
@@ -110,7 +109,7 @@ async function renew(context: JobContext, server: MessagingServer, session: Sess
   await commit(context, after.session, after.events);
 }
 
-async function poll(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+async function poll(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
   const { bootAt } = context.services.messaging.boot(server.baseUrl);
   const after = isFromEarlierBoot(session, bootAt) ? null : session.cursor;
   try {
@@ -126,6 +125,8 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
     // A poll that brought nothing is not worth a write to the disk.
     if (isQuiet) context.services.messaging.sessions.put(polled);
     else await commit(context, polled, seen.events);
+    const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
+    return { kind: "polled", messages };
   } catch (error) {
     if (!isNotMember(error)) throw error;
     if (context.config.messaging.auto_rejoin) await join(context, server, session);
@@ -133,6 +134,7 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
       const removed = afterRemoval(session);
       await commit(context, removed.session, removed.events);
     }
+    return { kind: "served" };
   }
 }
 

@@ -9,6 +9,7 @@ import { createRetry } from "../http/retry.ts";
 import { createHttpClient } from "../http/transport.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import { createMessagingClient } from "../services/messaging/client.ts";
+import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
 import { createNexClient } from "../services/nex/client.ts";
 import { createTokenSource, type TokenStorage } from "../services/nexus/auth.ts";
 import { createNexusClient } from "../services/nexus/client.ts";
@@ -80,13 +81,19 @@ export function createServices(options: ServicesOptions): Built {
   });
 
   const services: Services = {
-    messaging: createMessagingClient((origin) =>
-      createHttpClient({
-        ...common,
-        service: "messaging",
-        origin,
-        timeoutMs: MESSAGING_TIMEOUT_MS,
-        budget: budget(origin, messaging.requests_per_minute, messaging.reserve_per_minute),
+    messaging: createMessagingClient(
+      (origin) =>
+        createHttpClient({
+          ...common,
+          service: "messaging",
+          origin,
+          timeoutMs: MESSAGING_TIMEOUT_MS,
+          budget: budget(origin, messaging.requests_per_minute, messaging.reserve_per_minute),
+        }),
+      createSessionSet({
+        now: clock.now,
+        paceMs: pollPaceMs(messaging),
+        maxStalenessMs: messaging.max_staleness,
       }),
     ),
     nex: createNexClient({

@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import { catalogue, summaries } from "../services/catalogue.ts";
 import { sessionKeyName } from "../services/messaging/membership.ts";
+import type { OperationSender } from "../services/operation.ts";
 import { createSender } from "../services/sender.ts";
 import type { Store } from "../store/store.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
@@ -38,12 +39,21 @@ export function createWritePath(options: {
     if (current?.config !== now) current = { config: now, policy: createPolicy(now) };
     return current.policy;
   };
-  const sender = createSender({
+  const sent = createSender({
     clients: () => built().services,
     messagingOrigin: () => config().messaging.base_url,
     sessionKey: (sessionId) => store.readSecret(sessionKeyName(sessionId)),
     retry: (attempt, within) => built().retry(attempt, within),
   });
+  const sender: OperationSender = {
+    ...sent,
+    async writeOnce(request, signal) {
+      const answer = await sent.writeOnce(request, signal);
+      const { credential } = request;
+      if (credential.kind === "session") built().services.messaging.sessions.sent(credential.sessionId);
+      return answer;
+    },
+  };
   const facts = createFacts({
     config,
     sessions: () => built().services.messaging.sessions,

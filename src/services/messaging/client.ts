@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
-import { createSessionSet, type SessionSet } from "./sessions.ts";
+import type { SessionSet } from "./sessions.ts";
 
 /** A decimal string; compared as BigInt, stored as text. */
 const cursor = z
@@ -99,7 +99,10 @@ export interface MessagingClient {
   boot(baseUrl: string): ServerBoot;
 }
 
-export function createMessagingClient(makeHttp: (baseUrl: string) => HttpClient): MessagingClient {
+export function createMessagingClient(
+  makeHttp: (baseUrl: string) => HttpClient,
+  sessions: SessionSet,
+): MessagingClient {
   const servers = new Map<string, { http: HttpClient; server: MessagingServer; boot: ServerBoot }>();
   const entry = (baseUrl: string) => {
     const known = servers.get(baseUrl);
@@ -114,7 +117,7 @@ export function createMessagingClient(makeHttp: (baseUrl: string) => HttpClient)
     return made;
   };
   return {
-    sessions: createSessionSet(),
+    sessions,
     server: (baseUrl) => entry(baseUrl).server,
     http: (baseUrl) => entry(baseUrl).http,
     boot: (baseUrl) => entry(baseUrl).boot,

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import type { NewEvent } from "../../events/types.ts";
 import type { Message, MessagePage } from "./client.ts";
+import { estimateRecord } from "./pacing-model.ts";
 
 export const SESSION_KIND = "messaging.session";
 
@@ -25,6 +26,8 @@ export const sessionRecord = z.object({
   expiresAt: z.string().nullable(),
   lastPolledAt: z.string().nullable(),
   joinedAt: z.string().nullable(),
+  /** How often messages are expected, so that a restart need not learn it anew; null: not known. */
+  pacing: estimateRecord.nullable().default(null),
 });
 export type Session = z.infer<typeof sessionRecord>;
 
@@ -41,6 +44,7 @@ export const newSession = (
   expiresAt: null,
   lastPolledAt: null,
   joinedAt: null,
+  pacing: null,
 });
 
 export const sessionSource = (sessionId: string) => `/messaging/sessions/${sessionId}`;

@@ -1,27 +1,32 @@
-// The sessions in memory: who is polled next. Round robin: the session that has waited longest.
+// The sessions in memory, and whose turn it is: the pacing decides among those that are active.
 
+import { createPacing } from "./pacing.ts";
 import type { Session } from "./session.ts";
 
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
-interface Entry {
-  session: Session;
-  busy: boolean;
-  /** Refusals in a row that concern this session alone. */
-  refusals: number;
-  /** Not taken before this (ms since the epoch). */
-  pausedUntil: number;
-}
+/** How a session's turn ended. */
+export type Turn =
+  /** It was polled, and others had written so many messages. */
+  | { kind: "polled"; messages: number }
+  /** The turn went to something else that succeeded: joining, renewing. */
+  | { kind: "served" }
+  /** An answer that concerns this session alone: it pauses, longer each time. */
+  | { kind: "refused" }
+  /** Something else failed, the network most likely: nothing is known about the session. */
+  | { kind: "postponed" };
 
 export interface SessionSet {
   get(sessionId: string): Session | undefined;
   /** Adds the session, or replaces what is known of it. */
   put(session: Session): void;
   all(): Session[];
-  /** Takes the session that has waited longest, among those that are polled or wait to be joined. */
-  take(now: number): Session | undefined;
-  /** Gives it back after its turn; one that was refused pauses, longer each time, and the others go on. */
-  release(sessionId: string, outcome: { kind: "done" | "refused" | "postponed"; now: number }): void;
+  /** Takes the session whose turn it is, among those that are polled or wait to be joined. */
+  take(): Session | undefined;
+  /** Gives it back after its turn. */
+  release(sessionId: string, turn: Turn): void;
+  /** An own message was sent in it: an answer is likely. */
+  sent(sessionId: string): void;
   /** How many sessions were refused at their last turn. */
   refused(): number;
 }
@@ -29,44 +34,51 @@ export interface SessionSet {
 const isActive = (session: Session) =>
   session.state === "new" || session.state === "joining" || session.state === "joined";
 
-export function createSessionSet(): SessionSet {
-  // A Map keeps its order: taking deletes and adds at the end, so that the first free entry has waited longest.
-  const entries = new Map<string, Entry>();
-  const refused = new Set<string>();
+/** The constant pace of the polls, which leaves the reserve to writes and renewals. */
+export const pollPaceMs = (limits: { requests_per_minute: number; reserve_per_minute: number }): number =>
+  60_000 / (limits.requests_per_minute - limits.reserve_per_minute);
+
+export function createSessionSet(options: {
+  /** Wall time in ms since the epoch: the estimates outlive the process. */
+  now: () => number;
+  /** The time from one poll to the next, over all sessions. */
+  paceMs: number;
+  maxStalenessMs: number;
+}): SessionSet {
+  const { now } = options;
+  const sessions = new Map<string, Session>();
+  const refusals = new Map<string, number>();
+  const pacing = createPacing(options);
+
   return {
-    get: (sessionId) => entries.get(sessionId)?.session,
+    get: (sessionId) => sessions.get(sessionId),
     put(session) {
-      const entry = entries.get(session.sessionId);
-      if (entry) entry.session = session;
-      else entries.set(session.sessionId, { session, busy: false, refusals: 0, pausedUntil: 0 });
-    },
-    all: () => [...entries.values()].map((entry) => entry.session),
-    take(now) {
-      for (const [id, entry] of entries) {
-        if (entry.busy || entry.pausedUntil > now || !isActive(entry.session)) continue;
-        entry.busy = true;
-        entries.delete(id);
-        entries.set(id, entry);
-        return entry.session;
-      }
-      return undefined;
-    },
-    release(sessionId, outcome) {
-      const entry = entries.get(sessionId);
-      if (!entry) return;
-      entry.busy = false;
-      // Postponed by something else, the network most likely: nothing is known about the session.
-      if (outcome.kind === "postponed") return;
-      if (outcome.kind === "done") {
-        entry.refusals = 0;
-        entry.pausedUntil = 0;
-        refused.delete(sessionId);
-      } else {
-        entry.refusals += 1;
-        entry.pausedUntil = outcome.now + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** entry.refusals);
-        refused.add(sessionId);
+      const { sessionId } = session;
+      sessions.set(sessionId, session);
+      if (isActive(session)) pacing.add(sessionId, now(), session.pacing ?? undefined);
+      else {
+        pacing.remove(sessionId);
+        refusals.delete(sessionId);
       }
     },
-    refused: () => refused.size,
+    all: () => [...sessions.values()],
+    take() {
+      const id = pacing.next(now());
+      return id === undefined ? undefined : sessions.get(id);
+    },
+    release(sessionId, turn) {
+      if (turn.kind === "polled") pacing.polled(sessionId, now(), turn.messages);
+      else pacing.failed(sessionId, now());
+      if (turn.kind === "refused") {
+        const count = (refusals.get(sessionId) ?? 0) + 1;
+        refusals.set(sessionId, count);
+        pacing.pause(sessionId, now() + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** count));
+      } else if (turn.kind !== "postponed") refusals.delete(sessionId);
+      const session = sessions.get(sessionId);
+      const estimate = pacing.estimate(sessionId);
+      if (session && estimate) sessions.set(sessionId, { ...session, pacing: estimate });
+    },
+    sent: (sessionId) => pacing.sent(sessionId, now()),
+    refused: () => refusals.size,
   };
 }

@@ -7,6 +7,7 @@ import { systemClock } from "../../../src/scheduler/clock.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
 import { createMessagingClient } from "../../../src/services/messaging/client.ts";
 import { newSession, type Session } from "../../../src/services/messaging/session.ts";
+import { createSessionSet } from "../../../src/services/messaging/sessions.ts";
 import { createNexClient } from "../../../src/services/nex/client.ts";
 import { createTokenSource, type TokenSource } from "../../../src/services/nexus/auth.ts";
 import { createNexusClient } from "../../../src/services/nexus/client.ts";
@@ -84,8 +85,9 @@ export function createBench(setup: Setup): Bench {
       onToken: () => {},
     });
   const services: Services = {
-    messaging: createMessagingClient((origin) =>
-      createHttpClient({ ...common, service: "messaging", origin }),
+    messaging: createMessagingClient(
+      (origin) => createHttpClient({ ...common, service: "messaging", origin }),
+      createSessionSet({ now: Date.now, paceMs: 1000, maxStalenessMs: 60_000 }),
     ),
     nex: createNexClient({
       http: createHttpClient({

@@ -1,0 +1,90 @@
+// A heap of session slots by a number: the smallest first, any one of them moved or removed in O(log n).
+// Each node has four children: half as deep as a binary heap, and half as many misses of the cache.
+
+export interface Heap {
+  size(): number;
+  /** The slot with the smallest key, the lower slot among equals; -1 where the heap is empty. */
+  top(): number;
+  /** Infinity where the heap is empty. */
+  topKey(): number;
+  has(slot: number): boolean;
+  /** Puts the slot in, or moves it to its new key. */
+  set(slot: number, key: number): void;
+  /** Takes the slot out, if it is in. */
+  delete(slot: number): void;
+}
+
+/** Positions of slots, which several heaps may share as long as no slot is in two of them at once. */
+export type Positions = number[];
+
+/**
+ * @param positions where the heap keeps its slots; shared by heaps that never hold the same slot
+ * @param work counts the comparisons, so that a test can tell O(log n) from O(n) without a clock
+ */
+export function createHeap(work: { count: number }, positions: Positions = []): Heap {
+  const slots: number[] = [];
+  const keys: number[] = [];
+  const keyAt = (index: number) => keys[index] ?? Number.POSITIVE_INFINITY;
+  const slotAt = (index: number) => slots[index] ?? -1;
+
+  function isBefore(key: number, slot: number, index: number): boolean {
+    work.count += 1;
+    const other = keyAt(index);
+    return key < other || (key === other && slot < slotAt(index));
+  }
+
+  function write(index: number, slot: number, key: number): void {
+    slots[index] = slot;
+    keys[index] = key;
+    positions[slot] = index;
+  }
+
+  /** Finds the place of a slot, beginning at a free index. */
+  function place(start: number, slot: number, key: number): void {
+    let index = start;
+    while (index > 0) {
+      const parent = (index - 1) >> 2;
+      if (!isBefore(key, slot, parent)) break;
+      write(index, slotAt(parent), keyAt(parent));
+      index = parent;
+    }
+    for (let first = 4 * index + 1; first < slots.length; first = 4 * index + 1) {
+      let child = first;
+      const end = Math.min(first + 4, slots.length);
+      for (let other = first + 1; other < end; other++)
+        if (isBefore(keyAt(other), slotAt(other), child)) child = other;
+      if (isBefore(key, slot, child)) break;
+      write(index, slotAt(child), keyAt(child));
+      index = child;
+    }
+    write(index, slot, key);
+  }
+
+  /** Where the slot is in this heap; -1: it is not, or in another one that shares the positions. */
+  function find(slot: number): number {
+    const index = positions[slot] ?? -1;
+    return index >= 0 && slots[index] === slot ? index : -1;
+  }
+
+  return {
+    size: () => slots.length,
+    top: () => slotAt(0),
+    topKey: () => keyAt(0),
+    has: (slot) => find(slot) >= 0,
+    set(slot, key) {
+      const index = find(slot);
+      if (index >= 0) return place(index, slot, key);
+      slots.push(slot);
+      keys.push(key);
+      place(slots.length - 1, slot, key);
+    },
+    delete(slot) {
+      const index = find(slot);
+      if (index < 0) return;
+      positions[slot] = -1;
+      const lastSlot = slots.pop() ?? -1;
+      const lastKey = keys.pop() ?? 0;
+      if (lastSlot !== slot) place(index, lastSlot, lastKey);
+    },
+  };
+}

@@ -1,0 +1,148 @@
+// Which of many growing indices is the largest, without looking at all of them.
+//
+// The scale of the index is cut into levels, each a fifth above the one below. A slot stands in the heap of its
+// level, keyed by the time when it will cross into the next one, so that it is looked at only then: all that is in
+// the highest level is within RATIO of the largest index, and its heap's top is about to be the first to leave it.
+// A slot that has just been polled is far below the levels that matter, and would climb through dozens of them:
+// it sleeps instead, until it reaches `entry`, the level above which an eighth of the slots were when last counted.
+// Hence two to five crossings a turn, whatever n, each O(log n). When none is above `entry`, or more than a third
+// are, all are counted again, in O(n): n/8 turns (or removals) at least lie between two counts, so that a turn's
+// share of it is constant.
+
+import { createHeap, type Heap, type Positions } from "./pacing-heap.ts";
+import { type Curve, indexAt, reachedAt } from "./pacing-model.ts";
+
+/** The chosen index is at least the largest divided by this. Timing goes with its root: at most 10 % off. */
+const RATIO = 1.2;
+/** The share of the slots that is awake after a count, and the one that leads to the next count. */
+const COUNTED = 1 / 8;
+const CROWDED = 1 / 3;
+const LEVELS = 320;
+/** The level of an index of 1 (a message waiting for a second, about); the range is 10^-12 to 10^13. */
+const LEVEL_OF_ONE = 152;
+/** Above every index: slots of no curve yet, in the order of their keys. */
+const FIRST = LEVELS;
+const ASLEEP = -1;
+const ABSENT = -2;
+
+const levelOf = (index: number) => {
+  if (index <= 0) return 0;
+  // A crossing computed by reachedAt may miss its level by a rounding.
+  const level = Math.floor(Math.log(index) / Math.log(RATIO) + 1e-6) + LEVEL_OF_ONE;
+  return Math.min(LEVELS - 1, Math.max(0, level));
+};
+const bottomOf = (level: number) => RATIO ** (level - LEVEL_OF_ONE);
+
+export interface Order {
+  /** Puts a slot in with its curve, or moves it to a new one. */
+  set(slot: number, curve: Curve, nowMs: number): void;
+  /** Puts a slot before all those with curves; the smallest key comes first. */
+  setFirst(slot: number, key: number): void;
+  delete(slot: number): void;
+  /** The slot with the largest index, to within RATIO; -1: there is none. `nowMs` does not go back. */
+  top(nowMs: number): number;
+}
+
+/** @param work counts comparisons and evaluations of an index */
+export function createOrder(work: { count: number }): Order {
+  const positions: Positions = [];
+  const sleeping = createHeap(work, positions);
+  const heaps: Heap[] = Array.from({ length: LEVELS + 1 }, () => createHeap(work, positions));
+  const levels: number[] = [];
+  const curves: (Curve | undefined)[] = [];
+  let awake = 0;
+  let size = 0;
+  let entry = 0;
+  let highest = 0;
+  let turnsSinceCount = 0;
+
+  const heapOf = (level: number): Heap => heaps[level] ?? sleeping;
+
+  function insert(slot: number, level: number, key: number): void {
+    levels[slot] = level;
+    heapOf(level).set(slot, key);
+    size += 1;
+    if (level === ASLEEP) return;
+    awake += 1;
+    if (level < FIRST) highest = Math.max(highest, level);
+  }
+
+  function take(slot: number): void {
+    const level = levels[slot] ?? ABSENT;
+    if (level === ABSENT) return;
+    heapOf(level).delete(slot);
+    levels[slot] = ABSENT;
+    size -= 1;
+    if (level !== ASLEEP) awake -= 1;
+  }
+
+  function put(slot: number, curve: Curve, nowMs: number): void {
+    work.count += 1;
+    const level = levelOf(indexAt(curve, nowMs));
+    const isAsleep = level < entry;
+    const goal = isAsleep ? entry : level + 1;
+    // Later than now, whatever the rounding: what has crossed would be looked at again and again.
+    const key =
+      goal < LEVELS ? Math.max(nowMs + 1, reachedAt(curve, bottomOf(goal))) : Number.POSITIVE_INFINITY;
+    insert(slot, isAsleep ? ASLEEP : level, key);
+  }
+
+  /** Moves those whose time has come up to the level that they have reached. */
+  function promote(heap: Heap, nowMs: number): void {
+    while (heap.topKey() <= nowMs) {
+      const slot = heap.top();
+      const curve = curves[slot];
+      take(slot);
+      if (curve) put(slot, curve, nowMs);
+    }
+  }
+
+  function countAgain(nowMs: number): void {
+    const count = new Uint32Array(LEVELS);
+    const slots: number[] = [];
+    for (const [slot, curve] of curves.entries()) {
+      if (!curve) continue;
+      slots.push(slot);
+      work.count += 1;
+      const level = levelOf(indexAt(curve, nowMs));
+      count[level] = (count[level] ?? 0) + 1;
+    }
+    let above = 0;
+    for (entry = LEVELS; entry > 0 && above < slots.length * COUNTED; ) above += count[--entry] ?? 0;
+    highest = entry;
+    for (const slot of slots) {
+      const curve = curves[slot];
+      take(slot);
+      if (curve) put(slot, curve, nowMs);
+    }
+    turnsSinceCount = 0;
+  }
+
+  return {
+    set(slot, curve, nowMs) {
+      take(slot);
+      curves[slot] = curve;
+      put(slot, curve, nowMs);
+    },
+    setFirst(slot, key) {
+      take(slot);
+      curves[slot] = undefined;
+      insert(slot, FIRST, key);
+    },
+    delete(slot) {
+      take(slot);
+      curves[slot] = undefined;
+    },
+    top(nowMs) {
+      const first = heapOf(FIRST).top();
+      if (first >= 0) return first;
+      if (size === 0) return -1;
+      promote(sleeping, nowMs);
+      turnsSinceCount += 1;
+      if (awake === 0 || (awake > size * CROWDED && turnsSinceCount > size * COUNTED)) countAgain(nowMs);
+      for (let level = entry; level <= highest; level++) promote(heapOf(level), nowMs);
+      while (highest > 0 && heapOf(highest).size() === 0) highest -= 1;
+      return heapOf(highest).top();
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createPacing } from "../../../src/services/messaging/pacing.ts";
+
+const PACE_MS = 667;
+const START = Date.UTC(2026, 0, 1);
+
+/** Polls at the pace; `arrivals` says how many messages came in a session since it was last polled. */
+function run(
+  count: number,
+  polls: number,
+  arrivals: (session: number, fromMs: number, toMs: number) => number,
+  maxStalenessMs = 60_000,
+) {
+  const pacing = createPacing({ paceMs: PACE_MS, maxStalenessMs });
+  for (let n = 0; n < count; n++) pacing.add(String(n), START);
+  const last = Array.from({ length: count }, () => START);
+  const waits = Array.from({ length: count }, () => [] as number[]);
+  for (let poll = 0; poll < polls; poll++) {
+    const now = START + poll * PACE_MS;
+    const id = pacing.next(now);
+    if (id === undefined) throw new Error("a session was free and none was given");
+    const n = Number(id);
+    const from = last[n] ?? START;
+    waits[n]?.push(now - from);
+    last[n] = now;
+    pacing.polled(id, now, arrivals(n, from, now));
+  }
+  return { pacing, waits };
+}
+
+describe("whose turn it is", () => {
+  it("no session waits longer than the cap where the pace allows it, whatever arrives", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 9 }), (count, busy) => {
+        const { waits } = run(count, 1500, (n) => (n % busy === 0 ? 3 : 0));
+        for (const wait of waits) {
+          expect(wait.length).toBeGreaterThan(0);
+          expect(Math.max(...wait)).toBeLessThanOrEqual(60_000 + PACE_MS);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("where the pace does not allow the cap, all share: none waits longer than three even shares", () => {
+    const count = 300;
+    const { waits } = run(count, 4000, (n) => (n < 5 ? 5 : 0));
+    for (const wait of waits.slice(5))
+      expect(Math.max(...wait)).toBeLessThanOrEqual(3 * count * PACE_MS + PACE_MS);
+  });
+
+  it("a session that talks is polled more often than those that are silent", () => {
+    const { waits } = run(30, 3000, (n, from, to) => (n === 7 ? Math.round((to - from) / 2000) : 0));
+    const polls = waits.map((wait) => wait.length);
+    const silent = polls.filter((_, n) => n !== 7);
+    expect(polls[7]).toBeGreaterThan(5 * Math.max(...silent));
+  });
+
+  it("equal sessions come in turn", () => {
+    const { waits } = run(20, 2000, (_n, from, to) => ((to - from) % 3 === 0 ? 1 : 0));
+    const counts = waits.map((wait) => wait.length);
+    expect(Math.max(...counts) / Math.min(...counts)).toBeLessThan(1.5);
+  });
+
+  it("what is taken is not given twice, what is removed never, what is paused not before its time", () => {
+    const pacing = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
+    for (const id of ["a", "b", "c"]) pacing.add(id, START);
+    const first = pacing.next(START);
+    const second = pacing.next(START + 1);
+    const third = pacing.next(START + 2);
+    expect(new Set([first, second, third]).size).toBe(3);
+    expect(pacing.next(START + 3)).toBeUndefined();
+    for (const id of ["a", "b", "c"]) pacing.polled(id, START + 4, 0);
+    pacing.remove("a");
+    pacing.pause("b", START + 10_000);
+    for (let at = 5; at < 9000; at += 1000) {
+      const id = pacing.next(START + at);
+      expect(id).toBe("c");
+      pacing.polled("c", START + at, 0);
+    }
+    pacing.polled(pacing.next(START + 10_001) ?? "", START + 10_001, 0);
+    expect(pacing.next(START + 10_002)).toBeDefined();
+  });
+
+  it("an own message brings the session's turn forward", () => {
+    const { pacing } = run(30, 2000, () => 0);
+    const now = START + 2000 * PACE_MS;
+    pacing.sent("11", now);
+    const next = Array.from({ length: 10 }, (_, n) => {
+      const id = pacing.next(now + n * PACE_MS) ?? "";
+      pacing.polled(id, now + n * PACE_MS, 0);
+      return id;
+    });
+    expect(next).toContain("11");
+  });
+
+  it("estimates that were kept over a restart give the same decisions", () => {
+    const arrivals = (n: number) => (n % 4 === 0 ? 1 : 0);
+    const { pacing } = run(12, 800, arrivals);
+    const again = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
+    for (let n = 0; n < 12; n++)
+      again.add(String(n), START, JSON.parse(JSON.stringify(pacing.estimate(String(n)))));
+    for (let poll = 800; poll < 900; poll++) {
+      const now = START + poll * PACE_MS;
+      const id = pacing.next(now) ?? "";
+      expect(again.next(now)).toBe(id);
+      for (const one of [pacing, again]) one.polled(id, now, arrivals(Number(id)));
+    }
+  });
+
+  it("the cost of a decision does not grow with the number of sessions", () => {
+    const costOf = (count: number) => {
+      const { pacing } = run(count, 2 * count + 2000, (n) => (n % 10 === 0 ? 1 : 0), 1e9);
+      const before = pacing.work();
+      const from = START + (2 * count + 2000) * PACE_MS;
+      for (let poll = 0; poll < 500; poll++) {
+        const id = pacing.next(from + poll * PACE_MS) ?? "";
+        pacing.polled(id, from + poll * PACE_MS, 0);
+      }
+      return (pacing.work() - before) / 500;
+    };
+    expect(costOf(5000)).toBeLessThan(4 * costOf(100));
+  });
+});
