@@ -4,10 +4,15 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SANDBOX_ENV, SANDBOX_PORTS } from "./args.ts";
-import { startSandbox } from "./servers.ts";
 
 /** The daemon promises to stop within 5 s. */
 const patienceMs = 8000;
+
+const { startSandbox } = await import("./servers.ts").catch((error: NodeJS.ErrnoException) => {
+  if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+  console.error('sandbox: its dependencies are not installed: run "npm ci" first');
+  process.exit(1);
+});
 
 let isStopping = false;
 const sandbox = await startSandbox({ ports: SANDBOX_PORTS, quietLife: false }).catch((error: Error) => {
@@ -51,6 +56,7 @@ daemon.once("error", async (error) => {
 });
 daemon.once("exit", async (code, signal) => {
   isStopping = true;
+  if (signal !== null) console.error(`sandbox: the daemon was ended by ${signal}; everything stops`);
   await sandbox.close();
   process.exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
 });

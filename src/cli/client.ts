@@ -1,5 +1,6 @@
 // The control API as nexusctl calls it: HTTP over a Unix socket on node:http alone, so that a command starts fast.
 
+import { statSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { parseJson, stringifyJson } from "../http/json.ts";
 import { Failed, NoDaemon, type Problem } from "./problem.ts";
@@ -144,6 +145,15 @@ class SilenceError extends Error {
 const errorCode = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
+/** The system says of a file that nobody listens at it, too. */
+function isOtherThanSocket(path: string): boolean {
+  try {
+    return !statSync(path).isSocket();
+  } catch {
+    return false;
+  }
+}
+
 async function asFailure(
   error: unknown,
   code: string,
@@ -152,6 +162,11 @@ async function asFailure(
   sockets: SocketChoice,
 ): Promise<unknown> {
   if (code === "ABORT_ERR") return error;
+  if (code === "ECONNREFUSED" && isOtherThanSocket(socket))
+    return new Failed(
+      { title: "Not a socket", detail: `${socket} is there, but is not a socket.`, code: "not_a_socket" },
+      { cause: error },
+    );
   if (code === "ENOENT" || code === "ECONNREFUSED")
     return new NoDaemon(socket, await sockets.startWith(), error);
   const problem: Problem =

@@ -1,7 +1,8 @@
 // doctor: what is on this machine: the sockets with who may use them, and the database.
 
-import { accessSync, constants, existsSync, readFileSync, type Stats, statSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, readFileSync, type Stats, statSync } from "node:fs";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { readMigrations } from "../store/migrate.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
@@ -15,9 +16,9 @@ export async function examineSockets(sockets: SocketChoice): Promise<Check[]> {
     try {
       const path = await sockets.path(role);
       if (checks.some(({ detail }) => detail.startsWith(`${path}:`))) continue;
-      const stat = statSync(path, { throwIfNoEntry: false });
-      if (stat) stats[role] = stat;
-      checks.push(examineSocket(role, path, stat));
+      const stat = lookAt(path);
+      if (typeof stat === "object") stats[role] = stat;
+      checks.push(await examineSocket(role, path, stat));
     } catch (error) {
       // The config is what would say where it is; what is wrong with it has a line of its own.
       if (!(error instanceof Failed)) throw error;
@@ -41,9 +42,25 @@ export async function examineSockets(sockets: SocketChoice): Promise<Check[]> {
   return checks;
 }
 
-function examineSocket(role: Role, path: string, stat: Stats | undefined): Check {
+/** What is there; a code where this user is not told. */
+function lookAt(path: string): Stats | string {
+  try {
+    return statSync(path);
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+async function examineSocket(role: Role, path: string, stat: Stats | string): Promise<Check> {
   const check = `${role} socket`;
-  if (!stat) return fail(check, `${path}: does not exist`, "The daemon creates it when it starts.");
+  if (stat === "ENOENT")
+    return fail(check, `${path}: does not exist`, "The daemon creates it when it starts.");
+  if (typeof stat === "string")
+    return fail(
+      check,
+      `${path}: this user may not look at it (${stat})`,
+      `Run doctor as ${ownerOf(dirname(path))}, or name a socket that this user may use in [control] ${role}_socket.`,
+    );
   if (!stat.isSocket())
     return fail(
       check,
@@ -65,19 +82,42 @@ function examineSocket(role: Role, path: string, stat: Stats | undefined): Check
     const right = role === "agent" ? "chmod 0660" : "chmod 0600";
     return (role === "agent" ? warn : fail)(check, detail, `${right} ${path}, and restart the daemon.`);
   }
-  if (role === "agent" && !mayConnect(path))
+  const refusal = await refusalAt(path);
+  if (refusal === "ECONNREFUSED")
+    return fail(
+      check,
+      `${path}: nothing listens there; a daemon that has ended left it behind`,
+      "The daemon replaces it when it starts.",
+    );
+  if (role === "agent" && refusal === "EACCES")
     return warn(check, `${detail}, and this user may not`, `Join the group ${group}, or run as ${owner}.`);
   return ok(check, detail);
 }
 
-const mayConnect = (path: string) => {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-};
+const CONNECT_MS = 2000;
+
+/** Why nobody can connect, as the system's code; undefined where one can. */
+const refusalAt = (path: string) =>
+  new Promise<string | undefined>((resolve) => {
+    const socket = connect(path);
+    const end = (refusal?: string) => {
+      socket.destroy();
+      resolve(refusal);
+    };
+    socket.setTimeout(CONNECT_MS, () => end("ETIMEDOUT"));
+    socket.on("connect", () => end());
+    socket.on("error", (error) => end(codeOf(error)));
+  });
+
+const codeOf = (error: unknown) =>
+  error instanceof Error && "code" in error ? String(error.code) : String(error);
+
+/** Whose the nearest directory is that this user may look at. */
+function ownerOf(path: string): string {
+  const stat = lookAt(path);
+  if (typeof stat === "object") return userName(stat.uid);
+  return dirname(path) === path ? "root" : ownerOf(dirname(path));
+}
 
 const userName = (id: number) => nameOf("/etc/passwd", id);
 const groupName = (id: number) => nameOf("/etc/group", id);
@@ -100,25 +140,23 @@ export function examineDatabase(dataDir: string, isRunning: boolean): Check[] {
   try {
     accessSync(dataDir, constants.R_OK | constants.X_OK);
   } catch (error) {
-    if (!existsSync(dataDir))
-      return [warn("database", `${dataDir} does not exist yet`, "The daemon creates it when it starts.")];
+    if (codeOf(error) === "ENOENT") return [isRunning ? lost(dataDir) : notYet(dataDir)];
     const detail = `${dataDir} cannot be read by this user (${error instanceof Error ? error.message : error})`;
-    return [
-      warn("database", detail, `Run doctor as ${userName(statSync(dataDir).uid)} to check the database.`),
-    ];
+    return [warn("database", detail, `Run doctor as ${ownerOf(dataDir)} to check the database.`)];
   }
-  if (!existsSync(path))
-    return isRunning
-      ? [
-          fail(
-            "database",
-            `${path} is not there although a daemon runs`,
-            "Name the configuration of that daemon with --config FILE.",
-          ),
-        ]
-      : [warn("database", `${path} does not exist yet`, "The daemon creates it when it starts.")];
+  if (lookAt(path) === "ENOENT") return [isRunning ? lost(path) : notYet(path)];
   return [checkDatabase(path)];
 }
+
+const notYet = (path: string) =>
+  warn("database", `${path} does not exist yet`, "The daemon creates it when it starts.");
+
+const lost = (path: string) =>
+  fail(
+    "database",
+    `${path} is not there although a daemon runs`,
+    "Name the configuration of that daemon with --config FILE. If this is its own, its files were deleted under it: restart it, with a backup in their place.",
+  );
 
 function checkDatabase(path: string): Check {
   let db: Database.Database | undefined;

@@ -12,8 +12,8 @@ import { HttpError } from "../http/errors.ts";
 import { createHttpClient } from "../http/transport.ts";
 import { systemClock } from "../scheduler/clock.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
+import { describeError } from "./jobs.ts";
 import { age } from "./output.ts";
-import { describeError } from "./status.ts";
 
 interface Subject {
   config: Config;

@@ -52,10 +52,11 @@ async function examine(context: CliContext): Promise<Check[]> {
   const { io, options } = context;
   const daemon = await examineDaemon(context);
   // Loaded only here: no other command has use for the database, undici and the schemas.
-  const [config, local, services] = await Promise.all([
+  const [config, local, services, jobs] = await Promise.all([
     import("./doctor-config.ts"),
     import("./doctor-local.ts"),
     import("./doctor-services.ts"),
+    import("./doctor-jobs.ts"),
   ]);
 
   const { checks, inspection } = config.examineConfig(options.config, io.env, daemon.status !== undefined);
@@ -65,6 +66,9 @@ async function examine(context: CliContext): Promise<Check[]> {
     ...(await local.examineSockets(context.sockets)),
     daemon.check,
     ...(found ? local.examineDatabase(found.daemon.data_dir, daemon.status !== undefined) : []),
+    ...(daemon.status
+      ? jobs.examineJobs(daemon.status.jobs)
+      : await jobs.examineJobFiles(inspection?.jobsDirectory)),
     ...(found
       ? await services.examineServices({
           config: found,
@@ -79,7 +83,6 @@ async function examine(context: CliContext): Promise<Check[]> {
 /** Whether one runs, and what it says of itself. */
 async function examineDaemon({
   client,
-  sockets,
   io,
 }: CliContext): Promise<{ check: Check; status: Status | undefined }> {
   try {
@@ -97,10 +100,22 @@ async function examineDaemon({
     };
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
-    const remedy =
+    const check =
       error instanceof NoDaemon
-        ? `Start it with: ${await sockets.startWith()}`
-        : "Look into the daemon's log, and restart it if it does not answer.";
-    return { check: fail("daemon", error.problem.detail, remedy), status: undefined };
+        ? fail("daemon", error.fact, `Start it with: ${error.startWith}`)
+        : fail("daemon", error.problem.detail, remedyOf(error));
+    return { check, status: undefined };
+  }
+}
+
+function remedyOf({ problem: { code } }: Failed): string {
+  switch (code) {
+    case "socket_forbidden":
+      return "Run doctor as a user who may connect, or join the group of the socket.";
+    case "not_a_socket":
+    case "invalid_config":
+      return "Name the daemon's socket with --socket PATH, or correct its configuration.";
+    default:
+      return "Look into the daemon's log, and restart it if it does not answer.";
   }
 }

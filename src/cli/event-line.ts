@@ -1,27 +1,61 @@
-// An event as one line for a person: sequence, time, type, subject and what it says, all of it made visible.
+// Events as lines for a person: sequence, time, type and what each says, in columns, all of it made visible.
 
 import { short } from "../daemon/redact.ts";
 import { TYPE_PREFIX } from "../events/types.ts";
 import { parseJson, stringifyJson } from "../http/json.ts";
-import { clip, pad, visible } from "../text/visible.ts";
+import { pad, visible, width } from "../text/visible.ts";
 
-/** @param json a CloudEvent of the log */
-export function eventLine(json: string): string {
+/** Sequence, time, type, and what the event says. */
+type Cells = [string, string, string, string];
+type Widths = readonly [number, number, number];
+
+// Of those who follow nobody knows what comes: five digits, and the longest type. A time of another day is wider.
+const FOLLOWING: Widths = [5, 8, 26];
+
+/**
+ * The lines of a page, its columns as wide as it needs.
+ * @param events CloudEvents of the log, as JSON
+ */
+export function eventLines(events: string[], now = new Date()): string[] {
+  const rows = events.map((json) => cells(json, now));
+  const widest = (column: 0 | 1 | 2) => Math.max(0, ...rows.map((row) => width(row[column])));
+  const widths: Widths = [widest(0), widest(1), widest(2)];
+  return rows.map((row) => aligned(row, widths));
+}
+
+/** The line of an event that comes alone, as wide as that of any other. */
+export const eventLine = (json: string, now = new Date()): string => aligned(cells(json, now), FOLLOWING);
+
+const aligned = ([sequence, time, type, says]: Cells, widths: Widths): string =>
+  [sequence.padStart(widths[0]), pad(time, widths[1]), pad(type, widths[2]), says].join("  ").trimEnd();
+
+function cells(json: string, now: Date): Cells {
   const event = record(parseJson(json));
   const type = text(event.type);
   const name = type.startsWith(TYPE_PREFIX) ? type.slice(TYPE_PREFIX.length) : type;
-  const columns = [
-    pad(visible(text(event.sequence)), 6),
-    visible(text(event.time).replace(/\.\d+Z$/, "Z")),
-    pad(visible(name), 26),
-    pad(clip(visible(text(event.subject) || "-"), 20), 12),
-    visible(digest(name, record(event.data))),
-  ];
-  return columns.join("  ").trimEnd();
+  const says = digest(name, record(event.data), now);
+  const subject = text(event.subject);
+  const isNews = isName(subject) && !says.split(/[\s:]+/).includes(subject);
+  const at = { sequence: visible(text(event.sequence)), time: visible(timeOf(text(event.time), now)) };
+  return [at.sequence, at.time, visible(name), visible(isNews ? `${subject} ${says}` : says)];
+}
+
+/** An order number, a SKU, a job; not an id that was made for machines. */
+const isName = (subject: string) =>
+  subject !== "" && subject.length <= 24 && !/^[0-9a-f-]{16,}$/i.test(subject);
+
+/** The local time, with its date where that is not today's; anything else as it is. */
+function timeOf(text: string, now: Date): string {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) return text;
+  const two = (part: number) => String(part).padStart(2, "0");
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":");
+  if (time.toDateString() === now.toDateString()) return clock;
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${clock}`;
 }
 
 /** The few words of `data` that a person looks for; an unknown type shows its data. */
-function digest(name: string, data: Record<string, unknown>): string {
+function digest(name: string, data: Record<string, unknown>, now: Date): string {
   const who = text(data.alias) || shortSession(text(data.sessionId));
   switch (name) {
     case "messaging.message.received":
@@ -31,12 +65,18 @@ function digest(name: string, data: Record<string, unknown>): string {
       return `${text(data.origin)} ${text(insight.type)}: ${text(insight.content ?? insight.title ?? insight)}`;
     }
     case "nexus.stock.low":
-    case "nexus.stock.recovered":
-      return `${text(data.sku)} ${text(data.name)}: ${text(data.availableQuantity)} (threshold ${text(data.threshold)})`;
+    case "nexus.stock.recovered": {
+      const item = words(data.sku, data.name);
+      if (data.removed === true) return `${item}: removed`;
+      return `${item}: ${text(data.availableQuantity)} (threshold ${text(data.threshold)})`;
+    }
     case "nexus.order.pending":
     case "nexus.order.overdue":
-    case "nexus.order.advanced":
-      return `${text(data.orderNumber)} ${text(data.orderStatus)} ${text(data.totalAmount)} ${text(data.currency)}, since ${text(data.pendingSince)}`;
+    case "nexus.order.advanced": {
+      const state = data.removed === true ? `removed, was ${text(data.orderStatus)}` : data.orderStatus;
+      const since = timeOf(text(data.pendingSince), now);
+      return `${words(data.orderNumber, state, data.totalAmount, data.currency)}, since ${since}`;
+    }
   }
   if (name.startsWith("write.")) {
     const error = record(data.error);
@@ -45,12 +85,13 @@ function digest(name: string, data: Record<string, unknown>): string {
       : text(data.note ?? data.reason);
     return [text(data.operation), why].filter(Boolean).join(": ");
   }
-  if (name.startsWith("messaging."))
-    return [who, text(data.agentId), text(data.message ?? data.expiresAt)].filter(Boolean).join(" ");
+  if (name.startsWith("messaging.")) return words(who, data.agentId, data.message ?? data.expiresAt);
   if (data.message !== undefined)
-    return [data.service ?? data.job, `${text(data.code)}: ${text(data.message)}`].filter(Boolean).join(" ");
+    return words(data.service ?? data.job, `${text(data.code)}: ${text(data.message)}`);
   return text(data);
 }
+
+const words = (...values: unknown[]) => values.map(text).filter(Boolean).join(" ");
 
 const record = (value: unknown): Record<string, unknown> =>
   // Checked right here; an array is harmless, since only names are looked up.

@@ -5,7 +5,7 @@ import { systemClock } from "../scheduler/clock.ts";
 import { count, eventTypes, wholeNumber } from "./arguments.ts";
 import { type Answer, parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
-import { eventLine } from "./event-line.ts";
+import { eventLine, eventLines } from "./event-line.ts";
 import { follow } from "./follow.ts";
 import type { Output } from "./output.ts";
 import { oneLine, rawElements } from "./raw-json.ts";
@@ -94,7 +94,7 @@ async function tail({ client, output, io }: CliContext, options: EventsOptions):
     onNote: output.note,
     types: options.type,
     onEvent: async (json) => {
-      await printEvent(output, json);
+      await (output.isHuman ? output.line(eventLine(json)) : output.json(oneLine(json)));
       return --left > 0;
     },
   });
@@ -103,9 +103,7 @@ async function tail({ client, output, io }: CliContext, options: EventsOptions):
 /** Prints the events of a page. @returns how many there were */
 export async function printEvents(output: Output, answer: Answer): Promise<number> {
   const events = rawElements(answer.text, "events");
-  for (const event of events) await printEvent(output, event);
+  if (output.isHuman) for (const line of eventLines(events)) await output.line(line);
+  else for (const event of events) await output.json(oneLine(event));
   return events.length;
 }
-
-const printEvent = (output: Output, json: string) =>
-  output.isHuman ? output.line(eventLine(json)) : output.json(oneLine(json));

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import type { Clock } from "../scheduler/clock.ts";
 import type { ControlClient } from "./client.ts";
-import { Failed, NoDaemon } from "./problem.ts";
+import { Failed, NoDaemon, waiting } from "./problem.ts";
 import type { Role } from "./sockets.ts";
 
 export interface FollowOptions {
@@ -72,7 +72,7 @@ export async function follow(options: FollowOptions): Promise<void> {
       // One or two failed attempts are what every restart looks like; it is worth a word when it goes on.
       if (failures > 2 && !isAway) {
         isAway = true;
-        onNote(`${error instanceof Error ? error.message : error} Waiting for it.`);
+        onNote(waiting(error));
       }
     }
     const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures++);

@@ -2,27 +2,50 @@
 
 import type { Command } from "commander";
 import type { JobStatus } from "../scheduler/define-job.ts";
-import { parsed } from "./client.ts";
-import type { Act } from "./context.ts";
-import { age } from "./output.ts";
+import { type Answer, parsed } from "./client.ts";
+import type { Act, CliContext } from "./context.ts";
+import { near } from "./near.ts";
+import { age, type Output } from "./output.ts";
+import { Failed } from "./problem.ts";
 
-export const JOB_HEAD = ["JOB", "STATE", "WHEN", "LAST SUCCESS", "NEXT RUN", "LAST ERROR"];
+const HEAD = ["JOB", "STATE", "WHEN", "LAST SUCCESS", "NEXT RUN", "LAST ERROR"];
 
-export const jobRows = (jobs: JobStatus[]): string[][] =>
-  jobs.map((job) => [
-    job.name,
-    job.running && job.kind === "cron" ? `${job.state}, running` : job.state,
-    job.schedule ?? job.kind,
-    age(job.lastSuccessAt),
-    job.nextRunAt ? age(job.nextRunAt) : "-",
-    job.lastError && job.failures > 0
-      ? `${job.lastError.code}, ${age(job.lastError.at)}: ${job.lastError.message}`
-      : "-",
-  ]);
+/** A table for a person. A reason that the table has no room for stands in full under it. */
+export async function printJobs(output: Output, jobs: JobStatus[]): Promise<void> {
+  const cut = await output.table(
+    HEAD,
+    jobs.map((job) => [
+      job.name,
+      job.running && job.kind === "cron" ? `${job.state}, running` : job.state,
+      job.state === "invalid" ? "-" : (job.schedule ?? job.kind),
+      age(job.lastSuccessAt),
+      nextRun(job),
+      describeError(reasonOf(job)),
+    ]),
+  );
+  for (const index of cut) {
+    const job = jobs[index];
+    if (job && reasonOf(job)) await output.text(`${job.name}: ${describeError(reasonOf(job))}`);
+  }
+}
+
+/** What keeps a job from being well now; the error of one that has recovered no longer does. */
+export const reasonOf = ({ state, failures, lastError }: JobStatus): JobStatus["lastError"] =>
+  failures > 0 || state === "invalid" || state === "degraded" || state === "stale" ? lastError : null;
+
+/** "nex_unreachable, 3 s ago: connection refused", or "-". */
+export const describeError = (error: { code: string; message: string; at: string } | null | undefined) =>
+  error ? `${error.code}, ${age(error.at)}: ${error.message}` : "-";
+
+/** A run that is under way, or waits for its turn, has its time behind it. */
+function nextRun({ nextRunAt, running }: JobStatus, nowMs = Date.now()): string {
+  if (!nextRunAt) return "-";
+  if (Date.parse(nextRunAt) <= nowMs) return running ? "running" : "due";
+  return age(nextRunAt, nowMs);
+}
 
 // A run may wait for a service that takes its time.
 const RUN_TIMEOUT_MS = 5 * 60_000;
-const DONE = { run: "ran", pause: "paused", resume: "resumed" } as const;
 
 export function addJobs(program: Command, act: Act): void {
   const jobs = program.command("jobs").description("list the jobs; run, pause or resume one (operator)");
@@ -34,7 +57,7 @@ export function addJobs(program: Command, act: Act): void {
       act(async ({ client, output, io }) => {
         const answer = await client.call("GET", "/v1/jobs", { signal: io.signal });
         if (!output.isHuman) return await output.json(answer.text.trim());
-        await output.table(JOB_HEAD, jobRows(parsed<{ jobs: JobStatus[] }>(answer).jobs));
+        await printJobs(output, parsed<{ jobs: JobStatus[] }>(answer).jobs);
       }),
     );
 
@@ -48,14 +71,46 @@ export function addJobs(program: Command, act: Act): void {
       .description(`${description} (operator)`)
       .argument("<name>", "the job's name")
       .action(
-        act(async ({ client, output, io }, name: string) => {
-          const answer = await client.call("POST", `/v1/jobs/${encodeURIComponent(name)}/${verb}`, {
-            role: "operator",
-            signal: io.signal,
-            timeoutMs: RUN_TIMEOUT_MS,
-          });
-          if (output.isHuman) output.note(`${DONE[verb]} ${name}`);
+        act(async (context, name: string) => {
+          const { client, output, io } = context;
+          const path = `/v1/jobs/${encodeURIComponent(name)}/${verb}`;
+          const answer = await client
+            .call("POST", path, { role: "operator", signal: io.signal, timeoutMs: RUN_TIMEOUT_MS })
+            .catch(async (error: unknown) => {
+              throw await explained(error, context, name);
+            });
+          if (output.isHuman) output.note(outcome(verb, name, answer));
           else await output.json(answer.text.trim() || "{}");
         }),
       );
+}
+
+function outcome(verb: "run" | "pause" | "resume", name: string, answer: Answer): string {
+  if (verb !== "run") return `${verb}d ${name}`;
+  if (answer.status === 202) return `${name} is still running; how it is: nexusctl jobs`;
+  const job = parsed<JobStatus>(answer);
+  return job.failures > 0 ? `ran ${name}, which failed: ${describeError(job.lastError)}` : `ran ${name}`;
+}
+
+/** A job that there is not, explained by those that the list has. */
+async function explained(error: unknown, { client, io }: CliContext, name: string): Promise<unknown> {
+  if (!(error instanceof Failed) || error.problem.code !== "job_not_found") return error;
+  let jobs: JobStatus[];
+  try {
+    const list = await client.call("GET", "/v1/jobs", { role: "operator", signal: io.signal });
+    jobs = parsed<{ jobs: JobStatus[] }>(list).jobs;
+  } catch {
+    return error; // The refusal itself is what counts.
+  }
+  const meant = near(
+    name,
+    jobs.map((job) => job.name),
+  );
+  const listed = jobs.find((job) => job.name === name);
+  const detail = listed
+    ? `The file of "${name}" is no valid job: ${listed.lastError?.message ?? listed.state}. Correct ${listed.description}, and restart the daemon.`
+    : meant.length > 0
+      ? `There is no job "${name}". Did you mean ${meant.join(" or ")}?`
+      : error.problem.detail;
+  return new Failed({ ...error.problem, detail }, { epoch: error.epoch, cause: error });
 }

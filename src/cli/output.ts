@@ -28,8 +28,11 @@ export interface Output {
   text(text: string): Promise<void>;
   /** A JSON document as it came, on one line if it came on one. */
   json(document: string): Promise<void>;
-  /** A table for a person: cells are made visible, columns aligned, the last one cut at the terminal's edge. */
-  table(head: string[], rows: (string | number | null | undefined)[][]): Promise<void>;
+  /**
+   * A table for a person: cells are made visible, columns aligned, the last one cut at the terminal's edge.
+   * @returns which rows were cut, as indices
+   */
+  table(head: string[], rows: (string | number | null | undefined)[][]): Promise<number[]>;
   /** A remark for a person, on stderr whatever stdout is. */
   note(text: string): void;
 }
@@ -65,8 +68,14 @@ export function createOutput(io: Io, asJson: boolean): Output {
     async table(head, rows) {
       const cells = [head, ...rows].map((row) => row.map((cell) => visible(String(cell ?? "-"))));
       const widths = head.map((_, column) => Math.max(...cells.map((row) => width(row[column] ?? ""))));
-      for (const row of cells)
-        await line(row.map((cell, column) => pad(cell, widths[column] ?? 0)).join("  "));
+      const lines = cells.map((row) =>
+        row
+          .map((cell, column) => pad(cell, widths[column] ?? 0))
+          .join("  ")
+          .trimEnd(),
+      );
+      for (const text of lines) await line(text);
+      return rows.flatMap((_, index) => (width(lines[index + 1] ?? "") > columns ? [index] : []));
     },
   };
 }

@@ -7,7 +7,15 @@ export interface Problem {
   status?: number;
   detail: string;
   code: string;
-  errors?: { path: string; message: string }[];
+  errors?: FieldError[];
+}
+
+interface FieldError {
+  path: string;
+  message: string;
+  /** In a configuration: which, and where in it. */
+  file?: string;
+  line?: number;
 }
 
 export const EXIT = { done: 0, failed: 1, usage: 2, noDaemon: 69 } as const;
@@ -36,15 +44,19 @@ export class Failed extends Error {
 export class NoDaemon extends Failed {
   override readonly name = "NoDaemon";
 
+  /** What is the case, without the advice: a sentence. */
+  readonly fact: string;
+  /** The command that starts one. */
+  readonly startWith: string;
+
   constructor(socket: string, startWith: string, cause?: unknown) {
+    const fact = `No daemon at ${socket}.`;
     super(
-      {
-        title: "No daemon",
-        detail: `No daemon at ${socket}. Start it with: ${startWith}`,
-        code: "no_daemon",
-      },
+      { title: "No daemon", detail: `${fact} Start it with: ${startWith}`, code: "no_daemon" },
       { cause },
     );
+    this.fact = fact;
+    this.startWith = startWith;
   }
 }
 
@@ -57,3 +69,39 @@ export class Reported extends Error {
 export class WrongUsage extends Error {
   override readonly name = "WrongUsage";
 }
+
+/** A problem as lines for a person: the API's own requests as the commands that make them, and nothing said twice. */
+export function problemLines({ detail, code, errors = [] }: Problem): string[] {
+  const further = errors.filter(
+    ({ path, message }) => !(detail.includes(message) && (path === "" || detail.includes(path))),
+  );
+  return [
+    `${inCommands(detail)} (${code})`,
+    ...further.map(({ file, line, path, message }) => {
+      const place = line === undefined ? file : file === undefined ? `line ${line}` : `${file}:${line}`;
+      return `  ${[place, path, inCommands(message)].filter(Boolean).join(": ")}`;
+    }),
+  ];
+}
+
+/** A failure that passes by itself, said by one that goes on. */
+export const waiting = (error: unknown): string =>
+  error instanceof NoDaemon
+    ? `${error.fact} Waiting for it; start it with: ${error.startWith}`
+    : `${error instanceof Error ? error.message : error} Waiting for it.`;
+
+const COMMANDS: Record<string, string> = {
+  "GET /v1/jobs": "nexusctl jobs",
+  "GET /v1/operations": "nexusctl operations",
+  "GET /v1/consumers": "nexusctl consumers",
+  "GET /v1/writes": "nexusctl writes",
+  "GET /v1/status": "nexusctl status",
+  "POST /v1/reads": "nexusctl read",
+  "POST /v1/writes": "nexusctl write",
+};
+
+/** Only whole routes; one that names its command already loses the route: "GET /v1/x (nexusctl x)". */
+const inCommands = (text: string) =>
+  text
+    .replace(/(?:GET|POST|PUT|DELETE) \/v1\/[\w/-]+ \((nexusctl [^)]+)\)/g, "$1")
+    .replace(/(?:GET|POST) \/v1\/[\w/-]*\w/g, (route) => COMMANDS[route] ?? route);

@@ -5,7 +5,7 @@ import { readVersion } from "../daemon/version.ts";
 import { createClient } from "./client.ts";
 import type { Act } from "./context.ts";
 import { createOutput, type Io, type Output } from "./output.ts";
-import { EXIT, Failed, NoDaemon, Reported, WrongUsage } from "./problem.ts";
+import { EXIT, Failed, NoDaemon, problemLines, Reported, WrongUsage } from "./problem.ts";
 import { chooseSockets, type GlobalOptions } from "./sockets.ts";
 
 /** In the order of the help. Loaded only where they may be meant: loading all of them takes longer than most run. */
@@ -56,7 +56,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
     async (...args) => {
       const options = program.opts<GlobalOptions>();
       output = createOutput(io, options.json ?? false);
-      const sockets = chooseSockets(options, io.env);
+      const sockets = chooseSockets(options, io.env, output.note);
       await work({ io, output, sockets, client: createClient(sockets), options }, ...args);
     };
   for (const add of await commandsIn(argv)) add(program, act);
@@ -73,8 +73,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
       return EXIT.usage;
     }
     const failure = error instanceof Failed ? error : unexpected(error);
-    output.note(`${failure.problem.detail} (${failure.problem.code})`);
-    for (const { path, message } of failure.problem.errors ?? []) output.note(`  ${path}: ${message}`);
+    for (const line of problemLines(failure.problem)) output.note(line);
     if (!output.isHuman) await output.json(failure.json);
     return failure instanceof NoDaemon ? EXIT.noDaemon : EXIT.failed;
   }

@@ -4,7 +4,7 @@ import type { Clock } from "../scheduler/clock.ts";
 import { parsedExactly } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { isFinal, type ShownWrite } from "./preview-view.ts";
-import { Failed, NoDaemon } from "./problem.ts";
+import { Failed, NoDaemon, waiting } from "./problem.ts";
 import type { Role } from "./sockets.ts";
 
 /** For a decision, which takes as long as it takes. */
@@ -61,7 +61,7 @@ export async function settle(
       if (wait === 0 || isNews || clock.monotonic() - startedAt > AT_ONCE_MS) continue;
     } catch (error) {
       if (signal.aborted || !isPassing(error) || clock.monotonic() >= deadline) throw error;
-      if (!isAway) onNote(`${error.message} Waiting for it.`);
+      if (!isAway) onNote(waiting(error));
       isAway = true;
     }
     await clock.sleep(AGAIN_AFTER_MS, signal);

@@ -19,18 +19,24 @@ export interface SocketChoice {
 
 const VARIABLE = { agent: "NEXUSD_AGENT_SOCKET", operator: "NEXUSD_OPERATOR_SOCKET" } as const;
 
-export function chooseSockets(options: GlobalOptions, env: NodeJS.ProcessEnv): SocketChoice {
+/** @param onNote takes what a person should know of the configuration that was read */
+export function chooseSockets(
+  options: GlobalOptions,
+  env: NodeJS.ProcessEnv,
+  onNote: (text: string) => void,
+): SocketChoice {
   let configured: Promise<Record<Role, string>> | undefined;
   return {
     async path(role) {
       const given = options.socket ?? env[VARIABLE[role]];
       if (given) return given;
-      configured ??= fromConfig(options.config, env);
+      configured ??= fromConfig(options.config, env, onNote);
       return (await configured)[role];
     },
     async startWith() {
-      const path = options.config ?? env.NEXUSD_CONFIG;
-      return path ? `nexusd --config ${path}` : "nexusd";
+      // Loaded only here: a daemon that runs needs no such advice.
+      const { startWith } = await import("./start-with.ts");
+      return startWith((options.config ?? env.NEXUSD_CONFIG) || undefined);
     },
   };
 }
@@ -38,24 +44,36 @@ export function chooseSockets(options: GlobalOptions, env: NodeJS.ProcessEnv): S
 async function fromConfig(
   explicit: string | undefined,
   env: NodeJS.ProcessEnv,
+  onNote: (text: string) => void,
 ): Promise<Record<Role, string>> {
   // Loaded only here: reading the config costs more time than all the rest of a command.
-  const { findConfig, loadConfig } = await import("../config/load.ts");
+  const { findConfig } = await import("../config/load.ts");
   const { ConfigError } = await import("../config/problems.ts");
-  const { socketPaths } = await import("../config/sockets.ts");
-  try {
-    const path = findConfig(explicit, env);
-    return socketPaths(loadConfig({ path, env, resolveSecrets: false }).config);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new Failed(
+  const { whyUnreadable } = await import("../config/secrets.ts");
+  const { readSockets } = await import("./socket-config.ts");
+  const unknown = (path: string, message: string, cause: unknown) =>
+    new Failed(
       {
         title: "Invalid configuration",
-        detail: `Where the daemon's socket is cannot be read from ${error.path}. Put it right, or name the socket with --socket PATH or $${VARIABLE.agent}`,
+        detail: `Where the daemon's socket is cannot be read from ${path}. Put it right, or name the socket with --socket PATH or $${VARIABLE.agent}`,
         code: "invalid_config",
-        errors: error.problems.map(({ path, message }) => ({ path: path || error.path, message })),
+        errors: [{ path, message }],
       },
-      { cause: error },
+      { cause },
     );
+
+  let file: string;
+  try {
+    file = findConfig(explicit, env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw unknown(error.path, error.problems[0]?.message ?? "", error);
+    throw error;
+  }
+  try {
+    const { paths, notice } = readSockets(file);
+    if (notice !== undefined) onNote(notice);
+    return paths;
+  } catch (error) {
+    throw unknown(file, whyUnreadable(error), error);
   }
 }

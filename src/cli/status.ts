@@ -5,7 +5,7 @@ import type { ServiceStatus } from "../control/context.ts";
 import type { JobStatus } from "../scheduler/define-job.ts";
 import { parsed } from "./client.ts";
 import type { Act } from "./context.ts";
-import { JOB_HEAD, jobRows } from "./jobs.ts";
+import { describeError, printJobs } from "./jobs.ts";
 import { age } from "./output.ts";
 
 export interface Status {
@@ -55,14 +55,10 @@ export function addStatus(program: Command, act: Act): void {
           ]),
         );
         await output.line("");
-        await output.table(JOB_HEAD, jobRows(status.jobs));
+        await printJobs(output, status.jobs);
       }),
     );
 }
-
-/** "nex_unreachable, 3 s ago: connection refused", or "-". */
-export const describeError = (error: { code: string; message: string; at: string } | null | undefined) =>
-  error ? `${error.code}, ${age(error.at)}: ${error.message}` : "-";
 
 /** "2 proposed, 1 unknown": those that somebody has to do something about or that are under way. */
 function describeWrites(counts: Record<string, number> = {}): string {

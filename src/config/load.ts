@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
 import { createRedactor } from "../daemon/redact.ts";
+import { placeProblems } from "./places.ts";
 import {
   ConfigError,
   explain,
@@ -13,9 +14,11 @@ import {
   type TomlPath,
   unknownKey,
 } from "./problems.ts";
-import { type Config, configSchema, secretRef } from "./schema.ts";
+import { type Config, configSchema, isLoopback, secretRef } from "./schema.ts";
 import {
   type Env,
+  isReadableByOthers,
+  octal,
   type ResolvedSecrets,
   resolveSecret,
   SECRET_KEYS,
@@ -62,7 +65,7 @@ export interface LoadedConfig {
 
 /** @throws ConfigError with every problem that the file has */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const { config, secrets, problems, warnings } = inspectConfig(options);
+  const { config, secrets, problems, warnings } = inspect(options, []);
   if (config === undefined || problems.length > 0) throw new ConfigError(options.path, problems);
   return { config, path: options.path, secrets, warnings };
 }
@@ -77,8 +80,16 @@ export interface Inspection {
   jobsDirectory: string | undefined;
 }
 
-/** Everything that can be said about a configuration file. Never throws for what is in the file. */
-export function inspectConfig({ path, env, resolveSecrets = true }: LoadOptions): Inspection {
+/**
+ * Everything that can be said about a configuration file, also of what is in the way where nexusd's own files go (which
+ * a daemon finds out as it starts). Never throws for what is in the file.
+ */
+export const inspectConfig = (options: LoadOptions): Inspection => inspect(options, [placeProblems]);
+
+function inspect(
+  { path, env, resolveSecrets = true }: LoadOptions,
+  furtherChecks: (typeof socketProblems)[],
+): Inspection {
   const inspection: Inspection = {
     config: undefined,
     secrets: {},
@@ -93,31 +104,36 @@ export function inspectConfig({ path, env, resolveSecrets = true }: LoadOptions)
   inspection.config = parsed.data;
   inspection.problems = [
     ...(parsed.error?.issues ?? []).flatMap(toProblems),
-    ...socketProblems(socketKeys(raw.toml)).map(({ path, value, message }) => ({
-      path: formatPath(path),
-      ...optionalValue(shownValue(path, value)),
-      message,
-    })),
+    ...[socketProblems, ...furtherChecks].flatMap((check) =>
+      check(socketKeys(raw.toml)).map(({ path, value, message }) => ({
+        path: formatPath(path),
+        ...optionalValue(shownValue(path, value)),
+        message,
+      })),
+    ),
     ...sharedReferences(raw.toml),
   ];
+  if (inspection.config) inspection.warnings.push(...exposedSessions(inspection.config, raw.mode));
   if (resolveSecrets) resolveAll(raw.toml, env, inspection);
   inspection.jobsDirectory = leaf(raw.toml, ["jobs", "directory"]);
 
   return withoutLiterals(raw.toml, inspection);
 }
 
-function readToml(path: string): { toml: unknown } | { problem: Problem } {
+function readToml(path: string): { toml: unknown; mode: number } | { problem: Problem } {
   let bytes: Buffer;
+  let mode: number;
   try {
-    if (statSync(path).size > MAX_BYTES)
-      return { problem: { path: "", message: `is larger than ${MAX_BYTES} bytes` } };
+    const stat = statSync(path);
+    mode = stat.mode;
+    if (stat.size > MAX_BYTES) return { problem: { path: "", message: `is larger than ${MAX_BYTES} bytes` } };
     bytes = readFileSync(path);
   } catch (error) {
     return { problem: { path: "", message: whyUnreadable(error) } };
   }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return { toml: parse(text, { unsafeKeyBehaviour: "throw" }) };
+    return { toml: parse(text, { unsafeKeyBehaviour: "throw" }), mode };
   } catch (error) {
     if (!(error instanceof TomlError))
       return { problem: { path: "", message: "must be a TOML file in UTF-8" } };
@@ -171,6 +187,21 @@ function socketKeys(raw: unknown): Parameters<typeof socketProblems>[0] {
       ...(operator === undefined ? {} : { operator_socket: operator }),
     },
   };
+}
+
+/** Whoever reads the id of a session takes part in it; one of a server on this machine leads nowhere else. */
+function exposedSessions({ messaging }: Config, mode: number): Problem[] {
+  const isExposed = messaging.sessions.some(
+    ({ base_url: origin = messaging.base_url }) => !isLoopback(new URL(origin).hostname),
+  );
+  return isExposed && isReadableByOthers(mode)
+    ? [
+        {
+          path: "messaging.sessions",
+          message: `the ids of sessions are secrets, and this file can be read by others (mode ${octal(mode)}): chmod 600`,
+        },
+      ]
+    : [];
 }
 
 /** The valid references of the services that are not switched off. */

@@ -96,34 +96,49 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodPipe ? unwrap(schema.in) : schema;
 }
 
-const EXPECTED: Record<string, string> = {
-  string: "text in quotes",
+const TYPES: Record<string, string> = {
+  string: "a text",
   number: "a number",
   int: "a whole number",
   boolean: "true or false",
-  object: "a table",
-  record: "a table",
+  object: "an object",
+  record: "an object",
   array: "an array",
 };
+const TOML_TYPES = { ...TYPES, string: "text in quotes", object: "a table", record: "a table" };
 
-/** What would be right, for the issues that the schema has no words of its own for. */
-export function explain(issue: z.core.$ZodRawIssue): string {
-  switch (issue.code) {
-    case "invalid_type": {
-      const expected = `must be ${EXPECTED[issue.expected] ?? issue.expected}`;
-      return issue.input === undefined ? `is missing: ${expected}` : expected;
+/** What is counted where a length is wrong. */
+const PARTS: Record<string, string> = { string: "characters", array: "entries" };
+
+const explainWith =
+  (types: Record<string, string>) =>
+  (issue: z.core.$ZodRawIssue): string => {
+    switch (issue.code) {
+      case "invalid_type": {
+        const expected = `must be ${types[issue.expected] ?? issue.expected}`;
+        return issue.input === undefined ? `is missing: ${expected}` : expected;
+      }
+      case "invalid_value":
+        return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+      case "too_small":
+        if (issue.origin in PARTS)
+          return issue.minimum === 1
+            ? "must not be empty"
+            : `must have at least ${issue.minimum} ${PARTS[issue.origin]}`;
+        return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+      case "too_big":
+        if (issue.origin in PARTS) return `must have at most ${issue.maximum} ${PARTS[issue.origin]}`;
+        return `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
+      default:
+        return "is not valid here";
     }
-    case "invalid_value":
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
-    case "too_small":
-      if (issue.origin === "string") return "must not be empty";
-      return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
-    case "too_big":
-      return `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
-    default:
-      return "is not valid here";
-  }
-}
+  };
+
+/** What would be right in a TOML file, for the issues that the schema has no words of its own for. */
+export const explain = explainWith(TOML_TYPES);
+
+/** The same for JSON and JavaScript: requests and job files. */
+export const explainValue = explainWith(TYPES);
 
 /** What is said of a key that the table at `parent` does not have. */
 export function unknownKey(parent: TomlPath, key: string): string {

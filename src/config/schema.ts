@@ -6,7 +6,7 @@ import { z } from "zod";
 import { SERVICES } from "../events/types.ts";
 import { parseDuration } from "./duration.ts";
 
-const duration = (fallback: string, between?: [least: string, most: string]) =>
+const duration = (fallback: string, least: string, most?: string) =>
   z
     .string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' })
     .default(fallback)
@@ -17,9 +17,12 @@ const duration = (fallback: string, between?: [least: string, most: string]) =>
       };
       const ms = parseDuration(text);
       if (ms === undefined) return fail('must be a duration such as "250ms", "30s", "5m", "24h" or "30d"');
-      const [least, most] = between ?? [];
-      const isBetween = ms >= (parseDuration(least ?? "") ?? 0) && ms <= (parseDuration(most ?? "") ?? ms);
-      return isBetween ? ms : fail(`must be a duration from "${least}" to "${most}"`);
+      if (ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most ?? "") ?? ms)) return ms;
+      return fail(
+        most === undefined
+          ? `must be at least "${least}"`
+          : `must be a duration from "${least}" to "${most}"`,
+      );
     });
 
 const schedule = (fallback: string) =>
@@ -37,7 +40,7 @@ const schedule = (fallback: string) =>
       }
     });
 
-const isLoopback = (host: string) =>
+export const isLoopback = (host: string) =>
   host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** An origin: scheme, host and port alone, https unless the host is this machine. */
@@ -49,10 +52,10 @@ const origin = z.string().transform((text, context) => {
   };
   if (!url || (url.protocol !== "https:" && url.protocol !== "http:"))
     return fail('must be an origin such as "https://messaging.md"');
+  const allowed = isLoopback(url.hostname) ? url.protocol : "https:";
   if (url.username || url.password || url.pathname !== "/" || url.search || url.hash)
-    return fail(`must be an origin without path, query or user, such as "${url.protocol}//${url.host}"`);
-  if (url.protocol === "http:" && !isLoopback(url.hostname))
-    return fail(`must be https, because "${url.hostname}" is not this machine`);
+    return fail(`must be an origin without path, query or user, such as "${allowed}//${url.host}"`);
+  if (url.protocol !== allowed) return fail(`must be https, because "${url.hostname}" is not this machine`);
   return url.origin;
 });
 
@@ -113,7 +116,7 @@ const messaging = z
     agent_id: agentId.default("nexusd"),
     requests_per_minute: positive.default(100),
     reserve_per_minute: whole.nonnegative().default(10),
-    max_staleness: duration("60s"),
+    max_staleness: duration("60s", "1s"),
     auto_renew: z.boolean().default(true),
     auto_rejoin: z.boolean().default(true),
     sessions: z.array(session).default([]),
@@ -163,8 +166,9 @@ const nex = z
     enabled: z.boolean().default(true),
     base_url: origin.default("https://app.nex.ai"),
     api_key: secretRef.optional(),
-    keepalive_timeout: duration("90s"),
-    timeout: duration("120s"),
+    // A timer of Node.js that is set for longer than 24.8 days fires at once.
+    keepalive_timeout: duration("90s", "1s", "24h"),
+    timeout: duration("120s", "1s", "24h"),
   })
   .superRefine(needsWhenEnabled("api_key"), always);
 
@@ -201,13 +205,13 @@ const lowStock = z
 const pendingOrders = z.strictObject({
   enabled: z.boolean().default(true),
   schedule: schedule("*/2 * * * *"),
-  overdue_after: duration("30m"),
+  overdue_after: duration("30m", "1s"),
 });
 
 const retention = z.strictObject({
   enabled: z.boolean().default(true),
   schedule: schedule("17 3 * * *"),
-  keep_events: duration("30d"),
+  keep_events: duration("30d", "1h"),
   max_events: positive.optional(),
 });
 
@@ -222,7 +226,7 @@ const jobs = z.strictObject({
 const OPERATION_PATTERN = new RegExp(`^(\\*|(${SERVICES.join("|")})\\.([\\w-]+\\.)*([\\w-]+|\\*))$`);
 
 const approvals = z.strictObject({
-  ttl: duration("24h", ["1m", "30d"]),
+  ttl: duration("24h", "1m", "30d"),
   policy: z
     .record(
       z.string(),

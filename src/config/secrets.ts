@@ -97,21 +97,30 @@ function fromFile(path: string, name: string, warn: (message: string) => void): 
     if (!stat.isFile()) throw new SecretError(`${name} is not a regular file`);
     if (stat.size > MAX_BYTES) throw new SecretError(`${name} is larger than a secret can be`);
     const text = readFileSync(fd, "utf8");
-    if ((stat.mode & 0o044) !== 0)
-      warn(
-        `${name} can be read by others (mode ${(stat.mode & 0o777).toString(8).padStart(4, "0")}): chmod 600`,
-      );
+    if (isReadableByOthers(stat.mode))
+      warn(`${name} can be read by others (mode ${octal(stat.mode)}): chmod 600`);
     return checked(text.replace(/\r?\n$/, ""), name);
   } finally {
     closeSync(fd);
   }
 }
 
+/** Whether users other than the owner can read a file of this mode. */
+export const isReadableByOthers = (mode: number): boolean => (mode & 0o044) !== 0;
+
+/** The permissions of a mode as `chmod` takes them. */
+export const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, "0");
+
+// What is shorter is no key but a mistake, and taking it out of the logs would take ordinary words apart.
+const SHORTEST = 8;
+
 function checked(value: string, name: string): Secret {
   if (value === "") throw new SecretError(`${name} is empty`);
   // It is sent as an HTTP header, where a line break or another character would be refused or misread.
   if (/[^\x21-\x7e]/.test(value))
     throw new SecretError(`${name} must hold one line of visible ASCII characters, without spaces`);
+  if (value.length < SHORTEST)
+    throw new SecretError(`${name} is too short to be a key: it has fewer than ${SHORTEST} characters`);
   return new Secret(value);
 }
 

@@ -2,6 +2,10 @@
 
 import { z } from "zod";
 import { parseDuration } from "../config/duration.ts";
+import { explainValue } from "../config/problems.ts";
+
+// In place of zod's own words, which are for programmers. Parsers that bring theirs (the configuration's) keep them.
+z.config({ localeError: explainValue });
 
 const LONGEST_WAIT_MS = 60_000;
 
@@ -20,14 +24,15 @@ export const sequence = integer(0, Number.MAX_SAFE_INTEGER);
 /** A position in the log, in a body. As a string too, which is how an event carries its own. */
 export const position = z.union(
   [
-    z.int().nonnegative(),
+    // Aborting, so that the union speaks for both: it leaves the word to an option that failed in a check alone.
+    z.int().min(0, { abort: true }),
     z
       .string()
-      .regex(/^\d{1,16}$/)
+      .regex(/^\d{1,16}$/, { abort: true })
       .transform(Number)
       .pipe(z.int()),
   ],
-  { error: "must be a sequence of the log" },
+  { error: "must be a sequence of the log, an integer from 0" },
 );
 
 export const afterQuery = sequence.default(0).describe("The last sequence already known; default 0");
@@ -44,14 +49,17 @@ export const waitQuery = z
   })
   .describe("How long to wait for an event when there is none yet, up to 60s");
 
+const typeError = 'must be an event type such as "nexus.stock.low", or a pattern such as "messaging.*"';
 const typePattern = z
-  .string()
-  .max(128)
-  .regex(/^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?)$/, {
-    error: 'must be an event type such as "nexus.stock.low", or a pattern such as "messaging.*"',
-  });
+  .string({ error: typeError })
+  .max(128, { error: "must have at most 128 characters" })
+  .regex(/^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?)$/, { error: typeError });
 
-export const typePatterns = z.array(typePattern).min(1).max(100);
+const typesError = "must be an array of 1 to 100 event types";
+export const typePatterns = z
+  .array(typePattern, { error: typesError })
+  .min(1, { error: typesError })
+  .max(100, { error: typesError });
 
 /** In a query: comma separated, repeated, or both. */
 export const typeQuery = z
@@ -78,8 +86,9 @@ export const timestamp = z.string({ error: timestampError }).transform((text, co
   return z.NEVER;
 });
 
-export const consumerName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, {
-  error: 'must be 1 to 64 letters, digits, ".", "-" or "_"',
+// Clients take "." and ".." out of a path before they send it, so that nobody could reach a consumer of that name.
+export const consumerName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, {
+  error: 'must be 1 to 64 letters, digits, ".", "-" or "_", and not "." or ".."',
 });
 
 /** The name of an operation, in a body; whether there is such a one is for the catalogue to say. */

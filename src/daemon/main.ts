@@ -48,11 +48,17 @@ function parseArguments(argv: string[]) {
       },
     });
     const [command, ...rest] = positionals;
+    const file = positionals.find((text) => text !== "check");
+    if (file?.endsWith(".toml")) return `a configuration is named by an option: --config ${file}`;
     if (rest.length > 0 || (command !== undefined && command !== "check"))
       return `there is no command "${positionals.join(" ")}"`;
     return { values, command };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (!(error instanceof Error && "code" in error)) throw error;
+    // Node.js goes on with advice for programmers; the option is all that is needed of it.
+    const option = /'(-[^\s',=]*)/.exec(error.message)?.[1] ?? "this";
+    if (error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") return `there is no option ${option}`;
+    return option === "--config" ? "--config needs the name of a file" : `${option} takes no value`;
   }
 }
 

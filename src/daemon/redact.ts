@@ -36,27 +36,42 @@ export interface Redactor {
 // Known secrets are found by their first characters, so that the cost of a line does not grow with their number.
 const PREFIX = 6;
 
+/** The longest of these secrets that stands at this place of the text, and what stands in its place. */
+function longestAt(known: Map<string, string>, text: string, at: number): [string, string] | undefined {
+  let longest: [string, string] | undefined;
+  for (const entry of known)
+    if (entry[0].length > (longest?.[0].length ?? 0) && text.startsWith(entry[0], at)) longest = entry;
+  return longest;
+}
+
 export function createRedactor(): Redactor {
   const byPrefix = new Map<string, Map<string, string>>();
   const tiny = new Map<string, string>();
 
+  // One pass, which leaves alone what stands for a secret already: a text may be scrubbed more than once.
   const scrubKnown = (text: string): string => {
+    if (byPrefix.size === 0 && tiny.size === 0) return text;
     let scrubbed = "";
     let copied = 0;
-    for (let at = 0; byPrefix.size > 0 && at + PREFIX <= text.length; at++) {
-      const candidates = byPrefix.get(text.slice(at, at + PREFIX));
-      if (!candidates) continue;
-      let longest = "";
-      for (const secret of candidates.keys())
-        if (secret.length > longest.length && text.startsWith(secret, at)) longest = secret;
-      if (longest === "") continue;
-      scrubbed += text.slice(copied, at) + candidates.get(longest);
-      copied = at + longest.length;
+    for (let at = 0; at < text.length; at++) {
+      if (text[at] === REDACTED[0] && text.startsWith(REDACTED, at)) {
+        at += REDACTED.length - 1;
+        continue;
+      }
+      const known = byPrefix.get(text.slice(at, at + PREFIX));
+      const found =
+        (known && longestAt(known, text, at)) ?? (tiny.size > 0 ? longestAt(tiny, text, at) : undefined);
+      if (!found) continue;
+      const [secret, replacement] = found;
+      if (text.startsWith(replacement, at)) {
+        at += replacement.length - 1;
+        continue;
+      }
+      scrubbed += text.slice(copied, at) + replacement;
+      copied = at + secret.length;
       at = copied - 1;
     }
-    scrubbed += text.slice(copied);
-    for (const [secret, replacement] of tiny) scrubbed = scrubbed.replaceAll(secret, () => replacement);
-    return scrubbed;
+    return scrubbed + text.slice(copied);
   };
 
   return {

@@ -4,7 +4,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
+import { explainValue } from "../config/problems.ts";
 import { SERVICES } from "../events/types.ts";
+import { nearest } from "../text/nearest.ts";
 import type { Job } from "./define-job.ts";
 import { createSchedule, ScheduleError } from "./schedule.ts";
 
@@ -94,6 +96,7 @@ const base = {
   service: z.enum(SERVICES).optional(),
   enabled: aFunction.optional(),
 };
+const always = { when: ({ value }: { value: unknown }) => typeof value === "object" && value !== null };
 const cronJob = z
   .strictObject({
     ...base,
@@ -105,17 +108,18 @@ const cronJob = z
     catchUp: z.enum(["none", "once"]),
     run: aFunction,
   })
-  .superRefine((job, context) => {
-    if (typeof job.schedule !== "string") return;
+  // Also where other fields are wrong, so that all is said at once; what it reads may therefore be anything.
+  .superRefine(({ schedule: expression, timezone }: Record<string, unknown>, context) => {
+    if (typeof expression !== "string") return;
     try {
-      const schedule = createSchedule(job.schedule, job.timezone);
+      const schedule = createSchedule(expression, typeof timezone === "string" ? timezone : undefined);
       if (schedule.next(Date.now()) === undefined)
         context.addIssue({ code: "custom", path: ["schedule"], message: "names no time to come" });
     } catch (error) {
       if (!(error instanceof ScheduleError)) throw error;
       context.addIssue({ code: "custom", path: [error.field], message: error.reason });
     }
-  });
+  }, always);
 const pacedJob = z.strictObject({
   ...base,
   kind: z.literal("paced"),
@@ -137,11 +141,23 @@ const jobSchema = z.discriminatedUnion("kind", [cronJob, pacedJob, streamJob], {
 
 /** @throws Error naming every wrong field */
 function parseJob(exported: unknown): Job {
-  const { success, error } = jobSchema.safeParse(exported);
+  const { success, error } = jobSchema.safeParse(exported, { error: explainValue });
   // The export itself and not zod's copy, so that a job may keep state on `this`. The schema has the shape of
   // Job but for the parameters of its functions, which nothing can check.
   if (success) return exported as Job;
-  throw new Error(
-    error.issues.map((issue) => `${issue.path.join(".") || "default export"}: ${issue.message}`).join("; "),
+  throw new Error(error.issues.flatMap((issue) => inWords(issue, exported)).join("; "));
+}
+
+function inWords(issue: z.core.$ZodIssue, exported: unknown): string[] {
+  if (issue.code !== "unrecognized_keys")
+    return [`${issue.path.join(".") || "default export"}: ${issue.message}`];
+  const schema = jobSchema.options.find(
+    ({ shape }) => shape.kind.safeParse((exported as { kind?: unknown }).kind).success, // it has keys: an object
   );
+  const known = Object.keys(schema?.shape ?? {});
+  return issue.keys.map((key) => {
+    const [meant] = nearest(key, known);
+    const hint = meant === undefined ? `known are ${known.join(", ")}` : `did you mean "${meant}"?`;
+    return `${key}: is not a field of such a job: ${hint}`;
+  });
 }

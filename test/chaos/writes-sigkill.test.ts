@@ -1,6 +1,6 @@
 // 200 SIGKILLs of a process that executes writes against a service that fails in every way.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ async function startService() {
 
     const dice = isCalm ? 0 : Math.random();
     const reply: Reply =
-      dice < 0.5
+      dice < 0.45
         ? "answered"
         : dice < 0.6
           ? "refused"
@@ -101,9 +101,16 @@ const start = (compileCache: string, ...args: string[]) => {
   return { child, state, closed };
 };
 
-/** Resolves at the first line of the child. */
-const firstLine = (child: ChildProcess, closed: Promise<void>) =>
-  Promise.race([new Promise((resolve) => child.stdout?.once("data", resolve)), closed]);
+/** Resolves once the child has said so many lines. */
+const said = (lines: number, { child, state, closed }: ReturnType<typeof start>) => {
+  const isSaid = () => state.output.split("\n").length > lines;
+  const heard = new Promise<void>((resolve) => {
+    const check = () => isSaid() && resolve();
+    child.stdout.on("data", check);
+    check();
+  });
+  return Promise.race([heard, closed]);
+};
 
 /** Kills so many processes on one database; gives the names of the writes that were approved for certain. */
 async function killAll(service: Service, cache: string, dataDir: string, lane: number): Promise<string[]> {
@@ -112,12 +119,14 @@ async function killAll(service: Service, cache: string, dataDir: string, lane: n
   // The next one loads its modules while the one before it works.
   let next = prepare(0);
   for (let n = 0; n < KILLS / LANES; n++) {
-    const { child, state, closed } = next;
+    const current = next;
+    const { child, state, closed } = current;
     if (n + 1 < KILLS / LANES) next = prepare(n + 1);
-    child.stdin?.write("go\n");
-    // Every fifth dies while it opens the database or takes up what the one before it has left.
-    if (n % 5 !== 0) await firstLine(child, closed);
-    await systemClock.sleep(Math.random() * 120);
+    child.stdin.write("go\n");
+    // Every fifth dies while it opens the database or takes up what the one before it has left, the others after
+    // some writes, so that a slow machine kills at the same places.
+    if (n % 5 !== 0) await said(1 + Math.floor(Math.random() * 12), current);
+    await systemClock.sleep(Math.random() * 50);
     child.kill("SIGKILL");
     await closed;
     expect(child.signalCode).toBe("SIGKILL");
@@ -176,5 +185,5 @@ test(`${KILLS} SIGKILLs send nothing twice that must be sent once, and lose no w
   }
   // It is worth something only where the kills met writes in the middle, and the service failed.
   for (const kind of ["succeeded", "failed", "unknown", "interrupted", "repeated", "readBack"])
-    expect(found[kind], kind).toBeGreaterThan(0);
+    expect(found[kind], kind).toBeGreaterThan(5);
 });

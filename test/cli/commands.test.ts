@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { startWith } from "../../src/cli/start-with.ts";
 import { createFakeDaemon, type FakeDaemon, runCli, runHere } from "../support/cli.ts";
 
 let daemon: FakeDaemon;
@@ -91,7 +92,7 @@ describe("exit codes", () => {
     ]);
     expect(code).toBe(69);
     expect(stderr).toBe(
-      `nexusctl: No daemon at ${socket}. Start it with: nexusd --config /x/nexusd.toml (no_daemon)\n`,
+      `nexusctl: No daemon at ${socket}. Start it with: bin/nexusd --config /x/nexusd.toml (no_daemon)\n`,
     );
     expect(JSON.parse(stdout)).toMatchObject({ code: "no_daemon" });
   });
@@ -158,17 +159,94 @@ describe("the socket", () => {
     },
   );
 
-  it("cannot be found in a config that is wrong: every problem of it is said", async () => {
+  it.each([
+    ["with values that are none", "[nexus]\nenabled = 1\n[messaging]\nfoo = 2\n", ""],
+    ["that is no TOML elsewhere", "[nexus]\nenabled =\napi_key = sk-secret\n", "is not TOML, line 4"],
+  ])("is found in a config %s, without a word of the file", async (_what, broken, notice) => {
     const config = join(daemon.dir, "wrong.toml");
-    writeFileSync(config, "[nex]\nenabled = false\n[nexus]\nenabled = 1\n[messaging]\nfoo = 2\n");
-    const { code, stdout, stderr } = await runHere(["status", "--config", config]);
+    writeFileSync(config, `[daemon]\ndata_dir = ${JSON.stringify(daemon.dir)}\n${broken}`);
+    const { code, stderr } = await runHere(["status", "--config", config]);
+    expect(code).toBe(0);
+    expect(stderr).toContain(notice);
+    expect(stderr.split("\n")).toHaveLength(notice ? 2 : 1);
+    expect(stderr).not.toContain("secret");
+  });
+
+  it("is the usual one where the config does not say it, with a notice of that", async () => {
+    const config = join(daemon.dir, "wrong.toml");
+    writeFileSync(config, "[daemon]\ndata_dir = 7\n");
+    const { stderr } = await runHere(["status", "--config", config]);
+    expect(stderr).toMatch(/daemon\.data_dir must be a path .*taken to be data\/agent\.sock/);
+  });
+
+  it("is not guessed where the config is not there", async () => {
+    const { code, stdout } = await runHere(["status", "--config", join(daemon.dir, "none.toml")]);
     expect(code).toBe(1);
-    const problem = JSON.parse(stdout);
-    expect(problem).toMatchObject({ code: "invalid_config" });
-    expect(problem.errors.map(({ path }: { path: string }) => path)).toStrictEqual(
-      expect.arrayContaining(["nexus.enabled", "messaging.foo"]),
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: "invalid_config",
+      errors: [{ message: "does not exist" }],
+    });
+  });
+
+  it("is no file that is something else", async () => {
+    const file = join(daemon.dir, "file");
+    writeFileSync(file, "");
+    const { code, stderr } = await runHere(["status", "--socket", file]);
+    expect(code).toBe(1);
+    expect(stderr).toBe(`nexusctl: ${file} is there, but is not a socket. (not_a_socket)\n`);
+  });
+});
+
+describe("a refusal", () => {
+  const refused = async (problem: object, ...args: string[]) => {
+    daemon.override = (_request, response) => {
+      response.writeHead(400).end(JSON.stringify({ title: "No", status: 400, ...problem }));
+      return true;
+    };
+    return (await here(...args)).stderr;
+  };
+
+  it("is said once, and what its detail leaves out is under it", async () => {
+    const errors = [
+      { path: "limit", message: "must be at least 1" },
+      { path: "", line: 7, message: "is not TOML" },
+      { path: "a.b", file: "x.toml", line: 8, message: "is unknown" },
+    ];
+    const detail = "limit must be at least 1";
+    expect(await refused({ detail, code: "invalid_request", errors }, "events")).toBe(
+      "nexusctl: limit must be at least 1 (invalid_request)\nnexusctl:   line 7: is not TOML\nnexusctl:   x.toml:8: a.b: is unknown\n",
     );
-    expect(stderr).toContain("nexus.enabled");
+  });
+
+  it("without a path has no empty place for it", async () => {
+    const errors = [{ path: "", message: "is not TOML: x" }];
+    expect(await refused({ detail: "d", code: "invalid_config", errors }, "reload")).toBe(
+      "nexusctl: d (invalid_config)\nnexusctl:   is not TOML: x\n",
+    );
+  });
+
+  it("names commands and not the requests of the API", async () => {
+    const detail =
+      "GET /v1/jobs lists them. GET /v1/operations (nexusctl operations) lists them. Use POST /v1/writes.";
+    expect(await refused({ detail, code: "x" }, "status")).toBe(
+      "nexusctl: nexusctl jobs lists them. nexusctl operations lists them. Use nexusctl write. (x)\n",
+    );
+  });
+});
+
+describe("the command that starts a daemon", () => {
+  const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+  it("is one that works where it is read, in a checkout", () => {
+    expect(startWith(undefined, root)).toBe("bin/nexusd");
+    expect(startWith("a b.toml", root)).toBe("bin/nexusd --config 'a b.toml'");
+    expect(startWith(undefined, "/")).toBe(`${root.slice(1)}/bin/nexusd`);
+    expect(startWith(undefined, join(root, "src"))).toBe(`${root}/bin/nexusd`);
+  });
+
+  it("is npm start for the sandbox", () => {
+    expect(startWith("config/sandbox.toml", root)).toBe("npm start");
+    expect(startWith("../config/sandbox.toml", join(root, "src"))).toBe(`npm --prefix ${root} start`);
   });
 });
 

@@ -1,12 +1,14 @@
-import { chmodSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { chmodSync, mkdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Check } from "../../src/cli/doctor.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { runHere } from "../support/cli.ts";
-import { okService, startTestControl, temporaryDirectory } from "../support/control.ts";
+import { cronJob, okService, startTestControl, temporaryDirectory } from "../support/control.ts";
 import { type Behaviour, serve } from "../support/http-server.ts";
 
 const KEYS = { NEX_KEY: "nex-key-0123456789", NEXUS_KEY: "nxs_ak_0123456789", ANON_KEY: "anon-0123456789" };
@@ -85,6 +87,7 @@ describe("doctor", () => {
       "operator socket",
       "daemon",
       "database",
+      "jobs",
       "messaging",
       "nex",
       "nexus",
@@ -109,7 +112,7 @@ describe("doctor", () => {
     configure(origin, dir);
     const { code, state, find } = await doctor();
     expect(code).toBe(1);
-    expect(find("daemon", "fail")?.remedy).toBe(`Start it with: nexusd --config ${config}`);
+    expect(find("daemon", "fail")?.remedy).toBe(`Start it with: bin/nexusd --config ${config}`);
     expect([state("messaging"), state("nex"), state("nexus")]).toStrictEqual([["ok"], ["ok"], ["ok"]]);
     expect(state("database")).toStrictEqual(["warn"]);
   });
@@ -204,11 +207,96 @@ describe("doctor", () => {
     expect((await doctor()).state("database")).toStrictEqual(["fail"]);
   });
 
+  it.skipIf(process.getuid?.() !== 0)(
+    "says which socket this user may not look at, whose it is, and goes on",
+    async () => {
+      const { origin } = await serve(services);
+      configure(origin, join(dir, "closed"));
+      chmodSync(dir, 0o755);
+      mkdirSync(join(dir, "closed"), { mode: 0o700 });
+      try {
+        process.seteuid?.(65_534);
+        const { code, find, state } = await doctor();
+        expect(code).toBe(1);
+        expect(find("agent socket", "fail")).toMatchObject({
+          detail: expect.stringContaining("EACCES"),
+          remedy: expect.stringContaining("Run doctor as root"),
+        });
+        expect(state("database")).toStrictEqual(["warn"]);
+        expect(state("messaging")).toStrictEqual(["ok"]);
+      } finally {
+        process.seteuid?.(0);
+      }
+    },
+  );
+
+  it("tells a socket that a killed daemon left behind from one that listens", async () => {
+    const { origin } = await serve(services);
+    configure(origin, dir);
+    const path = JSON.stringify(join(dir, "agent.sock"));
+    const script = `require("node:net").createServer().listen(${path}, () => process.kill(process.pid, "SIGKILL"))`;
+    await promisify(execFile)(process.execPath, ["-e", script]).catch(() => {});
+    expect((await doctor()).find("agent socket", "fail")?.detail).toContain("nothing listens there");
+  });
+
+  it("fails a database or a data directory that is gone although a daemon runs", async () => {
+    const daemon = await startTestControl();
+    const { origin } = await serve(services);
+    const sockets = `[control]\nagent_socket = "${daemon.sockets.agent}"\noperator_socket = "${daemon.sockets.operator}"`;
+    configure(origin, dir, sockets);
+    expect((await doctor()).find("database", "fail")?.detail).toContain("although a daemon runs");
+    configure(origin, join(dir, "gone"), sockets);
+    expect((await doctor()).find("database", "fail")?.detail).toContain("although a daemon runs");
+  });
+
+  it("passes on which jobs are invalid, stale or failing, and why", async () => {
+    const daemon = await startTestControl();
+    const at = new Date().toISOString();
+    const lastError = (code: string, message: string) => ({ code, message, at });
+    daemon.state.jobs = [
+      cronJob({
+        name: "broken",
+        description: "/jobs/broken.ts",
+        state: "invalid",
+        lastError: lastError("invalid_job", "no default"),
+      }),
+      cronJob({ name: "late", state: "stale" }),
+      cronJob({
+        name: "flaky",
+        state: "failing",
+        failures: 2,
+        lastError: lastError("nexus_timeout", "too slow"),
+      }),
+    ];
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    const { code, checks } = await doctor();
+    expect(code).toBe(1);
+    expect(checks.filter(({ check }) => check === "jobs")).toMatchObject([
+      { state: "fail", detail: "broken: invalid: /jobs/broken.ts: no default" },
+      { state: "fail", detail: "late: stale, last success never" },
+      {
+        state: "warn",
+        detail: expect.stringMatching(/^flaky: failing, 2 times in a row: nexus_timeout, .*too slow$/),
+      },
+    ]);
+  });
+
+  it("checks the job files itself where no daemon runs", async () => {
+    const { origin } = await serve(services);
+    const jobs = join(dir, "jobs");
+    mkdirSync(jobs);
+    configure(origin, dir, `[jobs]\ndirectory = ${JSON.stringify(jobs)}`);
+    expect((await doctor()).state("jobs")).toStrictEqual(["ok"]);
+    writeFileSync(join(jobs, "broken.mjs"), "export const x = 1;\n");
+    expect((await doctor()).find("jobs", "fail")?.detail).toContain("broken.mjs: has no default export");
+  });
+
   it("at a terminal is a line for each check, with its remedy under it", async () => {
     const { origin } = await serve(services);
     configure(origin, dir);
     const { stdout } = await runHere(["--config", config, "doctor"], 80, KEYS);
-    expect(stdout).toMatch(/^fail {2}daemon: No daemon at .*\n {6}→ Start it with: nexusd/m);
+    expect(stdout).toMatch(/^fail {2}daemon: No daemon at \S+\n {6}→ Start it with: bin\/nexusd/m);
     expect(stdout).toMatch(/^ok {4}messaging: http/m);
   });
 });

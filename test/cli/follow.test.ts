@@ -129,6 +129,7 @@ describe("events --follow", () => {
     await process.until(({ stderr }) => stderr().includes("connected again"));
     await process.until(({ lines }) => lines().length === 2);
     expect(process.stderr().match(/No daemon at/g)).toHaveLength(1);
+    expect(process.stderr()).toMatch(/No daemon at \S+\. Waiting for it; start it with: bin\/nexusd$/m);
   });
 
   it("ends with 69 when there is no daemon at the start", async () => {

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { startControl } from "../../src/control/server.ts";
+import { JobError } from "../../src/scheduler/define-job.ts";
 import { type CliProcess, runCli, runHere, spawnCli } from "../support/cli.ts";
 import {
+  cronJob,
   jobNotRunnable,
   message,
   recovered,
@@ -109,6 +111,32 @@ describe("against the real control API and a real log", () => {
         stdout: expect.stringContaining("operator_only"),
       });
     expect((await runHere(["--socket", agent, "status"], 200)).stdout).toMatch(/^nexus-low-stock +starting/m);
+  });
+
+  it("says of a run what became of it", async () => {
+    const daemon = await startTestControl();
+    const { operator } = daemon.sockets;
+    const ran = async (name: string) =>
+      (await runHere(["--socket", operator, "jobs", "run", name], 100)).stderr;
+    expect(await ran("nexus-low-stock")).toBe("nexusctl: ran nexus-low-stock\n");
+    const lastError = { code: "c", message: "no more", at: new Date().toISOString() };
+    daemon.state.jobs = [cronJob({ state: "failing", failures: 1, lastError })];
+    expect(await ran("nexus-low-stock")).toMatch(/ran nexus-low-stock, which failed: c, .*: no more\n/);
+
+    daemon.state.jobs = [
+      cronJob({
+        name: "broken",
+        description: "/j/broken.ts",
+        state: "invalid",
+        lastError: { ...lastError, message: "has no default export" },
+      }),
+    ];
+    daemon.state.run = async () => Promise.reject(new JobError("job_not_found", "there is no job"));
+    expect(await ran("broken")).toMatch(
+      /no valid job: has no default export\. Correct \/j\/broken\.ts.*\(job_not_found\)/,
+    );
+    expect(await ran("brokn")).toContain("Did you mean broken?");
+    expect(await ran("xyzzy-plugh")).toContain("nexusctl jobs lists them");
   });
 
   it("leads a write from its proposal to its approval at a terminal, and shows the record of it", async () => {

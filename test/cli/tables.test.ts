@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventLine } from "../../src/cli/event-line.ts";
+import { eventLine, eventLines } from "../../src/cli/event-line.ts";
 import { age } from "../../src/cli/output.ts";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
 
@@ -39,6 +39,50 @@ describe("at a terminal", () => {
     const [head = "", row = ""] = stdout.split("\n");
     expect(row.indexOf("ok")).toBe(head.indexOf("STATE"));
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(60);
+  });
+
+  const jobs = async (job: object, columns: number) => {
+    daemon.override = (_request, response) => {
+      const base = {
+        kind: "cron",
+        schedule: "* * * * *",
+        running: false,
+        lastSuccessAt: null,
+        nextRunAt: null,
+      };
+      response.end(JSON.stringify({ jobs: [{ ...base, lastError: null, failures: 0, ...job }] }));
+      return true;
+    };
+    try {
+      return (await atTerminal(["jobs"], columns)).stdout;
+    } finally {
+      daemon.override = undefined;
+    }
+  };
+
+  it("a job that cannot run has its reason in the table, and in full under it where that has no room", async () => {
+    const lastError = { code: "invalid_job", message: "has no default export", at: new Date().toISOString() };
+    const job = { name: "broken", state: "invalid", lastError };
+    expect(await jobs(job, 200)).toMatch(/^broken +invalid +.*has no default export\n$/m);
+    const narrow = await jobs(job, 60);
+    expect(narrow).toMatch(/^broken +invalid .*…$/m);
+    expect(narrow).toMatch(/^broken: invalid_job, .*has no default export$/m);
+  });
+
+  it("the next run of a job is never in the past", async () => {
+    const job = { name: "j", state: "ok", nextRunAt: new Date(Date.now() - 62_000).toISOString() };
+    expect(await jobs(job, 200)).toMatch(/never +due +-$/m);
+    expect(await jobs({ ...job, running: true }, 200)).toMatch(/never +running +-$/m);
+  });
+
+  it("a run that goes on is not said to be over", async () => {
+    daemon.override = (_request, response) => {
+      response.writeHead(202).end("{}");
+      return true;
+    };
+    const { stderr } = await atTerminal(["jobs", "run", "hang"]);
+    daemon.override = undefined;
+    expect(stderr).toContain("hang is still running");
   });
 
   it("an event is one line, with nothing in it that the terminal would act on", async () => {
@@ -81,12 +125,12 @@ describe("at a terminal", () => {
 describe("a line for an event", () => {
   const line = (type: string, data: unknown) =>
     eventLine(
-      JSON.stringify({ sequence: "7", time: "2026-01-02T03:04:05.678Z", type: `nexusd.${type}`, data }),
+      JSON.stringify({ sequence: "7", time: "2026-01-02T03:04:05.678", type: `nexusd.${type}`, data }),
     );
 
   it("shows what matters of each kind", () => {
     expect(line("messaging.message.received", { alias: "ops", agentId: "bob", json: { a: 1 } })).toMatch(
-      /^7 {7}2026-01-02T03:04:05Z {2}messaging\.message\.received {2}.*ops bob: \{"a":1\}$/,
+      /^ {4}7 {2}2026-01-02 03:04:05 {2}messaging\.message\.received {2}ops bob: \{"a":1\}$/,
     );
     expect(
       line("nex.insight.received", { origin: "live", insight: { type: "risk", content: "late" } }),
@@ -100,6 +144,17 @@ describe("a line for an event", () => {
         pendingSince: "x",
       }),
     ).toMatch(/N1 new 5 EUR, since x$/);
+    expect(
+      line("nexus.order.advanced", {
+        orderNumber: "N1",
+        orderStatus: "new",
+        pendingSince: "x",
+        removed: true,
+      }),
+    ).toMatch(/N1 removed, was new, since x$/);
+    expect(line("nexus.stock.recovered", { sku: "A", name: "Bolt", removed: true })).toMatch(
+      /A Bolt: removed$/,
+    );
     expect(line("messaging.session.lost", { alias: "ops", code: "c", message: "gone" })).toMatch(/ops gone$/);
     expect(line("job.failed", { job: "j", code: "c", message: "m" })).toMatch(/j c: m$/);
     expect(line("write.proposed", { operation: "a.b.c", reason: "r", note: null, error: null })).toMatch(
@@ -109,6 +164,39 @@ describe("a line for an event", () => {
       /a\.b\.c: stale: m$/,
     );
     expect(line("something.new", { a: 1 })).toMatch(/\{"a":1\}$/);
+  });
+
+  it("lines up with the others of its page, in columns no wider than they need", () => {
+    const event = (sequence: string, type: string, subject: string, data: unknown) =>
+      JSON.stringify({ sequence, time: "2026-01-02T03:04:05Z", type: `nexusd.${type}`, subject, data });
+    const uuid = "3f0c1f6e-6f0d-4f53-9d3e-0a4b5d6c7e8f";
+    const now = new Date("2026-01-02T03:05:00Z");
+    expect(
+      eventLines(
+        [
+          event("9", "messaging.message.received", uuid, { alias: "ops", agentId: "bob", text: "hello" }),
+          event("10", "nexus.stock.low", "A-1", {
+            sku: "A-1",
+            name: "漢",
+            availableQuantity: 1,
+            threshold: 2,
+          }),
+          event("11", "something.new", "A-2", { a: 1 }),
+        ],
+        now,
+      ).map((text) => text.replace(/\d\d:\d\d:\d\d/, "hh:mm:ss")),
+    ).toStrictEqual([
+      " 9  hh:mm:ss  messaging.message.received  ops bob: hello",
+      "10  hh:mm:ss  nexus.stock.low             A-1 漢: 1 (threshold 2)",
+      '11  hh:mm:ss  something.new               A-2 {"a":1}',
+    ]);
+  });
+
+  it("leaves room for what a message says in 80 columns", () => {
+    const time = new Date().toISOString();
+    const data = { alias: "workshop", agentId: "peer", text: "the pump is loud" };
+    const json = JSON.stringify({ sequence: "7", time, type: "nexusd.messaging.message.received", data });
+    expect(eventLine(json).slice(0, 80)).toContain("workshop peer: the pump is loud");
   });
 
   it("keeps every digit of a large id, and bears data of any shape", () => {

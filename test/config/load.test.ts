@@ -125,6 +125,16 @@ describe("every kind of problem says where it is, what is there and what would b
       'f: nex.base_url = "https://app.nex.ai/…": must be an origin without path, query or user, such as "https://app.nex.ai"',
     ],
     [
+      "address with a path and without https",
+      "nex.base_url = 'http://example.com:8080/path'",
+      /must be an origin without path, query or user, such as "https:\/\/example\.com:8080"$/,
+    ],
+    [
+      "address with a path on this machine",
+      "nex.base_url = 'http://localhost:8080/path'",
+      /must be an origin without path, query or user, such as "http:\/\/localhost:8080"$/,
+    ],
+    [
       "address without https",
       "nex.base_url = 'http://app.nex.ai'",
       'f: nex.base_url = "http://app.nex.ai": must be https, because "app.nex.ai" is not this machine',
@@ -165,6 +175,25 @@ describe("every kind of problem says where it is, what is there and what would b
       "[control]\nagent_socket = 'x.sock'\noperator_socket = './x.sock'",
       /^f: control\.operator_socket = "\.\/x\.sock": must be another path than agent_socket/,
     ],
+    ...["nex.timeout", "nex.keepalive_timeout"].map((key): [string, string, string] => [
+      `no time at all: ${key}`,
+      `${key} = '0s'`,
+      `f: ${key} = "0s": must be a duration from "1s" to "24h"`,
+    ]),
+    ["a time longer than a timer's", "nex.timeout = '30d'", /must be a duration from "1s" to "24h"$/],
+    ...["messaging.max_staleness", "jobs.nexus-pending-orders.overdue_after"].map(
+      (key): [string, string, string] => [
+        `no time at all: ${key}`,
+        `${key} = '999ms'`,
+        `f: ${key} = "999ms": must be at least "1s"`,
+      ],
+    ),
+    [
+      "a retention that would empty the log",
+      "jobs.retention.keep_events = '0s'",
+      'f: jobs.retention.keep_events = "0s": must be at least "1h"',
+    ],
+    ["no time at all: approvals.ttl", "approvals.ttl = '0s'", /must be a duration from "1m" to "30d"$/],
     [
       "time to live beyond what makes sense",
       "[approvals]\nttl = '365d'",

@@ -37,15 +37,15 @@ test("a secret is printed by nothing but reveal()", () => {
 
 describe("a reference is followed", () => {
   test("to the environment, a file without its last line break, or a credential", () => {
-    expect(resolveSecret({ source: "env", id: "K" }, { K: "value" }).reveal()).toBe("value");
-    const path = secretFile("ok", "value\n");
-    expect(resolveSecret({ source: "file", id: path }, {}).reveal()).toBe("value");
+    expect(resolveSecret({ source: "env", id: "K" }, { K: "the-value" }).reveal()).toBe("the-value");
+    const path = secretFile("ok", "the-value\n");
+    expect(resolveSecret({ source: "file", id: path }, {}).reveal()).toBe("the-value");
     const env = { CREDENTIALS_DIRECTORY: directory };
-    expect(resolveSecret({ source: "credential", id: "ok" }, env).reveal()).toBe("value");
+    expect(resolveSecret({ source: "credential", id: "ok" }, env).reveal()).toBe("the-value");
   });
 
   test("with a warning where others can read the file", () => {
-    const path = secretFile("open", "value", 0o640);
+    const path = secretFile("open", "the-value", 0o640);
     const { warnings } = loadConfig({
       path: tomlFile(REFERENCES.replace('"env", id = "NEX_API_KEY"', `"file", id = "${path}"`)),
       env: ENV,
@@ -63,6 +63,12 @@ describe("a reference that leads nowhere says what is missing", () => {
   const cases: [name: string, reference: string, env: Record<string, string>, message: RegExp][] = [
     ["variable not set", '"env", id = "MY_KEY"', {}, /variable MY_KEY is not set$/],
     ["variable empty", '"env", id = "MY_KEY"', { MY_KEY: "" }, /variable MY_KEY is empty$/],
+    [
+      "a variable too short",
+      '"env", id = "MY_KEY"',
+      { MY_KEY: "1234567" },
+      /MY_KEY is too short to be a key: /,
+    ],
     [
       "variable with a line break",
       '"env", id = "MY_KEY"',

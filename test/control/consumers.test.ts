@@ -63,6 +63,30 @@ test("sees only the types it was created for", async () => {
   expect(json).toMatchObject({ events: [{ sequence: "2" }], next: 3, latest: 3, gap: null });
 });
 
+test.each([".", ".."])("cannot be named %j, which no URL leads to", async (name) => {
+  const control = await startTestControl();
+  expect(await place(control, { from: "latest" }, name)).toMatchObject({
+    status: 400,
+    json: { code: "invalid_request", errors: [{ path: "name" }] },
+  });
+  expect((await place(control, { from: "latest" }, "...")).status).toBe(201);
+});
+
+test.each([
+  [{ from: -1 }, 'from must be "oldest", "latest" or the last sequence already known'],
+  [{ from: "x" }, 'from must be "oldest", "latest" or the last sequence already known'],
+  [{ from: "latest", types: [] }, "types must be an array of 1 to 100 event types"],
+  [{ from: "latest", types: "nexus.*" }, "types must be an array of 1 to 100 event types"],
+  [{ from: "latest", types: [5] }, /^types\[0\] must be an event type such as /],
+  [{ from: "latest", types: ["x".repeat(129)] }, "types[0] must have at most 128 characters"],
+  [[], "body must be an object"],
+])("says in plain words what is wrong with %j", async (body, detail) => {
+  const control = await startTestControl();
+  const { status, json } = await place(control, body);
+  expect(status).toBe(400);
+  expect(json.detail).toEqual(typeof detail === "string" ? detail : expect.stringMatching(detail));
+});
+
 test("waits for the next event like the log does", async () => {
   const clock = createFakeClock();
   const control = await startTestControl({ clock });

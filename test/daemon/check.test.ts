@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -55,13 +56,61 @@ test("a configuration that is not there is a problem", async () => {
 
 test("what works but should not stay so is said on stderr, and changes no exit code", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "nexusd-check-")), "key");
-  writeFileSync(file, "value", { mode: 0o644 });
+  writeFileSync(file, "the-value", { mode: 0o644 });
   const toml = REFERENCES.replace('"env", id = "NEX_API_KEY"', `"file", id = "${file}"`);
   expect(await check(toml)).toEqual({
     code: 0,
     stdout: "FILE: ok\n",
     stderr: `FILE: nex.api_key: warning: the file ${file} can be read by others (mode 0644): chmod 600\n`,
   });
+});
+
+test("what is in the way where nexusd's own files go is a problem", async () => {
+  const place = mkdtempSync(join(tmpdir(), "nexusd-check-"));
+  writeFileSync(join(place, "file"), "");
+  const problems = async (toml: string) => (await check(REFERENCES + toml)).stdout.replaceAll(place, "DIR");
+  const inTheWay = "must be a directory, and a file is in the way\n1 problem\n";
+  expect(await problems(`daemon.data_dir = "${place}/file"`)).toBe(
+    `FILE: daemon.data_dir = "DIR/file": ${inTheWay}`,
+  );
+  expect(await problems(`daemon.data_dir = "${place}/file/a/b"`)).toBe(
+    `FILE: daemon.data_dir = "DIR/file/a/b": ${inTheWay}`,
+  );
+  expect(await problems(`control.agent_socket = "${place}/file"`)).toBe(
+    'FILE: control.agent_socket = "DIR/file": must be the path of a socket, and something else is there\n1 problem\n',
+  );
+  expect(await problems(`control.operator_socket = "${place}/none/operator.sock"`)).toBe(
+    'FILE: control.operator_socket = "DIR/none/operator.sock": must be in a directory that exists: mkdir -p DIR/none\n1 problem\n',
+  );
+});
+
+test("what the daemon makes itself, or left behind, is no problem", async () => {
+  const place = mkdtempSync(join(tmpdir(), "nexusd-check-"));
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(join(place, "agent.sock"), resolve));
+  const toml = (data: string, agent: string) =>
+    `${REFERENCES}daemon.data_dir = "${place}/${data}"\ncontrol.agent_socket = "${place}/${agent}"`;
+  expect(await check(toml("new/data", "agent.sock"))).toMatchObject({ code: 0, stderr: "" });
+  expect(await check(toml("new/data", "new/agent.sock"))).toMatchObject({ code: 0, stderr: "" });
+  server.close();
+});
+
+test("a file with the ids of sessions that others can read is warned of, but for sessions of this machine", async () => {
+  const path = join(mkdtempSync(join(tmpdir(), "nexusd-check-")), "nexusd.toml");
+  const session = '[[messaging.sessions]]\nid = "aaaaaaaa"\n';
+  const warned = async (toml: string, mode: number) => {
+    writeFileSync(path, toml);
+    chmodSync(path, mode);
+    const { code, err } = await run(path, ENV);
+    expect(code).toBe(0);
+    return err.replaceAll(path, "FILE");
+  };
+  expect(await warned(REFERENCES + session, 0o640)).toBe(
+    "FILE: messaging.sessions: warning: the ids of sessions are secrets, and this file can be read by others (mode 0640): chmod 600\n",
+  );
+  expect(await warned(REFERENCES + session, 0o600)).toBe("");
+  expect(await warned(REFERENCES, 0o644)).toBe("");
+  expect(await warned(`${REFERENCES}${session}base_url = "http://127.0.0.1:1"\n`, 0o644)).toBe("");
 });
 
 test("job files are checked too, also beside other problems", async () => {

@@ -77,6 +77,15 @@ describe("what is known is taken out whatever it looks like", () => {
     );
   });
 
+  test("in one pass, which takes nothing out of what it has put there, nor when it is done again", () => {
+    const { add, scrub } = createRedactor();
+    for (const secret of ["a", "e", "redacted"]) add(secret);
+    add("b", short("b"));
+    const once = scrub("a bee, redacted");
+    expect(once).toBe(`${REDACTED} b…${REDACTED}${REDACTED}, ${REDACTED}`);
+    expect(scrub(once)).toBe(once);
+  });
+
   test("at a cost that does not grow with their number", () => {
     const timeOf = (secrets: number) => {
       const { add, scrub } = createRedactor();

@@ -87,6 +87,13 @@ it("loads the good ones beside the bad, and names the problem of each", async ()
       "07-not-an-object.js": "export default 42;",
       "08-no-kind.js": 'export default { name: "x" };',
       "09-fields.js": cron({ name: '"My Job"', run: '"not a function"', catchup: '"once"' }),
+      "09-words.js": cron({
+        description: "5",
+        service: '"mail"',
+        catchUp: '"twice"',
+        schedule: '"daily"',
+        colour: '"red"',
+      }),
       "10-schedule.js": cron({ schedule: '"61 * * * *"' }),
       "11-never.js": cron({ schedule: '"0 0 30 2 *"' }),
       "12-timezone.js": cron({ timezone: '"Mars/Olympus"' }),
@@ -107,7 +114,10 @@ it("loads the good ones beside the bad, and names the problem of each", async ()
     "06-import.js": /^throws when it is loaded: .*not-there/,
     "07-not-an-object.js": /^default export: must be a job, an object$/,
     "08-no-kind.js": /^kind: must be "cron", "paced" or "stream"$/,
-    "09-fields.js": /^name: must be lower case words.*; run: must be a function; .*catchup/,
+    "09-fields.js":
+      /^name: must be lower case words[^;]*; run: must be a function; catchup: is not a field of such a job: did you mean "catchUp"\?$/,
+    "09-words.js":
+      /^description: must be a text; service: must be "messaging" or "nex" or "nexus"; catchUp: must be "none" or "once"; colour: [^;]*: known are name, .*, run; schedule: must be a cron/,
     "10-schedule.js": /^schedule: must be a cron expression/,
     "11-never.js": /^schedule: names no time to come$/,
     "12-timezone.js": /^timezone: must be an IANA name/,

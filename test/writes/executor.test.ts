@@ -14,7 +14,6 @@ import {
   OPERATIONS,
   OPERATOR,
   policyOf,
-  stopped,
 } from "./harness.ts";
 
 const CREATE = { operation: "nexus.items.create", input: { sku: "TEA-1" } };
@@ -122,6 +121,11 @@ describe("an outcome that is not known", () => {
       "500 with five letters that are no SQLSTATE",
       fails("status", { status: 500, code: "ERROR", body: { error: "ERROR" } }),
       "ERROR",
+    ],
+    [
+      "500 with what looks like an SQLSTATE, and nothing else of PostgREST",
+      fails("status", { status: 500, code: "E1234", body: { code: "E1234" } }),
+      "E1234",
     ],
     [
       "SQLSTATE that says that it does not know",
@@ -362,6 +366,29 @@ describe("between approval and execution", () => {
     expect(sent(elsewhere.harness) + sent(otherBody.harness)).toBe(0);
   });
 
+  it("the stored request may be changed by somebody who has the database: its digest tells", async () => {
+    const tampered = (write: Write | undefined) =>
+      write && { ...write, request: write.request.replace("TEA-1", "TEA-2") };
+    const wrap = (store: Store): Store =>
+      new Proxy(store, {
+        get(_, key) {
+          if (key === "claimNextWrite")
+            return async (...args: Parameters<Store["claimNextWrite"]>) =>
+              tampered(await store.claimNextWrite(...args));
+          const member: unknown = Reflect.get(store, key);
+          return typeof member === "function" ? member.bind(store) : member;
+        },
+      });
+    const harness = await createHarness({ wrap });
+    await harness.executor.start();
+    const { id } = await harness.approved(CREATE);
+    expect(await harness.finished(id)).toMatchObject({
+      state: "failed",
+      result: { error: { code: "digest_mismatch" } },
+    });
+    expect(sent(harness)).toBe(0);
+  });
+
   it("the operation may go", async () => {
     const { write } = await afterChange(CREATE, ({ world }) => {
       world.operations = [];
@@ -564,12 +591,25 @@ describe("a stop", () => {
 
   it("cuts what does not end, and leaves it to the next start", async () => {
     const harness = await createHarness();
-    harness.service.script = [hangs];
+    let isCut = false;
+    harness.service.script = [
+      (request, signal) => {
+        signal.addEventListener("abort", () => {
+          isCut = true;
+        });
+        return hangs(request, signal);
+      },
+    ];
     await harness.executor.start();
     const { id } = await harness.approved();
     await harness.reached(id, "executing");
     await harness.clock.settle();
-    await stopped(harness.executor, harness.clock, 3000);
+    const stopping = harness.executor.stop(3000);
+    await harness.clock.advance(2999);
+    expect(isCut).toBe(false);
+    await harness.clock.advance(2000);
+    await stopping;
+    expect(isCut).toBe(true);
     expect((await harness.writes.get(id)).state).toBe("executing");
     await harness.crash();
     await harness.executor.start();

@@ -392,7 +392,7 @@ function mortal<T extends object>(target: T, life: { isOver: boolean }): T {
 }
 
 /** Stops an executor whose grace passes at once. */
-export async function stopped(executor: Executor, clock: FakeClock, graceMs = 1000): Promise<void> {
+async function stopped(executor: Executor, clock: FakeClock, graceMs = 1000): Promise<void> {
   const stopping = executor.stop(graceMs);
   await clock.advance(graceMs + 1000);
   await stopping;

@@ -168,6 +168,13 @@ describe("an idempotency key", () => {
     expect(made.filter(({ isNew }) => isNew)).toHaveLength(1);
   });
 
+  it("does not take from an operator what was put before one, though the policy has changed since", async () => {
+    const { propose, world } = await createHarness();
+    await propose({ idempotencyKey: "k" });
+    world.policy = policyOf({ "*": "auto" });
+    expect(await propose({ idempotencyKey: "k" })).toMatchObject({ state: "proposed", approval: "operator" });
+  });
+
   it("lets the policy approve what a crash had left proposed", async () => {
     const harness = await createHarness();
     harness.world.policy = policyOf({ "nexus.*": "auto" });
