@@ -109,7 +109,7 @@ function guardedServer(
 /** What Node.js could not read as a request at all, with an answer written by hand. */
 function answerBrokenRequest(
   headers: Record<string, string>,
-  error: Error & { code?: string },
+  error: Error & { code?: string; rawPacket?: unknown },
   socket: Duplex,
 ): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
@@ -131,7 +131,10 @@ function answerBrokenRequest(
     `content-length: ${Buffer.byteLength(text)}`,
     "connection: close",
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+  // Whoever sent a HEAD reads no body, and would take one for the next answer.
+  const { rawPacket } = error;
+  const isHead = Buffer.isBuffer(rawPacket) && rawPacket.toString("latin1", 0, 5) === "HEAD ";
+  socket.end(`${head.join("\r\n")}\r\n\r\n${isHead ? "" : text}`);
 }
 
 /** Checks one part of a request; everything that is wrong with it is said at once. */

@@ -12,6 +12,8 @@ test("whatever JSON is sent is either refused or the same when it is written aga
   fc.assert(
     fc.property(fc.json({ maxDepth: 5 }), (text) => {
       const before = JSON.parse(text);
+      // A name that could change an object's nature is refused; the tests below say which.
+      fc.pre(!/__proto__|constructor/.test(text));
       expect(stringifyJson(parse(text))).toBe(stringifyJson(before));
     }),
   );
