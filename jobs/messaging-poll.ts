@@ -18,7 +18,7 @@ import {
   observePage,
   type Session,
 } from "../src/services/messaging/session.ts";
-import { pollPaceMs, type Turn } from "../src/services/messaging/sessions.ts";
+import { pollPaceMs, pollPlaces, type Turn } from "../src/services/messaging/sessions.ts";
 
 const HEALTH_EVERY_MS = 60_000;
 
@@ -28,24 +28,29 @@ export default defineJob({
   kind: "paced",
   service: "messaging",
   enabled: (config) => config.messaging.enabled,
+  // Each server has a budget of its own, and its failures are its own.
+  lanes: ({ config, services }) => {
+    const servers = services.messaging.sessions.servers();
+    return servers.length > 0 ? servers : [config.messaging.base_url];
+  },
   paceMs: ({ config }) => pollPaceMs(config.messaging),
-  concurrency: 4,
+  concurrency: ({ config }) => pollPlaces(config.messaging),
   intervalMs: () => 30_000,
   step,
 });
 
-async function step(context: JobContext): Promise<"idle" | undefined> {
+async function step(context: JobContext, baseUrl: string): Promise<"idle" | undefined> {
   const { messaging } = context.services;
-  const session = messaging.sessions.take();
+  const session = messaging.sessions.take(baseUrl);
   if (!session) {
     // Nothing to poll is not proof that the service answers: its health is, once a minute.
-    const isAsked = await checkHealth(context, messaging.server(context.config.messaging.base_url));
+    const isAsked = await checkHealth(context, messaging.server(baseUrl));
     return isAsked ? undefined : "idle";
   }
   const release = (turn: Turn) => messaging.sessions.release(session.sessionId, turn);
   try {
     release(await takeTurn(context, session));
-    if (messaging.sessions.refused() === 0) context.degraded(undefined);
+    if (messaging.sessions.refused(baseUrl) === 0) context.degraded(undefined);
     return undefined;
   } catch (error) {
     if (!isAboutOneSession(error)) {

@@ -91,7 +91,7 @@ export function createServices(options: ServicesOptions): Built {
           budget: budget(origin, messaging.requests_per_minute, messaging.reserve_per_minute),
         }),
       createSessionSet({
-        now: clock.now,
+        clock,
         paceMs: pollPaceMs(messaging),
         maxStalenessMs: messaging.max_staleness,
       }),

@@ -49,15 +49,20 @@ export interface CronJob extends JobBase {
 /** Goes on step by step: a new step starts at the pace, or later when all places are taken. */
 export interface PacedJob extends JobBase {
   kind: "paced";
-  /** Milliseconds between the starts of two steps, read anew before each. */
+  /**
+   * What goes on side by side, each with the pace, the places and the backoff to itself, such as servers; the names
+   * stand in logs and status. Read anew before each step; default: one.
+   */
+  lanes?: (context: JobContext) => readonly string[];
+  /** Milliseconds between the starts of two steps of a lane, read anew before each; finer than 0.05 is 0.05. */
   paceMs: (context: JobContext) => number;
-  /** Steps under way at once; default 1. */
-  concurrency?: number;
+  /** Steps of a lane under way at once, read anew before each; default 1. */
+  concurrency?: number | ((context: JobContext) => number);
   /** How long without a finished step counts as stuck, in milliseconds; default 30 s. */
   intervalMs?: (context: JobContext) => number;
   /** `idle`: there was nothing to do, which is neither a success nor a failure. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a step that gives nothing need not say so
-  step(context: JobContext): Promise<"idle" | void>;
+  step(context: JobContext, lane: string): Promise<"idle" | void>;
 }
 
 /** Is held open; when it returns or throws it is started again after a backoff. */

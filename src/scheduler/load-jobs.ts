@@ -123,8 +123,13 @@ const cronJob = z
 const pacedJob = z.strictObject({
   ...base,
   kind: z.literal("paced"),
+  lanes: aFunction.optional(),
   paceMs: aFunction,
-  concurrency: z.int().positive().optional(),
+  concurrency: z
+    .union([z.int().positive(), aFunction], {
+      error: "must be a whole number from 1, or a function that gives one",
+    })
+    .optional(),
   intervalMs: aFunction.optional(),
   step: aFunction,
 });

@@ -1,59 +1,163 @@
-// The loop of a paced job: steps start at a constant pace on a bounded number of places, and back off together.
+// The loop of a paced job: in each lane, steps start at a constant pace on a bounded number of places, and back off
+// together. Lanes do not wait for each other: one that fails degrades the job, and only all of them are its failure.
 
-import type { PacedJob } from "./define-job.ts";
+import type { Failure } from "../events/types.ts";
+import { type Backoff, createBackoff } from "./backoff.ts";
+import type { JobContext, PacedJob } from "./define-job.ts";
+import { describeFailure, retryAfterOf } from "./failure.ts";
 import type { Life, Loop } from "./life.ts";
 
-/** The pace is read anew at least so often, so that a pace that shrinks while we wait takes effect. */
+/** The pace and the lanes are read anew at least so often, so that what changes while we wait takes effect. */
 const REREAD_MS = 5000;
+/** Timers are no finer than this: starts that one of them was late for are made up for, where the pace is finer. */
+const TIMER_MS = 20;
+/** Where there was nothing to do, no finer pace is needed to see that there is something. */
+const IDLE_MS = 100;
+/** The lane of a job that names none. */
+const ONLY = [""] as const;
+
+interface Lane {
+  name: string;
+  /** The job's context, with a `degraded` of this lane. */
+  context: JobContext;
+  backoff: Backoff;
+  underWay: number;
+  /** Monotonic. A start that is late moves the next one only when it is late by much: no drift, no burst. */
+  previous: { planned: number; started: number } | undefined;
+  holdUntil: number;
+  /** Steps of one era started without a failure between them: together they back off once, not once each. */
+  era: number;
+  /** Of the last step, unless it succeeded. */
+  failure: Failure | undefined;
+  /** What the steps say that they live with. */
+  degraded: Failure | undefined;
+}
 
 export function createPacedLoop(life: Life, job: PacedJob): Loop {
   const { clock, context, signal, supervision } = life;
-  const places = job.concurrency ?? 1;
+  const lanes = new Map<string, Lane>();
   const underWay = new Set<Promise<void>>();
+  let places = 1;
 
-  // Monotonic times. A start that is late moves the next one only when it is late by much: no drift, no burst.
-  let previous: { planned: number; started: number } | undefined;
-  let holdUntil = 0;
-  // Steps of one era started without a failure between them: together they back off once, not once each.
-  let era = 0;
+  const createLane = (name: string): Lane => {
+    const lane: Lane = {
+      name,
+      context: {
+        ...context,
+        degraded(failure) {
+          if (failure === lane.degraded) return;
+          lane.degraded = failure;
+          showDegraded();
+        },
+      },
+      backoff: createBackoff(context.random),
+      underWay: 0,
+      previous: undefined,
+      holdUntil: 0,
+      era: 0,
+      failure: undefined,
+      degraded: undefined,
+    };
+    return lane;
+  };
 
-  const step = async () => {
-    const startedIn = era;
+  const updateLanes = () => {
+    const names = job.lanes?.(context) ?? ONLY;
+    let isChanged = false;
+    for (const name of names)
+      if (!lanes.has(name)) {
+        lanes.set(name, createLane(name));
+        isChanged = true;
+      }
+    if (lanes.size > names.length)
+      for (const name of lanes.keys())
+        if (!names.includes(name)) {
+          lanes.delete(name);
+          isChanged = true;
+        }
+    if (isChanged) showDegraded();
+  };
+
+  const areAllFailing = () => lanes.values().every(({ failure }) => failure !== undefined);
+
+  /** Names the first lane that is in trouble, a failing one before others. */
+  const showDegraded = () => {
+    const isFailing = areAllFailing();
+    const failing = isFailing ? undefined : lanes.values().find(({ failure }) => failure);
+    const lane = failing ?? lanes.values().find(({ degraded }) => degraded);
+    const shown = failing?.failure ?? lane?.degraded;
+    const where = lane && lanes.size > 1 ? `${lane.name}: ` : "";
+    context.degraded(shown && { code: shown.code, message: `${where}${shown.message}` });
+  };
+
+  const succeed = (lane: Lane) => {
+    const hadFailed = lane.failure !== undefined;
+    lane.failure = undefined;
+    lane.backoff.reset();
+    supervision.succeeded();
+    if (hadFailed) showDegraded();
+  };
+
+  const fail = (lane: Lane, error: unknown, isCurrent: boolean) => {
+    const now = clock.monotonic();
+    const waitMs = isCurrent ? lane.backoff.next() : Math.max(0, lane.holdUntil - now);
+    const isNews = lane.failure === undefined;
+    lane.failure = describeFailure(error);
+    let retryInMs = Math.round(Math.max(waitMs, retryAfterOf(error)));
+    if (areAllFailing()) retryInMs = supervision.failed(error, waitMs).retryInMs;
+    else if (isNews) context.log.warn({ ...lane.failure, lane: lane.name, retryInMs }, "lane failed");
+    if (lanes.size > 1) showDegraded();
+    lane.holdUntil = Math.max(lane.holdUntil, now + retryInMs);
+    if (isCurrent) lane.era += 1;
+  };
+
+  const step = async (lane: Lane) => {
+    const startedIn = lane.era;
     let isIdle = false;
     const outcome = await supervision.attempt(async () => {
-      isIdle = (await job.step(context)) === "idle";
+      isIdle = (await job.step(lane.context, lane.name)) === "idle";
     }, signal);
-    const isCurrent = startedIn === era;
-    if (outcome.kind === "done") {
+    const isCurrent = startedIn === lane.era;
+    if (outcome.kind === "failed") fail(lane, outcome.error, isCurrent);
+    else if (outcome.kind === "done") {
       // Having had nothing to do proves nothing.
-      if (isIdle) return;
-      if (isCurrent) supervision.succeeded();
+      if (isIdle) lane.holdUntil = Math.max(lane.holdUntil, clock.monotonic() + IDLE_MS);
+      else if (isCurrent) succeed(lane);
       else supervision.progressed();
-    } else if (outcome.kind === "failed") {
-      const now = clock.monotonic();
-      const wait = supervision.failed(outcome.error, isCurrent ? undefined : Math.max(0, holdUntil - now));
-      holdUntil = Math.max(holdUntil, now + wait.retryInMs);
-      if (isCurrent) era += 1;
     }
   };
-  const start = () => {
-    const running = step().finally(() => {
+
+  const start = (lane: Lane) => {
+    lane.underWay += 1;
+    const running = step(lane).finally(() => {
       underWay.delete(running);
-      life.wake();
+      // The loop waits for the end of a step only where it takes the last place.
+      if (lane.underWay-- >= places) life.wake();
     });
     underWay.add(running);
   };
 
+  /** Starts what is due; gives when the next step is, on the monotonic clock. */
+  const startDue = (lane: Lane, pace: number, now: number): number => {
+    for (;;) {
+      if (lane.underWay >= places) return Number.POSITIVE_INFINITY;
+      const planned = lane.previous === undefined ? now : nextStart(lane.previous, pace);
+      const at = Math.max(planned, lane.holdUntil);
+      if (at > now) return at;
+      lane.previous = { planned, started: now };
+      start(lane);
+    }
+  };
+
   const turn = async () => {
-    if (underWay.size >= places) return life.nap(REREAD_MS);
+    updateLanes();
+    places = readPlaces(job, context);
     const pace = readPace(job, context);
     const now = clock.monotonic();
-    const planned = previous === undefined ? now : nextStart(previous, pace);
-    const wait = Math.max(planned, holdUntil) - now;
-    supervision.health.nextRunAt = Number.isFinite(wait) ? clock.now() + Math.max(0, wait) : null;
-    if (wait > 0) return life.nap(Math.min(wait, REREAD_MS));
-    previous = { planned, started: now };
-    start();
+    let next = Number.POSITIVE_INFINITY;
+    for (const lane of lanes.values()) next = Math.min(next, startDue(lane, pace, now));
+    supervision.health.nextRunAt = Number.isFinite(next) ? clock.now() + next - now : null;
+    await life.nap(Math.min(next - now, REREAD_MS));
   };
 
   return {
@@ -62,7 +166,7 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
         try {
           await turn();
         } catch (error) {
-          // Only reading the pace can throw here; it is the job's own code.
+          // Only reading the pace, the places and the lanes can throw here; it is the job's own code.
           await life.nap(supervision.failed(error).retryInMs);
         }
       }
@@ -74,13 +178,21 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
 
 function nextStart(previous: { planned: number; started: number }, pace: number): number {
   const late = previous.started - previous.planned;
-  return (late <= pace / 2 ? previous.planned : previous.started) + pace;
+  return (late <= Math.max(pace / 2, TIMER_MS) ? previous.planned : previous.started) + pace;
 }
 
 /** @throws TypeError when the job gives no number */
-function readPace(job: PacedJob, context: Life["context"]): number {
+function readPace(job: PacedJob, context: JobContext): number {
   const pace = job.paceMs(context);
   if (typeof pace !== "number" || Number.isNaN(pace)) throw new TypeError("paceMs did not give a number");
   // A pace of nothing would leave the event loop no time for anything else.
-  return Math.max(1, pace);
+  return Math.max(0.05, pace);
+}
+
+/** @throws TypeError when the job gives no number of places */
+function readPlaces(job: PacedJob, context: JobContext): number {
+  const asked = job.concurrency ?? 1;
+  const count = typeof asked === "function" ? asked(context) : asked;
+  if (typeof count !== "number" || !(count >= 1)) throw new TypeError("concurrency did not give a number");
+  return Math.floor(count);
 }

@@ -1,7 +1,7 @@
 // Paced jobs: a constant pace, bounded places, one backoff for all.
 
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PacedJob } from "../../src/scheduler/define-job.ts";
 import { createHarness, deferred, MINUTE, SECOND } from "./harness.ts";
 
@@ -171,4 +171,104 @@ it("a step that had nothing to do is no success: the job is stale where nothing 
   scheduler.start();
   await clock.advance(MINUTE);
   expect(scheduler.list()).toMatchObject([{ lastSuccessAt: null, state: "stale" }]);
+});
+
+it("a pace finer than the timers is kept over all of them", async () => {
+  const { job, startedAt } = recorder({ paceMs: () => 0.5, concurrency: () => 100 });
+  const { clock, scheduler } = createHarness([job]);
+  scheduler.start();
+  await clock.settle();
+  for (let timer = 0; timer < 100; timer++) await clock.stall(2);
+  expect(startedAt.length).toBeGreaterThan(380);
+  expect(startedAt.length).toBeLessThan(420);
+});
+
+describe("lanes", () => {
+  const lanes = () => ["one", "two"];
+
+  function perLane(fails: (lane: string) => Error | undefined, fields: Partial<PacedJob> = {}) {
+    const startedAt: Record<string, number[]> = { one: [], two: [] };
+    const job = pacedJob(
+      async ({ clock }, lane) => {
+        startedAt[lane]?.push(clock.monotonic());
+        const error = fails(lane);
+        if (error) throw error;
+      },
+      { lanes, ...fields },
+    );
+    return { startedAt, job };
+  }
+
+  it("each has the pace to itself", async () => {
+    const { job, startedAt } = perLane(() => undefined);
+    const { clock, scheduler, status } = createHarness([job]);
+    scheduler.start();
+    await clock.advance(350);
+    expect(startedAt).toEqual({ one: [0, 100, 200, 300], two: [0, 100, 200, 300] });
+    expect(status()).toMatchObject({ state: "ok", lastError: null });
+  });
+
+  it("one that fails backs off alone, and the job is degraded with its name", async () => {
+    let isDown = true;
+    const { job, startedAt } = perLane((lane) =>
+      lane === "two" && isDown ? new Error("unreachable") : undefined,
+    );
+    const { clock, scheduler, status, eventsOf } = createHarness([job]);
+    scheduler.start();
+    await clock.advance(10 * SECOND);
+    expect(startedAt.one).toHaveLength(101);
+    expect(startedAt.two?.length).toBeLessThan(6);
+    expect(status()).toMatchObject({ state: "degraded", failures: 0 });
+    expect(status().lastError?.message).toBe("two: Error: unreachable");
+    expect(eventsOf("job.failed")).toEqual([]);
+    isDown = false;
+    await clock.advance(20 * SECOND);
+    expect(status()).toMatchObject({ state: "ok", lastError: null });
+  });
+
+  it("the job fails where all do, and has recovered with the first of them", async () => {
+    const down = new Set(["one", "two"]);
+    const { job } = perLane((lane) => (down.has(lane) ? new Error("unreachable") : undefined));
+    const { clock, scheduler, status, eventsOf } = createHarness([job]);
+    scheduler.start();
+    await clock.advance(5 * SECOND);
+    expect(status()).toMatchObject({ state: "failing" });
+    expect(eventsOf("job.failed")).toHaveLength(1);
+    down.delete("one");
+    await clock.advance(20 * SECOND);
+    expect(status()).toMatchObject({ state: "degraded", failures: 0 });
+    expect(eventsOf("job.recovered")).toHaveLength(1);
+  });
+
+  it("one whose places are all taken does not hold the other up", async () => {
+    const held = deferred();
+    const startedAt: number[] = [];
+    const job = pacedJob(
+      async ({ clock }, lane) => {
+        if (lane === "one") return await held.promise;
+        startedAt.push(clock.monotonic());
+      },
+      { lanes },
+    );
+    const { clock, scheduler } = createHarness([job]);
+    scheduler.start();
+    await clock.advance(350);
+    expect(startedAt).toEqual([0, 100, 200, 300]);
+    held.resolve();
+    await clock.settle();
+  });
+
+  it("that is named no more takes its trouble with it", async () => {
+    let names = ["one", "two"];
+    const { job } = perLane((lane) => (lane === "two" ? new Error("unreachable") : undefined), {
+      lanes: () => names,
+    });
+    const { clock, scheduler, status } = createHarness([job]);
+    scheduler.start();
+    await clock.advance(SECOND);
+    expect(status().state).toBe("degraded");
+    names = ["one"];
+    await clock.advance(SECOND);
+    expect(status()).toMatchObject({ state: "ok", lastError: null });
+  });
 });

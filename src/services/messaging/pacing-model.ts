@@ -83,6 +83,16 @@ export function newEstimate(nowMs: number, meanRate: number): Estimate {
   };
 }
 
+/** A copy of an estimate that was stored. One from the future is of a clock that has been put back since: it is of now. */
+export function recalled(stored: Estimate, nowMs: number): Estimate {
+  const estimate = structuredClone(stored);
+  const aheadMs = Math.max(0, estimate.atMs - nowMs, estimate.turnAtMs - nowMs);
+  estimate.turnAtMs -= aheadMs;
+  estimate.atMs -= aheadMs;
+  if (estimate.seenAtMs !== null) estimate.seenAtMs -= aheadMs;
+  return estimate;
+}
+
 /** How far a model's rate is above (or below) its long-run mean; that mean includes the excitation to come. */
 const aboveMean = (estimate: Estimate, model: ModelIndex) =>
   estimate.excitation[model] - MODELS[model].alpha * estimate.baseRates[model];

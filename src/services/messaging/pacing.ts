@@ -6,7 +6,15 @@
 // Pure: no clock, no timers, no requests, no chance.
 
 import { createHeap } from "./pacing-heap.ts";
-import { beginWait, curveOf, type Estimate, expectAnswer, newEstimate, observe } from "./pacing-model.ts";
+import {
+  beginWait,
+  curveOf,
+  type Estimate,
+  expectAnswer,
+  newEstimate,
+  observe,
+  recalled,
+} from "./pacing-model.ts";
 import { createOrder } from "./pacing-order.ts";
 
 export interface PacingOptions {
@@ -33,8 +41,8 @@ export interface Pacing {
   sent(id: string, nowMs: number): void;
   /** Not to be given before this time. */
   pause(id: string, untilMs: number): void;
-  /** What to hand to `add` after a restart: a copy, which is plain JSON. */
-  estimate(id: string): Estimate | undefined;
+  /** What to hand to `add` after a restart: plain JSON, which goes on changing with the turns of the session. */
+  estimate(id: string): Readonly<Estimate> | undefined;
   size(): number;
   /** Comparisons and evaluations so far: the cost of the decisions, the same on every machine. */
   work(): number;
@@ -138,7 +146,7 @@ export function createPacing(options: PacingOptions): Pacing {
       const entry: Entry = {
         id,
         slot,
-        estimate: remembered ? structuredClone(remembered) : newEstimate(nowMs, meanRate()),
+        estimate: remembered ? recalled(remembered, nowMs) : newEstimate(nowMs, meanRate()),
         isNew: !remembered,
         takenAtMs: null,
         pausedUntilMs: Number.NEGATIVE_INFINITY,
@@ -195,10 +203,7 @@ export function createPacing(options: PacingOptions): Pacing {
       withdraw(entry);
       paused.set(entry.slot, untilMs);
     },
-    estimate(id) {
-      const entry = byId.get(id);
-      return entry && structuredClone(entry.estimate);
-    },
+    estimate: (id) => byId.get(id)?.estimate,
     size: () => byId.size,
     work: () => work.count,
   };

@@ -100,13 +100,27 @@ describe("whose turn it is", () => {
     const { pacing } = run(12, 800, arrivals);
     const again = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
     for (let n = 0; n < 12; n++)
-      again.add(String(n), START, JSON.parse(JSON.stringify(pacing.estimate(String(n)))));
+      again.add(String(n), START + 800 * PACE_MS, JSON.parse(JSON.stringify(pacing.estimate(String(n)))));
     for (let poll = 800; poll < 900; poll++) {
       const now = START + poll * PACE_MS;
       const id = pacing.next(now) ?? "";
       expect(again.next(now)).toBe(id);
       for (const one of [pacing, again]) one.polled(id, now, arrivals(Number(id)));
     }
+  });
+
+  it("an estimate from a clock that was ahead waits for nothing: it is taken as one of now", () => {
+    const { pacing } = run(3, 300, () => 1);
+    const earlier = START - 3_600_000;
+    const again = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
+    for (const id of ["0", "1", "2"]) again.add(id, earlier, pacing.estimate(id));
+    const taken = new Set<string | undefined>();
+    for (let poll = 1; poll <= 30; poll++) {
+      const id = again.next(earlier + poll * PACE_MS);
+      taken.add(id);
+      again.polled(id ?? "", earlier + poll * PACE_MS, 1);
+    }
+    expect(taken).toEqual(new Set(["0", "1", "2"]));
   });
 
   it("the cost of a decision does not grow with the number of sessions", () => {

@@ -87,7 +87,7 @@ export function createBench(setup: Setup): Bench {
   const services: Services = {
     messaging: createMessagingClient(
       (origin) => createHttpClient({ ...common, service: "messaging", origin }),
-      createSessionSet({ now: Date.now, paceMs: 1000, maxStalenessMs: 60_000 }),
+      createSessionSet({ clock: systemClock, paceMs: 1000, maxStalenessMs: 60_000 }),
     ),
     nex: createNexClient({
       http: createHttpClient({
