@@ -12,6 +12,7 @@ import { configSchema } from "../src/config/schema.ts";
 import { Secret } from "../src/config/secrets.ts";
 import { createServices } from "../src/daemon/services.ts";
 import { createWritePath } from "../src/daemon/write-path.ts";
+import { createBudgets } from "../src/http/budgets.ts";
 import { systemClock } from "../src/scheduler/clock.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import type { Write } from "../src/writes/types.ts";
@@ -53,7 +54,7 @@ const built = createServices({
   version: "bench",
   onSecret: () => {},
   scrub: (text) => text,
-  budgets: new Map(),
+  budgets: createBudgets({ clock }),
 });
 const { writes, executor } = createWritePath({
   config: () => config,

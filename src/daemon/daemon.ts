@@ -1,5 +1,6 @@
 // The composition root: everything is put together here, started in order, and stopped in the reverse one.
 
+import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets } from "../config/secrets.ts";
@@ -7,7 +8,7 @@ import { socketPaths } from "../config/sockets.ts";
 import type { ReloadResult } from "../control/context.ts";
 import { startControl } from "../control/server.ts";
 import type { NewEvent } from "../events/types.ts";
-import type { RequestBudget } from "../http/budget.ts";
+import { createBudgets } from "../http/budgets.ts";
 import { type Clock, isoTime, systemClock } from "../scheduler/clock.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { restoreSessions } from "../services/messaging/restore.ts";
@@ -66,7 +67,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await store.commitObservation({ source: "daemon", events }).catch(() => {});
   };
 
-  const budgets = new Map<string, RequestBudget>();
+  const budgets = createBudgets({
+    clock,
+    directory: join(config.daemon.data_dir, "budgets"),
+    onFailure: (server, error) =>
+      log.warn({ server, err: error }, "what was spent of a request budget cannot be kept over a restart"),
+  });
   const build = async (from: { config: Config; secrets: ResolvedSecrets }): Promise<Built> => {
     const { add: onSecret, scrub } = redactor;
     for (const secret of Object.values(from.secrets)) onSecret(secret.reveal());
@@ -145,6 +151,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         await control.close();
         await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
         await store.close();
+        budgets.close();
         log.info("stopped");
       },
     };

@@ -3,7 +3,7 @@
 import { Agent } from "undici";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
-import { createBudget, type RequestBudget } from "../http/budget.ts";
+import type { Budgets } from "../http/budgets.ts";
 import type { Retry } from "../http/client.ts";
 import { createRetry } from "../http/retry.ts";
 import { createHttpClient } from "../http/transport.ts";
@@ -34,7 +34,7 @@ export interface ServicesOptions {
   /** Takes known secrets out of a text. */
   scrub: (text: string) => string;
   /** Kept over a reload, since the servers' windows are not reset by it. */
-  budgets: Map<string, RequestBudget>;
+  budgets: Budgets;
 }
 
 export interface Built {
@@ -45,7 +45,7 @@ export interface Built {
 }
 
 export function createServices(options: ServicesOptions): Built {
-  const { config, secrets, store, clock, random } = options;
+  const { config, secrets, store, clock, random, budgets } = options;
   const retry = createRetry({ clock, random });
   const dispatcher = new Agent({ keepAliveTimeout: 30_000, connections: 32 });
   const common = {
@@ -55,12 +55,6 @@ export function createServices(options: ServicesOptions): Built {
     maxBytes: 64 * MEBIBYTE,
     scrub: options.scrub,
   };
-  const budget = (origin: string, limit: number, reserve: number) => {
-    const key = `${origin} ${limit} ${reserve}`;
-    const known = options.budgets.get(key) ?? createBudget({ limit, reserve, clock });
-    options.budgets.set(key, known);
-    return known;
-  };
 
   const { messaging, nex, nexus } = config;
   const nexusHttp = createHttpClient({
@@ -68,7 +62,7 @@ export function createServices(options: ServicesOptions): Built {
     service: "nexus",
     origin: nexus.base_url,
     timeoutMs: NEXUS_TIMEOUT_MS,
-    budget: budget(nexus.base_url, nexus.requests_per_minute, 0),
+    budget: budgets.of(nexus.base_url, { limit: nexus.requests_per_minute, reserve: 0 }),
     credential: async () => ({ apikey: reveal(secrets.nexusAnonKey, "nexus.anon_key") }),
   });
   const tokens = createTokenSource({
@@ -88,7 +82,10 @@ export function createServices(options: ServicesOptions): Built {
           service: "messaging",
           origin,
           timeoutMs: MESSAGING_TIMEOUT_MS,
-          budget: budget(origin, messaging.requests_per_minute, messaging.reserve_per_minute),
+          budget: budgets.of(origin, {
+            limit: messaging.requests_per_minute,
+            reserve: messaging.reserve_per_minute,
+          }),
         }),
       createSessionSet({
         clock,

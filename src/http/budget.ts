@@ -1,8 +1,16 @@
 // The rate budget of one server: whoever sends it a request passes through here, so that it never counts too many.
 
 import type { Clock } from "../scheduler/clock.ts";
+import type { Ledger } from "./ledger.ts";
 
 export type Priority = "normal" | "reserved";
+
+export interface BudgetLimits {
+  /** Requests that the server accepts in one window. */
+  limit: number;
+  /** Places that only `reserved` callers may use: `normal` ones go out below `limit - reserve`. */
+  reserve: number;
+}
 
 /** The right to send one request. */
 interface Lease {
@@ -11,12 +19,13 @@ interface Lease {
 }
 
 export interface RequestBudget {
-  /** Requests that the server accepts in one window. */
   readonly limit: number;
   /** Callers that wait for their lease. */
   readonly waiting: number;
   /** Places taken now: exchanges under way and those that ended less than a window ago. */
   used(): number;
+  /** A lease where a request may go out at once, before none that waits for it. */
+  tryAcquire(priority: Priority): Lease | undefined;
   /**
    * Resolves when a request may go out: in order of arrival, `reserved` before `normal`. Rejects with
    * `signal.reason` as soon as the signal aborts.
@@ -24,56 +33,57 @@ export interface RequestBudget {
   acquire(options: { priority: Priority; signal?: AbortSignal }): Promise<Lease>;
   /** Nobody goes out before `clock.monotonic()` has reached `atMs`; a later time than before extends it. */
   cooldownUntil(atMs: number): void;
+  /** From now on with these limits; what was spent stays spent. @throws RangeError */
+  resize(limits: BudgetLimits): void;
+  close(): void;
 }
 
 /**
  * A sliding window over `windowMs`. A server counts a request at some time between its start and its end, which is
  * not known here, so a place stays taken from the start until one window after the end: no window can then hold
  * more than `limit` arrivals, however long a request takes.
- * @param options.reserve places that only `reserved` callers may use: `normal` ones go out below `limit - reserve`
+ * @param options.ledger what was spent before the start, and where it is written down
+ * @throws RangeError for a reserve that leaves nothing
  */
-export function createBudget(options: {
-  limit: number;
-  reserve: number;
-  windowMs?: number;
-  clock: Clock;
-}): RequestBudget {
-  const { limit, reserve, windowMs = 60_000, clock } = options;
-  if (!(reserve >= 0 && reserve < limit)) throw new RangeError("a budget needs 0 <= reserve < limit");
+export function createBudget(
+  options: BudgetLimits & { windowMs?: number; clock: Clock; ledger?: Ledger },
+): RequestBudget {
+  const { windowMs = 60_000, clock, ledger } = options;
+  let { limit, reserve } = checked(options);
 
   // Sets keep the order of arrival and let a waiter leave from the middle.
   const queues: Record<Priority, Set<() => void>> = { reserved: new Set(), normal: new Set() };
-  const ends: number[] = [];
+  const ended = createEnded(ledger?.ends ?? []);
   let underWay = 0;
-  let quietUntil = Number.NEGATIVE_INFINITY;
+  let quietUntil = ledger?.quietUntil ?? Number.NEGATIVE_INFINITY;
   let alarm: { at: number; off: AbortController } | undefined;
 
   const used = () => {
-    const now = clock.monotonic();
-    while (ends[0] !== undefined && ends[0] + windowMs <= now) ends.shift();
-    return underWay + ends.length;
+    ended.free(clock.monotonic(), windowMs);
+    return underWay + ended.size();
   };
   const waiting = () => queues.reserved.size + queues.normal.size;
+  const hasPlace = (priority: Priority) => used() < (priority === "reserved" ? limit : limit - reserve);
+  const isQuiet = () => clock.monotonic() < quietUntil;
 
   const grant = (priority: Priority) => {
-    const places = priority === "reserved" ? limit : limit - reserve;
     for (const go of queues[priority]) {
-      if (used() >= places) return;
+      if (!hasPlace(priority)) return;
       queues[priority].delete(go);
-      underWay++;
       go();
     }
   };
 
   /** Grants what can be granted, and sets the alarm for the next time when more can be. */
   const advance = () => {
-    const quiet = clock.monotonic() < quietUntil;
+    if (waiting() === 0) return setAlarm(undefined);
+    const quiet = isQuiet();
     if (!quiet) {
       // A reserved caller waits only while every place is taken, so a normal one cannot pass it.
       grant("reserved");
       grant("normal");
     }
-    const oldest = ends[0];
+    const oldest = ended.oldest();
     const at = quiet ? quietUntil : oldest === undefined ? undefined : oldest + windowMs;
     setAlarm(waiting() > 0 ? at : undefined);
   };
@@ -95,24 +105,35 @@ export function createBudget(options: {
   };
 
   const createLease = (): Lease => {
+    const place = ended.take();
+    underWay++;
+    ledger?.write(place, Number.POSITIVE_INFINITY);
     let isOver = false;
     return {
       done() {
         if (isOver) return;
         isOver = true;
         underWay--;
-        ends.push(clock.monotonic());
+        const now = clock.monotonic();
+        ended.add(place, now);
+        ledger?.write(place, now);
         advance();
       },
     };
   };
 
   return {
-    limit,
+    get limit() {
+      return limit;
+    },
     get waiting() {
       return waiting();
     },
     used,
+    tryAcquire(priority) {
+      const isBehind = queues.reserved.size > 0 || (priority === "normal" && queues.normal.size > 0);
+      return isBehind || isQuiet() || !hasPlace(priority) ? undefined : createLease();
+    },
     acquire: ({ priority, signal }) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
@@ -130,8 +151,46 @@ export function createBudget(options: {
         advance();
       }),
     cooldownUntil(atMs) {
-      quietUntil = Math.max(quietUntil, atMs);
+      if (atMs <= quietUntil) return;
+      quietUntil = atMs;
+      ledger?.writeQuiet(atMs);
       advance();
     },
+    resize(limits) {
+      ({ limit, reserve } = checked(limits));
+      advance();
+    },
+    close: () => ledger?.close(),
+  };
+}
+
+function checked({ limit, reserve }: BudgetLimits): BudgetLimits {
+  if (!(reserve >= 0 && reserve < limit)) throw new RangeError("a budget needs 0 <= reserve < limit");
+  return { limit, reserve };
+}
+
+/** The places whose exchanges have ended, the oldest first, and those that are free again. */
+function createEnded(ends: readonly number[]) {
+  const order = ends.map((at, place) => ({ place, at })).sort((a, b) => a.at - b.at);
+  let head = 0;
+  const freed: number[] = [];
+  let count = ends.length;
+  return {
+    size: () => order.length - head,
+    oldest: () => order[head]?.at,
+    add: (place: number, at: number) => order.push({ place, at }),
+    /** Frees those that ended a window ago. */
+    free(now: number, windowMs: number) {
+      // The same sum as that of the alarm, so that rounding cannot make the two disagree.
+      for (let first = order[head]; first && first.at + windowMs <= now; first = order[++head])
+        freed.push(first.place);
+      // Now and then, so that each costs a constant share of it.
+      if (head > 1000 && head > order.length / 2) {
+        order.splice(0, head);
+        head = 0;
+      }
+    },
+    /** The number of a free place. */
+    take: () => freed.pop() ?? count++,
   };
 }

@@ -75,10 +75,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
     for (let hops = 0; ; hops++) {
       progress.phase = "budget";
-      const lease = await budget?.acquire({
-        priority: request.priority ?? "normal",
-        signal: deadline.signal,
-      });
+      const { priority = "normal" } = request;
+      const lease =
+        budget?.tryAcquire(priority) ?? (await budget?.acquire({ priority, signal: deadline.signal }));
       if (hops === 0) deadline.restart();
       progress.phase = "server";
       let answer: Answer;

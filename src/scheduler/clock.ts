@@ -3,7 +3,7 @@
 export interface Clock {
   /** Wall time in milliseconds since the Unix epoch. It may jump. */
   now(): number;
-  /** Milliseconds that never go back; only differences mean something. */
+  /** Milliseconds since the machine was started, about: they never go back, also not over a restart of nexusd. */
   monotonic(): number;
   /** Resolves after `ms` milliseconds; rejects with `signal.reason` as soon as the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -12,9 +12,12 @@ export interface Clock {
 // A longer delay makes setTimeout fire at once (Node.js documentation, "timers").
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Both are of the same clock; performance.now() alone counts from the start of the process. */
+const processStartMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic: () => processStartMs + performance.now(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

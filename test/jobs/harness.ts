@@ -7,6 +7,7 @@ import { Secret } from "../../src/config/secrets.ts";
 import { createLog } from "../../src/daemon/log.ts";
 import { createRedactor } from "../../src/daemon/redact.ts";
 import { createServices } from "../../src/daemon/services.ts";
+import { createBudgets } from "../../src/http/budgets.ts";
 import type { Job, JobStatus } from "../../src/scheduler/define-job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
 import { restoreSessions } from "../../src/services/messaging/restore.ts";
@@ -65,7 +66,7 @@ export async function runJob(job: Job, toml: string): Promise<JobHarness> {
     version: "test",
     onSecret: () => {},
     scrub: (text) => text,
-    budgets: new Map(),
+    budgets: createBudgets({ clock }),
   });
   restoreSessions(services.messaging.sessions, [], config);
   const scheduler = createScheduler({

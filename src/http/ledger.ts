@@ -1,0 +1,145 @@
+// What was spent of a server's budget, in a small file, so that a new start of nexusd knows it: also one after a
+// SIGKILL, since what was written to a file outlives its process without having reached the disk.
+//
+// The file has one number for each place of the budget: when its exchange ended, or Infinity while it is under way.
+// Times are those of `clock.monotonic()`, which counts from the start of the machine, so that no correction of the
+// wall clock changes what they mean. What a start cannot know is taken for the worst: an exchange that was under way
+// ends with that start; of a machine that was restarted, all places were taken until then; of a file that cannot be
+// read, they are taken until now. So no window ever holds more than the limit, whatever ended nexusd.
+
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import type { Clock } from "../scheduler/clock.ts";
+
+export interface Ledger {
+  /** When the exchange of each place ended, for those that still count. */
+  readonly ends: readonly number[];
+  /** Until when nobody goes out; -Infinity: there is no such time. */
+  readonly quietUntil: number;
+  /** An exchange began (Infinity) or ended. Before it goes out, or after it has come back. */
+  write(place: number, endedAt: number): void;
+  writeQuiet(untilMs: number): void;
+  close(): void;
+}
+
+/** The first lines: what the file is, and the start of the machine that its times count from. */
+const HEADER_BYTES = 128;
+const header = (bootId: string) => `nexusd request budget 1\n${bootId}\n`.padEnd(HEADER_BYTES, " ");
+const NUMBER_BYTES = 8;
+const FIRST_PLACE = HEADER_BYTES + NUMBER_BYTES;
+
+/**
+ * Opens or makes the file. Never throws: a file that cannot be used is one that cannot be read.
+ * @param options.limit how many places the server has, where what was spent of them is not known
+ * @param options.onFailure told once, of what could not be read or written
+ */
+export function openLedger(options: {
+  path: string;
+  limit: number;
+  windowMs: number;
+  clock: Pick<Clock, "monotonic">;
+  onFailure: (error: unknown) => void;
+  /** Names the start of the machine; default: as Linux says, elsewhere nothing. */
+  bootId?: string;
+}): Ledger {
+  const { path, limit, windowMs, clock, bootId = readBootId() } = options;
+  const now = clock.monotonic();
+  let hasFailed = false;
+  const attempt = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      if (!hasFailed) options.onFailure(error);
+      hasFailed = true;
+      return undefined;
+    }
+  };
+
+  const allAt = (at: number) => ({ ends: new Array<number>(limit).fill(at), quietUntil: -Infinity });
+  const known = attempt(() => read(path, bootId, now)) ?? "unknown";
+  const { ends: all, quietUntil } =
+    known === "unknown" ? allAt(now) : known === "earlier boot" ? allAt(Math.min(0, now)) : known;
+  const ends = all.filter((at) => at + windowMs > now);
+
+  const file = attempt(() => create(path, bootId, [quietUntil, ...ends]));
+  const buffer = Buffer.alloc(NUMBER_BYTES);
+  const writeAt = (offset: number, value: number) => {
+    if (file === undefined) return;
+    buffer.writeDoubleLE(value);
+    attempt(() => writeSync(file, buffer, 0, NUMBER_BYTES, offset));
+  };
+
+  return {
+    ends,
+    quietUntil,
+    write: (place, endedAt) => writeAt(FIRST_PLACE + place * NUMBER_BYTES, endedAt),
+    writeQuiet: (untilMs) => writeAt(HEADER_BYTES, untilMs),
+    close() {
+      if (file !== undefined) attempt(() => closeSync(file));
+    },
+  };
+}
+
+type Known = { ends: number[]; quietUntil: number } | "unknown" | "earlier boot";
+
+/** @throws where there is a file that cannot be read */
+function read(path: string, bootId: string, now: number): Known {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT")
+      return { ends: [], quietUntil: -Infinity };
+    throw error;
+  }
+  const [kind, boot] = bytes.subarray(0, HEADER_BYTES).toString().split("\n");
+  if (kind !== header("").split("\n")[0] || bytes.length < FIRST_PLACE || bytes.length % NUMBER_BYTES !== 0)
+    return "unknown";
+  if (boot !== bootId) return "earlier boot";
+  const quietUntil = bytes.readDoubleLE(HEADER_BYTES);
+  const ends: number[] = [];
+  for (let at = FIRST_PLACE; at < bytes.length; at += NUMBER_BYTES) {
+    const endedAt = bytes.readDoubleLE(at);
+    // Infinity: under way when nexusd ended; its request reached the server before now.
+    if (endedAt === Number.POSITIVE_INFINITY) ends.push(now);
+    // A time to come is of another start of the machine, on a system that does not say so.
+    else if (endedAt <= now) ends.push(endedAt);
+    else return Number.isNaN(endedAt) ? "unknown" : "earlier boot";
+  }
+  return { ends, quietUntil: Number.isNaN(quietUntil) ? -Infinity : quietUntil };
+}
+
+/** On the disk before anything is spent: after a loss of power, the file must say that it is of an earlier start. */
+function create(path: string, bootId: string, numbers: number[]): number {
+  const directory = dirname(path);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const bytes = Buffer.alloc(HEADER_BYTES + numbers.length * NUMBER_BYTES);
+  bytes.write(header(bootId));
+  for (const [index, value] of numbers.entries())
+    bytes.writeDoubleLE(value, HEADER_BYTES + index * NUMBER_BYTES);
+  writeFileSync(path, bytes, { mode: 0o600 });
+  const file = openSync(path, constants.O_RDWR);
+  fsyncSync(file);
+  const parent = openSync(directory, constants.O_RDONLY);
+  fsyncSync(parent);
+  closeSync(parent);
+  return file;
+}
+
+function readBootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    // Not Linux: a time to come tells an earlier start, and one that has passed is then no less careful.
+    return "";
+  }
+}
