@@ -11,7 +11,7 @@ import type { NewEvent } from "../events/types.ts";
 import { createBudgets } from "../http/budgets.ts";
 import { type Clock, isoTime, systemClock } from "../scheduler/clock.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
-import { restoreSessions } from "../services/messaging/restore.ts";
+import { remembered, restoreSessions } from "../services/messaging/restore.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
 import { createPolicy } from "../writes/policy.ts";
@@ -73,12 +73,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onFailure: (server, error) =>
       log.warn({ server, err: error }, "what was spent of a request budget cannot be kept over a restart"),
   });
-  const build = async (from: { config: Config; secrets: ResolvedSecrets }): Promise<Built> => {
+  const build = async (
+    from: { config: Config; secrets: ResolvedSecrets },
+    before?: Built,
+  ): Promise<Built> => {
     const { add: onSecret, scrub } = redactor;
     for (const secret of Object.values(from.secrets)) onSecret(secret.reveal());
     const made = createServices({ ...from, store, clock, random, version, onSecret, scrub, budgets });
     const { sessions } = made.services.messaging;
-    const { unreadable } = restoreSessions(sessions, await store.readRecords(SESSION_KIND), from.config);
+    const stored = await store.readRecords(SESSION_KIND);
+    const { unreadable } = restoreSessions(
+      sessions,
+      stored,
+      from.config,
+      before?.services.messaging.sessions,
+    );
     if (unreadable > 0) log.error({ unreadable }, "stored sessions are unreadable");
     for (const { sessionId } of sessions.all()) onSecret(sessionId, short(sessionId));
     return made;
@@ -113,7 +122,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         return { applied: [], restartNeeded: [] };
       }
       const reloaded = reloadedConfig(config, next.config);
-      built = await build({ config: reloaded, secrets: next.secrets });
+      built = await build({ config: reloaded, secrets: next.secrets }, built);
       config = reloaded;
       secrets = next.secrets;
       log.level = config.daemon.log_level;
@@ -149,6 +158,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         stopping.abort(new Error("nexusd is stopping"));
         await watching;
         await control.close();
+        // A poll that brought nothing is not written down at once; what was learnt from it is kept here.
+        await store.commitObservation(remembered(built.services.messaging.sessions)).catch(() => {});
         await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
         await store.close();
         budgets.close();

@@ -1,23 +1,29 @@
 // The sessions as a start finds them: those that were stored, and those that the configuration names.
 
 import type { Config } from "../../config/schema.ts";
-import { newSession, type Session, sessionRecord } from "./session.ts";
-import type { SessionSet } from "./sessions.ts";
+import type { Observation } from "../../store/store.ts";
+import { newSession, SESSION_KIND, type Session, sessionRecord } from "./session.ts";
+import { isActive, type SessionSet } from "./sessions.ts";
 
 /**
  * Fills the set. What ended but is still in the configuration is tried again.
+ * @param before the set that it replaces, whose estimates are newer than those that were stored
  * @returns how many stored sessions could not be read
  */
 export function restoreSessions(
   sessions: SessionSet,
   stored: readonly { value: unknown }[],
   { messaging }: Config,
+  before?: SessionSet,
 ): { unreadable: number } {
   let unreadable = 0;
   for (const { value } of stored) {
     const parsed = sessionRecord.safeParse(value);
-    if (parsed.success) sessions.put(parsed.data);
-    else unreadable += 1;
+    if (!parsed.success) unreadable += 1;
+    else {
+      const pacing = before?.get(parsed.data.sessionId)?.pacing ?? parsed.data.pacing;
+      sessions.put({ ...parsed.data, pacing });
+    }
   }
   for (const entry of messaging.sessions) {
     const known = sessions.get(entry.id);
@@ -36,3 +42,12 @@ export function restoreSessions(
   }
   return { unreadable };
 }
+
+/** What the sessions have become since they were last committed: of a quiet one, when it was polled and its estimate. */
+export const remembered = (sessions: SessionSet): Observation => ({
+  source: "messaging.sessions",
+  put: sessions
+    .all()
+    .filter(isActive)
+    .map((session) => ({ kind: SESSION_KIND, key: session.sessionId, value: session })),
+});

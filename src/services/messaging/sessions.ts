@@ -44,7 +44,8 @@ interface Limits {
   reserve_per_minute: number;
 }
 
-const isActive = (session: Session) =>
+/** Whether it is polled or waits to be joined. */
+export const isActive = (session: Session) =>
   session.state === "new" || session.state === "joining" || session.state === "joined";
 
 /** The constant pace of the polls of one server, which leaves the reserve to writes and renewals. */
