@@ -192,16 +192,17 @@ describe("the main job", () => {
     for (const log of logs) expect(log.includes(SANDBOX_SESSION_ID)).toBe(false);
   });
 
-  it("keeps its files to itself: directory 0700, files 0600, agent.sock 0660, operator.sock 0600", () => {
+  it("keeps its files to itself: directories 0700, files 0600, agent.sock 0660, operator.sock 0600", () => {
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
     expect(mode(installation.dataDir)).toBe("700");
-    const files = readdirSync(installation.dataDir);
+    const files = readdirSync(installation.dataDir, { recursive: true }).map(String);
     expect(files).toEqual(
       expect.arrayContaining(["nexusd.db", "nexusd.db-wal", "agent.sock", "operator.sock"]),
     );
     for (const file of files) {
-      const expected = file === "agent.sock" ? "660" : "600";
-      expect(`${file} ${mode(join(installation.dataDir, file))}`).toBe(`${file} ${expected}`);
+      const path = join(installation.dataDir, file);
+      const expected = file === "agent.sock" ? "660" : statSync(path).isDirectory() ? "700" : "600";
+      expect(`${file} ${mode(path)}`).toBe(`${file} ${expected}`);
     }
   });
 

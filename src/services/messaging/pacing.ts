@@ -22,9 +22,15 @@ export interface PacingOptions {
   paceMs: number;
   /** No session waits longer than this for its next poll, as long as the pace allows it (sessions · paceMs). */
   maxStalenessMs: number;
-  /** Where the pace does not allow it, no session waits longer than this many even shares (default 3; 1: round robin). */
-  maxShares?: number;
 }
+
+/**
+ * Where the pace does not allow the longest wait, all share evenly: none waits longer than this many even shares
+ * (sessions · paceMs). 1 would be round robin. So much room above it is what the order needs to be of use: by
+ * simulation at n = 100, conversations then wait 0.44 of round robin's mean (0.58 at 1.1, 0.42 without a limit) and
+ * 0.84 of its p95 (0.97 without a limit).
+ */
+const MOST_SHARES = 4 / 3;
 
 /** Times are in ms since the epoch and do not go back. Everything about an id that is not there is ignored. */
 export interface Pacing {
@@ -64,7 +70,7 @@ const USUAL_RATE = 1 / 300;
 const USUAL_EXPOSURE_S = 3600;
 
 export function createPacing(options: PacingOptions): Pacing {
-  const { paceMs, maxStalenessMs, maxShares = 3 } = options;
+  const { paceMs, maxStalenessMs } = options;
   const work = { count: 0 };
   const byId = new Map<string, Entry>();
   const bySlot: (Entry | undefined)[] = [];
@@ -112,10 +118,7 @@ export function createPacing(options: PacingOptions): Pacing {
   /** How long a session may wait. The last poll in time is the one a pace before. */
   function longestWaitMs(): number {
     const evenShareMs = (byId.size - paused.size()) * paceMs;
-    return (
-      (evenShareMs <= maxStalenessMs ? maxStalenessMs : Math.max(maxStalenessMs, maxShares * evenShareMs)) -
-      paceMs
-    );
+    return (evenShareMs <= maxStalenessMs ? maxStalenessMs : MOST_SHARES * evenShareMs) - paceMs;
   }
 
   /** The session that must be polled now. Deadlines are as far apart as the turns that set them: one at a time. */
