@@ -1,5 +1,6 @@
 // A job as the daemon runs it, in this process: real store, real HTTP to the stand-ins, and a clock of the test's own.
 
+import { join } from "node:path";
 import { parse } from "smol-toml";
 import { onTestFinished } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
@@ -11,6 +12,7 @@ import { createBudgets } from "../../src/http/budgets.ts";
 import type { Job, JobStatus } from "../../src/scheduler/define-job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
 import { restoreSessions } from "../../src/services/messaging/restore.ts";
+import { SESSION_KIND } from "../../src/services/messaging/session.ts";
 import type { Services } from "../../src/services/services.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { SeenEvent } from "../support/daemon.ts";
@@ -31,15 +33,27 @@ export interface JobHarness {
   ): Promise<void>;
   /** Moves the time in steps, leaving the network its time in between. */
   advance(ms: number, stepMs?: number): Promise<void>;
+  /** Ends it as a SIGKILL would, as far as this process can: what is under way is cut off, nothing is written. */
+  kill(): Promise<void>;
 }
 
 // What a few exchanges on the loopback take, and the keepalives of a stand-in that sends them every 10 ms.
 const BREATH_MS = 15;
 
-export async function runJob(job: Job, toml: string): Promise<JobHarness> {
-  const clock = createFakeClock(Date.now());
+export interface JobSurroundings {
+  clock?: FakeClock;
+  /** With what an earlier run has left there. */
+  dataDir?: string;
+}
+
+export async function runJob(
+  job: Job,
+  toml: string,
+  surroundings: JobSurroundings = {},
+): Promise<JobHarness> {
+  const { clock = createFakeClock(Date.now()), dataDir = temporaryDirectory() } = surroundings;
   const config = configSchema.parse(parse(toml));
-  const store = await openStore({ dataDir: temporaryDirectory(), clock });
+  const store = await openStore({ dataDir, clock });
   let logged = "";
   const log = await createLog({
     level: "debug",
@@ -66,20 +80,21 @@ export async function runJob(job: Job, toml: string): Promise<JobHarness> {
     version: "test",
     onSecret: () => {},
     scrub: (text) => text,
-    budgets: createBudgets({ clock }),
+    budgets: createBudgets({ clock, directory: join(dataDir, "budgets") }),
   });
-  restoreSessions(services.messaging.sessions, [], config);
+  restoreSessions(services.messaging.sessions, await store.readRecords(SESSION_KIND), config);
   const scheduler = createScheduler({
     jobs: [job],
     context: { config, store, services, clock, random, log },
   });
   scheduler.start();
-  onTestFinished(async () => {
+  const stop = async () => {
     const stopped = scheduler.stop(1000);
     await clock.advance(1000);
     await stopped;
     await store.close();
-  });
+  };
+  onTestFinished(stop);
 
   const breathe = () => new Promise((resolve) => setTimeout(resolve, BREATH_MS));
   const harness: JobHarness = {
@@ -107,6 +122,12 @@ export async function runJob(job: Job, toml: string): Promise<JobHarness> {
         await clock.advance(Math.min(stepMs, ms - passed));
         await breathe();
       }
+    },
+    async kill() {
+      const stopped = scheduler.stop(0);
+      await clock.settle();
+      await stopped;
+      await store.close();
     },
   };
   return harness;
