@@ -27,7 +27,7 @@ const unexpected = (cause: unknown) =>
 
 function ofWrite({ code, message, errors, write }: WriteError): Problem {
   return new Problem(code, message, {
-    ...(errors && { errors: code === "invalid_input" ? errors.map(inInput) : errors }),
+    ...(errors && { errors: errors.map(inInput) }),
     ...(write && { writeId: write.id, state: write.state, ...aboutWrite(code, write) }),
   });
 }

@@ -110,7 +110,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const writePath = createWritePath({
       config: () => config,
       built: () => built,
-      ...{ store, clock, random, log },
+      ...{ store, clock, random, log, redactor },
     });
     const { writes, reads, operations, executor } = writePath;
 

@@ -31,6 +31,8 @@ export interface Redactor {
   add(secret: string, replacement?: string): void;
   /** The same text without the secrets added and without what is shaped like one. */
   scrub(text: string): string;
+  /** Where the credentials added stand in a text, each from its `start` up to its `end`. */
+  find(text: string): { start: number; end: number }[];
 }
 
 // Known secrets are found by their first characters, so that the cost of a line does not grow with their number.
@@ -89,5 +91,17 @@ export function createRedactor(): Redactor {
       }
     },
     scrub: (text) => scrubShapes(scrubKnown(text)),
+    find(text) {
+      const found: { start: number; end: number }[] = [];
+      for (let start = 0; start < text.length; start++) {
+        const known = byPrefix.get(text.slice(start, start + PREFIX));
+        const [secret, replacement] = (known && longestAt(known, text, start)) ?? [];
+        // What has a replacement of its own (a session's id) is hidden from logs, but is no credential.
+        if (secret === undefined || replacement !== REDACTED) continue;
+        found.push({ start, end: start + secret.length });
+        start += secret.length - 1;
+      }
+      return found;
+    },
   };
 }

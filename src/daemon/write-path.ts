@@ -10,10 +10,12 @@ import { createSender } from "../services/sender.ts";
 import type { Store } from "../store/store.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
 import { createFacts } from "../writes/facts.ts";
+import { createTextScan } from "../writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../writes/policy.ts";
 import { createReads } from "../writes/reads.ts";
 import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
 import { createWrites } from "../writes/writes.ts";
+import type { Redactor } from "./redact.ts";
 import type { Built } from "./services.ts";
 
 export interface WritePath {
@@ -31,8 +33,10 @@ export function createWritePath(options: {
   clock: Clock;
   random: () => number;
   log: Logger;
+  /** Knows the credentials, which no text may carry out. */
+  redactor: Pick<Redactor, "find">;
 }): WritePath {
-  const { config, built, store, clock, random, log } = options;
+  const { config, built, store, clock, random, log, redactor } = options;
   let current: { config: Config; policy: Policy } | undefined;
   const policy = () => {
     const now = config();
@@ -45,6 +49,13 @@ export function createWritePath(options: {
     sessionKey: (sessionId) => store.readSecret(sessionKeyName(sessionId)),
     retry: (attempt, within) => built().retry(attempt, within),
   });
+  let sessionKeys: Promise<unknown> | undefined;
+  /** A key that is only on disk is none that the redactor knows: it learns of each as the store reads it. */
+  const readSessionKeys = () => {
+    const sessions = built().services.messaging.sessions.all();
+    sessionKeys ??= Promise.all(sessions.map(({ sessionId }) => store.readSecret(sessionKeyName(sessionId))));
+    return sessionKeys;
+  };
   const sender: OperationSender = {
     ...sent,
     async writeOnce(request, signal) {
@@ -60,11 +71,17 @@ export function createWritePath(options: {
     organizationId: () => built().organizationId(),
     clock,
   });
+  const scanText = createTextScan({
+    async credentialsIn(text) {
+      await readSessionKeys();
+      return redactor.find(text);
+    },
+  });
   const common = { store, catalogue, policy, sender, facts, clock, random };
   const executor = createExecutor({ ...common, log });
   const ttlMs = () => config().approvals.ttl;
   return {
-    writes: createWrites({ ...common, ttlMs, onApproved: () => executor.wake() }),
+    writes: createWrites({ ...common, scanText, ttlMs, onApproved: () => executor.wake() }),
     reads: createReads({ catalogue, sender, facts, clock }),
     executor,
     operations: () => summaries(policy().approvalOf),

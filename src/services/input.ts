@@ -1,6 +1,7 @@
 // Pieces that the inputs of operations are made of, and how they get into a path.
 
 import { z } from "zod";
+import type { OutgoingText } from "./operation.ts";
 
 /**
  * An id of a service: taken as it is, but for what no id holds (white space, invisible characters) and `.` and `..`,
@@ -43,6 +44,21 @@ export const present = <T extends object>(fields: T): { [K in keyof T]?: Exclude
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+
+/** Every text in a JSON value, with where it is; the names of members are texts, too. */
+export function textsIn(value: unknown, path: OutgoingText["path"]): OutgoingText[] {
+  const texts: OutgoingText[] = [];
+  const walk = (part: unknown, path: OutgoingText["path"], name?: string) => {
+    const isText = typeof part === "string";
+    if (isText || name !== undefined)
+      texts.push({ path, text: isText ? part : "", ...(name !== undefined && { name }) });
+    if (Array.isArray(part)) for (const [index, item] of part.entries()) walk(item, [...path, index]);
+    else if (typeof part === "object" && part !== null)
+      for (const [key, member] of Object.entries(part)) walk(member, [...path, key], key);
+  };
+  walk(value, path);
+  return texts;
+}
 
 /** The fields of an answer of any shape; none where it is no object. */
 export const fieldsOf = (body: unknown): Record<string, unknown> =>

@@ -57,6 +57,15 @@ export interface OperationAnswer {
 /** Sends one read on behalf of an operation: for preconditions and for finding out what became of a write. */
 export type ReadCall = (request: OperationRequest) => Promise<OperationAnswer>;
 
+/** A text that an operation hands to people or agents outside. */
+export interface OutgoingText {
+  /** Where it is in the input: `["json", "steps", 2]`. */
+  path: (string | number)[];
+  text: string;
+  /** The name of the member that holds it, where that is the caller's own and goes out too. */
+  name?: string;
+}
+
 /** What a look at the service says about a write whose outcome was in doubt. */
 export type Finding = { kind: "done"; output: unknown } | { kind: "not_found" } | { kind: "cannot_tell" };
 
@@ -76,6 +85,8 @@ export interface Operation<I = unknown> {
   /** The input with what is only a local name (an alias) put in full: this is what is stored, shown and approved. */
   normalize?: (input: I, facts: Facts) => I;
   request: (input: I, facts: Facts) => OperationRequest;
+  /** Its prose, which is refused when it holds a secret: before anything is stored, and never sent redacted. */
+  outgoingText?: (input: I) => OutgoingText[];
   /** Reads the answer leniently. @throws HttpError or OperationError when a 2xx says that nothing was done */
   output: (answer: OperationAnswer, input: I) => unknown;
   /** Writes of the same target are executed one after the other; default: the operation's name. */

@@ -9,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
+import type { ScanText } from "./outgoing-text.ts";
 import { type Policy, subjectOf } from "./policy.ts";
 import { previewOf } from "./preview.ts";
 import { conflict, denied, REJECTED_FOR_MS, recentlyRejected } from "./refusals.ts";
@@ -29,6 +30,7 @@ export interface WritesOptions {
   policy: () => Policy;
   sender: Pick<OperationSender, "read">;
   facts: ReadFacts;
+  scanText: ScanText;
   clock: Clock;
   random: () => number;
   /** How long a proposal lives that names no time of its own. */
@@ -40,7 +42,7 @@ export interface WritesOptions {
 
 /** @throws WriteError, OperationError, StoreError; HttpError where a precondition cannot be read */
 export function createPropose(options: WritesOptions): Writes["propose"] {
-  const { store, catalogue, policy, sender, facts, clock, random, onApproved } = options;
+  const { store, catalogue, policy, sender, facts, scanText, clock, random, onApproved } = options;
   const newId = monotonicFactory(random);
 
   /** One that the policy approves is approved at once, with the same record as any other. */
@@ -116,6 +118,8 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
 
     const approval = policy().approvalOf(operation);
     if (approval === "deny") throw denied(operation.name);
+    const texts = operation.outgoingText?.(stored) ?? [];
+    if (texts.length > 0) await scanText(texts);
     const preview = previewOf(operation.request(stored, known));
     const precondition = await readPrecondition(operation, stored, known);
 

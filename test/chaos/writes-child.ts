@@ -92,7 +92,8 @@ const log = {
   error: (line: unknown, text?: string) => writeSync(2, `${text}: ${inspect(line)}\n`),
 };
 const executor = createExecutor({ ...common, log });
-const writes = createWrites({ ...common, ttlMs: () => 3_600_000, onApproved: executor.wake });
+const scanText = async () => {};
+const writes = createWrites({ ...common, scanText, ttlMs: () => 3_600_000, onApproved: executor.wake });
 await executor.start();
 
 for (let n = 0; name !== ""; n++) {

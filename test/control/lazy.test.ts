@@ -22,3 +22,20 @@ test("nothing that only OpenAPI or fastify's own compilers need is loaded at the
   });
   expect(JSON.parse(output)).toEqual({ fastify: true, loaded: [] });
 });
+
+test("the rules that look for secrets are loaded at the first text that goes out, and not before", () => {
+  const script = `
+    import { registerHooks } from "node:module";
+    const loaded = [];
+    registerHooks({ load(url, context, next) { if (url.includes("@secretlint")) loaded.push(url); return next(url, context); } });
+    const { createTextScan } = await import("./src/writes/outgoing-text.ts");
+    await import("./src/daemon/write-path.ts");
+    const before = loaded.length;
+    await createTextScan({ credentialsIn: async () => [] })([{ path: ["text"], text: "hello" }]);
+    console.log(JSON.stringify({ before, after: loaded.length > 0 }));
+  `;
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+  });
+  expect(JSON.parse(output)).toEqual({ before: 0, after: true });
+});

@@ -1,5 +1,6 @@
 // From a proposal to its record, over both sockets, on the real write path: the stories that the API is there for.
 
+import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { Role } from "../../src/control/context.ts";
 import { startTestControl } from "../support/control.ts";
@@ -235,4 +236,28 @@ test("status counts the writes of each state", async () => {
     approved: 1,
     unknown: 0,
   });
+});
+
+test("a message that holds a secret is refused with its kind and place, and leaves no trace", async () => {
+  const { get, post, requests } = await start();
+  const secret = `gh${"p_"}${randomBytes(18).toString("hex")}`;
+  const bodies = [
+    { ...message, input: { session: SESSION_ALIAS, text: `take this:\n${secret}` } },
+    { ...message, input: { session: SESSION_ALIAS, json: { env: [{ TOKEN: secret }] } } },
+    { operation: "messaging.sessions.create", input: { greeting: secret } },
+  ];
+  const places = ["input.text", "input.json.env[0].TOKEN", "input.greeting"];
+  for (const [index, body] of bodies.entries()) {
+    const { status, json, text } = await post("agent", "writes", body);
+    expect(status).toBe(422);
+    expect(json).toMatchObject({
+      code: "secret_in_text",
+      errors: [{ path: places[index], message: expect.stringMatching(/\(GITHUB_TOKEN\), at line \d/) }],
+    });
+    expect(text).not.toContain(secret);
+  }
+  expect((await get("/v1/writes")).json.writes).toEqual([]);
+  expect((await get("/v1/events")).json.events).toEqual([]);
+  expect((await get("/v1/audit")).json.rows).toEqual([]);
+  expect(requests()).toEqual([]);
 });

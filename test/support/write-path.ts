@@ -7,6 +7,7 @@ import { newSession } from "../../src/services/messaging/session.ts";
 import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createFacts } from "../../src/writes/facts.ts";
+import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createReads } from "../../src/writes/reads.ts";
 import type { Approval } from "../../src/writes/types.ts";
@@ -49,6 +50,7 @@ export function realWritePath(options: { store: Store; clock: Clock; policy?: Re
   const policy = createPolicy(config);
   const writes = createWrites({
     ...{ store, catalogue, sender, facts, clock },
+    scanText: createTextScan({ credentialsIn: async () => [] }),
     policy: () => policy,
     random: Math.random,
     ttlMs: () => config.approvals.ttl,

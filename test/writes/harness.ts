@@ -17,6 +17,7 @@ import {
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createExecutor, type Executor } from "../../src/writes/executor.ts";
+import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../../src/writes/policy.ts";
 import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../../src/writes/types.ts";
 import { createWrites } from "../../src/writes/writes.ts";
@@ -320,6 +321,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     const writes = createWrites({
       ...common,
       random: Math.random,
+      scanText: createTextScan({ credentialsIn: async () => [] }),
       ttlMs: () => 3_600_000,
       onApproved: executor.wake,
     });

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
-import { fieldsOf, present, prose, segment } from "../input.ts";
+import { fieldsOf, present, prose, segment, textsIn } from "../input.ts";
 import {
   defineOperation,
   type Facts,
@@ -106,6 +106,7 @@ const createSession = defineOperation({
     json: present({ ttl: ttlSeconds, maxAgents, greeting }),
     credential: { kind: "none" },
   }),
+  outgoingText: ({ greeting }) => (greeting === undefined ? [] : [{ path: ["greeting"], text: greeting }]),
   output: ({ body }) => withoutKey(body),
   howToFindOut:
     "A session whose id did not arrive cannot be looked up. It ends by itself; propose another one in its place.",
@@ -195,6 +196,10 @@ const sendMessage = defineOperation({
     const { sessionId, request } = asMember(facts, idOrAlias, "POST", "/messages");
     return { ...request, json: present({ text, json }), credential: { kind: "session", sessionId } };
   },
+  outgoingText: ({ text, json }) => [
+    ...(text === undefined ? [] : [{ path: ["text"], text }]),
+    ...textsIn(json, ["json"]),
+  ],
   output: ({ body }) => {
     const { id, cursor, expiresAt } = fieldsOf(body);
     return { messageId: id ?? null, cursor: cursor ?? null, expiresAt: expiresAt ?? null };
