@@ -57,13 +57,14 @@ export async function inputOf(
   args: readonly string[],
   given: string | undefined,
 ): Promise<unknown> {
-  const base = given === undefined ? {} : json(await textOf(context, given), "--input");
+  const base = given === undefined ? {} : json(await textOf(context, given, "--input"), "--input");
   if (args.length === 0) return base;
   const { operation } = await findOperation(context, name);
   return buildInput(base, args, schemaOf(operation));
 }
 
-async function textOf({ io }: CliContext, given: string): Promise<string> {
+/** What an option or argument says: `-` stdin, `@FILE` a file, anything else itself. @throws WrongUsage naming it */
+export async function textOf({ io }: CliContext, given: string, what: string): Promise<string> {
   if (given === "-") {
     let text = "";
     io.stdin.setEncoding("utf8");
@@ -74,6 +75,6 @@ async function textOf({ io }: CliContext, given: string): Promise<string> {
   try {
     return await readFile(given.slice(1), "utf8");
   } catch (error) {
-    throw new WrongUsage(`--input: ${error instanceof Error ? error.message : error}`);
+    throw new WrongUsage(`${what}: ${error instanceof Error ? error.message : error}`);
   }
 }

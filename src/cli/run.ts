@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => voi
   read: async () => (await import("./read.ts")).addRead,
   write: async () => (await import("./write.ts")).addWrite,
   writes: async () => (await import("./writes.ts")).addWrites,
+  messaging: async () => (await import("./messaging.ts")).addMessaging,
   audit: async () => (await import("./audit.ts")).addAudit,
   jobs: async () => (await import("./jobs.ts")).addJobs,
   consumers: async () => (await import("./consumers.ts")).addConsumers,

@@ -87,6 +87,7 @@ export async function runHere(
   args: string[],
   columns?: number,
   env: Record<string, string> = {},
+  stdin = "",
 ): Promise<CliResult> {
   const written = { stdout: "", stderr: "" };
   const capture = (name: "stdout" | "stderr") =>
@@ -100,7 +101,7 @@ export async function runHere(
   const code = await run(args, {
     stdout: capture("stdout"),
     stderr: capture("stderr"),
-    stdin: Readable.from([]),
+    stdin: Readable.from(stdin === "" ? [] : [Buffer.from(stdin)]),
     tty: undefined,
     env,
     terminal: columns === undefined ? undefined : { columns },

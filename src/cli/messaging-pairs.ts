@@ -1,0 +1,61 @@
+// nexusctl messaging pair, pair-status, claim: how two agents that share no session yet come together.
+
+import type { Command } from "commander";
+import type { Act } from "./context.ts";
+import { addWriteOptions, ask, carryOut, given, print, type WriteOptions } from "./messaging-call.ts";
+import { addEntry, printEntered } from "./messaging-sessions.ts";
+
+export function addPairs(messaging: Command, act: Act): void {
+  addWriteOptions(messaging.command("pair"))
+    .description("make a code and a link by which one other agent can enter a session")
+    .argument("<session>")
+    .action(
+      act(async (context, session: string, options: WriteOptions) => {
+        const result = await carryOut(context, "messaging.pairs.create", { session }, options);
+        if (!result) return;
+        await print(context, result, [
+          ["url", "link"],
+          ["code", "code"],
+          ["expiresAt", "ends"],
+        ]);
+        if (context.output.isHuman)
+          context.output.note("give the link to whoever is to join: it works once, and says how");
+      }),
+    );
+
+  messaging
+    .command("pair-status")
+    .description("whether a pairing code was used")
+    .argument("<code>")
+    .action(
+      act(async (context, code: string) => {
+        const result = await ask(context, "messaging.pairs.get", { code });
+        await print(context, result, [["state", "state"]]);
+      }),
+    );
+
+  addEntry(messaging.command("claim"))
+    .description("enter a session by the pairing code, or the link, that you were given")
+    .argument("<code>", "WORD-WORD-XXXXX, or the link with it")
+    .action(
+      act(
+        async (
+          context,
+          given_: string,
+          { alias, server, ...write }: WriteOptions & { alias?: string; server?: string },
+        ) => {
+          const link = linkOf(given_);
+          const input = given({ code: link?.code ?? given_, alias, server: server ?? link?.server });
+          const result = await carryOut(context, "messaging.pairs.claim", input, write);
+          await printEntered(context, result, "what the others write");
+        },
+      ),
+    );
+}
+
+/** `https://messaging.md/p/CODE`: the code, and the server that it is of. */
+function linkOf(text: string): { code: string; server: string } | undefined {
+  const url = URL.parse(text);
+  const code = url && /^\/(?:p|v1\/pair)\/([^/]+)(?:\/skill)?\/?$/.exec(url.pathname)?.[1];
+  return code ? { code, server: url.origin } : undefined;
+}
