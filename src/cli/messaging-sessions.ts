@@ -15,7 +15,7 @@ import {
 } from "./messaging-call.ts";
 
 /** What the commands that bring nexusd into a session say of it. */
-export const ENTERED = [
+const ENTERED = [
   ["sessionId", "session"],
   ["alias", "alias"],
   ["agentId", "agent"],
