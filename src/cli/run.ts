@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => voi
   audit: async () => (await import("./audit.ts")).addAudit,
   jobs: async () => (await import("./jobs.ts")).addJobs,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
+  import: async () => (await import("./import.ts")).addImport,
   reload: async () => (await import("./reload.ts")).addReload,
   doctor: async () => (await import("./doctor.ts")).addDoctor,
 };

@@ -44,7 +44,7 @@ export const isLoopback = (host: string) =>
   host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** An origin: scheme, host and port alone, https unless the host is this machine. */
-const origin = z.string().transform((text, context) => {
+export const origin = z.string().transform((text, context) => {
   const url = URL.parse(text);
   const fail = (message: string) => {
     context.addIssue({ code: "custom", message });
@@ -79,7 +79,15 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const always = { when: (payload: { value: unknown }) => isTable(payload.value) };
 
-const agentId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 letters, digits, "-" or "_"');
+export const agentId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 letters, digits, "-" or "_"');
+export const sessionId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, "must be the session's id, as the service gave it");
+export const sessionAlias = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"');
 const whole = z.int({
   error: (issue) => (issue.code === "invalid_type" ? "must be a whole number" : undefined),
 });
@@ -101,11 +109,8 @@ const control = z.strictObject({
 });
 
 const session = z.strictObject({
-  id: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, "must be the session's id, as the service gave it"),
-  alias: z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"')
-    .optional(),
+  id: sessionId,
+  alias: sessionAlias.optional(),
   base_url: origin.optional(),
 });
 

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { Scheduler } from "../scheduler/define-job.ts";
+import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
 import type { Store } from "../store/store.ts";
 import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
 
@@ -46,4 +47,6 @@ export interface ControlContext {
   };
   /** @throws ConfigError: the old configuration stays */
   reload(): Promise<ReloadResult>;
+  /** Takes over sessions that another client joined. @throws OperationError, StoreError */
+  importSessions(sessions: ImportedSession[]): Promise<ImportResult[]>;
 }

@@ -9,6 +9,7 @@ import { decisions } from "./decisions.ts";
 import { description } from "./description.ts";
 import { events } from "./events.ts";
 import { health } from "./health.ts";
+import { imports } from "./imports.ts";
 import { jobs } from "./jobs.ts";
 import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
@@ -27,5 +28,5 @@ export interface RouteOptions {
 export function registerRoutes(app: App, options: RouteOptions): void {
   for (const register of [health, status, events, stream, consumers, jobs, views, operations, reads, writes])
     register(app, options);
-  for (const register of [decisions, audit, reload, description]) register(app, options);
+  for (const register of [decisions, audit, imports, reload, description]) register(app, options);
 }

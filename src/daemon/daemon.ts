@@ -11,6 +11,7 @@ import type { NewEvent } from "../events/types.ts";
 import { createBudgets } from "../http/budgets.ts";
 import { type Clock, isoTime, systemClock } from "../scheduler/clock.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
+import { createImport } from "../services/messaging/import.ts";
 import { remembered, restoreSessions } from "../services/messaging/restore.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
@@ -143,6 +144,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         signal: stopping.signal,
         services: status,
         storeStatus: health.status,
+        importSessions: createImport({
+          ...{ store, clock },
+          config: () => config,
+          sessions: () => built.services.messaging.sessions,
+        }),
       },
     });
     await executor.start();

@@ -64,7 +64,13 @@ export interface EventData {
     verified: boolean;
     expiresAt: string | null;
   };
-  "messaging.session.joined": SessionRef & { agentId: string; expiresAt: string | null; rejoined: boolean };
+  "messaging.session.joined": SessionRef & {
+    agentId: string;
+    expiresAt: string | null;
+    rejoined: boolean;
+    /** Taken over from another client, which had joined it. */
+    imported?: true;
+  };
   "messaging.session.renewed": SessionRef & { expiresAt: string | null };
   "messaging.session.expired": SessionRef & Failure;
   "messaging.session.lost": SessionRef & Failure;

@@ -214,6 +214,18 @@ const calls: Call[] = [
   { route: "GET /v1/nexus/orders/pending", status: 200 },
   { route: "POST /v1/reload", role: "operator", status: 200 },
   { route: "POST /v1/reload", status: 403, code: "operator_only" },
+  {
+    ...{ route: "POST /v1/messaging/import", role: "operator", status: 200 },
+    body: { sessions: [{ sessionId: "s-1", agentId: "me", sessionKey: "k", cursor: "7", alias: "ops" }] },
+  },
+  {
+    ...{ route: "POST /v1/messaging/import", role: "operator", status: 400, code: "invalid_request" },
+    body: { sessions: [] },
+  },
+  {
+    ...{ route: "POST /v1/messaging/import", status: 403, code: "operator_only" },
+    body: { sessions: [] },
+  },
   { route: "GET /v1/operations", path: "/v1/operations?service=nexus&effect=write", status: 200 },
   { route: "GET /v1/operations", path: "/v1/operations?service=x", status: 400, code: "invalid_request" },
   {

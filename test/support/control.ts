@@ -129,6 +129,8 @@ export async function startTestControl(
     signal: stop.signal,
     services: () => state.services,
     storeStatus: () => state.store,
+    importSessions: async (sessions) =>
+      sessions.map(({ sessionId, alias = null }) => ({ sessionId, outcome: "imported", alias, note: null })),
     reload: async () => ({ applied: ["jobs.retention.schedule"], restartNeeded: [] }),
     ...options.writePath?.(store, clock),
     ...options.context,

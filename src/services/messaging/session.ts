@@ -57,11 +57,12 @@ const BOOT_TOLERANCE_MS = 5000;
 export const isFromEarlierBoot = (session: Session, bootAt: number | null): boolean =>
   bootAt !== null && session.serverBootAt !== null && bootAt > session.serverBootAt + BOOT_TOLERANCE_MS;
 
-/** Whether the session ends soon enough that it should be renewed now: in the last quarter of its life. */
+/**
+ * Whether the session ends soon enough that it should be renewed now: in the last quarter of its life, or at its end
+ * where it is not known how long it lives.
+ */
 export const isRenewalDue = (session: Session, now: number): boolean =>
-  session.expiresAt !== null &&
-  session.ttlMs !== null &&
-  Date.parse(session.expiresAt) - now < session.ttlMs / 4;
+  session.expiresAt !== null && Date.parse(session.expiresAt) - now < (session.ttlMs ?? 0) / 4;
 
 const byCursor = (a: Message, b: Message) => {
   const [x, y] = [BigInt(a.cursor), BigInt(b.cursor)];

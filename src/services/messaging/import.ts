@@ -1,0 +1,104 @@
+// Sessions that another client of this machine joined, taken over with their keys and cursors.
+
+import { z } from "zod";
+import { agentId, type Config, origin, sessionAlias, sessionId } from "../../config/schema.ts";
+import { type Clock, isoTime } from "../../scheduler/clock.ts";
+import type { Store } from "../../store/store.ts";
+import { OperationError } from "../operation.ts";
+import { sessionObservation } from "./membership.ts";
+import { newSession, type Session, sessionSource } from "./session.ts";
+import type { SessionSet } from "./sessions.ts";
+
+/** What another client knows of a session. No message repeats a value: the key is one of them. */
+export const importedSession = z.strictObject({
+  sessionId,
+  agentId: agentId.describe("The id under which that client joined; nexusd goes on under it"),
+  sessionKey: z
+    .string({ error: "must be a session key" })
+    .regex(/^[\x21-\x7e]{1,1024}$/, { error: "must be a session key: 1 to 1024 visible ASCII characters" })
+    .optional(),
+  cursor: z
+    .string({ error: "must be a cursor: a string of digits" })
+    .regex(/^\d{1,40}$/, { error: "must be a cursor: a string of digits" })
+    .optional()
+    .describe("The last message already read; left out: the session is read from its start"),
+  server: origin.optional().describe("The session's server; left out: messaging.base_url"),
+  alias: sessionAlias.optional(),
+});
+export type ImportedSession = z.output<typeof importedSession>;
+
+export const importResult = z.object({
+  sessionId: z.string(),
+  outcome: z.enum(["imported", "known"]),
+  alias: z.string().nullable().describe("What nexusd calls it"),
+  note: z.string().nullable().describe("What a person should know"),
+});
+export type ImportResult = z.output<typeof importResult>;
+
+export function createImport(options: {
+  store: Pick<Store, "commitObservation">;
+  clock: Clock;
+  /** Asked each time, since a reload changes both. */
+  config: () => Config;
+  sessions: () => SessionSet;
+}): (imported: ImportedSession[]) => Promise<ImportResult[]> {
+  const { store, clock, config } = options;
+
+  const take = async (imported: ImportedSession): Promise<ImportResult> => {
+    const sessions = options.sessions();
+    const { sessionId } = imported;
+    const known = sessions.get(sessionId);
+    if (known)
+      return {
+        ...{ sessionId, outcome: "known", alias: known.alias },
+        note: `nexusd knows it already (${known.state}): nothing of it was changed`,
+      };
+    const holder = sessions.all().find(({ alias }) => alias !== null && alias === imported.alias);
+    const alias = holder ? null : (imported.alias ?? null);
+    const at = isoTime(clock.now());
+    const session: Session = {
+      ...newSession({
+        ...{ sessionId, alias, agentId: imported.agentId },
+        baseUrl: imported.server ?? config().messaging.base_url,
+      }),
+      state: "joined",
+      joinedAt: at,
+      cursor: imported.cursor ?? null,
+      // How long it still lives nobody has told: it is renewed at once.
+      expiresAt: config().messaging.auto_renew ? at : null,
+    };
+    await store.commitObservation(
+      sessionObservation(
+        session,
+        [
+          {
+            type: "messaging.session.joined",
+            source: sessionSource(sessionId),
+            data: {
+              ...{ sessionId, alias, agentId: session.agentId },
+              ...{ expiresAt: null, rejoined: false, imported: true },
+            },
+          },
+        ],
+        imported.sessionKey,
+      ),
+    );
+    sessions.put(session);
+    const note = holder ? `the alias "${imported.alias}" already names another session` : null;
+    return { sessionId, outcome: "imported", alias, note };
+  };
+
+  // One after the other: a session that comes twice at once must not begin twice.
+  let last: Promise<unknown> = Promise.resolve();
+  return (imported) => {
+    const work = last.then(async () => {
+      if (!config().messaging.enabled)
+        throw new OperationError("service_disabled", "messaging is disabled: set messaging.enabled = true");
+      const results: ImportResult[] = [];
+      for (const session of imported) results.push(await take(session));
+      return results;
+    });
+    last = work.catch(() => {});
+    return work;
+  };
+}

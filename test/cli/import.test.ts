@@ -1,0 +1,244 @@
+// nexusctl import nexus-sh: from the files of the shell client to the store, over the real control API.
+
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { configSchema } from "../../src/config/schema.ts";
+import { systemClock } from "../../src/scheduler/clock.ts";
+import { createImport } from "../../src/services/messaging/import.ts";
+import { sessionKeyName } from "../../src/services/messaging/membership.ts";
+import { SESSION_KIND } from "../../src/services/messaging/session.ts";
+import { createSessionSet } from "../../src/services/messaging/sessions.ts";
+import { runHere } from "../support/cli.ts";
+import { startTestControl } from "../support/control.ts";
+import { fingerprint, writeNexusSh } from "../support/nexus-sh.ts";
+import { openTestStore, temporaryDirectory } from "../support/store.ts";
+
+const KEY = ["session", "key", "of", "nobody"].join("-");
+const ids = ["a1", "b2", "c3", "d4"].map((two) => two.repeat(24)) as [string, string, string, string];
+const [A, B, C] = ids;
+
+async function start(enabled = true) {
+  const directory = temporaryDirectory();
+  const store = await openTestStore();
+  const sessions = createSessionSet({ now: systemClock.now, paceMs: 1000, maxStalenessMs: 60_000 });
+  const config = configSchema.parse({
+    messaging: { enabled },
+    nex: { enabled: false },
+    nexus: { enabled: false },
+  });
+  const importSessions = createImport({
+    ...{ store, clock: systemClock, config: () => config, sessions: () => sessions },
+  });
+  const daemon = await startTestControl({ context: { store, importSessions } });
+  const over = (role: "agent" | "operator", columns?: number, dir = directory) =>
+    runHere(["--socket", daemon.sockets[role], "import", "nexus-sh", "--dir", dir], columns);
+  const run = async () => {
+    const { code, stdout } = await over("operator");
+    return { code, ...JSON.parse(stdout) };
+  };
+  const records = async () => (await store.readRecords(SESSION_KIND)).map(({ value }) => value);
+  return { directory, store, sessions, daemon, over, run, records };
+}
+
+const oldSession = { agent: "review-bot", key: KEY, cursor: "57", server: "https://messaging.example" };
+
+test("sessions come with agent id, key, cursor, alias and server, and are polled from then on", async () => {
+  const { directory, store, sessions, run, records } = await start();
+  writeNexusSh(
+    directory,
+    { [A]: oldSession, [B]: { agent: "other", key: KEY } },
+    { aliases: { review: A }, serverUrl: "https://own.example" },
+  );
+  const before = fingerprint(directory);
+  const report = await run();
+  expect(report).toMatchObject({
+    ...{ code: 0, directory, notes: [] },
+    sessions: [
+      { sessionId: A, alias: "review", outcome: "imported", notes: [] },
+      { sessionId: B, alias: null, outcome: "imported", notes: [] },
+    ],
+  });
+  expect(await records()).toMatchObject([
+    {
+      ...{ sessionId: A, alias: "review", agentId: "review-bot", state: "joined", cursor: "57" },
+      baseUrl: "https://messaging.example",
+    },
+    { sessionId: B, agentId: "other", cursor: null, baseUrl: "https://own.example" },
+  ]);
+  expect(await store.readSecret(sessionKeyName(A))).toBe(KEY);
+  expect([sessions.take()?.sessionId, sessions.take()?.sessionId].toSorted()).toEqual([A, B]);
+  const { events } = await store.readEvents({ after: 0, limit: 10 });
+  expect(events.map(({ json }) => JSON.parse(json))).toMatchObject([
+    { type: "nexusd.messaging.session.joined", data: { sessionId: A, alias: "review", imported: true } },
+    { type: "nexusd.messaging.session.joined", data: { sessionId: B, imported: true } },
+  ]);
+  expect(fingerprint(directory)).toEqual(before);
+});
+
+test("a second run takes what is new, and leaves what is known as it has become", async () => {
+  const { directory, sessions, run, records } = await start();
+  writeNexusSh(directory, { [A]: oldSession });
+  await run();
+  const known = sessions.get(A);
+  if (known) sessions.put({ ...known, cursor: "99" });
+  writeNexusSh(directory, { [B]: { ...oldSession, server: "https://messaging.example/" } });
+  expect(await run()).toMatchObject({
+    code: 0,
+    sessions: [{ sessionId: A, outcome: "known" }, { outcome: "imported" }],
+  });
+  expect(sessions.get(A)?.cursor).toBe("99");
+  expect(await records()).toHaveLength(2);
+});
+
+test.each<[string, Parameters<typeof writeNexusSh>[1][string], string]>([
+  ["no agent id", { key: KEY, cursor: "1" }, "no agent id"],
+  ["an agent id that no header takes", { ...oldSession, agent: "two words" }, "agent must be"],
+  ["a key that no header takes", { ...oldSession, key: "two words" }, "key must be a session key"],
+  [
+    "a server without encryption",
+    { ...oldSession, server: "http://messaging.example" },
+    "server must be https",
+  ],
+  [
+    "a server with a path",
+    { ...oldSession, server: "https://messaging.example/api" },
+    "server must be an origin",
+  ],
+])("a session with %s is skipped with its reason, and the others are taken", async (_, session, reason) => {
+  const { directory, run } = await start();
+  writeNexusSh(directory, { [A]: session, [B]: oldSession });
+  const { sessions, code } = await run();
+  expect(code).toBe(session.agent === undefined ? 0 : 1);
+  expect(sessions).toMatchObject([
+    {
+      outcome: session.agent === undefined ? "nothing" : "skipped",
+      notes: [expect.stringContaining(reason)],
+    },
+    { outcome: "imported" },
+  ]);
+});
+
+test("what is only in doubt is taken with a word of warning", async () => {
+  const { directory, run, records } = await start();
+  writeNexusSh(
+    directory,
+    {
+      [A]: { ...oldSession, cursor: "fifty" },
+      [B]: { agent: "other", server: "messaging.example" },
+      [C]: { ...oldSession, server: "http://127.0.0.1:8080" },
+    },
+    { aliases: { good: A, also: A, "two words": B, gone: ids[3], wrong: 7 } },
+  );
+  chmodSync(join(directory, "sessions", C, "key"), 0o644);
+  const { code, sessions, notes } = await run();
+  expect(code).toBe(0);
+  expect(sessions[0].notes).toEqual([
+    "its cursor is no number: it is read from its start",
+    'the alias "also" is left out: a session has one',
+  ]);
+  expect(sessions[1].notes).toEqual([
+    "it has no key: messages are sent unverified, and it cannot be left",
+    expect.stringContaining('the alias "two words" is left out'),
+  ]);
+  expect(sessions[2].notes).toEqual([expect.stringContaining("others on this machine can read its key")]);
+  expect(notes).toEqual([
+    'aliases.json: "wrong" names no session',
+    'aliases.json: "gone" is of a session that is not here any more',
+  ]);
+  expect((await records()).map((record) => (record as { baseUrl: string }).baseUrl)).toEqual([
+    ...["https://messaging.example", "https://messaging.example", "http://127.0.0.1:8080"],
+  ]);
+});
+
+test("an alias that nexusd uses already stays where it is", async () => {
+  const { directory, run, records } = await start();
+  writeNexusSh(directory, { [A]: oldSession }, { aliases: { ops: A } });
+  await run();
+  writeNexusSh(directory, { [B]: oldSession }, { aliases: { ops: B } });
+  const { sessions } = await run();
+  expect(sessions[1]).toMatchObject({
+    ...{ outcome: "imported", alias: null },
+    notes: ['the alias "ops" already names another session'],
+  });
+  expect(await records()).toMatchObject([{ alias: "ops" }, { alias: null }]);
+});
+
+test("links, pipes, huge files and what is no JSON are not followed, waited for, read or believed", async () => {
+  const { directory, run } = await start();
+  writeNexusSh(directory, { [A]: oldSession, [B]: oldSession, [C]: oldSession, [ids[3]]: oldSession });
+  const at = (...names: string[]) => join(directory, "sessions", ...names);
+  renameSync(at(A, "key"), join(directory, "elsewhere"));
+  symlinkSync(join(directory, "elsewhere"), at(A, "key"));
+  execFileSync("rm", [at(B, "cursor")]);
+  execFileSync("mkfifo", [at(B, "cursor")]);
+  writeFileSync(at(C, "agent"), "x".repeat(70_000));
+  symlinkSync(at(ids[3]), at("link"));
+  mkdirSync(at("bad name"));
+  writeFileSync(at("bad name", "agent"), "me\n");
+  writeFileSync(at("stray"), "file");
+  writeFileSync(join(directory, "aliases.json"), `{"${KEY}`);
+  const { code, sessions, notes } = await run();
+  expect(code).toBe(1);
+  expect(notes).toEqual(["aliases.json is left out: it is not JSON"]);
+  expect(
+    sessions.map(({ outcome, notes: [note] }: { outcome: string; notes: string[] }) => [outcome, note]),
+  ).toEqual([
+    ["skipped", "key is a symbolic link"],
+    ["skipped", "cursor is no file"],
+    ["skipped", expect.stringContaining("the name of its directory must be")],
+    ["skipped", "agent is larger than any value of nexus.sh"],
+    ["imported", undefined],
+    ["skipped", "it is a symbolic link"],
+    ["nothing", "it is no directory"],
+  ]);
+});
+
+test("only an operator may, and nothing is taken without", async () => {
+  const { directory, over, records } = await start();
+  writeNexusSh(directory, { [A]: oldSession });
+  expect(await over("agent")).toMatchObject({ code: 1, stdout: expect.stringContaining("operator_only") });
+  expect(await records()).toEqual([]);
+});
+
+test("where messaging is disabled, or there is no such state, it says so", async () => {
+  const disabled = await start(false);
+  writeNexusSh(disabled.directory, { [A]: oldSession });
+  expect(await disabled.run()).toMatchObject({ code: "service_disabled" });
+  const { directory, over } = await start();
+  const missing = await over("operator", undefined, join(directory, "missing"));
+  expect(missing).toMatchObject({ code: 1, stdout: expect.stringContaining("nothing_to_import") });
+});
+
+test("a person reads a line for each session, without its id and without its key", async () => {
+  const { directory, over } = await start();
+  writeNexusSh(directory, { [A]: oldSession, [B]: { key: KEY } }, { aliases: { review: A } });
+  const { stdout, stderr } = await over("operator", 100);
+  expect(stdout).toBe(
+    "review: taken over\nb2b2b2…: nothing to take: it has no agent id: nexus.sh never joined it\n",
+  );
+  expect(stderr).toContain("stop the loops and cron jobs");
+  for (const secret of [KEY, A, B]) expect(stdout + stderr).not.toContain(secret);
+});
+
+test("two imports at once take a session once", async () => {
+  const { directory, over, store } = await start();
+  writeNexusSh(directory, { [A]: oldSession });
+  await Promise.all([over("operator"), over("operator"), over("operator")]);
+  expect((await store.readEvents({ after: 0, limit: 10 })).events).toHaveLength(1);
+});
+
+test("the API says what is wrong with a session, and never repeats a key", async () => {
+  const { daemon } = await start();
+  const secret = `${KEY} with a space`;
+  const body = {
+    sessions: [{ sessionId: A, agentId: "me", sessionKey: secret, server: "http://far.example", more: 1 }],
+  };
+  const { status, json, text } = await daemon.call("POST", "/v1/messaging/import", { body });
+  expect(status).toBe(400);
+  expect(json.errors.map(({ path }: { path: string }) => path).toSorted()).toEqual([
+    ...["sessions[0].more", "sessions[0].server", "sessions[0].sessionKey"],
+  ]);
+  expect(text).not.toContain(KEY);
+});
