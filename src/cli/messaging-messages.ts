@@ -42,7 +42,8 @@ const PAGE = 500;
 const RECEIVED = "messaging.message.received";
 
 export function addMessages(messaging: Command, act: Act): void {
-  addWriteOptions(messaging.command("send"))
+  const send = messaging
+    .command("send")
     .description("write a message to a session")
     .argument("<session>")
     .argument("[text]", "the message; - reads it from stdin")
@@ -57,29 +58,29 @@ Examples:
   nexusctl messaging send ops "hello"
   git log -1 | nexusctl messaging send ops -
   nexusctl messaging send ops --data '{"build":"green"}' --strict`,
-    )
-    .action(
-      act(async (context, session: string, words: string | undefined, options: SendOptions) => {
-        const { data, strict, ...write } = options;
-        if (words === undefined && data === undefined)
-          throw new WrongUsage(
-            'What is the message? Give its text, "-" to read it from stdin, or --data JSON.',
-          );
-        if (words === "-" && data === "-") throw new WrongUsage("Only one of text and --data can be stdin.");
-        const input = given({
-          session,
-          text: words === "-" ? withoutLastBreak(await textOf(context, "-", "text")) : words,
-          json: data === undefined ? undefined : json(await textOf(context, data, "--data"), "--data"),
-          strict,
-        });
-        const result = await carryOut(context, "messaging.messages.send", input, write);
-        if (!result) return;
-        if (!context.output.isHuman) return await print(context, result, []);
-        const cursor = result.cursor === undefined ? "" : `, cursor ${text(result.cursor)}`;
-        context.output.note(`sent to ${session}${cursor}`);
-        for (const warning of [result.warning ?? []].flat()) context.output.note(text(warning));
-      }),
     );
+  addWriteOptions(send).action(
+    act(async (context, session: string, words: string | undefined, options: SendOptions) => {
+      const { data, strict, ...write } = options;
+      if (words === undefined && data === undefined)
+        throw new WrongUsage(
+          'What is the message? Give its text, "-" to read it from stdin, or --data JSON.',
+        );
+      if (words === "-" && data === "-") throw new WrongUsage("Only one of text and --data can be stdin.");
+      const input = given({
+        session,
+        text: words === "-" ? withoutLastBreak(await textOf(context, "-", "text")) : words,
+        json: data === undefined ? undefined : json(await textOf(context, data, "--data"), "--data"),
+        strict,
+      });
+      const result = await carryOut(context, "messaging.messages.send", input, write);
+      if (!result) return;
+      if (!context.output.isHuman) return await print(context, result, []);
+      const cursor = result.cursor === undefined ? "" : `, cursor ${text(result.cursor)}`;
+      context.output.note(`sent to ${session}${cursor}`);
+      for (const warning of [result.warning ?? []].flat()) context.output.note(text(warning));
+    }),
+  );
 
   messaging
     .command("poll")

@@ -43,9 +43,11 @@ interface JoinOptions extends WriteOptions {
 
 /** How a session gets a name and a server, wherever nexusd enters one. */
 export const addEntry = (command: Command): Command =>
-  addWriteOptions(command)
-    .option("--alias <name>", "what to call the session from now on")
-    .option("--server <url>", "its server; default: messaging.base_url of the configuration");
+  addWriteOptions(
+    command
+      .option("--alias <name>", "what to call the session from now on")
+      .option("--server <url>", "its server; default: messaging.base_url of the configuration"),
+  );
 
 /** Prints how nexusd entered a session, and what is next. */
 export async function printEntered(context: CliContext, result: Result | undefined, next: string) {
@@ -56,23 +58,24 @@ export async function printEntered(context: CliContext, result: Result | undefin
 }
 
 export function addSessions(messaging: Command, act: Act): void {
-  addEntry(messaging.command("create"))
+  const create = messaging
+    .command("create")
     .description("make a session and enter it")
     .option("--ttl <duration>", "how long it lives after its last message, such as 2h or 3660", seconds)
     .option("--max-agents <count>", "how many agents can be in it", count)
     .option("--greeting <text>", "its first message, for everybody who joins")
-    .option("--as-creator", "enter it as its creator, who is never removed and can never leave")
-    .action(
-      act(async (context, options: CreateOptions) => {
-        const { ttl, maxAgents, greeting, asCreator, alias, server, ...write } = options;
-        const input = given({ ttlSeconds: ttl, maxAgents, greeting, asCreator, alias, server });
-        const result = await carryOut(context, "messaging.sessions.create", input, write);
-        if (!result) return;
-        await print(context, result, ENTERED);
-        if (context.output.isHuman)
-          context.output.note(`invite another agent with: nexusctl messaging pair ${nameOf(result)}`);
-      }),
-    );
+    .option("--as-creator", "enter it as its creator, who is never removed and can never leave");
+  addEntry(create).action(
+    act(async (context, options: CreateOptions) => {
+      const { ttl, maxAgents, greeting, asCreator, alias, server, ...write } = options;
+      const input = given({ ttlSeconds: ttl, maxAgents, greeting, asCreator, alias, server });
+      const result = await carryOut(context, "messaging.sessions.create", input, write);
+      if (!result) return;
+      await print(context, result, ENTERED);
+      if (context.output.isHuman)
+        context.output.note(`invite another agent with: nexusctl messaging pair ${nameOf(result)}`);
+    }),
+  );
 
   addEntry(messaging.command("join"))
     .description("enter a session whose id you know")
@@ -95,22 +98,23 @@ export function addSessions(messaging: Command, act: Act): void {
       }),
     );
 
-  addWriteOptions(messaging.command("renew"))
+  const renew = messaging
+    .command("renew")
     .description("let a session live on; nexusd does it by itself unless auto_renew is off")
     .argument("<session>")
-    .option("--ttl <duration>", "for how long, such as 2h or 3660", seconds)
-    .action(
-      act(async (context, session: string, { ttl, ...write }: WriteOptions & { ttl?: number }) => {
-        const input = given({ session, ttlSeconds: ttl });
-        const result = await carryOut(context, "messaging.sessions.renew", input, write);
-        if (result)
-          await print(context, result, [
-            ["state", "state"],
-            ["ttl", "ends after (s)"],
-            ["expiresAt", "ends"],
-          ]);
-      }),
-    );
+    .option("--ttl <duration>", "for how long, such as 2h or 3660", seconds);
+  addWriteOptions(renew).action(
+    act(async (context, session: string, { ttl, ...write }: WriteOptions & { ttl?: number }) => {
+      const input = given({ session, ttlSeconds: ttl });
+      const result = await carryOut(context, "messaging.sessions.renew", input, write);
+      if (result)
+        await print(context, result, [
+          ["state", "state"],
+          ["ttl", "ends after (s)"],
+          ["expiresAt", "ends"],
+        ]);
+    }),
+  );
 
   addWriteOptions(messaging.command("alias"))
     .description("give a session a name, in place of the one it has")
