@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Act } from "./context.ts";
 import { addMessages } from "./messaging-messages.ts";
 import { addPairs } from "./messaging-pairs.ts";
+import { addPoll } from "./messaging-poll.ts";
 import { addSessions } from "./messaging-sessions.ts";
 import { addViews } from "./messaging-views.ts";
 
@@ -26,5 +27,6 @@ export function addMessaging(program: Command, act: Act): void {
   addSessions(messaging, act);
   addPairs(messaging, act);
   addMessages(messaging, act);
+  addPoll(messaging, act);
   addViews(messaging, act);
 }
