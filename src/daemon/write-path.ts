@@ -52,8 +52,13 @@ export function createWritePath(options: {
   let sessionKeys: Promise<unknown> | undefined;
   /** A key that is only on disk is none that the redactor knows: it learns of each as the store reads it. */
   const readSessionKeys = () => {
-    const sessions = built().services.messaging.sessions.all();
-    sessionKeys ??= Promise.all(sessions.map(({ sessionId }) => store.readSecret(sessionKeyName(sessionId))));
+    const sessions = built().services.messaging.sessions;
+    sessionKeys ??= Promise.all(
+      sessions.all().map(({ sessionId }) => store.readSecret(sessionKeyName(sessionId))),
+    ).catch((error) => {
+      sessionKeys = undefined;
+      throw error;
+    });
     return sessionKeys;
   };
   const sender: OperationSender = {
