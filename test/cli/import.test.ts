@@ -22,7 +22,7 @@ const [A, B, C] = ids;
 async function start(enabled = true) {
   const directory = temporaryDirectory();
   const store = await openTestStore();
-  const sessions = createSessionSet({ now: systemClock.now, paceMs: 1000, maxStalenessMs: 60_000 });
+  const sessions = createSessionSet({ clock: systemClock, paceMs: 1000, maxStalenessMs: 60_000 });
   const config = configSchema.parse({
     messaging: { enabled },
     nex: { enabled: false },
@@ -68,7 +68,10 @@ test("sessions come with agent id, key, cursor, alias and server, and are polled
     { sessionId: B, agentId: "other", cursor: null, baseUrl: "https://own.example" },
   ]);
   expect(await store.readSecret(sessionKeyName(A))).toBe(KEY);
-  expect([sessions.take()?.sessionId, sessions.take()?.sessionId].toSorted()).toEqual([A, B]);
+  expect([
+    sessions.take("https://messaging.example")?.sessionId,
+    sessions.take("https://own.example")?.sessionId,
+  ]).toEqual([A, B]);
   const { events } = await store.readEvents({ after: 0, limit: 10 });
   expect(events.map(({ json }) => JSON.parse(json))).toMatchObject([
     { type: "nexusd.messaging.session.joined", data: { sessionId: A, alias: "review", imported: true } },
