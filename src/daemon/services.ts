@@ -11,6 +11,7 @@ import type { Clock } from "../scheduler/clock.ts";
 import { createMessagingClient } from "../services/messaging/client.ts";
 import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
 import { createNexClient } from "../services/nex/client.ts";
+import { TEXTS_PER_MINUTE } from "../services/nex/limits.ts";
 import { createTokenSource, type TokenStorage } from "../services/nexus/auth.ts";
 import { createNexusClient } from "../services/nexus/client.ts";
 import { withToken } from "../services/nexus/http.ts";
@@ -103,6 +104,7 @@ export function createServices(options: ServicesOptions): Built {
       }),
       retry,
       clock,
+      texts: budget(`${nex.base_url} texts`, TEXTS_PER_MINUTE, 0),
       idleTimeoutMs: nex.keepalive_timeout,
       timeoutMs: nex.timeout,
     }),

@@ -2,6 +2,7 @@
 // src/http/transport.ts is the implementation, on undici.
 
 import type { Readable } from "node:stream";
+import type { RequestBudget } from "./budget.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
 
@@ -28,6 +29,8 @@ export interface HttpRequest {
   authorize?: boolean;
   /** `reserved` may use the part of the budget that is kept free for writes and renewals. */
   priority?: "normal" | "reserved";
+  /** Instead of the client's, for an endpoint that has a limit of its own. */
+  budget?: RequestBudget;
   /** Put on the wire at most once, whatever the answer: nothing below the caller may send it again. */
   once?: boolean;
 }

@@ -49,7 +49,7 @@ interface Answer {
 
 /** The client of one service; see HttpClient for what its requests promise. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { service, clock, budget } = options;
+  const { service, clock } = options;
   const { origin } = new URL(options.origin);
   const dispatcher = options.dispatcher ?? new Agent();
 
@@ -68,6 +68,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   /** Sends the request and follows its redirects, up to the headers of a 2xx. */
   const open = async (request: HttpRequest, exchange: Exchange): Promise<Answer> => {
     const { where, progress, deadline } = exchange;
+    const budget = request.budget ?? options.budget;
     const content = requestBody(request);
     let url = targetUrl(origin, request.path, where);
     const credential = request.authorize === false ? {} : await proveIdentity(exchange);
@@ -93,7 +94,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       const next = refusing(answer, () =>
         redirectTarget(answer, { method: request.method, url, hops }, where),
       );
-      if (next === undefined) throw await failed(answer, exchange);
+      if (next === undefined) throw await failed(answer, exchange, budget);
       answer.body.destroy();
       url = next;
     }
@@ -140,7 +141,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   };
 
-  const failed = async (answer: Answer, { where, deadline }: Exchange): Promise<HttpError> => {
+  const failed = async (
+    answer: Answer,
+    { where, deadline }: Exchange,
+    budget: RequestBudget | undefined,
+  ): Promise<HttpError> => {
     if (answer.status === 429) {
       // A 429 always has a time: the server's, or the default.
       budget?.cooldownUntil(clock.monotonic() + (retryAfter(answer.status, answer.headers, clock) ?? 0));

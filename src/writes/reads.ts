@@ -12,9 +12,6 @@ import { type Reads, WriteError } from "./types.ts";
 /** For the whole of it, repetitions and the wait for a place included. Nex alone takes up to a minute to answer. */
 const DEADLINE_MS: Record<Service, number> = { messaging: 60_000, nex: 120_000, nexus: 60_000 };
 
-/** Nex has no limit that is documented, and answers slowly: more at once would only wait there instead of here. */
-const NEX_AT_ONCE = 4;
-
 export function createReads(options: {
   catalogue: OperationCatalogue;
   sender: Pick<OperationSender, "read">;
@@ -22,7 +19,6 @@ export function createReads(options: {
   clock: Clock;
 }): Reads {
   const { catalogue, sender, facts, clock } = options;
-  const nexPlaces = createPlaces(NEX_AT_ONCE);
 
   return {
     async run(name, input, caller) {
@@ -41,18 +37,13 @@ export function createReads(options: {
       });
       const { signal } = deadline;
       try {
-        const place = service === "nex" ? await nexPlaces.take(signal) : undefined;
-        try {
-          const known = await deadline.race(facts(service));
-          const full = operation.normalize?.(valid, known) ?? valid;
-          const request = operation.request(full, known);
-          ({ label } = request);
-          const answer = await deadline.race(sender.read(request, signal));
-          const output = operation.output(answer, full);
-          return { output, service, durationMs: Math.round(clock.monotonic() - startedAt) };
-        } finally {
-          place?.leave();
-        }
+        const known = await deadline.race(facts(service));
+        const full = operation.normalize?.(valid, known) ?? valid;
+        const request = operation.request(full, known);
+        ({ label } = request);
+        const answer = await deadline.race(sender.read(request, signal));
+        const output = operation.output(answer, full);
+        return { output, service, durationMs: Math.round(clock.monotonic() - startedAt) };
       } finally {
         deadline.end();
       }
@@ -73,33 +64,3 @@ const gaveUp = (kind: "timeout" | "aborted", service: Service, label: string): H
     retryable: kind === "timeout",
     maybeSent: true,
   });
-
-/** So many at once; the others wait in order of arrival, until their signal aborts. */
-function createPlaces(limit: number) {
-  const waiting = new Set<() => void>();
-  let taken = 0;
-  const leave = () => {
-    taken -= 1;
-    const [next] = waiting;
-    next?.();
-  };
-  return {
-    take: (signal: AbortSignal): Promise<{ leave(): void }> =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        const onAbort = () => {
-          waiting.delete(enter);
-          reject(signal.reason);
-        };
-        const enter = () => {
-          waiting.delete(enter);
-          signal.removeEventListener("abort", onAbort);
-          taken += 1;
-          resolve({ leave });
-        };
-        if (taken < limit) return enter();
-        waiting.add(enter);
-        signal.addEventListener("abort", onAbort, { once: true });
-      }),
-  };
-}

@@ -2,16 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Operation } from "../../src/services/operation.ts";
 import { createReads } from "../../src/writes/reads.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
-import {
-  answers,
-  catalogueOf,
-  factsOf,
-  fails,
-  hangs,
-  httpError,
-  OPERATIONS,
-  scriptedService,
-} from "./harness.ts";
+import { answers, catalogueOf, factsOf, fails, hangs, OPERATIONS, scriptedService } from "./harness.ts";
 
 const never = new AbortController().signal;
 
@@ -99,36 +90,5 @@ describe("a read", () => {
     await expect(read).rejects.toMatchObject({ kind: "aborted" });
     expect(wasCut).toBe(true);
     await expect(reads.run("nexus.items.list", {}, caller.signal)).rejects.toMatchObject({ kind: "aborted" });
-  });
-});
-
-describe("reads of Nex", () => {
-  it("are four at most, the others in their order, and one that is given up makes room", async () => {
-    const { reads, service, clock } = setUp();
-    const answered: (() => void)[] = [];
-    service.onRead = (request, signal) =>
-      new Promise((resolve, reject) => {
-        answered.push(() => resolve({ status: 200, headers: {}, body: request.json }));
-        signal.addEventListener("abort", () => reject(httpError("aborted")), { once: true });
-      });
-    const callers = Array.from({ length: 8 }, () => new AbortController());
-    const runs = callers.map(({ signal }, n) => reads.run("nex.context.ask", { question: `${n}` }, signal));
-    for (const run of runs) run.catch(() => {});
-    const asked = () => service.asked.map(({ json }) => (json as { query: string }).query);
-    await clock.settle();
-    expect(asked()).toEqual(["0", "1", "2", "3"]);
-    callers[5]?.abort();
-    callers[1]?.abort();
-    await clock.settle();
-    expect(asked()).toEqual(["0", "1", "2", "3", "4"]);
-    for (let n = 0; n < answered.length; n++) {
-      answered[n]?.();
-      await clock.settle();
-    }
-    expect(asked()).toEqual(["0", "1", "2", "3", "4", "6", "7"]);
-    const outcomes = await Promise.allSettled(runs);
-    expect(outcomes.map(({ status }) => status === "fulfilled")).toEqual(
-      [0, 1, 2, 3, 4, 5, 6, 7].map((n) => n !== 1 && n !== 5),
-    );
   });
 });

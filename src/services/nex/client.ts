@@ -1,11 +1,13 @@
 // Nex over HTTP: the insight stream and the REST list that closes its gaps.
 
+import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient, Retry } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { parseJson } from "../../http/json.ts";
 import { readEvents } from "../../http/sse.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 import { type InsightBatch, readInsights } from "./insights.ts";
+import { limitForOperations } from "./limits.ts";
 
 export const PREFIX = "/api/developers/v1";
 /** The most that the list gives; a list of exactly so many may have been cut. */
@@ -23,7 +25,7 @@ export interface InsightStream {
 }
 
 export interface NexClient {
-  /** For operations: with the credential, one origin, the deadline. */
+  /** For operations: with the credential, one origin, the deadline, and the limits of src/services/nex/limits.ts. */
   readonly http: HttpClient;
   /** Filled in by the job that holds the stream, shown by status. */
   readonly status: StreamStatus;
@@ -47,14 +49,16 @@ export function createNexClient(options: {
   http: HttpClient;
   retry: Retry;
   clock: Clock;
+  /** For `POST /v1/context/text`; it outlives the client, as the server's window does. */
+  texts: RequestBudget;
   /** Silence on the stream that counts as its death. */
   idleTimeoutMs: number;
   /** For REST, which may take a minute to answer. */
   timeoutMs: number;
 }): NexClient {
-  const { http, retry, clock, idleTimeoutMs, timeoutMs } = options;
+  const { http, retry, clock, texts, idleTimeoutMs, timeoutMs } = options;
   return {
-    http,
+    http: limitForOperations(http, { texts, textsPath: `${PREFIX}/context/text`, timeoutMs, clock }),
     status: { state: "connecting", since: null, coveredUntil: null },
     async openStream(signal, onActivity) {
       const stream = await http.stream({

@@ -1,6 +1,6 @@
 // Operations as the write path runs them: parsed, put in full, checked, sent by the real sender.
 
-import type { RequestBudget } from "../../../src/http/budget.ts";
+import { createBudget, type RequestBudget } from "../../../src/http/budget.ts";
 import { createRetry } from "../../../src/http/retry.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
 import { systemClock } from "../../../src/scheduler/clock.ts";
@@ -99,6 +99,7 @@ export function createBench(setup: Setup): Bench {
       }),
       retry,
       clock: systemClock,
+      texts: createBudget({ limit: 1000, reserve: 0, clock: systemClock }),
       idleTimeoutMs: 5000,
       timeoutMs: 5000,
     }),

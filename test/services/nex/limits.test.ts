@@ -1,0 +1,150 @@
+import type { ServerResponse } from "node:http";
+import { describe, expect, test } from "vitest";
+import { createBudget } from "../../../src/http/budget.ts";
+import type { HttpRequest } from "../../../src/http/client.ts";
+import { createRetry } from "../../../src/http/retry.ts";
+import { createHttpClient } from "../../../src/http/transport.ts";
+import { createNexClient, PREFIX } from "../../../src/services/nex/client.ts";
+import { TEXTS_PER_MINUTE } from "../../../src/services/nex/limits.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { type Behaviour, serve } from "../../support/http-server.ts";
+
+const TIMEOUT_MS = 120_000;
+const never = new AbortController().signal;
+
+async function connect(behave: Behaviour) {
+  const clock = createFakeClock();
+  const server = await serve(behave);
+  const nex = createNexClient({
+    http: createHttpClient({
+      ...{ service: "nex", origin: server.origin, clock, timeoutMs: TIMEOUT_MS },
+      ...{ maxBytes: 100_000, userAgent: "nexusd/test" },
+    }),
+    retry: createRetry({ clock, random: () => 0 }),
+    texts: createBudget({ limit: TEXTS_PER_MINUTE, reserve: 0, clock }),
+    ...{ clock, idleTimeoutMs: 90_000, timeoutMs: TIMEOUT_MS },
+  });
+  return { clock, server, nex, seen: () => server.requests.map(({ url }) => url.slice(PREFIX.length)) };
+}
+
+const read = (path: string): HttpRequest => ({ method: "GET", path: PREFIX + path, label: `GET ${path}` });
+const write = (path: string): HttpRequest => ({
+  ...{ method: "POST", path: PREFIX + path, label: `POST ${path}`, json: {} },
+  ...{ once: true, priority: "reserved" },
+});
+const done = (response: ServerResponse) =>
+  response.writeHead(200, { "content-type": "application/json" }).end('{"insights":[]}');
+
+/** Holds every answer back until it is let go. */
+function held() {
+  const answers: ServerResponse[] = [];
+  const behave: Behaviour = (response) => answers.push(response);
+  return { answers, behave };
+}
+
+describe("reads of Nex", () => {
+  test("are four at once, the others in order of arrival", async () => {
+    const { answers, behave } = held();
+    const { nex, server, seen } = await connect(behave);
+    const reads = [1, 2, 3, 4, 5, 6].map((n) => nex.http.request(read(`/${n}`)));
+    await server.arrived(4);
+    for (const count of [5, 6]) {
+      done(answers[count - 5] ?? expect.fail());
+      await server.arrived(count);
+    }
+    expect(seen()).toEqual(["/1", "/2", "/3", "/4", "/5", "/6"]);
+    for (const answer of answers.slice(2)) done(answer);
+    await Promise.all(reads);
+  });
+
+  test("that fail make room too", async () => {
+    const { answers, behave } = held();
+    const { nex, server } = await connect(behave);
+    const reads = [1, 2, 3, 4, 5].map((n) => nex.http.request(read(`/${n}`)).catch(({ kind }) => kind));
+    await server.arrived(4);
+    answers[0]?.destroy();
+    await server.arrived(5);
+    for (const answer of answers) answer.destroy();
+    expect(await Promise.all(reads)).toEqual(Array(5).fill("network"));
+  });
+
+  test("that find no place in the time of a request were not sent", async () => {
+    const { behave } = held();
+    const { nex, server, clock, seen } = await connect(behave);
+    const first = [1, 2, 3, 4].map((n) => nex.http.request(read(`/${n}`)).catch(({ code }) => code));
+    await server.arrived(4);
+    const late = nex.http
+      .request({ ...read("/late"), timeoutMs: 1000 })
+      .catch(({ code, maybeSent }) => [code, maybeSent]);
+    const left = new AbortController();
+    const gone = nex.http.request({ ...read("/gone"), signal: left.signal }).catch(({ kind }) => kind);
+    left.abort();
+    await clock.advance(TIMEOUT_MS);
+    expect(await late).toEqual(["budget_timeout", false]);
+    expect(await gone).toBe("aborted");
+    expect(await Promise.all(first)).toEqual(Array(4).fill("timeout"));
+    expect(seen()).toHaveLength(4);
+    expect(clock.pending()).toBe(0);
+  });
+
+  test("however slow, hold up neither the stream nor a poll nor a write", async () => {
+    const { nex, server, seen } = await connect((response, { url }) => {
+      if (url.includes("/insights?") || url.endsWith("/notes")) done(response);
+      if (url.endsWith("/stream"))
+        response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    });
+    const left = new AbortController();
+    const slow = [1, 2, 3, 4, 5].map((n) =>
+      nex.http.request({ ...read(`/${n}`), signal: left.signal }).catch(({ kind }) => kind),
+    );
+    await server.arrived(4);
+    const { batches } = await nex.openStream(left.signal, () => {});
+    expect((await nex.listInsights(0, 1000, never)).insights).toEqual([]);
+    expect((await nex.http.request(write("/notes"))).status).toBe(200);
+    expect(seen()).toHaveLength(7);
+    left.abort();
+    await expect(Array.fromAsync(batches)).rejects.toMatchObject({ kind: "aborted" });
+    expect(await Promise.all(slow)).toEqual(Array(5).fill("aborted"));
+  });
+});
+
+describe("texts for Nex", () => {
+  test("are ten a minute; an eleventh waits, and what else is written does not", async () => {
+    const { nex, server, clock, seen } = await connect(done);
+    const texts = Array.from({ length: 11 }, () => nex.http.request(write("/context/text")));
+    await Promise.all(texts.slice(0, 10));
+    await nex.http.request(write("/notes"));
+    await clock.advance(59_000);
+    expect(seen().filter((path) => path === "/context/text")).toHaveLength(10);
+    await clock.advance(1000);
+    await server.arrived(12);
+    await Promise.all(texts);
+    expect(seen().at(-1)).toBe("/context/text");
+  });
+
+  test("wait no longer than a request may take, and were then not sent", async () => {
+    const { nex, clock } = await connect(done);
+    await Promise.all(Array.from({ length: 10 }, () => nex.http.request(write("/context/text"))));
+    const late = nex.http
+      .request({ ...write("/context/text"), timeoutMs: 30_000 })
+      .catch(({ code, maybeSent }) => [code, maybeSent]);
+    await clock.advance(30_000);
+    expect(await late).toEqual(["budget_timeout", false]);
+  });
+
+  test.each([
+    ["7", 7000],
+    [undefined, 60_000],
+  ])("stay back after a 429 with the Retry-After %j", async (asked, waitMs) => {
+    const { nex, server, clock } = await connect((response, _, index) => {
+      if (index > 0) done(response);
+      else response.writeHead(429, asked === undefined ? {} : { "retry-after": asked }).end();
+    });
+    await expect(nex.http.request(write("/context/text"))).rejects.toMatchObject({ status: 429 });
+    const next = nex.http.request(write("/context/text"));
+    await clock.advance(waitMs - 1);
+    expect(server.requests).toHaveLength(1);
+    await clock.advance(1);
+    expect((await next).status).toBe(200);
+  });
+});
