@@ -104,7 +104,7 @@ export function createServices(options: ServicesOptions): Built {
       }),
       retry,
       clock,
-      texts: budget(`${nex.base_url} texts`, TEXTS_PER_MINUTE, 0),
+      texts: budgets.of(`${nex.base_url} texts`, { limit: TEXTS_PER_MINUTE, reserve: 0 }),
       idleTimeoutMs: nex.keepalive_timeout,
       timeoutMs: nex.timeout,
     }),

@@ -1,111 +1,182 @@
-// Server-sent events (WHATWG HTML, "Server-sent events") out of an open stream.
+// The client of an event stream (WHATWG HTML, "Server-sent events"): holds one connection, and makes it anew when lost.
 
-import { createParser } from "eventsource-parser";
+import { createBackoff } from "../scheduler/backoff.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import type { HttpStream } from "./client.ts";
+import type { HttpClient, HttpStream } from "./client.ts";
 import { HttpError } from "./errors.ts";
-import { exchangeFailure } from "./failure.ts";
-import { invalidBody, tooLarge } from "./response.ts";
+import { createEventDecoder, type ServerSentEvent } from "./sse-decode.ts";
+import { checkHead, giveUp, readEvents } from "./sse-stream.ts";
 
-export interface ServerSentEvent {
-  /** "message" where the server named none. */
-  event: string;
-  data: string;
-  id: string | undefined;
+export type { ServerSentEvent };
+
+/** Why there is no connection, and for how long at least. */
+export interface Loss {
+  /** Undefined where the server ended the stream in order. */
+  error: HttpError | undefined;
+  /** Connections in a row that were lost, or not had, before they were healthy; this one included. */
+  failures: number;
+  retryInMs: number;
 }
 
-export interface ReadEventsOptions {
-  /** The longest silence, comments included, while the next bytes are waited for. */
-  idleTimeoutMs: number;
-  clock: Clock;
-  signal?: AbortSignal;
-  /** The largest event; the memory that a server can make us use. Default 8 MiB. */
-  maxEventBytes?: number;
+/** What is done with a stream. What these throw or reject with ends it. */
+export interface EventSourceHandler {
+  /** The response is there. Its first event waits until this has resolved. */
+  opened?(stream: HttpStream): Promise<void> | void;
+  /** The events of one piece of the response, in order. Nothing more is read until this has resolved. */
+  events(events: ServerSentEvent[]): Promise<void> | void;
   /** Bytes have come, be it only a comment. */
-  onActivity?(): void;
+  activity?(): void;
+  /** From here on a loss is the first one: an event came, or the connection lived for 30 s. Once a connection. */
+  healthy?(): void;
+  /** The connection is gone. The time until the next attempt runs already, and this is not waited for longer. */
+  lost?(loss: Loss): Promise<void> | void;
+}
+
+export interface EventSourceOptions {
+  http: Pick<HttpClient, "stream">;
+  path: string;
+  label: string;
+  clock: Clock;
+  /** 0 (inclusive) to 1 (exclusive). */
+  random: () => number;
+  signal: AbortSignal;
+  /** The longest silence, comments included; also for the head of the response. */
+  idleTimeoutMs: number;
+  /** The most that is kept of a line or an event that does not end; then the connection is made anew. Default 8 MiB. */
+  maxEventBytes?: number;
+  /** The longest backoff; the first is 1 s. Default 60 s. */
+  longestBackoffMs?: number;
+  /** How long at least a failure is waited out, or that it is the end. Default: a 204 is the end, else the backoff. */
+  afterFailure?(error: HttpError): number | "stop";
+}
+
+const FIRST_BACKOFF_MS = 1000;
+const LONGEST_BACKOFF_MS = 60_000;
+const HEALTHY_AFTER_MS = 30_000;
+/** A server that asks for hours with `retry` is asked again after this. */
+const LONGEST_RETRY_MS = 5 * 60_000;
+const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Holds the stream: never more than one connection, each after the first with `Last-Event-ID` where the server gave
+ * one. Between two there is the backoff with jitter, at least what the server asked for (`retry`, `Retry-After`); it
+ * begins anew only after an event or 30 s of life. A browser gives up at any status but 200; here nobody would press
+ * reload, so that everything but a 204 is tried again. Redirects, the origin and the credential are the client's.
+ *
+ * Resolves where `afterFailure` says stop. Rejects with `signal.reason`, or with what the handler threw.
+ */
+export async function holdEventSource(
+  options: EventSourceOptions,
+  handler: EventSourceHandler,
+): Promise<void> {
+  const { clock, random, signal, afterFailure = stopsAt204 } = options;
+  const backoff = createBackoff(random, FIRST_BACKOFF_MS, options.longestBackoffMs ?? LONGEST_BACKOFF_MS);
+  const memory: Memory = { lastEventId: "", retryMs: 0 };
+  let failures = 0;
+  const onHealthy = () => {
+    failures = 0;
+    backoff.reset();
+    handler.healthy?.();
+  };
+  for (;;) {
+    signal.throwIfAborted();
+    const error = await connect(options, handler, memory, onHealthy);
+    signal.throwIfAborted();
+    const lostAt = clock.monotonic();
+    failures += 1;
+    const least = error === undefined ? 0 : afterFailure(error);
+    if (least === "stop") return;
+    const asked = Math.max(Math.min(memory.retryMs, LONGEST_RETRY_MS), error?.retryAfterMs ?? 0);
+    const retryInMs = Math.max(backoff.next(), asked, least);
+    await handler.lost?.({ error, failures, retryInMs });
+    await clock.sleep(Math.max(0, lostAt + retryInMs - clock.monotonic()), signal);
+  }
+}
+
+/** What outlives a connection. */
+interface Memory {
+  lastEventId: string;
+  retryMs: number;
 }
 
 /**
- * The events of a stream, until the server ends it; an event that the end cuts off is not one. The body is destroyed
- * when the reader stops, for whatever reason.
- * @throws HttpError `invalid_body` (not text/event-stream), `timeout` (silence), `too_large`, `network` (cut), `aborted`
+ * One connection, given up when this is over.
+ * @returns what ended it, undefined where the server did in order; throws only what the handler threw
  */
-export async function* readEvents(
-  stream: HttpStream,
-  options: ReadEventsOptions,
-): AsyncGenerator<ServerSentEvent, void, undefined> {
-  const { clock, signal, idleTimeoutMs, maxEventBytes = 8 * 1024 * 1024, onActivity } = options;
-  const { body } = stream;
-  const where = { service: stream.service, label: stream.label };
-  const abort = () => body.destroy(stopped(stream, "aborted", "was given up by its reader"));
-  const silence = () => body.destroy(stopped(stream, "timeout", `was silent for ${idleTimeoutMs} ms`));
+async function connect(
+  options: EventSourceOptions,
+  handler: EventSourceHandler,
+  memory: Memory,
+  onHealthy: () => void,
+): Promise<HttpError | undefined> {
+  const { clock, idleTimeoutMs, signal, maxEventBytes = MAX_EVENT_BYTES } = options;
+  const stream = await open(options, memory.lastEventId).catch(httpError);
+  if (stream instanceof HttpError) return stream;
 
-  // A destroyed body says so by an error event, even where nobody reads it any more.
-  body.on("error", () => {});
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    if (signal?.aborted) throw stopped(stream, "aborted", "was given up by its reader");
-    if (!/^text\/event-stream\s*(;|$)/i.test(stream.headers["content-type"] ?? "")) {
-      throw invalidBody("without a stream of events", "no_event_stream", stream, where);
-    }
-    const decoder = new TextDecoder();
-    const parse = createEventParser(maxEventBytes);
-    const chunks: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]();
-    for (;;) {
-      const chunk = await withAlarm(clock, idleTimeoutMs, silence, () => chunks.next()).catch((error) => {
-        throw exchangeFailure(error, where, true);
-      });
-      if (chunk.done) return;
-      onActivity?.();
-      const events = parse(decoder.decode(chunk.value, { stream: true }));
-      if (events === undefined) throw tooLarge(maxEventBytes, stream.status, where);
-      yield* events;
-    }
-  } finally {
-    signal?.removeEventListener("abort", abort);
-    body.destroy();
-  }
-}
-
-/** Gives the events that each piece of text completes; undefined once one has grown too large. */
-function createEventParser(maxLength: number): (text: string) => ServerSentEvent[] | undefined {
-  let events: ServerSentEvent[] = [];
-  let isTooLarge = false;
-  const parser = createParser({
-    // In UTF-16 units, of which a text has at most as many as bytes.
-    maxBufferSize: maxLength,
-    onEvent: ({ event = "message", data, id }) => events.push({ event, data, id }),
-    onError: ({ type }) => {
-      // Unknown fields are to be ignored.
-      isTooLarge ||= type === "max-buffer-size-exceeded";
-    },
-  });
-  return (text) => {
-    events = [];
-    parser.feed(text);
-    return isTooLarge ? undefined : events;
+  const openedAt = clock.monotonic();
+  let isHealthy = false;
+  const healthy = () => {
+    if (!isHealthy) onHealthy();
+    isHealthy = true;
   };
-}
-
-/** What `work` gives; `ring` is called where that takes longer than `ms`. */
-async function withAlarm<T>(clock: Clock, ms: number, ring: () => void, work: () => Promise<T>): Promise<T> {
-  const off = new AbortController();
-  clock.sleep(ms, off.signal).then(ring, () => {});
+  const onActivity = () => {
+    if (clock.monotonic() - openedAt >= HEALTHY_AFTER_MS) healthy();
+    handler.activity?.();
+  };
+  const decoder = createEventDecoder(maxEventBytes, memory.lastEventId);
+  const pieces = readEvents(stream, { decoder, idleTimeoutMs, maxEventBytes, clock, signal, onActivity });
   try {
-    return await work();
+    await handler.opened?.(stream);
+    for (;;) {
+      // Not `for await`: what the stream throws must be told from what the handler throws.
+      const piece = await pieces.next().catch(httpError);
+      memory.lastEventId = decoder.lastEventId;
+      memory.retryMs = decoder.retryMs ?? memory.retryMs;
+      if (piece instanceof HttpError) return piece;
+      if (piece.done) return undefined;
+      healthy();
+      await handler.events(piece.value);
+    }
   } finally {
-    off.abort();
+    await pieces.return();
+    await giveUp(stream.body);
   }
 }
 
-const stopped = (stream: HttpStream, kind: "timeout" | "aborted", what: string): HttpError =>
-  new HttpError({
-    service: stream.service,
-    label: stream.label,
-    kind,
-    message: `${stream.service}: ${stream.label} ${what}`,
-    status: stream.status,
-    code: kind === "timeout" ? "stream_silent" : "aborted",
-    retryable: kind === "timeout",
-    maybeSent: true,
+/** @throws HttpError also for a response that is no stream of events */
+async function open(options: EventSourceOptions, lastEventId: string): Promise<HttpStream> {
+  const { http, path, label, idleTimeoutMs, signal } = options;
+  const id = headerValue(lastEventId);
+  const stream = await http.stream({
+    method: "GET",
+    path,
+    label,
+    headers: {
+      accept: "text/event-stream",
+      "cache-control": "no-store",
+      ...(id === undefined ? {} : { "last-event-id": id }),
+    },
+    timeoutMs: idleTimeoutMs,
+    signal,
   });
+  try {
+    checkHead(stream);
+    return stream;
+  } catch (error) {
+    await giveUp(stream.body);
+    throw error;
+  }
+}
+
+/** UTF-8, as a header carries it; undefined where there is none, or one that no header can carry. */
+function headerValue(id: string): string | undefined {
+  const bytes = Buffer.from(id).toString("latin1");
+  return /^[\t\x20-\x7e\x80-\xff]+$/.test(bytes) ? bytes : undefined;
+}
+
+function httpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  throw error;
+}
+
+const stopsAt204 = ({ status }: HttpError) => (status === 204 ? "stop" : 0);

@@ -1,205 +1,277 @@
-import { describe, expect, test } from "vitest";
-import { HttpError } from "../../src/http/errors.ts";
-import { type ReadEventsOptions, readEvents } from "../../src/http/sse.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import {
+  type EventSourceHandler,
+  type EventSourceOptions,
+  holdEventSource,
+  type Loss,
+} from "../../src/http/sse.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
-import { type Behaviour, cutAfter, endless, serve } from "../support/http-server.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { type Behaviour, endless, json, redirect, serve, type TestServer } from "../support/http-server.ts";
 
 const IDLE_MS = 90_000;
-const HEADERS = { "content-type": "text/event-stream; charset=utf-8" };
+const HEADERS = { "content-type": "text/event-stream" };
 
-async function open(behaviour: Behaviour, options: Partial<ReadEventsOptions> = {}) {
+interface Held {
+  clock: FakeClock;
+  server: TestServer;
+  /** In order: "open", the data of an event, "healthy", "lost <failures> <code> <wait>". */
+  seen: string[];
+  losses: Loss[];
+  outcome: Promise<unknown>;
+  stop(): void;
+  /** Moves the time in steps until it holds. */
+  until(isSo: () => boolean): Promise<void>;
+}
+
+async function hold(
+  behave: Behaviour,
+  options: Partial<EventSourceOptions> = {},
+  handler: Partial<EventSourceHandler> = {},
+): Promise<Held> {
   const clock = createFakeClock();
-  const server = await serve(behaviour);
-  const { stream } = createHttpClient({
-    service: "nex",
-    origin: server.origin,
-    clock,
-    timeoutMs: 5000,
-    maxBytes: 1000,
+  const server = await serve(behave);
+  const http = createHttpClient({
+    ...{ service: "nex", origin: server.origin, clock, timeoutMs: 5000, maxBytes: 1000 },
     userAgent: "nexusd/test",
   });
-  const opened = await stream({ method: "GET", path: "/insights", label: "GET /insights" });
+  const controller = new AbortController();
+  const seen: string[] = [];
+  const losses: Loss[] = [];
+  const held = holdEventSource(
+    {
+      ...{ http, path: "/events", label: "GET /events", clock, random: () => 0.5, idleTimeoutMs: IDLE_MS },
+      signal: controller.signal,
+      ...options,
+    },
+    {
+      opened: () => void seen.push("open"),
+      events: (events) => void seen.push(...events.map(({ data }) => data)),
+      healthy: () => void seen.push("healthy"),
+      lost(loss) {
+        losses.push(loss);
+        seen.push(`lost ${loss.failures} ${loss.error?.code ?? "ended"} ${loss.retryInMs}`);
+      },
+      ...handler,
+    },
+  );
+  const outcome = held.then(
+    () => "stopped",
+    (reason: unknown) => reason,
+  );
+  const stop = () => controller.abort("stop");
+  onTestFinished(stop);
   return {
-    clock,
-    server,
-    body: opened.body,
-    events: readEvents(opened, { idleTimeoutMs: IDLE_MS, clock, ...options }),
+    ...{ clock, server, seen, losses, outcome, stop },
+    async until(isSo) {
+      const deadline = Date.now() + 4000;
+      while (!isSo()) {
+        if (Date.now() > deadline) throw new Error(`in vain; seen: ${seen.join(", ")}`);
+        await clock.advance(250);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    },
   };
 }
 
-const stream =
-  (...pieces: (string | Buffer)[]): Behaviour =>
-  async (response) => {
-    response.writeHead(200, HEADERS);
-    for (const piece of pieces) await new Promise((resolve) => response.write(piece, resolve));
-    response.end();
-  };
+/** Each connection gets its own text, the last one for ever, and is ended. */
+const inTurn =
+  (...texts: string[]): Behaviour =>
+  (response, _, index) =>
+    response.writeHead(200, HEADERS).end(texts[Math.min(index, texts.length - 1)]);
 
-/** Sends the pieces and stays silent for ever. */
-const silentAfter =
-  (...pieces: string[]): Behaviour =>
-  (response) => {
-    response.writeHead(200, HEADERS).flushHeaders();
-    for (const piece of pieces) response.write(piece);
-  };
-
-const failure = async (events: AsyncIterable<unknown>): Promise<HttpError> => {
-  try {
-    for await (const _ of events);
-  } catch (error) {
-    if (error instanceof HttpError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
-};
-
-describe("a stream of events", () => {
-  test("gives each event with its type, id and lines, and ends with the body", async () => {
-    const { events, body } = await open(
-      stream(
-        ": hello\n\n",
-        "event: insight.batch\nid: 7\ndata: {\ndata: }\n\n",
-        "retry: 5\nother: x\ndata: plain\r\n\r\n",
-      ),
-    );
-    expect(await Array.fromAsync(events)).toEqual([
-      { event: "insight.batch", data: "{\n}", id: "7" },
-      { event: "message", data: "plain", id: undefined },
+describe("an event source", () => {
+  test("gives the events of each connection and begins anew after the first backoff", async () => {
+    const { seen, until } = await hold(inTurn("data: 1\n\ndata: 2\n\n", "data: 3\n\ndata: cut off\n"));
+    await until(() => seen.filter((what) => what.startsWith("lost")).length === 2);
+    expect(seen).toEqual([
+      ...["open", "healthy", "1", "2", "lost 1 ended 750"],
+      ...["open", "healthy", "3", "lost 1 ended 750"],
     ]);
-    expect(body.destroyed).toBe(true);
   });
 
-  test("is read alike wherever its bytes are split", async () => {
-    const bytes = Buffer.from("\uFEFFevent: größe\r\ndata: 😀 €\r\n\r\ndata: zwei\n\n");
-    for (let at = 1; at < bytes.length; at++) {
-      const { events } = await open(stream(bytes.subarray(0, at), bytes.subarray(at)));
-      expect(await Array.fromAsync(events)).toEqual([
-        { event: "größe", data: "😀 €", id: undefined },
-        { event: "message", data: "zwei", id: undefined },
-      ]);
-    }
-  });
-
-  test("does not give an event that the end of the stream cut off", async () => {
-    const { events } = await open(stream("data: whole\n\n", "data: half\n"));
-    expect(await Array.fromAsync(events)).toEqual([{ event: "message", data: "whole", id: undefined }]);
-  });
-
-  test.each([undefined, "application/json", "text/html", "text/event-streams"])(
-    "is refused with the content type %j",
-    async (type) => {
-      const { events, server } = await open((response) => {
-        response.writeHead(200, type === undefined ? {} : { "content-type": type }).write("data: x\n\n");
-      });
-      expect(await failure(events)).toMatchObject({
-        kind: "invalid_body",
-        code: "no_event_stream",
-        label: "GET /insights",
-      });
-      await server.disconnected();
-    },
-  );
-
-  test("that is cut is a network error, after the events that came before", async () => {
-    const { events, server } = await open(cutAfter("data: x\n\ndata: y", HEADERS));
-    const seen: string[] = [];
-    const error = await failure(
-      (async function* () {
-        for await (const { data } of events) {
-          seen.push(data);
-          yield;
-        }
-      })(),
+  test("asks for a stream, and with the ID that it has seen last, in UTF-8, until that is emptied", async () => {
+    const { server, until, stop } = await hold(
+      inTurn("data: x\n\n", "id: größe\n\n", "data: x\n\n", "id: a\u0007b\n\n", "id\n\n", ": nothing\n\n"),
     );
-    expect(error).toMatchObject({
-      kind: "network",
-      code: "connection_lost",
-      retryable: true,
-      service: "nex",
+    await until(() => server.requests.length === 6);
+    stop();
+    const ids = server.requests.map(({ headers }) => headers["last-event-id"]);
+    // A control character can be in an ID, but in no header.
+    expect(ids.map((id) => id && Buffer.from(String(id), "latin1").toString())).toEqual([
+      ...[undefined, undefined, "größe", "größe", undefined, undefined],
+    ]);
+    expect(server.requests[0]?.headers).toMatchObject({
+      accept: "text/event-stream",
+      "cache-control": "no-store",
     });
-    expect(seen).toEqual(["x"]);
-    await server.disconnected();
   });
 
-  test("that falls silent is a time-out, counted from its last bytes, a comment included", async () => {
-    let response: Parameters<Behaviour>[0] | undefined;
-    let activity = 0;
-    const { events, clock, server } = await open(
-      (opened) => {
-        response = opened;
-        opened.writeHead(200, HEADERS).flushHeaders();
-      },
-      { onActivity: () => activity++ },
+  test("doubles its wait up to a minute, and neither a response nor comments make it begin anew", async () => {
+    const { losses, until } = await hold(inTurn(": hello\n\n"));
+    await until(() => losses.length === 9);
+    expect(losses.map(({ retryInMs }) => retryInMs)).toEqual(
+      [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 750),
     );
-    const outcome = failure(events);
-    await clock.advance(IDLE_MS - 1);
-    response?.write(": keepalive\n\n");
-    await untilTrue(() => activity === 1);
-    await clock.advance(IDLE_MS - 1);
-    expect(clock.pending()).toBe(1);
-    await clock.advance(1);
-    expect(await outcome).toMatchObject({ kind: "timeout", code: "stream_silent", retryable: true });
-    expect(clock.pending()).toBe(0);
-    await server.disconnected();
+    expect(losses.map(({ failures }) => failures)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  test("does not count the time that its reader takes as silence", async () => {
-    const { events, clock } = await open(stream("data: 1\n\n", "data: 2\n\n"));
-    const seen: string[] = [];
-    for await (const { data } of events) {
-      seen.push(data);
-      await clock.advance(2 * IDLE_MS);
-    }
-    expect(seen).toEqual(["1", "2"]);
+  test("is healthy once an event came, or 30 s after it opened when it still lives", async () => {
+    let beat = () => {};
+    const { clock, seen, losses, until, server } = await hold((response, _, index) => {
+      if (index < 3) return void response.writeHead(503).end();
+      response.writeHead(200, HEADERS).flushHeaders();
+      beat = () => response.write(": alive\n\n");
+    });
+    await until(() => seen.includes("open"));
+    beat();
+    await clock.advance(29_000);
+    expect(seen).not.toContain("healthy");
+    await clock.advance(1000);
+    beat();
+    await until(() => seen.includes("healthy"));
+    expect(losses.map(({ failures }) => failures)).toEqual([1, 2, 3]);
+    await clock.advance(IDLE_MS);
+    await until(() => losses.length === 4);
+    expect(losses[3]).toMatchObject({ failures: 1, retryInMs: 750, error: { code: "stream_silent" } });
+    await until(() => server.requests.length === 5);
+  });
+
+  test("waits at least for what the server asks by `retry`, over connections, and by Retry-After", async () => {
+    const { losses, until } = await hold((response, _, index) => {
+      if (index === 2) return void response.writeHead(503, { "retry-after": "100" }).end();
+      response
+        .writeHead(200, HEADERS)
+        .end(["retry: 5000\n\n", ":\n\n", "", "retry: 999999999999\n\n"][index] ?? "");
+    });
+    await until(() => losses.length === 4);
+    expect(losses.map(({ retryInMs }) => retryInMs)).toEqual([5000, 5000, 100_000, 300_000]);
+  });
+
+  test("ends at a 204, without another attempt", async () => {
+    const { outcome, server, seen, clock } = await hold((response) => response.writeHead(204).end());
+    expect(await outcome).toBe("stopped");
+    expect([server.requests.length, seen, clock.pending()]).toEqual([1, [], 0]);
+  });
+
+  test("waits out a failure as long as it is told to, and stops where it is told to", async () => {
+    const { outcome, losses, until, clock, server } = await hold(
+      (response, _, index) => response.writeHead(401 + 2 * index).end(),
+      {
+        afterFailure: ({ status }) => (status === 401 ? 300_000 : "stop"),
+      },
+    );
+    await until(() => losses.length === 1);
+    expect(losses[0]?.retryInMs).toBe(300_000);
+    await clock.advance(299_000);
+    expect(server.requests).toHaveLength(1);
+    await clock.advance(1000);
+    expect(await outcome).toBe("stopped");
   });
 
   test.each([
-    ["a line that never ends", "data: xxxxxxxxxxxxxxxxxxxxxxxxxxxx"],
-    ["an event that never ends", "data: xxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"],
-  ])("with %s is too large, and no longer read", async (_, piece) => {
-    const { events, server } = await open(endless(piece, { headers: HEADERS }), { maxEventBytes: 100_000 });
-    expect(await failure(events)).toMatchObject({ kind: "too_large", retryable: false });
-    await server.disconnected();
+    ["a JSON error with status 200", json({ code: 401, message: "no" }), "no_event_stream"],
+    ["a page of a proxy", json("<html>", 502), "http_502"],
+    ["another 2xx", json("data: x\n\n", 206, HEADERS), "no_event_stream"],
+    ["a redirect to another origin", redirect("http://localhost:9/events"), "redirect_other_origin"],
+  ])("takes %s for a failure, and tries again", async (_, behave, code) => {
+    const { losses, seen, server, until } = await hold(behave);
+    await until(() => losses.length === 2);
+    expect(losses.map(({ error }) => error?.code)).toEqual([code, code]);
+    expect(seen).not.toContain("open");
+    expect(server.requests.every(({ url }) => url === "/events")).toBe(true);
   });
 
-  test("of endless events is read with no more memory than one of them", async () => {
-    const { events, server } = await open(endless(`data: ${"x".repeat(50_000)}\n\n`, { headers: HEADERS }), {
-      maxEventBytes: 60_000,
+  test("takes a stream of JSON with status 200 for one without events", async () => {
+    const { losses, until } = await hold(inTurn('{"error":"unauthorized"}\n\n'));
+    await until(() => losses.length === 3);
+    expect(losses.map(({ failures }) => failures)).toEqual([1, 2, 3]);
+  });
+
+  test("follows a redirect within the origin", async () => {
+    const { seen, until } = await hold((response, request, index) =>
+      request.url === "/events"
+        ? redirect("/other", 307)(response, request, index)
+        : inTurn("data: x\n\n")(response, request, index),
+    );
+    await until(() => seen.includes("x"));
+  });
+
+  test("gives up a line without an end and begins anew", async () => {
+    const { losses, until, server } = await hold(endless("x".repeat(10_000), { headers: HEADERS }), {
+      maxEventBytes: 100_000,
     });
-    let count = 0;
-    for await (const _ of events) if (++count === 200) break;
-    expect(count).toBe(200);
-    await server.disconnected();
+    await until(() => losses.length === 2);
+    expect(losses.map(({ error }) => error?.code)).toEqual(["body_too_large", "body_too_large"]);
+    expect(server.requests).toHaveLength(2);
   });
 
-  test("ends its connection when its reader stops, returns or fails", async () => {
-    const { events, server } = await open(silentAfter("data: x\n\n"));
-    const read = async () => {
-      for await (const { data } of events) throw new Error(data);
-    };
-    await expect(read()).rejects.toThrow("x");
-    await server.disconnected();
+  test("has one connection at any time, however they end", async () => {
+    let open = 0;
+    let most = 0;
+    const { until, server } = await hold((response, _, index) => {
+      open += 1;
+      most = Math.max(most, open);
+      response.on("close", () => {
+        open -= 1;
+      });
+      if (index % 4 === 0) response.writeHead(503).end();
+      else if (index % 4 === 1) response.writeHead(200, HEADERS).end("data: x\n\n");
+      else if (index % 4 === 2)
+        response.writeHead(200, HEADERS).write("data: x\n\n", () => response.destroy());
+      else response.writeHead(200, HEADERS).flushHeaders();
+    });
+    await until(() => server.requests.length === 20);
+    expect(most).toBe(1);
   });
 
-  test("ends with the signal of its reader", async () => {
-    const controller = new AbortController();
-    const { events, server, clock } = await open(silentAfter("data: x\n\n"), { signal: controller.signal });
-    const outcome = failure(events);
-    await clock.settle();
-    controller.abort();
-    expect(await outcome).toMatchObject({ kind: "aborted", retryable: false });
-    await server.disconnected();
+  test("reads no further than its handler has come", async () => {
+    const gate = Promise.withResolvers<void>();
+    const order: string[] = [];
+    const { until } = await hold(
+      inTurn("data: 1\n\ndata: 2\n\n"),
+      {},
+      {
+        opened: async () => {
+          await gate.promise;
+          order.push("opened");
+        },
+        events: (events) => void order.push(...events.map(({ data }) => data)),
+      },
+    );
+    await until(() => true);
+    expect(order).toEqual([]);
+    gate.resolve();
+    await until(() => order.length >= 3);
+    expect(order.slice(0, 3)).toEqual(["opened", "1", "2"]);
+  });
+
+  test.each(["opened", "events", "lost"] as const)(
+    "ends with what its handler throws in `%s`, its connection given up",
+    async (hook) => {
+      const { outcome, server, clock } = await hold(
+        hook === "lost" ? inTurn("") : (response) => response.writeHead(200, HEADERS).write("data: x\n\n"),
+        {},
+        { [hook]: () => Promise.reject(new Error("of the handler")) },
+      );
+      expect(await outcome).toMatchObject({ message: "of the handler" });
+      if (hook !== "lost") await server.disconnected();
+      expect(clock.pending()).toBe(0);
+    },
+  );
+
+  test.each([
+    ["while it reads", "data: x\n\n"],
+    ["while it waits", undefined],
+  ])("ends with its signal, %s", async (_, text) => {
+    const { outcome, server, seen, stop, clock, until } = await hold((response) => {
+      if (text === undefined) response.writeHead(503).end();
+      else response.writeHead(200, HEADERS).write(text);
+    });
+    await until(() => seen.some((what) => what === "x" || what.startsWith("lost")));
+    stop();
+    expect(await outcome).toBe("stop");
+    if (text !== undefined) await server.disconnected();
     expect(clock.pending()).toBe(0);
   });
-
-  test("is not begun with a signal that has aborted already", async () => {
-    const { events, server } = await open(silentAfter("data: x\n\n"), { signal: AbortSignal.abort() });
-    expect(await failure(events)).toMatchObject({ kind: "aborted" });
-    await server.disconnected();
-  });
 });
-
-async function untilTrue(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
-}

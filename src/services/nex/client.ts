@@ -4,7 +4,8 @@ import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient, Retry } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { parseJson } from "../../http/json.ts";
-import { readEvents } from "../../http/sse.ts";
+import { createEventDecoder } from "../../http/sse-decode.ts";
+import { readEvents } from "../../http/sse-stream.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 import { type InsightBatch, readInsights } from "./insights.ts";
 import { limitForOperations } from "./limits.ts";
@@ -69,7 +70,15 @@ export function createNexClient(options: {
         timeoutMs: idleTimeoutMs,
         signal,
       });
-      const events = readEvents(stream, { idleTimeoutMs, clock, signal, onActivity });
+      const decoder = createEventDecoder(8_000_000);
+      const events = readEvents(stream, {
+        decoder,
+        maxEventBytes: 8_000_000,
+        idleTimeoutMs,
+        clock,
+        signal,
+        onActivity,
+      });
       return { batches: readBatches(events) };
     },
     async listInsights(from, to, signal) {
@@ -102,17 +111,18 @@ export function createNexClient(options: {
 
 /** Events of unknown names are passed over: they must not break the stream. */
 async function* readBatches(
-  events: AsyncIterable<{ event: string; data: string }>,
+  pieces: AsyncIterable<{ event: string; data: string }[]>,
 ): AsyncGenerator<StreamBatch> {
-  for await (const { event, data } of events) {
-    if (!event.startsWith("insight.")) continue;
-    const batch = readInsights(parse(data));
-    yield {
-      ...(batch ?? { insights: [], workspace: null }),
-      isReplay: event === "insight.replay",
-      isUnreadable: batch === undefined,
-    };
-  }
+  for await (const events of pieces)
+    for (const { event, data } of events) {
+      if (!event.startsWith("insight.")) continue;
+      const batch = readInsights(parse(data));
+      yield {
+        ...(batch ?? { insights: [], workspace: null }),
+        isReplay: event === "insight.replay",
+        isUnreadable: batch === undefined,
+      };
+    }
 }
 
 const parse = (data: string): unknown => {

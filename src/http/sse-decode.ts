@@ -1,0 +1,79 @@
+// Bytes of an event stream to its events, as the WHATWG HTML standard interprets them ("Server-sent events").
+
+import { createParser } from "eventsource-parser";
+
+export interface ServerSentEvent {
+  /** "message" where the server named none. */
+  event: string;
+  data: string;
+  /** The last event ID as of this event; "" where the server gave none so far. */
+  lastEventId: string;
+}
+
+export interface EventDecoder {
+  /**
+   * The events that these bytes complete, however the stream is cut into pieces. Undefined once more than `maxLength`
+   * came without a blank line: a line or an event that does not end is kept no longer.
+   */
+  decode(bytes: Uint8Array): ServerSentEvent[] | undefined;
+  /** To be sent as `Last-Event-ID` with the next connection; "" for none. */
+  readonly lastEventId: string;
+  /** What the server asked to wait before the next connection (`retry`), in milliseconds. */
+  readonly retryMs: number | undefined;
+}
+
+/**
+ * The lines, fields and the dispatch are eventsource-parser's. What it leaves to its user is here: UTF-8 over the
+ * bounds of pieces, the one BOM, the ID that outlives its event, and a limit on everything that is kept.
+ * @param maxLength in UTF-16 units, of which a text has at most as many as bytes
+ * @param lastEventId of the connection before
+ */
+export function createEventDecoder(maxLength: number, lastEventId = ""): EventDecoder {
+  const utf8 = new TextDecoder();
+  const known: { lastEventId: string; retryMs: number | undefined } = { lastEventId, retryMs: undefined };
+  let events: ServerSentEvent[] = [];
+  const parser = createParser({
+    onId: (id) => {
+      known.lastEventId = id;
+    },
+    onRetry: (ms) => {
+      known.retryMs = ms;
+    },
+    onEvent: ({ event = "message", data }) => events.push({ event, data, lastEventId: known.lastEventId }),
+  });
+  // The decoder takes the one BOM away. A blank line first, so that the parser does not take a second one, or the
+  // characters that look like one.
+  parser.feed("\n");
+
+  // The parser's own limit knows nothing of names, IDs and the number of lines, each of which costs memory too.
+  let sinceBlank = 0;
+  let last = "";
+
+  return {
+    decode(bytes) {
+      const text = utf8.decode(bytes, { stream: true });
+      if (text === "") return [];
+      const blank = lastBlankLine(text);
+      if (blank >= 0) sinceBlank = text.length - blank;
+      else sinceBlank = text.length + (lastBlankLine(last + text.charAt(0)) < 0 ? sinceBlank : 0);
+      last = text.charAt(text.length - 1);
+      events = [];
+      parser.feed(text);
+      return sinceBlank > maxLength ? undefined : events;
+    },
+    get lastEventId() {
+      return known.lastEventId;
+    },
+    get retryMs() {
+      return known.retryMs;
+    },
+  };
+}
+
+/** Where the last blank line begins, -1 where there is none: two ends of lines in a row that are no CRLF. */
+function lastBlankLine(text: string): number {
+  const blank = text.lastIndexOf("\n\n");
+  // Hardly any server sends a CR; looking for two of them backwards costs more than for one forwards.
+  if (!text.includes("\r")) return blank;
+  return Math.max(blank, text.lastIndexOf("\n\r"), text.lastIndexOf("\r\r"));
+}
