@@ -102,6 +102,11 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
     },
   };
 
+  /** With the time by the clock that its windows go by. */
+  function dated<R extends Reply | StreamReply>(reply: R): R {
+    return { ...reply, headers: { date: new Date(clock.now()).toUTCString(), ...reply.headers } };
+  }
+
   function openStream(request: HttpRequest): StreamReply {
     const headers = { "content-type": "text/event-stream", "cache-control": "no-cache" };
     return {
@@ -159,8 +164,8 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
   const server = await startStandIn({
     port: options.port ?? 0,
     clock,
-    handle,
-    errorReply: (status) => apiError(status, `HTTP ${status}`),
+    handle: (request) => dated(handle(request)),
+    errorReply: (status) => dated(apiError(status, `HTTP ${status}`)),
     controls: {
       emit(value, body) {
         if (!Array.isArray(value)) throw new Error("emit must be an array of insights");

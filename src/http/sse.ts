@@ -159,6 +159,8 @@ async function open(options: EventSourceOptions, lastEventId: string): Promise<H
     timeoutMs: idleTimeoutMs,
     signal,
   });
+  // It may fail before it is read.
+  stream.body.on("error", () => {});
   try {
     checkHead(stream);
     return stream;

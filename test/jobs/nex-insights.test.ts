@@ -1,17 +1,23 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import nexInsights from "../../jobs/nex-insights.ts";
 import { type NexOptions, startNex } from "../../sandbox/nex.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import { type JobHarness, runJob } from "./harness.ts";
 
 const MINUTE = 60_000;
 
 async function watch(options: Partial<NexOptions> = {}) {
-  const nex = await startNex({ apiKey: "sk-test", keepaliveMs: 10, ...options });
+  const clock = createFakeClock(Date.now());
+  const nex = await startNex({
+    ...{ apiKey: "sk-test", keepaliveMs: 10, clock: { now: clock.now, advance: () => {} } },
+    ...options,
+  });
   onTestFinished(nex.close);
   const start = async () =>
     await runJob(
       nexInsights,
       `[nex]\nbase_url = "${nex.url}"\napi_key = { source = "env", id = "X" }\n[nexus]\nenabled = false\n`,
+      { clock },
     );
   const polls = () => nex.requests.filter(({ path }) => path.includes("/insights?"));
   return { nex, start, polls };

@@ -11,8 +11,8 @@ import { openStore, type StoreOptions } from "../../src/store/sqlite.ts";
 import type { EventPage, Store } from "../../src/store/store.ts";
 
 /** A directory that is removed when the test is over. */
-export const temporaryDirectory = (): string => {
-  const directory = mkdtempSync(join(tmpdir(), "nexusd-store-"));
+export const temporaryDirectory = (base = tmpdir()): string => {
+  const directory = mkdtempSync(join(base, "nexusd-store-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 };

@@ -1,46 +1,48 @@
 // Nex over HTTP: the insight stream and the REST list that closes its gaps.
 
 import type { RequestBudget } from "../../http/budget.ts";
-import type { HttpClient, Retry } from "../../http/client.ts";
+import type { HttpClient } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { parseJson } from "../../http/json.ts";
-import { createEventDecoder } from "../../http/sse-decode.ts";
-import { readEvents } from "../../http/sse-stream.ts";
+import { type EventSourceHandler, holdEventSource, type ServerSentEvent } from "../../http/sse.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 import { type InsightBatch, readInsights } from "./insights.ts";
 import { limitForOperations } from "./limits.ts";
+import { createServerTime } from "./server-time.ts";
+import { waitAfter } from "./stream-failure.ts";
+import type { StreamStateName } from "./stream-state.ts";
 
 export const PREFIX = "/api/developers/v1";
 /** The most that the list gives; a list of exactly so many may have been cut. */
 export const LIST_LIMIT = 100;
-
-export type StreamBatch = InsightBatch & {
-  isReplay: boolean;
-  /** Whether the payload was in no known shape, so that `insights` is empty without meaning it. */
-  isUnreadable: boolean;
-};
-
-export interface InsightStream {
-  /** Ends when the server ends the stream; throws HttpError when it is cut or silent for too long. */
-  batches: AsyncIterable<StreamBatch>;
-}
 
 export interface NexClient {
   /** For operations: with the credential, one origin, the deadline, and the limits of src/services/nex/limits.ts. */
   readonly http: HttpClient;
   /** Filled in by the job that holds the stream, shown by status. */
   readonly status: StreamStatus;
-  /** @param onActivity called at every sign of life, keepalives included */
-  openStream(signal: AbortSignal, onActivity: () => void): Promise<InsightStream>;
-  /** The insights of a window (ms since the epoch), at most LIST_LIMIT, in no promised order. */
+  /** The time by Nex's clock, in milliseconds since the Unix epoch. */
+  now(): number;
+  /** Holds the insight stream, one connection at a time, until the signal aborts or the handler fails. */
+  holdStream(handler: EventSourceHandler, signal: AbortSignal): Promise<void>;
+  /**
+   * The insights of a window (ms since the epoch), at most LIST_LIMIT, in no promised order. One request, not
+   * repeated. @throws HttpError
+   */
   listInsights(from: number, to: number, signal: AbortSignal): Promise<InsightBatch>;
 }
 
 export interface StreamStatus {
-  state: "connecting" | "live" | "recovering" | "polling";
+  state: StreamStateName;
   since: string | null;
-  /** Everything that was emitted before is in the log. */
+  /** Streams in a row that failed before they were healthy. */
+  failures: number;
+  /** When the stream is tried again. */
+  nextAttemptAt: string | null;
+  /** By Nex's clock: everything that was emitted before is in the log, or in a reported gap. */
   coveredUntil: string | null;
+  /** The stream is open, but what was missed since `coveredUntil` could not be fetched yet. */
+  isMissing: boolean;
 }
 
 /** Whole seconds, because no document shows the service taking fractions. */
@@ -48,8 +50,9 @@ const wholeSeconds = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}
 
 export function createNexClient(options: {
   http: HttpClient;
-  retry: Retry;
   clock: Clock;
+  /** 0 (inclusive) to 1 (exclusive). */
+  random: () => number;
   /** For `POST /v1/context/text`; it outlives the client, as the server's window does. */
   texts: RequestBudget;
   /** Silence on the stream that counts as its death. */
@@ -57,29 +60,27 @@ export function createNexClient(options: {
   /** For REST, which may take a minute to answer. */
   timeoutMs: number;
 }): NexClient {
-  const { http, retry, clock, texts, idleTimeoutMs, timeoutMs } = options;
+  const { http, clock, random, texts, idleTimeoutMs, timeoutMs } = options;
+  const serverTime = createServerTime(clock);
   return {
     http: limitForOperations(http, { texts, textsPath: `${PREFIX}/context/text`, timeoutMs, clock }),
-    status: { state: "connecting", since: null, coveredUntil: null },
-    async openStream(signal, onActivity) {
-      const stream = await http.stream({
-        method: "GET",
-        path: `${PREFIX}/insights/stream`,
-        label: "GET /v1/insights/stream",
-        headers: { accept: "text/event-stream" },
-        timeoutMs: idleTimeoutMs,
-        signal,
-      });
-      const decoder = createEventDecoder(8_000_000);
-      const events = readEvents(stream, {
-        decoder,
-        maxEventBytes: 8_000_000,
-        idleTimeoutMs,
-        clock,
-        signal,
-        onActivity,
-      });
-      return { batches: readBatches(events) };
+    now: serverTime.now,
+    status: {
+      ...{ state: "connecting", since: null, failures: 0, nextAttemptAt: null },
+      ...{ coveredUntil: null, isMissing: false },
+    },
+    async holdStream(handler, signal) {
+      const source = { path: `${PREFIX}/insights/stream`, label: "GET /v1/insights/stream" };
+      await holdEventSource(
+        { ...source, http, clock, random, signal, idleTimeoutMs, afterFailure: waitAfter },
+        {
+          ...handler,
+          async opened(stream) {
+            serverTime.observe(stream.headers);
+            await handler.opened?.(stream);
+          },
+        },
+      );
     },
     async listInsights(from, to, signal) {
       const query = new URLSearchParams({
@@ -88,10 +89,9 @@ export function createNexClient(options: {
         limit: String(LIST_LIMIT),
       });
       const label = "GET /v1/insights";
-      const response = await retry(
-        () => http.request({ method: "GET", path: `${PREFIX}/insights?${query}`, label, timeoutMs, signal }),
-        { signal, deadlineMs: timeoutMs },
-      );
+      const path = `${PREFIX}/insights?${query}`;
+      const response = await http.request({ method: "GET", path, label, timeoutMs, signal });
+      serverTime.observe(response.headers);
       const batch = readInsights(response.json());
       if (!batch)
         throw new HttpError({
@@ -109,20 +109,26 @@ export function createNexClient(options: {
   };
 }
 
-/** Events of unknown names are passed over: they must not break the stream. */
-async function* readBatches(
-  pieces: AsyncIterable<{ event: string; data: string }[]>,
-): AsyncGenerator<StreamBatch> {
-  for await (const events of pieces)
-    for (const { event, data } of events) {
-      if (!event.startsWith("insight.")) continue;
-      const batch = readInsights(parse(data));
-      yield {
-        ...(batch ?? { insights: [], workspace: null }),
-        isReplay: event === "insight.replay",
-        isUnreadable: batch === undefined,
-      };
-    }
+export type StreamBatch = InsightBatch & {
+  isReplay: boolean;
+  /** Whether the payload was in no known shape, so that `insights` is empty without meaning it. */
+  isUnreadable: boolean;
+};
+
+/**
+ * Undefined for an event that is about something else, which is passed over: it must not break the stream. One of
+ * another name that brings insights is taken, since only two names were ever documented.
+ */
+export function readBatch({ event, data }: ServerSentEvent): StreamBatch | undefined {
+  const isNamed = event.startsWith("insight.");
+  if (!isNamed && !data.includes('"insights"')) return undefined;
+  const batch = readInsights(parse(data));
+  if (!isNamed && !batch) return undefined;
+  return {
+    ...(batch ?? { insights: [], workspace: null }),
+    isReplay: event === "insight.replay",
+    isUnreadable: batch === undefined,
+  };
 }
 
 const parse = (data: string): unknown => {

@@ -1,9 +1,12 @@
 // Closing a window of the insight stream by REST: the list has no pages, so a full answer is split until it is not.
 
+import { HttpError } from "../../http/errors.ts";
 import { createdAt, type InsightBatch } from "./insights.ts";
 
 /** The shortest window that is asked for: the service is known to take whole seconds. */
 const SHORTEST_MS = 1000;
+/** A refused window longer than this may only be too long: no document says how long one may be. */
+const SURELY_SHORT_MS = 3_600_000;
 
 export interface Slice {
   from: number;
@@ -12,33 +15,43 @@ export interface Slice {
   batch: InsightBatch;
   /** Still full at the shortest window: there may be more that cannot be had. */
   isCut: boolean;
+  /** The whole window, of which this is a part, has more insights than one answer holds. */
+  isPartOfMore: boolean;
 }
 
 /**
  * Yields the window in slices, oldest first, so that each can be committed with the time it covers.
- * @param list asks for one window; what it throws ends the generator, the slices yielded before are good
+ * @param list asks for one window; what it throws ends the generator, the slices yielded before are good. A 400 to a
+ *   long window is taken for "too long"
+ * @param from in whole seconds, as `to`
  */
 export async function* readWindow(
   list: (from: number, to: number) => Promise<InsightBatch>,
   from: number,
   to: number,
   limit: number,
+  isPartOfMore = false,
 ): AsyncGenerator<Slice> {
-  const batch = await list(from, to);
-  const isFull = batch.insights.length >= limit;
-  if (isFull && to - from > SHORTEST_MS) {
+  const batch = await list(from, to).catch((error: unknown) => {
+    const isTooLong = error instanceof HttpError && error.status === 400 && to - from > SURELY_SHORT_MS;
+    if (!isTooLong) throw error;
+    return undefined;
+  });
+  const isFull = batch !== undefined && batch.insights.length >= limit;
+  if (batch === undefined || (isFull && to - from > SHORTEST_MS)) {
     const middle = from + Math.ceil((to - from) / 2 / SHORTEST_MS) * SHORTEST_MS;
-    yield* readWindow(list, from, middle, limit);
+    yield* readWindow(list, from, middle, limit, isPartOfMore || isFull);
     // Whether the bounds are inclusive is not known: the two halves share one, and repetitions are recognised.
-    if (middle < to) yield* readWindow(list, middle, to, limit);
+    if (middle < to) yield* readWindow(list, middle, to, limit, isPartOfMore || isFull);
     return;
   }
-  yield { from, to, batch: { ...batch, insights: oldestFirst(batch.insights) }, isCut: isFull };
+  const insights = oldestFirst(batch.insights);
+  yield { from, to, batch: { ...batch, insights }, isCut: isFull, isPartOfMore: isPartOfMore || isFull };
 }
 
 /** The list may come newest first, and is taken to where it does not say: those of one instant are then reversed. */
 function oldestFirst(insights: InsightBatch["insights"]): InsightBatch["insights"] {
-  const time = (insight: Record<string, unknown> | undefined) => (insight && createdAt(insight)) ?? 0;
+  const time = (insight: unknown) => createdAt(insight) ?? 0;
   const isNewestFirst = time(insights[0]) >= time(insights.at(-1));
   return (isNewestFirst ? insights.toReversed() : insights).toSorted((a, b) => time(a) - time(b));
 }

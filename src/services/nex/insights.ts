@@ -44,8 +44,8 @@ const instant = (value: unknown): string | undefined => {
 };
 
 /** Milliseconds since the epoch, or undefined where the insight does not say. */
-export function createdAt(insight: Record<string, unknown>): number | undefined {
-  const ms = Date.parse(text(insight.created_at) ?? "");
+export function createdAt(insight: unknown): number | undefined {
+  const ms = Date.parse((isObject(insight) && text(insight.created_at)) || "");
   return Number.isNaN(ms) ? undefined : ms;
 }
 

@@ -1,0 +1,108 @@
+// The insights on their way into the log, each with the cursor that says up to when nothing is missing.
+
+import { z } from "zod";
+import type { InsightOrigin, NewEvent } from "../../events/types.ts";
+import { isoTime } from "../../scheduler/clock.ts";
+import type { Store } from "../../store/store.ts";
+import { createdAt, type InsightBatch, insightDedupe } from "./insights.ts";
+
+const CURSOR = "nex.insights";
+
+/** A window that is being fetched, of which Nex may forget the beginning before the end is reached. Times as below. */
+export interface Unproven {
+  from: number;
+  /** When the oldest insight was made that was fetched of it. */
+  oldestAt: number | undefined;
+}
+
+/** All times by Nex's clock, milliseconds since the Unix epoch. */
+export interface InsightLog {
+  /** What was emitted before is in the log, or in a reported gap. */
+  readonly coveredUntil: number;
+  /** When the newest insight of the covered time was made; undefined: none that says so. */
+  readonly newestAt: number | undefined;
+  /** Kept with the cursor from the next commit on. While there is one, `newestAt` stays what it was before. */
+  unproven: Unproven | undefined;
+  /** Commits events, and with them the cursor where they complete the time until `until`. @throws StoreError */
+  commit(events: NewEvent[], until?: number): Promise<void>;
+  /** The insights of a batch as events. */
+  events(batch: InsightBatch, origin: InsightOrigin): NewEvent[];
+}
+
+/** @param now by Nex's clock: where a first start begins, for which nothing before is missing */
+export async function openInsightLog(
+  store: Pick<Store, "readCursor" | "commitObservation">,
+  now: () => number,
+  onCovered: (until: number) => void,
+): Promise<{ insights: InsightLog; isFirst: boolean }> {
+  // What cannot be read is as a first start.
+  const stored = storedCursor.safeParse((await store.readCursor(CURSOR))?.value).data;
+  let coveredUntil = stored?.coveredUntil ?? now();
+  let newestAt = stored?.newestAt;
+  /** When an insight was made that is in the log, but after what is covered. */
+  let aheadAt: number | undefined;
+
+  const insights: InsightLog = {
+    get coveredUntil() {
+      return coveredUntil;
+    },
+    get newestAt() {
+      return newestAt;
+    },
+    unproven: stored?.unproven && { oldestAt: undefined, ...stored.unproven },
+    async commit(events, until) {
+      const made = [aheadAt, newestAt, ...events.map(madeAt)].filter((at) => at !== undefined);
+      // Before anything is awaited, so that of two commits under way the later one has the later cursor.
+      if (until !== undefined) coveredUntil = Math.max(coveredUntil, until);
+      if (until !== undefined && !insights.unproven) newestAt = latest(made.filter((at) => at <= until));
+      aheadAt = latest(made);
+      await store.commitObservation({
+        source: CURSOR,
+        cursor: asStored({ coveredUntil, newestAt, unproven: insights.unproven }),
+        events,
+      });
+      onCovered(coveredUntil);
+    },
+    events: (batch, origin) =>
+      batch.insights.map((insight) => ({
+        type: "nex.insight.received",
+        source: "/nex/insights",
+        data: { insight, workspace: batch.workspace, origin },
+        dedupe: insightDedupe(insight),
+      })),
+  };
+  if (!stored) await insights.commit([], coveredUntil);
+  else onCovered(coveredUntil);
+  return { insights, isFirst: !stored };
+}
+
+const latest = (times: number[]) => (times.length === 0 ? undefined : Math.max(...times));
+
+const madeAt = (event: NewEvent): number | undefined =>
+  event.type === "nex.insight.received" ? createdAt(event.data.insight) : undefined;
+
+const time = z.iso.datetime().transform((text) => Date.parse(text));
+const storedCursor = z.object({
+  coveredUntil: time,
+  newestAt: time.optional(),
+  unproven: z.object({ from: time, oldestAt: time.optional() }).optional(),
+});
+
+const asStored = ({
+  coveredUntil,
+  newestAt,
+  unproven,
+}: {
+  coveredUntil: number;
+  newestAt: number | undefined;
+  unproven: Unproven | undefined;
+}) => ({
+  coveredUntil: isoTime(coveredUntil),
+  ...(newestAt !== undefined && { newestAt: isoTime(newestAt) }),
+  ...(unproven && {
+    unproven: {
+      from: isoTime(unproven.from),
+      ...(unproven.oldestAt !== undefined && { oldestAt: isoTime(unproven.oldestAt) }),
+    },
+  }),
+});

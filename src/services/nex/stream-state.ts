@@ -1,0 +1,92 @@
+// The states of the insight stream and what leads from one to the other; pure, so that each path can be tested.
+
+/**
+ * - `connecting`: since the start, no attempt has ended yet
+ * - `live`: a stream is open
+ * - `recovering`: lost a moment ago, tried again
+ * - `polling`: lost for longer, REST instead, while it is tried again
+ * - `refused`: Nex takes the key for no good, for the stream and for REST; tried again slowly
+ */
+export type StreamStateName = "connecting" | "live" | "recovering" | "polling" | "refused";
+
+export interface StreamState {
+  state: StreamStateName;
+  /** Streams in a row that failed before they were healthy. */
+  failures: number;
+  /** When the outage began that lasts, monotonic milliseconds. */
+  lostAt: number | undefined;
+  /** What the log says so far: of the last loss the code, or that it is open; undefined: nothing yet. */
+  told: { kind: "opened"; at: number } | { kind: "lost"; code: string; fallback: boolean } | undefined;
+}
+
+export type StreamInput =
+  | { kind: "opened" }
+  /** An event came, or it lived for 30 s. */
+  | { kind: "healthy" }
+  | { kind: "lost"; failures: number; retryInMs: number; code: string; isRefusal: boolean }
+  /** Time has passed. */
+  | { kind: "tick" };
+
+/** What the log is to be told. */
+export type Announcement = "opened" | "lost" | "fallback";
+
+export const INITIAL: StreamState = { state: "connecting", failures: 0, lostAt: undefined, told: undefined };
+
+const FALLBACK_AFTER_FAILURES = 3;
+/** Neither an outage nor the wait for the next attempt may take longer without a poll. */
+const FALLBACK_AFTER_MS = 60_000;
+/** A stream that is lost sooner after it was announced had not come back: its turns must not fill the log. */
+const SETTLED_AFTER_MS = 60_000;
+
+/** @param at monotonic milliseconds */
+export function step(
+  before: StreamState,
+  input: StreamInput,
+  at: number,
+): { after: StreamState; announce: Announcement[] } {
+  switch (input.kind) {
+    case "opened": {
+      const isNews = before.told?.kind !== "opened";
+      const told = isNews ? ({ kind: "opened", at } as const) : before.told;
+      return {
+        after: { ...before, state: "live", lostAt: undefined, told },
+        announce: isNews ? ["opened"] : [],
+      };
+    }
+    case "healthy":
+      return { after: { ...before, failures: 0 }, announce: [] };
+    case "lost": {
+      const lostAt = before.lostAt ?? at;
+      const isLong =
+        input.failures >= FALLBACK_AFTER_FAILURES ||
+        input.retryInMs > FALLBACK_AFTER_MS ||
+        at - lostAt > FALLBACK_AFTER_MS;
+      const state = input.isRefusal ? "refused" : isLong ? "polling" : "recovering";
+      return announced({ ...before, state, failures: input.failures, lostAt }, at, input.code);
+    }
+    case "tick": {
+      const isLong = before.lostAt !== undefined && at - before.lostAt > FALLBACK_AFTER_MS;
+      if (before.state !== "recovering" || !isLong) return { after: before, announce: [] };
+      return announced({ ...before, state: "polling" }, at, codeOf(before));
+    }
+    default:
+      return input satisfies never;
+  }
+}
+
+/** A loss, with what of it is news to the log. */
+function announced(state: StreamState, at: number, code: string) {
+  const announce: Announcement[] = [];
+  const told = state.told;
+  const isShort = told?.kind === "opened" && at - told.at < SETTLED_AFTER_MS && state.state === "recovering";
+  if (isShort) return { after: state, announce };
+  const isTold = told?.kind === "lost" && (told.code === code || state.state !== "refused");
+  if (!isTold) announce.push("lost");
+  const wasFallback = told?.kind === "lost" && told.fallback;
+  const isFallback = state.state === "polling";
+  if (isFallback && !wasFallback) announce.push("fallback");
+  const now = { kind: "lost", code: isTold ? told.code : code, fallback: wasFallback || isFallback } as const;
+  return { after: { ...state, told: now }, announce };
+}
+
+const codeOf = ({ told }: StreamState) => (told?.kind === "lost" ? told.code : "stream_lost");

@@ -1,0 +1,153 @@
+// Watches the insights of Nex: the stream, REST for what it missed and while it cannot be had, and all that is told.
+
+import type { NewEvent } from "../../events/types.ts";
+import type { Loss, ServerSentEvent } from "../../http/sse.ts";
+import { isoTime } from "../../scheduler/clock.ts";
+import type { JobContext } from "../../scheduler/define-job.ts";
+import { readBatch } from "./client.ts";
+import { createHoldBack } from "./hold-back.ts";
+import { openInsightLog } from "./insight-log.ts";
+import { createPolls, POLL_EVERY_MS } from "./polls.ts";
+import { describeLoss, isKeyRefused } from "./stream-failure.ts";
+import { INITIAL, type StreamInput, step } from "./stream-state.ts";
+
+const TICK_MS = 5000;
+const COVER_EVERY_MS = 30_000;
+/** More than any adjustment of the clock by steps too small to matter. */
+const JUMP_MS = 2000;
+
+/** Runs until the signal aborts. @throws StoreError, or what else is no failure of Nex */
+export async function watchInsights(context: JobContext): Promise<void> {
+  const { clock, log, services, store } = context;
+  const { nex } = services;
+  const over = new AbortController();
+  const signal = AbortSignal.any([context.signal, over.signal]);
+  const { insights, isFirst } = await openInsightLog(store, nex.now, (until) => {
+    nex.status.coveredUntil = isoTime(until);
+  });
+
+  let current = INITIAL;
+  let failure: ReturnType<typeof describeLoss> | undefined;
+  /** When the last bytes came, by Nex's clock. */
+  let lastSignAt = 0;
+  // The replay of the very first connection is history, and is taken as it comes.
+  let hasMissed = !isFirst;
+  let isFirstReplay = false;
+
+  const polls = createPolls({
+    ...{ context, insights, signal },
+    state: () => current.state,
+    onClosed: () => heldBack.drop(),
+    onGivenUp: () => heldBack.release(),
+    onHealth: showHealth,
+  });
+  const heldBack = createHoldBack(clock);
+
+  function showHealth() {
+    // As the log was told: the turns of a stream that comes and goes are not those of the service.
+    context.degraded(current.told?.kind === "lost" ? failure : polls.failure());
+    nex.status.isMissing = current.state === "live" && polls.isMissing();
+  }
+
+  /** Takes the next state, shows it, and gives what the log is to be told. */
+  const proceed = (input: StreamInput): NewEvent[] => {
+    const { failures, state } = current;
+    const { after, announce } = step(current, input, clock.monotonic());
+    current = after;
+    if (after.state !== state || nex.status.since === null) nex.status.since = isoTime(clock.now());
+    Object.assign(nex.status, { state: after.state, failures: after.failures });
+    const source = "/nex/stream";
+    const events = {
+      opened: { type: "nex.stream.opened", source, data: { afterFailures: failures } },
+      lost: { type: "nex.stream.lost", source, data: failure ?? describeLoss(undefined) },
+      fallback: {
+        type: "nex.stream.fallback",
+        source,
+        data: { pollEveryMs: POLL_EVERY_MS, failures: after.failures },
+      },
+    } satisfies Record<string, NewEvent>;
+    return announce.map((name) => events[name]);
+  };
+
+  const opened = async () => {
+    lastSignAt = nex.now();
+    const afterFailures = current.failures;
+    const told = proceed({ kind: "opened" });
+    nex.status.nextAttemptAt = null;
+    isFirstReplay = !hasMissed;
+    if (hasMissed) polls.request(lastSignAt);
+    log[told.length > 0 ? "info" : "debug"]({ afterFailures }, "the insight stream is open");
+    showHealth();
+    await insights.commit(told, hasMissed ? undefined : lastSignAt);
+    hasMissed = true;
+  };
+
+  const events = async (received: ServerSentEvent[]) => {
+    const batches = received.map(readBatch).filter((batch) => batch !== undefined);
+    if (batches.some(({ isUnreadable }) => isUnreadable))
+      log.warn("Nex sent an insight event in a shape that is not known");
+    const taken = batches.flatMap((batch) => {
+      const found = insights.events(batch, batch.isReplay ? "replay" : "live");
+      return batch.isReplay && !isFirstReplay ? heldBack.sift(found) : found;
+    });
+    if (!polls.isMissing()) heldBack.drop();
+    if (taken.length === 0) return;
+    await insights.commit(taken, polls.isMissing() ? undefined : nex.now());
+    log.debug({ insights: taken.length }, "insights received");
+  };
+
+  const lost = async ({ error, failures, retryInMs }: Loss) => {
+    failure = describeLoss(error);
+    const isRefusal = isKeyRefused(error);
+    const told = proceed({ kind: "lost", failures, retryInMs, code: failure.code, isRefusal });
+    nex.status.nextAttemptAt = isoTime(clock.now() + retryInMs);
+    showHealth();
+    log[told.length > 0 ? "warn" : "debug"](
+      { ...failure, failures, state: current.state, retryInMs: Math.round(retryInMs) },
+      "the insight stream is lost",
+    );
+    if (told.length > 0) await insights.commit(told);
+    polls.wake();
+  };
+
+  const tick = async () => {
+    let offset = clock.now() - clock.monotonic();
+    let coveredAt = clock.monotonic();
+    for (;;) {
+      await clock.sleep(TICK_MS, signal);
+      const jumpMs = clock.now() - clock.monotonic() - offset;
+      if (Math.abs(jumpMs) > JUMP_MS) {
+        offset += jumpMs;
+        log.info({ jumpMs: Math.round(jumpMs) }, "the clock jumped, or this machine slept");
+        if (current.state === "live") polls.request(nex.now());
+        showHealth();
+      }
+      const told = [...proceed({ kind: "tick" }), ...heldBack.overdue()];
+      if (told.length > 0) await insights.commit(told);
+      if (told.length > 0) polls.wake();
+      const isDue = clock.monotonic() - coveredAt >= COVER_EVERY_MS;
+      if (!isDue || current.state !== "live" || polls.isMissing()) continue;
+      coveredAt = clock.monotonic();
+      if (lastSignAt > insights.coveredUntil) await insights.commit([], lastSignAt);
+    }
+  };
+
+  const activity = () => {
+    lastSignAt = nex.now();
+    context.progress();
+  };
+  const healthy = () => {
+    proceed({ kind: "healthy" });
+  };
+
+  const all = [nex.holdStream({ opened, events, activity, healthy, lost }, signal), polls.run(), tick()];
+  try {
+    await Promise.all(all);
+  } catch (error) {
+    // Only Nex is waited for here; what the store or the code throws is for the scheduler to report.
+    if (!context.signal.aborted) throw error;
+  } finally {
+    over.abort();
+    await Promise.allSettled(all);
+  }
+}
