@@ -1,4 +1,13 @@
-/** The kinds of records that the workspace of the Nex stand-in has. */
+/** The kinds of records that the workspace of the Nex stand-in begins with. */
+
+export interface AttributeDefinition {
+  id: string;
+  slug: string;
+  name: string;
+  type: string;
+  description: string;
+  options: Record<string, unknown>;
+}
 
 export interface ObjectDefinition {
   id: string;
@@ -8,10 +17,15 @@ export interface ObjectDefinition {
   type: string;
   description: string;
   created_at: string;
-  attributes: { id: string; slug: string; name: string; type: string; options: Record<string, boolean> }[];
+  attributes: AttributeDefinition[];
 }
 
-const definition = (id: number, slug: string, names: [string, string], attributes: [string, string][]) => ({
+const definition = (
+  id: number,
+  slug: string,
+  names: [string, string],
+  attributes: [string, string][],
+): ObjectDefinition => ({
   id: `3241426818802765${id}`,
   slug,
   name: names[0],
@@ -24,11 +38,13 @@ const definition = (id: number, slug: string, names: [string, string], attribute
     slug: attribute,
     name: attribute.replaceAll("_", " "),
     type,
+    description: "",
     options: { is_required: attribute === "name", is_unique: type === "email", is_multi_value: false },
   })),
 });
 
-export const objects: ObjectDefinition[] = [
+/** A new copy each time: a workspace changes its own. */
+export const seededObjects = (): ObjectDefinition[] => [
   definition(
     0,
     "person",

@@ -10,8 +10,9 @@ import {
   type StreamReply,
   startStandIn,
 } from "./http.ts";
-import { object } from "./input.ts";
-import { crmScopes, openCrm } from "./nex-crm.ts";
+import { number, object, string } from "./input.ts";
+import type { Notification } from "./nex-account.ts";
+import { type Crm, type CrmOptions, openCrm } from "./nex-crm.ts";
 import {
   batchPayload,
   completeInsight,
@@ -25,7 +26,7 @@ import {
 } from "./nex-insights.ts";
 import { inWindow, readWindow } from "./nex-window.ts";
 
-export interface NexOptions {
+export interface NexOptions extends CrmOptions {
   /** 0, the default, takes any free port. */
   port?: number;
   clock?: SandboxClock;
@@ -46,7 +47,7 @@ export interface NexOptions {
   retention?: number;
 }
 
-export interface NexServer extends StandIn {
+export interface NexServer extends StandIn, Pick<Crm, "notify" | "agree" | "setProcessing"> {
   /** One batch: stored, and sent on the open streams unless `live` is false. Returns the insights, completed. */
   emit(insights: Partial<Insight>[], options?: { live?: boolean }): Insight[];
   /** Breaks every open stream. */
@@ -70,8 +71,8 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
   const subscribers = new Set<Subscriber>();
   let stored: StoredInsight[] = [];
   let shape = options.shape ?? "insights";
-  let scopes = options.scopes ?? ["insight.stream", ...crmScopes];
-  const crm = openCrm(clock);
+  const crm = openCrm(clock, options);
+  let scopes = options.scopes ?? ["insight.stream", ...crm.scopes];
   let mostStreams = 0;
   // No double comes near enough to print it, so that a client that rounds is found out.
   let nextId = 48066188026052611n;
@@ -174,6 +175,18 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
         return actions.emit(insights, { live: body.live !== false });
       },
       cutStreams: actions.cutStreams,
+      notify(value) {
+        if (!Array.isArray(value)) throw new Error("notify must be an array of notifications");
+        return crm.notify(value.map((one) => object(one, "notification") as Partial<Notification>)); // as for emit
+      },
+      agree: (value) => crm.agree(string(value, "agree")),
+      setProcessing(value) {
+        const { ms, error } = object(value, "setProcessing");
+        crm.setProcessing({
+          ...(ms !== undefined && { ms: number(ms, "setProcessing.ms") }),
+          ...(error !== undefined && { error: string(error, "setProcessing.error") }),
+        });
+      },
       setShape(value) {
         if (value !== "insights" && value !== "data" && value !== "bare") {
           throw new Error("setShape must be insights, data or bare");
@@ -194,9 +207,11 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
       ...crm.state(),
     }),
   });
+  const { notify, agree, setProcessing } = crm;
   return {
     ...server,
     ...actions,
+    ...{ notify, agree, setProcessing },
     streams: () => subscribers.size,
     maxConcurrentStreams: () => mostStreams,
   };
