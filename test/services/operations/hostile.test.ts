@@ -36,7 +36,10 @@ function shapeOf({ method, origin, path, label, headers = {}, json, credential }
     // What is not an id in a path is written in lower case letters.
     fixed: url.pathname.split("/").slice(0, 3),
     parameters: [...url.searchParams.keys()].toSorted(),
-    operators: [...url.searchParams.values()].map((value) => /^[a-z]+\.|^\(created_at\./.exec(value)?.[0]),
+    // PostgREST's; elsewhere a value is a text and nothing more.
+    operators:
+      credential.kind === "nexus" &&
+      [...url.searchParams.values()].map((value) => /^[a-z]+\.|^\(created_at\./.exec(value)?.[0]),
     fields: Object.keys(fieldsOf(json)).toSorted(),
     credential: credential.kind,
   };

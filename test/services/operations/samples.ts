@@ -1,5 +1,7 @@
 // One good input for each operation.
 
+// No double is this number, so that whoever rounds it is found out.
+const SNOWFLAKE = "48066188026052611";
 const UUID = "0a000000-0000-4000-8000-000000000505";
 
 export const samples: Record<string, Record<string, unknown>> = {
@@ -9,17 +11,108 @@ export const samples: Record<string, Record<string, unknown>> = {
   "messaging.messages.list": { session: "shop", after: "17", members: true },
   "messaging.messages.send": { session: "shop", text: "hello", json: { n: 1 } },
   "nex.objects.list": { includeAttributes: true },
-  "nex.records.get": { recordId: "48066188026052611" },
+  "nex.objects.get": { objectSlug: "person" },
+  "nex.objects.create": {
+    ...{ name: "Project", slug: "project", namePlural: "Projects", description: "Work", type: "custom" },
+  },
+  "nex.objects.update": {
+    ...{ objectSlug: "company", name: "Firm", namePlural: "Firms", description: "A company" },
+  },
+  "nex.objects.delete": { objectSlug: "company" },
+  "nex.attributes.create": {
+    ...{ objectSlug: "person", name: "Tier", slug: "tier", type: "select", description: "How dear" },
+    ...{ isRequired: false, isUnique: false, isMultiValue: true, useRawFormat: false, isWholeNumber: false },
+    selectOptions: [{ name: "gold" }, { id: SNOWFLAKE, name: "silver" }],
+  },
+  "nex.attributes.update": {
+    ...{
+      objectSlug: "person",
+      attributeId: SNOWFLAKE,
+      name: "Level",
+      description: "How far",
+      isRequired: true,
+    },
+    ...{ useRawFormat: false, isWholeNumber: true, selectOptions: [{ name: "new" }] },
+  },
+  "nex.attributes.delete": { objectSlug: "person", attributeId: SNOWFLAKE },
+  "nex.relationships.list": {},
+  "nex.relationships.create": {
+    ...{ type: "one_to_many", objectId1: SNOWFLAKE, objectId2: SNOWFLAKE },
+    ...{ predicate1To2: "employs", predicate2To1: "works at" },
+  },
+  "nex.relationships.delete": { relationshipId: SNOWFLAKE },
+  "nex.records.list": {
+    ...{ objectSlug: "person", attributes: ["name", "email"], limit: 10, offset: 0 },
+    ...{ sortBy: "updated_at", sortDirection: "desc" },
+  },
+  "nex.records.get": { recordId: SNOWFLAKE },
+  "nex.records.search": { query: "jane" },
   "nex.records.create": { objectSlug: "person", attributes: { name: "Jane", job_title: "CTO" } },
   "nex.records.upsert": {
     objectSlug: "person",
     matchingAttribute: "email",
     attributes: { name: { first_name: "Jane" }, email: "jane@example.com" },
   },
-  "nex.records.delete": { recordId: "48066188026052611" },
-  "nex.notes.create": { title: "Call", content: "long", recordId: "48066188026052611" },
+  "nex.records.update": { recordId: SNOWFLAKE, attributes: { job_title: "CTO", phone: "+1-555-0123" } },
+  "nex.records.delete": { recordId: SNOWFLAKE },
+  "nex.records.get_timeline": { recordId: SNOWFLAKE, limit: 5, cursor: "2" },
+  "nex.records.add_relationship": {
+    ...{ recordId: SNOWFLAKE, relationshipId: SNOWFLAKE, recordId1: SNOWFLAKE, recordId2: SNOWFLAKE },
+  },
+  "nex.records.remove_relationship": { recordId: SNOWFLAKE, instanceId: SNOWFLAKE },
+  "nex.graph.get": { limit: 100 },
+  "nex.lists.list": { objectSlug: "person", includeAttributes: true },
+  "nex.lists.get": { listId: SNOWFLAKE },
+  "nex.lists.create": {
+    ...{ objectSlug: "person", name: "VIP", slug: "vip", namePlural: "VIPs", description: "Dear to us" },
+  },
+  "nex.lists.delete": { listId: SNOWFLAKE },
+  "nex.lists.list_records": { listId: SNOWFLAKE, attributes: "all", limit: 20 },
+  "nex.lists.add_record": { listId: SNOWFLAKE, recordId: SNOWFLAKE, attributes: { status: "active" } },
+  "nex.lists.upsert_record": { listId: SNOWFLAKE, recordId: SNOWFLAKE, attributes: { priority: "high" } },
+  "nex.lists.update_record": { listId: SNOWFLAKE, recordId: SNOWFLAKE, attributes: { status: "won" } },
+  "nex.lists.remove_record": { listId: SNOWFLAKE, recordId: SNOWFLAKE },
+  "nex.tasks.list": {
+    ...{ recordId: SNOWFLAKE, assigneeId: "50", search: "call", isCompleted: false, limit: 10, offset: 0 },
+  },
+  "nex.tasks.get": { taskId: SNOWFLAKE },
+  "nex.tasks.create": {
+    ...{ title: "Call", description: "About the offer", priority: "high", dueDate: "2026-03-01T17:00:00Z" },
+    ...{ recordIds: [SNOWFLAKE], assigneeIds: ["50"] },
+  },
+  "nex.tasks.update": {
+    ...{ taskId: SNOWFLAKE, title: "Call", description: "", priority: "", dueDate: "2026-03-02T17:00:00Z" },
+    ...{ isCompleted: true, recordIds: [SNOWFLAKE], assigneeIds: ["51"] },
+  },
+  "nex.tasks.archive": { taskId: SNOWFLAKE },
+  "nex.notes.list": { recordId: SNOWFLAKE },
+  "nex.notes.get": { noteId: SNOWFLAKE },
+  "nex.notes.create": { title: "Call", content: "long", recordId: SNOWFLAKE },
+  "nex.notes.update": { noteId: SNOWFLAKE, title: "Call", content: "short", recordId: SNOWFLAKE },
+  "nex.notes.archive": { noteId: SNOWFLAKE },
   "nex.context.ask": { query: "who?" },
+  "nex.context.add_text": { content: "A call with Jane.", context: "Notes of a call" },
+  "nex.context.get_artifact": { artifactId: SNOWFLAKE },
+  "nex.context.list_jobs": {
+    ...{ query: "all who asked for an offer", objectType: "contact", limit: 20, includeAttributes: true },
+  },
+  "nex.context.get_list_job": { jobId: SNOWFLAKE, includeAttributes: true },
   "nex.insights.list": { last: "1h30m", limit: 5 },
+  "nex.compounding.trigger": { jobType: "metrics", dryRun: true },
+  "nex.compounding.get_job": { jobRunId: UUID },
+  "nex.integrations.list": {},
+  "nex.integrations.connect": { type: "email", provider: "google" },
+  "nex.integrations.get_connect_status": { connectId: "c-1" },
+  "nex.integrations.disconnect": { connectionId: SNOWFLAKE },
+  "nex.notifications.list": { since: "2026-03-01T17:00:00Z", limit: 50 },
+  "nex.notifications.get_preferences": {},
+  "nex.notifications.update_preferences": {
+    ...{ frequencyMinutes: 180, enabledTypes: ["daily_digest"], digestEnabled: true },
+  },
+  "nex.notifications.list_rules": {},
+  "nex.notifications.get_rule": { ruleId: SNOWFLAKE },
+  "nex.notifications.create_rule": { description: "when a deal is at risk" },
+  "nex.notifications.delete_rule": { ruleId: SNOWFLAKE },
   "nexus.orders.list": {
     orderStatus: "pending",
     orderNumber: "NX-1",

@@ -1,0 +1,226 @@
+// The operations of Nex as rows of a table: what each one is, once, and here what all of them do alike.
+
+import { z } from "zod";
+import { HttpError } from "../../http/errors.ts";
+import { fieldsOf, opaqueId, segment } from "../input.ts";
+import {
+  type Facts,
+  type Operation,
+  type OperationAnswer,
+  OperationError,
+  type OperationRequest,
+  type ReadCall,
+} from "../operation.ts";
+import { PREFIX } from "./client.ts";
+
+export type Fields = Record<string, unknown>;
+
+/** How a resource is looked up: before it is deleted, and where it is not known whether it was. */
+interface Look {
+  /** As `call`, a read. */
+  call: `GET /${string}`;
+  /** The resource in the answer, where that is a list; undefined: not there. */
+  find?: (answer: OperationAnswer, input: Fields) => Fields | undefined;
+  /** What a person is shown of it, and what must still be so when it is executed. */
+  show: (found: Fields) => Fields;
+  /** Whether it is there only as something put away. */
+  isGone?: (found: Fields) => boolean;
+}
+
+interface CommonRow {
+  name: `nex.${string}.${string}`;
+  /** Method and path below `/v1`; what stands in braces are ids in the input. */
+  call: `${OperationRequest["method"]} /${string}`;
+  title: string;
+  description: string;
+  /**
+   * The fields of the input. Those that the path does not name are the query of a GET or DELETE, else the body, each
+   * under its own name in snake case or the one in `named`.
+   */
+  input?: () => z.core.$ZodShape;
+  /** Rules over several fields. */
+  rules?: (schema: z.ZodObject) => z.ZodType<Fields>;
+  named?: Record<string, string>;
+  /** The body, where it is not just the fields. */
+  body?: (input: Fields) => Fields;
+  output: (answer: OperationAnswer, input: Fields, label: string) => unknown;
+}
+
+interface ReadRow extends CommonRow {
+  effect: "read";
+}
+
+interface WriteRow extends CommonRow {
+  effect: "write";
+  idempotent: boolean;
+  destructive?: boolean;
+  look?: Look;
+  howToFindOut?: string;
+}
+
+export type Row = ReadRow | WriteRow;
+
+/** The operations of a table, in its order. */
+export const nexTable = (rows: readonly Row[]): Operation<Fields>[] => rows.map(toOperation);
+
+function toOperation(row: Row): Operation<Fields> {
+  const { name, effect, title, description } = row;
+  const isWrite = effect === "write";
+  let input: z.ZodType<Fields> | undefined;
+  const operation: Operation<Fields> = {
+    name,
+    service: "nex",
+    effect,
+    title,
+    description,
+    idempotent: !isWrite || row.idempotent,
+    destructive: isWrite && row.destructive === true,
+    // Built when it is first used: a schema of zod, even one that is only to be, is larger than all else together.
+    get input() {
+      input ??= inputOf(row);
+      return input;
+    },
+    request: (fields, facts) => requestOf(row, fields, facts),
+    output: (answer, fields) => row.output(answer, fields, labelOf(row.call)),
+  };
+  if (!isWrite) return operation;
+  if (row.call.includes("{")) operation.target = (fields) => `nex${pathOf(row.call, fields)}`;
+  if (row.howToFindOut !== undefined) operation.howToFindOut = row.howToFindOut;
+  return row.look ? withLook(operation, row.look) : operation;
+}
+
+function withLook(operation: Operation<Fields>, look: Look): Operation<Fields> {
+  operation.precondition = async (input, facts, read) => {
+    const found = await lookUp(look, input, facts, read);
+    if (found) return look.show(found);
+    throw new OperationError("no_row_matched", `${operation.name} has nothing to do: it is not in Nex.`);
+  };
+  operation.readBack = async (input, facts, read) => {
+    const found = await lookUp(look, input, facts, read).catch(undefinedWhereNotFound);
+    if (found && look.isGone?.(found) !== true) return { kind: "not_found" };
+    // The answer that was lost would have been empty too.
+    return { kind: "done", output: operation.output({ status: 200, headers: {}, body: undefined }, input) };
+  };
+  return operation;
+}
+
+const inputOf = ({ input, rules }: Row): z.ZodType<Fields> => {
+  const schema = z.strictObject(input?.() ?? {});
+  return rules?.(schema) ?? schema;
+};
+
+const methodOf = (call: CommonRow["call"]) =>
+  // What stands before the first blank, by the type of `call`.
+  call.slice(0, call.indexOf(" ")) as OperationRequest["method"];
+
+const templateOf = (call: CommonRow["call"]) => call.slice(call.indexOf(" ") + 1);
+
+const labelOf = (call: CommonRow["call"]) =>
+  `${methodOf(call)} /v1${templateOf(call).replace(/\{(\w+)\}/g, ":$1")}`;
+
+const PLACEHOLDER = /\{(\w+)\}/g;
+
+const pathOf = (call: CommonRow["call"], input: Fields) =>
+  templateOf(call).replace(PLACEHOLDER, (_, field: string) => segment(String(input[field])));
+
+function requestOf(
+  { call, named = {}, body }: Pick<CommonRow, "call" | "named" | "body">,
+  input: Fields,
+  facts: Facts,
+): OperationRequest {
+  const method = methodOf(call);
+  const inPath = new Set([...templateOf(call).matchAll(PLACEHOLDER)].map(([, field]) => field));
+  const rest = Object.fromEntries(
+    Object.entries(input).flatMap(([field, value]) =>
+      inPath.has(field) || value === undefined ? [] : [[named[field] ?? snakeCase(field), value]],
+    ),
+  );
+  const hasQuery = method === "GET" || method === "DELETE";
+  const query = new URLSearchParams(
+    hasQuery ? Object.entries(rest).map(([key, value]): [string, string] => [key, String(value)]) : [],
+  ).toString();
+  const json = hasQuery ? undefined : (body?.(input) ?? rest);
+  return {
+    method,
+    origin: facts.origins.nex,
+    path: `${PREFIX}${pathOf(call, input)}${query && `?${query}`}`,
+    label: labelOf(call),
+    // A POST without fields has no body at all.
+    ...(json && Object.keys(json).length > 0 && { json }),
+    credential: { kind: "nex" },
+  };
+}
+
+const snakeCase = (field: string) => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+async function lookUp({ call, find }: Look, input: Fields, facts: Facts, read: ReadCall) {
+  const ids = Object.fromEntries(
+    [...templateOf(call).matchAll(PLACEHOLDER)].map(([, field = ""]) => [field, input[field]]),
+  );
+  const answer = await read(requestOf({ call }, ids, facts));
+  return find ? find(answer, input) : fieldsOf(unwrapped(answer.body));
+}
+
+function undefinedWhereNotFound(error: unknown): undefined {
+  if (!(error instanceof HttpError && error.status === 404)) throw error;
+}
+
+/** An answer without the one field that some answers of Nex are wrapped in. */
+const unwrapped = (body: unknown): unknown => {
+  const entries = Object.entries(fieldsOf(body));
+  const [key, value] = entries[0] ?? [];
+  return entries.length === 1 && (key === "data" || key === "message") && value !== null ? value : body;
+};
+
+/** The answer, without what it may be wrapped in, as this field of the output. */
+export const one = (field: string) => (answer: OperationAnswer) => ({
+  [field]: unwrapped(answer.body) ?? null,
+});
+
+/** The answer as it is, apart from a wrapping. */
+export const whole = ({ body }: OperationAnswer): unknown => unwrapped(body) ?? null;
+
+/**
+ * A list in every wrapping that Nex is seen to use, as this field of the output; what stands beside it (the total, the
+ * next cursor) follows as it is. @throws HttpError for an answer without a list
+ */
+export const many =
+  (field: string, ...wrappings: string[]) =>
+  ({ status, body }: OperationAnswer, _input: Fields, label: string) => {
+    if (Array.isArray(body)) return { [field]: body };
+    const fields = fieldsOf(body);
+    const key = ["data", field, ...wrappings].find((name) => Array.isArray(fields[name]));
+    if (key === undefined) throw unknownShape(status, label);
+    const { [key]: items, ...rest } = fields;
+    return { [field]: items, ...rest };
+  };
+
+/** For an answer that says nothing: which one it was that was deleted, archived or removed. */
+export const gone = (verb: string, field: string) => (_answer: OperationAnswer, input: Fields) => ({
+  [verb]: input[field],
+});
+
+export const unknownShape = (status: number, label: string) =>
+  new HttpError({
+    kind: "invalid_body",
+    service: "nex",
+    label,
+    status,
+    code: "unexpected_shape",
+    message: `nex: ${label} answered ${status} in a shape that is not known`,
+    retryable: false,
+    maybeSent: true,
+  });
+
+/** An id of Nex: a text or an integer, exact. */
+export const id = (what: string) => opaqueId.describe(what);
+export const objectSlug = () => id("The kind of record by its slug, such as person or company");
+export const recordId = () => id("The id of the record");
+
+/** At least one field beside those that say what is changed. */
+export const atLeastOneOf =
+  (...fields: string[]) =>
+  (schema: z.ZodObject): z.ZodType<Fields> =>
+    schema.refine((input) => fields.some((field) => input[field] !== undefined), {
+      message: `needs at least one of ${fields.join(", ")}`,
+    });

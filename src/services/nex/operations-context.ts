@@ -1,0 +1,155 @@
+// What Nex knows and concludes: questions, texts to learn from, lists made on request, insights, and its own upkeep.
+
+import { z } from "zod";
+import { fieldsOf, prose } from "../input.ts";
+import type { OperationAnswer } from "../operation.ts";
+import { LIST_LIMIT } from "./client.ts";
+import { readInsights } from "./insights.ts";
+import { type Fields, id, nexTable, one, unknownShape, whole } from "./operation.ts";
+
+const wholeSeconds = () => z.iso.datetime({ precision: 0 });
+
+/** The id of what Nex works on from now: a text in one of its descriptions, an integer in the other. */
+const started =
+  (field: "artifact_id" | "job_id" | "job_run_id", as: string) =>
+  (answer: OperationAnswer, _input: Fields, label: string): Fields => {
+    const found = fieldsOf(whole(answer))[field];
+    if (typeof found !== "string" && typeof found !== "bigint" && !Number.isSafeInteger(found))
+      throw unknownShape(answer.status, label);
+    return { [as]: String(found), ...(as === "jobId" && { status: fieldsOf(whole(answer)).status ?? null }) };
+  };
+
+export const contextOperations = nexTable([
+  {
+    name: "nex.context.ask",
+    call: "POST /context/ask",
+    effect: "read",
+    title: "Ask about people, companies and deals",
+    description: "An answer in words from everything that Nex knows. It takes up to a minute.",
+    input: () => ({ query: prose.describe("The question, in natural language") }),
+    output: whole,
+  },
+  {
+    name: "nex.context.add_text",
+    call: "POST /context/text",
+    effect: "write",
+    idempotent: false,
+    title: "Let Nex learn from a text",
+    description:
+      "Gives Nex a text (the notes of a call, an e-mail), from which it takes people, companies and insights by itself.",
+    input: () => ({
+      content: prose.describe("The text"),
+      context: prose.optional().describe("What it is, such as notes of a sales call"),
+    }),
+    output: started("artifact_id", "artifactId"),
+    howToFindOut: "Ask nex.context.ask about something that only this text says, or look in Nex.",
+  },
+  {
+    name: "nex.context.get_artifact",
+    call: "GET /context/artifacts/{artifactId}",
+    effect: "read",
+    title: "Show what Nex took from a text",
+    description: "How far Nex is with a text, and what it found in it.",
+    input: () => ({ artifactId: id("The id that nex.context.add_text gave") }),
+    output: one("artifact"),
+  },
+  {
+    name: "nex.context.list_jobs",
+    call: "POST /context/list/jobs",
+    // It changes no record, but each one is work that Nex does and counts: it must not be repeated by itself.
+    effect: "write",
+    idempotent: false,
+    title: "Let Nex make a list",
+    description:
+      "Begins a job that looks for people or companies by a description in words. It changes no record, but is work that Nex does and may count; so it is proposed as a write and sent once.",
+    input: () => ({
+      query: prose.describe("Whom to look for, in natural language"),
+      objectType: z
+        .enum(["contact", "company"])
+        .optional()
+        .describe("What to look for; contact where left out"),
+      limit: z.int().min(1).max(100).optional().describe("The most to find; 50 where left out"),
+      includeAttributes: z.boolean().optional().describe("Whether to give all attributes of each"),
+    }),
+    output: started("job_id", "jobId"),
+    howToFindOut:
+      "Nothing has to be found out: it changed no record. Propose it again where the list is needed.",
+  },
+  {
+    name: "nex.context.get_list_job",
+    call: "GET /context/list/jobs/{jobId}",
+    effect: "read",
+    title: "Show a list that Nex makes",
+    description: "How far Nex is with a list, and what is in it.",
+    input: () => ({
+      jobId: id("The id that nex.context.list_jobs gave"),
+      includeAttributes: z.boolean().optional().describe("Whether to give all attributes of each"),
+    }),
+    output: one("job"),
+  },
+  {
+    name: "nex.insights.list",
+    call: "GET /insights",
+    effect: "read",
+    title: "List insights",
+    description:
+      "The insights of a stretch of time, by default the latest. Those that nexusd has seen itself are in its log.",
+    input: () => ({
+      last: z
+        .string()
+        .regex(/^(?!0+[hm])(?:\d{1,4}h)?(?:\d{1,4}m)?$/, "must be hours and minutes, such as 90m or 1h30m")
+        .min(2)
+        .optional()
+        .describe("The stretch up to now, in hours and minutes: 30m, 2h, 1h30m"),
+      from: wholeSeconds().optional().describe("The start of the stretch, UTC, in whole seconds; with `to`"),
+      to: wholeSeconds().optional().describe("The end of the stretch, UTC, in whole seconds; with `from`"),
+      limit: z.int().min(1).max(LIST_LIMIT).default(20).describe("The most insights to give"),
+    }),
+    rules: (schema) =>
+      schema
+        .refine(({ from, to }) => (from === undefined) === (to === undefined), {
+          path: ["to"],
+          message: "from and to belong together",
+        })
+        .refine(({ last, from }) => last === undefined || from === undefined, {
+          path: ["last"],
+          message: "cannot be combined with from and to",
+        })
+        .refine(({ from, to }) => !(Date.parse(String(from)) > Date.parse(String(to))), {
+          path: ["from"],
+          message: "must not be after to",
+        }),
+    output: ({ status, body }, _input, label) => {
+      const batch = readInsights(body);
+      if (!batch) throw unknownShape(status, label);
+      return batch;
+    },
+  },
+  {
+    name: "nex.compounding.trigger",
+    call: "POST /compounding/trigger",
+    effect: "write",
+    idempotent: false,
+    title: "Let Nex go over what it knows now",
+    description: "Begins at once a job of upkeep that Nex otherwise does at its own times.",
+    input: () => ({
+      jobType: z
+        .enum(["consolidation", "pattern_detection", "playbook_synthesis", "decay_sweep", "metrics"])
+        .describe(
+          "consolidation joins insights that are nearly the same, pattern_detection looks for what recurs, playbook_synthesis makes rules of it, decay_sweep trusts old insights less, metrics counts",
+        ),
+      dryRun: z.boolean().optional().describe("Whether to change nothing, only say what would be"),
+    }),
+    output: one("job"),
+    howToFindOut: "Look in Nex whether the job ran; to run it once more does no harm beyond its work.",
+  },
+  {
+    name: "nex.compounding.get_job",
+    call: "GET /compounding/jobs/{jobRunId}",
+    effect: "read",
+    title: "Show a job of upkeep",
+    description: "How far Nex is with a job of nex.compounding.trigger, and what it did.",
+    input: () => ({ jobRunId: id("job_run_id of the answer to nex.compounding.trigger") }),
+    output: one("job"),
+  },
+]);
