@@ -12,6 +12,7 @@ import { chooseSockets, type GlobalOptions } from "./sockets.ts";
 const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => void>> = {
   status: async () => (await import("./status.ts")).addStatus,
   events: async () => (await import("./events.ts")).addEvents,
+  insights: async () => (await import("./insights.ts")).addInsights,
   operations: async () => (await import("./operations.ts")).addOperations,
   read: async () => (await import("./read.ts")).addRead,
   write: async () => (await import("./write.ts")).addWrite,

@@ -6,24 +6,23 @@ import { z } from "zod";
 import { SERVICES } from "../events/types.ts";
 import { parseDuration } from "./duration.ts";
 
+const durationText = () => z.string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' });
+
+const inMilliseconds = (least: string, most?: string) => (text: string, context: z.RefinementCtx) => {
+  const fail = (message: string) => {
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  };
+  const ms = parseDuration(text);
+  if (ms === undefined) return fail('must be a duration such as "250ms", "30s", "5m", "24h" or "30d"');
+  if (ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most ?? "") ?? ms)) return ms;
+  return fail(
+    most === undefined ? `must be at least "${least}"` : `must be a duration from "${least}" to "${most}"`,
+  );
+};
+
 const duration = (fallback: string, least: string, most?: string) =>
-  z
-    .string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' })
-    .default(fallback)
-    .transform((text, context) => {
-      const fail = (message: string) => {
-        context.addIssue({ code: "custom", message });
-        return z.NEVER;
-      };
-      const ms = parseDuration(text);
-      if (ms === undefined) return fail('must be a duration such as "250ms", "30s", "5m", "24h" or "30d"');
-      if (ms >= (parseDuration(least) ?? 0) && ms <= (parseDuration(most ?? "") ?? ms)) return ms;
-      return fail(
-        most === undefined
-          ? `must be at least "${least}"`
-          : `must be a duration from "${least}" to "${most}"`,
-      );
-    });
+  durationText().default(fallback).transform(inMilliseconds(least, most));
 
 const schedule = (fallback: string) =>
   z
@@ -218,6 +217,7 @@ const retention = z.strictObject({
   schedule: schedule("17 3 * * *"),
   keep_events: duration("30d", "1h"),
   max_events: positive.optional(),
+  keep_insights: durationText().transform(inMilliseconds("1h")).optional(),
 });
 
 const jobs = z.strictObject({

@@ -10,6 +10,7 @@ import { description } from "./description.ts";
 import { events } from "./events.ts";
 import { health } from "./health.ts";
 import { imports } from "./imports.ts";
+import { insights } from "./insights.ts";
 import { jobs } from "./jobs.ts";
 import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
@@ -26,7 +27,19 @@ export interface RouteOptions {
 }
 
 export function registerRoutes(app: App, options: RouteOptions): void {
-  for (const register of [health, status, events, stream, consumers, jobs, views, operations, reads, writes])
+  for (const register of [
+    health,
+    status,
+    events,
+    stream,
+    consumers,
+    jobs,
+    views,
+    insights,
+    operations,
+    reads,
+    writes,
+  ])
     register(app, options);
   for (const register of [decisions, audit, imports, reload, description]) register(app, options);
 }

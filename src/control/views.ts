@@ -6,16 +6,19 @@ import { parseJson } from "../http/json.ts";
 import { SESSION_KIND, sessionCursor, sessionSource } from "../services/messaging/session.ts";
 import type { Store } from "../store/store.ts";
 import type { App } from "./app.ts";
-import { afterQuery, limitQuery, nothing, timestamp } from "./fields.ts";
+import { afterQuery, limitQuery, nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 import { findSession, sessionView } from "./sessions.ts";
 
 const tags = ["views"];
-const asOf = z.string().nullable().describe("When the newest observation behind this was made; null: never");
+export const asOf = z
+  .string()
+  .nullable()
+  .describe("When the newest observation behind this was made; null: never");
 
 /** The data of an event, with its place in the log. */
-const logged = z.looseObject({ sequence: z.int(), time: z.string() });
+export const logged = z.looseObject({ sequence: z.int(), time: z.string() });
 
 const stockItem = z.object({
   itemId: z.string(),
@@ -97,30 +100,6 @@ export function views(app: App, { context: { store } }: RouteOptions): void {
   );
 
   app.get(
-    "/v1/nex/insights",
-    {
-      schema: {
-        summary: "The newest insights first",
-        tags,
-        querystring: z.strictObject({
-          type: z.string().min(1).max(128).optional(),
-          since: timestamp.optional(),
-          limit: limitQuery,
-        }),
-        response: { 200: z.object({ asOf, insights: z.array(logged) }), ...problems("invalid_request") },
-      },
-    },
-    async (request) => {
-      const { type, since, limit } = request.query;
-      const [found, asOf] = await Promise.all([
-        store.readInsights({ limit, ...(type && { type }), ...(since && { since }) }),
-        observedAt(store, "nex.insights"),
-      ]);
-      return { asOf, insights: found.map(unwrap) };
-    },
-  );
-
-  app.get(
     "/v1/nexus/stock/low",
     {
       schema: {
@@ -159,7 +138,7 @@ export function views(app: App, { context: { store } }: RouteOptions): void {
   );
 }
 
-const observedAt = async (store: Store, source: string): Promise<string | null> =>
+export const observedAt = async (store: Store, source: string): Promise<string | null> =>
   (await store.readCursor(source))?.updatedAt ?? null;
 
 /** All times are RFC 3339 UTC with milliseconds, which sort as text. */

@@ -1,16 +1,17 @@
-// The log: appending, paging by index, the newest insights, and removing the oldest events.
+// The log: appending, paging by index, and removing the oldest events.
 
 import type { Database } from "better-sqlite3";
 import { decodeTime, encodeTime, monotonicFactory } from "ulid";
 import { cloudEventJson, type EventRow } from "../events/cloudevent.ts";
 import { expandTypes, fullType } from "../events/patterns.ts";
-import { type NewEvent, type StoredEvent, TYPE_PREFIX } from "../events/types.ts";
+import type { NewEvent, StoredEvent } from "../events/types.ts";
 import { stringifyJson } from "../http/json.ts";
 import { isoTime } from "../scheduler/clock.ts";
+import { type InsightIndex, indexOfInsight } from "./insight-index.ts";
 import { createDedupe, type DedupeKey, dedupeKeys } from "./sqlite-dedupe.ts";
-import type { EventPage, EventQuery, InsightQuery } from "./store.ts";
+import type { InsightMemory } from "./sqlite-insights.ts";
+import type { EventPage, EventQuery } from "./store.ts";
 
-const INSIGHT_TYPE = `${TYPE_PREFIX}nex.insight.received`;
 const PRUNE_CHUNK = 1000;
 const COLUMNS = "sequence, id, source, type, subject, time, data";
 
@@ -21,7 +22,8 @@ export interface PreparedEvent {
   subject: string | null;
   time: string | undefined;
   data: string;
-  insightType: string | null;
+  /** What an insight is found by; undefined for any other event. */
+  insight: InsightIndex | undefined;
   dedupe: DedupeKey[] | undefined;
 }
 
@@ -38,7 +40,6 @@ export interface EventLog {
   pruned(oldest: number): void;
   pruneKeys(part: number, now: number): void;
   page(query: EventQuery): EventPage;
-  insights(query: InsightQuery): StoredEvent[];
 }
 
 /** Fixes the event as it is now; @throws TypeError for data that is not JSON. */
@@ -48,7 +49,7 @@ export const prepareEvent = (event: NewEvent): PreparedEvent => ({
   subject: event.subject ?? null,
   time: normalTime(event.time),
   data: stringifyJson(event.data),
-  insightType: event.type === "nex.insight.received" ? typeOf(event.data.insight) : null,
+  insight: event.type === "nex.insight.received" ? indexOfInsight(event.data.insight) : undefined,
   dedupe: event.dedupe && dedupeKeys(event.dedupe),
 });
 
@@ -58,22 +59,21 @@ const normalTime = (time: string | undefined): string | undefined => {
   return Number.isNaN(ms) ? undefined : isoTime(ms);
 };
 
-const typeOf = (insight: unknown): string | null =>
-  typeof insight === "object" && insight !== null && "type" in insight && typeof insight.type === "string"
-    ? insight.type
-    : null;
-
 const toStored = (row: EventRow): StoredEvent => ({
   sequence: row.sequence,
   type: row.type,
   json: cloudEventJson(row),
 });
 
-export const createEventLog = (db: Database, random: () => number): EventLog => {
+export const createEventLog = (
+  db: Database,
+  insights: Pick<InsightMemory, "add" | "keep">,
+  random: () => number,
+): EventLog => {
   const nextId = monotonicFactory(random);
   const dedupe = createDedupe(db);
-  const insert = db.prepare<[string, string, string, string | null, string, string, string | null]>(
-    "INSERT INTO events (id, source, type, subject, time, data, insight_type) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  const insert = db.prepare<[string, string, string, string | null, string, string]>(
+    "INSERT INTO events (id, source, type, subject, time, data) VALUES (?, ?, ?, ?, ?, ?)",
   );
   const one = db.prepare<[number], EventRow>(`SELECT ${COLUMNS} FROM events WHERE sequence = ?`);
   const following = db.prepare<[number, number], EventRow>(
@@ -91,14 +91,6 @@ export const createEventLog = (db: Database, random: () => number): EventLog => 
        WHERE source = ? AND type = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
     )
     .pluck();
-  const insights = db.prepare<[string, number], EventRow>(
-    `SELECT ${COLUMNS} FROM events INDEXED BY insights_by_time
-     WHERE type = '${INSIGHT_TYPE}' AND time >= ? ORDER BY time DESC, sequence DESC LIMIT ?`,
-  );
-  const insightsOfType = db.prepare<[string, string, number], EventRow>(
-    `SELECT ${COLUMNS} FROM events INDEXED BY insights_by_type
-     WHERE type = '${INSIGHT_TYPE}' AND insight_type = ? AND time >= ? ORDER BY time DESC, sequence DESC LIMIT ?`,
-  );
   const first = db.prepare<[], { sequence: number; id: string }>(
     "SELECT sequence, id FROM events ORDER BY sequence LIMIT 1",
   );
@@ -141,10 +133,11 @@ export const createEventLog = (db: Database, random: () => number): EventLog => 
       if (event.dedupe && dedupe.isRepeated(event.dedupe, now)) return undefined;
       // ulid takes 0 for "now" by the system's clock.
       const id = nextId(Math.max(1, Math.floor(now)));
-      const { source, type, subject, data, insightType } = event;
+      const { source, type, subject, data } = event;
       const time = event.time ?? isoTime(now);
-      const { lastInsertRowid } = insert.run(id, source, type, subject, time, data, insightType);
-      return toStored({ sequence: Number(lastInsertRowid), id, source, type, subject, time, data });
+      const sequence = Number(insert.run(id, source, type, subject, time, data).lastInsertRowid);
+      if (event.insight) insights.add({ sequence, time, index: event.insight });
+      return toStored({ sequence, id, source, type, subject, time, data });
     },
     appended: (events) => {
       for (const event of events) types.add(event.type);
@@ -159,7 +152,10 @@ export const createEventLog = (db: Database, random: () => number): EventLog => 
       const kept = head.findIndex(({ sequence, id }) => sequence > lastUnwanted && id >= idBefore);
       const removed = kept === -1 ? head.length : kept;
       const last = head[removed - 1];
-      if (last) removeTo.run(last.sequence);
+      if (last) {
+        insights.keep(last.sequence);
+        removeTo.run(last.sequence);
+      }
       return {
         removed,
         oldest: last ? last.sequence + 1 : oldest,
@@ -186,12 +182,6 @@ export const createEventLog = (db: Database, random: () => number): EventLog => 
         latest,
         gap: after + 1 < oldest ? { from: after + 1, to: oldest - 1 } : null,
       };
-    },
-
-    insights: ({ type, since, limit }) => {
-      const from = normalTime(since) ?? "";
-      const rows = type === undefined ? insights.all(from, limit) : insightsOfType.all(type, from, limit);
-      return rows.map(toStored);
     },
   };
 };

@@ -10,6 +10,7 @@ import { createWriter } from "./sqlite-commit.ts";
 import { PARTS } from "./sqlite-dedupe.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { createEventLog, prepareEvent } from "./sqlite-events.ts";
+import { createInsightMemory, FORGET_CHUNK } from "./sqlite-insights.ts";
 import { openDatabase } from "./sqlite-open.ts";
 import { createState } from "./sqlite-state.ts";
 import { createWriteStore } from "./sqlite-writes.ts";
@@ -53,7 +54,8 @@ interface Parts {
 
 const createStore = ({ db, path, place, clock, random, close }: Parts): Store => {
   const epoch = readEpoch(db, () => ulid(Math.max(1, Math.floor(clock.now())), random));
-  const log = createEventLog(db, random);
+  const insights = createInsightMemory(db);
+  const log = createEventLog(db, insights, random);
   const state = createState(db);
   const countProbe = db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'probes'");
   const listeners = new Set<(latest: number) => void>();
@@ -118,7 +120,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     },
 
     readEvents: (query) => read(() => log.page(query)),
-    readInsights: (query) => read(() => log.insights(query)),
+    readInsights: (query) => read(() => insights.read(query)),
     readCursor: (source) => read(() => state.readCursor(source)),
     readRecords: (kind) => read(() => state.readRecords(kind)),
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
@@ -148,6 +150,13 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
         more = chunk.more;
       }
       for (let part = 0; part < PARTS; part++) await write(() => log.pruneKeys(part, clock.now()));
+      return { removed };
+    },
+
+    forgetInsights: async (before) => {
+      let removed = 0;
+      for (let chunk = FORGET_CHUNK; chunk === FORGET_CHUNK; removed += chunk)
+        chunk = await write(() => insights.forget(before));
       return { removed };
     },
 

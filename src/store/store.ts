@@ -59,9 +59,25 @@ export interface Consumer {
 
 export interface InsightQuery {
   type?: string;
-  /** RFC 3339; compared with the event's time. */
+  /** Each word of it begins a word of whom the insight is about: names, addresses, the kind. */
+  target?: string;
+  /** Each word of it begins a word of the content, the evidence or the target. */
+  text?: string;
+  /** 0 to 1; an insight that does not say how sure it is has none. */
+  minConfidence?: number;
+  /** RFC 3339, inclusive; compared with the event's time. */
   since?: string;
+  until?: string;
   limit: number;
+}
+
+/** An insight of the memory, which outlives its event. */
+export interface StoredInsight {
+  /** The place of its event in the log, also where retention has removed that. */
+  sequence: number;
+  time: string;
+  /** JSON text of `{insight, workspace, origin}`, as in the event. */
+  data: string;
 }
 
 export interface StoredRecord {
@@ -100,8 +116,8 @@ export interface Store {
   readRecords(kind: string): Promise<StoredRecord[]>;
   readRecord(kind: string, key: string): Promise<StoredRecord | undefined>;
   readSecret(name: string): Promise<string | undefined>;
-  /** The newest insights first. */
-  readInsights(query: InsightQuery): Promise<StoredEvent[]>;
+  /** Of all that were ever received, the newest first. */
+  readInsights(query: InsightQuery): Promise<StoredInsight[]>;
 
   /** Creates or repositions. `from` is a sequence already acknowledged, or one of the two ends of the log. */
   putConsumer(name: string, from: number | "oldest" | "latest", types?: string[]): Promise<Consumer>;
@@ -150,6 +166,8 @@ export interface Store {
 
   /** Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. */
   pruneEvents(limits: { before?: string; keep?: number }): Promise<{ removed: number }>;
+  /** Removes the insights before a time (RFC 3339) from the memory, not from the log. */
+  forgetInsights(before: string): Promise<{ removed: number }>;
   /** Calls back after each commit that appended events, with the newest sequence. @returns unsubscribe */
   onAppend(listener: (latest: number) => void): () => void;
   /** Whether a commit works now; the error is the one that a commit would meet. */

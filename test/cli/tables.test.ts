@@ -41,6 +41,28 @@ describe("at a terminal", () => {
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(60);
   });
 
+  it("insights are a table, whatever is in them, and every filter goes to the daemon", async () => {
+    let asked = "";
+    daemon.override = (request, response) => {
+      asked = request.url ?? "";
+      const insight = { type: "risk", confidence: 0.9, content: "late\u001b[2J", target: { hint: "Jane" } };
+      const odd = [{ insight }, { insight: null }, { insight: { type: [1], entities: [{ name: "Joe" }] } }];
+      const insights = odd.map((one) => ({ time: "2026-01-01T00:00:00Z", ...one }));
+      response.end(JSON.stringify({ asOf: null, insights }));
+      return true;
+    };
+    const filters = { type: "risk", target: "jane doe", text: "late", "min-confidence": "0.5", limit: "3" };
+    const args = Object.entries(filters).flatMap(([name, value]) => [`--${name}`, value]);
+    const { code, stdout } = await atTerminal(["insights", ...args]);
+    daemon.override = undefined;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ d ago +risk +0\.9 +Jane +late\\x1b\[2J$/m);
+    expect(stdout).toMatch(/ d ago +- +- +Joe +-$/m);
+    expect(Object.fromEntries(new URLSearchParams(asked.split("?")[1]))).toEqual({
+      ...{ type: "risk", target: "jane doe", text: "late", minConfidence: "0.5", limit: "3" },
+    });
+  });
+
   const jobs = async (job: object, columns: number) => {
     daemon.override = (_request, response) => {
       const base = {

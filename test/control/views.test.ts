@@ -158,18 +158,53 @@ describe("insights", () => {
     expect(await sequences("since=2026-03-01T11:00:00Z")).toEqual([3, 2]);
     expect(await sequences("since=2026-03-01T13:00:00%2B02:00")).toEqual([3, 2]);
     expect(await sequences("since=2026-03-01T13:00:00+02:00")).toEqual([3, 2]);
+    expect(await sequences("since=2026-03-01T11:00:00Z&until=2026-03-01T11:59:59Z")).toEqual([2]);
   });
 
-  test.each(["since=yesterday", "since=2026-03-01", "since=2026-02-30T00:00:00Z", "limit=0", "type="])(
-    "%s is refused",
-    async (query) => {
-      const { get } = await startTestControl();
-      expect((await get(`/v1/nex/insights?${query}`)).json).toMatchObject({
-        status: 400,
-        code: "invalid_request",
-      });
-    },
-  );
+  test("are found by words, by whom they are about and by how sure they are, after their events are gone", async () => {
+    const { store, get } = await startTestControl();
+    const event = (insight: object): NewEvent => ({
+      ...{ type: "nex.insight.received", source: "/nex/insights" },
+      data: { insight, workspace: null, origin: "live" },
+    });
+    await store.commitObservation({
+      source: "nex.insights",
+      events: [
+        event({ content: "Budget approved", confidence: 0.9, target: { hint: "Jane Doe" } }),
+        event({ content: "Budget frozen", confidence: 0.4, target: { hint: "John Smith" } }),
+      ],
+    });
+    await store.pruneEvents({ keep: 0 });
+    const found = async (query: string) =>
+      (await get(`/v1/nex/insights?${query}`)).json.insights.map(
+        ({ sequence }: { sequence: number }) => sequence,
+      );
+    expect(await found("text=budget")).toEqual([2, 1]);
+    expect(await found("text=budget+appr")).toEqual([1]);
+    expect(await found("target=john+smith")).toEqual([2]);
+    expect(await found("text=budget&minConfidence=0.5")).toEqual([1]);
+    expect(await found("text=%22")).toEqual([]);
+  });
+
+  test.each([
+    "since=yesterday",
+    "since=2026-03-01",
+    "since=2026-02-30T00:00:00Z",
+    "limit=0",
+    "type=",
+    "text=",
+    "target=%20",
+    "minConfidence=2",
+    "minConfidence=",
+    "minConfidence=1e-1",
+    "until=now",
+  ])("%s is refused", async (query) => {
+    const { get } = await startTestControl();
+    expect((await get(`/v1/nex/insights?${query}`)).json).toMatchObject({
+      status: 400,
+      code: "invalid_request",
+    });
+  });
 });
 
 describe("nexus", () => {

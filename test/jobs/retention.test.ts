@@ -47,3 +47,27 @@ it("keeps everything with a duration longer than time itself, and runs when it w
   expect(status()).toMatchObject({ state: "ok", runs: 1 });
   await scheduler.stop(SECOND);
 });
+
+it("forgets insights only where it is told to, and then by their own limit", async () => {
+  const { clock, scheduler, store } = await logOfDays(0);
+  for (let day = 1; day <= 3; day++) {
+    const data = { insight: { content: `day ${day}` }, workspace: null, origin: "live" } as const;
+    await store.commitObservation({
+      source: "test",
+      events: [{ type: "nex.insight.received", source: "/nex/insights", data }],
+    });
+    await clock.advance(DAY);
+  }
+  const remembered = async () =>
+    (await store.readInsights({ limit: 10, text: "day" })).map(
+      ({ data }) => JSON.parse(data).insight.content,
+    );
+  scheduler.reconfigure(testConfig({ jobs: { retention: { keep_events: "1h" } } }));
+  scheduler.start();
+  await clock.settle();
+  expect(await remembered()).toEqual(["day 3", "day 2", "day 1"]);
+  scheduler.reconfigure(testConfig({ jobs: { retention: { keep_insights: "36h" } } }));
+  await scheduler.run("retention");
+  expect(await remembered()).toEqual(["day 3"]);
+  await scheduler.stop(SECOND);
+});

@@ -24,13 +24,6 @@ const message = (session: string, n: number, json?: unknown): NewEvent => ({
   dedupe: { scope: `messaging:${session}`, match: [`m${n}`], record: [`m${n}`] },
 });
 
-const insight = (content: string, type?: string, time?: string): NewEvent => ({
-  type: "nex.insight.received",
-  source: "/nex/insights",
-  ...(time === undefined ? {} : { time }),
-  data: { insight: { ...(type === undefined ? {} : { type }), content }, workspace: null, origin: "live" },
-});
-
 const commit = (store: Store, ...events: NewEvent[]) => store.commitObservation({ source: "test", events });
 
 const sequences = (page: { events: { sequence: number }[] }) => page.events.map(({ sequence }) => sequence);
@@ -253,38 +246,4 @@ test("a key is not forgotten while an event of its time is in the log", async ()
   clock.set("2027-01-01T00:00:00Z");
   await store.pruneEvents({ keep: 10 });
   expect((await commit(store, message("a", 1))).duplicates).toBe(1);
-});
-
-test("insights are read the newest first by their own time, by type and since a time", async () => {
-  const store = await openTestStore({ clock: settableClock(START) });
-  await commit(
-    store,
-    insight("1", "risk", "2026-02-01T10:00:00Z"),
-    insight("2", "goal", "2026-02-03T10:00:00.000Z"),
-    numbered(3),
-    insight("4", "risk", "2026-02-02T10:00:00Z"), // came late
-    insight("5", undefined, "2026-02-02T10:00:00Z"),
-    insight("6", "risk", "2026-02-04T11:00:00+01:00"),
-  );
-  const contents = async (query: Parameters<Store["readInsights"]>[0]) =>
-    (await store.readInsights(query)).map(({ json }) => JSON.parse(json).data.insight.content).join("");
-  expect(await contents({ limit: 10 })).toBe("62541");
-  expect(await contents({ limit: 2 })).toBe("62");
-  expect(await contents({ limit: 10, type: "risk" })).toBe("641");
-  expect(await contents({ limit: 1, type: "risk" })).toBe("6");
-  expect(await contents({ limit: 10, type: "milestone" })).toBe("");
-  expect(await contents({ limit: 10, since: "2026-02-02T10:00:00Z" })).toBe("6254");
-  expect(await contents({ limit: 10, type: "risk", since: "2026-02-02T11:00:00+01:00" })).toBe("64");
-});
-
-test("an insight nested deeper than SQLite's JSON goes is stored like any other", async () => {
-  const store = await openTestStore();
-  let nested: unknown = "deep";
-  for (let n = 0; n < 1500; n++) nested = [nested];
-  const { appended } = await commit(store, {
-    ...insight("x"),
-    type: "nex.insight.received",
-    data: { insight: { type: "risk", nested }, workspace: null, origin: "live" },
-  });
-  expect(await store.readInsights({ type: "risk", limit: 1 })).toEqual(appended);
 });

@@ -1,0 +1,52 @@
+// The memory of insights: everything that Nex ever said, answered from the store alone.
+
+import { z } from "zod";
+import { parseJson } from "../http/json.ts";
+import { present } from "../services/input.ts";
+import type { App } from "./app.ts";
+import { limitQuery, timestamp } from "./fields.ts";
+import { problems } from "./problem.ts";
+import type { RouteOptions } from "./routes.ts";
+import { asOf, logged, observedAt } from "./views.ts";
+
+const words = z.string().trim().min(1).max(500).optional();
+const confidence = z
+  .string()
+  .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, "must be a number from 0 to 1, such as 0.8")
+  .transform(Number);
+const tags = ["views"];
+const insightData = z.looseObject({});
+
+export function insights(app: App, { context: { store } }: RouteOptions): void {
+  app.get(
+    "/v1/nex/insights",
+    {
+      schema: {
+        summary: "All insights ever received, the newest first",
+        tags,
+        querystring: z.strictObject({
+          type: z.string().min(1).max(128).optional().describe("Such as risk or opportunity"),
+          target: words.describe("Only about whom these words name, each the beginning of one of theirs"),
+          text: words.describe("Only with these words, each the beginning of one in the insight"),
+          minConfidence: confidence.optional().describe("Only those that are at least so sure, from 0 to 1"),
+          since: timestamp.optional(),
+          until: timestamp.optional(),
+          limit: limitQuery,
+        }),
+        response: { 200: z.object({ asOf, insights: z.array(logged) }), ...problems("invalid_request") },
+      },
+    },
+    async (request) => {
+      const { limit, ...filters } = request.query;
+      const [found, asOf] = await Promise.all([
+        store.readInsights({ limit, ...present(filters) }),
+        observedAt(store, "nex.insights"),
+      ]);
+      const insights = found.map(({ sequence, time, data }) => ({
+        ...{ sequence, time },
+        ...insightData.parse(parseJson(data)),
+      }));
+      return { asOf, insights };
+    },
+  );
+}

@@ -1,0 +1,122 @@
+// The memory of insights: filled in the commit of their events, kept when those are removed, read by many filters.
+// What an insight says stays in its event as long as that is there, so that nothing is on the disk twice.
+
+import type { Database } from "better-sqlite3";
+import { TYPE_PREFIX } from "../events/types.ts";
+import { parseJson } from "../http/json.ts";
+import { type InsightIndex, indexOfInsight, matchOf } from "./insight-index.ts";
+import type { InsightQuery, StoredInsight } from "./store.ts";
+
+const INSIGHT_TYPE = `${TYPE_PREFIX}nex.insight.received`;
+
+/** Insights of one millisecond that have keys of their own; more of them go on into the next. */
+const PER_MS = 1024;
+/** In the year 2248: a key must be a number that is exact. */
+const LATEST_MS = 8.7e12;
+export const FORGET_CHUNK = 1000;
+
+export interface InsightMemory {
+  /** Inside the transaction of its event. `time` is RFC 3339. */
+  add(insight: { sequence: number; time: string; index: InsightIndex }): void;
+  /** Takes over what the events up to a sequence say, before they are removed in the same transaction. */
+  keep(upTo: number): void;
+  /** The newest first. */
+  read(query: InsightQuery): StoredInsight[];
+  /** Removes the oldest thousand of those before `before`. Inside a transaction. @returns how many */
+  forget(before: string): number;
+}
+
+export const createInsightMemory = (db: Database): InsightMemory => {
+  const highest = db.prepare<[number], number | null>("SELECT max(key) FROM insights WHERE key < ?").pluck();
+  const isTaken = db.prepare<[number], number>("SELECT 1 FROM insights WHERE key = ?").pluck();
+  const insert = db.prepare<[number, number, string, string | null, number | null]>(
+    "INSERT INTO insights (key, sequence, time, type, confidence) VALUES (?, ?, ?, ?, ?)",
+  );
+  const keep = db.prepare<[number]>(
+    `INSERT INTO insight_data (key, data) SELECT i.key, e.data FROM insights i JOIN events e USING (sequence)
+     WHERE sequence >= (SELECT min(sequence) FROM events) AND sequence <= ?`,
+  );
+  const insertWords = db.prepare<[number, string, string]>(
+    "INSERT INTO insight_words (rowid, content, target) VALUES (?, ?, ?)",
+  );
+  const oldest = db
+    .prepare<[number], number>(`SELECT key FROM insights WHERE key < ? ORDER BY key LIMIT ${FORGET_CHUNK}`)
+    .pluck();
+  const removals = ["insights WHERE key", "insight_data WHERE key", "insight_words WHERE rowid"].map((from) =>
+    db.prepare<[number]>(`DELETE FROM ${from} <= ?`),
+  );
+  const statements = new Map<string, ReturnType<typeof prepareRead>>();
+  const prepareRead = (sql: string) => db.prepare<(string | number)[], StoredInsight>(sql);
+
+  const add: InsightMemory["add"] = ({ sequence, time, index }) => {
+    const first = firstKey(Date.parse(time));
+    let key = Math.max(first, (highest.get(first + PER_MS) ?? -1) + 1);
+    while (isTaken.get(key) !== undefined) key += 1;
+    insert.run(key, sequence, time, index.type, index.confidence);
+    insertWords.run(key, index.content, index.target);
+  };
+
+  const memory: InsightMemory = {
+    add,
+    keep: (upTo) => {
+      keep.run(upTo);
+    },
+    read(query) {
+      const { sql, values } = selectOf(query);
+      const statement = statements.get(sql) ?? prepareRead(sql);
+      statements.set(sql, statement);
+      return statement.all(...values);
+    },
+    forget(before) {
+      const keys = oldest.all(firstKey(Date.parse(before)));
+      const last = keys.at(-1);
+      if (last !== undefined) for (const remove of removals) remove.run(last);
+      return keys.length;
+    },
+  };
+  rememberOlder(db, memory);
+  return memory;
+};
+
+const firstKey = (ms: number) => Math.floor(Math.min(Math.max(ms, 0), LATEST_MS)) * PER_MS;
+
+/** What an earlier version logged without remembering it. */
+function rememberOlder(db: Database, memory: InsightMemory): void {
+  const older = db
+    .prepare<[], { sequence: number; time: string; data: string }>(
+      `SELECT sequence, time, data FROM events INDEXED BY events_by_type
+       WHERE type = '${INSIGHT_TYPE}' AND sequence > (SELECT coalesce(max(sequence), 0) FROM insights)`,
+    )
+    .all();
+  if (older.length === 0) return;
+  db.transaction(() => {
+    for (const row of older) {
+      const data = parseJson(row.data) as { insight?: unknown }; // written as the data of such an event
+      memory.add({ sequence: row.sequence, time: row.time, index: indexOfInsight(data.insight) });
+    }
+  }).immediate();
+}
+
+function selectOf(query: InsightQuery): { sql: string; values: (string | number)[] } {
+  const { type, minConfidence, since, until, limit } = query;
+  const match = matchOf(query);
+  const conditions: string[] = [];
+  const values: (string | number)[] = [];
+  const where = (condition: string, value: string | number | undefined) => {
+    if (value === undefined) return;
+    conditions.push(condition);
+    values.push(value);
+  };
+  const key = match === undefined ? "i.key" : "w.rowid";
+  where("insight_words MATCH ?", match);
+  where("i.type = ?", type);
+  where("i.confidence >= ?", minConfidence);
+  where(`${key} >= ?`, since === undefined ? undefined : firstKey(Date.parse(since)));
+  where(`${key} < ?`, until === undefined ? undefined : firstKey(Date.parse(until)) + PER_MS);
+  const from =
+    match === undefined ? "insights i" : "insight_words w CROSS JOIN insights i ON i.key = w.rowid";
+  const sql = `SELECT i.sequence, i.time, coalesce(d.data, e.data) AS data FROM ${from}
+    LEFT JOIN insight_data d ON d.key = i.key LEFT JOIN events e ON e.sequence = i.sequence
+    ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY ${key} DESC LIMIT ?`;
+  return { sql, values: [...values, limit] };
+}
