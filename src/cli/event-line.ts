@@ -64,6 +64,12 @@ function digest(name: string, data: Record<string, unknown>, now: Date): string 
       const insight = record(data.insight);
       return `${text(data.origin)} ${text(insight.type)}: ${text(insight.content ?? insight.title ?? insight)}`;
     }
+    case "nex.notification.received": {
+      const { type, content } = record(data.notification);
+      const { important_items: items } = record(content);
+      const titles = Array.isArray(items) ? items.map((item) => text(record(item).title)) : [];
+      return `${text(type)}: ${titles.filter(Boolean).join("; ") || text(content)}`;
+    }
     case "nexus.stock.low":
     case "nexus.stock.recovered": {
       const item = words(data.sku, data.name);

@@ -212,6 +212,11 @@ const pendingOrders = z.strictObject({
   overdue_after: duration("30m", "1s"),
 });
 
+const notifications = z.strictObject({
+  enabled: z.boolean().default(false),
+  schedule: schedule("*/5 * * * *"),
+});
+
 const retention = z.strictObject({
   enabled: z.boolean().default(true),
   schedule: schedule("17 3 * * *"),
@@ -222,6 +227,7 @@ const retention = z.strictObject({
 
 const jobs = z.strictObject({
   directory: filePath.optional(),
+  "nex-notifications": notifications.prefault({}),
   "nexus-low-stock": lowStock.prefault({}),
   "nexus-pending-orders": pendingOrders.prefault({}),
   retention: retention.prefault({}),

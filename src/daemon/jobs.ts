@@ -2,13 +2,21 @@
 
 import messagingPoll from "../../jobs/messaging-poll.ts";
 import nexInsights from "../../jobs/nex-insights.ts";
+import nexNotifications from "../../jobs/nex-notifications.ts";
 import nexusLowStock from "../../jobs/nexus-low-stock.ts";
 import nexusPendingOrders from "../../jobs/nexus-pending-orders.ts";
 import retention from "../../jobs/retention.ts";
 import type { Job } from "../scheduler/define-job.ts";
 import { loadJobs } from "../scheduler/load-jobs.ts";
 
-const BUILT_IN: Job[] = [messagingPoll, nexInsights, nexusLowStock, nexusPendingOrders, retention];
+const BUILT_IN: Job[] = [
+  messagingPoll,
+  nexInsights,
+  nexNotifications,
+  nexusLowStock,
+  nexusPendingOrders,
+  retention,
+];
 
 export async function findJobs(
   directory: string | undefined,

@@ -83,6 +83,8 @@ export interface EventData {
   "nex.stream.lost": Failure;
   "nex.stream.fallback": { pollEveryMs: number; failures: number };
   "nex.stream.gap": { from: string; to: string; reason: string };
+  "nex.notification.received": { notification: unknown };
+  "nex.notification.gap": { from: string; to: string; reason: string };
   "nexus.stock.low": StockItem;
   "nexus.stock.recovered": StockItem & { removed: boolean };
   "nexus.order.pending": PendingOrder;

@@ -1,0 +1,99 @@
+// Follows the notification feed of Nex: one event for each notification, however often the feed has it.
+
+import type { NewEvent } from "../src/events/types.ts";
+import { HttpError } from "../src/http/errors.ts";
+import { isoTime } from "../src/scheduler/clock.ts";
+import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
+import { PREFIX } from "../src/services/nex/client.ts";
+import {
+  FEED_LIMIT,
+  notificationDedupe,
+  readFeed,
+  readNotifications,
+} from "../src/services/nex/notifications.ts";
+import { unknownShape } from "../src/services/nex/operation.ts";
+
+const NAME = "nex-notifications";
+const CURSOR = "nex.notifications";
+const SOURCE = "/nex/notifications";
+const LABEL = "GET /v1/notifications/feed";
+
+export default defineJob({
+  name: NAME,
+  description: "Follows the notification feed of Nex.",
+  kind: "cron",
+  service: "nex",
+  enabled: (config) => config.nex.enabled && config.jobs[NAME].enabled,
+  schedule: (config) => config.jobs[NAME].schedule,
+  catchUp: "once",
+  run,
+});
+
+async function run(context: JobContext): Promise<void> {
+  const { store, clock, log } = context;
+  const stored = (await store.readCursor(CURSOR))?.value as { coveredUntil?: string } | undefined; // written below
+  let coveredUntil = stored?.coveredUntil === undefined ? undefined : Date.parse(stored.coveredUntil);
+  for await (const { notifications, newest, gap } of readFeed(
+    (since) => list(context, since),
+    coveredUntil,
+  )) {
+    const events: NewEvent[] = notifications.map((notification) => ({
+      type: "nex.notification.received",
+      source: SOURCE,
+      data: { notification },
+      dedupe: notificationDedupe(notification),
+    }));
+    if (gap)
+      events.push({
+        type: "nex.notification.gap",
+        source: SOURCE,
+        data: {
+          ...{ from: isoTime(gap.from), to: isoTime(gap.to) },
+          reason: `more than ${FEED_LIMIT} notifications, which is all that Nex gives at once`,
+        },
+      });
+    // Never ahead of now: one that says that it is from the future must not hide what comes until then. Where the
+    // feed is still empty, what comes from now on is all there is.
+    const until = Math.min(newest ?? clock.now(), clock.now());
+    coveredUntil =
+      coveredUntil === undefined || newest !== undefined ? Math.max(coveredUntil ?? 0, until) : coveredUntil;
+    const { appended } = await store.commitObservation({
+      source: CURSOR,
+      cursor: { coveredUntil: isoTime(coveredUntil) },
+      events,
+    });
+    context.progress();
+    if (appended.length > 0) log.info({ notifications: appended.length }, "notifications received");
+  }
+}
+
+async function list({ services, signal }: JobContext, since: number | undefined) {
+  const query = new URLSearchParams({
+    limit: String(FEED_LIMIT),
+    ...(since !== undefined && { since: isoTime(since) }),
+  });
+  try {
+    const path = `${PREFIX}/notifications/feed?${query}`;
+    const response = await services.nex.http.request({ method: "GET", path, label: LABEL, signal });
+    const notifications = readNotifications(response.json());
+    if (!notifications) throw unknownShape(response.status, LABEL);
+    return notifications;
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 403) throw missingScope(error);
+    throw error;
+  }
+}
+
+const missingScope = (cause: HttpError) =>
+  new HttpError({
+    kind: "status",
+    service: "nex",
+    label: LABEL,
+    status: 403,
+    code: "nex_scope_missing",
+    message:
+      "The Nex API key lacks the scope notification.read. Create a key that has it and reload, or disable [jobs.nex-notifications].",
+    retryable: false,
+    maybeSent: true,
+    cause,
+  });

@@ -1,0 +1,143 @@
+// The notification feed as the daemon follows it: each notification once in the log, over failures and restarts.
+
+import { expect, it, onTestFinished } from "vitest";
+import nexNotifications from "../../jobs/nex-notifications.ts";
+import { type NexOptions, startNex } from "../../sandbox/nex.ts";
+import { temporaryDirectory } from "../support/store.ts";
+import { type JobHarness, runJob } from "./harness.ts";
+
+const MINUTE = 60_000;
+
+async function follow(options: Partial<NexOptions> = {}, enabled = true) {
+  const nex = await startNex({ apiKey: "sk-test", ...options });
+  onTestFinished(nex.close);
+  const dataDir = temporaryDirectory();
+  const start = (clock?: JobHarness["clock"]) =>
+    runJob(
+      nexNotifications,
+      `[nex]\nbase_url = "${nex.url}"\napi_key = { source = "env", id = "X" }\n[nexus]\nenabled = false\n${
+        enabled ? '[jobs.nex-notifications]\nenabled = true\nschedule = "* * * * *"\n' : ""
+      }`,
+      { dataDir, ...(clock && { clock }) },
+    );
+  const asked = () => nex.requests.filter(({ path }) => path.includes("/feed"));
+  return { nex, start, asked };
+}
+
+const ids = async (job: JobHarness) =>
+  (await job.events("nex.notification.received")).map(({ data }) => data.notification.id);
+const look = async (job: JobHarness) => {
+  const { runs, failures } = job.job();
+  await job.advanceUntil(() => job.job().runs + job.job().failures > runs + failures, "a look", {
+    stepMs: 5000,
+  });
+};
+/** So many, evenly over the half minute before the time of the job. */
+const some = (job: JobHarness, from: number, count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    id: `n${from + n}`,
+    sent_at: new Date(
+      job.clock.now() - MINUTE / 2 + Math.floor(((n + 1) * MINUTE) / 2 / count),
+    ).toISOString(),
+  }));
+const numbers = (from: number, count: number) => Array.from({ length: count }, (_, n) => `n${from + n}`);
+
+it("asks for nothing unless it is enabled", async () => {
+  const { start, asked } = await follow({}, false);
+  const job = await start();
+  await job.advance(10 * MINUTE, MINUTE);
+  expect([job.job().state, asked()]).toEqual(["disabled", []]);
+});
+
+it("logs each notification once, whole, over looks that overlap and over a restart", async () => {
+  const { nex, start, asked } = await follow();
+  const first = await start();
+  nex.notify([
+    { ...some(first, 0, 1)[0], content: { important_items: [{ title: "Renewal" }], entity_changes: [] } },
+  ]);
+  await look(first);
+  nex.notify(some(first, 1, 3));
+  await look(first);
+  await look(first);
+  await first.kill();
+  nex.notify(some(first, 4, 2));
+  const second = await start(first.clock);
+  await look(second);
+  await look(second);
+  expect(await ids(second)).toEqual(numbers(0, 6));
+  expect((await second.events("nex.notification.received"))[0]).toMatchObject({
+    source: "/nex/notifications",
+    data: { notification: { id: "n0", content: { important_items: [{ title: "Renewal" }] } } },
+  });
+  expect(asked().every(({ path }) => path.includes("limit=50"))).toBe(true);
+  expect(asked().at(-1)?.path).toMatch(/since=\d{4}-/);
+});
+
+it("takes a burst of more than a page whole where the feed begins with the oldest", async () => {
+  const { nex, start } = await follow({ feedOrder: "oldest" });
+  const job = await start();
+  await look(job);
+  nex.notify(some(job, 0, 230));
+  await look(job);
+  expect(await ids(job)).toEqual(numbers(0, 230));
+  expect(await job.events("nex.notification.gap")).toEqual([]);
+});
+
+it("says what it could not have where the feed begins with the newest, once", async () => {
+  const { nex, start } = await follow({ feedOrder: "newest" });
+  const job = await start();
+  await look(job);
+  await job.advance(50_000, 10_000);
+  const burst = some(job, 0, 60);
+  nex.notify(burst);
+  await look(job);
+  await look(job);
+  expect(await ids(job)).toEqual(numbers(10, 50));
+  const gaps = await job.events("nex.notification.gap");
+  expect(gaps).toHaveLength(1);
+  expect(gaps[0]?.data).toMatchObject({ to: burst[10]?.sent_at, reason: expect.stringContaining("50") });
+  expect(gaps[0]?.data.from <= String(burst[0]?.sent_at)).toBe(true);
+});
+
+it("a failure between two pages repeats nothing and loses nothing", async () => {
+  const { nex, start, asked } = await follow({ feedOrder: "oldest" });
+  const job = await start();
+  await look(job);
+  nex.notify(some(job, 0, 120));
+  nex.addFault({ kind: "status", status: 503, match: "/feed", times: 1 });
+  const before = asked().length;
+  await job.advanceUntil(() => asked().length > before + 1, "the first page", { stepMs: 1000 });
+  nex.addFault({ kind: "drop", match: "/feed", times: 1 });
+  await job.advanceUntil(async () => (await ids(job)).length >= 120, "all of them", { stepMs: 1000 });
+  await look(job);
+  expect(await ids(job)).toEqual(numbers(0, 120));
+});
+
+it("one from the future hides nothing that comes before that time", async () => {
+  const { nex, start } = await follow();
+  const job = await start();
+  nex.notify([{ id: "n0", sent_at: "2099-01-01T00:00:00Z" }]);
+  await look(job);
+  nex.notify(some(job, 1, 2));
+  await look(job);
+  expect(await ids(job)).toEqual(numbers(0, 3));
+});
+
+it("says which scope the key lacks, and leaves the place where it was", async () => {
+  const { nex, start } = await follow();
+  const job = await start();
+  nex.setScopes([]);
+  nex.notify(some(job, 0, 1));
+  await look(job);
+  expect(job.job()).toMatchObject({
+    ...{
+      state: "failing",
+      lastError: { code: "nex_scope_missing", message: expect.stringMatching(/notification\.read/) },
+    },
+  });
+  nex.setScopes(["notification.read"]);
+  await job.advanceUntil(async () => (await ids(job)).length === 1, "the one", { stepMs: 5000 });
+  nex.addFault({ kind: "status", status: 200, match: "/feed", body: { hello: 1 }, times: 1 });
+  await look(job);
+  expect(job.job().lastError).toMatchObject({ code: "unexpected_shape" });
+});
