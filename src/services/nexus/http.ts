@@ -4,19 +4,17 @@ import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { notSent } from "../../http/failure.ts";
 import type { TokenSource } from "./auth.ts";
-
-const isAnonKeyRefused = (error: HttpError): boolean => {
-  const code = error.headers["sb-error-code"] ?? "";
-  const body = error.body as { message?: unknown } | undefined; // any JSON; only its message is read
-  const message = typeof body?.message === "string" ? body.message : "";
-  return /^UNAUTHORIZED_(MISSING|INVALID)_API_KEY/.test(code) || /API key/i.test(message);
-};
+import { anonKeyRefused, isAnonKeyRefused, renamed } from "./refusals.ts";
 
 /** PostgREST's guard for one row (`Accept: application/vnd.pgrst.object+json`), when it was not one: nothing was done. */
 const NOT_ONE_ROW = "PGRST116";
 
 /** The client of Nexus, and whose data it sees. */
 export interface NexusHttp extends HttpClient {
+  /** The agent's token, the same for REST, functions and MCP. @throws HttpError where the key cannot be exchanged */
+  token(): Promise<string>;
+  /** Says that the service refused this token: the next call of `token` gives another one, where there is one. */
+  rejected(token: string): void;
   /** The organization of the agent key. @throws HttpError where the key cannot be exchanged */
   organizationId(): Promise<string>;
 }
@@ -50,35 +48,29 @@ export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
       if (isAnonKeyRefused(error)) throw anonKeyRefused(error);
       tokens.reject(token);
       if (request.once) throw error;
-      return await send(authorized(await tokens.token()));
+      const next = await tokenFor();
+      if (next === token) throw tokenRefused(error);
+      return await send(authorized(next)).catch((again: unknown) => {
+        throw again instanceof HttpError && again.status === 401 ? tokenRefused(again) : again;
+      });
     }
   };
   return {
     origin: http.origin,
+    token: () => tokens.token(),
+    rejected: (token) => tokens.reject(token),
     organizationId: () => tokens.organizationId(),
     request: (request) => authorize((authorized) => http.request(authorized), request),
     stream: (request) => authorize((authorized) => http.stream(authorized), request),
   };
 }
 
-const renamed = (error: HttpError, code: string, message: string) =>
-  new HttpError({
-    kind: "status",
-    service: "nexus",
-    label: error.label,
-    ...(error.status === undefined ? {} : { status: error.status }),
-    code,
-    message,
-    retryable: false,
-    maybeSent: true,
-    cause: error,
-  });
-
-const anonKeyRefused = (error: HttpError) =>
+/** Every request that asks for one more token would be one more exchange: the next one is left to the backoff. */
+const tokenRefused = (error: HttpError) =>
   renamed(
     error,
-    "anon_key_refused",
-    "nexus: the gateway refused nexus.anon_key. Put the project's anon key in its place and reload.",
+    "token_refused",
+    `nexus: ${error.label} answered 401 to a token that was just exchanged. Check that the agent key is still active in Nexus.`,
   );
 
 /** A hidden row and one that does not exist look the same to PostgREST. */

@@ -3,9 +3,11 @@ import { SANDBOX_ENV } from "../../../sandbox/args.ts";
 import { systemClock as systemSandboxClock } from "../../../sandbox/clock.ts";
 import { type NexusServer, startNexus } from "../../../sandbox/nexus.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
-import { systemClock } from "../../../src/scheduler/clock.ts";
+import { type Clock, systemClock } from "../../../src/scheduler/clock.ts";
 import { createTokenSource, type TokenStorage } from "../../../src/services/nexus/auth.ts";
 import { withToken } from "../../../src/services/nexus/http.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { json, serve } from "../../support/http-server.ts";
 
 const sandboxClock = systemSandboxClock();
 let nexus: NexusServer;
@@ -40,13 +42,21 @@ const storage = (): TokenStorage & { saved: string | undefined } => ({
 });
 
 function connect(
-  options: { storage?: TokenStorage; apiKey?: string; anonKey?: string; now?: () => number } = {},
+  options: {
+    storage?: TokenStorage;
+    apiKey?: string;
+    anonKey?: string;
+    origin?: string;
+    now?: () => number;
+    clock?: Clock;
+  } = {},
 ) {
-  const clock = { ...systemClock, now: options.now ?? systemClock.now };
+  const clock = options.clock ?? { ...systemClock, now: options.now ?? systemClock.now };
   const http = createHttpClient({
     service: "nexus",
-    origin: nexus.url,
-    clock,
+    origin: options.origin ?? nexus.url,
+    // Its deadlines are the system's: a test that moves the time is not to cut a request.
+    clock: systemClock,
     timeoutMs: 5000,
     maxBytes: 1_000_000,
     userAgent: "test",
@@ -60,13 +70,14 @@ function connect(
     random: () => 0,
     onToken: () => {},
   });
+  const authorized = withToken(http, tokens);
   const read = () =>
-    withToken(http, tokens).request({
+    authorized.request({
       method: "GET",
       path: "/rest/v1/orders?limit=1",
       label: "GET /rest/v1/orders",
     });
-  return { tokens, read };
+  return { tokens, read, http: authorized };
 }
 
 describe("the agent's token", () => {
@@ -107,37 +118,170 @@ describe("the agent's token", () => {
     await expect(tokens.token()).rejects.toMatchObject({ name: "HttpError", status: 502 });
   });
 
-  it("a key that is refused stops the exchanges and says so", async () => {
-    const { tokens } = connect({ apiKey: "nxs_ak_of_nobody" });
+  it("a key that is refused stops the exchanges and says so, and is tried again only now and then", async () => {
+    const clock = createFakeClock(Date.now());
+    const { tokens } = connect({ apiKey: "nxs_ak_of_nobody", clock });
     for (let attempt = 0; attempt < 5; attempt++)
-      await expect(tokens.token()).rejects.toMatchObject({ code: "agent_key_refused", retryable: false });
+      await expect(tokens.token()).rejects.toMatchObject({
+        code: "agent_key_refused",
+        retryable: false,
+        retryAfterMs: 15 * 60_000,
+      });
     expect(exchanges()).toBe(1);
+    await clock.advance(15 * 60_000);
+    await expect(tokens.token()).rejects.toMatchObject({ code: "agent_key_refused" });
+    expect(exchanges()).toBe(2);
+  });
+
+  it("a key that does not begin as agent keys do is never sent; its length does not matter", async () => {
+    const { tokens } = connect({ apiKey: "eyJhbGciOiJIUzI1NiJ9.e30.x" });
+    await expect(tokens.token()).rejects.toMatchObject({ code: "agent_key_malformed", maybeSent: false });
+    expect(exchanges()).toBe(0);
+  });
+
+  it("a plan limit, a proxy's page or a missing apikey is no refusal of the key", async () => {
+    const { tokens } = connect();
+    const fault = (status: number, body: unknown, headers = {}) =>
+      nexus.addFault({ kind: "status", match: "agent-auth", status, body, headers });
+    fault(403, { error: "plan_limit_exceeded", resource: "api_calls_per_day" });
+    nexus.addFault({ kind: "html", match: "agent-auth", status: 403 });
+    fault(401, { message: "No API key found in request" });
+    fault(401, {}, { "sb-error-code": "UNAUTHORIZED_INVALID_API_KEY" });
+    for (const code of ["plan_limit_exceeded", "http_403", "anon_key_refused", "anon_key_refused"])
+      await expect(tokens.token()).rejects.toMatchObject({ code });
+    expect(await tokens.token()).toBeTypeOf("string");
   });
 
   it("after a 401 the key is exchanged once and the request sent once more", async () => {
     const { read } = connect();
-    nexus.addFault({
-      kind: "status",
-      match: "/rest/v1",
-      status: 401,
-      body: { code: "PGRST301", message: "JWT expired" },
-    });
+    nexus.addFault({ kind: "status", match: "/rest/v1", status: 401, body: EXPIRED });
     expect((await read()).status).toBe(200);
     expect(exchanges()).toBe(2);
-    nexus.addFault({
-      kind: "status",
-      match: "/rest/v1",
-      status: 401,
-      times: 2,
-      body: { code: "PGRST301", message: "JWT expired" },
-    });
-    await expect(read()).rejects.toMatchObject({ status: 401 });
+  });
+
+  it("a service that refuses every token is not asked for one a second time within a minute", async () => {
+    const clock = createFakeClock(Date.now());
+    const { read } = connect({ clock });
+    nexus.addFault({ kind: "status", match: "/rest/v1", status: 401, times: -1, body: EXPIRED });
+    for (let attempt = 0; attempt < 5; attempt++)
+      await expect(read()).rejects.toMatchObject({ status: 401, code: "token_refused", retryable: false });
+    expect(exchanges()).toBe(2);
+    await clock.advance(60_000);
+    await expect(read()).rejects.toMatchObject({ code: "token_refused" });
     expect(exchanges()).toBe(3);
   });
 
-  it("a wrong anon key is configuration: no exchange can cure it", async () => {
-    const { read } = connect({ anonKey: "sb_publishable_wrong" });
-    await expect(read()).rejects.toMatchObject({ code: "anon_key_refused" });
-    expect(exchanges()).toBe(1);
+  it.each(["UNAUTHORIZED_MISSING_API_KEY", "UNAUTHORIZED_INVALID_API_KEY_TYPE", undefined])(
+    "a wrong anon key is configuration: no exchange can cure it (%s)",
+    async (code) => {
+      const { read, tokens } = connect(code ? {} : { anonKey: "sb_publishable_wrong" });
+      const headers = code ? { "sb-error-code": code } : {};
+      if (code) nexus.addFault({ kind: "status", match: "/rest/v1", status: 401, body: {}, headers });
+      const before = await tokens.token();
+      await expect(read()).rejects.toMatchObject({ code: "anon_key_refused" });
+      expect(await tokens.token()).toBe(before);
+      expect(exchanges()).toBe(1);
+    },
+  );
+
+  it("is exchanged at most ten times in any minute, by whatever process, also when the clock is set back", async () => {
+    const clock = createFakeClock(Date.now());
+    const kept = storage();
+    const sentAt: number[] = [];
+    for (let n = 0; n < 300; n++) {
+      const before = exchanges();
+      // Each has a key of its own, so that no token serves two of them; a crash loop in which each gets a bit further.
+      const { tokens } = connect({ storage: kept, clock, apiKey: `nxs_ak_of_nobody_${n}` });
+      const error = await tokens.token().catch((error: unknown) => error);
+      if (exchanges() > before) sentAt.push(clock.monotonic());
+      else expect(error).toMatchObject({ code: "exchange_budget", maybeSent: false, retryable: true });
+      await clock.advance(700);
+      if (n === 100) clock.jump(-3_600_000);
+    }
+    for (const [index, at] of sentAt.entries())
+      expect((sentAt[index + 10] ?? Number.POSITIVE_INFINITY) - at).toBeGreaterThan(60_000);
+    expect(sentAt.length).toBeGreaterThanOrEqual(20);
+  });
+
+  it("what was counted before a crash counts after it: the attempt is on disk before it is sent", async () => {
+    const kept = storage();
+    nexus.addFault({ kind: "stall", match: "agent-auth" });
+    const { tokens } = connect({ storage: kept });
+    const outcome = tokens.token().catch(() => "failed");
+    await expect.poll(() => nexus.requests.at(-1)?.path).toBe("/functions/v1/agent-auth");
+    expect(JSON.parse(kept.saved ?? "{}").exchanges).toHaveLength(1);
+    nexus.clearFaults();
+    await outcome;
+  });
+
+  it("is of one key at one origin: another key, or the same key elsewhere, does not get it", async () => {
+    const kept = storage();
+    await connect({ storage: kept }).tokens.token();
+    const other = connect({ storage: kept, apiKey: "nxs_ak_of_somebody_else" });
+    await expect(other.tokens.token()).rejects.toMatchObject({ code: "agent_key_refused" });
+    const elsewhere = await serve(json({ access_token: "t", organization_id: "o" }));
+    const { read } = connect({ storage: kept, origin: elsewhere.origin });
+    await read();
+    expect(elsewhere.requests.map(({ url, headers }) => [url, headers.authorization])).toEqual([
+      ["/functions/v1/agent-auth", undefined],
+      ["/rest/v1/orders?limit=1", "Bearer t"],
+    ]);
+  });
+
+  it("what is stored and cannot be read is no reason to fail", async () => {
+    for (const saved of ["", "{", "null", '{"token":5}']) {
+      const { tokens } = connect({ storage: Object.assign(storage(), { saved }) });
+      expect(await tokens.token()).toBeTypeOf("string");
+    }
   });
 });
+
+describe("a server that lures away", () => {
+  it.each([301, 302, 303, 307, 308])(
+    "gets neither key nor token nor payload to another origin by a %d",
+    async (status) => {
+      const thief = await serve(json({ access_token: "t", organization_id: "o" }));
+      const { port } = new URL(thief.origin);
+      for (const location of [
+        thief.origin,
+        `//127.0.0.1:${port}/x`,
+        `http://localhost:${port}/`,
+        `\\\\127.0.0.1:${port}`,
+      ]) {
+        let isLuring = true;
+        const server = await serve((response, request) => {
+          if (isLuring || !request.url.includes("agent-auth")) response.writeHead(status, { location }).end();
+          else response.end(JSON.stringify({ access_token: "t", organization_id: "o" }));
+        });
+        const { tokens, http } = connect({ origin: server.origin });
+        await expect(tokens.token()).rejects.toMatchObject({ kind: "redirect_refused" });
+        isLuring = false;
+        const request = { path: "/rest/v1/orders", label: "orders" };
+        for (const method of ["GET", "HEAD"] as const)
+          await expect(http.request({ ...request, method })).rejects.toMatchObject({
+            kind: "redirect_refused",
+          });
+        for (const method of ["POST", "PATCH", "DELETE"] as const)
+          await expect(http.request({ ...request, method, json: { a: 1 } })).rejects.toMatchObject({
+            kind: "redirect_refused",
+          });
+        await expect(http.stream({ ...request, method: "GET" })).rejects.toMatchObject({
+          kind: "redirect_refused",
+        });
+      }
+      expect(thief.requests).toEqual([]);
+    },
+  );
+
+  it("a path that looks like another host stays a path", async () => {
+    const thief = await serve(json({}));
+    const server = await serve(json({ access_token: "t", organization_id: "o" }));
+    const { http } = connect({ origin: server.origin });
+    const { host } = new URL(thief.origin);
+    for (const path of [`//${host}/x`, `/\\${host}`, `http://${host}/x`, `@${host}/`, `/../..//${host}`])
+      await http.request({ method: "GET", path, label: "x" }).catch(() => undefined);
+    expect(thief.requests).toEqual([]);
+  });
+});
+
+const EXPIRED = { code: "PGRST301", message: "JWT expired" };
