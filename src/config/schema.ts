@@ -4,6 +4,7 @@
 import { Cron } from "croner";
 import { z } from "zod";
 import { SERVICES } from "../events/types.ts";
+import { WATCHED_COLUMNS, type WatchJob } from "../services/nexus/columns.ts";
 import { parseDuration } from "./duration.ts";
 
 const durationText = () => z.string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' });
@@ -187,6 +188,24 @@ const nexus = z
   })
   .superRefine(needsWhenEnabled("api_key", "anon_key"), always);
 
+/** What the columns of a watch are called in this database; "" leaves one out. */
+const columns = (job: WatchJob) => {
+  const known: Readonly<Record<string, string>> = WATCHED_COLUMNS[job];
+  return z
+    .record(z.string(), z.string().regex(/^([A-Za-z_]\w{0,62})?$/, 'must be the name of a column, or ""'))
+    .superRefine((names, context) => {
+      for (const [column, name] of Object.entries(names)) {
+        const message = !Object.hasOwn(known, column)
+          ? `is no column that it reads: known are ${Object.keys(known).join(", ")}`
+          : name === "" && known[column] === "needed"
+            ? 'cannot be left out with "": the watch is about it'
+            : undefined;
+        if (message) context.addIssue({ code: "custom", path: [column], input: name, message });
+      }
+    }, always)
+    .default({});
+};
+
 const lowStock = z
   .strictObject({
     enabled: z.boolean().default(true),
@@ -194,6 +213,8 @@ const lowStock = z
     threshold: z.number().default(10),
     recover_above: z.number().default(12),
     per_sku: z.record(z.string(), z.number()).default({}),
+    min_stock_level: z.boolean().default(true),
+    columns: columns("nexus-low-stock"),
   })
   .superRefine((value: Record<string, unknown>, context) => {
     const { threshold, recover_above: recoverAbove } = value;
@@ -210,6 +231,21 @@ const pendingOrders = z.strictObject({
   enabled: z.boolean().default(true),
   schedule: schedule("*/2 * * * *"),
   overdue_after: duration("30m", "1s"),
+  status: z.string().min(1).default("pending"),
+  columns: columns("nexus-pending-orders"),
+});
+
+const conversations = z.strictObject({
+  enabled: z.boolean().default(false),
+  schedule: schedule("*/2 * * * *"),
+  columns: columns("nexus-conversations"),
+});
+
+const shipments = z.strictObject({
+  enabled: z.boolean().default(false),
+  schedule: schedule("*/10 * * * *"),
+  statuses: z.array(z.string().min(1)).min(1).default(["created", "picked_up", "in_transit"]),
+  columns: columns("nexus-shipments"),
 });
 
 const notifications = z.strictObject({
@@ -230,6 +266,8 @@ const jobs = z.strictObject({
   "nex-notifications": notifications.prefault({}),
   "nexus-low-stock": lowStock.prefault({}),
   "nexus-pending-orders": pendingOrders.prefault({}),
+  "nexus-conversations": conversations.prefault({}),
+  "nexus-shipments": shipments.prefault({}),
   retention: retention.prefault({}),
 });
 

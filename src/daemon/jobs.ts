@@ -3,8 +3,10 @@
 import messagingPoll from "../../jobs/messaging-poll.ts";
 import nexInsights from "../../jobs/nex-insights.ts";
 import nexNotifications from "../../jobs/nex-notifications.ts";
+import nexusConversations from "../../jobs/nexus-conversations.ts";
 import nexusLowStock from "../../jobs/nexus-low-stock.ts";
 import nexusPendingOrders from "../../jobs/nexus-pending-orders.ts";
+import nexusShipments from "../../jobs/nexus-shipments.ts";
 import retention from "../../jobs/retention.ts";
 import type { Job } from "../scheduler/define-job.ts";
 import { loadJobs } from "../scheduler/load-jobs.ts";
@@ -15,6 +17,8 @@ const BUILT_IN: Job[] = [
   nexNotifications,
   nexusLowStock,
   nexusPendingOrders,
+  nexusConversations,
+  nexusShipments,
   retention,
 ];
 

@@ -31,6 +31,26 @@ export interface PendingOrder {
   pendingSince: string;
 }
 
+/** A conversation with a customer. */
+interface Conversation {
+  chatId: string;
+  platform: string | null;
+  contactName: string | null;
+  contactPhone: string | null;
+  unreadCount: number | null;
+  lastMessageTime: string | null;
+  assignedTo: string | null;
+}
+
+interface Shipment {
+  shipmentId: string;
+  awbNumber: string | null;
+  orderId: string | null;
+  courierName: string | null;
+  trackingNumber: string | null;
+  status: string | null;
+}
+
 /** Where an insight came from: sent again on connect, sent as it happened, or fetched for a missed window. */
 export type InsightOrigin = "replay" | "live" | "backfill";
 
@@ -90,6 +110,27 @@ export interface EventData {
   "nexus.order.pending": PendingOrder;
   "nexus.order.overdue": PendingOrder & { overdueAfterMs: number };
   "nexus.order.advanced": PendingOrder & { removed: boolean };
+  "nexus.conversation.unread": Conversation;
+  "nexus.conversation.read": Conversation & { removed: boolean };
+  "nexus.conversation.message": {
+    messageId: string;
+    chatId: string | null;
+    messageType: string | null;
+    text: string | null;
+    mediaUrl: string | null;
+    sentAt: string | null;
+  };
+  "nexus.shipment.opened": Shipment;
+  "nexus.shipment.moved": Shipment & { previousStatus: string | null };
+  "nexus.shipment.closed": Shipment & { previousStatus: string | null; removed: boolean };
+  /** `entry` is the row of the history, with whatever columns it has. */
+  "nexus.shipment.logged": {
+    logId: string;
+    shipmentId: string | null;
+    status: string | null;
+    loggedAt: string | null;
+    entry: Record<string, unknown>;
+  };
   "write.proposed": WriteStep;
   "write.approved": WriteStep;
   "write.rejected": WriteStep;

@@ -3,7 +3,7 @@
 
 import type { Database } from "better-sqlite3";
 import { parseJson, stringifyJson } from "../http/json.ts";
-import type { Consumer, StoredRecord } from "./store.ts";
+import type { Consumer, RecordRange, StoredRecord } from "./store.ts";
 
 interface ConsumerRow {
   name: string;
@@ -27,6 +27,12 @@ export const createState = (db: Database) => {
   );
   const records = db.prepare<[string], RecordRow>(
     "SELECT key, value, updated_at FROM records WHERE kind = ? ORDER BY key",
+  );
+  const recordRange = db.prepare<[string, string, string, number], RecordRow>(
+    "SELECT key, value, updated_at FROM records WHERE kind = ? AND key > ? AND key <= ? ORDER BY key LIMIT ?",
+  );
+  const recordsAfter = db.prepare<[string, string, number], RecordRow>(
+    "SELECT key, value, updated_at FROM records WHERE kind = ? AND key > ? ORDER BY key LIMIT ?",
   );
   const putRecord = db.prepare<[string, string, string, string]>(
     `INSERT INTO records (kind, key, value, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
@@ -68,7 +74,13 @@ export const createState = (db: Database) => {
       const row = record.get(kind, key);
       return row && toRecord(row);
     },
-    readRecords: (kind: string): StoredRecord[] => records.all(kind).map(toRecord),
+    readRecords: (kind: string, part?: RecordRange): StoredRecord[] => {
+      if (!part) return records.all(kind).map(toRecord);
+      const { after, upTo, limit } = part;
+      const rows =
+        upTo === undefined ? recordsAfter.all(kind, after, limit) : recordRange.all(kind, after, upTo, limit);
+      return rows.map(toRecord);
+    },
     putRecord: (kind: string, key: string, value: string, now: string): void => {
       putRecord.run(kind, key, value, now);
     },

@@ -122,7 +122,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     readEvents: (query) => read(() => log.page(query)),
     readInsights: (query) => read(() => insights.read(query)),
     readCursor: (source) => read(() => state.readCursor(source)),
-    readRecords: (kind) => read(() => state.readRecords(kind)),
+    readRecords: (kind, part) => read(() => state.readRecords(kind, part)),
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
     readSecret: (name) => read(() => state.readSecret(name)),
 

@@ -80,6 +80,13 @@ export interface StoredInsight {
   data: string;
 }
 
+/** The first `limit` keys after `after`, up to `upTo` (inclusive; default: to the last one). */
+export interface RecordRange {
+  after: string;
+  upTo?: string;
+  limit: number;
+}
+
 export interface StoredRecord {
   key: string;
   value: unknown;
@@ -113,7 +120,8 @@ export interface Store {
   commitObservation(observation: Observation): Promise<Committed>;
   readEvents(query: EventQuery): Promise<EventPage>;
   readCursor(source: string): Promise<{ value: unknown; updatedAt: string } | undefined>;
-  readRecords(kind: string): Promise<StoredRecord[]>;
+  /** In the order of their keys, byte by byte; all of them, or those of a part of the keys. */
+  readRecords(kind: string, part?: RecordRange): Promise<StoredRecord[]>;
   readRecord(kind: string, key: string): Promise<StoredRecord | undefined>;
   readSecret(name: string): Promise<string | undefined>;
   /** Of all that were ever received, the newest first. */

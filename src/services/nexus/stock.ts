@@ -1,14 +1,12 @@
 // Low stock as edges: low when it falls below the threshold, recovered only when it rises above a higher mark.
 
 import { z } from "zod";
-import type { NewEvent } from "../../events/types.ts";
-import type { Observation } from "../../store/store.ts";
-import type { Row } from "./client.ts";
-import { asNumber, asText, type Reading } from "./watch.ts";
+import { fieldsOf } from "../input.ts";
+import { asNumber, asText, type Row, type RowReader } from "./client.ts";
+import { type ColumnNames, nameOf } from "./columns.ts";
+import { defineWatch } from "./watch.ts";
 
-export const LOW_STOCK_KIND = "nexus.stock.low";
-
-export const lowStockRecord = z.object({
+const lowStock = z.object({
   itemId: z.string(),
   sku: z.string().nullable(),
   name: z.string().nullable(),
@@ -17,29 +15,34 @@ export const lowStockRecord = z.object({
   threshold: z.number(),
   lowSince: z.string(),
 });
-export type LowStock = z.infer<typeof lowStockRecord>;
 
-export interface StockThresholds {
+export interface StockSettings {
   threshold: number;
   recover_above: number;
   per_sku: Record<string, number>;
+  /** Whether `items.min_stock_level`, where it is above 0, is the threshold of its item. */
+  min_stock_level: boolean;
+  columns: ColumnNames;
+  /** The highest min_stock_level there is. */
+  highest?: number;
 }
 
-/** A SKU with a threshold of its own recovers as far above it as the others do above theirs. */
-function marksOf(sku: string | null, settings: StockThresholds) {
+const LEVEL = "items.min_stock_level";
+
+/** The threshold of its SKU, else of its item, else of all; each recovers as far above its threshold as the others. */
+function marksOf(sku: string | null, level: number | null, settings: StockSettings) {
   const own = sku !== null && Object.hasOwn(settings.per_sku, sku) ? settings.per_sku[sku] : undefined;
-  const threshold = own ?? settings.threshold;
+  const ofItem = settings.min_stock_level && level !== null && level > 0 ? level : undefined;
+  const threshold = own ?? ofItem ?? settings.threshold;
   return { threshold, recoverAbove: threshold + settings.recover_above - settings.threshold };
 }
 
 /** The largest quantity that can still matter: everything up to it is read. */
-export const readUpTo = (settings: StockThresholds): number =>
-  Math.max(settings.threshold, ...Object.values(settings.per_sku)) +
-  settings.recover_above -
-  settings.threshold;
+const readUpTo = ({ threshold, per_sku, recover_above, highest = 0 }: StockSettings): number =>
+  Math.max(threshold, highest, ...Object.values(per_sku)) + recover_above - threshold;
 
-function readRow(row: Row, settings: StockThresholds) {
-  const item = (row.items ?? {}) as Record<string, unknown>; // an embedded object or null; each field is read with care
+function readRow(row: Row, settings: StockSettings) {
+  const item = fieldsOf(row.items);
   const sku = asText(item.sku);
   return {
     itemId: asText(row.item_id) ?? row.id,
@@ -47,47 +50,60 @@ function readRow(row: Row, settings: StockThresholds) {
     name: asText(item.name),
     warehouseId: asText(row.warehouse_id),
     availableQuantity: asNumber(row.available_quantity),
-    ...marksOf(sku, settings),
+    ...marksOf(sku, asNumber(item.min_stock_level), settings),
   };
 }
 
-/** What changed between the stored set and a complete reading. */
-export function diffStock(
-  stored: ReadonlyMap<string, LowStock>,
-  reading: Reading,
-  settings: StockThresholds,
-  now: string,
-): Required<Pick<Observation, "events" | "put" | "remove">> {
-  const events: NewEvent[] = [];
-  const put: { kind: string; key: string; value: LowStock }[] = [];
-  const remove: { kind: string; key: string }[] = [];
-  const source = "/nexus/stock";
-
-  for (const [id, row] of [...reading.current, ...reading.departed]) {
-    const { recoverAbove, ...seen } = readRow(row, settings);
-    const before = stored.get(id);
-    const quantity = seen.availableQuantity;
-    // A quantity of NULL says nothing: what was low stays low.
-    if (quantity === null) continue;
-    if (!before) {
-      if (quantity >= seen.threshold) continue;
-      put.push({ kind: LOW_STOCK_KIND, key: id, value: { ...seen, lowSince: now } });
-      events.push({ type: "nexus.stock.low", source, subject: seen.sku ?? seen.itemId, data: seen });
-    } else if (quantity > recoverAbove) {
-      remove.push({ kind: LOW_STOCK_KIND, key: id });
-      const data = { ...seen, removed: false };
-      events.push({ type: "nexus.stock.recovered", source, subject: seen.sku ?? seen.itemId, data });
-    } else {
-      const value: LowStock = { ...seen, lowSince: before.lowSince };
-      if (JSON.stringify(value) !== JSON.stringify(before))
-        put.push({ kind: LOW_STOCK_KIND, key: id, value });
-    }
-  }
-  for (const [id, { lowSince: _, ...before }] of stored) {
-    if (reading.current.has(id) || reading.departed.has(id)) continue;
-    remove.push({ kind: LOW_STOCK_KIND, key: id });
-    const data = { ...before, removed: true };
-    events.push({ type: "nexus.stock.recovered", source, subject: before.sku ?? before.itemId, data });
-  }
-  return { events, put, remove };
+/** One row, so that everything below the thresholds of single items is read, and nothing of the full shelves. */
+async function readHighest(nexus: RowReader, settings: StockSettings, signal: AbortSignal) {
+  if (!settings.min_stock_level || settings.columns[LEVEL] === "") return settings;
+  const column = nameOf(LEVEL, settings.columns);
+  const [item] = await nexus.read(
+    {
+      table: "items",
+      select: `id,min_stock_level:${column}`,
+      filters: [{ column, operator: "gt", value: settings.threshold }],
+      order: [column],
+      newestFirst: true,
+      limit: 1,
+    },
+    signal,
+  );
+  return { ...settings, highest: asNumber(item?.min_stock_level) ?? 0 };
 }
+
+export const stockWatch = defineWatch<StockSettings, z.infer<typeof lowStock>>({
+  job: "nexus-low-stock",
+  description: "Compares the stock of Nexus with its thresholds.",
+  table: "stock_balances",
+  filter: (settings) => [{ column: "available_quantity", operator: "lte", value: readUpTo(settings) }],
+  kind: "nexus.stock.low",
+  state: lowStock,
+  prepare: readHighest,
+  edges({ settings, row, before, now }) {
+    const source = "/nexus/stock";
+    if (!row) {
+      if (!before) return { events: [], state: undefined };
+      const { lowSince: _, ...item } = before;
+      const data = { ...item, removed: true };
+      const subject = item.sku ?? item.itemId;
+      return { events: [{ type: "nexus.stock.recovered", source, subject, data }], state: undefined };
+    }
+    const { recoverAbove, ...seen } = readRow(row, settings);
+    const { availableQuantity: quantity, threshold } = seen;
+    const subject = seen.sku ?? seen.itemId;
+    // A quantity of NULL says nothing: what was low stays low.
+    if (quantity === null) return { events: [], state: before };
+    if (before && quantity > recoverAbove) {
+      const data = { ...seen, removed: false };
+      return { events: [{ type: "nexus.stock.recovered", source, subject, data }], state: undefined };
+    }
+    if (before) return { events: [], state: { ...seen, lowSince: before.lowSince } };
+    if (quantity >= threshold) return { events: [], state: undefined };
+    const lowSince = new Date(now).toISOString();
+    return {
+      events: [{ type: "nexus.stock.low", source, subject, data: seen }],
+      state: { ...seen, lowSince },
+    };
+  },
+});

@@ -1,134 +1,230 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { NewEvent } from "../../../src/events/types.ts";
 import type { Row } from "../../../src/services/nexus/client.ts";
-import { diffOrders, type StoredOrder } from "../../../src/services/nexus/orders.ts";
-import { diffStock, type LowStock, readUpTo } from "../../../src/services/nexus/stock.ts";
+import { conversationWatch } from "../../../src/services/nexus/conversations.ts";
+import { orderWatch } from "../../../src/services/nexus/orders.ts";
+import { shipmentWatch } from "../../../src/services/nexus/shipments.ts";
+import { type StockSettings, stockWatch } from "../../../src/services/nexus/stock.ts";
+import { follow, readShop, uuid } from "./shop.ts";
 
-const settings = { threshold: 10, recover_above: 12, per_sku: { RARE: 3 } };
-const stockRow = (id: string, quantity: number | null, sku: string | null = `SKU-${id}`): Row => ({
-  id,
-  item_id: `item-${id}`,
-  warehouse_id: "w",
-  available_quantity: quantity,
-  items: sku === null ? null : { sku, name: "Thing" },
-});
-
-/** The watch as the job runs it, over a shop that is a plain map. */
-function watchStock() {
-  const stored = new Map<string, LowStock>();
-  return (shop: Map<string, Row>) => {
-    const isRead = (row: Row) =>
-      typeof row.available_quantity === "number" && row.available_quantity <= readUpTo(settings);
-    const current = new Map([...shop].filter(([, row]) => isRead(row)));
-    const departed = new Map([...shop].filter(([id]) => stored.has(id) && !current.has(id)));
-    const changes = diffStock(stored, { current, departed }, settings, "2026-11-20T00:00:00.000Z");
-    for (const { key } of changes.remove) stored.delete(key);
-    for (const { key, value } of changes.put) stored.set(key, value as LowStock);
-    return changes.events.map(({ type, subject }) => `${type.split(".").at(-1)} ${subject}`);
-  };
-}
-const shop = (...rows: Row[]) => new Map(rows.map((row) => [row.id, row]));
+const told = (events: NewEvent[]) =>
+  events.map(({ type, subject }) => `${type.split(".").at(-1)} ${subject}`);
+const ANY_ROW: Row = { id: uuid(0) };
 
 describe("low stock", () => {
-  it("is reported by its edges, with hysteresis", () => {
+  const settings: StockSettings = {
+    threshold: 10,
+    recover_above: 12,
+    per_sku: { RARE: 3 },
+    min_stock_level: true,
+    columns: {},
+  };
+  interface Place {
+    quantity: number | null;
+    sku?: string;
+    level?: number;
+    warehouse?: string;
+  }
+  /** What the warehouses hold; the table is never empty, since that is not believed. */
+  function watchStock(changed: Partial<StockSettings> = {}) {
+    let stock: Record<string, Place> = {};
+    const rows = () =>
+      Object.entries(stock).map(
+        ([n, { quantity, sku = `SKU-${n}`, level = 0, warehouse = "w" }]): Row => ({
+          id: uuid(n),
+          item_id: `item-${n}`,
+          warehouse_id: warehouse,
+          available_quantity: quantity,
+          items: { sku, name: "Thing", min_stock_level: level },
+        }),
+      );
+    const items = () =>
+      Object.entries(stock).map(([n, { level = 0 }]): Row => ({ id: uuid(n), min_stock_level: level }));
+    const shop = readShop({ stock_balances: () => [ANY_ROW, ...rows()], items });
+    const watch = follow(shop, stockWatch, { ...settings, ...changed });
+    return async (now: Record<string, Place>) => {
+      stock = now;
+      return told(await watch.look());
+    };
+  }
+
+  it("is reported by its edges, with hysteresis; negative stock is low", async () => {
     const look = watchStock();
-    expect(look(shop(stockRow("a", 10)))).toEqual([]);
-    expect(look(shop(stockRow("a", 9)))).toEqual(["low SKU-a"]);
-    expect(look(shop(stockRow("a", 11)))).toEqual([]);
-    expect(look(shop(stockRow("a", 12)))).toEqual([]);
-    expect(look(shop(stockRow("a", 13)))).toEqual(["recovered SKU-a"]);
-    expect(look(shop(stockRow("a", -4)))).toEqual(["low SKU-a"]);
+    const edges = [];
+    for (const quantity of [10, 9, 11, 12, 13, -4, null, 13]) edges.push(await look({ 1: { quantity } }));
+    expect(edges).toEqual([
+      [],
+      ["low SKU-1"],
+      [],
+      [],
+      ["recovered SKU-1"],
+      ["low SKU-1"],
+      [],
+      ["recovered SKU-1"],
+    ]);
   });
 
-  it("a SKU with a threshold of its own recovers as far above it", () => {
+  it("a SKU with a threshold of its own recovers as far above it", async () => {
     const look = watchStock();
-    expect(look(shop(stockRow("r", 3, "RARE")))).toEqual([]);
-    expect(look(shop(stockRow("r", 2, "RARE")))).toEqual(["low RARE"]);
-    expect(look(shop(stockRow("r", 5, "RARE")))).toEqual([]);
-    expect(look(shop(stockRow("r", 6, "RARE")))).toEqual(["recovered RARE"]);
+    const edges = [];
+    for (const quantity of [3, 2, 5, 6]) edges.push(await look({ 1: { quantity, sku: "RARE", level: 20 } }));
+    expect(edges).toEqual([[], ["low RARE"], [], ["recovered RARE"]]);
   });
 
-  it("a quantity that became NULL is no recovery, a row that was deleted is", () => {
+  it("an item with a min_stock_level is low below that, unless it is not to count", async () => {
     const look = watchStock();
-    look(shop(stockRow("a", 1)));
-    expect(look(shop(stockRow("a", null)))).toEqual([]);
-    expect(look(shop())).toEqual(["recovered SKU-a"]);
+    const edges = [];
+    for (const quantity of [40, 39, 42, 43])
+      edges.push(await look({ 1: { quantity, level: 40 }, 2: { quantity: 15 } }));
+    expect(edges).toEqual([[], ["low SKU-1"], [], ["recovered SKU-1"]]);
+    expect(await watchStock({ min_stock_level: false })({ 1: { quantity: 39, level: 40 } })).toEqual([]);
   });
 
-  it("low and recovered alternate for every item whatever its stock does", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.nat(3), fc.integer({ min: -5, max: 20 })), { maxLength: 60 }),
-        (moves) => {
-          const look = watchStock();
-          const rows = new Map<string, Row>();
-          const state = new Map<string, string>();
-          for (const [n, quantity] of moves) {
-            rows.set(`${n}`, stockRow(`${n}`, quantity));
-            for (const edge of look(rows)) {
-              const [kind = "", sku = ""] = edge.split(" ");
-              expect(kind).not.toBe(state.get(sku) ?? "recovered");
-              state.set(sku, kind);
-            }
-            if (quantity < 10) expect(state.get(`SKU-${n}`)).toBe("low");
-            if (quantity > 12) expect(state.get(`SKU-${n}`) ?? "recovered").toBe("recovered");
+  it("each warehouse is told for itself", async () => {
+    const look = watchStock();
+    const at = (one: number, two: number) =>
+      look({
+        1: { quantity: one, sku: "A", warehouse: "one" },
+        2: { quantity: two, sku: "A", warehouse: "two" },
+      });
+    expect([await at(5, 50), await at(5, 5), await at(50, 5)]).toEqual([
+      ["low A"],
+      ["low A"],
+      ["recovered A"],
+    ]);
+  });
+
+  it("a renamed SKU is no edge, unless its own threshold makes it one", async () => {
+    const look = watchStock();
+    expect(await look({ 1: { quantity: 7, sku: "OLD" } })).toEqual(["low OLD"]);
+    expect(await look({ 1: { quantity: 7, sku: "NEW" } })).toEqual([]);
+    expect(await look({ 1: { quantity: 7, sku: "RARE" } })).toEqual(["recovered RARE"]);
+  });
+
+  it("a balance that is removed has recovered, as removed, and is told once", async () => {
+    const look = watchStock();
+    await look({ 1: { quantity: 1 }, 2: { quantity: 1 } });
+    expect(await look({ 2: { quantity: 1 } })).toEqual(["recovered SKU-1"]);
+    expect(await look({ 2: { quantity: 1 } })).toEqual([]);
+  });
+
+  it("low and recovered alternate for every item whatever its stock does", async () => {
+    const move = fc.tuple(fc.nat(6), fc.option(fc.integer({ min: -5, max: 20 })));
+    await fc.assert(
+      fc.asyncProperty(fc.array(move, { maxLength: 40 }), async (moves) => {
+        const look = watchStock();
+        const stock: Record<string, Place> = {};
+        const state = new Map<string, string>();
+        for (const [n, quantity] of moves) {
+          stock[n] = { quantity };
+          for (const edge of await look(stock)) {
+            const [kind = "", sku = ""] = edge.split(" ");
+            expect(kind).not.toBe(state.get(sku) ?? "recovered");
+            state.set(sku, kind);
           }
-        },
-      ),
+          if (quantity === null) continue;
+          if (quantity < 10) expect(state.get(`SKU-${n}`)).toBe("low");
+          if (quantity > 12) expect(state.get(`SKU-${n}`) ?? "recovered").toBe("recovered");
+        }
+      }),
     );
   });
 });
 
 describe("pending orders", () => {
   const NOW = Date.UTC(2026, 10, 20, 12);
+  const HALF_HOUR = 1_800_000;
   const minutesAgo = (minutes: number) => new Date(NOW - minutes * 60_000).toISOString();
-  const order = (id: string, order_status: string, created_at = minutesAgo(5)): Row => ({
-    id,
-    order_number: `#${id}`,
-    order_status,
-    total_amount: 450,
-    currency: "EGP",
-    customer_id: null,
-    created_at,
-  });
-  const reading = (current: Row[], departed: Row[] = []) => ({
-    current: shop(...current),
-    departed: shop(...departed),
-  });
-  const at = (now: number, lastReadAt: number | null = now - 60_000) => ({
-    overdueAfterMs: 1_800_000,
-    lastReadAt,
-    now,
-  });
-  const stored = (changes: ReturnType<typeof diffOrders>) =>
-    new Map(changes.put.map(({ key, value }) => [key, value as StoredOrder]));
-  const types = (changes: ReturnType<typeof diffOrders>) =>
-    changes.events.map(({ type }) => type.split(".").at(-1));
 
-  it("pending, overdue once a stay, advanced", () => {
-    const first = diffOrders(new Map(), reading([order("1", "pending")]), at(NOW, null));
-    expect(types(first)).toEqual(["pending"]);
-    const later = diffOrders(stored(first), reading([order("1", "pending")]), at(NOW + 1_800_000));
-    expect(types(later)).toEqual(["overdue"]);
-    const still = diffOrders(stored(later), reading([order("1", "pending")]), at(NOW + 3_600_000));
-    expect(types(still)).toEqual([]);
-    const gone = diffOrders(stored(later), reading([], [order("1", "shipped")]), at(NOW + 3_700_000));
-    expect(gone.events).toMatchObject([
-      { type: "nexus.order.advanced", data: { orderStatus: "shipped", removed: false } },
+  function watchOrders() {
+    let orders: Row[] = [];
+    const shop = readShop({ orders: () => [{ id: uuid(0), order_status: "delivered" }, ...orders] });
+    const watch = follow(shop, orderWatch, { status: "pending", overdue_after: HALF_HOUR, columns: {} });
+    return {
+      ...watch,
+      set: (states: Record<string, string>, createdAt = minutesAgo(5)) => {
+        orders = Object.entries(states).map(([n, order_status]) => ({
+          id: uuid(n),
+          order_number: `#${n}`,
+          order_status,
+          total_amount: 450,
+          currency: "EGP",
+          customer_id: null,
+          created_at: createdAt,
+        }));
+      },
+    };
+  }
+
+  it("pending, overdue once a stay, advanced to any state", async () => {
+    for (const status of ["confirmed", "shipped", "cancelled", "a status of tomorrow"]) {
+      const { set, look } = watchOrders();
+      set({ 1: "pending" });
+      expect(told(await look({ now: NOW }))).toEqual(["pending #1"]);
+      expect(told(await look({ now: NOW + HALF_HOUR }))).toEqual(["overdue #1"]);
+      expect(await look({ now: NOW + 2 * HALF_HOUR })).toEqual([]);
+      set({ 1: status });
+      expect(await look({ now: NOW + 3 * HALF_HOUR })).toMatchObject([
+        { type: "nexus.order.advanced", data: { orderStatus: status, removed: false } },
+      ]);
+      expect(await look({ now: NOW + 4 * HALF_HOUR })).toEqual([]);
+    }
+  });
+
+  it("an order that vanished has advanced to nowhere", async () => {
+    const { set, look } = watchOrders();
+    set({ 1: "pending" });
+    await look({ now: NOW });
+    set({});
+    expect(await look({ now: NOW })).toMatchObject([{ data: { orderStatus: "pending", removed: true } }]);
+  });
+
+  it("an old order that comes back to pending begins a new stay, and is overdue again", async () => {
+    const { set, look, records } = watchOrders();
+    set({ 1: "pending" }, minutesAgo(500));
+    await look({ now: NOW, lastPassAt: NOW - 60_000 });
+    expect([...records.values()]).toMatchObject([
+      { pendingSince: new Date(NOW).toISOString(), overdue: false },
     ]);
+    expect(told(await look({ now: NOW + HALF_HOUR }))).toEqual(["overdue #1"]);
+    set({ 1: "confirmed" });
+    await look({ now: NOW + HALF_HOUR });
+    set({ 1: "pending" }, minutesAgo(500));
+    const back = NOW + 2 * HALF_HOUR;
+    expect(told(await look({ now: back, lastPassAt: back - 60_000 }))).toEqual(["pending #1"]);
+    expect(told(await look({ now: back + HALF_HOUR }))).toEqual(["overdue #1"]);
   });
+});
 
-  it("an order that vanished has advanced to nowhere", () => {
-    const first = diffOrders(new Map(), reading([order("1", "pending")]), at(NOW));
-    const gone = diffOrders(stored(first), reading([]), at(NOW));
-    expect(gone.events).toMatchObject([{ data: { orderStatus: "pending", removed: true } }]);
+describe("shipments", () => {
+  it("open, move while they are under way, and close where they went", async () => {
+    let status = "created";
+    const shop = readShop({
+      awbs: () => [ANY_ROW, ...(status ? [{ id: uuid(1), awb_number: "A1", status }] : [])],
+    });
+    const { look } = follow(shop, shipmentWatch, { statuses: ["created", "in_transit"], columns: {} });
+    const edges = [];
+    for (status of ["created", "created", "in_transit", "delivered", "created", ""])
+      edges.push(told(await look()));
+    expect(edges).toEqual([["opened A1"], [], ["moved A1"], ["closed A1"], ["opened A1"], ["closed A1"]]);
   });
+});
 
-  it("an old order that comes back to pending begins a new stay", () => {
-    const back = diffOrders(new Map(), reading([order("1", "pending", minutesAgo(500))]), at(NOW));
-    expect(types(back)).toEqual(["pending"]);
-    expect(back.put).toMatchObject([
-      { value: { pendingSince: new Date(NOW).toISOString(), overdue: false } },
+describe("conversations", () => {
+  it("are unread once, however many messages come, and read once", async () => {
+    let unread_count: number | null = 0;
+    const shop = readShop({ chats: () => [{ ...ANY_ROW }, { id: uuid(1), unread_count }] });
+    const { look } = follow(shop, conversationWatch, { columns: {} });
+    const edges = [];
+    for (unread_count of [0, 1, 4, 0, 2, null]) edges.push(await look());
+    expect(edges.map((events) => events.map(({ type }) => type.split(".").at(-1)))).toEqual([
+      [],
+      ["unread"],
+      [],
+      ["read"],
+      ["unread"],
+      ["read"],
     ]);
   });
 });

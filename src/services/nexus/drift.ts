@@ -1,0 +1,71 @@
+// Schema drift: the database has another column, table or value than the one asked for. No retry cures it, a person does.
+
+import { HttpError } from "../../http/errors.ts";
+import { fieldsOf } from "../input.ts";
+
+export interface Drift {
+  kind: "column" | "table" | "relation" | "value";
+  /** The name of what is missing, where the answer has it in a form that can be trusted in a log. */
+  name: string | null;
+}
+
+/** SQLSTATEs as every version answers them, and what PostgREST says itself, before the database is asked. */
+const KINDS: Record<string, Drift["kind"]> = {
+  "42703": "column",
+  PGRST204: "column",
+  "42P01": "table",
+  PGRST205: "table",
+  PGRST200: "relation",
+  "22P02": "value",
+};
+
+const NAME: Record<Drift["kind"], RegExp> = {
+  // `column stock_balances.on_hand does not exist`, `Could not find the 'on_hand' column of …`
+  column: /(?:column|the) ['"]?(?:\w+\.)?(\w+)['"]? (?:does not exist|column of)/,
+  // `relation "public.stock" does not exist`, `Could not find the table 'public.stock' in the schema cache`
+  table: /(?:relation|table) ['"]?(?:\w+\.)?(\w+)['"]? (?:does not exist|in the)/,
+  relation: /and ['"]?(\w+)['"]? in the schema cache/,
+  value: /: "([\w ]{1,60})"$/,
+};
+
+/** What an error says of the schema; undefined where it is about something else. */
+export function driftOf(error: unknown): Drift | undefined {
+  if (!(error instanceof HttpError) || error.kind !== "status") return undefined;
+  const kind = Object.hasOwn(KINDS, error.code) ? KINDS[error.code] : undefined;
+  if (!kind) return undefined;
+  const { message } = fieldsOf(error.body);
+  return { kind, name: NAME[kind].exec(typeof message === "string" ? message : "")?.[1] ?? null };
+}
+
+/** Until somebody has changed the configuration, or the vendor the schema. */
+const LOOK_AGAIN_MS = 60 * 60_000;
+
+/** The failure of a watch that met it: what is missing, what to set, and nothing to do for an hour. */
+export function driftError(
+  error: HttpError,
+  drift: Drift,
+  watch: { job: string; table: string; columns: readonly string[]; valueKey?: string },
+): HttpError {
+  const { job, table } = watch;
+  const named = drift.name === null ? "" : ` ${drift.name}`;
+  const ours =
+    watch.columns.find((column) => column.split(".").at(-1) === drift.name) ?? drift.name ?? "NAME";
+  const remedy = {
+    column: `${table} has no column${named}: set columns = { "${ours}" = "its name there" } in [jobs.${job}], or "" to do without`,
+    table: `there is no table${named || ` ${table}`}: check that [nexus] base_url is the right project, or set enabled = false in [jobs.${job}]`,
+    relation: `${table} is not related to${named || " what is read with it"}: set "" for each of its columns in columns of [jobs.${job}]`,
+    value: `${table} does not know the value${named}: set ${watch.valueKey ?? "columns"} in [jobs.${job}]`,
+  }[drift.kind];
+  return new HttpError({
+    kind: "status",
+    service: "nexus",
+    label: error.label,
+    ...(error.status === undefined ? {} : { status: error.status }),
+    code: "schema_drift",
+    message: `nexus: ${remedy}. It is tried again every hour.`,
+    retryable: false,
+    retryAfterMs: LOOK_AGAIN_MS,
+    maybeSent: true,
+    cause: error,
+  });
+}

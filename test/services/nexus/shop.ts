@@ -1,0 +1,72 @@
+// The tables of a shop as plain arrays, read by queries as PostgREST would answer them: for tests of many small worlds.
+
+import type { Row, RowReader } from "../../../src/services/nexus/client.ts";
+import type { ColumnNames } from "../../../src/services/nexus/columns.ts";
+import type { Filter } from "../../../src/services/nexus/query.ts";
+import { type Changes, readChanges, type Watch } from "../../../src/services/nexus/watch.ts";
+import type { StoredRecord } from "../../../src/store/store.ts";
+
+/** An id that sorts as its number does. */
+export const uuid = (n: number | string): string => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+
+function meets(row: Row, { column, operator, value }: Filter): boolean {
+  const own = row[column];
+  if (operator === "in") return Array.isArray(value) && value.includes(String(own));
+  if (typeof own !== typeof value || own === null || value === null) return false;
+  // Both are texts or both are numbers here.
+  const [a, b] = [own as string, value as string];
+  return {
+    eq: a === b,
+    neq: a !== b,
+    lt: a < b,
+    lte: a <= b,
+    gt: a > b,
+    gte: a >= b,
+    is: false,
+    "not.is": false,
+  }[operator];
+}
+
+/** Only reads, with at most `maxRows` rows in an answer. */
+export const readShop = (tables: Record<string, () => Iterable<Row>>, maxRows = 3): RowReader => ({
+  async read({ table, filters, after = [], order: [column = "id"] = [], newestFirst, limit = maxRows }) {
+    const ascending = [...(tables[table]?.() ?? [])]
+      .filter((row) => filters.every((filter) => meets(row, filter)))
+      .filter((row) => after.every(({ column, value }) => String(row[column]) > value))
+      // Both are texts or both are numbers here.
+      .sort((a, b) => ((a[column] as string) < (b[column] as string) ? -1 : 1));
+    return (newestFirst ? ascending.reverse() : ascending).slice(0, Math.min(limit, maxRows));
+  },
+});
+
+/** A watch as its job runs it, with records in a map. */
+export function follow<Settings extends { columns: ColumnNames }, State>(
+  nexus: RowReader,
+  watch: Watch<Settings, State>,
+  settings: Settings,
+) {
+  const records = new Map<string, unknown>();
+  return {
+    records,
+    async look({ now = Date.UTC(2026, 10, 20), lastPassAt = null as number | null } = {}) {
+      const events: Changes["events"] = [];
+      for await (const changes of readChanges(nexus, watch, {
+        settings,
+        lastPassAt,
+        now: () => now,
+        signal: AbortSignal.timeout(10_000),
+        records: async ({ after, upTo = "~", limit }) =>
+          [...records]
+            .filter(([key]) => key > after && key <= upTo)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .slice(0, limit)
+            .map(([key, value]): StoredRecord => ({ key, value, updatedAt: "" })),
+      })) {
+        events.push(...changes.events);
+        for (const { key } of changes.remove) records.delete(key);
+        for (const { key, value } of changes.put) records.set(key, value);
+      }
+      return events;
+    },
+  };
+}
