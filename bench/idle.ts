@@ -26,7 +26,6 @@ const DEPENDENCIES = [
   "p-retry",
   "pino",
   "smol-toml",
-  "@supabase/postgrest-js",
   "ulid",
   "undici",
   "zod",

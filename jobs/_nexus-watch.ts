@@ -2,9 +2,13 @@
 
 import { isoTime } from "../src/scheduler/clock.ts";
 import { type CronJob, defineJob, type JobContext } from "../src/scheduler/define-job.ts";
-import type { ColumnNames, WatchJob } from "../src/services/nexus/columns.ts";
-import { type FeedPosition, readFeed } from "../src/services/nexus/feed.ts";
-import { readChanges, type Watch } from "../src/services/nexus/watch.ts";
+import type { RowReader } from "../src/services/nexus/client.ts";
+import type { WatchJob } from "../src/services/nexus/columns.ts";
+import { type FeedPosition, feedFailure, readFeed } from "../src/services/nexus/feed.ts";
+import { describeQuota } from "../src/services/nexus/quota.ts";
+import { readChanges, type Watch, type WatchSettings } from "../src/services/nexus/watch.ts";
+
+type WatchContext = Pick<JobContext, "store" | "services" | "clock" | "log" | "signal" | "degraded">;
 
 /** Where its last complete pass began, and how far its feed was read. */
 interface Cursor {
@@ -12,7 +16,7 @@ interface Cursor {
   feed?: FeedPosition;
 }
 
-export const watchJob = <J extends WatchJob, Settings extends { columns: ColumnNames }, State>(
+export const watchJob = <J extends WatchJob, Settings extends WatchSettings, State>(
   watch: Watch<Settings, State> & { job: J },
   settingsOf: (context: Pick<JobContext, "config">) => Settings,
 ): CronJob =>
@@ -27,20 +31,48 @@ export const watchJob = <J extends WatchJob, Settings extends { columns: ColumnN
     run: (context) => runWatch(context, watch, settingsOf(context)),
   });
 
-/** One complete pass; what was committed before it failed stands. */
-export async function runWatch<Settings extends { columns: ColumnNames }, State>(
-  context: Pick<JobContext, "store" | "services" | "clock" | "log" | "signal">,
+/** One complete pass, when the day's quota has room for it; what was committed before it failed stands. */
+export async function runWatch<Settings extends WatchSettings, State>(
+  context: WatchContext,
   watch: Watch<Settings, State>,
   settings: Settings,
 ): Promise<void> {
-  const { store, services, clock, log, signal } = context;
+  const { services, signal, degraded } = context;
+  const { quota } = services.nexus;
+  await quota.admit(signal, (waitMs, status) => {
+    const wait = `slowed down for ${Math.ceil(waitMs / 60_000)} min`;
+    degraded({ code: "quota_low", message: `nexus: ${describeQuota(status)}: ${wait}` });
+  });
+  degraded(undefined);
+  let requests = 0;
+  const nexus: RowReader = {
+    read: (...query) => {
+      requests++;
+      return services.nexus.read(...query);
+    },
+  };
+  try {
+    await pass(context, nexus, watch, settings);
+  } catch (error) {
+    throw quota.met(error);
+  } finally {
+    quota.spent(requests);
+  }
+}
+
+async function pass<Settings extends WatchSettings, State>(
+  { store, clock, log, signal }: WatchContext,
+  nexus: RowReader,
+  watch: Watch<Settings, State>,
+  settings: Settings,
+): Promise<void> {
   const source = watch.job;
   // Written below.
   const cursor = ((await store.readCursor(source))?.value ?? {}) as Cursor;
   // The time the pass begins: an order created while it runs is new to the next one.
   const completedAt = isoTime(clock.now());
   let edges = 0;
-  for await (const changes of readChanges(services.nexus, watch, {
+  for await (const changes of readChanges(nexus, watch, {
     settings,
     records: (part) => store.readRecords(watch.kind, part),
     now: clock.now,
@@ -50,13 +82,23 @@ export async function runWatch<Settings extends { columns: ColumnNames }, State>
     if (changes.events.length + changes.put.length + changes.remove.length === 0) continue;
     edges += (await store.commitObservation({ source, ...changes })).appended.length;
   }
-  let feed = cursor.feed;
-  if (watch.feed)
-    for await (const { events, position } of readFeed(services.nexus, watch.feed, feed, signal)) {
-      feed = position;
-      const committed = await store.commitObservation({ source, cursor: { ...cursor, feed }, events });
-      edges += committed.appended.length;
-    }
-  await store.commitObservation({ source, cursor: { completedAt, ...(feed && { feed }) } });
+  const { feed } = watch;
+  let position = cursor.feed;
+  try {
+    if (feed && settings[feed.setting] !== false)
+      for await (const next of readFeed(nexus, feed, position, signal)) {
+        position = next.position;
+        const { events } = next;
+        const committed = await store.commitObservation({
+          source,
+          cursor: { ...cursor, feed: position },
+          events,
+        });
+        edges += committed.appended.length;
+      }
+  } catch (error) {
+    throw feed ? feedFailure(error, feed, { job: source, without: feed.setting }) : error;
+  }
+  await store.commitObservation({ source, cursor: { completedAt, ...(position && { feed: position }) } });
   if (edges > 0) log.info({ edges }, "rows of Nexus changed");
 }

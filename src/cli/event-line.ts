@@ -83,6 +83,17 @@ function digest(name: string, data: Record<string, unknown>, now: Date): string 
       const since = timeOf(text(data.pendingSince), now);
       return `${words(data.orderNumber, state, data.totalAmount, data.currency)}, since ${since}`;
     }
+    case "nexus.conversation.unread":
+    case "nexus.conversation.read":
+      return words(data.platform, data.contactName ?? data.contactPhone, data.unreadCount, "unread");
+    case "nexus.conversation.message":
+      return `${words(data.messageType, "in", data.chatId)}: ${text(data.text ?? data.mediaUrl)}`;
+    case "nexus.shipment.opened":
+    case "nexus.shipment.moved":
+    case "nexus.shipment.closed":
+      return words(data.awbNumber, data.courierName, data.removed === true ? "removed" : data.status);
+    case "nexus.shipment.logged":
+      return words(data.shipmentId, data.status, "at", data.loggedAt);
   }
   if (name.startsWith("write.")) {
     const error = record(data.error);

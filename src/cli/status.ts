@@ -3,6 +3,8 @@
 import type { Command } from "commander";
 import type { ServiceStatus } from "../control/context.ts";
 import type { JobStatus } from "../scheduler/define-job.ts";
+import { fieldsOf } from "../services/input.ts";
+import { visible } from "../text/visible.ts";
 import { parsed } from "./client.ts";
 import type { Act } from "./context.ts";
 import { describeError, printJobs } from "./jobs.ts";
@@ -54,6 +56,8 @@ export function addStatus(program: Command, act: Act): void {
             describeError(service.lastError),
           ]),
         );
+        const quota = describeQuota(status.services.nexus?.quota);
+        if (quota) await output.line(`Nexus: ${quota}`);
         await output.line("");
         await printJobs(output, status.jobs);
       }),
@@ -64,4 +68,12 @@ export function addStatus(program: Command, act: Act): void {
 function describeWrites(counts: Record<string, number> = {}): string {
   const open = ["proposed", "approved", "executing", "unknown"].filter((state) => (counts[state] ?? 0) > 0);
   return open.map((state) => `${counts[state]} ${state}`).join(", ") || "none open";
+}
+
+/** "12 of 500 calls left today (plan Free)"; undefined where it is not known or there is no limit. */
+function describeQuota(quota: unknown): string | undefined {
+  const { plan, remaining, limit, isSlowed } = fieldsOf(quota);
+  if (typeof limit !== "number") return undefined;
+  const slowed = isSlowed === true ? "; the watches go slower for it" : "";
+  return `${remaining ?? "?"} of ${limit} calls left today${typeof plan === "string" ? ` (plan ${visible(plan)})` : ""}${slowed}`;
 }

@@ -238,6 +238,7 @@ const pendingOrders = z.strictObject({
 const conversations = z.strictObject({
   enabled: z.boolean().default(false),
   schedule: schedule("*/2 * * * *"),
+  messages: z.boolean().default(true),
   columns: columns("nexus-conversations"),
 });
 
@@ -245,6 +246,7 @@ const shipments = z.strictObject({
   enabled: z.boolean().default(false),
   schedule: schedule("*/10 * * * *"),
   statuses: z.array(z.string().min(1)).min(1).default(["created", "picked_up", "in_transit"]),
+  history: z.boolean().default(true),
   columns: columns("nexus-shipments"),
 });
 

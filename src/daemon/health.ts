@@ -52,7 +52,7 @@ export function allServices(
   const details: Record<Service, Record<string, unknown>> = {
     messaging: { sessions: countBy(services.messaging.sessions.all().map(({ state }) => state)) },
     nex: { stream: config.nex.enabled ? { ...services.nex.status } : null },
-    nexus: {},
+    nexus: { quota: config.nexus.enabled ? services.nexus.quota.status() : null },
   };
   const of = (service: Service) => serviceStatus(service, config[service].enabled, jobs, details[service]);
   return { messaging: of("messaging"), nex: of("nex"), nexus: of("nexus") };

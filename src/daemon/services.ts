@@ -63,7 +63,11 @@ export function createServices(options: ServicesOptions): Built {
     service: "nexus",
     origin: nexus.base_url,
     timeoutMs: NEXUS_TIMEOUT_MS,
-    budget: budgets.of(nexus.base_url, { limit: nexus.requests_per_minute, reserve: 0 }),
+    // The watches leave a fifth to what people and agents write.
+    budget: budgets.of(nexus.base_url, {
+      limit: nexus.requests_per_minute,
+      reserve: Math.floor(nexus.requests_per_minute / 5),
+    }),
     credential: async () => ({ apikey: reveal(secrets.nexusAnonKey, "nexus.anon_key") }),
   });
   const tokens = createTokenSource({
@@ -108,7 +112,7 @@ export function createServices(options: ServicesOptions): Built {
       idleTimeoutMs: nex.keepalive_timeout,
       timeoutMs: nex.timeout,
     }),
-    nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry }),
+    nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry, clock }),
   };
   return { services, retry, organizationId: tokens.organizationId };
 }

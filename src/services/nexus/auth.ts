@@ -111,7 +111,14 @@ export function createTokenSource(options: {
     const exchanges = [...recent, now];
     await storage.save(JSON.stringify({ ...before, exchanges }));
     const answer = await http
-      .request({ method: "POST", path: "/functions/v1/agent-auth", label: LABEL, json: { api_key: key } })
+      .request({
+        method: "POST",
+        path: "/functions/v1/agent-auth",
+        label: LABEL,
+        json: { api_key: key },
+        // A write that waits for its token must not wait for the watches.
+        priority: "reserved",
+      })
       .catch((error: unknown) => {
         throw refused(error) ?? error;
       });

@@ -2,8 +2,10 @@
 
 import type { Retry } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
+import type { Clock } from "../../scheduler/clock.ts";
 import type { NexusHttp } from "./http.ts";
 import { type Filter, type Position, type RowQuery, restPath } from "./query.ts";
+import { createQuota, type Quota } from "./quota.ts";
 
 /** Ids in one `in.(…)`: about 4 kB of query, well below what gateways accept. */
 const IDS_AT_ONCE = 100;
@@ -22,11 +24,15 @@ export interface RowReader {
 export interface NexusClient extends RowReader {
   /** For operations: with the token, one origin, the budget. */
   readonly http: NexusHttp;
+  /** The calls that the plan allows; whoever reads in a loop asks it first. */
+  readonly quota: Quota;
 }
 
-export function createNexusClient({ http, retry }: { http: NexusHttp; retry: Retry }): NexusClient {
+export function createNexusClient(options: { http: NexusHttp; retry: Retry; clock: Clock }): NexusClient {
+  const { http, retry, clock } = options;
   return {
     http,
+    quota: createQuota({ http, clock }),
     async read(query, signal) {
       const label = `GET /rest/v1/${query.table}`;
       const path = restPath(query);

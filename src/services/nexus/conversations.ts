@@ -2,8 +2,7 @@
 
 import { z } from "zod";
 import { asNumber, asText } from "./client.ts";
-import type { ColumnNames } from "./columns.ts";
-import { defineWatch } from "./watch.ts";
+import { defineWatch, type WatchSettings } from "./watch.ts";
 
 const conversation = z.object({
   chatId: z.string(),
@@ -15,7 +14,7 @@ const conversation = z.object({
   assignedTo: z.string().nullable(),
 });
 
-export const conversationWatch = defineWatch<{ columns: ColumnNames }, z.infer<typeof conversation>>({
+export const conversationWatch = defineWatch<WatchSettings, z.infer<typeof conversation>>({
   job: "nexus-conversations",
   description: "Follows the unread conversations of Nexus, and their messages.",
   table: "chats",
@@ -48,6 +47,7 @@ export const conversationWatch = defineWatch<{ columns: ColumnNames }, z.infer<t
     };
   },
   feed: {
+    setting: "messages",
     table: "messages",
     select: "id,chat_id,message_type,content,media_url,timestamp",
     time: "timestamp",

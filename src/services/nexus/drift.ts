@@ -40,21 +40,39 @@ export function driftOf(error: unknown): Drift | undefined {
 /** Until somebody has changed the configuration, or the vendor the schema. */
 const LOOK_AGAIN_MS = 60 * 60_000;
 
-/** The failure of a watch that met it: what is missing, what to set, and nothing to do for an hour. */
-export function driftError(
-  error: HttpError,
-  drift: Drift,
-  watch: { job: string; table: string; columns: readonly string[]; valueKey?: string },
-): HttpError {
-  const { job, table } = watch;
+/** The watch that met it. */
+export interface Drifted {
+  job: string;
+  table: string;
+  /** Those that `columns` can map, by our names. */
+  columns: readonly string[];
+  /** The setting with the value that it asks for. */
+  valueKey?: string | undefined;
+  /** The setting that leaves this table out, where it can be left out. */
+  without?: string;
+}
+
+/** The failure of the watch: what is missing, what to set, and nothing to do for an hour. */
+export function driftError(error: HttpError, drift: Drift, watch: Drifted): HttpError {
+  const { job, table, columns, valueKey, without } = watch;
   const named = drift.name === null ? "" : ` ${drift.name}`;
-  const ours =
-    watch.columns.find((column) => column.split(".").at(-1) === drift.name) ?? drift.name ?? "NAME";
-  const remedy = {
-    column: `${table} has no column${named}: set columns = { "${ours}" = "its name there" } in [jobs.${job}], or "" to do without`,
-    table: `there is no table${named || ` ${table}`}: check that [nexus] base_url is the right project, or set enabled = false in [jobs.${job}]`,
-    relation: `${table} is not related to${named || " what is read with it"}: set "" for each of its columns in columns of [jobs.${job}]`,
-    value: `${table} does not know the value${named}: set ${watch.valueKey ?? "columns"} in [jobs.${job}]`,
+  const section = `in [jobs.${job}]`;
+  const column = columns.find((name) => name.split(".").at(-1) === drift.name);
+  const whatToSet =
+    without !== undefined
+      ? `set ${without} = false ${section}`
+      : drift.kind === "value" && valueKey !== undefined
+        ? `set ${valueKey} ${section}`
+        : drift.kind === "column"
+          ? `set columns = { "${column ?? drift.name ?? "NAME"}" = "its name there" } ${section}, or "" to do without`
+          : drift.kind === "relation"
+            ? `set "" for its columns in columns ${section}`
+            : `check that [nexus] base_url is the right project, or set enabled = false ${section}`;
+  const what = {
+    column: `${table} has no column${named}`,
+    table: `there is no table${named || ` ${table}`}`,
+    relation: `${table} is not related to${named || " what is read with it"}`,
+    value: `${table} does not know the value${named}`,
   }[drift.kind];
   return new HttpError({
     kind: "status",
@@ -62,7 +80,7 @@ export function driftError(
     label: error.label,
     ...(error.status === undefined ? {} : { status: error.status }),
     code: "schema_drift",
-    message: `nexus: ${remedy}. It is tried again every hour.`,
+    message: `nexus: ${what}: ${whatToSet}. It is tried again every hour.`,
     retryable: false,
     retryAfterMs: LOOK_AGAIN_MS,
     maybeSent: true,

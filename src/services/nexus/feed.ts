@@ -1,7 +1,9 @@
 // Feeds: the new rows of a table to which rows are only added, each told once, in the order of their time.
 
 import type { NewEvent } from "../../events/types.ts";
+import { HttpError } from "../../http/errors.ts";
 import { asText, type Row, type RowReader } from "./client.ts";
+import { driftError, driftOf } from "./drift.ts";
 import type { Filter, Position } from "./query.ts";
 
 export interface Feed {
@@ -68,5 +70,12 @@ export async function* readFeed(
     ];
   }
 }
+
+/** A schema that is not as expected, with what to set; any other error as it is. */
+export const feedFailure = (error: unknown, feed: Feed, watch: { job: string; without: string }): unknown => {
+  const drift = driftOf(error);
+  if (!drift || !(error instanceof HttpError)) return error;
+  return driftError(error, drift, { ...watch, table: feed.table, columns: [] });
+};
 
 const once = (table: string, id: string) => ({ scope: `nexus.${table}`, match: [id], record: [id] });

@@ -2,8 +2,7 @@
 
 import { z } from "zod";
 import { asText } from "./client.ts";
-import type { ColumnNames } from "./columns.ts";
-import { defineWatch } from "./watch.ts";
+import { defineWatch, type WatchSettings } from "./watch.ts";
 
 const shipment = z.object({
   shipmentId: z.string(),
@@ -14,10 +13,9 @@ const shipment = z.object({
   status: z.string().nullable(),
 });
 
-export interface ShipmentSettings {
+interface ShipmentSettings extends WatchSettings {
   /** Under way: in one of these. */
   statuses: string[];
-  columns: ColumnNames;
 }
 
 export const shipmentWatch = defineWatch<ShipmentSettings, z.infer<typeof shipment>>({
@@ -51,6 +49,7 @@ export const shipmentWatch = defineWatch<ShipmentSettings, z.infer<typeof shipme
     return { events: [{ type: "nexus.shipment.closed", source, subject, data }], state: undefined };
   },
   feed: {
+    setting: "history",
     table: "awb_status_logs",
     // Only awb_id and timestamp are published: whatever else there is goes along.
     select: "*",

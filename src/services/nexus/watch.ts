@@ -37,6 +37,13 @@ export interface Verdict<State> {
   state: State | undefined;
 }
 
+/** What the settings of every watch have. */
+export interface WatchSettings {
+  columns: ColumnNames;
+  messages?: boolean;
+  history?: boolean;
+}
+
 export interface Watch<Settings, State> {
   /** The name of its job, and the key of its settings in [jobs.<name>]. */
   job: WatchJob;
@@ -51,13 +58,13 @@ export interface Watch<Settings, State> {
   edges: (look: Look<Settings, State>) => Verdict<State>;
   /** What has to be read before the rows: a threshold, say. */
   prepare?: (nexus: RowReader, settings: Settings, signal: AbortSignal) => Promise<Settings>;
-  /** New rows of another table that are told along with it. */
-  feed?: Feed;
+  /** New rows of another table that are told along with it, unless its setting is false. */
+  feed?: Feed & { setting: "messages" | "history" };
   /** The key of the settings with the value that the filter asks for. */
   valueKey?: string;
 }
 
-export const defineWatch = <Settings extends { columns: ColumnNames }, State>(
+export const defineWatch = <Settings extends WatchSettings, State>(
   watch: Watch<Settings, State>,
 ): Watch<Settings, State> => watch;
 
@@ -88,7 +95,7 @@ const RECORDS = 500;
  * @throws HttpError; `empty_reading` where Nexus shows no row at all while there should be some: the sign of a token
  * without rights, not of an empty shop; `schema_drift`
  */
-export async function* readChanges<Settings extends { columns: ColumnNames }, State>(
+export async function* readChanges<Settings extends WatchSettings, State>(
   nexus: RowReader,
   watch: Watch<Settings, State>,
   pass: Pass<Settings>,
@@ -112,7 +119,7 @@ export async function* readChanges<Settings extends { columns: ColumnNames }, St
   }
 }
 
-async function* readWith<Settings extends { columns: ColumnNames }, State>(
+async function* readWith<Settings extends WatchSettings, State>(
   nexus: RowReader,
   watch: Watch<Settings, State>,
   pass: Pass<Settings>,

@@ -1,9 +1,13 @@
 // The tables of a shop as plain arrays, read by queries as PostgREST would answer them: for tests of many small worlds.
 
 import type { Row, RowReader } from "../../../src/services/nexus/client.ts";
-import type { ColumnNames } from "../../../src/services/nexus/columns.ts";
 import type { Filter } from "../../../src/services/nexus/query.ts";
-import { type Changes, readChanges, type Watch } from "../../../src/services/nexus/watch.ts";
+import {
+  type Changes,
+  readChanges,
+  type Watch,
+  type WatchSettings,
+} from "../../../src/services/nexus/watch.ts";
 import type { StoredRecord } from "../../../src/store/store.ts";
 
 /** An id that sorts as its number does. */
@@ -40,7 +44,7 @@ export const readShop = (tables: Record<string, () => Iterable<Row>>, maxRows = 
 });
 
 /** A watch as its job runs it, with records in a map. */
-export function follow<Settings extends { columns: ColumnNames }, State>(
+export function follow<Settings extends WatchSettings, State>(
   nexus: RowReader,
   watch: Watch<Settings, State>,
   settings: Settings,

@@ -103,7 +103,7 @@ export function createBench(setup: Setup): Bench {
       idleTimeoutMs: 5000,
       timeoutMs: 5000,
     }),
-    nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry }),
+    nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry, clock: systemClock }),
   };
   const sender = createSender({
     clients: () => services,

@@ -1,0 +1,95 @@
+// Passes of a watch one by one, over the real PostgREST and a real store, with something done before each request.
+
+import { pino } from "pino";
+import { runWatch } from "../../jobs/_nexus-watch.ts";
+import { SANDBOX_ENV } from "../../sandbox/args.ts";
+import { type NexusOptions, type NexusServer, startNexus } from "../../sandbox/nexus.ts";
+import { createRetry } from "../../src/http/retry.ts";
+import { createHttpClient } from "../../src/http/transport.ts";
+import { type Clock, systemClock } from "../../src/scheduler/clock.ts";
+import { createTokenSource } from "../../src/services/nexus/auth.ts";
+import { createNexusClient, type NexusClient } from "../../src/services/nexus/client.ts";
+import { withToken } from "../../src/services/nexus/http.ts";
+import type { Watch, WatchSettings } from "../../src/services/nexus/watch.ts";
+import type { SeenEvent } from "../support/daemon.ts";
+import { openTestStore } from "../support/store.ts";
+
+export const startShop = (options: Partial<NexusOptions> = {}): Promise<NexusServer> =>
+  startNexus({
+    apiKey: SANDBOX_ENV.NEXUS_API_KEY,
+    anonKey: SANDBOX_ENV.NEXUS_ANON_KEY,
+    rateLimit: null,
+    ...options,
+  });
+
+/** The client as the daemon makes it, for a server that has the keys of the sandbox. */
+export function connect(origin: string, clock: Clock = systemClock): NexusClient {
+  const http = createHttpClient({
+    service: "nexus",
+    origin,
+    clock,
+    timeoutMs: 5000,
+    maxBytes: 1_000_000,
+    userAgent: "test",
+    credential: async () => ({ apikey: SANDBOX_ENV.NEXUS_ANON_KEY }),
+  });
+  let saved: string | undefined;
+  const tokens = createTokenSource({
+    http,
+    apiKey: () => SANDBOX_ENV.NEXUS_API_KEY,
+    storage: {
+      load: async () => saved,
+      save: async (json) => {
+        saved = json;
+      },
+    },
+    clock,
+    random: () => 0,
+    onToken: () => {},
+  });
+  return createNexusClient({
+    http: withToken(http, tokens),
+    retry: createRetry({ clock, random: () => 0, retries: 0 }),
+    clock,
+  });
+}
+
+/** @param before runs before each request of a pass */
+export async function passesOf<Settings extends WatchSettings, State>(
+  nexus: NexusClient,
+  watch: Watch<Settings, State>,
+  settings: Settings,
+  before: () => Promise<void> | void = () => {},
+) {
+  const store = await openTestStore();
+  const spied: NexusClient = {
+    ...nexus,
+    // A test has more passes in a minute than a plan allows in a day.
+    quota: { ...nexus.quota, admit: async () => {} },
+    async read(...query) {
+      await before();
+      return await nexus.read(...query);
+    },
+  };
+  let seen = 0;
+  const context = {
+    store,
+    // The only service that a watch of Nexus knows.
+    services: { nexus: spied } as Parameters<typeof runWatch>[0]["services"],
+    clock: systemClock,
+    log: pino({ level: "silent" }),
+    signal: AbortSignal.timeout(60_000),
+    degraded: () => {},
+  };
+  return {
+    store,
+    records: async () => (await store.readRecords(watch.kind)).map(({ value }) => value),
+    /** One pass, and the events that it gave. */
+    async pass(): Promise<SeenEvent[]> {
+      await runWatch(context, watch, settings);
+      const { events, next } = await store.readEvents({ after: seen, limit: 10_000 });
+      seen = next;
+      return events.map(({ json }) => JSON.parse(json));
+    },
+  };
+}
