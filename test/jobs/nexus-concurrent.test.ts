@@ -82,116 +82,127 @@ const told = (events: SeenEvent[], id: (event: SeenEvent) => unknown) => {
   return byRow;
 };
 
-it(`${ROUNDS} passes over orders that change meanwhile: no edge missed, none invented, none twice`, async () => {
-  const random = seeded(6);
-  const statuses = ["pending", "pending", "confirmed", "shipped", "cancelled"];
-  const world = createWorld<string>(
-    random,
-    () => statuses[Math.floor(random() * statuses.length)] ?? "",
-    (id, status, isNew) =>
-      status === undefined
-        ? `delete from orders where id = '${id}'`
-        : isNew
-          ? `insert into orders (id, organization_id, order_status) values ('${id}', '${nexus.organizationId}', '${status}')`
-          : `update orders set order_status = '${status}' where id = '${id}'`,
-  );
-  await nexus.sql("truncate orders cascade");
-  // One that never is pending, so that an empty set is believed.
-  await nexus.sql("insert into orders (organization_id, order_status) values ($1, 'delivered')", [
-    nexus.organizationId,
-  ]);
-  let isQuiet = false;
-  const settings = { status: "pending", overdue_after: 1e9, columns: {} };
-  const watch = await passesOf(connect(nexus.url), orderWatch, settings, async () => {
-    if (!isQuiet) await world.stir();
-  });
+it(
+  `${ROUNDS} passes over orders that change meanwhile: no edge missed, none invented, none twice`,
+  async () => {
+    const random = seeded(6);
+    const statuses = ["pending", "pending", "confirmed", "shipped", "cancelled"];
+    const world = createWorld<string>(
+      random,
+      () => statuses[Math.floor(random() * statuses.length)] ?? "",
+      (id, status, isNew) =>
+        status === undefined
+          ? `delete from orders where id = '${id}'`
+          : isNew
+            ? `insert into orders (id, organization_id, order_status) values ('${id}', '${nexus.organizationId}', '${status}')`
+            : `update orders set order_status = '${status}' where id = '${id}'`,
+    );
+    await nexus.sql("truncate orders cascade");
+    // One that never is pending, so that an empty set is believed.
+    await nexus.sql("insert into orders (organization_id, order_status) values ($1, 'delivered')", [
+      nexus.organizationId,
+    ]);
+    let isQuiet = false;
+    const settings = { status: "pending", overdue_after: 1e9, columns: {} };
+    const watch = await passesOf(connect(nexus.url), orderWatch, settings, async () => {
+      if (!isQuiet) await world.stir();
+    });
 
-  const believed = new Set<string>();
-  let edges = 0;
-  for (let round = 1; round <= ROUNDS; round++) {
-    isQuiet = round % QUIET_EVERY === 0;
-    world.begin();
-    const events = told(await watch.pass(), ({ data }) => data.orderId);
-    edges += events.size;
+    const believed = new Set<string>();
+    let edges = 0;
+    for (let round = 1; round <= ROUNDS; round++) {
+      isQuiet = round % QUIET_EVERY === 0;
+      world.begin();
+      const events = told(await watch.pass(), ({ data }) => data.orderId);
+      edges += events.size;
 
-    for (const [id, { type, data }] of events) {
-      const held = world.held(id);
-      if (type === "nexusd.nexus.order.pending") {
-        expect(believed.has(id)).toBe(false);
-        expect(held).toContain("pending");
-        believed.add(id);
-      } else {
-        expect(believed.has(id)).toBe(true);
-        expect(held).toContain(data.removed ? undefined : data.orderStatus);
-        if (!data.removed) expect(data.orderStatus).not.toBe("pending");
-        believed.delete(id);
+      for (const [id, { type, data }] of events) {
+        const held = world.held(id);
+        if (type === "nexusd.nexus.order.pending") {
+          expect(believed.has(id)).toBe(false);
+          expect(held).toContain("pending");
+          believed.add(id);
+        } else {
+          expect(believed.has(id)).toBe(true);
+          expect(held).toContain(data.removed ? undefined : data.orderStatus);
+          if (!data.removed) expect(data.orderStatus).not.toBe("pending");
+          believed.delete(id);
+        }
       }
+      for (const id of new Set([...believed, ...world.now.keys()])) {
+        if (events.has(id)) continue;
+        const held = world.held(id);
+        expect(held.some((status) => (status === "pending") === believed.has(id))).toBe(true);
+      }
+      if (!isQuiet) continue;
+      const pending = [...world.now].filter(([, status]) => status === "pending").map(([id]) => id);
+      expect([...believed].sort()).toEqual(pending.sort());
+      expect((await watch.records()).map((record) => (record as { orderId: string }).orderId)).toEqual(
+        pending,
+      );
     }
-    for (const id of new Set([...believed, ...world.now.keys()])) {
-      if (events.has(id)) continue;
-      const held = world.held(id);
-      expect(held.some((status) => (status === "pending") === believed.has(id))).toBe(true);
-    }
-    if (!isQuiet) continue;
-    const pending = [...world.now].filter(([, status]) => status === "pending").map(([id]) => id);
-    expect([...believed].sort()).toEqual(pending.sort());
-    expect((await watch.records()).map((record) => (record as { orderId: string }).orderId)).toEqual(pending);
-  }
-  expect(edges).toBeGreaterThan(ROUNDS);
-}, TIMEOUT_MS);
+    expect(edges).toBeGreaterThan(ROUNDS);
+  },
+  TIMEOUT_MS,
+);
 
-it(`${ROUNDS} passes over stock that changes meanwhile: no edge missed, none invented, none twice`, async () => {
-  const random = seeded(7);
-  const [warehouse] = await nexus.sql("select id from warehouses where organization_id = $1 limit 1", [
-    nexus.organizationId,
-  ]);
-  const world = createWorld<number | null>(
-    random,
-    () => Math.floor(random() * 22) - 3,
-    (id, quantity, isNew) =>
-      quantity === undefined
-        ? `delete from stock_balances where id = '${id}'; delete from items where id = '${id}'`
-        : isNew
-          ? `insert into items (id, organization_id, sku) values ('${id}', '${nexus.organizationId}', '${id.slice(0, 8)}');
+it(
+  `${ROUNDS} passes over stock that changes meanwhile: no edge missed, none invented, none twice`,
+  async () => {
+    const random = seeded(7);
+    const [warehouse] = await nexus.sql("select id from warehouses where organization_id = $1 limit 1", [
+      nexus.organizationId,
+    ]);
+    const world = createWorld<number | null>(
+      random,
+      () => Math.floor(random() * 22) - 3,
+      (id, quantity, isNew) =>
+        quantity === undefined
+          ? `delete from stock_balances where id = '${id}'; delete from items where id = '${id}'`
+          : isNew
+            ? `insert into items (id, organization_id, sku) values ('${id}', '${nexus.organizationId}', '${id.slice(0, 8)}');
              insert into stock_balances (id, organization_id, item_id, warehouse_id, quantity)
              values ('${id}', '${nexus.organizationId}', '${id}', '${warehouse?.id}', ${quantity})`
-          : `update stock_balances set quantity = ${quantity} where id = '${id}'`,
-  );
-  await nexus.sql("update stock_balances set quantity = reserved_quantity + 100");
-  let isQuiet = false;
-  const settings = { threshold: 10, recover_above: 12, per_sku: {}, min_stock_level: true, columns: {} };
-  const watch = await passesOf(connect(nexus.url), stockWatch, settings, async () => {
-    if (!isQuiet) await world.stir();
-  });
+            : `update stock_balances set quantity = ${quantity} where id = '${id}'`,
+    );
+    await nexus.sql("update stock_balances set quantity = reserved_quantity + 100");
+    let isQuiet = false;
+    const settings = { threshold: 10, recover_above: 12, per_sku: {}, min_stock_level: true, columns: {} };
+    const watch = await passesOf(connect(nexus.url), stockWatch, settings, async () => {
+      if (!isQuiet) await world.stir();
+    });
 
-  const low = new Set<string>();
-  let edges = 0;
-  for (let round = 1; round <= ROUNDS; round++) {
-    isQuiet = round % QUIET_EVERY === 0;
-    world.begin();
-    const events = told(await watch.pass(), ({ data }) => data.itemId);
-    edges += events.size;
+    const low = new Set<string>();
+    let edges = 0;
+    for (let round = 1; round <= ROUNDS; round++) {
+      isQuiet = round % QUIET_EVERY === 0;
+      world.begin();
+      const events = told(await watch.pass(), ({ data }) => data.itemId);
+      edges += events.size;
 
-    for (const [id, { type, data }] of events) {
-      const held = world.held(id);
-      const quantity = Number(data.availableQuantity);
-      expect(held).toContain(data.removed ? undefined : quantity);
-      const isLow = type === "nexusd.nexus.stock.low";
-      expect(low.has(id)).toBe(!isLow);
-      if (isLow) expect(quantity).toBeLessThan(10);
-      else if (!data.removed) expect(quantity).toBeGreaterThan(12);
-      low[isLow ? "add" : "delete"](id);
+      for (const [id, { type, data }] of events) {
+        const held = world.held(id);
+        const quantity = Number(data.availableQuantity);
+        expect(held).toContain(data.removed ? undefined : quantity);
+        const isLow = type === "nexusd.nexus.stock.low";
+        expect(low.has(id)).toBe(!isLow);
+        if (isLow) expect(quantity).toBeLessThan(10);
+        else if (!data.removed) expect(quantity).toBeGreaterThan(12);
+        low[isLow ? "add" : "delete"](id);
+      }
+      for (const id of new Set([...low, ...world.now.keys()])) {
+        if (events.has(id)) continue;
+        const isConsistent = (quantity: number | null | undefined) =>
+          low.has(id) ? typeof quantity === "number" && quantity <= 12 : (quantity ?? 10) >= 10;
+        expect(world.held(id).some(isConsistent)).toBe(true);
+      }
+      if (!isQuiet) continue;
+      const stored = (await watch.records()) as { itemId: string; availableQuantity: number }[];
+      expect(stored.map(({ itemId }) => itemId)).toEqual([...low].sort());
+      for (const { itemId, availableQuantity } of stored)
+        expect(availableQuantity).toBe(world.now.get(itemId));
     }
-    for (const id of new Set([...low, ...world.now.keys()])) {
-      if (events.has(id)) continue;
-      const isConsistent = (quantity: number | null | undefined) =>
-        low.has(id) ? typeof quantity === "number" && quantity <= 12 : (quantity ?? 10) >= 10;
-      expect(world.held(id).some(isConsistent)).toBe(true);
-    }
-    if (!isQuiet) continue;
-    const stored = (await watch.records()) as { itemId: string; availableQuantity: number }[];
-    expect(stored.map(({ itemId }) => itemId)).toEqual([...low].sort());
-    for (const { itemId, availableQuantity } of stored) expect(availableQuantity).toBe(world.now.get(itemId));
-  }
-  expect(edges).toBeGreaterThan(ROUNDS / 2);
-}, TIMEOUT_MS);
+    expect(edges).toBeGreaterThan(ROUNDS / 2);
+  },
+  TIMEOUT_MS,
+);

@@ -87,6 +87,8 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
     const isNewDay = known !== undefined && clock.now() - (clock.now() % DAY_MS) > Date.parse(known.asOf);
     if (now < askAgainAt && !isNewDay) return;
     askAgainAt = now + ASK_EVERY_MS;
+    // What was borrowed of yesterday's calls is no debt of today's.
+    if (isNewDay) credit = Math.max(credit, 0);
     try {
       const answer = await http.request({
         method: "GET",
