@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
 import { createLog } from "./log.ts";
-import { giveBackMemory } from "./memory.ts";
+import { giveBackMemory, keepHeapSmall } from "./memory.ts";
 import { createRedactor } from "./redact.ts";
 import { readVersion } from "./version.ts";
 
@@ -64,6 +64,7 @@ function parseArguments(argv: string[]) {
 
 /** Runs until a signal; undefined: the daemon is up and its handles keep the process alive. */
 async function run(configOption: string | undefined): Promise<number | undefined> {
+  keepHeapSmall();
   const { env } = process;
   let path: string;
   let loaded: ReturnType<typeof loadConfig>;

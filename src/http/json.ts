@@ -12,8 +12,9 @@ declare global {
   }
 }
 
-// Every integer above 2^53 has at least 16 digits, so that a text without such a run needs no second look.
-const MAYBE_BIG = /\d{16}/;
+// Every integer above 2^53 has at least 16 digits, so that a text without such a run needs no second look. A number
+// begins the text or follows one of these, which spares looking at every digit of ids and times.
+const MAYBE_BIG = /(?:^|[:,[\s-])\d{16}/;
 const INTEGER = /^-?\d+$/;
 
 /**

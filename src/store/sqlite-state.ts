@@ -117,6 +117,7 @@ interface RecordRow {
 const toRecord = (row: RecordRow): StoredRecord => ({
   key: row.key,
   value: parseJson(row.value),
+  json: row.value,
   updatedAt: row.updated_at,
 });
 

@@ -90,6 +90,8 @@ export interface RecordRange {
 export interface StoredRecord {
   key: string;
   value: unknown;
+  /** `value` as it is stored: the JSON of what was put. */
+  json: string;
   updatedAt: string;
 }
 

@@ -14,7 +14,10 @@ const reference = readFileSync("docs/configuration.md", "utf8");
 /** The TOML path of every key that takes a value. */
 function keysBelow(path: string[] = []): string[] {
   const schema = schemaAt(path);
-  if (schema instanceof z.ZodArray) return [formatPath(path), ...keysBelow([...path, "0"])];
+  if (schema instanceof z.ZodArray) {
+    const isOfTables = schemaAt([...path, "0"]) instanceof z.ZodObject;
+    return [formatPath(path), ...(isOfTables ? keysBelow([...path, "0"]) : [])];
+  }
   if (!(schema instanceof z.ZodObject) || "source" in schema.shape) return [formatPath(path)];
   return Object.keys(schema.shape).flatMap((key) => keysBelow([...path, key]));
 }

@@ -37,10 +37,10 @@ test("records are kept by kind and key, in the order of their keys", async () =>
     remove: [{ kind: "other", key: "a" }],
   });
   expect(await store.readRecords("k")).toEqual([
-    { key: "a", value: [true], updatedAt: START },
-    { key: "b", value: 2, updatedAt: LATER },
+    { key: "a", value: [true], json: "[true]", updatedAt: START },
+    { key: "b", value: 2, json: "2", updatedAt: LATER },
   ]);
-  expect(await store.readRecord("k", "b")).toEqual({ key: "b", value: 2, updatedAt: LATER });
+  expect(await store.readRecord("k", "b")).toEqual({ key: "b", value: 2, json: "2", updatedAt: LATER });
   expect(await store.readRecord("other", "a")).toBeUndefined();
   expect(await store.readRecords("other")).toEqual([]);
 });

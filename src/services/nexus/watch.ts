@@ -4,6 +4,7 @@
 import type { z } from "zod";
 import type { NewEvent } from "../../events/types.ts";
 import { HttpError } from "../../http/errors.ts";
+import { stringifyJson } from "../../http/json.ts";
 import type { Observation, StoredRecord } from "../../store/store.ts";
 import { hasAnyRow, type Row, type RowReader, readByIds } from "./client.ts";
 import {
@@ -139,7 +140,7 @@ async function* readWith<Settings extends WatchSettings, State>(
     changes.events.push(...events);
     if (state === undefined) {
       if (stored) changes.remove.push({ kind: watch.kind, key });
-    } else if (!stored || JSON.stringify(state) !== JSON.stringify(stored.value))
+    } else if (!stored || stringifyJson(state) !== stored.json)
       changes.put.push({ kind: watch.kind, key, value: state });
   };
 
@@ -159,7 +160,8 @@ async function* readWith<Settings extends WatchSettings, State>(
     const upTo = page.at(-1)?.id;
 
     const changes: Changes = { events: [], put: [], remove: [] };
-    const seen = new Map(page.map((row) => [row.id, row]));
+    // Rows and records are both in the order of their ids: they are walked through side by side.
+    let next = 0;
     for (let from = after; ; ) {
       const stored = await pass.records({
         after: from,
@@ -168,11 +170,12 @@ async function* readWith<Settings extends WatchSettings, State>(
       });
       const gone: StoredRecord[] = [];
       for (const record of stored) {
-        const row = seen.get(record.key);
-        if (!row) gone.push(record);
+        let row = page[next];
+        for (; row && row.id < record.key; row = page[++next]) judge(changes, row.id, row, undefined);
+        if (row?.id !== record.key) gone.push(record);
         else {
           judge(changes, row.id, row, record);
-          seen.delete(row.id);
+          next++;
         }
       }
       // How they are now says where they went; one that is back by now never left.
@@ -186,7 +189,7 @@ async function* readWith<Settings extends WatchSettings, State>(
       if (!last || stored.length < RECORDS) break;
       from = last.key;
     }
-    for (const row of seen.values()) judge(changes, row.id, row, undefined);
+    for (const row of page.slice(next)) judge(changes, row.id, row, undefined);
     yield changes;
     if (upTo === undefined) return;
     after = upTo;

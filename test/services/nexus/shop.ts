@@ -64,7 +64,9 @@ export function follow<Settings extends WatchSettings, State>(
             .filter(([key]) => key > after && key <= upTo)
             .sort(([a], [b]) => (a < b ? -1 : 1))
             .slice(0, limit)
-            .map(([key, value]): StoredRecord => ({ key, value, updatedAt: "" })),
+            .map(
+              ([key, value]): StoredRecord => ({ key, value, json: JSON.stringify(value), updatedAt: "" }),
+            ),
       })) {
         events.push(...changes.events);
         for (const { key } of changes.remove) records.delete(key);

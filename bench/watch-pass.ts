@@ -1,0 +1,98 @@
+// One side of bench/watch, in a process of its own.
+// `node bench/watch-pass.ts watch|bare ORIGIN DIRECTORY` prints one JSON line for each pass.
+
+import { pino } from "pino";
+import { runWatch } from "../jobs/_nexus-watch.ts";
+import { keepHeapSmall } from "../src/daemon/memory.ts";
+import { createRetry } from "../src/http/retry.ts";
+import { createHttpClient } from "../src/http/transport.ts";
+import { systemClock as clock } from "../src/scheduler/clock.ts";
+import { createTokenSource } from "../src/services/nexus/auth.ts";
+import { createNexusClient } from "../src/services/nexus/client.ts";
+import { withToken } from "../src/services/nexus/http.ts";
+import { orderWatch } from "../src/services/nexus/orders.ts";
+import { restPath } from "../src/services/nexus/query.ts";
+import { stockWatch } from "../src/services/nexus/stock.ts";
+import { openStore } from "../src/store/sqlite.ts";
+
+const PASSES = 6;
+const [, , side, origin = "", directory = ""] = process.argv;
+
+/** Every page fetched and parsed, and nothing else done with it. */
+async function bare(): Promise<void> {
+  for (const table of ["stock_balances", "orders"]) {
+    for (let after: { column: string; value: string }[] = []; ; ) {
+      const path = restPath({ table, select: "*", filters: [], order: ["id"], after, limit: 1000 });
+      const response = await fetch(`${origin}${path}`);
+      // The shop gives rows with an id each.
+      const page = (await response.json()) as { id: string }[];
+      const last = page.at(-1);
+      if (!last) break;
+      after = [{ column: "id", value: last.id }];
+    }
+  }
+}
+
+async function createPass(): Promise<() => Promise<void>> {
+  const http = createHttpClient({
+    service: "nexus",
+    origin,
+    clock,
+    timeoutMs: 30_000,
+    maxBytes: 64 * 1024 * 1024,
+    userAgent: "bench",
+    credential: async () => ({ apikey: "anon" }),
+  });
+  const tokens = createTokenSource({
+    http,
+    apiKey: () => "nxs_ak_bench",
+    storage: { load: async () => undefined, save: async () => {} },
+    clock,
+    random: Math.random,
+    onToken: () => {},
+  });
+  const nexus = createNexusClient({
+    http: withToken(http, tokens),
+    retry: createRetry({ clock, random: Math.random }),
+    clock,
+  });
+  const context = {
+    store: await openStore({ dataDir: directory, clock }),
+    // The only service that a watch of Nexus knows.
+    services: { nexus } as Parameters<typeof runWatch>[0]["services"],
+    clock,
+    log: pino({ level: "silent" }),
+    signal: new AbortController().signal,
+    degraded: () => {},
+  };
+  const columns = {};
+  return async () => {
+    await runWatch(context, stockWatch, {
+      threshold: 10,
+      recover_above: 12,
+      per_sku: {},
+      min_stock_level: true,
+      columns,
+    });
+    await runWatch(context, orderWatch, { status: "pending", overdue_after: 1e12, columns });
+  };
+}
+
+// The daemon's own settings cost the watches processor time, and so count as theirs.
+if (side === "watch") keepHeapSmall();
+const pass = side === "bare" ? bare : await createPass();
+for (let n = 0; n < PASSES; n++) {
+  const before = process.cpuUsage();
+  const startedAt = performance.now();
+  await pass();
+  const { user, system } = process.cpuUsage(before);
+  const { maxRSS } = process.resourceUsage();
+  console.log(
+    JSON.stringify({
+      cpuMs: (user + system) / 1000,
+      ms: performance.now() - startedAt,
+      peakMiB: maxRSS / 1024,
+    }),
+  );
+}
+process.exit(0);

@@ -1,0 +1,107 @@
+// What a full pass of the watches of Nexus costs: 100,000 stock balances and 10,000 pending orders, against fetching
+// and parsing the same pages and doing nothing with them; and the most memory that the daemon takes for it. Shop,
+// watches and the bare reading are processes of their own. The daemon is that of dist/: run `npm run build` first.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { median, print } from "./figure.ts";
+
+const ROWS = 110_000;
+/** db-max-rows as Supabase sets it, and as the vendor documents it. */
+const PAGES = [1000, 100];
+
+const MAIN = join(import.meta.dirname, "../dist/src/daemon/main.js");
+if (!existsSync(MAIN)) throw new Error("dist/ is missing: run `npm run build` first");
+/** Passes that the daemon makes before its memory is read, the first of which writes every row. */
+const DAEMON_PASSES = 4;
+
+interface Pass {
+  cpuMs: number;
+  ms: number;
+}
+
+const start = (file: string, ...args: string[]): ChildProcess =>
+  spawn(process.execPath, [join(import.meta.dirname, file), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+
+async function lines(child: ChildProcess, count = Number.POSITIVE_INFINITY): Promise<string[]> {
+  const found: string[] = [];
+  if (!child.stdout) return found;
+  for await (const line of createInterface({ input: child.stdout })) {
+    found.push(line);
+    if (found.length >= count) break;
+  }
+  return found;
+}
+
+/** The most resident memory of a daemon so far (VmHWM), in MiB, after some passes over the shop. */
+async function peakOfDaemon(origin: string, directory: string): Promise<number> {
+  const config = join(directory, "nexusd.toml");
+  const schedule = 'schedule = "*/3 * * * * *"';
+  writeFileSync(
+    config,
+    `[daemon]\ndata_dir = "${join(directory, "daemon")}"\nlog_level = "debug"\nlog_format = "json"
+[messaging]\nenabled = false\n[nex]\nenabled = false
+[nexus]\nbase_url = "${origin}"\nrequests_per_minute = 1000000
+api_key = { source = "env", id = "API_KEY" }\nanon_key = { source = "env", id = "ANON_KEY" }
+[jobs.nexus-low-stock]\n${schedule}\n[jobs.nexus-pending-orders]\n${schedule}\n`,
+  );
+  const daemon = spawn(process.execPath, [MAIN, "--config", config], {
+    stdio: "ignore",
+    env: { ...process.env, API_KEY: "nxs_ak_bench_bench", ANON_KEY: "anon-anon" },
+  });
+  try {
+    let passes = 0;
+    for (let seen = await servedBy(origin); passes < DAEMON_PASSES; ) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const now = await servedBy(origin);
+      passes += now - seen;
+      seen = now;
+    }
+    const status = readFileSync(`/proc/${daemon.pid}/status`, "utf8");
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+  } finally {
+    daemon.kill("SIGKILL");
+  }
+}
+
+/** Passes over the stock that the shop has served to their end. */
+const servedBy = async (origin: string): Promise<number> =>
+  Number(await (await fetch(`${origin}/passes`)).text());
+
+for (const pageRows of PAGES) {
+  const directory = mkdtempSync(join(tmpdir(), "nexusd-bench-"));
+  const shop = start("watch-shop.ts", String(pageRows));
+  try {
+    const [origin = ""] = await lines(shop, 1);
+    const passes = async (side: string): Promise<Pass[]> =>
+      (await lines(start("watch-pass.ts", side, origin, directory))).map((line) => JSON.parse(line));
+    const bare = await passes("bare");
+    const watch = await passes("watch");
+
+    const figure = { bench: "watch", case: `pages of ${pageRows}` };
+    // The first two of each warm up; the first of the watch writes every row.
+    const perRow = (all: Pass[]) => (median(all.slice(2).map(({ cpuMs }) => cpuMs)) / ROWS) * 1000;
+    print({ ...figure, figure: "cpu per row", value: perRow(watch), unit: "us", baseline: perRow(bare) });
+    print({
+      ...figure,
+      figure: "cpu of the first pass, per row",
+      value: ((watch[0]?.cpuMs ?? 0) / ROWS) * 1000,
+      unit: "us",
+    });
+    print({ ...figure, figure: "pass", value: median(watch.slice(2).map(({ ms }) => ms)), unit: "ms" });
+    print({
+      ...figure,
+      figure: "peak memory of the daemon",
+      value: await peakOfDaemon(origin, directory),
+      unit: "MiB",
+    });
+  } finally {
+    shop.kill();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
