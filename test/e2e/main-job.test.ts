@@ -86,8 +86,11 @@ describe("the main job", () => {
     expect(jobs.map(({ name }: { name: string }) => name).sort()).toEqual([
       "messaging-poll",
       "nex-insights",
+      "nex-notifications",
+      "nexus-conversations",
       "nexus-low-stock",
       "nexus-pending-orders",
+      "nexus-shipments",
       "retention",
     ]);
   });
