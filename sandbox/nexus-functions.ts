@@ -1,8 +1,9 @@
-/** `/functions/v1` of the Nexus stand-in: agent-auth, agent-usage, WhatsApp, and the platform's JWT check before a function. */
+/** `/functions/v1` of the Nexus stand-in: agent-auth, agent-usage, and the platform's JWT check before every function. */
 
 import type { SandboxClock } from "./clock.ts";
 import { type HttpRequest, json, type Reply } from "./http.ts";
 import { object } from "./input.ts";
+import { type Action, openActions } from "./nexus-actions.ts";
 import type { Database } from "./nexus-database.ts";
 import { minuteLimit } from "./nexus-limits.ts";
 import type { Tokens } from "./nexus-tokens.ts";
@@ -27,20 +28,14 @@ export interface Functions {
   handle(name: string, request: HttpRequest): Promise<Reply>;
   /** agent-auth calls so far, the refused ones too. */
   exchanges(): number;
-  /** The messages that were sent, oldest first. */
-  whatsapp(): WhatsappMessage[];
-}
-
-interface WhatsappMessage {
-  chatId: string;
-  message: string;
-  organizationId: string;
+  /** What the functions that act have done, oldest first. */
+  actions(): Action[];
 }
 
 export function openFunctions(context: FunctionsContext): Functions {
   const exchangeLimit = minuteLimit(exchangesPerMinute, context.clock);
   let exchanges = 0;
-  const sent: WhatsappMessage[] = [];
+  const actions = openActions(context);
 
   async function agentAuth(request: HttpRequest): Promise<Reply> {
     exchanges += 1;
@@ -87,37 +82,17 @@ export function openFunctions(context: FunctionsContext): Functions {
     });
   }
 
-  async function whatsappSendMessage(request: HttpRequest): Promise<Reply> {
-    const [chatId, message, organizationId] = ["chatId", "message", "organizationId"].map((name) =>
-      readText(request.body, name),
-    );
-    if (chatId === undefined || message === undefined || organizationId === undefined) {
-      return json(400, {
-        error: "invalid_request",
-        message: "chatId, message and organizationId are required",
-      });
-    }
-    const [row] = await context.database.sql(
-      `insert into messages (organization_id, chat_id, content, direction, status)
-       select organization_id, id, $2, 'outbound', 'sent' from chats
-       where id::text = $1 and organization_id::text = $3 and organization_id = $4 and platform = 'whatsapp'
-       returning id`,
-      [chatId, message, organizationId, context.organizationId],
-    );
-    if (row === undefined) return json(404, { error: "chat_not_found", message: "No such WhatsApp chat" });
-    sent.push({ chatId, message, organizationId });
-    return json(200, { success: true, messageId: row.id });
-  }
-
   const routes: Record<string, { method: string; isPublic: boolean; run(r: HttpRequest): Promise<Reply> }> = {
     "agent-auth": { method: "POST", isPublic: true, run: agentAuth },
     "agent-usage": { method: "GET", isPublic: false, run: agentUsage },
-    "whatsapp-send-message": { method: "POST", isPublic: false, run: whatsappSendMessage },
+    ...Object.fromEntries(
+      Object.entries(actions.routes).map(([name, run]) => [name, { method: "POST", isPublic: false, run }]),
+    ),
   };
 
   return {
     exchanges: () => exchanges,
-    whatsapp: () => [...sent],
+    actions: actions.done,
     async handle(name, request) {
       const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
       if (route === undefined) {

@@ -92,7 +92,7 @@ export async function startNexus(options: NexusOptions): Promise<NexusServer> {
     state: () => ({
       organizationId,
       exchanges: functions.exchanges(),
-      whatsapp: functions.whatsapp(),
+      actions: functions.actions(),
     }),
   });
   const database = startDatabase({

@@ -1,19 +1,89 @@
-// Customers of Nexus and the chats with them: what can be asked and changed.
+// Customers of Nexus: what can be asked and changed.
 
 import { z } from "zod";
 import { line, present, prose } from "../input.ts";
-import { defineOperation, OperationError } from "../operation.ts";
-import { NEWEST_FIRST, readRows, rowOf, rowsOf, writeRow, writtenRow } from "./rows.ts";
+import { defineOperation, type Facts } from "../operation.ts";
+import { phoneNumber, rowId, time } from "./fields.ts";
+import {
+  MOST_ROWS,
+  NEWEST_FIRST,
+  pageOf,
+  paging,
+  readPage,
+  readRows,
+  rowOf,
+  rowsOf,
+  where,
+  writeRow,
+  writtenRow,
+} from "./rows.ts";
 
-const phoneNumber = z
-  .string()
-  .regex(
-    /^\+[1-9]\d{4,14}$/,
-    "must be a number with its country code and nothing else, such as +201005550101",
-  )
-  .describe("A phone number with its country code (E.164)");
 const email = z.email().describe("An e-mail address");
 const tags = z.array(line).max(100);
+const customerId = rowId("customer");
+
+export const listCustomers = defineOperation({
+  name: "nexus.customers.list",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "List customers",
+  description: "Customers, newest first, page by page: `next` is null at the end.",
+  input: z.lazy(() =>
+    z.strictObject({
+      journeyStageId: z.guid().optional().describe("Only those in this stage of the journey, a UUID"),
+      assignedTo: line.optional().describe("Only those assigned to this person"),
+      createdFrom: time.optional().describe("Only customers created at this time or later"),
+      createdTo: time.optional().describe("Only customers created before this time"),
+      ...paging(NEWEST_FIRST, "customers"),
+    }),
+  ),
+  request: ({ journeyStageId, assignedTo, createdFrom, createdTo, ...page }, facts) =>
+    readPage(
+      facts,
+      "customers",
+      {
+        journey_stage_id: where("eq", journeyStageId),
+        assigned_to: where("eq", assignedTo),
+        created_at: [where("gte", createdFrom), where("lt", createdTo)],
+      },
+      NEWEST_FIRST,
+      page,
+    ),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "customers", NEWEST_FIRST, input);
+    return { customers: rows, ...rest };
+  },
+});
+
+const customerRequest = (facts: Facts, id: string) =>
+  readRows(facts, "customers", { id: where("eq", id), limit: 1 });
+
+export const getCustomer = defineOperation({
+  name: "nexus.customers.get",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "Show a customer",
+  description:
+    "One customer by the id. Phone numbers and e-mail addresses are looked up by nexus.customers.search.",
+  input: z.lazy(() => z.strictObject({ customerId })),
+  request: (input, facts) => customerRequest(facts, input.customerId),
+  output: (answer) => ({ customer: rowOf(answer, "customers") }),
+});
+
+interface Contact {
+  phoneNumber?: string | undefined;
+  email?: string | undefined;
+}
+
+const contactRequest = (facts: Facts, { phoneNumber, email }: Contact) =>
+  readRows(facts, "customers", {
+    phone_number: where("eq", phoneNumber),
+    email: where("eq", email),
+    order: NEWEST_FIRST.order,
+    limit: MOST_ROWS,
+  });
 
 export const searchCustomers = defineOperation({
   name: "nexus.customers.search",
@@ -22,7 +92,7 @@ export const searchCustomers = defineOperation({
   idempotent: true,
   title: "Find customers",
   description:
-    "The customers with a phone number, an e-mail address or both, exactly as Nexus has it, newest first.",
+    "The customers with a phone number, an e-mail address or both, exactly as Nexus has it, newest first; at most 100.",
   input: z.lazy(() =>
     z
       .strictObject({ phoneNumber: phoneNumber.optional(), email: email.optional() })
@@ -31,13 +101,7 @@ export const searchCustomers = defineOperation({
         message: "is needed, or email",
       }),
   ),
-  request: ({ phoneNumber, email }, facts) =>
-    readRows(facts, "customers", {
-      phone_number: phoneNumber && `eq.${phoneNumber}`,
-      email: email && `eq.${email}`,
-      order: NEWEST_FIRST,
-      limit: 100,
-    }),
+  request: (input, facts) => contactRequest(facts, input),
   output: (answer) => ({ customers: rowsOf(answer, "customers") }),
 });
 
@@ -91,14 +155,7 @@ export const createCustomer = defineOperation({
   output: (answer) => ({ customer: writtenRow(answer, "customers") }),
   readBack: async ({ phoneNumber, email }, facts, read, startedAt) => {
     if (phoneNumber === undefined && email === undefined) return { kind: "cannot_tell" };
-    const answer = await read(
-      readRows(facts, "customers", {
-        phone_number: phoneNumber && `eq.${phoneNumber}`,
-        email: email && `eq.${email}`,
-        limit: 100,
-      }),
-    );
-    const customers = rowsOf(answer, "customers");
+    const customers = rowsOf(await read(contactRequest(facts, { phoneNumber, email })), "customers");
     // By the clock of Nexus. Where that is behind ours nothing is certain, and nothing is claimed.
     const [created, ...more] = customers.filter((row) => Date.parse(String(row.created_at)) >= startedAt);
     if (created && more.length === 0) return { kind: "done", output: { customer: created } };
@@ -107,70 +164,34 @@ export const createCustomer = defineOperation({
   howToFindOut: "Look with nexus.customers.search: is there a customer created at this time?",
 });
 
-const customerId = z.guid().describe("The id of the customer, a UUID");
-
 export const updateTags = defineOperation({
   name: "nexus.customers.update_tags",
   service: "nexus",
   effect: "write",
-  // The list is set as a whole, so that setting it twice is the same.
-  idempotent: true,
+  // Set as a whole it could be repeated, were there nobody else: a repetition could undo what another did meanwhile.
+  idempotent: false,
   title: "Set the tags of a customer",
-  description: "Replaces all tags of a customer: those that are not in the list are removed.",
+  description:
+    "Replaces all tags of a customer, if they are still those that the proposal showed: those that are not in the list are removed.",
   input: z.lazy(() =>
     z.strictObject({ customerId, tags: tags.describe("All tags that the customer is to have") }),
   ),
   request: ({ customerId, tags }, facts) =>
-    writeRow(facts, "PATCH", "customers", { id: `eq.${customerId}` }, { tags }),
+    writeRow(facts, "PATCH", "customers", { id: where("eq", customerId) }, { tags }),
   output: (answer) => ({ customer: writtenRow(answer, "customers") }),
   target: (input) => `nexus/customers/${input.customerId.toLowerCase()}`,
-});
-
-const WHATSAPP = "whatsapp";
-
-export const sendWhatsapp = defineOperation({
-  name: "nexus.whatsapp.send_message",
-  service: "nexus",
-  effect: "write",
-  idempotent: false,
-  title: "Send a WhatsApp message",
-  description: "Writes to a customer in a WhatsApp chat that is open. It cannot be taken back.",
-  input: z.lazy(() =>
-    z.strictObject({
-      chatId: z.guid().describe("The id of the chat, a UUID"),
-      message: prose.describe("The text of the message"),
-    }),
-  ),
-  request: ({ chatId, message }, facts) => ({
-    method: "POST",
-    origin: facts.origins.nexus,
-    path: "/functions/v1/whatsapp-send-message",
-    label: "POST /functions/v1/whatsapp-send-message",
-    json: { chatId, message, organizationId: facts.organizationId() },
-    credential: { kind: "nexus" },
-  }),
-  output: ({ body }) => body ?? null,
-  target: (input) => `nexus/chats/${input.chatId.toLowerCase()}`,
-  // Who will read it.
-  precondition: async ({ chatId }, facts, read) => {
-    const chat = rowOf(await read(readRows(facts, "chats", { id: `eq.${chatId}`, limit: 1 })), "chats");
-    if (chat.platform !== WHATSAPP)
-      throw new OperationError("refused", "This chat is not one of WhatsApp: the message cannot reach it.");
-    return { contactName: chat.contact_name ?? null, contactPhone: chat.contact_phone ?? null };
+  precondition: async (input, facts, read) => {
+    const customer = rowOf(await read(customerRequest(facts, input.customerId)), "customers");
+    return {
+      firstName: customer.first_name ?? null,
+      lastName: customer.last_name ?? null,
+      tags: customer.tags ?? null,
+    };
   },
-  readBack: async ({ chatId, message }, facts, read, startedAt) => {
-    const answer = await read(
-      readRows(facts, "messages", {
-        chat_id: `eq.${chatId}`,
-        direction: "eq.outbound",
-        timestamp: `gte.${new Date(startedAt).toISOString()}`,
-        order: "timestamp.asc,id.asc",
-        limit: 100,
-      }),
-    );
-    const found = rowsOf(answer, "messages").find((row) => row.content === message);
-    // Whether Nexus writes a message down before or after it has sent it is not documented.
-    return found ? { kind: "done", output: found } : { kind: "cannot_tell" };
+  readBack: async (input, facts, read) => {
+    const customer = rowOf(await read(customerRequest(facts, input.customerId)), "customers");
+    const isDone = JSON.stringify(customer.tags ?? []) === JSON.stringify(input.tags);
+    return isDone ? { kind: "done", output: { customer } } : { kind: "cannot_tell" };
   },
-  howToFindOut: "Look in the chat: is the message there?",
+  howToFindOut: "Read nexus.customers.get of the customer: are these the tags?",
 });

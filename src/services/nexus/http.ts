@@ -4,10 +4,8 @@ import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { notSent } from "../../http/failure.ts";
 import type { TokenSource } from "./auth.ts";
+import { explained } from "./problem.ts";
 import { anonKeyRefused, isAnonKeyRefused, renamed } from "./refusals.ts";
-
-/** PostgREST's guard for one row (`Accept: application/vnd.pgrst.object+json`), when it was not one: nothing was done. */
-const NOT_ONE_ROW = "PGRST116";
 
 /** The client of Nexus, and whose data it sees. */
 export interface NexusHttp extends HttpClient {
@@ -72,13 +70,3 @@ const tokenRefused = (error: HttpError) =>
     "token_refused",
     `nexus: ${error.label} answered 401 to a token that was just exchanged. Check that the agent key is still active in Nexus.`,
   );
-
-/** A hidden row and one that does not exist look the same to PostgREST. */
-const explained = (error: HttpError) =>
-  error.status === 406 && error.code === NOT_ONE_ROW
-    ? renamed(
-        error,
-        "no_row_matched",
-        `nexus: ${error.label} matched no row of this organization (or more than one): nothing was changed`,
-      )
-    : error;

@@ -1,15 +1,57 @@
-// What Nexus can be asked to do.
+// What Nexus can be asked to do, beside the tools of its MCP server.
 
-import { createCustomer, searchCustomers, sendWhatsapp, updateTags } from "./customer-operations.ts";
-import { getOrder, getStock, listOrders, updateOrderStatus } from "./order-operations.ts";
+import { initiateCall, listCalls } from "./call-operations.ts";
+import {
+  listChats,
+  listMessages,
+  sendFacebook,
+  sendInstagram,
+  sendTemplate,
+  sendWhatsapp,
+} from "./chat-operations.ts";
+import {
+  createCustomer,
+  getCustomer,
+  listCustomers,
+  searchCustomers,
+  updateTags,
+} from "./customer-operations.ts";
+import { cancelInvite, createInvite, listInvites, resendInvite } from "./invite-operations.ts";
+import { createOrder, getOrder, listOrderItems, listOrders, updateOrderStatus } from "./order-operations.ts";
+import { selectRows } from "./select-operation.ts";
+import { createBosta, getAwb, listAwbLogs, listAwbs } from "./shipment-operations.ts";
+import { getStock, listItems, listStock, listWarehouses } from "./stock-operations.ts";
 
 export const nexusOperations = [
-  listOrders,
-  getOrder,
-  updateOrderStatus,
-  getStock,
+  listCustomers,
+  getCustomer,
   searchCustomers,
   createCustomer,
   updateTags,
+  listOrders,
+  getOrder,
+  listOrderItems,
+  createOrder,
+  updateOrderStatus,
+  getStock,
+  listStock,
+  listItems,
+  listWarehouses,
+  listChats,
+  listMessages,
   sendWhatsapp,
+  sendTemplate,
+  sendFacebook,
+  sendInstagram,
+  listAwbs,
+  getAwb,
+  listAwbLogs,
+  createBosta,
+  listCalls,
+  initiateCall,
+  listInvites,
+  createInvite,
+  cancelInvite,
+  resendInvite,
+  selectRows,
 ] as const;

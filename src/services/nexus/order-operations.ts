@@ -1,18 +1,33 @@
-// Orders and stock of Nexus: what can be asked and changed.
+// Orders of Nexus and what is in them: what can be asked and changed.
 
 import { z } from "zod";
-import { line } from "../input.ts";
+import { line, present } from "../input.ts";
 import { defineOperation, type Facts } from "../operation.ts";
-import { NEWEST_FIRST, readRows, rowOf, rowsOf, writeRow, writtenRow } from "./rows.ts";
+import { label, rowId, time } from "./fields.ts";
+import {
+  MOST_ROWS,
+  NEWEST_FIRST,
+  pageOf,
+  paging,
+  readPage,
+  readRows,
+  rowOf,
+  rowsOf,
+  where,
+  writeRow,
+  writtenRow,
+} from "./rows.ts";
 
 const STATUSES = "pending, confirmed, fulfilling, shipped, delivered, cancelled";
-const orderId = z.guid().describe("The id of the order, a UUID");
-// Not an enum: the vendor's own pages disagree on the list, and Nexus refuses what it does not know.
-const status = z.string().regex(/^[a-z][a-z_]{0,39}$/, `must be a status, such as ${STATUSES}`);
-const time = z.iso.datetime({ offset: true });
+const orderId = rowId("order");
+const status = label(STATUSES);
+const withItems = z
+  .boolean()
+  .default(false)
+  .describe("Also what is in it: `order_items`, with `qty` of each");
 
-/** Above it PostgREST may cut the answer without a word. */
-const MOST_ROWS = 100;
+/** All columns, and where it is asked for the rows that belong to each. */
+const columns = (items: boolean) => (items ? "*,order_items(*)" : undefined);
 
 export const listOrders = defineOperation({
   name: "nexus.orders.list",
@@ -20,7 +35,7 @@ export const listOrders = defineOperation({
   effect: "read",
   idempotent: true,
   title: "List orders",
-  description: "Orders, newest first. `nextOffset` is null at the end.",
+  description: "Orders, newest first, page by page: `next` is null at the end.",
   input: z.lazy(() =>
     z.strictObject({
       orderStatus: status.optional().describe(`Only orders in this status: ${STATUSES}`),
@@ -28,32 +43,33 @@ export const listOrders = defineOperation({
       customerId: z.guid().optional().describe("Only orders of this customer"),
       createdFrom: time.optional().describe("Only orders created at this time or later"),
       createdTo: time.optional().describe("Only orders created before this time"),
-      limit: z.int().min(1).max(MOST_ROWS).default(25).describe("The most orders to give"),
-      offset: z.int().min(0).default(0).describe("How many to pass over"),
+      items: withItems,
+      ...paging(NEWEST_FIRST, "orders"),
     }),
   ),
-  request: ({ orderStatus, orderNumber, customerId, createdFrom, createdTo, limit, offset }, facts) => {
-    const between = [
-      createdFrom && `created_at.gte."${createdFrom}"`,
-      createdTo && `created_at.lt."${createdTo}"`,
-    ].filter(Boolean);
-    return readRows(facts, "orders", {
-      order_status: orderStatus && `eq.${orderStatus}`,
-      order_number: orderNumber && `eq.${orderNumber}`,
-      customer_id: customerId && `eq.${customerId}`,
-      and: between.length > 0 ? `(${between.join(",")})` : undefined,
-      order: NEWEST_FIRST,
-      limit,
-      offset,
-    });
-  },
-  output: (answer, { limit, offset }) => {
-    const orders = rowsOf(answer, "orders");
-    return { orders, nextOffset: orders.length < limit ? null : offset + orders.length };
+  request: ({ orderStatus, orderNumber, customerId, createdFrom, createdTo, items, ...page }, facts) =>
+    readPage(
+      facts,
+      "orders",
+      {
+        select: columns(items),
+        order_status: where("eq", orderStatus),
+        order_number: where("eq", orderNumber),
+        customer_id: where("eq", customerId),
+        created_at: [where("gte", createdFrom), where("lt", createdTo)],
+      },
+      NEWEST_FIRST,
+      page,
+    ),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "orders", NEWEST_FIRST, input);
+    return { orders: rows, ...rest };
   },
 });
 
-const orderRequest = (facts: Facts, id: string) => readRows(facts, "orders", { id: `eq.${id}`, limit: 1 });
+/** Asks for one order, for what depends on it. */
+export const orderRequest = (facts: Facts, id: string, items = false) =>
+  readRows(facts, "orders", { select: columns(items), id: where("eq", id), limit: 1 });
 
 export const getOrder = defineOperation({
   name: "nexus.orders.get",
@@ -62,9 +78,87 @@ export const getOrder = defineOperation({
   idempotent: true,
   title: "Show an order",
   description: "One order by its id. Its number is looked up by nexus.orders.list.",
-  input: z.lazy(() => z.strictObject({ orderId })),
-  request: (input, facts) => orderRequest(facts, input.orderId),
+  input: z.lazy(() => z.strictObject({ orderId, items: withItems })),
+  request: (input, facts) => orderRequest(facts, input.orderId, input.items),
   output: (answer) => ({ order: rowOf(answer, "orders") }),
+});
+
+export const listOrderItems = defineOperation({
+  name: "nexus.order_items.list",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "Show what is in an order",
+  description: "The items of one order, the quantity of each in `qty`. None, where there is no such order.",
+  input: z.lazy(() => z.strictObject({ orderId })),
+  request: (input, facts) =>
+    readRows(facts, "order_items", {
+      order_id: where("eq", input.orderId),
+      order: "id.asc",
+      limit: MOST_ROWS,
+    }),
+  output: (answer) => ({ items: rowsOf(answer, "order_items") }),
+});
+
+export const createOrder = defineOperation({
+  name: "nexus.orders.create",
+  service: "nexus",
+  effect: "write",
+  idempotent: false,
+  title: "Create an order",
+  description:
+    "A new order of a customer, without items. Give it a number of its own: by that it is found again where the answer is lost.",
+  input: z.lazy(() =>
+    z.strictObject({
+      customerId: rowId("customer"),
+      totalAmount: z.number().min(0).max(99_999_999.99).describe("What it costs, in `currency`"),
+      currency: z
+        .string()
+        .regex(/^[A-Z]{3}$/, "must be a code of three capital letters, such as EGP")
+        .describe("The currency (ISO 4217)"),
+      orderStatus: status.default("pending").describe(`The status that it begins in: ${STATUSES}`),
+      orderNumber: line.optional().describe("The number of the order"),
+    }),
+  ),
+  request: ({ customerId, totalAmount, currency, orderStatus, orderNumber }, facts) =>
+    writeRow(
+      facts,
+      "POST",
+      "orders",
+      {},
+      {
+        organization_id: facts.organizationId(),
+        customer_id: customerId,
+        order_status: orderStatus,
+        total_amount: totalAmount,
+        currency,
+        ...present({ order_number: orderNumber }),
+      },
+    ),
+  output: (answer) => ({ order: writtenRow(answer, "orders") }),
+  target: (input) => `nexus/customers/${input.customerId.toLowerCase()}`,
+  // Whose order it is going to be.
+  precondition: async (input, facts, read) => {
+    const request = readRows(facts, "customers", { id: where("eq", input.customerId), limit: 1 });
+    const customer = rowOf(await read(request), "customers");
+    return { firstName: customer.first_name ?? null, lastName: customer.last_name ?? null };
+  },
+  readBack: async ({ customerId, orderNumber, totalAmount }, facts, read, startedAt) => {
+    const request = readRows(facts, "orders", {
+      customer_id: where("eq", customerId),
+      order_number: where("eq", orderNumber),
+      order: NEWEST_FIRST.order,
+      limit: MOST_ROWS,
+    });
+    const orders = rowsOf(await read(request), "orders");
+    // By the clock of Nexus. Where that is behind ours nothing is certain, and nothing is claimed.
+    const [created, ...more] = orders.filter(
+      (row) => Date.parse(String(row.created_at)) >= startedAt && Number(row.total_amount) === totalAmount,
+    );
+    if (created && more.length === 0) return { kind: "done", output: { order: created } };
+    return { kind: orders.length === 0 && orderNumber !== undefined ? "not_found" : "cannot_tell" };
+  },
+  howToFindOut: "Look with nexus.orders.list of the customer: is there an order created at this time?",
 });
 
 export const updateOrderStatus = defineOperation({
@@ -80,7 +174,7 @@ export const updateOrderStatus = defineOperation({
     z.strictObject({ orderId, orderStatus: status.describe(`The new status: ${STATUSES}`) }),
   ),
   request: ({ orderId, orderStatus }, facts) =>
-    writeRow(facts, "PATCH", "orders", { id: `eq.${orderId}` }, { order_status: orderStatus }),
+    writeRow(facts, "PATCH", "orders", { id: where("eq", orderId) }, { order_status: orderStatus }),
   output: (answer) => ({ order: writtenRow(answer, "orders") }),
   target: (input) => `nexus/orders/${input.orderId.toLowerCase()}`,
   precondition: async (input, facts, read) => {
@@ -99,23 +193,3 @@ export const updateOrderStatus = defineOperation({
 
 /** The most that the clocks of this machine and of Nexus are taken to differ by. */
 const CLOCKS_DIFFER_BY_MS = 120_000;
-
-export const getStock = defineOperation({
-  name: "nexus.stock.get",
-  service: "nexus",
-  effect: "read",
-  idempotent: true,
-  title: "Show the stock of an item",
-  description:
-    "The stock balances of the item with a SKU, one for each warehouse. The list is empty where no item has it.",
-  input: z.lazy(() => z.strictObject({ sku: line.describe("The SKU of the item, exactly as Nexus has it") })),
-  request: ({ sku }, facts) =>
-    readRows(facts, "stock_balances", {
-      // All of items: some databases have no items.name, and naming it would fail the whole query.
-      select: "*,items!inner(*)",
-      "items.sku": `eq.${sku}`,
-      order: "id.asc",
-      limit: MOST_ROWS,
-    }),
-  output: (answer) => ({ balances: rowsOf(answer, "stock_balances") }),
-});

@@ -1,14 +1,26 @@
 // Requests for the tables of Nexus as PostgREST takes them, and the rows in its answers.
 
+import { z } from "zod";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, present } from "../input.ts";
 import { type Facts, type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
+import { createKeyset, type Keyset } from "./keyset.ts";
 
 /** The newest first; the id makes the order whole. */
-export const NEWEST_FIRST = "created_at.desc,id.desc";
+export const NEWEST_FIRST = createKeyset([
+  { column: "created_at", descending: true },
+  { column: "id", descending: true },
+]);
+export const BY_ID = createKeyset([{ column: "id" }]);
 
-/** A query of PostgREST. The values are whole conditions ("eq.pending"): they need encoding, and no quoting. */
-type Query = Record<string, string | number | undefined>;
+/** Above it PostgREST may cut the answer without a word. */
+export const MOST_ROWS = 100;
+
+/**
+ * A query of PostgREST. The values are whole conditions ("eq.pending"): they need encoding, and no quoting. Several
+ * for one column must all hold.
+ */
+export type Query = Record<string, string | number | (string | undefined)[] | undefined>;
 
 const table = (
   facts: Facts,
@@ -18,7 +30,9 @@ const table = (
   more: Pick<OperationRequest, "headers" | "json"> = {},
 ): OperationRequest => {
   const parameters = new URLSearchParams(
-    Object.entries(present(query)).map(([key, value]) => [key, String(value)]),
+    Object.entries(present(query)).flatMap(([key, value]) =>
+      [value].flat().flatMap((part) => (part === undefined ? [] : [[key, String(part)]])),
+    ),
   );
   return {
     method,
@@ -30,7 +44,66 @@ const table = (
   };
 };
 
-export const readRows = (facts: Facts, name: string, query: Query) => table(facts, "GET", name, query);
+export const readRows = (
+  facts: Facts,
+  name: string,
+  query: Query,
+  more: Pick<OperationRequest, "headers"> = {},
+) => table(facts, "GET", name, query, more);
+
+/** The condition, where there is a value for it. */
+export const where = (operator: string, value: string | number | boolean | undefined): string | undefined =>
+  value === undefined ? undefined : `${operator}.${value}`;
+
+/** The input of a list, beside its filters. */
+export const paging = (keyset: Keyset, what: string) => ({
+  limit: z.int().min(1).max(MOST_ROWS).default(25).describe(`The most ${what} to give`),
+  after: keyset.cursor().optional().describe("`next` of the answer before this one: what comes after it"),
+  count: z
+    .boolean()
+    .default(false)
+    .describe(`Also count how many ${what} there are, from this page to the end`),
+});
+
+interface Paging {
+  limit: number;
+  after?: string | undefined;
+  count: boolean;
+}
+
+export const readPage = (facts: Facts, name: string, query: Query, keyset: Keyset, page: Paging) =>
+  readRows(
+    facts,
+    name,
+    {
+      ...query,
+      or: page.after === undefined ? undefined : keyset.after(page.after),
+      order: keyset.order,
+      limit: page.limit,
+    },
+    page.count ? { headers: { prefer: "count=exact" } } : {},
+  );
+
+/**
+ * The rows of a page, and where the next one begins. A page that is shorter than its limit need not be the last one,
+ * since a server may have a lower limit of its own: only an empty one is, or one that the count says is.
+ */
+export function pageOf(answer: OperationAnswer, name: string, keyset: Keyset, page: Paging) {
+  const rows = rowsOf(answer, name);
+  const last = rows.at(-1);
+  const count = page.count ? countOf(answer) : undefined;
+  const isEnd = last === undefined || (count !== undefined && rows.length >= count);
+  return {
+    rows,
+    rest: { next: isEnd ? null : keyset.cursorOf(last), ...(page.count ? { count: count ?? null } : {}) },
+  };
+}
+
+/** The total of `Content-Range: 0-24/1523`; undefined where the server does not say it. */
+function countOf({ headers }: OperationAnswer): number | undefined {
+  const total = /\/(\d{1,15})$/.exec(headers["content-range"] ?? "")?.[1];
+  return total === undefined ? undefined : Number(total);
+}
 
 /**
  * A write of one row. PostgREST takes it back and answers 406 where it would be none, or several: without this a
@@ -51,16 +124,7 @@ export const writeRow = (
 /** @throws HttpError where it is no list */
 export const rowsOf = ({ status, body }: OperationAnswer, name: string): Record<string, unknown>[] => {
   if (Array.isArray(body)) return body.map(fieldsOf);
-  throw new HttpError({
-    kind: "invalid_body",
-    service: "nexus",
-    label: `GET /rest/v1/${name}`,
-    status,
-    code: "unexpected_shape",
-    message: `nexus: GET /rest/v1/${name} answered ${status}, but no list of rows`,
-    retryable: false,
-    maybeSent: true,
-  });
+  throw unexpected(`GET /rest/v1/${name}`, status, "no list of rows");
 };
 
 /** The one row that is asked for by its id. @throws OperationError `no_row_matched` */
@@ -72,13 +136,29 @@ export const rowOf = (answer: OperationAnswer, name: string): Record<string, unk
 
 /**
  * The row that was written; null where the server does not show it.
- * @throws OperationError `no_row_matched` where it says that it was none
+ * @throws OperationError `no_row_matched` where it says that it was none; HttpError where it is something else
  */
-export const writtenRow = ({ body }: OperationAnswer, name: string): unknown => {
-  if (!Array.isArray(body)) return body ?? null;
-  if (body.length === 0) throw noRow(name);
-  return body[0];
+export const writtenRow = ({ status, body }: OperationAnswer, name: string): unknown => {
+  if (body === undefined) return null;
+  const rows = [body].flat();
+  const [row] = rows;
+  if (rows.length === 0) throw noRow(name);
+  // The answer of a gateway, or of something that is not PostgREST: what became of the row it does not say.
+  if (!("id" in fieldsOf(row))) throw unexpected(`a write of /rest/v1/${name}`, status, "no row");
+  return row;
 };
+
+const unexpected = (label: string, status: number, what: string) =>
+  new HttpError({
+    kind: "invalid_body",
+    service: "nexus",
+    label,
+    status,
+    code: "unexpected_shape",
+    message: `nexus: ${label} answered ${status}, but ${what}`,
+    retryable: false,
+    maybeSent: true,
+  });
 
 const noRow = (name: string) =>
   new OperationError(

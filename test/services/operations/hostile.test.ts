@@ -39,7 +39,7 @@ function shapeOf({ method, origin, path, label, headers = {}, json, credential }
     // PostgREST's; elsewhere a value is a text and nothing more.
     operators:
       credential.kind === "nexus" &&
-      [...url.searchParams.values()].map((value) => /^[a-z]+\.|^\(created_at\./.exec(value)?.[0]),
+      [...url.searchParams.values()].map((value) => /^[a-z]+\.|^\(/.exec(value)?.[0]),
     fields: Object.keys(fieldsOf(json)).toSorted(),
     credential: credential.kind,
   };
@@ -96,6 +96,11 @@ const replaced = (value: unknown, [key, ...rest]: (string | number)[], by: strin
 
 const cases = catalogue.all().map((operation) => ({ name: operation.name, operation }));
 
+/** `nexus.rest.select` names its table and columns: that is what it is for. Its own test has the rest. */
+const FREE: Record<string, (path: (string | number)[]) => boolean> = {
+  "nexus.rest.select": (path) => !["table", "key", "column", "operator"].includes(String(path.at(-1))),
+};
+
 test("there is a sample of every operation, and of nothing else", () => {
   expect(Object.keys(samples).toSorted()).toEqual(cases.map(({ name }) => name));
 });
@@ -105,7 +110,7 @@ describe.each(cases)("$name", ({ name, operation }) => {
 
   test("keeps the shape of its request, whatever a text of its input is", () => {
     const shape = shapeOf(build(operation, sample));
-    const texts = textsIn(sample);
+    const texts = textsIn(sample).filter(FREE[name] ?? (() => true));
     if (texts.length === 0) return;
     fc.assert(
       fc.property(fc.constantFrom(...texts), nasty, (path, text) => {
@@ -212,7 +217,16 @@ test.each([
   ["nexus.orders.list", { orderStatus: "in.(pending)" }],
   ["nexus.orders.list", { createdFrom: '2026-01-01T00:00:00Z"),or(id.gt.0' }],
   ["nexus.orders.list", { limit: 101 }],
-  ["nexus.orders.list", { offset: -1 }],
+  ["nexus.orders.list", { offset: 1 }],
+  ["nexus.orders.list", { after: "x" }],
+  ["nexus.rest.select", { table: "rpc/f" }],
+  ["nexus.rest.select", { table: "orders", columns: ["*"] }],
+  ["nexus.rest.select", { table: "orders", columns: ["a,b"] }],
+  ["nexus.rest.select", { table: "orders", filters: [{ column: "id", operator: "fts", value: "x" }] }],
+  ["nexus.rest.select", { table: "orders", filters: [{ column: "or", operator: "eq", value: "x" }] }],
+  ["nexus.rest.select", { table: "orders", filters: [{ column: "id)", operator: "eq", value: "x" }] }],
+  ["nexus.rest.select", { table: "orders", filters: [{ column: "id", operator: "in", value: "(1)" }] }],
+  ["nexus.rest.select", { table: "orders", query: "select=*" }],
   ["nexus.customers.search", {}],
   ["nexus.customers.search", { phoneNumber: "201005550101" }],
   ["nexus.customers.search", { phoneNumber: "+20 100 555" }],

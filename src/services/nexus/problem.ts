@@ -1,0 +1,93 @@
+// Nexus answers errors in four shapes: PostgREST's, the gateway's, a function's, and JSON-RPC's. Here they become one:
+// the code that it gave, what that means, and what to do.
+
+import { HttpError } from "../../http/errors.ts";
+import { fieldsOf } from "../input.ts";
+
+interface Meaning {
+  /** Another code than the one that came, where several mean the same. */
+  code?: string;
+  says: string;
+}
+
+const NO_COLUMN: Meaning = {
+  code: "unknown_column",
+  says: "Nexus has no such column (any more). nexus.rest.select of the table without `columns` shows those that it has.",
+};
+const NO_TABLE: Meaning = {
+  code: "unknown_table",
+  says: "Nexus has no such table, or shows none of it to this key.",
+};
+const FORBIDDEN: Meaning = {
+  says: "the agent key has no right to this. Check its scopes (read, write, admin) and give nexus.api_key one that has it.",
+};
+
+/** By code: of PostgREST, an SQLSTATE, one of the platform or of a function. */
+const BY_CODE: Record<string, Meaning> = {
+  PGRST116: {
+    code: "no_row_matched",
+    says: "it matched no row of this organization, or more than one: nothing was changed.",
+  },
+  "42703": NO_COLUMN,
+  PGRST204: NO_COLUMN,
+  "42P01": NO_TABLE,
+  PGRST205: NO_TABLE,
+  PGRST200: { says: "Nexus knows no relation between these tables: read them one after the other." },
+  PGRST201: { says: "Nexus knows several relations between these tables: read them one after the other." },
+  PGRST100: { says: "Nexus does not understand the query. Check filters and order." },
+  PGRST103: { says: "there are no rows so far on: begin with the first page again." },
+  "22P02": {
+    says: "a value is not of the kind that its column has. Check ids, numbers and the names of states.",
+  },
+  "22007": { says: "a time is not one that Nexus understands: RFC 3339 with its offset." },
+  "23502": { says: "a value that Nexus needs is missing." },
+  "23503": { says: "it names something that Nexus does not have. Check the ids." },
+  "23505": { says: "Nexus has one like it already: look for it first." },
+  "23514": { says: "a value is not one that Nexus allows there." },
+  "428C9": { says: "Nexus computes this column itself: leave it out." },
+  "42501": FORBIDDEN,
+  "57014": { says: "the query took too long for Nexus: ask for less, with a filter or a smaller limit." },
+  insufficient_scope: FORBIDDEN,
+  plan_limit_exceeded: {
+    says: "the plan of the organization allows no more of this. Look at its usage and its plan in Nexus.",
+  },
+  WORKER_LIMIT: { says: "the function ran out of its resources at Nexus. Ask for less, or later." },
+  BOOT_ERROR: { says: "the function does not start at Nexus. Try later; if it stays so, tell Nexus." },
+  NOT_FOUND: { says: "Nexus has no such function (any more)." },
+};
+
+const BY_STATUS: Record<number, Meaning> = {
+  402: { says: "the project of Nexus is restricted, for its quota or its bills. Only Nexus can mend that." },
+  403: FORBIDDEN,
+  404: { says: "Nexus has nothing at this address. Check nexus.base_url." },
+  429: { says: "too many requests. nexusd waits as long as Nexus asks for." },
+  540: { says: "the project of Nexus is paused. Only Nexus can wake it." },
+  544: { says: "the gateway of Nexus waited too long. Try later." },
+  546: { says: "the function ran out of its resources at Nexus. Ask for less, or later." },
+};
+
+/** The error with its meaning; one whose answer says nothing that is known stays as it is. */
+export function explained(error: HttpError): HttpError {
+  if (error.kind !== "status" || error.status === undefined) return error;
+  const code = codeOf(error);
+  const meaning = (Object.hasOwn(BY_CODE, code) ? BY_CODE[code] : undefined) ?? BY_STATUS[error.status];
+  if (!meaning) return error;
+  const { retryable, retryAfterMs, maybeSent, headers, body, service, label, status } = error;
+  return new HttpError({
+    ...{ kind: "status", service, label, status, retryable, maybeSent, headers, body },
+    code: meaning.code ?? code,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    message: `${error.message}: ${meaning.says}`,
+    cause: error,
+  });
+}
+
+/** The platform names its own failures in a header, whatever stands in the body. */
+function codeOf({ code, headers, body }: HttpError): string {
+  if (Object.hasOwn(BY_CODE, code)) return code;
+  const fields = fieldsOf(body);
+  const named = [headers["sb-error-code"], fields.code, fields.error].find(
+    (name) => typeof name === "string" && Object.hasOwn(BY_CODE, name),
+  );
+  return typeof named === "string" ? named : code;
+}

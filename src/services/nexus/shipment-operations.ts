@@ -1,0 +1,111 @@
+// Shipments (air waybills): what can be asked, and having one made by the courier Bosta.
+
+import { z } from "zod";
+import { line } from "../input.ts";
+import { defineOperation, OperationError } from "../operation.ts";
+import { label, rowId } from "./fields.ts";
+import { answerOf, callFunction } from "./functions.ts";
+import { createKeyset } from "./keyset.ts";
+import { orderRequest } from "./order-operations.ts";
+import { NEWEST_FIRST, pageOf, paging, readPage, readRows, rowOf, rowsOf, where } from "./rows.ts";
+
+const STATUSES = "created, picked_up, in_transit, delivered, returned, failed";
+
+export const listAwbs = defineOperation({
+  name: "nexus.awbs.list",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "List shipments",
+  description: "Shipments, newest first, page by page: `next` is null at the end.",
+  input: z.lazy(() =>
+    z.strictObject({
+      status: label(STATUSES).optional().describe(`Only those in this status: ${STATUSES}`),
+      orderId: z.guid().optional().describe("Only those of this order, a UUID"),
+      awbNumber: line.optional().describe("Only the shipment with this number"),
+      ...paging(NEWEST_FIRST, "shipments"),
+    }),
+  ),
+  request: ({ status, orderId, awbNumber, ...page }, facts) =>
+    readPage(
+      facts,
+      "awbs",
+      { status: where("eq", status), order_id: where("eq", orderId), awb_number: where("eq", awbNumber) },
+      NEWEST_FIRST,
+      page,
+    ),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "awbs", NEWEST_FIRST, input);
+    return { awbs: rows, ...rest };
+  },
+});
+
+export const getAwb = defineOperation({
+  name: "nexus.awbs.get",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "Show a shipment",
+  description: "One shipment by its id. Its history is in nexus.awb_status_logs.list.",
+  input: z.lazy(() => z.strictObject({ awbId: rowId("shipment") })),
+  request: (input, facts) => readRows(facts, "awbs", { id: where("eq", input.awbId), limit: 1 }),
+  output: (answer) => ({ awb: rowOf(answer, "awbs") }),
+});
+
+// The vendor names no other column of this table than these two and its id.
+const NEWEST_LOG_FIRST = createKeyset([
+  { column: "timestamp", descending: true },
+  { column: "id", descending: true },
+]);
+
+export const listAwbLogs = defineOperation({
+  name: "nexus.awb_status_logs.list",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "Show the history of a shipment",
+  description: "What happened to one shipment, newest first, page by page: `next` is null at the end.",
+  input: z.lazy(() => z.strictObject({ awbId: rowId("shipment"), ...paging(NEWEST_LOG_FIRST, "entries") })),
+  request: ({ awbId, ...page }, facts) =>
+    readPage(facts, "awb_status_logs", { awb_id: where("eq", awbId) }, NEWEST_LOG_FIRST, page),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "awb_status_logs", NEWEST_LOG_FIRST, input);
+    return { logs: rows, ...rest };
+  },
+});
+
+export const createBosta = defineOperation({
+  name: "nexus.awbs.create_bosta",
+  service: "nexus",
+  effect: "write",
+  idempotent: false,
+  title: "Have an order shipped by Bosta",
+  description:
+    "Makes an air waybill for an order that has none, and orders its pickup. It costs what Bosta charges, and is not taken back from here.",
+  input: z.lazy(() =>
+    z.strictObject({
+      orderId: rowId("order"),
+      pickupDate: z.iso.date().describe("The day on which Bosta comes, such as 2026-06-17"),
+    }),
+  ),
+  request: ({ orderId, pickupDate }, facts) =>
+    callFunction(facts, "create-awb-bosta", { order_id: orderId, pickup_date: pickupDate }),
+  output: answerOf,
+  target: (input) => `nexus/orders/${input.orderId.toLowerCase()}`,
+  precondition: async ({ orderId }, facts, read) => {
+    const order = rowOf(await read(orderRequest(facts, orderId)), "orders");
+    if (order.awb_number)
+      throw new OperationError("refused", "This order has an air waybill already: nexus.awbs.list shows it.");
+    return { orderNumber: order.order_number ?? null, orderStatus: order.order_status ?? null };
+  },
+  readBack: async ({ orderId }, facts, read, startedAt) => {
+    const request = readRows(facts, "awbs", { order_id: where("eq", orderId), limit: 100 });
+    const awbs = rowsOf(await read(request), "awbs");
+    const [made, ...more] = awbs.filter((row) => Date.parse(String(row.created_at)) >= startedAt);
+    if (made && more.length === 0) return { kind: "done", output: { awb: made } };
+    // That Nexus has none does not say that Bosta has none.
+    return { kind: "cannot_tell" };
+  },
+  howToFindOut:
+    "Look with nexus.awbs.list of the order, and at Bosta: is there a shipment made at this time?",
+});

@@ -1,0 +1,117 @@
+// Items, the warehouses that they are in, and how many are left: what can be asked.
+
+import { z } from "zod";
+import { line } from "../input.ts";
+import { defineOperation } from "../operation.ts";
+import { createKeyset } from "./keyset.ts";
+import { BY_ID, MOST_ROWS, pageOf, paging, readPage, readRows, rowsOf, where } from "./rows.ts";
+
+const sku = line.describe("The SKU of the item, exactly as Nexus has it");
+
+export const getStock = defineOperation({
+  name: "nexus.stock.get",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "Show the stock of an item",
+  description:
+    "The stock balances of the item with a SKU, one for each warehouse. The list is empty where no item has it.",
+  input: z.lazy(() => z.strictObject({ sku })),
+  request: (input, facts) =>
+    readRows(facts, "stock_balances", {
+      // All of items: some databases have no items.name, and naming it would fail the whole query.
+      select: "*,items!inner(*)",
+      "items.sku": where("eq", input.sku),
+      order: "id.asc",
+      limit: MOST_ROWS,
+    }),
+  output: (answer) => ({ balances: rowsOf(answer, "stock_balances") }),
+});
+
+/** The scarcest first. */
+const SCARCEST_FIRST = createKeyset([{ column: "available_quantity" }, { column: "id" }]);
+
+export const listStock = defineOperation({
+  name: "nexus.stock.list",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "List stock balances",
+  description:
+    "Stock balances with their items, the scarcest first: of one item in all warehouses, of one warehouse, or all that are below a quantity.",
+  input: z.lazy(() =>
+    z.strictObject({
+      itemId: z.guid().optional().describe("Only those of this item, a UUID"),
+      warehouseId: z.guid().optional().describe("Only those in this warehouse, a UUID"),
+      below: z.int().optional().describe("Only those with less than this available"),
+      ...paging(SCARCEST_FIRST, "balances"),
+    }),
+  ),
+  request: ({ itemId, warehouseId, below, ...page }, facts) =>
+    readPage(
+      facts,
+      "stock_balances",
+      {
+        select: "*,items(*)",
+        item_id: where("eq", itemId),
+        warehouse_id: where("eq", warehouseId),
+        available_quantity: where("lt", below),
+      },
+      SCARCEST_FIRST,
+      page,
+    ),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "stock_balances", SCARCEST_FIRST, input);
+    return { balances: rows, ...rest };
+  },
+});
+
+export const listItems = defineOperation({
+  name: "nexus.items.list",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "List items",
+  description: "What can be sold: by its id, all of it, or what has a SKU, a barcode or a category.",
+  input: z.lazy(() =>
+    z.strictObject({
+      sku: line.optional().describe("Only the items with this SKU, exactly as Nexus has it"),
+      barcode: line.optional().describe("Only the items with this barcode"),
+      category: line.optional().describe("Only the items of this category"),
+      isActive: z.boolean().optional().describe("Only those that are sold, or only those that are not"),
+      ...paging(BY_ID, "items"),
+    }),
+  ),
+  request: ({ sku, barcode, category, isActive, ...page }, facts) =>
+    readPage(
+      facts,
+      "items",
+      {
+        sku: where("eq", sku),
+        barcode: where("eq", barcode),
+        category: where("eq", category),
+        is_active: where("is", isActive),
+      },
+      BY_ID,
+      page,
+    ),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "items", BY_ID, input);
+    return { items: rows, ...rest };
+  },
+});
+
+export const listWarehouses = defineOperation({
+  name: "nexus.warehouses.list",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "List warehouses",
+  description: "Where stock is kept.",
+  input: z.lazy(() => z.strictObject(paging(BY_ID, "warehouses"))),
+  request: (page, facts) => readPage(facts, "warehouses", {}, BY_ID, page),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "warehouses", BY_ID, input);
+    return { warehouses: rows, ...rest };
+  },
+});

@@ -1,0 +1,242 @@
+// Every read of Nexus against real PostgREST: what it shows, in which order, and how it is paged.
+
+import { describe, expect, test } from "vitest";
+import { type Row, refusal, useNexus } from "./nexus-bench.ts";
+
+const nexus = useNexus();
+const run = (name: string, input: object = {}) => nexus.bench.run(name, input);
+
+const ID = (end: string) => `0a000000-0000-4000-8000-000000000${end}`;
+const CHAT = ID("701");
+const AWB = ID("601");
+
+/** All rows of a list, page by page, until an empty page. */
+async function allOf(name: string, field: string, input: object): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let after: string | null = null, pages = 0; pages < 500; pages++) {
+    const page = (await run(name, { ...input, ...(after === null ? {} : { after }) })) as Record<
+      string,
+      unknown
+    >;
+    const found = page[field] as Row[];
+    rows.push(...found);
+    after = page.next as string | null;
+    if (after === null) {
+      expect(found).toEqual([]);
+      return rows;
+    }
+  }
+  throw new Error("the list has no end");
+}
+
+describe("paging", () => {
+  const ids = (rows: Row[]) => rows.map(({ id }) => id);
+
+  test("gives every row once, in order, with NULLs and equal times among them, whatever the page size", async () => {
+    const { server } = nexus;
+    await server.sql(
+      `insert into chats (organization_id, platform, contact_name, last_message_time)
+       select $1, 'facebook', 'paged',
+         case when n % 3 = 0 then null else timestamptz '2026-01-01' + (n / 4) * interval '1 microsecond' end
+       from generate_series(1, 30) as n`,
+      [server.organizationId],
+    );
+    const expected = await server.sql(
+      `select id from chats where organization_id = $1 and platform = 'facebook'
+       order by last_message_time desc nulls last, id desc`,
+      [server.organizationId],
+    );
+    for (const limit of [1, 7, 100])
+      expect(ids(await allOf("nexus.chats.list", "chats", { platform: "facebook", limit }))).toEqual(
+        ids(expected),
+      );
+    for (const order of [
+      [{ column: "last_message_time" }],
+      [{ column: "last_message_time", descending: true }],
+    ]) {
+      const filters = [{ column: "platform", operator: "eq", value: "facebook" }];
+      const rows = await allOf("nexus.rest.select", "rows", { table: "chats", filters, order, limit: 4 });
+      expect(new Set(ids(rows))).toEqual(new Set(ids(expected)));
+      expect(rows).toHaveLength(30);
+    }
+    await server.sql("delete from chats where contact_name = 'paged'");
+  });
+
+  test("neither hides nor repeats a row while others come and go", async () => {
+    const { server } = nexus;
+    await server.sql(
+      `insert into orders (organization_id, order_number, created_at)
+       select $1, 'P-' || n, timestamptz '2025-01-01' + n * interval '1 second' from generate_series(1, 40) as n`,
+      [server.organizationId],
+    );
+    const period = { createdFrom: "2025-01-01T00:00:00Z", createdTo: "2025-02-01T00:00:00Z" };
+    const seen: unknown[] = [];
+    let after: string | null = null;
+    for (let page = 0; ; page++) {
+      const answer = (await run("nexus.orders.list", {
+        ...period,
+        limit: 10,
+        ...(after === null ? {} : { after }),
+      })) as { orders: Row[]; next: string | null };
+      seen.push(...answer.orders.map((order) => order.order_number));
+      after = answer.next;
+      if (after === null) break;
+      // A newer one comes in, and one that was shown already goes.
+      await server.sql(
+        "insert into orders (organization_id, order_number, created_at) values ($1, $2, '2025-01-20')",
+        [server.organizationId, `Q-${page}`],
+      );
+      await server.sql("delete from orders where order_number = $1", [`P-${40 - page * 10}`]);
+    }
+    expect(seen).toEqual(Array.from({ length: 40 }, (_, index) => `P-${40 - index}`));
+    await server.sql("delete from orders where order_number similar to '(P|Q)-%'");
+  });
+
+  test("a cursor of another list is refused before anything is asked", async () => {
+    const { next } = (await run("nexus.orders.list", { limit: 1 })) as { next: string };
+    expect((await refusal(run("nexus.chats.list", { after: next }))).message).toContain("same order");
+    await expect(run("nexus.awbs.list", { after: next })).resolves.toBeDefined();
+  });
+});
+
+test("stock is listed by item in all warehouses, by warehouse, and below a quantity, the scarcest first", async () => {
+  const list = async (input: object) =>
+    ((await run("nexus.stock.list", input)) as { balances: Row[] }).balances;
+  const item = await list({ itemId: ID("101") });
+  expect(item.map(({ warehouse_id }) => warehouse_id).toSorted()).toEqual([ID("201"), ID("202")]);
+  expect(item).toMatchObject([{ items: { sku: "TSHIRT-M-BLK" } }, {}]);
+  expect(await list({ warehouseId: ID("202"), limit: 100 })).toHaveLength(12);
+  const low = await list({ below: 15 });
+  expect(low.map(({ available_quantity }) => available_quantity)).toEqual([12, 13, 14]);
+  expect(await list({ below: 0 })).toEqual([]);
+});
+
+test("items and warehouses are listed, those of the organization only", async () => {
+  expect(await run("nexus.items.list", { sku: "TSHIRT-M-BLK" })).toMatchObject({
+    items: [{ id: ID("101"), name: "T-shirt, black, M" }],
+  });
+  const { items } = (await run("nexus.items.list", { category: "T-shirts", isActive: true })) as {
+    items: Row[];
+  };
+  expect(items).toHaveLength(4);
+  expect(await run("nexus.items.list", { isActive: false })).toMatchObject({ items: [], next: null });
+  expect(await run("nexus.warehouses.list")).toMatchObject({ warehouses: [{ name: "Cairo Main" }, {}] });
+});
+
+test("conversations are listed by what is open, unread, on a platform, or of a phone number", async () => {
+  const names = async (input: object) =>
+    ((await run("nexus.chats.list", input)) as { chats: Row[] }).chats.map((chat) => chat.contact_name);
+  expect(await names({})).toEqual(["Ahmed Hassan", "Mona Adel"]);
+  expect(await names({ unread: true })).toEqual(["Ahmed Hassan"]);
+  expect(await names({ platform: "instagram" })).toEqual(["Mona Adel"]);
+  expect(await names({ contactPhone: "+201005550101" })).toEqual(["Ahmed Hassan"]);
+  expect(await names({ isArchived: true })).toEqual([]);
+});
+
+test("messages come by their timestamp, those of one conversation", async () => {
+  const { messages } = (await run("nexus.messages.list", { chatId: CHAT })) as { messages: Row[] };
+  expect(messages.map(({ direction }) => direction)).toEqual(["inbound", "outbound"]);
+  const inbound = { chatId: CHAT, direction: "inbound", sentFrom: "2020-01-01T00:00:00+02:00" };
+  expect(await run("nexus.messages.list", inbound)).toMatchObject({
+    messages: [{ content: "Is the black one in stock?" }],
+  });
+  const foreign = { chatId: "0b000000-0000-4000-8000-000000000701" };
+  expect(await run("nexus.messages.list", foreign)).toMatchObject({ messages: [] });
+});
+
+test("shipments are listed and shown, with their history", async () => {
+  expect(await run("nexus.awbs.list", { status: "in_transit", orderId: ID("502") })).toMatchObject({
+    awbs: [{ awb_number: "AWB-70001" }],
+  });
+  expect(await run("nexus.awbs.list", { awbNumber: "AWB-90001" })).toMatchObject({ awbs: [] });
+  expect(await run("nexus.awbs.get", { awbId: AWB })).toMatchObject({ awb: { courier_name: "Bosta" } });
+  const { logs } = (await run("nexus.awb_status_logs.list", { awbId: AWB })) as { logs: Row[] };
+  expect(logs.map(({ status }) => status)).toEqual(["in_transit", "picked_up", "created"]);
+});
+
+test("calls are listed by customer, direction and outcome", async () => {
+  const input = { customerId: ID("402"), direction: "inbound", status: "answered" };
+  expect(await run("nexus.call_logs.list", input)).toMatchObject({ calls: [{ duration_seconds: 184 }] });
+  expect(await run("nexus.call_logs.list", { status: "missed" })).toMatchObject({ calls: [] });
+});
+
+test("invitations are listed by their function", async () => {
+  expect(await run("nexus.invites.list")).toEqual({ invites: [] });
+});
+
+describe("nexus.rest.select", () => {
+  const select = async (input: object) => ((await run("nexus.rest.select", input)) as { rows: Row[] }).rows;
+  const names = async (filters: object[], table = "customers") =>
+    (await select({ table, filters, columns: ["first_name"] })).map((row) => row.first_name);
+
+  test("takes the columns, filters and order of any table", async () => {
+    const rows = await select({
+      table: "items",
+      columns: ["sku"],
+      filters: [
+        { column: "category", operator: "in", value: ["Hoodies", 'a"b\\c,(d)'] },
+        { column: "selling_price", operator: "gt", value: 100.5 },
+      ],
+      order: [{ column: "sku", descending: true }],
+    });
+    expect(rows).toMatchObject([{ sku: "HOODIE-M-GRY" }, { sku: "HOODIE-L-GRY" }]);
+    expect(Object.keys(rows[0] ?? {}).toSorted()).toEqual(["id", "sku"]);
+  });
+
+  test("finds rows by every operator, whatever is in the value", async () => {
+    const odd = 'O\'Connor (work), "Sally"';
+    expect(await names([{ column: "last_name", operator: "eq", value: odd }])).toEqual(["Salma"]);
+    expect(await names([{ column: "last_name", operator: "in", value: [odd, "\\"] }])).toEqual(["Salma"]);
+    expect(await names([{ column: "last_name", operator: "like", value: "O'C*" }])).toEqual(["Salma"]);
+    expect(await names([{ column: "phone_number", operator: "eq", value: "+201005550105" }])).toEqual([
+      "Karim",
+    ]);
+    expect(await names([{ column: "email", operator: "is", value: null }])).toEqual(["Karim"]);
+    expect(await names([{ column: "tags", operator: "cs", value: ["vip"] }])).toEqual(["Ahmed"]);
+    expect(await names([{ column: "tags", operator: "ov", value: ["vip", "x,y"] }])).toEqual(["Ahmed"]);
+    const between = [
+      { column: "first_name", operator: "gte", value: "K" },
+      { column: "first_name", operator: "lt", value: "N" },
+    ];
+    expect((await names(between)).toSorted()).toEqual(["Karim", "Mona"]);
+    // A condition that is not met by a row without a value is not met by its opposite either; isdistinct is.
+    const tagged = { column: "last_name", operator: "eq", value: "Adel", not: true };
+    expect(await names([tagged])).not.toContain("Karim");
+    expect(await names([{ column: "last_name", operator: "isdistinct", value: "Adel" }])).toContain("Karim");
+  });
+
+  test("shows nothing of another organization, and counts without it", async () => {
+    const foreign = [{ column: "id", operator: "eq", value: "0b000000-0000-4000-8000-000000000401" }];
+    expect(await run("nexus.rest.select", { table: "customers", filters: foreign, count: true })).toEqual({
+      rows: [],
+      next: null,
+      count: 0,
+    });
+    expect(await run("nexus.rest.select", { table: "customers", limit: 2, count: true })).toMatchObject({
+      count: 5,
+    });
+  });
+
+  test("says what is wrong with a table, a column or a value that Nexus does not have", async () => {
+    expect(await refusal(select({ table: "nothing" }))).toMatchObject({ code: "unknown_table", status: 404 });
+    expect(await refusal(select({ table: "items", columns: ["colour"] }))).toMatchObject({
+      code: "unknown_column",
+      message: expect.stringContaining("no such column"),
+    });
+    const filters = [{ column: "order_status", operator: "eq", value: "lost" }];
+    expect(await refusal(select({ table: "orders", filters }))).toMatchObject({
+      code: "22P02",
+      message: expect.stringContaining("names of states"),
+    });
+  });
+
+  test("pages by numbers exactly, or says that it cannot", async () => {
+    const order = [{ column: "selling_price", descending: true }];
+    const rows = await allOf("nexus.rest.select", "rows", { table: "items", order, limit: 5 });
+    const prices = rows.map((row) => Number(row.selling_price));
+    expect(prices).toEqual(prices.toSorted((a, b) => b - a));
+    expect(rows).toHaveLength(12);
+    const byAddress = { table: "customers", order: [{ column: "address" }], limit: 1 };
+    expect(await refusal(select(byAddress))).toMatchObject({ code: "refused" });
+  });
+});
