@@ -17,6 +17,14 @@ nexusctl read nexus.stock.get sku=TSHIRT-M-BLK
 nexusctl write nexus.orders.update_status orderId=… orderStatus=confirmed --reason "the customer paid"
 \`\`\`
 
+What lists pages has \`next\`: given back as \`after\` it gives what comes after, and null is the end.
+
+The tools that the MCP server of Nexus lists are operations too, \`nexus.mcp.<tool>\`, with the input schema that the
+server gives; \`nexusctl operations --service nexus\` shows them. Those that Nexus publishes as reads are reads, and
+those in \`nexus.mcp_reads\`; every other tool is a write that an operator has to approve, whatever it says of itself.
+A write is sent once, with exactly the JSON-RPC request that the preview shows, and not at all where the tool has
+changed since. Where it has changed since a write with it was last approved, the preview says so.
+
 Rows and records come in the fields of the service. Integers above 2^53 keep their digits, in both directions.
 `;
 

@@ -6,11 +6,14 @@ import { object } from "./input.ts";
 import { type Action, openActions } from "./nexus-actions.ts";
 import type { Database } from "./nexus-database.ts";
 import { minuteLimit } from "./nexus-limits.ts";
+import { openMcp } from "./nexus-mcp.ts";
 import type { Tokens } from "./nexus-tokens.ts";
 
 const exchangesPerMinute = 10;
 const unlimited = -1;
 const dailyCalls = 25_000;
+/** A function that looks at the method itself. */
+const ANY = "*";
 
 export interface FunctionsContext {
   clock: SandboxClock;
@@ -36,6 +39,7 @@ export function openFunctions(context: FunctionsContext): Functions {
   const exchangeLimit = minuteLimit(exchangesPerMinute, context.clock);
   let exchanges = 0;
   const actions = openActions(context);
+  const mcp = openMcp(context);
 
   async function agentAuth(request: HttpRequest): Promise<Reply> {
     exchanges += 1;
@@ -85,6 +89,8 @@ export function openFunctions(context: FunctionsContext): Functions {
   const routes: Record<string, { method: string; isPublic: boolean; run(r: HttpRequest): Promise<Reply> }> = {
     "agent-auth": { method: "POST", isPublic: true, run: agentAuth },
     "agent-usage": { method: "GET", isPublic: false, run: agentUsage },
+    // It refuses other methods than POST itself.
+    "mcp-server": { method: ANY, isPublic: false, run: mcp.handle },
     ...Object.fromEntries(
       Object.entries(actions.routes).map(([name, run]) => [name, { method: "POST", isPublic: false, run }]),
     ),
@@ -92,7 +98,7 @@ export function openFunctions(context: FunctionsContext): Functions {
 
   return {
     exchanges: () => exchanges,
-    actions: actions.done,
+    actions: () => [...actions.done(), ...mcp.done()],
     async handle(name, request) {
       const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
       if (route === undefined) {
@@ -101,7 +107,7 @@ export function openFunctions(context: FunctionsContext): Functions {
       }
       const refused = route.isPublic ? undefined : checkJwt(request, context);
       if (refused !== undefined) return refused;
-      if (request.method !== route.method) {
+      if (request.method !== route.method && route.method !== ANY) {
         return json(
           405,
           { error: "method_not_allowed", message: `Use ${route.method}` },

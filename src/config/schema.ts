@@ -177,6 +177,9 @@ const nex = z
   })
   .superRefine(needsWhenEnabled("api_key"), always);
 
+/** As in src/services/nexus/mcp/tools.ts. */
+const TOOL_NAME = /^[A-Za-z0-9_-]{1,100}$/;
+
 const nexus = z
   .strictObject({
     enabled: z.boolean().default(true),
@@ -185,6 +188,9 @@ const nexus = z
     anon_key: secretRef.optional(),
     requests_per_minute: positive.default(100),
     mcp: z.boolean().default(true),
+    mcp_reads: z
+      .array(z.string().regex(TOOL_NAME, 'must be the name of a tool: letters, digits, "_" and "-"'))
+      .default([]),
   })
   .superRefine(needsWhenEnabled("api_key", "anon_key"), always);
 

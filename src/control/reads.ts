@@ -46,6 +46,8 @@ export function reads(app: App, { context }: RouteOptions): void {
 }
 
 const READ_PROBLEMS = [
+  "tool_failed",
+  "plan_limit_exceeded",
   "invalid_input",
   "not_a_read",
   "operation_not_found",

@@ -34,6 +34,7 @@ const fields = {
     url: z.string(),
     headers: z.array(z.object({ name: z.string(), value: z.string() })),
     body: z.string().nullable(),
+    notice: z.string().optional().describe("What the person who decides should know beside the request"),
   }),
   precondition: z.string().nullable().describe("What must still be so when it is executed; canonical JSON"),
   target: z.string(),

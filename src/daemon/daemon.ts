@@ -151,7 +151,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         }),
       },
     });
-    await executor.start();
+    await writePath.start();
     scheduler.start();
     log.info({ ...sockets, version, pid: process.pid }, "nexusd is ready");
     const watching = watchServices({ status, health, store, report, clock, log, signal: stopping.signal });

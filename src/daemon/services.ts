@@ -15,6 +15,7 @@ import { TEXTS_PER_MINUTE } from "../services/nex/limits.ts";
 import { createTokenSource, type TokenStorage } from "../services/nexus/auth.ts";
 import { createNexusClient } from "../services/nexus/client.ts";
 import { withToken } from "../services/nexus/http.ts";
+import { createMcpConnection } from "../services/nexus/mcp/connection.ts";
 import type { Services } from "../services/services.ts";
 import type { Store } from "../store/store.ts";
 
@@ -79,6 +80,8 @@ export function createServices(options: ServicesOptions): Built {
     onToken: options.onSecret,
   });
 
+  const authorized = withToken(nexusHttp, tokens);
+
   const services: Services = {
     messaging: createMessagingClient(
       (origin) =>
@@ -112,7 +115,10 @@ export function createServices(options: ServicesOptions): Built {
       idleTimeoutMs: nex.keepalive_timeout,
       timeoutMs: nex.timeout,
     }),
-    nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry, clock }),
+    nexus: createNexusClient({ http: authorized, retry, clock }),
+    nexusMcp: nexus.mcp
+      ? createMcpConnection({ http: authorized, clock, version: options.version })
+      : undefined,
   };
   return { services, retry, organizationId: tokens.organizationId };
 }

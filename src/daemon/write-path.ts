@@ -3,9 +3,10 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import { catalogue, summaries } from "../services/catalogue.ts";
+import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
 import { sessionKeyName } from "../services/messaging/membership.ts";
-import type { OperationSender } from "../services/operation.ts";
+import { createMcpTools } from "../services/nexus/mcp/source.ts";
+import { OperationError, type OperationSender } from "../services/operation.ts";
 import { createSender } from "../services/sender.ts";
 import type { Store } from "../store/store.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
@@ -22,7 +23,9 @@ export interface WritePath {
   writes: Writes;
   reads: Reads;
   executor: Executor;
-  operations(): OperationSummary[];
+  operations(): Promise<OperationSummary[]>;
+  /** What is known of the tools of the services from before, and then the executor. @throws StoreError */
+  start(): Promise<void>;
 }
 
 export function createWritePath(options: {
@@ -82,13 +85,44 @@ export function createWritePath(options: {
       return redactor.find(text);
     },
   });
+  const tools = createMcpTools({
+    settings: () => {
+      const { nexus } = config();
+      return { isEnabled: nexus.enabled && nexus.mcp, origin: nexus.base_url, reads: nexus.mcp_reads };
+    },
+    connection: () => {
+      const { nexusMcp } = built().services;
+      if (nexusMcp) return nexusMcp;
+      throw new OperationError("service_disabled", "The tools of Nexus are off: set nexus.mcp = true");
+    },
+    onListed: (count, leftOut) => {
+      log.info({ tools: count, leftOut }, "the tools of Nexus were listed");
+    },
+    ...{ store, clock },
+  });
+  const catalogue = createCatalogue(declaredOperations, tools);
   const common = { store, catalogue, policy, sender, facts, clock, random };
   const executor = createExecutor({ ...common, log });
   const ttlMs = () => config().approvals.ttl;
+  const writes = createWrites({ ...common, scanText, ttlMs, onApproved: () => executor.wake() });
   return {
-    writes: createWrites({ ...common, scanText, ttlMs, onApproved: () => executor.wake() }),
+    writes: {
+      ...writes,
+      async approve(id, digest, actor, note) {
+        const write = await writes.approve(id, digest, actor, note);
+        await tools.approved(write);
+        return write;
+      },
+    },
     reads: createReads({ catalogue, sender, facts, clock }),
     executor,
-    operations: () => summaries(policy().approvalOf),
+    async operations() {
+      await catalogue.refresh();
+      return summaries(policy().approvalOf, catalogue);
+    },
+    async start() {
+      await tools.load();
+      await executor.start();
+    },
   };
 }

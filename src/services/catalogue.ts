@@ -12,36 +12,68 @@ export interface Catalogue {
   get(name: string): Operation | undefined;
   /** Sorted by name. */
   all(): Operation[];
+  /**
+   * Has what is known only at run time looked up, as far as the operation `name` needs it, or all of them.
+   * @throws HttpError, OperationError where it is not known what `name` is
+   */
+  refresh(name?: string): Promise<void>;
   /** Names that somebody who wrote `name` may have meant, the nearest first; at most three. */
   near(name: string): string[];
 }
 
-/** @throws Error where two operations have the same name, or one is not named after its service */
-export function createCatalogue(operations: readonly Operation[]): Catalogue {
+/** Operations that only a service knows, such as the tools of an MCP server. */
+export interface OperationSource {
+  get(name: string): Operation | undefined;
+  all(): Operation[];
+  /** As of the catalogue. */
+  refresh(name?: string): Promise<void>;
+}
+
+/** An operation that is declared here goes before one of the same name from the source.
+ * @throws Error where two operations have the same name, or one is not named after its service */
+export function createCatalogue(operations: readonly Operation[], source?: OperationSource): Catalogue {
   const byName = new Map<string, Operation>();
-  for (const operation of operations.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const operation of operations.toSorted(inOrder)) {
     const { name, service } = operation;
     if (byName.has(name)) throw new Error(`two operations are named ${name}`);
     if (!NAME.test(name) || !name.startsWith(`${service}.`))
       throw new Error(`${name} is not a name of an operation of ${service}: it must be ${service}.noun.verb`);
     byName.set(name, operation);
   }
+  const all = () => {
+    const more = source?.all().filter(({ name }) => !byName.has(name)) ?? [];
+    return more.length === 0 ? [...byName.values()] : [...byName.values(), ...more].toSorted(inOrder);
+  };
   return {
-    get: (name) => byName.get(name),
-    all: () => [...byName.values()],
-    near: (name) => nearest(name, [...byName.keys()]),
+    get: (name) => byName.get(name) ?? source?.get(name),
+    all,
+    near: (name) =>
+      nearest(
+        name,
+        all().map((operation) => operation.name),
+      ),
+    async refresh(name) {
+      if (name === undefined || !byName.has(name)) await source?.refresh(name);
+    },
   };
 }
 
+const inOrder = (a: Operation, b: Operation) => (a.name < b.name ? -1 : 1);
+
 const NAME = /^[a-z]+\.[a-z][a-z_]*\.[a-z][a-z_]*$/;
 
-export const catalogue: Catalogue = createCatalogue(
-  [...messagingOperations, ...nexOperations, ...nexusOperations].map(
-    // The type of the input is known at run time only: whoever calls the functions of an operation passes them what
-    // its own `input` has parsed.
-    (operation) => operation as Operation,
-  ),
+/** What nexusd itself knows the services can do. */
+export const declaredOperations: readonly Operation[] = [
+  ...messagingOperations,
+  ...nexOperations,
+  ...nexusOperations,
+].map(
+  // The type of the input is known at run time only: whoever calls the functions of an operation passes them what
+  // its own `input` has parsed.
+  (operation) => operation as Operation,
 );
+
+export const catalogue: Catalogue = createCatalogue(declaredOperations);
 
 /** The catalogue as `GET /v1/operations` lists it, with what the policy says of each write now. */
 export const summaries = (
@@ -59,7 +91,7 @@ export const summaries = (
 
 /** The input of an operation as JSON Schema (2020-12). Rules over several fields are not in it. */
 export const inputSchema = (operation: Operation): Record<string, unknown> =>
-  z.toJSONSchema(operation.input, { io: "input" });
+  operation.inputSchema ?? z.toJSONSchema(operation.input, { io: "input" });
 
 /** By the number of letters to change, as long as that is less than a third of them. */
 function nearest(name: string, names: string[]): string[] {

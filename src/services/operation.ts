@@ -8,6 +8,8 @@ export type Credential =
   | { kind: "none" }
   | { kind: "nex" }
   | { kind: "nexus" }
+  /** Over the connection with the MCP server, whose session and protocol version go along. */
+  | { kind: "nexus_mcp" }
   | { kind: "session"; sessionId: string };
 
 /** A request as an operation wants it: everything of it that is not a credential. */
@@ -82,6 +84,8 @@ export interface Operation<I = unknown> {
   description: string;
   /** A strict object, every field described. */
   input: z.ZodType<I>;
+  /** JSON Schema of the input as the service gives it; default: made from `input`. */
+  inputSchema?: Record<string, unknown>;
   /** The input with what is only a local name (an alias) put in full: this is what is stored, shown and approved. */
   normalize?: (input: I, facts: Facts) => I;
   request: (input: I, facts: Facts) => OperationRequest;
@@ -98,6 +102,8 @@ export interface Operation<I = unknown> {
   precondition?: (input: I, facts: Facts, read: ReadCall) => Promise<unknown>;
   /** Looks for the effect of a write whose answer was lost. `startedAt` in ms since the epoch. */
   readBack?: (input: I, facts: Facts, read: ReadCall, startedAt: number) => Promise<Finding>;
+  /** What a person who decides a write should know beside the request; kept with the proposal. */
+  notice?: () => string | undefined;
   /** For a person, when the outcome stays unknown: how to find out. */
   howToFindOut?: string;
 }
@@ -113,6 +119,8 @@ export type OperationErrorCode =
   | "service_unavailable"
   | "service_disabled"
   | "no_row_matched"
+  | "tool_failed"
+  | "plan_limit_exceeded"
   | "refused";
 
 /** A refusal that comes from nexusd itself, not from HTTP. */

@@ -1,6 +1,7 @@
 // Sends the requests of operations: each to the one server that it belongs to, with that server's credential.
 
 import type { HttpClient, HttpRequest, HttpResponse, Retry } from "../http/client.ts";
+import type { McpConnection } from "./nexus/mcp/connection.ts";
 import {
   type OperationAnswer,
   OperationError,
@@ -31,6 +32,7 @@ export function createSender(options: SenderOptions): OperationSender {
         if (origin === nex.http.origin) return nex.http;
         break;
       case "nexus":
+      case "nexus_mcp":
         if (origin === nexus.http.origin) return nexus.http;
         break;
       case "session": {
@@ -51,6 +53,15 @@ export function createSender(options: SenderOptions): OperationSender {
       "refused",
       `${label} was not sent: it goes to a server that it does not belong to.`,
     );
+  };
+
+  /** The connection with the MCP server; undefined: the request is not one for it. */
+  const mcpFor = (request: OperationRequest): McpConnection | undefined => {
+    if (request.credential.kind !== "nexus_mcp") return undefined;
+    clientFor(request);
+    const { nexusMcp } = clients();
+    if (nexusMcp) return nexusMcp;
+    throw new OperationError("service_disabled", "The tools of Nexus are off: set nexus.mcp = true");
   };
 
   const prepare = async (request: OperationRequest): Promise<HttpRequest> => {
@@ -77,11 +88,15 @@ export function createSender(options: SenderOptions): OperationSender {
 
   return {
     async read(request, signal) {
+      const mcp = mcpFor(request);
+      if (mcp) return await retry(() => mcp.call(request, { signal, once: false }), { signal });
       const http = clientFor(request);
       const prepared = await prepare(request);
       return toAnswer(await retry(() => http.request({ ...prepared, signal }), { signal }));
     },
     async writeOnce(request, signal) {
+      const mcp = mcpFor(request);
+      if (mcp) return await mcp.call(request, { signal, once: true });
       const http = clientFor(request);
       const prepared = await prepare(request);
       return toAnswer(await http.request({ ...prepared, signal, once: true, priority: "reserved" }));

@@ -6,7 +6,7 @@ import type { Catalogue } from "../services/catalogue.ts";
 import type { Operation } from "../services/operation.ts";
 import { WriteError } from "./types.ts";
 
-export type OperationCatalogue = Pick<Catalogue, "get" | "near">;
+export type OperationCatalogue = Pick<Catalogue, "get" | "near" | "refresh">;
 
 /** @throws WriteError `operation_not_found`, with the names that were probably meant */
 export function findOperation(catalogue: OperationCatalogue, name: string): Operation {

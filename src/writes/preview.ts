@@ -10,6 +10,12 @@ const CREDENTIAL_HEADERS: Record<Credential["kind"], Record<string, string>> = {
   none: {},
   nex: { authorization: "‹api key›" },
   nexus: { authorization: "‹agent token›", apikey: "‹anon key›" },
+  nexus_mcp: {
+    authorization: "‹agent token›",
+    apikey: "‹anon key›",
+    "mcp-protocol-version": "‹as agreed with the server›",
+    "mcp-session-id": "‹session, where the server keeps one›",
+  },
   session: { "x-session-key": "‹session key›" },
 };
 
@@ -86,6 +92,7 @@ export function renderPreview(write: Write, options: PreviewOptions = {}): strin
     "",
     ...renderBody(write, columns, options),
     "",
+    ...(preview.notice === undefined ? [] : field("note", preview.notice)),
     ...(write.precondition === null
       ? []
       : field("only if", `still ${exactJson(write.precondition)} (as read at the proposal)`)),

@@ -102,6 +102,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
   };
 
   return async (proposal, actor) => {
+    await catalogue.refresh(proposal.operation);
     const operation = findOperation(catalogue, proposal.operation);
     if (operation.effect !== "write")
       throw new WriteError("not_a_write", `${operation.name} is a read: send it to POST /v1/reads.`);
@@ -120,7 +121,11 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     if (approval === "deny") throw denied(operation.name);
     const texts = operation.outgoingText?.(stored) ?? [];
     if (texts.length > 0) await scanText(texts);
-    const preview = previewOf(operation.request(stored, known));
+    const notice = operation.notice?.();
+    const preview = {
+      ...previewOf(operation.request(stored, known)),
+      ...(notice !== undefined && { notice }),
+    };
     const precondition = await readPrecondition(operation, stored, known);
 
     const proposedAt = clock.now();

@@ -22,6 +22,7 @@ export function createReads(options: {
 
   return {
     async run(name, input, caller) {
+      await catalogue.refresh(name);
       const operation = findOperation(catalogue, name);
       if (operation.effect !== "read")
         throw new WriteError("not_a_read", `${name} is a write: propose it with POST /v1/writes.`);

@@ -41,6 +41,8 @@ export interface PreviewRequest {
   headers: { name: string; value: string }[];
   /** The exact text that is sent, or null. */
   body: string | null;
+  /** What the person who decides should know beside it. */
+  notice?: string;
 }
 
 /** Who did something, as far as it is known. A name that somebody gave itself is never here. */

@@ -82,7 +82,11 @@ const store = await openStore({ dataDir, clock: systemClock });
 const policy = createPolicy({ approvals: { ttl: 0, policy: { "nexus.chaos.tag": "auto" } } });
 const common = {
   ...{ store, sender, clock: systemClock, random: Math.random },
-  catalogue: { get: (wanted: string) => operations.find((one) => one.name === wanted), near: () => [] },
+  catalogue: {
+    get: (wanted: string) => operations.find((one) => one.name === wanted),
+    near: () => [],
+    refresh: async () => {},
+  },
   policy: () => policy,
   facts: async () => facts,
 };

@@ -163,7 +163,10 @@ const ask = defineOperation<{ question: string }>({
 });
 
 /** A catalogue of any operations, without the rules for names of the real one. */
-export const catalogueOf = (operations: readonly Operation[]): Pick<Catalogue, "get" | "near"> => ({
+export const catalogueOf = (
+  operations: readonly Operation[],
+): Pick<Catalogue, "get" | "near" | "refresh"> => ({
+  refresh: async () => {},
   get: (name) => operations.find((operation) => operation.name === name),
   near: (name) => operations.map((operation) => operation.name).filter((known) => known.startsWith(name)),
 });
@@ -295,7 +298,8 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     facts: factsOf(),
     operations: OPERATIONS,
   };
-  const catalogue: Pick<Catalogue, "get" | "near"> = {
+  const catalogue: Pick<Catalogue, "get" | "near" | "refresh"> = {
+    refresh: async () => {},
     get: (name) => catalogueOf(world.operations).get(name),
     near: (name) => catalogueOf(world.operations).near(name),
   };

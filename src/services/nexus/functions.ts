@@ -1,5 +1,6 @@
 // Requests for the edge functions of Nexus, and what their answers say.
 
+import { scrubShapes } from "../../daemon/redact.ts";
 import { fieldsOf } from "../input.ts";
 import { type Facts, type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
 
@@ -29,6 +30,6 @@ export function answerOf({ body }: OperationAnswer): unknown {
   const said = [message, fieldsOf(error).message, error].find((word) => typeof word === "string");
   throw new OperationError(
     "refused",
-    `Nexus answered that it was not done${said === undefined ? "" : `: ${String(said).slice(0, LONGEST_SAID).toWellFormed()}`}`,
+    `Nexus answered that it was not done${said === undefined ? "" : `: ${scrubShapes(String(said)).slice(0, LONGEST_SAID).toWellFormed()}`}`,
   );
 }

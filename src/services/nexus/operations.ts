@@ -17,6 +17,7 @@ import {
   updateTags,
 } from "./customer-operations.ts";
 import { cancelInvite, createInvite, listInvites, resendInvite } from "./invite-operations.ts";
+import { readResource } from "./mcp/operations.ts";
 import { createOrder, getOrder, listOrderItems, listOrders, updateOrderStatus } from "./order-operations.ts";
 import { selectRows } from "./select-operation.ts";
 import { createBosta, getAwb, listAwbLogs, listAwbs } from "./shipment-operations.ts";
@@ -54,4 +55,5 @@ export const nexusOperations = [
   cancelInvite,
   resendInvite,
   selectRows,
+  readResource,
 ] as const;

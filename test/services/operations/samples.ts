@@ -236,6 +236,7 @@ export const samples: Record<string, Record<string, unknown>> = {
   "nexus.invites.create": { email: "a@example.com", role: "member" },
   "nexus.invites.cancel": { inviteId: UUID },
   "nexus.invites.resend": { inviteId: UUID },
+  "nexus.mcp.read_resource": { uri: "nexus://organization/info" },
   "nexus.rest.select": {
     table: "customers",
     filters: [{ column: "notes", operator: "eq", value: "x", not: false }],

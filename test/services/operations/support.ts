@@ -12,6 +12,7 @@ import { createNexClient } from "../../../src/services/nex/client.ts";
 import { createTokenSource, type TokenSource } from "../../../src/services/nexus/auth.ts";
 import { createNexusClient } from "../../../src/services/nexus/client.ts";
 import { withToken } from "../../../src/services/nexus/http.ts";
+import { createMcpConnection } from "../../../src/services/nexus/mcp/connection.ts";
 import {
   type Facts,
   type Finding,
@@ -104,6 +105,11 @@ export function createBench(setup: Setup): Bench {
       timeoutMs: 5000,
     }),
     nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry, clock: systemClock }),
+    nexusMcp: createMcpConnection({
+      http: withToken(nexusHttp, tokens),
+      clock: systemClock,
+      version: "0.0.0",
+    }),
   };
   const sender = createSender({
     clients: () => services,

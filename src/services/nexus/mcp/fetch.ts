@@ -1,0 +1,181 @@
+// The `fetch` under the official MCP client: every request goes through nexusd's own transport, with its token, budget,
+// deadline and errors, and the calls of operations go out with exactly the body that the operation made.
+
+import { Readable } from "node:stream";
+import type { HttpClient, HttpStream } from "../../../http/client.ts";
+import { startDeadline } from "../../../http/deadline.ts";
+import type { HttpError } from "../../../http/errors.ts";
+import { exchangeFailure, givenUp } from "../../../http/failure.ts";
+import { parseJson, stringifyJson } from "../../../http/json.ts";
+import { createResponse, invalidBody, readBody, tooLarge } from "../../../http/response.ts";
+import { serviceCode } from "../../../http/status.ts";
+import type { Clock } from "../../../scheduler/clock.ts";
+import { fieldsOf } from "../../input.ts";
+
+/** Marks a request of the client as one call of `calls`; it is taken off again, and never sent. */
+export const CALL_HEADER = "nexusd-call";
+export const MCP_PATH = "/functions/v1/mcp-server";
+
+const TIMEOUT_MS = 60_000;
+/** Results are what a person or an agent reads; a list of 500 tools fits too. */
+const MAX_BYTES = 4 * 1024 * 1024;
+/** How long after its last byte a stream may take to be read, until it is said to have had no answer in it. */
+const GRACE_MS = 1000;
+
+/** One request of an operation on its way. */
+export interface McpCall {
+  label: string;
+  json: Record<string, unknown>;
+  /** Sent as it is, id included, and never again. */
+  once: boolean;
+  signal: AbortSignal;
+  /** Told of what the client would only log. */
+  fail(error: HttpError): void;
+}
+
+export interface McpFetch {
+  fetch: typeof fetch;
+  /** By the value of CALL_HEADER. */
+  calls: Map<string, McpCall>;
+  /** The client's own id of a request that went out with another one. */
+  idOf: Map<string, string | number>;
+}
+
+export function createMcpFetch(http: HttpClient, clock: Clock, path: string): McpFetch {
+  const calls: McpFetch["calls"] = new Map();
+  const idOf: McpFetch["idOf"] = new Map();
+
+  const post = async (headers: Headers, body: string): Promise<Response> => {
+    // Written by the client itself, from one message.
+    const message = fieldsOf(parseJson(body));
+    // The request that it is about is cut already; Nexus would count this one.
+    if (message.method === "notifications/cancelled") return new Response(null, { status: 202 });
+    const call = calls.get(headers.get(CALL_HEADER) ?? "");
+    headers.delete(CALL_HEADER);
+    const json = call ? (call.once ? call.json : { ...call.json, id: message.id }) : message;
+    if (call?.once) idOf.set(String(json.id), asId(message.id));
+    const label = call?.label ?? `POST ${path} ${String(message.method ?? "answer")}`;
+    return exchange({ method: "POST", label, headers, body: stringifyJson(json), call, id: json.id });
+  };
+
+  const exchange = async (request: {
+    method: "GET" | "POST";
+    label: string;
+    headers: Headers;
+    body?: string;
+    call?: McpCall | undefined;
+    /** Of the request whose answer is expected; undefined: none is. */
+    id?: unknown;
+  }): Promise<Response> => {
+    const { method, label, headers, body, call, id } = request;
+    const where = { service: "nexus", label };
+    const deadline = startDeadline({
+      clock,
+      timeoutMs: TIMEOUT_MS,
+      signal: call?.signal,
+      failure: (kind) => givenUp(kind, where, { phase: "server", sent: true }, TIMEOUT_MS),
+    });
+    let isStream = false;
+    try {
+      const answer = await http.stream({
+        ...{ method, label, signal: deadline.signal, path },
+        headers: Object.fromEntries(headers),
+        ...(body !== undefined && { body }),
+        ...(call?.once && { once: true, priority: "reserved" }),
+      });
+      isStream = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
+      if (isStream) return eventStream(answer, deadline.end, call);
+      return await whole(answer, id, where);
+    } finally {
+      if (!isStream) deadline.end();
+    }
+  };
+
+  const eventStream = (answer: HttpStream, end: () => void, call: McpCall | undefined): Response => {
+    let canResume = false;
+    const events = async function* () {
+      let length = 0;
+      try {
+        for await (const chunk of answer.body) {
+          // undici's bodies are byte streams without an encoding.
+          const bytes = chunk as Buffer;
+          length += bytes.length;
+          if (length > MAX_BYTES) throw tooLarge(MAX_BYTES, answer.status, answer);
+          canResume ||= bytes.includes("id:");
+          yield bytes;
+        }
+        if (call && !canResume) void giveUpLater(call, answer);
+      } catch (error) {
+        const failure = exchangeFailure(error, answer, true);
+        if (!canResume) call?.fail(failure);
+        throw failure;
+      } finally {
+        end();
+        answer.body.destroy();
+      }
+    };
+    const body = Readable.toWeb(Readable.from(events(), { objectMode: false }));
+    // The two declarations of the same stream, of Node.js and of the DOM, do not know of each other.
+    return new Response(body as ReadableStream, { status: 200, headers: answer.headers });
+  };
+
+  const giveUpLater = async (call: McpCall, answer: HttpStream) => {
+    await clock.sleep(GRACE_MS, call.signal).catch(() => {});
+    call.fail(invalidBody("a stream without the answer", "no_answer", answer, answer));
+  };
+
+  return {
+    calls,
+    idOf,
+    fetch: async (_input, init = {}) => {
+      const headers = new Headers(init.headers);
+      const method = init.method ?? "GET";
+      if (method === "POST" && typeof init.body === "string") return post(headers, init.body);
+      // Only to read on where an answer broke off. A GET for messages of the server's own would be held for minutes,
+      // and be counted each time that it is opened again; 405 is how a server says that it has none.
+      if (method === "GET" && headers.has("last-event-id"))
+        return exchange({ method: "GET", label: `GET ${path}`, headers });
+      return new Response(null, { status: 405 });
+    },
+  };
+}
+
+/** The complete answer, if it is one to the request: the client would wait for ever, or fail without a word why. */
+async function whole(
+  answer: HttpStream,
+  id: unknown,
+  where: HttpStream | { service: string; label: string },
+) {
+  const { status, headers } = answer;
+  const body = await readBody(answer.body, MAX_BYTES).catch((error: unknown) => {
+    throw exchangeFailure(error, where, true);
+  });
+  if (body === undefined) throw tooLarge(MAX_BYTES, status, where);
+  if (id === undefined) return new Response(null, { status: 202, headers: sessionOf(headers) });
+  if (body.length === 0) throw invalidBody("without a body", "no_answer", answer, where);
+  // By its content: gateways label JSON as anything.
+  const json = createResponse({ status, headers, body }, where).json();
+  const messages = [json].flat().map(fieldsOf);
+  if (messages.some(({ jsonrpc }) => jsonrpc !== "2.0"))
+    throw invalidBody("no JSON-RPC", serviceCode(status, headers, json), answer, where);
+  // An error of the message itself has the id null.
+  const own = messages.find((message) => String(message.id) === String(id) || message.id === null);
+  if (!own || !("result" in own || "error" in own))
+    throw invalidBody("something else than was asked for", "no_answer", answer, where);
+  const response = new Response("", {
+    status: 200,
+    headers: { ...sessionOf(headers), "content-type": JSON_TYPE },
+  });
+  return Object.assign(response, {
+    json: async () => messages.map((one) => (one === own ? { ...one, id } : one)),
+  });
+}
+
+const JSON_TYPE = "application/json";
+
+const sessionOf = (headers: Record<string, string>): Record<string, string> => {
+  const session = headers["mcp-session-id"];
+  return session === undefined ? {} : { "mcp-session-id": session };
+};
+
+const asId = (id: unknown): string | number => (typeof id === "number" ? id : String(id));

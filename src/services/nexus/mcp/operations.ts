@@ -1,0 +1,99 @@
+// The tools of the MCP server as operations, `nexus.mcp.<tool>`, and the reading of its resources.
+
+import { z } from "zod";
+import { canonicalRecord, digestOf } from "../../../writes/canonical.ts";
+import { defineOperation, type Facts, type Operation, type OperationRequest } from "../../operation.ts";
+import { MCP_PATH } from "./fetch.ts";
+import { inputOf } from "./input-schema.ts";
+import { resultOf, toolOutput } from "./results.ts";
+import { PUBLISHED_READS, type Tool } from "./tools.ts";
+
+export const PREFIX = "nexus.mcp.";
+
+/** The request as it goes out. A read gets an id of its connection's own. */
+const mcpRequest = (facts: Facts, method: string, params: Record<string, unknown>): OperationRequest => ({
+  method: "POST",
+  origin: facts.origins.nexus,
+  path: MCP_PATH,
+  label: `POST ${MCP_PATH} ${method}`,
+  headers: { accept: "application/json, text/event-stream" },
+  json: { jsonrpc: "2.0", id: idOf(params), method, params },
+  credential: { kind: "nexus_mcp" },
+});
+
+/** Of the request itself, so that what is shown before is what is sent after. */
+const idOf = (params: Record<string, unknown>): string =>
+  `nexusd-${digestOf(canonicalRecord(params)).slice(0, ID_DIGITS)}`;
+const ID_DIGITS = 16;
+
+const RESOURCES = [
+  "organization/info",
+  "schema/contacts",
+  "schema/orders",
+  "schema/inventory",
+  "schema/social",
+];
+
+export const readResource = defineOperation({
+  name: "nexus.mcp.read_resource",
+  service: "nexus",
+  effect: "read",
+  idempotent: true,
+  title: "Read a resource of the MCP server",
+  description: `What Nexus says of itself: ${RESOURCES.map((path) => `nexus://${path}`).join(", ")} and nexus://schema/conversation-intelligence.`,
+  input: z.lazy(() =>
+    z.strictObject({
+      uri: z
+        .string()
+        .max(500)
+        .regex(/^nexus:\/\/[\w./-]+$/, "must be the URI of a resource, such as nexus://organization/info")
+        .describe("The URI of the resource"),
+    }),
+  ),
+  request: ({ uri }, facts) => mcpRequest(facts, "resources/read", { uri }),
+  output: (answer) => {
+    const { contents } = resultOf(answer, `POST ${MCP_PATH} resources/read`);
+    return { contents: contents ?? [] };
+  },
+});
+
+export interface ToolSettings {
+  /** Names of tools that are reads beside those that the vendor publishes as such. */
+  reads: readonly string[];
+  /** The hash that an operator approved a write with last; undefined: never. */
+  approvedHash(tool: string): string | undefined;
+}
+
+/** The operation of a tool. One that is not known to read is a write, whatever it says of itself. */
+export function toolOperation(tool: Tool, { reads, approvedHash }: ToolSettings): Operation {
+  const { name, title, description, inputSchema, isChecked, isDestructive, hash } = tool;
+  const isRead = PUBLISHED_READS.has(name) || reads.includes(name);
+  const label = `POST ${MCP_PATH} tools/call`;
+  const operation = defineOperation<Record<string, unknown>>({
+    name: PREFIX + name,
+    service: "nexus",
+    effect: isRead ? "read" : "write",
+    idempotent: isRead,
+    destructive: !isRead && isDestructive,
+    title,
+    description:
+      `${description}${isChecked ? "" : " (nexusd cannot read the schema of its input: only Nexus checks it.)"}`.trim(),
+    inputSchema,
+    input: z.lazy(() => inputOf(inputSchema)),
+    request: (input, facts) => mcpRequest(facts, "tools/call", { name, arguments: input }),
+    output: (answer) => toolOutput(answer, label),
+    ...(!isRead && {
+      // The tool must still be the one that was listed when it was shown.
+      precondition: async () => ({ tool: name, version: hash }),
+      notice: () => {
+        const approved = approvedHash(name);
+        return approved === undefined || approved === hash
+          ? undefined
+          : "Nexus has changed this tool (its description or its input) since a write with it was last approved.";
+      },
+      howToFindOut: "Look at Nexus for its effect, with the reads that show it (nexusctl operations).",
+    }),
+  });
+  // As in the catalogue: whoever calls its functions passes them what its own `input` has parsed.
+  return operation as Operation;
+}

@@ -1,0 +1,180 @@
+// The tools of the MCP server over time: listed at most once a day, kept over a restart, and which of them an operator
+// has approved as what.
+
+import { z } from "zod";
+import { HttpError } from "../../../http/errors.ts";
+import type { Clock } from "../../../scheduler/clock.ts";
+import type { Store } from "../../../store/store.ts";
+import type { OperationSource } from "../../catalogue.ts";
+import { fieldsOf } from "../../input.ts";
+import { type Operation, OperationError } from "../../operation.ts";
+import type { McpConnection } from "./connection.ts";
+import { MCP_PATH } from "./fetch.ts";
+import { PREFIX, toolOperation } from "./operations.ts";
+import { resultOf } from "./results.ts";
+import { MOST_TOOLS, readTools, toolSchema } from "./tools.ts";
+
+const LIST_KIND = "nexus.mcp.tools";
+const APPROVED_KIND = "nexus.mcp.approved";
+const LISTED_FOR_MS = 24 * 60 * 60_000;
+/** After a failure the server is left alone so long. */
+const QUIET_MS = 60_000;
+/** A list of all operations does not wait longer for those of the server. */
+const PATIENCE_MS = 3000;
+const MOST_PAGES = 20;
+
+const listSchema = z.object({ listedAt: z.number(), tools: z.array(toolSchema) });
+type List = z.infer<typeof listSchema>;
+const approvalSchema = z.object({ hash: z.string() });
+
+export interface McpSettings {
+  /** false: nothing is listed, and nothing is offered. */
+  isEnabled: boolean;
+  origin: string;
+  reads: readonly string[];
+}
+
+export interface McpTools extends OperationSource {
+  /** What is stored; before it nothing is known. @throws StoreError */
+  load(): Promise<void>;
+  /** An operator has approved a write: the tool as it is now is what was approved. */
+  approved(write: { operation: string; precondition: string | null }): Promise<void>;
+}
+
+export function createMcpTools(options: {
+  /** Asked each time, since a reload changes them. */
+  settings: () => McpSettings;
+  connection: () => McpConnection;
+  store: Pick<Store, "readRecord" | "readRecords" | "commitObservation">;
+  clock: Clock;
+  /** Told how many tools were listed, and how many of them nexusd cannot use. */
+  onListed: (tools: number, leftOut: number) => void;
+}): McpTools {
+  const { settings, connection, store, clock, onListed } = options;
+  const lists = new Map<string, List>();
+  const approvedHashes = new Map<string, string>();
+  let listing: Promise<void> | undefined;
+  let failure: { error: unknown; until: number } | undefined;
+  let built: { list: List; reads: string; operations: Map<string, Operation> } | undefined;
+
+  const operations = (): Map<string, Operation> => {
+    const { isEnabled, origin, reads } = settings();
+    const list = lists.get(origin);
+    if (!isEnabled || !list) return NONE;
+    if (built?.list !== list || built.reads !== reads.join()) {
+      const made = list.tools.map((tool) =>
+        toolOperation(tool, { reads, approvedHash: (name) => approvedHashes.get(name) }),
+      );
+      built = {
+        list,
+        reads: reads.join(),
+        operations: new Map(made.map((operation) => [operation.name, operation])),
+      };
+    }
+    return built.operations;
+  };
+
+  const isFresh = (list: List | undefined): boolean =>
+    list !== undefined && Math.abs(clock.now() - list.listedAt) < LISTED_FOR_MS;
+
+  const list = (): Promise<void> => {
+    if (failure && clock.monotonic() < failure.until) return Promise.reject(failure.error);
+    const { origin } = settings();
+    listing ??= readList(connection())
+      .then(async (listed) => {
+        const { tools, leftOut } = readTools(listed);
+        const found: List = { listedAt: clock.now(), tools };
+        lists.set(origin, found);
+        failure = undefined;
+        onListed(tools.length, leftOut);
+        // A database that takes no commits is reported elsewhere; the list is good until the next start.
+        await store
+          .commitObservation({ source: LIST_KIND, put: [{ kind: LIST_KIND, key: origin, value: found }] })
+          .catch(() => {});
+      })
+      .catch((error: unknown) => {
+        failure = { error, until: clock.monotonic() + QUIET_MS };
+        throw error;
+      })
+      .finally(() => {
+        listing = undefined;
+      });
+    return listing;
+  };
+
+  return {
+    get: (name) => operations().get(name),
+    all: () => [...operations().values()],
+    async load() {
+      for (const { key, value } of await store.readRecords(LIST_KIND)) {
+        const parsed = listSchema.safeParse(value);
+        if (parsed.success) lists.set(key, parsed.data);
+      }
+      for (const { key, value } of await store.readRecords(APPROVED_KIND)) {
+        const parsed = approvalSchema.safeParse(value);
+        if (parsed.success) approvedHashes.set(key, parsed.data.hash);
+      }
+    },
+    async refresh(name) {
+      const { isEnabled, origin } = settings();
+      const known = lists.get(origin);
+      if (name === undefined) {
+        if (!isEnabled || isFresh(known)) return;
+        const done = list().catch(() => {});
+        const waited = new AbortController();
+        if (!known) await Promise.race([done, clock.sleep(PATIENCE_MS, waited.signal).catch(() => {})]);
+        return waited.abort();
+      }
+      if (!name.startsWith(PREFIX)) return;
+      if (!isEnabled)
+        throw new OperationError("service_disabled", "The tools of Nexus are off: set nexus.mcp = true");
+      if (isFresh(known)) return;
+      try {
+        await list();
+      } catch (error) {
+        // What was known of the tool yesterday is good enough while the server cannot be asked.
+        if (!operations().has(name)) throw error;
+      }
+    },
+    async approved({ operation, precondition }) {
+      if (!operation.startsWith(PREFIX) || precondition === null) return;
+      const { tool, version } = fieldsOf(JSON.parse(precondition));
+      if (typeof tool !== "string" || typeof version !== "string") return;
+      approvedHashes.set(tool, version);
+      await store.commitObservation({
+        source: APPROVED_KIND,
+        put: [{ kind: APPROVED_KIND, key: tool, value: { hash: version } }],
+      });
+    },
+  };
+}
+
+const NONE: Map<string, Operation> = new Map();
+
+/** All pages of `tools/list`. @throws HttpError, OperationError */
+async function readList(connection: McpConnection): Promise<unknown[]> {
+  const label = `POST ${MCP_PATH} tools/list`;
+  const tools: unknown[] = [];
+  let cursor: unknown;
+  for (let page = 0; page < MOST_PAGES && tools.length < MOST_TOOLS; page++) {
+    const params = typeof cursor === "string" ? { cursor } : {};
+    const answer = await connection.call(
+      { label, json: { jsonrpc: "2.0", id: 0, method: "tools/list", params } },
+      { signal: NEVER, once: false },
+    );
+    const result = resultOf(answer, label);
+    if (!Array.isArray(result.tools))
+      throw new HttpError({
+        ...{ kind: "invalid_body", service: "nexus", label, code: "unexpected_shape" },
+        message: `nexus: ${label} answered without a list of tools`,
+        retryable: false,
+        maybeSent: true,
+      });
+    tools.push(...result.tools);
+    cursor = result.nextCursor;
+    if (typeof cursor !== "string") break;
+  }
+  return tools;
+}
+
+const NEVER = new AbortController().signal;
