@@ -121,9 +121,9 @@ export const writeRow = (
     json,
   });
 
-/** @throws HttpError where it is no list */
+/** @throws HttpError where it is no list of rows */
 export const rowsOf = ({ status, body }: OperationAnswer, name: string): Record<string, unknown>[] => {
-  if (Array.isArray(body)) return body.map(fieldsOf);
+  if (Array.isArray(body) && body.every(isRow)) return body;
   throw unexpected(`GET /rest/v1/${name}`, status, "no list of rows");
 };
 
@@ -147,6 +147,9 @@ export const writtenRow = ({ status, body }: OperationAnswer, name: string): unk
   if (!("id" in fieldsOf(row))) throw unexpected(`a write of /rest/v1/${name}`, status, "no row");
   return row;
 };
+
+const isRow = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const unexpected = (label: string, status: number, what: string) =>
   new HttpError({

@@ -37,6 +37,8 @@ export interface Setup {
   nexusApiKey?: string;
   nexusAnonKey?: string;
   tokens?: TokenSource;
+  /** Of every client; default 5 s. */
+  timeoutMs?: number;
   sessionKey?: (sessionId: string) => Promise<string | undefined>;
 }
 
@@ -67,7 +69,12 @@ export function createBench(setup: Setup): Bench {
     nex: setup.nex ?? NOWHERE,
     nexus: setup.nexus ?? NOWHERE,
   };
-  const common = { clock: systemClock, timeoutMs: 5000, maxBytes: 1_000_000, userAgent: "test" };
+  const common = {
+    clock: systemClock,
+    timeoutMs: setup.timeoutMs ?? 5000,
+    maxBytes: 1_000_000,
+    userAgent: "test",
+  };
   const retry = createRetry({ clock: systemClock, random: () => 0 });
   const nexusHttp = createHttpClient({
     ...common,
