@@ -12,8 +12,6 @@ import type { Tokens } from "./nexus-tokens.ts";
 const exchangesPerMinute = 10;
 const unlimited = -1;
 const dailyCalls = 25_000;
-/** A function that looks at the method itself. */
-const ANY = "*";
 
 export interface FunctionsContext {
   clock: SandboxClock;
@@ -89,8 +87,8 @@ export function openFunctions(context: FunctionsContext): Functions {
   const routes: Record<string, { method: string; isPublic: boolean; run(r: HttpRequest): Promise<Reply> }> = {
     "agent-auth": { method: "POST", isPublic: true, run: agentAuth },
     "agent-usage": { method: "GET", isPublic: false, run: agentUsage },
-    // It refuses other methods than POST itself.
-    "mcp-server": { method: ANY, isPublic: false, run: mcp.handle },
+    // Whether the real one refuses a GET or holds it is not known.
+    "mcp-server": { method: "POST", isPublic: false, run: mcp.handle },
     ...Object.fromEntries(
       Object.entries(actions.routes).map(([name, run]) => [name, { method: "POST", isPublic: false, run }]),
     ),
@@ -107,7 +105,7 @@ export function openFunctions(context: FunctionsContext): Functions {
       }
       const refused = route.isPublic ? undefined : checkJwt(request, context);
       if (refused !== undefined) return refused;
-      if (request.method !== route.method && route.method !== ANY) {
+      if (request.method !== route.method) {
         return json(
           405,
           { error: "method_not_allowed", message: `Use ${route.method}` },

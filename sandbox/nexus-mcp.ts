@@ -193,9 +193,9 @@ export function openMcp({ organizationId, database }: McpContext): Mcp {
       );
       const response = await transport.handleRequest(
         new Request(new URL(request.url.pathname, "http://sandbox.invalid"), {
-          method: request.method,
+          method: "POST",
           headers,
-          ...(request.method === "POST" && { body: request.body }),
+          body: request.body,
         }),
       );
       const reply = {

@@ -53,9 +53,17 @@ export function inputOf(schema: Schema): z.ZodType<Record<string, unknown>> {
   return z.custom<Record<string, unknown>>(isObject, "must be an object").superRefine((input, context) => {
     if (Object.hasOwn(input, "__proto__"))
       context.addIssue({ code: "custom", path: ["__proto__"], message: "cannot be a field" });
-    for (const { path, message } of check?.safeParse(input).error?.issues ?? [])
+    for (const { path, message } of check?.safeParse(withoutBigints(input)).error?.issues ?? [])
       context.addIssue({ code: "custom", path, message });
   });
+}
+
+/** For the check alone: an integer that a number cannot hold is one all the same. */
+function withoutBigints(value: unknown): unknown {
+  if (typeof value === "bigint") return value < 0n ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
+  if (Array.isArray(value)) return value.map(withoutBigints);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutBigints(part)]));
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

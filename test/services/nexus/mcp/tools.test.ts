@@ -47,6 +47,16 @@ test("whatever a tool says of itself, only published and configured reads are re
   });
 });
 
+test("a tool becomes a read as soon as the configuration says so", async () => {
+  const server = await serveTools(() => [tool("echo")]);
+  const reads: string[] = [];
+  const { tools } = createTools(server.origin, await openTestStore(), { settings: { reads } });
+  await tools.refresh();
+  expect(tools.get("nexus.mcp.echo")?.effect).toBe("write");
+  reads.push("echo");
+  expect(tools.get("nexus.mcp.echo")?.effect).toBe("read");
+});
+
 describe("the list", () => {
   test("is asked for at most daily, also over a restart, and what is known stays where the server is away", async () => {
     let isAway = false;
@@ -179,6 +189,8 @@ describe("the input of a tool", () => {
       expect(check(schema, wrong).success, JSON.stringify(wrong)).toBe(false);
     expect(check(schema, { a: 1, b: ["z"] }).error?.issues[0]?.path).toEqual(["b", 0]);
     expect(check({}, JSON.parse('{"__proto__":{"a":1}}')).success).toBe(false);
+    expect(check(schema, { a: 9007199254740993n }).data).toEqual({ a: 9007199254740993n });
+    expect(check(schema, { a: -9007199254740993n }).success).toBe(false);
   });
 
   test("never runs a pattern of the server's", () => {
