@@ -1,6 +1,7 @@
 // Requests for the edge functions of Nexus, and what their answers say.
 
 import { scrubShapes } from "../../daemon/redact.ts";
+import { HttpError } from "../../http/errors.ts";
 import { fieldsOf } from "../input.ts";
 import { type Facts, type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
 
@@ -20,16 +21,37 @@ export const callFunction = (
 const LONGEST_SAID = 300;
 
 /**
- * The answer of a function. Some say in a 200 that they have failed.
- * @throws OperationError `refused`
+ * The answer of a function that acts: an object. Some say in a 200 that they have failed.
+ * @throws OperationError `refused`; HttpError where it is something else, and what was done is not known
  */
-export function answerOf({ body }: OperationAnswer): unknown {
+export function answerOf(answer: OperationAnswer): Record<string, unknown> {
+  const body = listOf(answer);
+  if (Array.isArray(body)) throw unexpected(answer);
+  return fieldsOf(body);
+}
+
+/** The answer of a function that lists: an object or a list. @throws as `answerOf` */
+export function listOf(answer: OperationAnswer): unknown {
+  const { body } = answer;
+  if (typeof body !== "object" || body === null) throw unexpected(answer);
   const { success, error, message } = fieldsOf(body);
   const isRefusal = success === false || (error !== undefined && error !== null && error !== false);
-  if (!isRefusal) return body ?? null;
+  if (!isRefusal) return body;
   const said = [message, fieldsOf(error).message, error].find((word) => typeof word === "string");
   throw new OperationError(
     "refused",
     `Nexus answered that it was not done${said === undefined ? "" : `: ${scrubShapes(String(said)).slice(0, LONGEST_SAID).toWellFormed()}`}`,
   );
 }
+
+const unexpected = ({ status }: OperationAnswer) =>
+  new HttpError({
+    kind: "invalid_body",
+    service: "nexus",
+    label: "a function",
+    status,
+    code: "unexpected_shape",
+    message: `nexus: a function answered ${status}, but not as functions do: what it did is not known`,
+    retryable: false,
+    maybeSent: true,
+  });

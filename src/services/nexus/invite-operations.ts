@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { defineOperation, type Facts } from "../operation.ts";
 import { label, rowId } from "./fields.ts";
-import { answerOf, callFunction } from "./functions.ts";
+import { answerOf, callFunction, listOf } from "./functions.ts";
 
 const invite = (facts: Facts, action: string, fields: Record<string, unknown> = {}) =>
   callFunction(facts, "agent-invite", { action, ...fields });
@@ -21,7 +21,7 @@ export const listInvites = defineOperation({
   description: "The invitations to the organization of the key.",
   input: z.lazy(() => z.strictObject({})),
   request: (_, facts) => invite(facts, "list"),
-  output: answerOf,
+  output: listOf,
 });
 
 export const createInvite = defineOperation({

@@ -127,9 +127,8 @@ describe.each(HOSTILE)("a gateway that answers %s", (what, behaviour) => {
   test("fails every read, and tells no secret", async () => {
     const { bench, exchanges } = await start(behaviour);
     for (const [name, input] of Object.entries(READS)) {
-      // A function may answer anything: there is no shape that it must have.
-      const isFreeForm =
-        name === "nexus.invites.list" && ["a number", "a text", "null", "rows that are none"].includes(what);
+      // A function may answer any list.
+      const isFreeForm = name === "nexus.invites.list" && what === "rows that are none";
       if (isFreeForm) await bench.run(name, input);
       else expectNoSecret(await outcome(bench.run(name, input)));
     }
@@ -142,10 +141,6 @@ describe.each(HOSTILE)("a gateway that answers %s", (what, behaviour) => {
       const { bench, server } = await start(behaviour);
       const before = server.requests.length;
       const { error, attempt } = await send(bench, name, input);
-      const isFreeForm =
-        name === "nexus.calls.initiate" &&
-        ["a number", "a text", "null", "rows that are none"].includes(what);
-      if (isFreeForm) continue;
       expectNoSecret(error);
       expect(["refused", "in_doubt"]).toContain(attempt?.kind);
       const text = JSON.stringify(attempt);

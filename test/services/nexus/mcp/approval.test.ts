@@ -3,8 +3,10 @@
 import { expect, test } from "vitest";
 import { configSchema } from "../../../../src/config/schema.ts";
 import { Secret } from "../../../../src/config/secrets.ts";
+import { createRedactor } from "../../../../src/daemon/redact.ts";
 import { createServices } from "../../../../src/daemon/services.ts";
 import { createWritePath } from "../../../../src/daemon/write-path.ts";
+import { createBudgets } from "../../../../src/http/budgets.ts";
 import { renderPreview } from "../../../../src/writes/preview.ts";
 import type { Actor } from "../../../../src/writes/types.ts";
 import { openTestStore, settableClock } from "../../../support/store.ts";
@@ -33,13 +35,19 @@ async function start() {
   const secrets = { nexusApiKey: new Secret("nxs_ak_key"), nexusAnonKey: new Secret("anon") };
   const common = { store, clock, random: Math.random };
   const built = createServices({
-    ...{ ...common, config, secrets, version: "0.0.0", budgets: new Map() },
+    ...{ ...common, config, secrets, version: "0.0.0", budgets: createBudgets({ clock }) },
     onSecret: () => {},
     scrub: (text) => text,
   });
   // Of the logger only these are used.
   const log = quiet as unknown as Parameters<typeof createWritePath>[0]["log"];
-  const path = createWritePath({ ...common, config: () => config, built: () => built, log });
+  const path = createWritePath({
+    ...common,
+    config: () => config,
+    built: () => built,
+    log,
+    redactor: createRedactor(),
+  });
   await path.start();
   const propose = async (operation = "nexus.mcp.send") =>
     (await path.writes.propose({ operation, input: { text: crypto.randomUUID() } }, AGENT)).write;
@@ -76,6 +84,16 @@ test("a tool that is not the one that was approved last says so, until it is app
   expect((await propose()).preview.notice).toBeUndefined();
   // What was proposed meanwhile is not held up by that.
   expect((await execute(third)).state).toBe("succeeded");
+  await path.executor.stop(1000);
+});
+
+test("a text for a tool that holds a secret is not even proposed", async () => {
+  const { path } = await start();
+  const input = { text: `here: ghp_${"a1B2".repeat(9)}` };
+  await expect(path.writes.propose({ operation: "nexus.mcp.send", input }, AGENT)).rejects.toMatchObject({
+    code: "secret_in_text",
+    errors: [{ path: "text" }],
+  });
   await path.executor.stop(1000);
 });
 
