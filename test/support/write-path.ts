@@ -63,9 +63,9 @@ export function realWritePath(options: { store: Store; clock: Clock; policy?: Re
 /** What each service would say, as far as an operation reads it. */
 function answerOf({ path }: OperationRequest): unknown {
   const [resource = ""] = path.split("?", 1);
+  if (resource.startsWith("/rest/")) return [{ id: ORDER_ID, order_number: "N-1", order_status: "pending" }];
   if (resource === "/health") return { capabilities: { messageFormat: ["text", "json"] } };
   if (resource.endsWith("/messages")) return { messages: [], nextCursor: null };
-  if (resource.startsWith("/rest/")) return [{ id: ORDER_ID, order_number: "N-1", order_status: "pending" }];
   if (resource.startsWith("/v1/sessions")) return { sessionId: SESSION_ID };
   return { data: [], insights: [], answer: "yes" };
 }
