@@ -5,17 +5,15 @@ import { HttpError } from "../../http/errors.ts";
 import { fieldsOf } from "../input.ts";
 
 interface Meaning {
-  /** Another code than the one that came, where several mean the same. */
+  /** nexusd's own code, where it has one for this. */
   code?: string;
   says: string;
 }
 
 const NO_COLUMN: Meaning = {
-  code: "unknown_column",
   says: "Nexus has no such column (any more). nexus.rest.select of the table without `columns` shows those that it has.",
 };
 const NO_TABLE: Meaning = {
-  code: "unknown_table",
   says: "Nexus has no such table, or shows none of it to this key.",
 };
 const FORBIDDEN: Meaning = {

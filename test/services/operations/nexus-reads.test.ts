@@ -218,9 +218,9 @@ describe("nexus.rest.select", () => {
   });
 
   test("says what is wrong with a table, a column or a value that Nexus does not have", async () => {
-    expect(await refusal(select({ table: "nothing" }))).toMatchObject({ code: "unknown_table", status: 404 });
+    expect(await refusal(select({ table: "nothing" }))).toMatchObject({ code: "42P01", status: 404 });
     expect(await refusal(select({ table: "items", columns: ["colour"] }))).toMatchObject({
-      code: "unknown_column",
+      code: "42703",
       message: expect.stringContaining("no such column"),
     });
     const filters = [{ column: "order_status", operator: "eq", value: "lost" }];
