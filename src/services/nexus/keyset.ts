@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { parseJson, stringifyJson } from "../../http/json.ts";
 import { OperationError } from "../operation.ts";
+import { quoted } from "./query.ts";
 
 /** A column that rows are ordered by. NULLs stand where PostgreSQL puts them: last, and first where `descending`. */
 export interface Sort {
@@ -71,9 +72,6 @@ const cursorSchema = z.tuple(
   [z.string()],
   z.union([z.string(), z.number(), z.bigint(), z.boolean(), z.null()]),
 );
-
-/** A value inside a list or a tree of conditions, where commas, dots and parentheses have a meaning. */
-export const quoted = (value: string): string => `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 
 const orderOf = ({ column, descending, nullsLast }: Sort): string =>
   [column, descending ? "desc" : "asc", ...(nullsLast ? ["nullslast"] : [])].join(".");

@@ -42,7 +42,7 @@ const written = (value: Filter["value"]): string =>
   Array.isArray(value) ? `(${value.map((item) => quoted(String(item))).join(",")})` : String(value);
 
 /** For the inside of lists and trees, where `,`, `.`, `:` and parentheses have a meaning. */
-const quoted = (value: string): string => `"${value.replace(/[\\"]/g, "\\$&")}"`;
+export const quoted = (value: string): string => `"${value.replace(/[\\"]/g, "\\$&")}"`;
 
 function appendAfter(query: URLSearchParams, [first, second]: Position): void {
   if (first && !second) query.append(first.column, `gt.${first.value}`);

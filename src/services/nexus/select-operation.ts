@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { line } from "../input.ts";
 import { defineOperation } from "../operation.ts";
-import { createKeyset, quoted } from "./keyset.ts";
+import { createKeyset } from "./keyset.ts";
+import { quoted } from "./query.ts";
 import { MOST_ROWS, pageOf, type Query, readPage } from "./rows.ts";
 
 const identifier = z

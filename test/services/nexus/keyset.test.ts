@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createKeyset, quoted } from "../../../src/services/nexus/keyset.ts";
+import { createKeyset } from "../../../src/services/nexus/keyset.ts";
+import { quoted } from "../../../src/services/nexus/query.ts";
 
 const newest = createKeyset([
   { column: "created_at", descending: true },
