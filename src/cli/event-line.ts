@@ -64,6 +64,10 @@ function digest(name: string, data: Record<string, unknown>, now: Date): string 
       const insight = record(data.insight);
       return `${text(data.origin)} ${text(insight.type)}: ${text(insight.content ?? insight.title ?? insight)}`;
     }
+    case "nex.context.progressed":
+    case "nex.context.completed":
+    case "nex.context.failed":
+      return words(data.operation, data.status ?? data.error ?? data.result);
     case "nex.notification.received": {
       const { type, content } = record(data.notification);
       const { important_items: items } = record(content);

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { parseDuration } from "../config/duration.ts";
 import { systemClock } from "../scheduler/clock.ts";
+import { isFollowed } from "../services/nex/followed.ts";
 import type { Write } from "../writes/types.ts";
 import { duration } from "./arguments.ts";
 import { parsedExactly } from "./client.ts";
@@ -12,6 +13,7 @@ import { history, isDone, isFinal, stateOf, wrapped } from "./preview-view.ts";
 import { Reported, WrongUsage } from "./problem.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Role } from "./sockets.ts";
+import { followWork } from "./work.ts";
 
 interface WriteOptions extends CallOptions {
   reason?: string;
@@ -97,6 +99,7 @@ export async function finish(
 ): Promise<void> {
   const { io, output } = context;
   const isWatched = output.isHuman || ("isTTY" in io.stderr && io.stderr.isTTY === true);
+  const startedAt = systemClock.monotonic();
   let settled: Settled;
   let state = "proposed";
   try {
@@ -120,4 +123,7 @@ export async function finish(
   if (!output.isHuman) await output.json(json);
   else for (const line of wrapped(history(write), io.terminal?.columns ?? 80)) await output.line(line);
   if (!isDone(write)) throw new Reported(`the write is ${write.state}`);
+  if (write.state !== "succeeded" || !isFollowed(write.operation)) return;
+  const left = waitMs === undefined ? undefined : waitMs - (systemClock.monotonic() - startedAt);
+  await followWork(context, write, { role, waitMs: left, isWatched });
 }

@@ -1,6 +1,7 @@
 // The jobs there are: the built-in ones, and those of the configured directory.
 
 import messagingPoll from "../../jobs/messaging-poll.ts";
+import nexFollow from "../../jobs/nex-follow.ts";
 import nexInsights from "../../jobs/nex-insights.ts";
 import nexNotifications from "../../jobs/nex-notifications.ts";
 import nexusConversations from "../../jobs/nexus-conversations.ts";
@@ -13,6 +14,7 @@ import { loadJobs } from "../scheduler/load-jobs.ts";
 
 const BUILT_IN: Job[] = [
   messagingPoll,
+  nexFollow,
   nexInsights,
   nexNotifications,
   nexusLowStock,

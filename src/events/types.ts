@@ -54,6 +54,14 @@ interface Shipment {
 /** Where an insight came from: sent again on connect, sent as it happened, or fetched for a missed window. */
 export type InsightOrigin = "replay" | "live" | "backfill";
 
+/** Work that a write has begun in Nex: a text that it reads, or a list that it makes. */
+export interface NexWork {
+  writeId: string;
+  operation: string;
+  artifactId?: string;
+  jobId?: string;
+}
+
 /** What went wrong, in words for a person, with a stable code for a program. */
 export interface Failure {
   code: string;
@@ -103,6 +111,9 @@ export interface EventData {
   "nex.stream.lost": Failure;
   "nex.stream.fallback": { pollEveryMs: number; failures: number };
   "nex.stream.gap": { from: string; to: string; reason: string };
+  "nex.context.progressed": NexWork & { status: string };
+  "nex.context.completed": NexWork & { result: unknown };
+  "nex.context.failed": NexWork & { error: string };
   "nex.notification.received": { notification: unknown };
   "nex.notification.gap": { from: string; to: string; reason: string };
   "nexus.stock.low": StockItem;

@@ -85,6 +85,7 @@ describe("the main job", () => {
     expect(services.nex.stream.state).toBe("live");
     expect(jobs.map(({ name }: { name: string }) => name).sort()).toEqual([
       "messaging-poll",
+      "nex-follow",
       "nex-insights",
       "nex-notifications",
       "nexus-conversations",

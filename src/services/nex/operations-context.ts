@@ -36,11 +36,12 @@ export const contextOperations = nexTable([
     idempotent: false,
     title: "Let Nex learn from a text",
     description:
-      "Gives Nex a text (the notes of a call, an e-mail), from which it takes people, companies and insights by itself.",
+      "Gives Nex a text (the notes of a call, an e-mail), from which it takes people, companies and insights by itself. nexusd follows it: what Nex found comes as the event nexusd.nex.context.completed, or .failed.",
     input: () => ({
       content: prose.describe("The text"),
       context: prose.optional().describe("What it is, such as notes of a sales call"),
     }),
+    prose: ["content", "context"],
     output: started("artifact_id", "artifactId"),
     howToFindOut: "Ask nex.context.ask about something that only this text says, or look in Nex.",
   },
@@ -61,7 +62,7 @@ export const contextOperations = nexTable([
     idempotent: false,
     title: "Let Nex make a list",
     description:
-      "Begins a job that looks for people or companies by a description in words. It changes no record, but is work that Nex does and may count; so it is proposed as a write and sent once.",
+      "Begins a job that looks for people or companies by a description in words. It changes no record, but is work that Nex does and may count; so it is proposed as a write and sent once. nexusd follows it: the list comes as the event nexusd.nex.context.completed, or .failed.",
     input: () => ({
       query: prose.describe("Whom to look for, in natural language"),
       objectType: z
@@ -71,6 +72,7 @@ export const contextOperations = nexTable([
       limit: z.int().min(1).max(100).optional().describe("The most to find; 50 where left out"),
       includeAttributes: z.boolean().optional().describe("Whether to give all attributes of each"),
     }),
+    prose: ["query"],
     output: started("job_id", "jobId"),
     howToFindOut:
       "Nothing has to be found out: it changed no record. Propose it again where the list is needed.",
