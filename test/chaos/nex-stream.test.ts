@@ -1,20 +1,10 @@
-import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
-import pino from "pino";
 import { describe, expect, it } from "vitest";
 import { type Random, seeded } from "../../bench/traffic.ts";
-import { createBudget } from "../../src/http/budget.ts";
-import type { JobContext } from "../../src/scheduler/define-job.ts";
-import { createNexClient } from "../../src/services/nex/client.ts";
-import { watchInsights } from "../../src/services/nex/stream.ts";
-import { openStore } from "../../src/store/sqlite.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
-import { createNexModel, type Weather } from "../support/nex-model.ts";
-import { temporaryDirectory } from "../support/store.ts";
+import type { Weather } from "../support/nex-model.ts";
+import { watchModel } from "../support/nex-watch.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const SHM = "/dev/shm";
 
 interface Outcome {
   emitted: { content: string; created_at: string }[];
@@ -37,21 +27,8 @@ async function live(
   { burst, ...options }: { retention: number; isReplayVague: boolean; burst: number },
 ): Promise<Outcome> {
   const random = seeded(seed);
-  const clock = createFakeClock(Date.UTC(2026, 10, 21, 8));
-  const over = new AbortController();
   const weather = storm(random);
-  const model = createNexModel({ clock, random, weather, signal: over.signal, ...options });
-  // Thousands of commits, none of which is to outlive a crash here: in memory where there is such a place.
-  const store = await openStore({ dataDir: temporaryDirectory(existsSync(SHM) ? SHM : tmpdir()), clock });
-  const nex = createNexClient({
-    ...{ http: model.http, clock, random, idleTimeoutMs: 90_000, timeoutMs: 120_000 },
-    texts: createBudget({ limit: 10, reserve: 0, clock }),
-  });
-  const context = {
-    ...{ clock, random, store, services: { nex }, log: pino({ level: "silent" }) },
-    ...{ signal: over.signal, progress: () => {}, degraded: () => {} },
-  } as unknown as JobContext; // The parts that the watch is given; the other services are not its own.
-  const watching = watchInsights(context);
+  const { clock, model, status, events, stop } = await watchModel({ random, weather, ...options });
 
   let made = 0;
   const some = (count: number) =>
@@ -79,19 +56,14 @@ async function live(
   }
   weather.clear();
   await clock.advance(15 * MINUTE);
-  const state = nex.status.state;
-  over.abort();
-  await watching;
-
-  const { events } = await store.readEvents({ after: 0, limit: 1_000_000 });
-  await store.close();
-  const all = events.map(({ json }) => JSON.parse(json));
+  await stop();
+  const all = await events();
   // One that REST did not tell in time is in the log as the replay told it.
   const timed = new Map(
     options.isReplayVague ? model.emitted.map((insight) => [insight.content, insight]) : [],
   );
   return {
-    state,
+    state: status.state,
     emitted: model.emitted,
     kept: new Set(model.kept().map(keyOf)),
     logged: all

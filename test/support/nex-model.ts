@@ -34,7 +34,10 @@ export interface NexModel {
   now(): number;
   /** The machine of the daemon slept: time went on here, and nothing ran there. */
   sleep(ms: number): void;
-  emit(insights: { type: string; content: string }[]): void;
+  /** @param ageMs made so long ago, and stored only now */
+  emit(insights: { type: string; content: string }[], ageMs?: number): void;
+  /** Cuts every open stream. */
+  cut(): void;
   /** Everything ever emitted, and what of it is still kept. */
   emitted: ModelInsight[];
   kept(): ModelInsight[];
@@ -64,6 +67,7 @@ export function createNexModel(options: {
   const emitted: ModelInsight[] = [];
   const requests: NexModel["requests"] = [];
   const subscribers = new Set<(text: string) => void>();
+  const bodies = new Set<Readable>();
   const now = () => startedAt + clock.monotonic() + slept;
   const headers = (type: string) => ({ "content-type": type, date: new Date(now()).toUTCString() });
   const failure = (
@@ -135,8 +139,10 @@ export function createNexModel(options: {
     };
     open += 1;
     most = Math.max(most, open);
+    bodies.add(body);
     body.once("close", () => {
       open -= 1;
+      bodies.delete(body);
       subscribers.delete(send);
     });
     send(": connected workspace_id=1 token_id=2\n\n");
@@ -165,6 +171,9 @@ export function createNexModel(options: {
 
   return {
     now,
+    cut() {
+      for (const body of bodies) body.destroy(new Error("cut"));
+    },
     emitted,
     requests,
     kept: () => kept,
@@ -173,8 +182,9 @@ export function createNexModel(options: {
       slept += ms;
       clock.jump(ms);
     },
-    emit(insights) {
-      const made = insights.map((insight) => ({ ...insight, created_at: new Date(now()).toISOString() }));
+    emit(insights, ageMs = 0) {
+      const created_at = new Date(now() - ageMs).toISOString();
+      const made = insights.map((insight) => ({ ...insight, created_at }));
       emitted.push(...made);
       kept = [...kept, ...made].slice(-options.retention);
       const copies = weather.copies();

@@ -1,0 +1,87 @@
+// The watch over the insights on a model of Nex: real HTTP client, parsing and store, on a fake clock, no sockets.
+
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import pino from "pino";
+import { onTestFinished } from "vitest";
+import type { Random } from "../../bench/traffic.ts";
+import type { Failure } from "../../src/events/types.ts";
+import { createBudget } from "../../src/http/budget.ts";
+import type { JobContext } from "../../src/scheduler/define-job.ts";
+import { createNexClient, type StreamStatus } from "../../src/services/nex/client.ts";
+import { watchInsights } from "../../src/services/nex/stream.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import type { SeenEvent } from "./daemon.ts";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createNexModel, type NexModel, type Weather } from "./nex-model.ts";
+import { temporaryDirectory } from "./store.ts";
+
+// Thousands of commits, none of which is to outlive a crash here: in memory where there is such a place.
+const SHM = "/dev/shm";
+
+export interface Watched {
+  clock: FakeClock;
+  model: NexModel;
+  status: StreamStatus;
+  /** What the job lives with, as it says. */
+  degraded(): Failure | undefined;
+  events(type?: string): Promise<SeenEvent[]>;
+  /** The contents of the insights in the log. */
+  contents(): Promise<string[]>;
+  /** When the list was asked for, monotonic milliseconds. */
+  polls(): number[];
+  stop(): Promise<void>;
+}
+
+export const CALM: Weather = {
+  latencyMs: () => 50,
+  streamFault: () => undefined,
+  listFault: () => undefined,
+  bytesUntilCut: () => Number.POSITIVE_INFINITY,
+  stallMs: () => 0,
+  copies: () => 1,
+};
+
+export async function watchModel(options: {
+  random: Random;
+  weather: Weather;
+  retention?: number;
+  isReplayVague?: boolean;
+}): Promise<Watched> {
+  const { random, weather, retention = 1e6, isReplayVague = false } = options;
+  const clock = createFakeClock(Date.UTC(2026, 10, 21, 8));
+  const over = new AbortController();
+  const model = createNexModel({ clock, random, weather, signal: over.signal, retention, isReplayVague });
+  const store = await openStore({ dataDir: temporaryDirectory(existsSync(SHM) ? SHM : tmpdir()), clock });
+  const nex = createNexClient({
+    ...{ http: model.http, clock, random, idleTimeoutMs: 90_000, timeoutMs: 120_000 },
+    texts: createBudget({ limit: 10, reserve: 0, clock }),
+  });
+  let degraded: Failure | undefined;
+  const context = {
+    ...{ clock, random, store, services: { nex }, log: pino({ level: "silent" }) },
+    ...{ signal: over.signal, progress: () => {} },
+    degraded: (failure: Failure | undefined) => {
+      degraded = failure;
+    },
+  } as unknown as JobContext; // The parts that the watch is given; the other services are not its own.
+  const watching = watchInsights(context);
+  const stop = async () => {
+    over.abort();
+    await watching;
+  };
+  onTestFinished(async () => {
+    await stop();
+    await store.close();
+  });
+  const events = async (type?: string): Promise<SeenEvent[]> => {
+    const page = await store.readEvents({ after: 0, limit: 1_000_000, ...(type && { types: [type] }) });
+    return page.events.map(({ json }) => JSON.parse(json));
+  };
+  return {
+    ...{ clock, model, status: nex.status, events, stop },
+    degraded: () => degraded,
+    contents: async () => (await events("nex.insight.received")).map(({ data }) => data.insight.content),
+    polls: () => model.requests.filter(({ path }) => path.includes("/insights?")).map(({ at }) => at),
+  };
+}
