@@ -1,4 +1,5 @@
-// Keeps the log within its limits, by age and by count, and the memory of insights within its own.
+// Keeps the log within its limits, by age and by count, the memory of insights within its own, and of the audit log
+// what an operator has not signed off.
 
 import { isoTime } from "../src/scheduler/clock.ts";
 import { defineJob } from "../src/scheduler/define-job.ts";
@@ -12,12 +13,20 @@ export default defineJob({
   catchUp: "once",
 
   async run({ config, store, clock, log }) {
-    const { keep_events: keepMs, max_events: keep, keep_insights: insightsMs } = config.jobs.retention;
+    const limits = config.jobs.retention;
     const ago = (ms: number) => isoTime(Math.max(0, clock.now() - ms));
-    const { removed } = await store.pruneEvents({ before: ago(keepMs), ...(keep !== undefined && { keep }) });
+    const { removed } = await store.pruneEvents({
+      before: ago(limits.keep_events),
+      ...(limits.max_events !== undefined && { keep: limits.max_events }),
+    });
     if (removed > 0) log.info({ removed }, "old events removed");
-    if (insightsMs === undefined) return;
-    const forgotten = await store.forgetInsights(ago(insightsMs));
-    if (forgotten.removed > 0) log.info(forgotten, "old insights forgotten");
+    if (limits.keep_insights !== undefined) {
+      const forgotten = await store.forgetInsights(ago(limits.keep_insights));
+      if (forgotten.removed > 0) log.info(forgotten, "old insights forgotten");
+    }
+    if (limits.keep_audit !== undefined) {
+      const pruned = await store.pruneAudit(ago(limits.keep_audit), isoTime(clock.now()));
+      if (pruned.rows > 0) log.info(pruned, "signed-off rows of the audit log removed");
+    }
   },
 });

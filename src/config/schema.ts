@@ -267,6 +267,8 @@ const retention = z.strictObject({
   keep_events: duration("30d", "1h"),
   max_events: positive.optional(),
   keep_insights: durationText().transform(inMilliseconds("1h")).optional(),
+  // Without it nothing is removed from the audit log.
+  keep_audit: durationText().transform(inMilliseconds("1d")).optional(),
 });
 
 const jobs = z.strictObject({

@@ -1,13 +1,14 @@
 // /v1/audit: the record of every write, and whether it is whole.
 
 import { z } from "zod";
-import { WRITE_STATES } from "../writes/types.ts";
+import { isoTime } from "../scheduler/clock.ts";
+import { AUDIT_MARKS, WRITE_STATES } from "../writes/types.ts";
 import type { App } from "./app.ts";
-import { limitQuery, nothing, sequence, writeId } from "./fields.ts";
-import { problems } from "./problem.ts";
+import { limitQuery, nothing, sequence, text, writeId } from "./fields.ts";
+import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-import { actor } from "./write-view.ts";
+import { actor, actorOf } from "./write-view.ts";
 
 const tags = ["audit"];
 
@@ -15,9 +16,11 @@ const auditRow = z
   .object({
     sequence: z.int(),
     at: z.string(),
-    action: z.enum(["shown", ...WRITE_STATES]),
-    writeId: z.string(),
-    digest: z.string(),
+    action: z.enum(["shown", ...WRITE_STATES, ...AUDIT_MARKS]),
+    writeId: z.string().describe("Empty where the row is about the audit log itself"),
+    digest: z
+      .string()
+      .describe("Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers"),
     actor,
     detail: z.string().describe("Canonical JSON"),
     previousHash: z.string(),
@@ -25,7 +28,12 @@ const auditRow = z
   })
   .meta({ id: "AuditRow" });
 
-export function audit(app: App, { context: { store }, role }: RouteOptions): void {
+const rowError = "must be the number of a row, an integer from 1";
+const rowNumber = z.int({ error: rowError }).min(1, { error: rowError });
+const hashError = "must be the hash of the row: 64 digits 0-9 and a-f";
+const rowHash = z.string({ error: hashError }).regex(/^[0-9a-f]{64}$/, { error: hashError });
+
+export function audit(app: App, { context: { store, clock }, role }: RouteOptions): void {
   app.get(
     "/v1/audit",
     {
@@ -62,11 +70,17 @@ export function audit(app: App, { context: { store }, role }: RouteOptions): voi
         response: {
           200: z.object({
             ok: z.boolean(),
-            rows: z.int(),
+            rows: z.int().describe("All there ever were: the sequence of the last one"),
             head: z
               .string()
               .nullable()
               .describe("The hash of the last row: kept elsewhere, it proves the rest"),
+            pruned: z
+              .object({ to: z.int(), at: z.string(), row: z.int(), checkpoint: z.int() })
+              .nullable()
+              .describe(
+                "The rows 1 to `to` were removed, as the row `row` says; the row `checkpoint` had signed them off",
+              ),
             brokenAt: z.object({ sequence: z.int(), why: z.string() }).optional(),
           }),
           ...problems("invalid_request", "operator_only"),
@@ -74,5 +88,50 @@ export function audit(app: App, { context: { store }, role }: RouteOptions): voi
       },
     },
     async () => await store.verifyAudit(),
+  );
+
+  app.post(
+    "/v1/audit/checkpoints",
+    {
+      onRequest: operatorOnly(role),
+      schema: {
+        summary: "Sign off the audit log up to a row (operator.sock)",
+        description:
+          "Leaves a row `checkpoint`. Only rows before one are ever removed, and only where `keep_audit` is set.",
+        tags,
+        querystring: nothing,
+        body: z.strictObject({
+          sequence: rowNumber,
+          hash: rowHash.describe("The hash of that row, as it was seen"),
+          note: text(2000).optional(),
+        }),
+        response: {
+          200: auditRow.describe("The new checkpoint, or an earlier one that goes as far"),
+          ...problems(
+            "invalid_request",
+            ...BODY_PROBLEMS,
+            "operator_only",
+            "audit_row_not_found",
+            "audit_broken",
+            "digest_mismatch",
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { sequence, hash, note = null } = request.body;
+      const { brokenAt } = await store.verifyAudit();
+      if (brokenAt)
+        throw new Problem(
+          "audit_broken",
+          `The chain is broken at row ${brokenAt.sequence}: ${brokenAt.why}. Nothing was signed off.`,
+        );
+      const result = await store.signOffAudit({ sequence, hash, note }, actorOf(role), isoTime(clock.now()));
+      if (!result)
+        throw new Problem("audit_row_not_found", `There is no row ${sequence}: GET /v1/audit has the rows.`);
+      if (result.kind === "hash_mismatch")
+        throw new Problem("digest_mismatch", `Row ${sequence} has another hash. Nothing was signed off.`);
+      return result.row;
+    },
   );
 }

@@ -2,16 +2,27 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
-import { auditHash, breakAfter, breakBefore, type Chain, GENESIS_HASH } from "../writes/audit.ts";
-import type { Actor, AuditAction, AuditRow, Write } from "../writes/types.ts";
+import {
+  auditHash,
+  type Break,
+  beginningAfter,
+  breakAfter,
+  breakBefore,
+  type Chain,
+  GENESIS_HASH,
+} from "../writes/audit.ts";
+import type { Actor, AuditAction, AuditMark, AuditRow, Write } from "../writes/types.ts";
 import type { Store } from "./store.ts";
 
 // A few milliseconds of hashing: the longest that a verification keeps everything else waiting.
 const VERIFIED_AT_ONCE = 500;
 
+type Verdict = Awaited<ReturnType<Store["verifyAudit"]>>;
+
 export interface AuditEntry {
   at: string;
   action: AuditAction;
+  /** Empty id: the row is about the audit log itself. */
   write: Pick<Write, "id" | "digest">;
   actor: Actor;
   /** Canonical JSON. */
@@ -20,7 +31,12 @@ export interface AuditEntry {
 
 export interface AuditLog {
   /** Inside a transaction. */
-  append(entry: AuditEntry): void;
+  append(entry: AuditEntry): AuditRow;
+  one(sequence: number): AuditRow | undefined;
+  /** The newest row of this kind. */
+  newest(mark: AuditMark): AuditRow | undefined;
+  /** The chain of the rows that are not there any more, or why they should be. */
+  beginning(): { chain: Chain; pruned: Verdict["pruned"] } | Break;
   read(query: { after?: number; limit: number; writeId?: string }): AuditRow[];
   /** Each part of the walk runs in `read`, which may refuse it: the store can be closed meanwhile. */
   verify(read: <T>(query: () => T) => Promise<T>): ReturnType<Store["verifyAudit"]>;
@@ -40,6 +56,13 @@ interface Row {
   hash: string;
 }
 
+interface Walked {
+  chain: Chain;
+  isDone: boolean;
+}
+
+const NOTHING: Chain = { rows: 0, hash: GENESIS_HASH };
+
 export const createAuditLog = (db: Database): AuditLog => {
   const insert = db.prepare<Row>(
     `INSERT INTO audit (sequence, at, action, write_id, digest, via, user, detail, previous_hash, hash)
@@ -56,6 +79,11 @@ export const createAuditLog = (db: Database): AuditLog => {
   const following = db.prepare<[number, number], Row>(
     "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
   );
+  const one = db.prepare<[number], Row>("SELECT * FROM audit WHERE sequence = ?");
+  const newestOf = db.prepare<[AuditMark], Row>(
+    `SELECT * FROM audit INDEXED BY audit_marks
+     WHERE action IN ('checkpoint', 'pruned') AND action = +? ORDER BY sequence DESC LIMIT 1`,
+  );
   const ofWrite = db.prepare<[string, number, number], Row>(
     `SELECT * FROM audit INDEXED BY audit_by_write
      WHERE write_id = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
@@ -66,20 +94,45 @@ export const createAuditLog = (db: Database): AuditLog => {
     return rows === null || hash === null ? undefined : { rows, hash };
   };
 
-  /** Adds the rows after `after` to the chain, up to the first that does not fit. */
-  const walk = (after: number, chain: Chain) => {
-    const found = following.all(after, VERIFIED_AT_ONCE);
+  const find = (sequence: number) => orNothing(one.get(sequence));
+  const newest = (mark: AuditMark) => orNothing(newestOf.get(mark));
+
+  /** Where the chain begins by now. */
+  const readBeginning: AuditLog["beginning"] = () => {
+    const row = newest("pruned");
+    if (!row) return { chain: NOTHING, pruned: null };
+    const beginning = beginningAfter(row, find);
+    if ("why" in beginning) return beginning;
+    const { chain, detail } = beginning;
+    return { chain, pruned: { to: detail.to, at: row.at, row: row.sequence, checkpoint: detail.checkpoint } };
+  };
+
+  /** Goes on from the chain so far (undefined: nothing yet), up to the first row that does not fit. */
+  const walk = (before: Chain | undefined): Omit<Verdict, "ok" | "rows" | "head"> & Walked => {
+    const beginning = readBeginning();
+    if ("why" in beginning)
+      return { chain: before ?? NOTHING, pruned: null, brokenAt: beginning, isDone: true };
+    const { pruned } = beginning;
+    // Since the last turn the rows that come next may have been removed.
+    let chain = before && before.rows >= beginning.chain.rows ? before : beginning.chain;
+    // At first with every row that somebody may have put in front of the first.
+    const found = following.all(before ? chain.rows : Number.MIN_SAFE_INTEGER, VERIFIED_AT_ONCE);
     for (const row of found.map(toAuditRow)) {
       const brokenAt = breakBefore(chain, row);
-      if (brokenAt) return { chain, brokenAt, isDone: true };
+      if (brokenAt) return { chain, pruned, brokenAt, isDone: true };
       chain = { rows: row.sequence, hash: row.hash };
     }
-    if (found.length === VERIFIED_AT_ONCE) return { chain, brokenAt: undefined, isDone: false };
+    if (found.length === VERIFIED_AT_ONCE) return { chain, pruned, isDone: false };
     // In the same turn as the last rows, so that no append comes between the two.
-    return { chain, brokenAt: breakAfter(chain, readHead()), isDone: true };
+    const brokenAt = breakAfter(chain, readHead());
+    return { chain, pruned, isDone: true, ...(brokenAt && { brokenAt }) };
   };
 
   return {
+    one: find,
+    newest,
+    beginning: readBeginning,
+
     append: ({ at, action, write, actor, detail }) => {
       const last = readHead();
       if (!last)
@@ -97,6 +150,7 @@ export const createAuditLog = (db: Database): AuditLog => {
       const hash = auditHash(row);
       insert.run(toRow({ ...row, hash }));
       moveHead.run(row.sequence, hash);
+      return { ...row, hash };
     },
 
     read: ({ after = 0, limit, writeId }) =>
@@ -105,20 +159,13 @@ export const createAuditLog = (db: Database): AuditLog => {
       ),
 
     verify: async (read) => {
-      // Before every sequence that somebody may have put in front of the first.
-      let after = Number.MIN_SAFE_INTEGER;
-      let chain: Chain = { rows: 0, hash: GENESIS_HASH };
+      let walked: Chain | undefined;
       for (;;) {
-        const step = await read(() => walk(after, chain));
-        chain = step.chain;
-        after = chain.rows;
-        if (step.isDone) {
-          const { rows, hash } = chain;
-          const head = rows === 0 ? null : hash;
-          return step.brokenAt
-            ? { ok: false, rows, head, brokenAt: step.brokenAt }
-            : { ok: true, rows, head };
-        }
+        const from = walked;
+        const { chain, isDone, ...found } = await read(() => walk(from));
+        const { rows, hash } = chain;
+        if (isDone) return { ok: !found.brokenAt, rows, head: rows === 0 ? null : hash, ...found };
+        walked = chain;
         await nextTurn();
       }
     },
@@ -132,6 +179,8 @@ const toRow = ({ writeId, actor, previousHash, ...row }: AuditRow): Row => ({
   user: actor.user,
   previous_hash: previousHash,
 });
+
+const orNothing = (row: Row | undefined): AuditRow | undefined => row && toAuditRow(row);
 
 const toAuditRow = ({ write_id, via, user, previous_hash, ...row }: Row): AuditRow => ({
   ...row,

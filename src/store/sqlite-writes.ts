@@ -5,6 +5,7 @@ import type { StoredEvent } from "../events/types.ts";
 import { canonicalRecord, digestOf } from "../writes/canonical.ts";
 import { type Actor, TRANSITIONS, WRITE_STATES, type Write, type WriteState } from "../writes/types.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
+import { createAuditPruning } from "./sqlite-audit-prune.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 import { prepareStatements } from "./sqlite-write-statements.ts";
@@ -24,6 +25,8 @@ export type WriteStore = Pick<
   | "markWriteShown"
   | "readAudit"
   | "verifyAudit"
+  | "signOffAudit"
+  | "pruneAudit"
 >;
 
 export interface WriteStoreParts {
@@ -53,6 +56,7 @@ interface Step {
 
 export const createWriteStore = ({ db, log, now, read, write }: WriteStoreParts): WriteStore => {
   const audit = createAuditLog(db);
+  const pruning = createAuditPruning(db, audit);
   const statements = prepareStatements(db);
   const counts = readCounts(db);
 
@@ -195,6 +199,22 @@ export const createWriteStore = ({ db, log, now, read, write }: WriteStoreParts)
 
     readAudit: (query) => read(() => audit.read(query)),
     verifyAudit: () => audit.verify(read),
+    signOffAudit: (...signed) => write(() => pruning.signOff(...signed)),
+    pruneAudit: async (before, at) => {
+      const removed = { rows: 0, writes: 0 };
+      for (let more = true; more; ) {
+        const chunk = await write(
+          () => pruning.prune(before, at),
+          ({ writes }) => {
+            for (const state of writes) counts[state]--;
+          },
+        );
+        removed.rows += chunk.rows;
+        removed.writes += chunk.writes.length;
+        more = chunk.more;
+      }
+      return removed;
+    },
   };
 };
 
@@ -213,7 +233,7 @@ const proposalDetail = (row: WriteRow): string =>
     previewDigest: digestOf(row.preview),
   });
 
-/** Read once: afterwards they are counted along, since writes are kept for ever. */
+/** Read once: afterwards they are counted along. */
 const readCounts = (db: Database): Record<WriteState, number> => {
   // Every state is a key.
   const counts = Object.fromEntries(WRITE_STATES.map((state) => [state, 0])) as Record<WriteState, number>;

@@ -169,10 +169,27 @@ export interface Store {
   /** Walks the whole chain. `brokenAt` names the first row that is changed, removed or out of order, and why. */
   verifyAudit(): Promise<{
     ok: boolean;
+    /** All there ever were, which is the sequence of the last one. */
     rows: number;
     head: string | null;
+    /** The rows 1 to `to` are not there any more, as the row `row` says; `checkpoint` is the row that signed them off. */
+    pruned: { to: number; at: string; row: number; checkpoint: number } | null;
     brokenAt?: { sequence: number; why: string };
   }>;
+  /**
+   * Appends the checkpoint with which an operator signs off the rows up to `sequence`, whose hash is `hash`.
+   * @returns `signed` or, where an earlier checkpoint goes as far, `covered`, with its row; undefined: no such row
+   */
+  signOffAudit(
+    signed: { sequence: number; hash: string; note: string | null },
+    actor: Actor,
+    at: string,
+  ): Promise<{ kind: "signed" | "covered"; row: AuditRow } | { kind: "hash_mismatch" } | undefined>;
+  /**
+   * Removes the oldest rows of the audit log that are older than `before` (RFC 3339), up to the newest checkpoint and
+   * to the first row of a write that is not finished, and the writes with no row left. The chain tells of it.
+   */
+  pruneAudit(before: string, at: string): Promise<{ rows: number; writes: number }>;
 
   /** Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. */
   pruneEvents(limits: { before?: string; keep?: number }): Promise<{ removed: number }>;

@@ -1,5 +1,7 @@
 // The hash chain of the audit log: each row's hash covers the row and, through the hash before it, all rows before.
 
+import { z } from "zod";
+import { parseJson } from "../http/json.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
 import type { AuditRow } from "./types.ts";
 
@@ -39,14 +41,19 @@ export const breakBefore = (chain: Chain, row: AuditRow): Break | undefined => {
   if (row.sequence > sequence)
     return { sequence, why: `removed: the row after ${chain.rows} is ${row.sequence}` };
   if (row.sequence < sequence)
-    return { sequence: row.sequence, why: "added: the audit log begins with row 1" };
+    return { sequence: row.sequence, why: `added: the audit log begins with row ${sequence}` };
   if (row.previousHash !== chain.hash)
     return {
       sequence,
       why: `does not follow row ${chain.rows}: one of the two was changed, or rows here were reordered or removed`,
     };
-  if (row.hash !== auditHash(row)) return { sequence, why: "changed: its content does not have its hash" };
-  return undefined;
+  return changed(row);
+};
+
+const changed = (row: AuditRow): Break | undefined => {
+  if (row.hash === auditHash(row)) return undefined;
+  const kind = row.action === "checkpoint" ? ", a checkpoint," : "";
+  return { sequence: row.sequence, why: `changed: its content${kind} does not have its hash` };
 };
 
 /** Why the chain is not the whole one of which `head` was recorded; undefined: it is. */
@@ -63,4 +70,53 @@ export const breakAfter = (chain: Chain, head: Chain | undefined): Break | undef
   if (chain.hash !== head.hash)
     return { sequence: chain.rows, why: "changed: its hash is not the one recorded for the last row" };
   return undefined;
+};
+
+const covered = z.object({ from: z.int().positive(), to: z.int().positive(), rows: z.int().positive() });
+const checkpointDetail = z.strictObject({ ...covered.shape, note: z.string().nullable() });
+const prunedDetail = z.strictObject({ ...covered.shape, checkpoint: z.int().positive() });
+
+/** What an operator signed off: the rows `from` to `to`. The hash of the last of them is the row's digest. */
+export type CheckpointDetail = z.output<typeof checkpointDetail>;
+
+/** What was removed, and the row with the checkpoint that allowed it. */
+export type PrunedDetail = z.output<typeof prunedDetail>;
+
+/** undefined: it is not the detail of a checkpoint as nexusd writes it. */
+export const readCheckpoint = (row: AuditRow): CheckpointDetail | undefined =>
+  row.action === "checkpoint" ? readDetail(checkpointDetail, row.detail) : undefined;
+
+const readDetail = <T>(schema: z.ZodType<T>, detail: string): T | undefined => {
+  try {
+    return schema.parse(parseJson(detail));
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Where a chain begins of which rows were removed, if an operator had signed them off.
+ * @param pruned the newest row that says that rows were removed
+ * @param find a row by its sequence
+ */
+export const beginningAfter = (
+  pruned: AuditRow,
+  find: (sequence: number) => AuditRow | undefined,
+): { chain: Chain; detail: PrunedDetail } | Break => {
+  const isChanged = changed(pruned);
+  if (isChanged) return isChanged;
+  const detail = readDetail(prunedDetail, pruned.detail);
+  if (!detail) return { sequence: pruned.sequence, why: "changed: it does not say which rows were removed" };
+  const { to, checkpoint: sequence } = detail;
+  const checkpoint = find(sequence);
+  if (!checkpoint)
+    return { sequence, why: `removed: the checkpoint up to which row ${pruned.sequence} removed rows` };
+  const signed = checkpoint.actor.via === "operator.sock" ? readCheckpoint(checkpoint) : undefined;
+  const isSigned = signed && (signed.to > to || (signed.to === to && checkpoint.digest === pruned.digest));
+  if (!isSigned)
+    return {
+      sequence,
+      why: `changed: it is not the checkpoint that signs off rows 1 to ${to}, which row ${pruned.sequence} removed`,
+    };
+  return { chain: { rows: to, hash: pruned.digest }, detail };
 };

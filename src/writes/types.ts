@@ -97,14 +97,20 @@ export interface Write {
   outcome: "succeeded" | "failed" | null;
 }
 
-export type AuditAction = "proposed" | "shown" | WriteState;
+/** The rows about the audit log itself: an operator signed off what is before, or what was signed off was removed. */
+export const AUDIT_MARKS = ["checkpoint", "pruned"] as const;
+export type AuditMark = (typeof AUDIT_MARKS)[number];
+
+export type AuditAction = "shown" | WriteState | AuditMark;
 
 /** One row of the audit log. `hash` covers all the other fields, the hash of the row before among them. */
 export interface AuditRow {
   sequence: number;
   at: string;
   action: AuditAction;
+  /** Empty where the row is about the audit log itself. */
   writeId: string;
+  /** Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers. */
   digest: string;
   actor: Actor;
   /** What else belongs to it: operation, reason, note, result code; canonical JSON. */
