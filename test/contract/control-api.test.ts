@@ -283,6 +283,19 @@ const calls: Call[] = [
   { route: "GET /v1/audit", status: 403, code: "operator_only" },
   { route: "GET /v1/audit/verify", role: "operator", status: 200 },
   { route: "GET /v1/audit/verify", status: 403, code: "operator_only" },
+  {
+    route: "POST /v1/audit/checkpoints",
+    ...{
+      role: "operator",
+      body: { sequence: 1, hash: "0".repeat(64) },
+      status: 409,
+      code: "audit_broken",
+    },
+  },
+  {
+    route: "POST /v1/audit/checkpoints",
+    ...{ body: { sequence: 1, hash: "0".repeat(64) }, status: 403, code: "operator_only" },
+  },
   { route: "GET /openapi.json", status: 200 },
 ];
 

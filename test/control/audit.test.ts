@@ -24,7 +24,13 @@ describe("the audit log", () => {
         asked.push(query);
         return query.after === 0 ? [row(1), row(4)] : [];
       },
-      verifyAudit: async () => ({ ok: false, rows: 3, head: "1", brokenAt: { sequence: 4, why: "changed" } }),
+      verifyAudit: async () => ({
+        ok: false,
+        rows: 3,
+        head: "1",
+        pruned: null,
+        brokenAt: { sequence: 4, why: "changed" },
+      }),
     });
     return { ...control, asked };
   };
@@ -42,7 +48,7 @@ describe("the audit log", () => {
   test("says where it is broken", async () => {
     const { get } = await withAudit();
     expect((await get("/v1/audit/verify")).json).toEqual({
-      ...{ ok: false, rows: 3, head: "1" },
+      ...{ ok: false, rows: 3, head: "1", pruned: null },
       brokenAt: { sequence: 4, why: "changed" },
     });
   });

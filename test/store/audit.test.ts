@@ -47,7 +47,7 @@ test("each row holds the hash of the row before, over all its fields, from a kno
     expect(hash).toBe(digestOf(canonicalJson(rest)));
     previousHash = hash;
   }
-  expect(await store.verifyAudit()).toEqual({ ok: true, rows: 10, head: previousHash });
+  expect(await store.verifyAudit()).toEqual({ ok: true, rows: 10, head: previousHash, pruned: null });
 });
 
 test("there is no field of a row that can change without its hash", () => {
@@ -194,6 +194,7 @@ test("a chain that was made anew to its end shows in the last row", async () => 
     ok: false,
     rows: 10,
     head: previousHash,
+    pruned: null,
     brokenAt: { sequence: 10, why: expect.stringMatching(/^changed: .* recorded for the last row/) },
   });
 });

@@ -409,7 +409,7 @@ test("a database of the first schema is brought up with its log, its epoch and e
   expect(numbersOf(page)).toEqual(Array.from({ length: 40 }, (_, n) => n + 11));
   expect((await store.readCursor("nex.insights"))?.value).toEqual({ after: 1 });
   expect(await store.readSecret("nexus.token")).toBe("t");
-  expect(await store.verifyAudit()).toEqual({ ok: true, rows: 0, head: null });
+  expect(await store.verifyAudit()).toEqual({ ok: true, rows: 0, head: null, pruned: null });
   const { id } = await propose(store);
   expect((await store.readEvents(everything)).latest).toBe(51);
   expect((await approve(store, id))?.kind).toBe("done");

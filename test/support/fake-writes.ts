@@ -33,7 +33,7 @@ export function serveWrites(daemon: FakeDaemon): FakeWrites {
     operations: OPERATIONS,
     bodies: [],
     shown: [],
-    audit: { rows: [], verdict: { ok: true, rows: 0, head: null } },
+    audit: { rows: [], verdict: { ok: true, rows: 0, head: null, pruned: null } },
     listsAfter: Promise.resolve(),
     propose(changes = {}) {
       const input = { orderId: `o-${++counter}`, orderStatus: "shipped" };
