@@ -3,24 +3,30 @@
 import { HttpError } from "../src/http/errors.ts";
 import { isoTime } from "../src/scheduler/clock.ts";
 import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
-import type { MessagingServer } from "../src/services/messaging/client.ts";
+import type { SessionChange } from "../src/services/messaging/changes.ts";
+import type { MessagePage, MessagingServer } from "../src/services/messaging/client.ts";
 import {
+  afterDescription,
   afterJoin,
   afterRefusal,
   afterRemoval,
   afterRenewal,
   isNotMember,
-  sessionObservation,
 } from "../src/services/messaging/membership.ts";
 import {
-  isFromEarlierBoot,
+  afterTraffic,
   isRenewalDue,
+  observeMembers,
   observePage,
+  pollAfter,
   type Session,
 } from "../src/services/messaging/session.ts";
-import { pollPaceMs, pollPlaces, type Turn } from "../src/services/messaging/sessions.ts";
+import { isActive, pollPaceMs, pollPlaces, type Turn } from "../src/services/messaging/sessions.ts";
 
-const HEALTH_EVERY_MS = 60_000;
+/** With the 60 s that a session may wait for its poll, a restart is noticed within two minutes. */
+const HEALTH_EVERY_MS = 50_000;
+/** A poll that asks for the members as well costs no request of its own. */
+const MEMBERS_EVERY_MS = 60_000;
 
 export default defineJob({
   name: "messaging-poll",
@@ -72,105 +78,169 @@ const isAboutOneSession = (error: unknown): error is HttpError =>
   (error.kind === "status" || error.kind === "invalid_body");
 
 async function takeTurn(context: JobContext, session: Session): Promise<Turn> {
-  const server = context.services.messaging.server(session.baseUrl);
+  const { messaging } = context.services;
+  const server = messaging.server(session.baseUrl);
   await checkHealth(context, server);
+  // A write is taking us out of it.
+  if (messaging.changes.isHeld(session.sessionId)) return { kind: "postponed" };
   try {
     if (session.state !== "joined") await join(context, server, session);
+    else if (session.ttlMs === null) await describe(context, server, session);
     else if (context.config.messaging.auto_renew && isRenewalDue(session, context.clock.now()))
       await renew(context, server, session);
     else return await poll(context, server, session);
     return { kind: "served" };
   } catch (error) {
-    const ended = afterRefusal(session, error);
     // Taken, where we were in: the server let us in before, and may do so again.
-    if (!ended || (ended.session.reason?.code === "agent_id_taken" && session.joinedAt !== null)) throw error;
-    await commit(context, ended.session, ended.events);
+    const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
+    const ended = isTakenBack ? undefined : afterRefusal(session, error);
+    if (!ended) throw error;
+    await change(context, session, (current) =>
+      isActive(current) ? afterRefusal(current, error) : undefined,
+    );
     context.log.warn({ reason: ended.session.reason?.code, session: label(session) }, "session ended");
     return { kind: "served" };
   }
 }
 
+const codeOf = (error: unknown) => (error instanceof HttpError ? error.code : undefined);
+
 async function join(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
   // On disk before the request: after a crash in between, "agent id taken" means that we are in.
   const wasJoining = session.state === "joining";
-  if (!wasJoining) await commit(context, { ...session, state: "joining" }, []);
+  if (!wasJoining)
+    await change(context, session, (current) =>
+      isActive(current) ? { session: { ...current, state: "joining" }, events: [] } : undefined,
+    );
   let answer: Awaited<ReturnType<MessagingServer["join"]>> = {};
   try {
     answer = await server.join(session.sessionId, session.agentId);
   } catch (error) {
-    if (!(wasJoining && error instanceof HttpError && error.code === "agent_id_taken")) throw error;
+    if (!(wasJoining && codeOf(error) === "agent_id_taken")) throw error;
     context.log.warn({ session: label(session) }, "joined before a crash; its session key is not known");
   }
-  const { ttl } = await server.describe(session.sessionId);
-  const after = afterJoin(session, context.clock.now(), answer, ttl ? ttl * 1000 : null);
-  await commit(context, after.session, after.events, answer.sessionKey);
+  const { changes, sessions } = context.services.messaging;
+  const isWanted = sessions.get(session.sessionId)?.state === "joining" && !changes.isHeld(session.sessionId);
+  if (!isWanted) {
+    // Left while the request was under way: the place is given back.
+    if (answer.sessionKey) await server.leave(session.sessionId, session.agentId, answer.sessionKey);
+    return;
+  }
+  // Left meanwhile, it stays left. What the session is, is asked at its next turn.
+  await change(
+    context,
+    session,
+    (current, now) =>
+      current.state === "joining" ? afterJoin({ ...current, ttlMs: null }, now, answer) : undefined,
+    answer.sessionKey ?? undefined,
+  );
   context.log.info({ session: label(session) }, "joined a session");
+}
+
+async function describe(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+  const answer = await server.describe(session.sessionId);
+  await change(context, session, (current, now) =>
+    isActive(current) ? { session: afterDescription(current, now, answer), events: [] } : undefined,
+  );
 }
 
 async function renew(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
   const ttlSeconds = session.ttlMs === null ? null : Math.round(session.ttlMs / 1000);
   const answer = await server.renew(session.sessionId, session.agentId, ttlSeconds);
-  const after = afterRenewal(session, context.clock.now(), answer);
-  await commit(context, after.session, after.events);
+  await change(context, session, (current, now) =>
+    isActive(current) ? afterRenewal(current, now, answer) : undefined,
+  );
 }
 
 async function poll(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
-  const { bootAt } = context.services.messaging.boot(server.baseUrl);
-  const after = isFromEarlierBoot(session, bootAt) ? null : session.cursor;
+  const { config, clock, services } = context;
+  const { sessions } = services.messaging;
+  const { bootAt } = services.messaging.boot(server.baseUrl);
+  const after = pollAfter(session, bootAt);
+  const members = config.messaging.members && areMembersDue(context, session);
+  let page: MessagePage;
   try {
-    const page = await server.poll(session.sessionId, session.agentId, after, context.signal);
-    const seen = observePage(session, page, after, bootAt);
-    if (seen.restarted)
-      context.log.warn({ session: label(session) }, "the server lost the session's messages");
-    const polled = { ...seen.session, lastPolledAt: isoTime(context.clock.now()) };
-    const isQuiet =
-      seen.events.length === 0 &&
-      polled.cursor === session.cursor &&
-      polled.serverBootAt === session.serverBootAt;
-    // A poll that brought nothing is not worth a write to the disk.
-    if (isQuiet) context.services.messaging.sessions.put(polled);
-    else await commit(context, polled, seen.events);
-    const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
-    return { kind: "polled", messages };
+    page = await server.poll(session.sessionId, session.agentId, after, context.signal, { members });
   } catch (error) {
     if (!isNotMember(error)) throw error;
-    if (context.config.messaging.auto_rejoin) await join(context, server, session);
-    else {
-      const removed = afterRemoval(session);
-      await commit(context, removed.session, removed.events);
-    }
+    if (services.messaging.changes.isHeld(session.sessionId)) return { kind: "postponed" };
+    if (config.messaging.auto_rejoin) await join(context, server, session);
+    else await change(context, session, (current) => (isActive(current) ? afterRemoval(current) : undefined));
     return { kind: "served" };
   }
+
+  const observe = (current: Session, now: number) => {
+    const seen = observePage(current, page, after, bootAt);
+    const looked = observeMembers(seen.session, page);
+    const last = current.lastPolledAt === null ? null : Date.parse(current.lastPolledAt);
+    // From the start come old ones, too; after the cursor they are newer than the last poll.
+    const isTraffic = after !== null && last !== null && seen.session.cursor !== current.cursor;
+    const polled = { ...looked.session, lastPolledAt: isoTime(now) };
+    return {
+      session: isTraffic ? afterTraffic(polled, last) : polled,
+      events: [...seen.events, ...looked.events],
+      restarted: seen.restarted,
+    };
+  };
+  const known = sessions.get(session.sessionId) ?? session;
+  const seen = observe(known, clock.now());
+  const isQuiet =
+    seen.events.length === 0 &&
+    seen.session.cursor === known.cursor &&
+    seen.session.serverBootAt === known.serverBootAt &&
+    seen.session.members === known.members;
+  if (seen.restarted) context.log.warn({ session: label(session) }, "the server lost the session's messages");
+  // A poll that brought nothing is not worth a write to the disk.
+  if (!isQuiet)
+    await change(context, session, (current, now) => (isActive(current) ? observe(current, now) : undefined));
+  else if (isActive(known)) sessions.put(seen.session);
+  const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
+  return { kind: "polled", messages };
+}
+
+/** Notes that the members are asked for now, where it is time. */
+function areMembersDue({ services, clock }: JobContext, { sessionId }: Session): boolean {
+  const { membersAskedAt } = services.messaging;
+  const now = clock.monotonic();
+  if (now - (membersAskedAt.get(sessionId) ?? Number.NEGATIVE_INFINITY) < MEMBERS_EVERY_MS) return false;
+  membersAskedAt.set(sessionId, now);
+  return true;
 }
 
 /** In memory only after it is on disk: a commit that failed is met by the same page again. */
-async function commit(
+async function change(
   context: JobContext,
-  session: Session,
-  events: Parameters<typeof sessionObservation>[1],
-  sessionKey?: string | null,
+  { sessionId }: Session,
+  make: (current: Session, now: number) => SessionChange | undefined,
+  sessionKey?: string,
 ): Promise<void> {
-  const observation = sessionObservation(session, events, sessionKey);
-  const { appended } = await context.store.commitObservation(observation);
-  context.services.messaging.sessions.put(session);
-  if (appended.length > 0)
-    context.log.debug({ session: label(session), events: appended.length }, "session advanced");
+  const effect = {
+    sessionId,
+    change: (current: Session | undefined, now: number) => current && make(current, now),
+    ...(sessionKey === undefined ? {} : { sessionKey }),
+  };
+  await context.services.messaging.changes.apply([effect], context.clock.now, async ([observation]) => {
+    if (observation) await context.store.commitObservation(observation);
+    return { isCommitted: true };
+  });
 }
 
 /**
- * A server that was restarted has forgotten its messages, and only its uptime says so. Asked once a minute.
+ * A server that was restarted has forgotten its messages, and often only its uptime says so.
  * @returns whether it was asked now, and answered
  */
 async function checkHealth(context: JobContext, server: MessagingServer): Promise<boolean> {
   const boot = context.services.messaging.boot(server.baseUrl);
-  const now = context.clock.now();
-  if (boot.isAsking || (boot.checkedAt !== null && Math.abs(now - boot.checkedAt) < HEALTH_EVERY_MS))
-    return false;
+  const { clock } = context;
+  const isRecent = boot.checkedAt !== null && clock.monotonic() - boot.checkedAt < HEALTH_EVERY_MS;
+  if (boot.isAsking || isRecent) return false;
   boot.isAsking = true;
   try {
     const { uptime } = await server.health();
-    boot.checkedAt = context.clock.now();
-    boot.bootAt = typeof uptime === "number" ? boot.checkedAt - uptime * 1000 : null;
+    boot.checkedAt = clock.monotonic();
+    // Wall time, since it is compared over restarts; it goes on steadily while the wall's clock is put right.
+    boot.offsetMs ??= clock.now() - boot.checkedAt;
+    boot.bootAt = typeof uptime === "number" ? boot.offsetMs + boot.checkedAt - uptime * 1000 : null;
     return true;
   } finally {
     boot.isAsking = false;

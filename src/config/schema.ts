@@ -124,6 +124,8 @@ const messaging = z
     max_staleness: duration("60s", "1s"),
     auto_renew: z.boolean().default(true),
     auto_rejoin: z.boolean().default(true),
+    members: z.boolean().default(true),
+    servers: z.array(origin).default([]),
     sessions: z.array(session).default([]),
   })
   .superRefine((value: Record<string, unknown>, context) => {

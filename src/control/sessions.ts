@@ -8,7 +8,12 @@ import { Problem } from "./problem.ts";
 const SHORTEST_PREFIX = 6;
 
 /** Only what is named is served: keys are among the secrets, and anything new stays inside. */
-export const sessionView = sessionRecord.omit({ serverBootAt: true, pacing: true });
+export const sessionView = sessionRecord.omit({
+  serverBootAt: true,
+  lastMessageId: true,
+  isInDoubt: true,
+  pacing: true,
+});
 export type SessionView = z.output<typeof sessionView>;
 
 /**

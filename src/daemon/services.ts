@@ -8,7 +8,7 @@ import type { Retry } from "../http/client.ts";
 import { createRetry } from "../http/retry.ts";
 import { createHttpClient } from "../http/transport.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import { createMessagingClient } from "../services/messaging/client.ts";
+import { createMessagingClient, isCooldown } from "../services/messaging/client.ts";
 import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
 import { createNexClient } from "../services/nex/client.ts";
 import { TEXTS_PER_MINUTE } from "../services/nex/limits.ts";
@@ -89,6 +89,7 @@ export function createServices(options: ServicesOptions): Built {
           ...common,
           service: "messaging",
           origin,
+          isRateLimit: (error) => !isCooldown(error),
           timeoutMs: MESSAGING_TIMEOUT_MS,
           budget: budgets.of(origin, {
             limit: messaging.requests_per_minute,

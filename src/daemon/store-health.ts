@@ -2,7 +2,7 @@
 
 import { type Clock, isoTime } from "../scheduler/clock.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
-import { type Store, StoreError } from "../store/store.ts";
+import { type Observation, type Store, StoreError } from "../store/store.ts";
 
 export interface StoreHealth {
   status(): { state: "ok" | "degraded"; lastError: { code: string; message: string; at: string } | null };
@@ -43,15 +43,21 @@ export function watchStore(
         throw error;
       }
     };
+  const learn = (observation: Observation) => {
+    for (const { value } of observation.secrets ?? []) if (value !== null) options.onSecret(value);
+    for (const { kind, key } of observation.put ?? []) if (kind === SESSION_KIND) options.onSessionId(key);
+  };
   return {
     store: {
       ...store,
       commitObservation: watched((observation) => {
-        for (const { value } of observation.secrets ?? []) if (value !== null) options.onSecret(value);
-        for (const { kind, key } of observation.put ?? [])
-          if (kind === SESSION_KIND) options.onSessionId(key);
+        learn(observation);
         return store.commitObservation(observation);
       }),
+      transitionWrite(transition) {
+        for (const observation of transition.observations ?? []) learn(observation);
+        return store.transitionWrite(transition);
+      },
       async readSecret(name) {
         const value = await store.readSecret(name);
         if (value !== undefined) options.onSecret(value);

@@ -4,7 +4,8 @@ import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
-import { sessionKeyName } from "../services/messaging/membership.ts";
+import { type SessionChanges, sessionKeyName } from "../services/messaging/changes.ts";
+import { knownServers } from "../services/messaging/servers.ts";
 import { createMcpTools } from "../services/nexus/mcp/source.ts";
 import { OperationError, type OperationSender } from "../services/operation.ts";
 import { createSender } from "../services/sender.ts";
@@ -48,7 +49,8 @@ export function createWritePath(options: {
   };
   const sent = createSender({
     clients: () => built().services,
-    messagingOrigin: () => config().messaging.base_url,
+    messagingServers: () => knownServers(config().messaging, built().services.messaging.sessions.all()),
+    clock,
     sessionKey: (sessionId) => store.readSecret(sessionKeyName(sessionId)),
     retry: (attempt, within) => built().retry(attempt, within),
   });
@@ -68,8 +70,9 @@ export function createWritePath(options: {
     ...sent,
     async writeOnce(request, signal) {
       const answer = await sent.writeOnce(request, signal);
-      const { credential } = request;
-      if (credential.kind === "session") built().services.messaging.sessions.sent(credential.sessionId);
+      const { credential, method } = request;
+      if (credential.kind === "session" && method === "POST")
+        built().services.messaging.sessions.sent(credential.sessionId);
       return answer;
     },
   };
@@ -102,7 +105,12 @@ export function createWritePath(options: {
   });
   const catalogue = createCatalogue(declaredOperations, tools);
   const common = { store, catalogue, policy, sender, facts, clock, random };
-  const executor = createExecutor({ ...common, log });
+  const changes: Pick<SessionChanges, "apply" | "hold"> = {
+    // Asked each time, since a reload replaces them.
+    hold: (sessionId) => built().services.messaging.changes.hold(sessionId),
+    apply: (effects, now, commit) => built().services.messaging.changes.apply(effects, now, commit),
+  };
+  const executor = createExecutor({ ...common, changes, log });
   const ttlMs = () => config().approvals.ttl;
   const writes = createWrites({ ...common, scanText, ttlMs, onApproved: () => executor.wake() });
   return {

@@ -103,6 +103,10 @@ export interface EventData {
   "messaging.session.expired": SessionRef & Failure;
   "messaging.session.lost": SessionRef & Failure;
   "messaging.session.left": SessionRef;
+  /** The key of the session is refused; the session goes on, its messages are unverified. */
+  "messaging.session.key_refused": SessionRef & Failure;
+  /** The server wants a challenge answered; `challenge` as it gave it. */
+  "messaging.session.challenged": SessionRef & { challenge: unknown };
   "messaging.session.restarted": SessionRef & { generation: number; lastCursor: string | null };
   "messaging.member.joined": SessionRef & { agentId: string };
   "messaging.member.left": SessionRef & { agentId: string };

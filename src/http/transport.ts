@@ -27,6 +27,8 @@ export interface HttpClientOptions {
   userAgent: string;
   /** Takes known secrets out of a text; default: leaves it as it is. */
   scrub?: (text: string) => string;
+  /** Whether a 429 is about all requests to the server; default: each is. */
+  isRateLimit?: (error: HttpError) => boolean;
   /** Shared connections; default: an Agent of this client's own. */
   dispatcher?: Dispatcher;
 }
@@ -146,10 +148,14 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     { where, deadline }: Exchange,
     budget: RequestBudget | undefined,
   ): Promise<HttpError> => {
-    if (answer.status === 429) {
-      // A 429 always has a time: the server's, or the default.
+    const error = await readFailure(answer, where).finally(deadline.end);
+    // A 429 always has a time: the server's, or the default.
+    if (answer.status === 429 && (options.isRateLimit?.(error) ?? true))
       budget?.cooldownUntil(clock.monotonic() + (retryAfter(answer.status, answer.headers, clock) ?? 0));
-    }
+    return error;
+  };
+
+  const readFailure = async (answer: Answer, where: Where): Promise<HttpError> => {
     try {
       const body = (await readBody(answer.body, MAX_ERROR_BYTES))?.toString() ?? "";
       return statusFailure({ ...answer, body }, where, clock, options.scrub);
@@ -159,8 +165,6 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       return cause.kind === "aborted"
         ? cause
         : statusFailure({ ...answer, body: "", cause }, where, clock, options.scrub);
-    } finally {
-      deadline.end();
     }
   };
 

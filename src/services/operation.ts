@@ -1,7 +1,9 @@
 // What an operation is: one thing that a service can do, from its input to the request, with its effect declared.
 
 import type { z } from "zod";
-import type { Service } from "../events/types.ts";
+import type { Failure, Service } from "../events/types.ts";
+import type { HttpError } from "../http/errors.ts";
+import type { SessionEffect } from "./messaging/changes.ts";
 
 /** Which credential goes along; the sender adds it, the preview names it, and nothing else ever holds it. */
 export type Credential =
@@ -26,6 +28,8 @@ export interface OperationRequest {
   /** Sent as JSON, integers above 2^53 (bigint) exact. */
   json?: unknown;
   credential: Credential;
+  /** Of a read: an answer that is at most so many milliseconds old will do. */
+  maxAgeMs?: number;
 }
 
 /** A session as an operation needs it. */
@@ -35,6 +39,8 @@ export interface SessionFacts {
   baseUrl: string;
   agentId: string;
   state: string;
+  /** Whether nexusd created it under its agent id: then it can never leave it. */
+  isCreator?: boolean;
   /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
   cursor?: string | null;
 }
@@ -42,6 +48,12 @@ export interface SessionFacts {
 /** What a request depends on beside its input, read once before it is built; it makes `request` a pure function. */
 export interface Facts {
   origins: Record<Service, string>;
+  /** The name under which nexusd enters sessions. */
+  agentId: string;
+  /** Every session that nexusd is or was in. */
+  sessions: readonly SessionFacts[];
+  /** The origin of a messaging server that nexusd may talk to; left out: the one of the configuration. @throws OperationError */
+  server(name?: string): string;
   /** By id, alias, or unambiguous prefix of an id (at least 6 characters). @throws OperationError */
   session(idOrAlias: string): SessionFacts;
   /** The organization of the Nexus key. @throws OperationError `service_unavailable` where it is not known yet */
@@ -69,7 +81,17 @@ export interface OutgoingText {
 }
 
 /** What a look at the service says about a write whose outcome was in doubt. */
-export type Finding = { kind: "done"; output: unknown } | { kind: "not_found" } | { kind: "cannot_tell" };
+export type Finding =
+  | { kind: "done"; output: unknown; effects?: SessionEffect[] }
+  | { kind: "not_found" }
+  | { kind: "cannot_tell" };
+
+/** What a refusal means where it is not simply a failure of the write. */
+export type RefusalMeaning =
+  | { kind: "done"; output: unknown; effects?: SessionEffect[] }
+  | { kind: "failed"; error: Failure; effects?: SessionEffect[] }
+  /** It says nothing yet: ask again later. */
+  | { kind: "retry" };
 
 export interface Operation<I = unknown> {
   /** `service.noun.verb` */
@@ -88,11 +110,29 @@ export interface Operation<I = unknown> {
   inputSchema?: Record<string, unknown>;
   /** The input with what is only a local name (an alias) put in full: this is what is stored, shown and approved. */
   normalize?: (input: I, facts: Facts) => I;
-  request: (input: I, facts: Facts) => OperationRequest;
+  /**
+   * The request, of the input, the facts and what the precondition read. Left out: a write that changes only what
+   * nexusd itself keeps.
+   */
+  request?: (input: I, facts: Facts, read?: unknown) => OperationRequest;
   /** Its prose, which is refused when it holds a secret: before anything is stored, and never sent redacted. */
   outgoingText?: (input: I) => OutgoingText[];
   /** Reads the answer leniently. @throws HttpError or OperationError when a 2xx says that nothing was done */
-  output: (answer: OperationAnswer, input: I) => unknown;
+  output: (answer: OperationAnswer, input: I, read?: unknown) => unknown;
+  /**
+   * What nexusd itself keeps of a write that succeeded: committed in one transaction with its result. Keys go here,
+   * never into the output. @throws OperationError where the answer cannot be right
+   */
+  effects?: (answer: OperationAnswer, input: I, facts: Facts) => SessionEffect[];
+  /** The same of one whose outcome stays unknown. */
+  effectsInDoubt?: (input: I, facts: Facts) => SessionEffect[];
+  /** The session that it takes us out of, which the job must not enter again meanwhile. */
+  holds?: (input: I) => string;
+  /**
+   * Reads a complete answer of 4xx to its request: undefined, a failure under the code of the service. An HttpError of
+   * `read` means that it cannot be told yet.
+   */
+  refused?: (error: HttpError, input: I, facts: Facts, read: ReadCall) => Promise<RefusalMeaning | undefined>;
   /** Writes of the same target are executed one after the other; default: the operation's name. */
   target?: (input: I) => string;
   /**

@@ -1,6 +1,7 @@
 // Sends the requests of operations: each to the one server that it belongs to, with that server's credential.
 
 import type { HttpClient, HttpRequest, HttpResponse, Retry } from "../http/client.ts";
+import type { Clock } from "../scheduler/clock.ts";
 import type { McpConnection } from "./nexus/mcp/connection.ts";
 import {
   type OperationAnswer,
@@ -13,16 +14,18 @@ import type { Services } from "./services.ts";
 export interface SenderOptions {
   /** Asked at each request, so that a reload takes effect. */
   clients: () => Services;
-  /** The server of the configuration, as an origin. */
-  messagingOrigin: () => string;
+  /** The origins of the messaging servers that there are. */
+  messagingServers: () => string[];
   /** The key of a session that nexusd is in; undefined where its server gave none. */
   sessionKey: (sessionId: string) => Promise<string | undefined>;
   retry: Retry;
+  clock: Pick<Clock, "monotonic">;
 }
 
 /** An OperationError of its functions means that nothing was sent. */
 export function createSender(options: SenderOptions): OperationSender {
-  const { clients, messagingOrigin, sessionKey, retry } = options;
+  const { clients, messagingServers, sessionKey, retry, clock } = options;
+  const recent = new Map<string, { at: number; answer: OperationAnswer }>();
 
   /** @throws OperationError `refused` where the request is not one for the server that its credential belongs to */
   const clientFor = ({ origin, credential, label }: OperationRequest): HttpClient => {
@@ -41,9 +44,7 @@ export function createSender(options: SenderOptions): OperationSender {
         break;
       }
       case "none": {
-        const servers = [messagingOrigin(), ...messaging.sessions.all().map(({ baseUrl }) => baseUrl)];
-        const server = servers.find((baseUrl) => isOriginOf(baseUrl, origin));
-        if (server !== undefined) return messaging.http(server);
+        if (messagingServers().includes(origin)) return messaging.http(origin);
         break;
       }
       default:
@@ -92,7 +93,12 @@ export function createSender(options: SenderOptions): OperationSender {
       if (mcp) return await retry(() => mcp.call(request, { signal, once: false }), { signal });
       const http = clientFor(request);
       const prepared = await prepare(request);
-      return toAnswer(await retry(() => http.request({ ...prepared, signal }), { signal }));
+      const key = request.origin + request.path;
+      const known = request.maxAgeMs === undefined ? undefined : recent.get(key);
+      if (known && clock.monotonic() - known.at < (request.maxAgeMs ?? 0)) return known.answer;
+      const answer = toAnswer(await retry(() => http.request({ ...prepared, signal }), { signal }));
+      if (request.maxAgeMs !== undefined) recent.set(key, { at: clock.monotonic(), answer });
+      return answer;
     },
     async writeOnce(request, signal) {
       const mcp = mcpFor(request);

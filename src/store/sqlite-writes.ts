@@ -9,7 +9,7 @@ import { createAuditPruning } from "./sqlite-audit-prune.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 import { prepareStatements } from "./sqlite-write-statements.ts";
-import type { Store } from "./store.ts";
+import type { Observation, Store } from "./store.ts";
 
 export type WriteStore = Pick<
   Store,
@@ -37,6 +37,8 @@ export interface WriteStoreParts {
   read<T>(query: () => T): Promise<T>;
   /** Runs `work` in a transaction, maybe twice; `committed` sees its result once it is on disk. */
   write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
+  /** Prepares an observation; what it gives commits it inside a transaction, and says which of its events were new. */
+  observing(observation: Observation): () => StoredEvent[];
 }
 
 // Small transactions, so that commits and readers get their turn in between.
@@ -52,9 +54,11 @@ interface Step {
   write: Write;
   from: WriteState | null;
   event: StoredEvent;
+  /** The events that were committed with it. */
+  observed?: StoredEvent[];
 }
 
-export const createWriteStore = ({ db, log, now, read, write }: WriteStoreParts): WriteStore => {
+export const createWriteStore = ({ db, log, now, read, write, observing }: WriteStoreParts): WriteStore => {
   const audit = createAuditLog(db);
   const pruning = createAuditPruning(db, audit);
   const statements = prepareStatements(db);
@@ -87,7 +91,7 @@ export const createWriteStore = ({ db, log, now, read, write }: WriteStoreParts)
 
   /** Once steps are on disk. */
   const committed = (steps: readonly Step[]): void => {
-    log.appended(steps.map(({ event }) => event));
+    log.appended(steps.flatMap(({ event, observed = [] }) => [event, ...observed]));
     for (const { write, from } of steps) {
       counts[write.state]++;
       if (from !== null) counts[from]--;
@@ -129,14 +133,17 @@ export const createWriteStore = ({ db, log, now, read, write }: WriteStoreParts)
       return { kind: outcome.kind, write: outcome.write };
     },
 
-    transitionWrite: async ({ id, from, to, notExpiredAt = null, patch, actor, at, detail }) => {
+    transitionWrite: async (transition) => {
+      const { id, from, to, notExpiredAt = null, patch, actor, at, detail } = transition;
       if (!TRANSITIONS[from].includes(to)) throw new Error(`no write goes from ${from} to ${to}`);
       const unit = { ...toPatchRow(patch), id, from, to, notExpiredAt };
       const entry = { at, actor, detail: canonicalRecord(detail ?? null) };
+      const observations = (transition.observations ?? []).map(observing);
       const step = await write(
         () => {
           const row = statements.move.get(unit);
-          return row ? recordStep(from, row, entry) : find(id);
+          if (!row) return find(id);
+          return { ...recordStep(from, row, entry), observed: observations.flatMap((observe) => observe()) };
         },
         (result) => {
           if (result && "event" in result) committed([result]);

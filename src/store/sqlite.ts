@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import { ulid } from "ulid";
+import type { StoredEvent } from "../events/types.ts";
 import { stringifyJson } from "../http/json.ts";
 import { type Clock, isoTime } from "../scheduler/clock.ts";
 import { createWriter } from "./sqlite-commit.ts";
@@ -98,22 +99,25 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     return writer.write(work, committed);
   };
 
+  /** Inside a transaction. @returns the events that were new */
+  const observe = (unit: ReturnType<typeof prepareObservation>): StoredEvent[] => {
+    const now = clock.now();
+    const updatedAt = isoTime(now);
+    const stored = unit.events.flatMap((event) => log.append(event, now) ?? []);
+    if (unit.cursor !== undefined) state.putCursor(unit.source, unit.cursor, updatedAt);
+    for (const { kind, key } of unit.remove) state.removeRecord(kind, key);
+    for (const { kind, key, value } of unit.put) state.putRecord(kind, key, value, updatedAt);
+    for (const { name, value } of unit.secrets) state.putSecret(name, value);
+    return stored;
+  };
+
   return {
     epoch,
 
     commitObservation: async (observation) => {
       const unit = prepareObservation(observation);
       const appended = await write(
-        () => {
-          const now = clock.now();
-          const updatedAt = isoTime(now);
-          const stored = unit.events.flatMap((event) => log.append(event, now) ?? []);
-          if (unit.cursor !== undefined) state.putCursor(observation.source, unit.cursor, updatedAt);
-          for (const { kind, key } of unit.remove) state.removeRecord(kind, key);
-          for (const { kind, key, value } of unit.put) state.putRecord(kind, key, value, updatedAt);
-          for (const { name, value } of unit.secrets) state.putSecret(name, value);
-          return stored;
-        },
+        () => observe(unit),
         (stored) => log.appended(stored),
       );
       return { appended, duplicates: unit.events.length - appended.length, latest: log.latest() };
@@ -136,7 +140,14 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     ackConsumer: (name, sequence) => write(() => state.ackConsumer(name, sequence, isoTime(clock.now()))),
     deleteConsumer: (name) => write(() => state.deleteConsumer(name)),
 
-    ...createWriteStore({ db, log, now: () => clock.now(), read, write }),
+    ...createWriteStore({
+      ...{ db, log, read, write },
+      now: () => clock.now(),
+      observing: (observation) => {
+        const unit = prepareObservation(observation);
+        return () => observe(unit);
+      },
+    }),
 
     pruneEvents: async (limits) => {
       let removed = 0;
@@ -185,6 +196,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
 
 /** As JSON text, so that what the caller changes later is not what is stored. */
 const prepareObservation = (observation: Observation) => ({
+  source: observation.source,
   cursor: observation.cursor === undefined ? undefined : stringifyJson(observation.cursor),
   events: (observation.events ?? []).map(prepareEvent),
   put: (observation.put ?? []).map(({ kind, key, value }) => ({ kind, key, value: stringifyJson(value) })),

@@ -113,6 +113,8 @@ export interface WriteTransition {
   at: string;
   /** For the audit row. */
   detail: unknown;
+  /** What else changes with it, in the same transaction, or not at all where the update does not happen. */
+  observations?: Observation[];
 }
 
 export interface Store {

@@ -5,9 +5,17 @@ import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { createBackoff } from "../scheduler/backoff.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import type { OperationAnswer, OperationRequest, OperationSender, ReadCall } from "../services/operation.ts";
+import type { SessionEffect } from "../services/messaging/changes.ts";
+import type { Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
 import { type Attempt, answerFailed, isDefect, preparationFailed, sendingFailed } from "./outcome.ts";
-import { checkedRequest, type Prepared, type PrepareOptions, Refusal, readStored } from "./prepare.ts";
+import {
+  type Checked,
+  checkedRequest,
+  type Prepared,
+  type PrepareOptions,
+  Refusal,
+  readStored,
+} from "./prepare.ts";
 import type { Write, WriteResult } from "./types.ts";
 
 /** How long a write is tried, from its claim: after that its last failure is its result. */
@@ -18,7 +26,12 @@ const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 15_000;
 
 export type Result =
-  | { state: "succeeded" | "failed" | "unknown"; result: WriteResult }
+  | {
+      state: "succeeded" | "failed" | "unknown";
+      result: WriteResult;
+      /** What nexusd itself keeps of it, to be committed with it. */
+      effects: readonly SessionEffect[];
+    }
   /** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
   | { state: "executing" };
 
@@ -76,9 +89,9 @@ export async function execute(
     const outcome = await attempt(run);
     switch (outcome.kind) {
       case "done":
-        return succeeded(outcome.output);
+        return succeeded(outcome.output, outcome.effects);
       case "refused":
-        return run.doubt ? settleDoubt(run, run.doubt) : failed(outcome.error);
+        return run.doubt ? settleDoubt(run, run.doubt) : failed(outcome.error, outcome.effects);
       case "in_doubt":
         // Cut by our own stop: whether it arrived is for the next start to find out.
         if (stop.cut.aborted) return { state: "executing" };
@@ -86,26 +99,28 @@ export async function execute(
         if (!isIdempotent || !outcome.canRetryHelp) return settleDoubt(run, run.doubt);
         break;
       case "not_sent":
+      case "refused_for_now":
         break;
     }
+    const given = outcome.kind === "refused_for_now" ? notTaken : neverSent;
 
     const waitMs = Math.max(backoff.next(), outcome.retryAfterMs);
     if (clock.monotonic() + waitMs > deadline)
-      return run.doubt ? settleDoubt(run, run.doubt) : failed(neverSent(outcome.error));
+      return run.doubt ? settleDoubt(run, run.doubt) : failed(given(outcome.error));
     await clock.sleep(waitMs, stop.closing).catch(() => {});
     if (stop.closing.aborted)
-      return isIdempotent ? { state: "executing" } : failed(neverSent(outcome.error, STOPPED));
+      return isIdempotent ? { state: "executing" } : failed(given(outcome.error, STOPPED));
   }
 }
 
 async function attempt(run: Run): Promise<Attempt> {
   const { write, options, stop } = run;
   let prepared: Prepared;
-  let request: OperationRequest;
+  let checked: Checked;
   try {
     prepared = await readStored(write, options);
     run.prepared = prepared;
-    request = await reading(run, "its precondition", (read) =>
+    checked = await reading(run, "its precondition", (read) =>
       checkedRequest(write, prepared, { policy: options.policy, read }),
     );
     if (!run.isCounted) await options.countAttempt(write.id);
@@ -113,18 +128,56 @@ async function attempt(run: Run): Promise<Attempt> {
   } catch (error) {
     return noticed(run, error, error instanceof Refusal ? refused(error) : preparationFailed(error));
   }
-  let answer: OperationAnswer;
+  const { operation, input, facts } = prepared;
+  let answer: OperationAnswer = NO_ANSWER;
   try {
-    answer = await options.sender.writeOnce(request, stop.cut);
+    if (checked.request) answer = await options.sender.writeOnce(checked.request, stop.cut);
   } catch (error) {
-    const failure = sendingFailed(error);
+    const failure = await readRefusal(run, prepared, error, sendingFailed(error));
     run.isCounted = failure.kind === "not_sent";
     return noticed(run, error, failure);
   }
   try {
-    return { kind: "done", output: prepared.operation.output(answer, prepared.input) };
+    return {
+      kind: "done",
+      output: operation.output(answer, input, checked.read),
+      effects: operation.effects?.(answer, input, facts) ?? [],
+    };
   } catch (error) {
     return noticed(run, error, answerFailed(error));
+  }
+}
+
+/** What a refusal means to the operation, which may have to look at the service first. */
+async function readRefusal(
+  run: Run,
+  { operation, input, facts }: Prepared,
+  error: unknown,
+  failure: Attempt,
+): Promise<Attempt> {
+  const { refused } = operation;
+  if (failure.kind !== "refused" || !refused || !(error instanceof HttpError)) return failure;
+  const later: Attempt = {
+    kind: "refused_for_now",
+    error: failure.error,
+    retryAfterMs: error.retryAfterMs ?? 0,
+  };
+  try {
+    const meaning = await reading(run, "what the refusal means", (read) =>
+      refused(error, input, facts, read),
+    );
+    switch (meaning?.kind) {
+      case "done":
+        return { kind: "done", output: meaning.output, effects: meaning.effects ?? [] };
+      case "failed":
+        return { kind: "refused", error: meaning.error, effects: meaning.effects ?? [] };
+      case "retry":
+        return later;
+      case undefined:
+        return failure;
+    }
+  } catch (unread) {
+    return noticed(run, unread, later);
   }
 }
 
@@ -140,7 +193,7 @@ async function settleDoubt(run: Run, why: Failure): Promise<Result> {
       const finding = await reading(run, "what became of it", (read) =>
         readBack(input, facts, read, startedAt),
       );
-      if (finding.kind === "done") return succeeded(finding.output);
+      if (finding.kind === "done") return succeeded(finding.output, finding.effects);
     } catch (error) {
       // Whatever kept it from being read, the write stays in doubt.
       noticed(run, error, undefined);
@@ -148,7 +201,21 @@ async function settleDoubt(run: Run, why: Failure): Promise<Result> {
     // Cut by our own stop: the next start reads it.
     if (stop.cut.aborted) return { state: "executing" };
   }
-  return { state: "unknown", result: { error: why, remedy: operation?.howToFindOut ?? HOW_TO_FIND_OUT } };
+  return {
+    state: "unknown",
+    result: { error: why, remedy: operation?.howToFindOut ?? HOW_TO_FIND_OUT },
+    effects: await effectsInDoubt(run, operation),
+  };
+}
+
+async function effectsInDoubt(run: Run, operation: Operation | undefined): Promise<SessionEffect[]> {
+  if (!operation?.effectsInDoubt) return [];
+  try {
+    const { input, facts } = run.prepared ?? (await readStored(run.write, run.options));
+    return operation.effectsInDoubt(input, facts);
+  } catch (error) {
+    return noticed(run, error, []);
+  }
 }
 
 /** Runs a piece of work that reads, under a deadline of its own. */
@@ -196,8 +263,22 @@ const INTERRUPTED: Failure = {
 const HOW_TO_FIND_OUT =
   "Look at the service for its effect, then say what you found: nexusctl writes resolve ID --outcome …";
 
-const succeeded = (output: unknown): Result => ({ state: "succeeded", result: { output: output ?? null } });
-const failed = (error: Failure): Result => ({ state: "failed", result: { error } });
+const NO_ANSWER: OperationAnswer = { status: 204, headers: {}, body: undefined };
+
+const succeeded = (output: unknown, effects: readonly SessionEffect[] = []): Result => ({
+  state: "succeeded",
+  result: { output: output ?? null },
+  effects,
+});
+const failed = (error: Failure, effects: readonly SessionEffect[] = []): Result => ({
+  state: "failed",
+  result: { error },
+  effects,
+});
+const notTaken = ({ code, message }: Failure, why = "it was not taken later on, either"): Failure => ({
+  code,
+  message: `Nothing was changed, ${why}: ${message}`,
+});
 const neverSent = ({ code, message }: Failure, why = "it could not be in time"): Failure => ({
   code,
   message: `Nothing was sent, ${why}: ${message}`,

@@ -4,8 +4,10 @@ import type { Logger } from "pino";
 import { stringifyJson } from "../http/json.ts";
 import { createBackoff } from "../scheduler/backoff.ts";
 import { isoTime } from "../scheduler/clock.ts";
+import type { SessionChanges } from "../services/messaging/changes.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { type ExecutionOptions, execute, type Result } from "./execution.ts";
+import { storedRequest } from "./input.ts";
 import type { Actor, Write, WriteResult } from "./types.ts";
 
 const AT_ONCE = 8;
@@ -20,6 +22,8 @@ const EXECUTOR: Actor = { via: "nexusd", user: null };
 
 export interface ExecutorOptions extends Omit<ExecutionOptions, "countAttempt" | "onDefect"> {
   store: Store;
+  /** Commits what a write changes in sessions together with its result. */
+  changes: Pick<SessionChanges, "apply" | "hold">;
   log: Pick<Logger, "info" | "warn" | "error">;
 }
 
@@ -72,13 +76,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { state } = outcome;
     const result = storable(outcome.result);
     const at = isoTime(clock.now());
-    const written = await persist(() =>
-      store.transitionWrite({
-        ...{ id, from: "executing", to: state, at, actor: EXECUTOR },
-        patch: { finishedAt: at, result },
-        detail: { operation, code: result.error?.code ?? null },
-      }),
-    );
+    const { written } = await options.changes.apply(outcome.effects, clock.now, async (observations) => {
+      const written = await persist(() =>
+        store.transitionWrite({
+          ...{ id, from: "executing", to: state, at, actor: EXECUTOR, observations },
+          patch: { finishedAt: at, result },
+          detail: { operation, code: result.error?.code ?? null },
+        }),
+      );
+      return { written, isCommitted: written?.kind === "done" || written?.write.state === state };
+    });
     const line = { writeId: id, operation, state, ...(result.error && { code: result.error.code }) };
     // A commit that was reported as failed may have happened all the same.
     if (written?.kind !== "done" && written?.write.state !== state)
@@ -90,13 +97,18 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   const run = async (write: Write, isRecovery: boolean): Promise<void> => {
     const { id, operation } = write;
+    let release = () => {};
     try {
+      const held = options.catalogue.get(operation)?.holds?.(storedRequest(write.request).input);
+      if (held !== undefined) release = options.changes.hold(held);
       const outcome = await execute(write, isRecovery, execution, stop);
       if (outcome.state === "executing")
         log.warn({ writeId: id, operation }, "stopped in the middle of a write: the next start finds out");
       else await writeDown(write, outcome);
     } catch (err) {
       log.error({ writeId: id, operation, err }, "a write stays as it is until the next start");
+    } finally {
+      release();
     }
   };
 

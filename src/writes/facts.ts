@@ -4,8 +4,9 @@ import type { Config } from "../config/schema.ts";
 import type { Service } from "../events/types.ts";
 import { HttpError } from "../http/errors.ts";
 import type { Clock } from "../scheduler/clock.ts";
+import { findServer, knownServers } from "../services/messaging/servers.ts";
 import type { Session } from "../services/messaging/session.ts";
-import type { SessionSet } from "../services/messaging/sessions.ts";
+import { isActive, type SessionSet } from "../services/messaging/sessions.ts";
 import { type Facts, OperationError, type SessionFacts } from "../services/operation.ts";
 
 /** @throws OperationError `service_disabled` */
@@ -30,6 +31,7 @@ export function createFacts(options: FactsOptions): ReadFacts {
     if (!config[service].enabled)
       throw new OperationError("service_disabled", `${service} is disabled: set ${service}.enabled = true`);
     const sessions = service === "messaging" ? options.sessions().all().map(sessionFacts) : [];
+    const { messaging } = config;
     // Made where it is thrown: an error costs more than all the rest here.
     const organization = service === "nexus" ? await readOrganization(options) : undefined;
     return {
@@ -38,6 +40,10 @@ export function createFacts(options: FactsOptions): ReadFacts {
         nex: config.nex.base_url,
         nexus: config.nexus.base_url,
       },
+      agentId: messaging.agent_id,
+      sessions,
+      server: (name) =>
+        name === undefined ? messaging.base_url : findServer(knownServers(messaging, sessions), name),
       session: (idOrAlias) => findSession(sessions, idOrAlias),
       organizationId() {
         if (typeof organization === "string") return organization;
@@ -48,21 +54,26 @@ export function createFacts(options: FactsOptions): ReadFacts {
 }
 
 const sessionFacts = (session: Session): SessionFacts => {
-  const { sessionId, alias, baseUrl, agentId, state, cursor } = session;
-  return { sessionId, alias, baseUrl, agentId, state, cursor };
+  const { sessionId, alias, baseUrl, agentId, state, isCreator, cursor } = session;
+  return { sessionId, alias, baseUrl, agentId, state, isCreator, cursor };
 };
 
 const SHORTEST_PREFIX = 6;
 
-/** The whole id or alias counts before the beginning of an id. Ids are secrets: no message repeats one. */
+/**
+ * The whole id or alias counts before the beginning of an id, and of several with the same alias the one that goes on:
+ * the others are what it was before. Ids are secrets: no message repeats one.
+ */
 function findSession(sessions: readonly SessionFacts[], idOrAlias: string): SessionFacts {
   const whole = sessions.filter(
     ({ sessionId, alias }) => sessionId === idOrAlias || (alias !== null && alias === idOrAlias),
   );
-  const found =
-    whole.length > 0 || idOrAlias.length < SHORTEST_PREFIX
-      ? whole
+  const goingOn = whole.filter(isActive);
+  const begun =
+    idOrAlias.length < SHORTEST_PREFIX
+      ? []
       : sessions.filter(({ sessionId }) => sessionId.startsWith(idOrAlias));
+  const found = [goingOn, whole, begun].find(({ length }) => length > 0) ?? [];
   const [session, another] = found;
   if (another)
     throw new OperationError(

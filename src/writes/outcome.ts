@@ -3,15 +3,18 @@
 import { scrubShapes } from "../daemon/redact.ts";
 import type { Failure } from "../events/types.ts";
 import { HttpError } from "../http/errors.ts";
+import type { SessionEffect } from "../services/messaging/changes.ts";
 import { OperationError } from "../services/operation.ts";
 import { StoreError } from "../store/store.ts";
 
 export type Attempt =
-  | { kind: "done"; output: unknown }
+  | { kind: "done"; output: unknown; effects: SessionEffect[] }
   /** Certainly without effect, and trying again cannot help. */
-  | { kind: "refused"; error: Failure }
+  | { kind: "refused"; error: Failure; effects?: SessionEffect[] }
   /** Certainly not on the wire: it may be tried again, whatever the operation is. */
   | { kind: "not_sent"; error: Failure; retryAfterMs: number }
+  /** It was refused for now, which changed nothing. */
+  | { kind: "refused_for_now"; error: Failure; retryAfterMs: number }
   /** The service may have acted. Only what is idempotent may be tried again, and only where that can help. */
   | { kind: "in_doubt"; error: Failure; canRetryHelp: boolean; retryAfterMs: number };
 

@@ -6,8 +6,15 @@ import { canonicalJson, digestOf } from "./canonical.ts";
 import type { ReadFacts } from "./facts.ts";
 import { type OperationCatalogue, storedRequest } from "./input.ts";
 import type { Policy } from "./policy.ts";
-import { previewChanges, previewOf } from "./preview.ts";
+import { previewChanges, previewOf, previewOfLocal } from "./preview.ts";
 import type { Write } from "./types.ts";
+
+export interface Checked {
+  /** Undefined: nothing is sent. */
+  request: OperationRequest | undefined;
+  /** What the precondition read. */
+  read: unknown;
+}
 
 export interface Prepared {
   operation: Operation;
@@ -56,19 +63,22 @@ export async function checkedRequest(
   write: Write,
   { operation, input, facts }: Prepared,
   { policy, read }: { policy: () => Policy; read: ReadCall },
-): Promise<OperationRequest> {
+): Promise<Checked> {
   assertPolicy(write, operation, policy());
-  const request = operation.request(input, facts);
-  const changes = previewChanges(write.preview, previewOf(request));
+  const learnt = await assertPrecondition(write, { operation, input, facts }, read);
+  const request = operation.request?.(input, facts, learnt);
+  const changes = previewChanges(
+    write.preview,
+    request ? previewOf(request) : previewOfLocal(operation.name, input),
+  );
   if (changes.length > 0)
     throw new Refusal(
       "stale",
       `It would not be sent as it was shown: ${changes.join(", ")} would be different. Propose it again.`,
     );
-  await assertPrecondition(write, { operation, input, facts }, read);
   // The policy may have changed while the precondition was read.
   assertPolicy(write, operation, policy());
-  return request;
+  return { request, read: learnt };
 }
 
 function assertPolicy(write: Write, operation: Operation, policy: Policy): void {
@@ -85,9 +95,10 @@ async function assertPrecondition(
   write: Write,
   { operation, input, facts }: Prepared,
   read: ReadCall,
-): Promise<void> {
-  const now = operation.precondition ? canonicalJson(await operation.precondition(input, facts, read)) : null;
-  if (now === write.precondition) return;
+): Promise<unknown> {
+  const found = await operation.precondition?.(input, facts, read);
+  const now = operation.precondition ? canonicalJson(found) : null;
+  if (now === write.precondition) return found;
   throw new Refusal(
     "stale",
     `What was read at the proposal is not so any more: it was ${write.precondition}, it is ${now}. Propose it again.`,

@@ -42,6 +42,14 @@ export function previewOf(request: OperationRequest): PreviewRequest {
   };
 }
 
+/** A write that sends nothing: what it changes in nexusd itself, in the shape of a request. */
+export const previewOfLocal = (operation: string, input: unknown): PreviewRequest => ({
+  method: "LOCAL",
+  url: `nexusd:${operation}`,
+  headers: [],
+  body: stringifyJson(input),
+});
+
 /** What of two previews is not the same, in words without values; empty where they are equal. */
 export function previewChanges(before: PreviewRequest, now: PreviewRequest): string[] {
   const asMap = ({ headers }: PreviewRequest) => new Map(headers.map(({ name, value }) => [name, value]));

@@ -11,7 +11,7 @@ import type { ReadFacts } from "./facts.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
 import type { ScanText } from "./outgoing-text.ts";
 import { type Policy, subjectOf } from "./policy.ts";
-import { previewOf } from "./preview.ts";
+import { previewOf, previewOfLocal } from "./preview.ts";
 import { conflict, denied, REJECTED_FOR_MS, recentlyRejected } from "./refusals.ts";
 import { type Actor, type Proposal, type Write, WriteError, type Writes } from "./types.ts";
 
@@ -65,7 +65,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
   };
 
   const readPrecondition = async (operation: Operation, input: unknown, known: Facts) => {
-    if (!operation.precondition) return null;
+    if (!operation.precondition) return undefined;
     const label = `the precondition of ${operation.name}`;
     const deadline = startDeadline({
       clock,
@@ -81,7 +81,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     });
     try {
       const read = (request: Parameters<typeof sender.read>[0]) => sender.read(request, deadline.signal);
-      return canonicalJson(await deadline.race(operation.precondition(input, known, read)));
+      return await deadline.race(operation.precondition(input, known, read));
     } finally {
       deadline.end();
     }
@@ -121,12 +121,14 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     if (approval === "deny") throw denied(operation.name);
     const texts = operation.outgoingText?.(stored) ?? [];
     if (texts.length > 0) await scanText(texts);
+    const learnt = await readPrecondition(operation, stored, known);
+    const precondition = operation.precondition ? canonicalJson(learnt) : null;
+    const toSend = operation.request?.(stored, known, learnt);
     const notice = operation.notice?.();
     const preview = {
-      ...previewOf(operation.request(stored, known)),
+      ...(toSend ? previewOf(toSend) : previewOfLocal(operation.name, stored)),
       ...(notice !== undefined && { notice }),
     };
-    const precondition = await readPrecondition(operation, stored, known);
 
     const proposedAt = clock.now();
     const result = await store.proposeWrite(

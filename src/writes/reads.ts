@@ -40,7 +40,8 @@ export function createReads(options: {
       try {
         const known = await deadline.race(facts(service));
         const full = operation.normalize?.(valid, known) ?? valid;
-        const request = operation.request(full, known);
+        const request = operation.request?.(full, known);
+        if (!request) throw new Error(`${name} is a read without a request`);
         ({ label } = request);
         const answer = await deadline.race(sender.read(request, signal));
         const output = operation.output(answer, full);

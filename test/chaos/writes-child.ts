@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 import { z } from "zod";
 import { createHttpClient } from "../../src/http/transport.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
+import { createSessionChanges } from "../../src/services/messaging/changes.ts";
 import {
   defineOperation,
   type Facts,
@@ -74,6 +75,9 @@ const facts: Facts = {
   session: () => {
     throw new Error("there are no sessions here");
   },
+  agentId: "nexusd",
+  sessions: [],
+  server: () => origin,
   organizationId: () => "org",
 };
 
@@ -95,7 +99,8 @@ const log = {
   warn: () => {},
   error: (line: unknown, text?: string) => writeSync(2, `${text}: ${inspect(line)}\n`),
 };
-const executor = createExecutor({ ...common, log });
+const changes = createSessionChanges(() => ({ get: () => undefined, put: () => {} }));
+const executor = createExecutor({ ...common, changes, log });
 const scanText = async () => {};
 const writes = createWrites({ ...common, scanText, ttlMs: () => 3_600_000, onApproved: executor.wake });
 await executor.start();

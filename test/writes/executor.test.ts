@@ -1,5 +1,10 @@
 import { describe, expect, it, test } from "vitest";
-import { OperationError } from "../../src/services/operation.ts";
+import {
+  type Facts,
+  type Operation,
+  OperationError,
+  type OperationRequest,
+} from "../../src/services/operation.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
 import type { Write } from "../../src/writes/types.ts";
 import {
@@ -15,6 +20,12 @@ import {
   OPERATOR,
   policyOf,
 } from "./harness.ts";
+
+const requestOf = (operation: Operation, input: unknown, facts: Facts): OperationRequest => {
+  const request = operation.request?.(input, facts);
+  if (!request) throw new Error("it has no request");
+  return request;
+};
 
 const CREATE = { operation: "nexus.items.create", input: { sku: "TEA-1" } };
 const TAG = { operation: "nexus.items.tag", input: { sku: "TEA-1" } };
@@ -356,7 +367,7 @@ describe("between approval and execution", () => {
       world.operations = OPERATIONS.map((operation) => ({
         ...operation,
         request: (input, facts) => ({
-          ...operation.request(input, facts),
+          ...requestOf(operation, input, facts),
           json: { sku: "TEA-2" },
           headers: { prefer: "return=minimal" },
         }),
@@ -408,7 +419,7 @@ describe("between approval and execution", () => {
         ...operation,
         request: (input, facts) => {
           facts.session("0123456789abcdef");
-          return operation.request(input, facts);
+          return requestOf(operation, input, facts);
         },
       }));
     });

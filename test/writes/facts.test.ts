@@ -78,6 +78,7 @@ describe("a session", () => {
       baseUrl: "https://messaging.example",
       agentId: "nexusd",
       state: "new",
+      isCreator: false,
       cursor: null,
     });
   });

@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
+import { createSessionChanges } from "../../src/services/messaging/changes.ts";
 import {
   defineOperation,
   type Facts,
@@ -245,6 +246,9 @@ export const factsOf = (sessions: Record<string, string> = { workshop: "01234567
     if (sessionId === undefined) throw new OperationError("session_not_found", "no such session");
     return { sessionId, alias: null, baseUrl: ORIGINS.messaging, agentId: "nexusd", state: "joined" };
   },
+  agentId: "nexusd",
+  sessions: [],
+  server: () => ORIGINS.messaging,
   organizationId: () => "org-1",
 });
 
@@ -321,7 +325,8 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       policy: () => world.policy,
       facts: async () => world.facts,
     };
-    const executor = createExecutor(common);
+    const changes = createSessionChanges(() => ({ get: () => undefined, put: () => {} }));
+    const executor = createExecutor({ ...common, changes });
     const writes = createWrites({
       ...common,
       random: Math.random,

@@ -3,6 +3,8 @@
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
+import type { HttpError } from "../../http/errors.ts";
+import { createSessionChanges, type SessionChanges } from "./changes.ts";
 import type { SessionSet } from "./sessions.ts";
 
 /** A decimal string; compared as BigInt, stored as text. */
@@ -13,7 +15,11 @@ const time = z.string().nullish();
 
 const joined = z.looseObject({ sessionKey: z.string().nullish(), expiresAt: time });
 const renewed = z.looseObject({ ttl: z.number().nullish(), expiresAt: time });
-const described = z.looseObject({ ttl: z.number().nullish(), agents: z.array(z.unknown()).nullish() });
+const described = z.looseObject({
+  ttl: z.number().nullish(),
+  agents: z.array(z.unknown()).nullish(),
+  creatorAgentId: z.string().nullish(),
+});
 const health = z.looseObject({ uptime: z.number().nullish() });
 const message = z.looseObject({
   id: z.union([z.string(), z.int(), z.bigint()]).transform((value) => String(value)),
@@ -24,7 +30,16 @@ const message = z.looseObject({
   verified: z.boolean().nullish(),
   expiresAt: time,
 });
-export const messagePage = z.looseObject({ messages: z.array(message), nextCursor: cursor.nullish() });
+/** An object with more in it, or the name alone. */
+const member = z
+  .union([z.string(), z.looseObject({ agentId: z.string() })])
+  .transform((value) => (typeof value === "string" ? { agentId: value } : value));
+export const messagePage = z.looseObject({
+  messages: z.array(message),
+  nextCursor: cursor.nullish(),
+  members: z.array(member).nullish().catch(undefined),
+  ctrl: z.looseObject({ challenge: z.unknown().optional() }).nullish().catch(undefined),
+});
 
 export type Message = z.output<typeof message>;
 export type MessagePage = z.output<typeof messagePage>;
@@ -34,7 +49,14 @@ export interface MessagingServer {
   readonly baseUrl: string;
   join(sessionId: string, agentId: string): Promise<z.output<typeof joined>>;
   /** `after` null: from the start, the greeting included. Answers at once. */
-  poll(sessionId: string, agentId: string, after: string | null, signal: AbortSignal): Promise<MessagePage>;
+  poll(
+    sessionId: string,
+    agentId: string,
+    after: string | null,
+    signal: AbortSignal,
+    options?: { members?: boolean },
+  ): Promise<MessagePage>;
+  leave(sessionId: string, agentId: string, sessionKey: string): Promise<void>;
   renew(sessionId: string, agentId: string, ttlSeconds: number | null): Promise<z.output<typeof renewed>>;
   describe(sessionId: string): Promise<z.output<typeof described>>;
   /** `uptime` in seconds; it falls when the server was restarted and its messages are gone. */
@@ -59,15 +81,23 @@ function createMessagingServer(http: HttpClient): MessagingServer {
         headers: { "x-agent-id": agentId },
         priority: "reserved",
       }),
-    poll: (sessionId, agentId, after, signal) =>
+    poll: (sessionId, agentId, after, signal, { members = false } = {}) =>
       call(messagePage, {
         method: "GET",
-        // The greeting has cursor 0 and `after` is exclusive: only a poll without it brings the greeting.
-        path: session(sessionId, after === null ? "/messages" : `/messages?after=${after}`),
+        path: session(sessionId, pollPath(after, members)),
         label: "GET /v1/sessions/:id/messages",
         headers: { "x-agent-id": agentId },
         signal,
       }),
+    async leave(sessionId, agentId, sessionKey) {
+      await http.request({
+        method: "DELETE",
+        path: session(sessionId, `/agents/${encodeURIComponent(agentId)}`),
+        label: "DELETE /v1/sessions/:id/agents/:agentId",
+        headers: { "x-agent-id": agentId, "x-session-key": sessionKey },
+        priority: "reserved",
+      });
+    },
     renew: (sessionId, agentId, ttlSeconds) =>
       call(renewed, {
         method: "POST",
@@ -83,20 +113,36 @@ function createMessagingServer(http: HttpClient): MessagingServer {
   };
 }
 
+/** The greeting has cursor 0 and `after` is exclusive: only a poll without it brings the greeting. */
+const pollPath = (after: string | null, members: boolean) => {
+  if (after === null) return members ? "/messages?members=true" : "/messages";
+  return `/messages?after=${after}${members ? "&members=true" : ""}`;
+};
+
+/** A 429 that concerns one agent in one session, not the budget of the server. */
+export const isCooldown = ({ status, code }: HttpError): boolean =>
+  status === 429 && code.toLowerCase() === "cooldown_active";
+
 /** When a server was started, as far as its `uptime` says, in ms since the epoch. */
 export interface ServerBoot {
   bootAt: number | null;
+  /** On the monotonic clock. */
   checkedAt: number | null;
+  /** Wall time less monotonic time when first asked. */
+  offsetMs: number | null;
   isAsking: boolean;
 }
 
 /** The servers by origin, each made when first asked for, and the sessions on them. */
 export interface MessagingClient {
   readonly sessions: SessionSet;
+  readonly changes: SessionChanges;
   server(baseUrl: string): MessagingServer;
   /** For operations: the client behind `server`, with the same budget. */
   http(baseUrl: string): HttpClient;
   boot(baseUrl: string): ServerBoot;
+  /** When the members of each session were last asked for, on the monotonic clock. */
+  readonly membersAskedAt: Map<string, number>;
 }
 
 export function createMessagingClient(
@@ -111,15 +157,17 @@ export function createMessagingClient(
     const made = {
       http,
       server: createMessagingServer(http),
-      boot: { bootAt: null, checkedAt: null, isAsking: false },
+      boot: { bootAt: null, checkedAt: null, offsetMs: null, isAsking: false },
     };
     servers.set(baseUrl, made);
     return made;
   };
   return {
     sessions,
+    changes: createSessionChanges(() => sessions),
     server: (baseUrl) => entry(baseUrl).server,
     http: (baseUrl) => entry(baseUrl).http,
     boot: (baseUrl) => entry(baseUrl).boot,
+    membersAskedAt: new Map(),
   };
 }

@@ -5,7 +5,7 @@ import { agentId, type Config, origin, sessionAlias, sessionId } from "../../con
 import { type Clock, isoTime } from "../../scheduler/clock.ts";
 import type { Store } from "../../store/store.ts";
 import { OperationError } from "../operation.ts";
-import { sessionObservation } from "./membership.ts";
+import { sessionObservation } from "./changes.ts";
 import { newSession, type Session, sessionSource } from "./session.ts";
 import type { SessionSet } from "./sessions.ts";
 

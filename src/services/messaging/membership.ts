@@ -1,40 +1,41 @@
 // Joining, rejoining, renewing and losing a session: what each answer of the server means for it.
 
-import type { NewEvent } from "../../events/types.ts";
 import { HttpError } from "../../http/errors.ts";
 import { isoTime } from "../../scheduler/clock.ts";
-import type { Observation } from "../../store/store.ts";
-import { SESSION_KIND, type Session, sessionCursor, sessionSource } from "./session.ts";
+import type { SessionChange } from "./changes.ts";
+import { type Session, sessionSource } from "./session.ts";
 
-/** The name of the session's key among the secrets. */
-export const sessionKeyName = (sessionId: string) => `messaging.key:${sessionId}`;
-
-/** The one form in which a change of a session is committed: its events, its record and its cursor together. */
-export const sessionObservation = (
-  session: Session,
-  events: NewEvent[],
-  sessionKey?: string | null,
-): Observation => ({
-  source: sessionCursor(session.sessionId),
-  cursor: { cursor: session.cursor, generation: session.generation },
-  events,
-  put: [{ kind: SESSION_KIND, key: session.sessionId, value: session }],
-  ...(sessionKey ? { secrets: [{ name: sessionKeyName(session.sessionId), value: sessionKey }] } : {}),
-});
+/** What the protocol gives a session whose server does not say how long it lives. */
+const DEFAULT_TTL_MS = 3_660_000;
 
 const reference = (session: Session) => ({ sessionId: session.sessionId, alias: session.alias });
 
-/** After the server took us in. `ttlMs` is what the session itself says; null: not known. */
+/** A key that is not there: what it means, and what can be done. */
+const WITHOUT_KEY = {
+  code: "missing_session_key",
+  message:
+    "The key of this session never arrived: what is sent is unverified, and it cannot be left; it ends by expiry.",
+};
+
+/**
+ * After the server took us in.
+ * @param answer `sessionKey` where it gave one: nothing else of the session tells whether there is a key
+ */
 export function afterJoin(
   session: Session,
   now: number,
-  answer: { expiresAt?: string | null | undefined },
-  ttlMs: number | null,
-): { session: Session; events: NewEvent[] } {
-  const expiresAt = answer.expiresAt ?? (ttlMs === null ? null : isoTime(now + ttlMs));
+  answer: { expiresAt?: string | null | undefined; sessionKey?: string | null | undefined },
+): SessionChange {
+  const expiresAt = time(answer.expiresAt) ?? session.expiresAt;
   const rejoined = session.joinedAt !== null;
   return {
-    session: { ...session, state: "joined", reason: null, joinedAt: isoTime(now), expiresAt, ttlMs },
+    session: {
+      ...session,
+      state: "joined",
+      reason: answer.sessionKey ? null : WITHOUT_KEY,
+      joinedAt: isoTime(now),
+      expiresAt,
+    },
     events: [
       {
         type: "messaging.session.joined",
@@ -45,14 +46,61 @@ export function afterJoin(
   };
 }
 
+/** After the server said what the session is: how long it lives, who is in it, whose it is. */
+export function afterDescription(
+  session: Session,
+  now: number,
+  answer: { ttl?: number | null | undefined; creatorAgentId?: string | null | undefined },
+): Session {
+  const ttlMs = answer.ttl ? answer.ttl * 1000 : DEFAULT_TTL_MS;
+  return {
+    ...session,
+    ttlMs,
+    expiresAt: session.expiresAt ?? isoTime(now + ttlMs),
+    isCreator: session.isCreator || answer.creatorAgentId === session.agentId,
+  };
+}
+
+/** After we left, or found that we were in it no more. Its alias is free again. */
+export const afterLeaving = (session: Session): SessionChange => ({
+  session: { ...session, state: "left", alias: null, reason: null, members: null },
+  events: [
+    {
+      type: "messaging.session.left",
+      source: sessionSource(session.sessionId),
+      data: reference(session),
+    },
+  ],
+});
+
+/** After the server refused the session's key: the membership stays, and is reported once. */
+export function afterKeyRefused(session: Session, message: string): SessionChange | undefined {
+  const reason = { code: "invalid_session_key", message };
+  if (session.reason?.code === reason.code && session.reason.message === message) return undefined;
+  return {
+    session: { ...session, reason },
+    events: [
+      {
+        type: "messaging.session.key_refused",
+        source: sessionSource(session.sessionId),
+        data: { ...reference(session), ...reason },
+      },
+    ],
+  };
+}
+
+/** A time that a service gave, if it is one. */
+const time = (text: string | null | undefined): string | null =>
+  typeof text === "string" && !Number.isNaN(Date.parse(text)) ? text : null;
+
 /** After a renewal. */
 export function afterRenewal(
   session: Session,
   now: number,
   answer: { ttl?: number | null | undefined; expiresAt?: string | null | undefined },
-): { session: Session; events: NewEvent[] } {
+): SessionChange {
   const ttlMs = answer.ttl ? answer.ttl * 1000 : session.ttlMs;
-  const expiresAt = answer.expiresAt ?? (ttlMs === null ? null : isoTime(now + ttlMs));
+  const expiresAt = time(answer.expiresAt) ?? (ttlMs === null ? null : isoTime(now + ttlMs));
   return {
     session: { ...session, ttlMs, expiresAt },
     events: [
@@ -82,10 +130,7 @@ const ENDINGS: Record<string, { state: "expired" | "lost"; message: string }> = 
 };
 
 /** What an error answer makes of the session: its end, or undefined when it says nothing about the session. */
-export function afterRefusal(
-  session: Session,
-  error: unknown,
-): { session: Session; events: NewEvent[] } | undefined {
+export function afterRefusal(session: Session, error: unknown): SessionChange | undefined {
   if (!(error instanceof HttpError) || error.kind !== "status") return undefined;
   const ending = Object.hasOwn(ENDINGS, error.code) ? ENDINGS[error.code] : undefined;
   if (!ending) return undefined;
@@ -109,7 +154,7 @@ export const isNotMember = (error: unknown): boolean =>
   (error.code === "agent_not_in_session" || error.code === "forbidden");
 
 /** The end of a membership that the configuration does not let us take up again. */
-export function afterRemoval(session: Session): { session: Session; events: NewEvent[] } {
+export function afterRemoval(session: Session): SessionChange {
   const reason = {
     code: "agent_not_in_session",
     message: "The server removed this agent and messaging.auto_rejoin is off. Turn it on, or join again.",

@@ -27,10 +27,14 @@ export function restoreSessions(
   }
   for (const entry of messaging.sessions) {
     const known = sessions.get(entry.id);
+    // Left by our own will: that it still stands in the file is no wish to come back.
+    if (known?.state === "left") continue;
+    // Once entered, it stays on its server, and so does its key.
+    const isBound = known && known.joinedAt !== null;
     const settings = {
       sessionId: entry.id,
       alias: entry.alias ?? known?.alias ?? null,
-      baseUrl: entry.base_url ?? messaging.base_url,
+      baseUrl: isBound ? known.baseUrl : (entry.base_url ?? messaging.base_url),
       agentId: messaging.agent_id,
     };
     const hasEnded = known?.state === "expired" || known?.state === "lost";
@@ -39,6 +43,9 @@ export function restoreSessions(
         ? { ...known, alias: settings.alias, baseUrl: settings.baseUrl }
         : { ...(known ?? newSession(settings)), ...settings, state: "new", reason: null };
     sessions.put(session);
+    for (const other of sessions.all())
+      if (entry.alias !== undefined && other.alias === entry.alias && other.sessionId !== entry.id)
+        sessions.put({ ...other, alias: null });
   }
   return { unreadable };
 }

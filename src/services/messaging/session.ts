@@ -1,8 +1,12 @@
 // A session as nexusd remembers it, and what a page of messages makes of it: pure, so that every trap of the
 // protocol (restarted servers, repeated and unordered pages, own messages) is decided in one place.
 
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { NewEvent } from "../../events/types.ts";
+import { stringifyJson } from "../../http/json.ts";
+import { isoTime } from "../../scheduler/clock.ts";
+import type { SessionChange } from "./changes.ts";
 import type { Message, MessagePage } from "./client.ts";
 import { estimateRecord } from "./pacing-model.ts";
 
@@ -13,8 +17,12 @@ export const sessionRecord = z.object({
   alias: z.string().nullable(),
   baseUrl: z.string(),
   agentId: z.string(),
-  /** `joining`: the join was sent, its answer is not on disk; `lost`: a member no more, see `reason`. */
+  /**
+   * `joining`: the join was sent, its answer is not on disk; `expired`: its server knows it no more; `lost`: a member
+   * no more, see `reason`; `left`: by our own will.
+   */
   state: z.enum(["new", "joining", "joined", "expired", "lost", "left"]),
+  /** Why it has ended, or what is wrong with it while it goes on. */
   reason: z.object({ code: z.string(), message: z.string() }).nullable(),
   /** The last cursor committed; null: read from the start. */
   cursor: z.string().nullable(),
@@ -26,6 +34,14 @@ export const sessionRecord = z.object({
   expiresAt: z.string().nullable(),
   lastPolledAt: z.string().nullable(),
   joinedAt: z.string().nullable(),
+  /** Whether it was created under our agent id: then it cannot be left. */
+  isCreator: z.boolean().default(false),
+  /** The message at `cursor`; null: not known. One and the same there proves that nothing was forgotten. */
+  lastMessageId: z.string().nullable().default(null),
+  /** A page ended before `cursor`: the next poll begins at the start, to see whether the messages are gone. */
+  isInDoubt: z.boolean().default(false),
+  /** The agents in it when last looked; null: never. */
+  members: z.array(z.string()).nullable().default(null),
   /** How often messages are expected, so that a restart need not learn it anew; null: not known. */
   pacing: estimateRecord.nullable().default(null),
 });
@@ -44,6 +60,10 @@ export const newSession = (
   expiresAt: null,
   lastPolledAt: null,
   joinedAt: null,
+  isCreator: false,
+  lastMessageId: null,
+  isInDoubt: false,
+  members: null,
   pacing: null,
 });
 
@@ -69,9 +89,12 @@ const byCursor = (a: Message, b: Message) => {
   return x < y ? -1 : x > y ? 1 : 0;
 };
 
-export interface PageResult {
-  session: Session;
-  events: NewEvent[];
+/** What to poll after: null begins at the start, where the messages may be others than those that were read. */
+export const pollAfter = (session: Session, bootAt: number | null): string | null =>
+  session.isInDoubt || isFromEarlierBoot(session, bootAt) ? null : session.cursor;
+
+export interface PageResult extends SessionChange {
+  /** Whether the server lost the messages that were there. */
   restarted: boolean;
 }
 
@@ -87,39 +110,126 @@ export function observePage(
   bootAt: number | null,
 ): PageResult {
   const messages = page.messages.toSorted(byCursor);
-  const last = [page.nextCursor, messages.at(-1)?.cursor]
-    .filter((value) => value !== undefined && value !== null)
-    .reduce<bigint | null>((max, value) => (max === null || BigInt(value) > max ? BigInt(value) : max), null);
+  const last = greatest([page.nextCursor, messages.at(-1)?.cursor]);
   const stored = session.cursor === null ? null : BigInt(session.cursor);
+  const received = messages
+    .filter(({ agentId }) => agentId !== session.agentId)
+    .map((message) => messageReceived(session, message));
+  const challenges = challenged(session, page);
+  const at = (cursor: bigint | null) => messages.find((message) => BigInt(message.cursor) === cursor)?.id;
 
-  // A cursor behind the stored one, or none at all where there was one, is a server that forgot its messages.
-  const restarted = stored !== null && (last === null ? askedAfter === null && stored > 0n : last < stored);
-  const isKnownBoot = session.serverBootAt !== null && !isFromEarlierBoot(session, bootAt);
-  const next: Session = { ...session, serverBootAt: isKnownBoot ? session.serverBootAt : bootAt };
-  const events: NewEvent[] = [];
-  if (restarted) {
-    next.generation += 1;
-    // Unless this page began at the start, what stands before it has not been read: the next poll begins there.
-    next.cursor = askedAfter === null && last !== null ? String(last) : null;
-    events.push({
-      type: "messaging.session.restarted",
+  if (askedAfter !== null) {
+    // Behind what was read: an older page once more, or a server that forgot. Only a reading from the start tells.
+    const isBehind = stored !== null && last !== null && last < stored;
+    const isAhead = last !== null && (stored === null || last > stored);
+    const next: Session = {
+      ...session,
+      isInDoubt: session.isInDoubt || isBehind,
+      ...(isAhead && { cursor: String(last), lastMessageId: at(last) ?? null }),
+      // What is known of the start is replaced only by a reading from there.
+      serverBootAt: session.serverBootAt ?? bootAt,
+    };
+    return { session: next, events: [...received, ...challenges], restarted: false };
+  }
+
+  const restarted = stored !== null && hasForgotten(session, { stored, last, isThere: at(stored), bootAt });
+  const isAhead = last !== null && (stored === null || restarted || last >= stored);
+  const next: Session = {
+    ...session,
+    isInDoubt: false,
+    serverBootAt: isFromEarlierBoot(session, bootAt) ? bootAt : (session.serverBootAt ?? bootAt),
+    ...(isAhead && { cursor: String(last), lastMessageId: at(last) ?? null }),
+    ...(restarted && { generation: session.generation + 1 }),
+    ...(restarted && last === null && { cursor: null, lastMessageId: null }),
+  };
+  const restart: NewEvent[] = restarted
+    ? [
+        {
+          type: "messaging.session.restarted",
+          source: sessionSource(session.sessionId),
+          data: {
+            sessionId: session.sessionId,
+            alias: session.alias,
+            generation: next.generation,
+            lastCursor: session.cursor,
+          },
+        },
+      ]
+    : [];
+  return { session: next, events: [...restart, ...received, ...challenges], restarted };
+}
+
+/** Whether a reading from the start shows other messages than those that were read before. */
+function hasForgotten(
+  session: Session,
+  seen: { stored: bigint; last: bigint | null; isThere: string | undefined; bootAt: number | null },
+): boolean {
+  const { stored, last, isThere, bootAt } = seen;
+  if (isThere !== undefined && session.lastMessageId !== null) return isThere !== session.lastMessageId;
+  if (last === null || last < stored) return stored > 0n || last !== null;
+  // There are newer ones, and the one that was the last is not among them: the start of the server decides.
+  return isThere === undefined && session.lastMessageId !== null && isFromEarlierBoot(session, bootAt);
+}
+
+const greatest = (cursors: (string | null | undefined)[]): bigint | null =>
+  cursors.reduce<bigint | null>((max, cursor) => {
+    if (cursor === null || cursor === undefined) return max;
+    const value = BigInt(cursor);
+    return max === null || value > max ? value : max;
+  }, null);
+
+/** A challenge that comes with every page is one event. nexusd cannot answer it: an agent has to know. */
+function challenged(session: Session, page: MessagePage): NewEvent[] {
+  const challenge = page.ctrl?.challenge;
+  if (challenge === undefined || challenge === null) return [];
+  const digest = createHash("sha256").update(stringifyJson(challenge)).digest("hex");
+  const key = `challenge:${digest}`;
+  return [
+    {
+      type: "messaging.session.challenged",
       source: sessionSource(session.sessionId),
-      data: {
-        sessionId: session.sessionId,
-        alias: session.alias,
-        generation: next.generation,
-        lastCursor: session.cursor,
-      },
-    });
-  } else if (last !== null) next.cursor = String(last);
+      data: { sessionId: session.sessionId, alias: session.alias, challenge },
+      dedupe: { scope: sessionCursor(session.sessionId), match: [key], record: [key] },
+    },
+  ];
+}
 
-  for (const message of messages)
-    if (message.agentId !== session.agentId) events.push(received(session, message));
-  return { session: next, events, restarted };
+/** Who came and who went since the last look, we ourselves left out. The first look only remembers. */
+export function observeMembers(session: Session, page: MessagePage): SessionChange {
+  if (!page.members) return { session, events: [] };
+  const now = [...new Set(page.members.map(({ agentId }) => agentId))].toSorted();
+  const before = session.members;
+  if (before === null) return { session: { ...session, members: now }, events: [] };
+  const told = (type: "messaging.member.joined" | "messaging.member.left", agents: string[]): NewEvent[] =>
+    agents
+      .filter((agentId) => agentId !== session.agentId)
+      .map((agentId) => ({
+        type,
+        source: sessionSource(session.sessionId),
+        subject: agentId,
+        data: { sessionId: session.sessionId, alias: session.alias, agentId },
+      }));
+  const came = now.filter((agentId) => !before.includes(agentId));
+  const went = before.filter((agentId) => !now.includes(agentId));
+  if (came.length + went.length === 0) return { session, events: [] };
+  return {
+    session: { ...session, members: now },
+    events: [...told("messaging.member.joined", came), ...told("messaging.member.left", went)],
+  };
+}
+
+/**
+ * A message begins the time of a session anew, so that a lively one needs no renewal.
+ * @param since when there was no such message yet, in ms since the epoch
+ */
+export function afterTraffic(session: Session, since: number): Session {
+  const { ttlMs, expiresAt } = session;
+  if (ttlMs === null || (expiresAt !== null && Date.parse(expiresAt) >= since + ttlMs)) return session;
+  return { ...session, expiresAt: isoTime(since + ttlMs) };
 }
 
 /** The id is the identity of a message, its cursor only a position: a repeated page adds nothing. */
-function received(session: Session, message: Message): NewEvent {
+function messageReceived(session: Session, message: Message): NewEvent {
   return {
     type: "messaging.message.received",
     source: sessionSource(session.sessionId),

@@ -45,7 +45,7 @@ interface Limits {
 }
 
 /** Whether it is polled or waits to be joined. */
-export const isActive = (session: Session) =>
+export const isActive = (session: { state: string }) =>
   session.state === "new" || session.state === "joining" || session.state === "joined";
 
 /** The constant pace of the polls of one server, which leaves the reserve to writes and renewals. */

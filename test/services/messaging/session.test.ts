@@ -2,9 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MessagePage } from "../../../src/services/messaging/client.ts";
 import {
+  afterTraffic,
   isFromEarlierBoot,
   newSession,
+  observeMembers,
   observePage,
+  pollAfter,
   type Session,
 } from "../../../src/services/messaging/session.ts";
 
@@ -60,12 +63,67 @@ describe("what a page says", () => {
     expect(seen.session).toEqual(joined);
   });
 
-  it("a cursor that went back is a restarted server, read from the start", () => {
-    const seen = observePage({ ...session, cursor: "57" }, page([], "3"), "57", null);
+  it("a cursor that went back is looked into from the start, and is no restart by itself", () => {
+    const seen = observePage({ ...session, cursor: "57" }, page(["2"], "3"), "57", null);
+    expect(seen).toMatchObject({ restarted: false, session: { cursor: "57", isInDoubt: true } });
+    expect(received(seen.events)).toEqual(["id-2"]);
+    expect(pollAfter(seen.session, null)).toBeNull();
+    const whole = observePage(seen.session, page(["1", "3"], "3"), null, null);
+    expect(whole.events[0]).toMatchObject({
+      type: "messaging.session.restarted",
+      data: { generation: 2, lastCursor: "57" },
+    });
+    expect(whole.session).toMatchObject({ cursor: "3", lastMessageId: "id-3", isInDoubt: false });
+  });
+
+  it("an older page that comes once more is no restart", () => {
+    const read = observePage(session, page(["1", "2", "3"], "3"), null, 1000).session;
+    const again = observePage(read, page(["1"], "1"), "3", 1000).session;
+    const whole = observePage(again, page(["1", "2", "3"], "3"), null, 1000);
+    expect(whole).toMatchObject({
+      restarted: false,
+      session: { cursor: "3", generation: 1, isInDoubt: false },
+    });
+  });
+
+  it("a restart is seen though the new messages have come as far as the old ones", () => {
+    const read = { ...observePage(session, page(["1", "2"], "2"), null, 1000).session };
+    const others = { messages: [message("1"), { ...message("2"), id: "new" }], nextCursor: "2" };
+    expect(observePage(read, others, null, 60_000)).toMatchObject({ restarted: true });
+    // A wall clock that jumped looks like a restart; the same message at the same place proves that it is none.
+    expect(observePage(read, page(["1", "2"], "2"), null, 60_000)).toMatchObject({
+      restarted: false,
+      session: { serverBootAt: 60_000 },
+    });
+  });
+
+  it("a challenge is an event, once however often it comes", () => {
+    const seen = observePage(
+      session,
+      { messages: [], nextCursor: "0", ctrl: { challenge: { id: "c1" } } },
+      null,
+      null,
+    );
     expect(seen.events).toMatchObject([
-      { type: "messaging.session.restarted", data: { generation: 2, lastCursor: "57" } },
+      { type: "messaging.session.challenged", data: { challenge: { id: "c1" } }, dedupe: {} },
     ]);
-    expect(seen.session.cursor).toBeNull();
+  });
+
+  it("members that come and go are told, after a first look and without ourselves", () => {
+    const look = (current: Session, ...members: string[]) =>
+      observeMembers(current, { messages: [], members: members.map((agentId) => ({ agentId })) });
+    const first = look(session, "me", "a");
+    expect(first.events).toEqual([]);
+    const second = look(first.session, "a", "b");
+    expect(second.events).toMatchObject([{ type: "messaging.member.joined", data: { agentId: "b" } }]);
+    const third = look(second.session, "me", "b", "b");
+    expect(third.events).toMatchObject([{ type: "messaging.member.left", data: { agentId: "a" } }]);
+  });
+
+  it("traffic puts the end of a session off, and never brings it nearer", () => {
+    const timed = { ...session, ttlMs: 1000, expiresAt: new Date(5000).toISOString() };
+    expect(afterTraffic(timed, 4500).expiresAt).toBe(new Date(5500).toISOString());
+    expect(afterTraffic(timed, 3000)).toBe(timed);
   });
 
   it("a full reading after a restart takes over the new cursors", () => {

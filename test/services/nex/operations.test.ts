@@ -30,7 +30,7 @@ describe.each(Object.keys(samples).filter((name) => stringifyJson(samples[name])
       const { request, input } = operationNamed(name);
       const built = (id: string) =>
         stringifyJson(
-          request(
+          request?.(
             input.parse(parseJson(stringifyJson(samples[name]).replaceAll(`"${SNOWFLAKE}"`, id))),
             bench.facts,
           ),
@@ -76,8 +76,8 @@ test("what deletes for good says so, and no wildcard of the policy approves it",
   ]);
   // Every DELETE is one, but for the two that archive.
   const deletions = nexOperations.filter(({ name, request, input }) => {
-    const { method } = request(fieldsOf(input.parse(samples[name])), bench.facts);
-    return method === "DELETE";
+    const sent = request?.(fieldsOf(input.parse(samples[name])), bench.facts);
+    return sent?.method === "DELETE";
   });
   expect(deletions.map(({ name }) => name).filter((name) => !destructive.includes(name))).toEqual([
     "nex.tasks.archive",

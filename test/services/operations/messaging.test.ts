@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../../sandbox/messaging.ts";
 import type { HttpError } from "../../../src/http/errors.ts";
-import { findOwn } from "../../../src/services/messaging/operations.ts";
+import { findOwn } from "../../../src/services/messaging/operations-messages.ts";
 import { type Bench, createBench } from "./support.ts";
 
 let server: MessagingServer;
@@ -40,9 +40,12 @@ test("a session is created as it was asked for", async () => {
 
 test("a key in an answer is never part of the output", async () => {
   const { catalogue } = await import("../../../src/services/catalogue.ts");
-  for (const name of ["messaging.sessions.create", "messaging.sessions.get", "messaging.sessions.renew"]) {
-    const answer = { status: 201, headers: {}, body: { sessionId: "s", sessionKey: "secret" } };
-    expect(catalogue.get(name)?.output(answer, {})).toEqual({ sessionId: "s" });
+  const names = ["create", "get", "renew", "join", "leave"].map((verb) => `messaging.sessions.${verb}`);
+  for (const name of [...names, "messaging.pairs.claim"]) {
+    const answer = { status: 201, headers: {}, body: { sessionId: "session-1", sessionKey: "secret" } };
+    const output = catalogue.get(name)?.output(answer, { session: "session-1" });
+    expect(output).toMatchObject({ sessionId: "session-1" });
+    expect(JSON.stringify(output)).not.toContain("secret");
   }
 });
 
@@ -77,9 +80,12 @@ describe("sending", () => {
     expect(page.messages).toMatchObject([{ agentId: "nexusd", text: "“hi” 👋\n", verified: true }]);
   });
 
-  test("JSON is sent where the server takes it, and refused before where it does not", async () => {
+  test("JSON is sent where the server takes it, in the text where it does not, and refused with strict", async () => {
     const input = { session: "shop", json: { order: 7 } };
-    expect(await bench.precondition("messaging.messages.send", input)).toEqual({ state: "joined" });
+    expect(await bench.precondition("messaging.messages.send", input)).toEqual({
+      state: "joined",
+      jsonAs: "json",
+    });
     await bench.run("messaging.messages.send", input);
     const page = await bench.run("messaging.messages.list", { session: "shop", after: "0" });
     expect(page).toMatchObject({ messages: [{ json: { order: 7 } }] });
@@ -87,9 +93,10 @@ describe("sending", () => {
     const plain = await startMessaging({ reportsCapabilities: false });
     try {
       bench.join({ sessionId, alias: "shop", baseUrl: plain.url });
-      await expect(bench.precondition("messaging.messages.send", input)).rejects.toMatchObject({
-        code: "refused",
-      });
+      expect(await bench.precondition("messaging.messages.send", input)).toMatchObject({ jsonAs: "text" });
+      await expect(
+        bench.precondition("messaging.messages.send", { ...input, strict: true }),
+      ).rejects.toMatchObject({ code: "refused" });
     } finally {
       await plain.close();
     }
@@ -125,6 +132,12 @@ describe("sending", () => {
 describe("reading back", () => {
   const name = "messaging.messages.send";
   const input = { session: "shop", text: "ping" };
+
+  test("finds JSON that was sent in the text", async () => {
+    const found = { id: "m", agentId: "nexusd", text: 'ping\n{"n":1}', cursor: "5" };
+    const sent = { agentId: "nexusd", text: "ping", json: { n: 1 } };
+    expect(findOwn({ messages: [found], nextCursor: "5" }, sent, "4")).toMatchObject({ kind: "done" });
+  });
 
   test("finds a message whose answer was lost", async () => {
     bench.join({ sessionId, alias: "shop", cursor: "0" });

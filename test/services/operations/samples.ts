@@ -9,10 +9,31 @@ const cursor = (...parts: unknown[]) => Buffer.from(JSON.stringify(parts)).toStr
 
 export const samples: Record<string, Record<string, unknown>> = {
   "messaging.sessions.get": { session: "shop" },
-  "messaging.sessions.create": { ttlSeconds: 600, maxAgents: 2, greeting: "hello" },
+  "messaging.sessions.create": {
+    ttlSeconds: 600,
+    maxAgents: 2,
+    greeting: "hello",
+    asCreator: true,
+    alias: "new",
+    server: "https://messaging.example",
+  },
+  "messaging.sessions.join": { session: "6b".repeat(24), alias: "new", server: "https://messaging.example" },
+  "messaging.sessions.leave": { session: "shop" },
+  "messaging.members.list": { session: "shop" },
+  "messaging.pairs.create": { session: "shop" },
+  "messaging.pairs.get": { code: "PEARL-FOCAL-S5SJV", server: "https://messaging.example" },
+  "messaging.pairs.claim": {
+    code: "PEARL-FOCAL-S5SJV",
+    alias: "new",
+    server: "https://messaging.example",
+  },
+  "messaging.aliases.upsert": { alias: "new", session: "shop" },
+  "messaging.aliases.delete": { alias: "shop" },
+  "messaging.servers.get_health": { server: "https://messaging.example" },
+  "messaging.servers.get_stats": { server: "https://messaging.example" },
   "messaging.sessions.renew": { session: "shop", ttlSeconds: 600 },
   "messaging.messages.list": { session: "shop", after: "17", members: true },
-  "messaging.messages.send": { session: "shop", text: "hello", json: { n: 1 } },
+  "messaging.messages.send": { session: "shop", text: "hello", json: { n: 1 }, strict: true },
   "nex.objects.list": { includeAttributes: true },
   "nex.objects.get": { objectSlug: "person" },
   "nex.objects.create": {

@@ -6,6 +6,7 @@ import { createHttpClient } from "../../../src/http/transport.ts";
 import { systemClock } from "../../../src/scheduler/clock.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
 import { createMessagingClient } from "../../../src/services/messaging/client.ts";
+import { findServer } from "../../../src/services/messaging/servers.ts";
 import { newSession, type Session } from "../../../src/services/messaging/session.ts";
 import { createSessionSet } from "../../../src/services/messaging/sessions.ts";
 import { createNexClient } from "../../../src/services/nex/client.ts";
@@ -30,6 +31,8 @@ const NOWHERE = "http://127.0.0.1:9";
 
 export interface Setup {
   messaging?: string;
+  /** More messaging servers that the configuration names. */
+  servers?: string[];
   nex?: string;
   nexus?: string;
   nexApiKey?: string;
@@ -118,9 +121,15 @@ export function createBench(setup: Setup): Bench {
       version: "0.0.0",
     }),
   };
+  const servers = () => [
+    origins.messaging,
+    ...(setup.servers ?? []),
+    ...services.messaging.sessions.all().map(({ baseUrl }) => baseUrl),
+  ];
   const sender = createSender({
     clients: () => services,
-    messagingOrigin: () => origins.messaging,
+    messagingServers: () => servers(),
+    clock: systemClock,
     sessionKey: setup.sessionKey ?? (async () => undefined),
     retry,
   });
@@ -129,6 +138,11 @@ export function createBench(setup: Setup): Bench {
   const { sessions } = services.messaging;
   const facts: Facts = {
     origins,
+    agentId: "nexusd",
+    get sessions() {
+      return sessions.all();
+    },
+    server: (name) => (name === undefined ? origins.messaging : findServer(servers(), name)),
     session(idOrAlias) {
       const found = sessions
         .all()
@@ -166,14 +180,17 @@ export function createBench(setup: Setup): Bench {
     },
     async run(name, input) {
       const { operation, input: full } = prepare(name, input);
-      await operation.precondition?.(full, facts, read);
-      const request = operation.request(full, facts);
+      const learnt = await operation.precondition?.(full, facts, read);
+      const request = operation.request?.(full, facts, learnt);
+      if (!request) throw new Error("nothing is sent for it");
       const answer = await (operation.effect === "read" ? read(request) : sender.writeOnce(request, signal));
-      return operation.output(answer, full);
+      return operation.output(answer, full, learnt);
     },
     request(name, input) {
       const { operation, input: full } = prepare(name, input);
-      return operation.request(full, facts);
+      const request = operation.request?.(full, facts);
+      if (!request) throw new Error("nothing is sent for it");
+      return request;
     },
     async precondition(name, input) {
       const { operation, input: full } = prepare(name, input);

@@ -34,7 +34,8 @@ async function run(name: string, input: object): Promise<unknown> {
   const operation = (await toolsOf()).get(`nexus.mcp.${name}`);
   if (!operation) throw new Error(`there is no tool ${name}`);
   const parsed = operation.input.parse(input);
-  const request = operation.request(parsed, bench.facts);
+  const request = operation.request?.(parsed, bench.facts);
+  if (!request) throw new Error(`nothing is sent for ${name}`);
   const signal = AbortSignal.timeout(20_000);
   const answer = await (operation.effect === "read"
     ? bench.sender.read(request, signal)

@@ -80,6 +80,9 @@ export const methods = (server: TestServer): string[] =>
 
 export const factsOf = (origin: string): Facts => ({
   origins: { messaging: "https://m.example", nex: "https://n.example", nexus: origin },
+  agentId: "nexusd",
+  sessions: [],
+  server: () => "https://m.example",
   session: () => {
     throw new Error("no session here");
   },

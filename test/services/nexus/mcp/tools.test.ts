@@ -231,7 +231,10 @@ test("the resources are those that the vendor publishes", async () => {
     expect(operation?.description).toContain(`nexus://${path}`);
   for (const uri of ["https://evil.example/", "file:///etc/passwd", "nexus://a b", "nexus://"])
     expect(operation?.input.safeParse({ uri }).success, uri).toBe(false);
-  const request = operation?.request({ uri: "nexus://organization/info" }, factsOf("https://nexus.example"));
+  const request = operation?.request?.(
+    { uri: "nexus://organization/info" },
+    factsOf("https://nexus.example"),
+  );
   expect(request).toMatchObject({
     origin: "https://nexus.example",
     path: "/functions/v1/mcp-server",

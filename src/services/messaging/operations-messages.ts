@@ -1,0 +1,231 @@
+// Operations on messages: what is in a session, and saying something in it.
+
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { readAnswer } from "../../http/answer.ts";
+import { stringifyJson } from "../../http/json.ts";
+import { fieldsOf, present, prose, textsIn } from "../input.ts";
+import {
+  defineOperation,
+  type Finding,
+  OperationError,
+  type ReadCall,
+  type RefusalMeaning,
+} from "../operation.ts";
+import { isCooldown, type MessagePage, messagePage } from "./client.ts";
+import { afterKeyRefused } from "./membership.ts";
+import { asMember, inFull, openRequest, session, sessionTarget } from "./operations-common.ts";
+import { afterTraffic } from "./session.ts";
+
+/** How long what a server says of its message formats is taken for true. */
+const FORMATS_FOR_MS = 300_000;
+
+const listMessages = defineOperation({
+  name: "messaging.messages.list",
+  service: "messaging",
+  effect: "read",
+  idempotent: true,
+  title: "List messages",
+  description:
+    "The messages of a session that its server still has, own ones included. What came in before is in the log " +
+    "of nexusd, also after the server has forgotten it.",
+  input: z.lazy(() =>
+    z.strictObject({
+      session,
+      after: z
+        .string()
+        .regex(/^\d{1,30}$/, "must be a cursor")
+        .optional()
+        .describe("The cursor of the last message not wanted; left out: from the greeting on"),
+      members: z.boolean().optional().describe("Whether to list the agents of the session too"),
+    }),
+  ),
+  normalize: inFull,
+  request: ({ session: idOrAlias, after, members }, facts) => {
+    const query = new URLSearchParams(present({ after, members: members ? "true" : undefined }));
+    return asMember(facts, idOrAlias, "GET", `/messages${query.size > 0 ? `?${query}` : ""}`).request;
+  },
+  output: (answer) => readPage(answer),
+});
+
+const readPage = (answer: { status: number; body: unknown }): MessagePage =>
+  readAnswer({ status: answer.status, json: () => answer.body }, messagePage, {
+    service: "messaging",
+    label: "GET /v1/sessions/:id/messages",
+  });
+
+/** What the precondition of a message reads. */
+interface Sendable {
+  state: string;
+  /** How its JSON travels, where it has any: as such, or written out in the text. */
+  jsonAs?: "json" | "text";
+}
+
+/** A message for a server that takes text only: the text, and the JSON in a line of its own. */
+const inText = (text: string | undefined, json: unknown): string =>
+  [...(text === undefined ? [] : [text]), stringifyJson(json)].join("\n");
+
+const isAsText = (read: unknown) => fieldsOf(read).jsonAs === "text";
+
+const sendMessage = defineOperation({
+  name: "messaging.messages.send",
+  service: "messaging",
+  effect: "write",
+  idempotent: false,
+  title: "Send a message",
+  description:
+    "Writes a message to a session that nexusd is a member of, under its own agent id: text, json or both. For a " +
+    "server that takes text only the json is written into the text, unless strict.",
+  input: z.lazy(() =>
+    z
+      .strictObject({
+        session,
+        text: prose.optional().describe("The message, for people and agents to read"),
+        json: z.unknown().optional().describe("Any JSON value, for programs"),
+        strict: z.boolean().optional().describe("Whether to refuse json that would have to go as text"),
+      })
+      .refine(({ text, json }) => text !== undefined || json !== undefined, {
+        path: ["text"],
+        message: "is needed, or json",
+      }),
+  ),
+  normalize: (input, facts) => {
+    const { state } = facts.session(input.session);
+    if (state === "joined") return inFull(input, facts);
+    throw new OperationError(
+      "refused",
+      `nexusd is not in this session (its state is ${state}): join it first.`,
+    );
+  },
+  request: ({ session: idOrAlias, text, json }, facts, read) => {
+    const { sessionId, request } = asMember(facts, idOrAlias, "POST", "/messages");
+    const content = isAsText(read) ? { text: inText(text, json) } : present({ text, json });
+    return { ...request, json: content, credential: { kind: "session", sessionId } };
+  },
+  outgoingText: ({ text, json }) => [
+    ...(text === undefined ? [] : [{ path: ["text"], text }]),
+    ...textsIn(json, ["json"]),
+  ],
+  output: ({ body }, _input, read) => {
+    const { id, cursor, expiresAt } = fieldsOf(body);
+    return {
+      ...{ messageId: id ?? null, cursor: cursor ?? null, expiresAt: expiresAt ?? null },
+      ...(isAsText(read) && { warning: "The server takes text only: the JSON was sent in the text." }),
+    };
+  },
+  // Sending begins the time of the session anew.
+  effects: (_answer, input) => [
+    {
+      sessionId: input.session,
+      change: (current, now) => current && { session: afterTraffic(current, now), events: [] },
+    },
+  ],
+  refused: async (error, input): Promise<RefusalMeaning | undefined> => {
+    if (error.status === 412 && error.code.toLowerCase() === "challenge_required")
+      return failed(
+        "challenge_required",
+        "The server wants a challenge answered before it takes messages of this agent, which nexusd cannot do: the " +
+          "event messaging.session.challenged has it, where the server gives one.",
+      );
+    if (isCooldown(error)) {
+      const wait =
+        error.headers["retry-after"] === undefined
+          ? "later"
+          : `in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`;
+      return failed(
+        "cooldown_active",
+        `The server lets this agent rest in this session: send it again ${wait}.`,
+      );
+    }
+    if (error.status !== 403 || error.code !== "invalid_session_key") return undefined;
+    const message =
+      "The server refuses the key of this session. nexusd has forgotten it: what is sent from now on is unverified.";
+    return {
+      ...failed(error.code, message),
+      effects: [
+        {
+          sessionId: input.session,
+          change: (current) =>
+            current && (afterKeyRefused(current, message) ?? { session: current, events: [] }),
+          sessionKey: null,
+        },
+      ],
+    };
+  },
+  target: sessionTarget,
+  precondition: async (input, facts, read): Promise<Sendable> => {
+    const { state, baseUrl } = facts.session(input.session);
+    if (input.json === undefined) return { state };
+    if (await takesJson(baseUrl, read)) return { state, jsonAs: "json" };
+    if (input.strict)
+      throw new OperationError(
+        "refused",
+        "The server of the session takes text only, and strict is set: send it as text.",
+      );
+    return { state, jsonAs: "text" };
+  },
+  readBack: async ({ session: idOrAlias, text, json }, facts, read) => {
+    const { cursor, agentId } = facts.session(idOrAlias);
+    const page = readPage(await read(asMember(facts, idOrAlias, "GET", "/messages").request));
+    return findOwn(page, { agentId, text, json }, cursor);
+  },
+  howToFindOut: "Read messaging.messages.list of the session: is the message there, under the own agent id?",
+});
+
+const failed = (code: string, message: string) =>
+  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning;
+
+/** A server that says nothing of its formats takes text only. */
+async function takesJson(origin: string, read: ReadCall): Promise<boolean> {
+  const { body } = await read({
+    ...openRequest("GET", origin, "/health", "/health"),
+    maxAgeMs: FORMATS_FOR_MS,
+  });
+  const { messageFormat } = fieldsOf(fieldsOf(body).capabilities);
+  return Array.isArray(messageFormat) && messageFormat.includes("json");
+}
+
+/**
+ * Looks for a message in a page that was read from the start.
+ * @param cursor the last one read before the message was sent; null: none was; undefined: not known
+ */
+export function findOwn(
+  page: MessagePage,
+  sent: { agentId: string; text: string | undefined; json?: unknown },
+  cursor: string | null | undefined,
+): Finding {
+  const own = page.messages.filter(({ agentId }) => agentId === sent.agentId);
+  // A server that takes text only got the JSON in the text.
+  const { text, json } = sent;
+  const forms = [
+    { text, json },
+    ...(json === undefined ? [] : [{ text: inText(text, json), json: undefined }]),
+  ];
+  const isSame = (message: (typeof own)[number]) =>
+    forms.some(
+      (form) =>
+        (message.text ?? undefined) === form.text && isDeepStrictEqual(message.json ?? undefined, form.json),
+    );
+  const same = own.filter(isSame);
+
+  const last = [page.nextCursor, ...page.messages.map((message) => message.cursor)].reduce(
+    (max, value) => (value && BigInt(value) > max ? BigInt(value) : max),
+    0n,
+  );
+  // A server that was restarted has forgotten its messages, and counts from the start again.
+  const forgot = cursor && last < BigInt(cursor);
+  if (cursor === undefined || forgot)
+    return same.length > 0 || forgot ? { kind: "cannot_tell" } : { kind: "not_found" };
+
+  const isAfter = (message: { cursor: string }) => cursor === null || BigInt(message.cursor) > BigInt(cursor);
+  const found = same.find(isAfter);
+  if (found) {
+    const { id, cursor: at, expiresAt } = found;
+    return { kind: "done", output: { messageId: id, cursor: at, expiresAt: expiresAt ?? null } };
+  }
+  // The cursor may have moved past it, and the server puts [REDACTED:…] in the place of what looks like a secret.
+  const isRedacted = own.some((message) => isAfter(message) && message.text?.includes("[REDACTED:"));
+  return { kind: same.length > 0 || isRedacted ? "cannot_tell" : "not_found" };
+}
+
+export const messageOperations = [listMessages, sendMessage] as const;

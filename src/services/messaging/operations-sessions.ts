@@ -1,0 +1,394 @@
+// Operations on sessions: create, show, join, leave, renew, and who is in them.
+
+import { z } from "zod";
+import { readAnswer } from "../../http/answer.ts";
+import type { HttpError } from "../../http/errors.ts";
+import { isoTime } from "../../scheduler/clock.ts";
+import { fieldsOf, present, prose, segment } from "../input.ts";
+import {
+  defineOperation,
+  type Facts,
+  OperationError,
+  type OperationRequest,
+  type ReadCall,
+  type RefusalMeaning,
+} from "../operation.ts";
+import { messagePage } from "./client.ts";
+import { afterJoin, afterKeyRefused, afterLeaving, afterRenewal } from "./membership.ts";
+import {
+  asMember,
+  assertAliasIsFree,
+  assertNotEntered,
+  assertOwn,
+  entered,
+  inFull,
+  joinedEffect,
+  newAlias,
+  openRequest,
+  server,
+  session,
+  sessionId,
+  sessionPath,
+  sessionTarget,
+  ttlSeconds,
+  withoutKey,
+} from "./operations-common.ts";
+
+const describeRequest = (facts: Facts, idOrAlias: string): OperationRequest => {
+  const { sessionId, baseUrl } = facts.session(idOrAlias);
+  return openRequest("GET", baseUrl, sessionPath(sessionId), "/v1/sessions/:id");
+};
+
+const getSession = defineOperation({
+  name: "messaging.sessions.get",
+  service: "messaging",
+  effect: "read",
+  idempotent: true,
+  title: "Show a session",
+  description: "The state of a session on its server, with the agents that are in it.",
+  input: z.lazy(() => z.strictObject({ session })),
+  normalize: inFull,
+  request: (input, facts) => describeRequest(facts, input.session),
+  output: ({ body }) => withoutKey(body),
+});
+
+const created = z.looseObject({ sessionId, ttl: z.number().nullish(), creatorAgentId: z.string().nullish() });
+const readCreated = (answer: { status: number; body: unknown }) =>
+  readAnswer({ status: answer.status, json: () => answer.body }, created, {
+    service: "messaging",
+    label: "PUT /v1/sessions",
+  });
+
+const createSession = defineOperation({
+  name: "messaging.sessions.create",
+  service: "messaging",
+  effect: "write",
+  idempotent: false,
+  title: "Create a session",
+  description:
+    "A new session, which nexusd enters at once and polls from then on. As its creator it is never removed and can " +
+    "never leave; with asCreator false it joins like any other agent.",
+  input: z.lazy(() =>
+    z.strictObject({
+      ttlSeconds,
+      maxAgents: z.int().min(1).max(50).optional().describe("How many agents can be in it"),
+      greeting: prose.optional().describe("The first message, shown to everybody who joins"),
+      asCreator: z.boolean().optional().describe("Whether to enter it as its creator; default: true"),
+      alias: newAlias,
+      server,
+    }),
+  ),
+  normalize: (input, facts) => ({
+    ...input,
+    asCreator: input.asCreator ?? true,
+    server: facts.server(input.server),
+  }),
+  request: ({ ttlSeconds, maxAgents, greeting, asCreator, alias, server }, facts) => {
+    assertAliasIsFree(alias, facts);
+    const creatorAgentId = asCreator === false ? undefined : facts.agentId;
+    return {
+      ...openRequest("PUT", facts.server(server), "/v1/sessions", "/v1/sessions"),
+      json: present({ ttl: ttlSeconds, maxAgents, greeting, creatorAgentId }),
+    };
+  },
+  outgoingText: ({ greeting }) => (greeting === undefined ? [] : [{ path: ["greeting"], text: greeting }]),
+  output: (answer, { alias }) => {
+    readCreated(answer);
+    return { ...withoutKey(answer.body), ...present({ alias }) };
+  },
+  effects: (answer, { alias, server }, facts) => {
+    const { sessionId, ttl, creatorAgentId } = readCreated(answer);
+    const { sessionKey } = fieldsOf(answer.body);
+    const baseUrl = facts.server(server);
+    const { agentId } = facts;
+    assertOwn(sessionId, baseUrl, facts);
+    // A server that does not know the field has made the session, but nobody is in it: the job joins it then.
+    const isCreator = creatorAgentId === agentId || typeof sessionKey === "string";
+    const ttlMs = ttl ? ttl * 1000 : null;
+    return [
+      {
+        sessionId,
+        change: (_current, now) => {
+          const made = {
+            ...entered({ sessionId, baseUrl, agentId, alias }, undefined),
+            isCreator,
+            members: [agentId],
+            ttlMs,
+            expiresAt: ttlMs === null ? null : isoTime(now + ttlMs),
+          };
+          if (!isCreator) return { session: { ...made, members: [] }, events: [] };
+          return afterJoin(made, now, { sessionKey: typeof sessionKey === "string" ? sessionKey : null });
+        },
+        ...(typeof sessionKey === "string" && { sessionKey }),
+      },
+    ];
+  },
+  howToFindOut:
+    "A session whose id did not arrive cannot be looked up. It ends by itself; propose another one in its place.",
+});
+
+const joinSession = defineOperation({
+  name: "messaging.sessions.join",
+  service: "messaging",
+  effect: "write",
+  // A second one finds that the agent is in it already.
+  idempotent: true,
+  title: "Join a session",
+  description: "Enters a session whose id is known. nexusd polls it from then on.",
+  input: z.lazy(() =>
+    z.strictObject({
+      session: z
+        .string()
+        .min(1)
+        .max(256)
+        .describe("The whole id, or the alias or id of one that nexusd was in"),
+      alias: newAlias,
+      server,
+    }),
+  ),
+  normalize: (input, facts) => {
+    const known = facts.sessions.find(
+      ({ sessionId, alias }) => sessionId === input.session || alias === input.session,
+    );
+    assertNotEntered(known);
+    if (known && input.server !== undefined && facts.server(input.server) !== known.baseUrl)
+      throw new OperationError("refused", `The session belongs to ${known.baseUrl}.`);
+    const id = known?.sessionId ?? input.session;
+    if (!sessionId.safeParse(id).success)
+      throw new OperationError(
+        "session_not_found",
+        "No session has this alias, and it is not the id of one.",
+      );
+    return { ...input, session: id, server: known?.baseUrl ?? facts.server(input.server) };
+  },
+  request: ({ session, alias, server }, facts) => {
+    assertNotEntered(facts.sessions.find((known) => known.sessionId === session));
+    assertAliasIsFree(alias, facts, session);
+    return {
+      ...openRequest("POST", facts.server(server), sessionPath(session, "/join"), "/v1/sessions/:id/join"),
+      headers: { "x-agent-id": facts.agentId },
+    };
+  },
+  output: ({ body }, { session, alias }) => ({
+    ...withoutKey(body),
+    sessionId: session,
+    ...present({ alias }),
+  }),
+  effects: ({ body }, input, facts) => [joinedEffect(entryOf(input, facts), fieldsOf(body))],
+  // The job goes on: where the agent is in the session already, the request has arrived.
+  effectsInDoubt: (input, facts) => {
+    const entry = entryOf(input, facts);
+    return [
+      {
+        sessionId: entry.sessionId,
+        change: (current) =>
+          current?.state === "joined"
+            ? undefined
+            : { session: { ...entered(entry, current), state: "joining", reason: null }, events: [] },
+      },
+    ];
+  },
+  target: sessionTarget,
+  readBack: async (input, facts, read) => {
+    const entry = entryOf(input, facts);
+    const known = facts.sessions.find((one) => one.sessionId === entry.sessionId);
+    const output = { sessionId: entry.sessionId, status: "joined" };
+    if (known?.state === "joined") return { kind: "done", output };
+    const path = sessionPath(entry.sessionId);
+    const { body } = await read(openRequest("GET", entry.baseUrl, path, "/v1/sessions/:id"));
+    if (!agentsOf(body)?.includes(entry.agentId)) return { kind: "not_found" };
+    return { kind: "done", output, effects: [joinedEffect(entry, {})] };
+  },
+  howToFindOut:
+    "nexusd goes on joining the session by itself: nexusctl messaging ls says what has become of it.",
+});
+
+const entryOf = (
+  { session, alias, server }: { session: string; alias?: string | undefined; server?: string | undefined },
+  facts: Facts,
+) => ({
+  sessionId: session,
+  baseUrl: facts.server(server),
+  agentId: facts.agentId,
+  alias,
+});
+
+/** The names in a session's description; undefined where it has none. */
+const agentsOf = (body: unknown): unknown[] | undefined => {
+  const { agents } = fieldsOf(body);
+  return Array.isArray(agents)
+    ? agents.map((agent: unknown) => (typeof agent === "string" ? agent : fieldsOf(agent).agentId))
+    : undefined;
+};
+
+const leaveSession = defineOperation({
+  name: "messaging.sessions.leave",
+  service: "messaging",
+  effect: "write",
+  idempotent: true,
+  title: "Leave a session",
+  description:
+    "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
+  input: z.lazy(() => z.strictObject({ session })),
+  normalize: (input, facts) => {
+    const { isCreator, state } = facts.session(input.session);
+    if (isCreator && state === "joined")
+      throw new OperationError(
+        "refused",
+        "nexusd created this session, and the creator of a session cannot leave it. It ends by expiry.",
+      );
+    return inFull(input, facts);
+  },
+  request: ({ session: idOrAlias }, facts) => {
+    const { sessionId, baseUrl, agentId } = facts.session(idOrAlias);
+    return {
+      ...openRequest(
+        "DELETE",
+        baseUrl,
+        sessionPath(sessionId, `/agents/${segment(agentId)}`),
+        "/v1/sessions/:id/agents/:agentId",
+      ),
+      headers: { "x-agent-id": agentId },
+      credential: { kind: "session", sessionId },
+    };
+  },
+  output: (_answer, { session }) => ({ sessionId: session, status: "left" }),
+  effects: (_answer, { session }) => forgotten(session),
+  holds: ({ session }) => session,
+  refused: (error, { session }, facts, read) => meaningOfLeaving(error, session, facts, read),
+  target: sessionTarget,
+  howToFindOut:
+    "Read messaging.sessions.get of the session: is the own agent id among its agents? Leave it again.",
+});
+
+const forgotten = (sessionId: string) => [
+  {
+    sessionId,
+    change: (current: Parameters<typeof afterLeaving>[0] | undefined) =>
+      current && current.state !== "left" ? afterLeaving(current) : undefined,
+    sessionKey: null,
+  },
+];
+
+const failure = (code: string, message: string) =>
+  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning;
+
+/** The table of the protocol: what each answer to leaving means. */
+async function meaningOfLeaving(
+  error: HttpError,
+  sessionId: string,
+  facts: Facts,
+  read: ReadCall,
+): Promise<RefusalMeaning | undefined> {
+  const over: RefusalMeaning = {
+    kind: "done",
+    output: { sessionId, status: "left", wasOver: true },
+    effects: forgotten(sessionId),
+  };
+  const { status, code } = error;
+  // Whatever a proxy has to say is nothing about the session.
+  if (status === 429 || code.startsWith("http_")) return { kind: "retry" };
+  if (status === 404 && (code === "session_not_found" || code === "agent_not_found")) return over;
+  if (status === 401 && code === "missing_session_key" && !isMember(facts.session(sessionId).state))
+    return over;
+  if (status === 401 && code === "missing_session_key")
+    return failure(
+      code,
+      "Without its key a member cannot leave, and nexusd has none for this session. It ends by expiry.",
+    );
+  if (status === 403 && code === "forbidden")
+    return failure("creator_cannot_leave", "The creator of a session cannot leave it. It ends by expiry.");
+  if (status !== 401 || code !== "invalid_session_key") return undefined;
+
+  const found = await whoIsIn(sessionId, facts, read);
+  if (found === "gone" || (found && !found.includes(facts.session(sessionId).agentId))) return over;
+  if (!found) return { kind: "retry" };
+  const message =
+    "The server refuses the key of this session, while the agent is still in it. The session ends by expiry.";
+  return {
+    ...failure(code, message),
+    effects: [{ sessionId, change: (current) => current && afterKeyRefused(current, message) }],
+  };
+}
+
+/** A session that we never entered, or are out of already, has no key that could be missing. */
+const isMember = (state: string) => state === "joined" || state === "joining";
+
+/** The agents of a session; undefined where the answer does not say. @throws HttpError where there is no answer */
+async function whoIsIn(
+  sessionId: string,
+  facts: Facts,
+  read: ReadCall,
+): Promise<unknown[] | "gone" | undefined> {
+  try {
+    return agentsOf((await read(describeRequest(facts, sessionId))).body);
+  } catch (error) {
+    if (fieldsOf(error).code === "session_not_found") return "gone";
+    throw error;
+  }
+}
+
+const renewSession = defineOperation({
+  name: "messaging.sessions.renew",
+  service: "messaging",
+  effect: "write",
+  idempotent: true,
+  title: "Renew a session",
+  description:
+    "Lets a session live on. nexusd does it by itself for its own sessions, unless auto_renew is off.",
+  input: z.lazy(() => z.strictObject({ session, ttlSeconds })),
+  normalize: inFull,
+  request: (input, facts) => ({
+    ...asMember(facts, input.session, "POST", "/renew").request,
+    json: present({ ttl: input.ttlSeconds }),
+  }),
+  output: ({ body }) => withoutKey(body),
+  effects: ({ body }, { session }) => {
+    const { ttl, expiresAt } = fieldsOf(body);
+    const answer = {
+      ttl: typeof ttl === "number" ? ttl : null,
+      expiresAt: typeof expiresAt === "string" ? expiresAt : null,
+    };
+    return [
+      {
+        sessionId: session,
+        change: (current, now) =>
+          current?.state === "joined" ? afterRenewal(current, now, answer) : undefined,
+      },
+    ];
+  },
+  target: sessionTarget,
+});
+
+const listMembers = defineOperation({
+  name: "messaging.members.list",
+  service: "messaging",
+  effect: "read",
+  idempotent: true,
+  title: "List the members of a session",
+  description: "The agents of a session, and when each was last seen.",
+  input: z.lazy(() => z.strictObject({ session })),
+  normalize: inFull,
+  request: ({ session: idOrAlias }, facts) => {
+    const { cursor } = facts.session(idOrAlias);
+    // What was read already need not come once more.
+    const query = new URLSearchParams(present({ after: cursor ?? undefined, members: "true" }));
+    return asMember(facts, idOrAlias, "GET", `/messages?${query}`).request;
+  },
+  output: ({ status, body }, { session }) => {
+    const page = readAnswer({ status, json: () => body }, messagePage.required({ members: true }), {
+      service: "messaging",
+      label: "GET /v1/sessions/:id/messages",
+    });
+    return { sessionId: session, members: page.members ?? [] };
+  },
+});
+
+export const sessionOperations = [
+  getSession,
+  createSession,
+  joinSession,
+  leaveSession,
+  renewSession,
+  listMembers,
+] as const;
