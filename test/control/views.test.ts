@@ -54,6 +54,8 @@ describe("sessions", () => {
         expiresAt: null,
         lastPolledAt,
         joinedAt: null,
+        isCreator: false,
+        members: null,
       },
     ]);
     expect(text).not.toContain("do-not-serve");

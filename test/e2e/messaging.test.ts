@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";
 import {
   ask,
@@ -25,7 +25,7 @@ const start = async () => {
   await daemon.ready;
 };
 
-beforeEach(async () => {
+beforeAll(async () => {
   [server, other] = await Promise.all([
     startMessaging({ rateLimit: null }),
     startMessaging({ rateLimit: null, reportsCapabilities: false }),
@@ -41,7 +41,12 @@ requests_per_minute = 6000
   await start();
 });
 
-afterEach(async () => {
+afterEach(() => {
+  server.clearFaults();
+  other.clearFaults();
+});
+
+afterAll(async () => {
   await daemon.end("SIGKILL");
   await Promise.all([server.close(), other.close()]);
   installation.remove();
@@ -78,8 +83,12 @@ const sessions = async () =>
   JSON.parse((await ask(installation.agentSocket, "/v1/messaging/sessions")).text).sessions;
 const sessionOf = async (id: string) =>
   (await sessions()).find(({ sessionId }: { sessionId: string }) => sessionId === id);
-const events = async (type: string) =>
-  (await readLog(installation.agentSocket)).filter((event) => event.type === `nexusd.messaging.${type}`);
+const events = async (type: string, sessionId?: string) =>
+  (await readLog(installation.agentSocket)).filter(
+    (event) =>
+      event.type === `nexusd.messaging.${type}` &&
+      event.data.sessionId === (sessionId ?? event.data.sessionId),
+  );
 const received = (text: string) =>
   until(
     async () => (await events("message.received")).some(({ data }) => data.text === text),
@@ -186,27 +195,27 @@ describe("entering a session", () => {
       "failed",
       "session_not_found",
     ]);
-    expect(await sessions()).toEqual([]);
+    for (const session of [full, taken]) expect(await sessionOf(session)).toBeUndefined();
   });
 });
 
 describe("a SIGKILL between the answer and its commit", () => {
   it("of a join finds out that we are in, and goes on with it", async () => {
-    const session = server.createSession({ greeting: "welcome" });
+    const session = server.createSession({ greeting: "after the kill" });
     server.addFault({ kind: "stall", match: "/join", afterHandling: true, ms: 60_000 });
-    const { answer } = await propose("messaging.sessions.join", { session, alias: "room" });
-    await until(() => server.requests.some(({ path }) => path.endsWith("/join")), "the request");
+    const { answer } = await propose("messaging.sessions.join", { session, alias: "cut" });
+    await until(() => server.requests.some(({ path }) => path.endsWith(`${session}/join`)), "the request");
     await daemon.end("SIGKILL");
     server.clearFaults();
     await start();
     expect((await ended(answer.id)).state).toBe("succeeded");
-    await received("welcome");
+    await received("after the kill");
     expect(await sessionOf(session)).toMatchObject({
       state: "joined",
-      alias: "room",
+      alias: "cut",
       reason: { code: "missing_session_key" },
     });
-    expect(await events("session.joined")).toHaveLength(1);
+    expect(await events("session.joined", session)).toHaveLength(1);
   });
 
   it("of a claim is unknown, is not repeated, and says how to find out", async () => {
@@ -219,21 +228,21 @@ describe("a SIGKILL between the answer and its commit", () => {
     const { code } = (await response.json()) as { code: string }; // the stand-in always gives one
     server.addFault({ kind: "stall", match: "/claim", afterHandling: true, ms: 60_000 });
     const { answer } = await propose("messaging.pairs.claim", { code });
-    await until(() => server.requests.some(({ path }) => path.endsWith("/claim")), "the request");
+    await until(() => server.requests.some(({ path }) => path.endsWith(`${code}/claim`)), "the request");
     await daemon.end("SIGKILL");
     server.clearFaults();
     await start();
     const { state, result } = await ended(answer.id);
     expect(state).toBe("unknown");
     expect(result.remedy).toContain("messaging.pairs.get");
-    expect(server.requests.filter(({ path }) => path.endsWith("/claim"))).toHaveLength(1);
+    expect(server.requests.filter(({ path }) => path.endsWith(`${code}/claim`))).toHaveLength(1);
   });
 });
 
 describe("leaving", () => {
-  const enter = async (alias = "room") => {
+  const enter = async () => {
     const session = server.createSession({});
-    await output("messaging.sessions.join", { session, alias });
+    await output("messaging.sessions.join", { session, alias: `room-${session}` });
     return session;
   };
   const DELETE = "DELETE";
@@ -242,16 +251,18 @@ describe("leaving", () => {
 
   it("gives the place back, forgets alias and key, and is told once; again it has nothing to do", async () => {
     const session = await enter();
-    expect(await output("messaging.sessions.leave", { session: "room" })).toMatchObject({ status: "left" });
+    expect(await output("messaging.sessions.leave", { session: `room-${session}` })).toMatchObject({
+      status: "left",
+    });
     expect(await agentsOf(session)).toEqual([]);
     expect(await sessionOf(session)).toMatchObject({ state: "left", alias: null });
     expect(keyOf(session)).toBeUndefined();
     expect(await write("messaging.sessions.leave", { session })).toMatchObject({ state: "succeeded" });
-    expect((await events("session.left")).map(({ data }) => data)).toEqual([
-      { sessionId: session, alias: "room" },
+    expect((await events("session.left", session)).map(({ data }) => data)).toEqual([
+      { sessionId: session, alias: `room-${session}` },
     ]);
     const polls = server.requests.length;
-    await output("messaging.sessions.join", { session, alias: "room" });
+    await output("messaging.sessions.join", { session, alias: `room-${session}` });
     await until(() => server.requests.length > polls + 2, "polls of the session that was entered again");
   });
 
@@ -273,9 +284,9 @@ describe("leaving", () => {
     const session = await enter();
     answers(status, error);
     expect(await failure("messaging.sessions.leave", { session })).toEqual(["failed", code]);
-    expect(await sessionOf(session)).toMatchObject({ state: "joined", alias: "room" });
-    expect(await events("session.key_refused")).toHaveLength(code === "invalid_session_key" ? 1 : 0);
-    expect(await events("session.left")).toEqual([]);
+    expect(await sessionOf(session)).toMatchObject({ state: "joined", alias: `room-${session}` });
+    expect(await events("session.key_refused", session)).toHaveLength(code === "invalid_session_key" ? 1 : 0);
+    expect(await events("session.left", session)).toEqual([]);
   });
 
   it.each([
@@ -340,6 +351,7 @@ describe("sending", () => {
   it("JSON goes in the text where the server takes no other, with a warning, or is refused", async () => {
     const session = other.createSession({});
     await output("messaging.sessions.join", { session, server: other.url, alias: "plain" });
+    const asked = other.requests.filter(({ path }) => path === "/health").length;
     const input = { session: "plain", text: "see", json: { n: 1 } };
     const { preview, result } = await write("messaging.messages.send", input);
     expect(JSON.parse(preview.body)).toEqual({ text: 'see\n{"n":1}' });
@@ -347,7 +359,7 @@ describe("sending", () => {
     const refused = await propose("messaging.messages.send", { ...input, strict: true });
     expect(refused.answer).toMatchObject({ code: "operation_refused" });
     await output("messaging.messages.send", { session: "plain", json: [1] });
-    expect(other.requests.filter(({ path }) => path === "/health").length).toBeLessThanOrEqual(2);
+    expect(other.requests.filter(({ path }) => path === "/health").length - asked).toBeLessThanOrEqual(2);
   });
 
   it.each([
@@ -358,8 +370,8 @@ describe("sending", () => {
     await output("messaging.sessions.join", { session });
     server.addFault({ kind: "status", match: "POST", status, body: { error } });
     expect(await failure("messaging.messages.send", { session, text: "hi" })).toEqual(["failed", code]);
-    server.post(session, "peer", { text: "still polled" });
-    await received("still polled");
+    server.post(session, "peer", { text: `still polled ${code}` });
+    await received(`still polled ${code}`);
     expect(await write("messaging.messages.send", { session, text: "hi" })).toMatchObject({
       state: "succeeded",
     });
@@ -378,7 +390,7 @@ describe("sending", () => {
       state: "joined",
       reason: { code: "invalid_session_key" },
     });
-    expect(await events("session.key_refused")).toHaveLength(1);
+    expect(await events("session.key_refused", session)).toHaveLength(1);
     await output("messaging.messages.send", { session, text: "unverified" });
   });
 
@@ -386,10 +398,10 @@ describe("sending", () => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });
     const body = { messages: [], nextCursor: "0", ctrl: { challenge: { id: "c1", prompt: "2+2" } } };
-    server.addFault({ kind: "status", match: "/messages", status: 200, body, times: 5 });
+    server.addFault({ kind: "status", match: `${session}/messages`, status: 200, body, times: 5 });
     await until(async () => (await events("session.challenged")).length > 0, "the challenge");
     await until(
-      () => server.requests.filter(({ path }) => path.includes("/messages")).length > 8,
+      () => server.requests.filter(({ path }) => path.includes(`${session}/messages`)).length > 8,
       "more polls",
     );
     expect((await events("session.challenged")).map(({ data }) => data.challenge)).toEqual([
@@ -404,7 +416,7 @@ it("servers tell their health and statistics, and sessions their members", async
   server.post(session, "peer", { text: "x" });
   expect(await read("messaging.servers.get_health", {})).toMatchObject({ version: "0.5.0" });
   expect(await read("messaging.servers.get_stats", { server: other.url })).toMatchObject({
-    activeSessions: 0,
+    activeSessions: expect.any(Number),
   });
   expect((await read("messaging.members.list", { session })).members).toMatchObject([
     { agentId: "me", lastSeenAt: expect.any(String) },
@@ -413,7 +425,7 @@ it("servers tell their health and statistics, and sessions their members", async
 });
 
 it("the key of a session is given out to nobody: on no surface, in no table but its own, in no log line", async () => {
-  const created = await output("messaging.sessions.create", { alias: "one" });
+  const created = await output("messaging.sessions.create", { alias: "secret" });
   const joined = server.createSession({});
   await output("messaging.sessions.join", { session: joined });
   await output("messaging.messages.send", { session: joined, text: "hi" });
