@@ -155,7 +155,8 @@ async function renew(context: JobContext, server: MessagingServer, session: Sess
 async function poll(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
   const { config, clock, services } = context;
   const { sessions } = services.messaging;
-  const { bootAt } = services.messaging.boot(server.baseUrl);
+  const { bootAt, checkedAt, offsetMs } = services.messaging.boot(server.baseUrl);
+  const askedAt = checkedAt === null || offsetMs === null ? null : checkedAt + offsetMs;
   const after = pollAfter(session, bootAt);
   const members = config.messaging.members && areMembersDue(context, session);
   let page: MessagePage;
@@ -170,7 +171,7 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
   }
 
   const observe = (current: Session, now: number) => {
-    const seen = observePage(current, page, after, bootAt);
+    const seen = observePage(current, page, after, { bootAt, checkedAt: askedAt, now });
     const looked = observeMembers(seen.session, page);
     const last = current.lastPolledAt === null ? null : Date.parse(current.lastPolledAt);
     // From the start come old ones, too; after the cursor they are newer than the last poll.

@@ -10,8 +10,9 @@ const SHORTEST_PREFIX = 6;
 /** Only what is named is served: keys are among the secrets, and anything new stays inside. */
 export const sessionView = sessionRecord.omit({
   serverBootAt: true,
-  lastMessageId: true,
-  isInDoubt: true,
+  tail: true,
+  anchor: true,
+  inDoubtSince: true,
   pacing: true,
 });
 export type SessionView = z.output<typeof sessionView>;

@@ -69,14 +69,16 @@ it("20 minutes with 100 sessions, sends, renewals and two restarts: never more t
         ),
       );
     renewals += server.requests.filter(({ path }) => path.endsWith("/renew")).length;
-    for (const each of ids) if (second % 40 === 0) server.post(each, "peer", { text: `at ${second}` });
+    // A lively session needs no renewal, so that every other one is quiet.
+    for (const [index, each] of ids.entries())
+      if (second % 40 === 0 && index % 2 === 0) server.post(each, "peer", { text: `at ${second}` });
     collect();
   }
   await Promise.all(sending);
   expect(most(arrivals)).toBeLessThanOrEqual(100);
   // Nor does it leave much of it unused.
   expect(arrivals.length).toBeGreaterThan(20 * 85);
-  expect(renewals).toBeGreaterThan(100);
+  expect(renewals).toBeGreaterThan(50);
   expect(waits.length).toBeGreaterThan(140);
   expect(Math.max(...waits)).toBeLessThanOrEqual(1000);
 });

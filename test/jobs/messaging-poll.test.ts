@@ -67,6 +67,92 @@ describe("messages", () => {
   );
 });
 
+describe("the server's memory", () => {
+  it("an older page that comes once more is no restart, and nothing comes twice", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({});
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    const first = messaging.post(session, "peer", { text: "one" });
+    messaging.post(session, "peer", { text: "two" });
+    await job.advanceUntil(async () => (await received(job)).length === 2, "both");
+    const message = { id: first.id, agentId: "peer", text: "one", cursor: first.cursor, verified: true };
+    messaging.addFault({
+      kind: "status",
+      match: "/messages",
+      status: 200,
+      times: 2,
+      body: { messages: [message], nextCursor: first.cursor },
+    });
+    await pass(job, MINUTE, 5000);
+    messaging.post(session, "peer", { text: "three" });
+    await job.advanceUntil(async () => (await received(job)).length > 2, "the third");
+    expect(await received(job)).toEqual(["one", "two", "three"]);
+    expect(await job.events("messaging.session.restarted")).toEqual([]);
+  });
+
+  it("a restart is seen where the new cursors have passed the old one, at 2 % of the budget at most", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({});
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    messaging.post(session, "peer", { text: "before" });
+    await pass(job, 3 * MINUTE, 10_000);
+    messaging.requests.length = 0;
+    await pass(job, 10 * MINUTE, 10_000);
+    const asked = messaging.requests.filter(({ path }) => path === "/health").length;
+    expect(asked).toBeLessThanOrEqual(0.02 * 100 * 10);
+    messaging.forgetMessages();
+    for (const text of ["after one", "after two"]) messaging.post(session, "peer", { text });
+    await pass(job, 2 * MINUTE, 5000);
+    expect((await received(job)).toSorted()).toEqual(["after one", "after two", "before"]);
+    expect((await job.events("messaging.session.restarted")).map(({ data }) => data.generation)).toEqual([2]);
+  });
+
+  it("a message of 1 MB and cursors above 2^53 arrive as they are", async () => {
+    const { messaging, start } = await watch();
+    const session = messaging.createSession({});
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    messaging.setNextCursor(session, "9007199254740993");
+    const text = "ü".repeat(2 ** 19);
+    messaging.post(session, "peer", { text });
+    await job.advanceUntil(async () => (await received(job)).length === 1, "the large one");
+    messaging.post(session, "peer", { text: "next" });
+    await job.advanceUntil(async () => (await received(job)).length === 2, "the next");
+    const messages = await job.events("messaging.message.received");
+    expect(messages.map(({ data }) => data.cursor)).toEqual(["9007199254740993", "9007199254740994"]);
+    expect(messages[0]?.data.text).toBe(text);
+  });
+});
+
+describe("who is there", () => {
+  it("is told as agents come and go, without a request of its own", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({});
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    await pass(job, MINUTE + 5000, 5000);
+    messaging.post(session, "peer", { text: "hi" });
+    await pass(job, MINUTE + 5000, 5000);
+    messaging.removeAgent(session, "peer");
+    await pass(job, MINUTE + 5000, 5000);
+    const told = async (type: string) =>
+      (await job.events(`messaging.member.${type}`)).map(({ data }) => data.agentId);
+    expect(await told("joined")).toEqual(["peer"]);
+    expect(await told("left")).toEqual(["peer"]);
+    const polls = messaging.requests.filter(({ path }) => path.includes("/messages"));
+    expect(polls.filter(({ path }) => path.includes("members=true")).length).toBeLessThan(polls.length / 10);
+  });
+
+  it("is not asked for where messaging.members is off", async () => {
+    const { messaging, start, pass } = await watch({}, "members = false");
+    const job = await start([messaging.createSession({})]);
+    await pass(job, 2 * MINUTE, 5000);
+    expect(messaging.requests.filter(({ path }) => path.includes("members=true"))).toEqual([]);
+  });
+});
+
 describe("membership", () => {
   it("is taken up again after removal for inactivity, with the same cursor", async () => {
     const { messaging, start } = await watch();
@@ -93,6 +179,19 @@ describe("membership", () => {
     expect(renewals.length).toBeGreaterThanOrEqual(6);
     expect(renewals.length).toBeLessThanOrEqual(9);
     expect(await job.events("messaging.session.expired")).toEqual([]);
+  });
+
+  it("a lively session is not renewed at all, since each message begins its time anew", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: 600 });
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    for (let minute = 0; minute < 40; minute += 2) {
+      messaging.post(session, "peer", { text: `minute ${minute}` });
+      await pass(job, 2 * MINUTE, 20_000);
+    }
+    expect(await job.events("messaging.session.renewed")).toEqual([]);
+    expect(await received(job)).toHaveLength(20);
   });
 
   it("a session that is gone, full or has our name taken ends with its reason, and the others go on", async () => {

@@ -36,10 +36,12 @@ export const sessionRecord = z.object({
   joinedAt: z.string().nullable(),
   /** Whether it was created under our agent id: then it cannot be left. */
   isCreator: z.boolean().default(false),
-  /** The message at `cursor`; null: not known. One and the same there proves that nothing was forgotten. */
-  lastMessageId: z.string().nullable().default(null),
-  /** A page ended before `cursor`: the next poll begins at the start, to see whether the messages are gone. */
-  isInDoubt: z.boolean().default(false),
+  /** The message at `cursor`, and when it was read; null: not known. Still there, it proves that nothing is gone. */
+  tail: z.object({ cursor: z.string(), id: z.string(), readAt: z.number() }).nullable().default(null),
+  /** A message that certainly came before any restart that is still to be noticed; null: not known. */
+  anchor: z.object({ cursor: z.string(), id: z.string() }).nullable().default(null),
+  /** When a page ended before `cursor`: until that is settled each poll begins at the start. In ms since the epoch. */
+  inDoubtSince: z.number().nullable().default(null),
   /** The agents in it when last looked; null: never. */
   members: z.array(z.string()).nullable().default(null),
   /** How often messages are expected, so that a restart need not learn it anew; null: not known. */
@@ -61,8 +63,9 @@ export const newSession = (
   lastPolledAt: null,
   joinedAt: null,
   isCreator: false,
-  lastMessageId: null,
-  isInDoubt: false,
+  tail: null,
+  anchor: null,
+  inDoubtSince: null,
   members: null,
   pacing: null,
 });
@@ -91,85 +94,112 @@ const byCursor = (a: Message, b: Message) => {
 
 /** What to poll after: null begins at the start, where the messages may be others than those that were read. */
 export const pollAfter = (session: Session, bootAt: number | null): string | null =>
-  session.isInDoubt || isFromEarlierBoot(session, bootAt) ? null : session.cursor;
+  session.inDoubtSince !== null || isFromEarlierBoot(session, bootAt) ? null : session.cursor;
 
 export interface PageResult extends SessionChange {
   /** Whether the server lost the messages that were there. */
   restarted: boolean;
 }
 
+/** What is known of a server's start when a page is read; times in ms since the epoch. */
+export interface BootSeen {
+  /** When it says that it was started; null: it does not say. */
+  bootAt: number | null;
+  /** When it said so; null: never. */
+  checkedAt: number | null;
+  now: number;
+}
+
 /**
  * What a page says.
  * @param askedAfter what the poll sent as `after`; null: it read from the start
- * @param bootAt when the server says that it was started
  */
 export function observePage(
   session: Session,
   page: MessagePage,
   askedAfter: string | null,
-  bootAt: number | null,
+  boot: BootSeen,
 ): PageResult {
   const messages = page.messages.toSorted(byCursor);
   const last = greatest([page.nextCursor, messages.at(-1)?.cursor]);
   const stored = session.cursor === null ? null : BigInt(session.cursor);
+  const isBehind = stored !== null && (last === null ? askedAfter === null && stored > 0n : last < stored);
+  const idAt = (cursor: string) => messages.find((message) => BigInt(message.cursor) === BigInt(cursor))?.id;
+  const verdict: Verdict =
+    askedAfter !== null
+      ? isBehind || session.inDoubtSince !== null
+        ? "in_doubt"
+        : "remembers"
+      : stored === null
+        ? "remembers"
+        : judged(session, { isBehind, idAt, boot });
+
+  const restarted = verdict === "forgot";
+  const isMoved = restarted || (last !== null && (stored === null || last > stored));
+  const tailId = last === null ? undefined : idAt(String(last));
+  const next: Session = {
+    ...session,
+    inDoubtSince: verdict === "in_doubt" ? (session.inDoubtSince ?? boot.now) : null,
+    // What is known of the start is replaced only by a reading from there that settled what it means.
+    serverBootAt:
+      askedAfter === null && verdict !== "in_doubt" && isFromEarlierBoot(session, boot.bootAt)
+        ? boot.bootAt
+        : (session.serverBootAt ?? boot.bootAt),
+    ...(isMoved && {
+      cursor: last === null ? null : String(last),
+      tail: tailId === undefined ? null : { cursor: String(last), id: tailId, readAt: boot.now },
+      anchor: restarted ? null : anchorOf(session, boot),
+    }),
+    generation: session.generation + (restarted ? 1 : 0),
+  };
   const received = messages
     .filter(({ agentId }) => agentId !== session.agentId)
     .map((message) => messageReceived(session, message));
-  const challenges = challenged(session, page);
-  const at = (cursor: bigint | null) => messages.find((message) => BigInt(message.cursor) === cursor)?.id;
-
-  if (askedAfter !== null) {
-    // Behind what was read: an older page once more, or a server that forgot. Only a reading from the start tells.
-    const isBehind = stored !== null && last !== null && last < stored;
-    const isAhead = last !== null && (stored === null || last > stored);
-    const next: Session = {
-      ...session,
-      isInDoubt: session.isInDoubt || isBehind,
-      ...(isAhead && { cursor: String(last), lastMessageId: at(last) ?? null }),
-      // What is known of the start is replaced only by a reading from there.
-      serverBootAt: session.serverBootAt ?? bootAt,
-    };
-    return { session: next, events: [...received, ...challenges], restarted: false };
-  }
-
-  const restarted = stored !== null && hasForgotten(session, { stored, last, isThere: at(stored), bootAt });
-  const isAhead = last !== null && (stored === null || restarted || last >= stored);
-  const next: Session = {
-    ...session,
-    isInDoubt: false,
-    serverBootAt: isFromEarlierBoot(session, bootAt) ? bootAt : (session.serverBootAt ?? bootAt),
-    ...(isAhead && { cursor: String(last), lastMessageId: at(last) ?? null }),
-    ...(restarted && { generation: session.generation + 1 }),
-    ...(restarted && last === null && { cursor: null, lastMessageId: null }),
+  return {
+    session: next,
+    events: [...(restarted ? [restart(session, next)] : []), ...received, ...challenged(session, page)],
+    restarted,
   };
-  const restart: NewEvent[] = restarted
-    ? [
-        {
-          type: "messaging.session.restarted",
-          source: sessionSource(session.sessionId),
-          data: {
-            sessionId: session.sessionId,
-            alias: session.alias,
-            generation: next.generation,
-            lastCursor: session.cursor,
-          },
-        },
-      ]
-    : [];
-  return { session: next, events: [...restart, ...received, ...challenges], restarted };
 }
 
-/** Whether a reading from the start shows other messages than those that were read before. */
-function hasForgotten(
+type Verdict = "remembers" | "forgot" | "in_doubt";
+
+/** What a reading from the start shows: whether the messages that were read before are still there. */
+function judged(
   session: Session,
-  seen: { stored: bigint; last: bigint | null; isThere: string | undefined; bootAt: number | null },
-): boolean {
-  const { stored, last, isThere, bootAt } = seen;
-  if (isThere !== undefined && session.lastMessageId !== null) return isThere !== session.lastMessageId;
-  if (last === null || last < stored) return stored > 0n || last !== null;
-  // There are newer ones, and the one that was the last is not among them: the start of the server decides.
-  return isThere === undefined && session.lastMessageId !== null && isFromEarlierBoot(session, bootAt);
+  page: { isBehind: boolean; idAt: (cursor: string) => string | undefined; boot: BootSeen },
+): Verdict {
+  const { isBehind, idAt, boot } = page;
+  const isEarlier = isFromEarlierBoot(session, boot.bootAt);
+  // After a restart the newest that was read may be one of the new messages already.
+  const known = (isEarlier ? session.anchor : null) ?? session.tail;
+  const there = known ? idAt(known.cursor) : undefined;
+  if (known && there !== undefined) return there === known.id ? "remembers" : "forgot";
+  if (!isBehind) return isEarlier && known ? "forgot" : "remembers";
+  if (isEarlier || boot.bootAt === null) return "forgot";
+  // By its uptime it was not restarted. An older page may come twice; what it says after the doubt arose, counts.
+  const isAskedSince = session.inDoubtSince !== null && (boot.checkedAt ?? 0) > session.inDoubtSince;
+  return isAskedSince ? "forgot" : "in_doubt";
 }
+
+/** The newest message of which it is known, by a start that was asked for after it, that it came before no restart. */
+function anchorOf(session: Session, { bootAt, checkedAt }: BootSeen): Session["anchor"] {
+  const { tail, anchor, serverBootAt } = session;
+  const isSameBoot = bootAt !== null && serverBootAt !== null && !isFromEarlierBoot(session, bootAt);
+  if (!tail || !isSameBoot || checkedAt === null || checkedAt <= tail.readAt) return anchor;
+  return { cursor: tail.cursor, id: tail.id };
+}
+
+const restart = (before: Session, after: Session): NewEvent => ({
+  type: "messaging.session.restarted",
+  source: sessionSource(before.sessionId),
+  data: {
+    sessionId: before.sessionId,
+    alias: before.alias,
+    generation: after.generation,
+    lastCursor: before.cursor,
+  },
+});
 
 const greatest = (cursors: (string | null | undefined)[]): bigint | null =>
   cursors.reduce<bigint | null>((max, cursor) => {

@@ -5,8 +5,8 @@ import {
   afterTraffic,
   isFromEarlierBoot,
   newSession,
+  observePage as observe,
   observeMembers,
-  observePage,
   pollAfter,
   type Session,
 } from "../../../src/services/messaging/session.ts";
@@ -20,6 +20,14 @@ const session: Session = {
   }),
   state: "joined",
 };
+const NOW = 1_000_000;
+const observePage = (
+  before: Session,
+  read: MessagePage,
+  after: string | null,
+  bootAt: number | null,
+  checkedAt: number | null = null,
+) => observe(before, read, after, { bootAt, checkedAt, now: NOW });
 const message = (cursor: string, agentId = "peer", text = `message ${cursor}`) => ({
   id: `id-${cursor}`,
   agentId,
@@ -65,7 +73,7 @@ describe("what a page says", () => {
 
   it("a cursor that went back is looked into from the start, and is no restart by itself", () => {
     const seen = observePage({ ...session, cursor: "57" }, page(["2"], "3"), "57", null);
-    expect(seen).toMatchObject({ restarted: false, session: { cursor: "57", isInDoubt: true } });
+    expect(seen).toMatchObject({ restarted: false, session: { cursor: "57", inDoubtSince: NOW } });
     expect(received(seen.events)).toEqual(["id-2"]);
     expect(pollAfter(seen.session, null)).toBeNull();
     const whole = observePage(seen.session, page(["1", "3"], "3"), null, null);
@@ -73,7 +81,7 @@ describe("what a page says", () => {
       type: "messaging.session.restarted",
       data: { generation: 2, lastCursor: "57" },
     });
-    expect(whole.session).toMatchObject({ cursor: "3", lastMessageId: "id-3", isInDoubt: false });
+    expect(whole.session).toMatchObject({ cursor: "3", inDoubtSince: null });
   });
 
   it("an older page that comes once more is no restart", () => {
@@ -82,8 +90,27 @@ describe("what a page says", () => {
     const whole = observePage(again, page(["1", "2", "3"], "3"), null, 1000);
     expect(whole).toMatchObject({
       restarted: false,
-      session: { cursor: "3", generation: 1, isInDoubt: false },
+      session: { cursor: "3", generation: 1, inDoubtSince: null },
     });
+  });
+
+  it("a server that says it was not restarted is believed, until it says so after the doubt arose", () => {
+    const read = observePage(session, page(["1", "2"], "2"), null, 1000).session;
+    const behind = observePage(read, page([], "0"), "2", 1000, NOW - 1).session;
+    const again = observePage(behind, page([], "0"), null, 1000, NOW - 1);
+    expect(again).toMatchObject({ restarted: false, session: { cursor: "2", inDoubtSince: NOW } });
+    expect(observePage(again.session, page([], "0"), null, 1000, NOW + 1)).toMatchObject({
+      restarted: true,
+      session: { cursor: "0", generation: 2, inDoubtSince: null },
+    });
+  });
+
+  it("a restart is seen though new messages were read before it was known", () => {
+    const old = observePage(session, page(["1"], "1"), null, 1000, NOW - 1).session;
+    const after = { messages: [{ ...message("2"), id: "new-2" }], nextCursor: "2" };
+    const mixed = observePage(old, after, "1", 1000, NOW + 1).session;
+    const whole = { messages: [{ ...message("1"), id: "new-1" }, ...after.messages], nextCursor: "2" };
+    expect(observePage(mixed, whole, null, 60_000, NOW + 2)).toMatchObject({ restarted: true });
   });
 
   it("a restart is seen though the new messages have come as far as the old ones", () => {
