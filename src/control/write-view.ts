@@ -30,7 +30,7 @@ const fields = {
   request: z.string().describe("Canonical JSON of operation and input: what `digest` covers"),
   digest: z.string().describe("SHA-256 of `request`; an approval names it"),
   preview: z.object({
-    method: z.string(),
+    method: z.string().describe("LOCAL: nothing is sent, only what nexusd itself keeps changes"),
     url: z.string(),
     headers: z.array(z.object({ name: z.string(), value: z.string() })),
     body: z.string().nullable(),

@@ -71,6 +71,20 @@ export const asMember = (
   };
 };
 
+/** Asks the server what a session is. */
+export const describeRequest = (facts: Facts, idOrAlias: string): OperationRequest => {
+  const { sessionId, baseUrl } = facts.session(idOrAlias);
+  return openRequest("GET", baseUrl, sessionPath(sessionId), "/v1/sessions/:id");
+};
+
+/** The names in a session's description; undefined where it has none. */
+export const agentsOf = (body: unknown): unknown[] | undefined => {
+  const { agents } = fieldsOf(body);
+  return Array.isArray(agents)
+    ? agents.map((agent: unknown) => (typeof agent === "string" ? agent : fieldsOf(agent).agentId))
+    : undefined;
+};
+
 /** What the server says of a session, without the one field that is a credential. */
 export const withoutKey = (body: unknown): Record<string, unknown> => {
   const { sessionKey: _, ...rest } = fieldsOf(body);

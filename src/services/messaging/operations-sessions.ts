@@ -1,25 +1,19 @@
-// Operations on sessions: create, show, join, leave, renew, and who is in them.
+// Operations on sessions: create, show, join, renew, and who is in them.
 
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
-import type { HttpError } from "../../http/errors.ts";
 import { isoTime } from "../../scheduler/clock.ts";
-import { fieldsOf, present, prose, segment } from "../input.ts";
-import {
-  defineOperation,
-  type Facts,
-  OperationError,
-  type OperationRequest,
-  type ReadCall,
-  type RefusalMeaning,
-} from "../operation.ts";
+import { fieldsOf, present, prose } from "../input.ts";
+import { defineOperation, type Facts, OperationError } from "../operation.ts";
 import { messagePage } from "./client.ts";
-import { afterJoin, afterKeyRefused, afterLeaving, afterRenewal } from "./membership.ts";
+import { afterJoin, afterRenewal } from "./membership.ts";
 import {
+  agentsOf,
   asMember,
   assertAliasIsFree,
   assertNotEntered,
   assertOwn,
+  describeRequest,
   entered,
   inFull,
   joinedEffect,
@@ -33,11 +27,6 @@ import {
   ttlSeconds,
   withoutKey,
 } from "./operations-common.ts";
-
-const describeRequest = (facts: Facts, idOrAlias: string): OperationRequest => {
-  const { sessionId, baseUrl } = facts.session(idOrAlias);
-  return openRequest("GET", baseUrl, sessionPath(sessionId), "/v1/sessions/:id");
-};
 
 const getSession = defineOperation({
   name: "messaging.sessions.get",
@@ -213,121 +202,6 @@ const entryOf = (
   alias,
 });
 
-/** The names in a session's description; undefined where it has none. */
-const agentsOf = (body: unknown): unknown[] | undefined => {
-  const { agents } = fieldsOf(body);
-  return Array.isArray(agents)
-    ? agents.map((agent: unknown) => (typeof agent === "string" ? agent : fieldsOf(agent).agentId))
-    : undefined;
-};
-
-const leaveSession = defineOperation({
-  name: "messaging.sessions.leave",
-  service: "messaging",
-  effect: "write",
-  idempotent: true,
-  title: "Leave a session",
-  description:
-    "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
-  input: z.lazy(() => z.strictObject({ session })),
-  normalize: (input, facts) => {
-    const { isCreator, state } = facts.session(input.session);
-    if (isCreator && state === "joined")
-      throw new OperationError(
-        "refused",
-        "nexusd created this session, and the creator of a session cannot leave it. It ends by expiry.",
-      );
-    return inFull(input, facts);
-  },
-  request: ({ session: idOrAlias }, facts) => {
-    const { sessionId, baseUrl, agentId } = facts.session(idOrAlias);
-    return {
-      ...openRequest(
-        "DELETE",
-        baseUrl,
-        sessionPath(sessionId, `/agents/${segment(agentId)}`),
-        "/v1/sessions/:id/agents/:agentId",
-      ),
-      headers: { "x-agent-id": agentId },
-      credential: { kind: "session", sessionId },
-    };
-  },
-  output: (_answer, { session }) => ({ sessionId: session, status: "left" }),
-  effects: (_answer, { session }) => forgotten(session),
-  holds: ({ session }) => session,
-  refused: (error, { session }, facts, read) => meaningOfLeaving(error, session, facts, read),
-  target: sessionTarget,
-  howToFindOut:
-    "Read messaging.sessions.get of the session: is the own agent id among its agents? Leave it again.",
-});
-
-const forgotten = (sessionId: string) => [
-  {
-    sessionId,
-    change: (current: Parameters<typeof afterLeaving>[0] | undefined) =>
-      current && current.state !== "left" ? afterLeaving(current) : undefined,
-    sessionKey: null,
-  },
-];
-
-const failure = (code: string, message: string) =>
-  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning;
-
-/** The table of the protocol: what each answer to leaving means. */
-async function meaningOfLeaving(
-  error: HttpError,
-  sessionId: string,
-  facts: Facts,
-  read: ReadCall,
-): Promise<RefusalMeaning | undefined> {
-  const over: RefusalMeaning = {
-    kind: "done",
-    output: { sessionId, status: "left", wasOver: true },
-    effects: forgotten(sessionId),
-  };
-  const { status, code } = error;
-  // Whatever a proxy has to say is nothing about the session.
-  if (status === 429 || code.startsWith("http_")) return { kind: "retry" };
-  if (status === 404 && (code === "session_not_found" || code === "agent_not_found")) return over;
-  if (status === 401 && code === "missing_session_key" && !isMember(facts.session(sessionId).state))
-    return over;
-  if (status === 401 && code === "missing_session_key")
-    return failure(
-      code,
-      "Without its key a member cannot leave, and nexusd has none for this session. It ends by expiry.",
-    );
-  if (status === 403 && code === "forbidden")
-    return failure("creator_cannot_leave", "The creator of a session cannot leave it. It ends by expiry.");
-  if (status !== 401 || code !== "invalid_session_key") return undefined;
-
-  const found = await whoIsIn(sessionId, facts, read);
-  if (found === "gone" || (found && !found.includes(facts.session(sessionId).agentId))) return over;
-  if (!found) return { kind: "retry" };
-  const message =
-    "The server refuses the key of this session, while the agent is still in it. The session ends by expiry.";
-  return {
-    ...failure(code, message),
-    effects: [{ sessionId, change: (current) => current && afterKeyRefused(current, message) }],
-  };
-}
-
-/** A session that we never entered, or are out of already, has no key that could be missing. */
-const isMember = (state: string) => state === "joined" || state === "joining";
-
-/** The agents of a session; undefined where the answer does not say. @throws HttpError where there is no answer */
-async function whoIsIn(
-  sessionId: string,
-  facts: Facts,
-  read: ReadCall,
-): Promise<unknown[] | "gone" | undefined> {
-  try {
-    return agentsOf((await read(describeRequest(facts, sessionId))).body);
-  } catch (error) {
-    if (fieldsOf(error).code === "session_not_found") return "gone";
-    throw error;
-  }
-}
-
 const renewSession = defineOperation({
   name: "messaging.sessions.renew",
   service: "messaging",
@@ -384,11 +258,4 @@ const listMembers = defineOperation({
   },
 });
 
-export const sessionOperations = [
-  getSession,
-  createSession,
-  joinSession,
-  leaveSession,
-  renewSession,
-  listMembers,
-] as const;
+export const sessionOperations = [getSession, createSession, joinSession, renewSession, listMembers] as const;
