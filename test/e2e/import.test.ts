@@ -106,3 +106,21 @@ test("an imported session goes on where nexus.sh was, and can still be written t
   expect(text).not.toContain("my key is");
   expect(readFileSync(installation.configPath, "utf8")).not.toContain(sessionId);
 });
+
+test("a session of another server than the configured one is polled where it is", async () => {
+  const other = await startMessaging({ rateLimit: null });
+  try {
+    const sessionId = other.createSession();
+    await fetch(`${other.url}/v1/sessions/${sessionId}/join`, {
+      method: "POST",
+      headers: { "x-agent-id": "old-agent" },
+    });
+    const directory = join(installation.directory, "elsewhere");
+    writeNexusSh(directory, { [sessionId]: { agent: "old-agent", server: other.url } });
+    expect(await nexusctl("import", "nexus-sh", "--dir", directory)).toMatchObject({ code: 0 });
+    other.post(sessionId, "peer", { text: "from elsewhere" });
+    await until(async () => (await texts()).includes("from elsewhere"), "the message of the other server");
+  } finally {
+    await other.close();
+  }
+});
