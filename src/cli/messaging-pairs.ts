@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { Act } from "./context.ts";
 import { addWriteOptions, ask, carryOut, given, print, type WriteOptions } from "./messaging-call.ts";
-import { addEntry, printEntered } from "./messaging-sessions.ts";
+import { addEntry, type EntryOptions, printEntered } from "./messaging-sessions.ts";
 
 export function addPairs(messaging: Command, act: Act): void {
   addWriteOptions(messaging.command("pair"))
@@ -26,7 +26,7 @@ export function addPairs(messaging: Command, act: Act): void {
   messaging
     .command("pair-status")
     .description("whether a pairing code was used")
-    .argument("<code>")
+    .argument("<code>", "WORD-WORD-XXXXX, or the link with it")
     .action(
       act(async (context, code: string) => {
         const result = await ask(context, "messaging.pairs.get", { code });
@@ -38,24 +38,10 @@ export function addPairs(messaging: Command, act: Act): void {
     .description("enter a session by the pairing code, or the link, that you were given")
     .argument("<code>", "WORD-WORD-XXXXX, or the link with it")
     .action(
-      act(
-        async (
-          context,
-          given_: string,
-          { alias, server, ...write }: WriteOptions & { alias?: string; server?: string },
-        ) => {
-          const link = linkOf(given_);
-          const input = given({ code: link?.code ?? given_, alias, server: server ?? link?.server });
-          const result = await carryOut(context, "messaging.pairs.claim", input, write);
-          await printEntered(context, result, "what the others write");
-        },
-      ),
+      act(async (context, code: string, { alias, server, ...write }: EntryOptions) => {
+        const input = given({ code, alias, server });
+        const result = await carryOut(context, "messaging.pairs.claim", input, write);
+        await printEntered(context, result, "what the others write");
+      }),
     );
-}
-
-/** `https://messaging.md/p/CODE`: the code, and the server that it is of. */
-function linkOf(text: string): { code: string; server: string } | undefined {
-  const url = URL.parse(text);
-  const code = url && /^\/(?:p|v1\/pair)\/([^/]+)(?:\/skill)?\/?$/.exec(url.pathname)?.[1];
-  return code ? { code, server: url.origin } : undefined;
 }

@@ -27,16 +27,14 @@ const ENTERED = [
   ["expiresAt", "ends"],
 ] as const;
 
-interface CreateOptions extends WriteOptions {
+interface CreateOptions extends EntryOptions {
   ttl?: number;
   maxAgents?: number;
   greeting?: string;
-  asCreator?: true;
-  alias?: string;
-  server?: string;
+  asMember?: true;
 }
 
-interface JoinOptions extends WriteOptions {
+export interface EntryOptions extends WriteOptions {
   alias?: string;
   server?: string;
 }
@@ -46,7 +44,10 @@ export const addEntry = (command: Command): Command =>
   addWriteOptions(
     command
       .option("--alias <name>", "what to call the session from now on")
-      .option("--server <url>", "its server; default: messaging.base_url of the configuration"),
+      .option(
+        "--server <url>",
+        "its server, one that nexusd knows; default: messaging.base_url of the configuration",
+      ),
   );
 
 /** Prints how nexusd entered a session, and what is next. */
@@ -60,15 +61,22 @@ export async function printEntered(context: CliContext, result: Result | undefin
 export function addSessions(messaging: Command, act: Act): void {
   const create = messaging
     .command("create")
-    .description("make a session and enter it")
+    .description("make a session and enter it as its creator, who is never removed and can never leave")
     .option("--ttl <duration>", "how long it lives after its last message, such as 2h or 3660", seconds)
     .option("--max-agents <count>", "how many agents can be in it", count)
     .option("--greeting <text>", "its first message, for everybody who joins")
-    .option("--as-creator", "enter it as its creator, who is never removed and can never leave");
+    .option("--as-member", "enter it like any other agent, who can leave");
   addEntry(create).action(
     act(async (context, options: CreateOptions) => {
-      const { ttl, maxAgents, greeting, asCreator, alias, server, ...write } = options;
-      const input = given({ ttlSeconds: ttl, maxAgents, greeting, asCreator, alias, server });
+      const { ttl, maxAgents, greeting, asMember, alias, server, ...write } = options;
+      const input = given({
+        ttlSeconds: ttl,
+        maxAgents,
+        greeting,
+        asCreator: asMember && false,
+        alias,
+        server,
+      });
       const result = await carryOut(context, "messaging.sessions.create", input, write);
       if (!result) return;
       await print(context, result, ENTERED);
@@ -81,7 +89,7 @@ export function addSessions(messaging: Command, act: Act): void {
     .description("enter a session whose id you know")
     .argument("<session>", "its whole id")
     .action(
-      act(async (context, session: string, { alias, server, ...write }: JoinOptions) => {
+      act(async (context, session: string, { alias, server, ...write }: EntryOptions) => {
         const input = given({ session, alias, server });
         const result = await carryOut(context, "messaging.sessions.join", input, write);
         await printEntered(context, result, "what the others write");

@@ -51,12 +51,12 @@ const session = { session: "ops" };
 test.each([
   [["create"], "sessions.create", {}],
   [
-    "create --ttl 2h --max-agents 3 --greeting Hi --as-creator --alias ops --server https://m.example".split(
+    "create --ttl 2h --max-agents 3 --greeting Hi --as-member --alias ops --server https://m.example".split(
       " ",
     ),
     "sessions.create",
     {
-      ...{ ttlSeconds: 7200, maxAgents: 3, greeting: "Hi", asCreator: true, alias: "ops" },
+      ...{ ttlSeconds: 7200, maxAgents: 3, greeting: "Hi", asCreator: false, alias: "ops" },
       server: "https://m.example",
     },
   ],
@@ -71,7 +71,7 @@ test.each([
   [
     ["claim", "https://m.example/p/PEARL-FOCAL-S5SJV"],
     "pairs.claim",
-    { code: "PEARL-FOCAL-S5SJV", server: "https://m.example" },
+    { code: "https://m.example/p/PEARL-FOCAL-S5SJV" },
   ],
   [["pair-status", "PEARL-FOCAL-S5SJV"], "pairs.get", { code: "PEARL-FOCAL-S5SJV" }],
   [["send", "ops", "hello"], "messages.send", { ...session, text: "hello" }],

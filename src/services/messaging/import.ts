@@ -6,8 +6,9 @@ import { type Clock, isoTime } from "../../scheduler/clock.ts";
 import type { Store } from "../../store/store.ts";
 import { OperationError } from "../operation.ts";
 import { sessionObservation } from "./changes.ts";
+import { afterJoin } from "./membership.ts";
 import { newSession, type Session, sessionSource } from "./session.ts";
-import type { SessionSet } from "./sessions.ts";
+import { isActive, type SessionSet } from "./sessions.ts";
 
 /** What another client knows of a session. No message repeats a value: the key is one of them. */
 export const importedSession = z.strictObject({
@@ -53,19 +54,19 @@ export function createImport(options: {
         ...{ sessionId, outcome: "known", alias: known.alias },
         note: `nexusd knows it already (${known.state}): nothing of it was changed`,
       };
-    const holder = sessions.all().find(({ alias }) => alias !== null && alias === imported.alias);
-    const alias = holder ? null : (imported.alias ?? null);
-    const at = isoTime(clock.now());
+    const wanted = imported.alias ?? null;
+    const isTaken = wanted !== null && sessions.all().some((one) => one.alias === wanted && isActive(one));
+    const alias = isTaken ? null : wanted;
+    const now = clock.now();
+    const found = newSession({
+      ...{ sessionId, alias, agentId: imported.agentId },
+      baseUrl: imported.server ?? config().messaging.base_url,
+    });
     const session: Session = {
-      ...newSession({
-        ...{ sessionId, alias, agentId: imported.agentId },
-        baseUrl: imported.server ?? config().messaging.base_url,
-      }),
-      state: "joined",
-      joinedAt: at,
+      ...afterJoin(found, now, { sessionKey: imported.sessionKey }).session,
       cursor: imported.cursor ?? null,
       // How long it still lives nobody has told: it is renewed at once.
-      expiresAt: config().messaging.auto_renew ? at : null,
+      expiresAt: config().messaging.auto_renew ? isoTime(now) : null,
     };
     await store.commitObservation(
       sessionObservation(
@@ -84,7 +85,7 @@ export function createImport(options: {
       ),
     );
     sessions.put(session);
-    const note = holder ? `the alias "${imported.alias}" already names another session` : null;
+    const note = isTaken ? `the alias "${wanted}" already names another session` : null;
     return { sessionId, outcome: "imported", alias, note };
   };
 
