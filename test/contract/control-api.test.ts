@@ -289,7 +289,7 @@ const calls: Call[] = [
       role: "operator",
       body: { sequence: 1, hash: "0".repeat(64) },
       status: 409,
-      code: "audit_broken",
+      code: "digest_mismatch",
     },
   },
   {

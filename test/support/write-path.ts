@@ -65,7 +65,7 @@ function answerOf({ path }: OperationRequest): unknown {
   const [resource = ""] = path.split("?", 1);
   if (resource.startsWith("/rest/")) return [{ id: ORDER_ID, order_number: "N-1", order_status: "pending" }];
   if (resource === "/health") return { capabilities: { messageFormat: ["text", "json"] } };
-  if (resource.endsWith("/messages")) return { messages: [], nextCursor: null };
+  if (resource.endsWith("/messages")) return { messages: [], nextCursor: null, members: [] };
   if (resource.startsWith("/v1/sessions")) return { sessionId: SESSION_ID };
   return { data: [], insights: [], answer: "yes" };
 }
