@@ -3,13 +3,13 @@
 import { PostgrestClient } from "@supabase/postgrest-js";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { NexusServer } from "../../../sandbox/nexus.ts";
-import { toFetch } from "../../../src/http/fetch.ts";
 import type { NexusClient, Row } from "../../../src/services/nexus/client.ts";
 import { readByIds } from "../../../src/services/nexus/client.ts";
 import { driftError, driftOf } from "../../../src/services/nexus/drift.ts";
 import { readFeed } from "../../../src/services/nexus/feed.ts";
 import { type Filter, type RowQuery, restPath } from "../../../src/services/nexus/query.ts";
 import { connect, startShop } from "../../jobs/nexus-harness.ts";
+import { toFetch } from "../../support/client-fetch.ts";
 
 const MAX_ROWS = 7;
 const signal = AbortSignal.timeout(60_000);

@@ -1,6 +1,6 @@
-// The client as a `fetch`, for libraries that bring their own HTTP (postgrest-js, MCP).
+// The client of nexusd as a `fetch`, so that postgrest-js can be asked the same questions.
 
-import type { HttpClient, Method } from "./client.ts";
+import type { HttpClient, Method } from "../../src/http/client.ts";
 
 const METHODS: ReadonlySet<string> = new Set<Method>(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]);
 const BODILESS = new Set([204, 205]);
