@@ -1,13 +1,14 @@
 // What an idle daemon costs: resident memory against a process that only imports the same dependencies, time to
 // ready, and the share of one core. From dist/: run `npm run build` first.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { median, print } from "./figure.ts";
+import { cpuMs, end, resident, sleep } from "./process.ts";
 
 const ROUNDS = 5;
 const SETTLE_MS = 5000;
@@ -30,26 +31,6 @@ const DEPENDENCIES = [
   "undici",
   "zod",
 ];
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** VmRSS of a process in MiB. */
-function resident(child: ChildProcess): number {
-  const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-}
-
-/** Processor time of a process in ms; the kernel counts in hundredths of a second. */
-function cpuMs(child: ChildProcess): number {
-  const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
-}
 
 async function bare(): Promise<number> {
   const code = `${DEPENDENCIES.map((name) => `await import("${name}");`).join("")}console.log("up");setInterval(() => {}, 1e6);`;

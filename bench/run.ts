@@ -3,7 +3,16 @@
 import { readdirSync } from "node:fs";
 
 /** What benchmarks share. */
-const PARTS = ["run.ts", "figure.ts", "traffic.ts", "watch-shop.ts", "watch-pass.ts"];
+const PARTS = [
+  "run.ts",
+  "figure.ts",
+  "process.ts",
+  "traffic.ts",
+  "polled.ts",
+  "fetcher.ts",
+  "watch-shop.ts",
+  "watch-pass.ts",
+];
 
 const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith(".ts") && !PARTS.includes(file))

@@ -91,12 +91,14 @@ test("the largest bodies are read or refused in a moment, whatever they hold", (
     fill('"', ["", ""]),
     fill("\\u0041", ['"', '"']),
   ];
-  const begun = performance.now();
+  // Processor time, which does not depend on what else the machine does.
+  const before = process.cpuUsage();
   for (const body of bodies)
     try {
       parse(body);
     } catch (error) {
       expect(error).toMatchObject({ code: "invalid_json" });
     }
-  expect((performance.now() - begun) / bodies.length).toBeLessThan(500);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000 / bodies.length).toBeLessThan(500);
 });
