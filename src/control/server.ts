@@ -4,7 +4,7 @@ import { followLog, type Tail } from "../events/tail.ts";
 import { type App, createApp } from "./app.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { registerRoutes } from "./routes.ts";
-import { type OpenSocket, openSocket } from "./sockets.ts";
+import { adoptSocket, type OpenSocket, openSocket } from "./sockets.ts";
 
 const MODES: Record<Role, number> = { agent: 0o660, operator: 0o600 };
 /** For answers that are being written when we close; a reader that stands still is cut off after it. */
@@ -23,8 +23,10 @@ export interface Control {
 export async function startControl(options: {
   context: ControlContext;
   sockets: Record<Role, string>;
+  /** Listening sockets that systemd opened, by role: their files, owners and modes are its own. */
+  inherited?: ReadonlyMap<string, number>;
 }): Promise<Control> {
-  const { context, sockets } = options;
+  const { context, sockets, inherited } = options;
   const tail = followLog(context);
   const opened: { app: App; socket: OpenSocket | undefined }[] = [];
 
@@ -40,11 +42,20 @@ export async function startControl(options: {
       const app = createRoutedApp(context, role, tail);
       const entry: (typeof opened)[number] = { app, socket: undefined };
       opened.push(entry);
-      entry.socket = await openSocket({
-        path: sockets[role],
-        mode: MODES[role],
-        listen: (path) => app.listen({ path }),
-      });
+      const fd = inherited?.get(role);
+      if (fd === undefined)
+        entry.socket = await openSocket({
+          path: sockets[role],
+          mode: MODES[role],
+          listen: (path) => app.listen({ path }),
+        });
+      else
+        entry.socket = await adoptSocket({
+          path: sockets[role],
+          fd,
+          // Node.js looks at the descriptor before the path, and closing it leaves the file.
+          listen: (path, fd) => app.listen(Object.assign({ path }, { fd })),
+        });
     }
   } catch (error) {
     await close();

@@ -70,6 +70,30 @@ export async function openSocket(options: {
   }
 }
 
+/**
+ * Listens on a socket that is open already. Its file stays when we close: the next start gets the connections that
+ * come in meanwhile.
+ * @throws SocketError when the descriptor is no socket
+ */
+export async function adoptSocket(options: {
+  path: string;
+  fd: number;
+  listen: (path: string, fd: number) => Promise<unknown>;
+}): Promise<OpenSocket> {
+  const { path, fd, listen } = options;
+  try {
+    await listen(path, fd);
+    return { remove: async () => {} };
+  } catch (error) {
+    const why = codeOf(error) || String(error);
+    throw new SocketError(
+      "unusable",
+      `${path}: descriptor ${fd}, passed by systemd, cannot be listened on (${why}); check the socket unit`,
+      error,
+    );
+  }
+}
+
 /** @throws SocketError when something is there that must stay */
 async function clearTheWay(path: string): Promise<void> {
   let there: Awaited<ReturnType<typeof lstat>>;

@@ -15,6 +15,7 @@ import { createImport } from "../services/messaging/import.ts";
 import { remembered, restoreSessions } from "../services/messaging/restore.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
+import type { Notifier } from "../systemd/notify.ts";
 import { createPolicy } from "../writes/policy.ts";
 import { allServices, watchServices } from "./health.ts";
 import { findJobs } from "./jobs.ts";
@@ -22,10 +23,13 @@ import { type Redactor, short } from "./redact.ts";
 import { changedPaths, isFixedAtStart, reloadedConfig, sameSecrets } from "./reload.ts";
 import { type Built, createServices } from "./services.ts";
 import { watchStore } from "./store-health.ts";
+import { keepVitals, statusLine } from "./vitals.ts";
 import { createWritePath } from "./write-path.ts";
 
 /** The whole stop has 5 s; the jobs and the writes under way have most of them. */
 const WORK_GRACE_MS = 3000;
+/** What one migration may take of a large database. */
+const MIGRATION_WITHIN_MS = 10 * 60_000;
 
 export interface Daemon {
   reload(): Promise<ReloadResult>;
@@ -42,18 +46,25 @@ export interface DaemonOptions {
   readConfig: () => { config: Config; secrets: ResolvedSecrets };
   /** Told of what only a new start can mend; the process should end. */
   onFatal: (error: Error) => void;
+  notifier: Notifier;
+  /** The sockets that systemd passed, by role. */
+  inherited: ReadonlyMap<string, number>;
 }
 
 /** @throws StoreError, SocketError: nothing was left running */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { version, log, redactor } = options;
+  const { version, log, redactor, notifier, inherited } = options;
   let { config, secrets } = options;
   const clock: Clock = systemClock;
   const random = Math.random;
   const startedAt = isoTime(clock.now());
   const stopping = new AbortController();
 
-  const opened = await openStore({ dataDir: config.daemon.data_dir, clock });
+  const opened = await openStore({
+    dataDir: config.daemon.data_dir,
+    clock,
+    onMigration: () => notifier.extendTimeout(MIGRATION_WITHIN_MS),
+  });
   const { store, health } = watchStore(opened, clock, {
     onSecret: redactor.add,
     onSessionId: (sessionId) => redactor.add(sessionId, short(sessionId)),
@@ -115,7 +126,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
     const { writes, reads, operations, executor } = writePath;
 
+    const sockets = socketPaths(config);
+    const vitals = {
+      ...{ notifier, store, clock, log },
+      jobs: scheduler.list,
+      services: status,
+      socket: sockets.agent,
+      signal: stopping.signal,
+    };
     const reload = async (): Promise<ReloadResult> => {
+      await notifier.reloading();
+      try {
+        return await reloadNow();
+      } finally {
+        await notifier.ready(await statusLine(vitals));
+      }
+    };
+    const reloadNow = async (): Promise<ReloadResult> => {
       const next = options.readConfig();
       const changed = changedPaths(config, next.config);
       if (changed.length === 0 && sameSecrets(secrets, next.secrets)) {
@@ -136,9 +163,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return { applied, restartNeeded };
     };
 
-    const sockets = socketPaths(config);
     const control = await startControl({
-      sockets,
+      ...{ sockets, inherited },
       context: {
         ...{ version, startedAt, clock, store, log, scheduler, writes, reads, operations, reload },
         signal: stopping.signal,
@@ -154,15 +180,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await writePath.start();
     scheduler.start();
     log.info({ ...sockets, version, pid: process.pid }, "nexusd is ready");
+    await notifier.ready(await statusLine(vitals));
+    const living = keepVitals(vitals);
     const watching = watchServices({ status, health, store, report, clock, log, signal: stopping.signal });
 
     return {
       reload,
       async stop(reason) {
         log.info({ reason }, "stopping");
+        const told = notifier.stopping();
         await Promise.all([scheduler.stop(WORK_GRACE_MS), executor.stop(WORK_GRACE_MS)]);
         stopping.abort(new Error("nexusd is stopping"));
-        await watching;
+        await Promise.all([watching, living, told]);
         await control.close();
         // A poll that brought nothing is not written down at once; what was learnt from it is kept here.
         await store.commitObservation(remembered(built.services.messaging.sessions)).catch(() => {});

@@ -2,6 +2,8 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
+import { takeInheritedSockets } from "../systemd/activation.ts";
+import { createNotifier } from "../systemd/notify.ts";
 import { createLog } from "./log.ts";
 import { giveBackMemory, keepHeapSmall } from "./memory.ts";
 import { createRedactor } from "./redact.ts";
@@ -97,6 +99,8 @@ async function run(configOption: string | undefined): Promise<number | undefined
   onSignal = (signal) => early.push(signal);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => onSignal(signal));
 
+  const inherited = takeInheritedSockets(env, process.pid);
+  const notifier = createNotifier({ env, pid: process.pid, log });
   const { startDaemon } = await import("./daemon.ts");
   const readConfig = () => loadConfig({ path, env });
   const version = readVersion();
@@ -106,7 +110,9 @@ async function run(configOption: string | undefined): Promise<number | undefined
   };
   let daemon: Awaited<ReturnType<typeof startDaemon>>;
   try {
-    daemon = await startDaemon({ config, secrets, version, log, redactor, readConfig, onFatal });
+    daemon = await startDaemon({
+      ...{ config, secrets, version, log, redactor, readConfig, onFatal, notifier, inherited },
+    });
   } catch (error) {
     log.fatal(error instanceof Error ? `nexusd cannot start: ${error.message}` : "nexusd cannot start");
     log.debug({ err: error }, "why nexusd cannot start");

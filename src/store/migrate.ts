@@ -31,6 +31,12 @@ export const refuseNewer = (db: Database, migrations: readonly Migration[], plac
     );
 };
 
+/** Whether there is something in the database, of an earlier schema. */
+export const isOlder = (db: Database, migrations: readonly Migration[]): boolean => {
+  const version = schemaVersion(db);
+  return version > 0 && version < migrations.length;
+};
+
 /** Applies what is missing. A migration that fails leaves the database at the one before it. */
 export const migrate = (db: Database, migrations: readonly Migration[]): void => {
   const from = schemaVersion(db);

@@ -4,7 +4,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { acquireLock } from "./lock.ts";
-import { migrate, readMigrations, refuseNewer } from "./migrate.ts";
+import { isOlder, type Migration, migrate, readMigrations, refuseNewer } from "./migrate.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 
 export interface OpenDatabase {
@@ -17,11 +17,17 @@ export interface OpenDatabase {
 // A program that writes to the database from outside holds everything up, so it is not waited for long.
 const BUSY_TIMEOUT_MS = 2000;
 
+/** Told before an older database is brought to the newest schema, which may take long, and waited for. */
+export type OnMigration = () => Promise<void>;
+
 /**
  * Creates `dataDir` (0700) and `nexusd.db` (0600) where they are missing, takes the lock, checks and migrates.
  * @throws StoreError
  */
-export const openDatabase = (dataDir: string): OpenDatabase => {
+export const openDatabase = async (
+  dataDir: string,
+  onMigration: OnMigration = async () => {},
+): Promise<OpenDatabase> => {
   const undo: (() => void)[] = [];
   const close = () => {
     for (const step of undo.splice(0).reverse()) step();
@@ -37,7 +43,10 @@ export const openDatabase = (dataDir: string): OpenDatabase => {
     for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
     const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     undo.push(() => db.close());
-    prepare(db, dataDir);
+    const migrations = readMigrations();
+    prepare(db, migrations, dataDir);
+    if (isOlder(db, migrations)) await onMigration();
+    migrate(db, migrations);
     return { db, path, close };
   } catch (error) {
     const reported = toStoreError(error, dataDir);
@@ -59,8 +68,7 @@ const makeDirectory = (path: string): void => {
   }
 };
 
-const prepare = (db: Database.Database, dataDir: string): void => {
-  const migrations = readMigrations();
+const prepare = (db: Database.Database, migrations: readonly Migration[], dataDir: string): void => {
   refuseNewer(db, migrations, dataDir);
   const check = db.pragma("quick_check(1)", { simple: true });
   if (check !== "ok") throw storeError("corrupt", dataDir, `the database is damaged (${check})`);
@@ -74,5 +82,4 @@ const prepare = (db: Database.Database, dataDir: string): void => {
   db.pragma("temp_store = MEMORY"); // nothing of the log outside its directory
   db.pragma("wal_autocheckpoint = 1000"); // pages: the WAL stays around 4 MiB
   db.pragma("journal_size_limit = 16777216"); // bytes: and shrinks again after a burst
-  migrate(db, migrations);
 };

@@ -12,7 +12,7 @@ import { PARTS } from "./sqlite-dedupe.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { createEventLog, prepareEvent } from "./sqlite-events.ts";
 import { createInsightMemory, FORGET_CHUNK } from "./sqlite-insights.ts";
-import { openDatabase } from "./sqlite-open.ts";
+import { type OnMigration, openDatabase } from "./sqlite-open.ts";
 import { createState } from "./sqlite-state.ts";
 import { createWriteStore } from "./sqlite-writes.ts";
 import type { Observation, Store } from "./store.ts";
@@ -23,15 +23,21 @@ export interface StoreOptions {
   clock: Clock;
   /** 0 (inclusive) to 1 (exclusive): the random part of ULIDs. */
   random?: () => number;
+  onMigration?: OnMigration;
 }
 
 /**
  * Opens the store of a data directory for this process alone.
  * @throws StoreError with one line: the directory, what is wrong, what to do
  */
-export const openStore = async ({ dataDir, clock, random = Math.random }: StoreOptions): Promise<Store> => {
+export const openStore = async ({
+  dataDir,
+  clock,
+  random = Math.random,
+  onMigration,
+}: StoreOptions): Promise<Store> => {
   const place = resolve(dataDir);
-  const { db, path, close } = openDatabase(place);
+  const { db, path, close } = await openDatabase(place, onMigration);
   try {
     const store = createStore({ db, path, place, clock, random, close });
     // A directory that takes no commit now is better known before any service is asked.

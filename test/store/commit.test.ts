@@ -222,7 +222,7 @@ test("a full disk refuses commits, keeps the store readable, and loses nothing",
 
 test("of a group that finds no room together, what fits alone is committed", async () => {
   const place = temporaryDirectory();
-  const { db, close } = openDatabase(place);
+  const { db, close } = await openDatabase(place);
   onTestFinished(close);
   const writer = createWriter(db, {
     beforeCommit: () => {},
