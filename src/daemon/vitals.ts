@@ -13,8 +13,8 @@ const STATUS_EVERY_MS = 5000;
 /** How long a proof may take before it counts as none. */
 const PROOF_WITHIN_MS = 10_000;
 const BOUND_INTERVALS = 3;
-/** A job whose interval is short may still wait so long for an answer of its service. */
-const SHORTEST_BOUND_MS = 3 * 60_000;
+/** A job whose interval is short may still wait for an answer of its service: so many periods of the watchdog. */
+const BOUND_PERIODS = 3;
 
 export interface VitalsOptions {
   notifier: Notifier;
@@ -55,7 +55,7 @@ export async function keepVitals(options: VitalsOptions): Promise<void> {
 
 /** What does not move, in words; that this runs at all proves that the event loop turns. */
 export async function findStuck(options: VitalsOptions): Promise<string[]> {
-  const { store, socket, jobs, clock } = options;
+  const { notifier, store, socket, jobs, clock } = options;
   const [commits, answers] = await Promise.all([
     inTime(clock, store.probe()),
     inTime(clock, askSelf(socket)),
@@ -64,7 +64,7 @@ export async function findStuck(options: VitalsOptions): Promise<string[]> {
     ...(commits ? [] : ["the database takes no commit"]),
     ...(answers ? [] : ["the control socket does not answer"]),
     ...jobs()
-      .filter((job) => isStuck(job, clock.now()))
+      .filter((job) => isStuck(job, clock.now(), BOUND_PERIODS * (notifier.watchdogMs ?? 0)))
       .map(({ name }) => `the job ${name} does not move`),
   ];
 }
@@ -72,10 +72,11 @@ export async function findStuck(options: VitalsOptions): Promise<string[]> {
 /**
  * Whether a job is past its own bound: under way without an end or a sign of progress, or due and not begun. A job
  * that fails and tries again moves.
+ * @param shortestBoundMs the bound of a job whose interval is shorter
  */
-export function isStuck(job: JobStatus, now: number): boolean {
+export function isStuck(job: JobStatus, now: number, shortestBoundMs: number): boolean {
   if (job.state === "disabled" || job.state === "paused" || job.state === "invalid") return false;
-  const boundMs = Math.max(SHORTEST_BOUND_MS, BOUND_INTERVALS * (job.intervalMs ?? 0));
+  const boundMs = Math.max(shortestBoundMs, BOUND_INTERVALS * (job.intervalMs ?? 0));
   const ageOf = (time: string | null) => (time === null ? Number.NEGATIVE_INFINITY : now - Date.parse(time));
   const isHung =
     job.running && Math.min(ageOf(job.lastRunAt), ageOf(job.lastSuccessAt ?? job.lastRunAt)) > boundMs;
