@@ -53,8 +53,12 @@ export async function startControl(options: {
         entry.socket = await adoptSocket({
           path: sockets[role],
           fd,
-          // Node.js looks at the descriptor before the path, and closing it leaves the file.
-          listen: (path, fd) => app.listen(Object.assign({ path }, { fd })),
+          listen: (path, fd) => {
+            // Fastify asks where it listens, and Node.js does not know the path of a descriptor.
+            app.server.address = () => path;
+            // Node.js looks at the descriptor before the path, and closing it leaves the file.
+            return app.listen(Object.assign({ path }, { fd }));
+          },
         });
     }
   } catch (error) {
