@@ -103,11 +103,11 @@ function unknownKey(key: string, path: Step[], name: string, field: Field): Wron
     );
   const prefix = where ? `${where}.` : "";
   const like = near(name, field.names).map((one) => prefix + one);
-  if (like.length > 0)
-    return new WrongUsage(`There is no "${prefix}${name}". Did you mean ${like.join(" or ")}?`);
   const names = field.names.map((one) => prefix + one).join(", ");
+  // The near ones are a guess by letters alone: all are named, too.
+  const guess = like.length > 0 ? `Did you mean ${like.join(" or ")}? ` : "";
   return new WrongUsage(
-    `There is no "${prefix}${name}". ${names ? `There are: ${names}.` : "It takes no arguments."}`,
+    `There is no "${prefix}${name}". ${guess}${names ? `There are: ${names}.` : "It takes no arguments."}`,
   );
 }
 

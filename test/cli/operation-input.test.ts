@@ -101,7 +101,7 @@ describe("key=value arguments", () => {
   });
 
   it.each([
-    [["order_id=1"], /no "order_id"\. Did you mean orderId\?/],
+    [["order_id=1"], /no "order_id"\. Did you mean orderId\? There are: orderId, status, /],
     [["orderld=1"], /Did you mean orderId\?/],
     [["frobnicate=1"], /no "frobnicate"\. There are: orderId, status, /],
     [["address.town=1"], /no "address\.town"\. There are: address\.city, address\.geo/],
