@@ -345,6 +345,22 @@ describe("a name for a session", () => {
     const refused = await propose("messaging.sessions.create", { alias: "one" });
     expect(refused.answer.code).toBe("operation_refused");
   });
+
+  it("cannot be what the id of another session begins with, whose messages it would take", async () => {
+    const [a, b] = [server.createSession({}), server.createSession({})];
+    await output("messaging.sessions.join", { session: a });
+    await output("messaging.sessions.join", { session: b });
+    const alias = a.slice(0, 8);
+    for (const [operation, input] of [
+      ["messaging.aliases.upsert", { session: b, alias }],
+      ["messaging.sessions.create", { alias }],
+    ] as const)
+      expect((await propose(operation, input)).answer).toMatchObject({
+        code: "operation_refused",
+        detail: expect.stringContaining("choose another alias"),
+      });
+    expect(await output("messaging.aliases.upsert", { session: a, alias })).toMatchObject({ sessionId: a });
+  });
 });
 
 describe("sending", () => {

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { defineOperation, OperationError, type SessionFacts } from "../operation.ts";
 import type { SessionEffect } from "./changes.ts";
-import { alias, inFull, session } from "./operations-common.ts";
+import { alias, assertNamesNoOther, inFull, session } from "./operations-common.ts";
 
 /** The session gets the alias in place of the one it has, or loses it. */
 const renamed = (sessionId: string, name: string | null): SessionEffect => ({
@@ -28,7 +28,9 @@ const upsertAlias = defineOperation({
   normalize: (input, facts) => {
     if (facts.sessions.some(({ sessionId }) => sessionId === input.alias))
       throw new OperationError("refused", "This is the id of a session: choose another alias.");
-    return inFull(input, facts);
+    const full = inFull(input, facts);
+    assertNamesNoOther(full.alias, facts, full.session);
+    return full;
   },
   output: (_answer, { alias, session }) => ({ alias, sessionId: session }),
   effects: (_answer, { alias, session }, facts) => [

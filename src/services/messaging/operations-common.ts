@@ -8,6 +8,9 @@ import { afterJoin } from "./membership.ts";
 import { newSession, type Session } from "./session.ts";
 import { isActive } from "./sessions.ts";
 
+/** To how many characters an id can be shortened. */
+const SHORTEST_ID = 6;
+
 export const session = z
   .string()
   .min(1)
@@ -91,8 +94,19 @@ export const withoutKey = (body: unknown): Record<string, unknown> => {
   return rest;
 };
 
-/** @throws OperationError `refused` where a session that goes on has this alias already */
+/**
+ * An alias goes before a shortened id: one that another session's id begins with would take its messages.
+ * @throws OperationError `refused`
+ */
+export function assertNamesNoOther(name: string | undefined, facts: Facts, besides?: string): void {
+  if (name === undefined || name.length < SHORTEST_ID) return;
+  if (facts.sessions.some(({ sessionId }) => sessionId !== besides && sessionId.startsWith(name)))
+    throw new OperationError("refused", "The id of another session begins with this: choose another alias.");
+}
+
+/** @throws OperationError `refused` where a session that goes on has this alias already, or an id that begins so */
 export function assertAliasIsFree(name: string | undefined, facts: Facts, besides?: string): void {
+  assertNamesNoOther(name, facts, besides);
   const holder = facts.sessions.find(
     (known) => known.alias === name && known.sessionId !== besides && isActive(known),
   );
