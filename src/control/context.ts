@@ -47,6 +47,8 @@ export interface ControlContext {
   };
   /** @throws ConfigError: the old configuration stays */
   reload(): Promise<ReloadResult>;
+  /** When a session was polled last, which the store learns of a quiet one only now and then; undefined: not known. */
+  lastPolledAt(sessionId: string): string | null | undefined;
   /** Takes over sessions that another client joined. @throws OperationError, StoreError */
   importSessions(sessions: ImportedSession[]): Promise<ImportResult[]>;
 }

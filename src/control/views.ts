@@ -1,4 +1,4 @@
-// The local views: what the services last said, answered from the store alone.
+// The local views: what the services last said, answered without a request to any of them.
 
 import { z } from "zod";
 import type { StoredEvent } from "../events/types.ts";
@@ -9,7 +9,7 @@ import type { App } from "./app.ts";
 import { afterQuery, limitQuery, nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
-import { findSession, sessionView } from "./sessions.ts";
+import { findSession, type SessionView, sessionView } from "./sessions.ts";
 
 const tags = ["views"];
 export const asOf = z
@@ -42,7 +42,12 @@ const pendingOrder = z.object({
   overdue: z.boolean(),
 });
 
-export function views(app: App, { context: { store } }: RouteOptions): void {
+export function views(app: App, { context: { store, lastPolledAt } }: RouteOptions): void {
+  const asPolled = (session: SessionView): SessionView => ({
+    ...session,
+    lastPolledAt: lastPolledAt(session.sessionId) ?? session.lastPolledAt,
+  });
+
   app.get(
     "/v1/messaging/sessions",
     {
@@ -55,7 +60,7 @@ export function views(app: App, { context: { store } }: RouteOptions): void {
     },
     async () => {
       const records = await store.readRecords(SESSION_KIND);
-      const sessions = records.map(({ value }) => sessionView.parse(value));
+      const sessions = records.map(({ value }) => asPolled(sessionView.parse(value)));
       const observed = [...records.map(({ updatedAt }) => updatedAt), ...sessions.map((s) => s.lastPolledAt)];
       return { asOf: newest(observed), sessions };
     },
@@ -80,7 +85,7 @@ export function views(app: App, { context: { store } }: RouteOptions): void {
       },
     },
     async (request) => {
-      const session = await findSession(store, request.params.idOrAlias);
+      const session = asPolled(await findSession(store, request.params.idOrAlias));
       const { sessionId } = session;
       const [page, cursor] = await Promise.all([
         store.readEvents({

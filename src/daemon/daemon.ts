@@ -170,6 +170,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         signal: stopping.signal,
         services: status,
         storeStatus: health.status,
+        lastPolledAt: (sessionId) => built.services.messaging.sessions.get(sessionId)?.lastPolledAt,
         importSessions: createImport({
           ...{ store, clock },
           config: () => config,

@@ -320,6 +320,20 @@ describe("leaving", () => {
   });
 });
 
+describe("what is said of a session", () => {
+  it("is when it was polled last, though nobody says anything in it", async () => {
+    const session = server.createSession({});
+    await output("messaging.sessions.join", { session });
+    const polledAt = async () => Date.parse((await sessionOf(session)).lastPolledAt ?? 0);
+    const polls = () =>
+      server.requests.filter(({ method, path }) => method === "GET" && path.includes(`${session}/messages`));
+    await until(async () => polls().length >= 2 && (await polledAt()) > 0, "the first polls");
+    const before = await polledAt();
+    await until(async () => (await polledAt()) > before, "a later poll to be seen");
+    expect(await events("message.received", session)).toEqual([]);
+  });
+});
+
 describe("a name for a session", () => {
   it("is given, moved and taken away on record, without a request", async () => {
     const [a, b] = [server.createSession({}), server.createSession({})];

@@ -129,6 +129,7 @@ export async function startTestControl(
     signal: stop.signal,
     services: () => state.services,
     storeStatus: () => state.store,
+    lastPolledAt: () => undefined,
     importSessions: async (sessions) =>
       sessions.map(({ sessionId, alias = null }) => ({ sessionId, outcome: "imported", alias, note: null })),
     reload: async () => ({ applied: ["jobs.retention.schedule"], restartNeeded: [] }),
