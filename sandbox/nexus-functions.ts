@@ -11,7 +11,7 @@ import type { Tokens } from "./nexus-tokens.ts";
 
 const exchangesPerMinute = 10;
 const unlimited = -1;
-const dailyCalls = 25_000;
+const dailyCalls = 100_000;
 
 export interface FunctionsContext {
   clock: SandboxClock;
@@ -67,8 +67,8 @@ export function openFunctions(context: FunctionsContext): Functions {
     const calls = context.calls();
     return json(200, {
       organization_id: context.organizationId,
-      plan: "growth",
-      plan_name: "Growth",
+      plan: "scale",
+      plan_name: "Scale",
       usage: {
         contacts: { used: counts?.contacts, limit: unlimited, remaining: unlimited, percentage: 0 },
         orders: { used: counts?.orders, limit: unlimited, remaining: unlimited, percentage: 0 },
