@@ -22,6 +22,8 @@ const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => voi
   jobs: async () => (await import("./jobs.ts")).addJobs,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
   import: async () => (await import("./import.ts")).addImport,
+  backup: async () => (await import("./backup.ts")).addBackup,
+  restore: async () => (await import("./backup.ts")).addRestore,
   reload: async () => (await import("./reload.ts")).addReload,
   doctor: async () => (await import("./doctor.ts")).addDoctor,
 };

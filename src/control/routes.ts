@@ -3,6 +3,7 @@
 import type { Tail } from "../events/tail.ts";
 import type { App } from "./app.ts";
 import { audit } from "./audit.ts";
+import { backup } from "./backup.ts";
 import { consumers } from "./consumers.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { decisions } from "./decisions.ts";
@@ -41,5 +42,5 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     writes,
   ])
     register(app, options);
-  for (const register of [decisions, audit, imports, reload, description]) register(app, options);
+  for (const register of [decisions, audit, imports, reload, backup, description]) register(app, options);
 }

@@ -3,6 +3,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
+import { removeLeftCopies } from "./backup.ts";
 import { acquireLock } from "./lock.ts";
 import { isOlder, type Migration, migrate, readMigrations, refuseNewer } from "./migrate.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
@@ -37,6 +38,7 @@ export const openDatabase = async (
     chmodSync(dataDir, 0o700);
     const lock = acquireLock(dataDir);
     undo.push(lock.release);
+    removeLeftCopies(dataDir);
     const path = join(dataDir, "nexusd.db");
     // SQLite gives the -wal and -shm files the mode of the database.
     if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
@@ -56,7 +58,7 @@ export const openDatabase = async (
 };
 
 // Not `recursive: true`: that reports a read-only file system as ENOENT, and never returns on some paths in /proc.
-const makeDirectory = (path: string): void => {
+export const makeDirectory = (path: string): void => {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {

@@ -7,6 +7,7 @@ import { ulid } from "ulid";
 import type { StoredEvent } from "../events/types.ts";
 import { stringifyJson } from "../http/json.ts";
 import { type Clock, isoTime } from "../scheduler/clock.ts";
+import { copyDatabase } from "./backup.ts";
 import { createWriter } from "./sqlite-commit.ts";
 import { PARTS } from "./sqlite-dedupe.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
@@ -182,6 +183,16 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
       return () => {
         listeners.delete(listener);
       };
+    },
+    backup: async () => {
+      assertOpen();
+      try {
+        const copy = await copyDatabase(db, place);
+        return { size: (await copy.stat()).size, stream: copy.createReadStream() };
+      } catch (error) {
+        assertOpen();
+        throw toStoreError(error, place);
+      }
     },
     probe: async () => {
       await write(() => countProbe.run());

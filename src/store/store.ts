@@ -1,6 +1,7 @@
 // The store as the rest of nexusd sees it: asynchronous, and made of whole units of work, never of open
 // transactions, so that another database can stand behind it. src/store/sqlite.ts is the one there is.
 
+import type { Readable } from "node:stream";
 import type { NewEvent, StoredEvent } from "../events/types.ts";
 import type { Actor, AuditRow, Write, WriteState } from "../writes/types.ts";
 
@@ -199,6 +200,8 @@ export interface Store {
   forgetInsights(before: string): Promise<{ removed: number }>;
   /** Calls back after each commit that appended events, with the newest sequence. @returns unsubscribe */
   onAppend(listener: (latest: number) => void): () => void;
+  /** A consistent copy of the database: an SQLite file of `size` bytes, gone when the stream is closed. @throws StoreError */
+  backup(): Promise<{ size: number; stream: Readable }>;
   /** Whether a commit works now; the error is the one that a commit would meet. */
   probe(): Promise<void>;
   close(): Promise<void>;

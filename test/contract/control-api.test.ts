@@ -117,6 +117,8 @@ interface Call {
   role?: Role;
   status: number;
   code?: string;
+  /** Of an answer that is not JSON. */
+  type?: string;
 }
 
 const calls: Call[] = [
@@ -296,6 +298,8 @@ const calls: Call[] = [
     route: "POST /v1/audit/checkpoints",
     ...{ body: { sequence: 1, hash: "0".repeat(64) }, status: 403, code: "operator_only" },
   },
+  { route: "GET /v1/backup", role: "operator", status: 200, type: "application/vnd.sqlite3" },
+  { route: "GET /v1/backup", status: 403, code: "operator_only" },
   { route: "GET /openapi.json", status: 200 },
 ];
 
@@ -312,6 +316,11 @@ test("every route answers as it is described, with the daemon's version and epoc
     });
     if (code) expect(answer.json, about).toMatchObject({ status, code });
     if (status === 204) continue;
+    if (rest.type) {
+      expect(answer.headers["content-type"], about).toBe(rest.type);
+      expect(describedAs(method, described, answer), `${about} is described`).toBeDefined();
+      continue;
+    }
     const type = code ? "application/problem+json" : "application/json";
     expect(answer.headers["content-type"], about).toBe(`${type}; charset=utf-8`);
     const schema = describedAs(method, described, answer);

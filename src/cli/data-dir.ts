@@ -1,0 +1,25 @@
+// The data directory for what is done without a daemon: as named, or as the configuration says.
+
+import { findConfig, inspectConfig } from "../config/load.ts";
+import { ConfigError } from "../config/problems.ts";
+import { WrongUsage } from "./problem.ts";
+
+/** @throws WrongUsage where neither says it */
+export function findDataDir(
+  explicit: string | undefined,
+  configFile: string | undefined,
+  env: NodeJS.ProcessEnv,
+): string {
+  if (explicit !== undefined) return explicit;
+  try {
+    const path = findConfig(configFile, env);
+    const { config } = inspectConfig({ path, env, resolveSecrets: false });
+    if (config) return config.daemon.data_dir;
+    throw new WrongUsage(
+      `${path} is not valid (nexusctl doctor says why): name the directory with --data-dir`,
+    );
+  } catch (error) {
+    if (error instanceof ConfigError) throw new WrongUsage(`${error.message}; or use --data-dir`);
+    throw error;
+  }
+}

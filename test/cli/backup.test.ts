@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, test } from "vitest";
+import { systemClock } from "../../src/scheduler/clock.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import { runHere } from "../support/cli.ts";
+import { startTestControl, temporaryDirectory } from "../support/control.ts";
+import { numbered, numbersOf } from "../support/store.ts";
+import { approval, propose } from "../support/stored-write.ts";
+
+const everything = { after: 0, limit: 1000 };
+
+const hidden = (directory: string) => readdirSync(directory).filter((name) => name.startsWith("."));
+
+const operate = (control: { sockets: { operator: string } }, ...args: string[]) =>
+  runHere(["--socket", control.sockets.operator, ...args]);
+
+test("a backup made while events are written is whole, for its owner alone, and leaves nothing beside it", async () => {
+  const control = await startTestControl();
+  const directory = await temporaryDirectory();
+  const file = join(directory, "backup.db");
+  await control.append(numbered(1));
+  let isDone = false;
+  const writing = (async () => {
+    for (let n = 2; !isDone; n++) await control.append(numbered(n));
+  })();
+  const { code, stdout } = await operate(control, "backup", file);
+  isDone = true;
+  await writing;
+  expect({ code, answer: JSON.parse(stdout) }).toEqual({ code: 0, answer: { file } });
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readdirSync(directory)).toEqual(["backup.db"]);
+  expect(hidden(control.directory)).toEqual([]);
+  const db = new Database(file, { readonly: true });
+  const sequences = db.prepare<[], number>("SELECT sequence FROM events ORDER BY sequence").pluck().all();
+  expect(sequences).toEqual(sequences.map((_, index) => index + 1));
+  expect(sequences.length).toBeGreaterThan(0);
+  db.close();
+});
+
+test("a backup never overwrites, and one that fails leaves no file", async () => {
+  const control = await startTestControl();
+  const directory = await temporaryDirectory();
+  const file = join(directory, "backup.db");
+  writeFileSync(file, "mine");
+  const refused = await operate(control, "backup", file);
+  expect({ code: refused.code, ...JSON.parse(refused.stdout) }).toMatchObject({ code: "file_exists" });
+  expect(readFileSync(file, "utf8")).toBe("mine");
+  const agent = await runHere(["--socket", control.sockets.agent, "backup", join(directory, "b.db")]);
+  expect(JSON.parse(agent.stdout)).toMatchObject({ code: "operator_only" });
+  expect((await operate(control, "backup", join(directory, "none", "b.db"))).code).toBe(1);
+  expect(readdirSync(directory)).toEqual(["backup.db"]);
+  expect(hidden(control.directory)).toEqual([]);
+});
+
+test("what a killed daemon left of a backup is removed at the next start", async () => {
+  const dataDir = await temporaryDirectory();
+  writeFileSync(join(dataDir, ".nexusd-backup-0123"), "half");
+  await (await openStore({ dataDir, clock: systemClock })).close();
+  expect(hidden(dataDir)).toEqual([]);
+});
+
+test("a restored backup has another epoch, what it had, and the present database is kept aside", async () => {
+  const control = await startTestControl();
+  const directory = await temporaryDirectory();
+  const file = join(directory, "backup.db");
+  const soon = { expiresAt: "9999-01-01T00:00:00.000Z" };
+  await control.append(numbered(1), numbered(2));
+  const { id } = await propose(control.store, soon);
+  await control.store.transitionWrite(approval(id));
+  await operate(control, "backup", file);
+  const dataDir = join(directory, "data");
+  mkdirSync(dataDir, { mode: 0o700 });
+  const present = await openStore({ dataDir, clock: systemClock });
+  await present.commitObservation({ source: "test", events: [numbered(7)] });
+  await present.close();
+
+  const { code, stdout } = await runHere(["restore", file, "--data-dir", dataDir]);
+  expect(code, stdout).toBe(0);
+  const { keptAside, epoch, doubtfulWrites } = JSON.parse(stdout);
+  expect(doubtfulWrites).toEqual([id]);
+  expect(readdirSync(dataDir).filter((name) => /^\.|-(wal|shm)$/.test(name))).toEqual([]);
+  const store = await openStore({ dataDir, clock: systemClock });
+  expect(store.epoch).toBe(epoch);
+  expect([control.store.epoch, present.epoch]).not.toContain(epoch);
+  const page = await store.readEvents({ ...everything, types: ["service.*"] });
+  expect(numbersOf(page)).toEqual([1, 2]);
+  expect(await store.readWrite(id)).toMatchObject({ state: "unknown" });
+  expect(await store.verifyAudit()).toMatchObject({ ok: true });
+  await store.close();
+
+  const aside = new Database(keptAside, { readonly: true });
+  expect(aside.prepare("SELECT count(*) FROM events").pluck().get()).toBe(1);
+  aside.close();
+});
+
+test("restoring keeps what is only in the -wal file of the present database", async () => {
+  const control = await startTestControl();
+  const dataDir = await temporaryDirectory();
+  const file = join(dataDir, "backup.db");
+  await operate(control, "backup", file);
+  await control.append(numbered(1));
+  // As a daemon leaves it that was killed.
+  for (const part of ["nexusd.db", "nexusd.db-wal"])
+    writeFileSync(join(dataDir, part), readFileSync(join(control.directory, part)));
+  const { stdout } = await runHere(["restore", file, "--data-dir", dataDir]);
+  const aside = new Database(JSON.parse(stdout).keptAside, { readonly: true });
+  expect(aside.prepare("SELECT count(*) FROM events").pluck().get()).toBe(1);
+  aside.close();
+});
+
+test("nothing is restored while a daemon runs, nor from a file that is damaged, newer, or something else", async () => {
+  const control = await startTestControl();
+  const directory = await temporaryDirectory();
+  const file = join(directory, "backup.db");
+  await operate(control, "backup", file);
+  const restore = async (from: string, dataDir = directory) => {
+    const { code, stdout } = await runHere(["restore", from, "--data-dir", dataDir]);
+    expect(code).toBe(1);
+    return JSON.parse(stdout);
+  };
+  expect(await restore(file, control.directory)).toMatchObject({
+    code: "locked",
+    detail: expect.stringContaining("systemctl stop nexusd"),
+  });
+  const bytes = readFileSync(file);
+  const half = join(directory, "half.db");
+  writeFileSync(half, bytes.subarray(0, Math.floor(bytes.length / 2)));
+  expect(await restore(half)).toMatchObject({ code: "corrupt" });
+  const other = join(directory, "other.db");
+  const db = new Database(other);
+  db.exec("CREATE TABLE meta (key, value)");
+  expect(await restore(other)).toMatchObject({ code: "corrupt" });
+  db.pragma("user_version = 999");
+  db.close();
+  expect(await restore(other)).toMatchObject({ code: "newer_version" });
+  expect(existsSync(join(directory, "nexusd.db"))).toBe(false);
+  expect(hidden(directory)).toEqual([]);
+});
