@@ -1,18 +1,16 @@
 // nexusctl backup and restore: the database in one file, and back in its place.
 
-import { randomBytes } from "node:crypto";
-import { createWriteStream, existsSync, linkSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { createWriteStream, existsSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import Database from "better-sqlite3";
 import type { Command } from "commander";
 import { systemClock } from "../scheduler/clock.ts";
 import { restoreDatabase } from "../store/restore.ts";
-import { StoreError } from "../store/store.ts";
 import type { Act } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";
+import { writeNewFile } from "./new-file.ts";
 import { Failed, WrongUsage } from "./problem.ts";
+import { storeFailure } from "./store-failure.ts";
 
 // The daemon copies everything before its first byte.
 const SILENCE_MS = 10 * 60_000;
@@ -24,25 +22,15 @@ export function addBackup(program: Command, act: Act): void {
     .argument("<file>", "must not exist; it will hold every secret that the daemon keeps")
     .action(
       act(async ({ client, output, io }, file: string) => {
-        const path = resolve(file);
-        if (existsSync(path)) throw alreadyThere(path);
-        const part = `${path}.part-${randomBytes(4).toString("hex")}`;
-        try {
+        const path = await writeNewFile(file, async (part) => {
           const answer = await client.stream("/v1/backup", {
             ...{ role: "operator", headers: {}, signal: io.signal, silenceMs: SILENCE_MS },
           });
-          const sink = createWriteStream(part, { flags: "wx", mode: 0o600 });
-          await pipeline(answer, sink, { signal: io.signal });
+          await pipeline(answer, createWriteStream(part, { flags: "wx", mode: 0o600 }), {
+            signal: io.signal,
+          });
           verify(part);
-          await sync(part);
-          // Unlike a rename this never replaces what has come there meanwhile.
-          linkSync(part, path);
-        } catch (error) {
-          throw asFailed(error, path);
-        } finally {
-          rmSync(part, { force: true });
-        }
-        await sync(dirname(path));
+        });
         if (output.isHuman) output.note(`${path}: written and checked`);
         else await output.json(JSON.stringify({ file: path }));
       }),
@@ -59,9 +47,7 @@ export function addRestore(program: Command, act: Act): void {
       act(async ({ output, io, options }, file: string, { dataDir }: { dataDir?: string }) => {
         if (!existsSync(file)) throw new WrongUsage(`${file} does not exist`);
         const directory = findDataDir(dataDir, options.config, io.env);
-        const restored = await restoreDatabase(file, directory, systemClock).catch((error: unknown) => {
-          throw asFailed(error, file);
-        });
+        const restored = await restoreDatabase(file, directory, systemClock).catch(storeFailure);
         if (!output.isHuman) return await output.json(JSON.stringify(restored));
         const { path, keptAside, epoch, doubtfulWrites } = restored;
         output.note(`${path}: restored; its epoch is now ${epoch}`);
@@ -89,37 +75,9 @@ function verify(path: string): void {
   }
 }
 
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-const alreadyThere = (path: string) =>
-  new Failed({
-    title: "Already there",
-    detail: `${path} exists, and is never overwritten. Name another file.`,
-    code: "file_exists",
-  });
-
 const damaged = (what: string) =>
   new Failed({
     title: "Damaged",
     detail: `What arrived is damaged (${what}), and was not kept. Check the database with: nexusctl db check`,
     code: "backup_damaged",
   });
-
-function asFailed(error: unknown, path: string): unknown {
-  if (error instanceof StoreError) {
-    const advice = error.code === "locked" ? " Stop the daemon first: systemctl stop nexusd" : "";
-    const detail = `${error.message}.${advice}`;
-    return new Failed({ title: "The database cannot be used", detail, code: error.code }, { cause: error });
-  }
-  if (!(error instanceof Error && "code" in error) || error instanceof Failed) return error;
-  if (error.code === "EEXIST") return alreadyThere(path);
-  const detail = `${path} cannot be written: ${error.message}`;
-  return new Failed({ title: "Not written", detail, code: "not_written" }, { cause: error });
-}

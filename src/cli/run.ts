@@ -24,6 +24,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => voi
   import: async () => (await import("./import.ts")).addImport,
   backup: async () => (await import("./backup.ts")).addBackup,
   restore: async () => (await import("./backup.ts")).addRestore,
+  db: async () => (await import("./db.ts")).addDb,
   reload: async () => (await import("./reload.ts")).addReload,
   doctor: async () => (await import("./doctor.ts")).addDoctor,
 };

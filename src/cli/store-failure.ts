@@ -1,0 +1,14 @@
+// What the store refuses or meets, as a command reports it that works on the database itself.
+
+import { StoreError } from "../store/store.ts";
+import { Failed } from "./problem.ts";
+
+/** For a `catch`. @throws Failed for a StoreError, else the error itself */
+export function storeFailure(error: unknown): never {
+  if (!(error instanceof StoreError)) throw error;
+  const advice = error.code === "locked" ? ". Stop the daemon first: systemctl stop nexusd" : "";
+  throw new Failed(
+    { title: "The database cannot be used", detail: `${error.message}${advice}`, code: error.code },
+    { cause: error },
+  );
+}

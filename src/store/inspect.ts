@@ -1,0 +1,126 @@
+// Looks at a database file without changing it, beside a daemon that runs or without one: whether it is sound and
+// whole, and all that is in it.
+
+import { accessSync, constants } from "node:fs";
+import Database from "better-sqlite3";
+import { cloudEventJson, type EventRow } from "../events/cloudevent.ts";
+import { stringifyJson } from "../http/json.ts";
+import type { AuditRow } from "../writes/types.ts";
+import { readMigrations, refuseNewer } from "./migrate.ts";
+import { createAuditLog } from "./sqlite-audit.ts";
+import { storeError, toStoreError } from "./sqlite-errors.ts";
+import { toWrite, type WriteRow } from "./sqlite-write-rows.ts";
+
+export interface Finding {
+  check: "integrity" | "foreign keys" | "sequence" | "audit chain";
+  ok: boolean;
+  /** What was found, a phrase. */
+  detail: string;
+}
+
+const PAGE = 500;
+
+/** Everything in one read transaction, so that it is of one moment. @throws StoreError */
+async function reading<T>(path: string, work: (db: Database.Database) => Promise<T>): Promise<T> {
+  let db: Database.Database | undefined;
+  try {
+    // better-sqlite3 answers to a directory that is not there with an error of no code.
+    accessSync(path, constants.R_OK);
+    db = new Database(path, { readonly: true, fileMustExist: true, timeout: 2000 });
+    db.exec("BEGIN");
+    const migrations = readMigrations();
+    refuseNewer(db, migrations, path);
+    return await work(db);
+  } catch (error) {
+    throw error instanceof Error && "syscall" in error
+      ? storeError("unusable", path, `it cannot be read (${error.message})`, {
+          cause: error,
+          remedy: "name the daemon's directory with --data-dir, and run as its owner",
+        })
+      : toStoreError(error, path);
+  } finally {
+    db?.close();
+  }
+}
+
+/** Reads every page of the file, and every row of the audit log. @throws StoreError where it cannot be read at all */
+export const checkDatabase = (path: string): Promise<Finding[]> =>
+  reading(path, async (db) => {
+    const integrity = column(db, "PRAGMA integrity_check(5)");
+    const isSound = integrity.length === 1 && integrity[0] === "ok";
+    if (!isSound) return [{ check: "integrity", ok: false, detail: integrity.join("; ") }];
+    const strays = db.prepare("PRAGMA foreign_key_check").all().length;
+    return [
+      { check: "integrity", ok: true, detail: "every page and index is as it should be" },
+      {
+        check: "foreign keys",
+        ok: strays === 0,
+        detail: strays === 0 ? "none leads nowhere" : `${strays} lead nowhere`,
+      },
+      checkSequence(db),
+      await checkAudit(db),
+    ];
+  });
+
+const column = (db: Database.Database, sql: string): unknown[] => db.prepare<[], unknown>(sql).pluck().all();
+
+function checkSequence(db: Database.Database): Finding {
+  const check = "sequence";
+  const { events, oldest, latest, given } = db
+    .prepare<[], { events: number; oldest: number | null; latest: number | null; given: number | null }>(
+      `SELECT count(*) AS events, min(sequence) AS oldest, max(sequence) AS latest,
+              (SELECT seq FROM sqlite_sequence WHERE name = 'events') AS given FROM events`,
+    )
+    .get() ?? { events: 0, oldest: null, latest: null, given: null };
+  if (oldest === null || latest === null) return { check, ok: true, detail: "the log has no events" };
+  if (given !== latest) return { check, ok: false, detail: `events ${latest + 1} to ${given} are missing` };
+  if (latest - oldest + 1 === events) return { check, ok: true, detail: `events ${oldest} to ${latest}` };
+  const [before] = column(
+    db,
+    `SELECT sequence FROM events AS one
+     WHERE NOT EXISTS (SELECT 1 FROM events WHERE sequence = one.sequence + 1) ORDER BY sequence LIMIT 1`,
+  );
+  return { check, ok: false, detail: `${latest - oldest + 1 - events} events are missing after ${before}` };
+}
+
+async function checkAudit(db: Database.Database): Promise<Finding> {
+  const check = "audit chain";
+  const version = Number(db.pragma("user_version", { simple: true }));
+  if (version < readMigrations().length)
+    return { check, ok: true, detail: "not checked: the daemon brings this older schema up to date first" };
+  const { ok, rows, brokenAt } = await createAuditLog(db).verify(async (query) => query());
+  return {
+    check,
+    ok,
+    detail: brokenAt ? `broken at row ${brokenAt.sequence}: ${brokenAt.why}` : `${rows} rows, unbroken`,
+  };
+}
+
+/**
+ * Every event, write and audit row as JSON text, one at a time: `{"event":…}`, `{"write":…}`, `{"audit":…}`, each kind
+ * in its order, the oldest first. @throws StoreError
+ */
+export const exportDatabase = (path: string, take: (line: string) => Promise<void>): Promise<void> =>
+  reading(path, async (db) => {
+    if (Number(db.pragma("user_version", { simple: true })) < readMigrations().length)
+      throw storeError("unusable", path, "its schema is older than this nexusctl", {
+        remedy: "start the daemon once, which brings it up to date",
+      });
+    const events = db.prepare<[number, number], EventRow>(
+      "SELECT sequence, id, source, type, subject, time, data FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",
+    );
+    for (const row of pages((last?: EventRow) => events.all(last?.sequence ?? 0, PAGE)))
+      await take(`{"event":${cloudEventJson(row)}}`);
+    const writes = db.prepare<[string, number], WriteRow>(
+      "SELECT * FROM writes WHERE id > ? ORDER BY id LIMIT ?",
+    );
+    for (const row of pages((last?: WriteRow) => writes.all(last?.id ?? "", PAGE)))
+      await take(stringifyJson({ write: toWrite(row) }));
+    const audit = createAuditLog(db);
+    for (const row of pages((last?: AuditRow) => audit.read({ after: last?.sequence ?? 0, limit: PAGE })))
+      await take(stringifyJson({ audit: row }));
+  });
+
+function* pages<T>(next: (last: T | undefined) => T[]): Generator<T> {
+  for (let page = next(undefined); page.length > 0; page = next(page.at(-1))) yield* page;
+}

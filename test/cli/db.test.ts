@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { expect, test } from "vitest";
+import { runHere } from "../support/cli.ts";
+import { startTestControl } from "../support/control.ts";
+import { numbered } from "../support/store.ts";
+import { approval, propose } from "../support/stored-write.ts";
+
+async function filled() {
+  const control = await startTestControl();
+  await control.append(numbered(1), numbered(2), numbered(3), numbered(4));
+  const { id } = await propose(control.store);
+  await control.store.transitionWrite(approval(id));
+  const db = async (...args: string[]) => await runHere(["db", ...args, "--data-dir", control.directory]);
+  const change = (sql: string) => {
+    const other = new Database(join(control.directory, "nexusd.db"));
+    other.exec(sql);
+    other.close();
+  };
+  return { control, id, db, change };
+}
+
+test("a sound database is found sound while its daemon runs", async () => {
+  const { db } = await filled();
+  const { code, stdout } = await db("check");
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).findings).toMatchObject([
+    { check: "integrity", ok: true },
+    { check: "foreign keys", ok: true },
+    { check: "sequence", ok: true, detail: "events 1 to 6" },
+    { check: "audit chain", ok: true, detail: "2 rows, unbroken" },
+  ]);
+});
+
+test.each([
+  ["sequence", "DELETE FROM events WHERE sequence = 3", "1 events are missing after 2"],
+  ["sequence", "DELETE FROM events WHERE sequence > 4", "events 5 to 6 are missing"],
+  [
+    "audit chain",
+    "DROP TRIGGER audit_is_never_changed; UPDATE audit SET detail = '[]' WHERE sequence = 2",
+    "row 2",
+  ],
+])("what is wrong with the %s is named (%s)", async (check, sql, why) => {
+  const { db, change } = await filled();
+  change(sql);
+  const { code, stdout, stderr } = await db("check");
+  expect(code).toBe(1);
+  const wrong = JSON.parse(stdout).findings.filter(({ ok }: { ok: boolean }) => !ok);
+  expect(wrong).toMatchObject([{ check, detail: expect.stringContaining(why) }]);
+  expect(stderr).toContain("nexusctl restore");
+});
+
+test("a directory without a database is an error with its place", async () => {
+  const { code, stdout } = await runHere(["db", "check", "--data-dir", "/nonexistent"]);
+  expect({ code, problem: JSON.parse(stdout) }).toMatchObject({
+    code: 1,
+    problem: { detail: expect.stringContaining("/nonexistent") },
+  });
+});
+
+test("an export is every event, write and audit row, a line each, to stdout or a new file", async () => {
+  const { control, id, db } = await filled();
+  const { stdout } = await db("export");
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const kinds = lines.map((line) => Object.keys(line).join());
+  expect(kinds).toEqual([...Array(6).fill("event"), "write", "audit", "audit"]);
+  expect(lines.slice(0, 6).map(({ event }) => event.sequence)).toEqual(["1", "2", "3", "4", "5", "6"]);
+  expect(lines[6].write).toMatchObject({ id, state: "approved" });
+  expect(lines[8].audit).toMatchObject({ sequence: 2, action: "approved", writeId: id });
+  const file = join(control.directory, "export.ndjson");
+  expect((await db("export", file)).code).toBe(0);
+  expect(readFileSync(file, "utf8")).toBe(stdout);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect((await db("export", file)).code).toBe(1);
+  expect(readdirSync(control.directory).filter((name) => name.includes(".part-"))).toEqual([]);
+});
