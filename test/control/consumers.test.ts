@@ -133,3 +133,25 @@ test.each([
   const { json } = await call("PUT", `/v1/consumers/${name}`, { body });
   expect(json).toMatchObject({ status: 400, code: "invalid_request", errors: [{ path }] });
 });
+
+test("is told by gap what retention removed before it was read, until it is acknowledged", async () => {
+  const control = await startTestControl();
+  await control.append(message(), message(), recovered(), message());
+  await place(control, { from: 1, types: ["messaging.*"] });
+  await control.store.pruneEvents({ keep: 1 });
+  const read = async (query = "") => (await control.get(`/v1/consumers/planner/events${query}`)).json;
+  const missed = { gap: { from: 2, to: 3 }, oldest: 4, events: [{ sequence: "4" }], next: 4 };
+  expect(await read()).toMatchObject(missed);
+  expect(await read("?wait=60s")).toMatchObject(missed);
+  await ack(control, 4);
+  expect((await read()).gap).toBeNull();
+});
+
+test("is told by gap, and at once, when retention removed everything that it had not read", async () => {
+  const control = await startTestControl();
+  await control.append(message(), message());
+  await place(control, { from: "oldest" });
+  await control.store.pruneEvents({ keep: 0 });
+  const { json } = await control.get("/v1/consumers/planner/events?wait=60s");
+  expect(json).toMatchObject({ gap: { from: 1, to: 2 }, events: [], next: 2 });
+});
