@@ -192,5 +192,5 @@ const damaged = (path: string, what: string) =>
   fail(
     "database",
     `${path}: damaged (${what})`,
-    "Stop the daemon, move its nexusd.db* files away and put a backup in their place; `sqlite3 nexusd.db .recover` may save what is in them.",
+    "Stop the daemon and put a backup in its place: systemctl stop nexusd, nexusctl restore FILE. Without one, `sqlite3 nexusd.db .recover` may save what is in it.",
   );

@@ -32,7 +32,9 @@ export const fail = (check: string, detail: string, remedy: string): Check => ({
 export function addDoctor(program: Command, act: Act): void {
   program
     .command("doctor")
-    .description("check config, sockets, database, clock and services; exit 1 if anything fails")
+    .description(
+      "check config, sockets, unit, database, permissions, jobs, clock and services; exit 1 if anything fails",
+    )
     .action(
       act(async (context) => {
         const { output } = context;
@@ -52,20 +54,27 @@ async function examine(context: CliContext): Promise<Check[]> {
   const { io, options } = context;
   const daemon = await examineDaemon(context);
   // Loaded only here: no other command has use for the database, undici and the schemas.
-  const [config, local, services, jobs] = await Promise.all([
+  const [config, local, files, unit, services, jobs] = await Promise.all([
     import("./doctor-config.ts"),
     import("./doctor-local.ts"),
+    import("./doctor-files.ts"),
+    import("./doctor-unit.ts"),
     import("./doctor-services.ts"),
     import("./doctor-jobs.ts"),
   ]);
 
   const { checks, inspection } = config.examineConfig(options.config, io.env, daemon.status !== undefined);
   const found: Inspection["config"] = inspection?.config;
+  const database = found ? local.examineDatabase(found.daemon.data_dir, daemon.status !== undefined) : [];
+  const isSound = database.every(({ state }) => state === "ok");
   return [
     ...checks,
     ...(await local.examineSockets(context.sockets)),
     daemon.check,
-    ...(found ? local.examineDatabase(found.daemon.data_dir, daemon.status !== undefined) : []),
+    ...(await unit.examineUnit(daemon.status !== undefined, unit.systemd)),
+    ...database,
+    ...(found && isSound ? await files.examineAudit(found.daemon.data_dir) : []),
+    ...(found ? files.examinePermissions(found.daemon.data_dir) : []),
     ...(daemon.status
       ? jobs.examineJobs(daemon.status.jobs)
       : await jobs.examineJobFiles(inspection?.jobsDirectory)),

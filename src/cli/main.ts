@@ -30,5 +30,9 @@ const io: Io = {
   signal: stop.signal,
 };
 
-// Not process.exit(): what is still in a pipe would be lost.
 process.exitCode = await run(process.argv.slice(2), io);
+// What is still on its way into a pipe would be lost by process.exit().
+for (const stream of [process.stdout, process.stderr])
+  await new Promise<void>((resolve) => stream.write("", () => resolve()));
+// Not only an end by itself: a job file that doctor has loaded may have left a timer, which nobody else can stop.
+process.exit();

@@ -62,6 +62,9 @@ export const checkDatabase = (path: string): Promise<Finding[]> =>
     ];
   });
 
+/** Only the chain of the audit log, which is much less than all. @throws StoreError */
+export const checkAuditChain = (path: string): Promise<Finding> => reading(path, checkAudit);
+
 const column = (db: Database.Database, sql: string): unknown[] => db.prepare<[], unknown>(sql).pluck().all();
 
 function checkSequence(db: Database.Database): Finding {

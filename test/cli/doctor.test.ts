@@ -1,15 +1,17 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Check } from "../../src/cli/doctor.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import { runHere } from "../support/cli.ts";
+import { runCli, runHere } from "../support/cli.ts";
 import { cronJob, okService, startTestControl, temporaryDirectory } from "../support/control.ts";
 import { type Behaviour, serve } from "../support/http-server.ts";
+import { propose } from "../support/stored-write.ts";
 
 const KEYS = { NEX_KEY: "nex-key-0123456789", NEXUS_KEY: "nxs_ak_0123456789", ANON_KEY: "anon-0123456789" };
 
@@ -87,6 +89,8 @@ describe("doctor", () => {
       "operator socket",
       "daemon",
       "database",
+      "audit",
+      "permissions",
       "jobs",
       "messaging",
       "nex",
@@ -290,6 +294,58 @@ describe("doctor", () => {
     expect((await doctor()).state("jobs")).toStrictEqual(["ok"]);
     writeFileSync(join(jobs, "broken.mjs"), "export const x = 1;\n");
     expect((await doctor()).find("jobs", "fail")?.detail).toContain("broken.mjs: has no default export");
+  });
+
+  it("ends although a job file that it loaded goes on with a timer", async () => {
+    const { origin } = await serve(services);
+    const jobs = join(dir, "jobs");
+    mkdirSync(jobs);
+    configure(origin, dir, `[jobs]\ndirectory = ${JSON.stringify(jobs)}`);
+    writeFileSync(join(jobs, "busy.mjs"), "setInterval(() => {}, 1000);\nexport const x = 1;\n");
+    const { code, stdout } = await runCli(["--config", config, "doctor"], KEYS);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).map(({ check }: Check) => check)).toContain("clock");
+  });
+
+  it("fails a broken audit chain of a database that is sound otherwise, and says the command that helps", async () => {
+    const daemon = await startTestControl();
+    await propose(daemon.store);
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    expect((await doctor()).state("audit")).toStrictEqual(["ok"]);
+    const db = new Database(join(daemon.directory, "nexusd.db"));
+    db.exec("DROP TRIGGER audit_is_never_changed; UPDATE audit SET user = 'somebody else'");
+    db.close();
+    const { code, state, find } = await doctor();
+    expect(code).toBe(1);
+    expect(state("database")).toStrictEqual(["ok"]);
+    expect(find("audit", "fail")).toMatchObject({
+      detail: expect.stringContaining("row 1"),
+      remedy: expect.stringContaining("nexusctl restore"),
+    });
+  });
+
+  it("fails a data directory or a database that others may read", async () => {
+    const daemon = await startTestControl();
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    chmodSync(daemon.directory, 0o755);
+    expect((await doctor()).find("permissions", "fail")?.remedy).toBe(`chmod 0700 ${daemon.directory}`);
+    chmodSync(daemon.directory, 0o700);
+    const path = join(daemon.directory, "nexusd.db");
+    chmodSync(path, 0o644);
+    const { code, find } = await doctor();
+    expect(code).toBe(1);
+    expect(find("permissions", "fail")?.remedy).toBe(`chmod 0600 ${path}`);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("fails a file that the directory's owner does not own", async () => {
+    const daemon = await startTestControl();
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    const path = join(daemon.directory, "nexusd.lock");
+    chownSync(path, 65_534, 65_534);
+    expect((await doctor()).find("permissions", "fail")?.remedy).toContain("chown --reference=");
   });
 
   it("at a terminal is a line for each check, with its remedy under it", async () => {
