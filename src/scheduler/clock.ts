@@ -5,8 +5,6 @@ export interface Clock {
   now(): number;
   /** Milliseconds since the machine was started, about: they never go back, also not over a restart of nexusd. */
   monotonic(): number;
-  /** Calls `ring` once, after `ms` milliseconds, unless what it returns is called before. */
-  after(ms: number, ring: () => void): () => void;
   /** Resolves after `ms` milliseconds; rejects with `signal.reason` as soon as the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -17,35 +15,32 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Both are of the same clock; performance.now() alone counts from the start of the process. */
 const processStartMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
-function after(ms: number, ring: () => void): () => void {
-  const end = performance.now() + ms;
-  let timer: NodeJS.Timeout;
-  const arm = (left: number) => {
-    timer =
-      left > LONGEST_TIMER_MS
-        ? setTimeout(() => arm(end - performance.now()), LONGEST_TIMER_MS)
-        : setTimeout(ring, Math.max(0, left));
-  };
-  arm(ms);
-  return () => clearTimeout(timer);
-}
-
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => processStartMs + performance.now(),
-  after,
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
+      const end = performance.now() + ms;
+      let timer: NodeJS.Timeout;
       const onAbort = () => {
-        cancel();
+        clearTimeout(timer);
         reject(signal?.reason);
       };
-      const cancel = after(ms, () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      });
+      const arm = () => {
+        const left = end - performance.now();
+        if (left > LONGEST_TIMER_MS) timer = setTimeout(arm, LONGEST_TIMER_MS);
+        else
+          timer = setTimeout(
+            () => {
+              signal?.removeEventListener("abort", onAbort);
+              resolve();
+            },
+            Math.max(0, left),
+          );
+      };
       signal?.addEventListener("abort", onAbort, { once: true });
+      arm();
     }),
 };
 

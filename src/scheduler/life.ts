@@ -23,20 +23,20 @@ export interface Loop {
 }
 
 export function createNap(clock: Clock, signal: AbortSignal): Pick<Life, "nap" | "wake"> {
-  let end: (() => void) | undefined;
-  const wake = () => end?.();
+  let sleep: AbortController | undefined;
+  const wake = () => sleep?.abort();
   signal.addEventListener("abort", wake, { once: true });
   return {
     wake,
-    nap: (ms) =>
-      new Promise((resolve) => {
-        if (signal.aborted) return resolve();
-        const cancel = clock.after(ms, () => end?.());
-        end = () => {
-          cancel();
-          end = undefined;
-          resolve();
-        };
-      }),
+    async nap(ms) {
+      if (signal.aborted) return;
+      sleep = new AbortController();
+      try {
+        await clock.sleep(ms, sleep.signal);
+      } catch {
+        // Woken: the caller looks again at what there is to do.
+      }
+      sleep = undefined;
+    },
   };
 }

@@ -44,17 +44,6 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   return {
     now: () => wallOffset + elapsed,
     monotonic: () => elapsed,
-    after(ms, ring) {
-      const sleeper: Sleeper = {
-        due: elapsed + Math.max(0, ms),
-        wake: () => {
-          sleepers.delete(sleeper);
-          ring();
-        },
-      };
-      sleepers.add(sleeper);
-      return () => sleepers.delete(sleeper);
-    },
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
