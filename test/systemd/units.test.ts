@@ -31,6 +31,12 @@ describe("the template and the plain service", () => {
   });
 });
 
+test("the service can connect to its own sockets, or it would never prove to the watchdog that it lives", () => {
+  const user = settings("nexusd.service").find((line) => line.startsWith("User="));
+  for (const socket of ["nexusd-agent.socket", "nexusd-operator.socket"])
+    expect(settings(socket)).toContain(`Socket${user}`);
+});
+
 test("every secret of the configuration has a credential, plain and encrypted", () => {
   const service = read("nexusd.service");
   for (const [name, key] of SECRET_KEYS) {
