@@ -138,3 +138,20 @@ test("nothing is restored while a daemon runs, nor from a file that is damaged, 
   expect(existsSync(join(directory, "nexusd.db"))).toBe(false);
   expect(hidden(directory)).toEqual([]);
 });
+
+test("a backup takes the place of a damaged database, which is kept as it is", async () => {
+  const control = await startTestControl();
+  const dataDir = await temporaryDirectory();
+  const file = join(dataDir, "backup.db");
+  await operate(control, "backup", file);
+  const path = join(dataDir, "nexusd.db");
+  const garbage = "not a database, but long enough to be taken for one ".repeat(100);
+  writeFileSync(path, garbage);
+  writeFileSync(`${path}-wal`, "its log");
+  const { code, stdout } = await runHere(["restore", file, "--data-dir", dataDir]);
+  expect(code, stdout).toBe(0);
+  const { keptAside } = JSON.parse(stdout);
+  expect(readFileSync(keptAside, "utf8")).toBe(garbage);
+  expect(existsSync(`${path}-wal`)).toBe(false);
+  await (await openStore({ dataDir, clock: systemClock })).close();
+});
