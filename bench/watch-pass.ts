@@ -1,5 +1,6 @@
 // One side of bench/watch, in a process of its own.
-// `node bench/watch-pass.ts watch|bare ORIGIN DIRECTORY` prints one JSON line for each pass.
+// `node bench/watch-pass.ts watch|bare ORIGIN DIRECTORY [changed]` prints one JSON line for each pass.
+// changed: one row of each page has changed between two passes.
 
 import { pino } from "pino";
 import { runWatch } from "../jobs/_nexus-watch.ts";
@@ -16,7 +17,7 @@ import { stockWatch } from "../src/services/nexus/stock.ts";
 import { openStore } from "../src/store/sqlite.ts";
 
 const PASSES = 6;
-const [, , side, origin = "", directory = ""] = process.argv;
+const [, , side, origin = "", directory = "", changed] = process.argv;
 
 /** Every page fetched and parsed, and nothing else done with it. */
 async function bare(): Promise<void> {
@@ -82,6 +83,7 @@ async function createPass(): Promise<() => Promise<void>> {
 if (side === "watch") keepHeapSmall();
 const pass = side === "bare" ? bare : await createPass();
 for (let n = 0; n < PASSES; n++) {
+  if (changed) await fetch(`${origin}/change`);
   const before = process.cpuUsage();
   const startedAt = performance.now();
   await pass();

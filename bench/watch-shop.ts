@@ -10,20 +10,20 @@ const maxRows = Number(process.argv[2] ?? 1000);
 const uuid = (n: number, kind: string) =>
   `${n.toString(16).padStart(8, "0")}-0000-4000-8000-${kind.padStart(12, "0")}`;
 
-/** Rows as JSON text with their ids, in the order of the ids. */
-const tables: Record<string, { ids: string[]; rows: string[] }> = {
-  stock_balances: table(STOCK, (n) => ({
+/** Rows as JSON text with their ids, in the order of the ids, and how one is made. */
+const tables: Record<string, ReturnType<typeof table>> = {
+  stock_balances: table(STOCK, (n, change) => ({
     id: uuid(n, "1"),
     item_id: uuid(n >> 1, "2"),
     warehouse_id: uuid(n & 1, "3"),
-    available_quantity: (n % 16) - 3,
+    available_quantity: (n % 16) - 3 - change,
     items: { sku: `SKU-${n >> 1}-BLK`, name: `Thing number ${n >> 1}, black`, min_stock_level: 0 },
   })),
-  orders: table(ORDERS, (n) => ({
+  orders: table(ORDERS, (n, change) => ({
     id: uuid(n, "4"),
     order_number: `NX-${n}`,
     order_status: "pending",
-    total_amount: n % 900,
+    total_amount: (n % 900) + change,
     currency: "EGP",
     customer_id: uuid(n, "5"),
     created_at: `2026-11-21T00:27:04.${String(n).padStart(6, "0")}+00:00`,
@@ -31,9 +31,17 @@ const tables: Record<string, { ids: string[]; rows: string[] }> = {
   items: table(0, () => ({ id: "" })),
 };
 
-function table(count: number, row: (n: number) => { id: string }) {
-  const all = Array.from({ length: count }, (_, n) => row(n));
-  return { ids: all.map(({ id }) => id), rows: all.map((one) => JSON.stringify(one)) };
+function table(count: number, row: (n: number, change: number) => { id: string }) {
+  const all = Array.from({ length: count }, (_, n) => row(n, 0));
+  return { row, ids: all.map(({ id }) => id), rows: all.map((one) => JSON.stringify(one)) };
+}
+
+let changes = 0;
+/** One row in each page is another one from now on; none comes into a set or leaves it. */
+function change(): void {
+  changes++;
+  for (const { row, rows } of Object.values(tables))
+    for (let n = maxRows / 2; n < rows.length; n += maxRows) rows[n] = JSON.stringify(row(n, changes % 3));
 }
 
 const server = createServer((request, response) => {
@@ -47,6 +55,7 @@ let passes = 0;
 
 function answer(url: URL): string {
   if (url.pathname === "/passes") return String(passes);
+  if (url.pathname === "/change") change();
   if (url.pathname.endsWith("/agent-auth"))
     return '{"access_token":"t","organization_id":"o","expires_in":3600}';
   const found = tables[url.pathname.split("/").at(-1) ?? ""];

@@ -59,6 +59,7 @@ api_key = { source = "env", id = "API_KEY" }\nanon_key = { source = "env", id = 
     for (let seen = await servedBy(origin); passes < DAEMON_PASSES; ) {
       await new Promise((resolve) => setTimeout(resolve, 500));
       const now = await servedBy(origin);
+      if (now > seen) await fetch(`${origin}/change`);
       passes += now - seen;
       seen = now;
     }
@@ -78,15 +79,25 @@ for (const pageRows of PAGES) {
   const shop = start("watch-shop.ts", String(pageRows));
   try {
     const [origin = ""] = await lines(shop, 1);
-    const passes = async (side: string): Promise<Pass[]> =>
-      (await lines(start("watch-pass.ts", side, origin, directory))).map((line) => JSON.parse(line));
+    const passes = async (side: string, ...changed: string[]): Promise<Pass[]> =>
+      (await lines(start("watch-pass.ts", side, origin, join(directory, side), ...changed))).map((line) =>
+        JSON.parse(line),
+      );
     const bare = await passes("bare");
     const watch = await passes("watch");
+    const busy = await passes("watch", "changed");
 
     const figure = { bench: "watch", case: `pages of ${pageRows}` };
     // The first two of each warm up; the first of the watch writes every row.
     const perRow = (all: Pass[]) => (median(all.slice(2).map(({ cpuMs }) => cpuMs)) / ROWS) * 1000;
     print({ ...figure, figure: "cpu per row", value: perRow(watch), unit: "us", baseline: perRow(bare) });
+    print({
+      ...figure,
+      figure: "cpu per row, with a change in every page",
+      value: perRow(busy),
+      unit: "us",
+      baseline: perRow(bare),
+    });
     print({
       ...figure,
       figure: "cpu of the first pass, per row",

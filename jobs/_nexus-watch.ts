@@ -5,10 +5,22 @@ import { type CronJob, defineJob, type JobContext } from "../src/scheduler/defin
 import type { RowReader } from "../src/services/nexus/client.ts";
 import type { WatchJob } from "../src/services/nexus/columns.ts";
 import { type FeedPosition, feedFailure, readFeed } from "../src/services/nexus/feed.ts";
+import { createPageMemory, type PageMemory } from "../src/services/nexus/pages.ts";
 import { describeQuota } from "../src/services/nexus/quota.ts";
 import { readChanges, type Watch, type WatchSettings } from "../src/services/nexus/watch.ts";
 
 type WatchContext = Pick<JobContext, "store" | "services" | "clock" | "log" | "signal" | "degraded">;
+
+/** Of each store by itself, since a page tells nothing new only beside the records that it was compared with. */
+const memories = new WeakMap<JobContext["store"], Map<WatchJob, PageMemory>>();
+
+function pagesOf(store: JobContext["store"], job: WatchJob): PageMemory {
+  const ofStore = memories.get(store) ?? new Map<WatchJob, PageMemory>();
+  memories.set(store, ofStore);
+  const pages = ofStore.get(job) ?? createPageMemory();
+  ofStore.set(job, pages);
+  return pages;
+}
 
 /** Where its last complete pass began, and how far its feed was read. */
 interface Cursor {
@@ -50,6 +62,10 @@ export async function runWatch<Settings extends WatchSettings, State>(
       requests++;
       return services.nexus.read(...query);
     },
+    readUnless: (...query) => {
+      requests++;
+      return services.nexus.readUnless(...query);
+    },
   };
   try {
     await pass(context, nexus, watch, settings);
@@ -77,6 +93,7 @@ async function pass<Settings extends WatchSettings, State>(
     records: (part) => store.readRecords(watch.kind, part),
     now: clock.now,
     lastPassAt: cursor.completedAt === undefined ? null : Date.parse(cursor.completedAt),
+    pages: pagesOf(store, source),
     signal,
   })) {
     if (changes.events.length + changes.put.length + changes.remove.length === 0) continue;

@@ -102,6 +102,8 @@ async function run(configOption: string | undefined): Promise<number | undefined
   const inherited = takeInheritedSockets(env, process.pid);
   const notifier = createNotifier({ env, pid: process.pid, log });
   const { startDaemon } = await import("./daemon.ts");
+  // What reading the modules left, before the first pass over a large shop needs the room.
+  giveBackMemory();
   const readConfig = () => loadConfig({ path, env });
   const version = readVersion();
   const onFatal = (error: Error) => {

@@ -11,7 +11,7 @@ export function keepHeapSmall(): void {
   setFlagsFromString("--max-semi-space-size=4");
   setFlagsFromString("--semi-space-growth-factor=1");
   // The old generation is collected when it has grown by this much, instead of up to fourfold.
-  setFlagsFromString("--heap-growing-percent=50");
+  setFlagsFromString("--heap-growing-percent=30");
 }
 
 /** Collects once, thoroughly; about 20 ms. V8 would keep the garbage of the start until it needs the room. */

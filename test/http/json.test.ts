@@ -41,6 +41,17 @@ test("text without large integers gives what JSON.parse gives", () => {
   );
 });
 
+test("a large integer is found behind and between any runs of digits", () => {
+  const digits = fc.string({ unit: fc.constantFrom("7", "7", "7", "-", "x"), maxLength: 40 });
+  const shortest = fc.bigInt({ min: 2n ** 53n, max: 10n ** 16n - 1n });
+  fc.assert(
+    fc.property(fc.array(digits, { maxLength: 5 }), shortest, fc.array(digits), (before, big, behind) => {
+      const value = [...before, big, ...behind];
+      expect(parseJson(stringifyJson(value))).toEqual(value);
+    }),
+  );
+});
+
 test("an integer becomes a bigint only where a number would round it", () => {
   expect(parseJson("[9007199254740991, 9007199254740993, -48066188026052610]")).toEqual([
     9007199254740991,

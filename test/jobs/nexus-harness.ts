@@ -70,6 +70,10 @@ export async function passesOf<Settings extends WatchSettings, State>(
       await before();
       return await nexus.read(...query);
     },
+    async readUnless(...query) {
+      await before();
+      return await nexus.readUnless(...query);
+    },
   };
   let seen = 0;
   const context = {

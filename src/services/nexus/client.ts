@@ -1,6 +1,7 @@
 // Nexus's tables over PostgREST: rows as they come, whatever their columns are.
 
-import type { Retry } from "../../http/client.ts";
+import { hash } from "node:crypto";
+import type { HttpResponse, Retry } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 import type { NexusHttp } from "./http.ts";
@@ -19,6 +20,15 @@ export interface RowReader {
    * @throws HttpError
    */
   read(query: RowQuery, signal: AbortSignal): Promise<Row[]>;
+  /** The same, unless the answer has the digest `known`: then the rows are those of that time, and are not parsed. */
+  readUnless(known: string | undefined, query: RowQuery, signal: AbortSignal): Promise<RowPage>;
+}
+
+export interface RowPage {
+  /** Of the bytes of the answer. */
+  digest: string;
+  /** Undefined: the digest is the known one. */
+  rows: Row[] | undefined;
 }
 
 export interface NexusClient extends RowReader {
@@ -30,17 +40,27 @@ export interface NexusClient extends RowReader {
 
 export function createNexusClient(options: { http: NexusHttp; retry: Retry; clock: Clock }): NexusClient {
   const { http, retry, clock } = options;
+  /** An answer that is no rows is asked for again, as one that failed. */
+  const ask = <T>(
+    query: RowQuery,
+    signal: AbortSignal,
+    rowsOf: (answer: HttpResponse, label: string) => T,
+  ): Promise<T> => {
+    const label = `GET /rest/v1/${query.table}`;
+    const path = restPath(query);
+    return retry(async () => rowsOf(await http.request({ method: "GET", path, label, signal }), label), {
+      signal,
+    });
+  };
   return {
     http,
     quota: createQuota({ http, clock }),
-    async read(query, signal) {
-      const label = `GET /rest/v1/${query.table}`;
-      const path = restPath(query);
-      return await retry(
-        async () => readRows(await http.request({ method: "GET", path, label, signal }), label),
-        { signal },
-      );
-    },
+    read: (query, signal) => ask(query, signal, readRows),
+    readUnless: (known, query, signal) =>
+      ask(query, signal, (answer, label) => {
+        const digest = hash("sha256", answer.body);
+        return { digest, rows: digest === known ? undefined : readRows(answer, label) };
+      }),
   };
 }
 

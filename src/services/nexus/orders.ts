@@ -57,6 +57,8 @@ export const orderWatch = defineWatch<OrderSettings, z.infer<typeof pendingOrder
   valueKey: "status",
   kind: "nexus.order.pending",
   state: pendingOrder,
+  turnsAt: ({ overdue, pendingSince }, { overdue_after }) =>
+    overdue ? Number.POSITIVE_INFINITY : Date.parse(pendingSince) + overdue_after,
   edges({ settings, row, before, now, lastPassAt }) {
     const source = "/nexus/orders";
     if (row && asText(row.order_status) === settings.status) {

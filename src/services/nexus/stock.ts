@@ -29,13 +29,16 @@ export interface StockSettings {
 
 const LEVEL = "items.min_stock_level";
 
-/** The threshold of its SKU, else of its item, else of all; each recovers as far above its threshold as the others. */
-function marksOf(sku: string | null, level: number | null, settings: StockSettings) {
+/** The threshold of its SKU, else of its item, else of all. */
+function thresholdOf(sku: string | null, level: number | null, settings: StockSettings): number {
   const own = sku !== null && Object.hasOwn(settings.per_sku, sku) ? settings.per_sku[sku] : undefined;
   const ofItem = settings.min_stock_level && level !== null && level > 0 ? level : undefined;
-  const threshold = own ?? ofItem ?? settings.threshold;
-  return { threshold, recoverAbove: threshold + settings.recover_above - settings.threshold };
+  return own ?? ofItem ?? settings.threshold;
 }
+
+/** Each recovers as far above its threshold as the others. */
+const recoverAbove = (threshold: number, settings: StockSettings): number =>
+  threshold + settings.recover_above - settings.threshold;
 
 /** The largest quantity that can still matter: everything up to it is read. */
 const readUpTo = ({ threshold, per_sku, recover_above, highest = 0 }: StockSettings): number =>
@@ -50,7 +53,7 @@ function readRow(row: Row, settings: StockSettings) {
     name: asText(item.name),
     warehouseId: asText(row.warehouse_id),
     availableQuantity: asNumber(row.available_quantity),
-    ...marksOf(sku, asNumber(item.min_stock_level), settings),
+    threshold: thresholdOf(sku, asNumber(item.min_stock_level), settings),
   };
 }
 
@@ -89,12 +92,12 @@ export const stockWatch = defineWatch<StockSettings, z.infer<typeof lowStock>>({
       const subject = item.sku ?? item.itemId;
       return { events: [{ type: "nexus.stock.recovered", source, subject, data }], state: undefined };
     }
-    const { recoverAbove, ...seen } = readRow(row, settings);
+    const seen = readRow(row, settings);
     const { availableQuantity: quantity, threshold } = seen;
     const subject = seen.sku ?? seen.itemId;
     // A quantity of NULL says nothing: what was low stays low.
     if (quantity === null) return { events: [], state: before };
-    if (before && quantity > recoverAbove) {
+    if (before && quantity > recoverAbove(threshold, settings)) {
       const data = { ...seen, removed: false };
       return { events: [{ type: "nexus.stock.recovered", source, subject, data }], state: undefined };
     }

@@ -6,7 +6,7 @@ import type { NewEvent } from "../../events/types.ts";
 import { HttpError } from "../../http/errors.ts";
 import { stringifyJson } from "../../http/json.ts";
 import type { Observation, StoredRecord } from "../../store/store.ts";
-import { hasAnyRow, type Row, type RowReader, readByIds } from "./client.ts";
+import { hasAnyRow, type Row, type RowPage, type RowReader, readByIds } from "./client.ts";
 import {
   type ColumnNames,
   type Columns,
@@ -17,6 +17,7 @@ import {
 } from "./columns.ts";
 import { driftError, driftOf } from "./drift.ts";
 import type { Feed } from "./feed.ts";
+import type { PageMemory } from "./pages.ts";
 import type { Filter } from "./query.ts";
 
 /** What is known of one row: what was stored of it, and how it is now. */
@@ -55,8 +56,13 @@ export interface Watch<Settings, State> {
   /** Kind of its records, each stored under the id of its row. */
   kind: string;
   state: z.ZodType<State>;
-  /** Must not depend on anything else, and give nothing new where nothing has changed. */
+  /**
+   * Must not depend on anything else, and give nothing new where nothing has changed: not on `lastPassAt` for what was
+   * in the set, and on `now` only from `turnsAt` on.
+   */
   edges: (look: Look<Settings, State>) => Verdict<State>;
+  /** When time alone will be an edge of a row with this state, in milliseconds since the epoch. */
+  turnsAt?: (state: State, settings: Settings) => number;
   /** What has to be read before the rows: a threshold, say. */
   prepare?: (nexus: RowReader, settings: Settings, signal: AbortSignal) => Promise<Settings>;
   /** New rows of another table that are told along with it, unless its setting is false. */
@@ -77,6 +83,8 @@ export interface Pass<Settings> {
   records: (part: { after: string; upTo?: string; limit: number }) => Promise<StoredRecord[]>;
   now: () => number;
   lastPassAt: number | null;
+  /** Of the passes before, which nothing but this watch has followed by a change of its records. */
+  pages: PageMemory;
   signal: AbortSignal;
 }
 
@@ -125,7 +133,7 @@ async function* readWith<Settings extends WatchSettings, State>(
   watch: Watch<Settings, State>,
   pass: Pass<Settings>,
 ): AsyncGenerator<Changes> {
-  const { signal, lastPassAt } = pass;
+  const { signal, lastPassAt, pages } = pass;
   const settings = (await watch.prepare?.(nexus, pass.settings, signal)) ?? pass.settings;
   const { columns: names } = settings;
   const { table } = watch;
@@ -134,10 +142,15 @@ async function* readWith<Settings extends WatchSettings, State>(
     .filter(settings)
     .map((filter) => ({ ...filter, column: nameOf(filter.column, names) }));
 
+  pages.begin(JSON.stringify([settings, select, filters]));
+  let now = pass.now();
+  let until = 0;
   const judge = (changes: Changes, key: string, row: Row | undefined, stored: StoredRecord | undefined) => {
     const before = stored && watch.state.parse(stored.value);
-    const { events, state } = watch.edges({ settings, row, before, now: pass.now(), lastPassAt });
+    const { events, state } = watch.edges({ settings, row, before, now, lastPassAt });
     changes.events.push(...events);
+    // Math.min keeps NaN, by which the page is looked at again.
+    if (state !== undefined && watch.turnsAt) until = Math.min(until, watch.turnsAt(state, settings));
     if (state === undefined) {
       if (stored) changes.remove.push({ kind: watch.kind, key });
     } else if (!stored || stringifyJson(state) !== stored.json)
@@ -147,17 +160,35 @@ async function* readWith<Settings extends WatchSettings, State>(
   let after = "";
   for (let limit = MOST_ROWS; ; ) {
     const position = after === "" ? [] : [{ column: "id", value: after }];
-    let page: Row[];
+    const seen = pages.seen(after);
+    now = pass.now();
+    const known = seen && now < seen.until ? seen.digest : undefined;
+    let answer: RowPage;
     try {
-      page = await nexus.read({ table, select, filters, after: position, order: ["id"], limit }, signal);
+      answer = await nexus.readUnless(
+        known,
+        { table, select, filters, after: position, order: ["id"], limit },
+        signal,
+      );
     } catch (error) {
       if (!(error instanceof HttpError) || error.code !== STATEMENT_TIMEOUT || limit <= FEWEST_ROWS)
         throw error;
       limit = Math.ceil(limit / 4);
       continue;
     }
+    const { digest, rows: page } = answer;
+    if (seen && !page) {
+      pages.keep(after, seen);
+      if (seen.upTo === undefined) return;
+      after = seen.upTo;
+      continue;
+    }
+    if (!page) throw new Error("a page that was never seen has no rows");
     assertOrder(page, after, table);
     const upTo = page.at(-1)?.id;
+    now = pass.now();
+    until = Number.POSITIVE_INFINITY;
+    let isWhole = true;
 
     const changes: Changes = { events: [], put: [], remove: [] };
     // Rows and records are both in the order of their ids: they are walked through side by side.
@@ -178,6 +209,8 @@ async function* readWith<Settings extends WatchSettings, State>(
           next++;
         }
       }
+      // One that comes back at once stays stored, though it is not in the page: the same page says something else then.
+      if (gone.length > 0) isWhole = false;
       // How they are now says where they went; one that is back by now never left.
       const found = new Map<string, Row>();
       const ids = gone.map(({ key }) => key);
@@ -191,6 +224,7 @@ async function* readWith<Settings extends WatchSettings, State>(
     }
     for (const row of page.slice(next)) judge(changes, row.id, row, undefined);
     yield changes;
+    if (isWhole) pages.keep(after, { digest, upTo, until });
     if (upTo === undefined) return;
     after = upTo;
   }

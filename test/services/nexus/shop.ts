@@ -1,6 +1,7 @@
 // The tables of a shop as plain arrays, read by queries as PostgREST would answer them: for tests of many small worlds.
 
 import type { Row, RowReader } from "../../../src/services/nexus/client.ts";
+import { createPageMemory } from "../../../src/services/nexus/pages.ts";
 import type { Filter } from "../../../src/services/nexus/query.ts";
 import {
   type Changes,
@@ -33,6 +34,11 @@ function meets(row: Row, { column, operator, value }: Filter): boolean {
 
 /** Only reads, with at most `maxRows` rows in an answer. */
 export const readShop = (tables: Record<string, () => Iterable<Row>>, maxRows = 3): RowReader => ({
+  async readUnless(known, query, signal) {
+    const rows = await this.read(query, signal);
+    const digest = JSON.stringify(rows);
+    return { digest, rows: digest === known ? undefined : rows };
+  },
   async read({ table, filters, after = [], order: [column = "id"] = [], newestFirst, limit = maxRows }) {
     const ascending = [...(tables[table]?.() ?? [])]
       .filter((row) => filters.every((filter) => meets(row, filter)))
@@ -48,8 +54,10 @@ export function follow<Settings extends WatchSettings, State>(
   nexus: RowReader,
   watch: Watch<Settings, State>,
   settings: Settings,
+  { remembersPages = true, committing = () => {} } = {},
 ) {
   const records = new Map<string, unknown>();
+  const pages = createPageMemory();
   return {
     records,
     async look({ now = Date.UTC(2026, 10, 20), lastPassAt = null as number | null } = {}) {
@@ -58,6 +66,7 @@ export function follow<Settings extends WatchSettings, State>(
         settings,
         lastPassAt,
         now: () => now,
+        pages: remembersPages ? pages : createPageMemory(),
         signal: AbortSignal.timeout(10_000),
         records: async ({ after, upTo = "~", limit }) =>
           [...records]
@@ -68,6 +77,7 @@ export function follow<Settings extends WatchSettings, State>(
               ([key, value]): StoredRecord => ({ key, value, json: JSON.stringify(value), updatedAt: "" }),
             ),
       })) {
+        if (changes.put.length + changes.remove.length > 0) committing();
         events.push(...changes.events);
         for (const { key } of changes.remove) records.delete(key);
         for (const { key, value } of changes.put) records.set(key, value);
