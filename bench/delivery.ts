@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { print } from "./figure.ts";
+import { startDaemon } from "./process.ts";
 
 const PER_SECOND = 200;
 const ROUNDS = 3;
@@ -19,10 +20,9 @@ const ROOT = join(import.meta.dirname, "..");
 const directory = mkdtempSync(join(tmpdir(), "nexusd-bench-"));
 const children: ChildProcess[] = [];
 
-function start(script: string, args: string[], env: Record<string, string> = {}) {
+function start(script: string, args: string[]) {
   const child = spawn(process.execPath, [join(ROOT, script), ...args], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, ...env },
   });
   children.push(child);
   return child;
@@ -33,7 +33,7 @@ const firstLine = async (stream: Readable): Promise<string> => {
   return String(chunk).trim();
 };
 
-async function startDaemon(nexUrl: string): Promise<string> {
+async function startNexusd(nexUrl: string): Promise<string> {
   const config = join(directory, "nexusd.toml");
   mkdirSync(join(directory, "data"), { mode: 0o700 });
   writeFileSync(
@@ -42,7 +42,7 @@ async function startDaemon(nexUrl: string): Promise<string> {
       `[nex]\nbase_url = "${nexUrl}"\napi_key = { source = "env", id = "BENCH_KEY" }\n` +
       "[messaging]\nenabled = false\n[nexus]\nenabled = false\n",
   );
-  start("src/daemon/main.ts", ["--config", config], { BENCH_KEY: "sk-bench" });
+  children.push(startDaemon(config, { stdio: ["pipe", "pipe", "inherit"], env: { BENCH_KEY: "sk-bench" } }));
   const socketPath = join(directory, "data", "agent.sock");
   for (let tries = 0; ; tries++) {
     const status = await read(socketPath, "/v1/status").catch(() => undefined);
@@ -104,7 +104,7 @@ try {
   const url = await firstLine(server.stdout ?? process.stdin);
   const relaySocket = join(directory, "relay.sock");
   await firstLine(start("bench/delivery/relay.ts", [url, relaySocket]).stdout ?? process.stdin);
-  const agentSocket = await startDaemon(url);
+  const agentSocket = await startNexusd(url);
 
   const ours: number[] = [];
   const theirs: number[] = [];

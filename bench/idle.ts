@@ -3,19 +3,17 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { median, print } from "./figure.ts";
-import { cpuMs, end, resident, sleep } from "./process.ts";
+import { cpuMs, end, resident, sleep, startDaemon } from "./process.ts";
 
 const ROUNDS = 5;
 const SETTLE_MS = 5000;
 const WATCH_MS = 10_000;
 const ROOT = join(import.meta.dirname, "..");
-const MAIN = join(ROOT, "dist/src/daemon/main.js");
-if (!existsSync(MAIN)) throw new Error("dist/ is missing: run `npm run build` first");
 
 /** The packages that the daemon has loaded when it is ready; the others are loaded when they are needed. */
 const DEPENDENCIES = [
@@ -50,12 +48,10 @@ async function idle(toml: string): Promise<{ mib: number; readyMs: number; cpuSh
   const config = join(directory, "nexusd.toml");
   writeFileSync(config, `[daemon]\ndata_dir = "${directory}/data"\nlog_format = "json"\n${toml}`);
   const begin = performance.now();
-  const child = spawn(process.execPath, [MAIN, "--config", config], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, KEY_A: "a-key-of-nobody", KEY_B: "b-key-of-nobody", KEY_C: "c-key-of-nobody" },
-  });
+  const env = { KEY_A: "a-key-of-nobody", KEY_B: "b-key-of-nobody", KEY_C: "c-key-of-nobody" };
+  const child = startDaemon(config, { stdio: ["ignore", "ignore", "pipe"], env }, true);
   let log = "";
-  child.stderr.on("data", (chunk) => {
+  child.stderr?.on("data", (chunk) => {
     log += chunk;
   });
   while (!log.includes("nexusd is ready")) {

@@ -11,7 +11,7 @@ import { systemClock } from "../src/scheduler/clock.ts";
 import { newSession, SESSION_KIND } from "../src/services/messaging/session.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import { print } from "./figure.ts";
-import { cpuMs, end, resident, sleep } from "./process.ts";
+import { cpuMs, end, resident, sleep, startDaemon } from "./process.ts";
 
 const SIZES = [100, 10_000];
 const WARM_UP_MS = 10_000;
@@ -20,7 +20,6 @@ const WATCH_MS = 10_000;
 const PLACES = 32;
 /** One poll in so many finds a message. */
 const EVERY = 20;
-const MAIN = join(import.meta.dirname, "../src/daemon/main.ts");
 
 const start = (file: string, ...args: string[]) =>
   spawn(process.execPath, [join(import.meta.dirname, file), ...args], {
@@ -93,9 +92,7 @@ async function nexusd(sessions: number): Promise<Cost & { made: number; stored: 
 [messaging]\nbase_url = "${server.origin}"\nrequests_per_minute = 6000000
 [nex]\nenabled = false\n[nexus]\nenabled = false\n`,
   );
-  const daemon = spawn(process.execPath, [...process.execArgv, MAIN, "--config", config], {
-    stdio: "inherit",
-  });
+  const daemon = startDaemon(config, { stdio: "inherit" });
   const cost = await watch(daemon, server.count);
   const { made, polls } = await server.count("/stop");
   while ((await server.count()).polls < polls + 3 * sessions) await sleep(100);

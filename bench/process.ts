@@ -1,8 +1,9 @@
 // What the kernel says of a child process (Linux), and its end.
 
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -22,4 +23,14 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL
   const ended = once(child, "exit");
   child.kill(signal);
   await ended;
+}
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** The daemon as its users start it, on this Node.js; `isBuilt`: that of dist/. */
+export function startDaemon(config: string, options: SpawnOptions, isBuilt = false): ChildProcess {
+  const launcher = join(ROOT, isBuilt ? "dist/bin/nexusd" : "bin/nexusd");
+  if (!existsSync(launcher)) throw new Error("dist/ is missing: run `npm run build` first");
+  const env = { ...process.env, NEXUSD_NODE: process.execPath, ...options.env };
+  return spawn(launcher, ["--config", config], { ...options, env });
 }

@@ -3,18 +3,19 @@
 // watches and the bare reading are processes of their own. The daemon is that of dist/: run `npm run build` first.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { median, print } from "./figure.ts";
+import { startDaemon } from "./process.ts";
 
 const ROWS = 110_000;
 /** db-max-rows as Supabase sets it, and as the vendor documents it. */
 const PAGES = [1000, 100];
 
-const MAIN = join(import.meta.dirname, "../dist/src/daemon/main.js");
-if (!existsSync(MAIN)) throw new Error("dist/ is missing: run `npm run build` first");
+/** Those of bin/nexusd. */
+const FLAGS = ["--max-semi-space-size=2"];
 /** Passes that the daemon makes before its memory is read, the first of which writes every row. */
 const DAEMON_PASSES = 4;
 
@@ -23,8 +24,8 @@ interface Pass {
   ms: number;
 }
 
-const start = (file: string, ...args: string[]): ChildProcess =>
-  spawn(process.execPath, [join(import.meta.dirname, file), ...args], {
+const start = (file: string, args: string[], flags: string[] = []): ChildProcess =>
+  spawn(process.execPath, [...flags, join(import.meta.dirname, file), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
 
@@ -50,10 +51,8 @@ async function peakOfDaemon(origin: string, directory: string): Promise<number> 
 api_key = { source = "env", id = "API_KEY" }\nanon_key = { source = "env", id = "ANON_KEY" }
 [jobs.nexus-low-stock]\n${schedule}\n[jobs.nexus-pending-orders]\n${schedule}\n`,
   );
-  const daemon = spawn(process.execPath, [MAIN, "--config", config], {
-    stdio: "ignore",
-    env: { ...process.env, API_KEY: "nxs_ak_bench_bench", ANON_KEY: "anon-anon" },
-  });
+  const env = { API_KEY: "nxs_ak_bench_bench", ANON_KEY: "anon-anon" };
+  const daemon = startDaemon(config, { stdio: "ignore", env }, true);
   try {
     let passes = 0;
     for (let seen = await servedBy(origin); passes < DAEMON_PASSES; ) {
@@ -76,13 +75,14 @@ const servedBy = async (origin: string): Promise<number> =>
 
 for (const pageRows of PAGES) {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-bench-"));
-  const shop = start("watch-shop.ts", String(pageRows));
+  const shop = start("watch-shop.ts", [String(pageRows)]);
   try {
     const [origin = ""] = await lines(shop, 1);
-    const passes = async (side: string, ...changed: string[]): Promise<Pass[]> =>
-      (await lines(start("watch-pass.ts", side, origin, join(directory, side), ...changed))).map((line) =>
-        JSON.parse(line),
-      );
+    const passes = async (side: "bare" | "watch", ...changed: string[]): Promise<Pass[]> => {
+      const args = [side, origin, mkdtempSync(join(directory, "pass-")), ...changed];
+      const found = await lines(start("watch-pass.ts", args, side === "watch" ? FLAGS : []));
+      return found.map((line) => JSON.parse(line));
+    };
     const bare = await passes("bare");
     const watch = await passes("watch");
     const busy = await passes("watch", "changed");

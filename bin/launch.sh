@@ -1,5 +1,6 @@
-# Sourced by nexusd and nexusctl with $program, $entry (a path in the package, without its ending) and $bin set:
-# picks a Node.js that is new enough and becomes it, so that signals and the process id are the program's own.
+# Sourced by nexusd and nexusctl with $program, $entry (a path in the package, without its ending) and $bin set, and
+# $flags for Node.js where there are any: picks a Node.js that is new enough and becomes it, so that signals and the
+# process id are the program's own.
 
 needed=22.19 # as in package.json, "engines"
 package=$(dirname "$bin")
@@ -65,11 +66,11 @@ END
 fi
 
 if [ -f "$package/$entry.js" ]; then # inside dist/
-  exec "$node" "$package/$entry.js" "$@"
+  exec "$node" ${flags:-} "$package/$entry.js" "$@"
 elif [ -f "$package/$entry.ts" ]; then # a checkout; some versions warn that they strip types
-  exec "$node" --disable-warning=ExperimentalWarning "$package/$entry.ts" "$@"
+  exec "$node" ${flags:-} --disable-warning=ExperimentalWarning "$package/$entry.ts" "$@"
 elif [ -f "$package/dist/$entry.js" ]; then # an installed package
-  exec "$node" "$package/dist/$entry.js" "$@"
+  exec "$node" ${flags:-} "$package/dist/$entry.js" "$@"
 fi
 echo "$program: $package is not complete: there is no $entry.ts nor dist/$entry.js; run \"npm run build\" there" >&2
 exit 1

@@ -16,6 +16,9 @@ export interface Deadline {
   race<T>(work: Promise<T>): Promise<T>;
 }
 
+// Nobody sees it; without a reason of our own each abort would make an error, with a stack, to say that it was one.
+const LIFTED = new Error("the time no longer counts");
+
 /** @param failure makes the error at the moment it is needed, since only then is it known what was sent */
 export function startDeadline(options: {
   clock: Clock;
@@ -28,7 +31,7 @@ export function startDeadline(options: {
   let timer: AbortController | undefined;
 
   const onCallerAbort = () => controller.abort(failure("aborted"));
-  const lift = () => timer?.abort();
+  const lift = () => timer?.abort(LIFTED);
   const restart = () => {
     lift();
     timer = new AbortController();

@@ -22,9 +22,12 @@ export interface Loop {
   runNow?(): Promise<void>;
 }
 
+// Nobody sees it: an abort without a reason makes an error each time.
+const WOKEN = new Error("woken");
+
 export function createNap(clock: Clock, signal: AbortSignal): Pick<Life, "nap" | "wake"> {
   let sleep: AbortController | undefined;
-  const wake = () => sleep?.abort();
+  const wake = () => sleep?.abort(WOKEN);
   signal.addEventListener("abort", wake, { once: true });
   return {
     wake,

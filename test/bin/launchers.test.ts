@@ -83,7 +83,7 @@ describe("the Node.js on PATH is used where it is new enough", () => {
       "a b",
     ]);
     expect(stdout).toBe(
-      `${expected} runs --disable-warning=ExperimentalWarning ${directory}/src/daemon/main.ts --config a b\n`,
+      `${expected} runs --max-semi-space-size=2 --disable-warning=ExperimentalWarning ${directory}/src/daemon/main.ts --config a b\n`,
     );
   });
 
@@ -148,7 +148,7 @@ describe("the launcher finds its package", () => {
     const farther = join(scratch(), "a link");
     symlinkSync(link, farther);
     const { stdout } = await launch(farther, { PATH: pathWith("v20.0.0"), CDPATH: "/:/tmp" });
-    expect(stdout).toBe(`v26.1.0 runs ${installed}/dist/src/daemon/main.js\n`);
+    expect(stdout).toBe(`v26.1.0 runs --max-semi-space-size=2 ${installed}/dist/src/daemon/main.js\n`);
   });
 
   test.each([
