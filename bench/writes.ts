@@ -14,6 +14,7 @@ import { createServices } from "../src/daemon/services.ts";
 import { createWritePath } from "../src/daemon/write-path.ts";
 import { createBudgets } from "../src/http/budgets.ts";
 import { systemClock } from "../src/scheduler/clock.ts";
+import { createCounts } from "../src/services/counts.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import type { Write } from "../src/writes/types.ts";
 import { median, print } from "./figure.ts";
@@ -55,6 +56,7 @@ const built = createServices({
   onSecret: () => {},
   scrub: (text) => text,
   budgets: createBudgets({ clock }),
+  counts: createCounts(),
 });
 const { writes, executor } = createWritePath({
   config: () => config,

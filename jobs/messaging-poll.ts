@@ -184,6 +184,8 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
     };
   };
   const known = sessions.get(session.sessionId) ?? session;
+  if (known.lastPolledAt !== null)
+    services.messaging.pollGaps.observe((clock.now() - Date.parse(known.lastPolledAt)) / 1000);
   const seen = observe(known, clock.now());
   const isQuiet =
     seen.events.length === 0 &&

@@ -106,6 +106,10 @@ const daemon = z.strictObject({
 const control = z.strictObject({
   agent_socket: filePath.optional(),
   operator_socket: filePath.optional(),
+  metrics_port: whole
+    .min(1, "must be a port from 1 to 65535")
+    .max(65_535, "must be a port from 1 to 65535")
+    .optional(),
 });
 
 const session = z.strictObject({

@@ -11,7 +11,10 @@ export interface SocketPaths {
   operator: string;
 }
 
-type SocketKeys = { daemon: Pick<Config["daemon"], "data_dir">; control: Config["control"] };
+type SocketKeys = {
+  daemon: Pick<Config["daemon"], "data_dir">;
+  control: Omit<Config["control"], "metrics_port">;
+};
 
 /** As configured, else in the data directory; relative paths stay relative to the working directory. */
 export const socketPaths = ({ daemon, control }: SocketKeys): SocketPaths => ({

@@ -7,6 +7,7 @@ import type { Scheduler } from "../scheduler/define-job.ts";
 import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
 import type { Store } from "../store/store.ts";
 import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
+import type { Measured } from "./metrics/metric.ts";
 
 /** The socket a request came in by, which is all that decides what it may do. */
 export type Role = "agent" | "operator";
@@ -40,6 +41,7 @@ export interface ControlContext {
   /** Aborts when the daemon stops: long polls answer at once, streams end. */
   signal: AbortSignal;
   services(): Record<Service, ServiceStatus>;
+  measured: Measured;
   /** Whether the database takes commits. */
   storeStatus(): {
     state: "ok" | "degraded";

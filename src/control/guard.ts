@@ -3,14 +3,27 @@
 import type { IncomingMessage } from "node:http";
 import { Problem } from "./problem.ts";
 
-const OWN_HOST = /^(nexusd|localhost)(:\d{1,5})?$/i;
+/** By what a request came: what its `Host` may be, and an example of what it is. */
+const OWN_HOSTS = {
+  socket: {
+    host: /^(nexusd|localhost)(:\d{1,5})?$/i,
+    rule: 'The header "host" must be "nexusd" or "localhost", as in: curl --unix-socket PATH http://nexusd/v1/health',
+  },
+  loopback: {
+    host: /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i,
+    rule: 'The header "host" must be "localhost" or "127.0.0.1", as in: curl http://localhost:PORT/metrics',
+  },
+};
 
 /**
  * The refusal of a request that names another site: by `Origin`, by `Referer`, or by a `Host` that is not ours
  * (DNS rebinding). No `Host` at all is refused too: every client of HTTP/1.1 sends one, so its absence is no proof of
  * anything.
  */
-export function refusal(request: IncomingMessage): Problem | undefined {
+export function refusal(
+  request: IncomingMessage,
+  cameBy: keyof typeof OWN_HOSTS = "socket",
+): Problem | undefined {
   const { headersDistinct: headers } = request;
   for (const name of ["origin", "referer"] as const)
     if (headers[name])
@@ -19,11 +32,8 @@ export function refusal(request: IncomingMessage): Problem | undefined {
         `A request with the header "${name}" comes from a web page, and those are not served. Use a client that sends none, such as curl.`,
       );
   const hosts = headers.host ?? [];
-  if (hosts.length !== 1 || !OWN_HOST.test(hosts[0] ?? ""))
-    return new Problem(
-      "forbidden_origin",
-      'The header "host" must be "nexusd" or "localhost", as in: curl --unix-socket PATH http://nexusd/v1/health',
-    );
+  const { host, rule } = OWN_HOSTS[cameBy];
+  if (hosts.length !== 1 || !host.test(hosts[0] ?? "")) return new Problem("forbidden_origin", rule);
   // An absolute target would name a host that overrides the header (RFC 9112, 3.2.2).
   if (!request.url?.startsWith("/"))
     return new Problem("invalid_request", "The request target must be a path that begins with /.");

@@ -13,6 +13,7 @@ import { health } from "./health.ts";
 import { imports } from "./imports.ts";
 import { insights } from "./insights.ts";
 import { jobs } from "./jobs.ts";
+import { metrics } from "./metrics.ts";
 import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
 import { reload } from "./reload.ts";
@@ -42,5 +43,6 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     writes,
   ])
     register(app, options);
-  for (const register of [decisions, audit, imports, reload, backup, description]) register(app, options);
+  for (const register of [decisions, audit, imports, reload, backup, metrics, description])
+    register(app, options);
 }

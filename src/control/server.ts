@@ -1,8 +1,10 @@
 // The control API: one instance for each socket, opened and closed together.
 
+import type { Server } from "node:http";
 import { followLog, type Tail } from "../events/tail.ts";
 import { type App, createApp } from "./app.ts";
 import type { ControlContext, Role } from "./context.ts";
+import { openMetricsPort } from "./metrics-port.ts";
 import { registerRoutes } from "./routes.ts";
 import { adoptSocket, type OpenSocket, openSocket } from "./sockets.ts";
 
@@ -25,15 +27,20 @@ export async function startControl(options: {
   sockets: Record<Role, string>;
   /** Listening sockets that systemd opened, by role: their files, owners and modes are its own. */
   inherited?: ReadonlyMap<string, number>;
+  /** Where Prometheus finds the metrics on 127.0.0.1. */
+  metricsPort?: number | undefined;
 }): Promise<Control> {
-  const { context, sockets, inherited } = options;
+  const { context, sockets, inherited, metricsPort } = options;
   const tail = followLog(context);
   const opened: { app: App; socket: OpenSocket | undefined }[] = [];
+  let metricsServer: Server | undefined;
 
   const close = async () => {
     // The files first: an inode of ours cannot be another's while the server is open.
     for (const { socket } of opened) await socket?.remove();
     tail.close();
+    metricsServer?.closeAllConnections();
+    metricsServer?.close();
     await Promise.all(opened.map(({ app }) => closeApp(app)));
   };
 
@@ -61,6 +68,7 @@ export async function startControl(options: {
           },
         });
     }
+    if (metricsPort !== undefined) metricsServer = await openMetricsPort(context, metricsPort);
   } catch (error) {
     await close();
     throw error;

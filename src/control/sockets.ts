@@ -11,7 +11,7 @@ const CONNECT_TIMEOUT_MS = 1000;
 type SocketErrorCode = "in_use" | "not_a_socket" | "path_too_long" | "unusable";
 
 /** A socket that cannot be opened. The message is one line and ends with the remedy. */
-class SocketError extends Error {
+export class SocketError extends Error {
   override readonly name = "SocketError";
   readonly code: SocketErrorCode;
 

@@ -11,6 +11,7 @@ import type { NewEvent } from "../events/types.ts";
 import { createBudgets } from "../http/budgets.ts";
 import { type Clock, isoTime, systemClock } from "../scheduler/clock.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
+import { createCounts } from "../services/counts.ts";
 import { createImport } from "../services/messaging/import.ts";
 import { remembered, restoreSessions } from "../services/messaging/restore.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
@@ -21,7 +22,7 @@ import { allServices, watchServices } from "./health.ts";
 import { findJobs } from "./jobs.ts";
 import { type Redactor, short } from "./redact.ts";
 import { changedPaths, isFixedAtStart, reloadedConfig, sameSecrets } from "./reload.ts";
-import { type Built, createServices } from "./services.ts";
+import { type Built, budgetFigures, createServices } from "./services.ts";
 import { watchStore } from "./store-health.ts";
 import { keepVitals, statusLine } from "./vitals.ts";
 import { createWritePath } from "./write-path.ts";
@@ -85,13 +86,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onFailure: (server, error) =>
       log.warn({ server, err: error }, "what was spent of a request budget cannot be kept over a restart"),
   });
+  const counts = createCounts();
   const build = async (
     from: { config: Config; secrets: ResolvedSecrets },
     before?: Built,
   ): Promise<Built> => {
     const { add: onSecret, scrub } = redactor;
     for (const secret of Object.values(from.secrets)) onSecret(secret.reveal());
-    const made = createServices({ ...from, store, clock, random, version, onSecret, scrub, budgets });
+    const made = createServices({ ...from, store, clock, random, version, onSecret, scrub, budgets, counts });
     const { sessions } = made.services.messaging;
     const stored = await store.readRecords(SESSION_KIND);
     const { unreadable } = restoreSessions(
@@ -164,12 +166,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     };
 
     const control = await startControl({
-      ...{ sockets, inherited },
+      ...{ sockets, inherited, metricsPort: config.control.metrics_port },
       context: {
         ...{ version, startedAt, clock, store, log, scheduler, writes, reads, operations, reload },
         signal: stopping.signal,
         services: status,
         storeStatus: health.status,
+        measured: {
+          counts,
+          budgets: () => budgetFigures(budgets).filter(({ service }) => config[service].enabled),
+          stream: () => (config.nex.enabled ? services.nex.status : null),
+          quota: () => (config.nexus.enabled ? services.nexus.quota.status() : null),
+          sessions: () => built.services.messaging.sessions.all(),
+        },
         lastPolledAt: (sessionId) => built.services.messaging.sessions.get(sessionId)?.lastPolledAt,
         importSessions: createImport({
           ...{ store, clock },

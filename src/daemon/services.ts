@@ -3,11 +3,15 @@
 import { Agent } from "undici";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
+import type { BudgetFigures } from "../control/metrics/metric.ts";
+import type { Service } from "../events/types.ts";
 import type { Budgets } from "../http/budgets.ts";
 import type { Retry } from "../http/client.ts";
+import { countRequests } from "../http/counted.ts";
 import { createRetry } from "../http/retry.ts";
-import { createHttpClient } from "../http/transport.ts";
+import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
 import type { Clock } from "../scheduler/clock.ts";
+import type { Counts } from "../services/counts.ts";
 import { createMessagingClient, isCooldown } from "../services/messaging/client.ts";
 import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
 import { createNexClient } from "../services/nex/client.ts";
@@ -37,6 +41,8 @@ export interface ServicesOptions {
   scrub: (text: string) => string;
   /** Kept over a reload, since the servers' windows are not reset by it. */
   budgets: Budgets;
+  /** Kept over a reload as well. */
+  counts: Counts;
 }
 
 export interface Built {
@@ -47,7 +53,7 @@ export interface Built {
 }
 
 export function createServices(options: ServicesOptions): Built {
-  const { config, secrets, store, clock, random, budgets } = options;
+  const { config, secrets, store, clock, random, budgets, counts } = options;
   const retry = createRetry({ clock, random });
   const dispatcher = new Agent({ keepAliveTimeout: 30_000, connections: 32 });
   const common = {
@@ -58,17 +64,24 @@ export function createServices(options: ServicesOptions): Built {
     scrub: options.scrub,
   };
 
+  const client = (own: { service: Service } & Omit<HttpClientOptions, keyof typeof common>) => {
+    const requests = counts.requests[own.service];
+    return countRequests(createHttpClient({ ...common, ...own }), (outcome) => {
+      requests[outcome] += 1;
+    });
+  };
+
   const { messaging, nex, nexus } = config;
-  const nexusHttp = createHttpClient({
-    ...common,
+  const nexusHttp = client({
     service: "nexus",
     origin: nexus.base_url,
     timeoutMs: NEXUS_TIMEOUT_MS,
     // The watches leave a fifth to what people and agents write.
-    budget: budgets.of(nexus.base_url, {
-      limit: nexus.requests_per_minute,
-      reserve: Math.floor(nexus.requests_per_minute / 5),
-    }),
+    budget: budgets.of(
+      nexus.base_url,
+      { limit: nexus.requests_per_minute, reserve: Math.floor(nexus.requests_per_minute / 5) },
+      "nexus",
+    ),
     credential: async () => ({ apikey: reveal(secrets.nexusAnonKey, "nexus.anon_key") }),
   });
   const tokens = createTokenSource({
@@ -85,33 +98,34 @@ export function createServices(options: ServicesOptions): Built {
   const services: Services = {
     messaging: createMessagingClient(
       (origin) =>
-        createHttpClient({
-          ...common,
+        client({
           service: "messaging",
           origin,
           isRateLimit: (error) => !isCooldown(error),
           timeoutMs: MESSAGING_TIMEOUT_MS,
-          budget: budgets.of(origin, {
-            limit: messaging.requests_per_minute,
-            reserve: messaging.reserve_per_minute,
-          }),
+          budget: budgets.of(
+            origin,
+            { limit: messaging.requests_per_minute, reserve: messaging.reserve_per_minute },
+            "messaging",
+          ),
         }),
       createSessionSet({
         clock,
         paceMs: pollPaceMs(messaging),
         maxStalenessMs: messaging.max_staleness,
       }),
+      counts.pollGaps,
     ),
     nex: createNexClient({
-      http: createHttpClient({
-        ...common,
+      http: client({
         service: "nex",
         origin: nex.base_url,
         timeoutMs: nex.timeout,
         credential: async () => ({ authorization: `Bearer ${reveal(secrets.nexApiKey, "nex.api_key")}` }),
       }),
       clock,
-      texts: budgets.of(`${nex.base_url} texts`, { limit: TEXTS_PER_MINUTE, reserve: 0 }),
+      texts: budgets.of(textsBudget(nex.base_url), { limit: TEXTS_PER_MINUTE, reserve: 0 }, "nex"),
+      delays: counts.insightDelays,
       random,
       idleTimeoutMs: nex.keepalive_timeout,
       timeoutMs: nex.timeout,
@@ -123,6 +137,22 @@ export function createServices(options: ServicesOptions): Built {
   };
   return { services, retry, organizationId: tokens.organizationId };
 }
+
+/** The texts that Nex takes in a minute; its other requests have no budget. */
+const TEXTS = " texts";
+const textsBudget = (origin: string) => `${origin}${TEXTS}`;
+
+/** The budgets as they stand, each with its server. */
+export const budgetFigures = (budgets: Budgets): BudgetFigures[] =>
+  budgets.list().map(({ origin, service, budget }) => ({
+    service,
+    server: origin.endsWith(TEXTS) ? origin.slice(0, -TEXTS.length) : origin,
+    limit: budget.limit,
+    reserve: budget.reserve,
+    used: budget.used(),
+    waiting: budget.waiting,
+    quietMs: budget.quietMs(),
+  }));
 
 const reveal = (secret: Secret | undefined, path: string): string => {
   // Loading the configuration resolves what an enabled service needs.

@@ -20,10 +20,13 @@ interface Lease {
 
 export interface RequestBudget {
   readonly limit: number;
+  readonly reserve: number;
   /** Callers that wait for their lease. */
   readonly waiting: number;
   /** Places taken now: exchanges under way and those that ended less than a window ago. */
   used(): number;
+  /** How long nobody goes out from now on, in milliseconds: the server asked for it. */
+  quietMs(): number;
   /** A lease where a request may go out at once, before none that waits for it. */
   tryAcquire(priority: Priority): Lease | undefined;
   /**
@@ -126,10 +129,14 @@ export function createBudget(
     get limit() {
       return limit;
     },
+    get reserve() {
+      return reserve;
+    },
     get waiting() {
       return waiting();
     },
     used,
+    quietMs: () => Math.max(0, quietUntil - clock.monotonic()),
     tryAcquire(priority) {
       const isBehind = queues.reserved.size > 0 || (priority === "normal" && queues.normal.size > 0);
       return isBehind || isQuiet() || !hasPlace(priority) ? undefined : createLease();

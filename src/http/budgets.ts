@@ -1,13 +1,16 @@
 // The budgets of all servers, one for each origin: kept over a reload, and by their ledgers over a restart.
 
 import { join } from "node:path";
+import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import { type BudgetLimits, createBudget, type RequestBudget } from "./budget.ts";
 import { openLedger } from "./ledger.ts";
 
 export interface Budgets {
-  /** The budget of a server, from now on with these limits. */
-  of(origin: string, limits: BudgetLimits): RequestBudget;
+  /** The budget of a server, from now on with these limits; `service` is the first that asked for it. */
+  of(origin: string, limits: BudgetLimits, service: Service): RequestBudget;
+  /** All that there are. */
+  list(): { origin: string; service: Service; budget: RequestBudget }[];
   close(): void;
 }
 
@@ -23,10 +26,10 @@ export function createBudgets(options: {
   onFailure?: (origin: string, error: unknown) => void;
 }): Budgets {
   const { clock, directory, onFailure } = options;
-  const budgets = new Map<string, RequestBudget>();
+  const budgets = new Map<string, { service: Service; budget: RequestBudget }>();
   return {
-    of(origin, limits) {
-      const known = budgets.get(origin);
+    of(origin, limits, service) {
+      const known = budgets.get(origin)?.budget;
       if (known) {
         known.resize(limits);
         return known;
@@ -42,11 +45,12 @@ export function createBudgets(options: {
               onFailure: (error) => onFailure?.(origin, error),
             });
       const budget = createBudget({ ...limits, windowMs: WINDOW_MS, clock, ...(ledger ? { ledger } : {}) });
-      budgets.set(origin, budget);
+      budgets.set(origin, { service, budget });
       return budget;
     },
+    list: () => [...budgets].map(([origin, entry]) => ({ origin, ...entry })),
     close() {
-      for (const budget of budgets.values()) budget.close();
+      for (const { budget } of budgets.values()) budget.close();
       budgets.clear();
     },
   };

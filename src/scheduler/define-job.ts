@@ -108,6 +108,10 @@ export interface JobStatus {
   runs: number;
 }
 
+/** What became of the runs of a job, or of its steps; `idle`: there was nothing to do. */
+export const RUN_OUTCOMES = ["succeeded", "idle", "failed", "aborted"] as const;
+export type RunOutcomes = Readonly<Record<(typeof RUN_OUTCOMES)[number], number>>;
+
 export interface Scheduler {
   /** Starts every enabled job; resolves when each has been started, not when it has succeeded. */
   start(): void;
@@ -119,6 +123,8 @@ export interface Scheduler {
    */
   reconfigure(config: Config): void;
   list(): JobStatus[];
+  /** Of each job by its name, counted since the start. */
+  outcomes(): ReadonlyMap<string, RunOutcomes>;
   /**
    * Runs a cron job now, or joins the run under way. Resolves at its end, whatever it was: `list()` tells.
    * @throws JobError `job_not_found`, `job_not_runnable` (disabled, paused, invalid, paced or a stream)

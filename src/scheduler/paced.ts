@@ -115,7 +115,9 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
     const startedIn = lane.era;
     let isIdle = false;
     const outcome = await supervision.attempt(async () => {
-      isIdle = (await job.step(lane.context, lane.name)) === "idle";
+      const result = await job.step(lane.context, lane.name);
+      isIdle = result === "idle";
+      return result;
     }, signal);
     const isCurrent = startedIn === lane.era;
     if (outcome.kind === "failed") fail(lane, outcome.error, isCurrent);

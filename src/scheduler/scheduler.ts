@@ -272,6 +272,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       return [...statuses, ...(options.invalid ?? []).map((problem) => invalidStatus(problem, invalidSince))];
     },
 
+    outcomes: () =>
+      new Map([...entries].map(([name, { supervision }]) => [name, supervision.health.outcomes])),
+
     async run(name) {
       const entry = find(name);
       await boot;

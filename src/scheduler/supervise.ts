@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Failure, NewEvent } from "../events/types.ts";
 import { createBackoff } from "./backoff.ts";
 import { type Clock, isoTime } from "./clock.ts";
-import type { JobStatus } from "./define-job.ts";
+import type { JobStatus, RunOutcomes } from "./define-job.ts";
 import { describeFailure, loggable, retryAfterOf } from "./failure.ts";
 import type { Reports } from "./reports.ts";
 
@@ -15,6 +15,7 @@ export const HEALTHY_MS = 30_000;
 export interface Health {
   running: number;
   runs: number;
+  outcomes: RunOutcomes;
   /** Since the last success. */
   failures: number;
   lastRunAt: number | null;
@@ -35,8 +36,11 @@ type Outcome = { kind: "done" } | { kind: "aborted" } | { kind: "failed"; error:
 
 export interface Supervision {
   readonly health: Health;
-  /** Runs `work`; never throws or rejects. An outcome after the signal's abort is "aborted", whatever it was. */
-  attempt(work: () => Promise<void>, signal: AbortSignal): Promise<Outcome>;
+  /**
+   * Runs `work`; never throws or rejects. What gives "idle" had nothing to do. An outcome after the signal's abort is
+   * "aborted", whatever it was.
+   */
+  attempt(work: () => Promise<unknown>, signal: AbortSignal): Promise<Outcome>;
   /** Reports a failure. `waitMs` replaces the backoff's next delay where the wait was decided before. */
   failed(error: unknown, waitMs?: number): Wait;
   succeeded(): void;
@@ -59,9 +63,11 @@ export function createSupervision(deps: {
 }): Supervision {
   const { name, clock, log, reports } = deps;
   const backoff = createBackoff(deps.random);
+  const outcomes = { succeeded: 0, idle: 0, failed: 0, aborted: 0 };
   const health: Health = {
     running: 0,
     runs: 0,
+    outcomes,
     failures: 0,
     lastRunAt: null,
     nextRunAt: null,
@@ -137,9 +143,11 @@ export function createSupervision(deps: {
       health.running += 1;
       health.lastRunAt = clock.now();
       try {
-        await work();
+        const result = await work();
+        outcomes[signal.aborted ? "aborted" : result === "idle" ? "idle" : "succeeded"] += 1;
         return { kind: signal.aborted ? "aborted" : "done" };
       } catch (error) {
+        outcomes[signal.aborted ? "aborted" : "failed"] += 1;
         return signal.aborted ? { kind: "aborted" } : { kind: "failed", error };
       } finally {
         health.running -= 1;

@@ -30,6 +30,8 @@ export interface PreparedEvent {
 export interface EventLog {
   latest(): number;
   oldest(): number;
+  /** How many events of each type were appended since the log was opened. */
+  counts(): ReadonlyMap<string, number>;
   /** Inside a transaction. @returns undefined for a repetition */
   append(event: PreparedEvent, now: number): StoredEvent | undefined;
   /** Once `append` is on disk. */
@@ -102,6 +104,7 @@ export const createEventLog = (
   let latest = readLatest(db);
   let oldest = first.get()?.sequence ?? latest + 1;
   const types = readTypes(db);
+  const counts = new Map<string, number>();
 
   const sequencesOf = ({ after, limit, types: patterns = ["*"], source }: EventQuery): number[] => {
     let found: number[] = [];
@@ -128,6 +131,7 @@ export const createEventLog = (
   return {
     latest: () => latest,
     oldest: () => oldest,
+    counts: () => counts,
 
     append: (event, now) => {
       if (event.dedupe && dedupe.isRepeated(event.dedupe, now)) return undefined;
@@ -140,7 +144,10 @@ export const createEventLog = (
       return toStored({ sequence, id, source, type, subject, time, data });
     },
     appended: (events) => {
-      for (const event of events) types.add(event.type);
+      for (const { type } of events) {
+        types.add(type);
+        counts.set(type, (counts.get(type) ?? 0) + 1);
+      }
       latest = events.at(-1)?.sequence ?? latest;
     },
 

@@ -12,6 +12,7 @@ import { createWriter } from "./sqlite-commit.ts";
 import { PARTS } from "./sqlite-dedupe.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { createEventLog, prepareEvent } from "./sqlite-events.ts";
+import { createFigures } from "./sqlite-figures.ts";
 import { createInsightMemory, FORGET_CHUNK } from "./sqlite-insights.ts";
 import { type OnMigration, openDatabase } from "./sqlite-open.ts";
 import { createState } from "./sqlite-state.ts";
@@ -65,6 +66,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
   const insights = createInsightMemory(db);
   const log = createEventLog(db, insights, random);
   const state = createState(db);
+  const figures = createFigures(db, log, path);
   const countProbe = db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'probes'");
   const listeners = new Set<(latest: number) => void>();
   const inode = statSync(path).ino;
@@ -194,6 +196,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
         throw toStoreError(error, place);
       }
     },
+    readFigures: () => read(figures),
     probe: async () => {
       await write(() => countProbe.run());
     },

@@ -118,6 +118,25 @@ export interface WriteTransition {
   observations?: Observation[];
 }
 
+/** How the store stands, in numbers. Times are RFC 3339 or null. */
+export interface StoreFigures {
+  /** Events appended since the store was opened, by their full type. */
+  appended: Record<string, number>;
+  /** The first sequence still kept (latest + 1 when none is). */
+  oldest: number;
+  latest: number;
+  bytes: { database: number; wal: number };
+  /** Since when the oldest write of each state has been in it; null: there is none. */
+  waitingSince: Record<"proposed" | "approved" | "executing" | "unknown", string | null>;
+  consumers: {
+    count: number;
+    /** Events from the oldest one on that some consumer wants and has not acknowledged; 0: there is no such event. */
+    behind: number;
+    /** When that one was committed. */
+    behindSince: string | null;
+  };
+}
+
 export interface Store {
   /** Names this database; another value means another log. */
   readonly epoch: string;
@@ -202,6 +221,7 @@ export interface Store {
   onAppend(listener: (latest: number) => void): () => void;
   /** A consistent copy of the database: an SQLite file of `size` bytes, gone when the stream is closed. @throws StoreError */
   backup(): Promise<{ size: number; stream: Readable }>;
+  readFigures(): Promise<StoreFigures>;
   /** Whether a commit works now; the error is the one that a commit would meet. */
   probe(): Promise<void>;
   close(): Promise<void>;

@@ -300,6 +300,9 @@ const calls: Call[] = [
   },
   { route: "GET /v1/backup", role: "operator", status: 200, type: "application/vnd.sqlite3" },
   { route: "GET /v1/backup", status: 403, code: "operator_only" },
+  { route: "GET /metrics", role: "operator", status: 200, type: "text/plain; version=0.0.4; charset=utf-8" },
+  { route: "GET /metrics", path: "/metrics?x=1", role: "operator", status: 400, code: "invalid_request" },
+  { route: "GET /metrics", status: 403, code: "operator_only" },
   { route: "GET /openapi.json", status: 200 },
 ];
 

@@ -18,7 +18,7 @@ const ORIGIN = "https://messaging.example:8443";
 const open = (clock: FakeClock, directory: string, limit = 5) => {
   const failures: unknown[] = [];
   const budgets = createBudgets({ clock, directory, onFailure: (_, error) => failures.push(error) });
-  return { budget: budgets.of(ORIGIN, { limit, reserve: 1 }), failures, close: budgets.close };
+  return { budget: budgets.of(ORIGIN, { limit, reserve: 1 }, "messaging"), failures, close: budgets.close };
 };
 
 const reserved: { priority: Priority } = { priority: "reserved" };
@@ -115,14 +115,14 @@ describe("a restart", () => {
       import { createBudgets } from "${new URL("../../src/http/budgets.ts", import.meta.url).href}";
       import { systemClock as clock } from "${new URL("../../src/scheduler/clock.ts", import.meta.url).href}";
       const budgets = createBudgets({ clock, directory: ${JSON.stringify(directory)} });
-      const budget = budgets.of("${ORIGIN}", { limit: 100, reserve: 10 });
+      const budget = budgets.of("${ORIGIN}", { limit: 100, reserve: 10 }, "messaging");
       for (let n = 0; n < 42; n++) budget.tryAcquire("normal").done();
       for (let n = 0; n < 3; n++) budget.tryAcquire("normal");
       process.kill(process.pid, "SIGKILL");`;
     const { signal } = spawnSync(process.execPath, ["--input-type=module-typescript", "--eval", script]);
     expect(signal).toBe("SIGKILL");
     const budgets = createBudgets({ clock: systemClock, directory });
-    expect(budgets.of(ORIGIN, { limit: 100, reserve: 10 }).used()).toBe(45);
+    expect(budgets.of(ORIGIN, { limit: 100, reserve: 10 }, "messaging").used()).toBe(45);
     budgets.close();
   });
 });
@@ -144,11 +144,11 @@ test("the file is for its owner alone, and does not grow with the requests", asy
 test("other limits after a reload keep what was spent", async () => {
   const clock = createFakeClock();
   const budgets = createBudgets({ clock });
-  const budget = budgets.of(ORIGIN, { limit: 10, reserve: 1 });
+  const budget = budgets.of(ORIGIN, { limit: 10, reserve: 1 }, "messaging");
   for (let n = 0; n < 6; n++) (await budget.acquire(reserved)).done();
-  expect(budgets.of(ORIGIN, { limit: 4, reserve: 1 })).toBe(budget);
+  expect(budgets.of(ORIGIN, { limit: 4, reserve: 1 }, "messaging")).toBe(budget);
   expect([budget.limit, budget.used(), budget.tryAcquire("reserved")]).toEqual([4, 6, undefined]);
-  expect(() => budgets.of(ORIGIN, { limit: 1, reserve: 1 })).toThrow(RangeError);
+  expect(() => budgets.of(ORIGIN, { limit: 1, reserve: 1 }, "messaging")).toThrow(RangeError);
 });
 
 test("the server never sees more than the limit in any window, whenever nexusd is killed", async () => {

@@ -11,6 +11,7 @@ import { createServices } from "../../src/daemon/services.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
 import type { Job, JobStatus } from "../../src/scheduler/define-job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
+import { createCounts } from "../../src/services/counts.ts";
 import { restoreSessions } from "../../src/services/messaging/restore.ts";
 import { SESSION_KIND } from "../../src/services/messaging/session.ts";
 import type { Services } from "../../src/services/services.ts";
@@ -81,6 +82,7 @@ export async function runJob(
     onSecret: () => {},
     scrub: (text) => text,
     budgets: createBudgets({ clock, directory: join(dataDir, "budgets") }),
+    counts: createCounts(),
   });
   restoreSessions(services.messaging.sessions, await store.readRecords(SESSION_KIND), config);
   const scheduler = createScheduler({

@@ -9,10 +9,12 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { ControlContext, Role, ServiceStatus } from "../../src/control/context.ts";
+import type { Measured } from "../../src/control/metrics/metric.ts";
 import { startControl } from "../../src/control/server.ts";
 import type { NewEvent } from "../../src/events/types.ts";
 import { type Clock, systemClock } from "../../src/scheduler/clock.ts";
-import { JobError, type JobStatus } from "../../src/scheduler/define-job.ts";
+import { JobError, type JobStatus, type RunOutcomes } from "../../src/scheduler/define-job.ts";
+import { createCounts } from "../../src/services/counts.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { OperationSummary } from "../../src/writes/types.ts";
@@ -102,6 +104,14 @@ export async function startTestControl(
     services: { messaging: okService, nex: okService, nexus: okService },
     store: { state: "ok" as "ok" | "degraded", lastError: null },
     run: async (_name: string): Promise<void> => {},
+    outcomes: new Map<string, RunOutcomes>(),
+    measured: {
+      counts: createCounts(),
+      budgets: () => [],
+      stream: () => null,
+      quota: () => null,
+      sessions: () => [],
+    } as Measured,
     operations: [updateOrderStatus],
   };
   const writes = scriptedWrites();
@@ -119,6 +129,7 @@ export async function startTestControl(
       stop: async () => {},
       reconfigure: () => {},
       list: () => state.jobs,
+      outcomes: () => state.outcomes,
       run: (name) => state.run(name),
       pause: (name) => setState(name, "paused"),
       resume: (name) => setState(name, "starting"),
@@ -129,6 +140,7 @@ export async function startTestControl(
     signal: stop.signal,
     services: () => state.services,
     storeStatus: () => state.store,
+    measured: state.measured,
     lastPolledAt: () => undefined,
     importSessions: async (sessions) =>
       sessions.map(({ sessionId, alias = null }) => ({ sessionId, outcome: "imported", alias, note: null })),

@@ -8,6 +8,7 @@ import type { Random } from "../../bench/traffic.ts";
 import type { Failure } from "../../src/events/types.ts";
 import { createBudget } from "../../src/http/budget.ts";
 import type { JobContext } from "../../src/scheduler/define-job.ts";
+import { createCounts } from "../../src/services/counts.ts";
 import { createNexClient, type StreamStatus } from "../../src/services/nex/client.ts";
 import { watchInsights } from "../../src/services/nex/stream.ts";
 import { openStore } from "../../src/store/sqlite.ts";
@@ -56,6 +57,7 @@ export async function watchModel(options: {
   const nex = createNexClient({
     ...{ http: model.http, clock, random, idleTimeoutMs: 90_000, timeoutMs: 120_000 },
     texts: createBudget({ limit: 10, reserve: 0, clock }),
+    delays: createCounts().insightDelays,
   });
   let degraded: Failure | undefined;
   const context = {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import type { HttpError } from "../../http/errors.ts";
+import type { Histogram } from "../counts.ts";
 import { createSessionChanges, type SessionChanges } from "./changes.ts";
 import type { SessionSet } from "./sessions.ts";
 
@@ -137,6 +138,8 @@ export interface ServerBoot {
 export interface MessagingClient {
   readonly sessions: SessionSet;
   readonly changes: SessionChanges;
+  /** Seconds between two polls of a session. */
+  readonly pollGaps: Histogram;
   server(baseUrl: string): MessagingServer;
   /** For operations: the client behind `server`, with the same budget. */
   http(baseUrl: string): HttpClient;
@@ -148,6 +151,7 @@ export interface MessagingClient {
 export function createMessagingClient(
   makeHttp: (baseUrl: string) => HttpClient,
   sessions: SessionSet,
+  pollGaps: Histogram,
 ): MessagingClient {
   const servers = new Map<string, { http: HttpClient; server: MessagingServer; boot: ServerBoot }>();
   const entry = (baseUrl: string) => {
@@ -165,6 +169,7 @@ export function createMessagingClient(
   return {
     sessions,
     changes: createSessionChanges(() => sessions),
+    pollGaps,
     server: (baseUrl) => entry(baseUrl).server,
     http: (baseUrl) => entry(baseUrl).http,
     boot: (baseUrl) => entry(baseUrl).boot,

@@ -6,6 +6,7 @@ import { HttpError } from "../../http/errors.ts";
 import { parseJson } from "../../http/json.ts";
 import { type EventSourceHandler, holdEventSource, type ServerSentEvent } from "../../http/sse.ts";
 import type { Clock } from "../../scheduler/clock.ts";
+import type { Histogram } from "../counts.ts";
 import { type InsightBatch, readInsights } from "./insights.ts";
 import { limitForOperations } from "./limits.ts";
 import { createServerTime } from "./server-time.ts";
@@ -21,6 +22,8 @@ export interface NexClient {
   readonly http: HttpClient;
   /** Filled in by the job that holds the stream, shown by status. */
   readonly status: StreamStatus;
+  /** Seconds from the making of an insight to its commit, of those that came live. */
+  readonly delays: Histogram;
   /** The time by Nex's clock, in milliseconds since the Unix epoch. */
   now(): number;
   /** Holds the insight stream, one connection at a time, until the signal aborts or the handler fails. */
@@ -55,16 +58,18 @@ export function createNexClient(options: {
   random: () => number;
   /** For `POST /v1/context/text`; it outlives the client, as the server's window does. */
   texts: RequestBudget;
+  delays: Histogram;
   /** Silence on the stream that counts as its death. */
   idleTimeoutMs: number;
   /** For REST, which may take a minute to answer. */
   timeoutMs: number;
 }): NexClient {
-  const { http, clock, random, texts, idleTimeoutMs, timeoutMs } = options;
+  const { http, clock, random, texts, delays, idleTimeoutMs, timeoutMs } = options;
   const serverTime = createServerTime(clock);
   return {
     http: limitForOperations(http, { texts, textsPath: `${PREFIX}/context/text`, timeoutMs, clock }),
     now: serverTime.now,
+    delays,
     status: {
       ...{ state: "connecting", since: null, failures: 0, nextAttemptAt: null },
       ...{ coveredUntil: null, isMissing: false },

@@ -7,6 +7,7 @@ import type { JobContext } from "../../scheduler/define-job.ts";
 import { readBatch } from "./client.ts";
 import { createHoldBack } from "./hold-back.ts";
 import { openInsightLog } from "./insight-log.ts";
+import { createdAt } from "./insights.ts";
 import { createPolls, POLL_EVERY_MS } from "./polls.ts";
 import { describeLoss, isKeyRefused } from "./stream-failure.ts";
 import { INITIAL, type StreamInput, step } from "./stream-state.ts";
@@ -93,6 +94,8 @@ export async function watchInsights(context: JobContext): Promise<void> {
     if (!polls.isMissing()) heldBack.drop();
     if (taken.length === 0) return;
     await insights.commit(taken, polls.isMissing() ? undefined : nex.now());
+    for (const made of batches.flatMap(({ isReplay, insights }) => (isReplay ? [] : insights.map(createdAt))))
+      if (made !== undefined) nex.delays.observe((nex.now() - made) / 1000);
     log.debug({ insights: taken.length }, "insights received");
   };
 

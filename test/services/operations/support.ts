@@ -5,6 +5,7 @@ import { createRetry } from "../../../src/http/retry.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
 import { systemClock } from "../../../src/scheduler/clock.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
+import { createCounts } from "../../../src/services/counts.ts";
 import { createMessagingClient } from "../../../src/services/messaging/client.ts";
 import { findServer } from "../../../src/services/messaging/servers.ts";
 import { newSession, type Session } from "../../../src/services/messaging/session.ts";
@@ -99,6 +100,7 @@ export function createBench(setup: Setup): Bench {
     messaging: createMessagingClient(
       (origin) => createHttpClient({ ...common, service: "messaging", origin }),
       createSessionSet({ clock: systemClock, paceMs: 1000, maxStalenessMs: 60_000 }),
+      createCounts().pollGaps,
     ),
     nex: createNexClient({
       http: createHttpClient({
@@ -110,6 +112,7 @@ export function createBench(setup: Setup): Bench {
       }),
       clock: systemClock,
       random: () => 0,
+      delays: createCounts().insightDelays,
       texts: createBudget({ limit: 1000, reserve: 0, clock: systemClock }),
       idleTimeoutMs: 5000,
       timeoutMs: 5000,

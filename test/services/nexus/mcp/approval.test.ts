@@ -7,6 +7,7 @@ import { createRedactor } from "../../../../src/daemon/redact.ts";
 import { createServices } from "../../../../src/daemon/services.ts";
 import { createWritePath } from "../../../../src/daemon/write-path.ts";
 import { createBudgets } from "../../../../src/http/budgets.ts";
+import { createCounts } from "../../../../src/services/counts.ts";
 import { renderPreview } from "../../../../src/writes/preview.ts";
 import type { Actor } from "../../../../src/writes/types.ts";
 import { openTestStore, settableClock } from "../../../support/store.ts";
@@ -36,6 +37,7 @@ async function start() {
   const common = { store, clock, random: Math.random };
   const built = createServices({
     ...{ ...common, config, secrets, version: "0.0.0", budgets: createBudgets({ clock }) },
+    counts: createCounts(),
     onSecret: () => {},
     scrub: (text) => text,
   });

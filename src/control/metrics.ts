@@ -1,0 +1,45 @@
+// GET /metrics: everything in numbers, for Prometheus.
+
+import { z } from "zod";
+import type { App } from "./app.ts";
+import type { ControlContext } from "./context.ts";
+import { nothing } from "./fields.ts";
+import { problems } from "./problem.ts";
+import { operatorOnly } from "./route.ts";
+import type { RouteOptions } from "./routes.ts";
+
+export function metrics(app: App, { context, role }: RouteOptions): void {
+  app.get(
+    "/metrics",
+    {
+      onRequest: operatorOnly(role),
+      schema: {
+        summary: "Metrics for Prometheus, as text (operator.sock)",
+        description:
+          "OpenMetrics where the header `Accept` names it. docs/metrics.md says what each one means.",
+        tags: ["operation"],
+        querystring: nothing,
+        response: {
+          200: {
+            description: "The metrics",
+            content: {
+              "text/plain": { schema: z.string() },
+              "application/openmetrics-text": { schema: z.string() },
+            },
+          },
+          ...problems("invalid_request", "operator_only"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { contentType, text } = await scrapeNow(context, request.headers.accept);
+      return reply.type(contentType).send(text);
+    },
+  );
+}
+
+/** As `scrape`, which is loaded when it is first needed. */
+export async function scrapeNow(context: ControlContext, accept: string | undefined) {
+  const { scrape } = await import("./metrics/exposition.ts");
+  return await scrape(context, accept);
+}

@@ -1,0 +1,63 @@
+// The jobs. Their label is `name`, since `job` is Prometheus' own.
+
+import { type JobState, type JobStatus, RUN_OUTCOMES } from "../../scheduler/define-job.ts";
+import { ageSeconds, keysOf, type Metric, oneHot, type Sample, type Snapshot, seconds } from "./metric.ts";
+
+const STATES = keysOf<JobState>({
+  ...{ ok: true, starting: true, failing: true, stale: true },
+  ...{ degraded: true, paused: true, disabled: true, invalid: true },
+});
+
+const labelsOf = ({ name, service }: JobStatus) => ({ name, service: service ?? "none" });
+
+const each = (
+  name: string,
+  help: string,
+  read: (job: JobStatus, snapshot: Snapshot) => number | null | undefined,
+): Metric => ({
+  ...{ type: "gauge", name, help, labels: ["name", "service"] },
+  samples: (snapshot) =>
+    snapshot.jobs.flatMap((job): Sample[] => {
+      const value = read(job, snapshot);
+      return value === null || value === undefined ? [] : [{ value, labels: labelsOf(job) }];
+    }),
+});
+
+export const jobMetrics: readonly Metric[] = [
+  {
+    type: "gauge",
+    name: "nexusd_job_state",
+    help: "1 for the state that the job is in; stale: its last success is older than three of its intervals.",
+    labels: ["name", "service", "state"],
+    samples: ({ jobs }) => jobs.flatMap((job) => oneHot(STATES, job.state, labelsOf(job))),
+  },
+  {
+    type: "counter",
+    name: "nexusd_job_runs_total",
+    help: "Runs of a job, or steps of a paced one such as the polls of messaging-poll, by what became of them.",
+    labels: ["name", "service", "outcome"],
+    samples: ({ jobs, outcomes }) =>
+      jobs.flatMap((job) => {
+        const counted = outcomes.get(job.name);
+        if (!counted) return [];
+        return RUN_OUTCOMES.map((outcome) => ({
+          value: counted[outcome],
+          labels: { ...labelsOf(job), outcome },
+        }));
+      }),
+  },
+  each("nexusd_job_consecutive_failures", "Failures since the last success.", ({ failures }) => failures),
+  each(
+    "nexusd_job_last_success_timestamp_seconds",
+    "When the job last succeeded, in seconds since 1970; none before its first success.",
+    ({ lastSuccessAt }) => seconds(lastSuccessAt),
+  ),
+  each("nexusd_job_interval_seconds", "How often the job means to succeed.", ({ intervalMs }) =>
+    intervalMs !== null && Number.isFinite(intervalMs) ? intervalMs / 1000 : null,
+  ),
+  each(
+    "nexusd_job_overdue_seconds",
+    "How long the job has been due without having begun; 0: it is not due, or is under way.",
+    ({ running, nextRunAt }, { now }) => (running ? 0 : ageSeconds(nextRunAt, now)),
+  ),
+];

@@ -1,0 +1,136 @@
+// The log, its readers, the writes and the database.
+
+import { fullType } from "../../events/patterns.ts";
+import type { EventName } from "../../events/types.ts";
+import type { StoreFigures } from "../../store/store.ts";
+import { WRITE_STATES } from "../../writes/types.ts";
+import { ageSeconds, keysOf, type Metric, type Snapshot, single } from "./metric.ts";
+
+/** Every type there is, so that each counter begins at 0 and not with its first event. */
+const EVENT_NAMES = keysOf<EventName>({
+  "messaging.message.received": true,
+  "messaging.session.joined": true,
+  "messaging.session.renewed": true,
+  "messaging.session.expired": true,
+  "messaging.session.lost": true,
+  "messaging.session.left": true,
+  "messaging.session.key_refused": true,
+  "messaging.session.challenged": true,
+  "messaging.session.restarted": true,
+  "messaging.member.joined": true,
+  "messaging.member.left": true,
+  "nex.insight.received": true,
+  "nex.stream.opened": true,
+  "nex.stream.lost": true,
+  "nex.stream.fallback": true,
+  "nex.stream.gap": true,
+  "nex.context.progressed": true,
+  "nex.context.completed": true,
+  "nex.context.failed": true,
+  "nex.notification.received": true,
+  "nex.notification.gap": true,
+  "nexus.stock.low": true,
+  "nexus.stock.recovered": true,
+  "nexus.order.pending": true,
+  "nexus.order.overdue": true,
+  "nexus.order.advanced": true,
+  "nexus.conversation.unread": true,
+  "nexus.conversation.read": true,
+  "nexus.conversation.message": true,
+  "nexus.shipment.opened": true,
+  "nexus.shipment.moved": true,
+  "nexus.shipment.closed": true,
+  "nexus.shipment.logged": true,
+  "write.proposed": true,
+  "write.approved": true,
+  "write.rejected": true,
+  "write.expired": true,
+  "write.cancelled": true,
+  "write.executing": true,
+  "write.succeeded": true,
+  "write.failed": true,
+  "write.unknown": true,
+  "write.resolved": true,
+  "service.degraded": true,
+  "service.recovered": true,
+  "job.failed": true,
+  "job.missed": true,
+  "job.recovered": true,
+  "daemon.started": true,
+  "daemon.stopped": true,
+});
+/** Of jobs of the operator's own, which are JavaScript: their types are counted together. */
+const OTHER = "other";
+
+const AGED = ["proposed", "approved", "executing", "unknown"] as const;
+
+const ofStore = (name: string, help: string, read: (figures: StoreFigures, now: number) => number): Metric =>
+  single("gauge", name, help, ({ store, now }) => store && read(store.figures, now));
+
+export const storeMetrics: readonly Metric[] = [
+  {
+    type: "counter",
+    name: "nexusd_events_total",
+    help: "Events committed to the log, by type.",
+    labels: ["type"],
+    samples: ({ store }) => (store ? eventCounts(store.figures) : []),
+  },
+  ofStore("nexusd_log_events", "Events in the log.", ({ oldest, latest }) => latest - oldest + 1),
+  ofStore("nexusd_log_latest_sequence", "The number of the newest event.", ({ latest }) => latest),
+  ofStore("nexusd_consumers", "Consumers of the log.", ({ consumers }) => consumers.count),
+  ofStore(
+    "nexusd_consumer_lag_events",
+    "Events in the log from the oldest one on that some consumer wants and has not acknowledged.",
+    ({ consumers }) => consumers.behind,
+  ),
+  ofStore(
+    "nexusd_consumer_lag_seconds",
+    "The age of that event; 0: every consumer has acknowledged everything.",
+    ({ consumers }, now) => ageSeconds(consumers.behindSince, now),
+  ),
+  {
+    type: "gauge",
+    name: "nexusd_writes",
+    help: "Writes by their state.",
+    labels: ["state"],
+    samples: ({ store }) =>
+      store ? WRITE_STATES.map((state) => ({ value: store.writes[state], labels: { state } })) : [],
+  },
+  {
+    type: "gauge",
+    name: "nexusd_write_oldest_age_seconds",
+    help: "How long the oldest write has waited in its state: proposed for a decision, approved for its execution, unknown for somebody to find out; 0: none waits.",
+    labels: ["state"],
+    samples: ({ store, now }) =>
+      store
+        ? AGED.map((state) => ({
+            value: ageSeconds(store.figures.waitingSince[state], now),
+            labels: { state },
+          }))
+        : [],
+  },
+  {
+    type: "gauge",
+    name: "nexusd_database_size_bytes",
+    help: "The size of the database's files: the database, and its write-ahead log.",
+    labels: ["file"],
+    samples: ({ store }) =>
+      store ? Object.entries(store.figures.bytes).map(([file, value]) => ({ value, labels: { file } })) : [],
+  },
+  single(
+    "gauge",
+    "nexusd_database_writable",
+    "1 while the database takes commits.",
+    ({ isWritable }: Snapshot) => (isWritable ? 1 : 0),
+  ),
+];
+
+function eventCounts({ appended }: StoreFigures) {
+  const known = EVENT_NAMES.map((name) => ({
+    value: appended[fullType(name)] ?? 0,
+    labels: { type: name as string },
+  }));
+  const all = Object.values(appended).reduce((sum, count) => sum + count, 0);
+  const others = all - known.reduce((sum, { value }) => sum + value, 0);
+  return [...known, { value: others, labels: { type: OTHER } }];
+}

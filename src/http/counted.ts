@@ -1,0 +1,62 @@
+// How the requests of a client end, told to whoever counts them.
+
+import type { HttpClient } from "./client.ts";
+import { HttpError } from "./errors.ts";
+
+/**
+ * `refused`: a status from 400 to 499 but 429; `server_error`: any other that is not 2xx; `invalid`: an answer that
+ * cannot be used, or a request that HTTP cannot carry; `no_budget`: never sent, for want of a place in the budget.
+ */
+export const REQUEST_OUTCOMES = [
+  "succeeded",
+  "rate_limited",
+  "refused",
+  "server_error",
+  "timeout",
+  "network",
+  "no_budget",
+  "invalid",
+  "aborted",
+] as const;
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
+
+/** The same client; a stream is counted when it has opened. */
+export function countRequests(http: HttpClient, count: (outcome: RequestOutcome) => void): HttpClient {
+  const counted = async <T>(exchange: Promise<T>): Promise<T> => {
+    try {
+      const answer = await exchange;
+      count("succeeded");
+      return answer;
+    } catch (error) {
+      count(outcomeOf(error));
+      throw error;
+    }
+  };
+  return {
+    origin: http.origin,
+    request: (request) => counted(http.request(request)),
+    stream: (request) => counted(http.stream(request)),
+  };
+}
+
+function outcomeOf(error: unknown): RequestOutcome {
+  if (!(error instanceof HttpError)) return "invalid";
+  const { kind, code, status = 0 } = error;
+  switch (kind) {
+    case "status":
+      if (status === 429) return "rate_limited";
+      return status >= 400 && status < 500 ? "refused" : "server_error";
+    case "timeout":
+      return code === "budget_timeout" ? "no_budget" : "timeout";
+    case "network":
+    case "aborted":
+      return kind;
+    case "invalid_body":
+    case "too_large":
+    case "redirect_refused":
+    case "invalid_request":
+      return "invalid";
+    default:
+      return kind satisfies never;
+  }
+}

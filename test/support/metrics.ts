@@ -1,0 +1,54 @@
+// A control of which every metric has something to say, and its scrape.
+
+import { expect } from "vitest";
+import type { Measured } from "../../src/control/metrics/metric.ts";
+import { budgetFigures } from "../../src/daemon/services.ts";
+import { createBudgets } from "../../src/http/budgets.ts";
+import type { Clock } from "../../src/scheduler/clock.ts";
+import { createCounts } from "../../src/services/counts.ts";
+import { cronJob, okService, startTestControl, type TestControl } from "./control.ts";
+import { type Family, parseExposition } from "./exposition.ts";
+import { createFakeClock } from "./fake-clock.ts";
+import { T0, t } from "./stored-write.ts";
+
+export const scrape = async ({ get }: TestControl): Promise<Map<string, Family>> => {
+  const { status, text, headers } = await get("/metrics");
+  expect([status, headers["content-type"]]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
+  return parseExposition(text);
+};
+
+/** Services of which everything is known. */
+export function everythingKnown(clock: Clock): Measured {
+  const budgets = createBudgets({ clock });
+  budgets.of("https://messaging.test", { limit: 3, reserve: 1 }, "messaging");
+  budgets.of("https://nex.test texts", { limit: 10, reserve: 0 }, "nex");
+  return {
+    counts: createCounts(),
+    budgets: () => budgetFigures(budgets),
+    stream: () => ({
+      ...{ state: "polling", since: null, failures: 4, nextAttemptAt: null },
+      ...{ coveredUntil: T0, isMissing: false },
+    }),
+    quota: () => ({ plan: "p", limit: 1000, used: 400, remaining: 600, asOf: T0, isSlowed: true }),
+    sessions: () => [
+      { state: "joined", lastPolledAt: t(-40) },
+      { state: "joined", lastPolledAt: t(-5) },
+      { state: "left", lastPolledAt: t(-4000) },
+      { state: "joined", lastPolledAt: null },
+    ],
+  };
+}
+
+/** A control on a clock that stands at T0, with every part of it known. */
+export async function startKnown() {
+  const clock = createFakeClock(Date.parse(T0));
+  const control = await startTestControl({ clock, context: { measured: everythingKnown(clock) } });
+  const { state } = control;
+  state.services.messaging = { ...okService, state: "degraded", lastSuccessAt: t(-9) };
+  state.jobs = [
+    cronJob({ lastSuccessAt: t(-60), nextRunAt: t(-7), failures: 2, state: "failing" }),
+    cronJob({ name: "retention", service: null, running: true, nextRunAt: t(-7), intervalMs: null }),
+  ];
+  state.outcomes.set("nexus-low-stock", { succeeded: 5, idle: 0, failed: 2, aborted: 1 });
+  return { ...control, clock };
+}
