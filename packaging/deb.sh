@@ -55,12 +55,13 @@ install -Dm644 -t "$root/usr/lib/sysusers.d" systemd/sysusers.d/nexusd.conf
 install -Dm644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/nexusd.conf
 install -m644 systemd/nexusd.toml "$root/etc/nexusd/nexusd.toml"
 install -m644 -t "$doc" docs/*.md config/nexusd.toml
-for page in docs/man/*.[1-8]; do
-  [ -e "$page" ] || continue
-  section=${page##*.}
-  mkdir -p "$root/usr/share/man/man$section"
-  gzip -9nc "$page" >"$root/usr/share/man/man$section/$(basename "$page").gz"
+SOURCE_DATE_EPOCH=$epoch node docs/man.ts "$root/man"
+for page in "$root"/man/*; do
+  directory=$root/usr/share/man/man${page##*.}
+  mkdir -p "$directory"
+  gzip -9nc "$page" >"$directory/$(basename "$page").gz"
 done
+rm -r "$root/man"
 install -m644 CHANGELOG.md "$doc/"
 printf 'nexusd (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' "$version" \
   "$(sed -n 's/^Maintainer: //p' packaging/debian/control)" "$(date -R -d "@$epoch")" | gzip -9n >"$doc/changelog.gz"

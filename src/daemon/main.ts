@@ -7,14 +7,8 @@ import { createNotifier } from "../systemd/notify.ts";
 import { createLog } from "./log.ts";
 import { giveBackMemory, keepHeapSmall } from "./memory.ts";
 import { createRedactor } from "./redact.ts";
+import { OPTIONS, USAGE } from "./usage.ts";
 import { readVersion } from "./version.ts";
-
-const USAGE = `Usage: nexusd [--config FILE]         run the daemon
-       nexusd check [--config FILE]   list every problem of the configuration
-       nexusd --version | --help
-
-The configuration is found at --config, $NEXUSD_CONFIG, /etc/nexusd/nexusd.toml, config/nexusd.toml.
-`;
 
 /** What the whole stop may take; systemd and people both lose patience after it. */
 const STOP_WITHIN_MS = 4800;
@@ -43,11 +37,7 @@ function parseArguments(argv: string[]) {
     const { values, positionals } = parseArgs({
       args: argv,
       allowPositionals: true,
-      options: {
-        config: { type: "string" },
-        version: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
+      options: OPTIONS,
     });
     const [command, ...rest] = positionals;
     const file = positionals.find((text) => text !== "check");
