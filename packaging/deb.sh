@@ -62,6 +62,12 @@ for page in "$root"/man/*; do
   gzip -9nc "$page" >"$directory/$(basename "$page").gz"
 done
 rm -r "$root/man"
+for target in bash:bash-completion/completions/nexusctl zsh:zsh/vendor-completions/_nexusctl \
+  fish:fish/vendor_completions.d/nexusctl.fish; do
+  node dist/src/cli/main.js completion "${target%%:*}" >"$root/completion"
+  install -Dm644 "$root/completion" "$root/usr/share/${target#*:}"
+done
+rm "$root/completion"
 install -m644 CHANGELOG.md "$doc/"
 printf 'nexusd (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' "$version" \
   "$(sed -n 's/^Maintainer: //p' packaging/debian/control)" "$(date -R -d "@$epoch")" | gzip -9n >"$doc/changelog.gz"

@@ -25,7 +25,8 @@ test("every command has a page, with every command and option below it", async (
     expect(page).toContain(plain(paragraph(command.description())));
     for (const { flags } of command.options) expect(page).toContain(flags);
     for (const argument of command.registeredArguments) expect(page).toContain(argument.name());
-    for (const one of command.commands) check(one, page, `${path} ${one.name()}`);
+    for (const one of command.createHelp().visibleCommands(command))
+      if (one.name() !== "help") check(one, page, `${path} ${one.name()}`);
   };
   for (const command of program.commands) {
     expect(root).toContain(command.name());

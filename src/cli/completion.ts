@@ -1,0 +1,41 @@
+// nexusctl completion: what a shell needs to complete its commands.
+
+import { Argument, type Command } from "commander";
+import { treeOf } from "./command-tree.ts";
+import { NAME_KINDS, type NameKind, printNames } from "./completion-names.ts";
+import { placesOf } from "./completion-places.ts";
+import { SHELLS, scriptFor } from "./completion-shells.ts";
+import type { Act } from "./context.ts";
+
+const NOTES = `
+For the shell that runs:
+  source <(nexusctl completion bash)      also zsh, after compinit
+  nexusctl completion fish | source
+
+For good, as any file of that name there:
+  nexusctl completion bash > ~/.local/share/bash-completion/completions/nexusctl
+  nexusctl completion zsh > _nexusctl     in a directory of $fpath
+  nexusctl completion fish > ~/.config/fish/completions/nexusctl.fish`;
+
+export function addCompletion(program: Command, act: Act): void {
+  const completion = program
+    .command("completion")
+    .description("print the script by which a shell completes nexusctl")
+    .addHelpText("after", NOTES);
+  for (const shell of SHELLS)
+    completion
+      .command(shell)
+      .description(`that of ${shell}`)
+      .action(
+        act(async ({ io }) => {
+          // Loaded only here: program.ts has this file among its commands.
+          const { wholeProgram } = await import("./program.ts");
+          io.stdout.write(scriptFor(shell, placesOf(treeOf(await wholeProgram()))));
+        }),
+      );
+  completion
+    .command("names", { hidden: true })
+    .description("print names that the daemon knows, for these scripts")
+    .addArgument(new Argument("<kind>").choices(NAME_KINDS))
+    .action(act((context, kind: NameKind) => printNames(context, kind)));
+}

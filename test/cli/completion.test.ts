@@ -1,0 +1,237 @@
+// What the completion of real shells offers, with the scripts that nexusctl prints.
+
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Command } from "commander";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { wholeProgram } from "../../src/cli/program.ts";
+import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const OPERATIONS = [
+  { name: "nexus.stock.get", effect: "read", title: "Stock of an item: now" },
+  { name: "nexus.orders.list", effect: "read", title: "Orders" },
+  { name: "nexus.mcp.$(touch x)", effect: "read", title: "a name from a service" },
+  { name: "nexus.orders.update_status", effect: "write", title: "Set the status" },
+];
+
+let daemon: FakeDaemon;
+let script: Record<string, string>;
+
+beforeAll(async () => {
+  daemon = createFakeDaemon();
+  daemon.override = (request, response) => {
+    const url = new URL(request.url ?? "/", "http://nexusd");
+    if (url.pathname !== "/v1/operations") return false;
+    const effect = url.searchParams.get("effect");
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(OPERATIONS.filter((one) => !effect || one.effect === effect)));
+    return true;
+  };
+  await daemon.start();
+  writeFileSync(join(daemon.dir, "nexusctl"), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+  chmodSync(join(daemon.dir, "nexusctl"), 0o755);
+  mkdirSync(join(daemon.dir, "files", "backups"), { recursive: true });
+  writeFileSync(join(daemon.dir, "files", "my backup.db"), "");
+  script = {};
+  for (const shell of ["bash", "zsh", "fish"]) {
+    script[shell] = join(daemon.dir, shell === "zsh" ? "_nexusctl" : `nexusctl.${shell}`);
+    writeFileSync(script[shell], (await runHere(["completion", shell])).stdout);
+  }
+});
+afterAll(() => daemon.remove());
+
+async function sh(program: string, args: string[]): Promise<string> {
+  const { stdout, stderr } = await promisify(execFile)(program, args, {
+    cwd: join(daemon.dir, "files"),
+    env: {
+      PATH: `${daemon.dir}:${process.env.PATH}`,
+      NEXUSD_AGENT_SOCKET: daemon.socket,
+      HOME: daemon.dir,
+      TERM: "dumb",
+    },
+    timeout: 20_000,
+  });
+  expect(stderr).toBe("");
+  return stdout;
+}
+
+type Words = (...words: string[]) => Promise<string[]>;
+
+/** What comes after the last word is what is to be completed. A word "=" stands alone only where the shell splits it. */
+const offers: Record<string, Words> = {
+  async bash(...words) {
+    const split = words.flatMap(
+      (word) => /^(--[^=]+)(=)(.*)$/.exec(word)?.slice(1).filter(Boolean) ?? [word],
+    );
+    const code = `source "$1"; shift; COMP_WORDS=(nexusctl "$@"); COMP_CWORD=$#; _nexusctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return lines(await sh("bash", ["--norc", "-uc", code, "bash", script.bash ?? "", ...split]));
+  },
+  // The functions of its completion system are stood in for: they work only inside its line editor.
+  async zsh(...words) {
+    const code = `
+      compdef() { }
+      compset() { PREFIX=\${words[CURRENT]#*=} }
+      compadd() { shift; print -rl -- \${(M)@:#$PREFIX*} }
+      _describe() { [[ $1 == -o ]] && shift; print -rl -- \${(M)\${(P)2}:#$PREFIX*} }
+      _files() { if [[ \${1-} == -/ ]]; then print -rl -- *(/); else print -rl -- *; fi }
+      source $1; shift; words=(nexusctl "$@"); CURRENT=$#words; PREFIX=$words[CURRENT]
+      _nexusctl || true`;
+    const found = lines(await sh("zsh", ["-fuc", code, "zsh", script.zsh ?? "", ...words]));
+    return found.map((line) => line.replace(/:.*/, ""));
+  },
+  async fish(...words) {
+    const line = ["nexusctl", ...words].map((word) => word.replaceAll(" ", "\\ ")).join(" ");
+    const code = `source $argv[1]; complete -C $argv[2]`;
+    const found = lines(await sh("fish", ["--no-config", "-c", code, script.fish ?? "", line]));
+    return found.map((one) =>
+      one
+        .replace(/\t.*/, "")
+        .replace(/^--\w+=/, "")
+        .replace(/\/$/, ""),
+    );
+  },
+};
+
+const lines = (text: string) => text.split("\n").filter(Boolean);
+
+for (const shell of ["bash", "zsh", "fish"]) {
+  const isHere = spawnSync(shell, ["--version"]).status === 0;
+  const complete: Words = (...words) => offers[shell]?.(...words) ?? Promise.resolve([]);
+
+  describe.skipIf(!isHere)(isHere ? shell : `${shell}, which is not installed`, () => {
+    it.each([
+      [["writ"], ["write", "writes"]],
+      [["writes", "a"], ["approve"]],
+      [
+        ["--json", "writes", "re"],
+        ["reject", "resolve"],
+      ],
+      [["writes", "--st"], ["--state"]],
+      [["writes", "list", "--state", "pro"], ["proposed"]],
+      [["writes", "list", "--state=pro"], ["proposed"]],
+      [
+        ["operations", "--service", "nex"],
+        ["nex", "nexus"],
+      ],
+      [["operations", "--service", "nex", "--eff"], ["--effect"]],
+      [["writes", "resolve", "01ABC", "--outcome", "f"], ["failed"]],
+      [["--config", "writes", "jobs", "p"], ["pause"]],
+      [["help", "mess"], ["messaging"]],
+      [["completion", "b"], ["bash"]],
+      // What nobody can know is not guessed, and no file is offered in its place.
+      [["writes", "list", "--limit", ""], []],
+      [["writes", "approve", "01ABC", ""], []],
+      [["status", ""], []],
+    ])("after %j it offers %j", async (words, expected) => {
+      expect((await complete(...words)).sort()).toEqual(expected);
+    });
+
+    it("has files where a file is meant, and only directories where a directory is", async () => {
+      expect((await complete("restore", "")).sort()).toEqual(["backups", "my backup.db"]);
+      expect(await complete("restore", "x.db", "--data-dir", "")).toEqual(["backups"]);
+    });
+
+    it("asks the daemon that the command line names for the operations that fit", async () => {
+      expect((await complete("read", "")).sort()).toEqual(["nexus.orders.list", "nexus.stock.get"]);
+      expect(await complete("write", "nexus.")).toEqual(["nexus.orders.update_status"]);
+      expect(await complete("operations", "show", "nexus.o")).toEqual([
+        "nexus.orders.list",
+        "nexus.orders.update_status",
+      ]);
+      expect(await complete("--socket", join(daemon.dir, "none.sock"), "read", "")).toEqual([]);
+    });
+  });
+}
+
+// Inside its own line editor zsh sets options that the functions above are not called with.
+const hasTerminal = ["zsh", "script"].every((program) => spawnSync(program, ["--version"]).status === 0);
+
+describe.skipIf(!hasTerminal)("zsh, at a terminal of its own", () => {
+  it.each(["a file of its function path", "a file that is sourced"])("completes with %s", async (how) => {
+    const terminal = spawn("script", ["-qfc", "zsh -fi", "/dev/null"], {
+      env: { PATH: process.env.PATH, TERM: "dumb", PS1: "> ", HOME: daemon.dir },
+    });
+    try {
+      let screen = "";
+      const shows = (text: string) =>
+        new Promise<void>((resolve) => {
+          const look = () => {
+            if (!screen.includes(text)) return;
+            terminal.stdout.off("data", look);
+            resolve();
+          };
+          terminal.stdout.on("data", look);
+          look();
+        });
+      terminal.stdout.setEncoding("utf8").on("data", (chunk: string) => (screen += chunk));
+      await shows("> ");
+      const [path, then] = how.includes("path") ? [`${daemon.dir} `, ""] : ["", `. ${script.zsh}; `];
+      terminal.stdin.write(
+        `fpath=(${path}$fpath); autoload -Uz compinit; compinit -u -D; ${then}print -r rea''dy\n`,
+      );
+      await shows("ready");
+      terminal.stdin.write("nexusctl writes list --st\t");
+      await shows("--state ");
+      terminal.stdin.write("propo\t");
+      await shows("proposed ");
+    } finally {
+      terminal.kill("SIGKILL");
+    }
+  });
+});
+
+describe("the scripts", () => {
+  it("know every command and every option", async () => {
+    const program = await wholeProgram();
+    const visit = (command: Command, path: string[]): void => {
+      const help = command.createHelp();
+      for (const text of Object.values(scripts)) {
+        if (path.length > 0) expect(text).toContain(`'${path.join(" ")}'`);
+        for (const option of help.visibleOptions(command))
+          if (option.long !== "--version") expect(text).toContain(option.long);
+      }
+      for (const one of help.visibleCommands(command))
+        if (one.name() !== "help") visit(one, [...path, one.name()]);
+    };
+    const scripts = {
+      bash: (await runHere(["completion", "bash"])).stdout,
+      fish: (await runHere(["completion", "fish"])).stdout,
+      zsh: (await runHere(["completion", "zsh"])).stdout,
+    };
+    visit(program, []);
+  });
+
+  it("offer the options of the command that is meant where none is named", async () => {
+    const { stdout } = await runHere(["completion", "bash"]);
+    expect(/ {4}'operations'\) .*/.exec(stdout)?.[0]).toContain("--effect");
+  });
+});
+
+describe("names", () => {
+  it("are offered with what they are, and only where they are safe in a shell", async () => {
+    const { code, stdout } = await runHere(["completion", "names", "reads", "--socket", daemon.socket]);
+    expect(code).toBe(0);
+    expect(stdout).toBe("nexus.stock.get\tStock of an item: now\nnexus.orders.list\tOrders\n");
+  });
+
+  it("are none, silently and soon, where no daemon is, and where one does not answer", async () => {
+    const silent = createServer(() => {}).listen(join(daemon.dir, "silent.sock"));
+    try {
+      const begun = performance.now();
+      for (const socket of ["none.sock", "silent.sock"])
+        expect(await runHere(["completion", "names", "jobs", "--socket", join(daemon.dir, socket)])).toEqual({
+          code: 0,
+          stdout: "",
+          stderr: "",
+        });
+      expect(performance.now() - begun).toBeLessThan(5000);
+    } finally {
+      silent.close();
+    }
+  });
+});
