@@ -141,11 +141,11 @@ export const serviceMetrics: readonly Metric[] = [
     name: "nexusd_messaging_sessions",
     help: "Sessions of NexusMessaging by their state.",
     labels: ["state"],
-    samples: ({ sessions }) =>
-      SESSION_STATES.map((state) => ({
-        value: sessions.filter((session) => session.state === state).length,
-        labels: { state },
-      })),
+    samples({ sessions }) {
+      const counts = new Map(SESSION_STATES.map((state) => [state, 0]));
+      for (const { state } of sessions) counts.set(state, (counts.get(state) ?? 0) + 1);
+      return [...counts].map(([state, value]) => ({ value, labels: { state } }));
+    },
   },
   {
     type: "histogram",
