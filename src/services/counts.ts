@@ -9,7 +9,7 @@ export interface Counts {
   requests: Record<Service, Record<RequestOutcome, number>>;
   /** Seconds between two polls of a session: no message waited longer for the poll that brought it. */
   pollGaps: Histogram;
-  /** Seconds from the making of an insight, as the service says, to its commit here, of those that came live. */
+  /** Seconds from the making of an insight, by the service's clock, to its commit here, of those that came live. */
   insightDelays: Histogram;
 }
 
@@ -25,7 +25,8 @@ export interface Histogram {
 
 /** Up to `max_staleness` as it is by default, and far beyond it. */
 const POLL_GAP_BOUNDS = [1, 2, 5, 10, 20, 30, 60, 90, 120, 300, 600];
-const INSIGHT_DELAY_BOUNDS = [0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+/** Nex's clock is known to a second. */
+const INSIGHT_DELAY_BOUNDS = [1, 2, 5, 10, 30, 60, 300, 1800];
 
 export function createCounts(): Counts {
   const none = () =>

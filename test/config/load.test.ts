@@ -91,6 +91,11 @@ describe("every kind of problem says where it is, what is there and what would b
       "f: messaging.requests_per_minute = -1: must be more than 0",
     ],
     [
+      "a port that is none",
+      "[control]\nmetrics_port = 70000",
+      "f: control.metrics_port = 70000: must be a port from 1 to 65535",
+    ],
+    [
       "not finite",
       "[jobs.nexus-low-stock]\nthreshold = nan",
       "f: jobs.nexus-low-stock.threshold = nan: must be a number",

@@ -118,6 +118,9 @@ describe("the numbers", () => {
     expect(await lag()).toEqual([1, 2, 7]);
     await store.putConsumer("everything", "oldest");
     expect(await lag()).toEqual([2, 4, 12]);
+    // One that is further behind may wait for something that came later.
+    await store.putConsumer("everything", 1);
+    expect(await lag()).toEqual([2, 3, 12]);
     await store.ackConsumer("everything", 4);
     expect(await lag()).toEqual([2, 2, 7]);
     await store.ackConsumer("messages", 3);

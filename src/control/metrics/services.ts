@@ -132,7 +132,7 @@ export const serviceMetrics: readonly Metric[] = [
   {
     type: "histogram",
     name: "nexusd_nex_insight_delay_seconds",
-    help: "From the making of an insight, as Nex says, to its commit, of those that came live.",
+    help: "From the making of an insight to its commit, of those that came live; by Nex's clock, as its answers show it: up to a second less than it was.",
     labels: [],
     histogram: ({ counts }) => counts.insightDelays,
   },
