@@ -54,7 +54,7 @@ install -Dm644 -t "$root/usr/lib/systemd/user" systemd/user/*.service
 install -Dm644 -t "$root/usr/lib/sysusers.d" systemd/sysusers.d/nexusd.conf
 install -Dm644 -t "$root/usr/lib/tmpfiles.d" systemd/tmpfiles.d/nexusd.conf
 install -m644 systemd/nexusd.toml "$root/etc/nexusd/nexusd.toml"
-install -m644 -t "$doc" docs/*.md config/nexusd.toml
+install -m644 -t "$doc" docs/*.md docs/alerts.yml config/nexusd.toml
 SOURCE_DATE_EPOCH=$epoch node docs/man.ts "$root/man"
 for page in "$root"/man/*; do
   directory=$root/usr/share/man/man${page##*.}

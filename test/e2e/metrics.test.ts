@@ -184,6 +184,19 @@ test("another port needs a restart, and until then the old one answers", async (
   expect(await value(name)).toBeGreaterThan(2);
 });
 
+test("of a service that is disabled nothing grows old, and no alert rings", async () => {
+  const toml = readFileSync(installation.configPath, "utf8");
+  writeFileSync(installation.configPath, toml.replace("[messaging]", "[messaging]\nenabled = false"));
+  expect(await value("nexusd_messaging_sessions", { state: "joined" })).toBe(1);
+  await ask(installation.operatorSocket, "/v1/reload", { method: "POST" });
+  const families = await scrape();
+  expect(sampleOf(families, "nexusd_messaging_sessions", { state: "joined" })).toBe(0);
+  expect(sampleOf(families, "nexusd_messaging_poll_age_max_seconds")).toBe(0);
+  expect(sampleOf(families, "nexusd_budget_used_requests", { service: "messaging" })).toBeUndefined();
+  expect(sampleOf(families, "nexusd_service_state", { service: "messaging", state: "disabled" })).toBe(1);
+  expect(sampleOf(families, "nexusd_job_state", { name: "messaging-poll", state: "disabled" })).toBe(1);
+});
+
 test("a port that is taken keeps the daemon from starting, and says where and what to do", async () => {
   const disabled = "[messaging]\nenabled = false\n[nex]\nenabled = false\n[nexus]\nenabled = false\n";
   const second = install(`[control]\nmetrics_port = ${port}\n${disabled}`);

@@ -22,6 +22,8 @@ export interface BudgetFigures {
   quietMs: number;
 }
 
+export type PolledSession = Pick<Session, "state" | "lastPolledAt" | "joinedAt">;
+
 /** What no other part of the control API shows of the services. */
 export interface Measured {
   counts: Counts;
@@ -30,7 +32,8 @@ export interface Measured {
   stream(): StreamStatus | null;
   /** Null: not known. */
   quota(): QuotaStatus | null;
-  sessions(): readonly Pick<Session, "state" | "lastPolledAt">[];
+  /** None while NexusMessaging is disabled. */
+  sessions(): readonly PolledSession[];
 }
 
 /** Everything as it stood at the time of one scrape. */
@@ -45,7 +48,7 @@ export interface Snapshot {
   budgets: BudgetFigures[];
   stream: StreamStatus | null;
   quota: QuotaStatus | null;
-  sessions: readonly Pick<Session, "state" | "lastPolledAt">[];
+  sessions: readonly PolledSession[];
   /** Whether the last commit worked. */
   isWritable: boolean;
   /** Undefined where the database cannot be read: what it would say is left out. */

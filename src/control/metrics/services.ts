@@ -157,11 +157,11 @@ export const serviceMetrics: readonly Metric[] = [
   single(
     "gauge",
     "nexusd_messaging_poll_age_max_seconds",
-    "Since the last poll of the joined session that has waited longest; 0: none is joined.",
+    "Since the last poll, or else the joining, of the joined session that has waited longest; 0: none is joined, or messaging is disabled.",
     ({ sessions, now }) =>
       sessions.reduce(
-        (oldest, { state, lastPolledAt }) =>
-          state === "joined" ? Math.max(oldest, ageSeconds(lastPolledAt, now)) : oldest,
+        (oldest, { state, lastPolledAt, joinedAt }) =>
+          state === "joined" ? Math.max(oldest, ageSeconds(lastPolledAt ?? joinedAt, now)) : oldest,
         0,
       ),
   ),
