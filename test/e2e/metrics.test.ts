@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";
 import { type NexServer, startNex } from "../../sandbox/nex.ts";
 import {
@@ -201,9 +201,12 @@ test("a port that is taken keeps the daemon from starting, and says where and wh
   const disabled = "[messaging]\nenabled = false\n[nex]\nenabled = false\n[nexus]\nenabled = false\n";
   const second = install(`[control]\nmetrics_port = ${port}\n${disabled}`);
   const other = startDaemon(second);
+  onTestFinished(() => {
+    other.process.kill("SIGKILL");
+    second.remove();
+  });
   expect(await other.ended).toBe(1);
   expect(other.log()).toContain(
     `nexusd cannot start: 127.0.0.1:${port} (control.metrics_port): another process listens there; stop it, or name another port`,
   );
-  second.remove();
 });
