@@ -82,7 +82,7 @@ function fromCredential(id: string, env: Env): Secret {
   if (!/^[\w.@:-]+$/.test(id) || id === "." || id === "..")
     throw new SecretError("must be the name of a credential, without a path");
   // systemd guards its directory, and grants the reading by an access list, which looks like the mode of a group.
-  return fromFile(join(directory, id), "the credential that it names", () => {});
+  return fromFile(join(directory, id), `the credential ${id} of LoadCredential=`, () => {});
 }
 
 function fromFile(path: string, name: string, warn: (message: string) => void): Secret {

@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
 import { takeInheritedSockets } from "../systemd/activation.ts";
+import { isJournalStream } from "../systemd/journal.ts";
 import { createNotifier } from "../systemd/notify.ts";
 import { createLog } from "./log.ts";
 import { giveBackMemory, keepHeapSmall } from "./memory.ts";
@@ -30,6 +31,12 @@ async function main(argv: string[]): Promise<number | undefined> {
     return await runCheck(values.config);
   } else return await run(values.config);
   return 0;
+}
+
+/** Before there is a log: for the journal each line says that it is an error. */
+function complain(text: string, env: NodeJS.ProcessEnv): void {
+  const prefix = isJournalStream(env, 2) ? "<3>" : "";
+  process.stderr.write(`nexusd: ${text}\n`.replace(/^(?=.)/gm, prefix));
 }
 
 function parseArguments(argv: string[]) {
@@ -65,7 +72,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
     loaded = loadConfig({ path, env });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`nexusd: ${error.message}\n`);
+    complain(error.message, env);
     return 1;
   }
   const { config, secrets, warnings } = loaded;

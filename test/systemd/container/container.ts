@@ -1,0 +1,214 @@
+// A Debian of its own with a real systemd as its first process: made once by debootstrap, booted by systemd-nspawn on an
+// overlay that is thrown away. It shares the network of this machine. Needs root.
+
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const SUITE = "bookworm";
+const MIRROR = "http://deb.debian.org/debian";
+/** What the package depends on, and what a check needs. */
+const PACKAGES = "systemd,systemd-sysv,dbus,init-system-helpers,libatomic1,libstdc++6,ca-certificates,curl";
+/** To be raised when the list above changes. */
+const VERSION = 1;
+const BOOT_WITHIN_MS = 60_000;
+const COMMAND_WITHIN_S = 90;
+
+export interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Container {
+  /** Runs a shell command inside, as root. */
+  run(command: string): Promise<Result>;
+  /** The same; what it prints. @throws Error with its output where it fails */
+  output(command: string): Promise<string>;
+  put(path: string, content: string | Buffer, mode?: number): void;
+  /** Kills everything in it and removes what it wrote. */
+  remove(): Promise<void>;
+}
+
+/** Why it cannot run here; undefined: it can. What can be installed is installed. */
+export function whyNot(): string | undefined {
+  if (process.platform !== "linux") return "it needs Linux";
+  if (process.getuid?.() !== 0) return "it needs root";
+  const tools = {
+    debootstrap: "debootstrap",
+    "systemd-nspawn": "systemd-container",
+    "dpkg-deb": "dpkg",
+    strip: "binutils",
+  };
+  const missing = Object.entries(tools).filter(([tool]) => !has(tool));
+  if (missing.length > 0 && has("apt-get")) installPackages(missing.map(([, name]) => name));
+  const absent = missing.map(([tool]) => tool).filter((tool) => !has(tool));
+  if (absent.length > 0) return `there is no ${absent.join(" and no ")}, and apt-get could not bring it`;
+  return canMount() ? undefined : "it may not mount a cgroup2 file system";
+}
+
+export const has = (tool: string): boolean =>
+  spawnSync("sh", ["-c", `command -v ${tool}`], { stdio: "ignore" }).status === 0;
+
+export function installPackages(names: readonly string[]): void {
+  const install = () =>
+    spawnSync("apt-get", ["install", "-qq", "--no-install-recommends", ...names], {
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+      stdio: "ignore",
+      timeout: 300_000,
+    }).status === 0;
+  // Its lists may be old or missing.
+  if (!install()) {
+    spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore", timeout: 120_000 });
+    install();
+  }
+}
+
+const canMount = (): boolean =>
+  spawnSync("unshare", ["-m", "sh", "-c", "mount --make-rprivate / && mount -t cgroup2 cgroup2 /mnt"], {
+    stdio: "ignore",
+  }).status === 0;
+
+/** The file system of a Debian that was never booted. */
+export function preparedRoot(): string {
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "nexusd-test-systemd");
+  const root = join(cache, `${SUITE}-${VERSION}`);
+  if (existsSync(root)) return root;
+  mkdirSync(cache, { recursive: true });
+  const unfinished = mkdtempSync(join(cache, "unfinished-"));
+  try {
+    execFileSync("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, SUITE, unfinished, MIRROR], {
+      stdio: ["ignore", "ignore", "inherit"],
+      timeout: 400_000,
+    });
+    // Empty: each boot is given one of its own, and is not the first of a new machine, which would ask questions.
+    writeFileSync(join(unfinished, "etc/machine-id"), "");
+    renameSync(unfinished, root);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true });
+    throw error;
+  }
+  return root;
+}
+
+// In a mount namespace of its own, so that nothing is left mounted when it ends.
+const BOOT = `
+set -e
+mount --make-rprivate /
+if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
+  umount -R /sys/fs/cgroup 2>/dev/null || true
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
+exec systemd-nspawn -q -D "$2/root" --boot --register=no --keep-unit --console=pipe
+`;
+
+/** @param files from the path on this machine to the path inside */
+export async function boot(files: Record<string, string>): Promise<Container> {
+  const directory = mkdtempSync(join(tmpdir(), "nexusd-systemd-"));
+  for (const part of ["upper", "work", "root"]) mkdirSync(join(directory, part));
+  for (const [from, to] of Object.entries(files))
+    cpSync(from, join(directory, "upper", to), { recursive: true });
+  const nspawn = spawn("unshare", ["-m", "sh", "-c", BOOT, "sh", preparedRoot(), directory], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  for (const stream of [nspawn.stdout, nspawn.stderr])
+    stream.on("data", (chunk) => {
+      said = (said + chunk).slice(-4000);
+    });
+  const remove = async () => {
+    const init = initOf(nspawn);
+    // The end of its first process is the end of all in it.
+    if (init !== undefined) spawnSync("kill", ["-KILL", String(init)]);
+    nspawn.kill("SIGKILL");
+    if (nspawn.exitCode === null && nspawn.signalCode === null) await once(nspawn, "exit");
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const run = async (command: string): Promise<Result> => {
+    const init = initOf(nspawn);
+    if (init === undefined) throw new Error(`the container is not running: ${said}`);
+    return await inside(init, command);
+  };
+
+  const end = Date.now() + BOOT_WITHIN_MS;
+  for (let state = ""; !/^(running|degraded)/.test(state); ) {
+    if (nspawn.exitCode !== null || Date.now() > end) {
+      await remove();
+      throw new Error(`systemd does not come up (${state.trim()}): ${said}`);
+    }
+    await sleep(200);
+    if (initOf(nspawn) !== undefined) state = (await run("systemctl is-system-running 2>&1")).stdout;
+  }
+  return {
+    run,
+    async output(command) {
+      const { code, stdout, stderr } = await run(command);
+      if (code !== 0) throw new Error(`${command}\nended with ${code}: ${stdout}${stderr}`);
+      return stdout;
+    },
+    put(path, content, mode = 0o644) {
+      const init = initOf(nspawn);
+      writeFileSync(`/proc/${init}/root${path}`, content, { mode });
+    },
+    remove,
+  };
+}
+
+/** The process id, on this machine, of the container's systemd. */
+function initOf({ pid }: ChildProcess): number | undefined {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    return children
+      .map(Number)
+      .find((child) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === "systemd");
+  } catch {
+    return undefined; // it has ended, or not begun
+  }
+}
+
+async function inside(init: number, command: string): Promise<Result> {
+  const child = spawn(
+    "timeout",
+    [
+      "--kill-after=5",
+      String(COMMAND_WITHIN_S),
+      "nsenter",
+      "-t",
+      String(init),
+      "-a",
+      "/bin/sh",
+      "-c",
+      `cd /; ${command}`,
+    ],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", HOME: "/root", SYSTEMD_PAGER: "" },
+    },
+  );
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const [code] = await once(child, "close");
+  return { code: code ?? 1, stdout, stderr };
+}
