@@ -1,5 +1,6 @@
 // Which socket a command talks to: --socket, the environment, or what the config says.
 
+import { existsSync } from "node:fs";
 import { Failed } from "./problem.ts";
 
 export type Role = "agent" | "operator";
@@ -16,6 +17,9 @@ export interface SocketChoice {
   /** The command that starts the daemon. */
   startWith(): Promise<string>;
 }
+
+/** Where systemd/nexusd-agent.socket and nexusd-operator.socket put them. */
+const OF_SYSTEMD = { agent: "/run/nexusd/agent.sock", operator: "/run/nexusd/operator.sock" };
 
 const VARIABLE = { agent: "NEXUSD_AGENT_SOCKET", operator: "NEXUSD_OPERATOR_SOCKET" } as const;
 
@@ -74,6 +78,9 @@ async function fromConfig(
     if (notice !== undefined) onNote(notice);
     return paths;
   } catch (error) {
+    // The system's configuration is for nexusd alone; where systemd opens its sockets, everybody knows.
+    const isSystems = !explicit && !env.NEXUSD_CONFIG;
+    if (isSystems && Object.values(OF_SYSTEMD).every((path) => existsSync(path))) return OF_SYSTEMD;
     throw unknown(file, whyUnreadable(error), error);
   }
 }

@@ -1,6 +1,6 @@
 // What the package does to a machine: it installs, starts, upgrades, is removed and purged.
 
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,6 +58,12 @@ export async function install({ report, machine, packages }: Scene): Promise<voi
     equal(await connect("nobody", "agent"), "000 7");
     equal(await connect("olga", "operator"), "200 0");
   });
+  await report.check("nexusctl finds the sockets where the configuration is not for its user", async () => {
+    notEqual((await machine.run("runuser -u ann -- cat /etc/nexusd/nexusd.toml")).code, 0);
+    match(await machine.ctl("ann", "status"), /"version"/);
+    match(await machine.ctl("olga", "jobs run retention"), /"retention"/);
+    match((await machine.run("runuser -u ann -- nexusctl jobs run retention")).stderr, /operator\.sock/);
+  });
   await report.check(`systemd-analyze security says ${HIGHEST_EXPOSURE} or less while it runs`, async () => {
     const said = await machine.output(`systemd-analyze security ${UNIT} --no-pager`);
     const level = Number(/Overall exposure level for nexusd.service: ([\d.]+)/.exec(said)?.[1]);
@@ -93,9 +99,9 @@ export async function upgrade({ report, machine, packages }: Scene): Promise<voi
       await machine.output(`dpkg -i ${packages.current}`);
       equal(await machine.property("ActiveState"), "active");
       match(await machine.output("dpkg -s nexusd"), /Status: install ok installed/);
-      const status = JSON.parse(await machine.ctl("ann", "agent", "status"));
+      const status = JSON.parse(await machine.ctl("ann", "status"));
       equal(status.epoch, epoch);
-      const lines = await machine.ctl("ann", "agent", `events --limit ${OLD_EVENTS}`);
+      const lines = await machine.ctl("ann", `events --limit ${OLD_EVENTS}`);
       const events = lines
         .trim()
         .split("\n")
@@ -104,7 +110,7 @@ export async function upgrade({ report, machine, packages }: Scene): Promise<voi
         events.map(({ data }) => data.state),
         Array.from({ length: OLD_EVENTS }, (_, n) => `${n}`),
       );
-      match(await machine.ctl("ann", "agent", "consumers show reader"), /"position":123/);
+      match(await machine.ctl("ann", "consumers show reader"), /"position":123/);
     },
   );
 }

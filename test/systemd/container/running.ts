@@ -74,14 +74,10 @@ export async function reload({ report, machine, sandbox }: Scene): Promise<void>
 export async function kill({ report, machine, sandbox }: Scene): Promise<void> {
   await report.check("after SIGKILL it is started again, and nothing is lost or told twice", async () => {
     const session = await sandbox.createSession();
-    await machine.ctl("ann", "agent", `messaging join ${session} --alias room`);
-    await machine.ctl(
-      "ann",
-      "agent",
-      "consumers create reader --from oldest --type messaging.message.received",
-    );
+    await machine.ctl("ann", `messaging join ${session} --alias room`);
+    await machine.ctl("ann", "consumers create reader --from oldest --type messaging.message.received");
     const texts = async () => {
-      const lines = await machine.ctl("ann", "agent", "consumers events reader --limit 100");
+      const lines = await machine.ctl("ann", "consumers events reader --limit 100");
       return lines
         .split("\n")
         .filter((line) => line !== "")
@@ -98,7 +94,7 @@ export async function kill({ report, machine, sandbox }: Scene): Promise<void> {
     await sandbox.say(session, "after");
     await machine.until("the log", async () => JSON.stringify(await texts()), /after/);
     deepEqual(await texts(), ["before", "meanwhile", "after"]);
-    const said = await machine.ctl("ann", "agent", "db check").catch(() => "");
+    const said = await machine.ctl("ann", "db check").catch(() => "");
     ok(!/"ok":false/.test(said), said);
   });
 }
