@@ -23,6 +23,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => voi
   db: async () => (await import("./db.ts")).addDb,
   reload: async () => (await import("./reload.ts")).addReload,
   doctor: async () => (await import("./doctor.ts")).addDoctor,
+  service: async () => (await import("./service.ts")).addService,
   completion: async () => (await import("./completion.ts")).addCompletion,
 };
 

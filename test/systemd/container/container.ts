@@ -115,16 +115,19 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-exec systemd-nspawn -q -D "$2/root" --boot --register=no --keep-unit --console=pipe
+exec systemd-nspawn -q -D "$2/root" --bind-ro="$3:/opt/nexusd" --boot --register=no --keep-unit --console=pipe
 `;
 
-/** @param files from the path on this machine to the path inside */
-export async function boot(files: Record<string, string>): Promise<Container> {
+/**
+ * @param files from the path on this machine to the path inside
+ * @param checkout is /opt/nexusd inside
+ */
+export async function boot(files: Record<string, string>, checkout: string): Promise<Container> {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-systemd-"));
   for (const part of ["upper", "work", "root"]) mkdirSync(join(directory, part));
   for (const [from, to] of Object.entries(files))
     cpSync(from, join(directory, "upper", to), { recursive: true });
-  const nspawn = spawn("unshare", ["-m", "sh", "-c", BOOT, "sh", preparedRoot(), directory], {
+  const nspawn = spawn("unshare", ["-m", "sh", "-c", BOOT, "sh", preparedRoot(), directory, checkout], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
@@ -198,7 +201,12 @@ async function inside(init: number, command: string): Promise<Result> {
     ],
     {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", HOME: "/root", SYSTEMD_PAGER: "" },
+      env: {
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        LC_ALL: "C.UTF-8",
+        HOME: "/root",
+        SYSTEMD_PAGER: "",
+      },
     },
   );
   let stdout = "";

@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fromCheckout } from "./checkout.ts";
 import { boot, type Container, has, installPackages, preparedRoot, whyNot } from "./container.ts";
 import { install, remove, upgrade } from "./installing.ts";
 import { createMachine } from "./machine.ts";
@@ -15,7 +16,7 @@ import { startSandbox } from "./sandbox.ts";
 const ROOT = join(import.meta.dirname, "../../..");
 const OLDER = "0.0.1";
 /** Those that are counted as skipped where nothing can run. */
-const CHECKS = 20;
+const CHECKS = 24;
 
 const report = createReport();
 const end = (): never => {
@@ -83,11 +84,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => cleanUp().finally(() => process.exit(130)));
 
 try {
-  container = await boot({ [output]: "debs" });
+  container = await boot({ [output]: "debs" }, ROOT);
   const inside = (path: string) => path.replace(output, "/debs");
   const machine = createMachine(container);
   const scene = { report, machine, sandbox, packages: { older: inside(older), current: inside(current) } };
-  for (const part of [install, credentials, reload, kill, watchdog, failure, upgrade, remove])
+  for (const part of [fromCheckout, install, credentials, reload, kill, watchdog, failure, upgrade, remove])
     await part(scene);
 } finally {
   await cleanUp();
