@@ -38,6 +38,8 @@ export interface Container {
   /** The same; what it prints. @throws Error with its output where it fails */
   output(command: string): Promise<string>;
   put(path: string, content: string | Buffer, mode?: number): void;
+  /** Stops it in order and starts it again with the files that it has. */
+  reboot(): Promise<void>;
   /** Kills everything in it and removes what it wrote. */
   remove(): Promise<void>;
 }
@@ -127,6 +129,39 @@ export async function boot(files: Record<string, string>, checkout: string): Pro
   for (const part of ["upper", "work", "root"]) mkdirSync(join(directory, part));
   for (const [from, to] of Object.entries(files))
     cpSync(from, join(directory, "upper", to), { recursive: true });
+  let nspawn = start(directory, checkout);
+  const remove = async () => {
+    await nspawn.end();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const up = () =>
+    nspawn.up().catch(async (error) => {
+      await remove();
+      throw error;
+    });
+  await up();
+  return {
+    run: (command) => nspawn.run(command),
+    async output(command) {
+      const { code, stdout, stderr } = await nspawn.run(command);
+      if (code !== 0) throw new Error(`${command}\nended with ${code}: ${stdout}${stderr}`);
+      return stdout;
+    },
+    put(path, content, mode = 0o644) {
+      writeFileSync(`/proc/${nspawn.init()}/root${path}`, content, { mode });
+    },
+    async reboot() {
+      await nspawn.run("systemctl --no-block reboot");
+      await nspawn.ended();
+      nspawn = start(directory, checkout);
+      await up();
+    },
+    remove,
+  };
+}
+
+/** One run of its systemd, on the files in `directory`. */
+function start(directory: string, checkout: string) {
   const nspawn = spawn("unshare", ["-m", "sh", "-c", BOOT, "sh", preparedRoot(), directory, checkout], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -135,41 +170,39 @@ export async function boot(files: Record<string, string>, checkout: string): Pro
     stream.on("data", (chunk) => {
       said = (said + chunk).slice(-4000);
     });
-  const remove = async () => {
-    const init = initOf(nspawn);
-    // The end of its first process is the end of all in it.
-    if (init !== undefined) spawnSync("kill", ["-KILL", String(init)]);
-    nspawn.kill("SIGKILL");
-    if (nspawn.exitCode === null && nspawn.signalCode === null) await once(nspawn, "exit");
-    rmSync(directory, { recursive: true, force: true });
+  const hasEnded = () => nspawn.exitCode !== null || nspawn.signalCode !== null;
+  const init = (): number => {
+    const pid = initOf(nspawn);
+    if (pid === undefined) throw new Error(`the container is not running: ${said}`);
+    return pid;
   };
-  const run = async (command: string): Promise<Result> => {
-    const init = initOf(nspawn);
-    if (init === undefined) throw new Error(`the container is not running: ${said}`);
-    return await inside(init, command);
+  const ended = async () => {
+    const patience = AbortSignal.timeout(BOOT_WITHIN_MS);
+    if (!hasEnded()) await once(nspawn, "exit", { signal: patience });
   };
-
-  const end = Date.now() + BOOT_WITHIN_MS;
-  for (let state = ""; !/^(running|degraded)/.test(state); ) {
-    if (nspawn.exitCode !== null || Date.now() > end) {
-      await remove();
-      throw new Error(`systemd does not come up (${state.trim()}): ${said}`);
-    }
-    await sleep(200);
-    if (initOf(nspawn) !== undefined) state = (await run("systemctl is-system-running 2>&1")).stdout;
-  }
+  const run = async (command: string): Promise<Result> => await inside(init(), command);
   return {
+    init,
     run,
-    async output(command) {
-      const { code, stdout, stderr } = await run(command);
-      if (code !== 0) throw new Error(`${command}\nended with ${code}: ${stdout}${stderr}`);
-      return stdout;
+    /** Resolves when it has stopped by itself. */
+    ended,
+    /** Resolves when it has started what it should start. */
+    async up() {
+      const end = Date.now() + BOOT_WITHIN_MS;
+      for (let state = ""; !/^(running|degraded)/.test(state); ) {
+        if (hasEnded() || Date.now() > end)
+          throw new Error(`systemd does not come up (${state.trim()}): ${said}`);
+        await sleep(200);
+        if (initOf(nspawn) !== undefined) state = (await run("systemctl is-system-running 2>&1")).stdout;
+      }
     },
-    put(path, content, mode = 0o644) {
-      const init = initOf(nspawn);
-      writeFileSync(`/proc/${init}/root${path}`, content, { mode });
+    async end() {
+      const pid = initOf(nspawn);
+      // The end of its first process is the end of all in it.
+      if (pid !== undefined) spawnSync("kill", ["-KILL", String(pid)]);
+      nspawn.kill("SIGKILL");
+      await ended();
     },
-    remove,
   };
 }
 

@@ -46,17 +46,21 @@ export async function install({ report, machine, packages }: Scene): Promise<voi
     await machine.output(
       "useradd -m ann -G nexusd-agents && useradd -m olga -G nexusd-agents,nexusd-operators",
     );
-    const connect = async (user: string, socket: string) =>
+    const connect = async (user: string, socket: string, options = "", path = "/v1/health") =>
       (
         await machine.run(
-          `runuser -u ${user} -- curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/nexusd/${socket}.sock http://localhost/v1/health; echo " $?"`,
+          `runuser -u ${user} -- curl -s -o /dev/null -w '%{http_code}' ${options} --unix-socket /run/nexusd/${socket}.sock http://localhost${path}; echo " $?"`,
         )
       ).stdout.trim();
     equal(await connect("ann", "agent"), "200 0");
     // 7: no connection.
     equal(await connect("ann", "operator"), "000 7");
     equal(await connect("nobody", "agent"), "000 7");
+    equal(await connect("olga", "agent"), "200 0");
     equal(await connect("olga", "operator"), "200 0");
+    equal(await connect("ann", "agent", "-X POST", "/v1/reload"), "403 0");
+    equal(await connect("olga", "agent", "-X POST", "/v1/reload"), "403 0");
+    equal(await connect("olga", "operator", "-X POST", "/v1/reload"), "200 0");
   });
   await report.check("nexusctl finds the sockets where the configuration is not for its user", async () => {
     notEqual((await machine.run("runuser -u ann -- cat /etc/nexusd/nexusd.toml")).code, 0);
@@ -70,17 +74,6 @@ export async function install({ report, machine, packages }: Scene): Promise<voi
     ok(level <= HIGHEST_EXPOSURE, `it is ${level}`);
     equal(await machine.property("ActiveState"), "active");
   });
-  if (/\bmemory\b/.test(await machine.output("cat /sys/fs/cgroup/cgroup.controllers")))
-    await report.check("MemoryMax and TasksMax leave at least half unused", async () => {
-      const of = async (name: string) => Number(await machine.property(name));
-      ok((await of("MemoryCurrent")) < (await of("MemoryMax")) / 2);
-      ok((await of("TasksCurrent")) < (await of("TasksMax")) / 2);
-    });
-  else
-    report.skip(
-      "MemoryMax and TasksMax leave at least half unused",
-      "this kernel gives the container no memory controller",
-    );
 }
 
 /** A log of the first schema, in a package that is older by its version. */
@@ -88,17 +81,23 @@ export async function upgrade({ report, machine, packages }: Scene): Promise<voi
   await report.check(
     "an upgrade takes a database of the first schema along, and restarts into it",
     async () => {
-      await machine.output("systemctl stop nexusd.service nexusd-agent.socket nexusd-operator.socket");
+      await machine.output(`systemctl stop ${UNITS.join(" ")}`);
       const directory = mkdtempSync(join(tmpdir(), "nexusd-"));
       const epoch = writeFirstSchema(directory);
       await machine.output("rm -f /var/lib/nexusd/nexusd.db*");
       machine.put("/var/lib/nexusd/nexusd.db", readFileSync(join(directory, "nexusd.db")), 0o600);
       rmSync(directory, { recursive: true });
       await machine.output("chown nexusd:nexusd /var/lib/nexusd/nexusd.db");
-      await machine.mark();
-      await machine.output(`dpkg -i ${packages.current}`);
+      const instance = await machine.output("systemctl show -P MainPID nexusd@one");
+      // More time is asked for before the migration, and only READY ends the start.
+      const told = await machine.notifications(async () => {
+        await machine.output(`dpkg -i ${packages.current}`);
+      });
+      match(told, /EXTEND_TIMEOUT_USEC=\d+.*READY=1/s);
       equal(await machine.property("ActiveState"), "active");
       match(await machine.output("dpkg -s nexusd"), /Status: install ok installed/);
+      match(await machine.output("systemctl is-active nexusd@one"), /^active$/m);
+      notEqual(await machine.output("systemctl show -P MainPID nexusd@one"), instance);
       const status = JSON.parse(await machine.ctl("ann", "status"));
       equal(status.epoch, epoch);
       const lines = await machine.ctl("ann", `events --limit ${OLD_EVENTS}`);
@@ -111,8 +110,21 @@ export async function upgrade({ report, machine, packages }: Scene): Promise<voi
         Array.from({ length: OLD_EVENTS }, (_, n) => `${n}`),
       );
       match(await machine.ctl("ann", "consumers show reader"), /"position":123/);
+      match(
+        (await machine.run("nexusctl doctor")).stdout,
+        new RegExp(`schema version ${readMigrations().length}\\b`),
+      );
     },
   );
+  await report.check("an upgrade leaves a service that was disabled as it is", async () => {
+    await machine.output(`systemctl disable --now ${UNITS.join(" ")}`);
+    await machine.output(`dpkg -i ${packages.older} && dpkg -i ${packages.current}`);
+    const states = await machine.run(`systemctl is-active ${UNITS.join(" ")}`);
+    equal(states.stdout, "inactive\n".repeat(UNITS.length));
+    const enabled = await machine.run(`systemctl is-enabled ${UNITS.join(" ")}`);
+    equal(enabled.stdout, "disabled\n".repeat(UNITS.length));
+    await machine.output(`systemctl enable --now ${UNITS.join(" ")}`);
+  });
 }
 
 function writeFirstSchema(directory: string): string {
@@ -132,15 +144,16 @@ function writeFirstSchema(directory: string): string {
 export async function remove({ report, machine }: Scene): Promise<void> {
   await report.check("its removal leaves data, configuration and secrets", async () => {
     await machine.output("dpkg -r nexusd");
-    const left = "/var/lib/nexusd/nexusd.db /etc/nexusd/nexusd.toml /etc/credstore/nexusd.nex-api-key";
+    const left =
+      "/var/lib/nexusd/nexusd.db /etc/nexusd/nexusd.toml /etc/credstore/nexusd.nex-api-key /var/lib/nexusd-one /etc/nexusd/one.toml";
     await machine.output(`ls ${left}`);
     equal((await machine.run("pgrep -u nexusd")).stdout, "");
-    equal((await machine.run("ls /run/nexusd/*.sock 2>/dev/null")).stdout, "");
+    equal((await machine.run("ls /run/nexusd/*.sock /run/nexusd/*/*.sock 2>/dev/null")).stdout, "");
   });
   await report.check("a purge leaves nothing", async () => {
     await machine.output("dpkg -P nexusd");
     const found = await machine.run(
-      "find / -xdev -path /proc -prune -o -path /debs -prune -o -name '*nexusd*' -print 2>/dev/null",
+      "find / -xdev -path /proc -prune -o -path /debs -prune -o -path /opt -prune -o -name '*nexusd*' -print 2>/dev/null",
     );
     // The log of dpkg and the journal are the machine's; the user stays, as Debian has it.
     deepEqual(

@@ -15,6 +15,8 @@ export interface Machine extends Container {
   /** What nexusd wrote into the journal since `mark` was called, a message each line. */
   journal(options?: string): Promise<string>;
   mark(): Promise<void>;
+  /** What systemd was told by nexusd meanwhile, a message each line. */
+  notifications(meanwhile: () => Promise<void>): Promise<string>;
   /** What nexusctl prints to this user, who names no socket. */
   ctl(user: string, command: string): Promise<string>;
   /** Replaces the configuration of the package but for its first two tables. */
@@ -46,6 +48,16 @@ export function createMachine(container: Container): Machine {
     async mark() {
       // Not by a cursor: with filters, journalctl 252 leaves out the first entry after it.
       since = `--since=@${(await container.output("date +%s.%6N")).trim()}`;
+    },
+    async notifications(meanwhile) {
+      const [begin] = [
+        (await container.output("date +%s.%6N")).trim(),
+        await container.output("systemctl log-level debug"),
+      ];
+      await meanwhile();
+      await container.output("systemctl log-level info");
+      const said = await container.output(`journalctl -q --no-pager -o cat _PID=1 --since=@${begin}`);
+      return (said.match(/^nexusd\.service: Got notification message from PID.*$/gm) ?? []).join("\n");
     },
     ctl: (user, command) => container.output(`runuser -u ${user} -- nexusctl ${command}`),
     configure: (toml) => container.put(CONFIG, BASE + toml),

@@ -1,7 +1,8 @@
 // Checks one after the other, a line each, as they end.
 
 export interface Report {
-  check(name: string, work: () => Promise<void>): Promise<void>;
+  /** @param work resolves with what was measured, if anything */
+  check(name: string, work: () => Promise<string | undefined> | Promise<void>): Promise<void>;
   skip(name: string, why: string): void;
   /** "3 passed, 0 failed, 1 skipped", and whether none failed. */
   end(): { line: string; ok: boolean };
@@ -14,9 +15,10 @@ export function createReport(): Report {
     async check(name, work) {
       const begin = performance.now();
       try {
-        await work();
+        const measured = await work();
         counts.passed++;
-        say(`ok       ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)`);
+        const seconds = `${((performance.now() - begin) / 1000).toFixed(1)} s`;
+        say(`ok       ${name} (${measured ? `${measured}; ${seconds}` : seconds})`);
       } catch (error) {
         counts.failed++;
         say(

@@ -8,15 +8,22 @@ import { join } from "node:path";
 import { fromCheckout } from "./checkout.ts";
 import { boot, type Container, has, installPackages, preparedRoot, whyNot } from "./container.ts";
 import { install, remove, upgrade } from "./installing.ts";
+import { instance, personal } from "./instances.ts";
 import { createMachine } from "./machine.ts";
 import { createReport } from "./report.ts";
-import { credentials, failure, kill, reload, watchdog } from "./running.ts";
+import { approval, credentials, encrypted, failure, kill, reboot, reload, watchdog } from "./running.ts";
 import { startSandbox } from "./sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const OLDER = "0.0.1";
 /** Those that are counted as skipped where nothing can run. */
-const CHECKS = 24;
+const CHECKS = 29;
+
+/** Each finds the machine as the one before it left it. */
+const SCENES = [
+  ...[fromCheckout, install, credentials, encrypted, reload, approval, kill, watchdog, instance, personal],
+  ...[reboot, failure, upgrade, remove],
+];
 
 const report = createReport();
 const end = (): never => {
@@ -88,8 +95,7 @@ try {
   const inside = (path: string) => path.replace(output, "/debs");
   const machine = createMachine(container);
   const scene = { report, machine, sandbox, packages: { older: inside(older), current: inside(current) } };
-  for (const part of [fromCheckout, install, credentials, reload, kill, watchdog, failure, upgrade, remove])
-    await part(scene);
+  for (const part of SCENES) await part(scene);
 } finally {
   await cleanUp();
 }
