@@ -72,7 +72,8 @@ async function list(context: CliContext, session: string, options: PollOptions):
     }
     left -= messages.length;
     after = parsed<{ next: number }>(answer).next;
-    if (messages.length < limit) return;
+    // A page ends before the limit where its messages are long.
+    if (messages.length === 0) return;
   }
   output.note(`there may be more: go on with --after ${after}, or use --follow`);
 }

@@ -23,8 +23,18 @@ export async function wholeId(
   role: Role,
 ): Promise<string> {
   if (given.length >= WHOLE || given.length < SHORTEST) return given;
-  const answer = await client.call("GET", `/v1/writes?limit=${NEWEST}`, { role, signal: io.signal });
-  const ids = parsed<{ writes: Write[] }>(answer).writes.map(({ id }) => id);
+  const ids: string[] = [];
+  // A page ends before where its writes are long.
+  for (let after: string | null = ""; after !== null && ids.length < NEWEST; ) {
+    const query: URLSearchParams = new URLSearchParams({
+      limit: String(NEWEST - ids.length),
+      ...(after && { after }),
+    });
+    const answer = await client.call("GET", `/v1/writes?${query}`, { role, signal: io.signal });
+    const page = parsed<{ writes: Write[]; next: string | null }>(answer);
+    ids.push(...page.writes.map(({ id }) => id));
+    after = page.next;
+  }
   const part = given.toUpperCase();
   const like = ids.filter((id) => {
     const whole = id.toUpperCase();

@@ -4,7 +4,16 @@ import { z } from "zod";
 import type { Consumer } from "../store/store.ts";
 import type { App } from "./app.ts";
 import { checkPosition, pageText } from "./events.ts";
-import { consumerName, eventPage, limitQuery, nothing, position, typePatterns, waitQuery } from "./fields.ts";
+import {
+  consumerName,
+  eventPage,
+  limitQuery,
+  nothing,
+  PAGE_LENGTH,
+  position,
+  typePatterns,
+  waitQuery,
+} from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
@@ -85,7 +94,7 @@ export function consumers(app: App, { context: { store }, tail }: RouteOptions):
     async (request, reply) => {
       const { position, types } = known(await store.readConsumer(request.params.name), request.params.name);
       const { limit, wait } = request.query;
-      const wanted = { after: position, limit, ...(types && { types }) };
+      const wanted = { after: position, limit, maxLength: PAGE_LENGTH, ...(types && { types }) };
       const page = await tail.read(wanted, wait, goneSignal(reply.raw));
       return reply.type(JSON_TYPE).send(pageText(store.epoch, page));
     },

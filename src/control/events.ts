@@ -3,7 +3,15 @@
 import { z } from "zod";
 import type { EventPage, EventQuery, Store } from "../store/store.ts";
 import type { App } from "./app.ts";
-import { afterQuery, epochQuery, eventPage, limitQuery, typeQuery, waitQuery } from "./fields.ts";
+import {
+  afterQuery,
+  epochQuery,
+  eventPage,
+  limitQuery,
+  PAGE_LENGTH,
+  typeQuery,
+  waitQuery,
+} from "./fields.ts";
 import { Problem, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
@@ -33,7 +41,7 @@ export function events(app: App, { context: { store }, tail }: RouteOptions): vo
     async (request, reply) => {
       const { after, limit, type, wait, epoch } = request.query;
       checkEpoch(store, epoch);
-      const wanted: EventQuery = { after, limit, ...(type && { types: type }) };
+      const wanted: EventQuery = { after, limit, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
       const page = await tail.read(wanted, wait, goneSignal(reply.raw));
       refuseAhead(after, page.latest);
       return reply.type(JSON_TYPE).send(pageText(store.epoch, page));

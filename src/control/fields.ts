@@ -36,7 +36,11 @@ export const position = z.union(
 );
 
 export const afterQuery = sequence.default(0).describe("The last sequence already known; default 0");
-export const limitQuery = integer(1, 1000).default(100).describe("How many at most; default 100");
+/** A page is not longer for all that: a thousand of the longest texts would be more memory than nexusd may take. */
+export const PAGE_LENGTH = 2 ** 21;
+export const limitQuery = integer(1, 1000)
+  .default(100)
+  .describe("How many at most, default 100; where they are long, a page ends when it has 2 MiB of them");
 
 export const waitQuery = z
   .string({ error: 'must be a duration such as "30s"' })

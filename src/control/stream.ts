@@ -16,6 +16,7 @@ import type { RouteOptions } from "./routes.ts";
 const COMMENT_EVERY_MS = 15_000;
 /** What is read from the log at once: with the buffers of the socket, all that a reader that stands still costs. */
 const PAGE = 64;
+const PAGE_LENGTH = 2 ** 18;
 
 const query = z.strictObject({
   after: sequence
@@ -55,7 +56,7 @@ export function stream(app: App, { context, tail }: RouteOptions): void {
       checkEpoch(store, epoch);
       await checkPosition(store, after);
       const signal = goneSignal(reply.raw);
-      const wanted = { after, limit: PAGE, ...(type && { types: type }) };
+      const wanted = { after, limit: PAGE, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
       const frames = Readable.from(logFrames(context, tail, wanted, signal), { objectMode: false });
       reply.type("text/event-stream; charset=utf-8").header("cache-control", "no-store");
       return reply.send(frames as unknown as string); // fastify takes a stream; the type describes its content

@@ -6,7 +6,7 @@ import { parseJson } from "../http/json.ts";
 import { SESSION_KIND, sessionCursor, sessionSource } from "../services/messaging/session.ts";
 import type { Store } from "../store/store.ts";
 import type { App } from "./app.ts";
-import { afterQuery, limitQuery, nothing } from "./fields.ts";
+import { afterQuery, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 import { findSession, type SessionView, sessionView } from "./sessions.ts";
@@ -90,6 +90,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
       const [page, cursor] = await Promise.all([
         store.readEvents({
           ...request.query,
+          maxLength: PAGE_LENGTH,
           types: ["messaging.message.received"],
           source: sessionSource(sessionId),
         }),

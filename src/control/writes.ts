@@ -8,6 +8,7 @@ import {
   limitQuery,
   nothing,
   operationName,
+  PAGE_LENGTH,
   text,
   ttlField,
   waitQuery,
@@ -96,13 +97,11 @@ export function writes(app: App, { context, role }: RouteOptions): void {
     async (request) => {
       const { state: states, after, limit } = request.query;
       if (after !== undefined) await writes.get(after);
-      const found = await writes.list({
-        limit: limit + 1,
-        ...(states && { states }),
-        ...(after && { after }),
-      });
-      const page = found.slice(0, limit);
-      return { writes: page.map(writeView), next: found.length > limit ? (page.at(-1)?.id ?? null) : null };
+      const wanted = { limit, maxLength: PAGE_LENGTH, ...(states && { states }) };
+      const page = await writes.list({ ...wanted, ...(after && { after }) });
+      const last = page.at(-1)?.id;
+      const more = last === undefined ? [] : await writes.list({ ...wanted, limit: 1, after: last });
+      return { writes: page.map(writeView), next: more.length > 0 ? (last ?? null) : null };
     },
   );
 

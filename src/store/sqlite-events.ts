@@ -11,6 +11,7 @@ import { type InsightIndex, indexOfInsight } from "./insight-index.ts";
 import { createDedupe, type DedupeKey, dedupeKeys } from "./sqlite-dedupe.ts";
 import type { InsightMemory } from "./sqlite-insights.ts";
 import type { EventPage, EventQuery } from "./store.ts";
+import { takeLength } from "./take-length.ts";
 
 const PRUNE_CHUNK = 1000;
 const COLUMNS = "sequence, id, source, type, subject, time, data";
@@ -123,10 +124,16 @@ export const createEventLog = (
     return found.sort((a, b) => a - b);
   };
 
-  const select = (query: EventQuery): EventRow[] =>
+  const select = (query: EventQuery): Iterable<EventRow> =>
     query.types === undefined && query.source === undefined
-      ? following.all(query.after, query.limit)
-      : sequencesOf(query).flatMap((sequence) => one.get(sequence) ?? []);
+      ? following.iterate(query.after, query.limit)
+      : found(sequencesOf(query));
+  function* found(sequences: number[]): Generator<EventRow> {
+    for (const sequence of sequences) {
+      const row = one.get(sequence);
+      if (row) yield row;
+    }
+  }
 
   return {
     latest: () => latest,
@@ -178,10 +185,14 @@ export const createEventLog = (
     },
 
     page: (query) => {
-      const { after, limit } = query;
-      const rows = limit > 0 ? select(query) : [];
+      const { after, limit, maxLength } = query;
+      const { taken: rows, isCut } = takeLength(
+        limit > 0 ? select(query) : [],
+        maxLength,
+        (row) => row.data.length,
+      );
       const last = rows.at(-1);
-      const isFull = rows.length >= limit;
+      const isFull = isCut || rows.length >= limit;
       return {
         events: rows.map(toStored),
         next: isFull ? (last?.sequence ?? after) : latest,

@@ -10,6 +10,7 @@ import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 import { prepareStatements } from "./sqlite-write-statements.ts";
 import type { Observation, Store } from "./store.ts";
+import { takeLength } from "./take-length.ts";
 
 export type WriteStore = Pick<
   Store,
@@ -65,6 +66,12 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   const counts = readCounts(db);
 
   const find = (id: string): Write | undefined => orNothing(statements.one.get(id));
+  function* rowsOf(ids: readonly string[]): Generator<WriteRow> {
+    for (const id of ids) {
+      const row = statements.one.get(id);
+      if (row) yield row;
+    }
+  }
 
   /** Appends what belongs to every step, inside its transaction. */
   const recordStep = (
@@ -192,15 +199,16 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
 
     readWrite: (id) => read(() => find(id)),
     readWriteByIdempotencyKey: (key) => read(() => orNothing(statements.byKey.get(key))),
-    readWrites: ({ states, after = LAST_ID, limit }) =>
+    readWrites: ({ states, after = LAST_ID, limit, maxLength }) =>
       read(() => {
-        if (states === undefined) return statements.newest.all(after, limit).map(toWrite);
-        return [...new Set(states)]
+        if (states === undefined)
+          return takeLength(statements.newest.iterate(after, limit), maxLength, lengthOf).taken.map(toWrite);
+        const ids = [...new Set(states)]
           .flatMap((state) => statements.newestOf.all(state, after, limit))
           .sort()
           .reverse()
-          .slice(0, limit)
-          .flatMap((id) => find(id) ?? []);
+          .slice(0, limit);
+        return takeLength(rowsOf(ids), maxLength, lengthOf).taken.map(toWrite);
       }),
     countWrites: () => read(() => ({ ...counts })),
 
@@ -224,6 +232,10 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     },
   };
 };
+
+/** Of what may be long of it, as it is shown. */
+const lengthOf = ({ request, preview, result }: WriteRow): number =>
+  request.length + preview.length + (result?.length ?? 0);
 
 const orNothing = (row: WriteRow | undefined): Write | undefined => row && toWrite(row);
 

@@ -3,7 +3,7 @@
 
 import type { Readable } from "node:stream";
 import type { NewEvent, StoredEvent } from "../events/types.ts";
-import type { Actor, AuditRow, Write, WriteState } from "../writes/types.ts";
+import type { Actor, AuditRow, Write, WriteQuery, WriteState } from "../writes/types.ts";
 
 /**
  * One thing that a service told nexusd, committed in one transaction or not at all: its events, the cursor that
@@ -36,6 +36,8 @@ export interface EventQuery {
   types?: string[];
   /** Only events of this CloudEvents source, such as "/messaging/sessions/<id>". */
   source?: string;
+  /** The page ends with the event by which their data is as long, in characters. */
+  maxLength?: number;
 }
 
 export interface EventPage {
@@ -180,8 +182,8 @@ export interface Store {
   countWriteAttempt(id: string): Promise<void>;
   readWrite(id: string): Promise<Write | undefined>;
   readWriteByIdempotencyKey(key: string): Promise<Write | undefined>;
-  /** Newest first; `after` is a write id: those older than it. */
-  readWrites(query: { states?: WriteState[]; after?: string; limit: number }): Promise<Write[]>;
+  /** Newest first. */
+  readWrites(query: WriteQuery): Promise<Write[]>;
   countWrites(): Promise<Record<WriteState, number>>;
   /** Moves every proposed write past its expiry to `expired`, each with event and audit row. */
   expireWrites(at: string): Promise<Write[]>;

@@ -163,13 +163,22 @@ export interface Proposal {
   ttlMs?: number;
 }
 
+export interface WriteQuery {
+  states?: WriteState[];
+  /** A write id: those older than it. */
+  after?: string;
+  limit: number;
+  /** They end with the write by which their texts are as long, in characters. */
+  maxLength?: number;
+}
+
 /** Everything that the control API can ask of the write path. All throw WriteError, OperationError, StoreError. */
 export interface Writes {
   propose(proposal: Proposal, actor: Actor): Promise<{ write: Write; isNew: boolean }>;
   get(id: string): Promise<Write>;
   /** As an operator sees it for the first time: leaves its audit row. */
   show(id: string, actor: Actor): Promise<Write>;
-  list(query: { states?: WriteState[]; after?: string; limit: number }): Promise<Write[]>;
+  list(query: WriteQuery): Promise<Write[]>;
   /** Resolves when the write is no longer in `state`, at the deadline, or when the signal aborts. */
   waitFor(id: string, state: WriteState, waitMs: number, signal: AbortSignal): Promise<Write>;
   approve(id: string, digest: string, actor: Actor, note?: string): Promise<Write>;

@@ -232,6 +232,15 @@ test("ls shows each session with its state, shortened, and why it ended", async 
   expect(JSON.parse((await piped("ls")).stdout).sessions).toHaveLength(2);
 });
 
+test("poll prints them all where a page of the daemon ends early, because they are long", async () => {
+  const { daemon, piped } = await start();
+  await seed(daemon);
+  const texts = Array.from({ length: 6 }, (_, n) => `${n} ${"x".repeat(900_000)}`);
+  await daemon.append(...texts.map((text) => message(ID, { text })));
+  const lines = (await piped("poll", "ops")).stdout.trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line).text)).toEqual(texts);
+});
+
 test("poll prints what the log has of one session, a message a line, from a place on", async () => {
   const { daemon, piped, atTerminal } = await start();
   await seed(daemon);

@@ -61,6 +61,13 @@ describe("writes", () => {
     expect(stdout).toMatch(/^state +proposed \d s ago, expires in/m);
   });
 
+  it("are found by the end of their id on the next page, where the first one is short", async () => {
+    const { id } = fake.propose();
+    for (let n = 0; n < 3; n++) fake.propose();
+    fake.pageMost = 2;
+    expect(JSON.parse((await here("show", id.slice(-6))).stdout)).toMatchObject({ id });
+  });
+
   it("that more than one abbreviation means are not guessed", async () => {
     fake.propose();
     fake.propose();

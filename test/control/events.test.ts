@@ -17,6 +17,27 @@ describe("pages", () => {
     ]);
   });
 
+  test.each(["", "&type=messaging.*"])(
+    "end early where the events are long, and the next goes on (%s)",
+    async (filter) => {
+      const { append, get } = await startTestControl();
+      const names = Array.from({ length: 12 }, (_, n) => `session-${n}`);
+      await append(...names.map((name) => message(name, { text: "x".repeat(500_000) })), recovered());
+      const met: string[] = [];
+      for (let after = 0; after < 13; ) {
+        const { text, json } = await get(`/v1/events?limit=1000&after=${after}${filter}`);
+        // 2 MiB and the event with which they were reached.
+        expect(text.length).toBeLessThan(2 ** 21 + 600_000);
+        met.push(
+          ...json.events.map(({ data }: { data: { sessionId?: string } }) => data.sessionId ?? "other"),
+        );
+        expect(json.next).toBeGreaterThan(after);
+        after = json.next;
+      }
+      expect(met).toEqual(filter === "" ? [...names, "other"] : names);
+    },
+  );
+
   test("an empty log is an empty page, not an error", async () => {
     const { get } = await startTestControl();
     expect((await get("/v1/events")).json).toMatchObject({

@@ -339,6 +339,20 @@ test("writes are listed newest first, page by page, by any set of states", async
   }
 });
 
+test("a page of writes ends where they are as long as is wanted, and holds one at least", async () => {
+  const store = await openTestStore();
+  for (let n = 0; n < 5; n++) await propose(store, { id: ulid(1_000_000 + n), target: `t${n}` });
+  const [newest] = await store.readWrites({ limit: 1 });
+  const length = (newest?.request.length ?? 0) + JSON.stringify(newest?.preview).length;
+  for (const states of [undefined, WRITE_STATES.slice()]) {
+    const query = { limit: 5, ...(states && { states }) };
+    expect(await store.readWrites({ ...query, maxLength: 2 * length })).toHaveLength(2);
+    expect(await store.readWrites({ ...query, maxLength: 2 * length + 1 })).toHaveLength(3);
+    expect(await store.readWrites({ ...query, maxLength: 1 })).toHaveLength(1);
+    expect(await store.readWrites({ ...query, maxLength: 100 * length })).toHaveLength(5);
+  }
+});
+
 test("what a service said is recorded even where it is no proper text", async () => {
   const store = await openTestStore();
   const { id } = await propose(store);

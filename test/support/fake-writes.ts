@@ -19,6 +19,8 @@ export interface FakeWrites {
   audit: { rows: unknown[]; verdict: unknown };
   /** A list is made at once and sent when this has resolved. */
   listsAfter: Promise<void>;
+  /** A page has no more, as where they are long. */
+  pageMost: number;
   propose(changes?: Partial<Write>): Write;
   move(id: string, state: WriteState, changes?: Partial<Write>): Write;
 }
@@ -35,6 +37,7 @@ export function serveWrites(daemon: FakeDaemon): FakeWrites {
     shown: [],
     audit: { rows: [], verdict: { ok: true, rows: 0, head: null, pruned: null } },
     listsAfter: Promise.resolve(),
+    pageMost: Number.POSITIVE_INFINITY,
     propose(changes = {}) {
       const input = { orderId: `o-${++counter}`, orderStatus: "shipped" };
       const request = stringifyJson({ input, operation: changes.operation ?? "nexus.orders.update_status" });
@@ -109,7 +112,7 @@ export function serveWrites(daemon: FakeDaemon): FakeWrites {
         ? decide(response, id, verb, body)
         : send(response, 202, view(fake.propose(asProposed(body))));
     if (!id) {
-      const found = page([...fake.all.values()].toReversed(), url.searchParams, view);
+      const found = page(fake, url.searchParams, view);
       await fake.listsAfter;
       return send(response, 200, found);
     }
@@ -153,13 +156,13 @@ const asProposed = ({ operation, input, reason, agent }: Record<string, string>)
   };
 };
 
-function page(writes: Write[], query: URLSearchParams, view: (write: Write) => unknown) {
+function page({ all, pageMost }: FakeWrites, query: URLSearchParams, view: (write: Write) => unknown) {
   const states = query.getAll("state");
   const after = query.get("after");
-  const limit = Number(query.get("limit") ?? 100);
-  const found = writes.filter(
-    ({ id, state }) => (!after || id < after) && (states.length === 0 || states.includes(state)),
-  );
+  const limit = Math.min(pageMost, Number(query.get("limit") ?? 100));
+  const found = [...all.values()]
+    .toReversed()
+    .filter(({ id, state }) => (!after || id < after) && (states.length === 0 || states.includes(state)));
   const next = found.length > limit ? (found[limit - 1]?.id ?? null) : null;
   return { writes: found.slice(0, limit).map(view), next };
 }
