@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -89,9 +90,16 @@ export function preparedRoot(): string {
   const root = join(cache, `${SUITE}-${VERSION}`);
   if (existsSync(root)) return root;
   mkdirSync(cache, { recursive: true });
-  const unfinished = mkdtempSync(join(cache, "unfinished-"));
+  // Those of runs that were cut off.
+  for (const name of readdirSync(cache).filter((name) => name.startsWith("unfinished-")))
+    if (!existsSync(`/proc/${name.slice("unfinished-".length)}`))
+      rmSync(join(cache, name), { recursive: true, force: true });
+  const unfinished = join(cache, `unfinished-${process.pid}`);
+  mkdirSync(unfinished);
   try {
-    execFileSync("debootstrap", ["--variant=minbase", `--include=${PACKAGES}`, SUITE, unfinished, MIRROR], {
+    const options = ["--variant=minbase", `--include=${PACKAGES}`, SUITE, unfinished, MIRROR];
+    // In a mount namespace of its own: what it mounts is gone with it, however it ends.
+    execFileSync("unshare", ["-m", "debootstrap", ...options], {
       stdio: ["ignore", "ignore", "inherit"],
       timeout: 400_000,
     });

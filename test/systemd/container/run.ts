@@ -9,20 +9,21 @@ import { fromCheckout } from "./checkout.ts";
 import { boot, type Container, has, installPackages, preparedRoot, whyNot } from "./container.ts";
 import { install, remove, upgrade } from "./installing.ts";
 import { instance, personal } from "./instances.ts";
+import { load } from "./load.ts";
 import { createMachine } from "./machine.ts";
 import { createReport } from "./report.ts";
 import { approval, credentials, encrypted, failure, kill, reboot, reload, watchdog } from "./running.ts";
-import { startSandbox } from "./sandbox.ts";
+import { type Sandbox, startSandbox } from "./sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const OLDER = "0.0.1";
 /** Those that are counted as skipped where nothing can run. */
-const CHECKS = 29;
+const CHECKS = 31;
 
 /** Each finds the machine as the one before it left it. */
 const SCENES = [
   ...[fromCheckout, install, credentials, encrypted, reload, approval, kill, watchdog, instance, personal],
-  ...[reboot, failure, upgrade, remove],
+  ...[load, reboot, failure, upgrade, remove],
 ];
 
 const report = createReport();
@@ -52,6 +53,16 @@ if (why !== undefined) {
 }
 
 const output = mkdtempSync(join(tmpdir(), "nexusd-deb-"));
+let sandbox: Sandbox | undefined;
+let container: Container | undefined;
+const cleanUp = async () => {
+  sandbox?.process.kill("SIGKILL");
+  await container?.remove();
+};
+process.once("exit", () => rmSync(output, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => cleanUp().finally(() => process.exit(130)));
+
 const build = (env: Record<string, string>): string =>
   execFileSync("bash", ["packaging/deb.sh"], {
     cwd: ROOT,
@@ -80,17 +91,8 @@ if (has("lintian"))
   });
 else report.skip(LINTIAN, "there is no lintian, and apt-get could not bring it");
 
-const sandbox = await startSandbox();
-let container: Container | undefined;
-const cleanUp = async () => {
-  sandbox.process.kill("SIGKILL");
-  await container?.remove();
-  rmSync(output, { recursive: true, force: true });
-};
-for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => cleanUp().finally(() => process.exit(130)));
-
 try {
+  sandbox = await startSandbox();
   container = await boot({ [output]: "debs" }, ROOT);
   const inside = (path: string) => path.replace(output, "/debs");
   const machine = createMachine(container);
