@@ -121,11 +121,25 @@ if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
   umount -R /sys/fs/cgroup 2>/dev/null || true
   mount -t cgroup2 cgroup2 /sys/fs/cgroup
 fi
+# Of its own: what runs at the same time has units of the same names.
+mkdir "/sys/fs/cgroup/nexusd-test-$$"
+echo $$ > "/sys/fs/cgroup/nexusd-test-$$/cgroup.procs"
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 exec systemd-nspawn -q -D "$2/root" --bind-ro="$3:/opt/nexusd" --boot --register=no --keep-unit --console=pipe
+`;
+
+const REMOVE_GROUP = `
+mount --make-rprivate /
+mount -t cgroup2 cgroup2 /mnt
+cd "/mnt/nexusd-test-$1" || exit 0
+echo 1 > cgroup.kill
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  find . -depth -mindepth 1 -type d -exec rmdir {} + && rmdir "$PWD" && exit
+  sleep 0.1
+done
 `;
 
 /**
@@ -187,7 +201,10 @@ function start(directory: string, checkout: string) {
   const ended = async () => {
     const patience = AbortSignal.timeout(BOOT_WITHIN_MS);
     if (!hasEnded()) await once(nspawn, "exit", { signal: patience });
+    removeGroup();
   };
+  const removeGroup = () =>
+    spawnSync("unshare", ["-m", "sh", "-c", REMOVE_GROUP, "sh", String(nspawn.pid)], { stdio: "ignore" });
   const run = async (command: string): Promise<Result> => await inside(init(), command);
   return {
     init,
