@@ -5,16 +5,22 @@ import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
 import { stringifyJson } from "./json.ts";
 
+// A URL leaves a path of these as it is, but for dot segments. Nearly all are, and need not be parsed.
+const UNCHANGED = /^\/[\w\-.~/?&=,:]*$/;
 // A URL drops these without a word, and so could be made to name something else than the caller checked.
 const STRIPPED = /[\t\r\n]/;
 const DOT_SEGMENT = /(^|[/\\])(\.|%2e){1,2}([/\\]|$)/i;
 
-/** @throws HttpError `invalid_request` for a path that would not be what it seems to be */
-export function targetUrl(origin: string, path: string, where: Where): URL {
+/**
+ * The path and query as they go out to the origin.
+ * @throws HttpError `invalid_request` for a path that would not be what it seems to be
+ */
+export function targetPath(origin: string, path: string, where: Where): string {
+  if (UNCHANGED.test(path) && !path.includes("/.")) return path;
   const [beforeQuery = ""] = path.split(/[?#]/, 1);
   const isPlain = !STRIPPED.test(path) && !DOT_SEGMENT.test(beforeQuery);
   const url = isPlain ? URL.parse(origin + path) : null;
-  if (url?.origin === origin) return url;
+  if (url?.origin === origin) return url.pathname + url.search;
   throw new HttpError({
     ...where,
     kind: "invalid_request",
@@ -33,19 +39,17 @@ export const requestBody = (request: HttpRequest): string | undefined =>
 export function requestHeaders(
   request: HttpRequest,
   userAgent: string,
-  credential: Record<string, string>,
+  credential: Record<string, string> | undefined,
 ): Record<string, string> {
-  const isJson = request.body === undefined && request.json !== undefined;
-  return {
+  const headers: Record<string, string> = {
     "user-agent": userAgent,
     accept: "application/json",
     // Without it a server may compress as it likes.
     "accept-encoding": "identity",
-    ...(isJson ? { "content-type": "application/json" } : {}),
-    ...lowerCased(request.headers ?? {}),
-    ...lowerCased(credential),
   };
+  const isJson = request.body === undefined && request.json !== undefined;
+  if (isJson) headers["content-type"] = "application/json";
+  for (const more of [request.headers, credential])
+    for (const name in more) headers[name.toLowerCase()] = more[name] ?? "";
+  return headers;
 }
-
-const lowerCased = (headers: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

@@ -8,15 +8,15 @@ const STATUSES = new Set([301, 302, 303, 307, 308]);
 const MAX_HOPS = 3;
 
 /**
- * Where a redirect leads; undefined where the answer is none.
+ * The path and query where a redirect leads; undefined where the answer is none.
  * @param hops redirects followed so far
  * @throws HttpError `redirect_refused`: to another origin, of a method with effects, or one too many
  */
 export function redirectTarget(
   answer: { status: number; headers: Record<string, string> },
-  request: { method: Method; url: URL; hops: number },
+  request: { method: Method; origin: string; path: string; hops: number },
   where: Where,
-): URL | undefined {
+): string | undefined {
   const { location } = answer.headers;
   if (!STATUSES.has(answer.status) || location === undefined) return undefined;
 
@@ -34,13 +34,13 @@ export function redirectTarget(
   if (request.method !== "GET" && request.method !== "HEAD") {
     throw refuse("redirect_method", `a redirect of a ${request.method}, which is not followed`);
   }
-  const target = URL.parse(location, request.url);
-  if (target?.origin !== request.url.origin) {
+  const target = URL.parse(location, request.origin + request.path);
+  if (target?.origin !== request.origin) {
     const why = "a redirect to another origin, which is not followed: is its base_url right?";
     throw refuse("redirect_other_origin", why);
   }
   if (request.hops >= MAX_HOPS) {
     throw refuse("redirect_too_many", `a redirect after ${MAX_HOPS} others, which is not followed`);
   }
-  return target;
+  return target.pathname + target.search;
 }

@@ -21,13 +21,18 @@ export async function readBody(body: Readable, maxBytes: number): Promise<Buffer
   return Buffer.concat(chunks, length);
 }
 
+const UTF_8 = new TextDecoder();
+
 export function createResponse(
   answer: { status: number; headers: Record<string, string>; body: Uint8Array },
   where: Where,
 ): HttpResponse {
-  const text = () => new TextDecoder().decode(answer.body);
+  const { status, headers, body } = answer;
+  const text = () => UTF_8.decode(body);
   return {
-    ...answer,
+    status,
+    headers,
+    body,
     text,
     json() {
       try {

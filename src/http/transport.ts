@@ -6,10 +6,11 @@ import type { RequestBudget } from "./budget.ts";
 import type { HttpClient, HttpRequest } from "./client.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { HttpError } from "./errors.ts";
+import { type Answer, exchange, isSuccess } from "./exchange.ts";
 import { exchangeFailure, givenUp, notSent, type Progress, type Where } from "./failure.ts";
-import { requestBody, requestHeaders, targetUrl } from "./outgoing.ts";
+import { requestBody, requestHeaders, targetPath } from "./outgoing.ts";
 import { redirectTarget } from "./redirect.ts";
-import { createResponse, readBody, tooLarge } from "./response.ts";
+import { createResponse, tooLarge } from "./response.ts";
 import { retryAfter, statusFailure } from "./status.ts";
 
 export interface HttpClientOptions {
@@ -33,9 +34,6 @@ export interface HttpClientOptions {
   dispatcher?: Dispatcher;
 }
 
-// Enough of an error answer to find its code in; the rest of a large one is not worth reading.
-const MAX_ERROR_BYTES = 64 * 1024;
-
 /** A request under way: what its errors have to know, and what ends it. */
 interface Exchange {
   where: Where;
@@ -43,15 +41,9 @@ interface Exchange {
   deadline: Deadline;
 }
 
-interface Answer {
-  status: number;
-  headers: Record<string, string>;
-  body: Dispatcher.ResponseData["body"];
-}
-
 /** The client of one service; see HttpClient for what its requests promise. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { service, clock } = options;
+  const { service, clock, credential: prove } = options;
   const { origin } = new URL(options.origin);
   const dispatcher = options.dispatcher ?? new Agent();
 
@@ -67,132 +59,79 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     };
   };
 
-  /** Sends the request and follows its redirects, up to the headers of a 2xx. */
-  const open = async (request: HttpRequest, exchange: Exchange): Promise<Answer> => {
-    const { where, progress, deadline } = exchange;
+  /** Sends the request and follows its redirects, up to the end of a 2xx, or to its headers where it is a stream. */
+  const open = async (request: HttpRequest, current: Exchange, asStream: boolean): Promise<Answer> => {
+    const { where, progress, deadline } = current;
+    const { method, priority = "normal" } = request;
     const budget = request.budget ?? options.budget;
-    const content = requestBody(request);
-    let url = targetUrl(origin, request.path, where);
-    const credential = request.authorize === false ? {} : await proveIdentity(exchange);
+    const maxBytes = request.maxBytes ?? options.maxBytes;
+    const body = requestBody(request) ?? null;
+    let path = targetPath(origin, request.path, where);
+    const credential =
+      prove && request.authorize !== false ? await proveIdentity(prove, deadline) : undefined;
     const headers = requestHeaders(request, options.userAgent, credential);
 
     for (let hops = 0; ; hops++) {
       progress.phase = "budget";
-      const { priority = "normal" } = request;
       const lease =
         budget?.tryAcquire(priority) ?? (await budget?.acquire({ priority, signal: deadline.signal }));
       if (hops === 0) deadline.restart();
       progress.phase = "server";
+      // With the headers the exchange is over for the budget: the server has counted it by then.
+      const onHeaders = () => lease?.done();
+      const sent = { dispatcher, deadline, progress, maxBytes, asStream, onHeaders };
       let answer: Answer;
       try {
-        answer = await send({ url, method: request.method, headers, content }, exchange);
+        answer = await exchange({ origin, path, method, headers, body }, sent);
+      } catch (error) {
+        throw exchangeFailure(error, where, progress.sent);
       } finally {
-        // With the headers the exchange is over for the budget: the server has counted it by then.
         lease?.done();
       }
-      if (isSuccess(answer)) return answer;
-
-      // Only ever a URL on the same origin, so that the credential may go along.
-      const next = refusing(answer, () =>
-        redirectTarget(answer, { method: request.method, url, hops }, where),
-      );
-      if (next === undefined) throw await failed(answer, exchange, budget);
-      answer.body.destroy();
-      url = next;
+      if (isSuccess(answer.status)) {
+        if (answer.isTooLarge) throw tooLarge(maxBytes, answer.status, where);
+        return answer;
+      }
+      // Only ever a path on the same origin, so that the credential may go along.
+      const next = redirectTarget(answer, { method, origin, path, hops }, where);
+      if (next === undefined) throw failed(answer, where, budget);
+      path = next;
     }
   };
 
-  const proveIdentity = async ({ deadline }: Exchange): Promise<Record<string, string>> => {
-    try {
-      return await deadline.race(options.credential?.() ?? Promise.resolve({}));
-    } catch (error) {
-      // Whatever was sent to get the credential, this request was not.
-      throw error instanceof HttpError && error.maybeSent ? notSent(error) : error;
-    }
-  };
-
-  const send = async (
-    request: {
-      url: URL;
-      method: HttpRequest["method"];
-      headers: Record<string, string>;
-      content: string | undefined;
-    },
-    { where, progress, deadline }: Exchange,
-  ): Promise<Answer> => {
-    try {
-      const exchanged = noticingStart(dispatcher, () => {
-        progress.sent = true;
-      }).request({
-        origin: request.url.origin,
-        path: request.url.pathname + request.url.search,
-        method: request.method,
-        headers: request.headers,
-        body: request.content ?? null,
-        signal: deadline.signal,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      });
-      // Raced, since undici does not report an abort before it has a connection.
-      const { statusCode, headers, body } = await deadline.race(exchanged);
-      // A body that is given up says so by an error event, even where nobody reads it any more.
-      body.on("error", () => {});
-      return { status: statusCode, headers: joined(headers), body };
-    } catch (error) {
-      throw exchangeFailure(error, where, progress.sent);
-    }
-  };
-
-  const failed = async (
-    answer: Answer,
-    { where, deadline }: Exchange,
-    budget: RequestBudget | undefined,
-  ): Promise<HttpError> => {
-    const error = await readFailure(answer, where).finally(deadline.end);
+  const failed = (answer: Answer, where: Where, budget: RequestBudget | undefined): HttpError => {
+    const { status, headers, cut } = answer;
+    const cause = cut === undefined ? {} : { cause: exchangeFailure(cut, where, true) };
+    const error = statusFailure(
+      { status, headers, body: answer.body.toString(), ...cause },
+      where,
+      clock,
+      options.scrub,
+    );
     // A 429 always has a time: the server's, or the default.
-    if (answer.status === 429 && (options.isRateLimit?.(error) ?? true))
-      budget?.cooldownUntil(clock.monotonic() + (retryAfter(answer.status, answer.headers, clock) ?? 0));
+    if (status === 429 && (options.isRateLimit?.(error) ?? true))
+      budget?.cooldownUntil(clock.monotonic() + (retryAfter(status, headers, clock) ?? 0));
     return error;
-  };
-
-  const readFailure = async (answer: Answer, where: Where): Promise<HttpError> => {
-    try {
-      const body = (await readBody(answer.body, MAX_ERROR_BYTES))?.toString() ?? "";
-      return statusFailure({ ...answer, body }, where, clock, options.scrub);
-    } catch (error) {
-      // The status says more than the fate of the body.
-      const cause = exchangeFailure(error, where, true);
-      return cause.kind === "aborted"
-        ? cause
-        : statusFailure({ ...answer, body: "", cause }, where, clock, options.scrub);
-    }
   };
 
   return {
     origin,
     async request(request) {
-      const exchange = start(request);
-      const { where, deadline } = exchange;
+      const current = start(request);
       try {
-        const answer = await open(request, exchange);
-        const maxBytes = request.maxBytes ?? options.maxBytes;
-        const body = await readBody(answer.body, maxBytes).catch((error) => {
-          throw exchangeFailure(error, where, true);
-        });
-        if (body === undefined) throw tooLarge(maxBytes, answer.status, where);
-        return createResponse({ ...answer, body }, where);
+        return createResponse(await open(request, current, false), current.where);
       } finally {
-        deadline.end();
+        current.deadline.end();
       }
     },
     async stream(request) {
-      const exchange = start(request);
-      const { where, deadline } = exchange;
+      const { where, deadline, progress } = start(request);
       try {
-        const answer = await open(request, exchange);
+        const { status, headers, stream } = await open(request, { where, deadline, progress }, true);
+        if (!stream) throw new Error("a 2xx that was to be a stream is none");
         deadline.lift();
-        answer.body.once("close", deadline.end);
-        return { ...where, ...answer };
+        stream.once("close", deadline.end);
+        return { ...where, status, headers, body: stream };
       } catch (error) {
         deadline.end();
         throw error;
@@ -201,32 +140,14 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   };
 }
 
-const isSuccess = ({ status }: Answer) => status >= 200 && status < 300;
-
-/** What `decide` gives; where it throws, the answer's connection is given up first. */
-function refusing<T>(answer: Answer, decide: () => T): T {
+async function proveIdentity(
+  prove: () => Promise<Record<string, string>>,
+  deadline: Deadline,
+): Promise<Record<string, string>> {
   try {
-    return decide();
+    return await deadline.race(prove());
   } catch (error) {
-    answer.body.destroy();
-    throw error;
+    // Whatever was sent to get the credential, this request was not.
+    throw error instanceof HttpError && error.maybeSent ? notSent(error) : error;
   }
 }
-
-/** A dispatcher that tells when a request begins to be written: until then the server cannot have seen it. */
-const noticingStart = (dispatcher: Dispatcher, onStart: () => void): Dispatcher =>
-  dispatcher.compose((dispatch) => (options, handler) => {
-    const onRequestStart = handler.onRequestStart?.bind(handler);
-    handler.onRequestStart = (controller, context) => {
-      onStart();
-      onRequestStart?.(controller, context);
-    };
-    return dispatch(options, handler);
-  });
-
-const joined = (headers: Record<string, string | string[] | undefined>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(", ") : value]],
-    ),
-  );

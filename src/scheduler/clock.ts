@@ -5,6 +5,8 @@ export interface Clock {
   now(): number;
   /** Milliseconds since the machine was started, about: they never go back, also not over a restart of nexusd. */
   monotonic(): number;
+  /** Calls back once, after `ms` milliseconds, unless the function that it gives is called before. */
+  after(ms: number, callback: () => void): () => void;
   /** Resolves after `ms` milliseconds; rejects with `signal.reason` as soon as the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -15,34 +17,40 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Both are of the same clock; performance.now() alone counts from the start of the process. */
 const processStartMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
+function after(ms: number, callback: () => void): () => void {
+  if (ms <= LONGEST_TIMER_MS) {
+    const timer = setTimeout(callback, Math.max(0, ms));
+    return () => clearTimeout(timer);
+  }
+  let cancel = after(LONGEST_TIMER_MS, () => {
+    cancel = after(ms - LONGEST_TIMER_MS, callback);
+  });
+  return () => cancel();
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => processStartMs + performance.now(),
-  sleep: (ms, signal) =>
+  after,
+  sleep: createSleep(after),
+};
+
+/** The `sleep` of a clock, made of its `after`. */
+export function createSleep(wakeAfter: Clock["after"]): Clock["sleep"] {
+  return (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const end = performance.now() + ms;
-      let timer: NodeJS.Timeout;
       const onAbort = () => {
-        clearTimeout(timer);
+        cancel();
         reject(signal?.reason);
       };
-      const arm = () => {
-        const left = end - performance.now();
-        if (left > LONGEST_TIMER_MS) timer = setTimeout(arm, LONGEST_TIMER_MS);
-        else
-          timer = setTimeout(
-            () => {
-              signal?.removeEventListener("abort", onAbort);
-              resolve();
-            },
-            Math.max(0, left),
-          );
-      };
+      const cancel = wakeAfter(ms, () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
       signal?.addEventListener("abort", onAbort, { once: true });
-      arm();
-    }),
-};
+    });
+}
 
 /** RFC 3339 UTC with milliseconds, the only time format that leaves nexusd. */
 export const isoTime = (ms: number): string => new Date(ms).toISOString();

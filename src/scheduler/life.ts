@@ -22,24 +22,19 @@ export interface Loop {
   runNow?(): Promise<void>;
 }
 
-// Nobody sees it: an abort without a reason makes an error each time.
-const WOKEN = new Error("woken");
-
 export function createNap(clock: Clock, signal: AbortSignal): Pick<Life, "nap" | "wake"> {
-  let sleep: AbortController | undefined;
-  const wake = () => sleep?.abort(WOKEN);
-  signal.addEventListener("abort", wake, { once: true });
+  let wake = () => {};
+  signal.addEventListener("abort", () => wake(), { once: true });
   return {
-    wake,
-    async nap(ms) {
-      if (signal.aborted) return;
-      sleep = new AbortController();
-      try {
-        await clock.sleep(ms, sleep.signal);
-      } catch {
-        // Woken: the caller looks again at what there is to do.
-      }
-      sleep = undefined;
-    },
+    wake: () => wake(),
+    nap: (ms) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        wake = () => {
+          cancel();
+          resolve();
+        };
+        const cancel = clock.after(ms, resolve);
+      }),
   };
 }

@@ -1,7 +1,7 @@
 // What a person is shown of a write before it is approved: the real request, whole, with nothing hidden in it.
 
 import { stringifyJson } from "../http/json.ts";
-import { requestHeaders, targetUrl } from "../http/outgoing.ts";
+import { requestHeaders, targetPath } from "../http/outgoing.ts";
 import type { Credential, OperationRequest } from "../services/operation.ts";
 import { chop, exact, exactJson, layOutJson, quoted } from "../text/exact.ts";
 import type { PreviewRequest, Write } from "./types.ts";
@@ -27,7 +27,6 @@ const CREDENTIAL_HEADERS: Record<Credential["kind"], Record<string, string>> = {
  */
 export function previewOf(request: OperationRequest): PreviewRequest {
   const { method, origin, path, label, json, credential } = request;
-  const url = targetUrl(origin, path, { service: "nexusd", label });
   const { "user-agent": _, ...headers } = requestHeaders(
     { method, path, label, ...(request.headers && { headers: request.headers }), json },
     "",
@@ -36,7 +35,7 @@ export function previewOf(request: OperationRequest): PreviewRequest {
   return {
     method,
     // A fragment is never sent.
-    url: url.origin + url.pathname + url.search,
+    url: origin + targetPath(origin, path, { service: "nexusd", label }),
     headers: Object.entries(headers).map(([name, value]) => ({ name, value })),
     body: json === undefined ? null : stringifyJson(json),
   };

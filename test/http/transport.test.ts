@@ -206,6 +206,17 @@ describe("a deadline", () => {
     expect(await outcome).toMatchObject({ kind: "timeout" });
   });
 
+  test("that passes while the process is stopped does not hide an answer that has come meanwhile", async () => {
+    const clock = createFakeClock();
+    const server = await serve(json({ ok: true }));
+    const answer = client(server.origin, { clock }).request(get());
+    await server.arrived(1);
+    // Every timer that is due rings before anything is read.
+    await clock.stall(TIMEOUT_MS);
+    expect((await answer).json()).toEqual({ ok: true });
+    expect(clock.pending()).toBe(0);
+  });
+
   test("leaves nothing on the clock when the exchange is over in time", async () => {
     const clock = createFakeClock();
     const server = await serve(json({}));

@@ -1,7 +1,7 @@
 // A Clock whose time moves only when a test says so.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Clock } from "../../src/scheduler/clock.ts";
+import { type Clock, createSleep } from "../../src/scheduler/clock.ts";
 
 export interface FakeClock extends Clock {
   /** Moves both clocks by `ms`: each sleep that is due ends at its own time, in order, and what follows settles. */
@@ -41,27 +41,23 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
     for (let turn = 0; turn < SETTLING_TURNS; turn++) await nextTurn();
   };
 
+  const after = (ms: number, callback: () => void) => {
+    const sleeper: Sleeper = {
+      due: elapsed + Math.max(0, ms),
+      wake: () => {
+        sleepers.delete(sleeper);
+        callback();
+      },
+    };
+    sleepers.add(sleeper);
+    return () => void sleepers.delete(sleeper);
+  };
+
   return {
     now: () => wallOffset + elapsed,
     monotonic: () => elapsed,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        const onAbort = () => {
-          sleepers.delete(sleeper);
-          reject(signal?.reason);
-        };
-        const sleeper: Sleeper = {
-          due: elapsed + Math.max(0, ms),
-          wake: () => {
-            sleepers.delete(sleeper);
-            signal?.removeEventListener("abort", onAbort);
-            resolve();
-          },
-        };
-        sleepers.add(sleeper);
-        signal?.addEventListener("abort", onAbort, { once: true });
-      }),
+    after,
+    sleep: createSleep(after),
     async advance(ms) {
       const target = elapsed + ms;
       await settle();
@@ -75,7 +71,8 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
     },
     async stall(ms) {
       elapsed += ms;
-      for (const sleeper of [...sleepers]) if (sleeper.due <= elapsed) sleeper.wake();
+      for (const sleeper of [...sleepers])
+        if (sleeper.due <= elapsed && sleepers.has(sleeper)) sleeper.wake();
       await settle();
     },
     jump(ms) {

@@ -320,7 +320,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
         random: () => 0.5,
         log,
         sender: mortal(service, life),
-        clock: mortal(clock, life),
+        clock: mortalClock(clock, life),
       },
       policy: () => world.policy,
       facts: async () => world.facts,
@@ -400,6 +400,12 @@ function mortal<T extends object>(target: T, life: { isOver: boolean }): T {
       };
     },
   });
+}
+
+function mortalClock(clock: FakeClock, life: { isOver: boolean }): FakeClock {
+  const after: FakeClock["after"] = (ms, callback) =>
+    life.isOver ? () => {} : clock.after(ms, () => life.isOver || callback());
+  return { ...mortal(clock, life), after };
 }
 
 /** Stops an executor whose grace passes at once. */

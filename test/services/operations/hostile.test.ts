@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { targetUrl } from "../../../src/http/outgoing.ts";
+import { targetPath } from "../../../src/http/outgoing.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
 import { fieldsOf, segment } from "../../../src/services/input.ts";
 import { findServer } from "../../../src/services/messaging/servers.ts";
@@ -59,7 +59,7 @@ const buildOrRefuse = (operation: Operation, input: unknown): OperationRequest |
 
 /** Everything of a request that its input must not be able to change. */
 function shapeOf({ method, origin, path, label, headers = {}, json, credential }: OperationRequest) {
-  const url = targetUrl(origin, path, { service: "test", label });
+  const url = new URL(origin + targetPath(origin, path, { service: "test", label }));
   return {
     ...{ method, origin, label, headers },
     url: url.origin + url.username + url.password + url.hash,
@@ -201,7 +201,7 @@ test.each(["messaging.sessions.get", "messaging.sessions.renew", "messaging.mess
         const { origin, pathname } = new URL(request.origin + request.path);
         expect(origin).toBe(origins.messaging);
         expect(pathname.split("/")).toEqual(`/v1/sessions/${segment(sessionId)}${rest}`.split("/"));
-        expect(targetUrl(origin, request.path, { service: "test", label: "" }).pathname).toBe(pathname);
+        expect(targetPath(origin, request.path, { service: "test", label: "" })).toBe(pathname);
       }),
       { numRuns: 1000 },
     );

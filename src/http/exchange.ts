@@ -1,0 +1,187 @@
+// One request on the wire and its answer, below undici's promises and streams: at thousands of requests a second
+// those cost more than all that nexusd does with an answer.
+
+import { Readable } from "node:stream";
+import type { Dispatcher } from "undici";
+import type { Method } from "./client.ts";
+import type { Deadline } from "./deadline.ts";
+import type { HttpError } from "./errors.ts";
+import type { Progress } from "./failure.ts";
+
+/** What goes out. */
+export interface Outgoing {
+  origin: string;
+  path: string;
+  method: Method;
+  headers: Record<string, string>;
+  body: string | null;
+}
+
+export interface ExchangeOptions {
+  dispatcher: Dispatcher;
+  deadline: Deadline;
+  /** Told when the request begins to be written: until then the server cannot have seen it. */
+  progress: Progress;
+  /** The largest body of a 2xx. */
+  maxBytes: number;
+  /** Whether the body of a 2xx is given as a stream. */
+  asStream: boolean;
+  /** The headers of the answer have come. */
+  onHeaders(): void;
+}
+
+export interface Answer {
+  status: number;
+  /** Names in lower case; a repeated header is joined with ", ". */
+  headers: Record<string, string>;
+  body: Buffer;
+  /** Instead of `body`, where it was asked for and the answer is a 2xx. It fails where the deadline does. */
+  stream?: Readable;
+  /** Whether the body was larger than accepted: then it is not here, and its connection was given up. */
+  isTooLarge?: boolean;
+  /** What cut off the body of an answer that is not a 2xx: its status says more. */
+  cut?: unknown;
+}
+
+// Enough of an error answer to find its code in; the rest of a large one is not worth reading.
+const MAX_ERROR_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
+const GIVEN_UP = new Error("nobody waits for the answer any more");
+
+/**
+ * Resolves at the end of the answer, or at the headers of a 2xx that is to be a stream. It rejects with what undici
+ * says, or with the deadline's error as soon as it comes, whatever there is to wait for.
+ */
+export const exchange = (outgoing: Outgoing, options: ExchangeOptions): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    if (options.deadline.error) return reject(options.deadline.error);
+    const handler = new AnswerHandler(options, resolve, reject);
+    // Without a limit of its own for headers and body: the deadline is for the whole.
+    options.dispatcher.dispatch({ ...outgoing, headersTimeout: 0, bodyTimeout: 0 }, handler);
+  });
+
+class AnswerHandler implements Dispatcher.DispatchHandler {
+  readonly #options: ExchangeOptions;
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #forget: () => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: Record<string, string> = {};
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #stream: Readable | undefined;
+  #isOver = false;
+
+  constructor(options: ExchangeOptions, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#forget = options.deadline.onFailure((error) => this.#giveUp(error));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // undici keeps what was given up in its queue until there is a connection.
+    if (this.#isOver) controller.abort(GIVEN_UP);
+    else this.#options.progress.sent = true;
+    this.#controller = controller;
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200 || this.#isOver) return;
+    this.#status = status;
+    this.#headers = joined(headers);
+    this.#options.onHeaders();
+    if (this.#options.asStream && this.#isSuccess()) this.#open(controller);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#stream) {
+      if (!this.#stream.push(chunk)) controller.pause();
+      return;
+    }
+    this.#length += chunk.length;
+    if (this.#length <= (this.#isSuccess() ? this.#options.maxBytes : MAX_ERROR_BYTES)) {
+      this.#chunks.push(chunk);
+      return;
+    }
+    this.#settle({ status: this.#status, headers: this.#headers, body: NOTHING, isTooLarge: true });
+    controller.abort(GIVEN_UP);
+  }
+
+  onResponseEnd(): void {
+    if (this.#isOver) return;
+    if (this.#stream) {
+      this.#isOver = true;
+      this.#stream.push(null);
+      return;
+    }
+    const [first = NOTHING] = this.#chunks;
+    const body = this.#chunks.length > 1 ? Buffer.concat(this.#chunks, this.#length) : first;
+    this.#settle({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_controller: unknown, error: unknown): void {
+    if (this.#isOver) return;
+    if (this.#stream) this.#stream.destroy(error instanceof Error ? error : GIVEN_UP);
+    else if (this.#status === 0 || this.#isSuccess()) this.#fail(error);
+    else this.#settle({ status: this.#status, headers: this.#headers, body: NOTHING, cut: error });
+  }
+
+  #isSuccess(): boolean {
+    return isSuccess(this.#status);
+  }
+
+  #open(controller: Dispatcher.DispatchController): void {
+    const stream = new Readable({
+      read: () => controller.resume(),
+      destroy: (error, done) => {
+        this.#forget();
+        if (!this.#isOver) controller.abort(error ?? GIVEN_UP);
+        this.#isOver = true;
+        done(error);
+      },
+    });
+    // A body that is given up says so by an error event, even where nobody reads it any more.
+    stream.on("error", () => {});
+    this.#stream = stream;
+    this.#resolve({ status: this.#status, headers: this.#headers, body: NOTHING, stream });
+  }
+
+  /** By the deadline. */
+  #giveUp(error: HttpError): void {
+    if (error.kind === "aborted" && !this.#stream) this.#fail(error);
+    else this.onResponseError(undefined, error);
+    this.#controller?.abort(error);
+  }
+
+  #settle(answer: Answer): void {
+    this.#isOver = true;
+    this.#forget();
+    this.#resolve(answer);
+  }
+
+  #fail(error: unknown): void {
+    this.#isOver = true;
+    this.#forget();
+    this.#reject(error);
+  }
+}
+
+export const isSuccess = (status: number) => status >= 200 && status < 300;
+
+/** The same object, in which only what is repeated is changed. */
+function joined(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  for (const name in headers) {
+    const value = headers[name];
+    if (Array.isArray(value)) headers[name] = value.join(", ");
+    else if (value === undefined) delete headers[name];
+  }
+  // Every value is a string now.
+  return headers as Record<string, string>;
+}
