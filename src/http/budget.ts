@@ -2,6 +2,7 @@
 
 import type { Clock } from "../scheduler/clock.ts";
 import type { Ledger } from "./ledger.ts";
+import { createSpent } from "./spent.ts";
 
 export type Priority = "normal" | "reserved";
 
@@ -42,29 +43,24 @@ export interface RequestBudget {
 }
 
 /**
- * A sliding window over `windowMs`. A server counts a request at some time between its start and its end, which is
- * not known here, so a place stays taken from the start until one window after the end: no window can then hold
- * more than `limit` arrivals, however long a request takes.
+ * A sliding window over `windowMs`; see spent.ts for how long a request counts.
+ * @param options.batch how many requests are kept together
  * @param options.ledger what was spent before the start, and where it is written down
  * @throws RangeError for a reserve that leaves nothing
  */
 export function createBudget(
-  options: BudgetLimits & { windowMs?: number; clock: Clock; ledger?: Ledger },
+  options: BudgetLimits & { windowMs?: number; clock: Clock; batch?: number; ledger?: Ledger },
 ): RequestBudget {
-  const { windowMs = 60_000, clock, ledger } = options;
+  const { windowMs = 60_000, clock, batch = 1, ledger } = options;
   let { limit, reserve } = checked(options);
 
   // Sets keep the order of arrival and let a waiter leave from the middle.
   const queues: Record<Priority, Set<() => void>> = { reserved: new Set(), normal: new Set() };
-  const ended = createEnded(ledger?.ends ?? []);
-  let underWay = 0;
+  const spent = createSpent({ size: batch, windowMs, ...(ledger && { ledger }) });
   let quietUntil = ledger?.quietUntil ?? Number.NEGATIVE_INFINITY;
-  let alarm: { at: number; off: AbortController } | undefined;
+  let alarm: { at: number; off: () => void } | undefined;
 
-  const used = () => {
-    ended.free(clock.monotonic(), windowMs);
-    return underWay + ended.size();
-  };
+  const used = () => spent.count(clock.monotonic());
   const waiting = () => queues.reserved.size + queues.normal.size;
   const hasPlace = (priority: Priority) => used() < (priority === "reserved" ? limit : limit - reserve);
   const isQuiet = () => clock.monotonic() < quietUntil;
@@ -86,40 +82,27 @@ export function createBudget(
       grant("reserved");
       grant("normal");
     }
-    const oldest = ended.oldest();
-    const at = quiet ? quietUntil : oldest === undefined ? undefined : oldest + windowMs;
-    setAlarm(waiting() > 0 ? at : undefined);
+    setAlarm(waiting() === 0 ? undefined : quiet ? quietUntil : spent.nextAt());
   };
 
   const setAlarm = (at: number | undefined) => {
     if (alarm?.at === at) return;
-    alarm?.off.abort();
-    alarm = undefined;
-    if (at === undefined) return;
-    const set = { at, off: new AbortController() };
-    alarm = set;
-    clock.sleep(at - clock.monotonic(), set.off.signal).then(
-      () => {
-        if (alarm === set) alarm = undefined;
-        advance();
-      },
-      () => {},
-    );
+    alarm?.off();
+    const ring = () => {
+      alarm = undefined;
+      advance();
+    };
+    alarm = at === undefined ? undefined : { at, off: clock.after(at - clock.monotonic(), ring) };
   };
 
   const createLease = (): Lease => {
-    const place = ended.take();
-    underWay++;
-    ledger?.write(place, Number.POSITIVE_INFINITY);
+    const begun = spent.begin();
     let isOver = false;
     return {
       done() {
         if (isOver) return;
         isOver = true;
-        underWay--;
-        const now = clock.monotonic();
-        ended.add(place, now);
-        ledger?.write(place, now);
+        spent.end(begun, clock.monotonic());
         advance();
       },
     };
@@ -174,30 +157,4 @@ export function createBudget(
 function checked({ limit, reserve }: BudgetLimits): BudgetLimits {
   if (!(reserve >= 0 && reserve < limit)) throw new RangeError("a budget needs 0 <= reserve < limit");
   return { limit, reserve };
-}
-
-/** The places whose exchanges have ended, the oldest first, and those that are free again. */
-function createEnded(ends: readonly number[]) {
-  const order = ends.map((at, place) => ({ place, at })).sort((a, b) => a.at - b.at);
-  let head = 0;
-  const freed: number[] = [];
-  let count = ends.length;
-  return {
-    size: () => order.length - head,
-    oldest: () => order[head]?.at,
-    add: (place: number, at: number) => order.push({ place, at }),
-    /** Frees those that ended a window ago. */
-    free(now: number, windowMs: number) {
-      // The same sum as that of the alarm, so that rounding cannot make the two disagree.
-      for (let first = order[head]; first && first.at + windowMs <= now; first = order[++head])
-        freed.push(first.place);
-      // Now and then, so that each costs a constant share of it.
-      if (head > 1000 && head > order.length / 2) {
-        order.splice(0, head);
-        head = 0;
-      }
-    },
-    /** The number of a free place. */
-    take: () => freed.pop() ?? count++,
-  };
 }

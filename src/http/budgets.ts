@@ -5,6 +5,7 @@ import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import { type BudgetLimits, createBudget, type RequestBudget } from "./budget.ts";
 import { openLedger } from "./ledger.ts";
+import { batchSize } from "./spent.ts";
 
 export interface Budgets {
   /** The budget of a server, from now on with these limits; `service` is the first that asked for it. */
@@ -18,14 +19,16 @@ const WINDOW_MS = 60_000;
 
 /**
  * @param options.directory where the ledgers are; left out: what was spent is forgotten at the end
+ * @param options.batch how many requests are kept together, by the limit; default: few enough
  * @param options.onFailure told of a ledger that cannot be read or written
  */
 export function createBudgets(options: {
   clock: Clock;
   directory?: string;
+  batch?: (limit: number) => number;
   onFailure?: (origin: string, error: unknown) => void;
 }): Budgets {
-  const { clock, directory, onFailure } = options;
+  const { clock, directory, batch: sizeFor = batchSize, onFailure } = options;
   const budgets = new Map<string, { service: Service; budget: RequestBudget }>();
   return {
     of(origin, limits, service) {
@@ -34,17 +37,25 @@ export function createBudgets(options: {
         known.resize(limits);
         return known;
       }
+      const batch = sizeFor(limits.limit);
       const ledger =
         directory === undefined
           ? undefined
           : openLedger({
               path: join(directory, encodeURIComponent(origin)),
               limit: limits.limit,
+              batch,
               windowMs: WINDOW_MS,
               clock,
               onFailure: (error) => onFailure?.(origin, error),
             });
-      const budget = createBudget({ ...limits, windowMs: WINDOW_MS, clock, ...(ledger ? { ledger } : {}) });
+      const budget = createBudget({
+        ...limits,
+        windowMs: WINDOW_MS,
+        clock,
+        batch,
+        ...(ledger ? { ledger } : {}),
+      });
       budgets.set(origin, { service, budget });
       return budget;
     },

@@ -1,7 +1,8 @@
 // What was spent of a server's budget, in a small file, so that a new start of nexusd knows it: also one after a
 // SIGKILL, since what was written to a file outlives its process without having reached the disk.
 //
-// The file has one number for each place of the budget: when its exchange ended, or Infinity while it is under way.
+// The file has one number for each batch of requests (see spent.ts): when the last of them ended, or Infinity while
+// there are some to come or under way.
 // Times are those of `clock.monotonic()`, which counts from the start of the machine, so that no correction of the
 // wall clock changes what they mean. What a start cannot know is taken for the worst: an exchange that was under way
 // ends with that start; of a machine that was restarted, all places were taken until then; of a file that cannot be
@@ -21,11 +22,11 @@ import { dirname } from "node:path";
 import type { Clock } from "../scheduler/clock.ts";
 
 export interface Ledger {
-  /** When the exchange of each place ended, for those that still count. */
+  /** When each batch ended, for those that still count. */
   readonly ends: readonly number[];
   /** Until when nobody goes out; -Infinity: there is no such time. */
   readonly quietUntil: number;
-  /** An exchange began (Infinity) or ended. Before it goes out, or after it has come back. */
+  /** A batch began (Infinity), before the first of it goes out, or has ended. */
   write(place: number, endedAt: number): void;
   writeQuiet(untilMs: number): void;
   close(): void;
@@ -33,25 +34,28 @@ export interface Ledger {
 
 /** The first lines: what the file is, and the start of the machine that its times count from. */
 const HEADER_BYTES = 128;
-const header = (bootId: string) => `nexusd request budget 1\n${bootId}\n`.padEnd(HEADER_BYTES, " ");
+const KIND = "nexusd request budget 1";
+const header = (bootId: string, batch: number) => `${KIND}\n${bootId}\n${batch}\n`.padEnd(HEADER_BYTES, " ");
 const NUMBER_BYTES = 8;
 const FIRST_PLACE = HEADER_BYTES + NUMBER_BYTES;
 
 /**
  * Opens or makes the file. Never throws: a file that cannot be used is one that cannot be read.
- * @param options.limit how many places the server has, where what was spent of them is not known
+ * @param options.limit how many requests the server takes, where it is not known what was spent
+ * @param options.batch how many requests each number stands for
  * @param options.onFailure told once, of what could not be read or written
  */
 export function openLedger(options: {
   path: string;
   limit: number;
+  batch: number;
   windowMs: number;
   clock: Pick<Clock, "monotonic">;
   onFailure: (error: unknown) => void;
   /** Names the start of the machine; default: as Linux says, elsewhere nothing. */
   bootId?: string;
 }): Ledger {
-  const { path, limit, windowMs, clock, bootId = readBootId() } = options;
+  const { path, limit, batch, windowMs, clock, bootId = readBootId() } = options;
   const now = clock.monotonic();
   let hasFailed = false;
   const attempt = <T>(work: () => T): T | undefined => {
@@ -64,13 +68,16 @@ export function openLedger(options: {
     }
   };
 
-  const allAt = (at: number) => ({ ends: new Array<number>(limit).fill(at), quietUntil: -Infinity });
-  const known = attempt(() => read(path, bootId, now)) ?? "unknown";
+  const allAt = (at: number) => ({
+    ends: new Array<number>(Math.ceil(limit / batch)).fill(at),
+    quietUntil: -Infinity,
+  });
+  const known = attempt(() => read(path, bootId, batch, now)) ?? "unknown";
   const { ends: all, quietUntil } =
     known === "unknown" ? allAt(now) : known === "earlier boot" ? allAt(Math.min(0, now)) : known;
   const ends = all.filter((at) => at + windowMs > now);
 
-  const file = attempt(() => create(path, bootId, [quietUntil, ...ends]));
+  const file = attempt(() => create(path, header(bootId, batch), [quietUntil, ...ends]));
   const buffer = Buffer.alloc(NUMBER_BYTES);
   const writeAt = (offset: number, value: number) => {
     if (file === undefined) return;
@@ -92,7 +99,7 @@ export function openLedger(options: {
 type Known = { ends: number[]; quietUntil: number } | "unknown" | "earlier boot";
 
 /** @throws where there is a file that cannot be read */
-function read(path: string, bootId: string, now: number): Known {
+function read(path: string, bootId: string, batch: number, now: number): Known {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -101,29 +108,30 @@ function read(path: string, bootId: string, now: number): Known {
       return { ends: [], quietUntil: -Infinity };
     throw error;
   }
-  const [kind, boot] = bytes.subarray(0, HEADER_BYTES).toString().split("\n");
-  if (kind !== header("").split("\n")[0] || bytes.length < FIRST_PLACE || bytes.length % NUMBER_BYTES !== 0)
-    return "unknown";
+  const [kind, boot, before = ""] = bytes.subarray(0, HEADER_BYTES).toString().split("\n");
+  if (kind !== KIND || bytes.length < FIRST_PLACE || bytes.length % NUMBER_BYTES !== 0) return "unknown";
   if (boot !== bootId) return "earlier boot";
   const quietUntil = bytes.readDoubleLE(HEADER_BYTES);
+  // Files of earlier versions do not say it. Of another limit, each number stands for as many as then, or more.
+  const times = Math.ceil((Number.parseInt(before, 10) || 1) / batch);
   const ends: number[] = [];
   for (let at = FIRST_PLACE; at < bytes.length; at += NUMBER_BYTES) {
     const endedAt = bytes.readDoubleLE(at);
     // Infinity: under way when nexusd ended; its request reached the server before now.
-    if (endedAt === Number.POSITIVE_INFINITY) ends.push(now);
+    const isUnderWay = endedAt === Number.POSITIVE_INFINITY;
     // A time to come is of another start of the machine, on a system that does not say so.
-    else if (endedAt <= now) ends.push(endedAt);
-    else return Number.isNaN(endedAt) ? "unknown" : "earlier boot";
+    if (!isUnderWay && !(endedAt <= now)) return Number.isNaN(endedAt) ? "unknown" : "earlier boot";
+    for (let n = 0; n < times; n++) ends.push(isUnderWay ? now : endedAt);
   }
   return { ends, quietUntil: Number.isNaN(quietUntil) ? -Infinity : quietUntil };
 }
 
 /** On the disk before anything is spent: after a loss of power, the file must say that it is of an earlier start. */
-function create(path: string, bootId: string, numbers: number[]): number {
+function create(path: string, head: string, numbers: number[]): number {
   const directory = dirname(path);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const bytes = Buffer.alloc(HEADER_BYTES + numbers.length * NUMBER_BYTES);
-  bytes.write(header(bootId));
+  bytes.write(head);
   for (const [index, value] of numbers.entries())
     bytes.writeDoubleLE(value, HEADER_BYTES + index * NUMBER_BYTES);
   writeFileSync(path, bytes, { mode: 0o600 });

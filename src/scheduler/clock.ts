@@ -53,4 +53,9 @@ export function createSleep(wakeAfter: Clock["after"]): Clock["sleep"] {
 }
 
 /** RFC 3339 UTC with milliseconds, the only time format that leaves nexusd. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString();
+export function isoTime(ms: number): string {
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
+  return last.text;
+}
+// Many are asked for the same millisecond, one after the other.
+let last = { ms: 0, text: new Date(0).toISOString() };

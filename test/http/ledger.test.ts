@@ -15,9 +15,14 @@ import { temporaryDirectory } from "../support/store.ts";
 const WINDOW_MS = 60_000;
 const ORIGIN = "https://messaging.example:8443";
 
-const open = (clock: FakeClock, directory: string, limit = 5) => {
+const open = (clock: FakeClock, directory: string, limit = 5, batch = 1) => {
   const failures: unknown[] = [];
-  const budgets = createBudgets({ clock, directory, onFailure: (_, error) => failures.push(error) });
+  const budgets = createBudgets({
+    clock,
+    directory,
+    batch: () => batch,
+    onFailure: (_, error) => failures.push(error),
+  });
   return { budget: budgets.of(ORIGIN, { limit, reserve: 1 }, "messaging"), failures, close: budgets.close };
 };
 
@@ -65,7 +70,7 @@ describe("a restart", () => {
     const path = join(temporaryDirectory(), "budget");
     const at = (bootId: string, uptimeMs: number) =>
       openLedger({
-        ...{ path, limit: 3, windowMs: WINDOW_MS, bootId },
+        ...{ path, limit: 3, batch: 1, windowMs: WINDOW_MS, bootId },
         clock: { monotonic: () => uptimeMs },
         onFailure: () => expect.unreachable(),
       });
@@ -163,11 +168,13 @@ test("the server never sees more than the limit in any window, whenever nexusd i
       fc.array(call, { minLength: 20, maxLength: 60 }),
       fc.array(fc.integer({ min: 0, max: 200_000 }), { maxLength: 5 }),
       fc.integer({ min: 2, max: 8 }),
-      async (calls, kills, limit) => {
+      fc.infiniteStream(fc.integer({ min: 1, max: 3 })),
+      async (calls, kills, limit, batches) => {
         const clock = createFakeClock();
         const directory = temporaryDirectory();
         const seen: number[] = [];
-        let life = { budget: open(clock, directory, limit).budget, end: new AbortController() };
+        const start = () => open(clock, directory, limit, batches.next().value).budget;
+        let life = { budget: start(), end: new AbortController() };
         const play = async ({ atMs, durationMs, seenAt }: (typeof calls)[number]) => {
           await clock.sleep(atMs);
           const { budget, end } = life;
@@ -181,7 +188,7 @@ test("the server never sees more than the limit in any window, whenever nexusd i
         for (const at of kills)
           clock.sleep(at).then(() => {
             life.end.abort();
-            life = { budget: open(clock, directory, limit).budget, end: new AbortController() };
+            life = { budget: start(), end: new AbortController() };
           });
         await clock.advance(40 * WINDOW_MS);
         for (const [index, start] of seen.entries())

@@ -120,6 +120,7 @@ export function observePage(
   askedAfter: string | null,
   boot: BootSeen,
 ): PageResult {
+  if (saysNothing(session, page, askedAfter)) return { session, events: [], restarted: false };
   const messages = page.messages.toSorted(byCursor);
   const last = greatest([page.nextCursor, messages.at(-1)?.cursor]);
   const stored = session.cursor === null ? null : BigInt(session.cursor);
@@ -161,6 +162,16 @@ export function observePage(
     restarted,
   };
 }
+
+/** Most pages: nothing after the cursor, as was to be expected. A look at them is all that they are worth. */
+const saysNothing = (session: Session, page: MessagePage, askedAfter: string | null): boolean =>
+  askedAfter !== null &&
+  askedAfter === session.cursor &&
+  page.messages.length === 0 &&
+  (page.nextCursor ?? session.cursor) === session.cursor &&
+  session.inDoubtSince === null &&
+  session.serverBootAt !== null &&
+  !page.ctrl;
 
 type Verdict = "remembers" | "forgot" | "in_doubt";
 
