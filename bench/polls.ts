@@ -17,7 +17,7 @@ const SIZES = [100, 10_000];
 const WARM_UP_MS = 10_000;
 const WATCH_MS = 10_000;
 /** As many as nexusd has under way at once. */
-const PLACES = 32;
+const PLACES = 16;
 /** One poll in so many finds a message. */
 const EVERY = 20;
 

@@ -20,6 +20,7 @@ import {
   observePage,
   pollAfter,
   type Session,
+  saysNothing,
 } from "../src/services/messaging/session.ts";
 import { isActive, pollPaceMs, pollPlaces, type Turn } from "../src/services/messaging/sessions.ts";
 
@@ -45,6 +46,8 @@ export default defineJob({
   step,
 });
 
+const NOTHING_NEW: Turn = { kind: "polled", messages: 0 };
+
 async function step(context: JobContext, baseUrl: string): Promise<"idle" | undefined> {
   const { messaging } = context.services;
   const session = messaging.sessions.take(baseUrl);
@@ -53,23 +56,22 @@ async function step(context: JobContext, baseUrl: string): Promise<"idle" | unde
     const isAsked = await checkHealth(context, messaging.server(baseUrl));
     return isAsked ? undefined : "idle";
   }
-  const release = (turn: Turn) => messaging.sessions.release(session.sessionId, turn);
+  let turn: Turn;
   try {
-    release(await takeTurn(context, session));
-    if (messaging.sessions.refused(baseUrl) === 0) context.degraded(undefined);
-    return undefined;
+    turn = await takeTurn(context, session);
   } catch (error) {
-    if (!isAboutOneSession(error)) {
-      release({ kind: "postponed" });
-      throw error;
-    }
+    const isAlone = isAboutOneSession(error);
+    messaging.sessions.release(session.sessionId, { kind: isAlone ? "refused" : "postponed" });
+    if (!isAlone) throw error;
     // An answer about this session alone must not slow the others down.
-    release({ kind: "refused" });
     context.degraded({ code: error.code, message: error.message });
     context.log.warn({ session: label(session), code: error.code }, error.message);
     // The service answered, even if not as it should.
     return undefined;
   }
+  messaging.sessions.release(session.sessionId, turn);
+  if (messaging.sessions.refused(baseUrl) === 0) context.degraded(undefined);
+  return undefined;
 }
 
 const isAboutOneSession = (error: unknown): error is HttpError =>
@@ -170,6 +172,15 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
     return { kind: "served" };
   }
 
+  const known = sessions.get(session.sessionId) ?? session;
+  if (known.lastPolledAt !== null)
+    services.messaging.pollGaps.observe((clock.now() - Date.parse(known.lastPolledAt)) / 1000);
+  // A poll that brought nothing is not worth a write to the disk.
+  if (saysNothing(known, page, after, bootAt)) {
+    if (isActive(known)) sessions.polled(session.sessionId, isoTime(clock.now()));
+    return NOTHING_NEW;
+  }
+
   const observe = (current: Session, now: number) => {
     const seen = observePage(current, page, after, { bootAt, checkedAt: askedAt, now });
     const looked = observeMembers(seen.session, page);
@@ -183,9 +194,6 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
       restarted: seen.restarted,
     };
   };
-  const known = sessions.get(session.sessionId) ?? session;
-  if (known.lastPolledAt !== null)
-    services.messaging.pollGaps.observe((clock.now() - Date.parse(known.lastPolledAt)) / 1000);
   const seen = observe(known, clock.now());
   const isQuiet =
     seen.events.length === 0 &&
@@ -193,7 +201,6 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
     seen.session.serverBootAt === known.serverBootAt &&
     seen.session.members === known.members;
   if (seen.restarted) context.log.warn({ session: label(session) }, "the server lost the session's messages");
-  // A poll that brought nothing is not worth a write to the disk.
   if (!isQuiet)
     await change(context, session, (current, now) => (isActive(current) ? observe(current, now) : undefined));
   else if (isActive(known)) sessions.put(seen.session);

@@ -14,7 +14,7 @@ export interface BudgetLimits {
 }
 
 /** The right to send one request. */
-interface Lease {
+export interface Lease {
   /** The exchange is over, however it ended. Its place is free again one window later. */
   done(): void;
 }

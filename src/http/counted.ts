@@ -22,15 +22,11 @@ export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
 /** The same client; a stream is counted when it has opened. */
 export function countRequests(http: HttpClient, count: (outcome: RequestOutcome) => void): HttpClient {
-  const counted = async <T>(exchange: Promise<T>): Promise<T> => {
-    try {
-      const answer = await exchange;
-      count("succeeded");
-      return answer;
-    } catch (error) {
-      count(outcomeOf(error));
-      throw error;
-    }
+  const succeeded = () => count("succeeded");
+  const failed = (error: unknown) => count(outcomeOf(error));
+  const counted = <T>(exchange: Promise<T>): Promise<T> => {
+    exchange.then(succeeded, failed);
+    return exchange;
   };
   return {
     origin: http.origin,

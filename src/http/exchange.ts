@@ -3,18 +3,22 @@
 
 import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
+import type { Lease } from "./budget.ts";
 import type { Method } from "./client.ts";
-import type { Deadline } from "./deadline.ts";
+import type { Deadline, Waiter } from "./deadline.ts";
 import type { HttpError } from "./errors.ts";
 import type { Progress } from "./failure.ts";
 
 /** What goes out. */
-export interface Outgoing {
+interface Outgoing {
   origin: string;
   path: string;
   method: Method;
   headers: Record<string, string>;
   body: string | null;
+  /** Without limits of undici's own: the deadline is for the whole. */
+  headersTimeout: 0;
+  bodyTimeout: 0;
 }
 
 export interface ExchangeOptions {
@@ -26,8 +30,8 @@ export interface ExchangeOptions {
   maxBytes: number;
   /** Whether the body of a 2xx is given as a stream. */
   asStream: boolean;
-  /** The headers of the answer have come. */
-  onHeaders(): void;
+  /** Over with the headers: the server has counted the request by then. */
+  lease: Lease | undefined;
 }
 
 export interface Answer {
@@ -56,15 +60,13 @@ export const exchange = (outgoing: Outgoing, options: ExchangeOptions): Promise<
   new Promise((resolve, reject) => {
     if (options.deadline.error) return reject(options.deadline.error);
     const handler = new AnswerHandler(options, resolve, reject);
-    // Without a limit of its own for headers and body: the deadline is for the whole.
-    options.dispatcher.dispatch({ ...outgoing, headersTimeout: 0, bodyTimeout: 0 }, handler);
+    options.dispatcher.dispatch(outgoing, handler);
   });
 
-class AnswerHandler implements Dispatcher.DispatchHandler {
+class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
   readonly #options: ExchangeOptions;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #forget: () => void;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: Record<string, string> = {};
@@ -77,7 +79,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#forget = options.deadline.onFailure((error) => this.#giveUp(error));
+    options.deadline.add(this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -95,7 +97,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#isOver) return;
     this.#status = status;
     this.#headers = joined(headers);
-    this.#options.onHeaders();
+    this.#options.lease?.done();
     if (this.#options.asStream && this.#isSuccess()) this.#open(controller);
   }
 
@@ -141,7 +143,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     const stream = new Readable({
       read: () => controller.resume(),
       destroy: (error, done) => {
-        this.#forget();
+        this.#options.deadline.delete(this);
         if (!this.#isOver) controller.abort(error ?? GIVEN_UP);
         this.#isOver = true;
         done(error);
@@ -154,7 +156,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   }
 
   /** By the deadline. */
-  #giveUp(error: HttpError): void {
+  giveUp(error: HttpError): void {
     if (error.kind === "aborted" && !this.#stream) this.#fail(error);
     else this.onResponseError(undefined, error);
     this.#controller?.abort(error);
@@ -162,13 +164,13 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   #settle(answer: Answer): void {
     this.#isOver = true;
-    this.#forget();
+    this.#options.deadline.delete(this);
     this.#resolve(answer);
   }
 
   #fail(error: unknown): void {
     this.#isOver = true;
-    this.#forget();
+    this.#options.deadline.delete(this);
     this.#reject(error);
   }
 }

@@ -77,12 +77,12 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         budget?.tryAcquire(priority) ?? (await budget?.acquire({ priority, signal: deadline.signal }));
       if (hops === 0) deadline.restart();
       progress.phase = "server";
-      // With the headers the exchange is over for the budget: the server has counted it by then.
-      const onHeaders = () => lease?.done();
-      const sent = { dispatcher, deadline, progress, maxBytes, asStream, onHeaders };
       let answer: Answer;
       try {
-        answer = await exchange({ origin, path, method, headers, body }, sent);
+        answer = await exchange(
+          { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 },
+          { dispatcher, deadline, progress, maxBytes, asStream, lease },
+        );
       } catch (error) {
         throw exchangeFailure(error, where, progress.sent);
       } finally {
@@ -130,7 +130,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const { status, headers, stream } = await open(request, { where, deadline, progress }, true);
         if (!stream) throw new Error("a 2xx that was to be a stream is none");
         deadline.lift();
-        stream.once("close", deadline.end);
+        stream.once("close", () => deadline.end());
         return { ...where, status, headers, body: stream };
       } catch (error) {
         deadline.end();

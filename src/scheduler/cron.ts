@@ -43,10 +43,11 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
     const outcome = await supervision.attempt(() => job.run(context), signal);
     // Nothing is kept of a run that was cut short: its time stays unaccounted, and the next life sees it.
     if (outcome.kind === "aborted") return;
-    if (outcome.kind === "done") {
+    if (outcome.kind === "failed") retry = retryAt(supervision.failed(outcome.error));
+    else {
       supervision.succeeded();
       retry = undefined;
-    } else retry = retryAt(supervision.failed(outcome.error));
+    }
 
     const now = clock.now();
     // Times that passed while the run went on are skipped (no overlap), unless the machine slept through them.

@@ -6,6 +6,7 @@ import { type Backoff, createBackoff } from "./backoff.ts";
 import type { JobContext, PacedJob } from "./define-job.ts";
 import { describeFailure, retryAfterOf } from "./failure.ts";
 import type { Life, Loop } from "./life.ts";
+import type { Outcome } from "./supervise.ts";
 
 /** The pace and the lanes are read anew at least so often, so that what changes while we wait takes effect. */
 const REREAD_MS = 5000;
@@ -36,8 +37,10 @@ interface Lane {
 export function createPacedLoop(life: Life, job: PacedJob): Loop {
   const { clock, context, signal, supervision } = life;
   const lanes = new Map<string, Lane>();
-  const underWay = new Set<Promise<void>>();
+  let underWay = 0;
+  let onDrained = () => {};
   let places = 1;
+  let pace = 0;
 
   const createLane = (name: string): Lane => {
     const lane: Lane = {
@@ -111,36 +114,33 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
     if (isCurrent) lane.era += 1;
   };
 
-  const step = async (lane: Lane) => {
-    const startedIn = lane.era;
-    let isIdle = false;
-    const outcome = await supervision.attempt(async () => {
-      const result = await job.step(lane.context, lane.name);
-      isIdle = result === "idle";
-      return result;
-    }, signal);
-    const isCurrent = startedIn === lane.era;
-    if (outcome.kind === "failed") fail(lane, outcome.error, isCurrent);
-    else if (outcome.kind === "done") {
-      // Having had nothing to do proves nothing.
-      if (isIdle) lane.holdUntil = Math.max(lane.holdUntil, clock.monotonic() + IDLE_MS);
-      else if (isCurrent) succeed(lane);
-      else supervision.progressed();
-    }
+  const start = (lane: Lane): void => {
+    const { era } = lane;
+    lane.underWay += 1;
+    underWay += 1;
+    // Not an async function: one that begins the next of its kind keeps hold of it, and so all of them of the last.
+    supervision
+      .attempt(() => job.step(lane.context, lane.name), signal)
+      .then((outcome) => end(lane, outcome, era === lane.era));
   };
 
-  const start = (lane: Lane) => {
-    lane.underWay += 1;
-    const running = step(lane).finally(() => {
-      underWay.delete(running);
-      // The loop waits for the end of a step only where it takes the last place.
-      if (lane.underWay-- >= places) life.wake();
-    });
-    underWay.add(running);
+  const end = (lane: Lane, outcome: Outcome, isCurrent: boolean): void => {
+    if (outcome.kind === "failed") fail(lane, outcome.error, isCurrent);
+    // Having had nothing to do proves nothing.
+    else if (outcome.kind === "idle") lane.holdUntil = Math.max(lane.holdUntil, clock.monotonic() + IDLE_MS);
+    else if (outcome.kind === "done") {
+      if (isCurrent) succeed(lane);
+      else supervision.progressed();
+    }
+    underWay -= 1;
+    if (underWay === 0) onDrained();
+    // The loop waits for the end of a step only where it takes the last place, and is not needed to give it away.
+    if (lane.underWay-- < places || signal.aborted || lanes.get(lane.name) !== lane) return;
+    if (Number.isFinite(startDue(lane, clock.monotonic()))) life.wake();
   };
 
   /** Starts what is due; gives when the next step is, on the monotonic clock. */
-  const startDue = (lane: Lane, pace: number, now: number): number => {
+  const startDue = (lane: Lane, now: number): number => {
     for (;;) {
       if (lane.underWay >= places) return Number.POSITIVE_INFINITY;
       const planned = lane.previous === undefined ? now : nextStart(lane.previous, pace);
@@ -154,10 +154,10 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
   const turn = async () => {
     updateLanes();
     places = readPlaces(job, context);
-    const pace = readPace(job, context);
+    pace = readPace(job, context);
     const now = clock.monotonic();
     let next = Number.POSITIVE_INFINITY;
-    for (const lane of lanes.values()) next = Math.min(next, startDue(lane, pace, now));
+    for (const lane of lanes.values()) next = Math.min(next, startDue(lane, now));
     supervision.health.nextRunAt = Number.isFinite(next) ? clock.now() + next - now : null;
     await life.nap(Math.min(next - now, REREAD_MS));
   };
@@ -173,7 +173,7 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
         }
       }
       supervision.health.nextRunAt = null;
-      await Promise.all(underWay);
+      if (underWay > 0) await new Promise<void>((resolve) => (onDrained = resolve));
     },
   };
 }

@@ -32,12 +32,20 @@ export interface Wait {
   atLeastMs: number;
 }
 
-type Outcome = { kind: "done" } | { kind: "aborted" } | { kind: "failed"; error: unknown };
+export type Outcome =
+  | { kind: "done" }
+  /** There was nothing to do. */
+  | { kind: "idle" }
+  | { kind: "aborted" }
+  | { kind: "failed"; error: unknown };
+const DONE: Outcome = { kind: "done" };
+const IDLE: Outcome = { kind: "idle" };
+const ABORTED: Outcome = { kind: "aborted" };
 
 export interface Supervision {
   readonly health: Health;
   /**
-   * Runs `work`; never throws or rejects. What gives "idle" had nothing to do. An outcome after the signal's abort is
+   * Runs `work`; never throws or rejects. An outcome after the signal's abort is
    * "aborted", whatever it was.
    */
   attempt(work: () => Promise<unknown>, signal: AbortSignal): Promise<Outcome>;
@@ -144,11 +152,12 @@ export function createSupervision(deps: {
       health.lastRunAt = clock.now();
       try {
         const result = await work();
-        outcomes[signal.aborted ? "aborted" : result === "idle" ? "idle" : "succeeded"] += 1;
-        return { kind: signal.aborted ? "aborted" : "done" };
+        const isIdle = result === "idle";
+        outcomes[signal.aborted ? "aborted" : isIdle ? "idle" : "succeeded"] += 1;
+        return signal.aborted ? ABORTED : isIdle ? IDLE : DONE;
       } catch (error) {
         outcomes[signal.aborted ? "aborted" : "failed"] += 1;
-        return signal.aborted ? { kind: "aborted" } : { kind: "failed", error };
+        return signal.aborted ? ABORTED : { kind: "failed", error };
       } finally {
         health.running -= 1;
       }

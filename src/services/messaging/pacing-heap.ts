@@ -24,6 +24,7 @@ export type Positions = number[];
 export function createHeap(work: { count: number }, positions: Positions = []): Heap {
   const slots: number[] = [];
   const keys: number[] = [];
+  // Never behind the end: an array that is read there gives its numbers out boxed ever after.
   const keyAt = (index: number) => keys[index] ?? Number.POSITIVE_INFINITY;
   const slotAt = (index: number) => slots[index] ?? -1;
 
@@ -68,8 +69,8 @@ export function createHeap(work: { count: number }, positions: Positions = []): 
 
   return {
     size: () => slots.length,
-    top: () => slotAt(0),
-    topKey: () => keyAt(0),
+    top: () => (slots.length > 0 ? slotAt(0) : -1),
+    topKey: () => (slots.length > 0 ? keyAt(0) : Number.POSITIVE_INFINITY),
     has: (slot) => find(slot) >= 0,
     set(slot, key) {
       const index = find(slot);

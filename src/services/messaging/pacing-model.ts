@@ -65,7 +65,11 @@ const MAX_COUNT = 100;
 const since = (fromMs: number, toMs: number) => Math.max(0, toMs - fromMs) / 1000;
 
 /** The integral of e^(−rate·s) from 0 to u. */
-const decayed = (rate: number, u: number) => (rate * u < 1e-8 ? u : -Math.expm1(-rate * u) / rate);
+function decayed(rate: number, u: number): number {
+  const x = rate * u;
+  // Near 0 by its series, to a millionth: most waits are short beside what the models remember.
+  return x < 1e-3 ? u * (1 - x / 2) : -Math.expm1(-x) / rate;
+}
 
 export function newEstimate(nowMs: number, meanRate: number): Estimate {
   return {
@@ -85,7 +89,14 @@ export function newEstimate(nowMs: number, meanRate: number): Estimate {
 
 /** A copy of an estimate that was stored. One from the future is of a clock that has been put back since: it is of now. */
 export function recalled(stored: Estimate, nowMs: number): Estimate {
-  const estimate = structuredClone(stored);
+  // Not by structuredClone, whose arrays hold their numbers boxed: each change of one would make a new one.
+  const estimate: Estimate = {
+    ...stored,
+    baseRates: [...stored.baseRates],
+    excitation: [...stored.excitation],
+    expected: [...stored.expected],
+    logWeights: [...stored.logWeights],
+  };
   const aheadMs = Math.max(0, estimate.atMs - nowMs, estimate.turnAtMs - nowMs);
   estimate.turnAtMs -= aheadMs;
   estimate.atMs -= aheadMs;
@@ -101,13 +112,13 @@ const aboveMean = (estimate: Estimate, model: ModelIndex) =>
 function advance(estimate: Estimate, toMs: number): void {
   const u = since(estimate.atMs, toMs);
   if (u === 0) return;
-  const answers = estimate.answer * decayed(ANSWER_PER_S, u);
+  const answers = estimate.answer > 0 ? estimate.answer * decayed(ANSWER_PER_S, u) : 0;
   for (const model of ALL) {
     const rest = aboveMean(estimate, model) * decayed(relaxation(model), u);
     estimate.expected[model] += estimate.baseRates[model] * u + rest + answers;
     estimate.excitation[model] *= Math.exp(-MODELS[model].betaPerS * u);
   }
-  estimate.answer *= Math.exp(-ANSWER_PER_S * u);
+  if (estimate.answer > 0) estimate.answer *= Math.exp(-ANSWER_PER_S * u);
   estimate.atMs = toMs;
 }
 
@@ -145,7 +156,8 @@ export function observe(estimate: Estimate, atMs: number, messages: number, mean
       estimate.logWeights[model] += logLikelihood(messages, mean, spread(model, seconds));
       estimate.excitation[model] += (messages * alpha * -Math.expm1(-betaPerS * seconds)) / seconds;
     }
-    const best = Math.max(...estimate.logWeights);
+    const [a, b, c] = estimate.logWeights;
+    const best = Math.max(a, b, c);
     const fading = 2 ** (-seconds / HALF_LIFE_S);
     estimate.messages = estimate.messages * fading + messages;
     estimate.exposureS = estimate.exposureS * fading + seconds;
@@ -157,7 +169,7 @@ export function observe(estimate: Estimate, atMs: number, messages: number, mean
     }
   }
   if (answered) estimate.answer = 0;
-  estimate.expected = [0, 0, 0];
+  for (const model of ALL) estimate.expected[model] = 0;
   estimate.seenAtMs = estimate.atMs;
 }
 
@@ -174,24 +186,32 @@ export interface Curve {
   answer: number;
 }
 
-/** The mixture of the models at the estimate's time. */
-export function curveOf(estimate: Estimate): Curve {
+export const newCurve = (): Curve => ({
+  atMs: 0,
+  waited: 0,
+  waitingS: 0,
+  base: 0,
+  first: 0,
+  second: 0,
+  answer: 0,
+});
+
+/** Makes the curve the mixture of the models at the estimate's time. In place, since each turn of each session does. */
+export function drawCurve(curve: Curve, estimate: Estimate): void {
   const [a, b, c] = estimate.logWeights;
   const weights = [Math.exp(a), Math.exp(b), Math.exp(c)] as const;
   const total = weights[0] + weights[1] + weights[2];
-  return {
-    atMs: estimate.atMs,
-    waited: estimate.waited,
-    waitingS: since(estimate.turnAtMs, estimate.atMs),
-    base:
-      (weights[0] * estimate.baseRates[0] +
-        weights[1] * estimate.baseRates[1] +
-        weights[2] * estimate.baseRates[2]) /
-      total,
-    first: (weights[1] * aboveMean(estimate, 1)) / total,
-    second: (weights[2] * aboveMean(estimate, 2)) / total,
-    answer: estimate.answer,
-  };
+  curve.atMs = estimate.atMs;
+  curve.waited = estimate.waited;
+  curve.waitingS = since(estimate.turnAtMs, estimate.atMs);
+  curve.base =
+    (weights[0] * estimate.baseRates[0] +
+      weights[1] * estimate.baseRates[1] +
+      weights[2] * estimate.baseRates[2]) /
+    total;
+  curve.first = (weights[1] * aboveMean(estimate, 1)) / total;
+  curve.second = (weights[2] * aboveMean(estimate, 2)) / total;
+  curve.answer = estimate.answer;
 }
 
 /** The integral of (s + d)·e^(−rate·s) from 0 to u. */
@@ -221,6 +241,9 @@ function rateAt(curve: Curve, u: number): number {
   return curve.base + excited + (curve.answer > 0 ? curve.answer * Math.exp(-ANSWER_PER_S * u) : 0);
 }
 
+/** How far off `reachedAt` may be, as a share of the value. */
+export const PRECISION = 1e-4;
+
 /** When the index reaches a value, in ms since the epoch; `atMs` if it has. Newton's method on its square root, which is nearly straight. */
 export function reachedAt(curve: Curve, value: number): number {
   if (curve.waited >= value) return curve.atMs;
@@ -228,7 +251,7 @@ export function reachedAt(curve: Curve, value: number): number {
   let u = Math.max(0.001, Math.sqrt((2 * value) / rateAt(curve, 0)) - curve.waitingS);
   for (let i = 0; i < 30; i++) {
     const index = indexAt(curve, curve.atMs + u * 1000);
-    if (Math.abs(index - value) <= 1e-7 * value) break;
+    if (Math.abs(index - value) <= PRECISION * value) break;
     const root = Math.sqrt(index);
     const step = ((goal - root) * 2 * root) / (rateAt(curve, u) * (u + curve.waitingS));
     u = Math.max(u / 8, u + step);
@@ -245,7 +268,9 @@ export function beginWait(estimate: Estimate, atMs: number): void {
 
 /** An own message was sent: an answer is likely soon. */
 export function expectAnswer(estimate: Estimate, atMs: number): void {
-  estimate.waited = indexAt(curveOf(estimate), atMs);
+  const curve = newCurve();
+  drawCurve(curve, estimate);
+  estimate.waited = indexAt(curve, atMs);
   advance(estimate, atMs);
   estimate.answer = ANSWERS * ANSWER_PER_S;
 }

@@ -10,7 +10,15 @@
 // share of it is constant.
 
 import { createHeap, type Heap, type Positions } from "./pacing-heap.ts";
-import { type Curve, indexAt, reachedAt } from "./pacing-model.ts";
+import {
+  type Curve,
+  drawCurve,
+  type Estimate,
+  indexAt,
+  newCurve,
+  PRECISION,
+  reachedAt,
+} from "./pacing-model.ts";
 
 /** The chosen index is at least the largest divided by this. Timing goes with its root: at most 10 % off. */
 const RATIO = 1.2;
@@ -25,17 +33,20 @@ const FIRST = LEVELS;
 const ASLEEP = -1;
 const ABSENT = -2;
 
+const LOG_RATIO = Math.log(RATIO);
+/** In levels: a crossing computed by reachedAt may miss its level by so much. */
+const SLACK = (2 * PRECISION) / LOG_RATIO;
+
 const levelOf = (index: number) => {
   if (index <= 0) return 0;
-  // A crossing computed by reachedAt may miss its level by a rounding.
-  const level = Math.floor(Math.log(index) / Math.log(RATIO) + 1e-6) + LEVEL_OF_ONE;
+  const level = Math.floor(Math.log(index) / LOG_RATIO + SLACK) + LEVEL_OF_ONE;
   return Math.min(LEVELS - 1, Math.max(0, level));
 };
 const bottomOf = (level: number) => RATIO ** (level - LEVEL_OF_ONE);
 
 export interface Order {
-  /** Puts a slot in with its curve, or moves it to a new one. */
-  set(slot: number, curve: Curve, nowMs: number): void;
+  /** Puts a slot in with the curve of its estimate, or moves it to a new one. */
+  set(slot: number, estimate: Estimate, nowMs: number): void;
   /** Puts a slot before all those with curves; the smallest key comes first. */
   setFirst(slot: number, key: number): void;
   delete(slot: number): void;
@@ -49,7 +60,8 @@ export function createOrder(work: { count: number }): Order {
   const sleeping = createHeap(work, positions);
   const heaps: Heap[] = Array.from({ length: LEVELS + 1 }, () => createHeap(work, positions));
   const levels: number[] = [];
-  const curves: (Curve | undefined)[] = [];
+  // Of use only while the slot has a level below FIRST. Kept, and drawn anew in place.
+  const curves: Curve[] = [];
   let awake = 0;
   let size = 0;
   let entry = 0;
@@ -100,12 +112,13 @@ export function createOrder(work: { count: number }): Order {
   function countAgain(nowMs: number): void {
     const count = new Uint32Array(LEVELS);
     const slots: number[] = [];
-    for (const [slot, curve] of curves.entries()) {
-      if (!curve) continue;
+    for (const [slot, level = ABSENT] of levels.entries()) {
+      const curve = curves[slot];
+      if (level === ABSENT || level === FIRST || !curve) continue;
       slots.push(slot);
       work.count += 1;
-      const level = levelOf(indexAt(curve, nowMs));
-      count[level] = (count[level] ?? 0) + 1;
+      const reached = levelOf(indexAt(curve, nowMs));
+      count[reached] = (count[reached] ?? 0) + 1;
     }
     let above = 0;
     for (entry = LEVELS; entry > 0 && above < slots.length * COUNTED; ) above += count[--entry] ?? 0;
@@ -119,20 +132,18 @@ export function createOrder(work: { count: number }): Order {
   }
 
   return {
-    set(slot, curve, nowMs) {
+    set(slot, estimate, nowMs) {
       take(slot);
+      const curve = curves[slot] ?? newCurve();
+      drawCurve(curve, estimate);
       curves[slot] = curve;
       put(slot, curve, nowMs);
     },
     setFirst(slot, key) {
       take(slot);
-      curves[slot] = undefined;
       insert(slot, FIRST, key);
     },
-    delete(slot) {
-      take(slot);
-      curves[slot] = undefined;
-    },
+    delete: take,
     top(nowMs) {
       const first = heapOf(FIRST).top();
       if (first >= 0) return first;

@@ -6,15 +6,7 @@
 // Pure: no clock, no timers, no requests, no chance.
 
 import { createHeap } from "./pacing-heap.ts";
-import {
-  beginWait,
-  curveOf,
-  type Estimate,
-  expectAnswer,
-  newEstimate,
-  observe,
-  recalled,
-} from "./pacing-model.ts";
+import { beginWait, type Estimate, expectAnswer, newEstimate, observe, recalled } from "./pacing-model.ts";
 import { createOrder } from "./pacing-order.ts";
 
 export interface PacingOptions {
@@ -106,7 +98,7 @@ export function createPacing(options: PacingOptions): Pacing {
     paused.delete(entry.slot);
     if (!waiting.has(entry.slot)) waiting.set(entry.slot, entry.estimate.turnAtMs);
     if (entry.isNew) order.setFirst(entry.slot, entry.estimate.turnAtMs);
-    else order.set(entry.slot, curveOf(entry.estimate), nowMs);
+    else order.set(entry.slot, entry.estimate, nowMs);
   }
 
   function withdraw({ slot }: Entry): void {

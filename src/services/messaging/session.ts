@@ -120,7 +120,6 @@ export function observePage(
   askedAfter: string | null,
   boot: BootSeen,
 ): PageResult {
-  if (saysNothing(session, page, askedAfter)) return { session, events: [], restarted: false };
   const messages = page.messages.toSorted(byCursor);
   const last = greatest([page.nextCursor, messages.at(-1)?.cursor]);
   const stored = session.cursor === null ? null : BigInt(session.cursor);
@@ -163,15 +162,20 @@ export function observePage(
   };
 }
 
-/** Most pages: nothing after the cursor, as was to be expected. A look at them is all that they are worth. */
-const saysNothing = (session: Session, page: MessagePage, askedAfter: string | null): boolean =>
+/** Most pages: there is nothing after the cursor, as was to be expected, and all else of the session stays as it is. */
+export const saysNothing = (
+  session: Session,
+  page: MessagePage,
+  askedAfter: string | null,
+  bootAt: number | null,
+): boolean =>
   askedAfter !== null &&
   askedAfter === session.cursor &&
   page.messages.length === 0 &&
   (page.nextCursor ?? session.cursor) === session.cursor &&
-  session.inDoubtSince === null &&
-  session.serverBootAt !== null &&
-  !page.ctrl;
+  !page.members &&
+  !page.ctrl &&
+  (session.serverBootAt !== null || bootAt === null);
 
 type Verdict = "remembers" | "forgot" | "in_doubt";
 

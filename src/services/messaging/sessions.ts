@@ -8,7 +8,7 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
 /** A server may take so long to answer before the number of its places slows down the pace. */
 const USUAL_ANSWER_MS = 1000;
 const FEWEST_PLACES = 4;
-const MOST_PLACES = 32;
+const MOST_PLACES = 16;
 
 /** How a session's turn ended. */
 export type Turn =
@@ -22,10 +22,12 @@ export type Turn =
   | { kind: "postponed" };
 
 export interface SessionSet {
-  /** What is known of the session. Its `pacing` is the estimate as it is now, and goes on changing with its turns. */
+  /** What is known of the session. Its `pacing` and `lastPolledAt` are as of now, and go on changing with its turns. */
   get(sessionId: string): Session | undefined;
   /** Adds the session, or replaces what is known of it. */
   put(session: Session): void;
+  /** A poll found nothing new. In place: what each poll leaves behind anew is what costs most, in the end. */
+  polled(sessionId: string, at: string): void;
   all(): Session[];
   /** The servers with sessions that are polled or wait to be joined. */
   servers(): readonly string[];
@@ -106,12 +108,16 @@ export function createSessionSet(options: {
       const before = sessions.get(sessionId);
       if (before && before.baseUrl !== session.baseUrl) leave(before);
       if (isActive(session)) {
-        const { pacing } = enter(session);
-        sessions.set(sessionId, { ...session, pacing: pacing.estimate(sessionId) ?? null });
+        const estimate = enter(session).pacing.estimate(sessionId) ?? null;
+        sessions.set(sessionId, session.pacing === estimate ? session : { ...session, pacing: estimate });
       } else {
         leave(session);
         sessions.set(sessionId, session);
       }
+    },
+    polled(sessionId, at) {
+      const session = sessions.get(sessionId);
+      if (session) session.lastPolledAt = at;
     },
     all: () => [...sessions.values()],
     servers: () => names,

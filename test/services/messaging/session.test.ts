@@ -9,6 +9,7 @@ import {
   observeMembers,
   pollAfter,
   type Session,
+  saysNothing,
 } from "../../../src/services/messaging/session.ts";
 
 const session: Session = {
@@ -45,6 +46,42 @@ const received = (events: { type: string; subject?: string }[]) =>
   events.filter(({ type }) => type === "messaging.message.received").map(({ subject }) => subject);
 
 describe("what a page says", () => {
+  it("is not looked at further where it says nothing: it would change nothing", () => {
+    const cursor = fc.constantFrom(null, "7", "8", "9007199254740993");
+    const boot = fc.constantFrom(null, 1_000, 900_000);
+    const quiet = fc.record({
+      cursor,
+      after: cursor,
+      nextCursor: fc.constantFrom(null, undefined, "7", "8"),
+      inDoubtSince: fc.constantFrom(null, null, 5),
+      serverBootAt: boot,
+      bootAt: boot,
+      members: fc.constantFrom(undefined, [{ agentId: "peer" }]),
+      ctrl: fc.constantFrom(undefined, null, { challenge: "answer me" }),
+      messages: fc.constantFrom([], [], [message("9")]),
+    });
+    let said = 0;
+    fc.assert(
+      fc.property(quiet, ({ after, bootAt, nextCursor, members, ctrl, messages, ...known }) => {
+        const before = { ...session, ...known };
+        const read: MessagePage = {
+          messages: [...messages],
+          nextCursor,
+          members: members && [...members],
+          ctrl,
+        };
+        if (!saysNothing(before, read, after, bootAt)) return;
+        said += 1;
+        const seen = observePage(before, read, after, bootAt);
+        const looked = observeMembers(seen.session, read);
+        expect([...seen.events, ...looked.events]).toEqual([]);
+        expect(looked.session).toEqual(before);
+      }),
+      { numRuns: 5000 },
+    );
+    expect(said).toBeGreaterThan(50);
+  });
+
   it("the greeting at cursor 0 is a message like any other", () => {
     const seen = observePage(session, page(["0"], "0"), null, null);
     expect(received(seen.events)).toEqual(["id-0"]);

@@ -84,7 +84,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
         ...(call?.once && { once: true, priority: "reserved" }),
       });
       isStream = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
-      if (isStream) return eventStream(answer, deadline.end, call);
+      if (isStream) return eventStream(answer, () => deadline.end(), call);
       return await whole(answer, id, where);
     } finally {
       if (!isStream) deadline.end();
