@@ -134,7 +134,7 @@ async function join(context: JobContext, server: MessagingServer, session: Sessi
     session,
     (current, now) =>
       current.state === "joining" ? afterJoin({ ...current, ttlMs: null }, now, answer) : undefined,
-    answer.sessionKey ?? undefined,
+    answer.sessionKey ? { sessionKey: answer.sessionKey } : {},
   );
   context.log.info({ session: label(session) }, "joined a session");
 }
@@ -202,7 +202,13 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
     seen.session.members === known.members;
   if (seen.restarted) context.log.warn({ session: label(session) }, "the server lost the session's messages");
   if (!isQuiet)
-    await change(context, session, (current, now) => (isActive(current) ? observe(current, now) : undefined));
+    await change(
+      context,
+      session,
+      (current, now) => (isActive(current) ? observe(current, now) : undefined),
+      // Messages have waited for their poll for much longer.
+      { canWait: true },
+    );
   else if (isActive(known)) sessions.put(seen.session);
   const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
   return { kind: "polled", messages };
@@ -222,15 +228,15 @@ async function change(
   context: JobContext,
   { sessionId }: Session,
   make: (current: Session, now: number) => SessionChange | undefined,
-  sessionKey?: string,
+  { canWait = false, ...key }: { sessionKey?: string; canWait?: boolean } = {},
 ): Promise<void> {
   const effect = {
     sessionId,
     change: (current: Session | undefined, now: number) => current && make(current, now),
-    ...(sessionKey === undefined ? {} : { sessionKey }),
+    ...key,
   };
   await context.services.messaging.changes.apply([effect], context.clock.now, async ([observation]) => {
-    if (observation) await context.store.commitObservation(observation);
+    if (observation) await context.store.commitObservation({ ...observation, canWait });
     return { isCommitted: true };
   });
 }

@@ -1,13 +1,16 @@
-// Group commit: the units of work that arrive in one turn of the event loop share one transaction and one fsync.
+// Group commit: the units of work that arrive in one turn of the event loop share one transaction and one fsync. Those
+// that can wait share it with more where commits follow each other closely: a commit costs as much as many units.
 
 import type { Database } from "better-sqlite3";
+import type { Clock } from "../scheduler/clock.ts";
 
 export interface Writer {
   /**
    * Runs `work` inside the next transaction, after the units queued before it; it may run twice, so only the
    * database may change in it. `committed` sees the result once it is on disk, before the promise resolves.
+   * @param canWait for others, up to some milliseconds, but never behind one that cannot
    */
-  write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
+  write<T>(work: () => T, committed?: (result: T) => void, canWait?: boolean): Promise<T>;
   /** Commits what is queued, now. */
   flush(): void;
 }
@@ -18,7 +21,11 @@ interface Unit {
   reject(error: unknown): void;
 }
 
+/** From one commit to the next, where all in it can wait. */
+const GATHER_MS = 5;
+
 export interface WriterOptions {
+  clock: Pick<Clock, "monotonic" | "after">;
   /** Throws where a commit would go to a file that nobody will find again. */
   beforeCommit(): void;
   /** After each transaction that came through, when its promises are resolved. */
@@ -26,12 +33,15 @@ export interface WriterOptions {
   toError(error: unknown): unknown;
 }
 
-export const createWriter = (db: Database, { beforeCommit, afterCommit, toError }: WriterOptions): Writer => {
+export const createWriter = (db: Database, options: WriterOptions): Writer => {
+  const { clock, beforeCommit, afterCommit, toError } = options;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const rollback = db.prepare("ROLLBACK");
   let queue: Unit[] = [];
-  let timer: NodeJS.Immediate | undefined;
+  let next: NodeJS.Immediate | undefined;
+  let stopWaiting: (() => void) | undefined;
+  let lastAt = Number.NEGATIVE_INFINITY;
 
   const rejectAll = (units: readonly Unit[], error: unknown) => {
     const reported = toError(error);
@@ -66,15 +76,26 @@ export const createWriter = (db: Database, { beforeCommit, afterCommit, toError 
   };
 
   const flush = () => {
-    clearImmediate(timer);
-    timer = undefined;
+    clearImmediate(next);
+    next = undefined;
+    stopWaiting?.();
+    stopWaiting = undefined;
     const units = queue;
     queue = [];
-    if (units.length > 0) commitUnits(units);
+    if (units.length === 0) return;
+    commitUnits(units);
+    lastAt = clock.monotonic();
+  };
+
+  const flushSoon = (canWait: boolean) => {
+    const waitMs = lastAt + GATHER_MS - clock.monotonic();
+    // After the poll phase, so that every answer that came in with this one shares its fsync.
+    if (!canWait || waitMs <= 0) next ??= setImmediate(flush);
+    else if (!next) stopWaiting ??= clock.after(waitMs, flush);
   };
 
   return {
-    write: (work, committed) =>
+    write: (work, committed, canWait = false) =>
       new Promise((resolve, reject) => {
         queue.push({
           run: work,
@@ -86,8 +107,7 @@ export const createWriter = (db: Database, { beforeCommit, afterCommit, toError 
           },
           reject,
         });
-        // After the poll phase, so that every answer that came in with this one shares its fsync.
-        timer ??= setImmediate(flush);
+        flushSoon(canWait);
       }),
     flush,
   };

@@ -74,6 +74,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
   let isClosed = false;
 
   const writer = createWriter(db, {
+    clock,
     beforeCommit: () => {
       if (statSync(path, { throwIfNoEntry: false })?.ino !== inode)
         throw storeError("unusable", place, "nexusd.db was moved or removed while in use", {
@@ -103,9 +104,9 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
       throw toStoreError(error, place);
     }
   };
-  const write = async <T>(work: () => T, committed?: (result: T) => void): Promise<T> => {
+  const write = async <T>(work: () => T, committed?: (result: T) => void, canWait?: boolean): Promise<T> => {
     assertOpen();
-    return writer.write(work, committed);
+    return writer.write(work, committed, canWait);
   };
 
   /** Inside a transaction. @returns the events that were new */
@@ -128,6 +129,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
       const appended = await write(
         () => observe(unit),
         (stored) => log.appended(stored),
+        observation.canWait,
       );
       return { appended, duplicates: unit.events.length - appended.length, latest: log.latest() };
     },

@@ -19,6 +19,8 @@ export interface Observation {
   put?: { kind: string; key: string; value: unknown }[];
   remove?: { kind: string; key: string }[];
   secrets?: { name: string; value: string | null }[];
+  /** Some milliseconds, for others to share its commit, where commits follow each other closely. */
+  canWait?: boolean;
 }
 
 export interface Committed {

@@ -2,10 +2,12 @@ import { readFileSync, renameSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/scheduler/clock.ts";
 import { createWriter } from "../../src/store/sqlite-commit.ts";
 import { toStoreError } from "../../src/store/sqlite-errors.ts";
 import { openDatabase } from "../../src/store/sqlite-open.ts";
 import type { Observation } from "../../src/store/store.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import {
   fillDisk,
   numbered,
@@ -225,6 +227,7 @@ test("of a group that finds no room together, what fits alone is committed", asy
   const { db, close } = await openDatabase(place);
   onTestFinished(close);
   const writer = createWriter(db, {
+    clock: systemClock,
     beforeCommit: () => {},
     afterCommit: () => {},
     toError: (error) => toStoreError(error, place),
@@ -253,6 +256,34 @@ test("a database file taken away is noticed at the next commit, not when it is t
   await expect(store.probe()).rejects.toMatchObject({ code: "unusable" });
   renameSync(`${path}.away`, path);
   expect((await store.commitObservation({ source: "s", events: [numbered(1)] })).latest).toBe(1);
+});
+
+test("what can wait shares the next commit with more of its kind, and with whoever cannot wait", async () => {
+  const dataDir = temporaryDirectory();
+  const clock = createFakeClock();
+  const store = await openTestStore({ dataDir, clock });
+  const commits = countCommits(dataDir);
+  const waiting = (n: number) =>
+    store.commitObservation({ source: "s", events: [numbered(n)], canWait: true });
+  // No commit was just before it.
+  await clock.advance(5);
+  await waiting(1);
+  expect(commits()).toBe(1);
+  const some = [waiting(2), waiting(3)];
+  await clock.advance(4);
+  expect(commits()).toBe(0);
+  some.push(waiting(4));
+  await clock.advance(1);
+  await Promise.all(some);
+  expect(commits()).toBe(1);
+  const more = waiting(5);
+  await store.commitObservation({ source: "s", events: [numbered(6)] });
+  await more;
+  expect(commits()).toBe(1);
+  const last = waiting(7);
+  await store.close();
+  await last;
+  expect(clock.pending()).toBe(0);
 });
 
 test("a probe is a real commit", async () => {
