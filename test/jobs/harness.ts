@@ -127,7 +127,8 @@ export async function runJob(
     },
     async kill() {
       const stopped = scheduler.stop(0);
-      await clock.settle();
+      // As long as a commit may wait for others.
+      await clock.advance(5);
       await stopped;
       await store.close();
     },
