@@ -63,7 +63,9 @@ const asToml = (value: unknown): string => {
 /** An address without what may be secret in it: user, password, path, query. */
 const asOrigin = (text: string): string => {
   const [, scheme = "", host = "", rest = ""] = /^([a-z]+:\/\/)?(?:.*@)?([^/?#]*)(.*)$/is.exec(text) ?? [];
-  return `${scheme}${text.includes("@") ? "…@" : ""}${host}${rest === "" || rest === "/" ? rest : "/…"}`;
+  // What stands after a colon and is no port may be a password whose @ was lost.
+  const named = /^(\[[^\]]*\]|[^:]*)(:\d{1,5})?$/.test(host) ? host : host.replace(/:.*$/s, ":…");
+  return `${scheme}${text.includes("@") ? "…@" : ""}${named}${rest === "" || rest === "/" ? rest : "/…"}`;
 };
 
 /** The value at a path as it may be shown, or undefined where it may not. */

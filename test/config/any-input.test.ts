@@ -52,6 +52,7 @@ const misplaced: ((config: Table, literal: string) => void)[] = [
   (config, literal) => set(config, ["nex", "token"], literal),
   (config, literal) => set(config, ["secret"], literal),
   (config, literal) => set(config, ["nex", "base_url"], `https://me:${literal}@app.nex.ai`),
+  (config, literal) => set(config, ["nex", "base_url"], `https://me:${literal}app.nex.ai`),
 ];
 
 function set(config: Table, path: string[], value: unknown): void {
