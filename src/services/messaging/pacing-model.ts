@@ -242,7 +242,7 @@ function rateAt(curve: Curve, u: number): number {
 }
 
 /** How far off `reachedAt` may be, as a share of the value. */
-export const PRECISION = 1e-7;
+export const PRECISION = 1e-4;
 
 /** When the index reaches a value, in ms since the epoch; `atMs` if it has. Newton's method on its square root, which is nearly straight. */
 export function reachedAt(curve: Curve, value: number): number {
