@@ -1,6 +1,7 @@
 // GET /v1/events/stream: the log as server-sent events, each reader at its own pace.
 
 import { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Tail } from "../events/tail.ts";
 import type { StoredEvent } from "../events/types.ts";
@@ -28,6 +29,7 @@ const query = z.strictObject({
 
 export function stream(app: App, { context, tail }: RouteOptions): void {
   const { store } = context;
+  const turn = createTurns();
   app.get(
     "/v1/events/stream",
     {
@@ -57,7 +59,7 @@ export function stream(app: App, { context, tail }: RouteOptions): void {
       await checkPosition(store, after);
       const signal = goneSignal(reply.raw);
       const wanted = { after, limit: PAGE, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
-      const frames = Readable.from(logFrames(context, tail, wanted, signal), { objectMode: false });
+      const frames = Readable.from(logFrames(context, tail, turn, wanted, signal), { objectMode: false });
       reply.type("text/event-stream; charset=utf-8").header("cache-control", "no-store");
       return reply.send(frames as unknown as string); // fastify takes a stream; the type describes its content
     },
@@ -74,12 +76,25 @@ function lastEventId(header: string | string[] | undefined): number | undefined 
 }
 
 /**
+ * Turns of the event loop, one for each caller: however many readers have all of the log before them, whoever asks
+ * for something short waits for few of their pages.
+ */
+function createTurns(): () => Promise<void> {
+  let last = Promise.resolve();
+  return () => {
+    last = last.then(() => setImmediate());
+    return last;
+  };
+}
+
+/**
  * Read on only when the reader has taken what came before: the next page is not fetched while the last one still
  * waits in the socket.
  */
 async function* logFrames(
   { store, clock, log }: ControlContext,
   tail: Tail,
+  turn: () => Promise<void>,
   query: EventQuery,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
@@ -88,6 +103,7 @@ async function* logFrames(
   let after = query.after;
   let nextComment = clock.monotonic() + COMMENT_EVERY_MS;
   try {
+    await turn();
     while (!signal.aborted) {
       const page = await store.readEvents({ ...query, after });
       if (page.gap) yield `event: nexusd.log.gap\ndata: ${JSON.stringify(page.gap)}\n\n`;
@@ -98,8 +114,8 @@ async function* logFrames(
         nextComment = now + COMMENT_EVERY_MS;
         yield ": nexusd\n\n";
       }
-      if (after < page.latest) continue;
-      if ((await tail.wait(page.latest, nextComment - now, signal)) === "closed") return;
+      if (after < page.latest) await turn();
+      else if ((await tail.wait(page.latest, nextComment - now, signal)) === "closed") return;
     }
   } catch (error) {
     // The reader comes back where it was; a stream has no other way to say that it failed.

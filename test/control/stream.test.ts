@@ -127,6 +127,22 @@ test("a reader that stands still while 5,000 events are committed gets each once
   expect(reader.ids()).toEqual(range(1, total));
 });
 
+test("however many readers have the log before them, a short request waits for few of their pages", async () => {
+  const total = 6400;
+  const { append, get, stream, store } = await startTestControl();
+  await append(...Array.from({ length: total }, () => message()));
+  const reads = vi.spyOn(store, "readEvents");
+  const readers = await Promise.all(Array.from({ length: 40 }, () => stream("/v1/events/stream")));
+  const pages: number[] = [];
+  while (readers.some(({ messages }) => messages.length < total)) {
+    const before = reads.mock.calls.length;
+    await get("/v1/health");
+    pages.push(reads.mock.calls.length - before);
+  }
+  // Otherwise each reader takes one in each turn of the event loop, and a request takes several turns.
+  expect(Math.max(...pages)).toBeLessThan(20);
+});
+
 test("events that retention removed before the reader came are announced, without an id", async () => {
   const { append, stream, store } = await startTestControl();
   await append(message(), message(), message());
