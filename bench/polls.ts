@@ -14,8 +14,13 @@ import { print } from "./figure.ts";
 import { cpuMs, end, resident, sleep, startDaemon } from "./process.ts";
 
 const SIZES = [100, 10_000];
-const WARM_UP_MS = 10_000;
-const WATCH_MS = 10_000;
+/** Until each of 10,000 sessions was polled some times: the first poll also asks for the members, and writes them. */
+const WARM_UP_MS = 15_000;
+/** All take turns, the others stopped: what else the machine does in a minute changes each of them by a third. */
+const ROUNDS = 8;
+const TURN_MS = 2000;
+/** Until one that was stopped has found its pace again. */
+const SETTLE_MS = 300;
 /** As many as nexusd has under way at once. */
 const PLACES = 16;
 /** One poll in so many finds a message. */
@@ -39,39 +44,37 @@ async function startServer() {
   return { child, origin, count };
 }
 
-interface Cost {
-  perSecond: number;
-  /** Processor time for each poll, in µs. */
-  cpuUs: number;
-  mib: number;
+/** One that polls, the server that it polls, and what was seen of it in its turns. */
+interface Poller {
+  child: ChildProcess;
+  server: Awaited<ReturnType<typeof startServer>>;
+  cpuMs: number;
+  polls: number;
+  ms: number;
 }
 
-async function watch(poller: ChildProcess, count: () => Promise<Counted>): Promise<Cost> {
+async function begin(child: ChildProcess, server: Poller["server"]): Promise<Poller> {
   await sleep(WARM_UP_MS);
-  const before = { cpu: cpuMs(poller), polls: (await count()).polls, at: performance.now() };
-  await sleep(WATCH_MS);
-  const polls = (await count()).polls - before.polls;
-  const cpu = cpuMs(poller) - before.cpu;
-  return {
-    perSecond: (polls / (performance.now() - before.at)) * 1000,
-    cpuUs: (cpu * 1000) / polls,
-    mib: resident(poller),
-  };
+  child.kill("SIGSTOP");
+  return { child, server, cpuMs: 0, polls: 0, ms: 0 };
 }
 
-async function bare(sessions: number): Promise<Cost> {
-  const server = await startServer();
-  const poller = start("fetcher.ts", server.origin, String(sessions), String(PLACES));
-  const cost = await watch(poller, server.count);
-  await end(poller);
-  await end(server.child);
-  return cost;
+async function takeTurn(poller: Poller): Promise<void> {
+  const { child, server } = poller;
+  child.kill("SIGCONT");
+  await sleep(SETTLE_MS);
+  const before = { cpu: cpuMs(child), polls: (await server.count()).polls, at: performance.now() };
+  await sleep(TURN_MS);
+  poller.polls += (await server.count()).polls - before.polls;
+  poller.cpuMs += cpuMs(child) - before.cpu;
+  poller.ms += performance.now() - before.at;
+  child.kill("SIGSTOP");
 }
 
-const mean = (a: Cost, b: Cost): Cost => ({
-  perSecond: (a.perSecond + b.perSecond) / 2,
-  cpuUs: (a.cpuUs + b.cpuUs) / 2,
-  mib: (a.mib + b.mib) / 2,
+/** `cpuUs`: processor time for each poll. */
+const costOf = ({ cpuMs, polls, ms }: Poller) => ({
+  perSecond: (polls / ms) * 1000,
+  cpuUs: (cpuMs * 1000) / polls,
 });
 
 /** Joined long ago, so that every request is a poll. */
@@ -86,7 +89,7 @@ async function fill(dataDir: string, sessions: number, baseUrl: string): Promise
   await store.close();
 }
 
-async function nexusd(sessions: number): Promise<Cost & { made: number; stored: number }> {
+async function prepare(sessions: number) {
   const server = await startServer();
   const directory = mkdtempSync(join(tmpdir(), "nexusd-bench-"));
   const dataDir = join(directory, "data");
@@ -98,11 +101,30 @@ async function nexusd(sessions: number): Promise<Cost & { made: number; stored: 
 [messaging]\nbase_url = "${server.origin}"\nrequests_per_minute = 6000000
 [nex]\nenabled = false\n[nexus]\nenabled = false\n`,
   );
-  const daemon = startDaemon(config, { stdio: "inherit" });
-  const cost = await watch(daemon, server.count);
-  const { made, polls } = await server.count("/stop");
-  while ((await server.count()).polls < polls + 3 * sessions) await sleep(100);
-  await end(daemon, "SIGTERM");
+  const nexusd = await begin(startDaemon(config, { stdio: "inherit" }), server);
+  const other = await startServer();
+  const fetcher = start("fetcher.ts", other.origin, String(sessions), String(PLACES));
+  return { sessions, directory, dataDir, nexusd, bare: await begin(fetcher, other) };
+}
+
+type Prepared = Awaited<ReturnType<typeof prepare>>;
+
+/** Ends both; all messages that were made until then are read first. */
+async function finish({ sessions, directory, dataDir, nexusd, bare }: Prepared) {
+  await end(bare.child);
+  await end(bare.server.child);
+  const mib = resident(nexusd.child);
+  nexusd.child.kill("SIGCONT");
+  const { made, polls } = await nexusd.server.count("/stop");
+  while ((await nexusd.server.count()).polls < polls + 3 * sessions) await sleep(100);
+  await end(nexusd.child, "SIGTERM");
+  const stored = await countStored(dataDir);
+  await end(nexusd.server.child);
+  rmSync(directory, { recursive: true });
+  return { mib, made, stored };
+}
+
+async function countStored(dataDir: string): Promise<number> {
   const store = await openStore({ dataDir, clock: systemClock });
   let stored = 0;
   for (let after = 0; ; ) {
@@ -116,26 +138,25 @@ async function nexusd(sessions: number): Promise<Cost & { made: number; stored: 
     after = next;
   }
   await store.close();
-  await end(server.child);
-  rmSync(directory, { recursive: true });
-  return { ...cost, made, stored };
+  return stored;
 }
 
-const costs = [];
-for (const sessions of SIZES) {
-  // Before and after it, since what else the machine does in a minute changes it by a third.
-  const before = await bare(sessions);
-  const cost = await nexusd(sessions);
-  const least = mean(before, await bare(sessions));
-  costs.push(cost);
-  const figure = { bench: "polls", case: `${sessions} sessions` };
-  print({ ...figure, figure: "polls", value: cost.perSecond, unit: "per second", baseline: least.perSecond });
-  print({ ...figure, figure: "CPU per poll", value: cost.cpuUs, unit: "µs", baseline: least.cpuUs });
+const prepared: Prepared[] = [];
+for (const sessions of SIZES) prepared.push(await prepare(sessions));
+const pollers = prepared.flatMap(({ nexusd, bare }) => [nexusd, bare]);
+for (let round = 0; round < ROUNDS; round++) for (const poller of pollers) await takeTurn(poller);
+
+for (const each of prepared) {
+  const { mib, made, stored } = await finish(each);
+  const [cost, bare] = [costOf(each.nexusd), costOf(each.bare)];
+  const figure = { bench: "polls", case: `${each.sessions} sessions` };
+  print({ ...figure, figure: "polls", value: cost.perSecond, unit: "per second", baseline: bare.perSecond });
+  print({ ...figure, figure: "CPU per poll", value: cost.cpuUs, unit: "µs", baseline: bare.cpuUs });
   print({ ...figure, figure: "polls on one core", value: 1e6 / cost.cpuUs, unit: "per second" });
-  print({ ...figure, figure: "resident memory", value: cost.mib, unit: "MiB" });
-  print({ ...figure, figure: "messages stored", value: cost.stored, unit: "messages", baseline: cost.made });
+  print({ ...figure, figure: "resident memory", value: mib, unit: "MiB" });
+  print({ ...figure, figure: "messages stored", value: stored, unit: "messages", baseline: made });
 }
-const [few, many] = costs;
+const [few, many] = prepared.map(({ nexusd }) => costOf(nexusd));
 if (few && many)
   print({
     ...{ bench: "polls", case: "10000 sessions", figure: "CPU per poll, to that of 100", unit: "µs" },

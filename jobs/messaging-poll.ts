@@ -15,6 +15,7 @@ import {
 } from "../src/services/messaging/membership.ts";
 import {
   afterTraffic,
+  type BootSeen,
   isRenewalDue,
   observeMembers,
   observePage,
@@ -47,29 +48,32 @@ export default defineJob({
 });
 
 const NOTHING_NEW: Turn = { kind: "polled", messages: 0 };
+const SERVED: Turn = { kind: "served" };
+const POSTPONED: Turn = { kind: "postponed" };
 
 async function step(context: JobContext, baseUrl: string): Promise<"idle" | undefined> {
   const { messaging } = context.services;
+  const server = messaging.server(baseUrl);
   const session = messaging.sessions.take(baseUrl);
   if (!session) {
     // Nothing to poll is not proof that the service answers: its health is, once a minute.
-    const isAsked = await checkHealth(context, messaging.server(baseUrl));
-    return isAsked ? undefined : "idle";
-  }
-  let turn: Turn;
-  try {
-    turn = await takeTurn(context, session);
-  } catch (error) {
-    const isAlone = isAboutOneSession(error);
-    messaging.sessions.release(session.sessionId, { kind: isAlone ? "refused" : "postponed" });
-    if (!isAlone) throw error;
-    // An answer about this session alone must not slow the others down.
-    context.degraded({ code: error.code, message: error.message });
-    context.log.warn({ session: label(session), code: error.code }, error.message);
-    // The service answered, even if not as it should.
+    if (!isHealthDue(context, server)) return "idle";
+    await checkHealth(context, server);
     return undefined;
   }
-  messaging.sessions.release(session.sessionId, turn);
+  let turn = POSTPONED;
+  try {
+    if (isHealthDue(context, server)) await checkHealth(context, server);
+    turn = await takeTurn(context, server, session);
+  } catch (error) {
+    if (!isAboutOneSession(error)) throw error;
+    // An answer about this session alone must not slow the others down: the service answered, even if not as it should.
+    turn = { kind: "refused" };
+    context.degraded({ code: error.code, message: error.message });
+    context.log.warn({ session: label(session), code: error.code }, error.message);
+  } finally {
+    messaging.sessions.release(session.sessionId, turn);
+  }
   if (messaging.sessions.refused(baseUrl) === 0) context.degraded(undefined);
   return undefined;
 }
@@ -79,19 +83,21 @@ const isAboutOneSession = (error: unknown): error is HttpError =>
   !error.retryable &&
   (error.kind === "status" || error.kind === "invalid_body");
 
-async function takeTurn(context: JobContext, session: Session): Promise<Turn> {
-  const { messaging } = context.services;
-  const server = messaging.server(session.baseUrl);
-  await checkHealth(context, server);
+// No async function, nor is any on the way of a poll that needs none: each costs more than what a quiet poll does.
+function takeTurn(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
   // A write is taking us out of it.
-  if (messaging.changes.isHeld(session.sessionId)) return { kind: "postponed" };
+  if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
+  if (session.state !== "joined") return served(context, session, join(context, server, session));
+  if (session.ttlMs === null) return served(context, session, describe(context, server, session));
+  const isRenewed = context.config.messaging.auto_renew && isRenewalDue(session, context.clock.now());
+  if (isRenewed) return served(context, session, renew(context, server, session));
+  return poll(context, server, session);
+}
+
+/** A turn that went to something else than a poll: to `work`, or to the end of the session that its failure means. */
+async function served(context: JobContext, session: Session, work: Promise<void>): Promise<Turn> {
   try {
-    if (session.state !== "joined") await join(context, server, session);
-    else if (session.ttlMs === null) await describe(context, server, session);
-    else if (context.config.messaging.auto_renew && isRenewalDue(session, context.clock.now()))
-      await renew(context, server, session);
-    else return await poll(context, server, session);
-    return { kind: "served" };
+    await work;
   } catch (error) {
     // Taken, where we were in: the server let us in before, and may do so again.
     const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
@@ -101,8 +107,8 @@ async function takeTurn(context: JobContext, session: Session): Promise<Turn> {
       isActive(current) ? afterRefusal(current, error) : undefined,
     );
     context.log.warn({ reason: ended.session.reason?.code, session: label(session) }, "session ended");
-    return { kind: "served" };
   }
+  return SERVED;
 }
 
 const codeOf = (error: unknown) => (error instanceof HttpError ? error.code : undefined);
@@ -155,34 +161,53 @@ async function renew(context: JobContext, server: MessagingServer, session: Sess
 }
 
 async function poll(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
-  const { config, clock, services } = context;
-  const { sessions } = services.messaging;
-  const { bootAt, checkedAt, offsetMs } = services.messaging.boot(server.baseUrl);
-  const askedAt = checkedAt === null || offsetMs === null ? null : checkedAt + offsetMs;
+  const { messaging } = context.services;
+  const { bootAt, checkedAt, offsetMs } = messaging.boot(server.baseUrl);
   const after = pollAfter(session, bootAt);
-  const members = config.messaging.members && areMembersDue(context, session);
+  const members = context.config.messaging.members && areMembersDue(context, session);
   let page: MessagePage;
   try {
     page = await server.poll(session.sessionId, session.agentId, after, context.signal, { members });
   } catch (error) {
-    if (!isNotMember(error)) throw error;
-    if (services.messaging.changes.isHeld(session.sessionId)) return { kind: "postponed" };
-    if (config.messaging.auto_rejoin) await join(context, server, session);
-    else await change(context, session, (current) => (isActive(current) ? afterRemoval(current) : undefined));
-    return { kind: "served" };
+    return afterRefusedPoll(context, server, session, error);
   }
 
-  const known = sessions.get(session.sessionId) ?? session;
-  if (known.lastPolledAt !== null)
-    services.messaging.pollGaps.observe((clock.now() - Date.parse(known.lastPolledAt)) / 1000);
+  const known = messaging.sessions.get(session.sessionId) ?? session;
+  const now = context.clock.now();
+  if (known.lastPolledAt !== null) messaging.pollGaps.observe((now - Date.parse(known.lastPolledAt)) / 1000);
   // A poll that brought nothing is not worth a write to the disk.
   if (saysNothing(known, page, after, bootAt)) {
-    if (isActive(known)) sessions.polled(session.sessionId, isoTime(clock.now()));
+    if (isActive(known)) messaging.sessions.polled(session.sessionId, isoTime(now));
     return NOTHING_NEW;
   }
+  const askedAt = checkedAt === null || offsetMs === null ? null : checkedAt + offsetMs;
+  return read(context, known, page, after, { bootAt, checkedAt: askedAt });
+}
 
+function afterRefusedPoll(
+  context: JobContext,
+  server: MessagingServer,
+  session: Session,
+  error: unknown,
+): Promise<Turn> {
+  if (!isNotMember(error)) return served(context, session, Promise.reject(error));
+  if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
+  const work = context.config.messaging.auto_rejoin
+    ? join(context, server, session)
+    : change(context, session, (current) => (isActive(current) ? afterRemoval(current) : undefined));
+  return served(context, session, work);
+}
+
+/** Stores what a page says. */
+async function read(
+  context: JobContext,
+  known: Session,
+  page: MessagePage,
+  after: string | null,
+  boot: Omit<BootSeen, "now">,
+): Promise<Turn> {
   const observe = (current: Session, now: number) => {
-    const seen = observePage(current, page, after, { bootAt, checkedAt: askedAt, now });
+    const seen = observePage(current, page, after, { ...boot, now });
     const looked = observeMembers(seen.session, page);
     const last = current.lastPolledAt === null ? null : Date.parse(current.lastPolledAt);
     // From the start come old ones, too; after the cursor they are newer than the last poll.
@@ -194,22 +219,22 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
       restarted: seen.restarted,
     };
   };
-  const seen = observe(known, clock.now());
+  const seen = observe(known, context.clock.now());
   const isQuiet =
     seen.events.length === 0 &&
     seen.session.cursor === known.cursor &&
     seen.session.serverBootAt === known.serverBootAt &&
     seen.session.members === known.members;
-  if (seen.restarted) context.log.warn({ session: label(session) }, "the server lost the session's messages");
+  if (seen.restarted) context.log.warn({ session: label(known) }, "the server lost the session's messages");
   if (!isQuiet)
     await change(
       context,
-      session,
+      known,
       (current, now) => (isActive(current) ? observe(current, now) : undefined),
       // Messages have waited for their poll for much longer.
       { canWait: true },
     );
-  else if (isActive(known)) sessions.put(seen.session);
+  else if (isActive(known)) context.services.messaging.sessions.put(seen.session);
   const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
   return { kind: "polled", messages };
 }
@@ -241,15 +266,14 @@ async function change(
   });
 }
 
-/**
- * A server that was restarted has forgotten its messages, and often only its uptime says so.
- * @returns whether it was asked now, and answered
- */
-async function checkHealth(context: JobContext, server: MessagingServer): Promise<boolean> {
-  const boot = context.services.messaging.boot(server.baseUrl);
-  const { clock } = context;
-  const isRecent = boot.checkedAt !== null && clock.monotonic() - boot.checkedAt < HEALTH_EVERY_MS;
-  if (boot.isAsking || isRecent) return false;
+/** A server that was restarted has forgotten its messages, and often only its uptime says so. */
+function isHealthDue({ services, clock }: JobContext, server: MessagingServer): boolean {
+  const { isAsking, checkedAt } = services.messaging.boot(server.baseUrl);
+  return !isAsking && (checkedAt === null || clock.monotonic() - checkedAt >= HEALTH_EVERY_MS);
+}
+
+async function checkHealth({ services, clock }: JobContext, server: MessagingServer): Promise<void> {
+  const boot = services.messaging.boot(server.baseUrl);
   boot.isAsking = true;
   try {
     const { uptime } = await server.health();
@@ -257,7 +281,6 @@ async function checkHealth(context: JobContext, server: MessagingServer): Promis
     // Wall time, since it is compared over restarts; it goes on steadily while the wall's clock is put right.
     boot.offsetMs ??= clock.now() - boot.checkedAt;
     boot.bootAt = typeof uptime === "number" ? boot.offsetMs + boot.checkedAt - uptime * 1000 : null;
-    return true;
   } finally {
     boot.isAsking = false;
   }

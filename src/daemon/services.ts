@@ -7,7 +7,7 @@ import type { BudgetFigures } from "../control/metrics/metric.ts";
 import type { Service } from "../events/types.ts";
 import type { Budgets } from "../http/budgets.ts";
 import type { Retry } from "../http/client.ts";
-import { countRequests } from "../http/counted.ts";
+import type { RequestOutcome } from "../http/outcome.ts";
 import { createRetry } from "../http/retry.ts";
 import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
 import type { Clock } from "../scheduler/clock.ts";
@@ -66,9 +66,10 @@ export function createServices(options: ServicesOptions): Built {
 
   const client = (own: { service: Service } & Omit<HttpClientOptions, keyof typeof common>) => {
     const requests = counts.requests[own.service];
-    return countRequests(createHttpClient({ ...common, ...own }), (outcome) => {
+    const count = (outcome: RequestOutcome) => {
       requests[outcome] += 1;
-    });
+    };
+    return createHttpClient({ ...common, ...own, count });
   };
 
   const { messaging, nex, nexus } = config;

@@ -3,11 +3,12 @@
 import { Agent, type Dispatcher } from "undici";
 import type { Clock } from "../scheduler/clock.ts";
 import type { RequestBudget } from "./budget.ts";
-import type { HttpClient, HttpRequest } from "./client.ts";
+import type { HttpClient, HttpRequest, HttpResponse, HttpStream } from "./client.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { HttpError } from "./errors.ts";
 import { type Answer, exchange, isSuccess } from "./exchange.ts";
 import { exchangeFailure, givenUp, notSent, type Progress, type Where } from "./failure.ts";
+import { outcomeOf, type RequestOutcome } from "./outcome.ts";
 import { requestBody, requestHeaders, targetPath } from "./outgoing.ts";
 import { redirectTarget } from "./redirect.ts";
 import { createResponse, tooLarge } from "./response.ts";
@@ -32,70 +33,73 @@ export interface HttpClientOptions {
   isRateLimit?: (error: HttpError) => boolean;
   /** Shared connections; default: an Agent of this client's own. */
   dispatcher?: Dispatcher;
+  /** Told how each request ended; a stream is counted when it has opened. */
+  count?: (outcome: RequestOutcome) => void;
 }
 
-/** A request under way: what its errors have to know, and what ends it. */
-interface Exchange {
-  where: Where;
-  progress: Progress;
-  deadline: Deadline;
-}
+/** Makes what the caller is given of a 2xx, and ends the deadline where nothing depends on it any more. */
+type Finish<T> = (answer: Answer, where: Where, deadline: Deadline) => T;
 
 /** The client of one service; see HttpClient for what its requests promise. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { service, clock, credential: prove } = options;
+  const { service, clock, credential: prove, count } = options;
   const { origin } = new URL(options.origin);
   const dispatcher = options.dispatcher ?? new Agent();
 
-  const start = (request: HttpRequest): Exchange => {
+  /**
+   * Sends the request and follows its redirects, up to the end of a 2xx, or to its headers where it is a stream. One
+   * function, since each that waits for another one costs a poll more than most of what it does.
+   */
+  const open = async <T>(request: HttpRequest, asStream: boolean, finish: Finish<T>): Promise<T> => {
     const where = { service, label: request.label };
     const progress: Progress = { phase: "credential", sent: false };
     const timeoutMs = request.timeoutMs ?? options.timeoutMs;
-    const failure = (kind: "timeout" | "aborted") => givenUp(kind, where, progress, timeoutMs);
-    return {
-      where,
-      progress,
-      deadline: startDeadline({ clock, timeoutMs, signal: request.signal, failure }),
-    };
-  };
+    const deadline = startDeadline({
+      ...{ clock, timeoutMs, signal: request.signal },
+      failure: (kind) => givenUp(kind, where, progress, timeoutMs),
+    });
+    try {
+      const { method, priority = "normal" } = request;
+      const budget = request.budget ?? options.budget;
+      const maxBytes = request.maxBytes ?? options.maxBytes;
+      const body = requestBody(request) ?? null;
+      let path = targetPath(origin, request.path, where);
+      const credential =
+        prove && request.authorize !== false ? await proveIdentity(prove, deadline) : undefined;
+      const headers = requestHeaders(request, options.userAgent, credential);
 
-  /** Sends the request and follows its redirects, up to the end of a 2xx, or to its headers where it is a stream. */
-  const open = async (request: HttpRequest, current: Exchange, asStream: boolean): Promise<Answer> => {
-    const { where, progress, deadline } = current;
-    const { method, priority = "normal" } = request;
-    const budget = request.budget ?? options.budget;
-    const maxBytes = request.maxBytes ?? options.maxBytes;
-    const body = requestBody(request) ?? null;
-    let path = targetPath(origin, request.path, where);
-    const credential =
-      prove && request.authorize !== false ? await proveIdentity(prove, deadline) : undefined;
-    const headers = requestHeaders(request, options.userAgent, credential);
-
-    for (let hops = 0; ; hops++) {
-      progress.phase = "budget";
-      const lease =
-        budget?.tryAcquire(priority) ?? (await budget?.acquire({ priority, signal: deadline.signal }));
-      if (hops === 0) deadline.restart();
-      progress.phase = "server";
-      let answer: Answer;
-      try {
-        answer = await exchange(
-          { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 },
-          { dispatcher, deadline, progress, maxBytes, asStream, lease },
-        );
-      } catch (error) {
-        throw exchangeFailure(error, where, progress.sent);
-      } finally {
-        lease?.done();
+      for (let hops = 0; ; hops++) {
+        progress.phase = "budget";
+        const lease =
+          budget?.tryAcquire(priority) ?? (await budget?.acquire({ priority, signal: deadline.signal }));
+        if (hops === 0) deadline.restart();
+        progress.phase = "server";
+        let answer: Answer;
+        try {
+          answer = await exchange(
+            { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 },
+            { dispatcher, deadline, progress, maxBytes, asStream, lease },
+          );
+        } catch (error) {
+          throw exchangeFailure(error, where, progress.sent);
+        } finally {
+          lease?.done();
+        }
+        if (isSuccess(answer.status)) {
+          if (answer.isTooLarge) throw tooLarge(maxBytes, answer.status, where);
+          const finished = finish(answer, where, deadline);
+          count?.("succeeded");
+          return finished;
+        }
+        // Only ever a path on the same origin, so that the credential may go along.
+        const next = redirectTarget(answer, { method, origin, path, hops }, where);
+        if (next === undefined) throw failed(answer, where, budget);
+        path = next;
       }
-      if (isSuccess(answer.status)) {
-        if (answer.isTooLarge) throw tooLarge(maxBytes, answer.status, where);
-        return answer;
-      }
-      // Only ever a path on the same origin, so that the credential may go along.
-      const next = redirectTarget(answer, { method, origin, path, hops }, where);
-      if (next === undefined) throw failed(answer, where, budget);
-      path = next;
+    } catch (error) {
+      deadline.end();
+      count?.(outcomeOf(error));
+      throw error;
     }
   };
 
@@ -116,29 +120,22 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   return {
     origin,
-    async request(request) {
-      const current = start(request);
-      try {
-        return createResponse(await open(request, current, false), current.where);
-      } finally {
-        current.deadline.end();
-      }
-    },
-    async stream(request) {
-      const { where, deadline, progress } = start(request);
-      try {
-        const { status, headers, stream } = await open(request, { where, deadline, progress }, true);
-        if (!stream) throw new Error("a 2xx that was to be a stream is none");
-        deadline.lift();
-        stream.once("close", () => deadline.end());
-        return { ...where, status, headers, body: stream };
-      } catch (error) {
-        deadline.end();
-        throw error;
-      }
-    },
+    request: (request) => open(request, false, finishResponse),
+    stream: (request) => open(request, true, finishStream),
   };
 }
+
+const finishResponse: Finish<HttpResponse> = (answer, where, deadline) => {
+  deadline.end();
+  return createResponse(answer, where);
+};
+
+const finishStream: Finish<HttpStream> = ({ status, headers, stream }, where, deadline) => {
+  if (!stream) throw new Error("a 2xx that was to be a stream is none");
+  deadline.lift();
+  stream.once("close", () => deadline.end());
+  return { ...where, status, headers, body: stream };
+};
 
 async function proveIdentity(
   prove: () => Promise<Record<string, string>>,

@@ -2,7 +2,7 @@
 // counter falls.
 
 import { SERVICES, type Service } from "../events/types.ts";
-import { REQUEST_OUTCOMES, type RequestOutcome } from "../http/counted.ts";
+import { REQUEST_OUTCOMES, type RequestOutcome } from "../http/outcome.ts";
 
 export interface Counts {
   /** How the requests to each service ended. */

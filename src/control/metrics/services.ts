@@ -1,7 +1,7 @@
 // The three services: their states, their requests and budgets, and how late what they say arrives.
 
 import { SERVICES } from "../../events/types.ts";
-import { REQUEST_OUTCOMES } from "../../http/counted.ts";
+import { REQUEST_OUTCOMES } from "../../http/outcome.ts";
 import type { Session } from "../../services/messaging/session.ts";
 import type { StreamStateName } from "../../services/nex/stream-state.ts";
 import type { ServiceStatus } from "../context.ts";

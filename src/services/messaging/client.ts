@@ -68,8 +68,10 @@ const SERVICE = "messaging";
 
 /** The requests of one server, on a client that already has its budget. */
 function createMessagingServer(http: HttpClient): MessagingServer {
-  const call = async <T>(schema: z.ZodType<T>, request: HttpRequest): Promise<T> =>
-    readAnswer(await http.request(request), schema, { service: SERVICE, label: request.label });
+  const call = <T>(schema: z.ZodType<T>, request: HttpRequest): Promise<T> =>
+    http
+      .request(request)
+      .then((response) => readAnswer(response, schema, { service: SERVICE, label: request.label }));
   const session = (sessionId: string, rest = "") => `/v1/sessions/${encodeURIComponent(sessionId)}${rest}`;
 
   return {

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { createBudget } from "../../src/http/budget.ts";
 import type { HttpRequest } from "../../src/http/client.ts";
-import { countRequests, REQUEST_OUTCOMES, type RequestOutcome } from "../../src/http/counted.ts";
+import { REQUEST_OUTCOMES, type RequestOutcome } from "../../src/http/outcome.ts";
 import { createHttpClient, type HttpClientOptions } from "../../src/http/transport.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
 import { type Behaviour, closedOrigin, json, redirect, serve, stallHeaders } from "../support/http-server.ts";
@@ -15,16 +15,14 @@ async function outcomesOf(
   options: Partial<HttpClientOptions> = {},
 ): Promise<RequestOutcome[]> {
   const counted: RequestOutcome[] = [];
-  const http = countRequests(
-    createHttpClient({
-      ...{
-        service: "nexus",
-        origin: behave === "closed" ? await closedOrigin() : (await serve(behave)).origin,
-      },
-      ...{ clock: systemClock, timeoutMs: 5000, maxBytes: 1000, userAgent: "nexusd/test", ...options },
-    }),
-    (outcome) => counted.push(outcome),
-  );
+  const http = createHttpClient({
+    ...{
+      service: "nexus",
+      origin: behave === "closed" ? await closedOrigin() : (await serve(behave)).origin,
+    },
+    ...{ clock: systemClock, timeoutMs: 5000, maxBytes: 1000, userAgent: "nexusd/test", ...options },
+    count: (outcome) => counted.push(outcome),
+  });
   const sent: HttpRequest = { method: "GET", path: "/x", label: "GET /x", ...request };
   for (const exchange of [http.request(sent), http.stream(sent)])
     await exchange.then(

@@ -1,6 +1,5 @@
-// How the requests of a client end, told to whoever counts them.
+// How a request ended, for whoever counts them.
 
-import type { HttpClient } from "./client.ts";
 import { HttpError } from "./errors.ts";
 
 /**
@@ -20,22 +19,7 @@ export const REQUEST_OUTCOMES = [
 ] as const;
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
 
-/** The same client; a stream is counted when it has opened. */
-export function countRequests(http: HttpClient, count: (outcome: RequestOutcome) => void): HttpClient {
-  const succeeded = () => count("succeeded");
-  const failed = (error: unknown) => count(outcomeOf(error));
-  const counted = <T>(exchange: Promise<T>): Promise<T> => {
-    exchange.then(succeeded, failed);
-    return exchange;
-  };
-  return {
-    origin: http.origin,
-    request: (request) => counted(http.request(request)),
-    stream: (request) => counted(http.stream(request)),
-  };
-}
-
-function outcomeOf(error: unknown): RequestOutcome {
+export function outcomeOf(error: unknown): RequestOutcome {
   if (!(error instanceof HttpError)) return "invalid";
   const { kind, code, status = 0 } = error;
   switch (kind) {
