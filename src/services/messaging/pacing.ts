@@ -52,10 +52,13 @@ interface Entry {
   estimate: Estimate;
   /** Added without an estimate, and not taken since. */
   isNew: boolean;
-  /** When the session was taken; null: it is not. */
-  takenAtMs: number | null;
+  /** When the session was taken; NaN: it is not. */
+  takenAtMs: number;
   pausedUntilMs: number;
 }
+
+const isTaken = ({ takenAtMs }: Entry) => !Number.isNaN(takenAtMs);
+const takenAt = (entry: Entry, otherwise: number) => (isTaken(entry) ? entry.takenAtMs : otherwise);
 
 /** Before anything is known: a message in five minutes, believed like an hour of one session. */
 const USUAL_RATE = 1 / 300;
@@ -89,7 +92,7 @@ export function createPacing(options: PacingOptions): Pacing {
 
   /** Puts a session where its state belongs. */
   function place(entry: Entry, nowMs: number): void {
-    if (entry.takenAtMs !== null) return;
+    if (isTaken(entry)) return;
     if (entry.pausedUntilMs > nowMs) {
       withdraw(entry);
       paused.set(entry.slot, entry.pausedUntilMs);
@@ -119,7 +122,7 @@ export function createPacing(options: PacingOptions): Pacing {
     while (waiting.topKey() < beforeMs) {
       const entry = bySlot[waiting.top()];
       if (!entry) return undefined;
-      if (entry.takenAtMs !== null) waiting.delete(entry.slot);
+      if (isTaken(entry)) waiting.delete(entry.slot);
       else if (entry.estimate.turnAtMs <= waiting.topKey()) return entry;
       else waiting.set(entry.slot, entry.estimate.turnAtMs);
     }
@@ -129,7 +132,7 @@ export function createPacing(options: PacingOptions): Pacing {
   /** Ends a turn. */
   function release(entry: Entry, atMs: number, nowMs: number): void {
     beginWait(entry.estimate, atMs);
-    entry.takenAtMs = null;
+    entry.takenAtMs = Number.NaN;
     entry.isNew = false;
     place(entry, nowMs);
   }
@@ -143,7 +146,7 @@ export function createPacing(options: PacingOptions): Pacing {
         slot,
         estimate: remembered ? recalled(remembered, nowMs) : newEstimate(nowMs, meanRate()),
         isNew: !remembered,
-        takenAtMs: null,
+        takenAtMs: Number.NaN,
         pausedUntilMs: Number.NEGATIVE_INFINITY,
       };
       byId.set(id, entry);
@@ -174,7 +177,7 @@ export function createPacing(options: PacingOptions): Pacing {
     polled(id, nowMs, found) {
       const entry = byId.get(id);
       if (!entry) return;
-      const atMs = entry.takenAtMs ?? nowMs;
+      const atMs = takenAt(entry, nowMs);
       count(entry.estimate, -1);
       observe(entry.estimate, atMs, found, meanRate());
       count(entry.estimate, 1);
@@ -182,7 +185,7 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     failed(id, nowMs) {
       const entry = byId.get(id);
-      if (entry) release(entry, entry.takenAtMs ?? nowMs, nowMs);
+      if (entry) release(entry, takenAt(entry, nowMs), nowMs);
     },
     sent(id, nowMs) {
       const entry = byId.get(id);
@@ -194,7 +197,7 @@ export function createPacing(options: PacingOptions): Pacing {
       const entry = byId.get(id);
       if (!entry) return;
       entry.pausedUntilMs = untilMs;
-      if (entry.takenAtMs !== null) return;
+      if (isTaken(entry)) return;
       withdraw(entry);
       paused.set(entry.slot, untilMs);
     },
