@@ -39,7 +39,7 @@ export interface Pacing {
   sent(id: string, nowMs: number): void;
   /** Not to be given before this time. */
   pause(id: string, untilMs: number): void;
-  /** What to hand to `add` after a restart: plain JSON, which goes on changing with the turns of the session. */
+  /** What to hand to `add` after a restart, through JSON and estimateRecord. It goes on changing with the session's turns. */
   estimate(id: string): Readonly<Estimate> | undefined;
   size(): number;
   /** Comparisons and evaluations so far: the cost of the decisions, the same on every machine. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createPacing } from "../../../src/services/messaging/pacing.ts";
+import { createPacing, type Pacing } from "../../../src/services/messaging/pacing.ts";
+import { estimateRecord } from "../../../src/services/messaging/pacing-model.ts";
 
 const PACE_MS = 667;
 const START = Date.UTC(2026, 0, 1);
@@ -28,6 +29,10 @@ function run(
   }
   return { pacing, waits };
 }
+
+/** An estimate as it comes back from the database. */
+const stored = (pacing: Pacing, id: string) =>
+  estimateRecord.parse(JSON.parse(JSON.stringify(pacing.estimate(id))));
 
 describe("whose turn it is", () => {
   it("no session waits longer than the cap where the pace allows it, whatever arrives", () => {
@@ -95,12 +100,23 @@ describe("whose turn it is", () => {
     expect(next).toContain("11");
   });
 
+  it("the first poll of a session only starts its clock, over a restart too", () => {
+    const [before, after] = [1, 2].map(() => createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 }));
+    before?.add("a", START);
+    after?.add("a", START + 1000, before && stored(before, "a"));
+    for (const [poll, messages] of [50, 2].entries()) {
+      const now = START + 2000 + poll * PACE_MS;
+      expect(after?.next(now)).toBe("a");
+      after?.polled("a", now, messages);
+    }
+    expect(after?.estimate("a")?.messages).toBe(2);
+  });
+
   it("estimates that were kept over a restart give the same decisions", () => {
     const arrivals = (n: number) => (n % 4 === 0 ? 1 : 0);
     const { pacing } = run(12, 800, arrivals);
     const again = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
-    for (let n = 0; n < 12; n++)
-      again.add(String(n), START + 800 * PACE_MS, JSON.parse(JSON.stringify(pacing.estimate(String(n)))));
+    for (let n = 0; n < 12; n++) again.add(String(n), START + 800 * PACE_MS, stored(pacing, String(n)));
     for (let poll = 800; poll < 900; poll++) {
       const now = START + poll * PACE_MS;
       const id = pacing.next(now) ?? "";
