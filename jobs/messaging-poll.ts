@@ -83,7 +83,7 @@ const isAboutOneSession = (error: unknown): error is HttpError =>
   !error.retryable &&
   (error.kind === "status" || error.kind === "invalid_body");
 
-// No async function, nor is any on the way of a poll that needs none: each costs more than what a quiet poll does.
+// Not async: a quiet poll goes through as few async functions as it can, since each costs more than what it does.
 function takeTurn(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
   // A write is taking us out of it.
   if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
@@ -94,20 +94,24 @@ function takeTurn(context: JobContext, server: MessagingServer, session: Session
   return poll(context, server, session);
 }
 
-/** A turn that went to something else than a poll: to `work`, or to the end of the session that its failure means. */
+/** A turn that went to something else than a poll. */
 async function served(context: JobContext, session: Session, work: Promise<void>): Promise<Turn> {
   try {
     await work;
   } catch (error) {
-    // Taken, where we were in: the server let us in before, and may do so again.
-    const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
-    const ended = isTakenBack ? undefined : afterRefusal(session, error);
-    if (!ended) throw error;
-    await change(context, session, (current) =>
-      isActive(current) ? afterRefusal(current, error) : undefined,
-    );
-    context.log.warn({ reason: ended.session.reason?.code, session: label(session) }, "session ended");
+    return ended(context, session, error);
   }
+  return SERVED;
+}
+
+/** A turn whose failure means the end of the session; one that means anything else is thrown again. */
+async function ended(context: JobContext, session: Session, error: unknown): Promise<Turn> {
+  // Taken, where we were in: the server let us in before, and may do so again.
+  const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
+  const end = isTakenBack ? undefined : afterRefusal(session, error);
+  if (!end) throw error;
+  await change(context, session, (current) => (isActive(current) ? afterRefusal(current, error) : undefined));
+  context.log.warn({ reason: end.session.reason?.code, session: label(session) }, "session ended");
   return SERVED;
 }
 
@@ -190,7 +194,7 @@ function afterRefusedPoll(
   session: Session,
   error: unknown,
 ): Promise<Turn> {
-  if (!isNotMember(error)) return served(context, session, Promise.reject(error));
+  if (!isNotMember(error)) return ended(context, session, error);
   if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
   const work = context.config.messaging.auto_rejoin
     ? join(context, server, session)
