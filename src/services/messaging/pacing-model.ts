@@ -13,14 +13,8 @@ const triple = z.tuple([z.number(), z.number(), z.number()]);
 export const estimateRecord = z.object({
   /** The last turn of the session: the wait is counted from here. */
   turnAtMs: z.number(),
-  /**
-   * The last poll that was answered; NaN, null in JSON: none yet. Always a number, since V8 keeps those in place, and
-   * makes a new one at each change of a field that may hold something else.
-   */
-  seenAtMs: z
-    .number()
-    .nullable()
-    .transform((ms) => ms ?? Number.NaN),
+  /** The last poll that was answered; null: none yet. */
+  seenAtMs: z.number().nullable(),
   /** The time that excitation, expected and waited stand for. */
   atMs: z.number(),
   /** The index that was reached at `atMs`. */
@@ -80,7 +74,7 @@ function decayed(rate: number, u: number): number {
 export function newEstimate(nowMs: number, meanRate: number): Estimate {
   return {
     turnAtMs: nowMs,
-    seenAtMs: Number.NaN,
+    seenAtMs: null,
     atMs: nowMs,
     waited: 0,
     messages: 0,
@@ -106,7 +100,7 @@ export function recalled(stored: Estimate, nowMs: number): Estimate {
   const aheadMs = Math.max(0, estimate.atMs - nowMs, estimate.turnAtMs - nowMs);
   estimate.turnAtMs -= aheadMs;
   estimate.atMs -= aheadMs;
-  estimate.seenAtMs -= aheadMs;
+  if (estimate.seenAtMs !== null) estimate.seenAtMs -= aheadMs;
   return estimate;
 }
 
@@ -154,7 +148,7 @@ export function observe(estimate: Estimate, atMs: number, messages: number, mean
   const { seenAtMs } = estimate;
   const answered = messages > 0 && estimate.atMs <= atMs;
   advance(estimate, atMs);
-  if (!Number.isNaN(seenAtMs)) {
+  if (seenAtMs !== null) {
     const seconds = Math.max(0.001, since(seenAtMs, estimate.atMs));
     for (const model of ALL) {
       const { alpha, betaPerS } = MODELS[model];

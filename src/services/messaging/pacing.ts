@@ -39,7 +39,7 @@ export interface Pacing {
   sent(id: string, nowMs: number): void;
   /** Not to be given before this time. */
   pause(id: string, untilMs: number): void;
-  /** What to hand to `add` after a restart, through JSON and estimateRecord. It goes on changing with the session's turns. */
+  /** What to hand to `add` after a restart: plain JSON, which goes on changing with the turns of the session. */
   estimate(id: string): Readonly<Estimate> | undefined;
   size(): number;
   /** Comparisons and evaluations so far: the cost of the decisions, the same on every machine. */
@@ -52,13 +52,10 @@ interface Entry {
   estimate: Estimate;
   /** Added without an estimate, and not taken since. */
   isNew: boolean;
-  /** When the session was taken; NaN: it is not. */
-  takenAtMs: number;
+  /** When the session was taken; null: it is not. */
+  takenAtMs: number | null;
   pausedUntilMs: number;
 }
-
-const isTaken = ({ takenAtMs }: Entry) => !Number.isNaN(takenAtMs);
-const takenAt = (entry: Entry, otherwise: number) => (isTaken(entry) ? entry.takenAtMs : otherwise);
 
 /** Before anything is known: a message in five minutes, believed like an hour of one session. */
 const USUAL_RATE = 1 / 300;
@@ -92,7 +89,7 @@ export function createPacing(options: PacingOptions): Pacing {
 
   /** Puts a session where its state belongs. */
   function place(entry: Entry, nowMs: number): void {
-    if (isTaken(entry)) return;
+    if (entry.takenAtMs !== null) return;
     if (entry.pausedUntilMs > nowMs) {
       withdraw(entry);
       paused.set(entry.slot, entry.pausedUntilMs);
@@ -122,7 +119,7 @@ export function createPacing(options: PacingOptions): Pacing {
     while (waiting.topKey() < beforeMs) {
       const entry = bySlot[waiting.top()];
       if (!entry) return undefined;
-      if (isTaken(entry)) waiting.delete(entry.slot);
+      if (entry.takenAtMs !== null) waiting.delete(entry.slot);
       else if (entry.estimate.turnAtMs <= waiting.topKey()) return entry;
       else waiting.set(entry.slot, entry.estimate.turnAtMs);
     }
@@ -132,7 +129,7 @@ export function createPacing(options: PacingOptions): Pacing {
   /** Ends a turn. */
   function release(entry: Entry, atMs: number, nowMs: number): void {
     beginWait(entry.estimate, atMs);
-    entry.takenAtMs = Number.NaN;
+    entry.takenAtMs = null;
     entry.isNew = false;
     place(entry, nowMs);
   }
@@ -146,7 +143,7 @@ export function createPacing(options: PacingOptions): Pacing {
         slot,
         estimate: remembered ? recalled(remembered, nowMs) : newEstimate(nowMs, meanRate()),
         isNew: !remembered,
-        takenAtMs: Number.NaN,
+        takenAtMs: null,
         pausedUntilMs: Number.NEGATIVE_INFINITY,
       };
       byId.set(id, entry);
@@ -177,7 +174,7 @@ export function createPacing(options: PacingOptions): Pacing {
     polled(id, nowMs, found) {
       const entry = byId.get(id);
       if (!entry) return;
-      const atMs = takenAt(entry, nowMs);
+      const atMs = entry.takenAtMs ?? nowMs;
       count(entry.estimate, -1);
       observe(entry.estimate, atMs, found, meanRate());
       count(entry.estimate, 1);
@@ -185,7 +182,7 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     failed(id, nowMs) {
       const entry = byId.get(id);
-      if (entry) release(entry, takenAt(entry, nowMs), nowMs);
+      if (entry) release(entry, entry.takenAtMs ?? nowMs, nowMs);
     },
     sent(id, nowMs) {
       const entry = byId.get(id);
@@ -197,7 +194,7 @@ export function createPacing(options: PacingOptions): Pacing {
       const entry = byId.get(id);
       if (!entry) return;
       entry.pausedUntilMs = untilMs;
-      if (isTaken(entry)) return;
+      if (entry.takenAtMs !== null) return;
       withdraw(entry);
       paused.set(entry.slot, untilMs);
     },
