@@ -74,7 +74,10 @@ function ofService(error: HttpError): Problem {
   if (kind === "invalid_request") return new Problem("invalid_input", message, told);
   if (kind === "aborted") return new Problem("service_unavailable", message, told);
   if (status === 429 || code === "budget_timeout") return new Problem("service_busy", message, told);
-  return new Problem(kind === "timeout" ? "service_timeout" : "service_error", message, told);
+  if (kind === "timeout") return new Problem("service_timeout", message, told);
+  // Its own code says what the status does not: that a pairing code is not known, or a table.
+  const isNamed = kind === "status" && !code.startsWith("http_");
+  return new Problem("service_error", isNamed ? `${message}: ${code}` : message, told);
 }
 
 function ofFastify(error: unknown): Problem | undefined {

@@ -153,12 +153,14 @@ describe("a read", () => {
     cause: new Error("sk-secret"),
   };
   const { status: _, ...unanswered } = failure;
+  const named = { detail: "nexus: GET /rest/v1/orders answered 500: PGRST000" };
 
   test.each<[string, HttpErrorDetails, number, string, object]>([
-    ["answers 500", failure, 502, "service_error", { serviceStatus: 500, serviceCode: "PGRST000" }],
-    ["answers 404", { ...failure, status: 404 }, 502, "service_error", { serviceStatus: 404 }],
-    ["answers 401", { ...failure, status: 401 }, 502, "service_error", { serviceStatus: 401 }],
-    ["answers 503", { ...failure, status: 503 }, 502, "service_error", { serviceStatus: 503 }],
+    ["answers 500", failure, 502, "service_error", named],
+    ["answers 404", { ...failure, status: 404 }, 502, "service_error", named],
+    ["answers 404 without a code", { ...failure, status: 404, code: "http_404" }, 502, "service_error", {}],
+    ["answers 401", { ...failure, status: 401 }, 502, "service_error", named],
+    ["answers 503", { ...failure, status: 503 }, 502, "service_error", named],
     [
       "answers 429",
       { ...failure, status: 429, retryAfterMs: 1 },
