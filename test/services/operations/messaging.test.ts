@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { type MessagingServer, startMessaging } from "../../../sandbox/messaging.ts";
 import type { HttpError } from "../../../src/http/errors.ts";
 import { findOwn } from "../../../src/services/messaging/operations-messages.ts";
+import { json, serve } from "../../support/http-server.ts";
 import { type Bench, createBench } from "./support.ts";
 
 let server: MessagingServer;
@@ -100,6 +101,20 @@ describe("sending", () => {
     } finally {
       await plain.close();
     }
+  });
+
+  test("what a server says of its formats is asked once in five minutes", async () => {
+    const health = await serve(json({ capabilities: { messageFormat: ["text", "json"] } }));
+    let now = 0;
+    const asking = createBench({ messaging: health.origin, monotonic: () => now });
+    asking.join({ sessionId, alias: "shop" });
+    const asked: number[] = [];
+    for (now of [0, 1000, 299_999, 300_000, 599_999, 600_000]) {
+      const input = { session: "shop", json: [1] };
+      expect(await asking.precondition("messaging.messages.send", input)).toMatchObject({ jsonAs: "json" });
+      asked.push(health.requests.length);
+    }
+    expect(asked).toEqual([1, 1, 1, 2, 2, 3]);
   });
 
   test("the request names the session in full, our agent id, and the credential without its value", () => {

@@ -43,6 +43,8 @@ export interface Setup {
   tokens?: TokenSource;
   /** Of every client; default 5 s. */
   timeoutMs?: number;
+  /** The clock by which the sender takes an answer for recent enough. */
+  monotonic?: () => number;
   sessionKey?: (sessionId: string) => Promise<string | undefined>;
 }
 
@@ -132,7 +134,7 @@ export function createBench(setup: Setup): Bench {
   const sender = createSender({
     clients: () => services,
     messagingServers: () => servers(),
-    clock: systemClock,
+    clock: { monotonic: setup.monotonic ?? systemClock.monotonic },
     sessionKey: setup.sessionKey ?? (async () => undefined),
     retry,
   });
