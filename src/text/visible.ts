@@ -3,8 +3,9 @@
 // Controls (C0, C1, DEL), format characters (bidi, zero-width, tags), lone surrogates, private and unassigned code
 // points, line and paragraph separators, and everything that a terminal draws as nothing.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
-// A variation selector straight after a pictograph only chooses its colours ("⚠️"); anywhere else it hides data.
-const EMOJI_STYLE = /(?<=\p{Extended_Pictographic})\uFE0F/u;
+// A variation selector straight after a pictograph only chooses its colours ("⚠️"); anywhere else it hides data. Code
+// points kept for future pictographs are unassigned, thus escaped themselves: none is shown for a selector to colour.
+const EMOJI_STYLE = /(?<=(?!\p{Cn})\p{Extended_Pictographic})\uFE0F/u;
 const ESCAPED = new RegExp(`(${EMOJI_STYLE.source})|${UNSAFE.source}`, "gu");
 
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };

@@ -43,7 +43,7 @@ const anyText = fc
     fc.oneof(
       fc.string({ unit: "binary" }),
       fc.constantFrom(...HOSTILE),
-      fc.constantFrom("a", "é", "漢", "👍", "⚠️"),
+      fc.constantFrom("a", "é", "漢", "👍", "⚠️", "\u{1fc00}\ufe0f"),
     ),
   )
   .map((parts) => parts.join(""));
@@ -72,6 +72,10 @@ describe("text from outside", () => {
   it("is left alone where it is harmless, in every script", () => {
     for (const text of ["plain", "Grüße, 東京, Ελλάδα, שלום, नमस्ते", "⚠️ ok 👍🏽", 'back\\slash "quotes"'])
       expect(visible(text)).toBe(text);
+  });
+
+  it("is escaped after a code point kept for a future pictograph too, which is not shown itself", () => {
+    expect(visible("\u{1fc00}\ufe0f")).toBe("\\u{1fc00}\\u{fe0f}");
   });
 
   it("is escaped once: what is visible stays as it is", () => {
