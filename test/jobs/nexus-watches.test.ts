@@ -37,14 +37,17 @@ api_key = { source = "env", id = "X" }\nanon_key = { source = "env", id = "Y" }
   );
 const types = async (job: JobHarness) =>
   (await job.events("nexus.*")).map(({ type, subject }) => `${type.split(".").at(-1)} ${subject}`);
+/** A whole reading from now on: one that is under way may have read what there was before. */
 const runs = (job: JobHarness, count: number) => {
   const from = nexus.requests.length;
-  const lastRun = job.job().lastSuccessAt;
-  return job.advanceUntil(
-    () => job.job().lastSuccessAt !== lastRun && nexus.requests.length >= from + count,
-    "another reading",
-    { stepMs: 2000 },
-  );
+  const begun = job.job().runs;
+  const hasSucceeded = () => {
+    const { runs, running, lastRunAt, lastSuccessAt } = job.job();
+    return runs > begun && !running && (lastSuccessAt ?? "") >= (lastRunAt ?? "");
+  };
+  return job.advanceUntil(() => hasSucceeded() && nexus.requests.length >= from + count, "another reading", {
+    stepMs: 2000,
+  });
 };
 const addOrders = (from: number, count: number) =>
   nexus.sql(
