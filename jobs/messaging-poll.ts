@@ -16,14 +16,20 @@ import {
 import {
   afterTraffic,
   type BootSeen,
-  isRenewalDue,
   observeMembers,
   observePage,
   pollAfter,
   type Session,
   saysNothing,
 } from "../src/services/messaging/session.ts";
-import { isActive, pollPaceMs, pollPlaces, type Turn } from "../src/services/messaging/sessions.ts";
+import {
+  isActive,
+  type Known,
+  type LastingSession,
+  pollPaceMs,
+  pollPlaces,
+  type Turn,
+} from "../src/services/messaging/sessions.ts";
 
 /** With the 60 s that a session may wait for its poll, a restart is noticed within two minutes. */
 const HEALTH_EVERY_MS = 50_000;
@@ -54,8 +60,8 @@ const POSTPONED: Turn = { kind: "postponed" };
 async function step(context: JobContext, baseUrl: string): Promise<"idle" | undefined> {
   const { messaging } = context.services;
   const server = messaging.server(baseUrl);
-  const session = messaging.sessions.take(baseUrl);
-  if (!session) {
+  const known = messaging.sessions.take(baseUrl);
+  if (!known) {
     // Nothing to poll is not proof that the service answers: its health is, once a minute.
     if (!isHealthDue(context, server)) return "idle";
     await checkHealth(context, server);
@@ -64,15 +70,15 @@ async function step(context: JobContext, baseUrl: string): Promise<"idle" | unde
   let turn = POSTPONED;
   try {
     if (isHealthDue(context, server)) await checkHealth(context, server);
-    turn = await takeTurn(context, server, session);
+    turn = await takeTurn(context, server, known);
   } catch (error) {
     if (!isAboutOneSession(error)) throw error;
     // An answer about this session alone must not slow the others down: the service answered, even if not as it should.
     turn = { kind: "refused" };
     context.degraded({ code: error.code, message: error.message });
-    context.log.warn({ session: label(session), code: error.code }, error.message);
+    context.log.warn({ session: label(known.session), code: error.code }, error.message);
   } finally {
-    messaging.sessions.release(session.sessionId, turn);
+    messaging.sessions.release(known, turn);
   }
   if (messaging.sessions.refused(baseUrl) === 0) context.degraded(undefined);
   return undefined;
@@ -84,18 +90,19 @@ const isAboutOneSession = (error: unknown): error is HttpError =>
   (error.kind === "status" || error.kind === "invalid_body");
 
 // Not async: a quiet poll goes through as few async functions as it can, since each costs more than what it does.
-function takeTurn(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
+function takeTurn(context: JobContext, server: MessagingServer, known: Known): Promise<Turn> {
+  const { session } = known;
   // A write is taking us out of it.
   if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
   if (session.state !== "joined") return served(context, session, join(context, server, session));
   if (session.ttlMs === null) return served(context, session, describe(context, server, session));
-  const isRenewed = context.config.messaging.auto_renew && isRenewalDue(session, context.clock.now());
+  const isRenewed = context.config.messaging.auto_renew && context.clock.now() > known.renewAtMs;
   if (isRenewed) return served(context, session, renew(context, server, session));
-  return poll(context, server, session);
+  return poll(context, server, known);
 }
 
 /** A turn that went to something else than a poll. */
-async function served(context: JobContext, session: Session, work: Promise<void>): Promise<Turn> {
+async function served(context: JobContext, session: LastingSession, work: Promise<void>): Promise<Turn> {
   try {
     await work;
   } catch (error) {
@@ -105,10 +112,11 @@ async function served(context: JobContext, session: Session, work: Promise<void>
 }
 
 /** A turn whose failure means the end of the session; one that means anything else is thrown again. */
-async function ended(context: JobContext, session: Session, error: unknown): Promise<Turn> {
+async function ended(context: JobContext, session: LastingSession, error: unknown): Promise<Turn> {
   // Taken, where we were in: the server let us in before, and may do so again.
   const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
-  const end = isTakenBack ? undefined : afterRefusal(session, error);
+  const current = context.services.messaging.sessions.get(session.sessionId);
+  const end = isTakenBack || !current ? undefined : afterRefusal(current, error);
   if (!end) throw error;
   await change(context, session, (current) => (isActive(current) ? afterRefusal(current, error) : undefined));
   context.log.warn({ reason: end.session.reason?.code, session: label(session) }, "session ended");
@@ -117,7 +125,7 @@ async function ended(context: JobContext, session: Session, error: unknown): Pro
 
 const codeOf = (error: unknown) => (error instanceof HttpError ? error.code : undefined);
 
-async function join(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+async function join(context: JobContext, server: MessagingServer, session: LastingSession): Promise<void> {
   // On disk before the request: after a crash in between, "agent id taken" means that we are in.
   const wasJoining = session.state === "joining";
   if (!wasJoining)
@@ -149,14 +157,18 @@ async function join(context: JobContext, server: MessagingServer, session: Sessi
   context.log.info({ session: label(session) }, "joined a session");
 }
 
-async function describe(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+async function describe(
+  context: JobContext,
+  server: MessagingServer,
+  session: LastingSession,
+): Promise<void> {
   const answer = await server.describe(session.sessionId);
   await change(context, session, (current, now) =>
     isActive(current) ? { session: afterDescription(current, now, answer), events: [] } : undefined,
   );
 }
 
-async function renew(context: JobContext, server: MessagingServer, session: Session): Promise<void> {
+async function renew(context: JobContext, server: MessagingServer, session: LastingSession): Promise<void> {
   const ttlSeconds = session.ttlMs === null ? null : Math.round(session.ttlMs / 1000);
   const answer = await server.renew(session.sessionId, session.agentId, ttlSeconds);
   await change(context, session, (current, now) =>
@@ -164,11 +176,12 @@ async function renew(context: JobContext, server: MessagingServer, session: Sess
   );
 }
 
-async function poll(context: JobContext, server: MessagingServer, session: Session): Promise<Turn> {
+async function poll(context: JobContext, server: MessagingServer, known: Known): Promise<Turn> {
   const { messaging } = context.services;
   const { bootAt, checkedAt, offsetMs } = messaging.boot(server.baseUrl);
+  const { session } = known;
   const after = pollAfter(session, bootAt);
-  const members = context.config.messaging.members && areMembersDue(context, session);
+  const members = context.config.messaging.members && areMembersDue(context, known);
   let page: MessagePage;
   try {
     page = await server.poll(session.sessionId, session.agentId, after, context.signal, { members });
@@ -176,12 +189,11 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
     return afterRefusedPoll(context, server, session, error);
   }
 
-  const known = messaging.sessions.get(session.sessionId) ?? session;
   const now = context.clock.now();
-  if (known.lastPolledAt !== null) messaging.pollGaps.observe((now - Date.parse(known.lastPolledAt)) / 1000);
+  if (!Number.isNaN(known.polledAtMs)) messaging.pollGaps.observe((now - known.polledAtMs) / 1000);
   // A poll that brought nothing is not worth a write to the disk.
-  if (saysNothing(known, page, after, bootAt)) {
-    if (isActive(known)) messaging.sessions.polled(session.sessionId, isoTime(now));
+  if (saysNothing(known.session, page, after, bootAt)) {
+    if (isActive(known.session)) known.polledAtMs = now;
     return NOTHING_NEW;
   }
   const askedAt = checkedAt === null || offsetMs === null ? null : checkedAt + offsetMs;
@@ -191,7 +203,7 @@ async function poll(context: JobContext, server: MessagingServer, session: Sessi
 function afterRefusedPoll(
   context: JobContext,
   server: MessagingServer,
-  session: Session,
+  session: LastingSession,
   error: unknown,
 ): Promise<Turn> {
   if (!isNotMember(error)) return ended(context, session, error);
@@ -205,7 +217,7 @@ function afterRefusedPoll(
 /** Stores what a page says. */
 async function read(
   context: JobContext,
-  known: Session,
+  known: Known,
   page: MessagePage,
   after: string | null,
   boot: Omit<BootSeen, "now">,
@@ -223,39 +235,41 @@ async function read(
       restarted: seen.restarted,
     };
   };
-  const seen = observe(known, context.clock.now());
+  const { sessions } = context.services.messaging;
+  const session = sessions.get(known.session.sessionId);
+  if (!session) return POSTPONED;
+  const seen = observe(session, context.clock.now());
   const isQuiet =
     seen.events.length === 0 &&
-    seen.session.cursor === known.cursor &&
-    seen.session.serverBootAt === known.serverBootAt &&
-    seen.session.members === known.members;
-  if (seen.restarted) context.log.warn({ session: label(known) }, "the server lost the session's messages");
+    seen.session.cursor === session.cursor &&
+    seen.session.serverBootAt === session.serverBootAt &&
+    seen.session.members === session.members;
+  if (seen.restarted) context.log.warn({ session: label(session) }, "the server lost the session's messages");
   if (!isQuiet)
     await change(
       context,
-      known,
+      session,
       (current, now) => (isActive(current) ? observe(current, now) : undefined),
       // Messages have waited for their poll for much longer.
       { canWait: true },
     );
-  else if (isActive(known)) context.services.messaging.sessions.put(seen.session);
+  else if (isActive(session)) sessions.put(seen.session);
   const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
   return { kind: "polled", messages };
 }
 
 /** Notes that the members are asked for now, where it is time. */
-function areMembersDue({ services, clock }: JobContext, { sessionId }: Session): boolean {
-  const { membersAskedAt } = services.messaging;
+function areMembersDue({ clock }: JobContext, known: Known): boolean {
   const now = clock.monotonic();
-  if (now - (membersAskedAt.get(sessionId) ?? Number.NEGATIVE_INFINITY) < MEMBERS_EVERY_MS) return false;
-  membersAskedAt.set(sessionId, now);
+  if (now - known.membersAskedAt < MEMBERS_EVERY_MS) return false;
+  known.membersAskedAt = now;
   return true;
 }
 
 /** In memory only after it is on disk: a commit that failed is met by the same page again. */
 async function change(
   context: JobContext,
-  { sessionId }: Session,
+  { sessionId }: LastingSession,
   make: (current: Session, now: number) => SessionChange | undefined,
   { canWait = false, ...key }: { sessionKey?: string; canWait?: boolean } = {},
 ): Promise<void> {
@@ -291,4 +305,4 @@ async function checkHealth({ services, clock }: JobContext, server: MessagingSer
 }
 
 /** What a log line may say of a session. */
-const label = (session: Session) => session.alias ?? `${session.sessionId.slice(0, 6)}…`;
+const label = (session: LastingSession) => session.alias ?? `${session.sessionId.slice(0, 6)}…`;

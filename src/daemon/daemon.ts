@@ -177,7 +177,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           budgets: () => budgetFigures(budgets).filter(({ service }) => config[service].enabled),
           stream: () => (config.nex.enabled ? services.nex.status : null),
           quota: () => (config.nexus.enabled ? services.nexus.quota.status() : null),
-          sessions: () => (config.messaging.enabled ? built.services.messaging.sessions.all() : []),
+          sessions: () => (config.messaging.enabled ? built.services.messaging.sessions.known() : []),
         },
         lastPolledAt: (sessionId) => built.services.messaging.sessions.get(sessionId)?.lastPolledAt,
         importSessions: createImport({

@@ -5,8 +5,7 @@ import type { Service } from "../events/types.ts";
 import { HttpError } from "../http/errors.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import { findServer, knownServers } from "../services/messaging/servers.ts";
-import type { Session } from "../services/messaging/session.ts";
-import { isActive, type SessionSet } from "../services/messaging/sessions.ts";
+import { isActive, type LastingSession, type SessionSet } from "../services/messaging/sessions.ts";
 import { type Facts, OperationError, type SessionFacts } from "../services/operation.ts";
 
 /** @throws OperationError `service_disabled` */
@@ -53,7 +52,7 @@ export function createFacts(options: FactsOptions): ReadFacts {
   };
 }
 
-const sessionFacts = (session: Session): SessionFacts => {
+const sessionFacts = (session: LastingSession): SessionFacts => {
   const { sessionId, alias, baseUrl, agentId, state, isCreator, cursor } = session;
   return { sessionId, alias, baseUrl, agentId, state, isCreator, cursor };
 };

@@ -69,8 +69,8 @@ test("sessions come with agent id, key, cursor, alias and server, and are polled
   ]);
   expect(await store.readSecret(sessionKeyName(A))).toBe(KEY);
   expect([
-    sessions.take("https://messaging.example")?.sessionId,
-    sessions.take("https://own.example")?.sessionId,
+    sessions.take("https://messaging.example")?.session.sessionId,
+    sessions.take("https://own.example")?.session.sessionId,
   ]).toEqual([A, B]);
   const { events } = await store.readEvents({ after: 0, limit: 10 });
   expect(events.map(({ json }) => JSON.parse(json))).toMatchObject([

@@ -31,10 +31,10 @@ export function everythingKnown(clock: Clock): Measured {
     }),
     quota: () => ({ plan: "p", limit: 1000, used: 400, remaining: 600, asOf: T0, isSlowed: true }),
     sessions: () => [
-      { state: "joined", lastPolledAt: t(-40), joinedAt: t(-900) },
-      { state: "joined", lastPolledAt: t(-5), joinedAt: t(-900) },
-      { state: "left", lastPolledAt: t(-4000), joinedAt: t(-9000) },
-      { state: "joined", lastPolledAt: null, joinedAt: t(-50) },
+      { session: { state: "joined", joinedAt: t(-900) }, polledAtMs: Date.parse(t(-40)) },
+      { session: { state: "joined", joinedAt: t(-900) }, polledAtMs: Date.parse(t(-5)) },
+      { session: { state: "left", joinedAt: t(-9000) }, polledAtMs: Date.parse(t(-4000)) },
+      { session: { state: "joined", joinedAt: t(-50) }, polledAtMs: Number.NaN },
     ],
   };
 }

@@ -3,7 +3,7 @@
 import type { Service } from "../../events/types.ts";
 import type { JobStatus, RunOutcomes } from "../../scheduler/define-job.ts";
 import type { Counts, Histogram } from "../../services/counts.ts";
-import type { Session } from "../../services/messaging/session.ts";
+import type { Known } from "../../services/messaging/sessions.ts";
 import type { StreamStatus } from "../../services/nex/client.ts";
 import type { QuotaStatus } from "../../services/nexus/quota.ts";
 import type { StoreFigures } from "../../store/store.ts";
@@ -22,7 +22,10 @@ export interface BudgetFigures {
   quietMs: number;
 }
 
-export type PolledSession = Pick<Session, "state" | "lastPolledAt" | "joinedAt">;
+export interface PolledSession {
+  session: Pick<Known["session"], "state" | "joinedAt">;
+  polledAtMs: Known["polledAtMs"];
+}
 
 /** What no other part of the control API shows of the services. */
 export interface Measured {

@@ -143,7 +143,10 @@ export const serviceMetrics: readonly Metric[] = [
     labels: ["state"],
     samples({ sessions }) {
       const counts = new Map(SESSION_STATES.map((state) => [state, 0]));
-      for (const { state } of sessions) counts.set(state, (counts.get(state) ?? 0) + 1);
+      for (const {
+        session: { state },
+      } of sessions)
+        counts.set(state, (counts.get(state) ?? 0) + 1);
       return [...counts].map(([state, value]) => ({ value, labels: { state } }));
     },
   },
@@ -159,10 +162,10 @@ export const serviceMetrics: readonly Metric[] = [
     "nexusd_messaging_poll_age_max_seconds",
     "Since the last poll, or else the joining, of the joined session that has waited longest; 0: none is joined, or messaging is disabled.",
     ({ sessions, now }) =>
-      sessions.reduce(
-        (oldest, { state, lastPolledAt, joinedAt }) =>
-          state === "joined" ? Math.max(oldest, ageSeconds(lastPolledAt ?? joinedAt, now)) : oldest,
-        0,
-      ),
+      sessions.reduce((oldest, { session: { state, joinedAt }, polledAtMs }) => {
+        if (state !== "joined") return oldest;
+        const age = Number.isNaN(polledAtMs) ? ageSeconds(joinedAt, now) : (now - polledAtMs) / 1000;
+        return Math.max(oldest, age);
+      }, 0),
   ),
 ];

@@ -146,8 +146,6 @@ export interface MessagingClient {
   /** For operations: the client behind `server`, with the same budget. */
   http(baseUrl: string): HttpClient;
   boot(baseUrl: string): ServerBoot;
-  /** When the members of each session were last asked for, on the monotonic clock. */
-  readonly membersAskedAt: Map<string, number>;
 }
 
 export function createMessagingClient(
@@ -175,6 +173,5 @@ export function createMessagingClient(
     server: (baseUrl) => entry(baseUrl).server,
     http: (baseUrl) => entry(baseUrl).http,
     boot: (baseUrl) => entry(baseUrl).boot,
-    membersAskedAt: new Map(),
   };
 }

@@ -9,16 +9,8 @@
 // are, all are counted again, in O(n): n/8 turns (or removals) at least lie between two counts, so that a turn's
 // share of it is constant.
 
+import { type Curves, PRECISION } from "./pacing-estimates.ts";
 import { createHeap, type Heap, type Positions } from "./pacing-heap.ts";
-import {
-  type Curve,
-  drawCurve,
-  type Estimate,
-  indexAt,
-  newCurve,
-  PRECISION,
-  reachedAt,
-} from "./pacing-model.ts";
 
 /** The chosen index is at least the largest divided by this. Timing goes with its root: at most 10 % off. */
 const RATIO = 1.2;
@@ -28,7 +20,7 @@ const CROWDED = 1 / 3;
 const LEVELS = 320;
 /** The level of an index of 1 (a message waiting for a second, about); the range is 10^-12 to 10^13. */
 const LEVEL_OF_ONE = 152;
-/** Above every index: slots of no curve yet, in the order of their keys. */
+/** Above every index: slots that come first, in the order of their keys. */
 const FIRST = LEVELS;
 const ASLEEP = -1;
 const ABSENT = -2;
@@ -45,9 +37,9 @@ const levelOf = (index: number) => {
 const bottomOf = (level: number) => RATIO ** (level - LEVEL_OF_ONE);
 
 export interface Order {
-  /** Puts a slot in with the curve of its estimate, or moves it to a new one. */
-  set(slot: number, estimate: Estimate, nowMs: number): void;
-  /** Puts a slot before all those with curves; the smallest key comes first. */
+  /** Puts a slot in by its curve, or anew where that has changed. */
+  set(slot: number, nowMs: number): void;
+  /** Puts a slot before all those that are in by their curves; the smallest key comes first. */
   setFirst(slot: number, key: number): void;
   delete(slot: number): void;
   /** The slot with the largest index, to within RATIO; -1: there is none. `nowMs` does not go back. */
@@ -55,13 +47,11 @@ export interface Order {
 }
 
 /** @param work counts comparisons and evaluations of an index */
-export function createOrder(work: { count: number }): Order {
+export function createOrder(curves: Curves, work: { count: number }): Order {
   const positions: Positions = [];
   const sleeping = createHeap(work, positions);
   const heaps: Heap[] = Array.from({ length: LEVELS + 1 }, () => createHeap(work, positions));
   const levels: number[] = [];
-  // Of use only while the slot has a level below FIRST. Kept, and drawn anew in place.
-  const curves: Curve[] = [];
   let awake = 0;
   let size = 0;
   let entry = 0;
@@ -88,14 +78,14 @@ export function createOrder(work: { count: number }): Order {
     if (level !== ASLEEP) awake -= 1;
   }
 
-  function put(slot: number, curve: Curve, nowMs: number): void {
+  function put(slot: number, nowMs: number): void {
     work.count += 1;
-    const level = levelOf(indexAt(curve, nowMs));
+    const level = levelOf(curves.indexAt(slot, nowMs));
     const isAsleep = level < entry;
     const goal = isAsleep ? entry : level + 1;
     // Later than now, whatever the rounding: what has crossed would be looked at again and again.
     const key =
-      goal < LEVELS ? Math.max(nowMs + 1, reachedAt(curve, bottomOf(goal))) : Number.POSITIVE_INFINITY;
+      goal < LEVELS ? Math.max(nowMs + 1, curves.reachedAt(slot, bottomOf(goal))) : Number.POSITIVE_INFINITY;
     insert(slot, isAsleep ? ASLEEP : level, key);
   }
 
@@ -103,9 +93,8 @@ export function createOrder(work: { count: number }): Order {
   function promote(heap: Heap, nowMs: number): void {
     while (heap.topKey() <= nowMs) {
       const slot = heap.top();
-      const curve = curves[slot];
       take(slot);
-      if (curve) put(slot, curve, nowMs);
+      put(slot, nowMs);
     }
   }
 
@@ -113,31 +102,26 @@ export function createOrder(work: { count: number }): Order {
     const count = new Uint32Array(LEVELS);
     const slots: number[] = [];
     for (const [slot, level = ABSENT] of levels.entries()) {
-      const curve = curves[slot];
-      if (level === ABSENT || level === FIRST || !curve) continue;
+      if (level === ABSENT || level === FIRST) continue;
       slots.push(slot);
       work.count += 1;
-      const reached = levelOf(indexAt(curve, nowMs));
+      const reached = levelOf(curves.indexAt(slot, nowMs));
       count[reached] = (count[reached] ?? 0) + 1;
     }
     let above = 0;
     for (entry = LEVELS; entry > 0 && above < slots.length * COUNTED; ) above += count[--entry] ?? 0;
     highest = entry;
     for (const slot of slots) {
-      const curve = curves[slot];
       take(slot);
-      if (curve) put(slot, curve, nowMs);
+      put(slot, nowMs);
     }
     turnsSinceCount = 0;
   }
 
   return {
-    set(slot, estimate, nowMs) {
+    set(slot, nowMs) {
       take(slot);
-      const curve = curves[slot] ?? newCurve();
-      drawCurve(curve, estimate);
-      curves[slot] = curve;
-      put(slot, curve, nowMs);
+      put(slot, nowMs);
     },
     setFirst(slot, key) {
       take(slot);

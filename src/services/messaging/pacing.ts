@@ -5,8 +5,8 @@
 // that talks at once gets most of the polls. See pacing-model.ts for λ̂ and pacing-order.ts for the largest of n.
 // Pure: no clock, no timers, no requests, no chance.
 
+import { createEstimates, type Estimate } from "./pacing-estimates.ts";
 import { createHeap } from "./pacing-heap.ts";
-import { beginWait, type Estimate, expectAnswer, newEstimate, observe, recalled } from "./pacing-model.ts";
 import { createOrder } from "./pacing-order.ts";
 
 export interface PacingOptions {
@@ -39,8 +39,8 @@ export interface Pacing {
   sent(id: string, nowMs: number): void;
   /** Not to be given before this time. */
   pause(id: string, untilMs: number): void;
-  /** What to hand to `add` after a restart: plain JSON, which goes on changing with the turns of the session. */
-  estimate(id: string): Readonly<Estimate> | undefined;
+  /** What to hand to `add` after a restart, as it is now: plain JSON. */
+  estimate(id: string): Estimate | undefined;
   size(): number;
   /** Comparisons and evaluations so far: the cost of the decisions, the same on every machine. */
   work(): number;
@@ -49,7 +49,6 @@ export interface Pacing {
 interface Entry {
   id: string;
   slot: number;
-  estimate: Estimate;
   /** Added without an estimate, and not taken since. */
   isNew: boolean;
   /** When the session was taken; null: it is not. */
@@ -69,7 +68,8 @@ export function createPacing(options: PacingOptions): Pacing {
   const freeSlots: number[] = [];
   // Those that are free stand in `order`, the paused in `paused`; both the free and the taken in `waiting`, by a turn
   // that may be an earlier one than their last: that is put right when it comes to the top, not at each turn.
-  const order = createOrder(work);
+  const estimates = createEstimates();
+  const order = createOrder(estimates, work);
   const waiting = createHeap(work);
   const paused = createHeap(work);
   let messages = 0;
@@ -82,9 +82,9 @@ export function createPacing(options: PacingOptions): Pacing {
       (Math.max(0, messages) + USUAL_RATE * USUAL_EXPOSURE_S) / (Math.max(0, exposureS) + USUAL_EXPOSURE_S),
     );
 
-  function count(estimate: Estimate, sign: 1 | -1): void {
-    messages += sign * estimate.messages;
-    exposureS += sign * estimate.exposureS;
+  function count({ slot }: Entry, sign: 1 | -1): void {
+    messages += sign * estimates.messages(slot);
+    exposureS += sign * estimates.exposureS(slot);
   }
 
   /** Puts a session where its state belongs. */
@@ -96,9 +96,10 @@ export function createPacing(options: PacingOptions): Pacing {
       return;
     }
     paused.delete(entry.slot);
-    if (!waiting.has(entry.slot)) waiting.set(entry.slot, entry.estimate.turnAtMs);
-    if (entry.isNew) order.setFirst(entry.slot, entry.estimate.turnAtMs);
-    else order.set(entry.slot, entry.estimate, nowMs);
+    const turnAtMs = estimates.turnAtMs(entry.slot);
+    if (!waiting.has(entry.slot)) waiting.set(entry.slot, turnAtMs);
+    if (entry.isNew) order.setFirst(entry.slot, turnAtMs);
+    else order.set(entry.slot, nowMs);
   }
 
   function withdraw({ slot }: Entry): void {
@@ -119,16 +120,17 @@ export function createPacing(options: PacingOptions): Pacing {
     while (waiting.topKey() < beforeMs) {
       const entry = bySlot[waiting.top()];
       if (!entry) return undefined;
+      const turnAtMs = estimates.turnAtMs(entry.slot);
       if (entry.takenAtMs !== null) waiting.delete(entry.slot);
-      else if (entry.estimate.turnAtMs <= waiting.topKey()) return entry;
-      else waiting.set(entry.slot, entry.estimate.turnAtMs);
+      else if (turnAtMs <= waiting.topKey()) return entry;
+      else waiting.set(entry.slot, turnAtMs);
     }
     return undefined;
   }
 
   /** Ends a turn. */
   function release(entry: Entry, atMs: number, nowMs: number): void {
-    beginWait(entry.estimate, atMs);
+    estimates.beginWait(entry.slot, atMs);
     entry.takenAtMs = null;
     entry.isNew = false;
     place(entry, nowMs);
@@ -141,21 +143,21 @@ export function createPacing(options: PacingOptions): Pacing {
       const entry: Entry = {
         id,
         slot,
-        estimate: remembered ? recalled(remembered, nowMs) : newEstimate(nowMs, meanRate()),
         isNew: !remembered,
         takenAtMs: null,
         pausedUntilMs: Number.NEGATIVE_INFINITY,
       };
       byId.set(id, entry);
       bySlot[slot] = entry;
-      count(entry.estimate, 1);
+      estimates.begin(slot, nowMs, remembered ?? meanRate());
+      count(entry, 1);
       place(entry, nowMs);
     },
     remove(id) {
       const entry = byId.get(id);
       if (!entry) return;
       withdraw(entry);
-      count(entry.estimate, -1);
+      count(entry, -1);
       byId.delete(id);
       bySlot[entry.slot] = undefined;
       freeSlots.push(entry.slot);
@@ -175,9 +177,9 @@ export function createPacing(options: PacingOptions): Pacing {
       const entry = byId.get(id);
       if (!entry) return;
       const atMs = entry.takenAtMs ?? nowMs;
-      count(entry.estimate, -1);
-      observe(entry.estimate, atMs, found, meanRate());
-      count(entry.estimate, 1);
+      count(entry, -1);
+      estimates.observe(entry.slot, atMs, found, meanRate());
+      count(entry, 1);
       release(entry, atMs, nowMs);
     },
     failed(id, nowMs) {
@@ -187,7 +189,7 @@ export function createPacing(options: PacingOptions): Pacing {
     sent(id, nowMs) {
       const entry = byId.get(id);
       if (!entry) return;
-      expectAnswer(entry.estimate, nowMs);
+      estimates.expectAnswer(entry.slot, nowMs);
       place(entry, nowMs);
     },
     pause(id, untilMs) {
@@ -198,7 +200,10 @@ export function createPacing(options: PacingOptions): Pacing {
       withdraw(entry);
       paused.set(entry.slot, untilMs);
     },
-    estimate: (id) => byId.get(id)?.estimate,
+    estimate(id) {
+      const entry = byId.get(id);
+      return entry && estimates.read(entry.slot);
+    },
     size: () => byId.size,
     work: () => work.count,
   };

@@ -43,9 +43,11 @@ export function restoreSessions(
         ? { ...known, alias: settings.alias, baseUrl: settings.baseUrl }
         : { ...(known ?? newSession(settings)), ...settings, state: "new", reason: null };
     sessions.put(session);
-    for (const other of sessions.all())
-      if (entry.alias !== undefined && other.alias === entry.alias && other.sessionId !== entry.id)
-        sessions.put({ ...other, alias: null });
+    for (const { sessionId, alias } of sessions.all()) {
+      if (entry.alias === undefined || alias !== entry.alias || sessionId === entry.id) continue;
+      const other = sessions.get(sessionId);
+      if (other) sessions.put({ ...other, alias: null });
+    }
   }
   return { unreadable };
 }
@@ -56,5 +58,5 @@ export const remembered = (sessions: SessionSet): Observation => ({
   put: sessions
     .all()
     .filter(isActive)
-    .map((session) => ({ kind: SESSION_KIND, key: session.sessionId, value: session })),
+    .map(({ sessionId }) => ({ kind: SESSION_KIND, key: sessionId, value: sessions.get(sessionId) })),
 });

@@ -8,7 +8,7 @@ import { stringifyJson } from "../../http/json.ts";
 import { isoTime } from "../../scheduler/clock.ts";
 import type { SessionChange } from "./changes.ts";
 import type { Message, MessagePage } from "./client.ts";
-import { estimateRecord } from "./pacing-model.ts";
+import { estimateRecord } from "./pacing-estimates.ts";
 
 export const SESSION_KIND = "messaging.session";
 
@@ -77,15 +77,15 @@ export const sessionCursor = (sessionId: string) => `messaging:${sessionId}`;
 const BOOT_TOLERANCE_MS = 5000;
 
 /** Whether the server was restarted since the cursors of this session were read: its messages are gone. */
-export const isFromEarlierBoot = (session: Session, bootAt: number | null): boolean =>
+export const isFromEarlierBoot = (session: Pick<Session, "serverBootAt">, bootAt: number | null): boolean =>
   bootAt !== null && session.serverBootAt !== null && bootAt > session.serverBootAt + BOOT_TOLERANCE_MS;
 
 /**
- * Whether the session ends soon enough that it should be renewed now: in the last quarter of its life, or at its end
- * where it is not known how long it lives.
+ * When the session should be renewed, in ms since the epoch: at the last quarter of its life, or at its end where it is
+ * not known how long it lives.
  */
-export const isRenewalDue = (session: Session, now: number): boolean =>
-  session.expiresAt !== null && Date.parse(session.expiresAt) - now < (session.ttlMs ?? 0) / 4;
+export const renewalDueAt = ({ expiresAt, ttlMs }: Pick<Session, "expiresAt" | "ttlMs">): number =>
+  expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - (ttlMs ?? 0) / 4;
 
 const byCursor = (a: Message, b: Message) => {
   const [x, y] = [BigInt(a.cursor), BigInt(b.cursor)];
@@ -93,7 +93,10 @@ const byCursor = (a: Message, b: Message) => {
 };
 
 /** What to poll after: null begins at the start, where the messages may be others than those that were read. */
-export const pollAfter = (session: Session, bootAt: number | null): string | null =>
+export const pollAfter = (
+  session: Pick<Session, "inDoubtSince" | "serverBootAt" | "cursor">,
+  bootAt: number | null,
+): string | null =>
   session.inDoubtSince !== null || isFromEarlierBoot(session, bootAt) ? null : session.cursor;
 
 export interface PageResult extends SessionChange {
@@ -164,7 +167,7 @@ export function observePage(
 
 /** Most pages: there is nothing after the cursor, as was to be expected, and all else of the session stays as it is. */
 export const saysNothing = (
-  session: Session,
+  session: Pick<Session, "cursor" | "serverBootAt">,
   page: MessagePage,
   askedAfter: string | null,
   bootAt: number | null,

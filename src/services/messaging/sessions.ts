@@ -1,8 +1,8 @@
 // The sessions in memory, and whose turn it is on each server: the pacing decides among those that are active.
 
-import type { Clock } from "../../scheduler/clock.ts";
+import { type Clock, isoTime } from "../../scheduler/clock.ts";
 import { createPacing, type Pacing } from "./pacing.ts";
-import type { Session } from "./session.ts";
+import { renewalDueAt, type Session } from "./session.ts";
 
 const LONGEST_PAUSE_MS = 5 * 60_000;
 /** A server may take so long to answer before the number of its places slows down the pace. */
@@ -21,20 +21,36 @@ export type Turn =
   /** Something else failed, the network most likely: nothing is known about the session. */
   | { kind: "postponed" };
 
+/** A session but for what each poll changes. */
+export type LastingSession = Omit<Session, "lastPolledAt" | "pacing">;
+
+/**
+ * A session as long as it is in memory. What each poll changes stands here as numbers, changed in place: with thousands
+ * of polls a second, what each leaves behind anew costs more than most of what it does.
+ */
+export interface Known {
+  session: Readonly<LastingSession>;
+  /** When it is to be renewed, in ms since the epoch. */
+  renewAtMs: number;
+  /** When it was polled last, in ms since the epoch; NaN: never. */
+  polledAtMs: number;
+  /** When its members were last asked for, on the monotonic clock. */
+  membersAskedAt: number;
+}
+
 export interface SessionSet {
-  /** What is known of the session. Its `pacing` and `lastPolledAt` are as of now, and go on changing with its turns. */
+  /** What is known of the session, as it is now. */
   get(sessionId: string): Session | undefined;
   /** Adds the session, or replaces what is known of it. */
   put(session: Session): void;
-  /** A poll found nothing new. In place: what each poll leaves behind anew is what costs most, in the end. */
-  polled(sessionId: string, at: string): void;
-  all(): Session[];
+  all(): readonly LastingSession[];
+  known(): readonly Known[];
   /** The servers with sessions that are polled or wait to be joined. */
   servers(): readonly string[];
   /** Takes the session of a server whose turn it is; undefined: none, or all have theirs now. */
-  take(baseUrl: string): Session | undefined;
+  take(baseUrl: string): Known | undefined;
   /** Gives it back after its turn. */
-  release(sessionId: string, turn: Turn): void;
+  release(known: Known, turn: Turn): void;
   /** An own message was sent in it: an answer is likely. */
   sent(sessionId: string): void;
   /** How many sessions of a server were refused at their last turn. */
@@ -75,23 +91,22 @@ export function createSessionSet(options: {
   // Wall time, since the estimates outlive the process; it goes on steadily while the wall's clock is put right.
   const offsetMs = clock.now() - clock.monotonic();
   const now = () => offsetMs + clock.monotonic();
-  const sessions = new Map<string, Session>();
+  const sessions = new Map<string, Known>();
   const servers = new Map<string, Turns>();
   let names: readonly string[] = [];
 
-  const turnsOf = (sessionId: string) => servers.get(sessions.get(sessionId)?.baseUrl ?? "");
+  const turnsOf = (sessionId: string) => servers.get(sessions.get(sessionId)?.session.baseUrl ?? "");
 
-  function enter({ sessionId, baseUrl, pacing }: Session): Turns {
+  function enter({ sessionId, baseUrl, pacing }: Session): void {
     const known = servers.get(baseUrl);
     const turns = known ?? { pacing: createPacing(options), refusals: new Map<string, number>() };
     turns.pacing.add(sessionId, now(), pacing ?? undefined);
-    if (known) return known;
+    if (known) return;
     servers.set(baseUrl, turns);
     names = [...servers.keys()];
-    return turns;
   }
 
-  function leave({ sessionId, baseUrl }: Session): void {
+  function leave({ sessionId, baseUrl }: LastingSession): void {
     const turns = servers.get(baseUrl);
     if (!turns) return;
     turns.pacing.remove(sessionId);
@@ -102,31 +117,38 @@ export function createSessionSet(options: {
   }
 
   return {
-    get: (sessionId) => sessions.get(sessionId),
+    get(sessionId) {
+      const known = sessions.get(sessionId);
+      if (!known) return undefined;
+      const { session, polledAtMs } = known;
+      return {
+        ...session,
+        lastPolledAt: Number.isNaN(polledAtMs) ? null : isoTime(polledAtMs),
+        pacing: servers.get(session.baseUrl)?.pacing.estimate(sessionId) ?? null,
+      };
+    },
     put(session) {
-      const { sessionId } = session;
+      const { pacing: _, lastPolledAt, ...lasting } = session;
+      const { sessionId, baseUrl } = session;
       const before = sessions.get(sessionId);
-      if (before && before.baseUrl !== session.baseUrl) leave(before);
-      if (isActive(session)) {
-        const estimate = enter(session).pacing.estimate(sessionId) ?? null;
-        sessions.set(sessionId, session.pacing === estimate ? session : { ...session, pacing: estimate });
-      } else {
-        leave(session);
-        sessions.set(sessionId, session);
-      }
+      if (before && before.session.baseUrl !== baseUrl) leave(before.session);
+      if (isActive(session)) enter(session);
+      else leave(session);
+      const known = before ?? newKnown(lasting);
+      known.session = lasting;
+      known.renewAtMs = renewalDueAt(session);
+      known.polledAtMs = lastPolledAt === null ? Number.NaN : Date.parse(lastPolledAt);
+      sessions.set(sessionId, known);
     },
-    polled(sessionId, at) {
-      const session = sessions.get(sessionId);
-      if (session) session.lastPolledAt = at;
-    },
-    all: () => [...sessions.values()],
+    all: () => Array.from(sessions.values(), ({ session }) => session),
+    known: () => [...sessions.values()],
     servers: () => names,
     take(baseUrl) {
       const id = servers.get(baseUrl)?.pacing.next(now());
       return id === undefined ? undefined : sessions.get(id);
     },
-    release(sessionId, turn) {
-      const turns = turnsOf(sessionId);
+    release({ session: { sessionId, baseUrl } }, turn) {
+      const turns = servers.get(baseUrl);
       if (!turns) return;
       const { pacing, refusals } = turns;
       if (turn.kind === "polled") pacing.polled(sessionId, now(), turn.messages);
@@ -141,3 +163,10 @@ export function createSessionSet(options: {
     refused: (baseUrl) => servers.get(baseUrl)?.refusals.size ?? 0,
   };
 }
+
+const newKnown = (session: LastingSession): Known => ({
+  session,
+  renewAtMs: Number.POSITIVE_INFINITY,
+  polledAtMs: Number.NaN,
+  membersAskedAt: Number.NEGATIVE_INFINITY,
+});
