@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { StoredEvent } from "../events/types.ts";
 import { parseJson } from "../http/json.ts";
-import { SESSION_KIND, sessionCursor, sessionSource } from "../services/messaging/session.ts";
+import { SESSION_KIND, sessionSource } from "../services/messaging/session.ts";
 import type { Store } from "../store/store.ts";
 import type { App } from "./app.ts";
 import { afterQuery, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";
@@ -87,17 +87,14 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
     async (request) => {
       const session = asPolled(await findSession(store, request.params.idOrAlias));
       const { sessionId } = session;
-      const [page, cursor] = await Promise.all([
-        store.readEvents({
-          ...request.query,
-          maxLength: PAGE_LENGTH,
-          types: ["messaging.message.received"],
-          source: sessionSource(sessionId),
-        }),
-        store.readCursor(sessionCursor(sessionId)),
-      ]);
+      const page = await store.readEvents({
+        ...request.query,
+        maxLength: PAGE_LENGTH,
+        types: ["messaging.message.received"],
+        source: sessionSource(sessionId),
+      });
       return {
-        asOf: newest([cursor?.updatedAt, session.lastPolledAt]),
+        asOf: session.lastPolledAt,
         sessionId,
         messages: page.events.map(unwrap),
         next: page.next,

@@ -10,7 +10,7 @@ import type { Actor, AuditRow, Write, WriteQuery, WriteState } from "../writes/t
  * covers them, the deduplication keys, the records that changed with them, and the secrets it came with.
  */
 export interface Observation {
-  /** Names the cursor: "messaging:<sessionId>", "nex.insights", "job:<name>", "nexus-low-stock", … */
+  /** Names the cursor, where there is one: "nex.insights", "job:<name>", "nexus-low-stock", … */
   source: string;
   /** Any JSON value. Left out: the stored cursor stays. */
   cursor?: unknown;

@@ -42,6 +42,7 @@ function written(version: 1 | 2) {
   db.prepare("DELETE FROM events WHERE sequence <= ?").run(PRUNED);
   for (const n of [1, 2]) {
     db.prepare("INSERT INTO cursors VALUES (?, ?, ?)").run(`cursor-${n}`, JSON.stringify({ after: n }), T0);
+    db.prepare("INSERT INTO cursors VALUES (?, ?, ?)").run(`messaging:session-${n}`, "{}", T0);
     db.prepare("INSERT INTO records VALUES ('kind', ?, ?, ?)").run(`key-${n}`, JSON.stringify({ n }), T0);
     db.prepare("INSERT INTO secrets VALUES (?, ?)").run(`secret-${n}`, `value-${n}`);
     db.prepare("INSERT INTO dedupe VALUES (?, ?)").run(Buffer.alloc(16, n), 20_000);
@@ -134,6 +135,7 @@ describe.each([1, 2] as const)("a database of schema %i, opened by this version,
 
     for (const n of [1, 2]) {
       expect(await store.readCursor(`cursor-${n}`)).toEqual({ value: { after: n }, updatedAt: T0 });
+      expect(await store.readCursor(`messaging:session-${n}`), "which its record holds").toBeUndefined();
       expect(await store.readRecord("kind", `key-${n}`)).toMatchObject({ value: { n }, updatedAt: T0 });
       expect(await store.readSecret(`secret-${n}`)).toBe(`value-${n}`);
     }

@@ -3,7 +3,7 @@
 
 import type { NewEvent } from "../../events/types.ts";
 import type { Observation } from "../../store/store.ts";
-import { SESSION_KIND, type Session, sessionCursor } from "./session.ts";
+import { SESSION_KIND, type Session, sessionSource } from "./session.ts";
 import type { SessionSet } from "./sessions.ts";
 
 /** What a session becomes, with the events that say so. */
@@ -84,14 +84,13 @@ export function createSessionChanges(sessions: () => Pick<SessionSet, "get" | "p
 /** The name of the session's key among the secrets. */
 export const sessionKeyName = (sessionId: string) => `messaging.key:${sessionId}`;
 
-/** The one form in which a change of a session is committed: its events, its record and its cursor together. */
+/** The one form in which a change of a session is committed: its events and its record, with its cursor, together. */
 export const sessionObservation = (
   session: Session,
   events: NewEvent[],
   sessionKey: string | null | undefined,
 ): Observation => ({
-  source: sessionCursor(session.sessionId),
-  cursor: { cursor: session.cursor, generation: session.generation },
+  source: sessionSource(session.sessionId),
   events,
   put: [{ kind: SESSION_KIND, key: session.sessionId, value: session }],
   ...(sessionKey === undefined

@@ -71,7 +71,7 @@ export const newSession = (
 });
 
 export const sessionSource = (sessionId: string) => `/messaging/sessions/${sessionId}`;
-export const sessionCursor = (sessionId: string) => `messaging:${sessionId}`;
+const dedupeScope = (sessionId: string) => `messaging:${sessionId}`;
 
 // A start time computed from `uptime` wanders by the delay of the answers; a restart moves it by far more.
 const BOOT_TOLERANCE_MS = 5000;
@@ -237,7 +237,7 @@ function challenged(session: Session, page: MessagePage): NewEvent[] {
       type: "messaging.session.challenged",
       source: sessionSource(session.sessionId),
       data: { sessionId: session.sessionId, alias: session.alias, challenge },
-      dedupe: { scope: sessionCursor(session.sessionId), match: [key], record: [key] },
+      dedupe: { scope: dedupeScope(session.sessionId), match: [key], record: [key] },
     },
   ];
 }
@@ -294,7 +294,7 @@ function messageReceived(session: Session, message: Message): NewEvent {
       expiresAt: message.expiresAt ?? null,
     },
     dedupe: {
-      scope: sessionCursor(session.sessionId),
+      scope: dedupeScope(session.sessionId),
       match: [message.id],
       record: [message.id],
     },
