@@ -4,9 +4,9 @@
 // level, keyed by the time when it will cross into the next one, so that it is looked at only then: all that is in
 // the highest level is within RATIO of the largest index, and its heap's top is about to be the first to leave it.
 // A slot that has just been polled is far below the levels that matter, and would climb through dozens of them:
-// it sleeps instead, until it reaches `entry`, the level above which an eighth of the slots were when last counted.
-// Hence two to five crossings a turn, whatever n, each O(log n). When none is above `entry`, or more than a third
-// are, all are counted again, in O(n): n/8 turns (or removals) at least lie between two counts, so that a turn's
+// it sleeps instead, until it reaches `entry`, the level above which a sixteenth of the slots were when last counted.
+// Hence one to three crossings a turn, whatever n, each O(log n). When none is above `entry`, or more than a sixth
+// are, all are counted again, in O(n): n/16 turns (or removals) at least lie between two counts, so that a turn's
 // share of it is constant.
 
 import { type Curves, PRECISION } from "./pacing-estimates.ts";
@@ -15,8 +15,8 @@ import { createHeap, type Heap, type Positions } from "./pacing-heap.ts";
 /** The chosen index is at least the largest divided by this. Timing goes with its root: at most 10 % off. */
 const RATIO = 1.2;
 /** The share of the slots that is awake after a count, and the one that leads to the next count. */
-const COUNTED = 1 / 8;
-const CROWDED = 1 / 3;
+const COUNTED = 1 / 16;
+const CROWDED = 1 / 6;
 const LEVELS = 320;
 /** The level of an index of 1 (a message waiting for a second, about); the range is 10^-12 to 10^13. */
 const LEVEL_OF_ONE = 152;
