@@ -115,8 +115,8 @@ async function served(context: JobContext, session: LastingSession, work: Promis
 async function ended(context: JobContext, session: LastingSession, error: unknown): Promise<Turn> {
   // Taken, where we were in: the server let us in before, and may do so again.
   const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
-  const current = context.services.messaging.sessions.get(session.sessionId);
-  const end = isTakenBack || !current ? undefined : afterRefusal(current, error);
+  const known = context.services.messaging.sessions.get(session.sessionId);
+  const end = isTakenBack || !known ? undefined : afterRefusal(known, error);
   if (!end) throw error;
   await change(context, session, (current) => (isActive(current) ? afterRefusal(current, error) : undefined));
   context.log.warn({ reason: end.session.reason?.code, session: label(session) }, "session ended");

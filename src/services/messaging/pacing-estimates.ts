@@ -161,7 +161,7 @@ export function createEstimates(): Estimates {
     rows[row + ABOVE + 1] = (second * aboveMean(row, 2)) / total;
   }
 
-  function indexAt(row: number, u: number): number {
+  function indexAfter(row: number, u: number): number {
     const d = since(at(row + TURN_AT_MS), at(row + AT_MS));
     const answer = at(row + ANSWER);
     let index = at(row + WAITED) + at(row + BASE) * u * (u / 2 + d);
@@ -178,9 +178,7 @@ export function createEstimates(): Estimates {
     return at(row + BASE) + above + (answer > 0 ? answer * fallen(ANSWER_PER_S * u) : 0);
   }
 
-  function triple(row: number): Estimate["baseRates"] {
-    return [at(row), at(row + 1), at(row + 2)];
-  }
+  const byModel = (place: number): Estimate["baseRates"] => [at(place), at(place + 1), at(place + 2)];
 
   return {
     begin(slot, nowMs, from) {
@@ -244,14 +242,14 @@ export function createEstimates(): Estimates {
     },
     expectAnswer(slot, atMs) {
       const row = slot * ROW;
-      rows[row + WAITED] = indexAt(row, since(at(row + AT_MS), atMs));
+      rows[row + WAITED] = indexAfter(row, since(at(row + AT_MS), atMs));
       advance(row, atMs);
       rows[row + ANSWER] = ANSWERS * ANSWER_PER_S;
       mix(row);
     },
     indexAt(slot, nowMs) {
       const row = slot * ROW;
-      return indexAt(row, since(at(row + AT_MS), nowMs));
+      return indexAfter(row, since(at(row + AT_MS), nowMs));
     },
     // Newton's method on the square root of the index, which is nearly straight.
     reachedAt(slot, value) {
@@ -262,7 +260,7 @@ export function createEstimates(): Estimates {
       const goal = Math.sqrt(value);
       let u = Math.max(0.001, Math.sqrt((2 * value) / rateAt(row, 0)) - d);
       for (let i = 0; i < 30; i++) {
-        const index = indexAt(row, u);
+        const index = indexAfter(row, u);
         if (Math.abs(index - value) <= PRECISION * value) break;
         const root = Math.sqrt(index);
         const step = ((goal - root) * 2 * root) / (rateAt(row, u) * (u + d));
@@ -283,10 +281,10 @@ export function createEstimates(): Estimates {
         waited: at(row + WAITED),
         messages: at(row + MESSAGES),
         exposureS: at(row + EXPOSURE_S),
-        baseRates: triple(row + BASE_RATES),
-        excitation: triple(row + EXCITATION),
-        expected: triple(row + EXPECTED),
-        logWeights: triple(row + LOG_WEIGHTS),
+        baseRates: byModel(row + BASE_RATES),
+        excitation: byModel(row + EXCITATION),
+        expected: byModel(row + EXPECTED),
+        logWeights: byModel(row + LOG_WEIGHTS),
         answer: at(row + ANSWER),
       };
     },

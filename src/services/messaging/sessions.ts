@@ -44,6 +44,7 @@ export interface SessionSet {
   /** Adds the session, or replaces what is known of it. */
   put(session: Session): void;
   all(): readonly LastingSession[];
+  /** All, with what each poll changes. */
   known(): readonly Known[];
   /** The servers with sessions that are polled or wait to be joined. */
   servers(): readonly string[];
