@@ -25,12 +25,14 @@ type Plan = typeof plan extends fc.Arbitrary<infer T> ? T : never;
 /** A restart is a quarter of a millisecond after `atMs`, all else half of one: so nothing is at the time of a timer. */
 const timeOf = ({ atMs, does }: Plan["acts"][number]) => atMs + (does === "restart" ? 0.25 : 0.5);
 const STEP_MS = 0.25;
+/** The clock has gone a step further than the last act. */
+const LAST_MS = END_MS + STEP_MS;
 
 /** How one ends that is alone: when, and why. */
 function alone({ startMs, timeoutMs, caller, acts }: Plan, abortsMs: (number | null)[]): string | undefined {
   const abortMs = (caller === null ? null : abortsMs[caller]) ?? Number.POSITIVE_INFINITY;
   let dueMs = startMs + timeoutMs;
-  for (let now = startMs; now <= END_MS; now += STEP_MS) {
+  for (let now = startMs; now <= LAST_MS; now += STEP_MS) {
     if (abortMs + 0.5 <= now) return `aborted at ${now}`;
     if (dueMs <= now) return `timeout at ${now}`;
     for (const { does } of acts.filter((each) => timeOf(each) === now)) {
