@@ -36,6 +36,8 @@ export interface OperationRequest {
 export interface SessionFacts {
   sessionId: string;
   alias: string | null;
+  /** Its alias when it was left. */
+  leftAs?: string | null;
   baseUrl: string;
   agentId: string;
   state: string;

@@ -257,13 +257,30 @@ describe("leaving", () => {
     expect(await agentsOf(session)).toEqual([]);
     expect(await sessionOf(session)).toMatchObject({ state: "left", alias: null });
     expect(keyOf(session)).toBeUndefined();
-    expect(await write("messaging.sessions.leave", { session })).toMatchObject({ state: "succeeded" });
+    for (const name of [session, `room-${session}`])
+      expect(await write("messaging.sessions.leave", { session: name })).toMatchObject({
+        state: "succeeded",
+      });
     expect((await events("session.left", session)).map(({ data }) => data)).toEqual([
       { sessionId: session, alias: `room-${session}` },
     ]);
     const polls = server.requests.length;
     await output("messaging.sessions.join", { session, alias: `room-${session}` });
     await until(() => server.requests.length > polls + 2, "polls of the session that was entered again");
+  });
+
+  it("by an alias that another session has taken since leaves that one, and then the last that had it", async () => {
+    const [first, second] = [server.createSession({}), server.createSession({})];
+    for (const session of [first, second]) {
+      await output("messaging.sessions.join", { session, alias: "shared-room" });
+      expect(await output("messaging.sessions.leave", { session: "shared-room" })).toMatchObject({
+        sessionId: session,
+      });
+    }
+    expect(await output("messaging.sessions.leave", { session: "shared-room" })).toMatchObject({
+      ...{ sessionId: second, status: "left", wasOver: true },
+    });
+    expect((await propose("messaging.sessions.renew", { session: "shared-room" })).status).toBe(404);
   });
 
   it.each([

@@ -61,9 +61,9 @@ export function afterDescription(
   };
 }
 
-/** After we left, or found that we were in it no more. Its alias is free again. */
+/** After we left, or found that we were in it no more. Its alias is free for another one. */
 export const afterLeaving = (session: Session): SessionChange => ({
-  session: { ...session, state: "left", alias: null, reason: null, members: null },
+  session: { ...session, state: "left", alias: null, leftAs: session.alias, reason: null, members: null },
   events: [
     {
       type: "messaging.session.left",

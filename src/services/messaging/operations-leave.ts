@@ -9,12 +9,12 @@ import {
   OperationError,
   type ReadCall,
   type RefusalMeaning,
+  type SessionFacts,
 } from "../operation.ts";
 import { afterKeyRefused, afterLeaving } from "./membership.ts";
 import {
   agentsOf,
   describeRequest,
-  inFull,
   openRequest,
   session,
   sessionPath,
@@ -31,13 +31,13 @@ export const leaveSession = defineOperation({
     "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
   input: z.lazy(() => z.strictObject({ session })),
   normalize: (input, facts) => {
-    const { isCreator, state } = facts.session(input.session);
+    const { sessionId, isCreator, state } = toLeave(input.session, facts);
     if (isCreator && state === "joined")
       throw new OperationError(
         "refused",
         "nexusd created this session, and the creator of a session cannot leave it. It ends by expiry.",
       );
-    return inFull(input, facts);
+    return { ...input, session: sessionId };
   },
   request: ({ session: idOrAlias }, facts) => {
     const { sessionId, baseUrl, agentId } = facts.session(idOrAlias);
@@ -60,6 +60,13 @@ export const leaveSession = defineOperation({
   howToFindOut:
     "Read messaging.sessions.get of the session: is the own agent id among its agents? Leave it again.",
 });
+
+/** Who leaves a session twice may do so twice by its alias, which it has lost since. */
+function toLeave(name: string, facts: Facts): SessionFacts {
+  const isNamed = facts.sessions.some(({ sessionId, alias }) => sessionId === name || alias === name);
+  const left = facts.sessions.findLast(({ state, leftAs }) => state === "left" && leftAs === name);
+  return !isNamed && left ? left : facts.session(name);
+}
 
 const forgotten = (sessionId: string) => [
   {

@@ -15,6 +15,8 @@ export const SESSION_KIND = "messaging.session";
 export const sessionRecord = z.object({
   sessionId: z.string(),
   alias: z.string().nullable(),
+  /** The alias it had when it was left: under that name it can be left again, as long as no other session has it. */
+  leftAs: z.string().nullable().default(null),
   baseUrl: z.string(),
   agentId: z.string(),
   /**
@@ -53,6 +55,7 @@ export const newSession = (
   settings: Pick<Session, "sessionId" | "alias" | "baseUrl" | "agentId">,
 ): Session => ({
   ...settings,
+  leftAs: null,
   state: "new",
   reason: null,
   cursor: null,
