@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Schema } from "../../src/cli/json-schema.ts";
@@ -6,6 +5,7 @@ import { near } from "../../src/cli/near.ts";
 import { buildInput } from "../../src/cli/operation-input.ts";
 import { WrongUsage } from "../../src/cli/problem.ts";
 import { stringifyJson } from "../../src/http/json.ts";
+import fc from "../support/fc.ts";
 
 const schemaOf = (type: z.ZodType) => z.toJSONSchema(type, { io: "input", unrepresentable: "any" }) as Schema; // zod's own output
 const SCHEMA = schemaOf(

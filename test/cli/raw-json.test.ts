@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { oneLine, rawElements } from "../../src/cli/raw-json.ts";
+import fc from "../support/fc.ts";
 
 it("keeps every digit of an element: large integers, fractions, exponents", () => {
   const elements = [

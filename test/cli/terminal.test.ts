@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { wrapped } from "../../src/cli/preview-view.ts";
 import { keysOf, openTerminal } from "../../src/cli/terminal.ts";
 import { width } from "../../src/text/visible.ts";
 import { createFakeDaemon, type FakeDaemon } from "../support/cli.ts";
 import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";
+import fc from "../support/fc.ts";
 import { createFakeTty } from "../support/tty.ts";
 
 describe("keys", () => {

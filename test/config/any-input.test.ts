@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { stringify } from "smol-toml";
 import { expect, test } from "vitest";
 import { inspectConfig } from "../../src/config/load.ts";
 import { ConfigError, formatProblem } from "../../src/config/problems.ts";
+import fc from "../support/fc.ts";
 import { tomlFile } from "./toml-file.ts";
 
 type Table = { [key: string]: unknown };

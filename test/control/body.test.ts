@@ -1,9 +1,9 @@
 // A body is read exactly or refused, whatever it is made of.
 
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseBody } from "../../src/control/body.ts";
 import { stringifyJson } from "../../src/http/json.ts";
+import fc from "../support/fc.ts";
 
 const parse = (text: string) => parseBody(Buffer.from(text));
 const nested = (depth: number, inner = "1") => "[".repeat(depth) + inner + "]".repeat(depth);

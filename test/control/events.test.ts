@@ -1,9 +1,9 @@
 // Reading the log: pages, filters and the long poll at its end.
 
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type CallOptions, message, recovered, startTestControl } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import fc from "../support/fc.ts";
 
 describe("pages", () => {
   test("begin with the oldest event after the position and say where to go on", async () => {

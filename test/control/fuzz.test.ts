@@ -7,11 +7,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Role } from "../../src/control/context.ts";
 import type { AuditRow, Write } from "../../src/writes/types.ts";
 import { send, startTestControl, type TestControl } from "../support/control.ts";
+import { SEED } from "../support/fc.ts";
 import { bytesOf, createFuzz, createRandom, type FuzzRequest, type Known } from "../support/fuzz.ts";
 import { approval, NEXUSD, propose, rejection, t } from "../support/stored-write.ts";
 import { realWritePath } from "../support/write-path.ts";
 
-const SEED = Number(process.env.FUZZ_SEED ?? 2_671_152_568);
 const REQUESTS: Record<Role, number> = { agent: 12_000, operator: 8_000 };
 const AT_ONCE = 16;
 const FAR = "9999-01-01T00:00:00.000Z";

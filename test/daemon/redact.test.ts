@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createRedactor, REDACTED, scrubShapes, short } from "../../src/daemon/redact.ts";
+import fc from "../support/fc.ts";
 
 test("a session id is shown by its first six characters", () => {
   expect(short("0123456789abcdef")).toBe("012345…");

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/control/context.ts";
 import { findStuck, isStuck, keepVitals, statusLine, type VitalsOptions } from "../../src/daemon/vitals.ts";
 import type { JobStatus } from "../../src/scheduler/define-job.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import fc from "../support/fc.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const BOUND = 180_000;

@@ -5,13 +5,13 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { manPages } from "../../docs/man.ts";
 import { item, paragraph, render, roff, section, subsection, texts } from "../../docs/roff.ts";
 import { wholeProgram } from "../../src/cli/program.ts";
 import { OPTIONS } from "../../src/daemon/usage.ts";
 import { visible } from "../../src/text/visible.ts";
+import fc from "../support/fc.ts";
 
 const pages = await manPages("2026-01-02");
 const plain = (page: string) => page.replaceAll("\\-", "-").replaceAll("\\%", "").replaceAll("\\&", "");

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { cloudEventJson, type EventRow } from "../../src/events/cloudevent.ts";
+import fc from "../support/fc.ts";
 
 const row: EventRow = {
   sequence: 42,

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createBudget, type Priority } from "../../src/http/budget.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import fc from "../support/fc.ts";
 
 const WINDOW_MS = 60_000;
 

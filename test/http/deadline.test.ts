@@ -1,11 +1,11 @@
 // Many deadlines share a timer and a caller; each ends as if it were alone.
 
 import { getEventListeners } from "node:events";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { startDeadline } from "../../src/http/deadline.ts";
 import { HttpError } from "../../src/http/errors.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import fc from "../support/fc.ts";
 
 const CALLERS = 3;
 const END_MS = 100;

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJson, stringifyJson } from "../../src/http/json.ts";
+import fc from "../support/fc.ts";
 
 const bigInteger = fc.bigInt({ min: 2n ** 53n, max: 2n ** 80n }).map((n) => (n % 2n === 0n ? n : -n));
 const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({

@@ -3,13 +3,13 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Priority } from "../../src/http/budget.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
 import { openLedger } from "../../src/http/ledger.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import fc from "../support/fc.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 const WINDOW_MS = 60_000;

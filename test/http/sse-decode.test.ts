@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createEventDecoder } from "../../src/http/sse-decode.ts";
 import { type Interpreted, interpret } from "../support/event-stream.ts";
+import fc from "../support/fc.ts";
 
 const LIMIT = 8 * 1024 * 1024;
 

@@ -1,8 +1,8 @@
 // The backoff: doubling, capped, jittered, never immediate.
 
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createBackoff } from "../../src/scheduler/backoff.ts";
+import fc from "../support/fc.ts";
 
 it("stays between half and the whole of a doubling ceiling of five minutes, whatever the dice say", () => {
   fc.assert(

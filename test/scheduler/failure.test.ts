@@ -1,9 +1,9 @@
 // What is said about a failure: always something, never much, and nothing from outside.
 
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { describeFailure } from "../../src/scheduler/failure.ts";
 import { StoreError } from "../../src/store/store.ts";
+import fc from "../support/fc.ts";
 
 it("describes whatever can be thrown within its limits", () => {
   fc.assert(

@@ -1,8 +1,8 @@
 // Paced jobs: a constant pace, bounded places, one backoff for all.
 
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PacedJob } from "../../src/scheduler/define-job.ts";
+import fc from "../support/fc.ts";
 import { createHarness, deferred, MINUTE, SECOND } from "./harness.ts";
 
 const pacedJob = (step: PacedJob["step"], fields: Partial<PacedJob> = {}): PacedJob => ({

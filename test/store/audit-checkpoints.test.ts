@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/scheduler/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
+import fc from "../support/fc.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, rejection, t } from "../support/stored-write.ts";
 

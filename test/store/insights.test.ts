@@ -2,11 +2,11 @@
 
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/events/types.ts";
 import { migrate, readMigrations } from "../../src/store/migrate.ts";
 import type { InsightQuery, Store } from "../../src/store/store.ts";
+import fc from "../support/fc.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 
 const START = "2026-03-01T00:00:00.000Z";

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { expandTypes } from "../../src/events/patterns.ts";
 import type { NewEvent } from "../../src/events/types.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Observation, Store } from "../../src/store/store.ts";
+import fc from "../support/fc.ts";
 import { settableClock, temporaryDirectory } from "../support/store.ts";
 
 const SOURCES = ["/x", "/y"];

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import fc from "fast-check";
 import { ulid } from "ulid";
 import { expect, onTestFinished, test } from "vitest";
 import { migrate, readMigrations } from "../../src/store/migrate.ts";
 import type { Store, WriteTransition } from "../../src/store/store.ts";
 import { WRITE_STATES, type Write } from "../../src/writes/types.ts";
+import fc from "../support/fc.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import {
   AGENT,

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { takeInheritedSockets } from "../../src/systemd/activation.ts";
+import fc from "../support/fc.ts";
 
 const PID = 4711;
 

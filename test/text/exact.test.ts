@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { stringifyJson } from "../../src/http/json.ts";
 import { chop, exact, exactJson, layOutJson, quoted } from "../../src/text/exact.ts";
 import { width } from "../../src/text/visible.ts";
+import fc from "../support/fc.ts";
 
 const INVISIBLE = [
   ..."\u0000\u0007\u001b\u007f\u0085\u009b",

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { clip, pad, visible, visibleJson, width } from "../../src/text/visible.ts";
+import fc from "../support/fc.ts";
 
 const HOSTILE = [
   "\u0000",

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJson, stringifyJson } from "../../src/http/json.ts";
 import { canonicalJson, canonicalRecord, digestOf } from "../../src/writes/canonical.ts";
+import fc from "../support/fc.ts";
 
 test("the example of RFC 8785, section 3.2.2, comes out to the byte", () => {
   const value = JSON.parse(

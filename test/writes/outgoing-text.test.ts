@@ -1,13 +1,13 @@
 // No secret leaves in the text of a message. Those used here are made when the test runs: none is in the repository.
 
 import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from "node:crypto";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createRedactor } from "../../src/daemon/redact.ts";
 import { textsIn } from "../../src/services/input.ts";
 import type { OutgoingText } from "../../src/services/operation.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { WriteError } from "../../src/writes/types.ts";
+import fc from "../support/fc.ts";
 
 const letters = (length: number, alphabet = "abcdefghkmnpqrstuvwxyzABCDEFGHKMNPQRSTUVWXYZ23456789") =>
   Array.from(randomBytes(length), (byte) => alphabet[byte % alphabet.length]).join("");

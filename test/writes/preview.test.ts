@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHttpClient } from "../../src/http/transport.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
@@ -6,6 +5,7 @@ import type { Credential, OperationRequest } from "../../src/services/operation.
 import { width } from "../../src/text/visible.ts";
 import { previewChanges, previewOf, renderPreview } from "../../src/writes/preview.ts";
 import type { Write } from "../../src/writes/types.ts";
+import fc from "../support/fc.ts";
 import { json as answerJson, serve } from "../support/http-server.ts";
 import { proposedWrite } from "../support/stored-write.ts";
 

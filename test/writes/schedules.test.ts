@@ -3,9 +3,9 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { TRANSITIONS, type Write, WriteError, type WriteState, type Writes } from "../../src/writes/types.ts";
+import fc from "../support/fc.ts";
 import {
   AGENT,
   answers,

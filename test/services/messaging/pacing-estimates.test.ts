@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createEstimates, PRECISION } from "../../../src/services/messaging/pacing-estimates.ts";
 import { decayed, fallen, weighted } from "../../../src/services/messaging/pacing-model.ts";
+import fc from "../../support/fc.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const rate = fc.double({ min: 1e-4, max: 0.1, noNaN: true });

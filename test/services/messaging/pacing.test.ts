@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createPacing, type Pacing } from "../../../src/services/messaging/pacing.ts";
 import { estimateRecord } from "../../../src/services/messaging/pacing-estimates.ts";
+import fc from "../../support/fc.ts";
 
 const PACE_MS = 667;
 const START = Date.UTC(2026, 0, 1);

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MessagePage } from "../../../src/services/messaging/client.ts";
 import {
@@ -11,6 +10,7 @@ import {
   type Session,
   saysNothing,
 } from "../../../src/services/messaging/session.ts";
+import fc from "../../support/fc.ts";
 
 const session: Session = {
   ...newSession({

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { readWindow } from "../../../src/services/nex/coverage.ts";
+import fc from "../../support/fc.ts";
 
 const START = Date.UTC(2026, 10, 20);
 

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { insightDedupe, readInsights } from "../../../src/services/nex/insights.ts";
+import fc from "../../support/fc.ts";
 
 type Insight = Record<string, unknown>;
 

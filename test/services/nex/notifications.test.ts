@@ -1,6 +1,5 @@
 // Reading on in a feed that gives at most fifty: what was sent is given, or said to be missing.
 
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   FEED_LIMIT,
@@ -8,6 +7,7 @@ import {
   readFeed,
   readNotifications,
 } from "../../../src/services/nex/notifications.ts";
+import fc from "../../support/fc.ts";
 
 const START = Date.parse("2026-03-01T00:00:00Z");
 const item = (id: number, ms: number) => ({ id: `n${id}`, sent_at: new Date(ms).toISOString() });

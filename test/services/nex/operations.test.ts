@@ -1,6 +1,5 @@
 // What all operations of Nex have in common: exact ids, effects that are said, lookups before and after a deletion.
 
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NexServer, startNex } from "../../../sandbox/nex.ts";
 import { parseJson, stringifyJson } from "../../../src/http/json.ts";
@@ -8,6 +7,7 @@ import { fieldsOf } from "../../../src/services/input.ts";
 import { nexOperations } from "../../../src/services/nex/operations.ts";
 import { createPolicy } from "../../../src/writes/policy.ts";
 import { createWorld } from "../../contract/nex/world.ts";
+import fc from "../../support/fc.ts";
 import { json, serve } from "../../support/http-server.ts";
 import { samples } from "../operations/samples.ts";
 import { type Bench, createBench, operationNamed } from "../operations/support.ts";

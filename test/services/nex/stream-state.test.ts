@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   type Announcement,
@@ -7,6 +6,7 @@ import {
   type StreamState,
   step,
 } from "../../../src/services/nex/stream-state.ts";
+import fc from "../../support/fc.ts";
 
 const lost = (failures: number, more: Partial<StreamInput & { kind: "lost" }> = {}): StreamInput => ({
   ...{ kind: "lost", failures, retryInMs: 1000, code: "connection_lost", isRefusal: false },

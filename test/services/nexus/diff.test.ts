@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { NewEvent } from "../../../src/events/types.ts";
 import type { Row } from "../../../src/services/nexus/client.ts";
@@ -6,6 +5,7 @@ import { conversationWatch } from "../../../src/services/nexus/conversations.ts"
 import { orderWatch } from "../../../src/services/nexus/orders.ts";
 import { shipmentWatch } from "../../../src/services/nexus/shipments.ts";
 import { type StockSettings, stockWatch } from "../../../src/services/nexus/stock.ts";
+import fc from "../../support/fc.ts";
 import { follow, readShop, uuid } from "./shop.ts";
 
 const told = (events: NewEvent[]) =>

@@ -1,9 +1,9 @@
 // Cursors: opaque, of one order, and never able to say more than a position.
 
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createKeyset } from "../../../src/services/nexus/keyset.ts";
 import { quoted } from "../../../src/services/nexus/query.ts";
+import fc from "../../support/fc.ts";
 
 const newest = createKeyset([
   { column: "created_at", descending: true },

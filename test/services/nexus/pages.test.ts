@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Row, RowReader } from "../../../src/services/nexus/client.ts";
 import { orderWatch } from "../../../src/services/nexus/orders.ts";
+import fc from "../../support/fc.ts";
 import { follow, readShop, uuid } from "./shop.ts";
 
 const MINUTE = 60_000;

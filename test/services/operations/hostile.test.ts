@@ -1,6 +1,5 @@
 // Whatever stands in an input, a request keeps its shape: server, path, parameters, headers.
 
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { targetPath } from "../../../src/http/outgoing.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
@@ -12,6 +11,7 @@ import {
   OperationError,
   type OperationRequest,
 } from "../../../src/services/operation.ts";
+import fc from "../../support/fc.ts";
 import { samples } from "./samples.ts";
 import { operationNamed } from "./support.ts";
 
