@@ -29,7 +29,9 @@ export interface EventDecoder {
  * @param lastEventId of the connection before
  */
 export function createEventDecoder(maxLength: number, lastEventId = ""): EventDecoder {
-  const utf8 = new TextDecoder();
+  // The one BOM is taken away here: of a BOM in two pieces Node.js makes two.
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  let isStart = true;
   const known: { lastEventId: string; retryMs: number | undefined } = { lastEventId, retryMs: undefined };
   let events: ServerSentEvent[] = [];
   const parser = createParser({
@@ -41,8 +43,7 @@ export function createEventDecoder(maxLength: number, lastEventId = ""): EventDe
     },
     onEvent: ({ event = "message", data }) => events.push({ event, data, lastEventId: known.lastEventId }),
   });
-  // The decoder takes the one BOM away. A blank line first, so that the parser does not take a second one, or the
-  // characters that look like one.
+  // A blank line first, so that the parser does not take a second BOM, or the characters that look like one.
   parser.feed("\n");
 
   // The parser's own limit knows nothing of names, IDs and the number of lines, each of which costs memory too.
@@ -51,7 +52,11 @@ export function createEventDecoder(maxLength: number, lastEventId = ""): EventDe
 
   return {
     decode(bytes) {
-      const text = utf8.decode(bytes, { stream: true });
+      let text = utf8.decode(bytes, { stream: true });
+      if (isStart && text !== "") {
+        isStart = false;
+        if (text.startsWith("\uFEFF")) text = text.slice(1);
+      }
       if (text === "") return [];
       const blank = lastBlankLine(text);
       if (blank >= 0) sinceBlank = text.length - blank;
