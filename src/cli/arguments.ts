@@ -34,6 +34,13 @@ export function duration(text: string): string {
   return text;
 }
 
+/** A time as the daemon reads it, of a date (its beginning in UTC) or of how long ago it was, such as "24h". */
+export function moment(text: string): string {
+  const agoMs = parseDuration(text);
+  if (agoMs !== undefined) return new Date(Date.now() - agoMs).toISOString();
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
+}
+
 /** States of writes, repeated or with commas. */
 export function writeStates(text: string, before: WriteState[] = []): WriteState[] {
   const known: readonly string[] = WRITE_STATES;

@@ -1,7 +1,7 @@
 // nexusctl insights: what Nex ever said, out of the memory of the daemon.
 
 import type { Command } from "commander";
-import { count } from "./arguments.ts";
+import { count, moment } from "./arguments.ts";
 import { parsed } from "./client.ts";
 import type { Act } from "./context.ts";
 import { age } from "./output.ts";
@@ -27,8 +27,8 @@ export function addInsights(program: Command, act: Act): void {
     .option("--target <words>", "only about whom these words name")
     .option("--text <words>", "only with these words in them; each may be the beginning of one")
     .option("--min-confidence <number>", "only those that are at least so sure, from 0 to 1")
-    .option("--since <time>", "only those received since, such as 2026-03-01T12:00:00Z")
-    .option("--until <time>", "only those received until then")
+    .option("--since <time>", "only those received since: 2026-03-01, 2026-03-01T12:00:00Z or 24h", moment)
+    .option("--until <time>", "only those received until then", moment)
     .option("--limit <count>", "how many at most", count, 20)
     .action(
       act(async ({ client, output, io }, options: Record<string, string | number>) => {

@@ -52,7 +52,8 @@ describe("at a terminal", () => {
       return true;
     };
     const filters = { type: "risk", target: "jane doe", text: "late", "min-confidence": "0.5", limit: "3" };
-    const args = Object.entries(filters).flatMap(([name, value]) => [`--${name}`, value]);
+    const times = { since: "2026-03-01", until: "2026-03-02T01:02:03+01:00" };
+    const args = Object.entries({ ...filters, ...times }).flatMap(([name, value]) => [`--${name}`, value]);
     const { code, stdout } = await atTerminal(["insights", ...args]);
     daemon.override = undefined;
     expect(code).toBe(0);
@@ -60,7 +61,21 @@ describe("at a terminal", () => {
     expect(stdout).toMatch(/ d ago +- +- +Joe +-$/m);
     expect(Object.fromEntries(new URLSearchParams(asked.split("?")[1]))).toEqual({
       ...{ type: "risk", target: "jane doe", text: "late", minConfidence: "0.5", limit: "3" },
+      ...{ since: "2026-03-01T00:00:00Z", until: times.until },
     });
+  });
+
+  it("insights since yesterday are asked for as a duration", async () => {
+    let asked = "";
+    daemon.override = (request, response) => {
+      asked = request.url ?? "";
+      response.end(JSON.stringify({ asOf: null, insights: [] }));
+      return true;
+    };
+    expect((await atTerminal(["insights", "--since", "24h"])).code).toBe(0);
+    daemon.override = undefined;
+    const since = new URLSearchParams(asked.split("?")[1]).get("since") ?? "";
+    expect(Math.abs(Date.parse(since) - (Date.now() - 86_400_000))).toBeLessThan(60_000);
   });
 
   const jobs = async (job: object, columns: number) => {
