@@ -77,6 +77,7 @@ describe("a session", () => {
       alias: known.find(({ sessionId }) => sessionId === id)?.alias,
       baseUrl: "https://messaging.example",
       agentId: "nexusd",
+      leftAs: null,
       state: "new",
       isCreator: false,
       cursor: null,
