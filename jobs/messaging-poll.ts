@@ -1,18 +1,10 @@
 // Keeps every session joined, renewed and polled, one request a step, within the budget of the server.
 
-import { HttpError } from "../src/http/errors.ts";
 import { isoTime } from "../src/scheduler/clock.ts";
 import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
-import type { SessionChange } from "../src/services/messaging/changes.ts";
+import { isAnswer } from "../src/services/messaging/boot.ts";
 import type { MessagePage, MessagingServer } from "../src/services/messaging/client.ts";
-import {
-  afterDescription,
-  afterJoin,
-  afterRefusal,
-  afterRemoval,
-  afterRenewal,
-  isNotMember,
-} from "../src/services/messaging/membership.ts";
+import { isNotMember } from "../src/services/messaging/membership.ts";
 import {
   afterTraffic,
   type BootSeen,
@@ -25,14 +17,28 @@ import {
 import {
   isActive,
   type Known,
-  type LastingSession,
   pollPaceMs,
   pollPlaces,
   type Turn,
 } from "../src/services/messaging/sessions.ts";
+import {
+  change,
+  describe,
+  ended,
+  isAboutOneSession,
+  join,
+  label,
+  POSTPONED,
+  rejoin,
+  renew,
+  served,
+  showRefusal,
+} from "./_messaging-upkeep.ts";
 
 /** With the 60 s that a session may wait for its poll, a restart is noticed within two minutes. */
 const HEALTH_EVERY_MS = 50_000;
+/** Where no uptime tells of a restart, a session is read from its start so often. It costs no request of its own. */
+const WHOLE_EVERY_MS = 60_000;
 /** A poll that asks for the members as well costs no request of its own. */
 const MEMBERS_EVERY_MS = 60_000;
 
@@ -54,40 +60,35 @@ export default defineJob({
 });
 
 const NOTHING_NEW: Turn = { kind: "polled", messages: 0 };
-const SERVED: Turn = { kind: "served" };
-const POSTPONED: Turn = { kind: "postponed" };
 
 async function step(context: JobContext, baseUrl: string): Promise<"idle" | undefined> {
-  const { messaging } = context.services;
-  const server = messaging.server(baseUrl);
-  const known = messaging.sessions.take(baseUrl);
-  if (!known) {
-    // Nothing to poll is not proof that the service answers: its health is, once a minute.
-    if (!isHealthDue(context, server)) return "idle";
-    await checkHealth(context, server);
-    return undefined;
-  }
-  let turn = POSTPONED;
-  try {
-    if (isHealthDue(context, server)) await checkHealth(context, server);
-    turn = await takeTurn(context, server, known);
-  } catch (error) {
-    if (!isAboutOneSession(error)) throw error;
-    // An answer about this session alone must not slow the others down: the service answered, even if not as it should.
-    turn = { kind: "refused" };
-    context.degraded({ code: error.code, message: error.message });
-    context.log.warn({ session: label(known.session), code: error.code }, error.message);
-  } finally {
-    messaging.sessions.release(known, turn);
-  }
-  if (messaging.sessions.refused(baseUrl) === 0) context.degraded(undefined);
+  const { sessions, server: serverAt } = context.services.messaging;
+  const server = serverAt(baseUrl);
+  const isChecked = isHealthDue(context, server);
+  if (isChecked) await checkHealth(context, server);
+  // What is not renewed in time is gone, with all that was said in it.
+  const due = context.config.messaging.auto_renew ? sessions.takeRenewal(baseUrl) : undefined;
+  const known = due ? undefined : sessions.take(baseUrl);
+  if (due) await renew(context, server, due);
+  else if (known) await turn(context, server, known);
+  // Nothing to poll is not proof that the service answers: its health is, once a minute.
+  else if (!isChecked) return "idle";
+  if (sessions.refused(baseUrl) === 0) context.degraded(undefined);
   return undefined;
 }
 
-const isAboutOneSession = (error: unknown): error is HttpError =>
-  error instanceof HttpError &&
-  !error.retryable &&
-  (error.kind === "status" || error.kind === "invalid_body");
+async function turn(context: JobContext, server: MessagingServer, known: Known): Promise<void> {
+  let turn = POSTPONED;
+  try {
+    turn = await takeTurn(context, server, known);
+  } catch (error) {
+    if (!isAboutOneSession(error)) throw error;
+    turn = { kind: "refused" };
+    showRefusal(context, known.session, error);
+  } finally {
+    context.services.messaging.sessions.release(known, turn);
+  }
+}
 
 // Not async: a quiet poll goes through as few async functions as it can, since each costs more than what it does.
 function takeTurn(context: JobContext, server: MessagingServer, known: Known): Promise<Turn> {
@@ -96,97 +97,20 @@ function takeTurn(context: JobContext, server: MessagingServer, known: Known): P
   if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
   if (session.state !== "joined") return served(context, session, join(context, server, session));
   if (session.ttlMs === null) return served(context, session, describe(context, server, session));
-  const isRenewed = context.config.messaging.auto_renew && context.clock.now() > known.renewAtMs;
-  if (isRenewed) return served(context, session, renew(context, server, session));
   return poll(context, server, known);
-}
-
-/** A turn that went to something else than a poll. */
-async function served(context: JobContext, session: LastingSession, work: Promise<void>): Promise<Turn> {
-  try {
-    await work;
-  } catch (error) {
-    return ended(context, session, error);
-  }
-  return SERVED;
-}
-
-/** A turn whose failure means the end of the session; one that means anything else is thrown again. */
-async function ended(context: JobContext, session: LastingSession, error: unknown): Promise<Turn> {
-  // Taken, where we were in: the server let us in before, and may do so again.
-  const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
-  const known = context.services.messaging.sessions.get(session.sessionId);
-  const end = isTakenBack || !known ? undefined : afterRefusal(known, error);
-  if (!end) throw error;
-  await change(context, session, (current) => (isActive(current) ? afterRefusal(current, error) : undefined));
-  context.log.warn({ reason: end.session.reason?.code, session: label(session) }, "session ended");
-  return SERVED;
-}
-
-const codeOf = (error: unknown) => (error instanceof HttpError ? error.code : undefined);
-
-async function join(context: JobContext, server: MessagingServer, session: LastingSession): Promise<void> {
-  // On disk before the request: after a crash in between, "agent id taken" means that we are in.
-  const wasJoining = session.state === "joining";
-  if (!wasJoining)
-    await change(context, session, (current) =>
-      isActive(current) ? { session: { ...current, state: "joining" }, events: [] } : undefined,
-    );
-  let answer: Awaited<ReturnType<MessagingServer["join"]>> = {};
-  try {
-    answer = await server.join(session.sessionId, session.agentId);
-  } catch (error) {
-    if (!(wasJoining && codeOf(error) === "agent_id_taken")) throw error;
-    context.log.warn({ session: label(session) }, "joined before a crash; its session key is not known");
-  }
-  const { changes, sessions } = context.services.messaging;
-  const isWanted = sessions.get(session.sessionId)?.state === "joining" && !changes.isHeld(session.sessionId);
-  if (!isWanted) {
-    // Left while the request was under way: the place is given back.
-    if (answer.sessionKey) await server.leave(session.sessionId, session.agentId, answer.sessionKey);
-    return;
-  }
-  // Left meanwhile, it stays left. What the session is, is asked at its next turn.
-  await change(
-    context,
-    session,
-    (current, now) =>
-      current.state === "joining" ? afterJoin({ ...current, ttlMs: null }, now, answer) : undefined,
-    answer.sessionKey ? { sessionKey: answer.sessionKey } : {},
-  );
-  context.log.info({ session: label(session) }, "joined a session");
-}
-
-async function describe(
-  context: JobContext,
-  server: MessagingServer,
-  session: LastingSession,
-): Promise<void> {
-  const answer = await server.describe(session.sessionId);
-  await change(context, session, (current, now) =>
-    isActive(current) ? { session: afterDescription(current, now, answer), events: [] } : undefined,
-  );
-}
-
-async function renew(context: JobContext, server: MessagingServer, session: LastingSession): Promise<void> {
-  const ttlSeconds = session.ttlMs === null ? null : Math.round(session.ttlMs / 1000);
-  const answer = await server.renew(session.sessionId, session.agentId, ttlSeconds);
-  await change(context, session, (current, now) =>
-    isActive(current) ? afterRenewal(current, now, answer) : undefined,
-  );
 }
 
 async function poll(context: JobContext, server: MessagingServer, known: Known): Promise<Turn> {
   const { messaging } = context.services;
-  const { bootAt, checkedAt, offsetMs } = messaging.boot(server.baseUrl);
+  const { bootAt, saidAt } = messaging.boot(server.baseUrl);
   const { session } = known;
-  const after = pollAfter(session, bootAt);
+  const after = bootAt === null && isWholeDue(context, known) ? null : pollAfter(session, bootAt);
   const members = context.config.messaging.members && areMembersDue(context, known);
   let page: MessagePage;
   try {
     page = await server.poll(session.sessionId, session.agentId, after, context.signal, { members });
   } catch (error) {
-    return afterRefusedPoll(context, server, session, error);
+    return isNotMember(error) ? rejoin(context, server, known, error) : ended(context, session, error);
   }
 
   const now = context.clock.now();
@@ -196,22 +120,7 @@ async function poll(context: JobContext, server: MessagingServer, known: Known):
     if (isActive(known.session)) known.polledAtMs = now;
     return NOTHING_NEW;
   }
-  const askedAt = checkedAt === null || offsetMs === null ? null : checkedAt + offsetMs;
-  return read(context, known, page, after, { bootAt, checkedAt: askedAt });
-}
-
-function afterRefusedPoll(
-  context: JobContext,
-  server: MessagingServer,
-  session: LastingSession,
-  error: unknown,
-): Promise<Turn> {
-  if (!isNotMember(error)) return ended(context, session, error);
-  if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
-  const work = context.config.messaging.auto_rejoin
-    ? join(context, server, session)
-    : change(context, session, (current) => (isActive(current) ? afterRemoval(current) : undefined));
-  return served(context, session, work);
+  return read(context, known, page, after, { bootAt, checkedAt: saidAt });
 }
 
 /** Stores what a page says. */
@@ -242,6 +151,7 @@ async function read(
   const isQuiet =
     seen.events.length === 0 &&
     seen.session.cursor === session.cursor &&
+    seen.session.tail === session.tail &&
     seen.session.serverBootAt === session.serverBootAt &&
     seen.session.members === session.members;
   if (seen.restarted) context.log.warn({ session: label(session) }, "the server lost the session's messages");
@@ -266,43 +176,35 @@ function areMembersDue({ clock }: JobContext, known: Known): boolean {
   return true;
 }
 
-/** In memory only after it is on disk: a commit that failed is met by the same page again. */
-async function change(
-  context: JobContext,
-  { sessionId }: LastingSession,
-  make: (current: Session, now: number) => SessionChange | undefined,
-  { canWait = false, ...key }: { sessionKey?: string; canWait?: boolean } = {},
-): Promise<void> {
-  const effect = {
-    sessionId,
-    change: (current: Session | undefined, now: number) => current && make(current, now),
-    ...key,
-  };
-  await context.services.messaging.changes.apply([effect], context.clock.now, async ([observation]) => {
-    if (observation) await context.store.commitObservation({ ...observation, canWait });
-    return { isCommitted: true };
-  });
+/** Notes that the session is read from its start now, where it is time. */
+function isWholeDue({ clock }: JobContext, known: Known): boolean {
+  const now = clock.monotonic();
+  if (now - known.wholeReadAt < WHOLE_EVERY_MS) return false;
+  known.wholeReadAt = now;
+  return true;
 }
 
 /** A server that was restarted has forgotten its messages, and often only its uptime says so. */
-function isHealthDue({ services, clock }: JobContext, server: MessagingServer): boolean {
-  const { isAsking, checkedAt } = services.messaging.boot(server.baseUrl);
-  return !isAsking && (checkedAt === null || clock.monotonic() - checkedAt >= HEALTH_EVERY_MS);
+function isHealthDue({ services, clock }: JobContext, { baseUrl }: MessagingServer): boolean {
+  const boot = services.messaging.boot(baseUrl);
+  const { isAsking, askedAt, answeredAt } = boot;
+  // With sessions there are polls that show what is wrong; without any it is asked for until it answers.
+  const since = isPolled(services, baseUrl) ? askedAt : answeredAt;
+  const isDue = since === null || clock.monotonic() - since >= HEALTH_EVERY_MS;
+  return !isAsking && (isDue || boot.isClockMoved());
 }
 
-async function checkHealth({ services, clock }: JobContext, server: MessagingServer): Promise<void> {
+const isPolled = ({ messaging }: JobContext["services"], baseUrl: string) =>
+  messaging.sessions.servers().includes(baseUrl);
+
+/** The sessions of a server that says nothing of its health are polled all the same. */
+async function checkHealth({ services, log }: JobContext, server: MessagingServer): Promise<void> {
   const boot = services.messaging.boot(server.baseUrl);
-  boot.isAsking = true;
+  const wasKnown = boot.bootAt !== null || boot.askedAt === null;
   try {
-    const { uptime } = await server.health();
-    boot.checkedAt = clock.monotonic();
-    // Wall time, since it is compared over restarts; it goes on steadily while the wall's clock is put right.
-    boot.offsetMs ??= clock.now() - boot.checkedAt;
-    boot.bootAt = typeof uptime === "number" ? boot.offsetMs + boot.checkedAt - uptime * 1000 : null;
-  } finally {
-    boot.isAsking = false;
+    await boot.ask(async () => (await server.health()).uptime);
+  } catch (error) {
+    if (!isPolled(services, server.baseUrl) || !isAnswer(error)) throw error;
+    if (wasKnown) log.warn({ code: error.code }, error.message);
   }
 }
-
-/** What a log line may say of a session. */
-const label = (session: LastingSession) => session.alias ?? `${session.sessionId.slice(0, 6)}…`;

@@ -116,6 +116,7 @@ export function createServices(options: ServicesOptions): Built {
         maxStalenessMs: messaging.max_staleness,
       }),
       counts.pollGaps,
+      clock,
     ),
     nex: createNexClient({
       http: client({

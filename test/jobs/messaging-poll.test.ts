@@ -1,35 +1,5 @@
-import { describe, expect, it, onTestFinished } from "vitest";
-import messagingPoll from "../../jobs/messaging-poll.ts";
-import { systemClock } from "../../sandbox/clock.ts";
-import { type MessagingOptions, startMessaging } from "../../sandbox/messaging.ts";
-import { type JobHarness, runJob } from "./harness.ts";
-
-const MINUTE = 60_000;
-
-async function watch(options: Partial<MessagingOptions> = {}, config = "") {
-  const serverClock = systemClock();
-  const messaging = await startMessaging({ rateLimit: null, clock: serverClock, ...options });
-  onTestFinished(messaging.close);
-  const start = async (sessions: string[]) =>
-    await runJob(
-      messagingPoll,
-      `[messaging]\nbase_url = "${messaging.url}"\nagent_id = "me"\n${config}
-${sessions.map((id) => `[[messaging.sessions]]\nid = "${id}"`).join("\n")}
-[nex]\nenabled = false\n[nexus]\nenabled = false\n`,
-    );
-  /** Both clocks go on together: the server's limits and times to live, and the daemon's waits. */
-  const pass = async (job: JobHarness, ms: number, stepMs = 1000) => {
-    for (let passed = 0; passed < ms; passed += stepMs) {
-      serverClock.advance(stepMs);
-      await job.advance(stepMs, stepMs);
-    }
-  };
-  return { messaging, serverClock, start, pass };
-}
-
-const received = async (job: JobHarness) =>
-  (await job.events("messaging.message.received")).map(({ data }) => data.text);
-const has = (job: JobHarness, type: string) => async () => (await job.events(type)).length > 0;
+import { describe, expect, it } from "vitest";
+import { has, MINUTE, received, watch } from "./messaging-harness.ts";
 
 describe("messages", () => {
   it("arrive once, in order, the greeting first, own ones left out", async () => {

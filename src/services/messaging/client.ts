@@ -4,7 +4,9 @@ import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import type { HttpError } from "../../http/errors.ts";
+import type { Clock } from "../../scheduler/clock.ts";
 import type { Histogram } from "../counts.ts";
+import { createBoot, type ServerBoot } from "./boot.ts";
 import { createSessionChanges, type SessionChanges } from "./changes.ts";
 import type { SessionSet } from "./sessions.ts";
 
@@ -126,16 +128,6 @@ const pollPath = (after: string | null, members: boolean) => {
 export const isCooldown = ({ status, code }: HttpError): boolean =>
   status === 429 && code.toLowerCase() === "cooldown_active";
 
-/** When a server was started, as far as its `uptime` says, in ms since the epoch. */
-export interface ServerBoot {
-  bootAt: number | null;
-  /** On the monotonic clock. */
-  checkedAt: number | null;
-  /** Wall time less monotonic time when first asked. */
-  offsetMs: number | null;
-  isAsking: boolean;
-}
-
 /** The servers by origin, each made when first asked for, and the sessions on them. */
 export interface MessagingClient {
   readonly sessions: SessionSet;
@@ -152,6 +144,7 @@ export function createMessagingClient(
   makeHttp: (baseUrl: string) => HttpClient,
   sessions: SessionSet,
   pollGaps: Histogram,
+  clock: Clock,
 ): MessagingClient {
   const servers = new Map<string, { http: HttpClient; server: MessagingServer; boot: ServerBoot }>();
   const entry = (baseUrl: string) => {
@@ -161,7 +154,7 @@ export function createMessagingClient(
     const made = {
       http,
       server: createMessagingServer(http),
-      boot: { bootAt: null, checkedAt: null, offsetMs: null, isAsking: false },
+      boot: createBoot(clock),
     };
     servers.set(baseUrl, made);
     return made;

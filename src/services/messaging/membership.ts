@@ -5,6 +5,15 @@ import { isoTime } from "../../scheduler/clock.ts";
 import type { SessionChange } from "./changes.ts";
 import { type Session, sessionSource } from "./session.ts";
 
+/** The longest that is believed: any more is a mistake, and would end behind what a date can say. */
+const LONGEST_LIFE_MS = 10 * 365 * 86_400_000;
+
+/** How long a session lives, of what its server says in seconds; null: it says nothing, or nothing that can be true. */
+export const lifeMs = (ttlSeconds: number | null | undefined): number | null => {
+  const ms = (ttlSeconds ?? 0) * 1000;
+  return ms >= 1000 && ms <= LONGEST_LIFE_MS ? ms : null;
+};
+
 /** What the protocol gives a session whose server does not say how long it lives. */
 const DEFAULT_TTL_MS = 3_660_000;
 
@@ -52,11 +61,13 @@ export function afterDescription(
   now: number,
   answer: { ttl?: number | null | undefined; creatorAgentId?: string | null | undefined },
 ): Session {
-  const ttlMs = answer.ttl ? answer.ttl * 1000 : DEFAULT_TTL_MS;
+  const ttlMs = lifeMs(answer.ttl) ?? DEFAULT_TTL_MS;
+  // It may have lived a while, but has no more than one life before it.
+  const isPossible = session.expiresAt !== null && Date.parse(session.expiresAt) <= now + ttlMs * 1.125;
   return {
     ...session,
     ttlMs,
-    expiresAt: session.expiresAt ?? isoTime(now + ttlMs),
+    expiresAt: isPossible ? session.expiresAt : isoTime(now + ttlMs),
     isCreator: session.isCreator || answer.creatorAgentId === session.agentId,
   };
 }
@@ -99,8 +110,12 @@ export function afterRenewal(
   now: number,
   answer: { ttl?: number | null | undefined; expiresAt?: string | null | undefined },
 ): SessionChange {
-  const ttlMs = answer.ttl ? answer.ttl * 1000 : session.ttlMs;
-  const expiresAt = time(answer.expiresAt) ?? (ttlMs === null ? null : isoTime(now + ttlMs));
+  const ttlMs = lifeMs(answer.ttl) ?? session.ttlMs;
+  const said = time(answer.expiresAt);
+  // It has a whole life before it. A clock that goes wrong, here or there, must not make it end at once, or late.
+  const isPossible =
+    ttlMs === null || (said !== null && Math.abs(Date.parse(said) - now - ttlMs) <= ttlMs / 8);
+  const expiresAt = isPossible ? said : isoTime(now + ttlMs);
   return {
     session: { ...session, ttlMs, expiresAt },
     events: [
@@ -129,12 +144,20 @@ const ENDINGS: Record<string, { state: "expired" | "lost"; message: string }> = 
   },
 };
 
-/** What an error answer makes of the session: its end, or undefined when it says nothing about the session. */
-export function afterRefusal(session: Session, error: unknown): SessionChange | undefined {
+/** Whether an error answer ends the membership. */
+export const isEnding = (error: unknown): boolean => endingOf(error) !== undefined;
+
+const endingOf = (error: unknown) => {
   if (!(error instanceof HttpError) || error.kind !== "status") return undefined;
   const ending = Object.hasOwn(ENDINGS, error.code) ? ENDINGS[error.code] : undefined;
+  return ending && { code: error.code, ...ending };
+};
+
+/** What an error answer makes of the session: its end, or undefined when it says nothing about the session. */
+export function afterRefusal(session: Session, error: unknown): SessionChange | undefined {
+  const ending = endingOf(error);
   if (!ending) return undefined;
-  const reason = { code: error.code, message: ending.message };
+  const reason = { code: ending.code, message: ending.message };
   return {
     session: { ...session, state: ending.state, reason },
     events: [

@@ -6,7 +6,7 @@ import { isoTime } from "../../scheduler/clock.ts";
 import { fieldsOf, present, prose } from "../input.ts";
 import { defineOperation, type Facts, OperationError } from "../operation.ts";
 import { messagePage } from "./client.ts";
-import { afterJoin, afterRenewal } from "./membership.ts";
+import { afterJoin, afterRenewal, lifeMs } from "./membership.ts";
 import {
   agentsOf,
   asMember,
@@ -93,7 +93,7 @@ const createSession = defineOperation({
     assertOwn(sessionId, baseUrl, facts);
     // A server that does not know the field has made the session, but nobody is in it: the job joins it then.
     const isCreator = creatorAgentId === agentId || typeof sessionKey === "string";
-    const ttlMs = ttl ? ttl * 1000 : null;
+    const ttlMs = lifeMs(ttl);
     return [
       {
         sessionId,

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { NewEvent } from "../../events/types.ts";
 import { stringifyJson } from "../../http/json.ts";
 import { isoTime } from "../../scheduler/clock.ts";
+import { isOtherBoot } from "./boot.ts";
 import type { SessionChange } from "./changes.ts";
 import type { Message, MessagePage } from "./client.ts";
 import { estimateRecord } from "./pacing-estimates.ts";
@@ -40,7 +41,7 @@ export const sessionRecord = z.object({
   isCreator: z.boolean().default(false),
   /** The message at `cursor`, and when it was read; null: not known. Still there, it proves that nothing is gone. */
   tail: z.object({ cursor: z.string(), id: z.string(), readAt: z.number() }).nullable().default(null),
-  /** A message that certainly came before any restart that is still to be noticed; null: not known. */
+  /** A message that came before any restart that is still to be noticed: the last of a reading from the start, or later. */
   anchor: z.object({ cursor: z.string(), id: z.string() }).nullable().default(null),
   /** When a page ended before `cursor`: until that is settled each poll begins at the start. In ms since the epoch. */
   inDoubtSince: z.number().nullable().default(null),
@@ -76,20 +77,6 @@ export const newSession = (
 export const sessionSource = (sessionId: string) => `/messaging/sessions/${sessionId}`;
 const dedupeScope = (sessionId: string) => `messaging:${sessionId}`;
 
-// A start time computed from `uptime` wanders by the delay of the answers; a restart moves it by far more.
-const BOOT_TOLERANCE_MS = 5000;
-
-/** Whether the server was restarted since the cursors of this session were read: its messages are gone. */
-export const isFromEarlierBoot = (session: Pick<Session, "serverBootAt">, bootAt: number | null): boolean =>
-  bootAt !== null && session.serverBootAt !== null && bootAt > session.serverBootAt + BOOT_TOLERANCE_MS;
-
-/**
- * When the session should be renewed, in ms since the epoch: at the last quarter of its life, or at its end where it is
- * not known how long it lives.
- */
-export const renewalDueAt = ({ expiresAt, ttlMs }: Pick<Session, "expiresAt" | "ttlMs">): number =>
-  expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - (ttlMs ?? 0) / 4;
-
 const byCursor = (a: Message, b: Message) => {
   const [x, y] = [BigInt(a.cursor), BigInt(b.cursor)];
   return x < y ? -1 : x > y ? 1 : 0;
@@ -99,8 +86,7 @@ const byCursor = (a: Message, b: Message) => {
 export const pollAfter = (
   session: Pick<Session, "inDoubtSince" | "serverBootAt" | "cursor">,
   bootAt: number | null,
-): string | null =>
-  session.inDoubtSince !== null || isFromEarlierBoot(session, bootAt) ? null : session.cursor;
+): string | null => (session.inDoubtSince !== null || isOtherBoot(session, bootAt) ? null : session.cursor);
 
 export interface PageResult extends SessionChange {
   /** Whether the server lost the messages that were there. */
@@ -143,29 +129,41 @@ export function observePage(
   const restarted = verdict === "forgot";
   const isMoved = restarted || (last !== null && (stored === null || last > stored));
   const tailId = last === null ? undefined : idAt(String(last));
+  const isWhole = askedAfter === null && verdict !== "in_doubt";
+  const readUpTo = isWhole && verdict === "remembers" ? readBefore(session, idAt) : -1n;
   const next: Session = {
     ...session,
     inDoubtSince: verdict === "in_doubt" ? (session.inDoubtSince ?? boot.now) : null,
     // What is known of the start is replaced only by a reading from there that settled what it means.
     serverBootAt:
-      askedAfter === null && verdict !== "in_doubt" && isFromEarlierBoot(session, boot.bootAt)
-        ? boot.bootAt
-        : (session.serverBootAt ?? boot.bootAt),
+      isWhole && isOtherBoot(session, boot.bootAt) ? boot.bootAt : (session.serverBootAt ?? boot.bootAt),
     ...(isMoved && {
       cursor: last === null ? null : String(last),
       tail: tailId === undefined ? null : { cursor: String(last), id: tailId, readAt: boot.now },
       anchor: restarted ? null : anchorOf(session, boot),
     }),
+    ...(isWhole && tailId !== undefined && { anchor: { cursor: String(last), id: tailId } }),
     generation: session.generation + (restarted ? 1 : 0),
   };
   const received = messages
-    .filter(({ agentId }) => agentId !== session.agentId)
+    .filter(({ agentId, cursor }) => agentId !== session.agentId && BigInt(cursor) > readUpTo)
     .map((message) => messageReceived(session, message));
   return {
     session: next,
     events: [...(restarted ? [restart(session, next)] : []), ...received, ...challenged(session, page)],
     restarted,
   };
+}
+
+/**
+ * Up to where all was told before, of a reading from the start: the mark of the last one is still there, and with it
+ * what was read since. Where there is none, another client has read up to the cursor.
+ */
+function readBefore(session: Session, idAt: (cursor: string) => string | undefined): bigint {
+  const { anchor, tail, cursor } = session;
+  if (cursor === null) return -1n;
+  const isThere = anchor ? idAt(anchor.cursor) === anchor.id : tail === null && idAt(cursor) !== undefined;
+  return isThere ? BigInt(cursor) : -1n;
 }
 
 /** Most pages: there is nothing after the cursor, as was to be expected, and all else of the session stays as it is. */
@@ -191,13 +189,13 @@ function judged(
   page: { isBehind: boolean; idAt: (cursor: string) => string | undefined; boot: BootSeen },
 ): Verdict {
   const { isBehind, idAt, boot } = page;
-  const isEarlier = isFromEarlierBoot(session, boot.bootAt);
+  const isOther = isOtherBoot(session, boot.bootAt);
   // After a restart the newest that was read may be one of the new messages already.
-  const known = (isEarlier ? session.anchor : null) ?? session.tail;
+  const known = (isOther || boot.bootAt === null ? session.anchor : null) ?? session.tail;
   const there = known ? idAt(known.cursor) : undefined;
   if (known && there !== undefined) return there === known.id ? "remembers" : "forgot";
-  if (!isBehind) return isEarlier && known ? "forgot" : "remembers";
-  if (isEarlier || boot.bootAt === null) return "forgot";
+  if (!isBehind) return isOther && known ? "forgot" : "remembers";
+  if (isOther || boot.bootAt === null) return "forgot";
   // By its uptime it was not restarted. An older page may come twice; what it says after the doubt arose, counts.
   const isAskedSince = session.inDoubtSince !== null && (boot.checkedAt ?? 0) > session.inDoubtSince;
   return isAskedSince ? "forgot" : "in_doubt";
@@ -206,7 +204,7 @@ function judged(
 /** The newest message of which it is known, by a start that was asked for after it, that it came before no restart. */
 function anchorOf(session: Session, { bootAt, checkedAt }: BootSeen): Session["anchor"] {
   const { tail, anchor, serverBootAt } = session;
-  const isSameBoot = bootAt !== null && serverBootAt !== null && !isFromEarlierBoot(session, bootAt);
+  const isSameBoot = bootAt !== null && serverBootAt !== null && !isOtherBoot(session, bootAt);
   if (!tail || !isSameBoot || checkedAt === null || checkedAt <= tail.readAt) return anchor;
   return { cursor: tail.cursor, id: tail.id };
 }

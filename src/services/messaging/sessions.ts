@@ -2,7 +2,8 @@
 
 import { type Clock, isoTime } from "../../scheduler/clock.ts";
 import { createPacing, type Pacing } from "./pacing.ts";
-import { renewalDueAt, type Session } from "./session.ts";
+import { createRenewals, type Renewals } from "./renewals.ts";
+import type { Session } from "./session.ts";
 
 const LONGEST_PAUSE_MS = 5 * 60_000;
 /** A server may take so long to answer before the number of its places slows down the pace. */
@@ -30,12 +31,15 @@ export type LastingSession = Omit<Session, "lastPolledAt" | "pacing">;
  */
 export interface Known {
   session: Readonly<LastingSession>;
-  /** When it is to be renewed, in ms since the epoch. */
-  renewAtMs: number;
   /** When it was polled last, in ms since the epoch; NaN: never. */
   polledAtMs: number;
   /** When its members were last asked for, on the monotonic clock. */
   membersAskedAt: number;
+  /** When it was last read from its start for lack of an uptime, on the monotonic clock. */
+  wholeReadAt: number;
+  /** When it may be joined again after the next removal, on the monotonic clock, and how long it had to wait for that. */
+  rejoinAfter: number;
+  rejoinWaitMs: number;
 }
 
 export interface SessionSet {
@@ -52,9 +56,13 @@ export interface SessionSet {
   take(baseUrl: string): Known | undefined;
   /** Gives it back after its turn. */
   release(known: Known, turn: Turn): void;
+  /** Takes the session of a server that is to be renewed now; undefined: none. It is given again, later, if it is not. */
+  takeRenewal(baseUrl: string): Known | undefined;
+  /** The server refused to renew it. */
+  renewalRefused(known: Known): void;
   /** An own message was sent in it: an answer is likely. */
   sent(sessionId: string): void;
-  /** How many sessions of a server were refused at their last turn. */
+  /** How many sessions of a server were refused at their last turn, or their renewal. */
   refused(baseUrl: string): number;
 }
 
@@ -80,6 +88,7 @@ interface Turns {
   pacing: Pacing;
   /** How often each session was refused since it last was not. */
   refusals: Map<string, number>;
+  renewals: Renewals;
 }
 
 export function createSessionSet(options: {
@@ -100,7 +109,11 @@ export function createSessionSet(options: {
 
   function enter({ sessionId, baseUrl, pacing }: Session): void {
     const known = servers.get(baseUrl);
-    const turns = known ?? { pacing: createPacing(options), refusals: new Map<string, number>() };
+    const turns = known ?? {
+      pacing: createPacing(options),
+      refusals: new Map<string, number>(),
+      renewals: createRenewals(clock),
+    };
     turns.pacing.add(sessionId, now(), pacing ?? undefined);
     if (known) return;
     servers.set(baseUrl, turns);
@@ -112,6 +125,7 @@ export function createSessionSet(options: {
     if (!turns) return;
     turns.pacing.remove(sessionId);
     turns.refusals.delete(sessionId);
+    turns.renewals.remove(sessionId);
     if (turns.pacing.size() > 0) return;
     servers.delete(baseUrl);
     names = [...servers.keys()];
@@ -137,9 +151,10 @@ export function createSessionSet(options: {
       else leave(session);
       const known = before ?? newKnown(lasting);
       known.session = lasting;
-      known.renewAtMs = renewalDueAt(session);
       known.polledAtMs = lastPolledAt === null ? Number.NaN : Date.parse(lastPolledAt);
       sessions.set(sessionId, known);
+      if (session.state === "joined") servers.get(baseUrl)?.renewals.put(session);
+      else servers.get(baseUrl)?.renewals.remove(sessionId);
     },
     all: () => Array.from(sessions.values(), ({ session }) => session),
     known: () => [...sessions.values()],
@@ -160,14 +175,25 @@ export function createSessionSet(options: {
         pacing.pause(sessionId, now() + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** count));
       } else if (turn.kind !== "postponed") refusals.delete(sessionId);
     },
+    takeRenewal(baseUrl) {
+      const id = servers.get(baseUrl)?.renewals.take();
+      return id === undefined ? undefined : sessions.get(id);
+    },
+    renewalRefused: ({ session: { sessionId, baseUrl } }) =>
+      servers.get(baseUrl)?.renewals.refused(sessionId),
     sent: (sessionId) => turnsOf(sessionId)?.pacing.sent(sessionId, now()),
-    refused: (baseUrl) => servers.get(baseUrl)?.refusals.size ?? 0,
+    refused(baseUrl) {
+      const turns = servers.get(baseUrl);
+      return turns ? turns.refusals.size + turns.renewals.countRefused() : 0;
+    },
   };
 }
 
 const newKnown = (session: LastingSession): Known => ({
   session,
-  renewAtMs: Number.POSITIVE_INFINITY,
   polledAtMs: Number.NaN,
   membersAskedAt: Number.NEGATIVE_INFINITY,
+  wholeReadAt: Number.NEGATIVE_INFINITY,
+  rejoinAfter: Number.NEGATIVE_INFINITY,
+  rejoinWaitMs: 0,
 });

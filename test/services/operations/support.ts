@@ -103,6 +103,7 @@ export function createBench(setup: Setup): Bench {
       (origin) => createHttpClient({ ...common, service: "messaging", origin }),
       createSessionSet({ clock: systemClock, paceMs: 1000, maxStalenessMs: 60_000 }),
       createCounts().pollGaps,
+      systemClock,
     ),
     nex: createNexClient({
       http: createHttpClient({

@@ -1,0 +1,200 @@
+// What keeps nexusd in a session: joining it, asking how long it lives, renewing it, and noticing that it has ended.
+
+import { HttpError } from "../src/http/errors.ts";
+import type { JobContext } from "../src/scheduler/define-job.ts";
+import type { SessionChange } from "../src/services/messaging/changes.ts";
+import type { MessagingServer } from "../src/services/messaging/client.ts";
+import {
+  afterDescription,
+  afterJoin,
+  afterRefusal,
+  afterRemoval,
+  afterRenewal,
+  isEnding,
+  isNotMember,
+} from "../src/services/messaging/membership.ts";
+import type { Session } from "../src/services/messaging/session.ts";
+import { isActive, type Known, type LastingSession, type Turn } from "../src/services/messaging/sessions.ts";
+
+/** Who was a member for so long was removed for inactivity: nobody is throwing us out. */
+const CALM_MS = 5 * 60_000;
+const LONGEST_WAIT_MS = 5 * 60_000;
+
+const SERVED: Turn = { kind: "served" };
+export const POSTPONED: Turn = { kind: "postponed" };
+
+/** An answer about one session alone: the service answered, even if not as it should. */
+export const isAboutOneSession = (error: unknown): error is HttpError =>
+  error instanceof HttpError &&
+  !error.retryable &&
+  (error.kind === "status" || error.kind === "invalid_body" || error.kind === "too_large");
+
+/** It must not slow the others down, and has to be seen. */
+export function showRefusal(context: JobContext, session: LastingSession, error: HttpError): void {
+  context.degraded({ code: error.code, message: error.message });
+  context.log.warn({ session: label(session), code: error.code }, error.message);
+}
+
+/** A turn that went to something else than a poll. */
+export async function served(
+  context: JobContext,
+  session: LastingSession,
+  work: Promise<void>,
+): Promise<Turn> {
+  try {
+    await work;
+  } catch (error) {
+    return ended(context, session, error);
+  }
+  return SERVED;
+}
+
+/** A turn whose failure means the end of the session; one that means anything else is thrown again. */
+export async function ended(context: JobContext, session: LastingSession, error: unknown): Promise<Turn> {
+  // Taken, where we were in: the server let us in before, and may do so again.
+  const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
+  const known = context.services.messaging.sessions.get(session.sessionId);
+  const end = isTakenBack || !known ? undefined : afterRefusal(known, error);
+  if (!end) throw error;
+  await change(context, session, (current) => (isActive(current) ? afterRefusal(current, error) : undefined));
+  context.log.warn({ reason: end.session.reason?.code, session: label(session) }, "session ended");
+  return SERVED;
+}
+
+const codeOf = (error: unknown) => (error instanceof HttpError ? error.code : undefined);
+
+/** The server has certainly not let us in. */
+const isCertain = (error: unknown) =>
+  error instanceof HttpError &&
+  (!error.maybeSent || (error.kind === "status" && (error.status ?? 500) < 500));
+
+export async function join(
+  context: JobContext,
+  server: MessagingServer,
+  session: LastingSession,
+): Promise<void> {
+  // On disk before the request: after a crash in between, "agent id taken" means that we are in.
+  const wasJoining = session.state === "joining";
+  if (!wasJoining)
+    await change(context, session, (current) =>
+      isActive(current) ? { session: { ...current, state: "joining" }, events: [] } : undefined,
+    );
+  let answer: Awaited<ReturnType<MessagingServer["join"]>> = {};
+  try {
+    answer = await server.join(session.sessionId, session.agentId);
+  } catch (error) {
+    const isTaken = codeOf(error) === "agent_id_taken";
+    // Nothing is in doubt: should the id be taken next time, then by another agent.
+    if (!wasJoining && !isTaken && isCertain(error))
+      await change(context, session, (current) =>
+        current.state === "joining" ? { session: { ...current, state: "new" }, events: [] } : undefined,
+      );
+    if (!wasJoining || !isTaken) throw error;
+    context.log.warn({ session: label(session) }, "joined before a crash; its session key is not known");
+  }
+  const { changes, sessions } = context.services.messaging;
+  const isWanted = sessions.get(session.sessionId)?.state === "joining" && !changes.isHeld(session.sessionId);
+  if (!isWanted) {
+    // Left while the request was under way: the place is given back.
+    if (answer.sessionKey) await server.leave(session.sessionId, session.agentId, answer.sessionKey);
+    return;
+  }
+  // Left meanwhile, it stays left. What the session is, is asked at its next turn.
+  await change(
+    context,
+    session,
+    (current, now) =>
+      current.state === "joining" ? afterJoin({ ...current, ttlMs: null }, now, answer) : undefined,
+    answer.sessionKey ? { sessionKey: answer.sessionKey } : {},
+  );
+  context.log.info({ session: label(session) }, "joined a session");
+}
+
+/** The server has removed us: in again, but not again and again. */
+export function rejoin(
+  context: JobContext,
+  server: MessagingServer,
+  known: Known,
+  error: unknown,
+): Promise<Turn> {
+  const { session } = known;
+  if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
+  if (!context.config.messaging.auto_rejoin)
+    return served(
+      context,
+      session,
+      change(context, session, (current) => (isActive(current) ? afterRemoval(current) : undefined)),
+    );
+  if (!mayRejoin(known, context.clock.monotonic())) return Promise.reject(error);
+  return served(context, session, join(context, server, session));
+}
+
+/** Notes that it is tried now: who is removed soon after has to wait, longer each time. */
+function mayRejoin(known: Known, now: number): boolean {
+  if (now < known.rejoinAfter) return false;
+  const isCalm = now - known.rejoinAfter > CALM_MS;
+  known.rejoinWaitMs = isCalm ? 1000 : Math.min(LONGEST_WAIT_MS, 2 * known.rejoinWaitMs);
+  known.rejoinAfter = now + known.rejoinWaitMs;
+  return true;
+}
+
+/** Where the server does not say what the session is, it is polled all the same, with the usual life of a session. */
+export async function describe(
+  context: JobContext,
+  server: MessagingServer,
+  session: LastingSession,
+): Promise<void> {
+  let answer: Awaited<ReturnType<MessagingServer["describe"]>> = {};
+  try {
+    answer = await server.describe(session.sessionId);
+  } catch (error) {
+    if (isEnding(error) || !isAboutOneSession(error)) throw error;
+    showRefusal(context, session, error);
+  }
+  await change(context, session, (current, now) =>
+    isActive(current) ? { session: afterDescription(current, now, answer), events: [] } : undefined,
+  );
+}
+
+/** A renewal that is refused is tried again later: meanwhile the session is polled. */
+export async function renew(context: JobContext, server: MessagingServer, known: Known): Promise<void> {
+  const { session } = known;
+  const { changes, sessions } = context.services.messaging;
+  if (changes.isHeld(session.sessionId)) return;
+  const ttlSeconds = session.ttlMs === null ? null : Math.round(session.ttlMs / 1000);
+  let answer: Awaited<ReturnType<MessagingServer["renew"]>>;
+  try {
+    answer = await server.renew(session.sessionId, session.agentId, ttlSeconds);
+  } catch (error) {
+    // Its next poll finds it out too, and takes it up again.
+    if (isNotMember(error)) return;
+    if (isEnding(error)) return void (await ended(context, session, error));
+    if (!isAboutOneSession(error)) throw error;
+    sessions.renewalRefused(known);
+    return showRefusal(context, session, error);
+  }
+  await change(context, session, (current, now) =>
+    isActive(current) ? afterRenewal(current, now, answer) : undefined,
+  );
+}
+
+/** In memory only after it is on disk: a commit that failed is met by the same page again. */
+export async function change(
+  context: JobContext,
+  { sessionId }: LastingSession,
+  make: (current: Session, now: number) => SessionChange | undefined,
+  { canWait = false, ...key }: { sessionKey?: string; canWait?: boolean } = {},
+): Promise<void> {
+  const effect = {
+    sessionId,
+    change: (current: Session | undefined, now: number) => current && make(current, now),
+    ...key,
+  };
+  await context.services.messaging.changes.apply([effect], context.clock.now, async ([observation]) => {
+    if (observation) await context.store.commitObservation({ ...observation, canWait });
+    return { isCommitted: true };
+  });
+}
+
+/** What a log line may say of a session. */
+export const label = (session: LastingSession) => session.alias ?? `${session.sessionId.slice(0, 6)}…`;

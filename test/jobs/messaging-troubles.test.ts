@@ -1,0 +1,263 @@
+// What goes wrong around a session, on the server, on this machine or between them, while messages come in.
+
+import { describe, expect, it } from "vitest";
+import { createFakeClock } from "../support/fake-clock.ts";
+import { temporaryDirectory } from "../support/store.ts";
+import { has, MINUTE, received, watch } from "./messaging-harness.ts";
+
+const DAY_S = 86_400;
+const names = (count: number, prefix: string) => Array.from({ length: count }, (_, n) => `${prefix} ${n}`);
+
+/** Before a restart is noticed the last messages may have come, and those before them after that. */
+const inAnyOrder = async (job: Parameters<typeof received>[0]) => (await received(job)).toSorted();
+
+/** A job that is in one session. */
+async function inSession(ttl = DAY_S, ...watched: Parameters<typeof watch>) {
+  const watching = await watch(...watched);
+  const session = watching.messaging.createSession({ ttl });
+  const job = await watching.start([session]);
+  await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+  await watching.pass(job, 5000);
+  const say = (texts: string[]) => {
+    for (const text of texts) watching.messaging.post(session, "peer", { text });
+  };
+  const ask = (what: string) => watching.messaging.requests.filter(({ path }) => path.includes(what));
+  return { ...watching, session, job, say, ask };
+}
+
+describe("the health of a server", () => {
+  it.each([
+    ["is not found", { status: 404 }],
+    ["is not to be had", { status: 503 }],
+    ["is no JSON", { status: 200, body: "<html>" }],
+  ])("that %s stops no poll, and a restart is noticed all the same", async (_name, answer) => {
+    const { messaging, job, say, pass } = await inSession(DAY_S, { emptyPageCursor: "echo" });
+    say(["before"]);
+    await pass(job, MINUTE, 5000);
+    messaging.addFault({ kind: "status", match: "GET /health", times: -1, ...answer });
+    await pass(job, MINUTE, 5000);
+    messaging.forgetMessages();
+    say(["after"]);
+    await pass(job, 2 * MINUTE, 5000);
+    expect(await received(job)).toEqual(["before", "after"]);
+    expect(await job.events("messaging.session.restarted")).toHaveLength(1);
+  });
+
+  it.each(["latest", "echo"] as const)(
+    "without uptime a restart is noticed (%s)",
+    async (emptyPageCursor) => {
+      const { messaging, job, say, pass } = await inSession(DAY_S, { emptyPageCursor });
+      messaging.addFault({ kind: "status", match: "GET /health", status: 200, times: -1, body: {} });
+      say(names(3, "before"));
+      await pass(job, 3 * MINUTE, 10_000);
+      messaging.forgetMessages();
+      say(names(5, "after"));
+      await pass(job, 2 * MINUTE, 10_000);
+      expect(await inAnyOrder(job)).toEqual([...names(5, "after"), ...names(3, "before")]);
+      expect(await job.events("messaging.session.restarted")).toHaveLength(1);
+    },
+  );
+});
+
+describe("a restart of the server", () => {
+  it.each(["latest", "echo"] as const)(
+    "while this machine slept is noticed (%s)",
+    async (emptyPageCursor) => {
+      const { messaging, serverClock, job, say, pass } = await inSession(DAY_S, { emptyPageCursor });
+      say(names(9, "before"));
+      await pass(job, 3 * MINUTE, 10_000);
+      serverClock.advance(4 * 60 * MINUTE);
+      messaging.forgetMessages();
+      say(names(12, "after"));
+      serverClock.advance(4 * 60 * MINUTE);
+      job.clock.jump(8 * 60 * MINUTE);
+      await pass(job, 2 * MINUTE, 5000);
+      expect(await received(job)).toEqual([...names(9, "before"), ...names(12, "after")]);
+      expect(await job.events("messaging.session.restarted")).toHaveLength(1);
+    },
+  );
+
+  it("after the clock of this machine was put back is noticed", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: DAY_S });
+    const say = (texts: string[]) => {
+      for (const text of texts) messaging.post(session, "peer", { text });
+    };
+    const clock = createFakeClock(Date.now() + 60 * MINUTE);
+    const surroundings = { clock, dataDir: temporaryDirectory() };
+    const before = await start([session], surroundings);
+    await before.advanceUntil(has(before, "messaging.session.joined"), "the join");
+    say(names(9, "before"));
+    await pass(before, 3 * MINUTE, 10_000);
+    await before.kill();
+    clock.jump(-60 * MINUTE);
+    const job = await start([session], surroundings);
+    await pass(job, 3 * MINUTE, 10_000);
+    messaging.forgetMessages();
+    say(names(12, "after"));
+    await pass(job, 2 * MINUTE, 10_000);
+    expect(await inAnyOrder(job)).toEqual([...names(12, "after"), ...names(9, "before")].toSorted());
+    expect(await job.events("messaging.session.restarted")).toHaveLength(1);
+  });
+
+  it("is not seen in a clock that is put right, and nothing comes twice", async () => {
+    const { job, say, pass } = await inSession();
+    say(["one", "one", "two"]);
+    await pass(job, 2 * MINUTE, 5000);
+    for (const ms of [-60 * MINUTE, 120 * MINUTE, -7000]) {
+      job.clock.jump(ms);
+      await pass(job, 2 * MINUTE, 5000);
+    }
+    expect(await received(job)).toEqual(["one", "one", "two"]);
+    expect(await job.events("messaging.session.restarted")).toEqual([]);
+  });
+});
+
+describe("a renewal", () => {
+  it("that finds us removed keeps nobody from joining again", async () => {
+    const { messaging, serverClock, session, job, pass } = await inSession(600);
+    for (const text of names(5, "away")) {
+      serverClock.advance(100_000);
+      messaging.post(session, "peer", { text });
+    }
+    messaging.removeAgent(session, "me");
+    await job.clock.stall(500_000);
+    await pass(job, MINUTE, 5000);
+    expect(await received(job)).toEqual(names(5, "away"));
+    await pass(job, 20 * MINUTE, 10_000);
+    expect(await job.events("messaging.session.expired")).toEqual([]);
+  });
+
+  it("that is refused keeps no message back, and is seen", async () => {
+    const { messaging, job, say, pass } = await inSession(600);
+    const refusal = { status: 400, body: { error: "invalid_request" } };
+    messaging.addFault({ kind: "status", match: "/renew", times: -1, ...refusal });
+    await pass(job, 460_000, 5000);
+    expect(job.job().state).toBe("degraded");
+    say(["in the last quarter"]);
+    await pass(job, 30_000, 5000);
+    expect(await received(job)).toEqual(["in the last quarter"]);
+    messaging.clearFaults();
+    await pass(job, 10 * MINUTE, 5000);
+    expect(job.job().state).toBe("ok");
+    expect(await job.events("messaging.session.expired")).toEqual([]);
+  });
+
+  it.each([50_000, -50_000])("is asked for as often as needed with a clock off by %i ms", async (offMs) => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: 60 });
+    const clock = createFakeClock(Date.now() + offMs);
+    const job = await start([session], { clock });
+    await pass(job, 10 * MINUTE);
+    messaging.post(session, "peer", { text: "hello" });
+    await pass(job, 10_000);
+    expect(await received(job)).toEqual(["hello"]);
+    const renewals = await job.events("messaging.session.renewed");
+    expect(renewals.length).toBeGreaterThan(9);
+    expect(renewals.length).toBeLessThan(20);
+  });
+
+  it("comes in time where the clock was wrong while there was talk, and is put right", async () => {
+    const { job, say, pass } = await inSession(3600);
+    job.clock.jump(40 * MINUTE);
+    for (const text of names(10, "talk")) {
+      say([text]);
+      await pass(job, MINUTE, 20_000);
+    }
+    job.clock.jump(-40 * MINUTE);
+    await pass(job, 80 * MINUTE, 20_000);
+    expect(await job.events("messaging.session.expired")).toEqual([]);
+  });
+
+  it("comes in time where the machine slept for a while", async () => {
+    const { serverClock, job, pass } = await inSession(3600);
+    await pass(job, 40 * MINUTE, 20_000);
+    serverClock.advance(15 * MINUTE);
+    job.clock.jump(15 * MINUTE);
+    await pass(job, 30 * MINUTE, 20_000);
+    expect(await job.events("messaging.session.expired")).toEqual([]);
+  });
+
+  it.each([
+    [60, 120],
+    [30, 60],
+  ])("comes in time for each of %i sessions of %i s, within the budget", async (count, ttl) => {
+    const { messaging, start, pass } = await watch({ rateLimit: 100 });
+    const sessions = Array.from({ length: count }, () => messaging.createSession({ ttl }));
+    const job = await start(sessions);
+    // Entering them takes longer than one of them lives.
+    for (let minute = 0; minute < 3; minute += 0.5) {
+      for (const session of sessions) messaging.post(session, "peer", { text: "stay" });
+      await pass(job, MINUTE / 2);
+    }
+    await pass(job, 8 * MINUTE);
+    expect(await job.events("messaging.session.expired")).toEqual([]);
+    expect(await job.events("messaging.session.joined")).toHaveLength(count);
+    expect(messaging.requests.filter(({ status }) => status === 429)).toEqual([]);
+    const polls = messaging.requests.filter(({ path }) => path.includes("/messages"));
+    expect(polls.length).toBeGreaterThan(8 * 25);
+  });
+});
+
+describe("an answer that cannot be true", () => {
+  it.each([Number.MAX_SAFE_INTEGER, 1e13, -1, 0])("of a life of %d s ends no poll", async (ttl) => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: DAY_S });
+    const described = { sessionId: session, agents: [], ttl };
+    messaging.addFault({
+      kind: "status",
+      match: `GET /v1/sessions/${session}`,
+      status: 200,
+      body: described,
+    });
+    const job = await start([session]);
+    await job.advanceUntil(has(job, "messaging.session.joined"), "the join");
+    messaging.post(session, "peer", { text: "hello" });
+    await pass(job, 2 * MINUTE, 5000);
+    expect(await received(job)).toEqual(["hello"]);
+  });
+
+  it("of what a session is ends no poll: it has the usual life", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: DAY_S });
+    const describing = `/v1/sessions/${session}`;
+    messaging.addFault({ kind: "status", match: `GET ${describing}`, status: 418, body: {} });
+    const job = await start([session]);
+    messaging.post(session, "peer", { text: "hello" });
+    await pass(job, 10_000);
+    expect(await received(job)).toEqual(["hello"]);
+    expect(messaging.requests.filter(({ path }) => path === describing)).toHaveLength(1);
+  });
+});
+
+describe("membership", () => {
+  it("is not taken from another agent that has our name, after a join that was certainly refused", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: DAY_S });
+    messaging.post(session, "me", { text: "I am the other me" });
+    const refusal = { headers: { "retry-after": "5" }, body: { error: "rate_limit_exceeded" } };
+    messaging.addFault({ kind: "status", match: "/join", status: 429, ...refusal });
+    const job = await start([session]);
+    await pass(job, 30_000);
+    expect(await job.events("messaging.session.joined")).toEqual([]);
+    expect((await job.events("messaging.session.lost")).map(({ data }) => data.code)).toEqual([
+      "agent_id_taken",
+    ]);
+  });
+
+  it("that is taken away again and again is taken up ever more rarely, and at once after a quiet time", async () => {
+    const { messaging, session, job, say, pass } = await inSession();
+    for (let second = 0; second < 300; second++) {
+      messaging.removeAgent(session, "me");
+      await pass(job, 1000);
+    }
+    expect((await job.events("messaging.session.joined")).length).toBeLessThan(12);
+    expect(job.job().state).toBe("degraded");
+    await pass(job, 15 * MINUTE, 10_000);
+    expect(job.job().state).toBe("ok");
+    messaging.removeAgent(session, "me");
+    say(["here again"]);
+    await pass(job, 5000);
+    expect(await received(job)).toEqual(["here again"]);
+  });
+});
