@@ -3,8 +3,9 @@
 import { isoTime } from "../src/scheduler/clock.ts";
 import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
 import { isAnswer } from "../src/services/messaging/boot.ts";
-import type { MessagePage, MessagingServer } from "../src/services/messaging/client.ts";
+import type { MessagingServer } from "../src/services/messaging/client.ts";
 import { isNotMember } from "../src/services/messaging/membership.ts";
+import type { MessagePage } from "../src/services/messaging/page.ts";
 import {
   afterTraffic,
   type BootSeen,

@@ -89,6 +89,8 @@ export interface EventData {
     agentId: string;
     text?: string;
     json?: unknown;
+    /** Why its JSON is left out: it is nested more than 500 deep. */
+    jsonOmitted?: "nested too deeply";
     verified: boolean;
     expiresAt: string | null;
   };

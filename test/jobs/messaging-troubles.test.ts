@@ -230,6 +230,38 @@ describe("an answer that cannot be true", () => {
   });
 });
 
+describe("a message", () => {
+  it("whose JSON nobody could walk comes without it, and those behind it come", async () => {
+    const { messaging, session, job, say, pass } = await inSession();
+    const deep = `${"[".repeat(4000)}12345678901234567890${"]".repeat(4000)}`;
+    say(["before"]);
+    await fetch(`${messaging.url}/v1/sessions/${session}/messages`, {
+      method: "POST",
+      headers: { "x-agent-id": "peer", "content-type": "application/json" },
+      body: `{"text":"deep","json":${deep}}`,
+    });
+    say(["behind"]);
+    await pass(job, 30_000);
+    expect(await received(job)).toEqual(["before", "deep", "behind"]);
+    const [, { data } = { data: undefined }] = await job.events("messaging.message.received");
+    expect(data).toMatchObject({ text: "deep", jsonOmitted: "nested too deeply" });
+    expect(job.job().state).toBe("ok");
+  });
+
+  it("is not waited for behind a session that is too large to be read", async () => {
+    const { messaging, start, pass } = await watch();
+    const [large, good] = [messaging.createSession({ ttl: DAY_S }), messaging.createSession({ ttl: DAY_S })];
+    for (let n = 0; n < 70; n++) messaging.post(large, "peer", { text: "x".repeat(1_000_000) });
+    const job = await start([large, good]);
+    await pass(job, 60_000);
+    const polls = (session: string) =>
+      messaging.requests.filter(({ path }) => path.includes(`${session}/messages`)).length;
+    expect(polls(large)).toBeLessThan(8);
+    expect(polls(good)).toBeGreaterThan(60);
+    expect(job.job().state).toBe("degraded");
+  });
+});
+
 describe("membership", () => {
   it("is not taken from another agent that has our name, after a join that was certainly refused", async () => {
     const { messaging, start, pass } = await watch();

@@ -8,12 +8,9 @@ import type { Clock } from "../../scheduler/clock.ts";
 import type { Histogram } from "../counts.ts";
 import { createBoot, type ServerBoot } from "./boot.ts";
 import { createSessionChanges, type SessionChanges } from "./changes.ts";
+import { type MessagePage, messagePage, parsePage } from "./page.ts";
 import type { SessionSet } from "./sessions.ts";
 
-/** A decimal string; compared as BigInt, stored as text. */
-const cursor = z
-  .union([z.string().regex(/^\d+$/), z.int().nonnegative(), z.bigint()])
-  .transform((value) => String(value));
 const time = z.string().nullish();
 
 const joined = z.looseObject({ sessionKey: z.string().nullish(), expiresAt: time });
@@ -24,28 +21,6 @@ const described = z.looseObject({
   creatorAgentId: z.string().nullish(),
 });
 const health = z.looseObject({ uptime: z.number().nullish() });
-const message = z.looseObject({
-  id: z.union([z.string(), z.int(), z.bigint()]).transform((value) => String(value)),
-  agentId: z.string().nullish(),
-  text: z.string().nullish(),
-  json: z.unknown().optional(),
-  cursor,
-  verified: z.boolean().nullish(),
-  expiresAt: time,
-});
-/** An object with more in it, or the name alone. */
-const member = z
-  .union([z.string(), z.looseObject({ agentId: z.string() })])
-  .transform((value) => (typeof value === "string" ? { agentId: value } : value));
-export const messagePage = z.looseObject({
-  messages: z.array(message),
-  nextCursor: cursor.nullish(),
-  members: z.array(member).nullish().catch(undefined),
-  ctrl: z.looseObject({ challenge: z.unknown().optional() }).nullish().catch(undefined),
-});
-
-export type Message = z.output<typeof message>;
-export type MessagePage = z.output<typeof messagePage>;
 
 /** One NexusMessaging server. Every call throws HttpError; session ids are in no error. */
 export interface MessagingServer {
@@ -67,6 +42,7 @@ export interface MessagingServer {
 }
 
 const SERVICE = "messaging";
+const POLL = "GET /v1/sessions/:id/messages";
 
 /** The requests of one server, on a client that already has its budget. */
 function createMessagingServer(http: HttpClient): MessagingServer {
@@ -87,13 +63,20 @@ function createMessagingServer(http: HttpClient): MessagingServer {
         priority: "reserved",
       }),
     poll: (sessionId, agentId, after, signal, { members = false } = {}) =>
-      call(messagePage, {
-        method: "GET",
-        path: session(sessionId, pollPath(after, members)),
-        label: "GET /v1/sessions/:id/messages",
-        headers: { "x-agent-id": agentId },
-        signal,
-      }),
+      http
+        .request({
+          method: "GET",
+          path: session(sessionId, pollPath(after, members)),
+          label: POLL,
+          headers: { "x-agent-id": agentId },
+          signal,
+        })
+        .then((response) =>
+          readAnswer({ status: response.status, json: () => parsePage(response) }, messagePage, {
+            service: SERVICE,
+            label: POLL,
+          }),
+        ),
     async leave(sessionId, agentId, sessionKey) {
       await http.request({
         method: "DELETE",

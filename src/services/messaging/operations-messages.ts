@@ -12,9 +12,10 @@ import {
   type ReadCall,
   type RefusalMeaning,
 } from "../operation.ts";
-import { isCooldown, type MessagePage, messagePage } from "./client.ts";
+import { isCooldown } from "./client.ts";
 import { afterKeyRefused } from "./membership.ts";
 import { asMember, inFull, openRequest, session, sessionTarget } from "./operations-common.ts";
+import { type MessagePage, messagePage } from "./page.ts";
 import { afterTraffic } from "./session.ts";
 
 /** How long what a server says of its message formats is taken for true. */

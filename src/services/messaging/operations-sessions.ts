@@ -5,7 +5,6 @@ import { readAnswer } from "../../http/answer.ts";
 import { isoTime } from "../../scheduler/clock.ts";
 import { fieldsOf, present, prose } from "../input.ts";
 import { defineOperation, type Facts, OperationError } from "../operation.ts";
-import { messagePage } from "./client.ts";
 import { afterJoin, afterRenewal, lifeMs } from "./membership.ts";
 import {
   agentsOf,
@@ -27,6 +26,7 @@ import {
   ttlSeconds,
   withoutKey,
 } from "./operations-common.ts";
+import { messagePage } from "./page.ts";
 
 const getSession = defineOperation({
   name: "messaging.sessions.get",

@@ -8,8 +8,8 @@ import { stringifyJson } from "../../http/json.ts";
 import { isoTime } from "../../scheduler/clock.ts";
 import { isOtherBoot } from "./boot.ts";
 import type { SessionChange } from "./changes.ts";
-import type { Message, MessagePage } from "./client.ts";
 import { estimateRecord } from "./pacing-estimates.ts";
+import type { Message, MessagePage } from "./page.ts";
 
 export const SESSION_KIND = "messaging.session";
 
@@ -291,6 +291,7 @@ function messageReceived(session: Session, message: Message): NewEvent {
       agentId: message.agentId ?? "system",
       ...(typeof message.text === "string" ? { text: message.text } : {}),
       ...(message.json === undefined || message.json === null ? {} : { json: message.json }),
+      ...(message.jsonOmitted && { jsonOmitted: message.jsonOmitted }),
       verified: message.verified ?? false,
       expiresAt: message.expiresAt ?? null,
     },

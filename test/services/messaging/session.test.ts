@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isOtherBoot } from "../../../src/services/messaging/boot.ts";
-import type { MessagePage } from "../../../src/services/messaging/client.ts";
+import type { MessagePage } from "../../../src/services/messaging/page.ts";
 import {
   afterTraffic,
   newSession,
