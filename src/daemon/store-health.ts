@@ -8,6 +8,9 @@ export interface StoreHealth {
   status(): { state: "ok" | "degraded"; lastError: { code: string; message: string; at: string } | null };
 }
 
+/** What a service gives as a credential and is shorter, is none, and stands in texts that say something else. */
+const SHORTEST_SECRET = 16;
+
 export function watchStore(
   store: Store,
   clock: Clock,
@@ -43,8 +46,11 @@ export function watchStore(
         throw error;
       }
     };
+  const noteSecret = (value: string | null | undefined) => {
+    if (value && value.length >= SHORTEST_SECRET) options.onSecret(value);
+  };
   const learn = (observation: Observation) => {
-    for (const { value } of observation.secrets ?? []) if (value !== null) options.onSecret(value);
+    for (const { value } of observation.secrets ?? []) noteSecret(value);
     for (const { kind, key } of observation.put ?? []) if (kind === SESSION_KIND) options.onSessionId(key);
   };
   return {
@@ -60,7 +66,7 @@ export function watchStore(
       },
       async readSecret(name) {
         const value = await store.readSecret(name);
-        if (value !== undefined) options.onSecret(value);
+        noteSecret(value);
         return value;
       },
       probe: watched(() => store.probe()),

@@ -18,6 +18,8 @@ const STATEMENT_TIMEOUT = "57014";
 const isRetryableStatus = (status: number, code?: string): boolean =>
   RETRYABLE.has(status) && !(status === 500 && code === STATEMENT_TIMEOUT);
 
+const WORDS = /^[a-z]+(_[a-z]+)*$/i;
+
 /**
  * The HttpError of an answer that is not 2xx. Its `code` is the service's own where there is one.
  * @param answer.body as much of it as could be read
@@ -32,8 +34,8 @@ export function statusFailure(
   const { status, headers, cause } = answer;
   const body = parseLeniently(answer.body);
   const named = serviceCode(status, headers, body);
-  // A server that echoes what it was sent must not bring a credential into an error.
-  const code = scrub(named) === named ? named : `http_${status}`;
+  // A server that echoes what it was sent must not bring a credential into an error. Words are none.
+  const code = WORDS.test(named) || scrub(named) === named ? named : `http_${status}`;
   const retryAfterMs = retryAfter(status, headers, clock);
   return new HttpError({
     ...where,
