@@ -82,11 +82,19 @@ const byCursor = (a: Message, b: Message) => {
   return x < y ? -1 : x > y ? 1 : 0;
 };
 
-/** What to poll after: null begins at the start, where the messages may be others than those that were read. */
+/**
+ * What to poll after: null begins at the start, where the messages may be others than those that were read. Of a cursor
+ * that another client has left nobody knows to which life of the server it belongs.
+ */
 export const pollAfter = (
   session: Pick<Session, "inDoubtSince" | "serverBootAt" | "cursor">,
   bootAt: number | null,
-): string | null => (session.inDoubtSince !== null || isOtherBoot(session, bootAt) ? null : session.cursor);
+): string | null => {
+  const isUnknownBoot = bootAt !== null && session.serverBootAt === null;
+  return session.inDoubtSince !== null || isUnknownBoot || isOtherBoot(session, bootAt)
+    ? null
+    : session.cursor;
+};
 
 export interface PageResult extends SessionChange {
   /** Whether the server lost the messages that were there. */

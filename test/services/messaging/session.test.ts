@@ -206,6 +206,25 @@ describe("what a page says", () => {
     expect(isOtherBoot({ serverBootAt: 100_000 }, 160_000)).toBe(true);
   });
 
+  it("a cursor that another client has left is believed where its message is there, and what is behind it told", () => {
+    const imported = { ...session, cursor: "57" };
+    expect(pollAfter(imported, 50_000)).toBeNull();
+    const seen = observePage(imported, page(["1", "57", "58"]), null, 50_000);
+    expect(received(seen.events)).toEqual(["id-58"]);
+    expect(pollAfter(seen.session, 50_000)).toBe("58");
+  });
+
+  it("a cursor that another client has left is not believed where the server has less", () => {
+    const imported = { ...session, cursor: "57" };
+    const first = observePage(imported, page(["1", "2", "3"]), null, 50_000, 60_000);
+    const again = observePage(first.session, page(["1", "2", "3"]), null, 50_000, NOW + 1);
+    expect(again.restarted).toBe(true);
+    expect(received([...first.events, ...again.events])).toEqual(
+      ["id-1", "id-2", "id-3", "id-1", "id-2", "id-3"], // the log tells each once
+    );
+    expect(again.session.cursor).toBe("3");
+  });
+
   it("pages of any cut, repeated at will, give every message of others", () => {
     fc.assert(
       fc.property(
