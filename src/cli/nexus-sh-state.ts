@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } 
 import { join } from "node:path";
 import type { z } from "zod";
 import { type ImportedSession, importedSession } from "../services/messaging/import.ts";
+import { beginsWith } from "../services/messaging/operations-common.ts";
 
 /** A session that can be taken over. */
 export interface FoundSession {
@@ -42,7 +43,9 @@ export function readNexusSh(directory: string): NexusShState {
     const sessionId = entry.name;
     if (entry.isSymbolicLink()) return skipped(sessionId, "it is a symbolic link");
     if (!entry.isDirectory()) return skipped(sessionId, "it is no directory", "nothing");
-    return readSession(join(root, sessionId), sessionId, aliases.get(sessionId) ?? [], server);
+    const isOther = (name: string) =>
+      entries.some((one) => one.name !== sessionId && beginsWith(one.name, name));
+    return readSession(join(root, sessionId), sessionId, aliases.get(sessionId) ?? [], server, isOther);
   });
   for (const sessionId of aliases.keys())
     if (!entries.some(({ name }) => name === sessionId))
@@ -61,6 +64,7 @@ function readSession(
   sessionId: string,
   aliases: string[],
   server: string | undefined,
+  isOther: (name: string) => boolean,
 ): FoundSession | SkippedSession {
   const notes: string[] = [];
   try {
@@ -78,8 +82,10 @@ function readSession(
       notes.push("its cursor is no number: it is read from its start");
       cursor = undefined;
     }
-    const [alias, ...others] = aliases.filter((name) => importedSession.shape.alias.safeParse(name).success);
-    const left = aliases.filter((name) => name !== alias);
+    if (aliases.some(isOther)) notes.push("an alias is left out: the id of another session begins with it");
+    const names = aliases.filter((name) => !isOther(name));
+    const [alias, ...others] = names.filter((name) => importedSession.shape.alias.safeParse(name).success);
+    const left = names.filter((name) => name !== alias);
     if (left.length > 0)
       notes.push(
         `the alias ${list(left)} is left out: ${others.length > 0 ? "a session has one" : "nexusd takes letters, digits, . _ and -"}`,

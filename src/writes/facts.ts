@@ -60,19 +60,20 @@ const sessionFacts = (session: LastingSession): SessionFacts => {
 const SHORTEST_PREFIX = 6;
 
 /**
- * The whole id or alias counts before the beginning of an id, and of several with the same alias the one that goes on:
- * the others are what it was before. Ids are secrets: no message repeats one.
+ * The whole id counts before an alias, and that before the beginning of an id; of several with the same alias the one
+ * that goes on: the others are what it was before. Ids are secrets: no message repeats one.
  */
 function findSession(sessions: readonly SessionFacts[], idOrAlias: string): SessionFacts {
   const whole = sessions.filter(
     ({ sessionId, alias }) => sessionId === idOrAlias || (alias !== null && alias === idOrAlias),
   );
+  const byId = whole.filter(({ sessionId }) => sessionId === idOrAlias);
   const goingOn = whole.filter(isActive);
   const begun =
     idOrAlias.length < SHORTEST_PREFIX
       ? []
       : sessions.filter(({ sessionId }) => sessionId.startsWith(idOrAlias));
-  const found = [goingOn, whole, begun].find(({ length }) => length > 0) ?? [];
+  const found = [byId, goingOn, whole, begun].find(({ length }) => length > 0) ?? [];
   const [session, another] = found;
   if (another)
     throw new OperationError(

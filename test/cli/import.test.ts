@@ -8,7 +8,7 @@ import { configSchema } from "../../src/config/schema.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
 import { sessionKeyName } from "../../src/services/messaging/changes.ts";
 import { createImport } from "../../src/services/messaging/import.ts";
-import { SESSION_KIND } from "../../src/services/messaging/session.ts";
+import { newSession, SESSION_KIND } from "../../src/services/messaging/session.ts";
 import { createSessionSet } from "../../src/services/messaging/sessions.ts";
 import { runHere } from "../support/cli.ts";
 import { startTestControl } from "../support/control.ts";
@@ -17,7 +17,7 @@ import { openTestStore, temporaryDirectory } from "../support/store.ts";
 
 const KEY = ["session", "key", "of", "nobody"].join("-");
 const ids = ["a1", "b2", "c3", "d4"].map((two) => two.repeat(24)) as [string, string, string, string];
-const [A, B, C] = ids;
+const [A, B, C, D] = ids;
 
 async function start(enabled = true) {
   const directory = temporaryDirectory();
@@ -166,6 +166,25 @@ test("an alias that nexusd uses already stays where it is", async () => {
     notes: ['the alias "ops" already names another session'],
   });
   expect(await records()).toMatchObject([{ alias: "ops" }, { alias: null }]);
+});
+
+test("an alias that could mean another session is left out, whichever comes first", async () => {
+  const { directory, run, records, sessions: set } = await start();
+  const written = { [A]: oldSession, [B]: oldSession };
+  writeNexusSh(directory, written, { aliases: { [A.slice(0, 8)]: B, [B]: A, [A]: A } });
+  const { sessions } = await run();
+  const note = "an alias is left out: the id of another session begins with it";
+  expect(sessions).toMatchObject([
+    { outcome: "imported", alias: A, notes: [note] },
+    { outcome: "imported", alias: null, notes: [note] },
+  ]);
+  writeNexusSh(directory, { [C]: oldSession }, { aliases: { [D.slice(0, 6)]: C } });
+  set.put(newSession({ sessionId: D, alias: null, baseUrl: "https://own.example", agentId: "me" }));
+  expect((await run()).sessions[2]).toMatchObject({
+    ...{ outcome: "imported", alias: null },
+    notes: ["its alias is left out: the id of another session begins with it"],
+  });
+  expect(await records()).toMatchObject([{ alias: A }, { alias: null }, { alias: null }]);
 });
 
 test("links, pipes, huge files and what is no JSON are not followed, waited for, read or believed", async () => {

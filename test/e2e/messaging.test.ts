@@ -196,6 +196,20 @@ describe("entering a session", () => {
       "session_not_found",
     ]);
     for (const session of [full, taken]) expect(await sessionOf(session)).toBeUndefined();
+    const { result } = await write("messaging.sessions.join", { session: full });
+    expect(result.error.message).toContain("Ask its creator for a session with more places");
+  });
+
+  it("a key that is a word is no reason to take that word for a secret", async () => {
+    const match = "/join";
+    for (const sessionKey of ["session_not_found", "s"]) {
+      const session = server.createSession({});
+      server.addFault({ kind: "status", match, status: 200, body: { status: "joined", sessionKey } });
+      await output("messaging.sessions.join", { session });
+    }
+    expect(await failure("messaging.sessions.join", { session: "0".repeat(48) })).toEqual([
+      ...["failed", "session_not_found"],
+    ]);
   });
 });
 
@@ -283,6 +297,19 @@ describe("leaving", () => {
     expect((await propose("messaging.sessions.renew", { session: "shared-room" })).status).toBe(404);
   });
 
+  it("is undone by joining under the alias or the beginning of the id", async () => {
+    const session = await enter();
+    await output("messaging.sessions.leave", { session });
+    expect(await output("messaging.sessions.join", { session: `room-${session}` })).toMatchObject({
+      ...{ sessionId: session, alias: `room-${session}` },
+    });
+    await output("messaging.sessions.leave", { session });
+    expect(await output("messaging.sessions.join", { session: session.slice(0, 12) })).toMatchObject({
+      sessionId: session,
+    });
+    expect(await sessionOf(session)).toMatchObject({ state: "joined", alias: null });
+  });
+
   it.each([
     [404, "session_not_found"],
     [404, "agent_not_found"],
@@ -297,6 +324,7 @@ describe("leaving", () => {
     [401, "missing_session_key", "missing_session_key"],
     [403, "forbidden", "creator_cannot_leave"],
     [401, "invalid_session_key", "invalid_session_key"],
+    [403, "invalid_session_key", "invalid_session_key"],
   ])("%i %s while we are in it: kept, with its reason", async (status, error, code) => {
     const session = await enter();
     answers(status, error);

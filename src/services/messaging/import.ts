@@ -7,6 +7,7 @@ import type { Store } from "../../store/store.ts";
 import { OperationError } from "../operation.ts";
 import { sessionObservation } from "./changes.ts";
 import { afterJoin } from "./membership.ts";
+import { beginsWith } from "./operations-common.ts";
 import { newSession, type Session, sessionSource } from "./session.ts";
 import { isActive, type SessionSet } from "./sessions.ts";
 
@@ -36,6 +37,20 @@ export const importResult = z.object({
 });
 export type ImportResult = z.output<typeof importResult>;
 
+/** Why the session cannot have the alias; undefined: it can. */
+function whyNot(
+  alias: string,
+  sessionId: string,
+  sessions: readonly Pick<Session, "sessionId" | "alias" | "state">[],
+): string | undefined {
+  const others = sessions.filter((one) => one.sessionId !== sessionId);
+  if (others.some((one) => one.alias === alias && isActive(one)))
+    return `the alias "${alias}" already names another session`;
+  return others.some((one) => beginsWith(one.sessionId, alias))
+    ? "its alias is left out: the id of another session begins with it"
+    : undefined;
+}
+
 export function createImport(options: {
   store: Pick<Store, "commitObservation">;
   clock: Clock;
@@ -55,8 +70,8 @@ export function createImport(options: {
         note: `nexusd knows it already (${known.state}): nothing of it was changed`,
       };
     const wanted = imported.alias ?? null;
-    const isTaken = wanted !== null && sessions.all().some((one) => one.alias === wanted && isActive(one));
-    const alias = isTaken ? null : wanted;
+    const why = wanted === null ? undefined : whyNot(wanted, sessionId, sessions.all());
+    const alias = why === undefined ? wanted : null;
     const now = clock.now();
     const found = newSession({
       ...{ sessionId, alias, agentId: imported.agentId },
@@ -85,8 +100,7 @@ export function createImport(options: {
       ),
     );
     sessions.put(session);
-    const note = isTaken ? `the alias "${wanted}" already names another session` : null;
-    return { sessionId, outcome: "imported", alias, note };
+    return { sessionId, outcome: "imported", alias, note: why ?? null };
   };
 
   // One after the other: a session that comes twice at once must not begin twice.

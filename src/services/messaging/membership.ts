@@ -147,7 +147,7 @@ const ENDINGS: Record<string, { state: "expired" | "lost"; message: string }> = 
 /** Whether an error answer ends the membership. */
 export const isEnding = (error: unknown): boolean => endingOf(error) !== undefined;
 
-const endingOf = (error: unknown) => {
+export const endingOf = (error: unknown) => {
   if (!(error instanceof HttpError) || error.kind !== "status") return undefined;
   const ending = Object.hasOwn(ENDINGS, error.code) ? ENDINGS[error.code] : undefined;
   return ending && { code: error.code, ...ending };

@@ -11,6 +11,10 @@ import { isActive } from "./sessions.ts";
 /** To how many characters an id can be shortened. */
 const SHORTEST_ID = 6;
 
+/** Whether the name could mean the session of this id, shortened. */
+export const beginsWith = (sessionId: string, name: string): boolean =>
+  name.length >= SHORTEST_ID && sessionId.startsWith(name);
+
 export const session = z
   .string()
   .min(1)
@@ -42,6 +46,19 @@ export const sessionId = z
 
 export const sessionPath = (id: string, rest = "") => `/v1/sessions/${segment(id)}${rest}`;
 export const sessionTarget = (input: { session: string }) => `messaging/sessions/${input.session}`;
+
+/**
+ * A session that nexusd is or was in, also by the alias under which it was left, as long as no other one has that;
+ * undefined: it knows none of this name.
+ * @throws OperationError `ambiguous_session`
+ */
+export function findKnown(name: string, facts: Facts): SessionFacts | undefined {
+  const isNamed = facts.sessions.some(({ sessionId, alias }) => sessionId === name || alias === name);
+  const left = facts.sessions.findLast(({ state, leftAs }) => state === "left" && leftAs === name);
+  if (!isNamed && left) return left;
+  const isBegun = facts.sessions.some(({ sessionId }) => beginsWith(sessionId, name));
+  return isNamed || isBegun ? facts.session(name) : undefined;
+}
 
 export const inFull = <I extends { session: string }>(input: I, facts: Facts): I => ({
   ...input,
@@ -99,8 +116,8 @@ export const withoutKey = (body: unknown): Record<string, unknown> => {
  * @throws OperationError `refused`
  */
 export function assertNamesNoOther(name: string | undefined, facts: Facts, besides?: string): void {
-  if (name === undefined || name.length < SHORTEST_ID) return;
-  if (facts.sessions.some(({ sessionId }) => sessionId !== besides && sessionId.startsWith(name)))
+  if (name === undefined) return;
+  if (facts.sessions.some(({ sessionId }) => sessionId !== besides && beginsWith(sessionId, name)))
     throw new OperationError("refused", "The id of another session begins with this: choose another alias.");
 }
 

@@ -9,12 +9,12 @@ import {
   OperationError,
   type ReadCall,
   type RefusalMeaning,
-  type SessionFacts,
 } from "../operation.ts";
 import { afterKeyRefused, afterLeaving } from "./membership.ts";
 import {
   agentsOf,
   describeRequest,
+  findKnown,
   openRequest,
   session,
   sessionPath,
@@ -31,7 +31,8 @@ export const leaveSession = defineOperation({
     "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
   input: z.lazy(() => z.strictObject({ session })),
   normalize: (input, facts) => {
-    const { sessionId, isCreator, state } = toLeave(input.session, facts);
+    // Who leaves a session twice may do so twice by its alias, which it has lost since.
+    const { sessionId, isCreator, state } = findKnown(input.session, facts) ?? facts.session(input.session);
     if (isCreator && state === "joined")
       throw new OperationError(
         "refused",
@@ -60,13 +61,6 @@ export const leaveSession = defineOperation({
   howToFindOut:
     "Read messaging.sessions.get of the session: is the own agent id among its agents? Leave it again.",
 });
-
-/** Who leaves a session twice may do so twice by its alias, which it has lost since. */
-function toLeave(name: string, facts: Facts): SessionFacts {
-  const isNamed = facts.sessions.some(({ sessionId, alias }) => sessionId === name || alias === name);
-  const left = facts.sessions.findLast(({ state, leftAs }) => state === "left" && leftAs === name);
-  return !isNamed && left ? left : facts.session(name);
-}
 
 const forgotten = (sessionId: string) => [
   {
@@ -105,7 +99,7 @@ async function meaningOfLeaving(
     );
   if (status === 403 && code === "forbidden")
     return failure("creator_cannot_leave", "The creator of a session cannot leave it. It ends by expiry.");
-  if (status !== 401 || code !== "invalid_session_key") return undefined;
+  if (code !== "invalid_session_key") return undefined;
 
   const found = await whoIsIn(sessionId, facts, read);
   if (found === "gone" || (found && !found.includes(facts.session(sessionId).agentId))) return over;

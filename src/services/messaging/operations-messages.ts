@@ -138,7 +138,7 @@ const sendMessage = defineOperation({
         `The server lets this agent rest in this session: send it again ${wait}.`,
       );
     }
-    if (error.status !== 403 || error.code !== "invalid_session_key") return undefined;
+    if (error.code !== "invalid_session_key") return undefined;
     const message =
       "The server refuses the key of this session. nexusd has forgotten it: what is sent from now on is unverified.";
     return {

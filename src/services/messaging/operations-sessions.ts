@@ -4,8 +4,8 @@ import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import { isoTime } from "../../scheduler/clock.ts";
 import { fieldsOf, present, prose } from "../input.ts";
-import { defineOperation, type Facts, OperationError } from "../operation.ts";
-import { afterJoin, afterRenewal, lifeMs } from "./membership.ts";
+import { defineOperation, type Facts, OperationError, type RefusalMeaning } from "../operation.ts";
+import { afterJoin, afterRenewal, endingOf, lifeMs } from "./membership.ts";
 import {
   agentsOf,
   asMember,
@@ -14,6 +14,7 @@ import {
   assertOwn,
   describeRequest,
   entered,
+  findKnown,
   inFull,
   joinedEffect,
   newAlias,
@@ -130,15 +131,15 @@ const joinSession = defineOperation({
         .string()
         .min(1)
         .max(256)
-        .describe("The whole id, or the alias or id of one that nexusd was in"),
+        .describe(
+          "The whole id; of one that nexusd was in also its alias, or the first characters of its id",
+        ),
       alias: newAlias,
       server,
     }),
   ),
   normalize: (input, facts) => {
-    const known = facts.sessions.find(
-      ({ sessionId, alias }) => sessionId === input.session || alias === input.session,
-    );
+    const known = findKnown(input.session, facts);
     assertNotEntered(known);
     if (known && input.server !== undefined && facts.server(input.server) !== known.baseUrl)
       throw new OperationError("refused", `The session belongs to ${known.baseUrl}.`);
@@ -148,7 +149,12 @@ const joinSession = defineOperation({
         "session_not_found",
         "No session has this alias, and it is not the id of one.",
       );
-    return { ...input, session: id, server: known?.baseUrl ?? facts.server(input.server) };
+    // By the alias under which it was left, it gets that back.
+    const alias = input.alias ?? (known?.leftAs === input.session ? input.session : undefined);
+    return {
+      ...{ ...input, session: id, server: known?.baseUrl ?? facts.server(input.server) },
+      ...present({ alias }),
+    };
   },
   request: ({ session, alias, server }, facts) => {
     assertNotEntered(facts.sessions.find((known) => known.sessionId === session));
@@ -164,6 +170,10 @@ const joinSession = defineOperation({
     ...present({ alias }),
   }),
   effects: ({ body }, input, facts) => [joinedEffect(entryOf(input, facts), fieldsOf(body))],
+  refused: async (error): Promise<RefusalMeaning | undefined> => {
+    const ending = endingOf(error);
+    return ending && { kind: "failed", error: { code: ending.code, message: ending.message } };
+  },
   // The job goes on: where the agent is in the session already, the request has arrived.
   effectsInDoubt: (input, facts) => {
     const entry = entryOf(input, facts);
