@@ -260,7 +260,7 @@ const INTERRUPTED: Failure = {
   message: "nexusd ended while it was executed: whether the request arrived is not known.",
 };
 
-const HOW_TO_FIND_OUT =
+export const HOW_TO_FIND_OUT =
   "Look at the service for its effect, then say what you found: nexusctl writes resolve ID --outcome …";
 
 const NO_ANSWER: OperationAnswer = { status: 204, headers: {}, body: undefined };

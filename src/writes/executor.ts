@@ -6,8 +6,9 @@ import { createBackoff } from "../scheduler/backoff.ts";
 import { isoTime } from "../scheduler/clock.ts";
 import type { SessionChanges } from "../services/messaging/changes.ts";
 import { type Store, StoreError } from "../store/store.ts";
-import { type ExecutionOptions, execute, type Result } from "./execution.ts";
+import { type ExecutionOptions, execute, HOW_TO_FIND_OUT, type Result } from "./execution.ts";
 import { storedRequest } from "./input.ts";
+import { effectsFailed } from "./outcome.ts";
 import type { Actor, Write, WriteResult } from "./types.ts";
 
 const AT_ONCE = 8;
@@ -17,6 +18,8 @@ const LOOK_EVERY_MS = 15_000;
 const CUT_WITHIN_MS = 500;
 const LONGEST_STORE_BACKOFF_MS = 10_000;
 const PAGE = 100;
+
+type Settled = Exclude<Result, { state: "executing" }>;
 
 const EXECUTOR: Actor = { via: "nexusd", user: null };
 
@@ -71,7 +74,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     },
   };
 
-  const writeDown = async (write: Write, outcome: Exclude<Result, { state: "executing" }>): Promise<void> => {
+  const writeDown = async (write: Write, outcome: Settled): Promise<void> => {
     const { id, operation } = write;
     const { state } = outcome;
     const result = storable(outcome.result);
@@ -95,6 +98,28 @@ export function createExecutor(options: ExecutorOptions): Executor {
     else log.info(line, `a write ${state}`);
   };
 
+  /** What an answer makes of the sessions may be wrong: then at least the result is written down. */
+  const settle = async (write: Write, outcome: Settled): Promise<void> => {
+    try {
+      await writeDown(write, outcome);
+    } catch (error) {
+      if (error instanceof StoreError || outcome.effects.length === 0) throw error;
+      execution.onDefect(write, error);
+      await writeDown(write, { ...withoutEffects(write, outcome, error), effects: [] });
+    }
+  };
+
+  /** What was done, but has not become what it should in nexusd, is no success, and no failure either. */
+  const withoutEffects = (
+    { operation }: Write,
+    { state, result }: Settled,
+    error: unknown,
+  ): Pick<Settled, "state" | "result"> => {
+    if (state !== "succeeded") return { state, result };
+    const remedy = options.catalogue.get(operation)?.howToFindOut ?? HOW_TO_FIND_OUT;
+    return { state: "unknown", result: { ...result, error: effectsFailed(error), remedy } };
+  };
+
   const run = async (write: Write, isRecovery: boolean): Promise<void> => {
     const { id, operation } = write;
     let release = () => {};
@@ -104,7 +129,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const outcome = await execute(write, isRecovery, execution, stop);
       if (outcome.state === "executing")
         log.warn({ writeId: id, operation }, "stopped in the middle of a write: the next start finds out");
-      else await writeDown(write, outcome);
+      else await settle(write, outcome);
     } catch (err) {
       log.error({ writeId: id, operation, err }, "a write stays as it is until the next start");
     } finally {

@@ -95,11 +95,21 @@ function said({ message, body }: HttpError): string {
 export const isDefect = (error: unknown): boolean =>
   !(error instanceof HttpError || error instanceof OperationError || error instanceof StoreError);
 
+/** What it means that nexusd could not make of a success what it has to keep of it. */
+export const effectsFailed = (error: unknown): Failure => ({
+  code: "internal_error",
+  message: `The service did it, but what nexusd keeps of it could not be made (${nameOf(error)}); its log says why.`,
+});
+
 /** Of an error that nobody expected only its name is told: its message may hold anything. */
 function failureOf(error: unknown): Failure {
   if (error instanceof HttpError) return { code: error.code, message: said(error) };
   if (error instanceof OperationError || error instanceof StoreError)
     return { code: error.code, message: error.message };
-  const name = error instanceof Error ? error.name : typeof error;
-  return { code: "internal_error", message: `Something failed inside nexusd (${name}); its log says what.` };
+  return {
+    code: "internal_error",
+    message: `Something failed inside nexusd (${nameOf(error)}); its log says what.`,
+  };
 }
+
+const nameOf = (error: unknown) => (error instanceof Error ? error.name : typeof error);

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from "vitest";
+import type { SessionEffect } from "../../src/services/messaging/changes.ts";
 import {
   type Facts,
   type Operation,
@@ -48,6 +49,23 @@ const executed = async (
   const finished = harness.finished(id);
   await harness.clock.advance(5 * MINUTE_MS);
   return { harness, write: await finished };
+};
+
+/** The same, whose change of a session cannot be made, whatever the answer is. */
+const withFailingEffects = (operation: Operation): Operation => {
+  const effects = (): SessionEffect[] => [
+    {
+      sessionId: "0123456789abcdef",
+      change: () => {
+        throw new RangeError("Invalid time value");
+      },
+    },
+  ];
+  return {
+    ...operation,
+    effects,
+    refused: async ({ code, message }) => ({ kind: "failed", error: { code, message }, effects: effects() }),
+  };
 };
 
 const sent = ({ service }: Harness) => service.wire.length;
@@ -184,6 +202,30 @@ describe("an outcome that is not known", () => {
     expect(JSON.stringify(write)).not.toContain("not what was expected");
     expect(harness.lines.find(({ msg }) => String(msg).startsWith("a defect"))).toBeDefined();
   });
+
+  it.each([
+    ["succeeded", answers({ ok: true }), "unknown", "internal_error"],
+    ["failed", fails("status", { status: 409, code: "conflict" }), "failed", "conflict"],
+  ])(
+    "because what nexusd keeps of it cannot be made does not hold up the next: what %s is written down without it",
+    async (_name, behaviour, state, code) => {
+      const harness = await createHarness();
+      harness.world.operations = OPERATIONS.map(withFailingEffects);
+      harness.service.script = [behaviour];
+      await harness.executor.start();
+      const { id } = await harness.approved(CREATE);
+      expect(await harness.finished(id)).toMatchObject({ state, attempts: 1, result: { error: { code } } });
+      if (state === "unknown")
+        expect((await harness.writes.get(id)).result).toMatchObject({
+          error: { message: expect.stringContaining("(RangeError)") },
+          remedy: "Look for the item by its sku.",
+        });
+      expect(harness.lines.some(({ msg }) => String(msg).startsWith("a defect"))).toBe(true);
+      harness.world.operations = OPERATIONS;
+      const next = await harness.approved({ ...CREATE, input: { ...CREATE.input, note: "next" } });
+      expect((await harness.finished(next.id)).state).toBe("succeeded");
+    },
+  );
 
   it("is repeated with backoff until the deadline of two minutes, and unknown then", async () => {
     const harness = await createHarness();
