@@ -43,6 +43,8 @@ export interface SessionFacts {
   state: string;
   /** Whether nexusd created it under its agent id: then it can never leave it. */
   isCreator?: boolean;
+  /** When it was entered, which tells one membership from the next. */
+  joinedAt?: string | null;
   /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
   cursor?: string | null;
 }
@@ -132,9 +134,15 @@ export interface Operation<I = unknown> {
   holds?: (input: I) => string;
   /**
    * Reads a complete answer of 4xx to its request: undefined, a failure under the code of the service. An HttpError of
-   * `read` means that it cannot be told yet.
+   * `read` means that it cannot be told yet. `facts` are those that the request was made of, `now` gives today's.
    */
-  refused?: (error: HttpError, input: I, facts: Facts, read: ReadCall) => Promise<RefusalMeaning | undefined>;
+  refused?: (
+    error: HttpError,
+    input: I,
+    facts: Facts,
+    read: ReadCall,
+    now: () => Promise<Facts>,
+  ) => Promise<RefusalMeaning | undefined>;
   /** Writes of the same target are executed one after the other; default: the operation's name. */
   target?: (input: I) => string;
   /**

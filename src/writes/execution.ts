@@ -155,7 +155,7 @@ async function readRefusal(
   error: unknown,
   failure: Attempt,
 ): Promise<Attempt> {
-  const { refused } = operation;
+  const { refused, service } = operation;
   if (failure.kind !== "refused" || !refused || !(error instanceof HttpError)) return failure;
   const later: Attempt = {
     kind: "refused_for_now",
@@ -164,7 +164,7 @@ async function readRefusal(
   };
   try {
     const meaning = await reading(run, "what the refusal means", (read) =>
-      refused(error, input, facts, read),
+      refused(error, input, facts, read, () => run.options.facts(service)),
     );
     switch (meaning?.kind) {
       case "done":

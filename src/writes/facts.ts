@@ -53,8 +53,8 @@ export function createFacts(options: FactsOptions): ReadFacts {
 }
 
 const sessionFacts = (session: LastingSession): SessionFacts => {
-  const { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, cursor } = session;
-  return { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, cursor };
+  const { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt, cursor } = session;
+  return { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt, cursor };
 };
 
 const SHORTEST_PREFIX = 6;

@@ -469,6 +469,29 @@ describe("sending", () => {
     await output("messaging.messages.send", { session, text: "unverified" });
   });
 
+  it("a key of an earlier membership that is refused late leaves the new one alone: the message can be sent again", async () => {
+    const session = server.createSession({});
+    await output("messaging.sessions.join", { session });
+    const before = keyOf(session);
+    server.addFault({ kind: "stall", match: `POST /v1/sessions/${session}/messages`, ms: 2000 });
+    const { answer } = await propose("messaging.messages.send", { session, text: "hi" });
+    const isSent = () =>
+      server.requests.some(({ method, path }) => method === "POST" && path.endsWith(`${session}/messages`));
+    await until(isSent, "the request");
+    server.removeAgent(session, "me");
+    await until(async () => (await events("session.joined", session)).length === 2, "the new membership");
+    const { state, result } = await ended(answer.id);
+    expect([state, result.error]).toMatchObject([
+      "failed",
+      { code: "invalid_session_key", message: expect.stringContaining("Send it again") },
+    ]);
+    expect(keyOf(session)).toEqual(expect.any(String));
+    expect(keyOf(session)).not.toBe(before);
+    expect(await sessionOf(session)).toMatchObject({ state: "joined", reason: null });
+    expect(await events("session.key_refused", session)).toEqual([]);
+    await output("messaging.messages.send", { session, text: "hi" });
+  });
+
   it("a challenge that comes with a poll is an event, once", async () => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });

@@ -80,6 +80,7 @@ describe("a session", () => {
       leftAs: null,
       state: "new",
       isCreator: false,
+      joinedAt: null,
       cursor: null,
     });
   });

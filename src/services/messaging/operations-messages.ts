@@ -121,7 +121,7 @@ const sendMessage = defineOperation({
       change: (current, now) => current && { session: afterTraffic(current, now), events: [] },
     },
   ],
-  refused: async (error, input): Promise<RefusalMeaning | undefined> => {
+  refused: async (error, { session: sessionId }, facts, _read, now): Promise<RefusalMeaning | undefined> => {
     if (error.status === 412 && error.code.toLowerCase() === "challenge_required")
       return failed(
         "challenge_required",
@@ -139,15 +139,24 @@ const sendMessage = defineOperation({
       );
     }
     if (error.code !== "invalid_session_key") return undefined;
+    const { joinedAt } = facts.session(sessionId);
+    if ((await now()).session(sessionId).joinedAt !== joinedAt)
+      return failed(
+        error.code,
+        "It was sent with the key of an earlier membership, and nexusd has entered the session anew since. Send it again.",
+      );
     const message =
       "The server refuses the key of this session. nexusd has forgotten it: what is sent from now on is unverified.";
     return {
       ...failed(error.code, message),
       effects: [
         {
-          sessionId: input.session,
+          sessionId,
+          // A key that came meanwhile is not the one that was refused.
           change: (current) =>
-            current && (afterKeyRefused(current, message) ?? { session: current, events: [] }),
+            current && current.joinedAt === joinedAt
+              ? (afterKeyRefused(current, message) ?? { session: current, events: [] })
+              : undefined,
           sessionKey: null,
         },
       ],

@@ -2,10 +2,10 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../../sandbox/messaging.ts";
-import type { HttpError } from "../../../src/http/errors.ts";
+import { HttpError } from "../../../src/http/errors.ts";
 import { findOwn } from "../../../src/services/messaging/operations-messages.ts";
 import { json, serve } from "../../support/http-server.ts";
-import { type Bench, createBench } from "./support.ts";
+import { type Bench, createBench, operationNamed } from "./support.ts";
 
 let server: MessagingServer;
 let bench: Bench;
@@ -142,6 +142,23 @@ describe("sending", () => {
     const error: HttpError = await sending.then(Promise.reject, (reason) => reason);
     expect(error).toMatchObject({ status: 403, code: "forbidden", maybeSent: true });
   });
+});
+
+test("a key that comes between its refusal and the commit of that stays", async () => {
+  const { sessions } = bench.services.messaging;
+  const error = new HttpError({
+    ...{ kind: "status", service: "messaging", label: "POST", message: "refused", status: 403 },
+    ...{ code: "invalid_session_key", retryable: false, maybeSent: true },
+  });
+  const input = { session: sessionId, text: "hi" };
+  const { refused } = operationNamed("messaging.messages.send");
+  const meaning = await refused?.(error, input, bench.facts, bench.read, async () => bench.facts);
+  const [effect] = meaning?.kind === "failed" ? (meaning.effects ?? []) : [];
+  const current = sessions.get(sessionId) ?? expect.fail();
+  const rejoined = { ...current, joinedAt: new Date().toISOString() };
+  expect(effect).toMatchObject({ sessionId, sessionKey: null });
+  expect(effect?.change(current, 0)?.events).toMatchObject([{ type: "messaging.session.key_refused" }]);
+  expect(effect?.change(rejoined, 0)).toBeUndefined();
 });
 
 describe("reading back", () => {
