@@ -12,10 +12,12 @@ import { createBudgets } from "../http/budgets.ts";
 import { type Clock, isoTime, systemClock } from "../scheduler/clock.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { createCounts } from "../services/counts.ts";
+import { createSessionChanges } from "../services/messaging/changes.ts";
 import { createImport } from "../services/messaging/import.ts";
 import { remembered, restoreSessions } from "../services/messaging/restore.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
+import type { StoredRecord } from "../store/store.ts";
 import type { Notifier } from "../systemd/notify.ts";
 import { createPolicy } from "../writes/policy.ts";
 import { allServices, watchServices } from "./health.ts";
@@ -87,15 +89,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.warn({ server, err: error }, "what was spent of a request budget cannot be kept over a restart"),
   });
   const counts = createCounts();
-  const build = async (
+  let built: Built;
+  // Kept over a reload: what is under way then is done with the sessions as they are after it.
+  const changes = createSessionChanges(() => built.services.messaging.sessions);
+  // Without a pause in which a session could change, once what is stored was read.
+  const build = (
     from: { config: Config; secrets: ResolvedSecrets },
+    stored: StoredRecord[],
     before?: Built,
-  ): Promise<Built> => {
+  ): Built => {
     const { add: onSecret, scrub } = redactor;
     for (const secret of Object.values(from.secrets)) onSecret(secret.reveal());
-    const made = createServices({ ...from, store, clock, random, version, onSecret, scrub, budgets, counts });
+    const made = createServices({
+      ...from,
+      ...{ store, clock, random, version, onSecret, scrub, budgets, counts, changes },
+    });
     const { sessions } = made.services.messaging;
-    const stored = await store.readRecords(SESSION_KIND);
     const { unreadable } = restoreSessions(
       sessions,
       stored,
@@ -108,7 +117,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
 
   try {
-    let built = await build(options);
+    built = build(options, await store.readRecords(SESSION_KIND));
     const services = { ...built.services };
     await store.commitObservation({
       source: "daemon",
@@ -152,7 +161,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         return { applied: [], restartNeeded: [] };
       }
       const reloaded = reloadedConfig(config, next.config);
-      built = await build({ config: reloaded, secrets: next.secrets }, built);
+      const stored = await store.readRecords(SESSION_KIND);
+      built = build({ config: reloaded, secrets: next.secrets }, stored, built);
       config = reloaded;
       secrets = next.secrets;
       log.level = config.daemon.log_level;

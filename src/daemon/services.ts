@@ -12,6 +12,7 @@ import { createRetry } from "../http/retry.ts";
 import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { Counts } from "../services/counts.ts";
+import type { SessionChanges } from "../services/messaging/changes.ts";
 import { createMessagingClient, isCooldown } from "../services/messaging/client.ts";
 import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
 import { createNexClient } from "../services/nex/client.ts";
@@ -43,6 +44,8 @@ export interface ServicesOptions {
   budgets: Budgets;
   /** Kept over a reload as well. */
   counts: Counts;
+  /** Over a reload too: what is under way then belongs to the sessions that come after it. Left out: new ones. */
+  changes?: SessionChanges;
 }
 
 export interface Built {
@@ -117,6 +120,7 @@ export function createServices(options: ServicesOptions): Built {
       }),
       counts.pollGaps,
       clock,
+      options.changes,
     ),
     nex: createNexClient({
       http: client({

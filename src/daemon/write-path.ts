@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
-import { type SessionChanges, sessionKeyName } from "../services/messaging/changes.ts";
+import { sessionKeyName } from "../services/messaging/changes.ts";
 import { knownServers } from "../services/messaging/servers.ts";
 import { createMcpTools } from "../services/nexus/mcp/source.ts";
 import { OperationError, type OperationSender } from "../services/operation.ts";
@@ -105,11 +105,7 @@ export function createWritePath(options: {
   });
   const catalogue = createCatalogue(declaredOperations, tools);
   const common = { store, catalogue, policy, sender, facts, clock, random };
-  const changes: Pick<SessionChanges, "apply" | "hold"> = {
-    // Asked each time, since a reload replaces them.
-    hold: (sessionId) => built().services.messaging.changes.hold(sessionId),
-    apply: (effects, now, commit) => built().services.messaging.changes.apply(effects, now, commit),
-  };
+  const { changes } = built().services.messaging;
   const executor = createExecutor({ ...common, changes, log });
   const ttlMs = () => config().approvals.ttl;
   const writes = createWrites({ ...common, scanText, ttlMs, onApproved: () => executor.wake() });

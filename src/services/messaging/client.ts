@@ -128,6 +128,7 @@ export function createMessagingClient(
   sessions: SessionSet,
   pollGaps: Histogram,
   clock: Clock,
+  changes = createSessionChanges(() => sessions),
 ): MessagingClient {
   const servers = new Map<string, { http: HttpClient; server: MessagingServer; boot: ServerBoot }>();
   const entry = (baseUrl: string) => {
@@ -144,7 +145,7 @@ export function createMessagingClient(
   };
   return {
     sessions,
-    changes: createSessionChanges(() => sessions),
+    changes,
     pollGaps,
     server: (baseUrl) => entry(baseUrl).server,
     http: (baseUrl) => entry(baseUrl).http,

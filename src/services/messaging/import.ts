@@ -99,7 +99,8 @@ export function createImport(options: {
         imported.sessionKey,
       ),
     );
-    sessions.put(session);
+    // Those of now: a reload may have replaced them meanwhile.
+    options.sessions().put(session);
     return { sessionId, outcome: "imported", alias, note: why ?? null };
   };
 

@@ -7,7 +7,7 @@ import { isActive, type SessionSet } from "./sessions.ts";
 
 /**
  * Fills the set. What ended but is still in the configuration is tried again.
- * @param before the set that it replaces, whose estimates are newer than those that were stored
+ * @param before the set that it replaces, which is never older than what was stored
  * @returns how many stored sessions could not be read
  */
 export function restoreSessions(
@@ -19,11 +19,13 @@ export function restoreSessions(
   let unreadable = 0;
   for (const { value } of stored) {
     const parsed = sessionRecord.safeParse(value);
-    if (!parsed.success) unreadable += 1;
-    else {
-      const pacing = before?.get(parsed.data.sessionId)?.pacing ?? parsed.data.pacing;
-      sessions.put({ ...parsed.data, pacing });
-    }
+    if (parsed.success) sessions.put(parsed.data);
+    else unreadable += 1;
+  }
+  for (const { sessionId } of before?.all() ?? []) {
+    const session = before?.get(sessionId);
+    // One that was never entered may have stood in the configuration alone.
+    if (session && session.state !== "new") sessions.put(session);
   }
   for (const entry of messaging.sessions) {
     const known = sessions.get(entry.id);
