@@ -334,6 +334,18 @@ describe("leaving", () => {
     expect(await events("session.left", session)).toEqual([]);
   });
 
+  it("again, while the server has us in it under a key that nexusd does not know: failed, with its reason", async () => {
+    const session = await enter();
+    await output("messaging.sessions.leave", { session });
+    await fetch(`${server.url}/v1/sessions/${session}/join`, {
+      method: "POST",
+      headers: { "x-agent-id": "me" },
+    });
+    expect(await failure("messaging.sessions.leave", { session })).toEqual(["failed", "missing_session_key"]);
+    expect(await agentsOf(session)).toEqual(["me"]);
+    expect((await sessionOf(session)).state).toBe("left");
+  });
+
   it.each([
     ["gone", 404, { error: "session_not_found" }],
     ["there without us", 200, { sessionId: "x", agents: ["peer"] }],

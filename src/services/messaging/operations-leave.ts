@@ -90,20 +90,20 @@ async function meaningOfLeaving(
   // Whatever a proxy has to say is nothing about the session.
   if (status === 429 || code.startsWith("http_")) return { kind: "retry" };
   if (status === 404 && (code === "session_not_found" || code === "agent_not_found")) return over;
-  if (status === 401 && code === "missing_session_key" && !isMember(facts.session(sessionId).state))
-    return over;
-  if (status === 401 && code === "missing_session_key")
-    return failure(
-      code,
-      "Without its key a member cannot leave, and nexusd has none for this session. It ends by expiry.",
-    );
   if (status === 403 && code === "forbidden")
     return failure("creator_cannot_leave", "The creator of a session cannot leave it. It ends by expiry.");
-  if (code !== "invalid_session_key") return undefined;
+  if (code !== "missing_session_key" && code !== "invalid_session_key") return undefined;
+  const { state, agentId } = facts.session(sessionId);
+  const hasNoKey = failure(
+    code,
+    "Without its key a member cannot leave, and nexusd has none for this session. It ends by expiry.",
+  );
+  if (code === "missing_session_key" && isMember(state)) return hasNoKey;
 
   const found = await whoIsIn(sessionId, facts, read);
-  if (found === "gone" || (found && !found.includes(facts.session(sessionId).agentId))) return over;
+  if (found === "gone" || (found && !found.includes(agentId))) return over;
   if (!found) return { kind: "retry" };
+  if (code === "missing_session_key") return hasNoKey;
   const message =
     "The server refuses the key of this session, while the agent is still in it. The session ends by expiry.";
   return {
@@ -112,7 +112,7 @@ async function meaningOfLeaving(
   };
 }
 
-/** A session that we never entered, or are out of already, has no key that could be missing. */
+/** Of a session that we never entered, or are out of already, the key may be missing for that reason. */
 const isMember = (state: string) => state === "joined" || state === "joining";
 
 /** The agents of a session; undefined where the answer does not say. @throws HttpError where there is no answer */
