@@ -10,6 +10,8 @@ const SHORTEST_PREFIX = 6;
 /** Only what is named is served: keys are among the secrets, and anything new stays inside. */
 export const sessionView = sessionRecord.omit({
   leftAs: true,
+  sentCursor: true,
+  isSendInDoubt: true,
   serverBootAt: true,
   tail: true,
   anchor: true,

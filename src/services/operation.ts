@@ -47,6 +47,10 @@ export interface SessionFacts {
   joinedAt?: string | null;
   /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
   cursor?: string | null;
+  /** The cursor of the last message that was certainly sent from here; null: none was. */
+  sentCursor?: string | null;
+  /** Whether there may be later messages of ours. */
+  isSendInDoubt?: boolean;
 }
 
 /** What a request depends on beside its input, read once before it is built; it makes `request` a pure function. */

@@ -53,8 +53,12 @@ export function createFacts(options: FactsOptions): ReadFacts {
 }
 
 const sessionFacts = (session: LastingSession): SessionFacts => {
-  const { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt, cursor } = session;
-  return { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt, cursor };
+  const { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt } = session;
+  const { cursor, sentCursor, isSendInDoubt } = session;
+  return {
+    ...{ sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt },
+    ...{ cursor, sentCursor, isSendInDoubt },
+  };
 };
 
 const SHORTEST_PREFIX = 6;

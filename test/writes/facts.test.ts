@@ -82,6 +82,8 @@ describe("a session", () => {
       isCreator: false,
       joinedAt: null,
       cursor: null,
+      sentCursor: null,
+      isSendInDoubt: false,
     });
   });
 

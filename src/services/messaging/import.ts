@@ -80,6 +80,8 @@ export function createImport(options: {
     const session: Session = {
       ...afterJoin(found, now, { sessionKey: imported.sessionKey }).session,
       cursor: imported.cursor ?? null,
+      // What that client sent, it did under the same name.
+      isSendInDoubt: true,
       // How long it still lives nobody has told: it is renewed at once.
       expiresAt: config().messaging.auto_renew ? isoTime(now) : null,
     };

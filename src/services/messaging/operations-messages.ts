@@ -1,21 +1,14 @@
 // Operations on messages: what is in a session, and saying something in it.
 
-import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
-import { stringifyJson } from "../../http/json.ts";
 import { fieldsOf, present, prose, textsIn } from "../input.ts";
-import {
-  defineOperation,
-  type Finding,
-  OperationError,
-  type ReadCall,
-  type RefusalMeaning,
-} from "../operation.ts";
+import { defineOperation, OperationError, type ReadCall, type RefusalMeaning } from "../operation.ts";
 import { isCooldown } from "./client.ts";
 import { afterKeyRefused } from "./membership.ts";
 import { asMember, inFull, openRequest, session, sessionTarget } from "./operations-common.ts";
 import { type MessagePage, messagePage } from "./page.ts";
+import { findOwn, inText, lastBefore, marked, sentAs } from "./read-back.ts";
 import { afterTraffic } from "./session.ts";
 
 /** How long what a server says of its message formats is taken for true. */
@@ -61,10 +54,6 @@ interface Sendable {
   /** How its JSON travels, where it has any: as such, or written out in the text. */
   jsonAs?: "json" | "text";
 }
-
-/** A message for a server that takes text only: the text, and the JSON in a line of its own. */
-const inText = (text: string | undefined, json: unknown): string =>
-  [...(text === undefined ? [] : [text]), stringifyJson(json)].join("\n");
 
 const isAsText = (read: unknown) => fieldsOf(read).jsonAs === "text";
 
@@ -115,12 +104,14 @@ const sendMessage = defineOperation({
     };
   },
   // Sending begins the time of the session anew.
-  effects: (_answer, input) => [
+  effects: ({ body }, { session }) => [
     {
-      sessionId: input.session,
-      change: (current, now) => current && { session: afterTraffic(current, now), events: [] },
+      sessionId: session,
+      change: (current, now) =>
+        current && { session: { ...afterTraffic(current, now), ...sentAs(body) }, events: [] },
     },
   ],
+  effectsInDoubt: ({ session }) => [marked(session, { isSendInDoubt: true })],
   refused: async (error, { session: sessionId }, facts, _read, now): Promise<RefusalMeaning | undefined> => {
     if (error.status === 412 && error.code.toLowerCase() === "challenge_required")
       return failed(
@@ -175,9 +166,11 @@ const sendMessage = defineOperation({
     return { state, jsonAs: "text" };
   },
   readBack: async ({ session: idOrAlias, text, json }, facts, read) => {
-    const { cursor, agentId } = facts.session(idOrAlias);
+    const known = facts.session(idOrAlias);
     const page = readPage(await read(asMember(facts, idOrAlias, "GET", "/messages").request));
-    return findOwn(page, { agentId, text, json }, cursor);
+    const finding = findOwn(page, { agentId: known.agentId, text, json }, lastBefore(known));
+    if (finding.kind !== "done") return finding;
+    return { ...finding, effects: [marked(known.sessionId, sentAs(finding.output))] };
   },
   howToFindOut: "Read messaging.messages.list of the session: is the message there, under the own agent id?",
 });
@@ -193,49 +186,6 @@ async function takesJson(origin: string, read: ReadCall): Promise<boolean> {
   });
   const { messageFormat } = fieldsOf(fieldsOf(body).capabilities);
   return Array.isArray(messageFormat) && messageFormat.includes("json");
-}
-
-/**
- * Looks for a message in a page that was read from the start.
- * @param cursor the last one read before the message was sent; null: none was; undefined: not known
- */
-export function findOwn(
-  page: MessagePage,
-  sent: { agentId: string; text: string | undefined; json?: unknown },
-  cursor: string | null | undefined,
-): Finding {
-  const own = page.messages.filter(({ agentId }) => agentId === sent.agentId);
-  // A server that takes text only got the JSON in the text.
-  const { text, json } = sent;
-  const forms = [
-    { text, json },
-    ...(json === undefined ? [] : [{ text: inText(text, json), json: undefined }]),
-  ];
-  const isSame = (message: (typeof own)[number]) =>
-    forms.some(
-      (form) =>
-        (message.text ?? undefined) === form.text && isDeepStrictEqual(message.json ?? undefined, form.json),
-    );
-  const same = own.filter(isSame);
-
-  const last = [page.nextCursor, ...page.messages.map((message) => message.cursor)].reduce(
-    (max, value) => (value && BigInt(value) > max ? BigInt(value) : max),
-    0n,
-  );
-  // A server that was restarted has forgotten its messages, and counts from the start again.
-  const forgot = cursor && last < BigInt(cursor);
-  if (cursor === undefined || forgot)
-    return same.length > 0 || forgot ? { kind: "cannot_tell" } : { kind: "not_found" };
-
-  const isAfter = (message: { cursor: string }) => cursor === null || BigInt(message.cursor) > BigInt(cursor);
-  const found = same.find(isAfter);
-  if (found) {
-    const { id, cursor: at, expiresAt } = found;
-    return { kind: "done", output: { messageId: id, cursor: at, expiresAt: expiresAt ?? null } };
-  }
-  // The cursor may have moved past it, and the server puts [REDACTED:…] in the place of what looks like a secret.
-  const isRedacted = own.some((message) => isAfter(message) && message.text?.includes("[REDACTED:"));
-  return { kind: same.length > 0 || isRedacted ? "cannot_tell" : "not_found" };
 }
 
 export const messageOperations = [listMessages, sendMessage] as const;

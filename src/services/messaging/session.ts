@@ -29,6 +29,10 @@ export const sessionRecord = z.object({
   reason: z.object({ code: z.string(), message: z.string() }).nullable(),
   /** The last cursor committed; null: read from the start. */
   cursor: z.string().nullable(),
+  /** Where the last message went that was certainly sent from here; null: none was. It may not have been polled yet. */
+  sentCursor: z.string().nullable().default(null),
+  /** Whether there may be later ones of ours: their answers did not come, or did not say where they went. */
+  isSendInDoubt: z.boolean().default(false),
   /** Counts the restarts of the server that were noticed: cursors are comparable only within one. */
   generation: z.number(),
   /** When the server that these cursors belong to was started, in ms since the epoch, as far as it says. */
@@ -60,6 +64,8 @@ export const newSession = (
   state: "new",
   reason: null,
   cursor: null,
+  sentCursor: null,
+  isSendInDoubt: false,
   generation: 1,
   serverBootAt: null,
   ttlMs: null,

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../../sandbox/messaging.ts";
 import { HttpError } from "../../../src/http/errors.ts";
-import { findOwn } from "../../../src/services/messaging/operations-messages.ts";
+import { findOwn } from "../../../src/services/messaging/read-back.ts";
 import { json, serve } from "../../support/http-server.ts";
 import { type Bench, createBench, operationNamed } from "./support.ts";
 

@@ -1,0 +1,127 @@
+// Sends whose answer is lost, where nothing is polled: no other message is taken for the one that was sent.
+
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";
+import {
+  ask,
+  type Installation,
+  install,
+  type RunningDaemon,
+  startDaemon,
+  until,
+} from "../support/daemon.ts";
+
+let server: MessagingServer;
+let installation: Installation;
+let daemon: RunningDaemon;
+
+const start = async () => {
+  daemon = startDaemon(installation);
+  await daemon.ready;
+};
+
+beforeAll(async () => {
+  server = await startMessaging({ rateLimit: null });
+  installation = install(`
+[messaging]
+base_url = "${server.url}"
+agent_id = "me"
+requests_per_minute = 6000
+[nex]\nenabled = false\n[nexus]\nenabled = false
+`);
+  await start();
+  await ask(installation.operatorSocket, "/v1/jobs/messaging-poll/pause", { method: "POST" });
+});
+
+afterEach(() => server.clearFaults());
+
+afterAll(async () => {
+  await daemon.end("SIGKILL");
+  await server.close();
+  installation.remove();
+});
+
+const get = async (path: string) => JSON.parse((await ask(installation.agentSocket, path)).text);
+const propose = async (operation: string, input: object): Promise<string> => {
+  const body = { operation, input };
+  const { text } = await ask(installation.agentSocket, "/v1/writes", { method: "POST", body });
+  return JSON.parse(text).id;
+};
+const ended = (id: string) =>
+  until(async () => {
+    const { state, result } = await get(`/v1/writes/${id}`);
+    return ["succeeded", "failed", "unknown"].includes(state) && { state, cursor: result.output?.cursor };
+  }, "the end of the write");
+/** How the write ends, and the cursor of the message that it is said to have been. */
+const write = async (operation: string, input: object) => ended(await propose(operation, input));
+
+const enter = async () => {
+  const session = server.createSession({});
+  expect(await write("messaging.sessions.join", { session })).toMatchObject({ state: "succeeded" });
+  return {
+    propose: () => propose("messaging.messages.send", { session, text: "ok" }),
+    send: () => write("messaging.messages.send", { session, text: "ok" }),
+    post: `POST /v1/sessions/${session}/messages`,
+    read: `GET /v1/sessions/${session}/messages`,
+  };
+};
+const isUnknown = { state: "unknown" };
+const isMessage = (cursor: string) => ({ state: "succeeded", cursor });
+
+it("the same text sent before is not taken for one that never arrived", async () => {
+  const { send, post } = await enter();
+  expect(await send()).toMatchObject(isMessage("1"));
+  server.addFault({ kind: "drop", match: post });
+  expect(await send()).toMatchObject(isUnknown);
+});
+
+it("one that did arrive is found, and is not taken for a later one", async () => {
+  const { send, post } = await enter();
+  expect(await send()).toMatchObject(isMessage("1"));
+  server.addFault({ kind: "drop", match: post, afterHandling: true });
+  expect(await send()).toMatchObject(isMessage("2"));
+  server.addFault({ kind: "drop", match: post });
+  expect(await send()).toMatchObject(isUnknown);
+});
+
+it("one that may have arrived is not taken for a later one, until one is answered", async () => {
+  const { send, post, read } = await enter();
+  server.addFault({ kind: "drop", match: post, afterHandling: true });
+  server.addFault({ kind: "status", match: read, status: 403 });
+  expect(await send()).toMatchObject(isUnknown);
+  server.addFault({ kind: "drop", match: post });
+  expect(await send()).toMatchObject(isUnknown);
+  expect(await send()).toMatchObject(isMessage("2"));
+  server.addFault({ kind: "drop", match: post, afterHandling: true });
+  expect(await send()).toMatchObject(isMessage("3"));
+});
+
+it.each([
+  ["never arrived", false, isUnknown],
+  ["did arrive", true, isMessage("2")],
+])(
+  "a SIGKILL before the answer changes nothing of that: one that %s",
+  async (_name, afterHandling, outcome) => {
+    const { send, propose, post } = await enter();
+    expect(await send()).toMatchObject(isMessage("1"));
+    const before = server.requests.length;
+    server.addFault({ kind: "stall", match: post, afterHandling });
+    const id = await propose();
+    await until(() => server.requests.length > before, "the request");
+    await daemon.end("SIGKILL");
+    server.clearFaults();
+    await start();
+    expect(await ended(id)).toMatchObject(outcome);
+  },
+);
+
+it("a server that was restarted meanwhile, and counts anew, is told from one that was not", async () => {
+  const { send, post } = await enter();
+  for (const cursor of ["1", "2"]) expect(await send()).toMatchObject(isMessage(cursor));
+  server.forgetMessages();
+  server.addFault({ kind: "drop", match: post, afterHandling: true });
+  expect(await send()).toMatchObject(isUnknown);
+  expect(await send()).toMatchObject(isMessage("2"));
+  server.addFault({ kind: "drop", match: post });
+  expect(await send()).toMatchObject(isUnknown);
+});
