@@ -48,6 +48,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const cut = new AbortController();
   const stop = { closing: closing.signal, cut: cut.signal };
   const underWay = new Set<Promise<void>>();
+  /** Of each target, the result that is on its way to the disk, and from there to the sessions in memory. */
+  const settling = new Map<string, Promise<void>>();
   let claiming: Promise<void> | undefined;
   let isWoken = false;
   let isStarted = false;
@@ -99,7 +101,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
 
   /** What an answer makes of the sessions may be wrong: then at least the result is written down. */
-  const settle = async (write: Write, outcome: Settled): Promise<void> => {
+  const writeDownAnyway = async (write: Write, outcome: Settled): Promise<void> => {
     try {
       await writeDown(write, outcome);
     } catch (error) {
@@ -107,6 +109,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
       execution.onDefect(write, error);
       await writeDown(write, { ...withoutEffects(write, outcome, error), effects: [] });
     }
+  };
+
+  const settle = (write: Write, outcome: Settled): Promise<void> => {
+    const work = writeDownAnyway(write, outcome).finally(() => {
+      if (settling.get(write.target) === work) settling.delete(write.target);
+    });
+    settling.set(write.target, work);
+    return work;
   };
 
   /** What was done, but has not become what it should in nexusd, is no success, and no failure either. */
@@ -126,6 +136,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     try {
       const held = options.catalogue.get(operation)?.holds?.(storedRequest(write.request).input);
       if (held !== undefined) release = options.changes.hold(held);
+      // The write before it may be done on disk already, but not in memory, which this one is made of.
+      await settling.get(write.target)?.catch(() => {});
       const outcome = await execute(write, isRecovery, execution, stop);
       if (outcome.state === "executing")
         log.warn({ writeId: id, operation }, "stopped in the middle of a write: the next start finds out");

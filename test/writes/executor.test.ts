@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import type { SessionEffect } from "../../src/services/messaging/changes.ts";
+import { newSession } from "../../src/services/messaging/session.ts";
 import {
   type Facts,
   type Operation,
@@ -505,6 +506,54 @@ describe("many writes", () => {
     expect(harness.service.wire.map(({ json }) => json)).toEqual(
       order.map((n) => ({ sku: "TEA-1", note: ["a", "b", "c", "d"][n] })),
     );
+  });
+
+  it("of one target are each made of what the one before it has changed, though they are claimed at once", async () => {
+    let isChanged = false;
+    const changed: boolean[] = [];
+    const wrap = (store: Store): Store =>
+      new Proxy(store, {
+        get(_, key) {
+          const member: unknown = Reflect.get(store, key);
+          if (typeof member !== "function") return member;
+          return (...args: unknown[]) => {
+            const result: unknown = Reflect.apply(member, store, args);
+            // The claim of the next one shares the commit.
+            if (key === "transitionWrite") harness.executor.wake();
+            return result;
+          };
+        },
+      });
+    const harness: Harness = await createHarness({
+      wrap,
+      sessions: {
+        get: () => undefined,
+        put: () => {
+          isChanged = true;
+        },
+      },
+    });
+    const session = newSession({ sessionId: "s", alias: null, baseUrl: "https://m", agentId: "nexusd" });
+    const effects = () => [{ sessionId: "s", change: () => ({ session, events: [] }) }];
+    harness.world.operations = OPERATIONS.map((operation) => ({ ...operation, effects }));
+    Object.defineProperty(harness.world, "facts", {
+      get() {
+        changed.push(isChanged);
+        return factsOf();
+      },
+    });
+    const writes = [
+      await harness.approved(CREATE),
+      await harness.approved({ ...CREATE, input: { sku: "TEA-1", note: "b" } }),
+    ];
+    changed.length = 0;
+    harness.service.otherwise = async () => {
+      await harness.clock.settle();
+      return { status: 201, headers: {}, body: null };
+    };
+    await harness.executor.start();
+    for (const { id } of writes) await harness.finished(id);
+    expect(changed).toEqual([false, true]);
   });
 
   it("of different targets are executed side by side, eight at most", async () => {

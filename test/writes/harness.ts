@@ -6,6 +6,7 @@ import { z } from "zod";
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
 import { createSessionChanges } from "../../src/services/messaging/changes.ts";
+import type { SessionSet } from "../../src/services/messaging/sessions.ts";
 import {
   defineOperation,
   type Facts,
@@ -290,6 +291,8 @@ const FINAL: readonly WriteState[] = [
 export interface HarnessOptions {
   wrap?: (store: Store) => Store;
   dataDir?: string;
+  /** Where what the writes change in sessions goes; default: nowhere. */
+  sessions?: Pick<SessionSet, "get" | "put">;
 }
 
 export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -325,7 +328,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       policy: () => world.policy,
       facts: async () => world.facts,
     };
-    const changes = createSessionChanges(() => ({ get: () => undefined, put: () => {} }));
+    const changes = createSessionChanges(() => options.sessions ?? { get: () => undefined, put: () => {} });
     const executor = createExecutor({ ...common, changes });
     const writes = createWrites({
       ...common,
