@@ -56,7 +56,13 @@ export async function ended(context: JobContext, session: LastingSession, error:
   const known = context.services.messaging.sessions.get(session.sessionId);
   const end = isTakenBack || !known ? undefined : afterRefusal(known, error);
   if (!end) throw error;
-  await change(context, session, (current) => (isActive(current) ? afterRefusal(current, error) : undefined));
+  await change(
+    context,
+    session,
+    (current) => (isActive(current) ? afterRefusal(current, error) : undefined),
+    // Of one that is gone nobody needs the key; of one that was lost it may still be good.
+    end.session.state === "expired" ? { sessionKey: null } : {},
+  );
   context.log.warn({ reason: end.session.reason?.code, session: label(session) }, "session ended");
   return SERVED;
 }
@@ -183,7 +189,7 @@ export async function change(
   context: JobContext,
   { sessionId }: LastingSession,
   make: (current: Session, now: number) => SessionChange | undefined,
-  { canWait = false, ...key }: { sessionKey?: string; canWait?: boolean } = {},
+  { canWait = false, ...key }: { sessionKey?: string | null; canWait?: boolean } = {},
 ): Promise<void> {
   const effect = {
     sessionId,

@@ -391,6 +391,33 @@ describe("what is said of a session", () => {
   });
 });
 
+describe("the key of a session that has ended", () => {
+  const enter = async () => {
+    const session = server.createSession({});
+    await output("messaging.sessions.join", { session });
+    expect(keyOf(session)).toEqual(expect.any(String));
+    return session;
+  };
+  const reached = (session: string, state: string) =>
+    until(async () => (await sessionOf(session)).state === state, `it to be ${state}`);
+
+  it("is forgotten where the session is expired", async () => {
+    const session = await enter();
+    server.expireSession(session);
+    await reached(session, "expired");
+    expect(keyOf(session)).toBeUndefined();
+  });
+
+  it("is kept where the session goes on without us: the key may still be good", async () => {
+    const session = await enter();
+    const body = { error: "session_full" };
+    server.addFault({ kind: "status", match: `${session}/join`, status: 409, body });
+    server.removeAgent(session, "me");
+    await reached(session, "lost");
+    expect(keyOf(session)).toEqual(expect.any(String));
+  });
+});
+
 describe("a name for a session", () => {
   it("is given, moved and taken away on record, without a request", async () => {
     const [a, b] = [server.createSession({}), server.createSession({})];
