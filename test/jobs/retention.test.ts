@@ -2,6 +2,11 @@
 
 import { expect, it } from "vitest";
 import retention from "../../jobs/retention.ts";
+import { isoTime } from "../../src/scheduler/clock.ts";
+import { createSessionChanges, sessionKeyName } from "../../src/services/messaging/changes.ts";
+import { newSession, SESSION_KIND, type Session } from "../../src/services/messaging/session.ts";
+import { createSessionSet } from "../../src/services/messaging/sessions.ts";
+import type { Observation } from "../../src/store/store.ts";
 import { createHarness, DAY, HOUR, NOON, SECOND, testConfig } from "../scheduler/harness.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { numbered, numbersOf, openTestStore } from "../support/store.ts";
@@ -70,4 +75,55 @@ it("forgets insights only where it is told to, and then by their own limit", asy
   await scheduler.run("retention");
   expect(await remembered()).toEqual(["day 3"]);
   await scheduler.stop(SECOND);
+});
+
+it("forgets sessions that ended before keep_events, with their keys, and no other", async () => {
+  const clock = createFakeClock(NOON);
+  const store = await openTestStore({ clock });
+  const sessions = createSessionSet({ clock, paceMs: SECOND, maxStalenessMs: 60 * SECOND });
+  const changes = createSessionChanges(() => sessions);
+  const commit = async (changed: Observation[]) => {
+    for (const observation of changed) await store.commitObservation(observation);
+    return { isCommitted: true };
+  };
+  const put = (sessionId: string, is: Partial<Session>) => {
+    const made = newSession({ sessionId, alias: null, baseUrl: "https://m", agentId: "nexusd" });
+    const change = () => ({ session: { ...made, joinedAt: isoTime(clock.now()), ...is }, events: [] });
+    return changes.apply([{ sessionId, change, sessionKey: "key" }], clock.now, commit);
+  };
+  await put("expired-long-ago", { state: "expired" });
+  await put("left-long-ago", { state: "left" });
+  await put("lost-without-a-join", { state: "lost", joinedAt: null });
+  await put("goes-on", { state: "joined" });
+  await put("is-configured", { state: "left" });
+  await put("lives-without-us", { state: "lost", expiresAt: isoTime(NOON + 4 * DAY) });
+  await put("joined-again", { state: "left" });
+  await clock.advance(2 * DAY);
+  await put("left-today", { state: "left", joinedAt: isoTime(NOON) });
+  await put("joined-again", { state: "joined" });
+  await clock.advance(DAY);
+
+  const { scheduler } = createHarness([retention], {
+    ...{ realStore: store, clock, services: { messaging: { sessions, changes } } },
+  });
+  scheduler.reconfigure(
+    testConfig({
+      jobs: { retention: { keep_events: "60h" } },
+      messaging: { sessions: [{ id: "is-configured" }] },
+    }),
+  );
+  scheduler.start();
+  await clock.settle();
+  await scheduler.stop(SECOND);
+  const kept = ["goes-on", "is-configured", "joined-again", "left-today", "lives-without-us"];
+  expect((await store.readRecords(SESSION_KIND)).map(({ key }) => key)).toEqual(kept);
+  expect(
+    sessions
+      .all()
+      .map(({ sessionId }) => sessionId)
+      .toSorted(),
+  ).toEqual(kept);
+  for (const id of kept) expect(await store.readSecret(sessionKeyName(id))).toBe("key");
+  for (const id of ["expired-long-ago", "left-long-ago", "lost-without-a-join"])
+    expect(await store.readSecret(sessionKeyName(id))).toBeUndefined();
 });

@@ -5,6 +5,7 @@ import { configSchema } from "../../src/config/schema.ts";
 import type { NewEvent } from "../../src/events/types.ts";
 import type { Job, JobStatus, Scheduler } from "../../src/scheduler/define-job.ts";
 import { createScheduler, type SchedulerOptions } from "../../src/scheduler/scheduler.ts";
+import type { MessagingClient } from "../../src/services/messaging/client.ts";
 import type { Observation, Store } from "../../src/store/store.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 
@@ -69,6 +70,8 @@ export function createHarness(
   parts: Partial<Pick<Harness, "clock" | "store">> & {
     /** A real store, in the place of the fake one. */
     realStore?: Store;
+    /** What the jobs use of the services; default: nothing. */
+    services?: { messaging: Pick<MessagingClient, "sessions" | "changes"> };
     random?: () => number;
     invalid?: NonNullable<SchedulerOptions["invalid"]>;
   } = {},
@@ -86,7 +89,8 @@ export function createHarness(
       log,
       config: testConfig(),
       random: parts.random ?? (() => 0.5),
-      services: {} as SchedulerOptions["context"]["services"], // no job of these tests calls a service
+      // No job of these tests uses more of them.
+      services: (parts.services ?? {}) as SchedulerOptions["context"]["services"],
     },
   });
   return {

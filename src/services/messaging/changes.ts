@@ -34,13 +34,14 @@ export interface SessionChanges {
     now: () => number,
     commit: (observations: Observation[]) => Promise<T>,
   ): Promise<T>;
+  /** Runs `work` while no change of the session is under way. */
+  inTurn<T>(sessionId: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** @param sessions asked each time, since a reload replaces them */
 export function createSessionChanges(sessions: () => Pick<SessionSet, "get" | "put">): SessionChanges {
   const lastOf = new Map<string, Promise<unknown>>();
 
-  /** Runs `work` after everything before it of the same session. */
   const inTurn = <T>(sessionId: string, work: () => Promise<T>): Promise<T> => {
     const result = (lastOf.get(sessionId) ?? Promise.resolve()).then(work);
     const settled = result.then(
@@ -62,6 +63,7 @@ export function createSessionChanges(sessions: () => Pick<SessionSet, "get" | "p
       return () => void held.splice(held.indexOf(sessionId), 1);
     },
     isHeld: (sessionId) => held.includes(sessionId),
+    inTurn,
     apply(effects, now, commit) {
       const make = async () => {
         const changed = effects.flatMap((effect) => {

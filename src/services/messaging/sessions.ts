@@ -47,6 +47,7 @@ export interface SessionSet {
   get(sessionId: string): Session | undefined;
   /** Adds the session, or replaces what is known of it. */
   put(session: Session): void;
+  remove(sessionId: string): void;
   all(): readonly LastingSession[];
   /** All, with what each poll changes. */
   known(): readonly Known[];
@@ -155,6 +156,11 @@ export function createSessionSet(options: {
       sessions.set(sessionId, known);
       if (session.state === "joined") servers.get(baseUrl)?.renewals.put(session);
       else servers.get(baseUrl)?.renewals.remove(sessionId);
+    },
+    remove(sessionId) {
+      const known = sessions.get(sessionId);
+      if (known) leave(known.session);
+      sessions.delete(sessionId);
     },
     all: () => Array.from(sessions.values(), ({ session }) => session),
     known: () => [...sessions.values()],
