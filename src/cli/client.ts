@@ -93,6 +93,8 @@ export function createClient(sockets: SocketChoice): ControlClient {
     { body, role = "agent", signal, headers, timeoutMs }: CallOptions & { headers?: Record<string, string> },
   ) => {
     const payload = body === undefined ? undefined : stringifyJson(body);
+    // The daemon would hang up in the middle of it, often before its refusal can be read.
+    if (payload !== undefined && Buffer.byteLength(payload) > LARGEST_BODY) throw new Failed(TOO_LARGE);
     const options: RequestOptions = {
       method,
       path,
@@ -133,6 +135,13 @@ export function createClient(sockets: SocketChoice): ControlClient {
     },
   };
 }
+
+/** As the daemon has it. */
+const LARGEST_BODY = 2 ** 20;
+const TOO_LARGE: Problem = {
+  ...{ title: "The body is too large", status: 413, code: "body_too_large" },
+  detail: "A body can have 1 MiB.",
+};
 
 class SilenceError extends Error {
   readonly code = "SILENCE";

@@ -114,7 +114,15 @@ function ended(write: Write): Failed {
   const { state, note, result } = write;
   const { code = `write_${state}`, message = "" } = result?.error ?? {};
   const words = [message || `The write is ${state}.`, note && `"${note}"`, result?.remedy];
-  return failed(write, code, words.filter(Boolean).join(" "));
+  return failed(
+    write,
+    code,
+    words
+      .filter(Boolean)
+      .join("\n")
+      .replace(/(?<=[^.!?"])\n/g, ". ")
+      .replaceAll("\n", " "),
+  );
 }
 
 function failed({ id, state }: Write, code: string, detail: string): Failed {

@@ -151,8 +151,17 @@ test("a write that failed is exit 1 with the service's code, and the write that 
   });
 });
 
+test("a message that is larger than the daemon takes says so, each time", async () => {
+  const { withStdin, asked } = await start();
+  for (let n = 0; n < 10; n++) {
+    const { code, stdout } = await withStdin("x".repeat(2 ** 20), "send", "ops", "-");
+    expect([code, JSON.parse(stdout).code]).toEqual([1, "body_too_large"]);
+  }
+  expect(asked).toEqual([]);
+});
+
 test("a write whose outcome is unknown says how to find out", async () => {
-  const result = { error: { code: "timeout", message: "No answer." }, remedy: "Look for it in the session." };
+  const result = { error: { code: "timeout", message: "No answer" }, remedy: "Look for it in the session." };
   const { piped } = await start({ state: "unknown", result });
   const { code, stdout } = await piped("send", "ops", "hello");
   expect(code).toBe(1);
