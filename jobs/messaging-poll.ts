@@ -69,26 +69,24 @@ async function step(context: JobContext, baseUrl: string): Promise<"idle" | unde
   if (isChecked) await checkHealth(context, server);
   // What is not renewed in time is gone, with all that was said in it.
   const due = context.config.messaging.auto_renew ? sessions.takeRenewal(baseUrl) : undefined;
-  const known = due ? undefined : sessions.take(baseUrl);
   if (due) await renew(context, server, due);
-  else if (known) await turn(context, server, known);
-  // Nothing to poll is not proof that the service answers: its health is, once a minute.
-  else if (!isChecked) return "idle";
+  else {
+    const known = sessions.take(baseUrl);
+    // Nothing to poll is not proof that the service answers: its health is, once a minute.
+    if (!known) return isChecked ? undefined : "idle";
+    let turn = POSTPONED;
+    try {
+      turn = await takeTurn(context, server, known);
+    } catch (error) {
+      if (!isAboutOneSession(error)) throw error;
+      turn = { kind: "refused" };
+      showRefusal(context, known.session, error);
+    } finally {
+      sessions.release(known, turn);
+    }
+  }
   if (sessions.refused(baseUrl) === 0) context.degraded(undefined);
   return undefined;
-}
-
-async function turn(context: JobContext, server: MessagingServer, known: Known): Promise<void> {
-  let turn = POSTPONED;
-  try {
-    turn = await takeTurn(context, server, known);
-  } catch (error) {
-    if (!isAboutOneSession(error)) throw error;
-    turn = { kind: "refused" };
-    showRefusal(context, known.session, error);
-  } finally {
-    context.services.messaging.sessions.release(known, turn);
-  }
 }
 
 // Not async: a quiet poll goes through as few async functions as it can, since each costs more than what it does.

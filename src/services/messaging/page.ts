@@ -3,7 +3,6 @@
 import { z } from "zod";
 import type { HttpResponse } from "../../http/client.ts";
 import { parseJson } from "../../http/json.ts";
-import { fieldsOf } from "../input.ts";
 
 /** A decimal string; compared as BigInt, stored as text. */
 const cursor = z
@@ -51,7 +50,8 @@ export function parsePage(response: Pick<HttpResponse, "json" | "text">): unknow
 }
 
 function withoutDepths(page: unknown): unknown {
-  const { messages } = fieldsOf(page);
+  const messages =
+    typeof page === "object" && page !== null && "messages" in page ? page.messages : undefined;
   if (!Array.isArray(messages)) return page;
   for (const message of messages) {
     if (typeof message?.json !== "object" || !isDeep(message.json)) continue;

@@ -11,6 +11,7 @@ const LONGEST_RETRY_MS = 5 * 60_000;
 const SHORTEST_RETRY_MS = 1000;
 /** A clock that is ahead by more, all at once, was put right, or the machine was asleep. */
 const JUMP_MS = 5000;
+const LOOK_EVERY_MS = 1000;
 
 type Living = Pick<Session, "sessionId" | "expiresAt" | "ttlMs">;
 
@@ -49,6 +50,7 @@ export function createRenewals(clock: Pick<Clock, "now" | "monotonic">): Renewal
   // On the monotonic clock, so that one that is put back delays nothing.
   const due = createHeap({ count: 0 });
   let offsetMs = clock.now() - clock.monotonic();
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let refusedCount = 0;
   let wasRetried = false;
 
@@ -64,8 +66,9 @@ export function createRenewals(clock: Pick<Clock, "now" | "monotonic">): Renewal
   }
 
   /** While the machine sleeps the monotonic clock stands still, and the sessions grow old. */
-  function noticeJump(): void {
-    const now = clock.now() - clock.monotonic();
+  function noticeJump(at: number): void {
+    lookedAt = at;
+    const now = clock.now() - at;
     const isAhead = now - offsetMs > JUMP_MS;
     offsetMs = now;
     if (isAhead) for (const entry of byId.values()) schedule(entry);
@@ -96,13 +99,14 @@ export function createRenewals(clock: Pick<Clock, "now" | "monotonic">): Renewal
       freeSlots.push(entry.slot);
     },
     take() {
-      noticeJump();
-      const entry = due.topKey() <= clock.monotonic() ? bySlot[due.top()] : undefined;
+      const now = clock.monotonic();
+      if (now - lookedAt >= LOOK_EVERY_MS) noticeJump(now);
+      const entry = due.topKey() <= now ? bySlot[due.top()] : undefined;
       const isRetried = entry !== undefined && entry.refusals > 0;
       const isTooSoon = isRetried && wasRetried;
       wasRetried = isRetried && !isTooSoon;
       if (!entry || isTooSoon) return undefined;
-      due.set(entry.slot, clock.monotonic() + retryMs(entry));
+      due.set(entry.slot, now + retryMs(entry));
       return entry.session.sessionId;
     },
     refused(sessionId) {
