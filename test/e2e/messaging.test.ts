@@ -201,10 +201,10 @@ describe("entering a session", () => {
   });
 
   it("a key that is a word is no reason to take that word for a secret", async () => {
-    const match = "/join";
+    const answer = { kind: "status", match: "/join", status: 200, afterHandling: true } as const;
     for (const sessionKey of ["session_not_found", "s"]) {
       const session = server.createSession({});
-      server.addFault({ kind: "status", match, status: 200, body: { status: "joined", sessionKey } });
+      server.addFault({ ...answer, body: { status: "joined", sessionKey } });
       await output("messaging.sessions.join", { session });
     }
     expect(await failure("messaging.sessions.join", { session: "0".repeat(48) })).toEqual([
@@ -216,9 +216,11 @@ describe("entering a session", () => {
 describe("a SIGKILL between the answer and its commit", () => {
   it("of a join finds out that we are in, and goes on with it", async () => {
     const session = server.createSession({ greeting: "after the kill" });
-    server.addFault({ kind: "stall", match: "/join", afterHandling: true, ms: 60_000 });
+    server.addFault({ kind: "stall", match: `${session}/join`, afterHandling: true, ms: 60_000 });
     const { answer } = await propose("messaging.sessions.join", { session, alias: "cut" });
-    await until(() => server.requests.some(({ path }) => path.endsWith(`${session}/join`)), "the request");
+    const isIn = async () =>
+      (await (await fetch(`${server.url}/v1/sessions/${session}`)).text()).includes('"me"');
+    await until(isIn, "the request, carried out");
     await daemon.end("SIGKILL");
     server.clearFaults();
     await start();
