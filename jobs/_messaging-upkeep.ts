@@ -137,12 +137,16 @@ export function rejoin(
 
 /** Notes that it is tried now: who is removed soon after has to wait, longer each time. */
 function mayRejoin(known: Known, now: number): boolean {
-  if (now < known.rejoinAfter) return false;
-  const isCalm = now - known.rejoinAfter > CALM_MS;
-  known.rejoinWaitMs = isCalm ? 1000 : Math.min(LONGEST_WAIT_MS, 2 * known.rejoinWaitMs);
-  known.rejoinAfter = now + known.rejoinWaitMs;
+  const last = rejoins.get(known);
+  if (last && now < last.until) return false;
+  const isCalm = !last || now - last.until > CALM_MS;
+  const waitMs = isCalm ? 1000 : Math.min(LONGEST_WAIT_MS, 2 * last.waitMs);
+  rejoins.set(known, { waitMs, until: now + waitMs });
   return true;
 }
+
+/** Of each session that was entered again: how long it has to wait should it be removed, on the monotonic clock. */
+const rejoins = new WeakMap<Known, { waitMs: number; until: number }>();
 
 /** Where the server does not say what the session is, it is polled all the same, with the usual life of a session. */
 export async function describe(

@@ -13,109 +13,87 @@ const SHORTEST_RETRY_MS = 1000;
 const JUMP_MS = 5000;
 const LOOK_EVERY_MS = 1000;
 
-type Living = Pick<Session, "sessionId" | "expiresAt" | "ttlMs">;
+type Living = Pick<Session, "expiresAt" | "ttlMs">;
 
+/** Sessions are known by their slots: with thousands of them, an object more for each is more for every collection. */
 export interface Renewals {
   /** Adds the session, or takes in its new end. */
-  put(session: Living): void;
-  remove(sessionId: string): void;
-  /** The id of the session to renew now, which is not given again for a while; undefined: none. */
-  take(): string | undefined;
+  put(slot: number): void;
+  remove(slot: number): void;
+  /** The slot of the session to renew now, which is not given again for a while; -1: none. */
+  take(): number;
   /** It was refused: until it is not, it takes at most every second turn. */
-  refused(sessionId: string): void;
+  refused(slot: number): void;
   countRefused(): number;
-}
-
-interface Entry {
-  session: Living;
-  slot: number;
-  refusals: number;
 }
 
 /** At the last quarter of its life, or at its end where it is not known how long it lives. In ms since the epoch. */
 const dueAt = ({ expiresAt, ttlMs }: Living): number =>
   expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - (ttlMs ?? 0) / 4;
 
-const retryMs = ({ session: { ttlMs }, refusals }: Entry): number =>
-  Math.max(
-    SHORTEST_RETRY_MS,
-    Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** refusals, (ttlMs ?? Number.POSITIVE_INFINITY) / 8),
-  );
-
-/** In O(log n), but for a clock that jumps ahead. */
-export function createRenewals(clock: Pick<Clock, "now" | "monotonic">): Renewals {
-  const byId = new Map<string, Entry>();
-  const bySlot: (Entry | undefined)[] = [];
-  const freeSlots: number[] = [];
+/**
+ * In O(log n), but for a clock that jumps ahead.
+ * @param at the session of a slot
+ */
+export function createRenewals(
+  clock: Pick<Clock, "now" | "monotonic">,
+  at: (slot: number) => Living | undefined,
+): Renewals {
   // On the monotonic clock, so that one that is put back delays nothing.
-  const due = createHeap({ count: 0 });
+  const positions: number[] = [];
+  const due = createHeap({ count: 0 }, positions);
+  const refusals = new Map<number, number>();
   let offsetMs = clock.now() - clock.monotonic();
   let lookedAt = Number.NEGATIVE_INFINITY;
-  let refusedCount = 0;
   let wasRetried = false;
 
-  function schedule({ session, slot }: Entry): void {
-    const at = clock.monotonic() + dueAt(session) - clock.now();
-    if (Number.isFinite(at)) due.set(slot, at);
+  function schedule(slot: number): void {
+    const session = at(slot);
+    const inMs = session ? dueAt(session) - clock.now() : Number.POSITIVE_INFINITY;
+    if (Number.isFinite(inMs)) due.set(slot, clock.monotonic() + inMs);
     else due.delete(slot);
   }
 
-  function accepted(entry: Entry): void {
-    if (entry.refusals > 0) refusedCount -= 1;
-    entry.refusals = 0;
+  function postpone(slot: number, now: number): void {
+    const retryMs = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** (refusals.get(slot) ?? 0));
+    const lifeMs = at(slot)?.ttlMs ?? Number.POSITIVE_INFINITY;
+    due.set(slot, now + Math.max(SHORTEST_RETRY_MS, Math.min(retryMs, lifeMs / 8)));
   }
 
   /** While the machine sleeps the monotonic clock stands still, and the sessions grow old. */
-  function noticeJump(at: number): void {
-    lookedAt = at;
-    const now = clock.now() - at;
-    const isAhead = now - offsetMs > JUMP_MS;
-    offsetMs = now;
-    if (isAhead) for (const entry of byId.values()) schedule(entry);
+  function noticeJump(now: number): void {
+    lookedAt = now;
+    const before = offsetMs;
+    offsetMs = clock.now() - now;
+    if (offsetMs - before <= JUMP_MS) return;
+    for (let slot = 0; slot < positions.length; slot++) if (due.has(slot)) schedule(slot);
   }
 
   return {
-    put({ sessionId, expiresAt, ttlMs }) {
-      const before = byId.get(sessionId);
-      if (before && before.session.expiresAt === expiresAt && before.session.ttlMs === ttlMs) return;
-      const entry = before ?? {
-        session: { sessionId, expiresAt, ttlMs },
-        slot: freeSlots.pop() ?? bySlot.length,
-        refusals: 0,
-      };
-      entry.session = { sessionId, expiresAt, ttlMs };
-      byId.set(sessionId, entry);
-      bySlot[entry.slot] = entry;
-      accepted(entry);
-      schedule(entry);
+    put(slot) {
+      refusals.delete(slot);
+      schedule(slot);
     },
-    remove(sessionId) {
-      const entry = byId.get(sessionId);
-      if (!entry) return;
-      accepted(entry);
-      due.delete(entry.slot);
-      byId.delete(sessionId);
-      bySlot[entry.slot] = undefined;
-      freeSlots.push(entry.slot);
+    remove(slot) {
+      refusals.delete(slot);
+      due.delete(slot);
     },
     take() {
       const now = clock.monotonic();
       if (now - lookedAt >= LOOK_EVERY_MS) noticeJump(now);
-      const entry = due.topKey() <= now ? bySlot[due.top()] : undefined;
-      const isRetried = entry !== undefined && entry.refusals > 0;
+      const slot = due.topKey() <= now ? due.top() : -1;
+      const isRetried = refusals.has(slot);
       const isTooSoon = isRetried && wasRetried;
       wasRetried = isRetried && !isTooSoon;
-      if (!entry || isTooSoon) return undefined;
-      due.set(entry.slot, now + retryMs(entry));
-      return entry.session.sessionId;
+      if (slot < 0 || isTooSoon) return -1;
+      postpone(slot, now);
+      return slot;
     },
-    refused(sessionId) {
-      const entry = byId.get(sessionId);
-      if (!entry) return;
-      if (entry.refusals === 0) refusedCount += 1;
-      entry.refusals += 1;
-      due.set(entry.slot, clock.monotonic() + retryMs(entry));
+    refused(slot) {
+      if (!due.has(slot)) return;
+      refusals.set(slot, (refusals.get(slot) ?? 0) + 1);
+      postpone(slot, clock.monotonic());
     },
-    countRefused: () => refusedCount,
+    countRefused: () => refusals.size,
   };
 }

@@ -31,15 +31,14 @@ export type LastingSession = Omit<Session, "lastPolledAt" | "pacing">;
  */
 export interface Known {
   session: Readonly<LastingSession>;
+  /** Its number in this set. */
+  readonly slot: number;
   /** When it was polled last, in ms since the epoch; NaN: never. */
   polledAtMs: number;
   /** When its members were last asked for, on the monotonic clock. */
   membersAskedAt: number;
   /** When it was last read from its start for lack of an uptime, on the monotonic clock. */
   wholeReadAt: number;
-  /** When it may be joined again after the next removal, on the monotonic clock, and how long it had to wait for that. */
-  rejoinAfter: number;
-  rejoinWaitMs: number;
 }
 
 export interface SessionSet {
@@ -103,6 +102,8 @@ export function createSessionSet(options: {
   const offsetMs = clock.now() - clock.monotonic();
   const now = () => offsetMs + clock.monotonic();
   const sessions = new Map<string, Known>();
+  const bySlot: (Known | undefined)[] = [];
+  const freeSlots: number[] = [];
   const servers = new Map<string, Turns>();
   let names: readonly string[] = [];
 
@@ -113,7 +114,7 @@ export function createSessionSet(options: {
     const turns = known ?? {
       pacing: createPacing(options),
       refusals: new Map<string, number>(),
-      renewals: createRenewals(clock),
+      renewals: createRenewals(clock, (slot) => bySlot[slot]?.session),
     };
     turns.pacing.add(sessionId, now(), pacing ?? undefined);
     if (known) return;
@@ -121,12 +122,12 @@ export function createSessionSet(options: {
     names = [...servers.keys()];
   }
 
-  function leave({ sessionId, baseUrl }: LastingSession): void {
+  function leave({ session: { sessionId, baseUrl }, slot }: Known): void {
     const turns = servers.get(baseUrl);
     if (!turns) return;
     turns.pacing.remove(sessionId);
     turns.refusals.delete(sessionId);
-    turns.renewals.remove(sessionId);
+    turns.renewals.remove(slot);
     if (turns.pacing.size() > 0) return;
     servers.delete(baseUrl);
     names = [...servers.keys()];
@@ -147,20 +148,26 @@ export function createSessionSet(options: {
       const { pacing: _, lastPolledAt, ...lasting } = session;
       const { sessionId, baseUrl } = session;
       const before = sessions.get(sessionId);
-      if (before && before.session.baseUrl !== baseUrl) leave(before.session);
-      if (isActive(session)) enter(session);
-      else leave(session);
-      const known = before ?? newKnown(lasting);
+      if (before && before.session.baseUrl !== baseUrl) leave(before);
+      const known = before ?? newKnown(lasting, freeSlots.pop() ?? bySlot.length);
+      const isSame = before !== undefined && livesAs(before.session, session);
       known.session = lasting;
       known.polledAtMs = lastPolledAt === null ? Number.NaN : Date.parse(lastPolledAt);
       sessions.set(sessionId, known);
-      if (session.state === "joined") servers.get(baseUrl)?.renewals.put(session);
-      else servers.get(baseUrl)?.renewals.remove(sessionId);
+      bySlot[known.slot] = known;
+      if (isActive(session)) enter(session);
+      else leave(known);
+      const renewals = servers.get(baseUrl)?.renewals;
+      if (session.state !== "joined") renewals?.remove(known.slot);
+      else if (!isSame) renewals?.put(known.slot);
     },
     remove(sessionId) {
       const known = sessions.get(sessionId);
-      if (known) leave(known.session);
+      if (!known) return;
+      leave(known);
       sessions.delete(sessionId);
+      bySlot[known.slot] = undefined;
+      freeSlots.push(known.slot);
     },
     all: () => Array.from(sessions.values(), ({ session }) => session),
     known: () => [...sessions.values()],
@@ -182,11 +189,10 @@ export function createSessionSet(options: {
       } else if (turn.kind !== "postponed") refusals.delete(sessionId);
     },
     takeRenewal(baseUrl) {
-      const id = servers.get(baseUrl)?.renewals.take();
-      return id === undefined ? undefined : sessions.get(id);
+      const slot = servers.get(baseUrl)?.renewals.take() ?? -1;
+      return slot < 0 ? undefined : bySlot[slot];
     },
-    renewalRefused: ({ session: { sessionId, baseUrl } }) =>
-      servers.get(baseUrl)?.renewals.refused(sessionId),
+    renewalRefused: ({ session: { baseUrl }, slot }) => servers.get(baseUrl)?.renewals.refused(slot),
     sent: (sessionId) => turnsOf(sessionId)?.pacing.sent(sessionId, now()),
     refused(baseUrl) {
       const turns = servers.get(baseUrl);
@@ -195,11 +201,14 @@ export function createSessionSet(options: {
   };
 }
 
-const newKnown = (session: LastingSession): Known => ({
+/** Whether nothing has changed of how long it lives, and where. */
+const livesAs = (a: LastingSession, b: LastingSession): boolean =>
+  a.expiresAt === b.expiresAt && a.ttlMs === b.ttlMs && a.state === b.state && a.baseUrl === b.baseUrl;
+
+const newKnown = (session: LastingSession, slot: number): Known => ({
   session,
+  slot,
   polledAtMs: Number.NaN,
   membersAskedAt: Number.NEGATIVE_INFINITY,
   wholeReadAt: Number.NEGATIVE_INFINITY,
-  rejoinAfter: Number.NEGATIVE_INFINITY,
-  rejoinWaitMs: 0,
 });
