@@ -1,5 +1,5 @@
 // Which session of a server is to be renewed now: the one that ends first, in time and no sooner than it has to be.
-// Polls can wait for it, since with a session that ends all its messages are gone.
+// Where there is time it takes turns with the polls; else they wait, since with a session all its messages are gone.
 
 import type { Clock } from "../../scheduler/clock.ts";
 import { createHeap } from "./pacing-heap.ts";
@@ -22,7 +22,7 @@ export interface Renewals {
   remove(slot: number): void;
   /** The slot of the session to renew now, which is not given again for a while; -1: none. */
   take(): number;
-  /** It was refused: until it is not, it takes at most every second turn. */
+  /** It was refused: until it is not, the polls do not wait for it. */
   refused(slot: number): void;
   countRefused(): number;
 }
@@ -45,7 +45,7 @@ export function createRenewals(
   const refusals = new Map<number, number>();
   let offsetMs = clock.now() - clock.monotonic();
   let lookedAt = Number.NEGATIVE_INFINITY;
-  let wasRetried = false;
+  let wasTaken = false;
 
   function schedule(slot: number): void {
     const session = at(slot);
@@ -58,6 +58,13 @@ export function createRenewals(
     const retryMs = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** (refusals.get(slot) ?? 0));
     const lifeMs = at(slot)?.ttlMs ?? Number.POSITIVE_INFINITY;
     due.set(slot, now + Math.max(SHORTEST_RETRY_MS, Math.min(retryMs, lifeMs / 8)));
+  }
+
+  /** Half of the time in which it is to be renewed is over. */
+  function isUrgent(slot: number): boolean {
+    const { expiresAt = null, ttlMs = null } = at(slot) ?? {};
+    if (expiresAt === null || refusals.has(slot)) return false;
+    return Date.parse(expiresAt) - clock.now() < (ttlMs ?? 0) / 8;
   }
 
   /** While the machine sleeps the monotonic clock stands still, and the sessions grow old. */
@@ -82,10 +89,8 @@ export function createRenewals(
       const now = clock.monotonic();
       if (now - lookedAt >= LOOK_EVERY_MS) noticeJump(now);
       const slot = due.topKey() <= now ? due.top() : -1;
-      const isRetried = refusals.has(slot);
-      const isTooSoon = isRetried && wasRetried;
-      wasRetried = isRetried && !isTooSoon;
-      if (slot < 0 || isTooSoon) return -1;
+      wasTaken = slot >= 0 && (!wasTaken || isUrgent(slot));
+      if (!wasTaken) return -1;
       postpone(slot, now);
       return slot;
     },
