@@ -38,7 +38,11 @@ export function duration(text: string): string {
 export function moment(text: string): string {
   const agoMs = parseDuration(text);
   if (agoMs !== undefined) return new Date(Date.now() - agoMs).toISOString();
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
+  if (!/^\d{4}-\d{2}-\d{2}/.test(text))
+    throw new InvalidArgumentError(
+      'It must be a time, a date such as 2026-03-01, or how long ago, such as "24h".',
+    );
+  return text.length === 10 ? `${text}T00:00:00Z` : text;
 }
 
 /** States of writes, repeated or with commas. */

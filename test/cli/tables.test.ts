@@ -65,6 +65,11 @@ describe("at a terminal", () => {
     });
   });
 
+  it("insights since what is no time are not asked for", async () => {
+    const { code, stderr } = await atTerminal(["insights", "--since", "yesterday"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("how long ago")]);
+  });
+
   it("insights since yesterday are asked for as a duration", async () => {
     let asked = "";
     daemon.override = (request, response) => {

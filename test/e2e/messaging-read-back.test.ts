@@ -10,6 +10,7 @@ import {
   startDaemon,
   until,
 } from "../support/daemon.ts";
+import { createProposer } from "../support/proposer.ts";
 
 let server: MessagingServer;
 let installation: Installation;
@@ -41,17 +42,11 @@ afterAll(async () => {
   installation.remove();
 });
 
-const get = async (path: string) => JSON.parse((await ask(installation.agentSocket, path)).text);
-const propose = async (operation: string, input: object): Promise<string> => {
-  const body = { operation, input };
-  const { text } = await ask(installation.agentSocket, "/v1/writes", { method: "POST", body });
-  return JSON.parse(text).id;
+const { propose, ended: endOf } = createProposer(() => installation.agentSocket);
+const ended = async (id: string) => {
+  const { state, result } = await endOf(id);
+  return { state, cursor: result.output?.cursor };
 };
-const ended = (id: string) =>
-  until(async () => {
-    const { state, result } = await get(`/v1/writes/${id}`);
-    return ["succeeded", "failed", "unknown"].includes(state) && { state, cursor: result.output?.cursor };
-  }, "the end of the write");
 /** How the write ends, and the cursor of the message that it is said to have been. */
 const write = async (operation: string, input: object) => ended(await propose(operation, input));
 

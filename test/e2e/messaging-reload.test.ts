@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";
 import {
-  ask,
   type Installation,
   install,
   type RunningDaemon,
@@ -12,6 +11,7 @@ import {
   startDaemon,
   until,
 } from "../support/daemon.ts";
+import { createProposer } from "../support/proposer.ts";
 
 let server: MessagingServer;
 let installation: Installation;
@@ -37,17 +37,7 @@ afterAll(async () => {
   installation.remove();
 });
 
-const get = async (path: string) => JSON.parse((await ask(installation.agentSocket, path)).text);
-const propose = async (operation: string, input: object): Promise<string> => {
-  const body = { operation, input };
-  const { text } = await ask(installation.agentSocket, "/v1/writes", { method: "POST", body });
-  return JSON.parse(text).id;
-};
-const ended = (id: string) =>
-  until(async () => {
-    const write = await get(`/v1/writes/${id}`);
-    return ["succeeded", "failed", "unknown"].includes(write.state) && write;
-  }, "the end of the write");
+const { propose, ended } = createProposer(() => installation.agentSocket);
 const succeeds = async (operation: string, input: object) => {
   expect((await ended(await propose(operation, input))).state).toBe("succeeded");
 };

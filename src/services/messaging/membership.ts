@@ -8,6 +8,9 @@ import { type Session, sessionSource } from "./session.ts";
 /** The longest that is believed: any more is a mistake, and would end behind what a date can say. */
 const LONGEST_LIFE_MS = 10 * 365 * 86_400_000;
 
+/** By what part of a life its end may differ from what our own clock makes of it, and still be believed. */
+const CLOCKS_APART = 1 / 8;
+
 /** How long a session lives, of what its server says in seconds; null: it says nothing, or nothing that can be true. */
 export const lifeMs = (ttlSeconds: number | null | undefined): number | null => {
   const ms = (ttlSeconds ?? 0) * 1000;
@@ -63,7 +66,8 @@ export function afterDescription(
 ): Session {
   const ttlMs = lifeMs(answer.ttl) ?? DEFAULT_TTL_MS;
   // It may have lived a while, but has no more than one life before it.
-  const isPossible = session.expiresAt !== null && Date.parse(session.expiresAt) <= now + ttlMs * 1.125;
+  const isPossible =
+    session.expiresAt !== null && Date.parse(session.expiresAt) <= now + ttlMs * (1 + CLOCKS_APART);
   return {
     ...session,
     ttlMs,
@@ -114,7 +118,7 @@ export function afterRenewal(
   const said = time(answer.expiresAt);
   // It has a whole life before it. A clock that goes wrong, here or there, must not make it end at once, or late.
   const isPossible =
-    ttlMs === null || (said !== null && Math.abs(Date.parse(said) - now - ttlMs) <= ttlMs / 8);
+    ttlMs === null || (said !== null && Math.abs(Date.parse(said) - now - ttlMs) <= ttlMs * CLOCKS_APART);
   const expiresAt = isPossible ? said : isoTime(now + ttlMs);
   return {
     session: { ...session, ttlMs, expiresAt },
@@ -132,7 +136,7 @@ export function afterRenewal(
 const ENDINGS: Record<string, { state: "expired" | "lost"; message: string }> = {
   session_not_found: {
     state: "expired",
-    message: "The session does not exist any more. Create or claim another one.",
+    message: "Its server knows no such session, or not any more. Create or claim another one.",
   },
   session_full: {
     state: "lost",
