@@ -10,7 +10,7 @@ import { runInNewContext } from "node:vm";
 export function keepHeapSmall(): void {
   setFlagsFromString("--heap-growing-percent=25");
   // Where many requests are under way at a look, V8 takes what each allocates for long-lived, and makes it in the old
-  // generation from then on: a tenth of what a poll costs.
+  // generation from then on: up to a tenth of what a poll costs.
   setFlagsFromString("--no-allocation-site-pretenuring");
 }
 
