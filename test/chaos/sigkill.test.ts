@@ -64,7 +64,7 @@ const ofType = (events: SeenEvent[], type: string) =>
   events.filter((event) => event.type === `nexusd.${type}`);
 const sorted = (values: Iterable<string>) => [...values].sort();
 
-it("50 SIGKILLs lose nothing, repeat nothing and leave no gap in the log", { timeout: 240_000 }, async () => {
+it("50 SIGKILLs lose nothing, repeat nothing and leave no gap in the log", { timeout: 300_000 }, async () => {
   const sent = { messages: new Map<string, string[]>(), insights: [] as string[], orders: [] as string[] };
   const life = new AbortController();
   const stock = await nexus.sql("select id from stock_balances where organization_id = $1", [

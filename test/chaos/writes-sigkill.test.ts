@@ -138,7 +138,7 @@ async function killAll(service: Service, cache: string, dataDir: string, lane: n
 const nameOf = (write: Write): string => JSON.parse(write.request).input.name;
 
 test(`${KILLS} SIGKILLs send nothing twice that must be sent once, and lose no write`, {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const service = await startService();
   const cache = temporaryDirectory();

@@ -1,6 +1,7 @@
 // A job as the daemon runs it, in this process: real store, real HTTP to the stand-ins, and a clock of the test's own.
 
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "smol-toml";
 import { onTestFinished } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
@@ -17,6 +18,7 @@ import { SESSION_KIND } from "../../src/services/messaging/session.ts";
 import type { Services } from "../../src/services/services.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { SeenEvent } from "../support/daemon.ts";
+import { isStreaming } from "../support/exchanges.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
@@ -38,7 +40,7 @@ export interface JobHarness {
   kill(): Promise<void>;
 }
 
-// What a few exchanges on the loopback take, and the keepalives of a stand-in that sends them every 10 ms.
+// What the events of a stream take on the loopback, and the keepalives of a stand-in that sends them every 10 ms.
 const BREATH_MS = 15;
 
 export interface JobSurroundings {
@@ -98,7 +100,9 @@ export async function runJob(
   };
   onTestFinished(stop);
 
-  const breathe = () => new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+  const breathe = async () => {
+    if (isStreaming()) await sleep(BREATH_MS);
+  };
   const harness: JobHarness = {
     clock,
     services,

@@ -12,11 +12,12 @@ import { stockWatch } from "../../src/services/nexus/stock.ts";
 import type { SeenEvent } from "../support/daemon.ts";
 import { connect, passesOf, startShop } from "./nexus-harness.ts";
 
-const ROUNDS = 500;
+/** Of each of the two watches. */
+const ROUNDS = 250;
 /** Every so often nothing moves during a pass. */
 const QUIET_EVERY = 10;
 const MOST_ROWS = 14;
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 
 let nexus: NexusServer;
 beforeAll(async () => {

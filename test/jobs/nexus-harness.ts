@@ -28,7 +28,7 @@ export function connect(origin: string, clock: Clock = systemClock): NexusClient
     service: "nexus",
     origin,
     clock,
-    timeoutMs: 5000,
+    timeoutMs: 30_000,
     maxBytes: 1_000_000,
     userAgent: "test",
     credential: async () => ({ apikey: SANDBOX_ENV.NEXUS_ANON_KEY }),
@@ -77,12 +77,12 @@ export async function passesOf<Settings extends WatchSettings, State>(
   };
   let seen = 0;
   const context = {
+    signal: new AbortController().signal,
     store,
     // The only service that a watch of Nexus knows.
     services: { nexus: spied } as Parameters<typeof runWatch>[0]["services"],
     clock: systemClock,
     log: pino({ level: "silent" }),
-    signal: AbortSignal.timeout(60_000),
     degraded: () => {},
   };
   return {

@@ -421,14 +421,14 @@ test("life lets stock sink and be filled up, and orders come in and be confirmed
     return { low: a.body.length, pending: b.body.length, confirmed: c.body.length };
   };
   try {
-    await vi.waitFor(async () => expect((await scene()).low).toBeGreaterThan(0), { timeout: 5000 });
+    await vi.waitFor(async () => expect((await scene()).low).toBeGreaterThan(0), { timeout: 20_000 });
     const [sunk] = (await rest("/stock_balances?available_quantity=lt.10&order=id&limit=1")).body;
     await vi.waitFor(
       async () => {
         const [row] = (await rest(`/stock_balances?id=eq.${sunk.id}`)).body;
         expect(row.available_quantity).toBeGreaterThan(12);
       },
-      { timeout: 5000 },
+      { timeout: 20_000 },
     );
     await vi.waitFor(
       async () => {
@@ -436,7 +436,7 @@ test("life lets stock sink and be filled up, and orders come in and be confirmed
         expect(pending).toBeGreaterThan(0);
         expect(confirmed).toBeGreaterThan(0);
       },
-      { timeout: 5000 },
+      { timeout: 20_000 },
     );
   } finally {
     life.stop();
@@ -474,7 +474,7 @@ describe("npm run sandbox", () => {
     expect(guards).toHaveLength(1);
     child.kill("SIGKILL");
     await exit;
-    await vi.waitFor(() => expect(guards.filter(isAlive)).toEqual([]), { timeout: 5000 });
+    await vi.waitFor(() => expect(guards.filter(isAlive)).toEqual([]), { timeout: 20_000 });
   });
 
   test("says in one line that a port is in use", async () => {

@@ -19,7 +19,7 @@ import {
 } from "../support/http-server.ts";
 import { createBench } from "./operations/support.ts";
 
-const signal = AbortSignal.timeout(20_000);
+const signal = AbortSignal.timeout(60_000);
 
 /** Tokens t1, t2, …, a new one after each that was rejected. */
 function countedTokens(): TokenSource & { rejected: string[] } {

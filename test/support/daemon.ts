@@ -157,7 +157,7 @@ export async function readLog(socketPath: string): Promise<SeenEvent[]> {
 export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   what: string | (() => string),
-  timeoutMs = 20_000,
+  timeoutMs = 40_000,
 ): Promise<T> {
   for (const end = performance.now() + timeoutMs; ; ) {
     const found = await look();

@@ -2,6 +2,7 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, createSleep } from "../../src/scheduler/clock.ts";
+import { exchangesEnded } from "./exchanges.ts";
 
 export interface FakeClock extends Clock {
   /** Moves both clocks by `ms`: each sleep that is due ends at its own time, in order, and what follows settles. */
@@ -21,7 +22,7 @@ interface Sleeper {
   wake: () => void;
 }
 
-// Enough turns of the event loop for an exchange over a local socket; promises alone would need one.
+// Enough turns of the event loop for what follows an exchange; promises alone would need one.
 const SETTLING_TURNS = 10;
 
 /** @param startMs wall time at the start, milliseconds since the Unix epoch; default 2026-01-01T00:00:00Z */
@@ -38,7 +39,8 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
     return first;
   };
   const settle = async () => {
-    for (let turn = 0; turn < SETTLING_TURNS; turn++) await nextTurn();
+    do for (let turn = 0; turn < SETTLING_TURNS; turn++) await nextTurn();
+    while (await exchangesEnded());
   };
 
   const after = (ms: number, callback: () => void) => {

@@ -12,7 +12,7 @@ import { connect, startShop } from "../../jobs/nexus-harness.ts";
 import { toFetch } from "../../support/client-fetch.ts";
 
 const MAX_ROWS = 7;
-const signal = AbortSignal.timeout(60_000);
+const signal = AbortSignal.timeout(120_000);
 const NASTY = ['say "hi"', "back\\slash", "a,b", "(x)", "50%", "a+b", "ünï", "", "null", "x.y:z", "'"];
 
 describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {

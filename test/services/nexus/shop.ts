@@ -67,7 +67,7 @@ export function follow<Settings extends WatchSettings, State>(
         lastPassAt,
         now: () => now,
         pages: remembersPages ? pages : createPageMemory(),
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(60_000),
         records: async ({ after, upTo = "~", limit }) =>
           [...records]
             .filter(([key]) => key > after && key <= upTo)

@@ -77,7 +77,7 @@ describe("sending", () => {
     expect(sent).toMatchObject({ messageId: expect.any(String), cursor: "1" });
     const page = await bench.services.messaging
       .server(server.url)
-      .poll(sessionId, "nexusd", "0", AbortSignal.timeout(5000));
+      .poll(sessionId, "nexusd", "0", AbortSignal.timeout(60_000));
     expect(page.messages).toMatchObject([{ agentId: "nexusd", text: "“hi” 👋\n", verified: true }]);
   });
 

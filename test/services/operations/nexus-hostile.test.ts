@@ -116,7 +116,7 @@ async function send(bench: Awaited<ReturnType<typeof start>>["bench"], name: str
   if (!request) throw new Error(`nothing is sent for ${name}`);
   let isAnswered = false;
   try {
-    const answer = await bench.sender.writeOnce(request, AbortSignal.timeout(20_000));
+    const answer = await bench.sender.writeOnce(request, AbortSignal.timeout(60_000));
     isAnswered = true;
     return { error: undefined, value: operation.output(answer, parsed) };
   } catch (error) {

@@ -107,7 +107,7 @@ describe("changing the status of an order", () => {
     });
     const sending = nexus.bench.sender.writeOnce(
       nexus.bench.request(name, foreign),
-      AbortSignal.timeout(5000),
+      AbortSignal.timeout(60_000),
     );
     expect(await refusal(sending)).toMatchObject({ status: 406, code: "no_row_matched", retryable: false });
     const [row] = await nexus.server.sql("select order_status::text as s from orders where id = $1", [

@@ -166,7 +166,7 @@ export function createBench(setup: Setup): Bench {
     const parsed = operation.input.parse(input);
     return { operation, input: operation.normalize?.(parsed, facts) ?? parsed };
   };
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(120_000);
   const read = (request: OperationRequest) => sender.read(request, signal);
 
   return {

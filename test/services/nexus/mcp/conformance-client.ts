@@ -24,7 +24,7 @@ const call = async (method: string, params: Record<string, unknown>, once = fals
   const json = { jsonrpc: "2.0", id: "nexusd-1", method, params };
   const { body } = await connection.call(
     { label: method, json },
-    { signal: AbortSignal.timeout(20_000), once },
+    { signal: AbortSignal.timeout(60_000), once },
   );
   return fieldsOf(fieldsOf(body).result);
 };

@@ -1,0 +1,41 @@
+// The HTTP exchanges of this process that are under way, so that time that is not real does not pass beside them.
+
+import { subscribe } from "node:diagnostics_channel";
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** One that takes longer is taken for one that is left without an answer on purpose. */
+const PATIENCE_MS = 250;
+
+const underWay = new Map<object, number>();
+const streams = new Set<object>();
+
+const requestOf = (message: unknown) => (message as { request: object }).request;
+const ended = (message: unknown) => {
+  underWay.delete(requestOf(message));
+  streams.delete(requestOf(message));
+};
+subscribe("undici:request:create", (message) => underWay.set(requestOf(message), performance.now()));
+subscribe("undici:request:trailers", ended);
+subscribe("undici:request:error", ended);
+subscribe("undici:request:headers", (message) => {
+  const { headers } = (message as { response: { headers: Buffer[] } }).response;
+  if (!headers.some((header) => header.toString("latin1").startsWith("text/event-stream"))) return;
+  underWay.delete(requestOf(message));
+  streams.add(requestOf(message));
+});
+
+/** Whether a stream of events is open, whose bytes come whenever its server sends them. */
+export const isStreaming = (): boolean => streams.size > 0;
+
+const isAwaited = () => {
+  const patientSince = performance.now() - PATIENCE_MS;
+  for (const since of underWay.values()) if (since > patientSince) return true;
+  return false;
+};
+
+/** @returns whether one had to be waited for */
+export async function exchangesEnded(): Promise<boolean> {
+  if (!isAwaited()) return false;
+  while (isAwaited()) await nextTurn();
+  return true;
+}
