@@ -5,16 +5,10 @@ import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
 import { isAnswer } from "../src/services/messaging/boot.ts";
 import type { MessagingServer } from "../src/services/messaging/client.ts";
 import { isNotMember } from "../src/services/messaging/membership.ts";
+import { type BootSeen, observePage, pollAfter, saysNothing } from "../src/services/messaging/observation.ts";
 import type { MessagePage } from "../src/services/messaging/page.ts";
-import {
-  afterTraffic,
-  type BootSeen,
-  observeMembers,
-  observePage,
-  pollAfter,
-  type Session,
-  saysNothing,
-} from "../src/services/messaging/session.ts";
+import { afterTraffic, type Session } from "../src/services/messaging/session.ts";
+import { observeMembers } from "../src/services/messaging/session-events.ts";
 import {
   isActive,
   type Known,

@@ -1,15 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { isOtherBoot } from "../../../src/services/messaging/boot.ts";
-import type { MessagePage } from "../../../src/services/messaging/page.ts";
 import {
-  afterTraffic,
-  newSession,
   observePage as observe,
-  observeMembers,
   pollAfter,
-  type Session,
   saysNothing,
-} from "../../../src/services/messaging/session.ts";
+} from "../../../src/services/messaging/observation.ts";
+import type { MessagePage } from "../../../src/services/messaging/page.ts";
+import { afterTraffic, newSession, type Session } from "../../../src/services/messaging/session.ts";
+import { observeMembers } from "../../../src/services/messaging/session-events.ts";
 import fc from "../../support/fc.ts";
 
 const session: Session = {
