@@ -14,6 +14,8 @@ import type { Watch, WatchSettings } from "../../src/services/nexus/watch.ts";
 import type { SeenEvent } from "../support/daemon.ts";
 import { openTestStore } from "../support/store.ts";
 
+export const TIMEOUT_MS = 30_000;
+
 export const startShop = (options: Partial<NexusOptions> = {}): Promise<NexusServer> =>
   startNexus({
     apiKey: SANDBOX_ENV.NEXUS_API_KEY,
@@ -28,7 +30,7 @@ export function connect(origin: string, clock: Clock = systemClock): NexusClient
     service: "nexus",
     origin,
     clock,
-    timeoutMs: 30_000,
+    timeoutMs: TIMEOUT_MS,
     maxBytes: 1_000_000,
     userAgent: "test",
     credential: async () => ({ apikey: SANDBOX_ENV.NEXUS_ANON_KEY }),

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { HttpError } from "../../../src/http/errors.ts";
 import type { RowQuery } from "../../../src/services/nexus/query.ts";
-import { connect } from "../../jobs/nexus-harness.ts";
+import { connect, TIMEOUT_MS } from "../../jobs/nexus-harness.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { type Behaviour, closedOrigin, html, json, serve, stallBody } from "../../support/http-server.ts";
 
@@ -25,7 +25,7 @@ describe("where postgrest-js", () => {
   it("1: hangs for ever on a body that stalls after its headers, the deadline ends it", async () => {
     const { clock, server, outcome } = await setUp(stallBody());
     await server.arrived(2);
-    await clock.advance(5000);
+    await clock.advance(TIMEOUT_MS);
     expect(await outcome).toBeInstanceOf(HttpError);
     expect(await outcome).toMatchObject({ kind: "timeout", retryable: true });
   });
