@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } 
 import { join } from "node:path";
 import type { z } from "zod";
 import { type ImportedSession, importedSession } from "../services/messaging/import.ts";
-import { beginsWith } from "../services/messaging/operations-common.ts";
+import { beginsWith } from "../services/messaging/names.ts";
 
 /** A session that can be taken over. */
 export interface FoundSession {

@@ -4,8 +4,9 @@ import type { Config } from "../config/schema.ts";
 import type { Service } from "../events/types.ts";
 import { HttpError } from "../http/errors.ts";
 import type { Clock } from "../scheduler/clock.ts";
+import { SHORTEST_ID, sessionsNamed } from "../services/messaging/names.ts";
 import { findServer, knownServers } from "../services/messaging/servers.ts";
-import { isActive, type LastingSession, type SessionSet } from "../services/messaging/sessions.ts";
+import type { LastingSession, SessionSet } from "../services/messaging/sessions.ts";
 import { type Facts, OperationError, type SessionFacts } from "../services/operation.ts";
 
 /** @throws OperationError `service_disabled` */
@@ -61,23 +62,9 @@ const sessionFacts = (session: LastingSession): SessionFacts => {
   };
 };
 
-const SHORTEST_PREFIX = 6;
-
-/**
- * The whole id counts before an alias, and that before the beginning of an id; of several with the same alias the one
- * that goes on: the others are what it was before. Ids are secrets: no message repeats one.
- */
+/** Ids are secrets: no message repeats one. */
 function findSession(sessions: readonly SessionFacts[], idOrAlias: string): SessionFacts {
-  const whole = sessions.filter(
-    ({ sessionId, alias }) => sessionId === idOrAlias || (alias !== null && alias === idOrAlias),
-  );
-  const byId = whole.filter(({ sessionId }) => sessionId === idOrAlias);
-  const goingOn = whole.filter(isActive);
-  const begun =
-    idOrAlias.length < SHORTEST_PREFIX
-      ? []
-      : sessions.filter(({ sessionId }) => sessionId.startsWith(idOrAlias));
-  const found = [byId, goingOn, whole, begun].find(({ length }) => length > 0) ?? [];
+  const found = sessionsNamed(sessions, idOrAlias);
   const [session, another] = found;
   if (another)
     throw new OperationError(
@@ -87,7 +74,7 @@ function findSession(sessions: readonly SessionFacts[], idOrAlias: string): Sess
   if (session) return session;
   throw new OperationError(
     "session_not_found",
-    `nexusd is in no session of this id or alias. An id can be shortened to ${SHORTEST_PREFIX} characters; ` +
+    `nexusd is in no session of this id or alias. An id can be shortened to ${SHORTEST_ID} characters; ` +
       "GET /v1/messaging/sessions (nexusctl messaging ls) lists them.",
   );
 }

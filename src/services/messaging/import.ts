@@ -7,7 +7,7 @@ import type { Store } from "../../store/store.ts";
 import { OperationError } from "../operation.ts";
 import { sessionObservation } from "./changes.ts";
 import { afterJoin } from "./membership.ts";
-import { beginsWith } from "./operations-common.ts";
+import { beginsWith } from "./names.ts";
 import { newSession, type Session, sessionSource } from "./session.ts";
 import { isActive, type SessionSet } from "./sessions.ts";
 

@@ -5,21 +5,15 @@ import { fieldsOf, segment } from "../input.ts";
 import { type Facts, OperationError, type OperationRequest, type SessionFacts } from "../operation.ts";
 import type { SessionEffect } from "./changes.ts";
 import { afterJoin } from "./membership.ts";
+import { beginsWith, SHORTEST_ID, sessionsNamed } from "./names.ts";
 import { newSession, type Session } from "./session.ts";
 import { isActive } from "./sessions.ts";
-
-/** To how many characters an id can be shortened. */
-const SHORTEST_ID = 6;
-
-/** Whether the name could mean the session of this id, shortened. */
-export const beginsWith = (sessionId: string, name: string): boolean =>
-  name.length >= SHORTEST_ID && sessionId.startsWith(name);
 
 export const session = z
   .string()
   .min(1)
   .max(256)
-  .describe("The session: its alias, its id, or the first characters of its id (at least 6)");
+  .describe(`The session: its alias, its id, or the first characters of its id (at least ${SHORTEST_ID})`);
 export const ttlSeconds = z
   .int()
   .min(1)
@@ -56,8 +50,7 @@ export function findKnown(name: string, facts: Facts): SessionFacts | undefined 
   const isNamed = facts.sessions.some(({ sessionId, alias }) => sessionId === name || alias === name);
   const left = facts.sessions.findLast(({ state, leftAs }) => state === "left" && leftAs === name);
   if (!isNamed && left) return left;
-  const isBegun = facts.sessions.some(({ sessionId }) => beginsWith(sessionId, name));
-  return isNamed || isBegun ? facts.session(name) : undefined;
+  return sessionsNamed(facts.sessions, name).length > 0 ? facts.session(name) : undefined;
 }
 
 export const inFull = <I extends { session: string }>(input: I, facts: Facts): I => ({
