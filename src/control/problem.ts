@@ -56,7 +56,12 @@ export type ProblemCode = keyof typeof PROBLEMS;
 type ProblemStatus = (typeof PROBLEMS)[ProblemCode]["status"];
 
 /** `path` is the field as one would write it in code: "limit", "types[0]". */
-const fieldError = z.object({ path: z.string(), message: z.string() });
+const fieldError = z.object({
+  path: z.string(),
+  message: z.string(),
+  file: z.string().optional().describe("The file that it stands in"),
+  line: z.int().optional().describe("The line of that file, from 1, where it is known"),
+});
 
 /** What some problems tell beside the members that all have (RFC 9457, section 3.2). */
 const extensions = {

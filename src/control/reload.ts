@@ -32,7 +32,10 @@ export function reload(app: App, { context, role }: RouteOptions): void {
       } catch (error) {
         if (error instanceof ConfigError)
           throw new Problem("invalid_config", "The file has errors; the old configuration stays.", {
-            errors: error.problems.map(({ path, message }) => ({ path, message })),
+            errors: error.problems.map(({ path, message, line }) => ({
+              ...{ path, message, file: error.path },
+              ...(line !== undefined && { line }),
+            })),
           });
         throw error;
       }

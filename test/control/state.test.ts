@@ -133,12 +133,13 @@ describe("reload", () => {
     });
   });
 
-  test("of a file with errors changes nothing and lists them", async () => {
+  test("of a file with errors changes nothing and lists them with their places", async () => {
     const { call } = await startTestControl({
       context: {
         reload: async () => {
           throw new ConfigError("nexusd.toml", [
             { path: "nex.timeout", value: '"x"', message: "must be a duration" },
+            { path: "", line: 7, message: "is not TOML" },
           ]);
         },
       },
@@ -147,7 +148,10 @@ describe("reload", () => {
     expect(json).toMatchObject({
       status: 422,
       code: "invalid_config",
-      errors: [{ path: "nex.timeout", message: "must be a duration" }],
+      errors: [
+        { file: "nexusd.toml", path: "nex.timeout", message: "must be a duration" },
+        { file: "nexusd.toml", line: 7, path: "", message: "is not TOML" },
+      ],
     });
   });
 });
