@@ -14,7 +14,7 @@ import { createScheduler } from "../scheduler/scheduler.ts";
 import { createCounts } from "../services/counts.ts";
 import { createSessionChanges } from "../services/messaging/changes.ts";
 import { createImport } from "../services/messaging/import.ts";
-import { remembered, restoreSessions } from "../services/messaging/restore.ts";
+import { remembered, restoreSessions, storeRenamed } from "../services/messaging/restore.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { StoredRecord } from "../store/store.ts";
@@ -97,7 +97,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     from: { config: Config; secrets: ResolvedSecrets },
     stored: StoredRecord[],
     before?: Built,
-  ): Built => {
+  ): { made: Built; renamed: string[] } => {
     const { add: onSecret, scrub } = redactor;
     for (const secret of Object.values(from.secrets)) onSecret(secret.reveal());
     const made = createServices({
@@ -105,7 +105,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ...{ store, clock, random, version, onSecret, scrub, budgets, counts, changes },
     });
     const { sessions } = made.services.messaging;
-    const { unreadable } = restoreSessions(
+    const { unreadable, changed } = restoreSessions(
       sessions,
       stored,
       from.config,
@@ -113,11 +113,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     );
     if (unreadable > 0) log.error({ unreadable }, "stored sessions are unreadable");
     for (const { sessionId } of sessions.all()) onSecret(sessionId, short(sessionId));
-    return made;
+    return { made, renamed: changed };
   };
+  const keep = (renamed: string[]) =>
+    storeRenamed(renamed, { changes, store, clock }).catch((err: unknown) =>
+      log.error({ err }, "what the configuration calls a session was not stored"),
+    );
 
   try {
-    built = build(options, await store.readRecords(SESSION_KIND));
+    const restored = build(options, await store.readRecords(SESSION_KIND));
+    built = restored.made;
+    await keep(restored.renamed);
     const services = { ...built.services };
     await store.commitObservation({
       source: "daemon",
@@ -162,12 +168,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       }
       const reloaded = reloadedConfig(config, next.config);
       const stored = await store.readRecords(SESSION_KIND);
-      built = build({ config: reloaded, secrets: next.secrets }, stored, built);
+      const rebuilt = build({ config: reloaded, secrets: next.secrets }, stored, built);
+      built = rebuilt.made;
       config = reloaded;
       secrets = next.secrets;
       log.level = config.daemon.log_level;
       Object.assign(services, built.services);
       scheduler.reconfigure(config);
+      await keep(rebuilt.renamed);
       const applied = changed.filter((path) => !isFixedAtStart(path));
       const restartNeeded = changed.filter(isFixedAtStart);
       log.info({ applied, restartNeeded }, "configuration reloaded");

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";
 import {
+  ask,
   type Installation,
   install,
   type RunningDaemon,
@@ -94,4 +95,37 @@ it("sessions that are left while one reload follows another stay left", async ()
   await until(() => server.requests.length > polled + sessions.length, "polls after the last reload");
   expect(await agentsOf(stays)).toEqual(["me"]);
   expect(await Promise.all(sessions.map(agentsOf))).toEqual(sessions.map(() => []));
+});
+
+it("aliases that are swapped mean the same sessions to those who read and to those who write", async () => {
+  const ids = ["first", "second"].map(() => server.createSession({}));
+  const named = (names: string[]) =>
+    ids.map((id, n) => `[[messaging.sessions]]\nid = "${id}"\nalias = "${names[n]}"\n`).join("");
+  const before = readFileSync(installation.configPath, "utf8");
+  const reload = async (toml: string) => {
+    const reloads = () => daemon.log().split("configuration reloaded").length;
+    const count = reloads();
+    writeFileSync(installation.configPath, before + toml);
+    daemon.process.kill("SIGHUP");
+    await until(() => reloads() > count, "the reload");
+  };
+  const view = async (alias: string) =>
+    JSON.parse((await ask(installation.agentSocket, `/v1/messaging/sessions/${alias}/messages`)).text);
+  await reload(named(["customer", "team"]));
+  for (const id of ids) server.post(id, "peer", { text: `in ${ids.indexOf(id)}` });
+  await until(async () => {
+    const views = await Promise.all(["customer", "team"].map(view));
+    return views.every(({ messages }) => messages?.length === 1);
+  }, "the messages");
+
+  await reload(named(["team", "customer"]));
+  expect((await view("customer")).messages).toMatchObject([{ text: "in 1" }]);
+  expect((await view("team")).messages).toMatchObject([{ text: "in 0" }]);
+  expect(
+    await ended(await propose("messaging.messages.send", { session: "customer", text: "hi" })),
+  ).toMatchObject({
+    state: "succeeded",
+  });
+  const sent = server.requests.filter(({ method, path }) => method === "POST" && path.endsWith("/messages"));
+  expect(sent.at(-1)?.path).toContain(ids[1]);
 });

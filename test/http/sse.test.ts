@@ -64,7 +64,7 @@ async function hold(
   return {
     ...{ clock, server, seen, losses, outcome, stop },
     async until(isSo) {
-      const deadline = Date.now() + 4000;
+      const deadline = Date.now() + 30_000;
       while (!isSo()) {
         if (Date.now() > deadline) throw new Error(`in vain; seen: ${seen.join(", ")}`);
         await clock.advance(250);
