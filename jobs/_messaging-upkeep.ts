@@ -13,6 +13,7 @@ import {
   isEnding,
   isNotMember,
 } from "../src/services/messaging/membership.ts";
+import { agentsOf } from "../src/services/messaging/operations-common.ts";
 import type { Session } from "../src/services/messaging/session.ts";
 import { isActive, type Known, type LastingSession, type Turn } from "../src/services/messaging/sessions.ts";
 
@@ -29,10 +30,12 @@ export const isAboutOneSession = (error: unknown): error is HttpError =>
   !error.retryable &&
   (error.kind === "status" || error.kind === "invalid_body" || error.kind === "too_large");
 
-/** It must not slow the others down, and has to be seen. */
-export function showRefusal(context: JobContext, session: LastingSession, error: HttpError): void {
+/** It must not slow the others down, and has to be seen; the log says it once, until there is another one. */
+export function showRefusal(context: JobContext, known: Known, error: HttpError): void {
   context.degraded({ code: error.code, message: error.message });
-  context.log.warn({ session: label(session), code: error.code }, error.message);
+  const level = known.shownCode === error.code ? "debug" : "warn";
+  known.shownCode = error.code;
+  context.log[level]({ session: label(known.session), code: error.code }, error.message);
 }
 
 /** A turn that went to something else than a poll. */
@@ -79,8 +82,11 @@ export async function join(
   server: MessagingServer,
   session: LastingSession,
 ): Promise<void> {
-  // On disk before the request: after a crash in between, "agent id taken" means that we are in.
+  // On disk before the request: after a crash in between, "agent id taken" means that we are in. So it must not be
+  // another agent that is in, under the same id.
   const wasJoining = session.state === "joining";
+  const description = session.state === "new" ? await described(context, server, session) : undefined;
+  if (agentsOf(description)?.includes(session.agentId)) throw taken();
   if (!wasJoining)
     await change(context, session, (current) =>
       isActive(current) ? { session: { ...current, state: "joining" }, events: [] } : undefined,
@@ -109,12 +115,42 @@ export async function join(
   await change(
     context,
     session,
-    (current, now) =>
-      current.state === "joining" ? afterJoin({ ...current, ttlMs: null }, now, answer) : undefined,
+    (current, now) => {
+      if (current.state !== "joining") return undefined;
+      const joined = afterJoin({ ...current, ttlMs: null }, now, answer);
+      return description
+        ? { ...joined, session: afterDescription(joined.session, now, description) }
+        : joined;
+    },
     answer.sessionKey ? { sessionKey: answer.sessionKey } : {},
   );
   context.log.info({ session: label(session) }, "joined a session");
 }
+
+type Description = Awaited<ReturnType<MessagingServer["describe"]>>;
+
+/** What the session is before it is entered for the first time; undefined: the server does not say. */
+async function described(
+  context: JobContext,
+  server: MessagingServer,
+  { sessionId }: LastingSession,
+): Promise<Description | undefined> {
+  try {
+    return await server.describe(sessionId);
+  } catch (error) {
+    if (isEnding(error)) throw error;
+    context.log.debug({ err: error }, "what a session is was not told before it was entered");
+    return undefined;
+  }
+}
+
+/** As the server itself would say it. */
+const taken = () =>
+  new HttpError({
+    ...{ kind: "status", service: "messaging", label: "POST /v1/sessions/:id/join", status: 409 },
+    ...{ code: "agent_id_taken", retryable: false, maybeSent: true },
+    message: "messaging: another agent is in the session under this agent id",
+  });
 
 /** The server has removed us: in again, but not again and again. */
 export function rejoin(
@@ -149,28 +185,24 @@ function mayRejoin(known: Known, now: number): boolean {
 const rejoins = new WeakMap<Known, { waitMs: number; until: number }>();
 
 /** Where the server does not say what the session is, it is polled all the same, with the usual life of a session. */
-export async function describe(
-  context: JobContext,
-  server: MessagingServer,
-  session: LastingSession,
-): Promise<void> {
-  let answer: Awaited<ReturnType<MessagingServer["describe"]>> = {};
+export async function describe(context: JobContext, server: MessagingServer, known: Known): Promise<void> {
+  const { session } = known;
+  let answer: Description = {};
   try {
     answer = await server.describe(session.sessionId);
   } catch (error) {
     if (isEnding(error) || !isAboutOneSession(error)) throw error;
-    showRefusal(context, session, error);
+    showRefusal(context, known, error);
   }
   await change(context, session, (current, now) =>
     isActive(current) ? { session: afterDescription(current, now, answer), events: [] } : undefined,
   );
 }
 
-/** A renewal that is refused is tried again later: meanwhile the session is polled. */
+/** A renewal that fails is tried again later: meanwhile the session is polled. */
 export async function renew(context: JobContext, server: MessagingServer, known: Known): Promise<void> {
   const { session } = known;
-  const { changes, sessions } = context.services.messaging;
-  if (changes.isHeld(session.sessionId)) return;
+  const { sessions } = context.services.messaging;
   const ttlSeconds = session.ttlMs === null ? null : Math.round(session.ttlMs / 1000);
   let answer: Awaited<ReturnType<MessagingServer["renew"]>>;
   try {
@@ -179,9 +211,9 @@ export async function renew(context: JobContext, server: MessagingServer, known:
     // Its next poll finds it out too, and takes it up again.
     if (isNotMember(error)) return;
     if (isEnding(error)) return void (await ended(context, session, error));
-    if (!isAboutOneSession(error)) throw error;
     sessions.renewalRefused(known);
-    return showRefusal(context, session, error);
+    if (!isAboutOneSession(error)) throw error;
+    return showRefusal(context, known, error);
   }
   await change(context, session, (current, now) =>
     isActive(current) ? afterRenewal(current, now, answer) : undefined,

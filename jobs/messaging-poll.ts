@@ -36,6 +36,7 @@ const HEALTH_EVERY_MS = 50_000;
 const WHOLE_EVERY_MS = 60_000;
 /** A poll that asks for the members as well costs no request of its own. */
 const MEMBERS_EVERY_MS = 60_000;
+const DESCRIBE_EVERY_MS = 60_000;
 
 export default defineJob({
   name: "messaging-poll",
@@ -74,10 +75,12 @@ async function step(context: JobContext, baseUrl: string): Promise<"idle" | unde
     } catch (error) {
       if (!isAboutOneSession(error)) throw error;
       turn = { kind: "refused" };
-      showRefusal(context, known.session, error);
+      showRefusal(context, known, error);
     } finally {
       sessions.release(known, turn);
     }
+    // Nothing was sent, which proves nothing.
+    if (turn.kind === "postponed" && !isChecked) return "idle";
   }
   if (sessions.refused(baseUrl) === 0) context.degraded(undefined);
   return undefined;
@@ -89,7 +92,7 @@ function takeTurn(context: JobContext, server: MessagingServer, known: Known): P
   // A write is taking us out of it.
   if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
   if (session.state !== "joined") return served(context, session, join(context, server, session));
-  if (session.ttlMs === null) return served(context, session, describe(context, server, session));
+  if (isDescriptionDue(context, known)) return served(context, session, describe(context, server, known));
   return poll(context, server, known);
 }
 
@@ -152,13 +155,26 @@ async function read(
     await change(
       context,
       session,
-      (current, now) => (isActive(current) ? observe(current, now) : undefined),
+      (current, now) => {
+        const seen = observe(current, now);
+        // Of one that was left meanwhile, what came before that is told all the same.
+        return isActive(current) ? seen : { session: current, events: seen.events };
+      },
       // Messages have waited for their poll for much longer.
       { canWait: true },
     );
   else if (isActive(session)) sessions.put(seen.session);
   const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
   return { kind: "polled", messages };
+}
+
+/** Notes that it is asked for what the session is: where the server fails at that, it is polled until the next time. */
+function isDescriptionDue({ clock }: JobContext, known: Known): boolean {
+  if (known.session.ttlMs !== null) return false;
+  const now = clock.monotonic();
+  if (now - known.describedAt < DESCRIBE_EVERY_MS) return false;
+  known.describedAt = now;
+  return true;
 }
 
 /** Notes that the members are asked for now, where it is time. */

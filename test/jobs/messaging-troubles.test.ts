@@ -143,6 +143,22 @@ describe("a renewal", () => {
     expect(await job.events("messaging.session.expired")).toEqual([]);
   });
 
+  it("that fails keeps no message back, and does not stop the polls of others", async () => {
+    const { messaging, start, pass } = await watch();
+    const sessions = Array.from({ length: 20 }, () => messaging.createSession({ ttl: 600 }));
+    const job = await start(sessions);
+    await pass(job, MINUTE);
+    messaging.addFault({ kind: "status", match: "/renew", times: -1, status: 500 });
+    await pass(job, 460_000, 2000);
+    const polls = () => messaging.requests.filter(({ path }) => path.includes("/messages")).length;
+    const before = polls();
+    await pass(job, 50_000);
+    expect(polls() - before).toBeGreaterThan(25);
+    for (const session of sessions) messaging.post(session, "peer", { text: "in the last half minute" });
+    await pass(job, 30_000);
+    expect(await received(job)).toHaveLength(sessions.length);
+  });
+
   it.each([50_000, -50_000])("is asked for as often as needed with a clock off by %i ms", async (offMs) => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: 60 });
@@ -221,12 +237,28 @@ describe("an answer that cannot be true", () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: DAY_S });
     const describing = `/v1/sessions/${session}`;
-    messaging.addFault({ kind: "status", match: `GET ${describing}`, status: 418, body: {} });
+    messaging.addFault({ kind: "status", match: `GET ${describing}`, times: 2, status: 418, body: {} });
     const job = await start([session]);
     messaging.post(session, "peer", { text: "hello" });
     await pass(job, 10_000);
     expect(await received(job)).toEqual(["hello"]);
-    expect(messaging.requests.filter(({ path }) => path === describing)).toHaveLength(1);
+    // Before it was entered, and after that.
+    expect(messaging.requests.filter(({ path }) => path === describing)).toHaveLength(2);
+  });
+
+  it("of what a session is, is not waited for: it is polled meanwhile", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: DAY_S });
+    const describing = `/v1/sessions/${session}`;
+    messaging.addFault({ kind: "status", match: `GET ${describing}`, times: 2, status: 500 });
+    const job = await start([session]);
+    messaging.post(session, "peer", { text: "hello" });
+    await pass(job, 30_000);
+    expect(await received(job)).toEqual(["hello"]);
+    const asked = () => messaging.requests.filter(({ path }) => path === describing).length;
+    expect(asked()).toBe(2);
+    await pass(job, MINUTE);
+    expect(asked()).toBe(3);
   });
 });
 
@@ -275,6 +307,37 @@ describe("membership", () => {
     expect((await job.events("messaging.session.lost")).map(({ data }) => data.code)).toEqual([
       "agent_id_taken",
     ]);
+  });
+
+  it("is not taken from another agent that has our name, whatever a proxy says of the join", async () => {
+    const { messaging, start, pass } = await watch();
+    const session = messaging.createSession({ ttl: DAY_S });
+    messaging.post(session, "me", { text: "I am the other me" });
+    messaging.addFault({ kind: "html", match: "/join" });
+    const job = await start([session]);
+    await pass(job, 30_000);
+    expect(await job.events("messaging.session.joined")).toEqual([]);
+    expect(job.services.messaging.sessions.get(session)?.state).toBe("lost");
+  });
+
+  it("that a write is ending is no proof that the server answers, and its last page is kept", async () => {
+    const { messaging, session, job, say, pass } = await inSession();
+    const { changes, sessions } = job.services.messaging;
+    const release = changes.hold(session);
+    const { lastSuccessAt } = job.job();
+    await pass(job, 10_000);
+    expect(job.job().lastSuccessAt).toBe(lastSuccessAt);
+    release();
+
+    messaging.addFault({ kind: "stall", match: `${session}/messages`, afterHandling: true });
+    say(["last words"]);
+    await pass(job, 3000);
+    const left = sessions.get(session);
+    if (left) sessions.put({ ...left, state: "left" });
+    messaging.clearFaults();
+    await pass(job, 3000);
+    expect(await received(job)).toEqual(["last words"]);
+    expect(sessions.get(session)?.state).toBe("left");
   });
 
   it("that is taken away again and again is taken up ever more rarely, and at once after a quiet time", async () => {

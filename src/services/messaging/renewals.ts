@@ -5,7 +5,7 @@ import type { Clock } from "../../scheduler/clock.ts";
 import { createHeap } from "./pacing-heap.ts";
 import type { Session } from "./session.ts";
 
-/** How long a renewal that did not come about waits to be tried again, longer each time that it is refused. */
+/** How long a renewal that did not come about waits to be tried again, longer each time, up to near its end. */
 const RETRY_MS = 15_000;
 const LONGEST_RETRY_MS = 5 * 60_000;
 const SHORTEST_RETRY_MS = 1000;
@@ -22,7 +22,7 @@ export interface Renewals {
   remove(slot: number): void;
   /** The slot of the session to renew now, which is not given again for a while; -1: none. */
   take(): number;
-  /** It was refused: until it is not, the polls do not wait for it. */
+  /** It was refused, or failed: until it is not, the polls do not wait for it. */
   refused(slot: number): void;
   countRefused(): number;
 }
@@ -49,15 +49,24 @@ export function createRenewals(
 
   function schedule(slot: number): void {
     const session = at(slot);
-    const inMs = session ? dueAt(session) - clock.now() : Number.POSITIVE_INFINITY;
+    const { ttlMs = null } = session ?? {};
+    // Where a clock was wrong when its end was told, it is renewed in time all the same.
+    const inMs = Math.min(
+      session ? dueAt(session) - clock.now() : Number.POSITIVE_INFINITY,
+      session?.expiresAt && ttlMs !== null ? (3 / 4) * ttlMs : Number.POSITIVE_INFINITY,
+    );
     if (Number.isFinite(inMs)) due.set(slot, clock.monotonic() + inMs);
     else due.delete(slot);
   }
 
   function postpone(slot: number, now: number): void {
     const retryMs = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** (refusals.get(slot) ?? 0));
-    const lifeMs = at(slot)?.ttlMs ?? Number.POSITIVE_INFINITY;
-    due.set(slot, now + Math.max(SHORTEST_RETRY_MS, Math.min(retryMs, lifeMs / 8)));
+    const { ttlMs = null, expiresAt = null } = at(slot) ?? {};
+    const lifeMs = ttlMs ?? Number.POSITIVE_INFINITY;
+    const leftMs = expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - clock.now();
+    // Of what is left a part each time, so that one that fails has been tried shortly before the end.
+    const inTimeMs = leftMs > 0 ? leftMs / 4 : Number.POSITIVE_INFINITY;
+    due.set(slot, now + Math.max(SHORTEST_RETRY_MS, Math.min(retryMs, lifeMs / 8, inTimeMs)));
   }
 
   /** Half of the time in which it is to be renewed is over. */

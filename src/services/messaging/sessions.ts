@@ -35,6 +35,10 @@ export interface Known {
   readonly slot: number;
   /** When it was polled last, in ms since the epoch; NaN: never. */
   polledAtMs: number;
+  /** The code of the refusal that the log told last; undefined: none since it was polled. */
+  shownCode: string | undefined;
+  /** When its server was last asked what it is, on the monotonic clock. */
+  describedAt: number;
   /** When its members were last asked for, on the monotonic clock. */
   membersAskedAt: number;
   /** When it was last read from its start for lack of an uptime, on the monotonic clock. */
@@ -151,6 +155,7 @@ export function createSessionSet(options: {
       if (before && before.session.baseUrl !== baseUrl) leave(before);
       const known = before ?? newKnown(lasting, freeSlots.pop() ?? bySlot.length);
       const isSame = before !== undefined && livesAs(before.session, session);
+      if (!isSame) known.describedAt = Number.NEGATIVE_INFINITY;
       known.session = lasting;
       known.polledAtMs = lastPolledAt === null ? Number.NaN : Date.parse(lastPolledAt);
       sessions.set(sessionId, known);
@@ -176,7 +181,8 @@ export function createSessionSet(options: {
       const id = servers.get(baseUrl)?.pacing.next(now());
       return id === undefined ? undefined : sessions.get(id);
     },
-    release({ session: { sessionId, baseUrl } }, turn) {
+    release(known, turn) {
+      const { sessionId, baseUrl } = known.session;
       const turns = servers.get(baseUrl);
       if (!turns) return;
       const { pacing, refusals } = turns;
@@ -186,7 +192,10 @@ export function createSessionSet(options: {
         const count = (refusals.get(sessionId) ?? 0) + 1;
         refusals.set(sessionId, count);
         pacing.pause(sessionId, now() + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** count));
-      } else if (turn.kind !== "postponed") refusals.delete(sessionId);
+      } else if (turn.kind !== "postponed") {
+        refusals.delete(sessionId);
+        known.shownCode = undefined;
+      }
     },
     takeRenewal(baseUrl) {
       const slot = servers.get(baseUrl)?.renewals.take() ?? -1;
@@ -209,6 +218,8 @@ const newKnown = (session: LastingSession, slot: number): Known => ({
   session,
   slot,
   polledAtMs: Number.NaN,
+  shownCode: undefined,
+  describedAt: Number.NEGATIVE_INFINITY,
   membersAskedAt: Number.NEGATIVE_INFINITY,
   wholeReadAt: Number.NEGATIVE_INFINITY,
 });

@@ -37,7 +37,7 @@ test("where there is time every second turn is for the polls; where there is non
 });
 
 test("one that was given comes again when it was not renewed, one that was refused ever more rarely", async () => {
-  const { clock, renewals } = renewalsOf([5000], 4_000_000);
+  const { clock, renewals } = renewalsOf([9_000_000], 40_000_000);
   const given = async () => {
     for (let seconds = 0; ; seconds++) {
       if (renewals.take() >= 0) return seconds;
@@ -67,4 +67,28 @@ test("sleep of the machine brings the ends nearer, a clock that is put back none
   asleep.clock.jump(25_000);
   await asleep.clock.advance(1000);
   expect(asleep.take(1)).toEqual([0]);
+});
+
+test("one that fails is tried again shortly before its end, whatever failed before", async () => {
+  const { clock, renewals } = renewalsOf([900_000], 3_600_000);
+  let tries = 0;
+  let lastAt = 0;
+  for (let second = 0; second < 900; second++) {
+    if (renewals.take() >= 0) {
+      renewals.refused(0);
+      tries += 1;
+      lastAt = second;
+    }
+    await clock.advance(1000);
+  }
+  expect(lastAt).toBeGreaterThan(890);
+  expect(tries).toBeLessThan(40);
+});
+
+test("an end that a wrong clock has told delays no renewal", async () => {
+  const { clock, take } = renewalsOf([100 * TTL_MS]);
+  await clock.advance((3 / 4) * TTL_MS - 1000);
+  expect(take(1)).toEqual([-1]);
+  await clock.advance(1000);
+  expect(take(1)).toEqual([0]);
 });
