@@ -1,6 +1,7 @@
 // What an operator signs off in the audit log, and what may be removed after that.
 
 import type { Database } from "better-sqlite3";
+import { isoTime } from "../scheduler/clock.ts";
 import { type Break, breakBefore, readCheckpoint } from "../writes/audit.ts";
 import { canonicalRecord } from "../writes/canonical.ts";
 import { type Actor, type AuditRow, TRANSITIONS, type WriteState } from "../writes/types.ts";
@@ -9,6 +10,7 @@ import type { Store } from "./store.ts";
 
 // A small transaction, so that commits and readers get their turn in between.
 const PRUNED_AT_ONCE = 500;
+const AHEAD_MS = 86_400_000;
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
@@ -36,20 +38,25 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
     .pluck();
 
   /** The oldest rows that may go. @throws Error where the chain does not hold: what shows that must not be removed */
-  const removable = (to: number, before: string): AuditRow[] => {
+  const removable = (to: number, before: string, at: string): AuditRow[] => {
     const beginning = audit.beginning();
     if ("why" in beginning) throw broken(beginning);
     const rows: AuditRow[] = [];
+    const ahead = isoTime(Date.parse(at) + AHEAD_MS);
+    let removed = 0;
     let { chain } = beginning;
     for (const row of audit.read({ after: chain.rows, limit: PRUNED_AT_ONCE })) {
       // The first row that must stay keeps all after it, since a chain has no holes.
-      if (row.sequence > to || row.at >= before || !isFinished(stateOf.get(row.writeId))) break;
+      const isAhead = row.at > ahead;
+      if (row.sequence > to || (row.at >= before && !isAhead) || !isFinished(stateOf.get(row.writeId))) break;
       const brokenAt = breakBefore(chain, row);
       if (brokenAt) throw broken(brokenAt);
       rows.push(row);
+      // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+      if (!isAhead) removed = rows.length;
       chain = { rows: row.sequence, hash: row.hash };
     }
-    return rows;
+    return rows.slice(0, removed);
   };
 
   return {
@@ -70,7 +77,7 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
       const checkpoint = audit.newest("checkpoint");
       const to = checkpoint && readCheckpoint(checkpoint)?.to;
       if (!checkpoint || !to) return none;
-      const removed = removable(to, before);
+      const removed = removable(to, before, at);
       const from = removed[0];
       const last = removed.at(-1);
       if (!from || !last) return none;

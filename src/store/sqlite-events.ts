@@ -14,6 +14,7 @@ import type { EventPage, EventQuery } from "./store.ts";
 import { takeLength } from "./take-length.ts";
 
 const PRUNE_CHUNK = 1000;
+const AHEAD_MS = 86_400_000;
 const COLUMNS = "sequence, id, source, type, subject, time, data";
 
 /** An event as it will be stored, apart from its place in the log. */
@@ -38,7 +39,11 @@ export interface EventLog {
   /** Once `append` is on disk. */
   appended(events: readonly StoredEvent[]): void;
   /** Removes the oldest thousand events that are beyond the limits. Inside a transaction. */
-  prune(limits: { before?: string; keep?: number }): { removed: number; oldest: number; more: boolean };
+  /** @param now ms since the epoch */
+  prune(
+    limits: { before?: string; keep?: number },
+    now: number,
+  ): { removed: number; oldest: number; more: boolean };
   /** Once `prune` is on disk. */
   pruned(oldest: number): void;
   pruneKeys(part: number, now: number): void;
@@ -158,13 +163,18 @@ export const createEventLog = (
       latest = events.at(-1)?.sequence ?? latest;
     },
 
-    prune: ({ before, keep }) => {
+    prune: ({ before, keep }, now) => {
       const lastUnwanted = keep === undefined ? 0 : latest - keep;
       // By the time of the commit, which a ULID begins with: the event's own time is the service's word.
       const idBefore = before === undefined ? "" : encodeTime(Date.parse(before));
       const head = oldestIds.all(PRUNE_CHUNK);
-      const kept = head.findIndex(({ sequence, id }) => sequence > lastUnwanted && id >= idBefore);
-      const removed = kept === -1 ? head.length : kept;
+      const idAhead = encodeTime(now + AHEAD_MS);
+      let removed = 0;
+      for (const [at, { sequence, id }] of head.entries()) {
+        if (sequence <= lastUnwanted || id < idBefore) removed = at + 1;
+        // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+        else if (id < idAhead) break;
+      }
       const last = head[removed - 1];
       if (last) {
         insights.keep(last.sequence);

@@ -165,7 +165,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
       // In small transactions, so that commits and readers get their turn in between.
       for (let more = true; more; ) {
         const chunk = await write(
-          () => log.prune(limits),
+          () => log.prune(limits, clock.now()),
           ({ oldest }) => log.pruned(oldest),
         );
         removed += chunk.removed;

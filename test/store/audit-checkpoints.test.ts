@@ -202,6 +202,18 @@ test("a SIGKILL while rows are removed leaves a chain that verifies", async () =
   }
 });
 
+test("a row that a wrong clock put into the future is removed with those that came after it", async () => {
+  const store = await openTestStore();
+  const { id } = await propose(store);
+  await store.transitionWrite({ ...rejection(id, "no"), at: "2099-01-01T00:00:00.000Z" });
+  await signOff(store, 2);
+  expect(await store.pruneAudit(LATER, t(6))).toEqual({ rows: 1, writes: 0 });
+  await finished(store);
+  await signOff(store, 5);
+  expect(await store.pruneAudit(LATER, t(7))).toMatchObject({ rows: 4 });
+  expect(await store.verifyAudit()).toMatchObject({ ok: true });
+});
+
 test("what is approved and not executed is not finished", async () => {
   const store = await openTestStore();
   const { id } = await propose(store);

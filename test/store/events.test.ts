@@ -201,6 +201,23 @@ test("retention removes the oldest by number or by time of commit, and the rest 
   expect(sequences(await store.readEvents({ after: 0, limit: 10, types: ["*"] }))).toEqual([6]);
 });
 
+test("retention is not kept up by an event that a wrong clock put into the future, nor takes a young one for old", async () => {
+  const clock = settableClock("2036-01-01T00:00:00Z");
+  const dataDir = temporaryDirectory();
+  const ahead = await openTestStore({ clock, dataDir });
+  await commit(ahead, numbered(1));
+  await ahead.close();
+  clock.set("2026-01-01T00:00:00Z");
+  const store = await openTestStore({ clock, dataDir });
+  // Of what comes after it nothing is old yet: so it is not, either.
+  expect(await store.pruneEvents({ before: "2025-12-01T00:00:00Z" })).toEqual({ removed: 0 });
+  await commit(store, numbered(2));
+  expect(await store.pruneEvents({ before: "2025-12-01T00:00:00Z" })).toEqual({ removed: 0 });
+  clock.set("2026-03-01T00:00:00Z");
+  await commit(store, numbered(3));
+  expect(await store.pruneEvents({ before: "2026-02-01T00:00:00Z" })).toEqual({ removed: 2 });
+});
+
 test("a sequence is never given twice, even when every event was removed and the store restarted", async () => {
   const dataDir = temporaryDirectory();
   const first = await openTestStore({ dataDir });
