@@ -73,7 +73,7 @@ export function shownValue(path: TomlPath, value: unknown): string | undefined {
   if (value === undefined || path.some((_, index) => isSecret(path.slice(0, index + 1)))) return undefined;
   if (typeof value !== "string") return asToml(value);
   const key = path.at(-1);
-  if (key === "base_url") return asToml(asOrigin(value));
+  if (key === "base_url" || path.at(-2) === "servers") return asToml(asOrigin(value));
   return asToml(key === "id" ? short(value) : scrubShapes(value));
 }
 

@@ -2,6 +2,7 @@
 
 import { findConfig, inspectConfig } from "../config/load.ts";
 import { ConfigError, formatProblem } from "../config/problems.ts";
+import type { Config } from "../config/schema.ts";
 import type { Env } from "../config/secrets.ts";
 
 interface CheckOptions {
@@ -35,16 +36,22 @@ export async function runCheck(
     return 1;
   }
 
-  const { problems, warnings, jobsDirectory } = inspectConfig({ path, env });
+  const { problems, warnings, jobsDirectory, config } = inspectConfig({ path, env });
   const lines = problems.map((problem) => formatProblem(path, problem));
   if (jobsDirectory !== undefined) lines.push(...(await jobProblems(jobsDirectory)));
 
-  for (const warning of warnings)
+  for (const warning of [...warnings, ...(config ? await ofPolicy(config) : [])])
     err(`${formatProblem(path, { ...warning, message: `warning: ${warning.message}` })}\n`);
   for (const line of lines) out(`${line}\n`);
   if (lines.length === 0) out(`${formatProblem(path, { path: "", message: "ok" })}\n`);
   else out(`${lines.length} ${lines.length === 1 ? "problem" : "problems"}\n`);
   return lines.length === 0 ? 0 : 1;
+}
+
+async function ofPolicy(config: Config) {
+  // Loaded only here: it brings the operations of all services with it.
+  const { policyWarnings } = await import("./policy-warnings.ts");
+  return policyWarnings(config);
 }
 
 async function jobProblems(directory: string): Promise<string[]> {

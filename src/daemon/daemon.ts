@@ -19,9 +19,9 @@ import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { StoredRecord } from "../store/store.ts";
 import type { Notifier } from "../systemd/notify.ts";
-import { createPolicy } from "../writes/policy.ts";
 import { allServices, watchServices } from "./health.ts";
 import { findJobs } from "./jobs.ts";
+import { policyWarnings } from "./policy-warnings.ts";
 import { type Redactor, short } from "./redact.ts";
 import { changedPaths, isFixedAtStart, reloadedConfig, sameSecrets } from "./reload.ts";
 import { type Built, budgetFigures, createServices } from "./services.ts";
@@ -115,6 +115,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     for (const { sessionId } of sessions.all()) onSecret(sessionId, short(sessionId));
     return { made, renamed: changed };
   };
+  const warnOfPolicy = () => {
+    for (const { path, message } of policyWarnings(config)) log.warn(`${path} ${message}`);
+  };
   const keep = (renamed: string[]) =>
     storeRenamed(renamed, { changes, store, clock }).catch((err: unknown) =>
       log.error({ err }, "what the configuration calls a session was not stored"),
@@ -131,8 +134,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
     const { jobs, invalid } = await findJobs(config.jobs.directory);
     for (const { file, message } of invalid) log.error({ file }, `a job was not loaded: ${message}`);
-    if (createPolicy(config).isEverythingAuto())
-      log.warn("approvals.policy makes every write automatic: nothing asks a person any more");
+    warnOfPolicy();
     const context = { config, store, services, clock, random, log };
     const scheduler = createScheduler({ jobs, invalid, context });
     const status = () => allServices(config, scheduler.list(), services);
@@ -175,6 +177,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.level = config.daemon.log_level;
       Object.assign(services, built.services);
       scheduler.reconfigure(config);
+      warnOfPolicy();
       await keep(rebuilt.renamed);
       const applied = changed.filter((path) => !isFixedAtStart(path));
       const restartNeeded = changed.filter(isFixedAtStart);

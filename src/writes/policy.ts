@@ -3,6 +3,7 @@
 import type { Config } from "../config/schema.ts";
 import { SERVICES } from "../events/types.ts";
 import type { Operation } from "../services/operation.ts";
+import { nearest } from "../text/nearest.ts";
 import type { Approval, Write } from "./types.ts";
 
 export interface Policy {
@@ -38,4 +39,28 @@ export function createPolicy(config: Pick<Config, "approvals">): Policy {
       [...rules.values()].every((approval) => approval === "auto") &&
       SERVICES.every((service) => byBeginning(`${service}.`) === "auto"),
   };
+}
+
+/** Tools that Nexus brings are known only at run time. */
+const AT_RUN_TIME = "nexus.mcp.";
+
+/**
+ * What is said of patterns that name no operation: what they are to guard is not guarded.
+ * @param names of all operations that are known without asking a service
+ */
+export function patternsOfNothing(
+  { approvals }: Pick<Config, "approvals">,
+  names: readonly string[],
+): { pattern: string; message: string }[] {
+  const groups = new Set(names.flatMap((name) => [`${name.split(".")[0]}.*`, name.replace(/[^.]+$/, "*")]));
+  const isKnown = (pattern: string) =>
+    isWildcard(pattern)
+      ? names.some((name) => name.startsWith(pattern.slice(0, -1)))
+      : names.includes(pattern);
+  return Object.keys(approvals.policy).flatMap((pattern) => {
+    if (pattern.startsWith(AT_RUN_TIME) || isKnown(pattern)) return [];
+    const [meant] = groups.has(`${pattern}.*`) ? [`${pattern}.*`] : nearest(pattern, [...names, ...groups]);
+    const hint = meant === undefined ? "nexusctl operations lists them" : `did you mean "${meant}"?`;
+    return [{ pattern, message: `names no operation: ${hint}` }];
+  });
 }

@@ -123,3 +123,30 @@ test("job files are checked too, also beside other problems", async () => {
   expect(stdout).toMatch(/^.*broken\.mjs: \S/m);
   expect(stdout).toMatch(/\n2 problems\n$/);
 });
+
+test("a policy for what is no operation is said, with what was probably meant", async () => {
+  const patterns = [
+    "messaging.mesages.send",
+    "messaging.message.*",
+    "nexus.orders",
+    "nexus.mcp.any_tool",
+    "nex.*",
+  ];
+  const policy = patterns.map((pattern) => `"${pattern}" = "deny"\n`).join("");
+  const { code, stderr } = await check(`${REFERENCES}[approvals.policy]\n${policy}`);
+  expect(code).toBe(0);
+  expect(
+    stderr,
+  ).toBe(`FILE: approvals.policy."messaging.mesages.send": warning: names no operation: did you mean "messaging.messages.send"?
+FILE: approvals.policy."messaging.message.*": warning: names no operation: did you mean "messaging.messages.*"?
+FILE: approvals.policy."nexus.orders": warning: names no operation: did you mean "nexus.orders.*"?
+`);
+});
+
+test("a server's address is shown without what may be secret in it, wherever it stands", async () => {
+  const { stdout } = await check(
+    `${REFERENCES}[messaging]\nservers = ["https://user:hunter2@h.example", "https://h.example?key=hunter2"]\n`,
+  );
+  expect(stdout).toMatch(/servers\[0\] = "https:\/\/…@h\.example": must be/);
+  expect(stdout).not.toContain("hunter2");
+});
