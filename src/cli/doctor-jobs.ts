@@ -25,11 +25,15 @@ export function examineJobs(jobs: JobStatus[]): Check[] {
         const detail = `${job.name}: failing, ${times} in a row: ${describeError(job.lastError)}`;
         return [warn("jobs", detail, "It is tried again by itself; the daemon's log says more.")];
       }
+      case "paused":
+        return [warn("jobs", `${job.name}: paused by an operator`, `nexusctl jobs resume ${job.name}`)];
       default:
         return [];
     }
   });
-  return checks.length > 0 ? checks : [ok("jobs", `${jobs.length}, none of them invalid, failing or stale`)];
+  return checks.length > 0
+    ? checks
+    : [ok("jobs", `${jobs.length}, none of them invalid, failing, stale or paused`)];
 }
 
 /** @param directory `[jobs] directory`; the files in it are loaded, as a daemon does when it starts */

@@ -71,7 +71,10 @@ async function list(context: CliContext, session: string, options: PollOptions):
       else await output.json(oneLine(message));
     }
     left -= messages.length;
-    after = parsed<{ next: number }>(answer).next;
+    const page = parsed<{ next: number; gap: { from: number; to: number } | null }>(answer);
+    if (page.gap && options.after !== undefined)
+      output.note(`events ${page.gap.from} to ${page.gap.to} are missing: retention removed them`);
+    after = page.next;
     // A page ends before the limit where its messages are long.
     if (messages.length === 0) return;
   }

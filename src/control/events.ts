@@ -69,7 +69,8 @@ export async function checkPosition(store: Store, position: number): Promise<voi
   refuseAhead(position, latest);
 }
 
-function refuseAhead(position: number, latest: number): void {
+/** @throws Problem `cursor_ahead` when the log ends before `position` */
+export function refuseAhead(position: number, latest: number): void {
   if (position > latest)
     throw new Problem(
       "cursor_ahead",

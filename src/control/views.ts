@@ -6,7 +6,8 @@ import { parseJson } from "../http/json.ts";
 import { SESSION_KIND, sessionSource } from "../services/messaging/session.ts";
 import type { Store } from "../store/store.ts";
 import type { App } from "./app.ts";
-import { afterQuery, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";
+import { checkEpoch, refuseAhead } from "./events.ts";
+import { afterQuery, epochQuery, eventPage, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 import { findSession, type SessionView, sessionView } from "./sessions.ts";
@@ -77,27 +78,37 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
             .string()
             .describe("A session id, an alias, or the first 6 or more characters of an id"),
         }),
-        querystring: z.strictObject({ after: afterQuery, limit: limitQuery }),
+        querystring: z.strictObject({ after: afterQuery, limit: limitQuery, epoch: epochQuery }),
         response: {
-          200: z.object({ asOf, sessionId: z.string(), messages: z.array(logged), next: z.int() }),
-          ...problems("invalid_request", "session_not_found", "ambiguous_session"),
+          200: z.object({
+            ...{ asOf, sessionId: z.string(), messages: z.array(logged) },
+            ...eventPage.pick({ next: true, gap: true }).shape,
+          }),
+          ...problems(
+            ...(["invalid_request", "session_not_found", "ambiguous_session"] as const),
+            ...(["cursor_ahead", "epoch_changed"] as const),
+          ),
         },
       },
     },
     async (request) => {
+      const { epoch, ...query } = request.query;
+      checkEpoch(store, epoch);
       const session = asPolled(await findSession(store, request.params.idOrAlias));
       const { sessionId } = session;
       const page = await store.readEvents({
-        ...request.query,
+        ...query,
         maxLength: PAGE_LENGTH,
         types: ["messaging.message.received"],
         source: sessionSource(sessionId),
       });
+      refuseAhead(query.after, page.latest);
       return {
         asOf: session.lastPolledAt,
         sessionId,
         messages: page.events.map(unwrap),
         next: page.next,
+        gap: page.gap,
       };
     },
   );

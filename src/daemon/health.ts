@@ -33,7 +33,9 @@ export function serviceStatus(
     (last, error) => (last === null || error.at > last.at ? error : last),
     null,
   );
-  const inTrouble = jobs.some((job) => TROUBLE.has(job.state));
+  // What stands still by an operator's will is not well, either: nothing is read meanwhile.
+  const paused = jobs.filter((job) => job.state === "paused").map(({ name }) => name);
+  const inTrouble = paused.length > 0 || jobs.some((job) => TROUBLE.has(job.state));
   const state = !isEnabled
     ? "disabled"
     : lastSuccessAt === null && inTrouble
@@ -41,7 +43,7 @@ export function serviceStatus(
       : inTrouble || (jobs.length > 0 && lastSuccessAt === null)
         ? "degraded"
         : "ok";
-  return { ...detail, state, lastSuccessAt, lastError };
+  return { ...detail, ...(paused.length > 0 && { paused }), state, lastSuccessAt, lastError };
 }
 
 export function allServices(
@@ -64,22 +66,42 @@ const countBy = (values: string[]): Record<string, number> => {
   return counts;
 };
 
+/** So many looks without trouble make a service well again: one that comes and goes is told of once. */
+const LOOKS_TO_RECOVER = 10;
+
 /** What changed for the worse or the better since the last look; a service that is only starting is neither. */
 export function createTransitions() {
-  const troubled = new Set<Service>();
+  /** Of each in trouble, how often in a row it looked well since. */
+  const troubled = new Map<Service, number>();
   return (now: Record<Service, ServiceStatus>) => {
     const changes: { service: Service; status: ServiceStatus; isRecovered: boolean }[] = [];
     for (const service of SERVICES) {
       const status = now[service];
       const isTroubled =
         status.state === "down" || (status.state === "degraded" && status.lastSuccessAt !== null);
-      if (isTroubled === troubled.has(service) || (!isTroubled && status.state === "degraded")) continue;
-      if (isTroubled) troubled.add(service);
-      else troubled.delete(service);
+      const looks = troubled.get(service);
+      if (isTroubled) {
+        troubled.set(service, 0);
+        if (looks !== undefined) continue;
+      } else {
+        if (looks === undefined || status.state === "degraded") continue;
+        troubled.set(service, looks + 1);
+        if (looks + 1 < LOOKS_TO_RECOVER) continue;
+        troubled.delete(service);
+      }
       changes.push({ service, status, isRecovered: !isTroubled });
     }
     return changes;
   };
+}
+
+function troubleOf({ paused, lastError }: ServiceStatus): { code: string; message: string } {
+  if (Array.isArray(paused))
+    return {
+      code: "paused",
+      message: `an operator paused ${paused.join(", ")}: nexusctl jobs resume ${paused[0]}`,
+    };
+  return lastError ?? { code: "stale", message: "no success for three intervals" };
 }
 
 const LOOK_EVERY_MS = 1000;
@@ -101,15 +123,14 @@ export async function watchServices(options: {
       await clock.sleep(LOOK_EVERY_MS, signal);
       if (health.status().state === "degraded") await store.probe().catch(() => {});
       for (const { service, status: now, isRecovered } of transitions(status())) {
-        const { state, lastError } = now;
+        const { state } = now;
         const source = `/${service}`;
         if (isRecovered) {
           log.info({ service }, `${service} is well again`);
           await report({ type: "service.recovered", source, data: { service, state } });
           continue;
         }
-        const code = lastError?.code ?? "stale";
-        const message = lastError?.message ?? "no success for three intervals";
+        const { code, message } = troubleOf(now);
         log.warn({ service, code }, `${service} is ${state}: ${message}`);
         await report({ type: "service.degraded", source, data: { service, state, code, message } });
       }

@@ -80,6 +80,19 @@ describe("sessions", () => {
     expect(rest.json).toMatchObject({ messages: [{ sequence: 4 }], next: 4 });
   });
 
+  test("messages after a position tell what retention removed since, and refuse one of another log", async () => {
+    const control = await startTestControl();
+    await remember(control, session("session-1"));
+    await control.append(...Array.from({ length: 4 }, () => message("session-1")));
+    await control.store.pruneEvents({ keep: 2 });
+    const page = async (query: string) =>
+      (await control.get(`/v1/messaging/sessions/session-1/messages?${query}`)).json;
+    expect(await page("after=1")).toMatchObject({ gap: { from: 2, to: 2 }, messages: [{ sequence: 3 }, {}] });
+    expect(await page(`after=2&epoch=${control.store.epoch}`)).toMatchObject({ gap: null });
+    expect(await page("after=5")).toMatchObject({ status: 409, code: "cursor_ahead" });
+    expect(await page("after=2&epoch=another")).toMatchObject({ status: 409, code: "epoch_changed" });
+  });
+
   test("integers above 2^53 in a message leave digit by digit", async () => {
     const control = await startTestControl();
     await remember(control, session("session-1"));

@@ -37,6 +37,14 @@ describe("the state of a service", () => {
     expect(state([job("failing", null), job("starting", null)])).toBe("down");
   });
 
+  it("is not ok while an operator has paused one, which it names", () => {
+    const paused = job("paused", T1, { name: "messaging-poll" });
+    expect(serviceStatus("nexus", true, [job("ok", T2), paused], {})).toMatchObject({
+      state: "degraded",
+      paused: ["messaging-poll"],
+    });
+  });
+
   it("is disabled when the configuration says so, whatever its jobs say", () => {
     expect(state([job("disabled", null)], false)).toBe("disabled");
   });
@@ -68,8 +76,16 @@ describe("changes of state", () => {
     expect(tell({ state: "ok", lastSuccessAt: T1 })).toEqual([]);
     expect(tell({ state: "degraded", lastSuccessAt: T1 })).toEqual([false]);
     expect(tell({ state: "degraded", lastSuccessAt: T1 })).toEqual([]);
-    expect(tell({ state: "ok", lastSuccessAt: T2 })).toEqual([true]);
+    const well = () => tell({ state: "ok", lastSuccessAt: T2 });
+    expect(Array.from({ length: 10 }, well).flat()).toEqual([true]);
     expect(tell({ state: "down", lastSuccessAt: null })).toEqual([false]);
+  });
+
+  it("to and fro are told once, until it stays well for ten looks", () => {
+    const look = createTransitions();
+    const tell = (state: "ok" | "degraded") => look(all({ state, lastSuccessAt: T1 })).length;
+    const looks = Array.from({ length: 60 }, (_, n) => tell(n % 9 === 0 ? "degraded" : "ok"));
+    expect(looks.reduce((sum, count) => sum + count, 0)).toBe(1);
   });
 });
 
