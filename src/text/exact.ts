@@ -9,6 +9,10 @@ const LETTER = /\p{L}/u;
 // More marks than any word needs are a way to paint over the lines above and below.
 const MARKS_ON_A_LETTER = 2;
 
+// Each on its own, but for runs of what needs no look: most texts are little else.
+const CHARACTERS = /[ !#-[\]-~]+|./gsu;
+const ENDS_IN_LETTER = /[A-Za-z]$/;
+
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 const escaped = (char: string): string =>
@@ -17,10 +21,10 @@ const escaped = (char: string): string =>
 const escapeHidden = (text: string, quoted: string): string => {
   let shown = "";
   let marksLeft = 0;
-  for (const char of text) {
-    if (char >= " " && char <= "~") {
+  for (const [char] of text.matchAll(CHARACTERS)) {
+    if (char >= " " && char < "\u007f") {
       shown += quoted.includes(char) ? `\\${char}` : char;
-      marksLeft = char >= "A" && LETTER.test(char) ? MARKS_ON_A_LETTER : 0;
+      marksLeft = ENDS_IN_LETTER.test(char) ? MARKS_ON_A_LETTER : 0;
     } else if (HIDDEN.test(char)) {
       shown += escaped(char);
       marksLeft = 0;
@@ -86,18 +90,19 @@ const DEEPEST_INDENT = 12;
  */
 export function chop(line: string, columns: number): string[] {
   const pieces: string[] = [];
-  let piece = "";
+  let from = 0;
+  let end = 0;
   let used = 0;
   for (const char of line) {
     const wide = char <= "~" ? 1 : MARK.test(char) ? 0 : 2;
     if (used + wide > columns) {
-      pieces.push(piece);
-      piece = "";
+      pieces.push(line.slice(from, end));
+      from = end;
       used = 0;
     }
-    piece += char;
+    end += char.length;
     used += wide;
   }
-  pieces.push(piece);
+  pieces.push(line.slice(from));
   return pieces;
 }

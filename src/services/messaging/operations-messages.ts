@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
+import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, present, prose, textsIn } from "../input.ts";
 import { defineOperation, OperationError, type ReadCall, type RefusalMeaning } from "../operation.ts";
 import { isCooldown } from "./client.ts";
@@ -178,14 +179,23 @@ const sendMessage = defineOperation({
 const failed = (code: string, message: string) =>
   ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning;
 
+/** It answered, and will not say more when asked again. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof HttpError && error.kind === "status" && !error.retryable;
+
 /** A server that says nothing of its formats takes text only. */
 async function takesJson(origin: string, read: ReadCall): Promise<boolean> {
-  const { body } = await read({
-    ...openRequest("GET", origin, "/health", "/health"),
-    maxAgeMs: FORMATS_FOR_MS,
-  });
-  const { messageFormat } = fieldsOf(fieldsOf(body).capabilities);
-  return Array.isArray(messageFormat) && messageFormat.includes("json");
+  try {
+    const { body } = await read({
+      ...openRequest("GET", origin, "/health", "/health"),
+      maxAgeMs: FORMATS_FOR_MS,
+    });
+    const { messageFormat } = fieldsOf(fieldsOf(body).capabilities);
+    return Array.isArray(messageFormat) && messageFormat.includes("json");
+  } catch (error) {
+    if (isRefusal(error)) return false;
+    throw error;
+  }
 }
 
 export const messageOperations = [listMessages, sendMessage] as const;

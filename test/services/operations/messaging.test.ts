@@ -103,6 +103,17 @@ describe("sending", () => {
     }
   });
 
+  test("a server without /health takes text only", async () => {
+    const silent = await serve(json({ error: "not_found" }, 404));
+    const asking = createBench({ messaging: silent.origin });
+    asking.join({ sessionId, alias: "shop" });
+    const input = { session: "shop", json: [1] };
+    expect(await asking.precondition("messaging.messages.send", input)).toMatchObject({ jsonAs: "text" });
+    await expect(
+      asking.precondition("messaging.messages.send", { ...input, strict: true }),
+    ).rejects.toMatchObject({ code: "refused" });
+  });
+
   test("what a server says of its formats is asked once in five minutes", async () => {
     const health = await serve(json({ capabilities: { messageFormat: ["text", "json"] } }));
     let now = 0;
