@@ -1,4 +1,4 @@
-// nexusctl messaging create, join, leave, renew, alias, unalias: being in a session, and what it is called.
+// nexusctl messaging create, join, leave, forget, renew, alias, unalias: being in a session, and what it is called.
 
 import type { Command } from "commander";
 import { count } from "./arguments.ts";
@@ -103,6 +103,16 @@ export function addSessions(messaging: Command, act: Act): void {
       act(async (context, session: string, options: WriteOptions) => {
         const result = await carryOut(context, "messaging.sessions.leave", { session }, options);
         await done(context, result, `left ${session}`);
+      }),
+    );
+
+  addWriteOptions(messaging.command("forget"))
+    .description("poll and renew a session no more that cannot be left, so that it ends by expiry")
+    .argument("<session>")
+    .action(
+      act(async (context, session: string, options: WriteOptions) => {
+        const result = await carryOut(context, "messaging.sessions.forget", { session }, options);
+        await done(context, result, `forgot ${session}`);
       }),
     );
 

@@ -63,6 +63,7 @@ test.each([
   [["create", "--ttl", "3660"], "sessions.create", { ttlSeconds: 3660 }],
   [["join", ID, "--alias", "ops"], "sessions.join", { session: ID, alias: "ops" }],
   [["leave", "ops"], "sessions.leave", session],
+  [["forget", "ops"], "sessions.forget", session],
   [["renew", "ops", "--ttl", "90m"], "sessions.renew", { ...session, ttlSeconds: 5400 }],
   [["alias", ID, "ops"], "aliases.upsert", { session: ID, alias: "ops" }],
   [["unalias", "ops"], "aliases.delete", { alias: "ops" }],

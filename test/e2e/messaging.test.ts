@@ -124,6 +124,24 @@ describe("entering a session", () => {
     });
   });
 
+  it("one that cannot be left can be forgotten: no request is made for it any more, and its alias is free", async () => {
+    const { sessionId } = await output("messaging.sessions.create", { alias: "mine", ttlSeconds: 600 });
+    server.post(sessionId, "peer", { text: "before" });
+    await received("before");
+    const forget = () => output("messaging.sessions.forget", { session: "mine" });
+    expect(await forget()).toEqual({ sessionId, status: "forgotten" });
+    const requests = () => server.requests.filter(({ path }) => path.includes(sessionId)).length;
+    const before = requests();
+    expect(await sessionOf(sessionId)).toMatchObject({ state: "left", alias: null });
+    expect(keyOf(sessionId)).toBeUndefined();
+    const next = await output("messaging.sessions.create", { alias: "mine" });
+    server.post(next.sessionId, "peer", { text: "in the next" });
+    await received("in the next");
+    expect(requests()).toBeLessThanOrEqual(before + 1); // one may have been under way
+    await output("messaging.sessions.forget", { session: next.sessionId });
+    expect(await forget()).toMatchObject({ status: "forgotten" });
+  });
+
   it("one that was created without a creator is joined next", async () => {
     const { sessionId } = await output("messaging.sessions.create", { asCreator: false });
     await until(async () => (await sessionOf(sessionId)).state === "joined", "the join");

@@ -26,7 +26,7 @@ const reference = (session: Session) => ({ sessionId: session.sessionId, alias: 
 const WITHOUT_KEY = {
   code: "missing_session_key",
   message:
-    "The key of this session never arrived: what is sent is unverified, and it cannot be left; it ends by expiry.",
+    "The key of this session never arrived: what is sent is unverified, and it cannot be left, only forgotten.",
 };
 
 /**

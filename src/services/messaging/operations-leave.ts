@@ -1,4 +1,5 @@
-// Leaving a session, by the table of the protocol: what each answer means for the session that nexusd remembers.
+// Leaving a session, by the table of the protocol: what each answer means for the session that nexusd remembers; and
+// forgetting one that cannot be left.
 
 import { z } from "zod";
 import type { HttpError } from "../../http/errors.ts";
@@ -21,6 +22,9 @@ import {
   sessionTarget,
 } from "./operations-common.ts";
 
+const FORGET_IT =
+  "Forget it (messaging.sessions.forget, nexusctl messaging forget): then it is renewed no more, and ends by expiry.";
+
 export const leaveSession = defineOperation({
   name: "messaging.sessions.leave",
   service: "messaging",
@@ -31,12 +35,11 @@ export const leaveSession = defineOperation({
     "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
   input: z.lazy(() => z.strictObject({ session })),
   normalize: (input, facts) => {
-    // Who leaves a session twice may do so twice by its alias, which it has lost since.
-    const { sessionId, isCreator, state } = findKnown(input.session, facts) ?? facts.session(input.session);
+    const { sessionId, isCreator, state } = nameOf(input.session, facts);
     if (isCreator && state === "joined")
       throw new OperationError(
         "refused",
-        "nexusd created this session, and the creator of a session cannot leave it. It ends by expiry.",
+        `nexusd created this session, and the creator of a session cannot leave it. ${FORGET_IT}`,
       );
     return { ...input, session: sessionId };
   },
@@ -61,6 +64,26 @@ export const leaveSession = defineOperation({
   howToFindOut:
     "Read messaging.sessions.get of the session: is the own agent id among its agents? Leave it again.",
 });
+
+export const forgetSession = defineOperation({
+  name: "messaging.sessions.forget",
+  service: "messaging",
+  effect: "write",
+  idempotent: true,
+  title: "Forget a session",
+  description:
+    "nexusd polls and renews a session no more, and frees its alias; its server is not told. For a session that " +
+    "cannot be left: one that nexusd created, whose key it has not, or whose server is gone. At its server nexusd " +
+    "stays a member until the session ends by expiry.",
+  input: z.lazy(() => z.strictObject({ session })),
+  normalize: (input, facts) => ({ session: nameOf(input.session, facts).sessionId }),
+  output: (_answer, { session }) => ({ sessionId: session, status: "forgotten" }),
+  effects: (_answer, { session }) => forgotten(session),
+  target: sessionTarget,
+});
+
+/** Who leaves a session twice may do so twice by its alias, which it has lost since. */
+const nameOf = (name: string, facts: Facts) => findKnown(name, facts) ?? facts.session(name);
 
 const forgotten = (sessionId: string) => [
   {
@@ -91,12 +114,12 @@ async function meaningOfLeaving(
   if (status === 429 || code.startsWith("http_")) return { kind: "retry" };
   if (status === 404 && (code === "session_not_found" || code === "agent_not_found")) return over;
   if (status === 403 && code === "forbidden")
-    return failure("creator_cannot_leave", "The creator of a session cannot leave it. It ends by expiry.");
+    return failure("creator_cannot_leave", `The creator of a session cannot leave it. ${FORGET_IT}`);
   if (code !== "missing_session_key" && code !== "invalid_session_key") return undefined;
   const { state, agentId } = facts.session(sessionId);
   const hasNoKey = failure(
     code,
-    "Without its key a member cannot leave, and nexusd has none for this session. It ends by expiry.",
+    `Without its key a member cannot leave, and nexusd has none for this session. ${FORGET_IT}`,
   );
   if (code === "missing_session_key" && isMember(state)) return hasNoKey;
 
@@ -104,8 +127,7 @@ async function meaningOfLeaving(
   if (found === "gone" || (found && !found.includes(agentId))) return over;
   if (!found) return { kind: "retry" };
   if (code === "missing_session_key") return hasNoKey;
-  const message =
-    "The server refuses the key of this session, while the agent is still in it. The session ends by expiry.";
+  const message = `The server refuses the key of this session, while the agent is still in it. ${FORGET_IT}`;
   return {
     ...failure(code, message),
     effects: [{ sessionId, change: (current) => current && afterKeyRefused(current, message) }],

@@ -19,6 +19,7 @@ export const samples: Record<string, Record<string, unknown>> = {
   },
   "messaging.sessions.join": { session: "6b".repeat(24), alias: "new", server: "https://messaging.example" },
   "messaging.sessions.leave": { session: "shop" },
+  "messaging.sessions.forget": { session: "shop" },
   "messaging.members.list": { session: "shop" },
   "messaging.pairs.create": { session: "shop" },
   "messaging.pairs.get": { code: "PEARL-FOCAL-S5SJV", server: "https://messaging.example" },
