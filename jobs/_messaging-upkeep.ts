@@ -2,6 +2,7 @@
 
 import { HttpError } from "../src/http/errors.ts";
 import type { JobContext } from "../src/scheduler/define-job.ts";
+import { isAnswer } from "../src/services/messaging/boot.ts";
 import type { SessionChange } from "../src/services/messaging/changes.ts";
 import type { MessagingServer } from "../src/services/messaging/client.ts";
 import {
@@ -191,8 +192,10 @@ export async function describe(context: JobContext, server: MessagingServer, kno
   try {
     answer = await server.describe(session.sessionId);
   } catch (error) {
-    if (isEnding(error) || !isAboutOneSession(error)) throw error;
+    if (isEnding(error) || !(isAboutOneSession(error) || isAnswer(error))) throw error;
     showRefusal(context, known, error);
+    // It is asked again, and polled meanwhile.
+    if (error.retryable) return;
   }
   await change(context, session, (current, now) =>
     isActive(current) ? { session: afterDescription(current, now, answer), events: [] } : undefined,
@@ -212,7 +215,8 @@ export async function renew(context: JobContext, server: MessagingServer, known:
     if (isNotMember(error)) return;
     if (isEnding(error)) return void (await ended(context, session, error));
     sessions.renewalRefused(known);
-    if (!isAboutOneSession(error)) throw error;
+    // Whether the server is well, the polls show.
+    if (!isAboutOneSession(error) && !isAnswer(error)) throw error;
     return showRefusal(context, known, error);
   }
   await change(context, session, (current, now) =>
