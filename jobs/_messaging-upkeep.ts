@@ -137,9 +137,9 @@ async function described(
   { sessionId }: LastingSession,
 ): Promise<Description | undefined> {
   try {
-    return await server.describe(sessionId);
+    return await server.describe(sessionId, context.signal);
   } catch (error) {
-    if (isEnding(error)) throw error;
+    if (isEnding(error) || context.signal.aborted) throw error;
     context.log.debug({ err: error }, "what a session is was not told before it was entered");
     return undefined;
   }
@@ -190,7 +190,7 @@ export async function describe(context: JobContext, server: MessagingServer, kno
   const { session } = known;
   let answer: Description = {};
   try {
-    answer = await server.describe(session.sessionId);
+    answer = await server.describe(session.sessionId, context.signal);
   } catch (error) {
     if (isEnding(error) || !(isAboutOneSession(error) || isAnswer(error))) throw error;
     showRefusal(context, known, error);
@@ -209,11 +209,12 @@ export async function renew(context: JobContext, server: MessagingServer, known:
   const ttlSeconds = session.ttlMs === null ? null : Math.round(session.ttlMs / 1000);
   let answer: Awaited<ReturnType<MessagingServer["renew"]>>;
   try {
-    answer = await server.renew(session.sessionId, session.agentId, ttlSeconds);
+    answer = await server.renew(session.sessionId, session.agentId, ttlSeconds, context.signal);
   } catch (error) {
     // Its next poll finds it out too, and takes it up again.
     if (isNotMember(error)) return;
     if (isEnding(error)) return void (await ended(context, session, error));
+    if (context.signal.aborted) throw error;
     sessions.renewalRefused(known);
     // Whether the server is well, the polls show.
     if (!isAboutOneSession(error) && !isAnswer(error)) throw error;

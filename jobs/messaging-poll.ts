@@ -131,8 +131,10 @@ async function read(
     const seen = observePage(current, page, after, { ...boot, now });
     const looked = observeMembers(seen.session, page);
     const last = current.lastPolledAt === null ? null : Date.parse(current.lastPolledAt);
-    // From the start come old ones, too; after the cursor they are newer than the last poll.
-    const isTraffic = after !== null && last !== null && seen.session.cursor !== current.cursor;
+    // From the start come old ones, too; after the cursor they are newer than the last poll. That its own messages
+    // begin the time of a session anew no server has promised.
+    const isSent = page.messages.some(({ agentId }) => (agentId ?? "system") !== "system");
+    const isTraffic = isSent && after !== null && last !== null && seen.session.cursor !== current.cursor;
     const polled = { ...looked.session, lastPolledAt: isoTime(now) };
     return {
       session: isTraffic ? afterTraffic(polled, last) : polled,
@@ -207,11 +209,11 @@ const isPolled = ({ messaging }: JobContext["services"], baseUrl: string) =>
   messaging.sessions.servers().includes(baseUrl);
 
 /** The sessions of a server that says nothing of its health are polled all the same. */
-async function checkHealth({ services, log }: JobContext, server: MessagingServer): Promise<void> {
+async function checkHealth({ services, log, signal }: JobContext, server: MessagingServer): Promise<void> {
   const boot = services.messaging.boot(server.baseUrl);
   const wasKnown = boot.bootAt !== null || boot.askedAt === null;
   try {
-    await boot.ask(async () => (await server.health()).uptime);
+    await boot.ask(async () => (await server.health(signal)).uptime);
   } catch (error) {
     if (!isPolled(services, server.baseUrl) || !isAnswer(error)) throw error;
     if (wasKnown) log.warn({ code: error.code }, error.message);

@@ -34,7 +34,7 @@ export async function findSession(store: Store, idOrAlias: string): Promise<Sess
   if (!found)
     throw new Problem(
       "session_not_found",
-      `No session has this id or alias, or an id that begins so (${SHORTEST_ID} characters or more). GET /v1/messaging/sessions lists them.`,
+      `No session has this id or alias, or an id that begins so (${SHORTEST_ID} characters or more). GET /v1/messaging/sessions (nexusctl messaging ls) lists them.`,
     );
   if (others.length > 0)
     throw new Problem("ambiguous_session", `${matches.length} sessions match. Use the whole session id.`);

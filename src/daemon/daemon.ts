@@ -202,7 +202,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         },
         lastPolledAt: (sessionId) => built.services.messaging.sessions.get(sessionId)?.lastPolledAt,
         importSessions: createImport({
-          ...{ store, clock },
+          ...{ store, changes, clock },
           config: () => config,
           sessions: () => built.services.messaging.sessions,
         }),

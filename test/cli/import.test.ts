@@ -3,10 +3,11 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
-import { sessionKeyName } from "../../src/services/messaging/changes.ts";
+import { createSessionChanges, sessionKeyName } from "../../src/services/messaging/changes.ts";
 import { createImport } from "../../src/services/messaging/import.ts";
 import { newSession, SESSION_KIND } from "../../src/services/messaging/session.ts";
 import { createSessionSet } from "../../src/services/messaging/sessions.ts";
@@ -28,8 +29,9 @@ async function start(enabled = true) {
     nex: { enabled: false },
     nexus: { enabled: false },
   });
+  const changes = createSessionChanges(() => sessions);
   const importSessions = createImport({
-    ...{ store, clock: systemClock, config: () => config, sessions: () => sessions },
+    ...{ store, changes, clock: systemClock, config: () => config, sessions: () => sessions },
   });
   const daemon = await startTestControl({ context: { store, importSessions } });
   const over = (role: "agent" | "operator", columns?: number, dir = directory) =>
@@ -39,7 +41,7 @@ async function start(enabled = true) {
     return { code, ...JSON.parse(stdout) };
   };
   const records = async () => (await store.readRecords(SESSION_KIND)).map(({ value }) => value);
-  return { directory, store, sessions, daemon, over, run, records };
+  return { directory, store, sessions, changes, importSessions, daemon, over, run, records };
 }
 
 const oldSession = { agent: "review-bot", key: KEY, cursor: "57", server: "https://messaging.example" };
@@ -263,4 +265,32 @@ test("the API says what is wrong with a session, and never repeats a key", async
     ...["sessions[0].more", "sessions[0].server", "sessions[0].sessionKey"],
   ]);
   expect(text).not.toContain(KEY);
+});
+
+test("a session that is entered meanwhile keeps its own key", async () => {
+  const { store, changes, importSessions } = await start();
+  const sessionId = A ?? "";
+  const entered = Promise.withResolvers<void>();
+  const joined = newSession({ sessionId, alias: "own", baseUrl: "https://messaging.example", agentId: "me" });
+  const joining = changes.apply(
+    [
+      {
+        sessionId,
+        change: () => ({ session: { ...joined, state: "joined" }, events: [] }),
+        sessionKey: "own",
+      },
+    ],
+    systemClock.now,
+    async ([observation]) => {
+      await entered.promise;
+      if (observation) await store.commitObservation(observation);
+      return { isCommitted: true };
+    },
+  );
+  const importing = importSessions([{ sessionId, agentId: "other", sessionKey: KEY }]);
+  await nextTurn();
+  entered.resolve();
+  await joining;
+  expect(await importing).toMatchObject([{ outcome: "known", alias: "own" }]);
+  expect(await store.readSecret(`messaging.key:${sessionId}`)).toBe("own");
 });

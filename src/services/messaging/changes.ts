@@ -87,7 +87,7 @@ export function createSessionChanges(sessions: () => Pick<SessionSet, "get" | "p
 export const sessionKeyName = (sessionId: string) => `messaging.key:${sessionId}`;
 
 /** The one form in which a change of a session is committed: its events and its record, with its cursor, together. */
-export const sessionObservation = (
+const sessionObservation = (
   session: Session,
   events: NewEvent[],
   sessionKey: string | null | undefined,

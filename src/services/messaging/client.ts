@@ -35,10 +35,15 @@ export interface MessagingServer {
     options?: { members?: boolean },
   ): Promise<MessagePage>;
   leave(sessionId: string, agentId: string, sessionKey: string): Promise<void>;
-  renew(sessionId: string, agentId: string, ttlSeconds: number | null): Promise<z.output<typeof renewed>>;
-  describe(sessionId: string): Promise<z.output<typeof described>>;
+  renew(
+    sessionId: string,
+    agentId: string,
+    ttlSeconds: number | null,
+    signal: AbortSignal,
+  ): Promise<z.output<typeof renewed>>;
+  describe(sessionId: string, signal: AbortSignal): Promise<z.output<typeof described>>;
   /** `uptime` in seconds; it falls when the server was restarted and its messages are gone. */
-  health(): Promise<z.output<typeof health>>;
+  health(signal: AbortSignal): Promise<z.output<typeof health>>;
 }
 
 const SERVICE = "messaging";
@@ -86,7 +91,7 @@ function createMessagingServer(http: HttpClient): MessagingServer {
         priority: "reserved",
       });
     },
-    renew: (sessionId, agentId, ttlSeconds) =>
+    renew: (sessionId, agentId, ttlSeconds, signal) =>
       call(renewed, {
         method: "POST",
         path: session(sessionId, "/renew"),
@@ -94,10 +99,11 @@ function createMessagingServer(http: HttpClient): MessagingServer {
         headers: { "x-agent-id": agentId },
         json: ttlSeconds === null ? {} : { ttl: ttlSeconds },
         priority: "reserved",
+        signal,
       }),
-    describe: (sessionId) =>
-      call(described, { method: "GET", path: session(sessionId), label: "GET /v1/sessions/:id" }),
-    health: () => call(health, { method: "GET", path: "/health", label: "GET /health" }),
+    describe: (sessionId, signal) =>
+      call(described, { method: "GET", path: session(sessionId), label: "GET /v1/sessions/:id", signal }),
+    health: (signal) => call(health, { method: "GET", path: "/health", label: "GET /health", signal }),
   };
 }
 

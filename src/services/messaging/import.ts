@@ -2,10 +2,11 @@
 
 import { z } from "zod";
 import { agentId, type Config, origin, sessionAlias, sessionId } from "../../config/schema.ts";
+import type { NewEvent } from "../../events/types.ts";
 import { type Clock, isoTime } from "../../scheduler/clock.ts";
 import type { Store } from "../../store/store.ts";
 import { OperationError } from "../operation.ts";
-import { sessionObservation } from "./changes.ts";
+import type { SessionChanges, SessionEffect } from "./changes.ts";
 import { afterJoin } from "./membership.ts";
 import { beginsWith } from "./names.ts";
 import { newSession, type Session, sessionSource } from "./session.ts";
@@ -51,24 +52,26 @@ function whyNot(
     : undefined;
 }
 
+const alreadyKnown = ({ sessionId, alias, state }: Session): ImportResult => ({
+  ...{ sessionId, outcome: "known", alias },
+  note: `nexusd knows it already (${state}): nothing of it was changed`,
+});
+
 export function createImport(options: {
   store: Pick<Store, "commitObservation">;
+  changes: Pick<SessionChanges, "apply">;
   clock: Clock;
   /** Asked each time, since a reload changes both. */
   config: () => Config;
   sessions: () => SessionSet;
 }): (imported: ImportedSession[]) => Promise<ImportResult[]> {
-  const { store, clock, config } = options;
+  const { store, changes, clock, config } = options;
 
   const take = async (imported: ImportedSession): Promise<ImportResult> => {
     const sessions = options.sessions();
     const { sessionId } = imported;
     const known = sessions.get(sessionId);
-    if (known)
-      return {
-        ...{ sessionId, outcome: "known", alias: known.alias },
-        note: `nexusd knows it already (${known.state}): nothing of it was changed`,
-      };
+    if (known) return alreadyKnown(known);
     const wanted = imported.alias ?? null;
     const why = wanted === null ? undefined : whyNot(wanted, sessionId, sessions.all());
     const alias = why === undefined ? wanted : null;
@@ -85,25 +88,29 @@ export function createImport(options: {
       // How long it still lives nobody has told: it is renewed at once.
       expiresAt: config().messaging.auto_renew ? isoTime(now) : null,
     };
-    await store.commitObservation(
-      sessionObservation(
-        session,
-        [
-          {
-            type: "messaging.session.joined",
-            source: sessionSource(sessionId),
-            data: {
-              ...{ sessionId, alias, agentId: session.agentId },
-              ...{ expiresAt: null, rejoined: false, imported: true },
-            },
-          },
-        ],
-        imported.sessionKey,
-      ),
-    );
-    // Those of now: a reload may have replaced them meanwhile.
-    options.sessions().put(session);
-    return { sessionId, outcome: "imported", alias, note: why ?? null };
+    const events: NewEvent[] = [
+      {
+        type: "messaging.session.joined",
+        source: sessionSource(sessionId),
+        data: {
+          ...{ sessionId, alias, agentId: session.agentId },
+          ...{ expiresAt: null, rejoined: false, imported: true },
+        },
+      },
+    ];
+    // One that was entered meanwhile is known: its key must not be replaced.
+    const effect: SessionEffect = {
+      sessionId,
+      change: (current) => (current ? undefined : { session, events }),
+      ...(imported.sessionKey !== undefined && { sessionKey: imported.sessionKey }),
+    };
+    const { isCommitted } = await changes.apply([effect], clock.now, async ([observation]) => {
+      if (observation) await store.commitObservation(observation);
+      return { isCommitted: observation !== undefined };
+    });
+    return isCommitted
+      ? { sessionId, outcome: "imported", alias, note: why ?? null }
+      : alreadyKnown(options.sessions().get(sessionId) ?? session);
   };
 
   // One after the other: a session that comes twice at once must not begin twice.

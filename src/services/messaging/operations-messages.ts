@@ -4,7 +4,13 @@ import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, present, prose, textsIn } from "../input.ts";
-import { defineOperation, OperationError, type ReadCall, type RefusalMeaning } from "../operation.ts";
+import {
+  defineOperation,
+  OperationError,
+  type ReadCall,
+  type RefusalMeaning,
+  type SessionFacts,
+} from "../operation.ts";
 import { isCooldown } from "./client.ts";
 import { afterKeyRefused } from "./membership.ts";
 import { asMember, inFull, openRequest, session, sessionTarget } from "./operations-common.ts";
@@ -58,6 +64,13 @@ interface Sendable {
 
 const isAsText = (read: unknown) => fieldsOf(read).jsonAs === "text";
 
+const JOINING = "it is joined by itself, and status says what keeps it from that";
+const REMEDIES: Partial<Record<SessionFacts["state"], string>> = {
+  new: JOINING,
+  joining: JOINING,
+  expired: "it has ended, so create or claim another one",
+};
+
 const sendMessage = defineOperation({
   name: "messaging.messages.send",
   service: "messaging",
@@ -85,7 +98,7 @@ const sendMessage = defineOperation({
     if (state === "joined") return inFull(input, facts);
     throw new OperationError(
       "refused",
-      `nexusd is not in this session (its state is ${state}): join it first.`,
+      `nexusd is not in this session (its state is ${state}): ${REMEDIES[state] ?? "join it first"}.`,
     );
   },
   request: ({ session: idOrAlias, text, json }, facts, read) => {

@@ -87,7 +87,9 @@ describe("an error", () => {
   test("HTML of a proxy with 200 is no answer", async () => {
     server.addFault({ kind: "html", status: 200 });
     const { services } = createBench({ messaging: server.url });
-    await expect(services.messaging.server(server.url).health()).rejects.toMatchObject({
+    await expect(
+      services.messaging.server(server.url).health(AbortSignal.timeout(60_000)),
+    ).rejects.toMatchObject({
       kind: "invalid_body",
     });
   });
