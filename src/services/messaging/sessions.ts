@@ -7,7 +7,7 @@ import type { Session } from "./session.ts";
 
 const LONGEST_PAUSE_MS = 5 * 60_000;
 /** A server may take so long to answer before the number of its places slows down the pace. */
-const USUAL_ANSWER_MS = 1000;
+const SLOW_ANSWER_MS = 5000;
 const FEWEST_PLACES = 4;
 const MOST_PLACES = 16;
 
@@ -85,7 +85,7 @@ export const pollPaceMs = (limits: Limits): number =>
 
 /** How many polls of one server may be under way at once, so that its answers do not slow down the pace. */
 export const pollPlaces = (limits: Limits): number =>
-  Math.min(MOST_PLACES, Math.max(FEWEST_PLACES, Math.ceil(USUAL_ANSWER_MS / pollPaceMs(limits))));
+  Math.min(MOST_PLACES, Math.max(FEWEST_PLACES, Math.ceil(SLOW_ANSWER_MS / pollPaceMs(limits))));
 
 /** The turns of one server. */
 interface Turns {

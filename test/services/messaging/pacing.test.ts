@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createPacing, type Pacing } from "../../../src/services/messaging/pacing.ts";
 import { estimateRecord } from "../../../src/services/messaging/pacing-estimates.ts";
+import { pollPaceMs, pollPlaces } from "../../../src/services/messaging/sessions.ts";
 import fc from "../../support/fc.ts";
 
 const PACE_MS = 667;
@@ -152,4 +153,12 @@ describe("whose turn it is", () => {
     };
     expect(costOf(5000)).toBeLessThan(4 * costOf(100));
   });
+});
+
+it("answers that take five seconds do not slow down the pace", () => {
+  for (const requests_per_minute of [20, 60, 100, 150]) {
+    const limits = { requests_per_minute, reserve_per_minute: 10 };
+    const answered = (pollPlaces(limits) * 60_000) / 5000;
+    expect(answered).toBeGreaterThanOrEqual(60_000 / pollPaceMs(limits));
+  }
 });
