@@ -1,6 +1,7 @@
 // What keeps nexusd in a session: joining it, asking how long it lives, renewing it, and noticing that it has ended.
 
 import { HttpError } from "../src/http/errors.ts";
+import { isoTime } from "../src/scheduler/clock.ts";
 import type { JobContext } from "../src/scheduler/define-job.ts";
 import { isAnswer } from "../src/services/messaging/boot.ts";
 import type { SessionChange } from "../src/services/messaging/changes.ts";
@@ -31,7 +32,7 @@ export const isAboutOneSession = (error: unknown): error is HttpError =>
   !error.retryable &&
   (error.kind === "status" || error.kind === "invalid_body" || error.kind === "too_large");
 
-/** It must not slow the others down, and has to be seen; the log says it once, until there is another one. */
+/** It must not slow the others down, and has to be seen; the log says it once, until it was polled or there is another one. */
 export function showRefusal(context: JobContext, known: Known, error: HttpError): void {
   context.degraded({ code: error.code, message: error.message });
   const level = known.shownCode === error.code ? "debug" : "warn";
@@ -194,8 +195,11 @@ export async function describe(context: JobContext, server: MessagingServer, kno
   } catch (error) {
     if (isEnding(error) || !(isAboutOneSession(error) || isAnswer(error))) throw error;
     showRefusal(context, known, error);
-    // It is asked again, and polled meanwhile.
-    if (error.retryable) return;
+    // It is polled meanwhile, and renewed at once: that tells how long it lives, too.
+    if (error.retryable)
+      return change(context, session, (current, now) =>
+        isActive(current) ? { session: { ...current, expiresAt: isoTime(now) }, events: [] } : undefined,
+      );
   }
   await change(context, session, (current, now) =>
     isActive(current) ? { session: afterDescription(current, now, answer), events: [] } : undefined,
