@@ -6,6 +6,7 @@ import { z } from "zod";
 import { SERVICES } from "../events/types.ts";
 import { WATCHED_COLUMNS, type WatchJob } from "../services/nexus/columns.ts";
 import { parseDuration } from "./duration.ts";
+import { limits } from "./limits.ts";
 
 const durationText = () => z.string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' });
 
@@ -319,6 +320,7 @@ export const configSchema = z.strictObject({
   nexus: nexus.prefault({}),
   jobs: jobs.prefault({}),
   approvals: approvals.prefault({}),
+  limits: limits.prefault({}),
 });
 
 export type Config = z.output<typeof configSchema>;
