@@ -131,10 +131,13 @@ async function hitsOfRules(content: string): Promise<Hit[]> {
 }
 
 async function loadRules(): Promise<(content: string) => Promise<Hit[]>> {
-  const [{ lintSource }, preset] = await Promise.all([
+  const [{ lintSource }, { secretLintProfiler }, preset] = await Promise.all([
     import("@secretlint/core"),
+    import("@secretlint/profiler"),
     import("@secretlint/secretlint-rule-preset-recommend"),
   ]);
+  // It is on by default, and keeps several marks of each scan for good: in itself, and in the timeline of Node.js.
+  secretLintProfiler.setEnabled(false);
   const rules = preset.rules
     // With it, a comment in the text would switch the others off.
     .filter(({ meta }) => meta.id !== "@secretlint/secretlint-rule-filter-comments")

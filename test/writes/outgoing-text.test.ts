@@ -8,11 +8,9 @@ import type { OutgoingText } from "../../src/services/operation.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { WriteError } from "../../src/writes/types.ts";
 import fc from "../support/fc.ts";
+import { glued, letters } from "../support/secrets.ts";
 
-const letters = (length: number, alphabet = "abcdefghkmnpqrstuvwxyzABCDEFGHKMNPQRSTUVWXYZ23456789") =>
-  Array.from(randomBytes(length), (byte) => alphabet[byte % alphabet.length]).join("");
 const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
-const glued = (...parts: string[]) => parts.join("");
 
 const pem = ({ privateKey }: { privateKey: KeyObject }) =>
   String(privateKey.export({ type: "pkcs8", format: "pem" })).trim();
@@ -124,6 +122,11 @@ describe("a secret in outgoing text is refused", () => {
       );
     }
     await expect(scan(inText(credential))).resolves.toBeUndefined();
+  });
+
+  test("and leaves nothing behind on the timeline of Node.js, where it would stay for good", async () => {
+    await refusal(inText(glued("gh", "p_", letters(36))));
+    expect(performance.getEntries()).toEqual([]);
   });
 
   test("with at most 20 places told, and all of them counted", async () => {

@@ -1,0 +1,7 @@
+// Slower than a test should be, and alone on the machine where it can: `npm run test:soak`.
+
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: { include: ["test/soak/*.soak.ts"], testTimeout: 300_000, hookTimeout: 120_000, pool: "forks" },
+});
