@@ -16,7 +16,7 @@ const TIMES = 5000;
 /** Until what is made once, and what has a limit, is there. */
 const WARM_UP = 2000;
 const BETWEEN_MEASUREMENTS = 500;
-const AT_ONCE = 16;
+const AT_ONCE = 4;
 const SESSIONS = 8;
 
 /** Live bytes that one more may leave behind. The least that was ever lost by a defect here was 26 kB. */
