@@ -1,6 +1,6 @@
 // doctor: whether each enabled service can be reached and takes our credential, and whether our clock is theirs.
 
-import { Agent } from "undici";
+import type { Dispatcher } from "undici";
 import { z } from "zod";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
@@ -8,6 +8,7 @@ import type { ServiceStatus } from "../control/context.ts";
 import { SERVICES, type Service } from "../events/types.ts";
 import { readAnswer } from "../http/answer.ts";
 import type { HttpRequest, HttpResponse } from "../http/client.ts";
+import { createDispatcher } from "../http/dispatcher.ts";
 import { HttpError } from "../http/errors.ts";
 import { createHttpClient } from "../http/transport.ts";
 import { systemClock } from "../scheduler/clock.ts";
@@ -38,7 +39,7 @@ const TIMEOUT_MS = 60_000;
 const MAX_CLOCK_OFFSET_MS = 30_000;
 
 export async function examineServices(subject: Subject): Promise<Check[]> {
-  const agent = new Agent({ connect: { timeout: 10_000 } });
+  const agent = createDispatcher();
   const offsets: number[] = [];
   try {
     const checks = await Promise.all(
@@ -56,7 +57,7 @@ export async function examineServices(subject: Subject): Promise<Check[]> {
 async function examine(
   service: Service,
   subject: Subject,
-  dispatcher: Agent,
+  dispatcher: Dispatcher,
   onOffset: (offsetMs: number) => void,
 ): Promise<Check[]> {
   const { config, reported, signal } = subject;

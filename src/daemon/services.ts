@@ -1,12 +1,12 @@
 // Puts the clients of the three services together: origin, credential, budget and deadline of each.
 
-import { Agent } from "undici";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
 import type { BudgetFigures } from "../control/metrics/metric.ts";
 import type { Service } from "../events/types.ts";
 import type { Budgets } from "../http/budgets.ts";
 import type { Retry } from "../http/client.ts";
+import { createDispatcher } from "../http/dispatcher.ts";
 import type { RequestOutcome } from "../http/outcome.ts";
 import { createRetry } from "../http/retry.ts";
 import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
@@ -58,7 +58,7 @@ export interface Built {
 export function createServices(options: ServicesOptions): Built {
   const { config, secrets, store, clock, random, budgets, counts } = options;
   const retry = createRetry({ clock, random });
-  const dispatcher = new Agent({ keepAliveTimeout: 30_000, connections: 32 });
+  const dispatcher = createDispatcher({ connections: 32 });
   const common = {
     clock,
     dispatcher,

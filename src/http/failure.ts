@@ -30,14 +30,34 @@ const CERTIFICATE_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPT
  */
 export function exchangeFailure(error: unknown, where: Where, maybeSent: boolean): HttpError {
   if (error instanceof HttpError) return error;
-  const { what, ...reading } = read(errorCode(error), maybeSent);
+  const { what, ...reading } = isHttp2Only(error) ? HTTP2_ONLY : read(errorCode(error), maybeSent);
   return new HttpError({
     ...where,
     ...reading,
     message: `${where.service}: ${where.label} ${what}`,
-    maybeSent,
+    // Such a server has taken no request of HTTP/1.1 for one.
+    maybeSent: maybeSent && reading.code !== HTTP2_ONLY.code,
     cause: withoutContents(error),
   });
+}
+
+const HTTP2_ONLY: Reading = {
+  kind: "network",
+  code: "http2_only",
+  what:
+    "was not taken: the server speaks HTTP/2 only, and nexusd HTTP/1.1. " +
+    "Let the server, or the proxy in front of it, offer HTTP/1.1 too",
+  retryable: false,
+};
+
+/** Whether TLS found no common protocol, or the answer begins with the SETTINGS frame of HTTP/2 (RFC 9113, 3.4). */
+function isHttp2Only(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (errorCode(error) === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL") return true;
+  if (!("data" in error && typeof error.data === "string") || error.data.length < 9) return false;
+  // Of a frame: its length in three bytes, its type, its flags, its stream.
+  const [high, , , type, , ...stream] = Buffer.from(error.data.slice(0, 9), "latin1");
+  return high === 0 && type === 4 && stream.every((byte) => byte === 0);
 }
 
 /** The error of a request that was given up, by its deadline or its caller. */

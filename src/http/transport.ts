@@ -1,10 +1,11 @@
 // The HTTP client of one service, on undici: one origin, one deadline, one budget, one error model.
 
-import { Agent, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../scheduler/clock.ts";
 import type { RequestBudget } from "./budget.ts";
 import type { HttpClient, HttpRequest, HttpResponse, HttpStream } from "./client.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
+import { createDispatcher } from "./dispatcher.ts";
 import { HttpError } from "./errors.ts";
 import { type Answer, exchange, isSuccess } from "./exchange.ts";
 import { exchangeFailure, givenUp, notSent, type Progress, type Where } from "./failure.ts";
@@ -31,7 +32,7 @@ export interface HttpClientOptions {
   scrub?: (text: string) => string;
   /** Whether a 429 is about all requests to the server; default: each is. */
   isRateLimit?: (error: HttpError) => boolean;
-  /** Shared connections; default: an Agent of this client's own. */
+  /** Shared connections, of createDispatcher; default: some of this client's own. */
   dispatcher?: Dispatcher;
   /** Told how each request ended; a stream is counted when it has opened. */
   count?: (outcome: RequestOutcome) => void;
@@ -44,7 +45,7 @@ type Finish<T> = (answer: Answer, where: Where, deadline: Deadline) => T;
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { service, clock, credential: prove, count } = options;
   const { origin } = new URL(options.origin);
-  const dispatcher = options.dispatcher ?? new Agent();
+  const dispatcher = options.dispatcher ?? createDispatcher();
 
   /**
    * Sends the request and follows its redirects, up to the end of a 2xx, or to its headers where it is a stream. One

@@ -2,6 +2,7 @@
 // deadline and errors, and the calls of operations go out with exactly the body that the operation made.
 
 import { Readable } from "node:stream";
+import type { FetchLike } from "@modelcontextprotocol/client";
 import type { HttpClient, HttpStream } from "../../../http/client.ts";
 import { startDeadline } from "../../../http/deadline.ts";
 import type { HttpError } from "../../../http/errors.ts";
@@ -34,7 +35,7 @@ export interface McpCall {
 }
 
 export interface McpFetch {
-  fetch: typeof fetch;
+  fetch: FetchLike;
   /** By the value of CALL_HEADER. */
   calls: Map<string, McpCall>;
   /** The client's own id of a request that went out with another one. */
