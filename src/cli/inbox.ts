@@ -3,21 +3,21 @@
 import { TYPE_PREFIX, type WriteStep } from "../events/types.ts";
 import { parseJson } from "../http/json.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import type { Write } from "../writes/types.ts";
-import { parsed, parsedExactly } from "./client.ts";
+import type { WriteSummary } from "../writes/types.ts";
+import { parsed } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { follow } from "./follow.ts";
 import { Failed } from "./problem.ts";
 
-/** A proposal may carry a megabyte, and new ones come one by one. */
-const PAGE = 20;
+/** The most that the daemon gives at once. Of those that come while the inbox is open only the newest are read. */
+const PAGE = { all: 1000, new: 50 };
 const AGAIN_AFTER_MS = 1000;
 
 export interface InboxOptions {
   clock: Clock;
   signal: AbortSignal;
   /** All that wait, the oldest first. */
-  onWrites(writes: Write[]): void;
+  onWrites(writes: WriteSummary[]): void;
   /** Every step of any write but its proposal. */
   onStep(step: WriteStep): void;
   /** The daemon is away, or back. */
@@ -30,18 +30,31 @@ export interface InboxOptions {
  */
 export async function keepInbox({ client }: CliContext, options: InboxOptions): Promise<void> {
   const { clock, signal, onWrites, onStep, onNote } = options;
-  const known = new Map<string, Write>();
+  const known = new Map<string, WriteSummary>();
   const publish = () => onWrites([...known.values()].sort(byProposal));
+  let isPublishing = false;
+  /** Once for all that came in one go: thousands are not sorted and drawn anew for each of them. */
+  const publishSoon = () => {
+    if (isPublishing) return;
+    isPublishing = true;
+    setImmediate(() => {
+      isPublishing = false;
+      if (!signal.aborted) publish();
+    });
+  };
 
   /** Takes in the newest ones up to those that are known already; with `all`, the whole list anew. */
   const read = async (all: boolean) => {
-    const found: Write[] = [];
+    const found: WriteSummary[] = [];
     let after: string | null = null;
     do {
-      const query: URLSearchParams = new URLSearchParams({ state: "proposed", limit: String(PAGE) });
+      const query: URLSearchParams = new URLSearchParams({
+        ...{ state: "proposed", view: "summary" },
+        limit: String(all ? PAGE.all : PAGE.new),
+      });
       if (after !== null) query.set("after", after);
       const answer = await client.call("GET", `/v1/writes?${query}`, { role: "operator", signal });
-      const page = parsedExactly<{ writes: Write[]; next: string | null }>(answer);
+      const page = parsed<{ writes: WriteSummary[]; next: string | null }>(answer);
       found.push(...page.writes);
       after = page.next;
       if (!all && page.writes.some(({ id }) => known.has(id))) break;
@@ -103,7 +116,7 @@ export async function keepInbox({ client }: CliContext, options: InboxOptions): 
       else {
         // A page that was asked for before this event may still have it as proposed.
         if (isReading) void refresh("all");
-        if (known.delete(step.writeId)) publish();
+        if (known.delete(step.writeId)) publishSoon();
         onStep(step);
       }
       return !signal.aborted;
@@ -112,7 +125,7 @@ export async function keepInbox({ client }: CliContext, options: InboxOptions): 
   await Promise.race([following, failed]);
 }
 
-const byProposal = (a: Write, b: Write) =>
+const byProposal = (a: WriteSummary, b: WriteSummary) =>
   a.proposedAt === b.proposedAt ? (a.id < b.id ? -1 : 1) : a.proposedAt < b.proposedAt ? -1 : 1;
 
 function stepOf(json: string): WriteStep | undefined {

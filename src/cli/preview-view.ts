@@ -5,7 +5,7 @@ import { layOutJson } from "../text/exact.ts";
 import { pad, visible, width } from "../text/visible.ts";
 import { digestOf } from "../writes/canonical.ts";
 import { renderPreview } from "../writes/preview.ts";
-import type { Write, WriteState } from "../writes/types.ts";
+import type { Write, WriteState, WriteSummary } from "../writes/types.ts";
 import { age } from "./output.ts";
 import { Failed } from "./problem.ts";
 
@@ -96,19 +96,35 @@ export function checkDigest({ id, request, digest }: Write): void {
 }
 
 /** Its state in a few words: "rejected 3 s ago: not before Monday". */
-export function stateOf(write: Write): string {
-  const { state, outcome, note } = write;
-  const at = write.finishedAt ?? write.executingAt ?? write.decidedAt;
-  const words = [state === "resolved" && outcome ? `resolved as ${outcome}` : state];
-  if (state === "proposed") words.push(`${age(write.proposedAt)}, expires ${age(write.expiresAt)}`);
-  else if (at) words.push(age(at));
-  const why = write.result?.error
-    ? `${write.result.error.code}: ${write.result.error.message}`
+export function stateOf(write: Write | WriteSummary): string {
+  const { state, note } = write;
+  const error = errorOf(write);
+  const why = error
+    ? `${error.code}: ${error.message}`
     : state === "rejected" || state === "resolved"
       ? note
       : null;
-  return words.join(" ") + (why ? `: ${why}` : "");
+  const words =
+    state === "proposed"
+      ? `proposed ${age(write.proposedAt)}, expires ${age(write.expiresAt)}`
+      : shortStateOf(write);
+  return words + (why ? `: ${why}` : "");
 }
+
+/** The same for a column of a table, in at most 29 characters: "rejected 3 s ago". */
+export function shortStateOf(write: Write | WriteSummary, nowMs = Date.now()): string {
+  const { state, outcome } = write;
+  if (state === "proposed") {
+    const isOver = Date.parse(write.expiresAt) <= nowMs;
+    return `proposed, ${isOver ? "expired" : `${age(write.expiresAt, nowMs).replace(/^in /, "")} left`}`;
+  }
+  const at = write.finishedAt ?? write.executingAt ?? write.decidedAt;
+  const name = state === "resolved" && outcome ? `resolved as ${outcome}` : state;
+  return at ? `${name} ${age(at, nowMs)}` : name;
+}
+
+export const errorOf = (write: Write | WriteSummary) =>
+  "error" in write ? write.error : (write.result?.error ?? null);
 
 /** What has become of it, as text for `wrapped`: a fact a line. */
 export function history(write: Write): string {

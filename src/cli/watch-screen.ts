@@ -1,7 +1,7 @@
 // What `nexusctl writes watch` shows: a list of the proposals, or one of them, as the lines of a screen.
 
 import { clip, pad, visible, width } from "../text/visible.ts";
-import type { Write } from "../writes/types.ts";
+import type { WriteSummary } from "../writes/types.ts";
 import { editedLine } from "./line-editor.ts";
 import { age } from "./output.ts";
 import { previewFor, type ShownWrite, wrapped } from "./preview-view.ts";
@@ -24,7 +24,7 @@ export interface Inbox {
   /** Whether the daemon's list has been read. */
   isRead: boolean;
   /** Proposed and not expired, the oldest first. */
-  writes: Write[];
+  writes: WriteSummary[];
   /** The id of the one that the arrows are at. */
   selected: string | undefined;
   opened: Opened | undefined;
@@ -76,19 +76,25 @@ function listScreen(inbox: Inbox, size: Size, nowMs: number): string[] {
   const head = `nexusctl writes watch: ${count}`;
   const at = selectedIndex(inbox);
   const { top, room } = listWindow(inbox, size);
+  const [aboutColumns, saysColumns] = [
+    Math.max(20, Math.floor(columns / 2)),
+    Math.max(20, Math.floor(columns / 3)),
+  ];
   const table = columnsOf(
     [
-      ["", "", "OPERATION", "PROPOSED", "EXPIRES", "WHAT THE AGENT SAYS"],
-      ...writes
-        .slice(top, top + room)
-        .map((write, row) => [
+      ["", "", "WHAT IT IS ABOUT", "EXPIRES", "WHAT THE AGENT SAYS", "PROPOSED", "OPERATION"],
+      ...writes.slice(top, top + room).map((write, row) => {
+        const says = [clip(visible(write.agent ?? ""), 20), visible(write.reason ?? "")];
+        return [
           top + row === at ? ">" : "",
           row < 9 ? String(row + 1) : "",
-          visible(write.operation) + (write.destructive ? " (deletes)" : ""),
-          age(write.proposedAt, nowMs),
+          clip((write.destructive ? "DELETES: " : "") + visible(write.about), aboutColumns),
           Date.parse(write.expiresAt) <= nowMs ? "expired" : age(write.expiresAt, nowMs),
-          [clip(visible(write.agent ?? ""), 20), visible(write.reason ?? "")].filter(Boolean).join(": "),
-        ]),
+          clip(says.filter(Boolean).join(": "), saysColumns),
+          age(write.proposedAt, nowMs),
+          visible(write.operation),
+        ];
+      }),
     ],
     columns,
   );

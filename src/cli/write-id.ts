@@ -1,6 +1,6 @@
 // The id of a write from what a person typed of it.
 
-import type { Write } from "../writes/types.ts";
+import type { WriteSummary } from "../writes/types.ts";
 import { parsed } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { Failed } from "./problem.ts";
@@ -24,14 +24,15 @@ export async function wholeId(
 ): Promise<string> {
   if (given.length >= WHOLE || given.length < SHORTEST) return given;
   const ids: string[] = [];
-  // A page ends before where its writes are long.
+  // A page may end before.
   for (let after: string | null = ""; after !== null && ids.length < NEWEST; ) {
     const query: URLSearchParams = new URLSearchParams({
       limit: String(NEWEST - ids.length),
+      view: "summary",
       ...(after && { after }),
     });
     const answer = await client.call("GET", `/v1/writes?${query}`, { role, signal: io.signal });
-    const page = parsed<{ writes: Write[]; next: string | null }>(answer);
+    const page = parsed<{ writes: WriteSummary[]; next: string | null }>(answer);
     ids.push(...page.writes.map(({ id }) => id));
     after = page.next;
   }

@@ -1,21 +1,15 @@
 // nexusctl writes: the proposed writes and what became of them; deciding on them, for an operator.
 
 import { type Command, Option } from "commander";
-import type { Write, WriteState } from "../writes/types.ts";
+import type { Write } from "../writes/types.ts";
 import { type ApproveOptions, approve } from "./approve.ts";
 import { count, duration, writeStates } from "./arguments.ts";
 import { type Answer, parsedExactly } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
-import { age } from "./output.ts";
 import { history, previewFor, type ShownWrite, stateOf, wrapped } from "./preview-view.ts";
 import { watch } from "./watch.ts";
 import { wholeId } from "./write-id.ts";
-
-interface ListOptions {
-  state?: WriteState[];
-  limit: number;
-  after?: string;
-}
+import { listWrites } from "./writes-list.ts";
 
 const path = (id: string, rest = "") => `/v1/writes/${encodeURIComponent(id)}${rest}`;
 
@@ -27,8 +21,9 @@ export function addWrites(program: Command, act: Act): void {
     .description("list the writes, the newest first")
     .option("--state <state>", "only those in this state; may be repeated", writeStates)
     .option("--limit <count>", "how many at most", count, 50)
-    .option("--after <id>", "only those older than this one")
-    .action(act(list));
+    .option("--all", "every one of them, however many there are")
+    .option("--after <id>", "only those older than this one: what the end of a list gives to go on with")
+    .action(act(listWrites));
 
   writes
     .command("show")
@@ -92,27 +87,6 @@ export function addWrites(program: Command, act: Act): void {
     .command("watch")
     .description("keep an inbox open: see proposals as they come, approve or reject them (operator)")
     .action(act((context) => watch(context)));
-}
-
-async function list({ client, output, io }: CliContext, { state, limit, after }: ListOptions): Promise<void> {
-  const query = new URLSearchParams({ limit: String(limit) });
-  for (const one of state ?? []) query.append("state", one);
-  if (after !== undefined) query.set("after", after);
-  const answer = await client.call("GET", `/v1/writes?${query}`, { signal: io.signal });
-  if (!output.isHuman) return await output.json(answer.text.trim());
-  const { writes, next } = parsedExactly<{ writes: Write[]; next: string | null }>(answer);
-  await output.table(
-    ["ID", "OPERATION", "PROPOSED", "AGENT, AS IT SAYS", "STATE", "REASON"],
-    writes.map((write) => [
-      write.id,
-      write.operation,
-      age(write.proposedAt),
-      write.agent,
-      write.state === "proposed" ? `proposed, expires ${age(write.expiresAt)}` : stateOf(write),
-      write.reason,
-    ]),
-  );
-  if (next) output.note(`there are more: go on with --after ${next}`);
 }
 
 /** A request that answers with the write as it is then. */

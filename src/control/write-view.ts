@@ -71,6 +71,32 @@ const fields = {
 
 export const writeSchema = z.object(fields).meta({ id: "Write" });
 
+/** Declared to be exactly what the write path gives. */
+const summaryFields = {
+  ...pick(
+    "id",
+    "operation",
+    "service",
+    "state",
+    "digest",
+    "target",
+    "destructive",
+    "approval",
+    "reason",
+    "agent",
+    "proposedAt",
+    "expiresAt",
+    "decidedAt",
+    "executingAt",
+    "finishedAt",
+    "note",
+    "outcome",
+  ),
+  about: z.string().describe("Target and change in a few words; text of unknown origin"),
+  error: z.object({ code: z.string(), message: z.string() }).nullable().describe("Why it failed"),
+};
+export const summarySchema = z.object(summaryFields).meta({ id: "WriteSummary" });
+
 export const shownWrite = z
   .object({
     ...fields,
@@ -86,6 +112,11 @@ export const writeView = (write: Write): z.output<typeof writeSchema> => ({
 const stored = z.object({ input: z.unknown() });
 
 export const writeCounts = z.object(keyed(WRITE_STATES)).describe("How many writes are in each state");
+
+function pick<K extends keyof typeof fields>(...keys: K[]): Pick<typeof fields, K> {
+  // As above: of exactly these keys.
+  return Object.fromEntries(keys.map((key) => [key, fields[key]])) as Pick<typeof fields, K>;
+}
 
 function keyed<K extends string>(states: readonly K[]): Record<K, z.ZodInt> {
   // fromEntries forgets which keys it was given.

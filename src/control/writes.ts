@@ -17,7 +17,7 @@ import {
 import { BODY_PROBLEMS, problems } from "./problem.ts";
 import { goneSignal, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-import { actorOf, shownWrite, writeSchema, writeState, writeView } from "./write-view.ts";
+import { actorOf, shownWrite, summarySchema, writeSchema, writeState, writeView } from "./write-view.ts";
 
 const tags = ["writes"];
 const params = z.strictObject({ id: writeId });
@@ -84,10 +84,14 @@ export function writes(app: App, { context, role }: RouteOptions): void {
           state: stateQuery,
           after: writeId.optional().describe("Only those older than this write"),
           limit: limitQuery,
+          view: z
+            .enum(["whole", "summary"], { error: 'must be "whole" or "summary"' })
+            .default("whole")
+            .describe("summary: without request, preview and result, for lists of thousands"),
         }),
         response: {
           200: z.object({
-            writes: z.array(writeSchema),
+            writes: z.array(z.union([writeSchema, summarySchema])),
             next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
           }),
           ...problems("invalid_request", "write_not_found"),
@@ -95,13 +99,15 @@ export function writes(app: App, { context, role }: RouteOptions): void {
       },
     },
     async (request) => {
-      const { state: states, after, limit } = request.query;
+      const { state: states, after, limit, view } = request.query;
       if (after !== undefined) await writes.get(after);
       const wanted = { limit, maxLength: PAGE_LENGTH, ...(states && { states }) };
-      const page = await writes.list({ ...wanted, ...(after && { after }) });
+      const query = { ...wanted, ...(after && { after }) };
+      const page =
+        view === "summary" ? await writes.summaries(query) : (await writes.list(query)).map(writeView);
       const last = page.at(-1)?.id;
-      const more = last === undefined ? [] : await writes.list({ ...wanted, limit: 1, after: last });
-      return { writes: page.map(writeView), next: more.length > 0 ? (last ?? null) : null };
+      const more = last === undefined ? [] : await writes.summaries({ ...wanted, limit: 1, after: last });
+      return { writes: page, next: more.length > 0 ? (last ?? null) : null };
     },
   );
 

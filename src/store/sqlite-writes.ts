@@ -9,6 +9,7 @@ import { createAuditPruning } from "./sqlite-audit-prune.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 import { prepareStatements } from "./sqlite-write-statements.ts";
+import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
 import type { Observation, Store } from "./store.ts";
 import { takeLength } from "./take-length.ts";
 
@@ -21,6 +22,7 @@ export type WriteStore = Pick<
   | "readWrite"
   | "readWriteByIdempotencyKey"
   | "readWrites"
+  | "readWriteSummaries"
   | "countWrites"
   | "expireWrites"
   | "markWriteShown"
@@ -44,9 +46,6 @@ export interface WriteStoreParts {
 
 // Small transactions, so that commits and readers get their turn in between.
 const EXPIRED_AT_ONCE = 100;
-
-// Behind every ULID.
-const LAST_ID = "~";
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
@@ -72,6 +71,15 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       if (row) yield row;
     }
   }
+
+  /** The newest first. */
+  const idsOf: Parameters<typeof createReadSummaries>[1] = ({ states, after = LAST_ID, limit }) =>
+    [...new Set(states)]
+      .flatMap((state) => statements.newestOf.all(state, after, limit))
+      .sort()
+      .reverse()
+      .slice(0, limit);
+  const readSummaries = createReadSummaries(db, idsOf);
 
   /** Appends what belongs to every step, inside its transaction. */
   const recordStep = (
@@ -203,13 +211,9 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       read(() => {
         if (states === undefined)
           return takeLength(statements.newest.iterate(after, limit), maxLength, lengthOf).taken.map(toWrite);
-        const ids = [...new Set(states)]
-          .flatMap((state) => statements.newestOf.all(state, after, limit))
-          .sort()
-          .reverse()
-          .slice(0, limit);
-        return takeLength(rowsOf(ids), maxLength, lengthOf).taken.map(toWrite);
+        return takeLength(rowsOf(idsOf({ states, after, limit })), maxLength, lengthOf).taken.map(toWrite);
       }),
+    readWriteSummaries: (query) => read(() => readSummaries(query)),
     countWrites: () => read(() => ({ ...counts })),
 
     readAudit: (query) => read(() => audit.read(query)),

@@ -3,7 +3,7 @@
 
 import type { Readable } from "node:stream";
 import type { NewEvent, StoredEvent } from "../events/types.ts";
-import type { Actor, AuditRow, Write, WriteQuery, WriteState } from "../writes/types.ts";
+import type { Actor, AuditRow, Write, WriteQuery, WriteState, WriteSummary } from "../writes/types.ts";
 
 /**
  * One thing that a service told nexusd, committed in one transaction or not at all: its events, the cursor that
@@ -186,6 +186,8 @@ export interface Store {
   readWriteByIdempotencyKey(key: string): Promise<Write | undefined>;
   /** Newest first. */
   readWrites(query: WriteQuery): Promise<Write[]>;
+  /** The same writes, without reading what is long of them. A page may be shorter than `limit` where they are long. */
+  readWriteSummaries(query: WriteQuery): Promise<WriteSummary[]>;
   countWrites(): Promise<Record<WriteState, number>>;
   /** Moves every proposed write past its expiry to `expired`, each with event and audit row. */
   expireWrites(at: string): Promise<Write[]>;

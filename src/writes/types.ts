@@ -97,6 +97,34 @@ export interface Write {
   outcome: "succeeded" | "failed" | null;
 }
 
+/** A write as a list shows it: without the request and the result, which may be long. */
+export interface WriteSummary
+  extends Pick<
+    Write,
+    | "id"
+    | "operation"
+    | "service"
+    | "state"
+    | "digest"
+    | "target"
+    | "destructive"
+    | "approval"
+    | "reason"
+    | "agent"
+    | "proposedAt"
+    | "expiresAt"
+    | "decidedAt"
+    | "executingAt"
+    | "finishedAt"
+    | "note"
+    | "outcome"
+  > {
+  /** Target and change in a few words, of unknown origin: "order NX-1006: pending to shipped". */
+  about: string;
+  /** Why it failed. */
+  error: { code: string; message: string } | null;
+}
+
 /** The rows about the audit log itself: an operator signed off what is before, or what was signed off was removed. */
 export const AUDIT_MARKS = ["checkpoint", "pruned"] as const;
 export type AuditMark = (typeof AUDIT_MARKS)[number];
@@ -179,6 +207,8 @@ export interface Writes {
   /** As an operator sees it for the first time: leaves its audit row. */
   show(id: string, actor: Actor): Promise<Write>;
   list(query: WriteQuery): Promise<Write[]>;
+  /** The same writes, without what may be long of them: thousands of them cost little. */
+  summaries(query: WriteQuery): Promise<WriteSummary[]>;
   /** Resolves when the write is no longer in `state`, at the deadline, or when the signal aborts. */
   waitFor(id: string, state: WriteState, waitMs: number, signal: AbortSignal): Promise<Write>;
   approve(id: string, digest: string, actor: Actor, note?: string): Promise<Write>;

@@ -18,7 +18,8 @@ export function createWrites(options: WritesOptions): Writes {
     throw new WriteError("write_not_found", `There is no write ${JSON.stringify(id)}.`);
   };
 
-  const isOverdue = (write: Write) => write.state === "proposed" && write.expiresAt <= now();
+  const isOverdue = (write: Pick<Write, "state" | "expiresAt">) =>
+    write.state === "proposed" && write.expiresAt <= now();
 
   /** As it is now: one that is past its expiry is expired, though the sweep has not come by yet. */
   const get = async (id: string): Promise<Write> => {
@@ -35,6 +36,16 @@ export function createWrites(options: WritesOptions): Writes {
       // Reading goes on where the database takes no commits; deciding looks at the time itself.
       if (!(error instanceof StoreError)) throw error;
     }
+  };
+
+  /** A page on which none is past its expiry. */
+  const swept = async <W extends Pick<Write, "state" | "expiresAt">>(
+    read: () => Promise<W[]>,
+  ): Promise<W[]> => {
+    const page = await read();
+    if (!page.some(isOverdue)) return page;
+    await sweep();
+    return read();
   };
 
   /** A decision on a write that waits for one. */
@@ -68,12 +79,8 @@ export function createWrites(options: WritesOptions): Writes {
       await get(id);
       return found(await store.markWriteShown(id, actor, now()), id);
     },
-    async list(query) {
-      const writes = await store.readWrites(query);
-      if (!writes.some(isOverdue)) return writes;
-      await sweep();
-      return store.readWrites(query);
-    },
+    list: (query) => swept(() => store.readWrites(query)),
+    summaries: (query) => swept(() => store.readWriteSummaries(query)),
     async waitFor(id, state, waitMs, signal) {
       const ended = new AbortController();
       const end = () => ended.abort();

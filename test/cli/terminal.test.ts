@@ -1,7 +1,3 @@
-import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { wrapped } from "../../src/cli/preview-view.ts";
 import { keysOf, openTerminal } from "../../src/cli/terminal.ts";
@@ -9,6 +5,7 @@ import { width } from "../../src/text/visible.ts";
 import { createFakeDaemon, type FakeDaemon } from "../support/cli.ts";
 import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";
 import fc from "../support/fc.ts";
+import { noTerminal, onTerminal } from "../support/pty.ts";
 import { createFakeTty } from "../support/tty.ts";
 
 describe("keys", () => {
@@ -62,9 +59,7 @@ describe("text broken into lines", () => {
   });
 });
 
-const SCRIPT = "/usr/bin/script";
-
-describe.skipIf(!existsSync(SCRIPT))("a real terminal (needs script of util-linux)", () => {
+describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
   let daemon: FakeDaemon;
   let fake: FakeWrites;
   beforeEach(async () => {
@@ -74,37 +69,11 @@ describe.skipIf(!existsSync(SCRIPT))("a real terminal (needs script of util-linu
   });
   afterEach(() => daemon.remove());
 
-  /** nexusctl on a pseudo-terminal of 80 by 24; it ends with the exit code and whether all is as it was before. */
-  const onTerminal = (...args: string[]) => {
-    const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-    const pidFile = join(daemon.dir, "pid");
-    const nexusctl = `"${process.execPath}" "${main}" --socket "${daemon.socket}" ${args.join(" ")}`;
-    const line = [
-      "stty rows 24 cols 80; before=$(stty -g)",
-      `sh -c 'echo $$ > "${pidFile}"; exec ${nexusctl}'; echo "code $?"`,
-      '[ "$before" = "$(stty -g)" ] && echo restored',
-    ].join("; ");
-    const child = spawn(SCRIPT, ["-qec", line, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-    });
-    return {
-      type: (keys: string) => void child.stdin.write(keys),
-      until: async (words: string) => {
-        while (!text.includes(words)) {
-          if (child.exitCode !== null) throw new Error(`it ended: ${text}`);
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        }
-      },
-      kill: (signal: NodeJS.Signals) => process.kill(Number(readFileSync(pidFile, "utf8")), signal),
-      ended: new Promise<string>((resolve) => child.on("close", () => resolve(text))),
-    };
-  };
+  const nexusctl = (...args: string[]) => onTerminal(["--socket", daemon.socket, ...args]);
 
   it("approves what it has shown, and only on a yes that was typed after it", async () => {
     const { id, digest } = fake.propose();
-    const terminal = onTerminal("writes", "approve", id);
+    const terminal = nexusctl("writes", "approve", id);
     terminal.type("y\r");
     await terminal.until("[y/N]");
     terminal.type("y\r");
@@ -114,7 +83,7 @@ describe.skipIf(!existsSync(SCRIPT))("a real terminal (needs script of util-linu
 
   it("keeps an inbox, and is as it was after q", async () => {
     fake.propose();
-    const terminal = onTerminal("writes", "watch");
+    const terminal = nexusctl("writes", "watch");
     await terminal.until("1 to decide");
     fake.propose();
     await terminal.until("2 to decide");
@@ -125,7 +94,7 @@ describe.skipIf(!existsSync(SCRIPT))("a real terminal (needs script of util-linu
   });
 
   it.each(["SIGTERM", "SIGHUP"] as const)("is as it was after %s", async (signal) => {
-    const terminal = onTerminal("writes", "watch");
+    const terminal = nexusctl("writes", "watch");
     await terminal.until("nothing to decide");
     terminal.kill(signal);
     expect(await terminal.ended).toContain("\u001b[?1049lcode 0\r\nrestored");

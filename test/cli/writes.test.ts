@@ -43,10 +43,70 @@ describe("writes", () => {
     expect(JSON.parse(stdout)).toMatchObject({ writes: [{ id: second.id }], next: second.id });
     const table = await atTerminal();
     expect(table.stdout).toMatch(
-      new RegExp(`^${id}  .* x\\\\u\\{202e\\} +proposed, expires .* a\\\\nb$`, "m"),
+      new RegExp(
+        `^${id}  proposed, 24 h left +nexus.orders.update_status .* x\\\\u\\{202e\\} +a\\\\nb$`,
+        "m",
+      ),
     );
-    expect(table.stdout).toMatch(/rejected \d s ago: no\\x1b\[2J/);
+    expect(table.stdout).toMatch(new RegExp(`^${second.id}  rejected \\d s ago .* no\\\\x1b\\[`, "m"));
     expect((await atTerminal("list", "--limit", "1")).stderr).toContain(`go on with --after ${second.id}`);
+  });
+
+  it("show their whole state in 80 columns, whatever it is", async () => {
+    const states = {
+      ...{ executing: "executing 3 s ago", succeeded: "succeeded 3 s ago", unknown: "unknown 3 s ago" },
+      ...{
+        cancelled: "cancelled 3 s ago",
+        expired: "expired 3 s ago",
+        resolved: "resolved as succeeded 3 s ago",
+      },
+    };
+    const at = new Date(Date.now() - 3000).toISOString();
+    for (const state of Object.keys(states) as (keyof typeof states)[])
+      fake.move(fake.propose().id, state, {
+        finishedAt: at,
+        ...(state === "resolved" && { outcome: "succeeded" }),
+      });
+    fake.propose();
+    const { stdout } = await runHere(["--socket", daemon.socket, "writes"], 80);
+    for (const words of Object.values(states))
+      expect(stdout).toMatch(new RegExp(words.replace("3", "\\d"), "m"));
+    expect(stdout).toContain("proposed, 24 h left");
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it("are listed to the last one where they take many pages, as one document and as one table", async () => {
+    const ids = Array.from({ length: 23 }, () => fake.propose().id).reverse();
+    fake.pageMost = 5;
+    const listed = JSON.parse((await here("list", "--all")).stdout);
+    expect(listed.writes.map(({ id }: { id: string }) => id)).toStrictEqual(ids);
+    expect(listed.next).toBeNull();
+    const some = JSON.parse((await here("list", "--limit", "12")).stdout);
+    expect(some).toMatchObject({ writes: { length: 12 }, next: ids[11] });
+    const rest = JSON.parse((await here("list", "--all", "--after", some.next)).stdout);
+    expect(rest.writes.map(({ id }: { id: string }) => id)).toStrictEqual(ids.slice(12));
+    const table = await atTerminal("list", "--all");
+    expect(table.stdout.match(/^01K\w+/gm)).toStrictEqual(ids);
+  });
+
+  it("that end in the middle leave a document that says so, and exit code 1", async () => {
+    for (let n = 0; n < 8; n++) fake.propose();
+    fake.pageMost = 3;
+    const serve = daemon.override;
+    daemon.override = (request, response) => {
+      if (request.url?.includes("after=")) {
+        response.writeHead(503, { "content-type": "application/problem+json" });
+        response.end('{"title":"Busy","status":503,"detail":"Try again.","code":"store_unavailable"}');
+        return true;
+      }
+      return serve?.(request, response) ?? false;
+    };
+    const { code, stdout } = await here("list", "--all");
+    expect(code).toBe(1);
+    const { writes, next, problem } = JSON.parse(stdout);
+    expect(writes).toHaveLength(3);
+    expect(next).toBe(writes.at(-1).id);
+    expect(problem).toMatchObject({ code: "store_unavailable" });
   });
 
   it("are shown whole, by their id or an end of it", async () => {

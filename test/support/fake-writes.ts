@@ -7,6 +7,7 @@ import { digestOf } from "../../src/writes/canonical.ts";
 import { renderPreview } from "../../src/writes/preview.ts";
 import type { OperationSummary, Write, WriteState } from "../../src/writes/types.ts";
 import type { FakeDaemon } from "./cli.ts";
+import { summaryOf } from "./summary.ts";
 
 export interface FakeWrites {
   /** By id, in order of proposal. */
@@ -112,7 +113,8 @@ export function serveWrites(daemon: FakeDaemon): FakeWrites {
         ? decide(response, id, verb, body)
         : send(response, 202, view(fake.propose(asProposed(body))));
     if (!id) {
-      const found = page(fake, url.searchParams, view);
+      const isSummary = url.searchParams.get("view") === "summary";
+      const found = page(fake, url.searchParams, isSummary ? summaryOf : view);
       await fake.listsAfter;
       return send(response, 200, found);
     }

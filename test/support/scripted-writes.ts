@@ -8,9 +8,11 @@ import {
   WRITE_STATES,
   type Write,
   WriteError,
+  type WriteQuery,
   type WriteState,
   type Writes,
 } from "../../src/writes/types.ts";
+import { summaryOf } from "./summary.ts";
 
 let counter = 0;
 
@@ -71,6 +73,11 @@ export function scriptedWrites() {
       throw new WriteError("write_already_decided", `The write is ${write.state}.`, { write });
     return store({ ...write, state, decidedAt: "2026-01-01T01:00:00.000Z", ...changes });
   };
+  const page = ({ states, after, limit }: WriteQuery) =>
+    [...all.values()]
+      .toReversed()
+      .filter(({ id, state }) => (!after || id < after) && (!states || states.includes(state)))
+      .slice(0, limit);
   const writes: Writes = {
     async propose(proposal, actor) {
       calls.push(["propose", proposal, actor]);
@@ -90,11 +97,8 @@ export function scriptedWrites() {
       calls.push(["show", id, actor]);
       return store({ ...known(id), shownAt: "2026-01-01T00:30:00.000Z" });
     },
-    list: async ({ states, after, limit }) =>
-      [...all.values()]
-        .toReversed()
-        .filter(({ id, state }) => (!after || id < after) && (!states || states.includes(state)))
-        .slice(0, limit),
+    list: async (query) => page(query),
+    summaries: async (query) => page(query).map(summaryOf),
     waitFor: async (id) => known(id),
     async approve(id, digest, actor, note) {
       calls.push(["approve", id, digest, actor, note]);

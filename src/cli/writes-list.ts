@@ -1,0 +1,112 @@
+// nexusctl writes list: as many pages of the daemon as it takes, each printed before the next one is asked for.
+
+import type { WriteState, WriteSummary } from "../writes/types.ts";
+import { parsed, parsedExactly } from "./client.ts";
+import type { CliContext } from "./context.ts";
+import { age } from "./output.ts";
+import { errorOf, shortStateOf } from "./preview-view.ts";
+import { Failed, problemLines, Reported } from "./problem.ts";
+import { rawElements } from "./raw-json.ts";
+
+export interface ListOptions {
+  state?: WriteState[];
+  limit: number;
+  all?: boolean;
+  after?: string;
+}
+
+/** The daemon gives at most so many at once. */
+const PAGE = 1000;
+
+interface Page<W> {
+  writes: W[];
+  next: string | null;
+}
+
+/** @throws Failed, Reported when a page after the first one failed */
+export async function listWrites(context: CliContext, options: ListOptions): Promise<void> {
+  await (context.output.isHuman ? printTable(context, options) : printJson(context, options));
+}
+
+async function printTable(context: CliContext, options: ListOptions): Promise<void> {
+  const rows: WriteSummary[] = [];
+  let after = options.after ?? null;
+  for (let left = mostOf(options); left > 0; ) {
+    const answer = await ask(context, options, { after, limit: Math.min(PAGE, left), view: "summary" });
+    const page = parsedExactly<Page<WriteSummary>>(answer);
+    rows.push(...page.writes);
+    left -= page.writes.length;
+    after = page.next;
+    if (after === null) break;
+  }
+  await context.output.table(
+    ["ID", "STATE", "OPERATION", "ABOUT", "PROPOSED", "AGENT, AS IT SAYS", "WHY"],
+    rows.map((write) => [
+      write.id,
+      shortStateOf(write),
+      write.operation,
+      write.about,
+      age(write.proposedAt),
+      write.agent,
+      whyOf(write),
+    ]),
+  );
+  if (after !== null) context.output.note(`there are more: go on with --after ${after}, or use --all`);
+}
+
+/** What ended it, or what the agent gave as its reason. */
+function whyOf(write: WriteSummary): string | null {
+  const error = errorOf(write);
+  if (error) return `${error.code}: ${error.message}`;
+  return write.state === "rejected" || write.state === "resolved" ? write.note : write.reason;
+}
+
+/**
+ * One document `{writes, next}`, digit for digit as the daemon has them. Where it takes several pages, it is written
+ * page by page, so that thousands of long ones need no memory; where one of those fails, the document ends there, with
+ * the problem in it and with where to go on.
+ */
+async function printJson(context: CliContext, options: ListOptions): Promise<void> {
+  const { output } = context;
+  let after = options.after ?? null;
+  let left = mostOf(options);
+  const next = () => ask(context, options, { after, limit: Math.min(PAGE, left) });
+
+  let answer = await next();
+  let page = parsed<Page<unknown>>(answer);
+  left -= page.writes.length;
+  if (page.next === null || left <= 0) return await output.json(answer.text.trim());
+  await output.json('{"writes":[');
+  for (let separator = ""; ; separator = ",") {
+    for (const write of rawElements(answer.text, "writes")) {
+      await output.json(separator + write);
+      separator = ",";
+    }
+    after = page.next;
+    if (after === null || left <= 0) return await output.json(`],"next":${JSON.stringify(after)}}`);
+    try {
+      answer = await next();
+      page = parsed<Page<unknown>>(answer);
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      await output.json(`],"next":${JSON.stringify(after)},"problem":${error.json}}`);
+      for (const line of problemLines(error.problem)) output.note(line);
+      throw new Reported("the list ended before its end", { cause: error });
+    }
+    left -= page.writes.length;
+  }
+}
+
+const mostOf = ({ limit, all }: ListOptions): number => (all ? Number.POSITIVE_INFINITY : limit);
+
+function ask(
+  { client, io }: CliContext,
+  { state = [] }: ListOptions,
+  { after, limit, view }: { after: string | null; limit: number; view?: "summary" },
+) {
+  const query = new URLSearchParams({ limit: String(limit) });
+  for (const one of state) query.append("state", one);
+  if (after !== null) query.set("after", after);
+  if (view) query.set("view", view);
+  return client.call("GET", `/v1/writes?${query}`, { signal: io.signal });
+}

@@ -1,0 +1,17 @@
+// A write as a list of the daemon shows it.
+
+import { parseJson } from "../../src/http/json.ts";
+import { aboutOf } from "../../src/writes/about.ts";
+import type { Write, WriteSummary } from "../../src/writes/types.ts";
+
+export function summaryOf(write: Write): WriteSummary {
+  const { id, operation, service, state, digest, target, destructive, approval, reason, agent } = write;
+  const { proposedAt, expiresAt, decidedAt, executingAt, finishedAt, note, outcome, precondition } = write;
+  const { input } = parseJson(write.request) as { input: unknown };
+  return {
+    ...{ id, operation, service, state, digest, target, destructive, approval, reason, agent },
+    ...{ proposedAt, expiresAt, decidedAt, executingAt, finishedAt, note, outcome },
+    about: aboutOf({ operation, input, before: precondition === null ? null : parseJson(precondition) }),
+    error: write.result?.error ?? null,
+  };
+}
