@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { ControlContext } from "./context.ts";
 import { asProblem } from "./failure.ts";
 import { refusal } from "./guard.ts";
+import { answerHalfClosed } from "./half-closed.ts";
 import { scrapeNow } from "./metrics.ts";
 import { Problem, sendProblem } from "./problem.ts";
 import { SocketError } from "./sockets.ts";
@@ -24,6 +25,7 @@ export async function openMetricsPort(context: ControlContext, port: number): Pr
       else sendProblem(response, problem);
     });
   });
+  answerHalfClosed(server);
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.maxConnections = MOST_CONNECTIONS;
   try {
