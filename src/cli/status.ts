@@ -17,6 +17,7 @@ export interface Status {
   epoch: string;
   log: { oldest: number; latest: number };
   store?: { state: string; lastError: { message: string } | null };
+  sockets?: { path: string; state: string; lastError: { message: string } | null }[];
   services: Record<string, ServiceStatus>;
   jobs: JobStatus[];
   writes?: Record<string, number>;
@@ -44,6 +45,10 @@ export function addStatus(program: Command, act: Act): void {
             ],
             ["writes", describeWrites(status.writes)],
             ["epoch", status.epoch],
+            // Only what somebody has to know: both are there as long as nothing is said of them.
+            ...(status.sockets ?? [])
+              .filter(({ state }) => state !== "there")
+              .map(({ path, state, lastError }) => ["socket", `${state}: ${lastError?.message ?? path}`]),
           ],
         );
         await output.line("");

@@ -1,4 +1,4 @@
-// One fastify instance as both sockets use it: the guard, the limits, the headers of every answer, and the one
+// One fastify instance for each socket, and the servers in front of it: the guard, the limits, the headers of every answer, and the one
 // place where an error becomes problem+json.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -11,6 +11,7 @@ import { parseBody } from "./body.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { asProblem, BODY_LIMIT, LONGEST_PARAMETER } from "./failure.ts";
 import { refusal } from "./guard.ts";
+import { answerHalfClosed } from "./half-closed.ts";
 import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
 
 /** For a whole request to arrive, once it has begun. */
@@ -21,11 +22,7 @@ export type App = ReturnType<typeof createApp>;
 
 /** An instance without routes. `role` is that of its socket. */
 export function createApp({ context, role }: { context: ControlContext; role: Role }) {
-  const headers = { "nexusd-version": context.version, "nexusd-epoch": context.store.epoch };
-
   const app = fastify<Server>({
-    serverFactory: (handle) => guardedServer(headers, handle),
-    clientErrorHandler: (error, socket) => answerBrokenRequest(headers, error, socket),
     frameworkErrors: (error, request, reply) => {
       answerError(error, request, reply);
     },
@@ -34,7 +31,6 @@ export function createApp({ context, role }: { context: ControlContext; role: Ro
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     // What arrives on an open connection while we close is answered like everything before it.
     return503OnClosing: false,
-    forceCloseConnections: "idle",
   }).withTypeProvider<ZodTypeProvider>();
 
   // A body is JSON or nothing; an empty one is nothing, whatever its type says.
@@ -83,10 +79,12 @@ export function createApp({ context, role }: { context: ControlContext; role: Ro
   return app;
 }
 
-function guardedServer(
-  headers: Record<string, string>,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-) {
+/**
+ * A server in front of an instance that is ready. It does not listen yet: the file of a socket can be lost, and then
+ * another server takes the place of the one that nobody finds any more.
+ */
+export function createAppServer(app: App, { version, store }: ControlContext): Server {
+  const headers = { "nexusd-version": version, "nexusd-epoch": store.epoch };
   const stamp = (response: ServerResponse) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   };
@@ -95,12 +93,14 @@ function guardedServer(
     stamp(response);
     const problem = refusal(request);
     if (problem) sendProblem(response, problem);
-    else handle(request, response);
+    else app.routing(request, response);
   });
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
     stamp(response);
     sendProblem(response, new Problem("expectation_failed", 'Only "Expect: 100-continue" is understood.'));
   });
+  server.on("clientError", (error, socket) => answerBrokenRequest(headers, error, socket));
+  answerHalfClosed(server);
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   return server;

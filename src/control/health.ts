@@ -12,19 +12,22 @@ const UNHEALTHY: ReadonlySet<JobState> = new Set(["failing", "stale", "invalid"]
 
 const answer = z.object({ status: z.enum(["ok", "degraded"]), epoch: z.string(), version: z.string() });
 
-export function health(app: App, { context }: RouteOptions): void {
+export function health(app: App, { context, socketStatus }: RouteOptions): void {
   app.get(
     "/v1/health",
     {
       schema: {
-        summary: "Whether every enabled service, every job and the database work",
+        summary: "Whether every enabled service, every job, the database and both sockets work",
         tags: ["state"],
         querystring: nothing,
         response: { 200: answer, ...problems("invalid_request") },
       },
     },
     async () => ({
-      status: isHealthy(context) ? ("ok" as const) : ("degraded" as const),
+      status:
+        isHealthy(context) && socketStatus().every(({ state }) => state === "there")
+          ? ("ok" as const)
+          : ("degraded" as const),
       epoch: context.store.epoch,
       version: context.version,
     }),

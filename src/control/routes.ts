@@ -13,6 +13,7 @@ import { health } from "./health.ts";
 import { imports } from "./imports.ts";
 import { insights } from "./insights.ts";
 import { jobs } from "./jobs.ts";
+import type { SocketStatus } from "./listener.ts";
 import { metrics } from "./metrics.ts";
 import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
@@ -26,6 +27,8 @@ export interface RouteOptions {
   context: ControlContext;
   role: Role;
   tail: Tail;
+  /** Every control socket, and whether nexusd can be reached there. */
+  socketStatus: () => ({ role: Role } & SocketStatus)[];
 }
 
 export function registerRoutes(app: App, options: RouteOptions): void {

@@ -1,12 +1,17 @@
-// A Unix socket that nobody can connect to before its permissions are right, and that takes nobody else's place.
+// A Unix socket that is bound at its final name, that nobody can connect to before its permissions are right, and that
+// takes nobody else's place.
 
-import { chmod, lstat, mkdtemp, rename, rm, unlink } from "node:fs/promises";
-import { connect } from "node:net";
-import { dirname, join } from "node:path";
+import { chmodSync, existsSync } from "node:fs";
+import { connect, type Server } from "node:net";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type FileIdentity, identify, isSame, moveAside, putBack, takeAway } from "./socket-file.ts";
 
 // sun_path of sockaddr_un without its final NUL: 108 bytes on Linux, 104 elsewhere.
 const LONGEST_PATH = process.platform === "linux" ? 107 : 103;
 const CONNECT_TIMEOUT_MS = 1000;
+/** A socket is bound a moment before it is listened on: only what refuses twice is taken for left behind. */
+const SECOND_LOOK_MS = 50;
 
 type SocketErrorCode = "in_use" | "not_a_socket" | "path_too_long" | "unusable";
 
@@ -21,99 +26,127 @@ export class SocketError extends Error {
   }
 }
 
+/** What is at a socket's path: the socket itself, nothing, or something else. */
+export type Presence = "there" | "missing" | "replaced";
+
 export interface OpenSocket {
-  /** Removes the socket's file, if it is still ours. To be called while the server still listens. */
-  remove(): Promise<void>;
+  presence(): Presence;
+  /** Stops listening and removes the socket's file, if it is still ours. Connections that are open stay so. */
+  close(): void;
 }
 
 /**
- * Lets `listen` bind a socket where only we can reach it, gives it its mode, and only then moves it to `path`. What a
- * process that died left there is replaced. Two that start at the same moment are kept apart by the lock of the data
- * directory.
+ * Lets `server` listen at `path`, with this mode. What a process that died left there is replaced.
+ *
+ * The name in the kernel's table is the name of the file: a socket that is bound elsewhere and then renamed looks left
+ * behind to whoever tidies up by that table, as systemd-tmpfiles does.
  * @throws SocketError
  */
 export async function openSocket(options: {
   path: string;
   mode: number;
-  listen: (path: string) => Promise<unknown>;
+  server: Server;
 }): Promise<OpenSocket> {
-  const { path, mode, listen } = options;
-  // The temporary name is as short as mkdtemp allows, shorter than "agent.sock".
-  const temporary = join(dirname(path), ".s");
-  const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(`${temporary}XXXXXX/s`));
-  if (longest > LONGEST_PATH)
+  const { path, mode, server } = options;
+  const length = Buffer.byteLength(path);
+  if (length > LONGEST_PATH)
     throw new SocketError(
       "path_too_long",
-      `${path}: a socket's path can have ${LONGEST_PATH} bytes, and this one needs ${longest}; name a shorter one in [control]`,
+      `${path}: a socket's path can have ${LONGEST_PATH} bytes, and this one has ${length}; name a shorter one in [control]`,
     );
   await clearTheWay(path);
+  const ours = await bind(server, path, mode);
+  return {
+    presence: () => presenceOf(path, ours),
+    close: () => closeKeeping(server, path, ours),
+  };
+}
 
-  let directory: string | undefined;
+/** What is at `path` now, where this file was. */
+export function presenceOf(path: string, ours: FileIdentity): Presence {
   try {
-    directory = await mkdtemp(temporary);
-    const bound = join(directory, "s");
-    await listen(bound);
-    await chmod(bound, mode);
-    const ours = await lstat(bound);
-    await rename(bound, path);
-    return {
-      async remove() {
-        // While the socket is open its inode number is not given to another file.
-        const there = await lstat(path).catch(() => undefined);
-        if (there?.ino === ours.ino && there.dev === ours.dev) await unlink(path).catch(() => {});
-      },
-    };
-  } catch (error) {
-    throw unusable(path, error);
+    const there = identify(path);
+    if (there === undefined) return "missing";
+    return isSame(there, ours) ? "there" : "replaced";
+  } catch {
+    return "missing"; // its directory cannot be searched any more: nobody finds it there
+  }
+}
+
+/** @throws SocketError */
+async function bind(server: Server, path: string, mode: number): Promise<FileIdentity> {
+  const failed = new Promise<never>((_, reject) => server.once("error", reject));
+  failed.catch(() => {});
+  const listening = new Promise<void>((resolve) => server.once("listening", resolve));
+  // Made for us alone, whatever the umask is, and opened to others when it is ours beyond doubt. Up to the chmod all
+  // of it happens at once: `listen` of a path binds before it returns.
+  const before = process.umask(0o077);
+  try {
+    server.listen({ path });
   } finally {
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+    process.umask(before);
+  }
+  try {
+    if (server.listening) chmodSync(path, mode);
+    const ours = identify(path);
+    await Promise.race([listening, failed]);
+    if (!ours)
+      throw new SocketError("unusable", `${path}: it was removed as soon as it was there; try again`);
+    return ours;
+  } catch (error) {
+    server.close();
+    throw error instanceof SocketError ? error : unusable(path, error);
   }
 }
 
 /**
- * Listens on a socket that is open already. Its file stays when we close: the next start gets the connections that
- * come in meanwhile.
- * @throws SocketError when the descriptor is no socket
+ * When a handle that was bound by name is closed, libuv removes whatever has that name by then. What is not ours is
+ * out of its reach meanwhile, and an empty file of ours in its place.
  */
-export async function adoptSocket(options: {
-  path: string;
-  fd: number;
-  listen: (path: string, fd: number) => Promise<unknown>;
-}): Promise<OpenSocket> {
-  const { path, fd, listen } = options;
-  try {
-    await listen(path, fd);
-    return { remove: async () => {} };
-  } catch (error) {
-    const why = codeOf(error) || String(error);
-    throw new SocketError(
-      "unusable",
-      `${path}: descriptor ${fd}, passed by systemd, cannot be listened on (${why}); check the socket unit`,
-      error,
-    );
+function closeKeeping(server: Server, path: string, ours: FileIdentity): void {
+  if (presenceOf(path, ours) === "there") {
+    server.close();
+    return;
   }
+  const aside = moveAside(path);
+  server.close();
+  if (aside !== undefined) putBack(aside, path);
 }
 
 /** @throws SocketError when something is there that must stay */
 async function clearTheWay(path: string): Promise<void> {
-  let there: Awaited<ReturnType<typeof lstat>>;
-  try {
-    there = await lstat(path);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return;
-    throw unusable(path, error);
-  }
-  if (!there.isSocket())
+  const there = look(path);
+  if (there === undefined) return;
+  if (!there.isSocket)
     throw new SocketError(
       "not_a_socket",
       `${path}: something that is not a socket is in the way; move it, or name another path in [control]`,
     );
-  if (await isLive(path))
-    throw new SocketError(
-      "in_use",
-      `${path}: another process listens there; stop it (is nexusd running already?), or name another path in [control]`,
-    );
+  if (await isLive(path)) throw inUse(path);
+  await sleep(SECOND_LOOK_MS);
+  if (await isLive(path)) throw inUse(path);
+  // Only that very file: somebody may have replaced it since.
+  try {
+    if (!takeAway(path, there)) throw inUse(path);
+  } catch (error) {
+    throw error instanceof SocketError ? error : unusable(path, error);
+  }
 }
+
+/** @throws SocketError */
+function look(path: string): FileIdentity | undefined {
+  try {
+    return identify(path);
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+const inUse = (path: string) =>
+  new SocketError(
+    "in_use",
+    `${path}: another process listens there; stop it (is nexusd running already?), or name another path in [control]`,
+  );
 
 /** @throws SocketError when it cannot be found out */
 const isLive = (path: string) =>
@@ -137,7 +170,9 @@ const isLive = (path: string) =>
 const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "");
 
 function unusable(path: string, error: unknown): SocketError {
-  const code = codeOf(error);
+  // libuv says EACCES of a directory that is not there.
+  const code = codeOf(error) === "EACCES" && !existsSync(dirname(path)) ? "ENOENT" : codeOf(error);
+  if (code === "EADDRINUSE") return inUse(path);
   const [wrong, remedy] =
     code === "ENOENT"
       ? ["its directory does not exist", `create it: mkdir -p ${dirname(path)}`]

@@ -26,14 +26,25 @@ const answer = z.object({
   jobs: z.array(jobStatus),
   writes: writeCounts,
   store: z.object({ state: z.enum(["ok", "degraded"]), lastError }),
+  sockets: z.array(
+    z.object({
+      role: z.enum(["agent", "operator"]),
+      path: z.string(),
+      state: z
+        .enum(["there", "missing", "replaced"])
+        .describe("Whether the file at `path` is the socket that nexusd listens on"),
+      lastError: z.object({ code: z.string(), message: z.string() }).nullable(),
+    }),
+  ),
 });
 
-export function status(app: App, { context }: RouteOptions): void {
+export function status(app: App, { context, socketStatus }: RouteOptions): void {
   app.get(
     "/v1/status",
     {
       schema: {
-        summary: "The state of the services, the jobs, the writes, the log and the database",
+        summary:
+          "The state of the services, the jobs, the writes, the log, the database and the control sockets",
         tags: ["state"],
         querystring: nothing,
         response: { 200: answer, ...problems("invalid_request") },
@@ -54,6 +65,7 @@ export function status(app: App, { context }: RouteOptions): void {
         jobs: context.scheduler.list(),
         writes,
         store: context.storeStatus(),
+        sockets: socketStatus(),
       };
     },
   );

@@ -18,6 +18,7 @@ import { remembered, restoreSessions, storeRenamed } from "../services/messaging
 import { SESSION_KIND } from "../services/messaging/session.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { StoredRecord } from "../store/store.ts";
+import type { InheritedSocket } from "../systemd/activation.ts";
 import type { Notifier } from "../systemd/notify.ts";
 import { allServices, watchServices } from "./health.ts";
 import { findJobs } from "./jobs.ts";
@@ -50,8 +51,8 @@ export interface DaemonOptions {
   /** Told of what only a new start can mend; the process should end. */
   onFatal: (error: Error) => void;
   notifier: Notifier;
-  /** The sockets that systemd passed, by role. */
-  inherited: ReadonlyMap<string, number>;
+  /** What systemd passed. */
+  inherited: readonly InheritedSocket[];
 }
 
 /** @throws StoreError, SocketError: nothing was left running */

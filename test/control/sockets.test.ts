@@ -1,9 +1,9 @@
 // The two sockets themselves: who can connect, whose place they take, and what they leave behind.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
-import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdir, rename, symlink, unlink, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -23,18 +23,9 @@ async function listen(path: string) {
   return server;
 }
 
-const open = (path: string, onListening?: (bound: string) => void) => {
-  const server = createServer();
+const open = (path: string, server = createServer()) => {
   onTestFinished(() => void server.close());
-  return openSocket({
-    path,
-    mode: 0o600,
-    listen: async (bound) => {
-      server.listen(bound);
-      await once(server, "listening");
-      onListening?.(bound);
-    },
-  });
+  return openSocket({ path, mode: 0o600, server });
 };
 
 test("agents and operators get the modes that the contract names", async () => {
@@ -48,14 +39,30 @@ test("nobody can reach a socket before its mode is right, whatever the umask", a
   onTestFinished(() => void process.umask(before));
   const directory = await temporaryDirectory();
   const path = join(directory, "agent.sock");
-  let seen: unknown;
-  await open(path, (bound) => {
-    seen = { directory: modeOf(join(bound, "..")), final: readdirSync(directory).includes("agent.sock") };
-  });
-  expect(seen).toEqual({ directory: 0o700, final: false });
-  expect(modeOf(path)).toBe(0o600);
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  const listen = server.listen.bind(server);
+  let madeWith: number | undefined;
+  server.listen = (...options: unknown[]) => {
+    Reflect.apply(listen, server, options);
+    madeWith = modeOf(path);
+    return server;
+  };
+  await openSocket({ path, mode: 0o660, server });
+  expect(madeWith).toBe(0o700);
+  expect(modeOf(path)).toBe(0o660);
   expect(readdirSync(directory)).toEqual(["agent.sock"]);
+  expect(process.umask()).toBe(0);
 });
+
+test.skipIf(!existsSync("/proc/self/net/unix"))(
+  "the kernel's table, by which others tidy up, has the socket under the name of its file",
+  async () => {
+    const path = join(await temporaryDirectory(), "agent.sock");
+    await open(path);
+    expect(readFileSync("/proc/self/net/unix", "utf8")).toMatch(new RegExp(` ${path}$`, "m"));
+  },
+);
 
 test("the socket of a process that was killed is replaced", async () => {
   const directory = await temporaryDirectory();
@@ -67,9 +74,9 @@ test("the socket of a process that was killed is replaced", async () => {
   await once(child.stdout, "data");
   child.kill("SIGKILL");
   await once(child, "exit");
-  const stale = lstatSync(path).ino;
   await open(path);
-  expect(lstatSync(path).ino).not.toBe(stale);
+  await once(connect(path), "connect");
+  expect(readdirSync(directory)).toEqual(["agent.sock"]);
 });
 
 test("a socket on which somebody listens is left to them", async () => {
@@ -111,13 +118,87 @@ test("the longest path that the system takes works", async () => {
   expect(lstatSync(path).isSocket()).toBe(true);
 });
 
+const hasTmpfiles = spawnSync("systemd-tmpfiles", ["--version"]).status === 0;
+
+test.skipIf(!hasTmpfiles)(
+  "systemd-tmpfiles, where it cleans up, leaves it there (needs systemd-tmpfiles)",
+  async () => {
+    const directory = await temporaryDirectory();
+    const socket = join(directory, "agent.sock");
+    await open(socket);
+    await writeFile(join(directory, "left-behind"), "");
+    const rules = join(await temporaryDirectory(), "clean.conf");
+    await writeFile(rules, `d ${directory} - - - 0\n`);
+    expect(spawnSync("systemd-tmpfiles", ["--clean", rules]).status).toBe(0);
+    expect(readdirSync(directory)).toEqual(["agent.sock"]);
+  },
+);
+
+describe("a socket is looked after", () => {
+  const isReached = (path: string) =>
+    send(path, "GET", "/v1/health").then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+
+  test("one that was removed is there again, with its mode, and what was open stays open", async () => {
+    const { sockets, stream, append, logged } = await startTestControl();
+    const reader = await stream("/v1/events/stream");
+    await unlink(sockets.agent);
+    await expect.poll(() => isReached(sockets.agent)).toBe(true);
+    expect(modeOf(sockets.agent)).toBe(0o660);
+    await append(message());
+    await reader.until(() => reader.messages.length === 1);
+    expect(logged).toContainEqual(
+      expect.objectContaining({
+        level: 40,
+        socket: "agent",
+        msg: expect.stringMatching(/removed; it is there again/),
+      }),
+    );
+    reader.close();
+  });
+
+  test("one that another process took is left to it, which health and status say, until it goes away", async () => {
+    const { sockets, get, logged } = await startTestControl();
+    await unlink(sockets.agent);
+    const other = await listen(sockets.agent);
+    const { ino } = lstatSync(sockets.agent);
+    await expect.poll(async () => (await get("/v1/health")).json.status).toBe("degraded");
+    const agent = async () => (await get("/v1/status")).json.sockets[0];
+    await expect.poll(agent).toMatchObject({
+      role: "agent",
+      path: sockets.agent,
+      state: "replaced",
+      lastError: { code: "in_use", message: expect.stringMatching(/another process listens there; stop it/) },
+    });
+    expect(lstatSync(sockets.agent).ino).toBe(ino);
+
+    other.close();
+    await expect.poll(() => isReached(sockets.agent)).toBe(true);
+    expect((await get("/v1/health")).json.status).toBe("ok");
+    expect(await agent()).toMatchObject({ state: "there", lastError: null });
+    expect(logged.filter(({ level }) => level === 50)).toHaveLength(1);
+  });
+
+  test("a file that is in its place is kept, also when the daemon stops", async () => {
+    const { sockets, get, control, directory } = await startTestControl();
+    await unlink(sockets.agent);
+    await writeFile(sockets.agent, "precious");
+    await expect.poll(async () => (await get("/v1/health")).json.status).toBe("degraded");
+    await control.close();
+    expect(readFileSync(sockets.agent, "utf8")).toBe("precious");
+    expect(readdirSync(directory).filter((name) => name.startsWith("agent.sock"))).toEqual(["agent.sock"]);
+  });
+});
+
 test("closing removes our sockets, and only ours", async () => {
   const { control, sockets, directory } = await startTestControl();
   await rename(sockets.agent, join(directory, "moved"));
   await listen(sockets.agent);
   await control.close();
-  expect(lstatSync(sockets.agent).isSocket()).toBe(true);
-  expect(readdirSync(directory)).not.toContain("operator.sock");
+  await once(connect(sockets.agent), "connect");
+  expect(readdirSync(directory).filter((name) => name.includes(".sock"))).toEqual(["agent.sock"]);
 });
 
 test("when one socket cannot be opened, the other is not left open", async () => {

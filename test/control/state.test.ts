@@ -34,8 +34,8 @@ describe("health", () => {
   });
 });
 
-test("status tells of the process, the log, the services with their details, the jobs, the writes and the database", async () => {
-  const { append, get, state, store, writes } = await startTestControl();
+test("status tells of the process, the log, the services with their details, the jobs, the writes, the database and the sockets", async () => {
+  const { append, get, sockets, state, store, writes } = await startTestControl();
   writes.add({ state: "unknown" });
   await append(message(), message());
   await store.pruneEvents({ keep: 1 });
@@ -50,6 +50,10 @@ test("status tells of the process, the log, the services with their details, the
     jobs: [cronJob()],
     writes: { ...Object.fromEntries(WRITE_STATES.map((state) => [state, 0])), unknown: 1 },
     store: { state: "ok", lastError: null },
+    sockets: [
+      { role: "agent", path: sockets.agent, state: "there", lastError: null },
+      { role: "operator", path: sockets.operator, state: "there", lastError: null },
+    ],
   });
 });
 

@@ -1,4 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -224,9 +227,25 @@ describe("the watchdog", () => {
     expect(await found).toEqual([said]);
   });
 
-  test("a socket that is gone is no answer", async () => {
+  test("is not fed while nobody listens on the control socket", async () => {
     await new Promise((resolve) => server.close(resolve));
+    await nobodyListensAt(options.socket);
     expect(await findStuck(options)).toEqual(["the control socket does not answer"]);
+    await rm(options.socket);
+    await new Promise<void>((resolve) => server.listen(options.socket, resolve));
+  });
+
+  // Under systemd no restart of nexusd brings it back: it would be restarted every minute for ever.
+  test("is fed while the file of the control socket is gone", async () => {
+    await new Promise((resolve) => server.close(resolve));
+    expect(await findStuck(options)).toEqual([]);
     await new Promise<void>((resolve) => server.listen(options.socket, resolve));
   });
 });
+
+/** Leaves the file of a socket there, as a process does that is killed. */
+async function nobodyListensAt(path: string): Promise<void> {
+  const code =
+    "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+  await once(spawn(process.execPath, ["-e", code, path]), "exit");
+}

@@ -3,8 +3,9 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, lstatSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { ask, type Installation, install, startDaemon, until } from "../support/daemon.ts";
 import { type RecordedNotify, recordNotify } from "../support/systemd-notify.ts";
 
@@ -51,30 +52,45 @@ const hasActivation = (() => {
   }
 })();
 
-test.skipIf(!hasActivation)(
-  "sockets that were open before are answered on, each by its name, and left there",
-  async () => {
+/** The daemon behind sockets that were opened before it, in this order; the first connection starts it. */
+function activate(listen: string[], fdNames: string | undefined) {
+  const activated = spawn(
+    "systemd-socket-activate",
+    [
+      ...listen.flatMap((at) => ["--listen", at]),
+      ...(fdNames === undefined ? [] : [`--fdname=${fdNames}`]),
+      ...["NOTIFY_SOCKET", "PATH"].flatMap((name) => ["--setenv", name]),
+      ...[process.execPath, MAIN, "--config", installation.configPath],
+    ],
+    { env: { ...process.env, ...recorded.env }, stdio: ["ignore", "ignore", "pipe"] },
+  );
+  let log = "";
+  activated.stderr.on("data", (chunk) => {
+    log += chunk;
+  });
+  const ended = once(activated, "exit");
+  return {
+    log: () => log,
+    isOpen: () =>
+      until(
+        () => listen.every((at) => !at.startsWith("/") || existsSync(at)),
+        () => log,
+      ),
+    end() {
+      activated.kill("SIGTERM");
+      return ended;
+    },
+  };
+}
+
+describe.skipIf(!hasActivation)("sockets that were open before (needs systemd-socket-activate)", () => {
+  test("are answered on, each by its name, and left there", async () => {
     installation = install(QUIET);
     recorded = recordNotify();
-    const { agentSocket, operatorSocket, configPath } = installation;
-    const activated = spawn(
-      "systemd-socket-activate",
-      // The operators' comes first, so that only the names can tell which is which.
-      ["--listen", operatorSocket, "--listen", agentSocket, "--fdname=operator:agent"].concat(
-        ...["NOTIFY_SOCKET", "PATH"].map((name) => ["--setenv", name]),
-        [process.execPath, MAIN, "--config", configPath],
-      ),
-      { env: { ...process.env, ...recorded.env }, stdio: ["ignore", "ignore", "pipe"] },
-    );
-    let log = "";
-    activated.stderr.on("data", (chunk) => {
-      log += chunk;
-    });
-    const ended = once(activated, "exit");
-    await until(
-      () => existsSync(operatorSocket) && existsSync(agentSocket),
-      () => log,
-    );
+    const { agentSocket, operatorSocket } = installation;
+    // The operators' comes first, so that only the names can tell which is which.
+    const activated = activate([operatorSocket, agentSocket], "operator:agent");
+    await activated.isOpen();
     const before = lstatSync(agentSocket);
     // The connection that starts it is the first one that it answers.
     expect((await ask(agentSocket, "/v1/health")).status).toBe(200);
@@ -83,9 +99,70 @@ test.skipIf(!hasActivation)(
     const after = lstatSync(agentSocket);
     expect([after.ino, after.mode, after.uid]).toEqual([before.ino, before.mode, before.uid]);
 
-    activated.kill("SIGTERM");
-    expect(await ended).toEqual([0, null]);
+    expect(await activated.end()).toEqual([0, null]);
     expect(lstatSync(agentSocket).ino).toBe(before.ino);
     expect(existsSync(operatorSocket)).toBe(true);
-  },
-);
+  });
+
+  test("are all answered on where several have one name, and one that has no use says so", async () => {
+    installation = install(QUIET);
+    recorded = recordNotify();
+    const { agentSocket, operatorSocket, dataDir } = installation;
+    const [second, other] = [join(dataDir, "second.sock"), join(dataDir, "other.sock")];
+    const activated = activate(
+      [agentSocket, second, other, operatorSocket],
+      "nexusd-agent.socket:nexusd-agent.socket:web:operator",
+    );
+    await activated.isOpen();
+    for (const path of [agentSocket, second]) {
+      expect((await ask(path, "/v1/health")).status).toBe(200);
+      expect((await ask(path, "/v1/reload", { method: "POST" })).status).toBe(403);
+    }
+    expect((await ask(operatorSocket, "/v1/reload", { method: "POST" })).status).toBe(200);
+    const refused = await ask(other, "/v1/health");
+    expect(refused.status).toBe(503);
+    expect(JSON.parse(refused.text)).toMatchObject({
+      code: "unknown_socket",
+      detail: expect.stringContaining("set FileDescriptorName=agent or FileDescriptorName=operator"),
+    });
+    expect(activated.log()).toContain('descriptor 5 (\\"web\\"');
+    expect(await activated.end()).toEqual([0, null]);
+  });
+
+  test("go by their path where they have no name", async () => {
+    installation = install(QUIET);
+    recorded = recordNotify();
+    const { agentSocket, operatorSocket } = installation;
+    const activated = activate([operatorSocket, agentSocket], undefined);
+    await activated.isOpen();
+    expect((await ask(agentSocket, "/v1/reload", { method: "POST" })).status).toBe(403);
+    expect((await ask(operatorSocket, "/v1/reload", { method: "POST" })).status).toBe(200);
+    expect(await activated.end()).toEqual([0, null]);
+  });
+
+  test("are not taken where they are a port: whoever connects is refused, and nexusd opens its own", async () => {
+    installation = install(QUIET);
+    recorded = recordNotify();
+    const port = await freePort();
+    const activated = activate([`127.0.0.1:${port}`], "operator");
+    const answer = await until(
+      () => fetch(`http://127.0.0.1:${port}/v1/health`).catch(() => undefined),
+      activated.log,
+    );
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ code: "unknown_socket" });
+    const { operatorSocket } = installation;
+    await until(() => existsSync(operatorSocket), activated.log);
+    expect((await ask(operatorSocket, "/v1/reload", { method: "POST" })).status).toBe(200);
+    expect(await activated.end()).toEqual([0, null]);
+  });
+});
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
