@@ -4,7 +4,7 @@ import { isoTime } from "../src/scheduler/clock.ts";
 import { type CronJob, defineJob, type JobContext } from "../src/scheduler/define-job.ts";
 import type { RowReader } from "../src/services/nexus/client.ts";
 import type { WatchJob } from "../src/services/nexus/columns.ts";
-import { type FeedPosition, feedFailure, readFeed } from "../src/services/nexus/feed.ts";
+import { type FeedPosition, type FeedReader, feedFailure, readFeed } from "../src/services/nexus/feed.ts";
 import { createPageMemory, type PageMemory } from "../src/services/nexus/pages.ts";
 import { describeQuota } from "../src/services/nexus/quota.ts";
 import { readChanges, type Watch, type WatchSettings } from "../src/services/nexus/watch.ts";
@@ -57,10 +57,15 @@ export async function runWatch<Settings extends WatchSettings, State>(
   });
   degraded(undefined);
   let requests = 0;
-  const nexus: RowReader = {
+  const nexus: RowReader & FeedReader = {
+    time: services.nexus.time,
     read: (...query) => {
       requests++;
       return services.nexus.read(...query);
+    },
+    readCounted: (...query) => {
+      requests++;
+      return services.nexus.readCounted(...query);
     },
     readUnless: (...query) => {
       requests++;
@@ -78,7 +83,7 @@ export async function runWatch<Settings extends WatchSettings, State>(
 
 async function pass<Settings extends WatchSettings, State>(
   { store, clock, log, signal }: WatchContext,
-  nexus: RowReader,
+  nexus: RowReader & FeedReader,
   watch: Watch<Settings, State>,
   settings: Settings,
 ): Promise<void> {
@@ -105,11 +110,12 @@ async function pass<Settings extends WatchSettings, State>(
     if (feed && settings[feed.setting] !== false)
       for await (const next of readFeed(nexus, feed, position, signal)) {
         position = next.position;
-        const { events } = next;
+        const { events, known = [] } = next;
         const committed = await store.commitObservation({
           source,
           cursor: { ...cursor, feed: position },
           events,
+          known,
         });
         edges += committed.appended.length;
       }

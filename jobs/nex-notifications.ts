@@ -4,9 +4,11 @@ import type { NewEvent } from "../src/events/types.ts";
 import { HttpError } from "../src/http/errors.ts";
 import { isoTime } from "../src/scheduler/clock.ts";
 import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
+import { fieldsOf } from "../src/services/input.ts";
 import { PREFIX } from "../src/services/nex/client.ts";
 import {
   FEED_LIMIT,
+  type FeedPosition,
   notificationDedupe,
   readFeed,
   readNotifications,
@@ -30,12 +32,12 @@ export default defineJob({
 });
 
 async function run(context: JobContext): Promise<void> {
-  const { store, clock, log } = context;
-  const stored = (await store.readCursor(CURSOR))?.value as { coveredUntil?: string } | undefined; // written below
-  let coveredUntil = stored?.coveredUntil === undefined ? undefined : Date.parse(stored.coveredUntil);
-  for await (const { notifications, newest, gap } of readFeed(
+  const { store, services, log } = context;
+  const stored = readPosition((await store.readCursor(CURSOR))?.value);
+  for await (const { notifications, position, gap } of readFeed(
     (since) => list(context, since),
-    coveredUntil,
+    services.nex.now,
+    stored,
   )) {
     const events: NewEvent[] = notifications.map((notification) => ({
       type: "nex.notification.received",
@@ -47,25 +49,38 @@ async function run(context: JobContext): Promise<void> {
       events.push({
         type: "nex.notification.gap",
         source: SOURCE,
+        // Once, also while its end is ahead of Nex's time.
+        dedupe: { scope: "nex.notification.gaps", match: [`${gap.to}`], record: [`${gap.to}`] },
         data: {
           ...{ from: isoTime(gap.from), to: isoTime(gap.to) },
           reason: `more than ${FEED_LIMIT} notifications, which is all that Nex gives at once`,
         },
       });
-    // Never ahead of now: one that says that it is from the future must not hide what comes until then. Where the
-    // feed is still empty, what comes from now on is all there is.
-    const until = Math.min(newest ?? clock.now(), clock.now());
-    coveredUntil =
-      coveredUntil === undefined || newest !== undefined ? Math.max(coveredUntil ?? 0, until) : coveredUntil;
+    const { coveredUntil, again } = position;
     const { appended } = await store.commitObservation({
       source: CURSOR,
-      cursor: { coveredUntil: isoTime(coveredUntil) },
+      cursor: {
+        coveredUntil: isoTime(coveredUntil),
+        ...(again !== undefined && { again: isoTime(again) }),
+      },
       events,
     });
     context.progress();
     if (appended.length > 0) log.info({ notifications: appended.length }, "notifications received");
   }
 }
+
+/** As it was stored above; earlier versions stored `coveredUntil` alone. */
+function readPosition(stored: unknown): FeedPosition | undefined {
+  const coveredUntil = timeOf(fieldsOf(stored).coveredUntil);
+  if (coveredUntil === undefined) return undefined;
+  return { coveredUntil, again: timeOf(fieldsOf(stored).again) };
+}
+
+const timeOf = (value: unknown): number | undefined => {
+  const ms = typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+};
 
 async function list({ services, signal }: JobContext, since: number | undefined) {
   const query = new URLSearchParams({

@@ -36,6 +36,8 @@ export interface EventLog {
   counts(): ReadonlyMap<string, number>;
   /** Inside a transaction. @returns undefined for a repetition */
   append(event: PreparedEvent, now: number): StoredEvent | undefined;
+  /** What comes with these keys from now on is a repetition. Inside a transaction. */
+  remember(keys: readonly DedupeKey[], now: number): void;
   /** Once `append` is on disk. */
   appended(events: readonly StoredEvent[]): void;
   /** Removes the oldest thousand events that are beyond the limits. Inside a transaction. */
@@ -154,6 +156,9 @@ export const createEventLog = (
       const sequence = Number(insert.run(id, source, type, subject, time, data).lastInsertRowid);
       if (event.insight) insights.add({ sequence, time, index: event.insight });
       return toStored({ sequence, id, source, type, subject, time, data });
+    },
+    remember: (keys, now) => {
+      dedupe.isRepeated(keys, now);
     },
     appended: (events) => {
       for (const { type } of events) {

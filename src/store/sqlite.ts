@@ -9,7 +9,7 @@ import { stringifyJson } from "../http/json.ts";
 import { type Clock, isoTime } from "../scheduler/clock.ts";
 import { copyDatabase } from "./backup.ts";
 import { createWriter } from "./sqlite-commit.ts";
-import { PARTS } from "./sqlite-dedupe.ts";
+import { dedupeKeys, PARTS } from "./sqlite-dedupe.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { createEventLog, prepareEvent } from "./sqlite-events.ts";
 import { createFigures } from "./sqlite-figures.ts";
@@ -113,6 +113,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
   const observe = (unit: ReturnType<typeof prepareObservation>): StoredEvent[] => {
     const now = clock.now();
     const updatedAt = isoTime(now);
+    for (const keys of unit.known) log.remember(keys, now);
     const stored = unit.events.flatMap((event) => log.append(event, now) ?? []);
     if (unit.cursor !== undefined) state.putCursor(unit.source, unit.cursor, updatedAt);
     for (const { kind, key } of unit.remove) state.removeRecord(kind, key);
@@ -221,6 +222,7 @@ const prepareObservation = (observation: Observation) => ({
   source: observation.source,
   cursor: observation.cursor === undefined ? undefined : stringifyJson(observation.cursor),
   events: (observation.events ?? []).map(prepareEvent),
+  known: (observation.known ?? []).map(dedupeKeys),
   put: (observation.put ?? []).map(({ kind, key, value }) => ({ kind, key, value: stringifyJson(value) })),
   remove: observation.remove ?? [],
   secrets: observation.secrets ?? [],

@@ -2,7 +2,7 @@
 // transactions, so that another database can stand behind it. src/store/sqlite.ts is the one there is.
 
 import type { Readable } from "node:stream";
-import type { NewEvent, StoredEvent } from "../events/types.ts";
+import type { Dedupe, NewEvent, StoredEvent } from "../events/types.ts";
 import type { Actor, AuditRow, Write, WriteQuery, WriteState, WriteSummary } from "../writes/types.ts";
 
 /**
@@ -15,6 +15,8 @@ export interface Observation {
   /** Any JSON value. Left out: the stored cursor stays. */
   cursor?: unknown;
   events?: NewEvent[];
+  /** Of what is known and shall never be an event: what comes with such a key later is a repetition. */
+  known?: Dedupe[];
   /** Records to write: the current rows of a watch, the sessions. `value` is any JSON value. */
   put?: { kind: string; key: string; value: unknown }[];
   remove?: { kind: string; key: string }[];

@@ -3,6 +3,8 @@
 import { expect, it, onTestFinished } from "vitest";
 import nexNotifications from "../../jobs/nex-notifications.ts";
 import { type NexOptions, startNex } from "../../sandbox/nex.ts";
+import { systemClock } from "../../src/scheduler/clock.ts";
+import { openStore } from "../../src/store/sqlite.ts";
 import { temporaryDirectory } from "../support/store.ts";
 import { type JobHarness, runJob } from "./harness.ts";
 
@@ -12,13 +14,13 @@ async function follow(options: Partial<NexOptions> = {}, enabled = true) {
   const nex = await startNex({ apiKey: "sk-test", ...options });
   onTestFinished(nex.close);
   const dataDir = temporaryDirectory();
-  const start = (clock?: JobHarness["clock"]) =>
+  const start = (clock?: JobHarness["clock"], directory = dataDir) =>
     runJob(
       nexNotifications,
       `[nex]\nbase_url = "${nex.url}"\napi_key = { source = "env", id = "X" }\n[nexus]\nenabled = false\n${
         enabled ? '[jobs.nex-notifications]\nenabled = true\nschedule = "* * * * *"\n' : ""
       }`,
-      { dataDir, ...(clock && { clock }) },
+      { dataDir: directory, ...(clock && { clock }) },
     );
   const asked = () => nex.requests.filter(({ path }) => path.includes("/feed"));
   return { nex, start, asked };
@@ -121,6 +123,46 @@ it("one from the future hides nothing that comes before that time", async () => 
   nex.notify(some(job, 1, 2));
   await look(job);
   expect(await ids(job)).toEqual(numbers(0, 3));
+});
+
+it("one that is in the feed hours after it was sent is told, and a position from the future hides nothing", async () => {
+  const { nex, start } = await follow();
+  const dataDir = temporaryDirectory();
+  const store = await openStore({ dataDir, clock: systemClock });
+  await store.commitObservation({
+    source: "nex.notifications",
+    cursor: { coveredUntil: "2099-01-01T00:00:00.000Z" },
+  });
+  await store.close();
+  const job = await start(undefined, dataDir);
+  nex.notify(some(job, 0, 1));
+  await look(job);
+  for (const [n, lateMs] of [10 * MINUTE, 23 * 60 * MINUTE].entries()) {
+    nex.notify([{ id: `n${n + 1}`, sent_at: new Date(Date.now() - lateMs).toISOString() }]);
+    await look(job);
+  }
+  expect(await ids(job)).toEqual(numbers(0, 3));
+});
+
+it("a late one among hundreds of a day is told, at one more request a look", async () => {
+  const { nex, start, asked } = await follow({ feedOrder: "oldest" });
+  const job = await start();
+  await look(job);
+  const day = 23 * 60 * MINUTE;
+  nex.notify(
+    Array.from({ length: 300 }, (_, n) => ({
+      id: `n${n}`,
+      sent_at: new Date(Date.now() - day + (n * day) / 300).toISOString(),
+    })),
+  );
+  await job.advanceUntil(async () => (await ids(job)).length === 300, "the day", { stepMs: MINUTE });
+  nex.notify([{ id: "late", sent_at: new Date(Date.now() - day / 2 + 1).toISOString() }]);
+  for (let round = 0; round < 9; round++) {
+    const before = asked().length;
+    await look(job);
+    expect(asked().length - before).toBeLessThanOrEqual(3);
+  }
+  expect((await ids(job)).toSorted()).toEqual([...numbers(0, 300), "late"].toSorted());
 });
 
 it("says which scope the key lacks, and leaves the place where it was", async () => {

@@ -11,6 +11,7 @@ import { createTokenSource } from "../../src/services/nexus/auth.ts";
 import { createNexusClient, type NexusClient } from "../../src/services/nexus/client.ts";
 import { withToken } from "../../src/services/nexus/http.ts";
 import type { Watch, WatchSettings } from "../../src/services/nexus/watch.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { SeenEvent } from "../support/daemon.ts";
 import { openTestStore } from "../support/store.ts";
 
@@ -56,14 +57,15 @@ export function connect(origin: string, clock: Clock = systemClock): NexusClient
   });
 }
 
-/** @param before runs before each request of a pass */
+/** @param before runs before each request of a pass @param store of an earlier run, which it goes on from */
 export async function passesOf<Settings extends WatchSettings, State>(
   nexus: NexusClient,
   watch: Watch<Settings, State>,
   settings: Settings,
   before: () => Promise<void> | void = () => {},
+  store?: Store,
 ) {
-  const store = await openTestStore();
+  store ??= await openTestStore();
   const spied: NexusClient = {
     ...nexus,
     // A test has more passes in a minute than a plan allows in a day.
@@ -72,12 +74,16 @@ export async function passesOf<Settings extends WatchSettings, State>(
       await before();
       return await nexus.read(...query);
     },
+    async readCounted(...query) {
+      await before();
+      return await nexus.readCounted(...query);
+    },
     async readUnless(...query) {
       await before();
       return await nexus.readUnless(...query);
     },
   };
-  let seen = 0;
+  let seen = (await store.readFigures()).latest;
   const context = {
     signal: new AbortController().signal,
     store,

@@ -4,12 +4,12 @@ import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { parseJson } from "../../http/json.ts";
+import { createServerTime } from "../../http/server-time.ts";
 import { type EventSourceHandler, holdEventSource, type ServerSentEvent } from "../../http/sse.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 import type { Histogram } from "../counts.ts";
 import { type InsightBatch, readInsights } from "./insights.ts";
 import { limitForOperations } from "./limits.ts";
-import { createServerTime } from "./server-time.ts";
 import { waitAfter } from "./stream-failure.ts";
 import type { StreamStateName } from "./stream-state.ts";
 
@@ -64,8 +64,16 @@ export function createNexClient(options: {
   /** For REST, which may take a minute to answer. */
   timeoutMs: number;
 }): NexClient {
-  const { http, clock, random, texts, delays, idleTimeoutMs, timeoutMs } = options;
+  const { clock, random, texts, delays, idleTimeoutMs, timeoutMs } = options;
   const serverTime = createServerTime(clock);
+  const http: HttpClient = {
+    ...options.http,
+    async request(request) {
+      const response = await options.http.request(request);
+      serverTime.observe(response.headers);
+      return response;
+    },
+  };
   return {
     http: limitForOperations(http, { texts, textsPath: `${PREFIX}/context/text`, timeoutMs, clock }),
     now: serverTime.now,
@@ -96,7 +104,6 @@ export function createNexClient(options: {
       const label = "GET /v1/insights";
       const path = `${PREFIX}/insights?${query}`;
       const response = await http.request({ method: "GET", path, label, timeoutMs, signal });
-      serverTime.observe(response.headers);
       const batch = readInsights(response.json());
       if (!batch)
         throw new HttpError({

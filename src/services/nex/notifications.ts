@@ -7,54 +7,139 @@ import { fieldsOf } from "../input.ts";
 
 /** The most that the feed gives at once. */
 export const FEED_LIMIT = 50;
-/** What is asked for again, because a notification may be in the feed later than it says that it was sent. */
-const OVERLAP_MS = 5 * 60_000;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** What is asked for again each time, because a notification may be in the feed later than it says that it was sent. */
+const OVERLAP_MS = 15 * MINUTE_MS;
+/** How late it may be, and still be told. A busy day is gone through again a page at a time. */
+const LATEST_MS = DAY_MS;
+/** A position so far ahead of Nex's time was never read up to, and goes back so far. */
+const AHEAD_MS = 60 * MINUTE_MS;
+const BACK_MS = 7 * DAY_MS;
+
+/** Milliseconds since the epoch. */
+export interface FeedPosition {
+  /** The newest notification that was read, of those whose time has come; never ahead of Nex's time. */
+  coveredUntil: number;
+  /** How far the day before that was gone through again; undefined: from its beginning. */
+  again?: number | undefined;
+}
 
 export interface FeedPage {
   /** As the service gave them, oldest first. */
   notifications: Record<string, unknown>[];
-  /** The time of the newest, ms since the epoch; undefined where none says its time. */
-  newest: number | undefined;
+  position: FeedPosition;
   /** A stretch in which there may have been more than the feed gives, ms since the epoch. */
   gap: { from: number; to: number } | undefined;
 }
 
 /**
- * Yields what the feed has since a time, until a page is not full. No document says which of too many the feed gives:
- * where it begins with the oldest the rest is asked for, where with the newest what lies before cannot be had.
+ * Yields what is new in the feed, and what came late. No document says which of too many the feed gives: where it
+ * begins with the oldest the rest is asked for, where with the newest what lies before cannot be had. What comes again
+ * is left to the log, which knows its id.
  * @param list asks for what was sent after a time, or for the latest
- * @param coveredUntil everything sent before is known; undefined: nothing is, and the latest are enough
+ * @param now by Nex's clock, as its last answer has it
+ * @param stored undefined: nothing is known, and the latest are enough
  */
 export async function* readFeed(
   list: (since: number | undefined) => Promise<Record<string, unknown>[]>,
-  coveredUntil: number | undefined,
+  now: () => number,
+  stored: FeedPosition | undefined,
 ): AsyncGenerator<FeedPage> {
-  let since = coveredUntil === undefined ? undefined : Math.max(0, coveredUntil - OVERLAP_MS);
-  for (;;) {
-    const page = await list(since);
-    const times = page.map(sentAt).filter((time) => time !== undefined);
-    const newest = times.length > 0 ? Math.max(...times) : undefined;
-    const oldest = times.length > 0 ? Math.min(...times) : undefined;
-    const isFull = page.length >= FEED_LIMIT;
-    const isNewestFirst = (times[0] ?? 0) > (times.at(-1) ?? 0);
-    const notifications = (isNewestFirst ? page.toReversed() : page).toSorted(byTime);
-    const yielded = { notifications, newest };
+  if (!stored) {
+    const page = readPage(await list(undefined));
+    const coveredUntil = Math.min(page.newest ?? now(), now());
+    yield { notifications: page.notifications, position: { coveredUntil }, gap: undefined };
+    return;
+  }
+  const from = stored.again ?? stored.coveredUntil - LATEST_MS;
+  const first = readPage(await list(Math.max(0, from)));
+  // Only now is Nex's time known for certain.
+  if (stored.coveredUntil > now() + AHEAD_MS) {
+    yield* readOn(list, now, now() - BACK_MS, undefined);
+    return;
+  }
+  const known = Math.min(stored.coveredUntil, now());
+  const { notifications, newest } = first;
+  const coveredUntil = moved(known, first, now());
+  if (!first.isFull || newest === undefined || newest <= from) {
+    yield { notifications, position: { coveredUntil }, gap: undefined };
+    return;
+  }
+  if (first.isNewestFirst) {
+    yield newestOnly(first, known, now());
+    return;
+  }
+  // A whole page of one instant cannot be turned.
+  const reached = newest - 1 > from ? newest - 1 : newest;
+  const again = reached < known - OVERLAP_MS ? reached : undefined;
+  yield { notifications, position: { coveredUntil, again }, gap: undefined };
+  yield* readOn(list, now, known, again);
+}
+
+/** What was sent since shortly before a time, until a page is not full. */
+async function* readOn(
+  list: (since: number) => Promise<Record<string, unknown>[]>,
+  now: () => number,
+  known: number,
+  again: number | undefined,
+): AsyncGenerator<FeedPage> {
+  let coveredUntil = known;
+  for (let since = Math.max(0, known - OVERLAP_MS); ; ) {
+    const page = readPage(await list(since));
+    const { notifications, newest } = page;
     // A full page of what is not after `since` is that of a feed that takes no heed of it.
-    if (!isFull || since === undefined || newest === undefined || oldest === undefined || newest <= since) {
-      yield { ...yielded, gap: undefined };
+    if (!page.isFull || newest === undefined || newest <= since) {
+      coveredUntil = moved(coveredUntil, page, now());
+      yield { notifications, position: { coveredUntil, again }, gap: undefined };
       return;
     }
-    if (isNewestFirst) {
-      const known = coveredUntil ?? 0;
-      yield { ...yielded, gap: oldest > known ? { from: known, to: oldest } : undefined };
+    if (page.isNewestFirst) {
+      yield newestOnly(page, coveredUntil, now());
       return;
     }
+    coveredUntil = moved(coveredUntil, page, now());
     // Those of the same instant may be on the next page; a whole page of one instant cannot be turned.
-    const isStuck: boolean = newest - 1 <= since;
-    yield { ...yielded, gap: isStuck ? { from: newest, to: newest } : undefined };
+    const isStuck = newest - 1 <= since;
+    const gap = isStuck ? { from: newest, to: newest } : undefined;
+    yield { notifications, position: { coveredUntil, again }, gap };
     since = isStuck ? newest : newest - 1;
   }
 }
+
+/** Of more than a page, the newest: what lies before them cannot be had. */
+function newestOnly(page: Page, known: number, now: number): FeedPage {
+  const { notifications, oldest = known } = page;
+  const gap = oldest > known ? { from: known, to: oldest } : undefined;
+  const coveredUntil = moved(Math.max(known, Math.min(oldest, now)), page, now);
+  return { notifications, position: { coveredUntil }, gap };
+}
+
+interface Page {
+  /** Oldest first. */
+  notifications: Record<string, unknown>[];
+  /** Undefined where none says its time. */
+  newest: number | undefined;
+  oldest: number | undefined;
+  isFull: boolean;
+  isNewestFirst: boolean;
+}
+
+function readPage(given: Record<string, unknown>[]): Page {
+  const times = given.map(sentAt).filter((time) => time !== undefined);
+  const isNewestFirst = (times[0] ?? 0) > (times.at(-1) ?? 0);
+  return {
+    notifications: (isNewestFirst ? given.toReversed() : given).toSorted(byTime),
+    newest: times.length > 0 ? Math.max(...times) : undefined,
+    oldest: times.length > 0 ? Math.min(...times) : undefined,
+    isFull: given.length >= FEED_LIMIT,
+    isNewestFirst,
+  };
+}
+
+/** Only forward, and by what has come: one of the future must not hide what is sent until then. */
+const moved = (known: number, { notifications }: Page, now: number): number =>
+  Math.max(known, ...notifications.map((one) => sentAt(one) ?? known).filter((time) => time <= now));
 
 /** The notifications of an answer, in every wrapping that Nex is seen to use; undefined where it has none. */
 export function readNotifications(body: unknown): Record<string, unknown>[] | undefined {

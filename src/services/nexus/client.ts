@@ -3,9 +3,10 @@
 import { hash } from "node:crypto";
 import type { HttpResponse, Retry } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
+import { createServerTime, type ServerTime } from "../../http/server-time.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 import type { NexusHttp } from "./http.ts";
-import { type Filter, type Position, type RowQuery, restPath } from "./query.ts";
+import { type Filter, type Position, type RowQuery, restPath, totalOf } from "./query.ts";
 import { createQuota, type Quota } from "./quota.ts";
 
 /** Ids in one `in.(…)`: about 4 kB of query, well below what gateways accept. */
@@ -24,6 +25,12 @@ export interface RowReader {
   readUnless(known: string | undefined, query: RowQuery, signal: AbortSignal): Promise<RowPage>;
 }
 
+export interface CountedRows {
+  rows: Row[];
+  /** Those of the answer, and what comes after them in the same order; undefined where the server does not say. */
+  total: number | undefined;
+}
+
 export interface RowPage {
   /** Of the bytes of the answer. */
   digest: string;
@@ -34,28 +41,47 @@ export interface RowPage {
 export interface NexusClient extends RowReader {
   /** For operations: with the token, one origin, the budget. */
   readonly http: NexusHttp;
+  /** As `read`, with how many rows there are from there on. */
+  readCounted(query: RowQuery, signal: AbortSignal): Promise<CountedRows>;
+  /** The time by Nexus's clock. */
+  readonly time: Pick<ServerTime, "now" | "isKnown">;
   /** The calls that the plan allows; whoever reads in a loop asks it first. */
   readonly quota: Quota;
 }
 
 export function createNexusClient(options: { http: NexusHttp; retry: Retry; clock: Clock }): NexusClient {
   const { http, retry, clock } = options;
+  const time = createServerTime(clock);
   /** An answer that is no rows is asked for again, as one that failed. */
   const ask = <T>(
     query: RowQuery,
     signal: AbortSignal,
     rowsOf: (answer: HttpResponse, label: string) => T,
+    headers: Record<string, string> = {},
   ): Promise<T> => {
     const label = `GET /rest/v1/${query.table}`;
     const path = restPath(query);
-    return retry(async () => rowsOf(await http.request({ method: "GET", path, label, signal }), label), {
-      signal,
-    });
+    return retry(
+      async () => {
+        const answer = await http.request({ method: "GET", path, label, headers, signal });
+        time.observe(answer.headers);
+        return rowsOf(answer, label);
+      },
+      { signal },
+    );
   };
   return {
     http,
+    time,
     quota: createQuota({ http, clock }),
     read: (query, signal) => ask(query, signal, readRows),
+    readCounted: (query, signal) =>
+      ask(
+        query,
+        signal,
+        (answer, label) => ({ rows: readRows(answer, label), total: totalOf(answer.headers) }),
+        { prefer: "count=exact" },
+      ),
     readUnless: (known, query, signal) =>
       ask(query, signal, (answer, label) => {
         const digest = hash("sha256", answer.body);

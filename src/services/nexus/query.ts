@@ -12,6 +12,8 @@ export interface RowQuery {
   /** As PostgREST takes it: "id,sku:item_no,items(name)"; made of names that are ours. */
   select: string;
   filters: readonly Filter[];
+  /** All the conditions of at least one of these must hold, too. */
+  anyOf?: readonly (readonly Filter[])[];
   /** Only the rows after this one, in the order of `order`. */
   after?: Position;
   /** Columns, ascending; the last one makes the order whole. */
@@ -25,10 +27,12 @@ export interface RowQuery {
 export type Position = readonly { column: string; value: string }[];
 
 /** The path and query below the origin. */
-export function restPath({ table, select, filters, after, order, newestFirst, limit }: RowQuery): string {
+export function restPath(asked: RowQuery): string {
+  const { table, select, filters, anyOf, after, order, newestFirst, limit } = asked;
   const query = new URLSearchParams({ select });
   for (const { column, operator, value } of filters) query.append(column, `${operator}.${written(value)}`);
-  if (after) appendAfter(query, after);
+  if (anyOf) query.append("or", `(${anyOf.map(allOf).join(",")})`);
+  if (after) appendAfter(query, after, newestFirst ? "lt" : "gt");
   if (order)
     query.append(
       "order",
@@ -44,9 +48,24 @@ const written = (value: Filter["value"]): string =>
 /** For the inside of lists and trees, where `,`, `.`, `:` and parentheses have a meaning. */
 export const quoted = (value: string): string => `"${value.replace(/[\\"]/g, "\\$&")}"`;
 
-function appendAfter(query: URLSearchParams, [first, second]: Position): void {
-  if (first && !second) query.append(first.column, `gt.${first.value}`);
+const allOf = (filters: readonly Filter[]): string =>
+  `and(${filters.map(({ column, operator, value }) => `${column}.${operator}.${nested(value)}`).join(",")})`;
+
+const nested = (value: Filter["value"]): string =>
+  typeof value === "string" ? quoted(value) : written(value);
+
+function appendAfter(query: URLSearchParams, [first, second]: Position, beyond: "gt" | "lt"): void {
+  if (first && !second) query.append(first.column, `${beyond}.${first.value}`);
   if (!first || !second) return;
   const [a, b] = [quoted(first.value), quoted(second.value)];
-  query.append("or", `(${first.column}.gt.${a},and(${first.column}.eq.${a},${second.column}.gt.${b}))`);
+  query.append(
+    "or",
+    `(${first.column}.${beyond}.${a},and(${first.column}.eq.${a},${second.column}.${beyond}.${b}))`,
+  );
+}
+
+/** The total of `Content-Range: 0-24/1523`; undefined where the server does not say it. */
+export function totalOf(headers: Record<string, string>): number | undefined {
+  const total = /\/(\d{1,15})$/.exec(headers["content-range"] ?? "")?.[1];
+  return total === undefined ? undefined : Number(total);
 }

@@ -5,6 +5,7 @@ import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, present } from "../input.ts";
 import { type Facts, type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
 import { createKeyset, type Keyset } from "./keyset.ts";
+import { totalOf } from "./query.ts";
 
 /** The newest first; the id makes the order whole. */
 export const NEWEST_FIRST = createKeyset([
@@ -91,18 +92,12 @@ export const readPage = (facts: Facts, name: string, query: Query, keyset: Keyse
 export function pageOf(answer: OperationAnswer, name: string, keyset: Keyset, page: Paging) {
   const rows = rowsOf(answer, name);
   const last = rows.at(-1);
-  const count = page.count ? countOf(answer) : undefined;
+  const count = page.count ? totalOf(answer.headers) : undefined;
   const isEnd = last === undefined || (count !== undefined && rows.length >= count);
   return {
     rows,
     rest: { next: isEnd ? null : keyset.cursorOf(last), ...(page.count ? { count: count ?? null } : {}) },
   };
-}
-
-/** The total of `Content-Range: 0-24/1523`; undefined where the server does not say it. */
-function countOf({ headers }: OperationAnswer): number | undefined {
-  const total = /\/(\d{1,15})$/.exec(headers["content-range"] ?? "")?.[1];
-  return total === undefined ? undefined : Number(total);
 }
 
 /**

@@ -182,12 +182,19 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
         "insert into messages (organization_id, chat_id, content, direction, timestamp) values ($1, $2, $3, $4, $5)",
         [organization(), chat?.id, content, direction, at],
       );
+    // As the log leaves out what it knows.
+    const seen = new Set<string | undefined>();
     const readAll = async (from: Parameters<typeof readFeed>[2]) => {
       let position = from;
       const told: string[] = [];
       for await (const next of readFeed(nexus, feed, from, signal)) {
         position = next.position;
-        for (const { data } of next.events) told.push((data as { state: string }).state);
+        for (const { record } of next.known ?? []) seen.add(record[0]);
+        for (const { data, dedupe } of next.events) {
+          const id = dedupe?.record[0];
+          if (!seen.has(id)) told.push((data as { state: string }).state);
+          seen.add(id);
+        }
       }
       return { position, told };
     };
@@ -198,11 +205,10 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
     await add("ours", "2026-11-21T10:00:01Z", "outbound");
     const second = await readAll(first.position);
     expect(second.told.toSorted()).toEqual(Array.from({ length: 10 }, (_, n) => `m${n}`));
-    // Committed late, by a transaction that began before: it is found, and what is told again the log leaves out.
+    // Committed late, by a transaction that began before.
     await add("late", "2026-11-21T10:00:00.000001500Z");
     const third = await readAll(second.position);
-    expect(third.told).toHaveLength(11);
-    expect(third.told).toContain("late");
+    expect(third.told).toEqual(["late"]);
     expect((await readAll(third.position)).position).toEqual(third.position);
   });
 });
