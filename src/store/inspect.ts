@@ -5,9 +5,11 @@ import { accessSync, constants } from "node:fs";
 import Database from "better-sqlite3";
 import { cloudEventJson, type EventRow } from "../events/cloudevent.ts";
 import { stringifyJson } from "../http/json.ts";
+import { whatIsWrong } from "../writes/audit.ts";
 import type { AuditRow } from "../writes/types.ts";
 import { readMigrations, refuseNewer } from "./migrate.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
+import { createVerify } from "./sqlite-audit-verify.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 
@@ -91,11 +93,11 @@ async function checkAudit(db: Database.Database): Promise<Finding> {
   const version = Number(db.pragma("user_version", { simple: true }));
   if (version < readMigrations().length)
     return { check, ok: true, detail: "not checked: the daemon brings this older schema up to date first" };
-  const { ok, rows, brokenAt } = await createAuditLog(db).verify(async (query) => query());
+  const verdict = await createVerify(db, createAuditLog(db))(undefined, async (query) => query());
   return {
     check,
-    ok,
-    detail: brokenAt ? `broken at row ${brokenAt.sequence}: ${brokenAt.why}` : `${rows} rows, unbroken`,
+    ok: verdict.ok,
+    detail: verdict.ok ? `${verdict.rows} rows, unbroken` : whatIsWrong(verdict),
   };
 }
 

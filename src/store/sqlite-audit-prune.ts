@@ -18,6 +18,8 @@ const NEXUSD: Actor = { via: "nexusd", user: null };
 export interface Pruned {
   rows: number;
   writes: WriteState[];
+  /** The row that tells of it, where anything was removed. */
+  row?: AuditRow;
   more: boolean;
 }
 
@@ -83,7 +85,7 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
       if (!from || !last) return none;
       const rows = removed.length;
       // First the row that tells of it: the database lets go of nothing else.
-      audit.append({
+      const row = audit.append({
         at,
         action: "pruned",
         write: { id: "", digest: last.hash },
@@ -96,9 +98,9 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
         }),
       });
       removeRows.run(last.sequence);
-      const ids = new Set(removed.map((row) => row.writeId));
+      const ids = new Set(removed.map(({ writeId }) => writeId));
       const writes = [...ids].flatMap((id) => removeWrite.get(id, id) ?? []);
-      return { rows, writes, more: rows === PRUNED_AT_ONCE };
+      return { rows, writes, row, more: rows === PRUNED_AT_ONCE };
     },
   };
 };

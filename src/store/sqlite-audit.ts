@@ -1,23 +1,12 @@
 // The audit log: rows that are only ever appended, each holding the hash of the one before.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
-import {
-  auditHash,
-  type Break,
-  beginningAfter,
-  breakAfter,
-  breakBefore,
-  type Chain,
-  GENESIS_HASH,
-} from "../writes/audit.ts";
+import { auditHash, type Break, beginningAfter, type Chain, GENESIS_HASH } from "../writes/audit.ts";
+import type { StoredColumns } from "../writes/audit-cover.ts";
+import { notApproved } from "../writes/audit-cover.ts";
 import type { Actor, AuditAction, AuditMark, AuditRow, Write } from "../writes/types.ts";
-import type { Store } from "./store.ts";
-
-// A few milliseconds of hashing: the longest that a verification keeps everything else waiting.
-const VERIFIED_AT_ONCE = 500;
-
-type Verdict = Awaited<ReturnType<Store["verifyAudit"]>>;
+import { type Row, toAuditRow, toRow } from "./sqlite-audit-rows.ts";
+import type { AuditVerdict } from "./store.ts";
 
 export interface AuditEntry {
   at: string;
@@ -27,46 +16,35 @@ export interface AuditEntry {
   actor: Actor;
   /** Canonical JSON. */
   detail: string;
+  /** What the row covers of the write, from src/writes/audit-cover.ts; left out for a row about the log itself. */
+  covers?: string;
 }
 
 export interface AuditLog {
   /** Inside a transaction. */
   append(entry: AuditEntry): AuditRow;
+  /** Once what `append` returned is on disk: the end of the log as this process knows it. */
+  appended(row: Pick<AuditRow, "sequence" | "hash">): void;
+  /** The first row that something else than this process appended since the log was opened; undefined: none. */
+  foreign(): number | undefined;
   one(sequence: number): AuditRow | undefined;
   /** The newest row of this kind. */
   newest(mark: AuditMark): AuditRow | undefined;
+  head(): Chain | undefined;
   /** The chain of the rows that are not there any more, or why they should be. */
-  beginning(): { chain: Chain; pruned: Verdict["pruned"] } | Break;
+  beginning(): { chain: Chain; pruned: AuditVerdict["pruned"] } | Break;
   read(query: { after?: number; limit: number; writeId?: string }): AuditRow[];
-  /** Each part of the walk runs in `read`, which may refuse it: the store can be closed meanwhile. */
-  verify(read: <T>(query: () => T) => Promise<T>): ReturnType<Store["verifyAudit"]>;
-}
-
-interface Row {
-  sequence: number;
-  at: string;
-  // These two as `append` writes them; what somebody else put there shows in the hash.
-  action: AuditAction;
-  via: Actor["via"];
-  user: string | null;
-  write_id: string;
-  digest: string;
-  detail: string;
-  previous_hash: string;
-  hash: string;
-}
-
-interface Walked {
-  chain: Chain;
-  isDone: boolean;
+  rowsOf(writeId: string): AuditRow[];
+  /** Why a write must not be executed; undefined: its approval is in the chain, and of the write as it is. */
+  whyNotApproved(write: StoredColumns & { id: string }): string | undefined;
 }
 
 const NOTHING: Chain = { rows: 0, hash: GENESIS_HASH };
 
 export const createAuditLog = (db: Database): AuditLog => {
   const insert = db.prepare<Row>(
-    `INSERT INTO audit (sequence, at, action, write_id, digest, via, user, detail, previous_hash, hash)
-     VALUES (:sequence, :at, :action, :write_id, :digest, :via, :user, :detail, :previous_hash, :hash)`,
+    `INSERT INTO audit (sequence, at, action, write_id, digest, via, user, detail, covers, previous_hash, hash)
+     VALUES (:sequence, :at, :action, :write_id, :digest, :via, :user, :detail, :covers, :previous_hash, :hash)`,
   );
   const head = db.prepare<[], { rows: number | null; hash: string | null }>(
     `SELECT (SELECT value FROM meta WHERE key = 'audit_rows') AS rows,
@@ -97,46 +75,49 @@ export const createAuditLog = (db: Database): AuditLog => {
   const find = (sequence: number) => orNothing(one.get(sequence));
   const newest = (mark: AuditMark) => orNothing(newestOf.get(mark));
 
-  /** Where the chain begins by now. */
-  const readBeginning: AuditLog["beginning"] = () => {
-    const row = newest("pruned");
-    if (!row) return { chain: NOTHING, pruned: null };
-    const beginning = beginningAfter(row, find);
-    if ("why" in beginning) return beginning;
-    const { chain, detail } = beginning;
-    return { chain, pruned: { to: detail.to, at: row.at, row: row.sequence, checkpoint: detail.checkpoint } };
+  // What this process knows of the end: on disk, and of a transaction that may still be rolled back.
+  let known = readHead();
+  let tentative: Chain | undefined;
+  let foreign: number | undefined;
+  const notice = (last: Chain): void => {
+    const isOurs = [known, tentative].some((end) => end?.rows === last.rows && end.hash === last.hash);
+    if (!isOurs) foreign ??= Math.min(last.rows, (known?.rows ?? 0) + 1);
   };
 
-  /** Goes on from the chain so far (undefined: nothing yet), up to the first row that does not fit. */
-  const walk = (before: Chain | undefined): Omit<Verdict, "ok" | "rows" | "head"> & Walked => {
-    const beginning = readBeginning();
-    if ("why" in beginning)
-      return { chain: before ?? NOTHING, pruned: null, brokenAt: beginning, isDone: true };
-    const { pruned } = beginning;
-    // Since the last turn the rows that come next may have been removed.
-    let chain = before && before.rows >= beginning.chain.rows ? before : beginning.chain;
-    // At first with every row that somebody may have put in front of the first.
-    const found = following.all(before ? chain.rows : Number.MIN_SAFE_INTEGER, VERIFIED_AT_ONCE);
-    for (const row of found.map(toAuditRow)) {
-      const brokenAt = breakBefore(chain, row);
-      if (brokenAt) return { chain, pruned, brokenAt, isDone: true };
-      chain = { rows: row.sequence, hash: row.hash };
-    }
-    if (found.length === VERIFIED_AT_ONCE) return { chain, pruned, isDone: false };
-    // In the same turn as the last rows, so that no append comes between the two.
-    const brokenAt = breakAfter(chain, readHead());
-    return { chain, pruned, isDone: true, ...(brokenAt && { brokenAt }) };
-  };
+  const rowsOf = (writeId: string) => ofWrite.all(writeId, 0, MOST_ROWS).map(toAuditRow);
 
   return {
     one: find,
     newest,
-    beginning: readBeginning,
+    head: readHead,
+    rowsOf,
 
-    append: ({ at, action, write, actor, detail }) => {
+    foreign: () => {
+      const last = readHead();
+      if (last) notice(last);
+      return foreign;
+    },
+    appended: ({ sequence, hash }) => {
+      known = { rows: sequence, hash };
+    },
+
+    beginning: () => {
+      const row = newest("pruned");
+      if (!row) return { chain: NOTHING, pruned: null };
+      const beginning = beginningAfter(row, find);
+      if ("why" in beginning) return beginning;
+      const { chain, detail } = beginning;
+      return {
+        chain,
+        pruned: { to: detail.to, at: row.at, row: row.sequence, checkpoint: detail.checkpoint },
+      };
+    },
+
+    append: ({ at, action, write, actor, detail, covers }) => {
       const last = readHead();
       if (!last)
         throw new Error("the last row of the audit log is not known: something else changed the database");
+      notice(last);
       const row = {
         sequence: last.rows + 1,
         at,
@@ -145,11 +126,13 @@ export const createAuditLog = (db: Database): AuditLog => {
         digest: write.digest,
         actor,
         detail,
+        ...(covers !== undefined && { covers }),
         previousHash: last.hash,
       };
       const hash = auditHash(row);
       insert.run(toRow({ ...row, hash }));
       moveHead.run(row.sequence, hash);
+      tentative = { rows: row.sequence, hash };
       return { ...row, hash };
     },
 
@@ -158,33 +141,25 @@ export const createAuditLog = (db: Database): AuditLog => {
         toAuditRow,
       ),
 
-    verify: async (read) => {
-      let walked: Chain | undefined;
-      for (;;) {
-        const from = walked;
-        const { chain, isDone, ...found } = await read(() => walk(from));
-        const { rows, hash } = chain;
-        if (isDone) return { ok: !found.brokenAt, rows, head: rows === 0 ? null : hash, ...found };
-        walked = chain;
-        await nextTurn();
+    whyNotApproved: (write) => {
+      const rows = rowsOf(write.id);
+      const why = notApproved(write, rows);
+      if (why !== undefined) return why;
+      const end = readHead();
+      for (const row of rows) {
+        // Whoever adds a row by hand has to make all after it anew as well.
+        const follower = row.sequence === end?.rows ? end.hash : find(row.sequence + 1)?.previousHash;
+        if (auditHash(row) !== row.hash || follower !== row.hash)
+          return `row ${row.sequence} of the audit log was changed or added: it is not part of the chain`;
+        if (foreign !== undefined && row.action === "approved" && row.sequence >= foreign)
+          return `row ${row.sequence} of the audit log was not written by this nexusd, but while it ran`;
       }
+      return undefined;
     },
   };
 };
 
-const toRow = ({ writeId, actor, previousHash, ...row }: AuditRow): Row => ({
-  ...row,
-  write_id: writeId,
-  via: actor.via,
-  user: actor.user,
-  previous_hash: previousHash,
-});
+// Of one write; far more than the steps that there are.
+const MOST_ROWS = 100_000;
 
 const orNothing = (row: Row | undefined): AuditRow | undefined => row && toAuditRow(row);
-
-const toAuditRow = ({ write_id, via, user, previous_hash, ...row }: Row): AuditRow => ({
-  ...row,
-  writeId: write_id,
-  actor: { via, user },
-  previousHash: previous_hash,
-});

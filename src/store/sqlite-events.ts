@@ -49,6 +49,8 @@ export interface EventLog {
   /** Once `prune` is on disk. */
   pruned(oldest: number): void;
   pruneKeys(part: number, now: number): void;
+  /** As it is stored, inside a transaction too. */
+  row(sequence: number): EventRow | undefined;
   page(query: EventQuery): EventPage;
 }
 
@@ -198,6 +200,8 @@ export const createEventLog = (
       const kept = first.get();
       dedupe.prune(part, now, kept ? decodeTime(kept.id) : now);
     },
+
+    row: (sequence) => one.get(sequence),
 
     page: (query) => {
       const { after, limit, maxLength } = query;

@@ -2,7 +2,15 @@
 
 import type { Service } from "../events/types.ts";
 import { parseJson, stringifyJson } from "../http/json.ts";
-import type { Actor, Approval, PreviewRequest, Write, WriteResult, WriteState } from "../writes/types.ts";
+import type {
+  Account,
+  Actor,
+  Approval,
+  PreviewRequest,
+  Write,
+  WriteResult,
+  WriteState,
+} from "../writes/types.ts";
 import type { WriteTransition } from "./store.ts";
 
 /** Booleans as 0 and 1, what has a shape as JSON. */
@@ -22,6 +30,8 @@ export interface WriteRow {
   reason: string | null;
   agent: string | null;
   idempotency_key: string | null;
+  account: string | null;
+  token_hash: string | null;
   proposed_at: string;
   expires_at: string;
   shown_at: string | null;
@@ -33,7 +43,12 @@ export interface WriteRow {
   attempts: number;
   result: string | null;
   outcome: "succeeded" | "failed" | null;
+  /** The sequence of the audit row of its approval. */
+  approval_order: number | null;
 }
+
+/** One that is not decided. */
+export type NewRow = Omit<WriteRow, "approval_order">;
 
 /** What a transition sets; null leaves what is there, since no step takes back what an earlier one recorded. */
 export type PatchRow = Pick<
@@ -41,7 +56,8 @@ export type PatchRow = Pick<
   "decided_at" | "decided_by" | "note" | "executing_at" | "finished_at" | "result" | "outcome"
 > & { attempts: number | null };
 
-export const toRow = (write: Write): WriteRow => ({
+/** @param tokenHash of the token without which no agent withdraws it; null: every agent can */
+export const toRow = (write: Write, tokenHash: string | null): NewRow => ({
   id: write.id,
   operation: write.operation,
   service: write.service,
@@ -57,6 +73,8 @@ export const toRow = (write: Write): WriteRow => ({
   reason: write.reason,
   agent: write.agent,
   idempotency_key: write.idempotencyKey,
+  account: jsonOrNull(write.account),
+  token_hash: tokenHash,
   proposed_at: write.proposedAt,
   expires_at: write.expiresAt,
   shown_at: write.shownAt,
@@ -98,6 +116,8 @@ export const toWrite = (row: WriteRow): Write => ({
   reason: row.reason,
   agent: row.agent,
   idempotencyKey: row.idempotency_key,
+  account: row.account === null ? null : (parseJson(row.account) as Account),
+  isBound: row.token_hash !== null,
   proposedAt: row.proposed_at,
   expiresAt: row.expires_at,
   shownAt: row.shown_at,

@@ -2,7 +2,7 @@
 
 import type { Database } from "better-sqlite3";
 import type { WriteState } from "../writes/types.ts";
-import type { PatchRow, WriteRow } from "./sqlite-write-rows.ts";
+import type { NewRow, PatchRow, WriteRow } from "./sqlite-write-rows.ts";
 
 // SQLite compares a bound value with the conditions of partial indices, and for that prepares the statement again
 // whenever another value is bound, which takes longer than running it. A unary plus hides the value from it.
@@ -10,21 +10,30 @@ import type { PatchRow, WriteRow } from "./sqlite-write-rows.ts";
 /** Those that change something return the row as it is after that, and nothing where their condition does not hold. */
 export const prepareStatements = (db: Database) => ({
   one: db.prepare<[string], WriteRow>("SELECT * FROM writes WHERE id = ?"),
-  byKey: db.prepare<[string], WriteRow>("SELECT * FROM writes WHERE idempotency_key = ?"),
+  byKey: db.prepare<[string, string, string], WriteRow>(
+    "SELECT * FROM writes WHERE idempotency_key = ? AND operation = ? AND coalesce(agent, '') = ?",
+  ),
   rejected: db.prepare<[string, string], WriteRow>(
     `SELECT * FROM writes INDEXED BY writes_rejected
      WHERE state = 'rejected' AND digest = +? AND decided_at > +? ORDER BY decided_at DESC LIMIT 1`,
   ),
-  insert: db.prepare<WriteRow, WriteRow>(
+  insert: db.prepare<NewRow, WriteRow>(
     `INSERT INTO writes (id, operation, service, state, request, digest, preview, precondition, target, idempotent,
-       destructive, approval, reason, agent, idempotency_key, proposed_at, expires_at, shown_at, decided_at,
-       decided_by, note, executing_at, finished_at, attempts, result, outcome)
+       destructive, approval, reason, agent, idempotency_key, account, token_hash, proposed_at, expires_at, shown_at,
+       decided_at, decided_by, note, executing_at, finished_at, attempts, result, outcome)
      VALUES (:id, :operation, :service, :state, :request, :digest, :preview, :precondition, :target, :idempotent,
-       :destructive, :approval, :reason, :agent, :idempotency_key, :proposed_at, :expires_at, :shown_at, :decided_at,
-       :decided_by, :note, :executing_at, :finished_at, :attempts, :result, :outcome) RETURNING *`,
+       :destructive, :approval, :reason, :agent, :idempotency_key, :account, :token_hash, :proposed_at, :expires_at,
+       :shown_at, :decided_at, :decided_by, :note, :executing_at, :finished_at, :attempts, :result, :outcome) RETURNING *`,
   ),
   move: db.prepare<
-    PatchRow & { id: string; from: WriteState; to: WriteState; notExpiredAt: string | null },
+    PatchRow & {
+      id: string;
+      from: WriteState;
+      to: WriteState;
+      notExpiredAt: string | null;
+      /** What the caller can show; null: it need not. */
+      tokenHash: string | null;
+    },
     WriteRow
   >(
     `UPDATE writes SET state = :to,
@@ -38,7 +47,8 @@ export const prepareStatements = (db: Database) => ({
        outcome = coalesce(:outcome, outcome),
        approval_order = CASE :to
          WHEN 'approved' THEN (SELECT value + 1 FROM meta WHERE key = 'audit_rows') ELSE approval_order END
-     WHERE id = :id AND state = +:from AND (:notExpiredAt IS NULL OR expires_at > :notExpiredAt) RETURNING *`,
+     WHERE id = :id AND state = +:from AND (:notExpiredAt IS NULL OR expires_at > :notExpiredAt)
+       AND (:tokenHash IS NULL OR token_hash IS NULL OR token_hash = :tokenHash) RETURNING *`,
   ),
   claim: db.prepare<[string], WriteRow>(
     `UPDATE writes SET state = 'executing', executing_at = ?, attempts = attempts + 1

@@ -2,15 +2,24 @@
 
 import type { Database } from "better-sqlite3";
 import type { StoredEvent } from "../events/types.ts";
+import { type Columns, coversOf, eventDigest, withoutNulls } from "../writes/audit-cover.ts";
 import { canonicalRecord, digestOf } from "../writes/canonical.ts";
-import { type Actor, TRANSITIONS, WRITE_STATES, type Write, type WriteState } from "../writes/types.ts";
+import {
+  type Actor,
+  type AuditRow,
+  TRANSITIONS,
+  WRITE_STATES,
+  type Write,
+  type WriteState,
+} from "../writes/types.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
 import { createAuditPruning } from "./sqlite-audit-prune.ts";
+import { createVerify } from "./sqlite-audit-verify.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
-import { toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
+import { type NewRow, toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 import { prepareStatements } from "./sqlite-write-statements.ts";
 import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
-import type { Observation, Store } from "./store.ts";
+import type { IdempotencyKey, Observation, Store } from "./store.ts";
 import { takeLength } from "./take-length.ts";
 
 export type WriteStore = Pick<
@@ -28,6 +37,7 @@ export type WriteStore = Pick<
   | "markWriteShown"
   | "readAudit"
   | "verifyAudit"
+  | "whyNotApproved"
   | "signOffAudit"
   | "pruneAudit"
 >;
@@ -54,6 +64,7 @@ interface Step {
   write: Write;
   from: WriteState | null;
   event: StoredEvent;
+  audit: AuditRow;
   /** The events that were committed with it. */
   observed?: StoredEvent[];
 }
@@ -61,9 +72,12 @@ interface Step {
 export const createWriteStore = ({ db, log, now, read, write, observing }: WriteStoreParts): WriteStore => {
   const audit = createAuditLog(db);
   const pruning = createAuditPruning(db, audit);
+  const verify = createVerify(db, audit);
   const statements = prepareStatements(db);
   const counts = readCounts(db);
 
+  const findByKey = ({ key, operation, agent }: { key: string | null } & Omit<IdempotencyKey, "key">) =>
+    key === null ? undefined : statements.byKey.get(key, operation, agent ?? "");
   const find = (id: string): Write | undefined => orNothing(statements.one.get(id));
   function* rowsOf(ids: readonly string[]): Generator<WriteRow> {
     for (const id of ids) {
@@ -81,15 +95,14 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       .slice(0, limit);
   const readSummaries = createReadSummaries(db, idsOf);
 
-  /** Appends what belongs to every step, inside its transaction. */
+  /** Appends what belongs to every step, inside its transaction. @param set what the step changed in the row */
   const recordStep = (
     from: WriteState | null,
     row: WriteRow,
-    { at, actor, detail }: { at: string; actor: Actor; detail: string },
+    { at, actor, detail, set }: { at: string; actor: Actor; detail: string; set: Columns },
   ): Step => {
     const after = toWrite(row);
     const { state, operation, id, digest, agent, reason, note, result } = after;
-    audit.append({ at, action: state, write: after, actor, detail });
     const event = log.append(
       prepareEvent({
         type: `write.${state}`,
@@ -101,13 +114,35 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       now(),
     );
     if (!event) throw new Error("the event of a step of a write was taken for a repetition");
-    return { write: after, from, event };
+    // Requests are counted while it is executed: how many there were is known with the result.
+    const attempts = from === "executing" ? { attempts: row.attempts } : {};
+    const stored = log.row(event.sequence);
+    const told = stored && { sequence: event.sequence, digest: eventDigest(stored) };
+    const covers = coversOf(withoutNulls({ ...set, ...attempts }), told);
+    const entry = audit.append({ at, action: state, write: after, actor, detail, covers });
+    return { write: after, from, event, audit: entry };
+  };
+
+  /** The approval of one that is proposed, in the transaction that proposes or finds it. */
+  const approveNow = (row: WriteRow, actor: Actor, at: string): Step | undefined => {
+    const set = toPatchRow({ decidedAt: at, decidedBy: actor });
+    const where = {
+      id: row.id,
+      from: "proposed",
+      to: "approved",
+      notExpiredAt: at,
+      tokenHash: null,
+    } as const;
+    const approved = statements.move.get({ ...set, ...where });
+    const detail = canonicalRecord({ operation: row.operation });
+    return approved && recordStep("proposed", approved, { at, actor, detail, set });
   };
 
   /** Once steps are on disk. */
   const committed = (steps: readonly Step[]): void => {
     log.appended(steps.flatMap(({ event, observed = [] }) => [event, ...observed]));
-    for (const { write, from } of steps) {
+    for (const { write, from, audit: entry } of steps) {
+      audit.appended(entry);
       counts[write.state]++;
       if (from !== null) counts[from]--;
     }
@@ -115,44 +150,57 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
 
   const expireSome = (at: string): Step[] =>
     statements.expired.all(at, EXPIRED_AT_ONCE).flatMap((id) => {
-      const patch = toPatchRow({ finishedAt: at });
-      const row = statements.move.get({ ...patch, id, from: "proposed", to: "expired", notExpiredAt: null });
+      const set = toPatchRow({ finishedAt: at });
+      const where = { id, from: "proposed", to: "expired", notExpiredAt: null, tokenHash: null } as const;
+      const row = statements.move.get({ ...set, ...where });
       if (!row) return [];
       const detail = canonicalRecord({ operation: row.operation, expiresAt: row.expires_at });
-      return recordStep("proposed", row, { at, actor: NEXUSD, detail });
+      return recordStep("proposed", row, { at, actor: NEXUSD, detail, set });
     });
 
   return {
-    proposeWrite: async (proposed, actor, { rejectedSince }) => {
+    proposeWrite: async (proposed, actor, { rejectedSince, approveBy, tokenHash = null }) => {
       if (proposed.state !== "proposed") throw new Error(`a write is proposed, not ${proposed.state}`);
-      const unit = toRow(proposed);
-      const entry = { at: unit.proposed_at, actor, detail: proposalDetail(unit) };
+      const unit = toRow(proposed, tokenHash);
+      const at = unit.proposed_at;
+      const entry = { at, actor, detail: proposalDetail(unit), set: unit };
+      const approve = (row: WriteRow) => (approveBy ? approveNow(row, approveBy, at) : undefined);
       const outcome = await write(
         () => {
-          const sameKey =
-            unit.idempotency_key === null ? undefined : statements.byKey.get(unit.idempotency_key);
-          if (sameKey)
-            return sameKey.digest === unit.digest
-              ? { kind: "existing" as const, write: toWrite(sameKey) }
-              : { kind: "idempotency_conflict" as const, write: toWrite(sameKey) };
+          const sameKey = findByKey({
+            key: unit.idempotency_key,
+            operation: unit.operation,
+            agent: unit.agent,
+          });
+          if (sameKey && sameKey.digest !== unit.digest)
+            return { kind: "idempotency_conflict" as const, write: toWrite(sameKey), steps: [] };
+          if (sameKey) {
+            const step = sameKey.approval === "auto" ? approve(sameKey) : undefined;
+            const steps = step ? [step] : [];
+            return { kind: "existing" as const, write: step?.write ?? toWrite(sameKey), steps };
+          }
           const rejected = statements.rejected.get(unit.digest, rejectedSince);
-          if (rejected) return { kind: "recently_rejected" as const, write: toWrite(rejected) };
+          if (rejected) return { kind: "recently_rejected" as const, write: toWrite(rejected), steps: [] };
           const row = statements.insert.get(unit);
           if (!row) throw new Error(`write ${unit.id} is not there after it was inserted`);
-          return { kind: "created" as const, ...recordStep(null, row, entry) };
+          const step = recordStep(null, row, entry);
+          const approved = approve(row);
+          const steps = approved ? [step, approved] : [step];
+          return { kind: "created" as const, write: (approved ?? step).write, steps };
         },
-        (result) => {
-          if (result.kind === "created") committed([result]);
+        ({ steps }) => {
+          if (steps.length > 0) committed(steps);
         },
       );
       return { kind: outcome.kind, write: outcome.write };
     },
 
     transitionWrite: async (transition) => {
-      const { id, from, to, notExpiredAt = null, patch, actor, at, detail } = transition;
+      const { id, from, to, notExpiredAt = null, tokenHash = null, patch, actor, at, detail } = transition;
       if (!TRANSITIONS[from].includes(to)) throw new Error(`no write goes from ${from} to ${to}`);
-      const unit = { ...toPatchRow(patch), id, from, to, notExpiredAt };
-      const entry = { at, actor, detail: canonicalRecord(detail ?? null) };
+      const set = toPatchRow(patch);
+      const unit = { ...set, id, from, to, notExpiredAt, tokenHash };
+      const entry = { at, actor, detail: canonicalRecord(detail ?? null), set };
       const observations = (transition.observations ?? []).map(observing);
       const step = await write(
         () => {
@@ -174,7 +222,8 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
           const row = statements.claim.get(at);
           if (!row) return undefined;
           const detail = canonicalRecord({ operation: row.operation, attempt: row.attempts });
-          return recordStep("approved", row, { at, actor, detail });
+          const set = { executing_at: at };
+          return recordStep("approved", row, { at, actor, detail, set });
         },
         (result) => result && committed([result]),
       );
@@ -195,18 +244,26 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       }
     },
 
-    markWriteShown: (id, actor, at) =>
-      write(() => {
-        const row = statements.show.get(at, id);
-        if (!row) return find(id);
-        const shown = toWrite(row);
-        const detail = canonicalRecord({ operation: row.operation, previewDigest: digestOf(row.preview) });
-        audit.append({ at, action: "shown", write: shown, actor, detail });
-        return shown;
-      }),
+    markWriteShown: async (id, actor, at) => {
+      const found = await write(
+        () => {
+          const row = statements.show.get(at, id);
+          if (!row) return { write: find(id), entry: undefined };
+          const shown = toWrite(row);
+          const detail = canonicalRecord({ operation: row.operation, previewDigest: digestOf(row.preview) });
+          const covers = coversOf({ shown_at: at }, undefined);
+          return {
+            write: shown,
+            entry: audit.append({ at, action: "shown", write: shown, actor, detail, covers }),
+          };
+        },
+        ({ entry }) => entry && audit.appended(entry),
+      );
+      return found.write;
+    },
 
     readWrite: (id) => read(() => find(id)),
-    readWriteByIdempotencyKey: (key) => read(() => orNothing(statements.byKey.get(key))),
+    readWriteByIdempotencyKey: (key) => read(() => orNothing(findByKey(key))),
     readWrites: ({ states, after = LAST_ID, limit, maxLength }) =>
       read(() => {
         if (states === undefined)
@@ -217,14 +274,26 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     countWrites: () => read(() => ({ ...counts })),
 
     readAudit: (query) => read(() => audit.read(query)),
-    verifyAudit: () => audit.verify(read),
-    signOffAudit: (...signed) => write(() => pruning.signOff(...signed)),
+    verifyAudit: (head) => verify(head, read),
+    whyNotApproved: (id) =>
+      read(() => {
+        const row = statements.one.get(id);
+        return row ? audit.whyNotApproved(row) : "it is not there any more";
+      }),
+    signOffAudit: (...signed) =>
+      write(
+        () => pruning.signOff(...signed),
+        (result) => {
+          if (result?.kind === "signed") audit.appended(result.row);
+        },
+      ),
     pruneAudit: async (before, at) => {
       const removed = { rows: 0, writes: 0 };
       for (let more = true; more; ) {
         const chunk = await write(
           () => pruning.prune(before, at),
-          ({ writes }) => {
+          ({ writes, row }) => {
+            if (row) audit.appended(row);
             for (const state of writes) counts[state]--;
           },
         );
@@ -243,7 +312,7 @@ const lengthOf = ({ request, preview, result }: WriteRow): number =>
 
 const orNothing = (row: WriteRow | undefined): Write | undefined => row && toWrite(row);
 
-const proposalDetail = (row: WriteRow): string =>
+const proposalDetail = (row: NewRow): string =>
   canonicalRecord({
     operation: row.operation,
     target: row.target,

@@ -118,10 +118,45 @@ export interface WriteTransition {
   >;
   actor: Actor;
   at: string;
+  /** What an agent can show of the token of a bound write; left out: no token is wanted. */
+  tokenHash?: string;
   /** For the audit row. */
   detail: unknown;
   /** What else changes with it, in the same transaction, or not at all where the update does not happen. */
   observations?: Observation[];
+}
+
+/** What a proposal with an idempotency key is found again by. */
+export interface IdempotencyKey {
+  key: string;
+  operation: string;
+  agent: string | null;
+}
+
+export interface ProposeOptions {
+  rejectedSince: string;
+  /** Who approves it in the same transaction; left out: it waits for a decision. */
+  approveBy?: Actor;
+  /** SHA-256 of the token without which no agent withdraws it. */
+  tokenHash?: string;
+}
+
+export interface AuditVerdict {
+  /** Nothing below says anything else. */
+  ok: boolean;
+  /** All there ever were, which is the sequence of the last one. */
+  rows: number;
+  head: string | null;
+  /** The rows 1 to `to` are not there any more, as the row `row` says; `checkpoint` is the row that signed them off. */
+  pruned: { to: number; at: string; row: number; checkpoint: number } | null;
+  /** The first row that is changed, removed or out of order, and why. */
+  brokenAt?: { sequence: number; why: string };
+  /** Writes and their events that are not as the chain says; the first twenty. */
+  changed: { writeId: string; why: string }[];
+  /** How many there are. */
+  changedCount: number;
+  /** Of the head that was asked for: the row whose hash it is; null: the chain has no such row. */
+  noted?: { head: string; row: number | null };
 }
 
 /** How the store stands, in numbers. Times are RFC 3339 or null. */
@@ -165,15 +200,19 @@ export interface Store {
   ackConsumer(name: string, sequence: number): Promise<Consumer | undefined>;
   deleteConsumer(name: string): Promise<boolean>;
 
-  /** In one transaction: looks for the idempotency key and a recent rejection, else stores write, event and audit row. */
+  /**
+   * In one transaction: looks for the idempotency key and a recent rejection, else stores write, event and audit row,
+   * and with `approveBy` also the approval with its event and row. An existing write that still waits for its policy
+   * is approved the same way.
+   */
   proposeWrite(
     write: Write,
     actor: Actor,
-    options: { rejectedSince: string },
+    options: ProposeOptions,
   ): Promise<
     | { kind: "created"; write: Write }
-    | { kind: "existing"; write: Write } // same idempotencyKey, same digest
-    | { kind: "idempotency_conflict"; write: Write } // same idempotencyKey, other digest
+    | { kind: "existing"; write: Write } // same idempotencyKey of this agent and operation, same digest
+    | { kind: "idempotency_conflict"; write: Write } // the same, with another digest
     | { kind: "recently_rejected"; write: Write }
   >; // same digest rejected after rejectedSince
   /** @returns the write after it, or `kind: "refused"` with the write as it is, or undefined when unknown */
@@ -185,7 +224,7 @@ export interface Store {
   /** A write repeated by the executor (idempotent): counts the attempt without a change of state. */
   countWriteAttempt(id: string): Promise<void>;
   readWrite(id: string): Promise<Write | undefined>;
-  readWriteByIdempotencyKey(key: string): Promise<Write | undefined>;
+  readWriteByIdempotencyKey(key: IdempotencyKey): Promise<Write | undefined>;
   /** Newest first. */
   readWrites(query: WriteQuery): Promise<Write[]>;
   /** The same writes, without reading what is long of them. A page may be shorter than `limit` where they are long. */
@@ -196,16 +235,13 @@ export interface Store {
   /** Sets `shownAt` and appends the audit row, the first time only. */
   markWriteShown(id: string, actor: Actor, at: string): Promise<Write | undefined>;
   readAudit(query: { after?: number; limit: number; writeId?: string }): Promise<AuditRow[]>;
-  /** Walks the whole chain. `brokenAt` names the first row that is changed, removed or out of order, and why. */
-  verifyAudit(): Promise<{
-    ok: boolean;
-    /** All there ever were, which is the sequence of the last one. */
-    rows: number;
-    head: string | null;
-    /** The rows 1 to `to` are not there any more, as the row `row` says; `checkpoint` is the row that signed them off. */
-    pruned: { to: number; at: string; row: number; checkpoint: number } | null;
-    brokenAt?: { sequence: number; why: string };
-  }>;
+  /**
+   * Walks the whole chain, and compares it with the writes and their events; in small parts, so that others get their
+   * turn. @param head the hash of a row, as it was noted elsewhere: it must still be in the chain
+   */
+  verifyAudit(head?: string): Promise<AuditVerdict>;
+  /** Why the write must not be executed, by its rows of the audit log; undefined: they hold its approval as it is. */
+  whyNotApproved(id: string): Promise<string | undefined>;
   /**
    * Appends the checkpoint with which an operator signs off the rows up to `sequence`, whose hash is `hash`.
    * @returns `signed` or, where an earlier checkpoint goes as far, `covered`, with its row; undefined: no such row

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { parseJson } from "../http/json.ts";
+import type { AuditVerdict } from "../store/store.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
 import type { AuditRow } from "./types.ts";
 
@@ -17,10 +18,13 @@ export const auditHash = ({
   digest,
   actor: { via, user },
   detail,
+  covers,
   previousHash,
 }: Omit<AuditRow, "hash">): string =>
   digestOf(
-    canonicalJson({ sequence, at, action, writeId, digest, actor: { via, user }, detail, previousHash }),
+    canonicalJson({
+      ...{ sequence, at, action, writeId, digest, actor: { via, user }, detail, covers, previousHash },
+    }),
   );
 
 /** A chain so far: how many rows it has, which is the sequence of the last one, and the hash of that one. */
@@ -71,6 +75,23 @@ export const breakAfter = (chain: Chain, head: Chain | undefined): Break | undef
     return { sequence: chain.rows, why: "changed: its hash is not the one recorded for the last row" };
   return undefined;
 };
+
+/** A verdict that is not `ok`, in one sentence. */
+export function whatIsWrong({
+  brokenAt,
+  changed: [first],
+  changedCount,
+  noted,
+}: Pick<AuditVerdict, "brokenAt" | "changed" | "changedCount" | "noted">): string {
+  if (brokenAt) return `The chain is broken at row ${brokenAt.sequence}: ${brokenAt.why}.`;
+  if (first) {
+    const others = changedCount > 1 ? `, and ${changedCount - 1} more` : "";
+    return `The writes are not as the audit log says: write ${first.writeId}: ${first.why}${others}.`;
+  }
+  if (noted?.row === null)
+    return `No row has the noted hash ${noted.head}: the audit log was cut or made anew since then, or is another one.`;
+  return "The audit log is not as it was written.";
+}
 
 const covered = z.object({ from: z.int().positive(), to: z.int().positive(), rows: z.int().positive() });
 const checkpointDetail = z.strictObject({ ...covered.shape, note: z.string().nullable() });

@@ -45,7 +45,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
   const { store, catalogue, policy, sender, facts, scanText, clock, random, onApproved } = options;
   const newId = monotonicFactory(random);
 
-  /** One that the policy approves is approved at once, with the same record as any other. */
+  /** One found again by its key that a policy would approve, but which is still proposed. */
   const settlePolicy = async (write: Write): Promise<Write> => {
     const isAuto = write.approval === "auto" && policy().approvalOf(subjectOf(write)) === "auto";
     if (!isAuto || write.state !== "proposed") return write;
@@ -114,7 +114,11 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
 
     const key = proposal.idempotencyKey ?? null;
     // Looked for before the service is asked anything: what was proposed once is not judged again.
-    const before = key === null ? undefined : await store.readWriteByIdempotencyKey(key);
+    const agent = proposal.agent ?? null;
+    const before =
+      key === null
+        ? undefined
+        : await store.readWriteByIdempotencyKey({ key, operation: operation.name, agent });
     if (before) return { write: await settlePolicy(sameRequest(before, digest)), isNew: false };
 
     const approval = policy().approvalOf(operation);
@@ -130,6 +134,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
       ...(notice !== undefined && { notice }),
     };
 
+    const isAuto = approval === "auto" && policy().approvalOf(operation) === "auto";
     const proposedAt = clock.now();
     const result = await store.proposeWrite(
       {
@@ -143,8 +148,9 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         destructive: operation.destructive,
         approval,
         reason: proposal.reason ?? null,
-        agent: proposal.agent ?? null,
-        idempotencyKey: key,
+        ...{ agent, idempotencyKey: key },
+        account: null,
+        isBound: false,
         proposedAt: isoTime(proposedAt),
         expiresAt: isoTime(proposedAt + ttlMs),
         shownAt: null,
@@ -158,13 +164,17 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         outcome: null,
       },
       actor,
-      { rejectedSince: isoTime(proposedAt - REJECTED_FOR_MS) },
+      {
+        rejectedSince: isoTime(proposedAt - REJECTED_FOR_MS),
+        // In one transaction with the proposal: what is told to have failed leaves nothing open.
+        ...(isAuto && { approveBy: BY_POLICY }),
+      },
     );
+    if (result.write.state === "approved") onApproved();
     switch (result.kind) {
       case "created":
-        return { write: await settlePolicy(result.write), isNew: true };
       case "existing":
-        return { write: await settlePolicy(result.write), isNew: false };
+        return { write: result.write, isNew: result.kind === "created" };
       case "idempotency_conflict":
         throw conflict(result.write);
       case "recently_rejected":

@@ -45,6 +45,16 @@ export interface PreviewRequest {
   notice?: string;
 }
 
+/** The account that a request is sent with, as far as it can be told without a secret. */
+export interface Account {
+  /** Scheme, host and port. */
+  origin: string;
+  /** Which credential: "nex", "nexus", "session". */
+  credential: string;
+  /** HMAC-SHA-256 of the long-lived secret under a key of this database, lower case hex; null: there is no secret. */
+  fingerprint: string | null;
+}
+
 /** Who did something, as far as it is known. A name that somebody gave itself is never here. */
 export interface Actor {
   via: "agent.sock" | "operator.sock" | "policy" | "nexusd";
@@ -79,7 +89,12 @@ export interface Write {
   reason: string | null;
   /** The name that the proposing agent gave itself; nobody has checked it. */
   agent: string | null;
+  /** Belongs to the agent's name and the operation: others with the same key are others. */
   idempotencyKey: string | null;
+  /** Of the proposal; null: nothing is sent, or it is from before this was kept. */
+  account: Account | null;
+  /** Whether an agent needs the token of the proposal to withdraw it. */
+  isBound: boolean;
   /** RFC 3339 UTC, as all times here. */
   proposedAt: string;
   expiresAt: string;
@@ -129,7 +144,11 @@ export interface WriteSummary
 export const AUDIT_MARKS = ["checkpoint", "pruned"] as const;
 export type AuditMark = (typeof AUDIT_MARKS)[number];
 
-export type AuditAction = "shown" | WriteState | AuditMark;
+/** Rows about a write that are no step of it: somebody saw it; what is long of it was removed by retention. */
+export const WRITE_MARKS = ["shown", "body_removed"] as const;
+export type WriteMark = (typeof WRITE_MARKS)[number];
+
+export type AuditAction = WriteMark | WriteState | AuditMark;
 
 /** One row of the audit log. `hash` covers all the other fields, the hash of the row before among them. */
 export interface AuditRow {
@@ -143,6 +162,11 @@ export interface AuditRow {
   actor: Actor;
   /** What else belongs to it: operation, reason, note, result code; canonical JSON. */
   detail: string;
+  /**
+   * `{set, event}` as canonical JSON: what the step set in the row of its write, and the event that tells of it
+   * (src/writes/audit-cover.ts). Left out: a row about the log itself, or from before this was kept.
+   */
+  covers?: string;
   previousHash: string;
   hash: string;
 }

@@ -9,6 +9,7 @@ import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, rejection, t } from "../support/stored-write.ts";
 
 const everything = { limit: 10_000 };
+const HOLDS = { ok: true, pruned: null, changed: [], changedCount: 0 };
 
 /** A store with ten rows in its audit log, and a second connection that respects nothing. */
 const tenRows = async () => {
@@ -47,7 +48,7 @@ test("each row holds the hash of the row before, over all its fields, from a kno
     expect(hash).toBe(digestOf(canonicalJson(rest)));
     previousHash = hash;
   }
-  expect(await store.verifyAudit()).toEqual({ ok: true, rows: 10, head: previousHash, pruned: null });
+  expect(await store.verifyAudit()).toEqual({ ...HOLDS, rows: 10, head: previousHash });
 });
 
 test("there is no field of a row that can change without its hash", () => {
@@ -103,7 +104,7 @@ test.each([
   "DELETE FROM audit WHERE sequence = 5",
   "DELETE FROM audit",
   "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE sequence = 5",
-  "INSERT INTO audit SELECT 0, at, action, write_id, digest, via, user, detail, previous_hash, hash FROM audit LIMIT 1",
+  "INSERT INTO audit SELECT 0, at, action, write_id, digest, via, user, detail, previous_hash, hash, covers FROM audit LIMIT 1",
 ])("the database itself refuses %s", async (sql) => {
   const { store, db } = await tenRows();
   expect(() => db.exec(sql)).toThrow("append-only");
@@ -136,7 +137,7 @@ test.each<[what: string, sql: string, sequence: number, why: RegExp]>([
   ],
   [
     "a row put before the first",
-    "INSERT INTO audit SELECT -3, at, action, write_id, digest, via, user, detail, previous_hash, hash FROM audit LIMIT 1",
+    "INSERT INTO audit SELECT -3, at, action, write_id, digest, via, user, detail, previous_hash, hash, covers FROM audit LIMIT 1",
     -3,
     /^added/,
   ],
@@ -157,7 +158,7 @@ const rehash = (row: AuditRow, previousHash: string): AuditRow => {
 
 const put = (db: Database.Database, row: AuditRow) =>
   db
-    .prepare("REPLACE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .prepare("REPLACE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     .run(
       row.sequence,
       row.at,
@@ -169,6 +170,7 @@ const put = (db: Database.Database, row: AuditRow) =>
       row.detail,
       row.previousHash,
       row.hash,
+      row.covers ?? null,
     );
 
 test("a row that was changed along with its hash shows in the row after it", async () => {
@@ -190,7 +192,7 @@ test("a chain that was made anew to its end shows in the last row", async () => 
     put(db, forged);
     previousHash = forged.hash;
   }
-  expect(await store.verifyAudit()).toEqual({
+  expect(await store.verifyAudit()).toMatchObject({
     ok: false,
     rows: 10,
     head: previousHash,
@@ -225,20 +227,22 @@ test("rows appended after the end was cut off do not hide the cut", async () => 
 /** A store whose audit log is long and whole, and the write that its rows are about. */
 const longLog = async (rows: number) => {
   const dataDir = temporaryDirectory();
-  const store = await openTestStore({ dataDir });
-  const { id } = await propose(store);
-  const [first] = await store.readAudit({ limit: 1 });
+  const before = await openTestStore({ dataDir });
+  const { id } = await propose(before);
+  const [first] = await before.readAudit({ limit: 1 });
+  await before.close();
   if (!first) throw new Error("one was proposed");
   const db = attacker(dataDir);
   db.transaction(() => {
     let last = first;
     for (let sequence = 2; sequence <= rows; sequence++) {
-      last = rehash({ ...last, sequence }, last.hash);
+      last = rehash({ ...last, sequence, action: "shown" }, last.hash);
       put(db, last);
     }
     db.prepare("UPDATE meta SET value = ? WHERE key = 'audit_rows'").run(rows);
     db.prepare("UPDATE meta SET value = ? WHERE key = 'audit_head'").run(last.hash);
   })();
+  const store = await openTestStore({ dataDir });
   return { store, db, id };
 };
 

@@ -36,7 +36,10 @@ export function serveWrites(daemon: FakeDaemon): FakeWrites {
     operations: OPERATIONS,
     bodies: [],
     shown: [],
-    audit: { rows: [], verdict: { ok: true, rows: 0, head: null, pruned: null } },
+    audit: {
+      rows: [],
+      verdict: { ok: true, rows: 0, head: null, pruned: null, changed: [], changedCount: 0 },
+    },
     listsAfter: Promise.resolve(),
     pageMost: Number.POSITIVE_INFINITY,
     propose(changes = {}) {
@@ -194,6 +197,8 @@ const EXAMPLE: Write = {
   reason: "the parcel left",
   agent: "scout",
   idempotencyKey: null,
+  account: null,
+  isBound: false,
   proposedAt: new Date(Date.now() - 3000).toISOString(),
   expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
   shownAt: null,

@@ -40,6 +40,8 @@ export const exampleWrite = (changes: Partial<Write> = {}): Write => {
     reason: null,
     agent: null,
     idempotencyKey: null,
+    account: null,
+    isBound: false,
     proposedAt: "2026-01-01T00:00:00.000Z",
     expiresAt: "2026-01-02T00:00:00.000Z",
     shownAt: null,

@@ -39,6 +39,8 @@ export const proposedWrite = ({ input, ...overrides }: Partial<Write> & { input?
     reason: null,
     agent: null,
     idempotencyKey: null,
+    account: null,
+    isBound: false,
     proposedAt: T0,
     expiresAt: t(3600),
     shownAt: null,

@@ -1,0 +1,190 @@
+// Whether the audit log is whole, and whether the writes and their events are as it says. In three walks, each in parts
+// of a few milliseconds: the chain with the events, the end, the writes.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Database } from "better-sqlite3";
+import type { EventRow } from "../events/cloudevent.ts";
+import {
+  type Break,
+  breakAfter,
+  breakBefore,
+  type Chain,
+  GENESIS_HASH,
+  readCheckpoint,
+} from "../writes/audit.ts";
+import { differences, eventDigest, readCovers } from "../writes/audit-cover.ts";
+import { type AuditRow, WRITE_STATES } from "../writes/types.ts";
+import type { AuditLog } from "./sqlite-audit.ts";
+import { type Row, toAuditRow } from "./sqlite-audit-rows.ts";
+import type { WriteRow } from "./sqlite-write-rows.ts";
+import type { AuditVerdict } from "./store.ts";
+
+// The longest that a verification keeps everything else waiting: a few milliseconds of hashing.
+const ROWS_AT_ONCE = 250;
+const CHARACTERS_AT_ONCE = 1_000_000;
+const TOLD = 20;
+
+const WRITE_EVENTS = WRITE_STATES.map((state) => `nexusd.write.${state}`);
+
+type Verify = (head: string | undefined, read: <T>(query: () => T) => Promise<T>) => Promise<AuditVerdict>;
+
+/** What has been walked so far. */
+interface Progress {
+  chain: Chain | undefined;
+  pruned: AuditVerdict["pruned"];
+  brokenAt: Break | undefined;
+  /** The event of the last row that names one: from the first of them on all events of writes are in the chain. */
+  event: number | undefined;
+  /** The row whose hash was asked for. */
+  noted: number | null;
+  changed: { writeId: string; why: string }[];
+  changedCount: number;
+}
+
+export const createVerify = (db: Database, audit: AuditLog): Verify => {
+  const following = db.prepare<[number, number], Row>(
+    "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
+  );
+  const hasWrite = db.prepare<[string], number>("SELECT 1 FROM writes WHERE id = ?").pluck();
+  const event = db.prepare<[number], EventRow>(
+    "SELECT sequence, id, source, type, subject, time, data FROM events WHERE sequence = ?",
+  );
+  const oldestEvent = db.prepare<[], number | null>("SELECT min(sequence) FROM events").pluck();
+  const writeEvents = db.prepare<[string, number, number], { sequence: number; source: string }>(
+    `SELECT sequence, source FROM events INDEXED BY events_by_type
+     WHERE type = ? AND sequence > ? AND sequence <= ?`,
+  );
+  const writesAfter = db.prepare<[string, number], WriteRow & { approval_order: number | null }>(
+    "SELECT * FROM writes WHERE id > ? ORDER BY id LIMIT ?",
+  );
+
+  const tell = (progress: Progress, writeId: string, why: string): void => {
+    progress.changedCount++;
+    if (progress.changed.length < TOLD) progress.changed.push({ writeId, why });
+  };
+
+  /** That a checkpoint signs off what is there, as far as it is still there. */
+  const checkpointBreak = (row: AuditRow): Break | undefined => {
+    const detail = readCheckpoint(row);
+    const signed = detail && audit.one(detail.to);
+    const isGood =
+      detail &&
+      row.actor.via === "operator.sock" &&
+      detail.to < row.sequence &&
+      (!signed || signed.hash === row.digest);
+    if (isGood) return undefined;
+    return {
+      sequence: row.sequence,
+      why: "changed: it is a checkpoint that does not sign off the rows before it",
+    };
+  };
+
+  /** Every event that the rows name, and no other of a write. */
+  const checkEvents = (rows: readonly AuditRow[], upTo: number | undefined, progress: Progress): void => {
+    const oldest = oldestEvent.get() ?? Number.POSITIVE_INFINITY;
+    const named = new Set<number>();
+    let from = progress.event;
+    for (const row of rows) {
+      const covered = readCovers(row)?.event;
+      if (!covered) continue;
+      from ??= covered.sequence - 1;
+      progress.event = covered.sequence;
+      named.add(covered.sequence);
+      if (covered.sequence < oldest) continue;
+      const found = event.get(covered.sequence);
+      if (!found) tell(progress, row.writeId, `its event ${covered.sequence} was removed`);
+      else if (eventDigest(found) !== covered.digest)
+        tell(progress, row.writeId, `its event ${covered.sequence} was changed`);
+    }
+    const end = upTo ?? progress.event;
+    if (from === undefined || end === undefined) return;
+    for (const type of WRITE_EVENTS)
+      for (const { sequence, source } of writeEvents.all(type, from, end))
+        if (!named.has(sequence))
+          tell(
+            progress,
+            source.replace("/writes/", ""),
+            `the event ${sequence} was added: the audit log does not know it`,
+          );
+  };
+
+  /** Goes on with the chain. @returns whether it is at its end */
+  const walkChain = (progress: Progress, head: string | undefined): boolean => {
+    const beginning = audit.beginning();
+    if ("why" in beginning) {
+      progress.brokenAt = beginning;
+      return true;
+    }
+    progress.pruned = beginning.pruned;
+    const before = progress.chain;
+    // Since the last turn the rows that come next may have been removed.
+    let chain = before && before.rows >= beginning.chain.rows ? before : beginning.chain;
+    if (chain.hash === head) progress.noted = chain.rows;
+    // At first with every row that somebody may have put in front of the first.
+    const found = following.all(before ? chain.rows : Number.MIN_SAFE_INTEGER, ROWS_AT_ONCE).map(toAuditRow);
+    const held: AuditRow[] = [];
+    for (const row of found) {
+      progress.brokenAt =
+        breakBefore(chain, row) ?? (row.action === "checkpoint" ? checkpointBreak(row) : undefined);
+      if (progress.brokenAt) break;
+      chain = { rows: row.sequence, hash: row.hash };
+      if (row.hash === head) progress.noted = row.sequence;
+      held.push(row);
+      if (row.writeId !== "" && row.action === "proposed" && hasWrite.get(row.writeId) === undefined)
+        tell(progress, row.writeId, `it was removed: row ${row.sequence} of the audit log is about it`);
+    }
+    progress.chain = chain;
+    const isDone = progress.brokenAt !== undefined || found.length < ROWS_AT_ONCE;
+    // At the end up to the newest event: none may follow.
+    checkEvents(held, isDone && !progress.brokenAt ? Number.MAX_SAFE_INTEGER : undefined, progress);
+    // In the same turn as the last rows, so that no append comes between the two.
+    if (isDone && !progress.brokenAt) progress.brokenAt = breakAfter(chain, audit.head()) ?? foreignRow();
+    return isDone;
+  };
+
+  const foreignRow = (): Break | undefined => {
+    const sequence = audit.foreign();
+    return sequence === undefined
+      ? undefined
+      : { sequence, why: "added or replaced by something else than this nexusd, while it ran" };
+  };
+
+  /** @returns the last write that was looked at; undefined: there are no more */
+  const walkWrites = (after: string, progress: Progress): string | undefined => {
+    let last: string | undefined;
+    let characters = 0;
+    for (const write of writesAfter.iterate(after, ROWS_AT_ONCE)) {
+      last = write.id;
+      const why = differences(write, audit.rowsOf(write.id));
+      if (why.length > 0) tell(progress, write.id, `changed: ${why.join(", ")}`);
+      characters += write.request.length + write.preview.length + (write.result?.length ?? 0);
+      if (characters > CHARACTERS_AT_ONCE) break;
+    }
+    return last;
+  };
+
+  return async (head, read) => {
+    const progress: Progress = {
+      ...{ chain: undefined, pruned: null, brokenAt: undefined, event: undefined },
+      ...{ noted: head === GENESIS_HASH ? 0 : null, changed: [], changedCount: 0 },
+    };
+    while (!(await read(() => walkChain(progress, head)))) await nextTurn();
+    let after: string | undefined = "";
+    while (after !== undefined) {
+      const from: string = after;
+      await nextTurn();
+      after = await read(() => walkWrites(from, progress));
+    }
+    const { chain, pruned, brokenAt, noted, changed, changedCount } = progress;
+    const { rows, hash } = chain ?? { rows: 0, hash: GENESIS_HASH };
+    return {
+      ok: !brokenAt && changedCount === 0 && (head === undefined || noted !== null),
+      rows,
+      head: rows === 0 ? null : hash,
+      pruned,
+      ...(brokenAt && { brokenAt }),
+      ...{ changed, changedCount },
+      ...(head !== undefined && { noted: { head, row: noted } }),
+    };
+  };
+};
