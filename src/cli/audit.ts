@@ -1,6 +1,8 @@
 // nexusctl audit: the record of every write, and whether it is whole.
 
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import type { AuditVerdict } from "../store/store.ts";
+import { whatIsWrong } from "../writes/audit.ts";
 import type { AuditRow } from "../writes/types.ts";
 import { count, wholeNumber } from "./arguments.ts";
 import { parsed, parsedExactly } from "./client.ts";
@@ -22,12 +24,8 @@ interface CheckpointOptions {
   yes?: boolean;
 }
 
-interface Verdict {
-  ok: boolean;
-  rows: number;
-  head: string | null;
-  pruned: { to: number; at: string; row: number; checkpoint: number } | null;
-  brokenAt?: { sequence: number; why: string };
+interface VerifyOptions {
+  head?: string;
 }
 
 // The whole chain is walked.
@@ -69,14 +67,17 @@ export function addAudit(program: Command, act: Act): void {
 
   audit
     .command("verify")
-    .description("check that no row was changed, removed or moved; exit 1 and the row if one was")
+    .description(
+      "check that no row was changed, removed or moved, and that the writes are as it says; exit 1 and what is not",
+    )
+    .option("--head <hash>", "a hash that you noted: check that it is still in the chain", headHash)
     .action(
-      act(async (context) => {
-        const answer = await verify(context);
-        const verdict = parsed<Verdict>(answer);
+      act(async (context, { head }: VerifyOptions) => {
+        const answer = await verify(context, head);
+        const verdict = parsed<AuditVerdict>(answer);
         if (context.output.isHuman) await context.output.text(inWords(verdict));
         else await context.output.json(answer.text.trim());
-        if (!verdict.ok) throw new Reported("the chain is broken");
+        if (!verdict.ok) throw new Reported("the audit log does not hold");
       }),
     );
 
@@ -90,20 +91,31 @@ export function addAudit(program: Command, act: Act): void {
     .action(act(checkpoint));
 }
 
-const verify = ({ client, io }: CliContext) =>
-  client.call("GET", "/v1/audit/verify", {
+const verify = ({ client, io }: CliContext, head?: string) =>
+  client.call("GET", `/v1/audit/verify${head === undefined ? "" : `?head=${head}`}`, {
     role: "operator",
     signal: io.signal,
     timeoutMs: VERIFY_TIMEOUT_MS,
   });
 
-function inWords({ ok, rows, head, pruned, brokenAt }: Verdict): string {
-  if (!ok) return `The chain is broken at row ${brokenAt?.sequence ?? "?"}: ${brokenAt?.why ?? "unknown"}`;
+const headHash = (text: string): string => {
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError("must be a hash: 64 digits 0-9 and a-f");
+};
+
+function inWords(verdict: AuditVerdict): string {
+  const { ok, rows, head, pruned, changed, changedCount, noted } = verdict;
+  if (!ok) {
+    const more = changed.slice(1).map(({ writeId, why }) => `  write ${writeId}: ${why}`);
+    const left = changedCount - changed.length;
+    return [whatIsWrong(verdict), ...more, ...(left > 0 ? [`  … and ${left} more`] : [])].join("\n");
+  }
   const count = pruned ? `rows ${pruned.to + 1} to ${rows}` : `${rows} rows`;
   const before = pruned
     ? ` ${pruned.to} rows stand before them: signed off in row ${pruned.checkpoint}, removed by ${pruned.at} (row ${pruned.row}).`
     : "";
-  return `The chain holds: ${count}${head ? `, the last hash is ${head}` : ""}.${before}`;
+  const found = noted ? ` The noted hash is that of row ${noted.row}.` : "";
+  return `The chain holds: ${count}${head ? `, the last hash is ${head}` : ""}.${before}${found}`;
 }
 
 /** Asks at a terminal; without one, only with `--yes --row --hash`. The daemon verifies the chain once more. */
@@ -116,9 +128,9 @@ async function checkpoint(context: CliContext, options: CheckpointOptions): Prom
   if (!options.yes) {
     if (!tty)
       throw new WrongUsage("Without a terminal nobody can be asked: --yes, --row and --hash are needed.");
-    const verdict = parsed<Verdict>(await verify(context));
+    const verdict = parsed<AuditVerdict>(await verify(context));
     await output.text(inWords(verdict));
-    if (!verdict.ok) throw new Reported("the chain is broken");
+    if (!verdict.ok) throw new Reported("the audit log does not hold");
     sequence ??= verdict.rows;
     const seen = await hashOf(context, sequence);
     if (hash !== undefined && hash !== seen) throw failed(`Row ${sequence} has another hash than --hash.`);

@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { isoTime } from "../scheduler/clock.ts";
-import { AUDIT_MARKS, WRITE_STATES } from "../writes/types.ts";
+import { whatIsWrong } from "../writes/audit.ts";
+import { AUDIT_MARKS, WRITE_MARKS, WRITE_STATES } from "../writes/types.ts";
 import type { App } from "./app.ts";
 import { limitQuery, nothing, sequence, text, writeId } from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
@@ -16,13 +17,19 @@ const auditRow = z
   .object({
     sequence: z.int(),
     at: z.string(),
-    action: z.enum(["shown", ...WRITE_STATES, ...AUDIT_MARKS]),
+    action: z.enum([...WRITE_MARKS, ...WRITE_STATES, ...AUDIT_MARKS]),
     writeId: z.string().describe("Empty where the row is about the audit log itself"),
     digest: z
       .string()
       .describe("Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers"),
     actor,
     detail: z.string().describe("Canonical JSON"),
+    covers: z
+      .string()
+      .optional()
+      .describe(
+        "Canonical JSON of `{set, event}`: the columns of the write that the step set, long ones by their hash, and the event that tells of it",
+      ),
     previousHash: z.string(),
     hash: z.string().describe("SHA-256 over all the other fields"),
   })
@@ -64,9 +71,14 @@ export function audit(app: App, { context: { store, clock }, role }: RouteOption
     {
       onRequest: operatorOnly(role),
       schema: {
-        summary: "Whether every row of the audit log is as it was written (operator.sock)",
+        summary:
+          "Whether the audit log is whole, and the writes and their events are as it says (operator.sock)",
         tags,
-        querystring: nothing,
+        querystring: z.strictObject({
+          head: rowHash
+            .optional()
+            .describe("The hash of a row as it was noted elsewhere: it must be in the chain"),
+        }),
         response: {
           200: z.object({
             ok: z.boolean(),
@@ -82,12 +94,22 @@ export function audit(app: App, { context: { store, clock }, role }: RouteOption
                 "The rows 1 to `to` were removed, as the row `row` says; the row `checkpoint` had signed them off",
               ),
             brokenAt: z.object({ sequence: z.int(), why: z.string() }).optional(),
+            changed: z
+              .array(z.object({ writeId: z.string(), why: z.string() }))
+              .describe("Writes and their events that are not as the chain says; the first twenty"),
+            changedCount: z.int().describe("How many there are"),
+            noted: z
+              .object({ head: z.string(), row: z.int().nullable() })
+              .optional()
+              .describe(
+                "The row that has the hash `head`; null: the chain was cut or made anew since it was noted",
+              ),
           }),
           ...problems("invalid_request", "operator_only"),
         },
       },
     },
-    async () => await store.verifyAudit(),
+    async (request) => await store.verifyAudit(request.query.head),
   );
 
   app.post(
@@ -120,12 +142,8 @@ export function audit(app: App, { context: { store, clock }, role }: RouteOption
     },
     async (request) => {
       const { sequence, hash, note = null } = request.body;
-      const { brokenAt } = await store.verifyAudit();
-      if (brokenAt)
-        throw new Problem(
-          "audit_broken",
-          `The chain is broken at row ${brokenAt.sequence}: ${brokenAt.why}. Nothing was signed off.`,
-        );
+      const verdict = await store.verifyAudit();
+      if (!verdict.ok) throw new Problem("audit_broken", `${whatIsWrong(verdict)} Nothing was signed off.`);
       const result = await store.signOffAudit({ sequence, hash, note }, actorOf(role), isoTime(clock.now()));
       if (!result)
         throw new Problem("audit_row_not_found", `There is no row ${sequence}: GET /v1/audit has the rows.`);

@@ -251,10 +251,11 @@ describe("audit", () => {
       code: 0,
       stdout: "The chain holds: 0 rows.\n",
     });
-    fake.audit.verdict = { ok: false, rows: 9, head: "h", brokenAt: { sequence: 4, why: "it was changed" } };
+    const broken = { ok: false, rows: 9, head: "h", brokenAt: { sequence: 4, why: "it was changed" } };
+    fake.audit.verdict = { ...broken, changed: [], changedCount: 0 };
     expect(await atTerminal("audit", "verify")).toMatchObject({
       code: 1,
-      stdout: "The chain is broken at row 4: it was changed\n",
+      stdout: "The chain is broken at row 4: it was changed.\n",
     });
     const { code, stdout } = await here("audit", "verify");
     expect(code).toBe(1);

@@ -30,6 +30,7 @@ describe("the audit log", () => {
         head: "1",
         pruned: null,
         brokenAt: { sequence: 4, why: "changed" },
+        ...{ changed: [{ writeId: "w", why: "changed: the reason" }], changedCount: 1 },
       }),
     });
     return { ...control, asked };
@@ -50,6 +51,7 @@ describe("the audit log", () => {
     expect((await get("/v1/audit/verify")).json).toEqual({
       ...{ ok: false, rows: 3, head: "1", pruned: null },
       brokenAt: { sequence: 4, why: "changed" },
+      ...{ changed: [{ writeId: "w", why: "changed: the reason" }], changedCount: 1 },
     });
   });
 
@@ -58,6 +60,7 @@ describe("the audit log", () => {
     ["audit?limit=0", "limit"],
     ["audit?write=w", "write"],
     ["audit/verify?x=1", "x"],
+    ["audit/verify?head=12", "head"],
   ])("GET /v1/%s is refused with its path", async (path, field) => {
     const { get } = await startTestControl();
     expect((await get(`/v1/${path}`)).json).toMatchObject({ status: 400, errors: [{ path: field }] });
