@@ -47,6 +47,11 @@ const fields = {
     .nullable()
     .describe("The name that the proposing agent gave itself; nobody has checked it"),
   idempotencyKey: z.string().nullable(),
+  account: z
+    .object({ origin: z.string(), credential: z.string(), fingerprint: z.string().nullable() })
+    .nullable()
+    .describe("Where it is sent, and with which credential: a fingerprint that tells one key from another"),
+  isBound: z.boolean().describe("Whether an agent needs the proposal's token to withdraw it"),
   proposedAt: z.string(),
   expiresAt: z.string(),
   shownAt: z.string().nullable(),

@@ -145,10 +145,10 @@ test("a tail that was cut off, with its totals corrected, is found by the writes
   });
   expect([ok, brokenAt]).toEqual([false, undefined]);
   expect(changed.map(({ writeId, why }) => `${writeId} ${why}`).toSorted()).toEqual([
-    "w1 the event 4 was added: the audit log does not know it",
     expect.stringMatching(/^w1 changed: the state \(succeeded instead of executing\)/),
-    "w2 the event 5 was added: the audit log does not know it",
+    "w1 the event 4 was added: the audit log does not know it",
     "w2 changed: the whole write, which the audit log does not know",
+    "w2 the event 5 was added: the audit log does not know it",
   ]);
 });
 

@@ -71,7 +71,7 @@ export const insertWrites = (dataDir: string, writes: Iterable<Write>): void => 
   try {
     db.transaction(() => {
       for (const write of writes) {
-        const row = toRow(write);
+        const row = toRow(write, null);
         const names = Object.keys(row);
         db.prepare(
           `INSERT INTO writes (${names.join(", ")}) VALUES (${names.map((name) => `:${name}`).join(", ")})`,
