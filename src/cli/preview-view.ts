@@ -2,7 +2,7 @@
 
 import { stringifyJson } from "../http/json.ts";
 import { layOutJson } from "../text/exact.ts";
-import { pad, visible, width } from "../text/visible.ts";
+import { columnsAtMost, pad, visible, width } from "../text/visible.ts";
 import { digestOf } from "../writes/canonical.ts";
 import { renderPreview } from "../writes/preview.ts";
 import type { Write, WriteState, WriteSummary } from "../writes/types.ts";
@@ -74,13 +74,6 @@ export function wrapped(text: string, columns: number): string[] {
   }
   return lines;
 }
-
-/** Terminals disagree on the width of what is not ASCII. Two columns are the most that any of them gives. */
-const columnsAtMost = (text: string): number => {
-  let columns = 0;
-  for (const char of text) columns += char >= " " && char <= "~" ? 1 : 2;
-  return columns;
-};
 
 /**
  * That the digest is the one of the request it came with: it is what an approval names.

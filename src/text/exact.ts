@@ -1,6 +1,8 @@
 // Text shown so that it cannot be mistaken for another: for what a person approves, where src/text/visible.ts
 // only keeps a terminal safe. Two different texts never look the same.
 
+import { columnsAtMost, isUnseen } from "./visible.ts";
+
 // What a terminal acts on, hides or reorders (as in visible.ts), and every white space that is not the plain one.
 const HIDDEN =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/u;
@@ -21,11 +23,11 @@ const escaped = (char: string): string =>
 const escapeHidden = (text: string, quoted: string): string => {
   let shown = "";
   let marksLeft = 0;
-  for (const [char] of text.matchAll(CHARACTERS)) {
+  for (const { 0: char, index } of text.matchAll(CHARACTERS)) {
     if (char >= " " && char < "\u007f") {
       shown += quoted.includes(char) ? `\\${char}` : char;
       marksLeft = ENDS_IN_LETTER.test(char) ? MARKS_ON_A_LETTER : 0;
-    } else if (HIDDEN.test(char)) {
+    } else if (HIDDEN.test(char) || isUnseen(char, text.slice(Math.max(0, index - 2), index))) {
       shown += escaped(char);
       marksLeft = 0;
     } else if (MARK.test(char)) {
@@ -94,7 +96,7 @@ export function chop(line: string, columns: number): string[] {
   let end = 0;
   let used = 0;
   for (const char of line) {
-    const wide = char <= "~" ? 1 : MARK.test(char) ? 0 : 2;
+    const wide = columnsAtMost(char);
     if (used + wide > columns) {
       pieces.push(line.slice(from, end));
       from = end;

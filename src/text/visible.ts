@@ -1,4 +1,7 @@
-// Text from outside made safe for a terminal: what would act on it, hide or reorder becomes visible.
+// Text from outside made safe for a terminal: what would act on it, hide or reorder becomes visible; and how many
+// columns it takes there.
+
+import { eastAsianWidth } from "get-east-asian-width";
 
 // Controls (C0, C1, DEL), format characters (bidi, zero-width, tags), lone surrogates, private and unassigned code
 // points, line and paragraph separators, and everything that a terminal draws as nothing.
@@ -6,7 +9,28 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_
 // A variation selector straight after a pictograph only chooses its colours ("⚠️"); anywhere else it hides data. Code
 // points kept for future pictographs are unassigned, thus escaped themselves: none is shown for a selector to colour.
 const EMOJI_STYLE = /(?<=(?!\p{Cn})\p{Extended_Pictographic})\uFE0F/u;
-const ESCAPED = new RegExp(`(${EMOJI_STYLE.source})|${UNSAFE.source}`, "gu");
+// Letters and symbols that are drawn as nothing: hieroglyphic blanks, the head of a note that has none.
+const BLANK = /[\u{13441}\u{13442}\u{1d159}]/u;
+// The vowels and finals of Korean syllables in parts. They have no columns of their own: behind anything but the part
+// that they go on with, they would be painted over it.
+const STRAY_PART =
+  /(?<![\u1100-\u115e\ua960-\ua97c])[\u1161-\u11a7\ud7b0-\ud7c6]|(?<![\u1100-\u115e\ua960-\ua97c][\u1161-\u11a7\ud7b0-\ud7c6])[\u11a8-\u11ff\ud7cb-\ud7fb]/u;
+// More marks than any word needs paint over the lines above and below.
+const PILED_MARK = /(?<=\p{M}{4})\p{M}/u;
+const ESCAPED = new RegExp(
+  `(${EMOJI_STYLE.source})|${[UNSAFE, BLANK, STRAY_PART, PILED_MARK].map(({ source }) => source).join("|")}`,
+  "gu",
+);
+
+/** Whether a character takes no columns where it stands, so that nobody sees it. `before`: what stands before it. */
+export const isUnseen = (char: string, before: string): boolean => {
+  if (char < "\u1100") return false;
+  if (BLANK.test(char)) return true;
+  const pair = before.slice(-2) + char;
+  STRAY_END.lastIndex = pair.length - char.length;
+  return STRAY_END.test(pair);
+};
+const STRAY_END = new RegExp(STRAY_PART.source, "uy");
 
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -35,20 +59,39 @@ export const visibleJson = (json: string): string =>
     return escaped;
   });
 
-const WIDE =
-  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;
-const MARK = /\p{M}/u; // U+FE0F is one
+const MARK = /\p{M}/u;
+/** Those that take a column in some terminals. */
+const SPACING_MARK = /\p{Mc}/u;
+const PICTOGRAPH = /\p{Emoji_Presentation}/u;
+const PART = /[\u1161-\u11ff\ud7b0-\ud7fb]/u;
+const EMOJI_SELECTOR = "\ufe0f";
 
-const columnsOf = (char: string) => {
+function columnsOf(char: string): number {
   if (char >= " " && char <= "~") return 1;
-  if (MARK.test(char)) return 0;
-  return WIDE.test(char) ? 2 : 1;
-};
+  if (char === EMOJI_SELECTOR) return 1; // it widens the pictograph before it
+  if (MARK.test(char)) return SPACING_MARK.test(char) ? 1 : 0;
+  if (PART.test(char)) return 0;
+  return PICTOGRAPH.test(char) ? 2 : eastAsianWidth(char.codePointAt(0) ?? 0);
+}
 
-/** How many columns a terminal gives to text that is already visible. */
+/**
+ * How many columns a terminal gives to text that is already visible: the most, where terminals differ, so that a line
+ * that fits is never broken by one. What is ambiguous (Greek, box drawing) counts as in every terminal that is not set
+ * to East Asian widths.
+ */
 export function width(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   let columns = 0;
   for (const char of text) columns += columnsOf(char);
+  return columns;
+}
+
+const PLAIN = /^[ -~]*$/;
+
+/** The most columns that any terminal gives to it, one that takes all of another alphabet for wide included. */
+export function columnsAtMost(text: string): number {
+  let columns = 0;
+  for (const char of text) columns += char >= " " && char <= "~" ? 1 : columnsOf(char) === 0 ? 0 : 2;
   return columns;
 }
 
