@@ -37,11 +37,12 @@ export function editedLine(prompt: string, text: string, columns: number): strin
   return clip(prompt + tail, columns - 1);
 }
 
-// Keys that were pressed before there was a question are no answer to it.
-const SETTLE_MS = 100;
+/** So long must what is asked about have stood there, and no key been pressed, before there is a question. */
+const SETTLE_MS = 500;
 
 /**
- * Asks on a line of its own. What was typed before the question stood there is thrown away.
+ * Asks on a line of its own. What was typed before the question stood there is thrown away: it was no answer to it. A
+ * key that is held, or typing that goes on, puts the question off.
  * @returns undefined when the question was left with Ctrl-C, Ctrl-D or Escape, or the terminal is gone
  * @throws the signal's reason
  */
@@ -62,7 +63,7 @@ export function ask(tty: Tty, question: string, signal: AbortSignal): Promise<st
       fullScreen: false,
       resize: () => isAsked && show(),
       key(key) {
-        if (!isAsked && key !== "ctrl-c" && key !== "gone") return;
+        if (!isAsked && key !== "ctrl-c" && key !== "gone") return void timer.refresh();
         const edited = edit(text, key);
         if (edited === null) return end(() => resolve(undefined));
         text = edited.text;

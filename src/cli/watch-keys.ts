@@ -17,7 +17,12 @@ import {
 } from "./watch-screen.ts";
 
 /** A key that was pressed before the end of a write was on the screen for this long does not approve it. */
-const LOOK_MS = 400;
+const LOOK_MS = 500;
+/** A key that comes again within this is held. The first repetition is the slowest: up to a second, as systems are set. */
+const REPEAT_MS = 1200;
+
+const TOO_EARLY =
+  "Nothing was approved: look at it, let go of the key, and press a once more after a moment.";
 
 /** What each key does to the inbox. While the daemon is asked for something, they do nothing. */
 export function createKeys(
@@ -92,7 +97,7 @@ export function createKeys(
     if (key === "end") to(writes.length - 1);
   };
 
-  const inOpened = async (opened: Opened, key: Key, size: Size) => {
+  const inOpened = async (opened: Opened, key: Key, size: Size, isHeld: boolean) => {
     const room = openedRoom(size);
     const lines = openedLines(opened, size).length;
     const to = (top: number) => {
@@ -125,7 +130,9 @@ export function createKeys(
     if (opened.closed) return;
     if (key === "r") opened.reason = "";
     const { seenAt } = opened;
-    if (key === "a" && seenAt !== undefined && clock.monotonic() - seenAt >= LOOK_MS) await approve(opened);
+    if (key !== "a" || seenAt === undefined) return;
+    if (isHeld || clock.monotonic() - seenAt < LOOK_MS) inbox.notice = TOO_EARLY;
+    else await approve(opened);
   };
 
   const inReason = async (opened: Opened, text: string, key: Key) => {
@@ -136,11 +143,15 @@ export function createKeys(
     else await reject(opened, edited.text);
   };
 
+  let last = { key: "", at: Number.NEGATIVE_INFINITY };
   return async (key, size) => {
+    const at = clock.monotonic();
+    const isHeld = key === last.key && at - last.at < REPEAT_MS;
+    last = { key, at };
     if (isBusy) return;
     const { opened } = inbox;
     if (!opened) return await inList(key, size);
     if (opened.reason !== undefined) return await inReason(opened, opened.reason, key);
-    await inOpened(opened, key, size);
+    await inOpened(opened, key, size, isHeld);
   };
 }

@@ -5,7 +5,7 @@ import { width } from "../../src/text/visible.ts";
 import { createFakeDaemon, type FakeDaemon } from "../support/cli.ts";
 import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";
 import fc from "../support/fc.ts";
-import { noTerminal, onTerminal } from "../support/pty.ts";
+import { noTerminal, onTerminal, type Terminal } from "../support/pty.ts";
 import { createFakeTty } from "../support/tty.ts";
 
 describe("keys", () => {
@@ -79,6 +79,45 @@ describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
     terminal.type("y\r");
     expect(await terminal.ended).toMatch(/approved[\s\S]*code 0\r\nrestored/);
     expect(fake.bodies.map(({ text }) => JSON.parse(text))).toStrictEqual([{ digest }]);
+  });
+
+  /** A key that is held: it comes again every 30 ms. */
+  const held = async (terminal: Terminal, key: string, ms: number) => {
+    for (let n = 0; n < ms / 30; n++) {
+      terminal.type(key);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  };
+
+  it("asks nothing while somebody types, and takes none of it for an answer", async () => {
+    const { id } = fake.propose();
+    const terminal = nexusctl("writes", "approve", id);
+    await terminal.until("digest");
+    await held(terminal, "y\r", 1500);
+    expect(terminal.text()).not.toContain("[y/N]");
+    await terminal.until("[y/N]");
+    await held(terminal, "y", 300);
+    terminal.type("\r");
+    expect(await terminal.ended).toMatch(/not approved[\s\S]*code 1\r\nrestored/);
+    expect(fake.bodies).toStrictEqual([]);
+  });
+
+  it("approves nothing in the inbox by a key that is held", async () => {
+    fake.propose();
+    const terminal = nexusctl("writes", "watch");
+    await terminal.until("1 to decide");
+    await held(terminal, "a", 300);
+    terminal.type("\r");
+    await terminal.until("a: approve");
+    await held(terminal, "a", 1800);
+    await terminal.until("Nothing was approved");
+    expect(fake.bodies).toStrictEqual([]);
+    terminal.type("\x1b[F");
+    terminal.type("a");
+    await terminal.until("nothing to decide");
+    expect(fake.bodies).toHaveLength(1);
+    terminal.type("q");
+    expect(await terminal.ended).toContain("code 0");
   });
 
   it("keeps an inbox, and is as it was after q", async () => {

@@ -9,7 +9,7 @@ const NORMAL_SCREEN = "\u001b[?25h\u001b[?7h\u001b[?1049l";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they are made of
 const OWN = /\x1b\[(\?(1049|7|25)[hl]|\d+;1H|2K)/g;
 /** Longer than a key is held back after the end of a write has come on the screen. */
-const LOOKED_MS = 450;
+const LOOKED_MS = 550;
 const HINT = "a: approve";
 
 let daemon: FakeDaemon;
@@ -132,8 +132,10 @@ describe("the inbox", () => {
     expect(lines(tty, HINT)).toStrictEqual([]);
     tty.type("\x1b[Faaa");
     await shows(tty, HINT);
+    await shows(tty, "Nothing was approved");
     await looked();
     expect(sent()).toStrictEqual([]);
+    tty.type("\x1b[F");
     tty.type("a");
     await shows(tty, "nothing to decide");
     expect(sent()).toHaveLength(1);
