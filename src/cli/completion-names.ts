@@ -53,7 +53,7 @@ async function namesOf(kind: NameKind, ask: <T>(path: string) => Promise<T>): Pr
       return jobs.map(({ name, description }) => [name, description]);
     }
     case "consumers": {
-      const { consumers } = await ask<{ consumers: { name: string }[] }>("/v1/consumers");
+      const { consumers } = await ask<{ consumers: { name: string }[] }>("/v1/consumers?limit=1000");
       return consumers.map(({ name }) => [name, ""]);
     }
     case "sessions": {

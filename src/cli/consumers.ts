@@ -20,6 +20,20 @@ function start(text: string): number | "oldest" | "latest" {
   throw new InvalidArgumentError('It must be "oldest", "latest" or a sequence number.');
 }
 
+const asConsumer = (json: string) => JSON.parse(json) as Consumer; // the daemon's own contract
+
+/** Page by page, each as its JSON. */
+async function allConsumers(client: CliContext["client"], signal: AbortSignal): Promise<string[]> {
+  const found: string[] = [];
+  for (let query = "?limit=1000"; ; ) {
+    const answer = await client.call("GET", `/v1/consumers${query}`, { signal });
+    found.push(...rawElements(answer.text, "consumers"));
+    const { next } = parsed<{ next?: string | null }>(answer);
+    if (!next) return found;
+    query = `?limit=1000&after=${encodeURIComponent(next)}`;
+  }
+}
+
 export function addConsumers(program: Command, act: Act): void {
   const consumers = program
     .command("consumers")
@@ -30,9 +44,9 @@ export function addConsumers(program: Command, act: Act): void {
     .description("list the consumers")
     .action(
       act(async ({ client, output, io }) => {
-        const answer = await client.call("GET", "/v1/consumers", { signal: io.signal });
-        if (!output.isHuman) return await output.json(answer.text.trim());
-        await table(output, parsed<{ consumers: Consumer[] }>(answer).consumers);
+        const consumers = await allConsumers(client, io.signal);
+        if (!output.isHuman) return await output.json(`{"consumers":[${consumers.join(",")}]}`);
+        await table(output, consumers.map(asConsumer));
       }),
     );
 
@@ -68,10 +82,7 @@ export function addConsumers(program: Command, act: Act): void {
       act(async (context, name: string) => {
         const { client, io } = context;
         // The API has no request for a single one.
-        const answer = await client.call("GET", "/v1/consumers", { signal: io.signal });
-        const found = rawElements(answer.text, "consumers").find(
-          (json) => (JSON.parse(json) as Consumer).name === name, // the daemon's own contract
-        );
+        const found = (await allConsumers(client, io.signal)).find((json) => asConsumer(json).name === name);
         if (found === undefined)
           throw new Failed({
             title: "Not found",

@@ -45,6 +45,7 @@ export const limits = z.strictObject({
   long_polls: count(128, 10_000),
   streams: count(32, 10_000),
   expensive_requests: count(8, 1000),
+  reads: count(32, 1000),
   // Of what is stored, whoever brought it.
   proposal_bytes: size("256KiB", "1KiB", "1MiB"),
   open_proposals: count(200, 100_000),
@@ -54,5 +55,6 @@ export const limits = z.strictObject({
   // Of one request or answer.
   problem_errors: count(20, 1000),
   number_digits: count(40, 1000, 17),
+  body_values: count(20_000, 1_000_000, 1000),
   preview_lines: count(2000, 100_000, 50),
 });

@@ -7,26 +7,30 @@ import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { stringifyJson } from "../http/json.ts";
+import { placesOfIssues } from "../text/wrong-places.ts";
 import { parseBody } from "./body.ts";
+import { answerText } from "./connections.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { asProblem, BODY_LIMIT, LONGEST_PARAMETER } from "./failure.ts";
+import { type Gate, takeAnswer } from "./gate.ts";
 import { refusal } from "./guard.ts";
 import { answerHalfClosed } from "./half-closed.ts";
 import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
 
 /** For a whole request to arrive, once it has begun. */
 const REQUEST_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_MS = 60_000;
+/** How often it is looked whether one is late. */
+const LOOK_EVERY_MS = 5000;
 
 export type App = ReturnType<typeof createApp>;
 
 /** An instance without routes. `role` is that of its socket. */
-export function createApp({ context, role }: { context: ControlContext; role: Role }) {
+export function createApp({ context, role, gate }: { context: ControlContext; role: Role; gate: Gate }) {
   const app = fastify<Server>({
     frameworkErrors: (error, request, reply) => {
       answerError(error, request, reply);
     },
-    schemaController: { compilersFactory },
+    schemaController: { compilersFactory: compilersFactory(() => gate.limits().problem_errors) },
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     // What arrives on an open connection while we close is answered like everything before it.
@@ -38,7 +42,11 @@ export function createApp({ context, role }: { context: ControlContext; role: Ro
   app.addContentTypeParser(
     "application/json",
     { parseAs: "buffer" },
-    async (_request: unknown, body: Buffer) => (body.length === 0 ? undefined : parseBody(body)),
+    async (request: FastifyRequest, body: Buffer) => {
+      if (body.length === 0) return undefined;
+      await gate.turn(request.raw.socket);
+      return parseBody(body, gate.limits());
+    },
   );
 
   const routes: { method: string; url: string; pattern: RegExp }[] = [];
@@ -49,6 +57,15 @@ export function createApp({ context, role }: { context: ControlContext; role: Ro
   // Before the body is looked at: what does not exist is not there whatever is sent to it.
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw notFound(request, routes);
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    const bytes = bodyLength(request.raw);
+    if (bytes > 0) gate.body.take(reply.raw, Math.min(bytes, BODY_LIMIT));
+    if (!isQuick(request)) await gate.turn(reply.raw);
+  });
+  app.addHook("onSend", async (_request, reply, payload) => {
+    if (typeof payload === "string") takeAnswer(gate, reply.raw, payload.length);
+    return payload;
   });
 
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -79,17 +96,24 @@ export function createApp({ context, role }: { context: ControlContext; role: Ro
   return app;
 }
 
+/** Of every answer. */
+export const ownHeaders = ({ version, store }: ControlContext): Record<string, string> => ({
+  "nexusd-version": version,
+  "nexusd-epoch": store.epoch,
+});
+
 /**
  * A server in front of an instance that is ready. It does not listen yet: the file of a socket can be lost, and then
  * another server takes the place of the one that nobody finds any more.
  */
-export function createAppServer(app: App, { version, store }: ControlContext): Server {
-  const headers = { "nexusd-version": version, "nexusd-epoch": store.epoch };
+export function createAppServer(app: App, context: ControlContext): Server {
+  const headers = ownHeaders(context);
   const stamp = (response: ServerResponse) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   };
   // `requireHostHeader` would answer without our headers; the guard refuses those requests itself.
-  const server = createServer({ requireHostHeader: false }, (request, response) => {
+  const options = { requireHostHeader: false, connectionsCheckingInterval: LOOK_EVERY_MS };
+  const server = createServer(options, (request, response) => {
     stamp(response);
     const problem = refusal(request);
     if (problem) sendProblem(response, problem);
@@ -102,7 +126,6 @@ export function createAppServer(app: App, { version, store }: ControlContext): S
   server.on("clientError", (error, socket) => answerBrokenRequest(headers, error, socket));
   answerHalfClosed(server);
   server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
   return server;
 }
 
@@ -122,43 +145,45 @@ function answerBrokenRequest(
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new Problem("request_timeout", `The request was not complete after ${REQUEST_TIMEOUT_MS / 1000} s.`)
         : new Problem("invalid_request", "What arrived is not an HTTP/1.1 request.");
-  const { title, ...body } = problemBody(problem);
-  const text = JSON.stringify({ title, ...body });
-  const head = [
-    `HTTP/1.1 ${problem.status} ${title}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    `content-type: ${PROBLEM_TYPE}`,
-    `content-length: ${Buffer.byteLength(text)}`,
-    "connection: close",
-  ];
   // Whoever sent a HEAD reads no body, and would take one for the next answer.
   const { rawPacket } = error;
   const isHead = Buffer.isBuffer(rawPacket) && rawPacket.toString("latin1", 0, 5) === "HEAD ";
-  socket.end(`${head.join("\r\n")}\r\n\r\n${isHead ? "" : text}`);
+  socket.end(answerText(problem, headers, isHead));
 }
 
-/** Checks one part of a request; everything that is wrong with it is said at once. */
+/** What a body will have; one that does not say is taken for the longest. */
+function bodyLength({ headers }: IncomingMessage): number {
+  if (headers["transfer-encoding"] !== undefined) return BODY_LIMIT;
+  return Number(headers["content-length"] ?? 0);
+}
+
+/** Answered whatever waits: how somebody finds out whether the socket answers at all. */
+const isQuick = ({ routeOptions }: FastifyRequest): boolean => routeOptions.url === "/v1/health";
+
+/** Checks one part of a request; what is wrong with it is said at once, the first so many places of it. */
 const checkPart =
+  (mostErrors: () => number) =>
   ({ schema, httpPart }: { schema: z.ZodType; httpPart?: string }) =>
   (data: unknown) => {
     const result = schema.safeParse(data);
     if (result.success) return { value: result.data };
-    const errors = result.error.issues.flatMap((issue) => {
-      const path = z.core.toDotPath(issue.path);
-      if (issue.code !== "unrecognized_keys")
-        return [{ path: path || (httpPart ?? ""), message: data === null ? "is missing" : issue.message }];
-      const what = httpPart === "querystring" ? "is not a query parameter here" : "is not a field here";
-      return issue.keys.map((key) => ({ path: z.core.toDotPath([...issue.path, key]), message: what }));
+    const what = httpPart === "querystring" ? "is not a query parameter here" : "is not a field here";
+    const { places, text } = placesOfIssues(result.error.issues, mostErrors(), {
+      unknownField: what,
+      of: ({ path, message }) => ({
+        path: z.core.toDotPath(path) || (httpPart ?? ""),
+        message: data === null ? "is missing" : message,
+      }),
     });
-    const detail = errors.map(({ path, message }) => `${path} ${message}`).join("; ");
-    return { error: new Problem("invalid_request", detail, { errors }) };
+    return { error: new Problem("invalid_request", text, { errors: places }) };
   };
 
 // Given as factories, so that fastify does not load the compilers of its own, a tenth of the idle daemon's memory.
-const compilersFactory = {
-  buildValidator: () => checkPart,
-  buildSerializer: () => () => stringifyJson,
-} as object; // its types are those of fastify's own compilers, which take JSON Schema only
+const compilersFactory = (mostErrors: () => number) =>
+  ({
+    buildValidator: () => checkPart(mostErrors),
+    buildSerializer: () => () => stringifyJson,
+  }) as object; // its types are those of fastify's own compilers, which take JSON Schema only
 
 function notFound(request: FastifyRequest, routes: { method: string; pattern: RegExp }[]): Problem {
   const path = request.url.split("?", 1)[0] ?? "";

@@ -5,20 +5,22 @@ import { Problem } from "./problem.ts";
 
 /** Deeper than any input of a service; what comes after the parser walks values by recursion. */
 const DEEPEST = 64;
-/** Far more than a double or an id has, and read in no time: that of reading one grows faster than its length. */
-const MOST_DIGITS = 1000;
-const TOO_MANY_DIGITS = new RegExp(`\\d{${MOST_DIGITS + 1}}`);
-const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
+
+interface BodyLimits {
+  /** Digits of one number: what one costs grows faster than its length. */
+  number_digits: number;
+  /** Values in all: each costs its parser, its check and whoever writes it again. */
+  body_values: number;
+}
 
 /**
  * The body's JSON, integers above 2^53 as bigint. Refused is also what JSON allows but no two readers take alike:
  * bytes that are not UTF-8, half a surrogate pair, numbers too large for a double, names that reach for a prototype.
- * @throws Problem `invalid_json`
+ * @throws Problem `invalid_json`; `body_too_large` for what would take long to read
  */
-export function parseBody(bytes: Buffer): unknown {
+export function parseBody(bytes: Buffer, limits: BodyLimits): unknown {
+  refuseCostly(bytes, limits);
   const text = decode(bytes);
-  if (TOO_MANY_DIGITS.test(text) && TOO_MANY_DIGITS.test(text.replace(STRING, '""')))
-    throw invalid(`a number has more than ${MOST_DIGITS} digits`);
   let value: unknown;
   try {
     value = parseJson(text);
@@ -28,6 +30,40 @@ export function parseBody(bytes: Buffer): unknown {
   }
   refuseUnsafe(value);
   return value;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+const [DOT, PLUS, MINUS, SMALL_E, LARGE_E] = [0x2e, 0x2b, 0x2d, 0x65, 0x45];
+
+/** One look at each byte, before anything is made of them. What is no JSON at all is for the parser to say. */
+function refuseCostly(
+  bytes: Buffer,
+  { number_digits: mostDigits, body_values: mostValues }: BodyLimits,
+): void {
+  let depth = 0;
+  let values = 1;
+  let digits = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte >= 0x30 && byte <= 0x39) {
+      if (++digits > mostDigits) throw tooLarge(`a number in it can have ${mostDigits} digits`);
+      continue;
+    }
+    if (byte !== DOT && byte !== PLUS && byte !== MINUS && byte !== SMALL_E && byte !== LARGE_E) digits = 0;
+    if (byte === QUOTE) {
+      at++;
+      while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+    } else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      if (++depth > DEEPEST) throw invalid(`it is nested deeper than ${DEEPEST} levels`);
+      values++;
+    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--;
+    else if (byte === COMMA || byte === COLON) values++;
+    if (values > mostValues) throw tooLarge(`it can have ${mostValues} values and names`);
+  }
 }
 
 function decode(bytes: Buffer): string {
@@ -40,15 +76,14 @@ function decode(bytes: Buffer): string {
 
 /** Walks without recursion, since the parser takes any depth. */
 function refuseUnsafe(root: unknown): void {
-  const open: { part: unknown; depth: number }[] = [{ part: root, depth: 0 }];
-  for (let next = open.pop(); next; next = open.pop()) {
-    const { part, depth } = next;
+  const open: unknown[] = [root];
+  while (open.length > 0) {
+    const part = open.pop();
     if (typeof part === "string") refuseHalfPair(part);
     if (typeof part === "number" && !Number.isFinite(part)) throw invalid("a number is too large");
     if (typeof part !== "object" || part === null) continue;
-    if (depth === DEEPEST) throw invalid(`it is nested deeper than ${DEEPEST} levels`);
     if (!Array.isArray(part)) refuseKeys(part);
-    for (const inner of Object.values(part)) open.push({ part: inner, depth: depth + 1 });
+    for (const inner of Object.values(part)) open.push(inner);
   }
 }
 
@@ -66,3 +101,4 @@ function refuseHalfPair(text: string): void {
 }
 
 const invalid = (why: string) => new Problem("invalid_json", `The body cannot be used: ${why}.`);
+const tooLarge = (why: string) => new Problem("body_too_large", `The body takes too long to read: ${why}.`);

@@ -10,6 +10,7 @@ import {
   limitQuery,
   nothing,
   PAGE_LENGTH,
+  pageLimit,
   position,
   typePatterns,
   waitQuery,
@@ -40,18 +41,33 @@ const placement = z.strictObject({
   types: typePatterns.optional(),
 });
 
-export function consumers(app: App, { context: { store }, tail }: RouteOptions): void {
+export function consumers(app: App, { context: { store }, tail, gate }: RouteOptions): void {
   app.get(
     "/v1/consumers",
     {
       schema: {
-        summary: "All consumers",
+        summary: "The consumers, in the order of their names",
         tags,
-        querystring: nothing,
-        response: { 200: z.object({ consumers: z.array(consumer) }), ...problems("invalid_request") },
+        querystring: z.strictObject({
+          after: consumerName.optional().describe("Only those behind this name"),
+          limit: pageLimit,
+        }),
+        response: {
+          200: z.object({
+            consumers: z.array(consumer),
+            next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
+          }),
+          ...problems("invalid_request"),
+        },
       },
     },
-    async () => ({ consumers: await store.readConsumers() }),
+    async (request) => {
+      const { after, limit } = request.query;
+      // One more, which tells whether there is another page.
+      const found = await store.readConsumers({ ...(after !== undefined && { after }), limit: limit + 1 });
+      const consumers = found.slice(0, limit);
+      return { consumers, next: found.length > limit ? (consumers.at(-1)?.name ?? null) : null };
+    },
   );
 
   app.put(
@@ -66,7 +82,10 @@ export function consumers(app: App, { context: { store }, tail }: RouteOptions):
         response: {
           200: consumer,
           201: consumer,
-          ...problems("invalid_request", ...BODY_PROBLEMS, "cursor_ahead"),
+          ...problems(
+            ...(["invalid_request", ...BODY_PROBLEMS, "cursor_ahead"] as const),
+            ...(["too_many_consumers", "too_many_types"] as const),
+          ),
         },
       },
     },
@@ -74,8 +93,20 @@ export function consumers(app: App, { context: { store }, tail }: RouteOptions):
       const { name } = request.params;
       const { from, types } = request.body;
       if (typeof from === "number") await checkPosition(store, from);
+      const { consumers: most, consumer_types: mostTypes } = gate.limits();
+      if (types && types.length > mostTypes)
+        throw new Problem(
+          "too_many_types",
+          `A consumer can have ${mostTypes} event types or patterns, and this one would have ${types.length}: use patterns such as "messaging.*", or raise limits.consumer_types.`,
+        );
       const isNew = (await store.readConsumer(name)) === undefined;
-      return reply.code(isNew ? 201 : 200).send(await store.putConsumer(name, from, types));
+      const placed = await store.putConsumer(name, from, types, most);
+      if (placed === undefined)
+        throw new Problem(
+          "too_many_consumers",
+          `There are ${most} consumers, which is the limit. Delete those that nobody uses, or raise limits.consumers.`,
+        );
+      return reply.code(isNew ? 201 : 200).send(placed);
     },
   );
 
@@ -88,12 +119,16 @@ export function consumers(app: App, { context: { store }, tail }: RouteOptions):
         tags,
         params,
         querystring: z.strictObject({ limit: limitQuery, wait: waitQuery }),
-        response: { 200: asText(eventPage), ...problems("invalid_request", "consumer_not_found") },
+        response: {
+          200: asText(eventPage),
+          ...problems("invalid_request", "consumer_not_found", "too_many_long_polls"),
+        },
       },
     },
     async (request, reply) => {
       const { position, types } = known(await store.readConsumer(request.params.name), request.params.name);
       const { limit, wait } = request.query;
+      if (wait > 0) gate.longPoll.take(reply.raw);
       const wanted = { after: position, limit, maxLength: PAGE_LENGTH, ...(types && { types }) };
       const page = await tail.read(wanted, wait, goneSignal(reply.raw));
       return reply.type(JSON_TYPE).send(pageText(store.epoch, page));

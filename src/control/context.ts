@@ -1,6 +1,7 @@
 // What the control API is given by the daemon, and what it must not have to reach for.
 
 import type { Logger } from "pino";
+import type { Config } from "../config/schema.ts";
 import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { Scheduler } from "../scheduler/define-job.ts";
@@ -42,6 +43,8 @@ export interface ControlContext {
   signal: AbortSignal;
   services(): Record<Service, ServiceStatus>;
   measured: Measured;
+  /** As they are now: a reload changes them. */
+  limits(): Config["limits"];
   /** Whether the database takes commits. */
   storeStatus(): {
     state: "ok" | "degraded";

@@ -24,7 +24,7 @@ const query = z.strictObject({
   epoch: epochQuery,
 });
 
-export function events(app: App, { context: { store }, tail }: RouteOptions): void {
+export function events(app: App, { context: { store }, tail, gate }: RouteOptions): void {
   app.get(
     "/v1/events",
     {
@@ -34,13 +34,14 @@ export function events(app: App, { context: { store }, tail }: RouteOptions): vo
         querystring: query,
         response: {
           200: asText(eventPage),
-          ...problems("invalid_request", "cursor_ahead", "epoch_changed"),
+          ...problems("invalid_request", "cursor_ahead", "epoch_changed", "too_many_long_polls"),
         },
       },
     },
     async (request, reply) => {
       const { after, limit, type, wait, epoch } = request.query;
       checkEpoch(store, epoch);
+      if (wait > 0) gate.longPoll.take(reply.raw);
       const wanted: EventQuery = { after, limit, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
       const page = await tail.read(wanted, wait, goneSignal(reply.raw));
       refuseAhead(after, page.latest);

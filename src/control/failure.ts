@@ -27,6 +27,7 @@ const unexpected = (cause: unknown) =>
 
 function ofWrite({ code, message, errors, write }: WriteError): Problem {
   return new Problem(code, message, {
+    ...(code === "too_many_open_proposals" && { headers: { "retry-after": "60" } }),
     ...(errors && { errors: errors.map(inInput) }),
     ...(write && { writeId: write.id, state: write.state, ...aboutWrite(code, write) }),
   });

@@ -42,6 +42,9 @@ export const limitQuery = integer(1, 1000)
   .default(100)
   .describe("How many at most, default 100; where they are long, a page ends when it has 2 MiB of them");
 
+/** Of a list whose elements are short. */
+export const pageLimit = integer(1, 1000).default(100).describe("How many at most, default 100");
+
 export const waitQuery = z
   .string({ error: 'must be a duration such as "30s"' })
   .default("0s")

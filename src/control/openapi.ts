@@ -8,7 +8,7 @@ import { type RouteOptions, registerRoutes } from "./routes.ts";
 
 /** @returns the document as JSON text, made from the very routes that are served; the instance never listens */
 export async function describeApi(options: RouteOptions): Promise<string> {
-  const app = createApp({ context: options.context, role: "operator" });
+  const app = createApp({ ...options, role: "operator" });
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",

@@ -37,11 +37,22 @@ const PROBLEMS = {
   epoch_changed: { status: 409, title: "The log is another one" },
   job_not_runnable: { status: 409, title: "The job cannot run now" },
   body_too_large: { status: 413, title: "The body is too large" },
+  proposal_too_large: { status: 413, title: "The proposal is too large" },
+  too_many_types: { status: 413, title: "Too many event types for one consumer" },
   uri_too_long: { status: 414, title: "The path is too long" },
   unsupported_media_type: { status: 415, title: "The body must be JSON" },
   expectation_failed: { status: 417, title: "The expectation cannot be met" },
   invalid_config: { status: 422, title: "The configuration is not valid" },
   secret_in_text: { status: 422, title: "The text holds a secret" },
+  too_many_answer_bytes: { status: 429, title: "Too many answers wait to be read" },
+  too_many_connections: { status: 429, title: "Too many connections" },
+  too_many_consumers: { status: 429, title: "Too many consumers" },
+  too_many_long_polls: { status: 429, title: "Too many requests wait for something" },
+  too_many_open_proposals: { status: 429, title: "Too many writes are open" },
+  too_many_reads: { status: 429, title: "Too many reads are under way" },
+  too_many_request_bytes: { status: 429, title: "Too many bodies are under way" },
+  too_many_requests: { status: 429, title: "Too many requests wait for their turn" },
+  too_many_streams: { status: 429, title: "Too many event streams" },
   headers_too_large: { status: 431, title: "The headers are too large" },
   internal_error: { status: 500, title: "nexusd failed" },
   tool_failed: { status: 502, title: "The tool of the service failed" },
@@ -152,8 +163,20 @@ type ProblemAnswers = Partial<
 >;
 
 /** What a route with a body can answer beside its own problems. */
-export const BODY_PROBLEMS = ["invalid_json", "body_too_large", "unsupported_media_type"] as const;
-const ANYWHERE = ["forbidden_origin", "store_unavailable", "internal_error"] as const;
+export const BODY_PROBLEMS = [
+  "invalid_json",
+  "body_too_large",
+  "too_many_request_bytes",
+  "unsupported_media_type",
+] as const;
+const ANYWHERE = [
+  "forbidden_origin",
+  "too_many_connections",
+  "too_many_requests",
+  "too_many_answer_bytes",
+  "store_unavailable",
+  "internal_error",
+] as const;
 
 /** The `response` entries of a route that can answer with these problems, for the API's description. */
 export function problems(...codes: ProblemCode[]): ProblemAnswers {

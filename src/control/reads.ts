@@ -12,7 +12,7 @@ const answer = z.object({
   meta: z.object({ service: z.enum(["messaging", "nex", "nexus"]), durationMs: z.number() }),
 });
 
-export function reads(app: App, { context }: RouteOptions): void {
+export function reads(app: App, { context, gate }: RouteOptions): void {
   app.post(
     "/v1/reads",
     {
@@ -29,6 +29,7 @@ export function reads(app: App, { context }: RouteOptions): void {
       },
     },
     async (request, reply) => {
+      gate.read.take(reply.raw);
       const { operation, input } = request.body;
       const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
       try {
@@ -46,6 +47,7 @@ export function reads(app: App, { context }: RouteOptions): void {
 }
 
 const READ_PROBLEMS = [
+  "too_many_reads",
   "tool_failed",
   "plan_limit_exceeded",
   "invalid_input",

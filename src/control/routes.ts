@@ -9,6 +9,7 @@ import type { ControlContext, Role } from "./context.ts";
 import { decisions } from "./decisions.ts";
 import { description } from "./description.ts";
 import { events } from "./events.ts";
+import type { Gate } from "./gate.ts";
 import { health } from "./health.ts";
 import { imports } from "./imports.ts";
 import { insights } from "./insights.ts";
@@ -29,6 +30,7 @@ export interface RouteOptions {
   tail: Tail;
   /** Every control socket, and whether nexusd can be reached there. */
   socketStatus: () => ({ role: Role } & SocketStatus)[];
+  gate: Gate;
 }
 
 export function registerRoutes(app: App, options: RouteOptions): void {

@@ -3,8 +3,10 @@
 import type { Server } from "node:http";
 import { followLog } from "../events/tail.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";
-import { type App, createApp, createAppServer } from "./app.ts";
+import { createApp, createAppServer, ownHeaders } from "./app.ts";
+import { limitConnections } from "./connections.ts";
 import type { ControlContext, Role } from "./context.ts";
+import { createGate } from "./gate.ts";
 import { type AdoptedSocket, adoptSockets } from "./inherited.ts";
 import { keepListening } from "./listener.ts";
 import { openMetricsPort } from "./metrics-port.ts";
@@ -39,13 +41,14 @@ export async function startControl(options: {
     opened.flatMap(({ role, listener }) => (role ? [{ role, ...listener.status() }] : []));
   let metricsServer: Server | undefined;
 
-  const createRoutedApp = (role: Role): App => {
-    const app = createApp({ context, role });
-    registerRoutes(app, { context, role, tail, socketStatus });
-    return app;
+  const createSide = (role: Role) => {
+    const gate = createGate({ role, limits: context.limits });
+    const app = createApp({ context, role, gate });
+    registerRoutes(app, { context, role, tail, socketStatus, gate });
+    return { app, limited: limitConnections({ role, limits: gate.limits, headers: ownHeaders(context) }) };
   };
-  const apps: Record<Role, App> = { agent: createRoutedApp("agent"), operator: createRoutedApp("operator") };
-  const createServer = (role: Role) => createAppServer(apps[role], context);
+  const sides = { agent: createSide("agent"), operator: createSide("operator") };
+  const createServer = (role: Role) => sides[role].limited(createAppServer(sides[role].app, context));
 
   const close = async () => {
     const closing = opened.map(({ listener }) => listener.close());
@@ -53,11 +56,11 @@ export async function startControl(options: {
     metricsServer?.closeAllConnections();
     metricsServer?.close();
     await Promise.all(closing);
-    await Promise.all(ROLES.map((role) => apps[role].close()));
+    await Promise.all(ROLES.map((role) => sides[role].app.close()));
   };
 
   try {
-    await Promise.all(ROLES.map((role) => apps[role].ready()));
+    await Promise.all(ROLES.map((role) => sides[role].app.ready()));
     opened.push(...(await adoptSockets({ inherited, sockets, createServer, log })));
     for (const role of ROLES)
       if (!opened.some((adopted) => adopted.role === role))

@@ -1,7 +1,6 @@
 // GET /v1/events/stream: the log as server-sent events, each reader at its own pace.
 
 import { Readable } from "node:stream";
-import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import type { Tail } from "../events/tail.ts";
 import type { StoredEvent } from "../events/types.ts";
@@ -27,9 +26,8 @@ const query = z.strictObject({
   epoch: epochQuery,
 });
 
-export function stream(app: App, { context, tail }: RouteOptions): void {
+export function stream(app: App, { context, tail, gate }: RouteOptions): void {
   const { store } = context;
-  const turn = createTurns();
   app.get(
     "/v1/events/stream",
     {
@@ -47,11 +45,12 @@ export function stream(app: App, { context, tail }: RouteOptions): void {
             description: "The stream",
             content: { "text/event-stream": { schema: asText(z.string()) } },
           },
-          ...problems("invalid_request", "cursor_ahead", "epoch_changed"),
+          ...problems("invalid_request", "cursor_ahead", "epoch_changed", "too_many_streams"),
         },
       },
     },
     async (request, reply) => {
+      gate.stream.take(reply.raw);
       const { type, epoch } = request.query;
       // EventSource repeats the address it was opened with: after a reconnect only the header is up to date.
       const after = lastEventId(request.headers["last-event-id"]) ?? request.query.after;
@@ -59,6 +58,7 @@ export function stream(app: App, { context, tail }: RouteOptions): void {
       await checkPosition(store, after);
       const signal = goneSignal(reply.raw);
       const wanted = { after, limit: PAGE, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
+      const turn = () => gate.turn(reply.raw);
       const frames = Readable.from(logFrames(context, tail, turn, wanted, signal), { objectMode: false });
       reply.type("text/event-stream; charset=utf-8").header("cache-control", "no-store");
       return reply.send(frames as unknown as string); // fastify takes a stream; the type describes its content
@@ -73,18 +73,6 @@ function lastEventId(header: string | string[] | undefined): number | undefined 
   if (parsed.success) return parsed.data;
   const errors = [{ path: "Last-Event-ID", message: "must be a sequence of the log" }];
   throw new Problem("invalid_request", "Last-Event-ID must be a sequence of the log", { errors });
-}
-
-/**
- * Turns of the event loop, one for each caller: however many readers have all of the log before them, whoever asks
- * for something short waits for few of their pages.
- */
-function createTurns(): () => Promise<void> {
-  let last = Promise.resolve();
-  return () => {
-    last = last.then(() => setImmediate());
-    return last;
-  };
 }
 
 /**
@@ -119,7 +107,7 @@ async function* logFrames(
     }
   } catch (error) {
     // The reader comes back where it was; a stream has no other way to say that it failed.
-    log.warn({ err: error }, "an event stream ended: the log could not be read");
+    if (!signal.aborted) log.warn({ err: error }, "an event stream ended: the log could not be read");
   }
 }
 

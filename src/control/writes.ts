@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { renderPreview } from "../writes/preview.ts";
+import { proposalTooLarge } from "../writes/refusals.ts";
 import type { App } from "./app.ts";
 import {
   inputField,
@@ -38,12 +39,14 @@ const stateQuery = z
   )
   .describe("States, comma separated or repeated; default: all");
 
-export function writes(app: App, { context, role }: RouteOptions): void {
+export function writes(app: App, { context, role, gate }: RouteOptions): void {
   const { writes } = context;
+  const refuseLong = refuseLongProposal(gate);
 
   app.post(
     "/v1/writes",
     {
+      onRequest: async ({ headers }) => refuseLong(headers["content-length"]),
       schema: {
         summary: "Propose a write",
         description:
@@ -122,12 +125,16 @@ export function writes(app: App, { context, role }: RouteOptions): void {
         tags,
         params,
         querystring: z.strictObject({ wait: waitQuery }),
-        response: { 200: shownWrite, ...problems("invalid_request", "write_not_found") },
+        response: {
+          200: shownWrite,
+          ...problems("invalid_request", "write_not_found", "too_many_long_polls"),
+        },
       },
     },
     async (request, reply) => {
       const { id } = request.params;
       const { wait } = request.query;
+      if (wait > 0) gate.longPoll.take(reply.raw);
       let write = await (role === "operator" ? writes.show(id, actorOf(role)) : writes.get(id));
       if (wait > 0) {
         const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
@@ -156,6 +163,14 @@ export function writes(app: App, { context, role }: RouteOptions): void {
   );
 }
 
+/** Before it has arrived. One that does not say how long it is is measured once it is read. */
+const refuseLongProposal =
+  (gate: RouteOptions["gate"]) =>
+  (contentLength: string | undefined): void => {
+    const { proposal_bytes: most } = gate.limits();
+    if (Number(contentLength ?? 0) > most) throw proposalTooLarge(most);
+  };
+
 const PROPOSAL_PROBLEMS = [
   "invalid_input",
   "not_a_write",
@@ -169,6 +184,8 @@ const PROPOSAL_PROBLEMS = [
   "recently_rejected",
   "service_disabled",
   "secret_in_text",
+  "proposal_too_large",
+  "too_many_open_proposals",
   "service_error",
   "service_busy",
   "service_unavailable",

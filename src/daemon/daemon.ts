@@ -194,6 +194,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         signal: stopping.signal,
         services: status,
         storeStatus: health.status,
+        limits: () => config.limits,
         measured: {
           counts,
           budgets: () => budgetFigures(budgets).filter(({ service }) => config[service].enabled),

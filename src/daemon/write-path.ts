@@ -108,7 +108,8 @@ export function createWritePath(options: {
   const { changes } = built().services.messaging;
   const executor = createExecutor({ ...common, changes, log });
   const ttlMs = () => config().approvals.ttl;
-  const writes = createWrites({ ...common, scanText, ttlMs, onApproved: () => executor.wake() });
+  const limits = () => config().limits;
+  const writes = createWrites({ ...common, scanText, ttlMs, limits, onApproved: () => executor.wake() });
   return {
     writes: {
       ...writes,
@@ -118,7 +119,7 @@ export function createWritePath(options: {
         return write;
       },
     },
-    reads: createReads({ catalogue, sender, facts, clock }),
+    reads: createReads({ catalogue, sender, facts, clock, limits }),
     executor,
     async operations() {
       await catalogue.refresh();

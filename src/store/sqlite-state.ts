@@ -46,7 +46,10 @@ export const createState = (db: Database) => {
   );
   const removeSecret = db.prepare<[string]>("DELETE FROM secrets WHERE name = ?");
   const consumer = db.prepare<[string], ConsumerRow>("SELECT * FROM consumers WHERE name = ?");
-  const consumers = db.prepare<[], ConsumerRow>("SELECT * FROM consumers ORDER BY name");
+  const consumers = db.prepare<[string, number], ConsumerRow>(
+    "SELECT * FROM consumers WHERE name > ? ORDER BY name LIMIT ?",
+  );
+  const countConsumers = db.prepare<[], number>("SELECT count(*) FROM consumers").pluck();
   const putConsumer = db.prepare<[string, number, string | null, string, string]>(
     `INSERT INTO consumers (name, position, types, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET position = excluded.position, types = excluded.types, updated_at = excluded.updated_at`,
@@ -103,7 +106,9 @@ export const createState = (db: Database) => {
     },
 
     readConsumer,
-    readConsumers: (): Consumer[] => consumers.all().map(toConsumer),
+    readConsumers: ({ after = "", limit }: { after?: string; limit: number }): Consumer[] =>
+      consumers.all(after, limit).map(toConsumer),
+    countConsumers: (): number => countConsumers.get() ?? 0,
     putConsumer: (name: string, position: number, types: string[] | undefined, now: string): Consumer => {
       putConsumer.run(name, position, types ? stringifyJson(types) : null, now, now);
       return readConsumer(name) ?? missing(name);

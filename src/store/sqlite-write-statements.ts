@@ -7,6 +7,10 @@ import type { NewRow, PatchRow, WriteRow } from "./sqlite-write-rows.ts";
 // SQLite compares a bound value with the conditions of partial indices, and for that prepares the statement again
 // whenever another value is bound, which takes longer than running it. A unary plus hides the value from it.
 
+/** Neither decided against nor done. */
+export const OPEN_STATES: readonly WriteState[] = ["proposed", "approved", "executing"];
+const OPEN = `(${OPEN_STATES.map((state) => `'${state}'`).join(", ")})`;
+
 /** Those that change something return the row as it is after that, and nothing where their condition does not hold. */
 export const prepareStatements = (db: Database) => ({
   one: db.prepare<[string], WriteRow>("SELECT * FROM writes WHERE id = ?"),
@@ -50,6 +54,19 @@ export const prepareStatements = (db: Database) => ({
      WHERE id = :id AND state = +:from AND (:notExpiredAt IS NULL OR expires_at > :notExpiredAt)
        AND (:tokenHash IS NULL OR token_hash IS NULL OR token_hash = :tokenHash) RETURNING *`,
   ),
+  isIn: db
+    .prepare<[WriteState, string], number>(
+      "SELECT 1 FROM writes INDEXED BY writes_by_state WHERE state = +? AND id = ?",
+    )
+    .pluck(),
+  countOpen: db
+    .prepare<[], number>(`SELECT count(*) FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`)
+    .pluck(),
+  openBytes: db
+    .prepare<[], number | null>(
+      `SELECT sum(length(request) + length(preview)) FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`,
+    )
+    .pluck(),
   claim: db.prepare<[string], WriteRow>(
     `UPDATE writes SET state = 'executing', executing_at = ?, attempts = attempts + 1
      WHERE id = (

@@ -17,7 +17,7 @@ import { createAuditPruning } from "./sqlite-audit-prune.ts";
 import { createVerify } from "./sqlite-audit-verify.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { type NewRow, toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
-import { prepareStatements } from "./sqlite-write-statements.ts";
+import { OPEN_STATES, prepareStatements } from "./sqlite-write-statements.ts";
 import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
 import type { IdempotencyKey, Observation, Store } from "./store.ts";
 import { takeLength } from "./take-length.ts";
@@ -28,6 +28,7 @@ export type WriteStore = Pick<
   | "transitionWrite"
   | "claimNextWrite"
   | "countWriteAttempt"
+  | "isWriteIn"
   | "readWrite"
   | "readWriteByIdempotencyKey"
   | "readWrites"
@@ -59,9 +60,10 @@ const EXPIRED_AT_ONCE = 100;
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
-/** What one step left: the write after it, the state before it, and its event. */
+/** What one step left: the write after it with its bytes, the state before it, and its event. */
 interface Step {
   write: Write;
+  bytes: number;
   from: WriteState | null;
   event: StoredEvent;
   audit: AuditRow;
@@ -75,6 +77,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   const verify = createVerify(db, audit);
   const statements = prepareStatements(db);
   const counts = readCounts(db);
+  let openBytes = statements.openBytes.get() ?? 0;
 
   const findByKey = ({ key, operation, agent }: { key: string | null } & Omit<IdempotencyKey, "key">) =>
     key === null ? undefined : statements.byKey.get(key, operation, agent ?? "");
@@ -120,7 +123,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     const told = stored && { sequence: event.sequence, digest: eventDigest(stored) };
     const covers = coversOf(withoutNulls({ ...set, ...attempts }), told);
     const entry = audit.append({ at, action: state, write: after, actor, detail, covers });
-    return { write: after, from, event, audit: entry };
+    return { write: after, bytes: bytesOf(row), from, event, audit: entry };
   };
 
   /** The approval of one that is proposed, in the transaction that proposes or finds it. */
@@ -141,10 +144,11 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   /** Once steps are on disk. */
   const committed = (steps: readonly Step[]): void => {
     log.appended(steps.flatMap(({ event, observed = [] }) => [event, ...observed]));
-    for (const { write, from, audit: entry } of steps) {
+    for (const { write, bytes, from, audit: entry } of steps) {
       audit.appended(entry);
       counts[write.state]++;
       if (from !== null) counts[from]--;
+      openBytes += ((isOpen(write.state) ? 1 : 0) - (from !== null && isOpen(from) ? 1 : 0)) * bytes;
     }
   };
 
@@ -159,7 +163,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     });
 
   return {
-    proposeWrite: async (proposed, actor, { rejectedSince, approveBy, tokenHash = null }) => {
+    proposeWrite: async (proposed, actor, { rejectedSince, most, approveBy, tokenHash = null }) => {
       if (proposed.state !== "proposed") throw new Error(`a write is proposed, not ${proposed.state}`);
       const unit = toRow(proposed, tokenHash);
       const at = unit.proposed_at;
@@ -181,6 +185,12 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
           }
           const rejected = statements.rejected.get(unit.digest, rejectedSince);
           if (rejected) return { kind: "recently_rejected" as const, write: toWrite(rejected), steps: [] };
+          // The number as it is in this transaction, which may hold other proposals.
+          if (
+            most &&
+            ((statements.countOpen.get() ?? 0) >= most.writes || openBytes + bytesOf(unit) > most.bytes)
+          )
+            return { kind: "too_many_open" as const, steps: [] };
           const row = statements.insert.get(unit);
           if (!row) throw new Error(`write ${unit.id} is not there after it was inserted`);
           const step = recordStep(null, row, entry);
@@ -192,7 +202,9 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
           if (steps.length > 0) committed(steps);
         },
       );
-      return { kind: outcome.kind, write: outcome.write };
+      return outcome.kind === "too_many_open"
+        ? { kind: outcome.kind }
+        : { kind: outcome.kind, write: outcome.write };
     },
 
     transitionWrite: async (transition) => {
@@ -262,6 +274,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       return found.write;
     },
 
+    isWriteIn: (id, state) => read(() => statements.isIn.get(state, id) !== undefined),
     readWrite: (id) => read(() => find(id)),
     readWriteByIdempotencyKey: (key) => read(() => orNothing(findByKey(key))),
     readWrites: ({ states, after = LAST_ID, limit, maxLength }) =>
@@ -309,6 +322,11 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
 /** Of what may be long of it, as it is shown. */
 const lengthOf = ({ request, preview, result }: WriteRow): number =>
   request.length + preview.length + (result?.length ?? 0);
+
+const bytesOf = ({ request, preview }: Pick<WriteRow, "request" | "preview">): number =>
+  request.length + preview.length;
+
+const isOpen = (state: WriteState): boolean => OPEN_STATES.some((open) => open === state);
 
 const orNothing = (row: WriteRow | undefined): Write | undefined => row && toWrite(row);
 

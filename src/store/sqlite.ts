@@ -142,13 +142,14 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
     readSecret: (name) => read(() => state.readSecret(name)),
 
-    putConsumer: (name, from, types) =>
+    putConsumer: (name, from, types, most = Number.POSITIVE_INFINITY) =>
       write(() => {
+        if (state.readConsumer(name) === undefined && state.countConsumers() >= most) return undefined;
         const position = from === "oldest" ? log.oldest() - 1 : from === "latest" ? log.latest() : from;
         return state.putConsumer(name, position, types, isoTime(clock.now()));
       }),
     readConsumer: (name) => read(() => state.readConsumer(name)),
-    readConsumers: () => read(() => state.readConsumers()),
+    readConsumers: (page) => read(() => state.readConsumers(page)),
     ackConsumer: (name, sequence) => write(() => state.ackConsumer(name, sequence, isoTime(clock.now()))),
     deleteConsumer: (name) => write(() => state.deleteConsumer(name)),
 

@@ -55,6 +55,12 @@ export interface EventPage {
   gap: { from: number; to: number } | null;
 }
 
+/** Writes that are neither decided against nor done: how many, and the bytes of their requests and previews. */
+export interface OpenWrites {
+  writes: number;
+  bytes: number;
+}
+
 export interface Consumer {
   name: string;
   /** The last acknowledged sequence. */
@@ -135,6 +141,8 @@ export interface IdempotencyKey {
 
 export interface ProposeOptions {
   rejectedSince: string;
+  /** With it, so many writes may be open at once. */
+  most?: OpenWrites;
   /** Who approves it in the same transaction; left out: it waits for a decision. */
   approveBy?: Actor;
   /** SHA-256 of the token without which no agent withdraws it. */
@@ -193,9 +201,16 @@ export interface Store {
   readInsights(query: InsightQuery): Promise<StoredInsight[]>;
 
   /** Creates or repositions. `from` is a sequence already acknowledged, or one of the two ends of the log. */
-  putConsumer(name: string, from: number | "oldest" | "latest", types?: string[]): Promise<Consumer>;
+  putConsumer(
+    name: string,
+    from: number | "oldest" | "latest",
+    types?: string[],
+    /** Undefined is the answer where a new one would be more than so many. */
+    most?: number,
+  ): Promise<Consumer | undefined>;
   readConsumer(name: string): Promise<Consumer | undefined>;
-  readConsumers(): Promise<Consumer[]>;
+  /** In the order of their names. */
+  readConsumers(page: { after?: string; limit: number }): Promise<Consumer[]>;
   /** Moves the position forward; a sequence behind it changes nothing. @returns undefined when unknown. */
   ackConsumer(name: string, sequence: number): Promise<Consumer | undefined>;
   deleteConsumer(name: string): Promise<boolean>;
@@ -213,8 +228,9 @@ export interface Store {
     | { kind: "created"; write: Write }
     | { kind: "existing"; write: Write } // same idempotencyKey of this agent and operation, same digest
     | { kind: "idempotency_conflict"; write: Write } // the same, with another digest
-    | { kind: "recently_rejected"; write: Write }
-  >; // same digest rejected after rejectedSince
+    | { kind: "recently_rejected"; write: Write } // same digest rejected after rejectedSince
+    | { kind: "too_many_open" } // it would be one more than `most`
+  >;
   /** @returns the write after it, or `kind: "refused"` with the write as it is, or undefined when unknown */
   transitionWrite(
     transition: WriteTransition,
@@ -223,6 +239,8 @@ export interface Store {
   claimNextWrite(actor: Actor, at: string): Promise<Write | undefined>;
   /** A write repeated by the executor (idempotent): counts the attempt without a change of state. */
   countWriteAttempt(id: string): Promise<void>;
+  /** Whether it is in this state, without reading the rest of it. */
+  isWriteIn(id: string, state: WriteState): Promise<boolean>;
   readWrite(id: string): Promise<Write | undefined>;
   readWriteByIdempotencyKey(key: IdempotencyKey): Promise<Write | undefined>;
   /** Newest first. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { parseJson } from "../http/json.ts";
 import type { Catalogue } from "../services/catalogue.ts";
 import type { Operation } from "../services/operation.ts";
+import { placesOfIssues, type WrongPlace, type WrongPlaces, wrongPlaces } from "../text/wrong-places.ts";
 import { WriteError } from "./types.ts";
 
 export type OperationCatalogue = Pick<Catalogue, "get" | "near" | "refresh">;
@@ -24,27 +25,28 @@ const LONGEST_SHOWN = 80;
 const shortened = (name: string) =>
   JSON.stringify(name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name);
 
-/** @throws WriteError `invalid_input` with the path of each field that is not as the operation wants it */
-export function validInput(operation: Operation, input: unknown): unknown {
+/**
+ * @param mostErrors so many places are named
+ * @throws WriteError `invalid_input` with the path of each field that is not as the operation wants it
+ */
+export function validInput(operation: Operation, input: unknown, mostErrors: number): unknown {
   const result = operation.input.safeParse(input, { reportInput: true });
   if (result.success) return result.data;
-  throw invalidInput(result.error.issues.flatMap(toErrors), operation.name);
+  throw refusedInput(
+    placesOfIssues(result.error.issues, mostErrors, { unknownField: "is not a field here", of: toPlace }),
+    operation.name,
+  );
 }
 
-export function invalidInput(errors: { path: string; message: string }[], operation: string): WriteError {
-  const what = errors.map(({ path, message }) => (path === "" ? message : `${path} ${message}`)).join("; ");
-  return new WriteError("invalid_input", `${operation} does not take this input: ${what}`, { errors });
-}
+export const invalidInput = (place: WrongPlace, operation: string): WriteError =>
+  refusedInput(wrongPlaces([place], 1), operation);
 
-function toErrors(issue: z.core.$ZodIssue): { path: string; message: string }[] {
-  const path = z.core.toDotPath(issue.path);
-  if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => ({
-      path: z.core.toDotPath([...issue.path, key]),
-      message: "is not a field here",
-    }));
+const refusedInput = ({ places, text }: WrongPlaces, operation: string): WriteError =>
+  new WriteError("invalid_input", `${operation} does not take this input: ${text}`, { errors: places });
+
+function toPlace(issue: z.core.$ZodIssue): WrongPlace {
   const isMissing = issue.code === "invalid_type" && issue.input === undefined;
-  return [{ path, message: isMissing ? "is missing" : issue.message }];
+  return { path: z.core.toDotPath(issue.path), message: isMissing ? "is missing" : issue.message };
 }
 
 /** What the stored bytes of a write say. */

@@ -1,27 +1,40 @@
 // Proposals: from what an agent asks for to a stored write that shows the real request. Nothing here sends a write.
 
 import { monotonicFactory } from "ulid";
+import type { Config } from "../config/schema.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { type Clock, isoTime } from "../scheduler/clock.ts";
 import type { Facts, Operation, OperationSender } from "../services/operation.ts";
-import type { Store } from "../store/store.ts";
+import type { OpenWrites, Store } from "../store/store.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
 import type { ScanText } from "./outgoing-text.ts";
 import { type Policy, subjectOf } from "./policy.ts";
 import { previewOf, previewOfLocal } from "./preview.ts";
-import { conflict, denied, REJECTED_FOR_MS, recentlyRejected } from "./refusals.ts";
+import {
+  conflict,
+  denied,
+  proposalTooLarge,
+  REJECTED_FOR_MS,
+  recentlyRejected,
+  tooManyOpen,
+} from "./refusals.ts";
 import { type Actor, type Proposal, type Write, WriteError, type Writes } from "./types.ts";
 
 const SHORTEST_TTL_MS = 60_000;
 const LONGEST_TTL_MS = 30 * 86_400_000;
 const PRECONDITION_WITHIN_MS = 20_000;
-/** What a body of the control API can have; a larger input comes from nowhere. */
-const MAX_INPUT_BYTES = 2 ** 20;
+/** An operator may still propose where agents have no place left. */
+const PLACES_OF_OPERATOR = 2;
 
 const BY_POLICY: Actor = { via: "policy", user: null };
+
+export type Limits = Pick<
+  Config["limits"],
+  "proposal_bytes" | "open_proposals" | "open_proposal_bytes" | "problem_errors"
+>;
 
 export interface WritesOptions {
   store: Store;
@@ -37,7 +50,8 @@ export interface WritesOptions {
   ttlMs: () => number;
   /** Wakes the executor. */
   onApproved: () => void;
-  maxInputBytes?: number;
+  /** Asked each time, since a reload changes them. */
+  limits: () => Limits;
 }
 
 /** @throws WriteError, OperationError, StoreError; HttpError where a precondition cannot be read */
@@ -94,10 +108,10 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
       request = canonicalJson({ operation: operation.name, input });
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      throw invalidInput([{ path: "", message: error.message }], operation.name);
+      throw invalidInput({ path: "", message: error.message }, operation.name);
     }
-    if (Buffer.byteLength(request) > (options.maxInputBytes ?? MAX_INPUT_BYTES))
-      throw invalidInput([{ path: "", message: "is too large" }], operation.name);
+    const { proposal_bytes: most } = options.limits();
+    if (Buffer.byteLength(request) > most) throw proposalTooLarge(most);
     return { request, stored: storedRequest(request).input };
   };
 
@@ -107,7 +121,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     if (operation.effect !== "write")
       throw new WriteError("not_a_write", `${operation.name} is a read: send it to POST /v1/reads.`);
     const ttlMs = timeToLive(proposal, operation, options.ttlMs());
-    const valid = validInput(operation, proposal.input);
+    const valid = validInput(operation, proposal.input, options.limits().problem_errors);
     const known = await facts(operation.service);
     const { request, stored } = canonicalRequest(operation, operation.normalize?.(valid, known) ?? valid);
     const digest = digestOf(request);
@@ -136,6 +150,9 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
 
     const isAuto = approval === "auto" && policy().approvalOf(operation) === "auto";
     const proposedAt = clock.now();
+    const most = mostOpen(options.limits(), actor);
+    // What nobody decided in time is not open any more, though the sweep has not come by yet.
+    if (await isFull(store, most)) await store.expireWrites(isoTime(proposedAt));
     const result = await store.proposeWrite(
       {
         id: newId(proposedAt),
@@ -166,10 +183,12 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
       actor,
       {
         rejectedSince: isoTime(proposedAt - REJECTED_FOR_MS),
+        most,
         // In one transaction with the proposal: what is told to have failed leaves nothing open.
         ...(isAuto && { approveBy: BY_POLICY }),
       },
     );
+    if (result.kind === "too_many_open") throw tooManyOpen(most);
     if (result.write.state === "approved") onApproved();
     switch (result.kind) {
       case "created":
@@ -183,10 +202,20 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
   };
 }
 
+const mostOpen = ({ open_proposals, open_proposal_bytes }: Limits, { via }: Actor): OpenWrites => {
+  const times = via === "operator.sock" ? PLACES_OF_OPERATOR : 1;
+  return { writes: open_proposals * times, bytes: open_proposal_bytes * times };
+};
+
+async function isFull(store: Store, most: OpenWrites): Promise<boolean> {
+  const { proposed, approved, executing } = await store.countWrites();
+  return proposed + approved + executing >= most.writes;
+}
+
 function timeToLive({ ttlMs }: Proposal, operation: Operation, fallbackMs: number): number {
   if (ttlMs === undefined) return fallbackMs;
   if (ttlMs >= SHORTEST_TTL_MS && ttlMs <= LONGEST_TTL_MS) return ttlMs;
-  throw invalidInput([{ path: "ttl", message: "must be from 1m to 30d" }], operation.name);
+  throw invalidInput({ path: "ttl", message: "must be from 1m to 30d" }, operation.name);
 }
 
 function sameRequest(write: Write, digest: string): Write {

@@ -1,5 +1,6 @@
 // Runs the reads of agents: each under a deadline, given up when its caller goes away.
 
+import type { Config } from "../config/schema.ts";
 import type { Service } from "../events/types.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
@@ -17,8 +18,9 @@ export function createReads(options: {
   sender: Pick<OperationSender, "read">;
   facts: ReadFacts;
   clock: Clock;
+  limits: () => Pick<Config["limits"], "problem_errors">;
 }): Reads {
-  const { catalogue, sender, facts, clock } = options;
+  const { catalogue, sender, facts, clock, limits } = options;
 
   return {
     async run(name, input, caller) {
@@ -27,7 +29,7 @@ export function createReads(options: {
       if (operation.effect !== "read")
         throw new WriteError("not_a_read", `${name} is a write: propose it with POST /v1/writes.`);
       const { service } = operation;
-      const valid = validInput(operation, input);
+      const valid = validInput(operation, input, limits().problem_errors);
       const startedAt = clock.monotonic();
       let label = name;
       const deadline = startDeadline({

@@ -1,6 +1,8 @@
 // What the write path says when it refuses: each refusal with its reason and the way out.
 
+import { sizeText } from "../config/size.ts";
 import { isoTime } from "../scheduler/clock.ts";
+import type { OpenWrites } from "../store/store.ts";
 import { type Write, WriteError, type WriteState } from "./types.ts";
 
 /** How long after its rejection the same write cannot be proposed again. */
@@ -30,6 +32,18 @@ export const recentlyRejected = (write: Write) => {
     { write },
   );
 };
+
+export const proposalTooLarge = (most: number) =>
+  new WriteError(
+    "proposal_too_large",
+    `A proposal can have ${sizeText(most)}: send less at once, or raise limits.proposal_bytes.`,
+  );
+
+export const tooManyOpen = ({ writes, bytes }: OpenWrites) =>
+  new WriteError(
+    "too_many_open_proposals",
+    `${writes} writes, or ${sizeText(bytes)} of them, may wait for a decision or their execution at once, and there are as many. Withdraw some (POST /v1/writes/{id}/cancel), wait until some are decided, or raise limits.open_proposals or limits.open_proposal_bytes.`,
+  );
 
 const PAST: Partial<Record<WriteState, string>> = {
   approved: "approved",

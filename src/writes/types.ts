@@ -184,6 +184,8 @@ export type WriteErrorCode =
   | "write_already_decided"
   | "write_not_unknown"
   | "digest_mismatch"
+  | "proposal_too_large"
+  | "too_many_open_proposals"
   | "secret_in_text";
 
 /** A refusal of the write path. `write` is the write concerned, where there is one. */

@@ -88,17 +88,19 @@ export function createWrites(options: WritesOptions): Writes {
       signal.addEventListener("abort", end, { once: true });
       let knock = () => {};
       const unsubscribe = store.onAppend(() => knock());
+      const { expiresAt } = await get(id);
       try {
         for (;;) {
-          // Before the write is read, so that what happens in between is not missed.
+          // Before the state is looked at, so that what happens in between is not missed.
           const knocked = new Promise<void>((resolve) => {
             knock = resolve;
           });
-          const write = await get(id);
+          const expiresInMs = Date.parse(expiresAt) - clock.now();
           const leftMs = until - clock.monotonic();
-          const isFinal = TRANSITIONS[write.state].length === 0;
-          if (write.state !== state || isFinal || leftMs <= 0 || signal.aborted) return write;
-          const expiresInMs = Date.parse(write.expiresAt) - clock.now();
+          const isOver = (state === "proposed" && expiresInMs <= 0) || TRANSITIONS[state].length === 0;
+          // Its state alone: it may be long, and everybody who waits looks at each event of the log.
+          if (isOver || leftMs <= 0 || signal.aborted || !(await store.isWriteIn(id, state)))
+            return await get(id);
           const patienceMs = state === "proposed" && expiresInMs > 0 ? Math.min(leftMs, expiresInMs) : leftMs;
           const pause = new AbortController();
           await Promise.race([

@@ -21,6 +21,7 @@ import { openStore } from "../../src/store/sqlite.ts";
 import { createExecutor } from "../../src/writes/executor.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createWrites } from "../../src/writes/writes.ts";
+import { limitsOf } from "../support/limits.ts";
 
 const TIMEOUT_MS = 100;
 const [dataDir = "", origin = "", name = ""] = process.argv.slice(2);
@@ -102,7 +103,13 @@ const log = {
 const changes = createSessionChanges(() => ({ get: () => undefined, put: () => {} }));
 const executor = createExecutor({ ...common, changes, log });
 const scanText = async () => {};
-const writes = createWrites({ ...common, scanText, ttlMs: () => 3_600_000, onApproved: executor.wake });
+const writes = createWrites({
+  ...common,
+  scanText,
+  limits: limitsOf,
+  ttlMs: () => 3_600_000,
+  onApproved: executor.wake,
+});
 await executor.start();
 
 for (let n = 0; name !== ""; n++) {

@@ -4,8 +4,9 @@ import { describe, expect, test } from "vitest";
 import { parseBody } from "../../src/control/body.ts";
 import { stringifyJson } from "../../src/http/json.ts";
 import fc from "../support/fc.ts";
+import { limitsOf } from "../support/limits.ts";
 
-const parse = (text: string) => parseBody(Buffer.from(text));
+const parse = (text: string) => parseBody(Buffer.from(text), limitsOf());
 const nested = (depth: number, inner = "1") => "[".repeat(depth) + inner + "]".repeat(depth);
 
 test("whatever JSON is sent is either refused or the same when it is written again", () => {
@@ -42,8 +43,6 @@ describe("is refused as invalid_json", () => {
     ["half a pair in a name", '{"\\udc00":1}'],
     ["a number beyond all doubles", "[1e999]"],
     ["a negative one", "[-1e999]"],
-    ["1001 digits", `[${"9".repeat(1001)}]`],
-    ["1001 digits after a text with a quote", `["a\\"${"9".repeat(5)}",-${"9".repeat(1001)}]`],
     ["65 levels", nested(65)],
     ["500,000 levels", nested(500_000)],
     ["500,000 levels around a large integer", nested(500_000, "12345678901234567890")],
@@ -60,13 +59,14 @@ describe("is refused as invalid_json", () => {
     ["a character cut short", [0xe2, 0x82]],
   ])("%s", (_what, bytes) => {
     const body = Buffer.concat([Buffer.from('["'), Buffer.from(bytes), Buffer.from('"]')]);
-    expect(() => parseBody(body)).toThrow(expect.objectContaining({ code: "invalid_json" }));
+    expect(() => parseBody(body, limitsOf())).toThrow(expect.objectContaining({ code: "invalid_json" }));
   });
 });
 
 test.each([
   ["64 levels", nested(64)],
-  ["1000 digits", `[${"9".repeat(1000)}]`],
+  ["40 digits", `[${"9".repeat(40)}]`],
+  ["20,000 values", `[${"1,".repeat(19_997)}1]`],
   ["a text of digits alone", `["${"9".repeat(5000)}","\\"${"9".repeat(5000)}"]`],
   ["a field constructor", '{"constructor":"Foster + Partners"}'],
   ["a field prototype", '{"prototype":{"constructor":1}}'],
@@ -74,6 +74,21 @@ test.each([
   ["emoji", '["👩‍👩‍👧"]'],
 ])("%s is not", (_what, text) => {
   expect(stringifyJson(parse(text))).toBe(text);
+});
+
+describe("is refused as body_too_large, with the figure", () => {
+  test.each([
+    ["41 digits", `[${"9".repeat(41)}]`, "40 digits"],
+    ["41 digits around a point", `[-${"9".repeat(20)}.${"9".repeat(21)}]`, "40 digits"],
+    ["41 digits after a text with a quote", `["a\\"${"9".repeat(50)}",-${"9".repeat(41)}]`, "40 digits"],
+    ["20,001 numbers", `[${"1,".repeat(20_000)}1]`, "20000 values"],
+    ["10,001 names with their values", `{${'"a":1,'.repeat(10_000)}"a":1}`, "20000 values"],
+    ["20,001 empty lists", `[${"[],".repeat(20_000)}[]]`, "20000 values"],
+  ])("%s", (_what, text, figure) => {
+    expect(() => parse(text)).toThrow(
+      expect.objectContaining({ code: "body_too_large", message: expect.stringContaining(figure) }),
+    );
+  });
 });
 
 test("the largest bodies are read or refused in a moment, whatever they hold", () => {
@@ -97,7 +112,7 @@ test("the largest bodies are read or refused in a moment, whatever they hold", (
     try {
       parse(body);
     } catch (error) {
-      expect(error).toMatchObject({ code: "invalid_json" });
+      expect(error).toMatchObject({ code: expect.stringMatching(/^(invalid_json|body_too_large)$/) });
     }
   const { user, system } = process.cpuUsage(before);
   expect((user + system) / 1000 / bodies.length).toBeLessThan(500);

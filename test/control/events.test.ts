@@ -208,11 +208,18 @@ describe("a long poll", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  test("500 of them are all answered by one commit", async () => {
+  test("as many as may be under way are all answered by one commit, and one more is told how many that is", async () => {
     const clock = createFakeClock();
     const { append, get } = await startTestControl({ clock });
-    const polls = Array.from({ length: 500 }, () => get("/v1/events?wait=60s"));
-    while (clock.pending() < 500) await clock.settle();
+    const polls = Array.from({ length: 128 }, () => get("/v1/events?wait=60s", { role: "agent" }));
+    while (clock.pending() < 128) await clock.settle();
+    const refused = await get("/v1/events?wait=60s", { role: "agent" });
+    expect(refused).toMatchObject({ status: 429, json: { code: "too_many_long_polls" } });
+    expect(refused.json.detail).toContain('128 requests with "wait" are under way on agent.sock');
+    expect(refused.headers["retry-after"]).toBe("5");
+    // An operator has places of her own.
+    polls.push(get("/v1/events?wait=60s", { role: "operator" }));
+    while (clock.pending() < 129) await clock.settle();
     await append(message());
     for (const { json } of await Promise.all(polls)) expect(json.next).toBe(1);
     expect(clock.pending()).toBe(0);

@@ -8,10 +8,12 @@ test("nothing that only OpenAPI or fastify's own compilers need is loaded at the
     import { createRequire } from "node:module";
     const { createApp } = await import("./src/control/app.ts");
     const { registerRoutes } = await import("./src/control/routes.ts");
+    const { createGate } = await import("./src/control/gate.ts");
     const context = { version: "1", store: { epoch: "e" }, scheduler: {} };
     for (const role of ["agent", "operator"]) {
-      const app = createApp({ context, role });
-      registerRoutes(app, { context, role });
+      const gate = createGate({ role, limits: () => ({}) });
+      const app = createApp({ context, role, gate });
+      registerRoutes(app, { context, role, gate });
       await app.ready();
     }
     const loaded = Object.keys(createRequire(import.meta.url).cache);

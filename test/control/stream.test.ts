@@ -132,7 +132,7 @@ test("however many readers have the log before them, a short request waits for f
   const { append, get, stream, store } = await startTestControl();
   await append(...Array.from({ length: total }, () => message()));
   const reads = vi.spyOn(store, "readEvents");
-  const readers = await Promise.all(Array.from({ length: 40 }, () => stream("/v1/events/stream")));
+  const readers = await Promise.all(Array.from({ length: 32 }, () => stream("/v1/events/stream")));
   const pages: number[] = [];
   while (readers.some(({ messages }) => messages.length < total)) {
     const before = reads.mock.calls.length;

@@ -14,8 +14,8 @@ test("a proposal and its approval by the policy are two events and two audit row
   const store = await openTestStore();
   const commits: number[] = [];
   store.onAppend((latest) => commits.push(latest));
-  const { kind, write } = await store.proposeWrite(proposedWrite({ approval: "auto" }), AGENT, AUTO);
-  expect([kind, write.state, write.decidedBy]).toEqual(["created", "approved", POLICY]);
+  const result = await store.proposeWrite(proposedWrite({ approval: "auto" }), AGENT, AUTO);
+  expect(result).toMatchObject({ kind: "created", write: { state: "approved", decidedBy: POLICY } });
   expect(commits, "one commit with both events").toEqual([2]);
   const rows = await store.readAudit({ limit: 10 });
   expect(rows.map(({ action, actor }) => [action, actor])).toEqual([
@@ -60,7 +60,7 @@ test("on a full disk a proposal that failed is not there, whichever commit it wa
       input: { text: "x".repeat(40_000 + n * 977) },
     });
     const isTaken = await store.proposeWrite(write, AGENT, AUTO).then(
-      ({ write: { state } }) => state === "approved",
+      (result) => "write" in result && result.write.state === "approved",
       () => false,
     );
     offered.push({ key, isTaken });

@@ -208,7 +208,7 @@ test("after close every call is refused, and closing again is nothing", async ()
     () => store.readInsights({ limit: 1 }),
     () => store.putConsumer("name", "oldest"),
     () => store.readConsumer("name"),
-    () => store.readConsumers(),
+    () => store.readConsumers({ limit: 1 }),
     () => store.ackConsumer("name", 1),
     () => store.deleteConsumer("name"),
     () => store.pruneEvents({ keep: 0 }),

@@ -149,7 +149,7 @@ describe.each([1, 2] as const)("a database of schema %i, opened by this version,
       expect(await store.readRecord("kind", `key-${n}`)).toMatchObject({ value: { n }, updatedAt: T0 });
       expect(await store.readSecret(`secret-${n}`)).toBe(`value-${n}`);
     }
-    expect(await store.readConsumers()).toEqual([
+    expect(await store.readConsumers({ limit: 10 })).toEqual([
       { name: "all", position: 12, types: null, createdAt: T0, updatedAt: t(1) },
       { name: "some", position: 40, types: ["nex.*"], createdAt: T0, updatedAt: t(2) },
     ]);

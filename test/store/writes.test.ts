@@ -132,7 +132,7 @@ test("the same idempotency key gives the same write, and with another request a 
   const results = await Promise.all(
     [first, again, other].map((write) => store.proposeWrite(write, AGENT, NO_REJECTION)),
   );
-  expect(results.map(({ kind, write }) => [kind, write.id])).toEqual([
+  expect(results.map((result) => [result.kind, "write" in result && result.write.id])).toEqual([
     ["created", first.id],
     ["existing", first.id],
     ["idempotency_conflict", first.id],

@@ -18,6 +18,7 @@ import { createCounts } from "../../src/services/counts.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { OperationSummary } from "../../src/writes/types.ts";
+import { limitsOf } from "./limits.ts";
 import { scriptedReads, scriptedWrites } from "./scripted-writes.ts";
 
 export interface Answer {
@@ -113,6 +114,7 @@ export async function startTestControl(
       sessions: () => [],
     } as Measured,
     operations: [updateOrderStatus],
+    limits: limitsOf(),
   };
   const writes = scriptedWrites();
   const setState = (name: string, changed: JobStatus["state"]) => {
@@ -141,6 +143,7 @@ export async function startTestControl(
     services: () => state.services,
     storeStatus: () => state.store,
     measured: state.measured,
+    limits: () => state.limits,
     lastPolledAt: () => undefined,
     importSessions: async (sessions) =>
       sessions.map(({ sessionId, alias = null }) => ({ sessionId, outcome: "imported", alias, note: null })),

@@ -60,7 +60,11 @@ export const proposedWrite = ({ input, ...overrides }: Partial<Write> & { input?
 export const propose = async (
   store: Store,
   overrides: Parameters<typeof proposedWrite>[0] = {},
-): Promise<Write> => (await store.proposeWrite(proposedWrite(overrides), AGENT, NO_REJECTION)).write;
+): Promise<Write> => {
+  const result = await store.proposeWrite(proposedWrite(overrides), AGENT, NO_REJECTION);
+  if (result.kind === "too_many_open") throw new Error("there are limits only where a test sets them");
+  return result.write;
+};
 
 /**
  * Thousands at once, as rows of the database in one transaction: a commit each takes a disk longer than any test has.

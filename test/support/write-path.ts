@@ -48,15 +48,17 @@ export function realWritePath(options: { store: Store; clock: Clock; policy?: Re
     clock,
   });
   const policy = createPolicy(config);
+  const limits = () => config.limits;
   const writes = createWrites({
     ...{ store, catalogue, sender, facts, clock },
     scanText: createTextScan({ credentialsIn: async () => [] }),
     policy: () => policy,
     random: Math.random,
     ttlMs: () => config.approvals.ttl,
+    limits,
     onApproved: () => {},
   });
-  const reads = createReads({ catalogue, sender, facts, clock });
+  const reads = createReads({ catalogue, sender, facts, clock, limits });
   return { requests, writes, reads, operations: () => summaries(policy.approvalOf) };
 }
 

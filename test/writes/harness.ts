@@ -24,6 +24,7 @@ import { createPolicy, type Policy } from "../../src/writes/policy.ts";
 import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../../src/writes/types.ts";
 import { createWrites } from "../../src/writes/writes.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { limitsOf } from "../support/limits.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 export const AGENT: Actor = { via: "agent.sock", user: "agent" };
@@ -335,6 +336,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       random: Math.random,
       scanText: createTextScan({ credentialsIn: async () => [] }),
       ttlMs: () => 3_600_000,
+      limits: limitsOf,
       onApproved: executor.wake,
     });
     return { opened, life, store, service, executor, writes };

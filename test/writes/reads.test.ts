@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Operation } from "../../src/services/operation.ts";
 import { createReads } from "../../src/writes/reads.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import { limitsOf } from "../support/limits.ts";
 import { answers, catalogueOf, factsOf, fails, hangs, OPERATIONS, scriptedService } from "./harness.ts";
 
 const never = new AbortController().signal;
@@ -12,6 +13,7 @@ const setUp = (operations: readonly Operation[] = OPERATIONS) => {
   const reads = createReads({
     ...{ clock, sender: service, catalogue: catalogueOf(operations) },
     facts: async () => factsOf(),
+    limits: limitsOf,
   });
   return { clock, service, reads };
 };

@@ -85,7 +85,7 @@ describe("a proposal", () => {
   it("with text that is no Unicode, or with too much of it, is refused", async () => {
     const { propose } = await createHarness();
     expect(await code(propose({ input: { sku: "\ud800" } }))).toBe("invalid_input");
-    expect(await code(propose({ input: { sku: "x".repeat(2 ** 20) } }))).toBe("invalid_input");
+    expect(await code(propose({ input: { sku: "x".repeat(2 ** 18) } }))).toBe("proposal_too_large");
   });
 
   it("lives for a time within bounds", async () => {

@@ -1,0 +1,110 @@
+// How many may be connected to a socket, and for how long without a word.
+
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Role } from "./context.ts";
+import { PROBLEM_TYPE, Problem, problemBody } from "./problem.ts";
+
+/** Who is refused has so long to read why, and so many may do so at once; then the connection is cut. */
+const READS_REFUSAL_MS = 500;
+const MOST_REFUSED = 64;
+/** Requests on one connection whose answers are not complete; most clients send the next one after the answer. */
+const MOST_PIPELINED = 256;
+
+interface ConnectionLimits {
+  connections: number;
+  silent_connection: number;
+}
+
+/**
+ * Refuses connections beyond the limit with 429, and ends those that are silent: which neither send a request nor
+ * wait for an answer nor read the one that is there.
+ * @param options.headers of every answer
+ * @returns what makes a server do so; all servers of one socket share the limit
+ */
+export function limitConnections(options: {
+  role: Role;
+  headers: Record<string, string>;
+  limits: () => ConnectionLimits;
+}): (server: Server) => Server {
+  const { role, headers, limits } = options;
+  const underWay = new WeakMap<Socket, Set<ServerResponse>>();
+  let open = 0;
+  let refused = 0;
+
+  const refuse = (socket: Socket) => {
+    socket.on("error", () => {});
+    if (refused >= MOST_REFUSED) {
+      socket.destroy();
+      return;
+    }
+    refused++;
+    const cut = setTimeout(() => socket.destroy(), READS_REFUSAL_MS);
+    socket.once("close", () => {
+      refused--;
+      clearTimeout(cut);
+    });
+    // What is sent meanwhile is taken, since closing with it unread would discard the answer.
+    socket.resume();
+    socket.end(
+      answerText(
+        new Problem(
+          "too_many_connections",
+          `${limits().connections} connections to ${role}.sock are open, which is the limit. Try again later, or raise limits.connections.`,
+          { headers: { "retry-after": "1" } },
+        ),
+        headers,
+      ),
+    );
+  };
+
+  return (server) => {
+    // The listeners that make requests of it, which must not see a connection that is refused.
+    const serve = server.listeners("connection");
+    server.removeAllListeners("connection");
+    server.on("connection", (socket: Socket) => {
+      if (open >= limits().connections) {
+        refuse(socket);
+        return;
+      }
+      open++;
+      socket.once("close", () => {
+        open--;
+      });
+      server.timeout = limits().silent_connection;
+      server.keepAliveTimeout = limits().silent_connection;
+      for (const listener of serve) listener.call(server, socket);
+    });
+
+    server.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
+      const { socket } = request;
+      const answers = underWay.get(socket) ?? new Set();
+      underWay.set(socket, answers.add(response));
+      response.once("close", () => answers.delete(response));
+      // An answer could only come behind all the others.
+      if (answers.size > MOST_PIPELINED) socket.destroy();
+    });
+
+    server.on("timeout", (socket: Socket) => {
+      const isAsked = [...(underWay.get(socket) ?? [])].some(({ req }) => req.complete);
+      // With something left to send, it is the other side that does nothing.
+      if (isAsked && socket.writableLength === 0) socket.setTimeout(limits().silent_connection);
+      else socket.destroy();
+    });
+    return server;
+  };
+}
+
+/** A whole answer by hand, after which the connection ends. */
+export function answerText(problem: Problem, headers: Record<string, string>, isHead = false): string {
+  const body = problemBody(problem);
+  const text = JSON.stringify(body);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${body.title}`,
+    ...Object.entries({ ...headers, ...problem.headers }).map(([name, value]) => `${name}: ${value}`),
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(text)}`,
+    "connection: close",
+  ];
+  return `${head.join("\r\n")}\r\n\r\n${isHead ? "" : text}`;
+}

@@ -1,0 +1,148 @@
+// What may be under way at once on one socket ([limits]; docs/limits.md). Each socket has a gate of its own, so that
+// nothing that agents do takes a place from an operator.
+
+import type { ServerResponse } from "node:http";
+import type { Config } from "../config/schema.ts";
+import { sizeText } from "../config/size.ts";
+import type { Role } from "./context.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
+import { createShare, hungUp, type Share } from "./share.ts";
+import { createTurns, type TakeTurn } from "./turns.ts";
+
+export type Limits = Config["limits"];
+
+/** An operator is not in the way of others, but a script of hers may run wild. */
+const OF_OPERATORS: Partial<Limits> = {
+  connections: 512,
+  request_bytes: 64 * 2 ** 20,
+  answer_bytes: 64 * 2 ** 20,
+  long_polls: 256,
+  streams: 64,
+  expensive_requests: 16,
+  reads: 64,
+};
+
+/** Small answers always pass: a refusal would not be shorter. */
+const SMALL_ANSWER = 2 ** 14;
+const EXPENSIVE_WITHIN_MS = 10_000;
+
+export interface Gate {
+  /** As they are now: a reload changes them. */
+  limits(): Limits;
+  /** A turn of the event loop, before anything that takes longer than a look. */
+  turn: TakeTurn;
+  body: Share;
+  answer: Share;
+  longPoll: Share;
+  stream: Share;
+  read: Share;
+  /** A place among the expensive requests; waits for one. @returns what gives it back, once or more often */
+  expensive(response: ServerResponse): Promise<() => void>;
+}
+
+export function createGate({ role, limits: configured }: { role: Role; limits: () => Limits }): Gate {
+  const limits = (): Limits => (role === "agent" ? configured() : { ...configured(), ...OF_OPERATORS });
+  const socket = `${role}.sock`;
+  const share = (
+    code: ProblemCode,
+    key: "request_bytes" | "answer_bytes" | "long_polls" | "streams" | "reads",
+    words: (most: number) => string,
+    retryAfter: number,
+  ) =>
+    createShare({
+      most: () => limits()[key],
+      refusal: (most) =>
+        new Problem(code, `${words(most)} Try again later, or raise limits.${key}.`, {
+          headers: { "retry-after": `${retryAfter}` },
+        }),
+    });
+  const tooManyRequests = (most: number) =>
+    new Problem("too_many_requests", `${most} requests wait for their turn on ${socket} already.`, {
+      headers: { "retry-after": "1" },
+    });
+
+  return {
+    limits,
+    turn: createTurns({
+      // No more than one of each connection; who sends several at once on one may have to send them again.
+      refuse: (waiting) => (waiting < limits().connections ? undefined : tooManyRequests(waiting)),
+      gone: hungUp,
+    }),
+    body: share(
+      "too_many_request_bytes",
+      "request_bytes",
+      (most) => `Bodies of ${sizeText(most)} are under way on ${socket}, which is the limit.`,
+      1,
+    ),
+    answer: share(
+      "too_many_answer_bytes",
+      "answer_bytes",
+      (most) => `Answers of ${sizeText(most)} wait to be read on ${socket}, which is the limit.`,
+      1,
+    ),
+    longPoll: share(
+      "too_many_long_polls",
+      "long_polls",
+      (most) => `${most} requests with "wait" are under way on ${socket}, which is the limit.`,
+      5,
+    ),
+    stream: share(
+      "too_many_streams",
+      "streams",
+      (most) => `${most} event streams are open on ${socket}, which is the limit.`,
+      15,
+    ),
+    read: share(
+      "too_many_reads",
+      "reads",
+      (most) => `${most} reads of the services are under way on ${socket}, which is the limit.`,
+      5,
+    ),
+    expensive: createPlaces(() => limits().expensive_requests, tooManyRequests),
+  };
+}
+
+/** @throws Problem where the answer is too large to be sent beside those that wait to be read */
+export function takeAnswer(gate: Gate, response: ServerResponse, bytes: number): void {
+  if (bytes > SMALL_ANSWER) gate.answer.take(response, bytes);
+}
+
+/** A semaphore with a queue in order, in which nobody waits for longer than 10 s. */
+function createPlaces(most: () => number, refusal: (most: number) => Problem): Gate["expensive"] {
+  let used = 0;
+  const queue = new Set<() => void>();
+  const release = () => {
+    used--;
+    for (const begin of queue) {
+      if (used >= most()) return;
+      begin();
+    }
+  };
+  return async (response) => {
+    if (response.destroyed) throw hungUp();
+    if (used >= most())
+      await new Promise<void>((resolve, reject) => {
+        const end = (settle: () => void) => {
+          queue.delete(begin);
+          clearTimeout(timer);
+          response.removeListener("close", leave);
+          settle();
+        };
+        const begin = () => {
+          used++;
+          end(resolve);
+        };
+        const leave = () => end(() => reject(hungUp()));
+        const timer = setTimeout(() => end(() => reject(refusal(queue.size + 1))), EXPENSIVE_WITHIN_MS);
+        response.once("close", leave);
+        queue.add(begin);
+      });
+    else used++;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      release();
+    };
+  };
+}
