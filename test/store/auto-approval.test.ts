@@ -24,7 +24,7 @@ test("a proposal and its approval by the policy are two events and two audit row
   ]);
   expect(await store.countWrites()).toMatchObject({ proposed: 0, approved: 1 });
   expect(await store.verifyAudit()).toMatchObject({ ok: true });
-  expect((await store.claimNextWrite({ via: "nexusd", user: null }, t(1)))?.id).toBe(write.id);
+  expect((await store.claimNextWrite({ via: "nexusd", user: null }, t(1)))?.id).toBe(rows[0]?.writeId);
 });
 
 test("an auto proposal that an earlier version left open is approved when it is repeated; one for an operator is not", async () => {
