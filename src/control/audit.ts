@@ -40,7 +40,7 @@ const rowNumber = z.int({ error: rowError }).min(1, { error: rowError });
 const hashError = "must be the hash of the row: 64 digits 0-9 and a-f";
 const rowHash = z.string({ error: hashError }).regex(/^[0-9a-f]{64}$/, { error: hashError });
 
-export function audit(app: App, { context: { store, clock }, role }: RouteOptions): void {
+export function audit(app: App, { context: { store, clock, audit: view }, role }: RouteOptions): void {
   app.get(
     "/v1/audit",
     {
@@ -109,7 +109,7 @@ export function audit(app: App, { context: { store, clock }, role }: RouteOption
         },
       },
     },
-    async (request) => await store.verifyAudit(request.query.head),
+    async (request) => await view.verify(request.query.head),
   );
 
   app.post(
@@ -142,13 +142,14 @@ export function audit(app: App, { context: { store, clock }, role }: RouteOption
     },
     async (request) => {
       const { sequence, hash, note = null } = request.body;
-      const verdict = await store.verifyAudit();
+      const verdict = await view.verify();
       if (!verdict.ok) throw new Problem("audit_broken", `${whatIsWrong(verdict)} Nothing was signed off.`);
       const result = await store.signOffAudit({ sequence, hash, note }, actorOf(role), isoTime(clock.now()));
       if (!result)
         throw new Problem("audit_row_not_found", `There is no row ${sequence}: GET /v1/audit has the rows.`);
       if (result.kind === "hash_mismatch")
         throw new Problem("digest_mismatch", `Row ${sequence} has another hash. Nothing was signed off.`);
+      if (result.kind === "signed") view.note(result.row.sequence, result.row.hash);
       return result.row;
     },
   );

@@ -6,7 +6,7 @@ import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { Scheduler } from "../scheduler/define-job.ts";
 import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
-import type { Store } from "../store/store.ts";
+import type { AuditVerdict, Store } from "../store/store.ts";
 import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
 import type { Measured } from "./metrics/metric.ts";
 
@@ -26,6 +26,21 @@ export interface ReloadResult {
   applied: string[];
   /** TOML paths that changed in the file but need a restart. */
   restartNeeded: string[];
+}
+
+/** Whether the audit log was whole when it was verified last. */
+export interface AuditStatus {
+  state: "ok" | "broken" | "unknown";
+  why: string | null;
+  verifiedAt: string | null;
+}
+
+export interface AuditView {
+  status(): AuditStatus;
+  /** As of the store; what it finds is the status from then on. */
+  verify(head?: string): Promise<AuditVerdict>;
+  /** Writes the head of the chain to the daemon's log, where it stays whatever becomes of the database. */
+  note(rows: number, head: string): void;
 }
 
 export interface ControlContext {
@@ -50,6 +65,7 @@ export interface ControlContext {
     state: "ok" | "degraded";
     lastError: { code: string; message: string; at: string } | null;
   };
+  audit: AuditView;
   /** @throws ConfigError: the old configuration stays */
   reload(): Promise<ReloadResult>;
   /** When a session was polled last, which the store learns of a quiet one only now and then; undefined: not known. */

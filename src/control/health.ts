@@ -10,7 +10,14 @@ import type { RouteOptions } from "./routes.ts";
 
 const UNHEALTHY: ReadonlySet<JobState> = new Set(["failing", "stale", "invalid"]);
 
-const answer = z.object({ status: z.enum(["ok", "degraded"]), epoch: z.string(), version: z.string() });
+const answer = z.object({
+  status: z.enum(["ok", "degraded"]),
+  reasons: z
+    .array(z.object({ code: z.string(), detail: z.string() }))
+    .describe("Why it is degraded; empty: it is not"),
+  epoch: z.string(),
+  version: z.string(),
+});
 
 export function health(app: App, { context, socketStatus }: RouteOptions): void {
   app.get(
@@ -23,18 +30,42 @@ export function health(app: App, { context, socketStatus }: RouteOptions): void 
         response: { 200: answer, ...problems("invalid_request") },
       },
     },
-    async () => ({
-      status:
-        isHealthy(context) && socketStatus().every(({ state }) => state === "there")
-          ? ("ok" as const)
-          : ("degraded" as const),
-      epoch: context.store.epoch,
-      version: context.version,
-    }),
+    async () => {
+      const reasons = [...reasonsOf(context), ...socketStatus().flatMap(reasonOfSocket)];
+      return {
+        status: reasons.length === 0 ? ("ok" as const) : ("degraded" as const),
+        reasons,
+        epoch: context.store.epoch,
+        version: context.version,
+      };
+    },
   );
 }
 
-const isHealthy = (context: ControlContext): boolean =>
-  context.storeStatus().state === "ok" &&
-  Object.values(context.services()).every(({ state }) => state === "ok" || state === "disabled") &&
-  !context.scheduler.list().some(({ state }) => UNHEALTHY.has(state));
+/** Everything that is not as it should be; no detail says more than status does on the same socket. */
+function reasonsOf(context: ControlContext): { code: string; detail: string }[] {
+  const store = context.storeStatus();
+  const audit = context.audit.status();
+  const services = Object.entries(context.services()).filter(
+    ([, { state }]) => state !== "ok" && state !== "disabled",
+  );
+  const jobs = context.scheduler.list().filter(({ state }) => UNHEALTHY.has(state));
+  return [
+    ...(store.state === "ok"
+      ? []
+      : [{ code: "store", detail: store.lastError?.message ?? "the database takes no commits" }]),
+    ...(audit.state === "broken" ? [{ code: "audit", detail: AUDIT_BROKEN }] : []),
+    ...services.map(([name, { state, lastError }]) => ({
+      code: "service",
+      detail: `${name} is ${state}${lastError ? `: ${lastError.message}` : ""}`,
+    })),
+    ...jobs.map(({ name, state }) => ({ code: "job", detail: `the job ${name} is ${state}` })),
+  ];
+}
+
+const reasonOfSocket = ({ state, ...socket }: ReturnType<RouteOptions["socketStatus"]>[number]) =>
+  state === "there" ? [] : [{ code: "socket", detail: `${socket.role}.sock is ${state}` }];
+
+/** Which write it is, and how, is for operators. */
+const AUDIT_BROKEN =
+  "the audit log, or a write or event that it covers, was changed: nexusctl audit verify says which";

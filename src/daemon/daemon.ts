@@ -20,6 +20,7 @@ import { openStore } from "../store/sqlite.ts";
 import type { StoredRecord } from "../store/store.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";
 import type { Notifier } from "../systemd/notify.ts";
+import { createAuditWatch } from "./audit-watch.ts";
 import { allServices, watchServices } from "./health.ts";
 import { findJobs } from "./jobs.ts";
 import { policyWarnings } from "./policy-warnings.ts";
@@ -146,6 +147,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
     const { writes, reads, operations, executor } = writePath;
 
+    const audit = createAuditWatch({ store, clock, log });
     const sockets = socketPaths(config);
     const vitals = {
       ...{ notifier, store, clock, log },
@@ -195,6 +197,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         services: status,
         storeStatus: health.status,
         limits: () => config.limits,
+        audit,
         measured: {
           counts,
           budgets: () => budgetFigures(budgets).filter(({ service }) => config[service].enabled),
@@ -215,6 +218,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log.info({ ...sockets, version, pid: process.pid }, "nexusd is ready");
     await notifier.ready(await statusLine(vitals));
     const living = keepVitals(vitals);
+    const auditing = audit.run(stopping.signal);
     const watching = watchServices({ status, health, store, report, clock, log, signal: stopping.signal });
 
     return {
@@ -229,7 +233,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         // A poll that brought nothing is not written down at once; what was learnt from it is kept here.
         await store.commitObservation(remembered(built.services.messaging.sessions)).catch(() => {});
         await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
+        // A verification under way ends with it.
         await store.close();
+        await auditing;
         budgets.close();
         log.info("stopped");
       },

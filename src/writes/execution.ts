@@ -41,6 +41,8 @@ export interface ExecutionOptions extends PrepareOptions {
   random: () => number;
   /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
   countAttempt: (id: string) => Promise<void>;
+  /** As of the store: undefined where the audit log holds the approval of the write as it is. */
+  whyNotApproved: (id: string) => Promise<string | undefined>;
   /** An error that nobody expected, for the log. */
   onDefect: (write: Write, error: unknown) => void;
 }
@@ -118,6 +120,7 @@ async function attempt(run: Run): Promise<Attempt> {
   let prepared: Prepared;
   let checked: Checked;
   try {
+    await assertApproved(run);
     prepared = await readStored(write, options);
     run.prepared = prepared;
     checked = await reading(run, "its precondition", (read) =>
@@ -146,6 +149,16 @@ async function attempt(run: Run): Promise<Attempt> {
   } catch (error) {
     return noticed(run, error, answerFailed(error));
   }
+}
+
+/** That somebody decided it, and decided this: a row in the table of writes is no approval. @throws Refusal, StoreError */
+async function assertApproved({ write, options }: Run): Promise<void> {
+  const why = await options.whyNotApproved(write.id);
+  if (why === undefined) return;
+  throw new Refusal(
+    "not_approved",
+    `Nothing was sent: ${why}. Something else than nexusd changed its database: see nexusctl audit verify.`,
+  );
 }
 
 /** What a refusal means to the operation, which may have to look at the service first. */

@@ -23,7 +23,8 @@ type Settled = Exclude<Result, { state: "executing" }>;
 
 const EXECUTOR: Actor = { via: "nexusd", user: null };
 
-export interface ExecutorOptions extends Omit<ExecutionOptions, "countAttempt" | "onDefect"> {
+export interface ExecutorOptions
+  extends Omit<ExecutionOptions, "countAttempt" | "whyNotApproved" | "onDefect"> {
   store: Store;
   /** Commits what a write changes in sessions together with its result. */
   changes: Pick<SessionChanges, "apply" | "hold">;
@@ -71,6 +72,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const execution: ExecutionOptions = {
     ...options,
     countAttempt: (id) => persist(() => store.countWriteAttempt(id)),
+    whyNotApproved: (id) => store.whyNotApproved(id),
     onDefect: ({ id, operation }, err) => {
       log.error({ writeId: id, operation, err }, "a defect of nexusd, or of an operation, in a write");
     },

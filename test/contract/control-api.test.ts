@@ -238,7 +238,7 @@ const calls: Call[] = [
   { route: "POST /v1/reads", body: { operation: "x" }, status: 404, code: "operation_not_found" },
   { route: "POST /v1/reads", body: {}, status: 400, code: "invalid_request" },
   { route: "POST /v1/writes", body: { ...SHIP, reason: "it left", agent: "me", ttl: "1h" }, status: 202 },
-  { route: "POST /v1/writes", body: SHIP, status: 200 },
+  { route: "POST /v1/writes", body: { ...SHIP, agent: "me" }, status: 200 },
   { route: "POST /v1/writes", body: { ...SHIP, input: {} }, status: 400, code: "invalid_input" },
   { route: "POST /v1/writes", body: { operation: "x", ttl: "soon" }, status: 400, code: "invalid_request" },
   { route: "GET /v1/writes", path: "/v1/writes?state=proposed,unknown&limit=2", status: 200 },

@@ -12,13 +12,19 @@ describe("health", () => {
     const { get, state, store } = await startTestControl();
     state.services.nex = { ...okService, state: "disabled" };
     state.jobs = [cronJob(), cronJob({ name: "other", state: "paused" })];
-    expect((await get("/v1/health")).json).toEqual({ status: "ok", epoch: store.epoch, version: "1.2.3" });
+    expect((await get("/v1/health")).json).toEqual({
+      ...{ status: "ok", reasons: [] },
+      ...{ epoch: store.epoch, version: "1.2.3" },
+    });
   });
 
   test.each(["degraded", "down"] as const)("a service that is %s degrades it", async (service) => {
     const { get, state } = await startTestControl();
     state.services.nex = { ...okService, state: service };
-    expect(await get("/v1/health")).toMatchObject({ status: 200, json: { status: "degraded" } });
+    expect(await get("/v1/health")).toMatchObject({
+      status: 200,
+      json: { status: "degraded", reasons: [{ code: expect.any(String), detail: expect.any(String) }] },
+    });
   });
 
   test.each(["failing", "stale", "invalid"] as JobState[])("a job that is %s degrades it", async (job) => {

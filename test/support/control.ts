@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
-import type { ControlContext, Role, ServiceStatus } from "../../src/control/context.ts";
+import type { AuditStatus, ControlContext, Role, ServiceStatus } from "../../src/control/context.ts";
 import type { Measured } from "../../src/control/metrics/metric.ts";
 import { startControl } from "../../src/control/server.ts";
 import type { NewEvent } from "../../src/events/types.ts";
@@ -104,6 +104,8 @@ export async function startTestControl(
     jobs: [cronJob()],
     services: { messaging: okService, nex: okService, nexus: okService },
     store: { state: "ok" as "ok" | "degraded", lastError: null },
+    audit: { state: "ok", why: null, verifiedAt: "2026-01-01T00:00:00.000Z" } as AuditStatus,
+    notedHeads: [] as { rows: number; head: string }[],
     run: async (_name: string): Promise<void> => {},
     outcomes: new Map<string, RunOutcomes>(),
     measured: {
@@ -142,6 +144,11 @@ export async function startTestControl(
     signal: stop.signal,
     services: () => state.services,
     storeStatus: () => state.store,
+    audit: {
+      status: () => state.audit,
+      verify: (head) => store.verifyAudit(head),
+      note: (rows, head) => state.notedHeads.push({ rows, head }),
+    },
     measured: state.measured,
     limits: () => state.limits,
     lastPolledAt: () => undefined,

@@ -374,6 +374,19 @@ describe("between approval and execution", () => {
     expect(sent(harness)).toBe(0);
   });
 
+  it("its approval may turn out not to be in the audit log, or to be of another write", async () => {
+    const { harness, write } = await afterChange(CREATE, ({ store }) => {
+      store.whyNotApproved = async () => "not as the audit log says: the reason";
+    });
+    expect(write).toMatchObject({
+      state: "failed",
+      result: {
+        error: { code: "not_approved", message: expect.stringMatching(/^Nothing was sent: not as/) },
+      },
+    });
+    expect(sent(harness)).toBe(0);
+  });
+
   it("the policy may come to approve by itself what an operator has approved", async () => {
     const { write } = await afterChange(CREATE, ({ world }) => {
       world.policy = policyOf({ "*": "auto" });

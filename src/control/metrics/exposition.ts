@@ -54,6 +54,7 @@ async function take(context: ControlContext): Promise<Snapshot> {
     quota: measured.quota(),
     sessions: measured.sessions(),
     isWritable: context.storeStatus().state === "ok",
+    audit: context.audit.status(),
     store: read && { figures: read[0], writes: read[1] },
   };
 }

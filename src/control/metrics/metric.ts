@@ -8,7 +8,7 @@ import type { StreamStatus } from "../../services/nex/client.ts";
 import type { QuotaStatus } from "../../services/nexus/quota.ts";
 import type { StoreFigures } from "../../store/store.ts";
 import type { WriteState } from "../../writes/types.ts";
-import type { ServiceStatus } from "../context.ts";
+import type { AuditStatus, ServiceStatus } from "../context.ts";
 
 /** The request budget of one server. */
 export interface BudgetFigures {
@@ -54,6 +54,7 @@ export interface Snapshot {
   sessions: readonly PolledSession[];
   /** Whether the last commit worked. */
   isWritable: boolean;
+  audit: AuditStatus;
   /** Undefined where the database cannot be read: what it would say is left out. */
   store: { figures: StoreFigures; writes: Record<WriteState, number> } | undefined;
   /** How late the event loop was for its next turn. */

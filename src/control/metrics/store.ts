@@ -4,7 +4,7 @@ import { fullType } from "../../events/patterns.ts";
 import type { EventName } from "../../events/types.ts";
 import type { StoreFigures } from "../../store/store.ts";
 import { WRITE_STATES } from "../../writes/types.ts";
-import { ageSeconds, keysOf, type Metric, type Snapshot, single } from "./metric.ts";
+import { ageSeconds, keysOf, type Metric, type Snapshot, seconds, single } from "./metric.ts";
 
 /** Every type there is, so that each counter begins at 0 and not with its first event. */
 const EVENT_NAMES = keysOf<EventName>({
@@ -122,6 +122,18 @@ export const storeMetrics: readonly Metric[] = [
     "nexusd_database_writable",
     "1 while the database takes commits.",
     ({ isWritable }: Snapshot) => (isWritable ? 1 : 0),
+  ),
+  single(
+    "gauge",
+    "nexusd_audit_intact",
+    "1 while the audit log, the writes and their events are as they were written; none before the first look.",
+    ({ audit: { state } }: Snapshot) => (state === "unknown" ? undefined : state === "ok" ? 1 : 0),
+  ),
+  single(
+    "gauge",
+    "nexusd_audit_verified_timestamp_seconds",
+    "When the audit log was verified last, in seconds since 1970.",
+    ({ audit: { verifiedAt } }: Snapshot) => seconds(verifiedAt),
   ),
 ];
 

@@ -1,0 +1,74 @@
+// Keeps an eye on the audit log: verifies it at the start and every hour, and writes its head to the daemon's own log,
+// where nobody who can change the database can take it back.
+
+import type { Logger } from "pino";
+import type { AuditStatus, AuditView } from "../control/context.ts";
+import { type Clock, isoTime } from "../scheduler/clock.ts";
+import { type AuditVerdict, type Store, StoreError } from "../store/store.ts";
+import { whatIsWrong } from "../writes/audit.ts";
+
+const VERIFY_EVERY_MS = 3_600_000;
+const NOTE_EVERY_MS = 24 * VERIFY_EVERY_MS;
+
+export interface AuditWatch extends AuditView {
+  /** Resolves at the stop. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createAuditWatch({
+  store,
+  clock,
+  log,
+}: {
+  store: Pick<Store, "verifyAudit">;
+  clock: Clock;
+  log: Pick<Logger, "info" | "error">;
+}): AuditWatch {
+  let status: AuditStatus = { state: "unknown", why: null, verifiedAt: null };
+  let notedAt = Number.NEGATIVE_INFINITY;
+
+  const learn = (verdict: AuditVerdict): void => {
+    // A head that was asked for says something of the question, too: that alone is no state of the log.
+    const { noted: _, ...found } = verdict;
+    const isWhole = !found.brokenAt && found.changedCount === 0;
+    const why = isWhole ? null : whatIsWrong(found);
+    if (why !== null && why !== status.why)
+      log.error(`the audit log does not hold: ${why} Keep a copy, and see nexusctl audit verify.`);
+    if (why === null && status.state === "broken") log.info("the audit log holds again");
+    status = { state: isWhole ? "ok" : "broken", why, verifiedAt: isoTime(clock.now()) };
+  };
+
+  const note = (rows: number, head: string): void => {
+    log.info({ rows, head }, "the head of the audit log");
+  };
+
+  const verify: AuditView["verify"] = async (head) => {
+    const verdict = await store.verifyAudit(head);
+    learn(verdict);
+    return verdict;
+  };
+
+  return {
+    status: () => status,
+    verify,
+    note,
+    async run(signal) {
+      try {
+        for (;;) {
+          const verdict = await verify().catch((error: unknown) => {
+            // The state of the database is reported elsewhere.
+            if (error instanceof StoreError) return undefined;
+            throw error;
+          });
+          if (verdict?.head && clock.monotonic() - notedAt >= NOTE_EVERY_MS) {
+            notedAt = clock.monotonic();
+            note(verdict.rows, verdict.head);
+          }
+          await clock.sleep(VERIFY_EVERY_MS, signal);
+        }
+      } catch (err) {
+        if (!signal.aborted) log.error({ err }, "the watch over the audit log ended");
+      }
+    },
+  };
+}
