@@ -9,6 +9,7 @@ import {
   NEWEST_FIRST,
   pageOf,
   paging,
+  pagingOfFew,
   readPage,
   readRows,
   rowOf,
@@ -77,10 +78,14 @@ interface Contact {
   email?: string | undefined;
 }
 
-const contactRequest = (facts: Facts, { phoneNumber, email }: Contact) =>
+const withContact = ({ phoneNumber, email }: Contact) => ({
+  phone_number: where("eq", phoneNumber),
+  email: where("eq", email),
+});
+
+const contactRequest = (facts: Facts, contact: Contact) =>
   readRows(facts, "customers", {
-    phone_number: where("eq", phoneNumber),
-    email: where("eq", email),
+    ...withContact(contact),
     order: NEWEST_FIRST.order,
     limit: MOST_ROWS,
   });
@@ -92,17 +97,25 @@ export const searchCustomers = defineOperation({
   idempotent: true,
   title: "Find customers",
   description:
-    "The customers with a phone number, an e-mail address or both, exactly as Nexus has it, newest first; at most 100.",
+    "The customers with a phone number, an e-mail address or both, exactly as Nexus has it, newest first, page by page: `next` is null at the end.",
   input: z.lazy(() =>
     z
-      .strictObject({ phoneNumber: phoneNumber.optional(), email: email.optional() })
+      .strictObject({
+        phoneNumber: phoneNumber.optional(),
+        email: email.optional(),
+        ...pagingOfFew(NEWEST_FIRST, "customers"),
+      })
       .refine((input) => input.phoneNumber !== undefined || input.email !== undefined, {
         path: ["phoneNumber"],
         message: "is needed, or email",
       }),
   ),
-  request: (input, facts) => contactRequest(facts, input),
-  output: (answer) => ({ customers: rowsOf(answer, "customers") }),
+  request: ({ phoneNumber, email, ...page }, facts) =>
+    readPage(facts, "customers", withContact({ phoneNumber, email }), NEWEST_FIRST, page),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "customers", NEWEST_FIRST, input);
+    return { customers: rows, ...rest };
+  },
 });
 
 export const createCustomer = defineOperation({

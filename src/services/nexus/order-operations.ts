@@ -1,14 +1,17 @@
 // Orders of Nexus and what is in them: what can be asked and changed.
 
 import { z } from "zod";
-import { line, present } from "../input.ts";
+import { fieldsOf, line, present } from "../input.ts";
 import { defineOperation, type Facts } from "../operation.ts";
 import { label, rowId, time } from "./fields.ts";
 import {
+  BY_ID,
   MOST_ROWS,
   NEWEST_FIRST,
   pageOf,
   paging,
+  pagingOfFew,
+  type Query,
   readPage,
   readRows,
   rowOf,
@@ -24,10 +27,35 @@ const status = label(STATUSES);
 const withItems = z
   .boolean()
   .default(false)
-  .describe("Also what is in it: `order_items`, with `qty` of each");
+  .describe(
+    "Also what is in it: `order_items`, with `qty` of each, and `order_items_next` where there are more of them: `after` of nexus.order_items.list",
+  );
 
-/** All columns, and where it is asked for the rows that belong to each. */
-const columns = (items: boolean) => (items ? "*,order_items(*)" : undefined);
+/**
+ * All columns, and where it is asked for the rows that belong to each. The server cuts those too, at as many rows as it
+ * gives at all, and says nothing of it: so they are counted beside.
+ */
+const columns = (items: boolean): Query =>
+  items
+    ? { select: `*,order_items(*),${ITEM_COUNT}:order_items(count)`, "order_items.order": BY_ID.order }
+    : {};
+const ITEM_COUNT = "order_items_count";
+
+/** The order with its number of items, and where the rest of them begins. */
+function withRest(order: Record<string, unknown>): Record<string, unknown> {
+  const { order_items: items, [ITEM_COUNT]: counted, ...own } = order;
+  if (!Array.isArray(items)) return order;
+  const { count } = fieldsOf(Array.isArray(counted) ? counted[0] : undefined);
+  const last = fieldsOf(items.at(-1));
+  // Not every server counts so: then only the next page says whether there is one.
+  const isWhole = items.length === 0 || (typeof count === "number" && items.length >= count);
+  return {
+    ...own,
+    order_items: items,
+    [ITEM_COUNT]: typeof count === "number" ? count : null,
+    order_items_next: isWhole ? null : BY_ID.cursorOf(last),
+  };
+}
 
 export const listOrders = defineOperation({
   name: "nexus.orders.list",
@@ -52,7 +80,7 @@ export const listOrders = defineOperation({
       facts,
       "orders",
       {
-        select: columns(items),
+        ...columns(items),
         order_status: where("eq", orderStatus),
         order_number: where("eq", orderNumber),
         customer_id: where("eq", customerId),
@@ -63,13 +91,13 @@ export const listOrders = defineOperation({
     ),
   output: (answer, input) => {
     const { rows, rest } = pageOf(answer, "orders", NEWEST_FIRST, input);
-    return { orders: rows, ...rest };
+    return { orders: rows.map(withRest), ...rest };
   },
 });
 
 /** Asks for one order, for what depends on it. */
 export const orderRequest = (facts: Facts, id: string, items = false) =>
-  readRows(facts, "orders", { select: columns(items), id: where("eq", id), limit: 1 });
+  readRows(facts, "orders", { ...columns(items), id: where("eq", id), limit: 1 });
 
 export const getOrder = defineOperation({
   name: "nexus.orders.get",
@@ -80,7 +108,7 @@ export const getOrder = defineOperation({
   description: "One order by its id. Its number is looked up by nexus.orders.list.",
   input: z.lazy(() => z.strictObject({ orderId, items: withItems })),
   request: (input, facts) => orderRequest(facts, input.orderId, input.items),
-  output: (answer) => ({ order: rowOf(answer, "orders") }),
+  output: (answer) => ({ order: withRest(rowOf(answer, "orders")) }),
 });
 
 export const listOrderItems = defineOperation({
@@ -89,15 +117,15 @@ export const listOrderItems = defineOperation({
   effect: "read",
   idempotent: true,
   title: "Show what is in an order",
-  description: "The items of one order, the quantity of each in `qty`. None, where there is no such order.",
-  input: z.lazy(() => z.strictObject({ orderId })),
-  request: (input, facts) =>
-    readRows(facts, "order_items", {
-      order_id: where("eq", input.orderId),
-      order: "id.asc",
-      limit: MOST_ROWS,
-    }),
-  output: (answer) => ({ items: rowsOf(answer, "order_items") }),
+  description:
+    "The items of one order, the quantity of each in `qty`, page by page: `next` is null at the end. None, where there is no such order.",
+  input: z.lazy(() => z.strictObject({ orderId, ...pagingOfFew(BY_ID, "items") })),
+  request: ({ orderId, ...page }, facts) =>
+    readPage(facts, "order_items", { order_id: where("eq", orderId) }, BY_ID, page),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "order_items", BY_ID, input);
+    return { items: rows, ...rest };
+  },
 });
 
 export const createOrder = defineOperation({

@@ -57,14 +57,18 @@ export const where = (operator: string, value: string | number | boolean | undef
   value === undefined ? undefined : `${operator}.${value}`;
 
 /** The input of a list, beside its filters. */
-export const paging = (keyset: Keyset, what: string) => ({
-  limit: z.int().min(1).max(MOST_ROWS).default(25).describe(`The most ${what} to give`),
+export const paging = (keyset: Keyset, what: string, defaults = { limit: 25, count: false }) => ({
+  limit: z.int().min(1).max(MOST_ROWS).default(defaults.limit).describe(`The most ${what} to give`),
   after: keyset.cursor().optional().describe("`next` of the answer before this one: what comes after it"),
   count: z
     .boolean()
-    .default(false)
+    .default(defaults.count)
     .describe(`Also count how many ${what} there are, from this page to the end`),
 });
+
+/** The same of a list that fits into one page as a rule: then its count says that there is no more. */
+export const pagingOfFew = (keyset: Keyset, what: string) =>
+  paging(keyset, what, { limit: MOST_ROWS, count: true });
 
 interface Paging {
   limit: number;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { line } from "../input.ts";
 import { defineOperation } from "../operation.ts";
 import { createKeyset } from "./keyset.ts";
-import { BY_ID, MOST_ROWS, pageOf, paging, readPage, readRows, rowsOf, where } from "./rows.ts";
+import { BY_ID, pageOf, paging, pagingOfFew, readPage, where } from "./rows.ts";
 
 const sku = line.describe("The SKU of the item, exactly as Nexus has it");
 
@@ -15,17 +15,21 @@ export const getStock = defineOperation({
   idempotent: true,
   title: "Show the stock of an item",
   description:
-    "The stock balances of the item with a SKU, one for each warehouse. The list is empty where no item has it.",
-  input: z.lazy(() => z.strictObject({ sku })),
-  request: (input, facts) =>
-    readRows(facts, "stock_balances", {
+    "The stock balances of the item with a SKU, one for each warehouse, page by page: `next` is null at the end. The list is empty where no item has it.",
+  input: z.lazy(() => z.strictObject({ sku, ...pagingOfFew(BY_ID, "balances") })),
+  request: ({ sku, ...page }, facts) =>
+    readPage(
+      facts,
+      "stock_balances",
       // All of items: some databases have no items.name, and naming it would fail the whole query.
-      select: "*,items!inner(*)",
-      "items.sku": where("eq", input.sku),
-      order: "id.asc",
-      limit: MOST_ROWS,
-    }),
-  output: (answer) => ({ balances: rowsOf(answer, "stock_balances") }),
+      { select: "*,items!inner(*)", "items.sku": where("eq", sku) },
+      BY_ID,
+      page,
+    ),
+  output: (answer, input) => {
+    const { rows, rest } = pageOf(answer, "stock_balances", BY_ID, input);
+    return { balances: rows, ...rest };
+  },
 });
 
 /** The scarcest first. */

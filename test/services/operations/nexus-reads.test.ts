@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { type Row, refusal, useNexus } from "./nexus-bench.ts";
+import { operationNamed } from "./support.ts";
 
 const nexus = useNexus();
 const run = (name: string, input: object = {}) => nexus.bench.run(name, input);
@@ -96,6 +97,83 @@ describe("paging", () => {
     const { next } = (await run("nexus.orders.list", { limit: 1 })) as { next: string };
     expect((await refusal(run("nexus.chats.list", { after: next }))).message).toContain("same order");
     await expect(run("nexus.awbs.list", { after: next })).resolves.toBeDefined();
+  });
+});
+
+describe("more rows than the server gives at once", () => {
+  const ORDER = ID("505");
+
+  test("an order of 131 lines is listed to its end, and shown with where the rest begins", async () => {
+    const { server } = nexus;
+    await server.sql(
+      "insert into order_items (order_id, sku, name, qty) select $1, 'LINE-' || n, 'line', 1 from generate_series(1, 130) as n",
+      [ORDER],
+    );
+    const first = (await run("nexus.order_items.list", { orderId: ORDER })) as { items: Row[]; next: string };
+    expect(first).toMatchObject({ count: 131, next: expect.any(String) });
+    expect(first.items).toHaveLength(100);
+    const second = await run("nexus.order_items.list", { orderId: ORDER, after: first.next });
+    expect(second).toMatchObject({ count: 31, next: null });
+    const { items } = second as { items: Row[] };
+    expect(new Set([...first.items, ...items].map(({ id }) => id)).size).toBe(131);
+
+    const { order } = (await run("nexus.orders.get", { orderId: ORDER, items: true })) as { order: Row };
+    const { orders } = (await run("nexus.orders.list", { items: true, limit: 6 })) as { orders: Row[] };
+    for (const shown of [order, orders.find(({ id }) => id === ORDER)]) {
+      expect(shown).toMatchObject({ order_items_count: 131, order_items_next: expect.any(String) });
+      expect(shown?.order_items).toEqual(first.items);
+      const rest = { orderId: ORDER, after: shown?.order_items_next };
+      expect(await run("nexus.order_items.list", rest)).toEqual(second);
+    }
+    for (const other of orders.filter(({ id }) => id !== ORDER))
+      expect(other).toMatchObject({
+        order_items_count: (other.order_items as Row[]).length,
+        order_items_next: null,
+      });
+    await server.sql("delete from order_items where sku like 'LINE-%'");
+  });
+
+  test("the stock of an item in 130 warehouses is had to its end", async () => {
+    const { server } = nexus;
+    await server.sql(
+      `with made as (
+         insert into warehouses (organization_id, name) select $1, 'many' from generate_series(1, 128) returning id)
+       insert into stock_balances (organization_id, item_id, warehouse_id) select $1, $2, id from made`,
+      [server.organizationId, ID("101")],
+    );
+    const sku = "TSHIRT-M-BLK";
+    const first = (await run("nexus.stock.get", { sku })) as { balances: Row[]; next: string };
+    expect(first).toMatchObject({ count: 130, next: expect.any(String) });
+    const second = (await run("nexus.stock.get", { sku, after: first.next })) as { balances: Row[] };
+    expect(second).toMatchObject({ count: 30, next: null });
+    expect(first.balances.length + second.balances.length).toBe(130);
+    await server.sql(
+      "delete from stock_balances where warehouse_id in (select id from warehouses where name = 'many')",
+    );
+    await server.sql("delete from warehouses where name = 'many'");
+  });
+
+  test("the customers of one address are found to the last", async () => {
+    const { server } = nexus;
+    await server.sql(
+      "insert into customers (organization_id, first_name, email) select $1, 'C' || n, 'many@example.com' from generate_series(1, 105) as n",
+      [server.organizationId],
+    );
+    const email = "many@example.com";
+    const first = (await run("nexus.customers.search", { email })) as { customers: Row[]; next: string };
+    expect(first).toMatchObject({ count: 105, next: expect.any(String) });
+    const second = (await run("nexus.customers.search", { email, after: first.next })) as {
+      customers: Row[];
+    };
+    expect(second).toMatchObject({ next: null });
+    expect(first.customers.length + second.customers.length).toBe(105);
+    await server.sql("delete from customers where email = $1", [email]);
+  });
+
+  test("a server that does not count says where the rest of an order may begin", async () => {
+    const answer = { status: 200, headers: {}, body: [{ id: ORDER, order_items: [{ id: ID("1") }] }] };
+    const output = operationNamed("nexus.orders.get").output(answer, { orderId: ORDER, items: true });
+    expect(output).toMatchObject({ order: { order_items_next: expect.any(String) } });
   });
 });
 
