@@ -7,6 +7,8 @@ import { type Fault, type FaultBox, faultBox, parseFault } from "./faults.ts";
 import { number, object } from "./input.ts";
 
 const keptRequests = 2000;
+/** Bytes of request line and headers, as the gateways of the services take them; Node.js's own is a quarter of it. */
+const longestHead = 64 * 1024;
 
 interface RequestRecord {
   /** The sandbox clock's milliseconds at arrival. */
@@ -129,7 +131,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
     }
   }
 
-  const server = createServer((req, res) => {
+  const server = createServer({ maxHeaderSize: longestHead }, (req, res) => {
     // A client that goes away in the middle of its request is no error of the stand-in.
     exchange(req, res).catch(() => res.destroy());
   });

@@ -7,6 +7,8 @@ import { type IncomingHttpHeaders, request } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
+/** Bytes of the headers of an answer: PostgREST repeats the query in one of them, at twice its length. */
+const longestHead = 256 * 1024;
 const startTimeoutMs = 30_000;
 const startedLines = ["Listening on", "Schema cache loaded"];
 
@@ -108,7 +110,7 @@ async function ask(
   headers: IncomingHttpHeaders,
   body: string,
 ): Promise<UpstreamAnswer> {
-  const outgoing = request({ socketPath, method, path, headers, agent: false });
+  const outgoing = request({ socketPath, method, path, headers, agent: false, maxHeaderSize: longestHead });
   outgoing.end(body);
   const [incoming] = await once(outgoing, "response");
   let text = "";

@@ -7,6 +7,11 @@ import { Agent } from "undici";
  * each one that is dead costs a request its whole deadline.
  */
 const IDLE_MS = 30_000;
+/**
+ * Bytes of an answer's headers. PostgREST repeats the query in one of them, where a letter that is not ASCII takes twice
+ * as much as in the request; it takes no more than 50 KiB of those itself. undici's own limit is 16 KiB.
+ */
+export const LONGEST_ANSWER_HEAD = 128 * 1024;
 /** TLS included. */
 const CONNECT_MS = 10_000;
 
@@ -21,6 +26,7 @@ const CONNECT_MS = 10_000;
 export function createDispatcher({ connections }: { connections?: number } = {}): Agent {
   return new Agent({
     allowH2: false,
+    maxHeaderSize: LONGEST_ANSWER_HEAD,
     keepAliveTimeout: IDLE_MS,
     keepAliveMaxTimeout: IDLE_MS,
     ...(connections !== undefined && { connections }),

@@ -1,5 +1,6 @@
 // What went wrong below HTTP: from the errors of undici and Node.js to the one error model.
 
+import { LONGEST_ANSWER_HEAD } from "./dispatcher.ts";
 import { HttpError, type HttpErrorKind } from "./errors.ts";
 
 /** What an error says instead of a path. */
@@ -120,7 +121,7 @@ function read(code: string, maybeSent: boolean): Reading {
       return {
         kind: "too_large",
         code: "headers_too_large",
-        what: "answered too many headers",
+        what: `answered more than ${LONGEST_ANSWER_HEAD} bytes of headers`,
         retryable: false,
       };
     case "UND_ERR_INVALID_ARG":

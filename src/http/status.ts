@@ -23,10 +23,17 @@ const WORDS = /^[a-z]+(_[a-z]+)*$/i;
 /**
  * The HttpError of an answer that is not 2xx. Its `code` is the service's own where there is one.
  * @param answer.body as much of it as could be read
+ * @param answer.pathLength of what was asked for, in bytes
  * @param scrub takes known secrets out of a text
  */
 export function statusFailure(
-  answer: { status: number; headers: Record<string, string>; body: string; cause?: unknown },
+  answer: {
+    status: number;
+    headers: Record<string, string>;
+    body: string;
+    cause?: unknown;
+    pathLength?: number;
+  },
   where: Where,
   clock: Clock,
   scrub: (text: string) => string = (text) => text,
@@ -35,12 +42,18 @@ export function statusFailure(
   const body = parseLeniently(answer.body);
   const named = serviceCode(status, headers, body);
   // A server that echoes what it was sent must not bring a credential into an error. Words are none.
-  const code = WORDS.test(named) || scrub(named) === named ? named : `http_${status}`;
+  const tooLong = lengthRefused(answer, body);
+  const code =
+    tooLong !== undefined
+      ? "query_too_long"
+      : WORDS.test(named) || scrub(named) === named
+        ? named
+        : `http_${status}`;
   const retryAfterMs = retryAfter(status, headers, clock);
   return new HttpError({
     ...where,
     kind: "status",
-    message: `${where.service}: ${where.label} answered ${status}`,
+    message: `${where.service}: ${where.label} answered ${status}${tooLong ?? ""}`,
     status,
     code,
     retryable: isRetryableStatus(status, code),
@@ -50,6 +63,23 @@ export function statusFailure(
     body,
     cause,
   });
+}
+
+/** Below it no server is known to refuse a path and query for their length, in bytes. */
+const SURELY_SHORT = 4000;
+
+/**
+ * What to do about a request that was refused for the length of its path and query; undefined: it was not. Beside 414
+ * and 431 some servers answer a bare 400, as the one that PostgREST is built on does.
+ */
+function lengthRefused(
+  { status, pathLength = 0 }: { status: number; pathLength?: number },
+  body: unknown,
+): string | undefined {
+  if (pathLength < SURELY_SHORT) return undefined;
+  if (status !== 414 && status !== 431 && !(status === 400 && typeof body !== "object")) return undefined;
+  const certainty = status === 400 ? "may be" : "are";
+  return `: its path and query of ${pathLength} bytes ${certainty} too long for the service. Ask with fewer or shorter values, a part of a list at a time`;
 }
 
 /** Milliseconds that the server asks to be left alone; a 429 always does. */

@@ -94,7 +94,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         }
         // Only ever a path on the same origin, so that the credential may go along.
         const next = redirectTarget(answer, { method, origin, path, hops }, where);
-        if (next === undefined) throw failed(answer, where, budget);
+        if (next === undefined) throw failed(answer, where, budget, path.length);
         path = next;
       }
     } catch (error) {
@@ -104,11 +104,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   };
 
-  const failed = (answer: Answer, where: Where, budget: RequestBudget | undefined): HttpError => {
+  const failed = (
+    answer: Answer,
+    where: Where,
+    budget: RequestBudget | undefined,
+    pathLength: number,
+  ): HttpError => {
     const { status, headers, cut } = answer;
     const cause = cut === undefined ? {} : { cause: exchangeFailure(cut, where, true) };
     const error = statusFailure(
-      { status, headers, body: answer.body.toString(), ...cause },
+      { status, headers, body: answer.body.toString(), pathLength, ...cause },
       where,
       clock,
       options.scrub,

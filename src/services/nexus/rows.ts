@@ -17,6 +17,9 @@ export const BY_ID = createKeyset([{ column: "id" }]);
 /** Above it PostgREST may cut the answer without a word. */
 export const MOST_ROWS = 100;
 
+/** In bytes: PostgREST takes 50 KiB of request line and headers together, and the credential is among those. */
+const LONGEST_QUERY = 45_000;
+
 /**
  * A query of PostgREST. The values are whole conditions ("eq.pending"): they need encoding, and no quoting. Several
  * for one column must all hold.
@@ -35,10 +38,16 @@ const table = (
       [value].flat().flatMap((part) => (part === undefined ? [] : [[key, String(part)]])),
     ),
   );
+  const path = `/rest/v1/${name}${parameters.size > 0 ? `?${parameters}` : ""}`;
+  if (path.length > LONGEST_QUERY)
+    throw new OperationError(
+      "refused",
+      `The query takes ${path.length} bytes, and Nexus takes ${LONGEST_QUERY} at most: ask with fewer or shorter values, such as a part of a list at a time. A letter that is not ASCII takes 6 to 12 bytes.`,
+    );
   return {
     method,
     origin: facts.origins.nexus,
-    path: `/rest/v1/${name}${parameters.size > 0 ? `?${parameters}` : ""}`,
+    path,
     label: `${method} /rest/v1/${name}`,
     ...more,
     credential: { kind: "nexus" },

@@ -25,33 +25,43 @@ const scalar = z.preprocess(
 const column = identifier.describe("The column");
 const not = z.boolean().default(false).describe("The opposite. Rows without a value meet neither.");
 
-const filter = z.discriminatedUnion("operator", [
-  z.strictObject({
-    column,
-    operator: z.enum(COMPARING).describe("How to compare; in like and ilike * stands for any text"),
-    value: scalar.describe("With what"),
-    not,
-  }),
-  z.strictObject({
-    column,
-    operator: z.literal("in").describe("One of several values"),
-    value: z.array(scalar).max(MOST_ROWS).describe("The values"),
-    not,
-  }),
-  z.strictObject({
-    column,
-    operator: z.literal("is").describe("Without a value, true or false"),
-    value: z.union([z.null(), z.boolean()]).describe("null, true or false"),
-    not,
-  }),
-  z.strictObject({
-    column,
-    operator: z.enum(["cs", "cd", "ov"]).describe("The list contains, is contained in, overlaps"),
-    value: z.array(text).max(MOST_ROWS).describe("The list"),
-    not,
-  }),
-]);
+const filter = z.preprocess(
+  named,
+  z.discriminatedUnion("operator", [
+    z.strictObject({
+      column,
+      operator: z.enum(COMPARING).describe("How to compare; in like and ilike * stands for any text"),
+      value: scalar.describe("With what"),
+      not,
+    }),
+    z.strictObject({
+      column,
+      operator: z.literal("in").describe("One of several values"),
+      value: z.array(scalar).max(MOST_ROWS).describe("The values"),
+      not,
+    }),
+    z.strictObject({
+      column,
+      operator: z.literal("is").describe("Without a value, true or false"),
+      value: z.union([z.null(), z.boolean()]).describe("null, true or false"),
+      not,
+    }),
+    z.strictObject({
+      column,
+      operator: z.enum(["cs", "cd", "ov"]).describe("The list contains, is contained in, overlaps"),
+      value: z.array(text).max(MOST_ROWS).describe("The list"),
+      not,
+    }),
+  ]),
+);
 type Filter = z.output<typeof filter>;
+
+/** `op`, as many call it. */
+function named(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("op" in value) || "operator" in value) return value;
+  const { op, ...rest } = value;
+  return { ...rest, operator: op };
+}
 
 const FILTERS = `What all rows must meet, each {"column", "operator", "value", "not"}; an operator is ${COMPARING.join(", ")}, in (a list of values), is (null, true, false), or cs, cd, ov (a list that contains, is contained in, overlaps)`;
 

@@ -242,6 +242,55 @@ test("invitations are listed by their function", async () => {
   expect(await run("nexus.invites.list")).toEqual({ invites: [] });
 });
 
+describe("a long query", () => {
+  const select = (value: string[], operator = { operator: "in" }) =>
+    run("nexus.rest.select", { table: "customers", filters: [{ column: "first_name", ...operator, value }] });
+  const names = (length: number, letters: string) =>
+    Array.from({ length }, (_, n) => `${letters} ${String(n).padStart(3, "0")}`);
+
+  test.each([
+    ["80 Arabic names", names(80, "محمد عبد الرحمن الطويل")],
+    ["100 Chinese names", names(100, "欧阳上官司马诸葛东方")],
+    ["100 names with emoji", names(100, "👩‍🚀 Ada")],
+    ["100 names of ASCII", names(100, "Bartholomew Featherstonehaugh")],
+  ])("of %s is answered", async (_, value) => {
+    const { server } = nexus;
+    await server.sql("insert into customers (organization_id, first_name) values ($1, $2)", [
+      server.organizationId,
+      value[7],
+    ]);
+    expect(await select(value)).toMatchObject({ rows: [{ first_name: value[7] }] });
+    // As many call it.
+    expect(await select(value, { op: "in" } as never)).toMatchObject({ rows: [{ first_name: value[7] }] });
+    await server.sql("delete from customers where first_name = $1", [value[7]]);
+  });
+
+  test("is answered up to the length that is told for one that is too long, which is never sent", async () => {
+    const before = nexus.server.requests.length;
+    const tooLong = await refusal(select(names(100, "م".repeat(90))));
+    expect(tooLong).toMatchObject({ code: "refused" });
+    expect(tooLong.message).toMatch(/takes \d{5,} bytes, and Nexus takes 45000 at most: .*fewer or shorter/);
+    expect(nexus.server.requests).toHaveLength(before);
+    const letters = (count: number) => ["م".repeat(count)].flatMap((name) => names(20, name));
+    // 20 names of so many letters of six bytes each.
+    await expect(select(letters(360))).resolves.toMatchObject({ rows: [] });
+    expect(nexus.server.requests.at(-1)?.path.length).toBeGreaterThan(43_000);
+  });
+
+  test.each([
+    [414, ""],
+    [431, ""],
+    [400, "Bad Request"],
+  ])("that a gateway refuses by %d says its length and what to do", async (status, body) => {
+    nexus.server.addFault({ kind: "status", status, body, match: "/rest/v1/customers", times: 1 });
+    const error = await refusal(select(names(80, "محمد عبد الرحمن")));
+    expect(error).toMatchObject({ code: "query_too_long", status });
+    expect(error.message).toMatch(
+      /its path and query of \d{4,5} bytes (are|may be) too long .* fewer or shorter/,
+    );
+  });
+});
+
 describe("nexus.rest.select", () => {
   const select = async (input: object) => ((await run("nexus.rest.select", input)) as { rows: Row[] }).rows;
   const names = async (filters: object[], table = "customers") =>

@@ -156,7 +156,11 @@ test("stock is shown for a SKU, in every warehouse of the organization", async (
       organization_id: nexus.server.organizationId,
     });
   }
-  expect(await nexus.bench.run("nexus.stock.get", { sku: "TSHIRT*" })).toEqual({ balances: [], next: null, count: 0 });
+  expect(await nexus.bench.run("nexus.stock.get", { sku: "TSHIRT*" })).toEqual({
+    balances: [],
+    next: null,
+    count: 0,
+  });
 });
 
 describe("customers", () => {
