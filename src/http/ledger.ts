@@ -19,7 +19,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import type { Clock } from "../scheduler/clock.ts";
+import { type Clock, readBootId } from "../scheduler/clock.ts";
 
 export interface Ledger {
   /** When each batch ended, for those that still count. */
@@ -110,6 +110,7 @@ function read(path: string, bootId: string, batch: number, now: number): Known {
   }
   const [kind, boot, before = ""] = bytes.subarray(0, HEADER_BYTES).toString().split("\n");
   if (kind !== KIND || bytes.length < FIRST_PLACE || bytes.length % NUMBER_BYTES !== 0) return "unknown";
+  // Where the system does not name its starts, a time to come tells an earlier one.
   if (boot !== bootId) return "earlier boot";
   const quietUntil = bytes.readDoubleLE(HEADER_BYTES);
   // Files of earlier versions do not say it. Of another limit, each number stands for as many as then, or more.
@@ -141,13 +142,4 @@ function create(path: string, head: string, numbers: number[]): number {
   fsyncSync(parent);
   closeSync(parent);
   return file;
-}
-
-function readBootId(): string {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  } catch {
-    // Not Linux: a time to come tells an earlier start, and one that has passed is then no less careful.
-    return "";
-  }
 }

@@ -1,10 +1,15 @@
 // Time as a parameter: everything that waits or reads the time gets a Clock, so that tests run on a fake one.
 
+import { readFileSync } from "node:fs";
+import { uptime } from "node:os";
+
 export interface Clock {
-  /** Wall time in milliseconds since the Unix epoch. It may jump. */
+  /** Wall time in milliseconds since the Unix epoch. It may be stepped; steady-clock.ts says how old things are. */
   now(): number;
   /** Milliseconds since the machine was started, about: they never go back, also not over a restart of nexusd. */
   monotonic(): number;
+  /** Milliseconds since the machine was started, the time that it slept included. Read from the system at each call. */
+  uptime(): number;
   /** Calls back once, after `ms` milliseconds, unless the function that it gives is called before. */
   after(ms: number, callback: () => void): () => void;
   /** Resolves after `ms` milliseconds; rejects with `signal.reason` as soon as the signal aborts. */
@@ -16,6 +21,26 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Both are of the same clock; performance.now() alone counts from the start of the process. */
 const processStartMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
+const monotonic = () => processStartMs + performance.now();
+
+function readUptime(): number {
+  try {
+    return uptime() * 1000;
+  } catch {
+    // A system that does not tell: then a sleep of the machine looks like a step of its clock.
+    return monotonic();
+  }
+}
+
+/** Names this start of the machine; empty where the system does not say. */
+export function readBootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "";
+  }
+}
 
 function after(ms: number, callback: () => void): () => void {
   if (ms <= LONGEST_TIMER_MS) {
@@ -30,7 +55,8 @@ function after(ms: number, callback: () => void): () => void {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => processStartMs + performance.now(),
+  monotonic,
+  uptime: readUptime,
   after,
   sleep: createSleep(after),
 };

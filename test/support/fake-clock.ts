@@ -9,8 +9,10 @@ export interface FakeClock extends Clock {
   advance(ms: number): Promise<void>;
   /** Moves both clocks at once, as when the event loop was blocked: every sleep that is due ends late, together. */
   stall(ms: number): Promise<void>;
-  /** Moves only the wall clock, also back: a correction of the clock, or a machine that was asleep. */
+  /** Moves only the wall clock, also back: a step of the clock. */
   jump(ms: number): void;
+  /** The machine sleeps: the wall clock and the uptime go on, and nothing that waits here does. */
+  suspend(ms: number): void;
   /** Sleeps under way. */
   pending(): number;
   /** Lets promises and input/output on this machine settle without any time passing. */
@@ -29,6 +31,7 @@ const SETTLING_TURNS = 10;
 export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   let elapsed = 0;
   let wallOffset = startMs;
+  let slept = 0;
   const sleepers = new Set<Sleeper>();
 
   // A Set keeps its order, so that of two sleeps due at the same time the older ends first.
@@ -58,6 +61,7 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   return {
     now: () => wallOffset + elapsed,
     monotonic: () => elapsed,
+    uptime: () => elapsed + slept,
     after,
     sleep: createSleep(after),
     async advance(ms) {
@@ -79,6 +83,10 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
     },
     jump(ms) {
       wallOffset += ms;
+    },
+    suspend(ms) {
+      wallOffset += ms;
+      slept += ms;
     },
     pending: () => sleepers.size,
     settle,

@@ -1,0 +1,184 @@
+// How old things are, although the wall clock may be wrong and put right while nexusd runs, or while it does not.
+//
+// The wall clock's readings fall into stretches: within one it advances evenly beside the uptime of the machine, which
+// counts its sleep too; from one to the next it was stepped. A time stamp is as old as the uptime that has passed since
+// the stretch that it was made in, whatever the wall clock says now. Where that cannot be told, the youngest age counts:
+// whoever removes, expires or ends something asks here, and does so too late rather than too early.
+
+import { z } from "zod";
+import type { Clock } from "./clock.ts";
+
+/** What was stepped by less is drift, or a reading that was late. */
+const STEP_MS = 5000;
+/** A clock that was stepped may be stepped again soon: it is believed once it has been steady for so long. */
+const STEADY_AFTER_MS = 10 * 60_000;
+/** nexusd was off for so long, or the wall clock is wrong by it: which of them cannot be told. */
+const LONGEST_PAUSE_MS = 30 * 86_400_000;
+/** A machine whose clock is stepped all the time must not make the list endless. */
+const MOST_STRETCHES = 32;
+/** Time zones and leap seconds aside, nobody stamps anything later than now; nor later than this. */
+const AHEAD_MS = STEP_MS;
+
+export interface SteadyClock {
+  /** False for a while after each step of the wall clock: nothing is removed, expired or ended meanwhile. */
+  isSteady(): boolean;
+  /** Resolves once it is steady; rejects with the signal's reason. */
+  settled(signal: AbortSignal): Promise<void>;
+  /** How long ago, at least, a time stamp of this machine was made. @param madeAt ms since the epoch, as does the result */
+  ageOf(madeAt: number): number;
+  /** Whether the clock is steady and the time stamp certainly at least so old. */
+  isOlder(madeAt: number, ageMs: number): boolean;
+  /** A time for comparisons in bulk: every stamp before it is at least so old. 0: nothing is certain to be. */
+  before(ageMs: number): number;
+}
+
+/** What is told of a step, or of a sleep of the machine. */
+export interface ClockJump {
+  kind: "stepped" | "slept";
+  /** By how much the wall clock is ahead of where it would be, or how long the machine slept. Negative: it was put back. */
+  ms: number;
+}
+
+/** A stretch that has ended: stamps from `from` to `to` are `shift` later by the wall clock of now. */
+interface Ended {
+  from: number;
+  to: number;
+  shift: number;
+}
+
+const endedSchema = z.object({ from: z.number(), to: z.number(), shift: z.number() });
+const stateSchema = z.object({
+  bootId: z.string(),
+  /** Of the machine, at `wall`. */
+  uptime: z.number(),
+  wall: z.number(),
+  from: z.number(),
+  ended: z.array(endedSchema),
+  /** The uptime at the last step; null: there was none that matters. */
+  steppedAt: z.number().nullable(),
+});
+/** JSON: what has to be remembered for the next start. */
+export type SteadyClockState = z.infer<typeof stateSchema>;
+
+export interface SteadyClockKeeper extends SteadyClock {
+  /** Compares the clocks; to be called often. @returns what has happened since the last call */
+  look(): ClockJump | undefined;
+  state(): SteadyClockState;
+}
+
+/**
+ * @param options.stored what `state` gave in an earlier life; anything else counts as nothing
+ * @param options.bootId names the start of the machine, or is empty where that is not known
+ */
+export function createSteadyClock(
+  clock: Pick<Clock, "now" | "monotonic" | "uptime" | "sleep">,
+  options: { stored?: unknown; bootId?: string } = {},
+): SteadyClockKeeper {
+  const { stored, bootId = "" } = options;
+  /** Where the current stretch begins; 0: before all that is known. */
+  let from = 0;
+  let ended: Ended[] = [];
+  let steppedAt: number | undefined;
+  /** The gap between two lives that is believed once this one has been steady for a while. */
+  let doubt: { stretch: Ended; from: number; until: number } | undefined;
+  let offset = clock.now() - clock.uptime();
+  let awake = clock.uptime() - clock.monotonic();
+  let lookedAt = clock.uptime();
+
+  /** The wall clock goes on from `shift` later than it would have. */
+  const step = (to: number, begins: number, shift: number) => {
+    for (const stretch of ended) stretch.shift += shift;
+    ended.push({ from, to, shift });
+    from = begins;
+    // Put right again, it is the stretch from before: stamps of both are compared as they are.
+    for (const same of ended.filter((stretch) => Math.abs(stretch.shift) <= STEP_MS))
+      from = Math.min(from, same.from);
+    ended = ended.filter((stretch) => Math.abs(stretch.shift) > STEP_MS).slice(-MOST_STRETCHES);
+    doubt = undefined;
+  };
+
+  const look = (): ClockJump | undefined => {
+    const up = clock.uptime();
+    const now = clock.now();
+    const expected = offset + up;
+    const slept = up - clock.monotonic() - awake;
+    const sinceLook = up - lookedAt;
+    awake += slept;
+    lookedAt = up;
+    offset = now - up;
+    if (Math.abs(now - expected) > STEP_MS) {
+      step(expected, now - sinceLook, now - expected);
+      steppedAt = up;
+      return { kind: "stepped", ms: now - expected };
+    }
+    if (doubt && up >= doubt.until) {
+      const { stretch } = doubt;
+      from = doubt.from;
+      ended = ended.filter((other) => other !== stretch);
+      doubt = undefined;
+    }
+    return Math.abs(slept) > STEP_MS ? { kind: "slept", ms: slept } : undefined;
+  };
+
+  const recall = (before: SteadyClockState) => {
+    const now = clock.now();
+    const up = clock.uptime();
+    ({ from } = before);
+    ended = before.ended;
+    const isSameBoot = bootId !== "" && bootId === before.bootId && up >= before.uptime;
+    const expected = before.wall + (isSameBoot ? up - before.uptime : 0);
+    if (isSameBoot) steppedAt = before.steppedAt ?? undefined;
+    const isStepped = isSameBoot
+      ? Math.abs(now - expected) > STEP_MS
+      : now < expected - STEP_MS || now > expected + LONGEST_PAUSE_MS;
+    if (isStepped) steppedAt = up;
+    if (!isStepped && isSameBoot) return;
+    const earlier = from;
+    step(expected, now, now - expected);
+    const stretch = ended.at(-1);
+    if (!isStepped && stretch?.to === expected)
+      doubt = { stretch, from: earlier, until: up + STEADY_AFTER_MS };
+  };
+
+  const parsed = stateSchema.safeParse(stored);
+  if (parsed.success) recall(parsed.data);
+
+  const isSteady = () => {
+    look();
+    return steppedAt === undefined || clock.uptime() - steppedAt >= STEADY_AFTER_MS;
+  };
+
+  const ageOf = (madeAt: number): number => {
+    look();
+    const now = clock.now();
+    const isCurrent = madeAt >= from && madeAt <= now + AHEAD_MS;
+    let latest = isCurrent ? madeAt : Number.NEGATIVE_INFINITY;
+    for (const stretch of ended)
+      if (madeAt >= stretch.from && madeAt <= stretch.to) latest = Math.max(latest, madeAt + stretch.shift);
+    // Of a stretch that was forgotten, or of another clock.
+    if (latest === Number.NEGATIVE_INFINITY) latest = madeAt > now ? now : Math.max(from, madeAt);
+    return Math.max(0, now - latest);
+  };
+
+  return {
+    look,
+    isSteady,
+    ageOf,
+    async settled(signal) {
+      while (!isSteady()) await clock.sleep(STEP_MS, signal);
+    },
+    isOlder: (madeAt, ageMs) => isSteady() && ageOf(madeAt) >= ageMs,
+    before(ageMs) {
+      look();
+      const certain = clock.now() - ageMs;
+      let before = certain;
+      for (const { from: begins, to, shift } of ended)
+        if (to + shift > certain) before = Math.min(before, Math.max(begins, certain - shift));
+      return Math.max(0, before);
+    },
+    state: () => ({
+      ...{ bootId, uptime: clock.uptime(), wall: clock.now(), from, ended },
+      steppedAt: steppedAt ?? null,
+    }),
+  };
+}

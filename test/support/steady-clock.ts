@@ -1,0 +1,17 @@
+// A steady clock that looks at each jump, as the daemon's looks every second.
+
+import { createSteadyClock, type SteadyClockKeeper } from "../../src/scheduler/steady-clock.ts";
+import type { FakeClock } from "./fake-clock.ts";
+
+export function watchedClock(clock: FakeClock): SteadyClockKeeper {
+  const steady = createSteadyClock(clock);
+  for (const move of ["jump", "suspend"] as const) {
+    const moveUnseen = clock[move];
+    clock[move] = (ms) => {
+      steady.look();
+      moveUnseen(ms);
+      steady.look();
+    };
+  }
+  return steady;
+}
