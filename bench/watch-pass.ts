@@ -8,6 +8,7 @@ import { keepHeapSmall } from "../src/daemon/memory.ts";
 import { createRetry } from "../src/http/retry.ts";
 import { createHttpClient } from "../src/http/transport.ts";
 import { systemClock as clock } from "../src/scheduler/clock.ts";
+import { createSteadyClock } from "../src/scheduler/steady-clock.ts";
 import { createTokenSource } from "../src/services/nexus/auth.ts";
 import { createNexusClient } from "../src/services/nexus/client.ts";
 import { withToken } from "../src/services/nexus/http.ts";
@@ -62,6 +63,7 @@ async function createPass(): Promise<() => Promise<void>> {
     // The only service that a watch of Nexus knows.
     services: { nexus } as Parameters<typeof runWatch>[0]["services"],
     clock,
+    steady: createSteadyClock(clock),
     log: pino({ level: "silent" }),
     signal: new AbortController().signal,
     degraded: () => {},

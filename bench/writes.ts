@@ -14,6 +14,7 @@ import { createServices } from "../src/daemon/services.ts";
 import { createWritePath } from "../src/daemon/write-path.ts";
 import { createBudgets } from "../src/http/budgets.ts";
 import { systemClock } from "../src/scheduler/clock.ts";
+import { createSteadyClock } from "../src/scheduler/steady-clock.ts";
 import { createCounts } from "../src/services/counts.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import type { Write } from "../src/writes/types.ts";
@@ -61,7 +62,7 @@ const built = createServices({
 const { writes, executor } = createWritePath({
   config: () => config,
   built: () => built,
-  ...{ store, clock, random },
+  ...{ store, clock, random, steady: createSteadyClock(clock) },
   log: pino({ level: "silent" }),
   redactor: { find: () => [] },
 });

@@ -9,7 +9,10 @@ import { createPageMemory, type PageMemory } from "../src/services/nexus/pages.t
 import { describeQuota } from "../src/services/nexus/quota.ts";
 import { readChanges, type Watch, type WatchSettings } from "../src/services/nexus/watch.ts";
 
-type WatchContext = Pick<JobContext, "store" | "services" | "clock" | "log" | "signal" | "degraded">;
+type WatchContext = Pick<
+  JobContext,
+  "store" | "services" | "clock" | "steady" | "log" | "signal" | "degraded"
+>;
 
 /** Of each store by itself, since a page tells nothing new only beside the records that it was compared with. */
 const memories = new WeakMap<JobContext["store"], Map<WatchJob, PageMemory>>();
@@ -82,7 +85,7 @@ export async function runWatch<Settings extends WatchSettings, State>(
 }
 
 async function pass<Settings extends WatchSettings, State>(
-  { store, clock, log, signal }: WatchContext,
+  { store, clock, steady, log, signal }: WatchContext,
   nexus: RowReader & FeedReader,
   watch: Watch<Settings, State>,
   settings: Settings,
@@ -97,6 +100,7 @@ async function pass<Settings extends WatchSettings, State>(
     settings,
     records: (part) => store.readRecords(watch.kind, part),
     now: clock.now,
+    isOlder: steady.isOlder,
     lastPassAt: cursor.completedAt === undefined ? null : Date.parse(cursor.completedAt),
     pages: pagesOf(store, source),
     signal,

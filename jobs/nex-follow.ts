@@ -107,8 +107,8 @@ async function look(context: JobContext, follow: Follow): Promise<void> {
 
 /** What Nex says, or what follows from its silence. @throws HttpError where it can be asked again */
 async function ask(context: JobContext, follow: Follow): Promise<Progress> {
-  const { clock, services, signal } = context;
-  const age = clock.now() - Date.parse(follow.startedAt);
+  const { steady, services, signal } = context;
+  const isPast = (ms: number) => steady.isOlder(Date.parse(follow.startedAt), ms);
   const label = progressLabel(follow);
   let progress: Progress | undefined;
   try {
@@ -118,12 +118,12 @@ async function ask(context: JobContext, follow: Follow): Promise<Progress> {
     if (!progress) throw unknownShape(response.status, label);
   } catch (error) {
     const isUnknown = error instanceof HttpError && (error.status === 404 || error.status === 400);
-    if (isUnknown && age <= UNKNOWN_FOR_MS) return { kind: "working", status: "unknown" };
+    if (isUnknown && !isPast(UNKNOWN_FOR_MS)) return { kind: "working", status: "unknown" };
     if (isUnknown) return { kind: "failed", message: `Nex does not know it: ${error.message}.` };
-    if (!isUnreadable(error) || age <= DEADLINE_MS) throw error;
+    if (!isUnreadable(error) || !isPast(DEADLINE_MS)) throw error;
     return { kind: "failed", message: error.message };
   }
-  if (progress.kind !== "working" || age <= DEADLINE_MS) return progress;
+  if (progress.kind !== "working" || !isPast(DEADLINE_MS)) return progress;
   const minutes = DEADLINE_MS / 60_000;
   return {
     kind: "failed",

@@ -4,6 +4,10 @@
 import { isoTime } from "../src/scheduler/clock.ts";
 import { defineJob } from "../src/scheduler/define-job.ts";
 import { forgetEnded } from "../src/services/messaging/forget.ts";
+import { REPEATS_KEPT_MS } from "../src/store/store.ts";
+
+const CURSOR = "retention";
+const LONGEST_REST_MS = 7 * 86_400_000;
 
 export default defineJob({
   name: "retention",
@@ -14,15 +18,24 @@ export default defineJob({
   catchUp: "once",
 
   async run(context) {
-    const { config, store, clock, log } = context;
+    const { config, store, clock, steady, log, signal } = context;
     const limits = config.jobs.retention;
-    const ago = (ms: number) => isoTime(Math.max(0, clock.now() - ms));
+    const lastRun = (await store.readCursor(CURSOR))?.updatedAt;
+    if (!steady.isSteady()) {
+      // What was missed by it is not made up for, unless the clock is stepped before each run, as where a virtual
+      // machine is put to sleep every night.
+      if (lastRun !== undefined && steady.ageOf(Date.parse(lastRun)) < LONGEST_REST_MS)
+        return log.info("the wall clock was stepped a moment ago: nothing is removed until the next run");
+      await steady.settled(signal);
+    }
+    const ago = (ms: number) => isoTime(steady.before(ms));
     const { removed } = await store.pruneEvents({
       before: ago(limits.keep_events),
+      repeatsBefore: ago(REPEATS_KEPT_MS),
       ...(limits.max_events !== undefined && { keep: limits.max_events }),
     });
     if (removed > 0) log.info({ removed }, "old events removed");
-    const { forgotten } = await forgetEnded(context, clock.now() - limits.keep_events);
+    const { forgotten } = await forgetEnded(context, steady.before(limits.keep_events));
     if (forgotten > 0) log.info({ forgotten }, "sessions that ended long ago forgotten");
     if (limits.keep_insights !== undefined) {
       const forgotten = await store.forgetInsights(ago(limits.keep_insights));
@@ -32,5 +45,6 @@ export default defineJob({
       const pruned = await store.pruneAudit(ago(limits.keep_audit), isoTime(clock.now()));
       if (pruned.rows > 0) log.info(pruned, "signed-off rows of the audit log removed");
     }
+    await store.commitObservation({ source: CURSOR, cursor: { ranAt: isoTime(clock.now()) } });
   },
 });

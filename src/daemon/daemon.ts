@@ -21,6 +21,7 @@ import type { StoredRecord } from "../store/store.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";
 import type { Notifier } from "../systemd/notify.ts";
 import { createAuditWatch } from "./audit-watch.ts";
+import { recallSteadyClock, watchClock } from "./clock.ts";
 import { allServices, watchServices } from "./health.ts";
 import { findJobs } from "./jobs.ts";
 import { policyWarnings } from "./policy-warnings.ts";
@@ -130,6 +131,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     built = restored.made;
     await keep(restored.renamed);
     const services = { ...built.services };
+    const steady = await recallSteadyClock(store, clock);
     await store.commitObservation({
       source: "daemon",
       events: [{ type: "daemon.started", source: "/daemon", data: { version, pid: process.pid } }],
@@ -137,13 +139,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const { jobs, invalid } = await findJobs(config.jobs.directory);
     for (const { file, message } of invalid) log.error({ file }, `a job was not loaded: ${message}`);
     warnOfPolicy();
-    const context = { config, store, services, clock, random, log };
+    const context = { config, store, services, clock, steady, random, log };
     const scheduler = createScheduler({ jobs, invalid, context });
     const status = () => allServices(config, scheduler.list(), services);
     const writePath = createWritePath({
       config: () => config,
       built: () => built,
-      ...{ store, clock, random, log, redactor },
+      ...{ store, clock, steady, random, log, redactor },
     });
     const { writes, reads, operations, executor } = writePath;
 
@@ -219,6 +221,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await notifier.ready(await statusLine(vitals));
     const living = keepVitals(vitals);
     const auditing = audit.run(stopping.signal);
+    const timing = watchClock({
+      ...{ steady, store, clock, log },
+      onJump: scheduler.wake,
+      signal: stopping.signal,
+    });
     const watching = watchServices({ status, health, store, report, clock, log, signal: stopping.signal });
 
     return {
@@ -228,7 +235,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         const told = notifier.stopping();
         await Promise.all([scheduler.stop(WORK_GRACE_MS), executor.stop(WORK_GRACE_MS)]);
         stopping.abort(new Error("nexusd is stopping"));
-        await Promise.all([watching, living, told]);
+        await Promise.all([watching, living, timing, told]);
         await control.close();
         // A poll that brought nothing is not written down at once; what was learnt from it is kept here.
         await store.commitObservation(remembered(built.services.messaging.sessions)).catch(() => {});

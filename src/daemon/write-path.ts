@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../scheduler/clock.ts";
+import type { SteadyClock } from "../scheduler/steady-clock.ts";
 import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
 import { sessionKeyName } from "../services/messaging/changes.ts";
 import { knownServers } from "../services/messaging/servers.ts";
@@ -35,12 +36,13 @@ export function createWritePath(options: {
   built: () => Built;
   store: Store;
   clock: Clock;
+  steady: SteadyClock;
   random: () => number;
   log: Logger;
   /** Knows the credentials, which no text may carry out. */
   redactor: Pick<Redactor, "find">;
 }): WritePath {
-  const { config, built, store, clock, random, log, redactor } = options;
+  const { config, built, store, clock, steady, random, log, redactor } = options;
   let current: { config: Config; policy: Policy } | undefined;
   const policy = () => {
     const now = config();
@@ -104,7 +106,7 @@ export function createWritePath(options: {
     ...{ store, clock },
   });
   const catalogue = createCatalogue(declaredOperations, tools);
-  const common = { store, catalogue, policy, sender, facts, clock, random };
+  const common = { store, catalogue, policy, sender, facts, clock, steady, random };
   const { changes } = built().services.messaging;
   const executor = createExecutor({ ...common, changes, log });
   const ttlMs = () => config().approvals.ttl;

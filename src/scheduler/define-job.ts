@@ -6,6 +6,7 @@ import type { Service } from "../events/types.ts";
 import type { Services } from "../services/services.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "./clock.ts";
+import type { SteadyClock } from "./steady-clock.ts";
 
 /** What a running job is given. */
 export interface JobContext {
@@ -13,6 +14,8 @@ export interface JobContext {
   store: Store;
   services: Services;
   clock: Clock;
+  /** How old things are: what removes, expires or ends something asks it, and not the wall clock. */
+  steady: SteadyClock;
   /** 0 (inclusive) to 1 (exclusive). */
   random: () => number;
   log: Logger;
@@ -122,6 +125,8 @@ export interface Scheduler {
    * again with it, on their new schedule.
    */
   reconfigure(config: Config): void;
+  /** Lets every job look again at what is due: the clock has jumped, or the machine was asleep. */
+  wake(): void;
   list(): JobStatus[];
   /** Of each job by its name, counted since the start. */
   outcomes(): ReadonlyMap<string, RunOutcomes>;

@@ -36,7 +36,7 @@ interface Entry {
   schedule: Schedule | undefined;
   memory: CronMemory | undefined;
   activeSince: Moment | undefined;
-  life: { controller: AbortController; loop: Promise<Loop | undefined> } | undefined;
+  life: { controller: AbortController; loop: Promise<Loop | undefined>; wake(): void } | undefined;
   /** Resolves when no life of the job is under way; a new one waits for it, so that two never overlap. */
   ended: Promise<void>;
 }
@@ -159,7 +159,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       ...createNap(clock, signal),
     };
     const loop = entry.ended.then(() => (signal.aborted ? undefined : createLoop(entry, life, beginning)));
-    entry.life = { controller, loop };
+    entry.life = { controller, loop, wake: life.wake };
     entry.ended = loop
       .then((created) => created && runForGood(created, life))
       .catch((error) => entry.log.error({ err: error }, "job could not be started"));
@@ -255,6 +255,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
         configure(entry);
         begin(entry, "reloaded");
       }
+    },
+
+    wake() {
+      for (const { life } of entries.values()) life?.wake();
     },
 
     list() {

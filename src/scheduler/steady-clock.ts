@@ -16,6 +16,9 @@ const STEADY_AFTER_MS = 10 * 60_000;
 const LONGEST_PAUSE_MS = 30 * 86_400_000;
 /** A machine whose clock is stepped all the time must not make the list endless. */
 const MOST_STRETCHES = 32;
+/** What moves less beside the monotonic clock within a second was not stepped: the uptime is not read each time. */
+const GLANCE_MS = 1000;
+const SAME_MS = 100;
 /** Time zones and leap seconds aside, nobody stamps anything later than now; nor later than this. */
 const AHEAD_MS = STEP_MS;
 
@@ -84,6 +87,7 @@ export function createSteadyClock(
   let offset = clock.now() - clock.uptime();
   let awake = clock.uptime() - clock.monotonic();
   let lookedAt = clock.uptime();
+  let glanced = { monotonic: clock.monotonic(), ahead: clock.now() - clock.monotonic() };
 
   /** The wall clock goes on from `shift` later than it would have. */
   const step = (to: number, begins: number, shift: number) => {
@@ -105,6 +109,7 @@ export function createSteadyClock(
     const sinceLook = up - lookedAt;
     awake += slept;
     lookedAt = up;
+    glanced = { monotonic: clock.monotonic(), ahead: now - clock.monotonic() };
     offset = now - up;
     if (Math.abs(now - expected) > STEP_MS) {
       step(expected, now - sinceLook, now - expected);
@@ -143,13 +148,18 @@ export function createSteadyClock(
   const parsed = stateSchema.safeParse(stored);
   if (parsed.success) recall(parsed.data);
 
+  const glance = () => {
+    const monotonic = clock.monotonic();
+    const isSame = Math.abs(clock.now() - monotonic - glanced.ahead) < SAME_MS;
+    if (!isSame || monotonic - glanced.monotonic >= GLANCE_MS) look();
+  };
   const isSteady = () => {
-    look();
-    return steppedAt === undefined || clock.uptime() - steppedAt >= STEADY_AFTER_MS;
+    glance();
+    return steppedAt === undefined || clock.now() - offset - steppedAt >= STEADY_AFTER_MS;
   };
 
   const ageOf = (madeAt: number): number => {
-    look();
+    glance();
     const now = clock.now();
     const isCurrent = madeAt >= from && madeAt <= now + AHEAD_MS;
     let latest = isCurrent ? madeAt : Number.NEGATIVE_INFINITY;
@@ -169,7 +179,7 @@ export function createSteadyClock(
     },
     isOlder: (madeAt, ageMs) => isSteady() && ageOf(madeAt) >= ageMs,
     before(ageMs) {
-      look();
+      glance();
       const certain = clock.now() - ageMs;
       let before = certain;
       for (const { from: begins, to, shift } of ended)

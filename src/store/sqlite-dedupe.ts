@@ -5,8 +5,6 @@ import type { Database } from "better-sqlite3";
 import type { Dedupe } from "../events/types.ts";
 
 const DAY_MS = 86_400_000;
-// A service that repeats something after so long a silence repeats it to a log that forgot it.
-const KEPT_DAYS = 90;
 const DIGEST_BYTES = 16;
 
 export interface DedupeKey {
@@ -20,8 +18,8 @@ export interface DedupeKey {
 export interface DedupeTable {
   /** Records the keys. @returns whether one that matters was there before */
   isRepeated(keys: readonly DedupeKey[], now: number): boolean;
-  /** Removes a part of the keys not met for 90 days and, if longer, since `oldest`; parts are 0 to PARTS - 1. */
-  prune(part: number, now: number, oldest: number): void;
+  /** Removes a part of the keys not met since that time (ms since the epoch); parts are 0 to PARTS - 1. */
+  prune(part: number, before: number): void;
 }
 
 /** Digests are spread evenly, so that each first byte names an equal part of the table. */
@@ -59,12 +57,12 @@ export const createDedupe = (db: Database): DedupeTable => {
       }
       return repeated;
     },
-    prune: (part, now, oldest) => {
+    prune: (part, before) => {
       const step = 256 / PARTS;
       const from = Buffer.of(part * step);
       // Longer than any digest of the last part.
       const to = part + 1 < PARTS ? Buffer.of((part + 1) * step) : Buffer.alloc(DIGEST_BYTES + 1, 0xff);
-      remove.run(from, to, Math.min(Math.floor(oldest / DAY_MS), Math.floor(now / DAY_MS) - KEPT_DAYS));
+      remove.run(from, to, Math.floor(before / DAY_MS));
     },
   };
 };

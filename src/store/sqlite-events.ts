@@ -48,7 +48,8 @@ export interface EventLog {
   ): { removed: number; oldest: number; more: boolean };
   /** Once `prune` is on disk. */
   pruned(oldest: number): void;
-  pruneKeys(part: number, now: number): void;
+  /** Forgets a part of the repetitions not met since `before` (ms since the epoch), nor since the oldest event. */
+  pruneKeys(part: number, before: number): void;
   /** As it is stored, inside a transaction too. */
   row(sequence: number): EventRow | undefined;
   page(query: EventQuery): EventPage;
@@ -196,9 +197,9 @@ export const createEventLog = (
     pruned: (next) => {
       oldest = next;
     },
-    pruneKeys: (part, now) => {
+    pruneKeys: (part, before) => {
       const kept = first.get();
-      dedupe.prune(part, now, kept ? decodeTime(kept.id) : now);
+      dedupe.prune(part, Math.min(before, kept ? decodeTime(kept.id) : before));
     },
 
     row: (sequence) => one.get(sequence),

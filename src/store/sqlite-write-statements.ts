@@ -78,12 +78,10 @@ export const prepareStatements = (db: Database) => ({
   countAttempt: db.prepare<[string]>(
     "UPDATE writes SET attempts = attempts + 1 WHERE id = ? AND state = 'executing'",
   ),
-  expired: db
-    .prepare<[string, number], string>(
-      `SELECT id FROM writes INDEXED BY writes_by_state
-       WHERE state = 'proposed' AND expires_at <= ? ORDER BY id LIMIT ?`,
-    )
-    .pluck(),
+  proposed: db.prepare<[string, number], Pick<WriteRow, "id" | "proposed_at" | "expires_at">>(
+    `SELECT id, proposed_at, expires_at FROM writes INDEXED BY writes_by_state
+     WHERE state = 'proposed' AND id > ? ORDER BY id LIMIT ?`,
+  ),
   show: db.prepare<[string, string], WriteRow>(
     "UPDATE writes SET shown_at = ? WHERE id = ? AND shown_at IS NULL RETURNING *",
   ),

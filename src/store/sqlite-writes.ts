@@ -152,8 +152,8 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     }
   };
 
-  const expireSome = (at: string): Step[] =>
-    statements.expired.all(at, EXPIRED_AT_ONCE).flatMap((id) => {
+  const expire = (due: readonly { id: string }[], at: string): Step[] =>
+    due.flatMap(({ id }) => {
       const set = toPatchRow({ finishedAt: at });
       const where = { id, from: "proposed", to: "expired", notExpiredAt: null, tokenHash: null } as const;
       const row = statements.move.get({ ...set, ...where });
@@ -163,7 +163,8 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     });
 
   return {
-    proposeWrite: async (proposed, actor, { rejectedSince, most, approveBy, tokenHash = null }) => {
+    proposeWrite: async (proposed, actor, options) => {
+      const { rejectedSince, isRecent = () => true, most, approveBy, tokenHash = null } = options;
       if (proposed.state !== "proposed") throw new Error(`a write is proposed, not ${proposed.state}`);
       const unit = toRow(proposed, tokenHash);
       const at = unit.proposed_at;
@@ -184,7 +185,8 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
             return { kind: "existing" as const, write: step?.write ?? toWrite(sameKey), steps };
           }
           const rejected = statements.rejected.get(unit.digest, rejectedSince);
-          if (rejected) return { kind: "recently_rejected" as const, write: toWrite(rejected), steps: [] };
+          if (rejected && isRecent(rejected.decided_at ?? rejected.proposed_at))
+            return { kind: "recently_rejected" as const, write: toWrite(rejected), steps: [] };
           // The number as it is in this transaction, which may hold other proposals.
           if (
             most &&
@@ -247,12 +249,22 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
         if (statements.countAttempt.run(id).changes === 0) throw new Error(`write ${id} is not executing`);
       }),
 
-    expireWrites: async (at) => {
+    expireWrites: async (at, isOver = ({ expiresAt }) => expiresAt <= at) => {
       const expired: Write[] = [];
-      for (;;) {
-        const steps = await write(() => expireSome(at), committed);
+      for (let after = ""; ; ) {
+        const { steps, last } = await write(
+          () => {
+            const open = statements.proposed.all(after, EXPIRED_AT_ONCE);
+            const over = open.filter((row) =>
+              isOver({ proposedAt: row.proposed_at, expiresAt: row.expires_at }),
+            );
+            return { steps: expire(over, at), last: open.length < EXPIRED_AT_ONCE ? undefined : open.at(-1) };
+          },
+          (some) => committed(some.steps),
+        );
         expired.push(...steps.map((step) => step.write));
-        if (steps.length < EXPIRED_AT_ONCE) return expired;
+        if (!last) return expired;
+        after = last.id;
       }
     },
 

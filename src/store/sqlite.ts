@@ -17,7 +17,7 @@ import { createInsightMemory, FORGET_CHUNK } from "./sqlite-insights.ts";
 import { type OnMigration, openDatabase } from "./sqlite-open.ts";
 import { createState } from "./sqlite-state.ts";
 import { createWriteStore } from "./sqlite-writes.ts";
-import type { Observation, Store } from "./store.ts";
+import { type Observation, REPEATS_KEPT_MS, type Store } from "./store.ts";
 
 export interface StoreOptions {
   /** Created with mode 0700 where it is missing; relative to the working directory. */
@@ -173,7 +173,9 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
         removed += chunk.removed;
         more = chunk.more;
       }
-      for (let part = 0; part < PARTS; part++) await write(() => log.pruneKeys(part, clock.now()));
+      const { repeatsBefore } = limits;
+      const before = repeatsBefore === undefined ? clock.now() - REPEATS_KEPT_MS : Date.parse(repeatsBefore);
+      for (let part = 0; part < PARTS; part++) await write(() => log.pruneKeys(part, before));
       return { removed };
     },
 

@@ -141,6 +141,8 @@ export interface IdempotencyKey {
 
 export interface ProposeOptions {
   rejectedSince: string;
+  /** Whether a rejection of that time (RFC 3339) is so recent; default: each since `rejectedSince` is. */
+  isRecent?: (decidedAt: string) => boolean;
   /** With it, so many writes may be open at once. */
   most?: OpenWrites;
   /** Who approves it in the same transaction; left out: it waits for a decision. */
@@ -185,6 +187,9 @@ export interface StoreFigures {
     behindSince: string | null;
   };
 }
+
+/** A service that repeats something after so long a silence repeats it to a log that forgot it. */
+export const REPEATS_KEPT_MS = 90 * 86_400_000;
 
 export interface Store {
   /** Names this database; another value means another log. */
@@ -248,8 +253,14 @@ export interface Store {
   /** The same writes, without reading what is long of them. A page may be shorter than `limit` where they are long. */
   readWriteSummaries(query: WriteQuery): Promise<WriteSummary[]>;
   countWrites(): Promise<Record<WriteState, number>>;
-  /** Moves every proposed write past its expiry to `expired`, each with event and audit row. */
-  expireWrites(at: string): Promise<Write[]>;
+  /**
+   * Moves the proposed writes past their expiry to `expired`, each with event and audit row.
+   * @param isOver whether it has lived as long as it was given; default: by what the wall clock says
+   */
+  expireWrites(
+    at: string,
+    isOver?: (write: Pick<Write, "proposedAt" | "expiresAt">) => boolean,
+  ): Promise<Write[]>;
   /** Sets `shownAt` and appends the audit row, the first time only. */
   markWriteShown(id: string, actor: Actor, at: string): Promise<Write | undefined>;
   readAudit(query: { after?: number; limit: number; writeId?: string }): Promise<AuditRow[]>;
@@ -275,8 +286,15 @@ export interface Store {
    */
   pruneAudit(before: string, at: string): Promise<{ rows: number; writes: number }>;
 
-  /** Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. */
-  pruneEvents(limits: { before?: string; keep?: number }): Promise<{ removed: number }>;
+  /**
+   * Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. What was not met
+   * since `repeatsBefore` (default: `REPEATS_KEPT_MS` ago), nor since the oldest event, counts as new when it comes again.
+   */
+  pruneEvents(limits: {
+    before?: string;
+    keep?: number;
+    repeatsBefore?: string;
+  }): Promise<{ removed: number }>;
   /** Removes the insights before a time (RFC 3339) from the memory, not from the log. */
   forgetInsights(before: string): Promise<{ removed: number }>;
   /** Calls back after each commit that appended events, with the newest sequence. @returns unsubscribe */

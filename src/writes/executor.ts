@@ -4,9 +4,11 @@ import type { Logger } from "pino";
 import { stringifyJson } from "../http/json.ts";
 import { createBackoff } from "../scheduler/backoff.ts";
 import { isoTime } from "../scheduler/clock.ts";
+import type { SteadyClock } from "../scheduler/steady-clock.ts";
 import type { SessionChanges } from "../services/messaging/changes.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { type ExecutionOptions, execute, HOW_TO_FIND_OUT, type Result } from "./execution.ts";
+import { isOver } from "./expiry.ts";
 import { storedRequest } from "./input.ts";
 import { effectsFailed } from "./outcome.ts";
 import type { Actor, Write, WriteResult } from "./types.ts";
@@ -28,6 +30,7 @@ export interface ExecutorOptions
   store: Store;
   /** Commits what a write changes in sessions together with its result. */
   changes: Pick<SessionChanges, "apply" | "hold">;
+  steady: Pick<SteadyClock, "isOlder">;
   log: Pick<Logger, "info" | "warn" | "error">;
 }
 
@@ -186,7 +189,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   const look = async (): Promise<void> => {
     while (!closing.signal.aborted) {
-      await store.expireWrites(isoTime(clock.now())).catch((err: unknown) => {
+      await store.expireWrites(isoTime(clock.now()), isOver(options.steady)).catch((err: unknown) => {
         // The state of the store is reported elsewhere; a decision looks at the time itself.
         if (!(err instanceof StoreError)) log.error({ err }, "expired proposals cannot be swept");
       });

@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { type Clock, isoTime } from "../scheduler/clock.ts";
+import type { SteadyClock } from "../scheduler/steady-clock.ts";
 import type { Facts, Operation, OperationSender } from "../services/operation.ts";
 import type { OpenWrites, Store } from "../store/store.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
@@ -45,6 +46,7 @@ export interface WritesOptions {
   facts: ReadFacts;
   scanText: ScanText;
   clock: Clock;
+  steady: Pick<SteadyClock, "isOlder" | "ageOf" | "before">;
   random: () => number;
   /** How long a proposal lives that names no time of its own. */
   ttlMs: () => number;
@@ -56,7 +58,7 @@ export interface WritesOptions {
 
 /** @throws WriteError, OperationError, StoreError; HttpError where a precondition cannot be read */
 export function createPropose(options: WritesOptions): Writes["propose"] {
-  const { store, catalogue, policy, sender, facts, scanText, clock, random, onApproved } = options;
+  const { store, catalogue, policy, sender, facts, scanText, clock, steady, random, onApproved } = options;
   const newId = monotonicFactory(random);
 
   /** One found again by its key that a policy would approve, but which is still proposed. */
@@ -64,11 +66,12 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     const isAuto = write.approval === "auto" && policy().approvalOf(subjectOf(write)) === "auto";
     if (!isAuto || write.state !== "proposed") return write;
     const at = isoTime(clock.now());
+    const madeAt = Date.parse(write.proposedAt);
     const result = await store.transitionWrite({
       id: write.id,
       from: "proposed",
       to: "approved",
-      notExpiredAt: at,
+      notExpiredAt: isoTime(madeAt + steady.ageOf(madeAt)),
       patch: { decidedAt: at, decidedBy: BY_POLICY },
       actor: BY_POLICY,
       at,
@@ -182,7 +185,8 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
       },
       actor,
       {
-        rejectedSince: isoTime(proposedAt - REJECTED_FOR_MS),
+        rejectedSince: isoTime(steady.before(REJECTED_FOR_MS)),
+        isRecent: (decidedAt) => steady.ageOf(Date.parse(decidedAt)) < REJECTED_FOR_MS,
         most,
         // In one transaction with the proposal: what is told to have failed leaves nothing open.
         ...(isAuto && { approveBy: BY_POLICY }),
@@ -197,7 +201,11 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
       case "idempotency_conflict":
         throw conflict(result.write);
       case "recently_rejected":
-        throw recentlyRejected(result.write);
+        throw recentlyRejected(
+          result.write,
+          REJECTED_FOR_MS - steady.ageOf(Date.parse(result.write.decidedAt ?? result.write.proposedAt)),
+          clock.now(),
+        );
     }
   };
 }

@@ -22,9 +22,10 @@ export const conflict = (write: Write) =>
     { write },
   );
 
-export const recentlyRejected = (write: Write) => {
+/** @param leftMs how long it is still refused, from `now` on */
+export const recentlyRejected = (write: Write, leftMs: number, now: number) => {
   const at = write.decidedAt ?? write.proposedAt;
-  const again = isoTime(Date.parse(at) + REJECTED_FOR_MS);
+  const again = isoTime(now + Math.max(0, leftMs));
   return new WriteError(
     "recently_rejected",
     `The same write (${write.id}) was rejected at ${at}: ${JSON.stringify(write.note ?? "")}. ` +

@@ -3,6 +3,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { isoTime } from "../scheduler/clock.ts";
 import { StoreError } from "../store/store.ts";
+import { isOver } from "./expiry.ts";
 import { subjectOf } from "./policy.ts";
 import { createPropose, type WritesOptions } from "./proposals.ts";
 import { denied, undecidable } from "./refusals.ts";
@@ -10,7 +11,7 @@ import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "./
 
 /** The write path up to the approval. Beside the errors that Writes names, `propose` throws HttpError. */
 export function createWrites(options: WritesOptions): Writes {
-  const { store, policy, clock, onApproved } = options;
+  const { store, policy, clock, steady, onApproved } = options;
   const now = () => isoTime(clock.now());
 
   const found = (write: Write | undefined, id: string): Write => {
@@ -18,8 +19,8 @@ export function createWrites(options: WritesOptions): Writes {
     throw new WriteError("write_not_found", `There is no write ${JSON.stringify(id)}.`);
   };
 
-  const isOverdue = (write: Pick<Write, "state" | "expiresAt">) =>
-    write.state === "proposed" && write.expiresAt <= now();
+  const isOverdue = (write: Pick<Write, "state" | "proposedAt" | "expiresAt">) =>
+    write.state === "proposed" && isOver(steady)(write);
 
   /** As it is now: one that is past its expiry is expired, though the sweep has not come by yet. */
   const get = async (id: string): Promise<Write> => {
@@ -31,7 +32,7 @@ export function createWrites(options: WritesOptions): Writes {
 
   const sweep = async () => {
     try {
-      await store.expireWrites(now());
+      await store.expireWrites(now(), isOver(steady));
     } catch (error) {
       // Reading goes on where the database takes no commits; deciding looks at the time itself.
       if (!(error instanceof StoreError)) throw error;
@@ -39,7 +40,7 @@ export function createWrites(options: WritesOptions): Writes {
   };
 
   /** A page on which none is past its expiry. */
-  const swept = async <W extends Pick<Write, "state" | "expiresAt">>(
+  const swept = async <W extends Pick<Write, "state" | "proposedAt" | "expiresAt">>(
     read: () => Promise<W[]>,
   ): Promise<W[]> => {
     const page = await read();
@@ -55,13 +56,15 @@ export function createWrites(options: WritesOptions): Writes {
     actor: Actor,
     note: string | null,
   ): Promise<Write> => {
-    await get(id);
+    const { proposedAt } = await get(id);
     const at = now();
+    const madeAt = Date.parse(proposedAt);
     const result = await store.transitionWrite({
       id,
       from: "proposed",
       to,
-      notExpiredAt: at,
+      // Now, as it would be without any step of the clock since it was proposed.
+      notExpiredAt: isoTime(madeAt + steady.ageOf(madeAt)),
       patch: { decidedAt: at, decidedBy: actor, note },
       actor,
       at,

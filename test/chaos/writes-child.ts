@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 import { z } from "zod";
 import { createHttpClient } from "../../src/http/transport.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
+import { createSteadyClock } from "../../src/scheduler/steady-clock.ts";
 import { createSessionChanges } from "../../src/services/messaging/changes.ts";
 import {
   defineOperation,
@@ -87,6 +88,7 @@ const store = await openStore({ dataDir, clock: systemClock });
 const policy = createPolicy({ approvals: { ttl: 0, policy: { "nexus.chaos.tag": "auto" } } });
 const common = {
   ...{ store, sender, clock: systemClock, random: Math.random },
+  steady: createSteadyClock(systemClock),
   catalogue: {
     get: (wanted: string) => operations.find((one) => one.name === wanted),
     near: () => [],

@@ -12,6 +12,7 @@ import { createServices } from "../../src/daemon/services.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
 import type { Job, JobStatus } from "../../src/scheduler/define-job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
+import { createSteadyClock } from "../../src/scheduler/steady-clock.ts";
 import { createCounts } from "../../src/services/counts.ts";
 import { restoreSessions } from "../../src/services/messaging/restore.ts";
 import { SESSION_KIND } from "../../src/services/messaging/session.ts";
@@ -89,7 +90,7 @@ export async function runJob(
   restoreSessions(services.messaging.sessions, await store.readRecords(SESSION_KIND), config);
   const scheduler = createScheduler({
     jobs: [job],
-    context: { config, store, services, clock, random, log },
+    context: { config, store, services, clock, steady: createSteadyClock(clock), random, log },
   });
   scheduler.start();
   const stop = async () => {

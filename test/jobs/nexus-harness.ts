@@ -7,6 +7,7 @@ import { type NexusOptions, type NexusServer, startNexus } from "../../sandbox/n
 import { createRetry } from "../../src/http/retry.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
 import { type Clock, systemClock } from "../../src/scheduler/clock.ts";
+import { createSteadyClock } from "../../src/scheduler/steady-clock.ts";
 import { createTokenSource } from "../../src/services/nexus/auth.ts";
 import { createNexusClient, type NexusClient } from "../../src/services/nexus/client.ts";
 import { withToken } from "../../src/services/nexus/http.ts";
@@ -90,6 +91,7 @@ export async function passesOf<Settings extends WatchSettings, State>(
     // The only service that a watch of Nexus knows.
     services: { nexus: spied } as Parameters<typeof runWatch>[0]["services"],
     clock: systemClock,
+    steady: createSteadyClock(systemClock),
     log: pino({ level: "silent" }),
     degraded: () => {},
   };

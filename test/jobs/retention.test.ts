@@ -7,8 +7,8 @@ import { createSessionChanges, sessionKeyName } from "../../src/services/messagi
 import { newSession, SESSION_KIND, type Session } from "../../src/services/messaging/session.ts";
 import { createSessionSet } from "../../src/services/messaging/sessions.ts";
 import type { Observation } from "../../src/store/store.ts";
-import { createHarness, DAY, HOUR, NOON, SECOND, testConfig } from "../scheduler/harness.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
+import { createHarness, DAY, HOUR, MINUTE, NOON, SECOND, testConfig } from "../scheduler/harness.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { numbered, numbersOf, openTestStore } from "../support/store.ts";
 
 async function logOfDays(days: number) {
@@ -126,4 +126,60 @@ it("forgets sessions that ended before keep_events, with their keys, and no othe
   for (const id of kept) expect(await store.readSecret(sessionKeyName(id))).toBe("key");
   for (const id of ["expired-long-ago", "left-long-ago", "lost-without-a-join"])
     expect(await store.readSecret(sessionKeyName(id))).toBeUndefined();
+});
+
+/** Hour by hour, so that a run ends before the next one is due. */
+async function pass(clock: FakeClock, days: number): Promise<void> {
+  for (let hours = 0; hours < 24 * days; hours++) await clock.advance(HOUR);
+}
+
+it("removes nothing because the clock jumps 60 days ahead, for a minute or for good", async () => {
+  const { clock, scheduler, kept } = await logOfDays(20);
+  scheduler.start();
+  await clock.settle();
+  clock.jump(60 * DAY);
+  await clock.advance(MINUTE);
+  await scheduler.run("retention");
+  clock.jump(-60 * DAY);
+  await pass(clock, 2);
+  expect(await kept()).toHaveLength(20);
+  clock.jump(60 * DAY);
+  await pass(clock, 7);
+  expect(await kept()).toHaveLength(20);
+  // Then the oldest is 30 days old, and the clock has been steady.
+  await pass(clock, 3);
+  expect((await kept()).length).toBeLessThan(20);
+  await scheduler.stop(SECOND);
+});
+
+it("keeps what was written before a clock that began in 1970 was put right, for as long as anything", async () => {
+  const clock = createFakeClock(Date.UTC(1970, 0, 1));
+  const store = await openTestStore({ clock });
+  const { scheduler } = createHarness([retention], { realStore: store, clock });
+  scheduler.start();
+  await clock.settle();
+  await store.commitObservation({ source: "test", events: [numbered(1)] });
+  clock.jump(NOON);
+  await pass(clock, 29);
+  await store.commitObservation({ source: "test", events: [numbered(2)] });
+  const kept = async () =>
+    numbersOf(await store.readEvents({ after: 0, limit: 100, types: ["service.recovered"] }));
+  expect(await kept()).toEqual([1, 2]);
+  await pass(clock, 3);
+  expect(await kept()).toEqual([2]);
+  await scheduler.stop(SECOND);
+});
+
+it("goes on where the clock is stepped before each of its runs", async () => {
+  const { clock, scheduler, kept } = await logOfDays(33);
+  scheduler.start();
+  await clock.settle();
+  expect((await kept())[0]).toBe(4);
+  for (let day = 0; day < 16; day++) {
+    await clock.advance(DAY / 2);
+    clock.jump(DAY / 2);
+  }
+  await clock.advance(HOUR);
+  expect((await kept())[0]).toBeGreaterThan(8);
+  await scheduler.stop(SECOND);
 });

@@ -8,6 +8,7 @@ import { createScheduler, type SchedulerOptions } from "../../src/scheduler/sche
 import type { MessagingClient } from "../../src/services/messaging/client.ts";
 import type { Observation, Store } from "../../src/store/store.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
+import { watchedClock } from "../support/steady-clock.ts";
 
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
@@ -85,6 +86,7 @@ export function createHarness(
     ...(parts.invalid && { invalid: parts.invalid }),
     context: {
       clock,
+      steady: watchedClock(clock),
       store: parts.realStore ?? store,
       log,
       config: testConfig(),

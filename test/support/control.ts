@@ -132,6 +132,7 @@ export async function startTestControl(
       start: () => {},
       stop: async () => {},
       reconfigure: () => {},
+      wake: () => {},
       list: () => state.jobs,
       outcomes: () => state.outcomes,
       run: (name) => state.run(name),

@@ -2,6 +2,7 @@
 
 import { configSchema } from "../../src/config/schema.ts";
 import type { Clock } from "../../src/scheduler/clock.ts";
+import { createSteadyClock } from "../../src/scheduler/steady-clock.ts";
 import { catalogue, summaries } from "../../src/services/catalogue.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
 import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
@@ -51,6 +52,7 @@ export function realWritePath(options: { store: Store; clock: Clock; policy?: Re
   const limits = () => config.limits;
   const writes = createWrites({
     ...{ store, catalogue, sender, facts, clock },
+    steady: createSteadyClock(clock),
     scanText: createTextScan({ credentialsIn: async () => [] }),
     policy: () => policy,
     random: Math.random,

@@ -25,6 +25,7 @@ import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../..
 import { createWrites } from "../../src/writes/writes.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { limitsOf } from "../support/limits.ts";
+import { watchedClock } from "../support/steady-clock.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 export const AGENT: Actor = { via: "agent.sock", user: "agent" };
@@ -329,10 +330,12 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       policy: () => world.policy,
       facts: async () => world.facts,
     };
+    const steady = watchedClock(clock);
     const changes = createSessionChanges(() => options.sessions ?? { get: () => undefined, put: () => {} });
-    const executor = createExecutor({ ...common, changes });
+    const executor = createExecutor({ ...common, steady, changes });
     const writes = createWrites({
       ...common,
+      steady,
       random: Math.random,
       scanText: createTextScan({ credentialsIn: async () => [] }),
       ttlMs: () => 3_600_000,

@@ -374,3 +374,51 @@ test("what is proposed after a service was asked is what was stored, not what th
   expect(parseJson(write.request)).toMatchObject({ input: { status: "shipped" } });
   expect(write.preview.body).toBe('{"order_status":"shipped"}');
 });
+
+describe("a step of the clock", () => {
+  const propose = async ({ writes }: Harness, sku: string) =>
+    (await writes.propose({ operation: "nexus.items.create", input: { sku } }, AGENT)).write;
+
+  it("ends no proposal: it lives as long as it was given, and can be decided until then", async () => {
+    const harness = await createHarness();
+    const { writes, clock } = harness;
+    const [first, second] = [await propose(harness, "A"), await propose(harness, "B")];
+    clock.jump(60 * 24 * 60 * MINUTE_MS);
+    await clock.advance(MINUTE_MS);
+    expect(await writes.counts()).toMatchObject({ proposed: 2, expired: 0 });
+    expect(await writes.list({ limit: 10 })).toMatchObject([{ state: "proposed" }, { state: "proposed" }]);
+    expect((await writes.approve(first.id, first.digest, OPERATOR)).state).not.toBe("expired");
+    clock.jump(-60 * 24 * 60 * MINUTE_MS);
+    await clock.advance(58 * MINUTE_MS);
+    expect((await writes.get(second.id)).state).toBe("proposed");
+    await clock.advance(MINUTE_MS);
+    expect((await writes.get(second.id)).state).toBe("expired");
+  });
+
+  it("gives no proposal a longer life: one that is over is refused, and swept once the clock is steady", async () => {
+    const harness = await createHarness();
+    const { writes, clock } = harness;
+    const { id, digest } = await propose(harness, "A");
+    await clock.advance(55 * MINUTE_MS);
+    clock.jump(-50 * MINUTE_MS);
+    await clock.advance(6 * MINUTE_MS);
+    expect(await code(writes.approve(id, digest, OPERATOR))).toBe("write_expired");
+    await clock.advance(10 * MINUTE_MS);
+    expect((await writes.get(id)).state).toBe("expired");
+  });
+
+  it("does not let a rejected write be proposed again sooner, nor later", async () => {
+    const harness = await createHarness();
+    const { writes, clock } = harness;
+    const { id } = await propose(harness, "A");
+    await writes.reject(id, "no", OPERATOR);
+    await clock.advance(2 * MINUTE_MS);
+    clock.jump(24 * 60 * MINUTE_MS);
+    await clock.advance(7 * MINUTE_MS);
+    const again = await refusal(propose(harness, "A"));
+    expect(again.code).toBe("recently_rejected");
+    expect(again.message).toContain("after 2026-01-02T00:10:00.000Z");
+    await clock.advance(MINUTE_MS);
+    expect((await propose(harness, "A")).state).toBe("proposed");
+  });
+});

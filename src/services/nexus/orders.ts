@@ -59,7 +59,7 @@ export const orderWatch = defineWatch<OrderSettings, z.infer<typeof pendingOrder
   state: pendingOrder,
   turnsAt: ({ overdue, pendingSince }, { overdue_after }) =>
     overdue ? Number.POSITIVE_INFINITY : Date.parse(pendingSince) + overdue_after,
-  edges({ settings, row, before, now, lastPassAt }) {
+  edges({ settings, row, before, now, isOlder, lastPassAt }) {
     const source = "/nexus/orders";
     if (row && asText(row.order_status) === settings.status) {
       const order = readRow(row, before?.pendingSince ?? arrivedAt(row, now, lastPassAt));
@@ -67,7 +67,7 @@ export const orderWatch = defineWatch<OrderSettings, z.infer<typeof pendingOrder
       const events: NewEvent[] = [];
       if (!before) events.push({ type: "nexus.order.pending", source, subject, data: order });
       const wasOverdue = before?.overdue ?? false;
-      const isOverdue = wasOverdue || now - Date.parse(order.pendingSince) >= settings.overdue_after;
+      const isOverdue = wasOverdue || isOlder(Date.parse(order.pendingSince), settings.overdue_after);
       if (isOverdue && !wasOverdue) {
         const data = { ...order, overdueAfterMs: settings.overdue_after };
         events.push({ type: "nexus.order.overdue", source, subject, data });

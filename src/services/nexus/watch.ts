@@ -5,6 +5,7 @@ import type { z } from "zod";
 import type { NewEvent } from "../../events/types.ts";
 import { HttpError } from "../../http/errors.ts";
 import { stringifyJson } from "../../http/json.ts";
+import type { SteadyClock } from "../../scheduler/steady-clock.ts";
 import type { Observation, StoredRecord } from "../../store/store.ts";
 import { hasAnyRow, type Row, type RowPage, type RowReader, readByIds } from "./client.ts";
 import {
@@ -29,6 +30,8 @@ export interface Look<Settings, State> {
   before: State | undefined;
   /** Milliseconds since the epoch. */
   now: number;
+  /** Whether a time stamp of this machine is so old, whatever became of its clock; not while that is being put right. */
+  isOlder: SteadyClock["isOlder"];
   /** When the last complete pass began; null: there was none. */
   lastPassAt: number | null;
 }
@@ -82,6 +85,7 @@ export interface Pass<Settings> {
   /** The records of the watch. */
   records: (part: { after: string; upTo?: string; limit: number }) => Promise<StoredRecord[]>;
   now: () => number;
+  isOlder: SteadyClock["isOlder"];
   lastPassAt: number | null;
   /** Of the passes before, which nothing but this watch has followed by a change of its records. */
   pages: PageMemory;
@@ -133,7 +137,7 @@ async function* readWith<Settings extends WatchSettings, State>(
   watch: Watch<Settings, State>,
   pass: Pass<Settings>,
 ): AsyncGenerator<Changes> {
-  const { signal, lastPassAt, pages } = pass;
+  const { signal, isOlder, lastPassAt, pages } = pass;
   const settings = (await watch.prepare?.(nexus, pass.settings, signal)) ?? pass.settings;
   const { columns: names } = settings;
   const { table } = watch;
@@ -147,7 +151,7 @@ async function* readWith<Settings extends WatchSettings, State>(
   let until = 0;
   const judge = (changes: Changes, key: string, row: Row | undefined, stored: StoredRecord | undefined) => {
     const before = stored && watch.state.parse(stored.value);
-    const { events, state } = watch.edges({ settings, row, before, now, lastPassAt });
+    const { events, state } = watch.edges({ settings, row, before, now, isOlder, lastPassAt });
     changes.events.push(...events);
     // Math.min keeps NaN, by which the page is looked at again.
     if (state !== undefined && watch.turnsAt) until = Math.min(until, watch.turnsAt(state, settings));

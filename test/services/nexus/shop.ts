@@ -66,6 +66,7 @@ export function follow<Settings extends WatchSettings, State>(
         settings,
         lastPassAt,
         now: () => now,
+        isOlder: (madeAt, ageMs) => now - madeAt >= ageMs,
         pages: remembersPages ? pages : createPageMemory(),
         signal: AbortSignal.timeout(60_000),
         records: async ({ after, upTo = "~", limit }) =>

@@ -7,6 +7,7 @@ import { createRedactor } from "../../../../src/daemon/redact.ts";
 import { createServices } from "../../../../src/daemon/services.ts";
 import { createWritePath } from "../../../../src/daemon/write-path.ts";
 import { createBudgets } from "../../../../src/http/budgets.ts";
+import { createSteadyClock } from "../../../../src/scheduler/steady-clock.ts";
 import { createCounts } from "../../../../src/services/counts.ts";
 import { renderPreview } from "../../../../src/writes/preview.ts";
 import type { Actor } from "../../../../src/writes/types.ts";
@@ -34,7 +35,7 @@ async function start() {
     nexus: { base_url: server.origin, api_key: reference, anon_key: reference },
   });
   const secrets = { nexusApiKey: new Secret("nxs_ak_key"), nexusAnonKey: new Secret("anon") };
-  const common = { store, clock, random: Math.random };
+  const common = { store, clock, steady: createSteadyClock(clock), random: Math.random };
   const built = createServices({
     ...{ ...common, config, secrets, version: "0.0.0", budgets: createBudgets({ clock }) },
     counts: createCounts(),
