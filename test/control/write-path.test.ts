@@ -127,7 +127,7 @@ test("expired, decided and unknown ids are told apart, and another digest is non
     await propose({ ...ship, input: { ...ship.input, orderStatus: "delivered" } }),
   ];
   await post("operator", `writes/${decided.id}/approve`, { digest: decided.digest });
-  clock.jump(60_000);
+  await clock.advance(60_000);
   const codes = [];
   for (const { id, digest } of [short, decided, { ...open, digest: decided.digest }, { ...open, id: "none" }])
     codes.push((await post("operator", `writes/${id}/approve`, { digest })).json.code);
