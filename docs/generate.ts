@@ -1,10 +1,10 @@
-// Writes docs/operations.md from the catalogue: node docs/generate.ts [--check]
+// Writes the pages that are made from declarations: node docs/generate.ts [--check]
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Catalogue, catalogue, inputSchema } from "../src/services/catalogue.ts";
 import type { Operation } from "../src/services/operation.ts";
-
-const FILE = new URL("./operations.md", import.meta.url);
+import { eventsPage } from "./events-page.ts";
+import { fieldRows, type Schema, table } from "./schema-table.ts";
 
 const INTRODUCTION = `# Operations
 
@@ -27,20 +27,6 @@ changed since. Where it has changed since a write with it was last approved, the
 
 Rows and records come in the fields of the service. Integers above 2^53 keep their digits, in both directions.
 `;
-
-/** The parts of JSON Schema that inputs use. */
-interface Schema {
-  type?: string;
-  format?: string;
-  description?: string;
-  default?: unknown;
-  minimum?: number;
-  maximum?: number;
-  items?: Schema;
-  anyOf?: Schema[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-}
 
 /** The whole page, as Markdown. */
 export function operationsPage(from: Catalogue): string {
@@ -89,49 +75,18 @@ function effectOf({ effect, idempotent, destructive, precondition, readBack }: O
 
 const required = ({ required: names = [] }: Schema) => names.map((name) => `${name}=…`);
 
-/** One row for a field; those of an object in it follow, by their path. */
-const fieldRows = ({ properties = {}, required: names = [] }: Schema, prefix = ""): string[][] =>
-  Object.entries(properties).flatMap(([name, field]) => [
-    [
-      `\`${prefix}${name}\``,
-      typeOf(field),
-      names.includes(name)
-        ? "required"
-        : "default" in field
-          ? `default ${JSON.stringify(field.default)}`
-          : "",
-      field.description ?? "",
-    ],
-    ...fieldRows(field, `${prefix}${name}.`),
-  ]);
-
-function typeOf({ type, format, items, anyOf, minimum, maximum }: Schema): string {
-  if (anyOf) return anyOf.map(typeOf).join(" or ");
-  if (type === "array") return `list of ${items ? typeOf(items) : "anything"}`;
-  if (type === "integer") {
-    const isBounded = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
-    return isBounded ? `integer, ${minimum} to ${maximum}` : `integer from ${minimum ?? 0}`;
-  }
-  if (type === "string") return FORMATS[format ?? ""] ?? "text";
-  return type ?? "any JSON";
-}
-
-const FORMATS: Record<string, string> = {
-  uuid: "UUID",
-  "date-time": "time (RFC 3339)",
-  email: "e-mail address",
-};
-
-const table = (head: string[], rows: string[][]) =>
-  [head, head.map(() => "---"), ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
-    .join("\n");
+const PAGES = [
+  { file: "operations.md", page: () => operationsPage(catalogue) },
+  { file: "events.md", page: eventsPage },
+];
 
 if (import.meta.main) {
-  const page = operationsPage(catalogue);
-  if (!process.argv.includes("--check")) writeFileSync(FILE, page);
-  else if (readFileSync(FILE, "utf8") !== page) {
-    process.stderr.write("docs/operations.md is not current: npm run docs\n");
-    process.exitCode = 1;
+  for (const { file, page } of PAGES) {
+    const url = new URL(`./${file}`, import.meta.url);
+    if (!process.argv.includes("--check")) writeFileSync(url, page());
+    else if (readFileSync(url, "utf8") !== page()) {
+      process.stderr.write(`docs/${file} is not current: npm run docs\n`);
+      process.exitCode = 1;
+    }
   }
 }

@@ -4,6 +4,7 @@
 import swagger from "@fastify/swagger";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import { createApp } from "./app.ts";
+import { eventSchemas } from "./event-schemas.ts";
 import { type RouteOptions, registerRoutes } from "./routes.ts";
 
 /** @returns the document as JSON text, made from the very routes that are served; the instance never listens */
@@ -26,18 +27,22 @@ export async function describeApi(options: RouteOptions): Promise<string> {
   });
   registerRoutes(app, { ...options, role: "operator" });
   await app.ready();
-  const document = JSON.stringify(withoutUnused(app.swagger()));
+  const document = JSON.stringify(withEventTypes(withoutUnused(app.swagger())));
   await app.close();
   return document;
 }
 
 /** Every named schema is offered once as it is sent and once as it is received; what nothing refers to is left out. */
-function withoutUnused(
-  document: object & { components?: { schemas?: object | undefined } | undefined },
-): object {
+function withoutUnused(document: object & { components?: { schemas?: object | undefined } | undefined }) {
   const text = JSON.stringify(document);
   const used = Object.entries(document.components?.schemas ?? {}).filter(([name]) =>
     text.includes(`"#/components/schemas/${name}"`),
   );
   return { ...document, components: { schemas: Object.fromEntries(used) } };
+}
+
+function withEventTypes<D extends { components: { schemas: Record<string, object> } }>(document: D) {
+  const { Event: event, ...schemas } = document.components.schemas;
+  if (!event) throw new Error("no route answers with an event");
+  return { ...document, components: { schemas: { ...schemas, ...eventSchemas({ ...event }) } } };
 }

@@ -1,6 +1,7 @@
 // The local views: what the services last said, answered without a request to any of them.
 
 import { z } from "zod";
+import { stockItem as lowStockItem, pendingOrder as pendingOrderData } from "../contract/events/nexus.ts";
 import type { StoredEvent } from "../events/types.ts";
 import { parseJson } from "../http/json.ts";
 import { SESSION_KIND, sessionSource } from "../services/messaging/session.ts";
@@ -21,25 +22,10 @@ export const asOf = z
 /** The data of an event, with its place in the log. */
 export const logged = z.looseObject({ sequence: z.int(), time: z.string() });
 
-const stockItem = z.object({
-  itemId: z.string(),
-  sku: z.string().nullable(),
-  name: z.string().nullable(),
-  warehouseId: z.string().nullable(),
-  availableQuantity: z.number().nullable(),
-  threshold: z.number(),
-  lowSince: z.string(),
-});
-
-const pendingOrder = z.object({
-  orderId: z.string(),
-  orderNumber: z.string().nullable(),
-  orderStatus: z.string().nullable(),
-  totalAmount: z.union([z.number(), z.bigint(), z.string()]).nullable(),
-  currency: z.string().nullable(),
-  customerId: z.string().nullable(),
-  createdAt: z.string().nullable(),
-  pendingSince: z.string(),
+const stockItem = lowStockItem.extend({ lowSince: z.string() });
+// An amount that no double holds exactly comes out of the store as a bigint.
+const pendingOrder = pendingOrderData.extend({
+  totalAmount: z.union([pendingOrderData.shape.totalAmount, z.bigint()]),
   overdue: z.boolean(),
 });
 

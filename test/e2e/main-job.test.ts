@@ -4,8 +4,10 @@ import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { SANDBOX_ENV, SANDBOX_SESSION_ID } from "../../sandbox/args.ts";
 import { type Sandbox, startSandbox } from "../../sandbox/servers.ts";
+import { EVENTS, type EventName } from "../../src/contract/events.ts";
 import {
   ask,
   type Installation,
@@ -71,6 +73,13 @@ describe("the main job", () => {
       kinds.join(", "),
       15_000,
     );
+  });
+
+  it("writes only events of the types and shapes that are declared", async () => {
+    for (const { type, data } of await readLog(installation.agentSocket)) {
+      const declared = EVENTS[type.replace("nexusd.", "") as EventName]; // undefined fails the next line
+      expect(z.strictObject(declared?.data.shape).safeParse(data).error?.issues ?? [], type).toEqual([]);
+    }
   });
 
   it("says that every service is ok, when it last succeeded, and what its jobs do", async () => {

@@ -1,18 +1,9 @@
 // Conversations with customers: which of them nobody has read, and each new message of a customer.
 
-import { z } from "zod";
+import type { z } from "zod";
+import { conversation } from "../../contract/events/nexus.ts";
 import { asNumber, asText } from "./client.ts";
 import { defineWatch, type WatchSettings } from "./watch.ts";
-
-const conversation = z.object({
-  chatId: z.string(),
-  platform: z.string().nullable(),
-  contactName: z.string().nullable(),
-  contactPhone: z.string().nullable(),
-  unreadCount: z.number().nullable(),
-  lastMessageTime: z.string().nullable(),
-  assignedTo: z.string().nullable(),
-});
 
 export const conversationWatch = defineWatch<WatchSettings, z.infer<typeof conversation>>({
   job: "nexus-conversations",

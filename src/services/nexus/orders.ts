@@ -1,22 +1,13 @@
 // Pending orders as edges: pending when one comes in, overdue once a stay, advanced when it leaves.
 
 import { z } from "zod";
+import { pendingOrder } from "../../contract/events/nexus.ts";
 import type { NewEvent, PendingOrder } from "../../events/types.ts";
 import { asNumber, asText, type Row } from "./client.ts";
 import type { ColumnNames } from "./columns.ts";
 import { defineWatch } from "./watch.ts";
 
-const pendingOrder = z.object({
-  orderId: z.string(),
-  orderNumber: z.string().nullable(),
-  orderStatus: z.string().nullable(),
-  totalAmount: z.union([z.number(), z.string()]).nullable(),
-  currency: z.string().nullable(),
-  customerId: z.string().nullable(),
-  createdAt: z.string().nullable(),
-  pendingSince: z.string(),
-  overdue: z.boolean(),
-});
+const orderState = pendingOrder.extend({ overdue: z.boolean() });
 
 export interface OrderSettings {
   /** The status that counts as pending. */
@@ -49,14 +40,14 @@ function arrivedAt(row: Row, now: number, lastPassAt: number | null): string {
   return new Date(isNew ? created : now).toISOString();
 }
 
-export const orderWatch = defineWatch<OrderSettings, z.infer<typeof pendingOrder>>({
+export const orderWatch = defineWatch<OrderSettings, z.infer<typeof orderState>>({
   job: "nexus-pending-orders",
   description: "Follows the pending orders of Nexus.",
   table: "orders",
   filter: ({ status }) => [{ column: "order_status", operator: "eq", value: status }],
   valueKey: "status",
   kind: "nexus.order.pending",
-  state: pendingOrder,
+  state: orderState,
   turnsAt: ({ overdue, pendingSince }, { overdue_after }) =>
     overdue ? Number.POSITIVE_INFINITY : Date.parse(pendingSince) + overdue_after,
   edges({ settings, row, before, now, isOlder, lastPassAt }) {

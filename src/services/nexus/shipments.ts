@@ -1,17 +1,9 @@
 // Shipments: those under way by their status, and each entry of their tracking history.
 
-import { z } from "zod";
+import type { z } from "zod";
+import { shipment } from "../../contract/events/nexus.ts";
 import { asText } from "./client.ts";
 import { defineWatch, type WatchSettings } from "./watch.ts";
-
-const shipment = z.object({
-  shipmentId: z.string(),
-  awbNumber: z.string().nullable(),
-  orderId: z.string().nullable(),
-  courierName: z.string().nullable(),
-  trackingNumber: z.string().nullable(),
-  status: z.string().nullable(),
-});
 
 interface ShipmentSettings extends WatchSettings {
   /** Under way: in one of these. */

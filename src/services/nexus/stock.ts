@@ -1,20 +1,13 @@
 // Low stock as edges: low when it falls below the threshold, recovered only when it rises above a higher mark.
 
 import { z } from "zod";
+import { stockItem } from "../../contract/events/nexus.ts";
 import { fieldsOf } from "../input.ts";
 import { asNumber, asText, type Row, type RowReader } from "./client.ts";
 import { type ColumnNames, nameOf } from "./columns.ts";
 import { defineWatch } from "./watch.ts";
 
-const lowStock = z.object({
-  itemId: z.string(),
-  sku: z.string().nullable(),
-  name: z.string().nullable(),
-  warehouseId: z.string().nullable(),
-  availableQuantity: z.number().nullable(),
-  threshold: z.number(),
-  lowSince: z.string(),
-});
+const lowStock = stockItem.extend({ lowSince: z.string() });
 
 export interface StockSettings {
   threshold: number;

@@ -1,0 +1,22 @@
+// Every type of event with the shape of its data: the only place where they are declared. Names have no prefix here; in
+// the log they begin with "nexusd.". Fields are added, never renamed or removed.
+
+import type { z } from "zod";
+import { messagingEvents } from "./events/messaging.ts";
+import { nexEvents } from "./events/nex.ts";
+import { nexusEvents } from "./events/nexus.ts";
+import { operationEvents } from "./events/operation.ts";
+import { writeEvents } from "./events/writes.ts";
+
+export const EVENTS = {
+  ...messagingEvents,
+  ...nexEvents,
+  ...nexusEvents,
+  ...writeEvents,
+  ...operationEvents,
+};
+
+export type EventName = keyof typeof EVENTS;
+
+/** The data of each type, as it is in the log. */
+export type EventData = { [Name in EventName]: z.output<(typeof EVENTS)[Name]["data"]> };
