@@ -53,6 +53,8 @@ export interface DaemonOptions {
   /** Told of what only a new start can mend; the process should end. */
   onFatal: (error: Error) => void;
   notifier: Notifier;
+  /** How many lines of the log nobody took. */
+  droppedLogLines: () => number;
   /** What systemd passed. */
   inherited: readonly InheritedSocket[];
 }
@@ -201,6 +203,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         limits: () => config.limits,
         audit,
         measured: {
+          droppedLogLines: options.droppedLogLines,
           counts,
           budgets: () => budgetFigures(budgets).filter(({ service }) => config[service].enabled),
           stream: () => (config.nex.enabled ? services.nex.status : null),

@@ -1,21 +1,16 @@
 // The logs: one line for one fact on stderr, for a person, a program or the journal, with no secret in any of them.
 
-import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { type Logger, pino, stdTimeFunctions } from "pino";
 import type { Config } from "../config/schema.ts";
 import { isJournalStream, toJournal } from "../systemd/journal.ts";
 import { visible, visibleJson } from "../text/visible.ts";
+import { fdDestination, type LogDestination } from "./log-destination.ts";
 import { REDACTED, type Redactor, short } from "./redact.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Format = Exclude<Config["daemon"]["log_format"], "auto">;
 type LogRecord = Record<string, unknown>;
-
-/** Takes whole lines, each with its line break. */
-export interface LogDestination {
-  write(line: string): void;
-}
 
 export interface LogOptions {
   level: Config["daemon"]["log_level"];
@@ -47,6 +42,9 @@ export async function createLog(options: LogOptions): Promise<Logger> {
       },
     },
     { write: (line: string) => destination.write(`${render(clean(line, redactor))}\n`) },
+  );
+  destination.whenItFlows?.((dropped) =>
+    log.warn({ dropped }, "log lines were dropped while nobody read them; they get through again"),
   );
   return log;
 }
@@ -154,27 +152,3 @@ const causeOf = (error: unknown): unknown => {
   if (!(error instanceof Error)) return undefined;
   return error.cause ?? (error instanceof AggregateError ? error.errors[0] : undefined) ?? undefined;
 };
-
-const EAGAIN_WAIT_MS = 5;
-const EAGAIN_TRIES = 200;
-
-/**
- * Writes each line at once, so that none is lost when the process dies. A line that cannot be written (nobody
- * reads, no room left) is dropped: logging must not be what stops the daemon.
- */
-function fdDestination(fd: number): LogDestination {
-  return {
-    write(line) {
-      let rest = Buffer.from(line);
-      let tries = 0;
-      while (rest.length > 0 && tries < EAGAIN_TRIES)
-        try {
-          rest = rest.subarray(writeSync(fd, rest));
-        } catch (error) {
-          if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) return;
-          tries++;
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EAGAIN_WAIT_MS);
-        }
-    },
-  };
-}

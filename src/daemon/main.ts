@@ -6,6 +6,7 @@ import { takeInheritedSockets } from "../systemd/activation.ts";
 import { isJournalStream } from "../systemd/journal.ts";
 import { createNotifier } from "../systemd/notify.ts";
 import { createLog } from "./log.ts";
+import { fdDestination } from "./log-destination.ts";
 import { giveBackMemory, keepHeapSmall } from "./memory.ts";
 import { createRedactor } from "./redact.ts";
 import { OPTIONS, USAGE } from "./usage.ts";
@@ -13,6 +14,8 @@ import { readVersion } from "./version.ts";
 
 /** What the whole stop may take; systemd and people both lose patience after it. */
 const STOP_WITHIN_MS = 4800;
+
+const STDERR = 2;
 
 /** When the jobs have made their first steps. */
 const GIVE_BACK_AFTER_MS = 2000;
@@ -78,7 +81,9 @@ async function run(configOption: string | undefined): Promise<number | undefined
   const { config, secrets, warnings } = loaded;
   const redactor = createRedactor();
   for (const secret of Object.values(secrets)) redactor.add(secret.reveal());
+  const stderr = fdDestination(STDERR);
   const log = await createLog({
+    destination: stderr,
     level: config.daemon.log_level,
     format: config.daemon.log_format,
     env,
@@ -111,6 +116,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
   try {
     daemon = await startDaemon({
       ...{ config, secrets, version, log, redactor, readConfig, onFatal, notifier, inherited },
+      droppedLogLines: () => stderr.dropped?.() ?? 0,
     });
   } catch (error) {
     log.fatal(error instanceof Error ? `nexusd cannot start: ${error.message}` : "nexusd cannot start");

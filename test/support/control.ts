@@ -110,6 +110,7 @@ export async function startTestControl(
     outcomes: new Map<string, RunOutcomes>(),
     measured: {
       counts: createCounts(),
+      droppedLogLines: () => 0,
       budgets: () => [],
       stream: () => null,
       quota: () => null,

@@ -24,6 +24,7 @@ export function everythingKnown(clock: Clock): Measured {
   budgets.of("https://nex.test texts", { limit: 10, reserve: 0 }, "nex");
   return {
     counts: createCounts(),
+    droppedLogLines: () => 12,
     budgets: () => budgetFigures(budgets),
     stream: () => ({
       ...{ state: "polling", since: null, failures: 4, nextAttemptAt: null },

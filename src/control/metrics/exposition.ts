@@ -49,6 +49,7 @@ async function take(context: ControlContext): Promise<Snapshot> {
     jobs: scheduler.list(),
     outcomes: scheduler.outcomes(),
     counts: measured.counts,
+    droppedLogLines: measured.droppedLogLines(),
     budgets: measured.budgets(),
     stream: measured.stream(),
     quota: measured.quota(),

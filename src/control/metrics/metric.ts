@@ -30,6 +30,7 @@ export interface PolledSession {
 /** What no other part of the control API shows of the services. */
 export interface Measured {
   counts: Counts;
+  droppedLogLines(): number;
   budgets(): BudgetFigures[];
   /** Null: Nex is disabled. */
   stream(): StreamStatus | null;
@@ -57,6 +58,7 @@ export interface Snapshot {
   audit: AuditStatus;
   /** Undefined where the database cannot be read: what it would say is left out. */
   store: { figures: StoreFigures; writes: Record<WriteState, number> } | undefined;
+  droppedLogLines: number;
   /** How late the event loop was for its next turn. */
   loopLagMs: number;
 }

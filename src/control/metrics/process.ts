@@ -41,6 +41,12 @@ export const processMetrics: readonly Metric[] = [
     "Time in which the event loop worked instead of waiting; its rate is the share of the one thread that is used.",
     () => performance.eventLoopUtilization().active / 1000,
   ),
+  single(
+    "counter",
+    "nexusd_log_lines_dropped_total",
+    "Lines of the log that were dropped because nobody read them.",
+    ({ droppedLogLines }) => droppedLogLines,
+  ),
 ];
 
 function openDescriptors(): number | undefined {
