@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../config/duration.ts";
+import { unknownType } from "../events/names.ts";
 import { WRITE_STATES, type WriteState } from "../writes/types.ts";
 
 /** A whole number, 0 or more. */
@@ -24,6 +25,10 @@ export function eventTypes(text: string, before: string[] = []): string[] {
   const types = text.split(",").map((type) => type.trim());
   if (types.some((type) => !/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$/.test(type)))
     throw new InvalidArgumentError('It must be an event type, or a pattern such as "messaging.*".');
+  for (const type of types) {
+    const problem = unknownType(type);
+    if (problem !== undefined) throw new InvalidArgumentError(`"${type}" ${problem}`);
+  }
   return [...before, ...types];
 }
 

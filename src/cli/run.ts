@@ -3,6 +3,8 @@
 import { CommanderError } from "commander";
 import { createClient } from "./client.ts";
 import type { Act } from "./context.ts";
+import { findCommand, helpWanted } from "./help.ts";
+import { takeText } from "./operands.ts";
 import { createOutput, type Io, type Output } from "./output.ts";
 import { EXIT, Failed, NoDaemon, problemLines, Reported, WrongUsage } from "./problem.ts";
 import { addCommands, COMMAND_NAMES, createProgram } from "./program.ts";
@@ -31,12 +33,19 @@ export async function run(argv: string[], io: Io): Promise<number> {
       await work({ io, output, sockets, client: createClient(sockets), options }, ...args);
     };
   await addCommands(program, act, commandsIn(argv));
+  takeText(program);
 
   try {
-    await program.parseAsync(argv, { from: "user" });
+    const topic = helpWanted(program, argv);
+    if (topic) findCommand(program, topic).outputHelp();
+    else await program.parseAsync(argv, { from: "user" });
     return EXIT.done;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof CommanderError) {
+      if (error.code === "commander.unknownOption")
+        output.note('a text that begins with "-" goes behind "--", after all options');
+      return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    }
     if (io.signal.aborted) return INTERRUPTED;
     if (error instanceof Reported) return EXIT.failed;
     if (error instanceof WrongUsage) {

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { parseDuration } from "../config/duration.ts";
 import { explainValue } from "../config/problems.ts";
+import { unknownType } from "../events/names.ts";
 
 // In place of zod's own words, which are for programmers. Parsers that bring theirs (the configuration's) keep them.
 z.config({ localeError: explainValue });
@@ -60,7 +61,11 @@ const typeError = 'must be an event type such as "nexus.stock.low", or a pattern
 const typePattern = z
   .string({ error: typeError })
   .max(128, { error: "must have at most 128 characters" })
-  .regex(/^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?)$/, { error: typeError });
+  .regex(/^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?)$/, { error: typeError, abort: true })
+  .superRefine((type, context) => {
+    const message = unknownType(type);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  });
 
 const typesError = "must be an array of 1 to 100 event types";
 export const typePatterns = z

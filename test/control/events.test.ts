@@ -5,6 +5,21 @@ import { type CallOptions, message, recovered, startTestControl } from "../suppo
 import { createFakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
 
+test("a misspelt type is refused with the nearest, in a query and for a consumer", async () => {
+  const { get, call } = await startTestControl();
+  const message = expect.stringContaining("did you mean nexusd.nexus.order.pending");
+  const refused = await get("/v1/events?type=messaging.*,nexus.orders.pending");
+  expect([refused.status, refused.json.code]).toEqual([400, "invalid_request"]);
+  expect(refused.json.errors).toEqual([{ path: "type[1]", message }]);
+  expect((await get("/v1/events/stream?type=nexus.orders.pending")).json.errors).toEqual([
+    { path: "type[0]", message },
+  ]);
+  const body = { from: "latest", types: ["nexus.orders.pending"] };
+  const consumer = await call("PUT", "/v1/consumers/mine", { body });
+  expect(consumer.json.errors).toEqual([{ path: "types[0]", message }]);
+  expect((await get("/v1/events?type=shop.report.made")).status).toBe(200);
+});
+
 describe("pages", () => {
   test("begin with the oldest event after the position and say where to go on", async () => {
     const { append, get, store } = await startTestControl();

@@ -1,64 +1,11 @@
 // The log, its readers, the writes and the database.
 
+import { EVENT_NAMES } from "../../events/names.ts";
 import { fullType } from "../../events/patterns.ts";
-import type { EventName } from "../../events/types.ts";
 import type { StoreFigures } from "../../store/store.ts";
 import { WRITE_STATES } from "../../writes/types.ts";
-import { ageSeconds, keysOf, type Metric, type Snapshot, seconds, single } from "./metric.ts";
+import { ageSeconds, type Metric, type Snapshot, seconds, single } from "./metric.ts";
 
-/** Every type there is, so that each counter begins at 0 and not with its first event. */
-const EVENT_NAMES = keysOf<EventName>({
-  "messaging.message.received": true,
-  "messaging.session.joined": true,
-  "messaging.session.renewed": true,
-  "messaging.session.expired": true,
-  "messaging.session.lost": true,
-  "messaging.session.left": true,
-  "messaging.session.key_refused": true,
-  "messaging.session.challenged": true,
-  "messaging.session.restarted": true,
-  "messaging.member.joined": true,
-  "messaging.member.left": true,
-  "nex.insight.received": true,
-  "nex.stream.opened": true,
-  "nex.stream.lost": true,
-  "nex.stream.fallback": true,
-  "nex.stream.gap": true,
-  "nex.context.progressed": true,
-  "nex.context.completed": true,
-  "nex.context.failed": true,
-  "nex.notification.received": true,
-  "nex.notification.gap": true,
-  "nexus.stock.low": true,
-  "nexus.stock.recovered": true,
-  "nexus.order.pending": true,
-  "nexus.order.overdue": true,
-  "nexus.order.advanced": true,
-  "nexus.conversation.unread": true,
-  "nexus.conversation.read": true,
-  "nexus.conversation.message": true,
-  "nexus.shipment.opened": true,
-  "nexus.shipment.moved": true,
-  "nexus.shipment.closed": true,
-  "nexus.shipment.logged": true,
-  "write.proposed": true,
-  "write.approved": true,
-  "write.rejected": true,
-  "write.expired": true,
-  "write.cancelled": true,
-  "write.executing": true,
-  "write.succeeded": true,
-  "write.failed": true,
-  "write.unknown": true,
-  "write.resolved": true,
-  "service.degraded": true,
-  "service.recovered": true,
-  "job.failed": true,
-  "job.missed": true,
-  "job.recovered": true,
-  "daemon.started": true,
-  "daemon.stopped": true,
-});
 /** Of jobs of the operator's own, which are JavaScript: their types are counted together. */
 const OTHER = "other";
 

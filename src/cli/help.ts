@@ -1,0 +1,33 @@
+// nexusctl help: the help of any command, however deep it is.
+
+import type { Command } from "commander";
+import { nearest } from "../text/nearest.ts";
+import { WrongUsage } from "./problem.ts";
+
+/** What help is asked of, as words: `["writes", "approve"]` of "nexusctl help writes approve"; undefined: of nothing. */
+export function helpWanted({ options }: Command, argv: readonly string[]): string[] | undefined {
+  const takesValue = (word = "") => options.some(({ required, long }) => required && long === word);
+  const words = argv.filter((word, at) => !word.startsWith("-") && !takesValue(argv[at - 1]));
+  return words[0] === "help" ? words.slice(1) : undefined;
+}
+
+/** @throws WrongUsage for a command that there is not, with the nearest ones */
+export function findCommand(program: Command, words: readonly string[]): Command {
+  let command = program;
+  for (const [at, word] of words.entries()) {
+    const found = command.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (found) {
+      command = found;
+      continue;
+    }
+    // "help read nexus.orders.get": the help of read says how to ask for that of an operation.
+    if (command.registeredArguments.length > 0) return command;
+    const known = command.commands.map((one) => one.name()).filter((name) => name !== "help");
+    const near = nearest(word, known).slice(0, 3);
+    const path = ["nexusctl", ...words.slice(0, at)].join(" ");
+    throw new WrongUsage(
+      `${path} has no command "${word}"${near.length > 0 ? `; did you mean ${near.join(" or ")}?` : `: it has ${known.join(", ")}.`}`,
+    );
+  }
+  return command;
+}

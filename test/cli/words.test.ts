@@ -1,0 +1,84 @@
+// Words as people type them: text that begins with a dash, help in another order, a type that is none.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
+import { serveWrites } from "../support/fake-writes.ts";
+
+let daemon: FakeDaemon;
+beforeEach(async () => {
+  daemon = createFakeDaemon();
+  await daemon.start();
+});
+afterEach(() => daemon.remove());
+const here = (...args: string[]) => runHere(["--socket", daemon.socket, ...args]);
+
+describe("a text that begins with a dash", () => {
+  it.each([
+    [["- item"], "- item"],
+    [["-3 degrees outside"], "-3 degrees outside"],
+    [["-3"], "-3"],
+    [["-- two dashes"], "-- two dashes"],
+    [["-hello there"], "-hello there"],
+    [["--", "-hello"], "-hello"],
+    [["--no-wait", "--", "--strict"], "--strict"],
+    [["- item", "--no-wait"], "- item"],
+    [["--reason", "- because", "- item"], "- item"],
+    [["--agent=a b", "→ and a\nline"], "→ and a\nline"],
+  ])("is sent by messaging send workshop %j", async (args, text) => {
+    const fake = serveWrites(daemon);
+    await here("messaging", "send", "--no-wait", "workshop", ...args);
+    const bodies = fake.bodies.map((body) => JSON.parse(body.text));
+    expect(bodies).toMatchObject([
+      { operation: "messaging.messages.send", input: { session: "workshop", text } },
+    ]);
+    if (args[0] === "--reason") expect(bodies[0]).toMatchObject({ reason: "- because" });
+  });
+
+  it.each(["--strcit", "-x", "--no-wiat", "--strict=yes please"])(
+    "is no word that looks like an option: %s",
+    async (word) => {
+      serveWrites(daemon);
+      const { code, stdout, stderr } = await here("messaging", "send", "workshop", "hello", word);
+      expect({ code, stdout }).toStrictEqual({ code: 2, stdout: "" });
+      expect(stderr).toContain('goes behind "--"');
+      expect(daemon.requests).toStrictEqual([]);
+    },
+  );
+});
+
+describe("help", () => {
+  it.each([
+    [["help", "writes", "approve"], "Usage: nexusctl writes approve "],
+    [["writes", "help", "approve"], "Usage: nexusctl writes approve "],
+    [["writes", "approve", "--help"], "Usage: nexusctl writes approve "],
+    [["--json", "help", "events"], "Usage: nexusctl events "],
+    [["help", "messaging", "send"], "Usage: nexusctl messaging send "],
+    [["help", "read", "nexus.orders.get"], "Usage: nexusctl read "],
+    [["help"], "Usage: nexusctl [options]"],
+  ])("of %j is that of the command itself", async (args, usage) => {
+    const { code, stdout } = await here(...args);
+    expect(code).toBe(0);
+    expect(stdout.startsWith(usage)).toBe(true);
+  });
+
+  it("of a command that there is not names the nearest, with exit code 2", async () => {
+    expect(await here("help", "writes", "aprove")).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining("did you mean approve?"),
+    });
+  });
+});
+
+describe("a misspelt type of event", () => {
+  it.each([
+    ["events", "--type", "nexus.orders.pending"],
+    ["events", "--follow", "--type", "nexus.orders.pending"],
+    ["consumers", "create", "mine", "--type", "nexus.orders.pending"],
+  ])("is refused with the nearest by %s %s %s %s", async (...args) => {
+    const { code, stdout, stderr } = await here(...args);
+    expect({ code, stdout }).toStrictEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("nexusd.nexus.order.pending");
+    expect(daemon.requests).toStrictEqual([]);
+  });
+});
