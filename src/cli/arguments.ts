@@ -1,6 +1,6 @@
 // Arguments and options as several commands read them.
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../config/duration.ts";
 import { unknownType } from "../events/names.ts";
 import { WRITE_STATES, type WriteState } from "../writes/types.ts";
@@ -19,6 +19,12 @@ export function count(text: string): number {
   if (value === 0) throw new InvalidArgumentError("It must be 1 or more.");
   return value;
 }
+
+/** `--last N`, which says itself where to begin and how many. */
+export const lastOption = () =>
+  new Option("--last <count>", "the newest ones, that many; with --follow those first")
+    .argParser(count)
+    .conflicts(["after", "limit"]);
 
 /** An option that may be given several times, or once with commas. */
 export function eventTypes(text: string, before: string[] = []): string[] {

@@ -2,17 +2,19 @@
 
 import type { Command } from "commander";
 import { systemClock } from "../scheduler/clock.ts";
-import { count, eventTypes, wholeNumber } from "./arguments.ts";
-import { type Answer, parsed } from "./client.ts";
+import { count, eventTypes, lastOption, wholeNumber } from "./arguments.ts";
+import { type Answer, type ControlClient, parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { eventLine, eventLines } from "./event-line.ts";
 import { follow } from "./follow.ts";
+import { lastOf } from "./last.ts";
 import type { Output } from "./output.ts";
 import { oneLine, rawElements } from "./raw-json.ts";
 
 interface EventsOptions {
   after?: number;
   limit?: number;
+  last?: number;
   type?: string[];
   follow?: boolean;
 }
@@ -39,14 +41,44 @@ export function addEvents(program: Command, act: Act): void {
       wholeNumber,
     )
     .option("--limit <count>", `how many at most; default: ${DEFAULT_LIMIT}, with --follow no limit`, count)
+    .addOption(lastOption())
     .option(
       "--type <type>",
       'only this type, or a pattern such as "messaging.*"; may be repeated',
       eventTypes,
     )
     .option("-f, --follow", "go on with new events until interrupted, across restarts of the daemon")
-    .action(act(async (context, options: EventsOptions) => (options.follow ? tail : list)(context, options)));
+    .action(
+      act(async (context, options: EventsOptions) => {
+        if (options.last === undefined) return await (options.follow ? tail : list)(context, options);
+        const { latest, epoch } = await printLast(context, options.last, options);
+        if (options.follow) await tail(context, { ...options, after: latest }, epoch);
+      }),
+    );
 }
+
+/** @returns where the log ended, and which log it was */
+async function printLast(
+  { client, output, io }: CliContext,
+  count: number,
+  { type }: EventsOptions,
+): Promise<{ latest: number; epoch: string }> {
+  const { latest, epoch } = await endOf(client, io.signal);
+  const events = await lastOf(count, latest, async (after) => {
+    const query = pageQuery(after, PAGE, type, epoch);
+    const answer = await client.call("GET", `/v1/events?${query}`, { signal: io.signal });
+    // What came since is not of the last ones at that time.
+    return { found: rawElements(answer.text, "events"), next: parsed<Page>(answer).next };
+  });
+  await print(output, events);
+  return { latest: Math.max(latest, sequenceOf(events.at(-1))), epoch };
+}
+
+const sequenceOf = (event: string | undefined): number =>
+  event === undefined ? 0 : Number((JSON.parse(event) as { sequence: string }).sequence); // the contract of the log
+
+const endOf = async (client: ControlClient, signal: AbortSignal): Promise<Page> =>
+  parsed<Page>(await client.call("GET", "/v1/events?limit=1", { signal }));
 
 async function list({ client, output, io }: CliContext, options: EventsOptions): Promise<void> {
   let left = options.limit ?? DEFAULT_LIMIT;
@@ -75,14 +107,14 @@ function pageQuery(after: number, limit: number, types: string[] = [], epoch?: s
   return query;
 }
 
-async function tail({ client, output, io }: CliContext, options: EventsOptions): Promise<void> {
+async function tail(
+  { client, output, io }: CliContext,
+  options: EventsOptions,
+  known?: string,
+): Promise<void> {
   let { after } = options;
-  let epoch: string | undefined;
-  if (after === undefined) {
-    const page = parsed<Page>(await client.call("GET", "/v1/events?limit=1", { signal: io.signal }));
-    after = page.latest;
-    epoch = page.epoch;
-  }
+  let epoch = known;
+  if (after === undefined) ({ latest: after, epoch } = await endOf(client, io.signal));
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   await follow({
     client,
@@ -103,7 +135,11 @@ async function tail({ client, output, io }: CliContext, options: EventsOptions):
 /** Prints the events of a page. @returns how many there were */
 export async function printEvents(output: Output, answer: Answer): Promise<number> {
   const events = rawElements(answer.text, "events");
+  await print(output, events);
+  return events.length;
+}
+
+async function print(output: Output, events: string[]): Promise<void> {
   if (output.isHuman) for (const line of eventLines(events)) await output.line(line);
   else for (const event of events) await output.json(oneLine(event));
-  return events.length;
 }

@@ -4,10 +4,11 @@ import type { Command } from "commander";
 import { parseJson, stringifyJson } from "../http/json.ts";
 import { systemClock } from "../scheduler/clock.ts";
 import { visible } from "../text/visible.ts";
-import { count, wholeNumber } from "./arguments.ts";
+import { count, lastOption, wholeNumber } from "./arguments.ts";
 import { type Answer, parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { follow } from "./follow.ts";
+import { lastOf } from "./last.ts";
 import { text } from "./messaging-call.ts";
 import { wrapped } from "./preview-view.ts";
 import { oneLine, rawElements } from "./raw-json.ts";
@@ -15,6 +16,7 @@ import { oneLine, rawElements } from "./raw-json.ts";
 interface PollOptions {
   after?: number;
   limit?: number;
+  last?: number;
   follow?: true;
 }
 
@@ -46,16 +48,47 @@ export function addPoll(messaging: Command, act: Act): void {
       wholeNumber,
     )
     .option("--limit <count>", `how many at most; default: ${DEFAULT_LIMIT}, with --follow no limit`, count)
+    .addOption(lastOption())
     .option("-f, --follow", "go on with new messages until interrupted, across restarts of the daemon")
     .action(
-      act(async (context, session: string, options: PollOptions) =>
-        (options.follow ? tail : list)(context, session, options),
-      ),
+      act(async (context, session: string, options: PollOptions) => {
+        if (options.last === undefined)
+          return await (options.follow ? tail : list)(context, session, options);
+        const after = await printLast(context, session, options.last);
+        if (options.follow) await tail(context, session, { after });
+      }),
     );
 }
 
 const path = (session: string, query: URLSearchParams) =>
   `/v1/messaging/sessions/${encodeURIComponent(session)}/messages?${query}`;
+
+/** @returns the place in the log up to which they were looked for */
+async function printLast(context: CliContext, session: string, count: number): Promise<number> {
+  const { client, io } = context;
+  const read = async (after: number, limit: number) => {
+    const query = new URLSearchParams({ after: String(after), limit: String(limit) });
+    return await client.call("GET", path(session, query), { signal: io.signal });
+  };
+  const { latest } = parsed<{ latest: number }>(
+    await client.call("GET", "/v1/events?limit=1", { signal: io.signal }),
+  );
+  let end = latest;
+  const messages = await lastOf(count, latest, async (after) => {
+    const answer = await read(after, PAGE);
+    const found = rawElements(answer.text, "messages");
+    const { next } = parsed<{ next: number }>(answer);
+    end = Math.max(end, next);
+    return { found, next: found.length === 0 ? latest : next };
+  });
+  for (const message of messages) await printRaw(context, message);
+  return end;
+}
+
+async function printRaw(context: CliContext, message: string): Promise<void> {
+  if (context.output.isHuman) await printMessage(context, parseJson(message) as Message);
+  else await context.output.json(oneLine(message));
+}
 
 async function list(context: CliContext, session: string, options: PollOptions): Promise<void> {
   const { client, io, output } = context;
@@ -66,10 +99,7 @@ async function list(context: CliContext, session: string, options: PollOptions):
     const query = new URLSearchParams({ after: String(after), limit: String(limit) });
     const answer = await client.call("GET", path(session, query), { signal: io.signal });
     const messages = rawElements(answer.text, "messages");
-    for (const message of messages) {
-      if (output.isHuman) await printMessage(context, parseJson(message) as Message);
-      else await output.json(oneLine(message));
-    }
+    for (const message of messages) await printRaw(context, message);
     left -= messages.length;
     const page = parsed<{ next: number; gap: { from: number; to: number } | null }>(answer);
     if (page.gap && options.after !== undefined)

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { startControl } from "../../src/control/server.ts";
 import { JobError } from "../../src/scheduler/define-job.ts";
+import { newSession } from "../../src/services/messaging/session.ts";
 import { type CliProcess, runCli, runHere, spawnCli } from "../support/cli.ts";
 import {
   cronJob,
@@ -54,6 +55,57 @@ describe("against the real control API and a real log", () => {
     await cli.until(({ lines }) => lines().length === 2);
     expect(sequences(cli)).toStrictEqual([6, 9]);
     expect(cli.stderr()).toContain("events 2 to 3 are missing");
+  });
+
+  it("prints the newest ones with --last, however far apart they are, and follows them", async () => {
+    const daemon = await startTestControl();
+    const nexusctl = (...args: string[]) => runHere(["--socket", daemon.sockets.agent, ...args]);
+    const printed = async (...args: string[]) =>
+      (await nexusctl(...args)).stdout
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => Number(JSON.parse(line).sequence));
+    expect(await printed("events", "--last", "3")).toStrictEqual([]);
+    await daemon.append(recovered(), ...Array.from({ length: 700 }, () => message()), recovered(), message());
+    expect(await printed("events", "--last", "3")).toStrictEqual([701, 702, 703]);
+    expect(await printed("events", "--last", "2", "--type", "service.*")).toStrictEqual([1, 702]);
+    expect(await printed("events", "--last", "5", "--type", "service.*")).toStrictEqual([1, 702]);
+    for (const other of [
+      ["--after", "1"],
+      ["--limit", "1"],
+    ])
+      expect(await nexusctl("events", "--last", "3", ...other)).toMatchObject({ code: 2, stdout: "" });
+    cli = spawnCli(["--socket", daemon.sockets.agent, "events", "--last", "2", "--follow"]);
+    await cli.until(({ lines }) => lines().length === 2);
+    await daemon.append(message());
+    await cli.until(({ lines }) => lines().length === 3);
+    expect(sequences(cli)).toStrictEqual([702, 703, 704]);
+  });
+
+  it("prints the newest messages of a session with --last", async () => {
+    const daemon = await startTestControl();
+    const session = newSession({
+      ...{ sessionId: "session-1", alias: "ops" },
+      ...{ baseUrl: "https://messaging.md", agentId: "nexusd" },
+    });
+    const value = { ...session, state: "joined" };
+    await daemon.store.commitObservation({
+      source: "test",
+      put: [{ kind: "messaging.session", key: "session-1", value }],
+    });
+    const say = (id: string, n: number) => message(id, { text: `${id} ${n}` });
+    await daemon.append(...Array.from({ length: 40 }, (_, n) => say("session-1", n)));
+    await daemon.append(...Array.from({ length: 600 }, (_, n) => say("session-2", n)));
+    const { stdout } = await runHere([
+      "--socket",
+      daemon.sockets.agent,
+      "messaging",
+      "poll",
+      "ops",
+      "--last",
+      "2",
+    ]);
+    expect(stdout.match(/session-1 \d+/g)).toStrictEqual(["session-1 38", "session-1 39"]);
   });
 
   it("prints stored events digit for digit", async () => {
