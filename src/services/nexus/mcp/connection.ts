@@ -87,13 +87,15 @@ export function createMcpConnection(options: {
             headers: { [CALL_HEADER]: key },
             timeout: TIMEOUT_MS,
           });
-          return { result };
+          const { exact } = call;
+          return exact && "result" in exact ? { result: exact.result } : { result };
         } catch (error) {
           if (library.ProtocolError.isInstance(error))
             return { error: { code: error.code, message: error.message, data: error.data } };
           throw asHttpError(error, call.label);
         } finally {
           wire.calls.delete(key);
+          wire.forget(call);
           if (call.once) wire.idOf.delete(String(call.json.id));
         }
       },

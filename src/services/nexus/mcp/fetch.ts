@@ -9,6 +9,7 @@ import type { HttpError } from "../../../http/errors.ts";
 import { exchangeFailure, givenUp } from "../../../http/failure.ts";
 import { parseJson, stringifyJson } from "../../../http/json.ts";
 import { createResponse, invalidBody, readBody, tooLarge } from "../../../http/response.ts";
+import { createEventDecoder } from "../../../http/sse-decode.ts";
 import { serviceCode } from "../../../http/status.ts";
 import type { Clock } from "../../../scheduler/clock.ts";
 import { fieldsOf } from "../../input.ts";
@@ -32,6 +33,8 @@ export interface McpCall {
   signal: AbortSignal;
   /** Told of what the client would only log. */
   fail(error: HttpError): void;
+  /** The response as it came in an event stream: the client reads it too, and rounds its integers above 2^53. */
+  exact?: Record<string, unknown>;
 }
 
 export interface McpFetch {
@@ -40,11 +43,15 @@ export interface McpFetch {
   calls: Map<string, McpCall>;
   /** The client's own id of a request that went out with another one. */
   idOf: Map<string, string | number>;
+  /** Whoever made it waits for it no more. */
+  forget(call: McpCall): void;
 }
 
 export function createMcpFetch(http: HttpClient, clock: Clock, path: string): McpFetch {
   const calls: McpFetch["calls"] = new Map();
   const idOf: McpFetch["idOf"] = new Map();
+  /** By the id that went out: an answer can also come by the stream that goes on where another one broke off. */
+  const awaited = new Map<string, McpCall>();
 
   const post = async (headers: Headers, body: string): Promise<Response> => {
     // Written by the client itself, from one message.
@@ -55,6 +62,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
     headers.delete(CALL_HEADER);
     const json = call ? (call.once ? call.json : { ...call.json, id: message.id }) : message;
     if (call?.once) idOf.set(String(json.id), asId(message.id));
+    if (call) awaited.set(String(json.id), call);
     const label = call?.label ?? `POST ${path} ${String(message.method ?? "answer")}`;
     return exchange({ method: "POST", label, headers, body: stringifyJson(json), call, id: json.id });
   };
@@ -94,6 +102,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
 
   const eventStream = (answer: HttpStream, end: () => void, call: McpCall | undefined): Response => {
     let canResume = false;
+    const decoder = createEventDecoder(MAX_BYTES);
     const events = async function* () {
       let length = 0;
       try {
@@ -103,6 +112,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
           length += bytes.length;
           if (length > MAX_BYTES) throw tooLarge(MAX_BYTES, answer.status, answer);
           canResume ||= bytes.includes("id:");
+          for (const { data } of decoder.decode(bytes) ?? []) keepExact(data);
           yield bytes;
         }
         if (call && !canResume) void giveUpLater(call, answer);
@@ -120,6 +130,13 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
     return new Response(body as ReadableStream, { status: 200, headers: answer.headers });
   };
 
+  const keepExact = (data: string) => {
+    for (const message of messagesIn(data)) {
+      const call = "result" in message || "error" in message ? awaited.get(String(message.id)) : undefined;
+      if (call) call.exact = message;
+    }
+  };
+
   const giveUpLater = async (call: McpCall, answer: HttpStream) => {
     await clock.sleep(GRACE_MS, call.signal).catch(() => {});
     call.fail(invalidBody("a stream without the answer", "no_answer", answer, answer));
@@ -128,6 +145,9 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
   return {
     calls,
     idOf,
+    forget(call) {
+      for (const [id, one] of awaited) if (one === call) awaited.delete(id);
+    },
     fetch: async (_input, init = {}) => {
       const headers = new Headers(init.headers);
       const method = init.method ?? "GET";
@@ -139,6 +159,15 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
       return new Response(null, { status: 405 });
     },
   };
+}
+
+/** What is no JSON the client reports. */
+function messagesIn(data: string): Record<string, unknown>[] {
+  try {
+    return [parseJson(data)].flat().map(fieldsOf);
+  } catch {
+    return [];
+  }
 }
 
 /** The complete answer, if it is one to the request: the client would wait for ever, or fail without a word why. */

@@ -155,9 +155,9 @@ const NONE: Map<string, Operation> = new Map();
 async function readList(connection: McpConnection): Promise<unknown[]> {
   const label = `POST ${MCP_PATH} tools/list`;
   const tools: unknown[] = [];
-  let cursor: unknown;
+  let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES && tools.length < MOST_TOOLS; page++) {
-    const params = typeof cursor === "string" ? { cursor } : {};
+    const params = cursor === undefined ? {} : { cursor };
     const answer = await connection.call(
       { label, json: { jsonrpc: "2.0", id: 0, method: "tools/list", params } },
       { signal: NEVER, once: false },
@@ -171,8 +171,10 @@ async function readList(connection: McpConnection): Promise<unknown[]> {
         maybeSent: true,
       });
     tools.push(...result.tools);
-    cursor = result.nextCursor;
-    if (typeof cursor !== "string") break;
+    const { nextCursor } = result;
+    // Some servers end with an empty one, or with that of the same page; each request counts.
+    if (typeof nextCursor !== "string" || nextCursor === "" || nextCursor === cursor) break;
+    cursor = nextCursor;
   }
   return tools;
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { stringifyJson } from "../../../http/json.ts";
 import { canonicalRecord, digestOf } from "../../../writes/canonical.ts";
 import { fieldsOf } from "../../input.ts";
-import { checkOf } from "./input-schema.ts";
+import { isReadable } from "./input-schema.ts";
 
 /** Those of the 41 that the vendor publishes which only read. Whatever is not here counts as a write. */
 export const PUBLISHED_READS: ReadonlySet<string> = new Set([
@@ -106,7 +106,7 @@ function readTool(entry: unknown): Tool | undefined {
       title: cut([title, hints.title].find(isText) ?? name, LONGEST_TITLE),
       description: cut(isText(description) ? description : "", LONGEST_DESCRIPTION),
       inputSchema: isUsable ? schema : ANYTHING,
-      isChecked: isUsable && checkOf(schema) !== undefined,
+      isChecked: isUsable && isReadable(schema),
       // A hint of the server can make a tool count as more dangerous, never as less.
       isDestructive: DESTRUCTIVE.has(name) || hints.destructiveHint === true,
       hash,

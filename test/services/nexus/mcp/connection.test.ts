@@ -115,6 +115,27 @@ describe("a lost session", () => {
   });
 });
 
+test.each([
+  ["whole", 1000],
+  ["a few bytes at a time", 7],
+])("integers above 2^53 stay exact in an answer that comes as an event stream, %s", async (_, size) => {
+  const server = await serveMcp((message, respond) =>
+    respond((response) => {
+      const id = JSON.stringify(message.id);
+      const data = `{"jsonrpc":"2.0","id":${id},"result":{"structuredContent":{"id":48066188026052611}}}`;
+      const events = `event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}\n\nevent: message\ndata: ${data}\n\n`;
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      for (let at = 0; at < events.length; at += size) response.write(events.slice(at, at + size));
+      response.end();
+    }),
+  );
+  const connection = connect(server.origin);
+  for (const how of [reading, writing])
+    expect((await connection.call(call("tools/call"), how)).body).toEqual({
+      result: { structuredContent: { id: 48066188026052611n } },
+    });
+});
+
 describe("a server that misbehaves", () => {
   test.each([
     ["HTML in a 200", html(200), "invalid_json"],

@@ -100,6 +100,22 @@ describe("the list", () => {
     expect([pages, tools.all().length]).toEqual([20, 20]);
   });
 
+  test.each([
+    ["an empty cursor", ""],
+    ["the cursor of the same page", "c1"],
+    ["a cursor of null", null],
+  ])("is at its end with %s, and costs no request more", async (_, nextCursor) => {
+    let pages = 0;
+    const server = await serveMcp((message, respond) => {
+      pages += 1;
+      const isFirst = pages === 1 && nextCursor === "c1";
+      respond(result(message, { tools: [tool(`t${pages}`)], nextCursor: isFirst ? "c1" : nextCursor }));
+    });
+    const { tools } = createTools(server.origin, await openTestStore());
+    await tools.refresh();
+    expect(pages).toBe(nextCursor === "c1" ? 2 : 1);
+  });
+
   test("does not keep the list of all operations waiting, and a server that is away is no failure of it", async () => {
     const server = await serve(() => {});
     const { tools } = createTools(server.origin, await openTestStore());

@@ -1,0 +1,320 @@
+// What a JSON Schema (drafts 4 to 2020-12) says of a value, in three verdicts: valid, invalid with its reasons, or
+// unknown. Patterns and formats are unknown: a pattern from outside could keep the one thread of nexusd busy for ever,
+// and servers differ in what they take for a format. Schemas of other addresses are never fetched. The work is bounded,
+// whatever the schema.
+
+import { isSameJson } from "./same-json.ts";
+
+export interface Issue {
+  path: (string | number)[];
+  message: string;
+}
+
+/** The reasons of one that is invalid. */
+export type Verdict = "valid" | "unknown" | Issue[];
+
+type Path = (string | number)[];
+type Schema = Record<string, unknown>;
+
+const MOST_STEPS = 50_000;
+const DEEPEST = 100;
+const KNOWN_DRAFT = /^https?:\/\/json-schema\.org\/draft(-0[4567]|\/2019-09|\/2020-12)\/schema#?$/;
+/** There `$ref` takes the place of everything beside it. */
+const OLD_DRAFT = /draft-0[4567]\//;
+
+export interface Verdicts {
+  /** Whether the draft of the schema is one that is understood. */
+  canRead: boolean;
+  /** The schema that a local reference names; undefined: there is none, or it is elsewhere. */
+  resolve(reference: unknown): unknown;
+  /** @throws RangeError beyond what may be done for one input */
+  of(schema: unknown, value: unknown, path: Path): Verdict;
+}
+
+export function createVerdicts(root: Schema): Verdicts {
+  const { $schema: draft } = root;
+  const canRead = draft === undefined || (typeof draft === "string" && KNOWN_DRAFT.test(draft));
+  const isOld = typeof draft === "string" && OLD_DRAFT.test(draft);
+  let steps = 0;
+  let depth = 0;
+
+  const step = (count = 1) => {
+    steps += count;
+    if (steps > MOST_STEPS) throw new RangeError("the schema takes too many steps");
+  };
+
+  const resolve = (reference: unknown): unknown => {
+    if (typeof reference !== "string" || !/^#(\/|$)/.test(reference)) return undefined;
+    let found: unknown = root;
+    for (const part of reference.split("/").slice(1)) {
+      const name = decoded(part);
+      if (name === undefined || typeof found !== "object" || found === null) return undefined;
+      if (!Object.hasOwn(found, name)) return undefined;
+      found = (found as Schema)[name]; // an object or list, by an own name
+    }
+    return found;
+  };
+
+  const of = (schema: unknown, value: unknown, path: Path): Verdict => {
+    step();
+    if (schema === true) return "valid";
+    if (schema === false) return [{ path, message: "is not allowed" }];
+    // A schema with an address of its own has references that are relative to it.
+    if (!isObject(schema) || !canRead || (schema !== root && typeof schema.$id === "string"))
+      return "unknown";
+    if (++depth > DEEPEST) throw new RangeError("the schema is nested too deeply");
+    try {
+      const referred = "$ref" in schema ? byReference(schema.$ref, value, path) : undefined;
+      if (referred !== undefined && isOld) return referred;
+      return all([
+        referred ?? "valid",
+        ...own(schema, value, path),
+        ...combined(schema, value, path),
+        ...inObject(schema, value, path),
+        ...inList(schema, value, path),
+      ]);
+    } finally {
+      depth--;
+    }
+  };
+
+  const byReference = (reference: unknown, value: unknown, path: Path): Verdict => {
+    const target = resolve(reference);
+    return target === undefined ? "unknown" : of(target, value, path);
+  };
+
+  /** Keywords that say something of the value as a whole. */
+  const own = (schema: Schema, value: unknown, path: Path): Verdict[] => {
+    const verdicts: Verdict[] = [];
+    const must = (isMet: boolean | undefined, message: string) =>
+      verdicts.push(isMet === undefined ? "unknown" : met(isMet, path, message));
+    if ("type" in schema) must(isOfType(schema, value), `must be ${typesOf(schema.type).join(" or ")}`);
+    if (Array.isArray(schema.enum)) {
+      const { enum: allowed } = schema;
+      step(allowed.length);
+      must(
+        allowed.some((one) => isSameJson(one, value, step)),
+        `must be one of ${shown(allowed)}`,
+      );
+    }
+    if ("const" in schema) must(isSameJson(schema.const, value, step), `must be ${shown([schema.const])}`);
+    if (typeof value === "number" || typeof value === "bigint") {
+      const { minimum, maximum, exclusiveMinimum: above, exclusiveMaximum: below, multipleOf } = schema;
+      if (isNumber(minimum)) must(value >= minimum, `must be at least ${minimum}`);
+      if (isNumber(maximum)) must(value <= maximum, `must be at most ${maximum}`);
+      if (isNumber(above)) must(value > above, `must be more than ${above}`);
+      if (isNumber(below)) must(value < below, `must be less than ${below}`);
+      // Draft 4 has a boolean there, about the bound beside it.
+      if (above === true || below === true) must(undefined, "");
+      if (multipleOf !== undefined)
+        must(isMultiple(value, multipleOf), `must be a multiple of ${multipleOf}`);
+    }
+    if (typeof value === "string") {
+      const { minLength, maxLength } = schema;
+      step(Math.ceil(value.length / 100));
+      const length = isNumber(minLength) || isNumber(maxLength) ? [...value].length : 0;
+      if (isNumber(minLength)) must(length >= minLength, `must have at least ${minLength} characters`);
+      if (isNumber(maxLength)) must(length <= maxLength, `must have at most ${maxLength} characters`);
+      if ("pattern" in schema || "format" in schema) must(undefined, "");
+    }
+    return verdicts;
+  };
+
+  /** Keywords that put schemas together. */
+  const combined = (schema: Schema, value: unknown, path: Path): Verdict[] => {
+    const verdicts: Verdict[] = [];
+    const { allOf, anyOf, oneOf, not } = schema;
+    if (Array.isArray(allOf)) verdicts.push(...allOf.map((part) => of(part, value, path)));
+    if (Array.isArray(anyOf) && anyOf.length > 0) {
+      const each = anyOf.map((part) => of(part, value, path));
+      verdicts.push(
+        each.includes("valid") ? "valid" : each.includes("unknown") ? "unknown" : noneOf(each, path),
+      );
+    }
+    if (Array.isArray(oneOf) && oneOf.length > 0) {
+      const each = oneOf.map((part) => of(part, value, path));
+      const fitting = each.filter((verdict) => verdict === "valid").length;
+      if (fitting > 1) verdicts.push([{ path, message: "fits more than one of its alternatives" }]);
+      else if (each.includes("unknown")) verdicts.push("unknown");
+      else verdicts.push(fitting === 1 ? "valid" : noneOf(each, path));
+    }
+    if ("not" in schema) {
+      const verdict = of(not, value, path);
+      const opposite: Verdict = verdict === "valid" ? [{ path, message: "is excluded" }] : "valid";
+      verdicts.push(verdict === "unknown" ? "unknown" : opposite);
+    }
+    if ("if" in schema) verdicts.push(conditional(schema, value, path));
+    if ("$dynamicRef" in schema || "$recursiveRef" in schema) verdicts.push("unknown");
+    return verdicts;
+  };
+
+  const conditional = (schema: Schema, value: unknown, path: Path): Verdict => {
+    const branch = (name: "then" | "else"): Verdict =>
+      name in schema ? of(schema[name], value, path) : "valid";
+    const condition = of(schema.if, value, path);
+    if (condition === "valid") return branch("then");
+    if (condition !== "unknown") return branch("else");
+    const [first, second] = [branch("then"), branch("else")];
+    return Array.isArray(first) && Array.isArray(second) ? first : first === second ? first : "unknown";
+  };
+
+  const inObject = (schema: Schema, value: unknown, path: Path): Verdict[] => {
+    if (!isObject(value)) return [];
+    const verdicts: Verdict[] = [];
+    const names = Object.keys(value);
+    step(names.length);
+    const { properties, required, additionalProperties, minProperties, maxProperties } = schema;
+    const declared = isObject(properties) ? properties : {};
+    if (Array.isArray(required))
+      for (const name of required)
+        if (typeof name === "string" && !Object.hasOwn(value, name))
+          verdicts.push([{ path: [...path, name], message: "is needed" }]);
+    // Which names meet a pattern is not known.
+    const isOpen = isObject(schema.patternProperties) && Object.keys(schema.patternProperties).length > 0;
+    for (const name of names) {
+      const inner = [...path, name];
+      if (isOpen) verdicts.push("unknown");
+      if (Object.hasOwn(declared, name)) verdicts.push(of(declared[name], value[name], inner));
+      else if (additionalProperties === false && !isOpen)
+        verdicts.push([{ path: inner, message: "is not a field of it" }]);
+      else if (additionalProperties !== undefined && !isOpen)
+        verdicts.push(of(additionalProperties, value[name], inner));
+      if ("propertyNames" in schema) verdicts.push(of(schema.propertyNames, name, inner));
+    }
+    if (isNumber(minProperties))
+      verdicts.push(met(names.length >= minProperties, path, `must have at least ${minProperties} fields`));
+    if (isNumber(maxProperties))
+      verdicts.push(met(names.length <= maxProperties, path, `must have at most ${maxProperties} fields`));
+    for (const key of ["dependentRequired", "dependentSchemas", "dependencies"])
+      verdicts.push(...dependent(schema[key], value, path));
+    if ("unevaluatedProperties" in schema) verdicts.push("unknown");
+    return verdicts;
+  };
+
+  /** What a field that is there asks for: other fields, or a schema. */
+  const dependent = (asked: unknown, value: Schema, path: Path): Verdict[] => {
+    if (!isObject(asked)) return [];
+    return Object.entries(asked).flatMap(([name, demand]): Verdict[] => {
+      step();
+      if (!Object.hasOwn(value, name)) return [];
+      if (!Array.isArray(demand)) return [of(demand, value, path)];
+      return demand
+        .filter((other) => typeof other === "string" && !Object.hasOwn(value, other))
+        .map((other) => [{ path: [...path, other], message: `is needed beside ${name}` }]);
+    });
+  };
+
+  const inList = (schema: Schema, value: unknown, path: Path): Verdict[] => {
+    if (!Array.isArray(value)) return [];
+    const verdicts: Verdict[] = [];
+    step(value.length);
+    const { items, prefixItems, additionalItems, minItems, maxItems, uniqueItems, contains } = schema;
+    // Before 2020-12 a list in `items` is what `prefixItems` is now, and `additionalItems` is for the rest.
+    const first = Array.isArray(prefixItems) ? prefixItems : Array.isArray(items) ? items : [];
+    const rest = Array.isArray(items) ? additionalItems : items;
+    for (const [index, item] of value.entries()) {
+      const part = index < first.length ? first[index] : rest;
+      if (part !== undefined) verdicts.push(of(part, item, [...path, index]));
+    }
+    if (isNumber(minItems))
+      verdicts.push(met(value.length >= minItems, path, `must have at least ${minItems} items`));
+    if (isNumber(maxItems))
+      verdicts.push(met(value.length <= maxItems, path, `must have at most ${maxItems} items`));
+    if (uniqueItems === true) {
+      const isRepeated = value.some((one, at) =>
+        value.slice(0, at).some((other) => isSameJson(one, other, step)),
+      );
+      verdicts.push(met(!isRepeated, path, "must not have an item twice"));
+    }
+    if (contains !== undefined) {
+      const each = value.map((item) => of(contains, item, path));
+      const { minContains = 1 } = schema;
+      const isPlain = minContains === 1 && schema.maxContains === undefined;
+      if (!isPlain || each.includes("unknown"))
+        verdicts.push(each.includes("valid") && isPlain ? "valid" : "unknown");
+      else verdicts.push(met(each.includes("valid"), path, "must contain an item that it does not"));
+    }
+    if ("unevaluatedItems" in schema) verdicts.push("unknown");
+    return verdicts;
+  };
+
+  return { canRead, resolve, of };
+}
+
+/** As few as say why. */
+const MOST_ISSUES = 20;
+
+function all(verdicts: readonly Verdict[]): Verdict {
+  const issues = verdicts.flatMap((verdict) => (typeof verdict === "string" ? [] : verdict));
+  if (issues.length > 0) return issues.slice(0, MOST_ISSUES);
+  return verdicts.includes("unknown") ? "unknown" : "valid";
+}
+
+/** Of one alternative, its own reasons; of several, that none fits. */
+const noneOf = (each: readonly Verdict[], path: Path): Issue[] => {
+  const [only] = each;
+  if (each.length === 1 && Array.isArray(only)) return only;
+  return [{ path, message: "fits none of its alternatives" }];
+};
+
+const met = (isMet: boolean, path: Path, message: string): Verdict => (isMet ? "valid" : [{ path, message }]);
+
+const typesOf = (type: unknown): unknown[] => [type].flat();
+
+/** Undefined for a type that JSON Schema does not have. */
+function isOfType({ type, nullable }: Schema, value: unknown): boolean | undefined {
+  // OpenAPI's way of saying it.
+  if (value === null && nullable === true) return true;
+  const each = typesOf(type).map((one) => isOf(one, value));
+  return each.includes(true) ? true : each.includes(undefined) ? undefined : false;
+}
+
+function isOf(type: unknown, value: unknown): boolean | undefined {
+  switch (type) {
+    case "null":
+      return value === null;
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return isObject(value);
+    case "integer":
+      return typeof value === "bigint" || Number.isInteger(value);
+    case "number":
+      return typeof value === "bigint" || typeof value === "number";
+    case "boolean":
+    case "string":
+      return typeof value === type;
+    default:
+      return undefined;
+  }
+}
+
+/** Exact among integers that a number can hold; undefined beyond, where a double decides nothing. */
+function isMultiple(value: number | bigint, of: unknown): boolean | undefined {
+  if (!Number.isSafeInteger(value) || !Number.isSafeInteger(of) || of === 0) return undefined;
+  return Number(value) % Number(of) === 0;
+}
+
+const isNumber = (value: unknown): value is number | bigint =>
+  typeof value === "number" || typeof value === "bigint";
+
+const isObject = (value: unknown): value is Schema =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A part of a JSON pointer within a fragment; undefined where it is none. */
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+  } catch {
+    return undefined;
+  }
+}
+
+const LONGEST_SHOWN = 200;
+const shown = (values: readonly unknown[]): string => {
+  const text = values
+    .slice(0, MOST_ISSUES)
+    .map((value) => JSON.stringify(value, (_, part) => (typeof part === "bigint" ? String(part) : part)))
+    .join(", ");
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+};
