@@ -79,7 +79,7 @@ export interface OperationAnswer {
 /** Sends one read on behalf of an operation: for preconditions and for finding out what became of a write. */
 export type ReadCall = (request: OperationRequest) => Promise<OperationAnswer>;
 
-/** A text that an operation hands to people or agents outside. */
+/** A text in what a write sends. */
 export interface OutgoingText {
   /** Where it is in the input: `["json", "steps", 2]`. */
   path: (string | number)[];
@@ -123,8 +123,6 @@ export interface Operation<I = unknown> {
    * nexusd itself keeps.
    */
   request?: (input: I, facts: Facts, read?: unknown) => OperationRequest;
-  /** Its prose, which is refused when it holds a secret: before anything is stored, and never sent redacted. */
-  outgoingText?: (input: I) => OutgoingText[];
   /** Reads the answer leniently. @throws HttpError or OperationError when a 2xx says that nothing was done */
   output: (answer: OperationAnswer, input: I, read?: unknown) => unknown;
   /**

@@ -1,50 +1,37 @@
 // Looks for secrets in text that is about to leave the machine: what a session carries, strangers read.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import { REDACTED } from "../daemon/redact.ts";
 import type { OutgoingText } from "../services/operation.ts";
+import { type Hit, secretsIn } from "./secrets/find.ts";
+import { type Span, viewsOf } from "./secrets/views.ts";
 import { WriteError } from "./types.ts";
-
-/** A stretch of a text, as indices. */
-export interface Span {
-  start: number;
-  end: number;
-}
 
 /** Resolves when there is no secret in any of the texts. @throws WriteError `secret_in_text`, without the secret */
 export type ScanText = (texts: readonly OutgoingText[]) => Promise<void>;
 
-interface Hit extends Span {
-  /** What it looks like, as the rule calls it. */
-  kind: string;
-}
-
 const MOST_TOLD = 20;
+const LONG = 16 * 1024;
 const KNOWN = "CREDENTIAL_OF_NEXUSD";
-
-// What the rules do not know: the credentials of the services here, and private keys that are short or cut off.
-const SHAPES: readonly { kind: string; pattern: RegExp }[] = [
-  { kind: "NEXUS_AGENT_KEY", pattern: /(?<![0-9A-Za-z])nxs_ak_[\w-]{8,}/g },
-  { kind: "SUPABASE_SECRET_KEY", pattern: /(?<![0-9A-Za-z])sb_secret_[\w-]{8,}/g },
-  // "sk-learn-based-model-2" is none: somewhere it has a long run of letters and digits.
-  { kind: "API_KEY", pattern: /(?<![0-9A-Za-z])sk-(?:[a-z]{1,16}-){0,4}(?=[a-zA-Z_]*\d)\w{20,}/g },
-  {
-    kind: "PrivateKey",
-    pattern: /-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr]){0,4}[\w+/]{40,}/g,
-  },
-  { kind: "JSON_WEB_TOKEN", pattern: /(?<![0-9A-Za-z_-])eyJ[\w-]{10,}\.eyJ[\w-]{5,}\.[\w-]{10,}/g },
-];
 
 /** @param options.credentialsIn where nexusd's own credentials stand in a text */
 export function createTextScan(options: { credentialsIn(text: string): Promise<Span[]> }): ScanText {
   return async (texts) => {
     const { content, parts } = asOne(texts);
-    const known = await options.credentialsIn(content);
-    const hits = apart([
-      ...known.map((span) => ({ kind: KNOWN, ...span })),
-      ...(await hitsOfRules(content)),
-      ...hitsOfShapes(content),
-    ]);
+    const found: Hit[] = [];
+    for (const view of viewsOf(content)) {
+      // Others get their turn while a long text is looked through.
+      if (view.text.length > LONG) await nextTurn();
+      for (const { start, end } of await options.credentialsIn(view.text))
+        found.push({ kind: KNOWN, ...view.spanOf(start, end) });
+      // Its rules ask for more before and behind a secret than those here, and know containers that these do not.
+      if (!view.isJoined)
+        for (const { kind, start, end } of await hitsOfRules(view.text))
+          found.push({ kind, ...view.spanOf(start, end) });
+      found.push(...secretsIn(view));
+    }
+    const hits = apart(found);
     if (hits.length > 0) throw refusal(hits, parts);
   };
 }
@@ -92,7 +79,7 @@ function refusal(hits: Hit[], parts: Part[]): WriteError {
   return new WriteError(
     "secret_in_text",
     `${first ? `${first.path} ${first.message}` : "The text holds a secret"}${more}. ` +
-      "Nothing was stored or sent: take it out, since whoever is in the session could read it.",
+      "Nothing was stored or sent: take it out, since others could read it where it goes.",
     { errors },
   );
 }
@@ -109,15 +96,6 @@ function placeIn(text: string, at: number): string {
   const lines = text.slice(0, at).split("\n");
   return `at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
 }
-
-const hitsOfShapes = (content: string): Hit[] =>
-  SHAPES.flatMap(({ kind, pattern }) =>
-    [...content.matchAll(pattern)].map(({ index, 0: match }) => ({
-      kind,
-      start: index,
-      end: index + match.length,
-    })),
-  );
 
 /** Loaded at the first text that goes out: a daemon that sends nothing pays neither the time nor the memory. */
 let rules: Promise<(content: string) => Promise<Hit[]>> | undefined;

@@ -6,6 +6,7 @@ import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { type Clock, isoTime } from "../scheduler/clock.ts";
 import type { SteadyClock } from "../scheduler/steady-clock.ts";
+import { textsIn } from "../services/input.ts";
 import type { Facts, Operation, OperationSender } from "../services/operation.ts";
 import type { OpenWrites, Store } from "../store/store.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
@@ -140,8 +141,8 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
 
     const approval = policy().approvalOf(operation);
     if (approval === "deny") throw denied(operation.name);
-    const texts = operation.outgoingText?.(stored) ?? [];
-    if (texts.length > 0) await scanText(texts);
+    // What leaves the machine, others read: no text of it may hold a secret, whatever it is meant for.
+    if (operation.request) await scanText(textsIn(stored, []));
     const learnt = await readPrecondition(operation, stored, known);
     const precondition = operation.precondition ? canonicalJson(learnt) : null;
     const toSend = operation.request?.(stored, known, learnt);

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import { HttpError } from "../../http/errors.ts";
-import { fieldsOf, present, prose, textsIn } from "../input.ts";
+import { fieldsOf, present, prose } from "../input.ts";
 import {
   defineOperation,
   OperationError,
@@ -106,10 +106,6 @@ const sendMessage = defineOperation({
     const content = isAsText(read) ? { text: inText(text, json) } : present({ text, json });
     return { ...request, json: content, credential: { kind: "session", sessionId } };
   },
-  outgoingText: ({ text, json }) => [
-    ...(text === undefined ? [] : [{ path: ["text"], text }]),
-    ...textsIn(json, ["json"]),
-  ],
   output: ({ body }, _input, read) => {
     const { id, cursor, expiresAt } = fieldsOf(body);
     return {

@@ -81,7 +81,6 @@ const createSession = defineOperation({
       json: present({ ttl: ttlSeconds, maxAgents, greeting, creatorAgentId }),
     };
   },
-  outgoingText: ({ greeting }) => (greeting === undefined ? [] : [{ path: ["greeting"], text: greeting }]),
   output: (answer, { alias }) => {
     readCreated(answer);
     return { ...withoutKey(answer.body), ...present({ alias }) };

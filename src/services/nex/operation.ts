@@ -9,7 +9,6 @@ import {
   type OperationAnswer,
   OperationError,
   type OperationRequest,
-  type OutgoingText,
   type ReadCall,
 } from "../operation.ts";
 import { PREFIX } from "./client.ts";
@@ -55,8 +54,6 @@ interface WriteRow extends CommonRow {
   effect: "write";
   idempotent: boolean;
   destructive?: boolean;
-  /** The fields that are prose, in which no secret may leave. */
-  prose?: readonly string[];
   look?: Look;
   howToFindOut?: string;
 }
@@ -88,7 +85,6 @@ function toOperation(row: Row): Operation<Fields> {
   };
   if (!isWrite) return operation;
   if (row.call.includes("{")) operation.target = (fields) => `nex${pathOf(row.call, fields)}`;
-  if (row.prose) operation.outgoingText = (fields) => textsOf(fields, row.prose);
   if (row.howToFindOut !== undefined) operation.howToFindOut = row.howToFindOut;
   return row.look ? withLook(operation, row.look) : operation;
 }
@@ -107,12 +103,6 @@ function withLook(operation: Operation<Fields>, look: Look): Operation<Fields> {
   };
   return operation;
 }
-
-const textsOf = (fields: Fields, names: readonly string[] = []): OutgoingText[] =>
-  names.flatMap((name) => {
-    const text = fields[name];
-    return typeof text === "string" ? [{ path: [name], text }] : [];
-  });
 
 const inputOf = ({ input, rules }: Row): z.ZodType<Fields> => {
   const schema = z.strictObject(input?.() ?? {});

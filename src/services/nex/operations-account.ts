@@ -139,7 +139,6 @@ export const accountOperations = nexTable([
     title: "Create a rule of notification",
     description: "A new rule of what Nex is to tell, described in words.",
     input: () => ({ description: prose.describe("What to be told of, in natural language") }),
-    prose: ["description"],
     output: one("rule"),
     howToFindOut: "Read nex.notifications.list_rules: is there a rule made of these words?",
   },

@@ -41,7 +41,6 @@ export const contextOperations = nexTable([
       content: prose.describe("The text"),
       context: prose.optional().describe("What it is, such as notes of a sales call"),
     }),
-    prose: ["content", "context"],
     output: started("artifact_id", "artifactId"),
     howToFindOut: "Ask nex.context.ask about something that only this text says, or look in Nex.",
   },
@@ -72,7 +71,6 @@ export const contextOperations = nexTable([
       limit: z.int().min(1).max(100).optional().describe("The most to find; 50 where left out"),
       includeAttributes: z.boolean().optional().describe("Whether to give all attributes of each"),
     }),
-    prose: ["query"],
     output: started("job_id", "jobId"),
     howToFindOut:
       "Nothing has to be found out: it changed no record. Propose it again where the list is needed.",

@@ -68,7 +68,6 @@ export const workOperations = nexTable([
       assigneeIds: assigneeIds(),
     }),
     named: taskNames,
-    prose: ["title", "description"],
     output: one("task"),
     howToFindOut: "Read nex.tasks.list with search for its title: was it created at that time?",
   },
@@ -99,7 +98,6 @@ export const workOperations = nexTable([
       ...["title", "description", "priority", "dueDate", "isCompleted", "recordIds", "assigneeIds"],
     ),
     named: taskNames,
-    prose: ["title", "description"],
     output: one("task"),
   },
   {
@@ -147,7 +145,6 @@ export const workOperations = nexTable([
       recordId: id("The id of the record that it belongs to").optional(),
     }),
     named: noteNames,
-    prose: ["title", "content"],
     output: one("note"),
     howToFindOut: "Read nex.notes.list, of its record if it has one: is there a note with this title?",
   },
@@ -169,7 +166,6 @@ export const workOperations = nexTable([
     }),
     rules: atLeastOneOf("title", "content", "recordId"),
     named: noteNames,
-    prose: ["title", "content"],
     output: one("note"),
   },
   {

@@ -1,7 +1,7 @@
 // Conversations with customers: the chats, their messages, and sending one.
 
 import { z } from "zod";
-import { line, present, prose, textsIn } from "../input.ts";
+import { line, present, prose } from "../input.ts";
 import { defineOperation, type Facts, type Operation, OperationError } from "../operation.ts";
 import { phoneNumber, rowId, time } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
@@ -124,7 +124,6 @@ const sendMessage = (platform: Platform, brand: string, article: "a" | "an"): Op
         message,
         organizationId: facts.organizationId(),
       }),
-    outgoingText: ({ message }) => [{ path: ["message"], text: message }],
     output: answerOf,
     target: (input) => `nexus/chats/${input.chatId.toLowerCase()}`,
     // Who will read it.
@@ -184,7 +183,6 @@ export const sendTemplate = defineOperation({
       template_name: templateName,
       ...present({ language, components }),
     }),
-  outgoingText: ({ components }) => textsIn(components, ["components"]),
   output: answerOf,
   target: (input) => `nexus/phones/${input.phoneNumber}`,
   howToFindOut:

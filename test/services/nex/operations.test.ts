@@ -90,21 +90,6 @@ test("what deletes for good says so, and no wildcard of the policy approves it",
     expect(policy.approvalOf(operation), operation.name).toBe(operation.destructive ? "operator" : "auto");
 });
 
-test("prose that is written to Nex is looked through for secrets, and nothing else is", () => {
-  const scanned = nexOperations.flatMap(({ name, outgoingText }) =>
-    outgoingText ? [[name, ...outgoingText(fieldsOf(samples[name])).map(({ path }) => path.join("."))]] : [],
-  );
-  expect(scanned).toEqual([
-    ["nex.tasks.create", "title", "description"],
-    ["nex.tasks.update", "title", "description"],
-    ["nex.notes.create", "title", "content"],
-    ["nex.notes.update", "title", "content"],
-    ["nex.context.add_text", "content", "context"],
-    ["nex.context.list_jobs", "query"],
-    ["nex.notifications.create_rule", "description"],
-  ]);
-});
-
 test("only what is the same done twice is ever repeated", () => {
   const repeated = nexOperations.filter(({ effect, idempotent }) => effect === "write" && idempotent);
   expect(repeated.map(({ name }) => name)).toEqual([

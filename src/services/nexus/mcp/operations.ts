@@ -2,7 +2,6 @@
 
 import { z } from "zod";
 import { canonicalRecord, digestOf } from "../../../writes/canonical.ts";
-import { textsIn } from "../../input.ts";
 import { defineOperation, type Facts, type Operation, type OperationRequest } from "../../operation.ts";
 import { MCP_PATH } from "./fetch.ts";
 import { inputOf } from "./input-schema.ts";
@@ -84,7 +83,6 @@ export function toolOperation(tool: Tool, { reads, approvedHash }: ToolSettings)
     request: (input, facts) => mcpRequest(facts, "tools/call", { name, arguments: input }),
     output: (answer) => toolOutput(answer, label),
     ...(!isRead && {
-      outgoingText: (input) => textsIn(input, []),
       // The tool must still be the one that was listed when it was shown.
       precondition: async () => ({ tool: name, version: hash }),
       notice: () => {
