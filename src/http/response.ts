@@ -1,5 +1,6 @@
 // Bodies: read up to a limit, and given out as bytes, text or JSON.
 
+import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
 import type { HttpResponse } from "./client.ts";
 import { HttpError } from "./errors.ts";
@@ -28,21 +29,49 @@ export function createResponse(
   where: Where,
 ): HttpResponse {
   const { status, headers, body } = answer;
-  const text = () => UTF_8.decode(body);
+  const text = () => decodeText(answer, where);
   return {
     status,
     headers,
     body,
     text,
     json() {
+      const json = text();
       try {
-        return parseJson(text());
+        return parseJson(json);
       } catch {
         // Without a cause: V8's SyntaxError quotes the text around the fault.
-        throw invalidBody("without valid JSON", "invalid_json", answer, where);
+        throw invalidBody(/^\s*</.test(json) ? PAGE : "without valid JSON", "invalid_json", answer, where);
       }
     },
   };
+}
+
+const PAGE = "with a page instead of JSON: is there a login on the way?";
+const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
+/** In these even plain words are not what they would be in UTF-8. */
+const IS_WIDE = /^(utf-?(16|32)|ucs-?[24]|iso-10646-ucs)/i;
+
+/**
+ * The text of a body. JSON is UTF-8 (RFC 8259), and what is UTF-8 is taken for it whatever the server says; what is
+ * not is read by the charset that it names.
+ * @throws HttpError `invalid_body` for a charset that is not known
+ */
+function decodeText(
+  answer: { status: number; headers: Record<string, string>; body: Uint8Array },
+  where: Where,
+): string {
+  const { headers, body } = answer;
+  const charset = CHARSET.exec(headers["content-type"] ?? "")?.[1];
+  if (charset === undefined || /^utf-?8$/i.test(charset) || (!IS_WIDE.test(charset) && isUtf8(body)))
+    return UTF_8.decode(body);
+  let decoder: TextDecoder;
+  try {
+    decoder = new TextDecoder(charset);
+  } catch {
+    throw invalidBody("in a charset that nexusd does not read", "unknown_charset", answer, where);
+  }
+  return decoder.decode(body);
 }
 
 /**

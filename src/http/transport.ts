@@ -6,6 +6,7 @@ import type { RequestBudget } from "./budget.ts";
 import type { HttpClient, HttpRequest, HttpResponse, HttpStream } from "./client.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { createDispatcher } from "./dispatcher.ts";
+import { decoded } from "./encoding.ts";
 import { HttpError } from "./errors.ts";
 import { type Answer, exchange, isSuccess } from "./exchange.ts";
 import { exchangeFailure, givenUp, notSent, type Progress, type Where } from "./failure.ts";
@@ -86,6 +87,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         } finally {
           lease?.done();
         }
+        if (answer.headers["content-encoding"] !== undefined)
+          answer = await decoded(answer, { maxBytes, isSuccess: isSuccess(answer.status), where });
         if (isSuccess(answer.status)) {
           if (answer.isTooLarge) throw tooLarge(maxBytes, answer.status, where);
           const finished = finish(answer, where, deadline);
