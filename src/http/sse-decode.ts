@@ -16,6 +16,8 @@ export interface EventDecoder {
    * came without a blank line: a line or an event that does not end is kept no longer.
    */
   decode(bytes: Uint8Array): ServerSentEvent[] | undefined;
+  /** Whether the last bytes had anything of a stream of events in them: noise, or a page, has not. */
+  readonly isReadable: boolean;
   /** To be sent as `Last-Event-ID` with the next connection; "" for none. */
   readonly lastEventId: string;
   /** What the server asked to wait before the next connection (`retry`), in milliseconds. */
@@ -27,19 +29,27 @@ export interface EventDecoder {
  * bounds of pieces, the one BOM, the ID that outlives its event, and a limit on everything that is kept.
  * @param maxLength in UTF-16 units, of which a text has at most as many as bytes
  * @param lastEventId of the connection before
+ * @param isStrict whether `decode` throws a TypeError for what is not UTF-8, instead of putting U+FFFD in its place
  */
-export function createEventDecoder(maxLength: number, lastEventId = ""): EventDecoder {
+export function createEventDecoder(maxLength: number, lastEventId = "", isStrict = false): EventDecoder {
   // The one BOM is taken away here: of a BOM in two pieces Node.js makes two.
-  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true, fatal: isStrict });
   let isStart = true;
   const known: { lastEventId: string; retryMs: number | undefined } = { lastEventId, retryMs: undefined };
   let events: ServerSentEvent[] = [];
+  let isReadable = false;
+  let hasUnknown = false;
+  /** Of the line that has not ended yet, the beginning. */
+  let lineStart = "";
   const parser = createParser({
     onId: (id) => {
       known.lastEventId = id;
     },
     onRetry: (ms) => {
       known.retryMs = ms;
+    },
+    onError: () => {
+      hasUnknown = true;
     },
     onEvent: ({ event = "message", data }) => events.push({ event, data, lastEventId: known.lastEventId }),
   });
@@ -57,14 +67,22 @@ export function createEventDecoder(maxLength: number, lastEventId = ""): EventDe
         isStart = false;
         if (text.startsWith("\uFEFF")) text = text.slice(1);
       }
+      isReadable = false;
       if (text === "") return [];
       const blank = lastBlankLine(text);
       if (blank >= 0) sinceBlank = text.length - blank;
       else sinceBlank = text.length + (lastBlankLine(last + text.charAt(0)) < 0 ? sinceBlank : 0);
       last = text.charAt(text.length - 1);
       events = [];
+      // The parser drops a line that is of no field before its end, and then does not tell of it.
+      hasUnknown = !isFieldStart(lineStart);
       parser.feed(text);
+      lineStart = startOfLastLine(text, lineStart);
+      isReadable = events.length > 0 || (!hasUnknown && isFieldStart(lineStart));
       return sinceBlank > maxLength ? undefined : events;
+    },
+    get isReadable() {
+      return isReadable;
     },
     get lastEventId() {
       return known.lastEventId;
@@ -73,6 +91,23 @@ export function createEventDecoder(maxLength: number, lastEventId = ""): EventDe
       return known.retryMs;
     },
   };
+}
+
+const FIELDS = ["data:", "event:", "id:", "retry:"];
+const LONGEST_FIELD = 6;
+
+/** Whether a line that begins like this, or has not begun, can be one that the standard knows. */
+const isFieldStart = (start: string): boolean =>
+  start === "" ||
+  start.startsWith(":") ||
+  FIELDS.some((field) => start.startsWith(field) || field.startsWith(start));
+
+/** @param before the beginning of the line that the text goes on with */
+function startOfLastLine(text: string, before: string): string {
+  if (text.endsWith("\n")) return "";
+  const at = Math.max(text.lastIndexOf("\n"), text.lastIndexOf("\r")) + 1;
+  const start = text.slice(at, at + LONGEST_FIELD);
+  return at > 0 ? start : (before + start).slice(0, LONGEST_FIELD);
 }
 
 /** Where the last blank line begins, -1 where there is none: two ends of lines in a row that are no CRLF. */

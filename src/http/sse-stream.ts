@@ -10,19 +10,19 @@ import type { EventDecoder, ServerSentEvent } from "./sse-decode.ts";
 
 export interface ReadEventsOptions {
   decoder: EventDecoder;
-  /** The longest silence, comments included, while the next bytes are waited for. */
+  /** The longest time without anything of a stream of events, comments included, while the next bytes are waited for. */
   idleTimeoutMs: number;
   /** The largest event, as the decoder knows it; for the error. */
   maxEventBytes: number;
   clock: Clock;
   signal?: AbortSignal;
-  /** Bytes have come, be it only a comment. */
+  /** Something has come that belongs in a stream of events, be it only a comment. */
   onActivity?(): void;
 }
 
 /**
  * The events of a response, those of one piece together, until the server ends it; an event that the end cuts off is
- * not one. When this returns or throws, the body is destroyed and its connection given up.
+ * not one. The first thing that can be read is told even where it is only a comment: then there are no events yet. When this returns or throws, the body is destroyed and its connection given up.
  * @throws HttpError `timeout` (silence), `too_large`, `network` (cut), `aborted`
  */
 export async function* readEvents(
@@ -33,7 +33,15 @@ export async function* readEvents(
   const { body } = stream;
   const where = { service: stream.service, label: stream.label };
   const abort = () => body.destroy(stopped(stream, "aborted", "was given up by its reader"));
-  const silence = () => body.destroy(stopped(stream, "timeout", `was silent for ${idleTimeoutMs} ms`));
+  const silence = () =>
+    body.destroy(stopped(stream, "timeout", `had nothing that could be read for ${idleTimeoutMs} ms`));
+  const decode = (bytes: Uint8Array) => {
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw invalidBody("a stream of events that is not UTF-8", "not_utf8", stream, where);
+    }
+  };
   const watchdog = watchSilence(options.clock, idleTimeoutMs, silence);
 
   // A destroyed body says so by an error event, even where nobody reads it any more.
@@ -42,17 +50,18 @@ export async function* readEvents(
   try {
     if (signal?.aborted) throw stopped(stream, "aborted", "was given up by its reader");
     const pieces: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]();
-    for (;;) {
+    for (let hasBegun = false; ; ) {
       watchdog.wait();
       const piece = await pieces.next().catch((error: unknown) => {
         throw exchangeFailure(error, where, true);
       });
-      watchdog.pause();
       if (piece.done) return;
-      options.onActivity?.();
-      const events = decoder.decode(piece.value);
+      const events = decode(piece.value);
+      watchdog.pause(decoder.isReadable);
       if (events === undefined) throw tooLarge(options.maxEventBytes, stream.status, where);
-      if (events.length > 0) yield events;
+      if (decoder.isReadable) options.onActivity?.();
+      if (events.length > 0 || (decoder.isReadable && !hasBegun)) yield events;
+      hasBegun ||= decoder.isReadable;
     }
   } finally {
     watchdog.end();
@@ -71,16 +80,29 @@ export async function giveUp(body: Readable): Promise<void> {
 
 /** @throws HttpError `invalid_body`; a page or a JSON error with status 200 is not a stream of events */
 export function checkHead(stream: HttpStream): void {
-  if (stream.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(stream.headers["content-type"] ?? ""))
-    return;
+  const isStream = stream.status === 200 && /^\s*text\/event-stream\s*(;|$)/i.test(typeOf(stream));
+  if (isStream) return;
   const { service, label } = stream;
   throw invalidBody("without a stream of events", "no_event_stream", stream, { service, label });
 }
 
-/** Rings once when a wait has taken `ms`; the time between two waits is the reader's own, and does not count. */
+const typeOf = ({ headers }: HttpStream): string => headers["content-type"] ?? "";
+
+/**
+ * Whether the response says that it is in another charset than UTF-8, which every stream of events is in. Many say so
+ * by habit: it is believed only where the bytes are no UTF-8, either.
+ */
+export const namesOtherCharset = (stream: HttpStream): boolean =>
+  /;\s*charset\s*=(?!\s*"?(utf-?8|us-ascii)"?\s*(;|$))/i.test(typeOf(stream));
+
+/**
+ * Rings once when waits have taken `ms` since the last one that ended with something; the time between two waits is
+ * the reader's own, and does not count.
+ */
 function watchSilence(clock: Clock, ms: number, ring: () => void) {
   const off = new AbortController();
   let since: number | undefined;
+  let waitedMs = 0;
   const watch = async () => {
     for (let left = ms; left > 0; left = since === undefined ? ms : since + ms - clock.monotonic())
       await clock.sleep(left, off.signal);
@@ -89,9 +111,10 @@ function watchSilence(clock: Clock, ms: number, ring: () => void) {
   watch().catch(() => {});
   return {
     wait: () => {
-      since = clock.monotonic();
+      since = clock.monotonic() - waitedMs;
     },
-    pause: () => {
+    pause: (isSomething: boolean) => {
+      waitedMs = isSomething || since === undefined ? 0 : clock.monotonic() - since;
       since = undefined;
     },
     end: () => off.abort(),

@@ -5,7 +5,7 @@ import type { Clock } from "../scheduler/clock.ts";
 import type { HttpClient, HttpStream } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import { createEventDecoder, type ServerSentEvent } from "./sse-decode.ts";
-import { checkHead, giveUp, readEvents } from "./sse-stream.ts";
+import { checkHead, giveUp, namesOtherCharset, readEvents } from "./sse-stream.ts";
 
 export type { ServerSentEvent };
 
@@ -13,20 +13,22 @@ export type { ServerSentEvent };
 export interface Loss {
   /** Undefined where the server ended the stream in order. */
   error: HttpError | undefined;
-  /** Connections in a row that were lost, or not had, before they were healthy; this one included. */
+  /** Connections in a row that were lost, or not had, before they had lived for 30 s; this one included. */
   failures: number;
   retryInMs: number;
 }
 
 /** What is done with a stream. What these throw or reject with ends it. */
 export interface EventSourceHandler {
-  /** The response is there. Its first event waits until this has resolved. */
+  /** The response is there, which may still turn out to be no stream. Its first event waits until this has resolved. */
   opened?(stream: HttpStream): Promise<void> | void;
+  /** The first that can be read of a connection has come, be it only a comment. Its events wait until this has resolved. */
+  began?(): Promise<void> | void;
   /** The events of one piece of the response, in order. Nothing more is read until this has resolved. */
   events(events: ServerSentEvent[]): Promise<void> | void;
-  /** Bytes have come, be it only a comment. */
+  /** Something that can be read has come, be it only a comment. */
   activity?(): void;
-  /** From here on a loss is the first one: an event came, or the connection lived for 30 s. Once a connection. */
+  /** From here on a loss is the first one: the connection has lived for 30 s. Once a connection. */
   healthy?(): void;
   /** The connection is gone. The time until the next attempt runs already, and this is not waited for longer. */
   lost?(loss: Loss): Promise<void> | void;
@@ -60,7 +62,8 @@ const MAX_EVENT_BYTES = 8 * 1024 * 1024;
 /**
  * Holds the stream: never more than one connection, each after the first with `Last-Event-ID` where the server gave
  * one. Between two there is the backoff with jitter, at least what the server asked for (`retry`, `Retry-After`); it
- * begins anew only after an event or 30 s of life. A browser gives up at any status but 200; here nobody would press
+ * begins anew only after 30 s of life: a server that sends an event and ends the stream each time, a replay most of
+ * all, would be asked for ever without a wait. A browser gives up at any status but 200; here nobody would press
  * reload, so that everything but a 204 is tried again. Redirects, the origin and the credential are the client's.
  *
  * Resolves where `afterFailure` says stop. Rejects with `signal.reason`, or with what the handler threw.
@@ -123,19 +126,19 @@ async function connect(
     if (clock.monotonic() - openedAt >= HEALTHY_AFTER_MS) healthy();
     handler.activity?.();
   };
-  const decoder = createEventDecoder(maxEventBytes, memory.lastEventId);
+  const decoder = createEventDecoder(maxEventBytes, memory.lastEventId, namesOtherCharset(stream));
   const pieces = readEvents(stream, { decoder, idleTimeoutMs, maxEventBytes, clock, signal, onActivity });
   try {
     await handler.opened?.(stream);
-    for (;;) {
+    for (let hasBegun = false; ; hasBegun = true) {
       // Not `for await`: what the stream throws must be told from what the handler throws.
       const piece = await pieces.next().catch(httpError);
       memory.lastEventId = decoder.lastEventId;
       memory.retryMs = decoder.retryMs ?? memory.retryMs;
       if (piece instanceof HttpError) return piece;
       if (piece.done) return undefined;
-      healthy();
-      await handler.events(piece.value);
+      if (!hasBegun) await handler.began?.();
+      if (piece.value.length > 0) await handler.events(piece.value);
     }
   } finally {
     await pieces.return();

@@ -134,3 +134,19 @@ describe("what does not end", () => {
     },
   );
 });
+
+test.each<[boolean, string, ...string[]]>([
+  [true, "a comment", ": keepalive\n\n"],
+  [true, "a part of a long event", "data: {", '"a": 1', ', "b": 2'],
+  [true, "the beginning of a field", "da"],
+  [true, "an event beside a field that is not known", "other: 1\ndata: x\n\n"],
+  [true, "what follows noise", "noise\n", "data: x\n\n"],
+  [false, "noise", "\u0000\ufffd"],
+  [false, "lines of noise with a comment among them", "<html>\n: x\n"],
+  [false, "the end of a line of noise", "<htm", "l>\n"],
+  [false, "nothing", ""],
+])("whether something can be read (%j) is told of %s", (isReadable, _, ...pieces) => {
+  const decoder = createEventDecoder(1000);
+  for (const piece of pieces) decoder.decode(Buffer.from(piece));
+  expect(decoder.isReadable).toBe(isReadable);
+});

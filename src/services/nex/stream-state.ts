@@ -2,7 +2,7 @@
 
 /**
  * - `connecting`: since the start, no attempt has ended yet
- * - `live`: a stream is open
+ * - `live`: a stream is open, and has begun with something that could be read
  * - `recovering`: lost a moment ago, tried again
  * - `polling`: lost for longer, REST instead, while it is tried again
  * - `refused`: Nex takes the key for no good, for the stream and for REST; tried again slowly
@@ -21,7 +21,7 @@ export interface StreamState {
 
 export type StreamInput =
   | { kind: "opened" }
-  /** An event came, or it lived for 30 s. */
+  /** It has lived for 30 s. */
   | { kind: "healthy" }
   | { kind: "lost"; failures: number; retryInMs: number; code: string; isRefusal: boolean }
   /** Time has passed. */
@@ -32,6 +32,8 @@ export type Announcement = "opened" | "lost" | "fallback";
 
 export const INITIAL: StreamState = { state: "connecting", failures: 0, lostAt: undefined, told: undefined };
 
+/** So many failures in a row are no single mishap. */
+export const FLAPPING = 2;
 const FALLBACK_AFTER_FAILURES = 3;
 /** Neither an outage nor the wait for the next attempt may take longer without a poll. */
 const FALLBACK_AFTER_MS = 60_000;
@@ -46,15 +48,19 @@ export function step(
 ): { after: StreamState; announce: Announcement[] } {
   switch (input.kind) {
     case "opened": {
-      const isNews = before.told?.kind !== "opened";
+      // One that is lost again and again before it has lived is told to be open once it has.
+      const isNews = before.told?.kind !== "opened" && before.failures < FLAPPING;
       const told = isNews ? ({ kind: "opened", at } as const) : before.told;
       return {
         after: { ...before, state: "live", lostAt: undefined, told },
         announce: isNews ? ["opened"] : [],
       };
     }
-    case "healthy":
-      return { after: { ...before, failures: 0 }, announce: [] };
+    case "healthy": {
+      const isNews = before.state === "live" && before.told?.kind !== "opened";
+      const told = isNews ? ({ kind: "opened", at } as const) : before.told;
+      return { after: { ...before, failures: 0, told }, announce: isNews ? ["opened"] : [] };
+    }
     case "lost": {
       const lostAt = before.lostAt ?? at;
       const isLong =

@@ -1,6 +1,6 @@
 // Watches the insights of Nex: the stream, REST for what it missed and while it cannot be had, and all that is told.
 
-import type { NewEvent } from "../../events/types.ts";
+import type { Failure, NewEvent } from "../../events/types.ts";
 import type { Loss, ServerSentEvent } from "../../http/sse.ts";
 import { isoTime } from "../../scheduler/clock.ts";
 import type { JobContext } from "../../scheduler/define-job.ts";
@@ -10,12 +10,20 @@ import { openInsightLog } from "./insight-log.ts";
 import { createdAt } from "./insights.ts";
 import { createPolls, POLL_EVERY_MS } from "./polls.ts";
 import { describeLoss, isKeyRefused } from "./stream-failure.ts";
-import { INITIAL, type StreamInput, step } from "./stream-state.ts";
+import { FLAPPING, INITIAL, type StreamInput, step } from "./stream-state.ts";
 
 const TICK_MS = 5000;
 const COVER_EVERY_MS = 30_000;
+/** A stream that has brought no insight yet may not be able to: REST is asked so often what there is. */
+const UNPROVEN_EVERY_MS = 10 * 60_000;
 /** More than any adjustment of the clock by steps too small to matter. */
 const JUMP_MS = 2000;
+
+const UNREADABLE: Failure = {
+  code: "insight_unreadable",
+  message:
+    "Nex sent an insight event in a shape that nexusd does not know; REST is asked for it instead. A newer nexusd may know it.",
+};
 
 /** Runs until the signal aborts. @throws StoreError, or what else is no failure of Nex */
 export async function watchInsights(context: JobContext): Promise<void> {
@@ -29,8 +37,14 @@ export async function watchInsights(context: JobContext): Promise<void> {
 
   let current = INITIAL;
   let failure: ReturnType<typeof describeLoss> | undefined;
-  /** When the last bytes came, by Nex's clock. */
+  /** When the last that could be read came, by Nex's clock. */
   let lastSignAt = 0;
+  /** Whether this connection has brought insights: until then its time is covered by REST alone. */
+  let isProven = false;
+  let askedAt = 0;
+  /** Set by an event about insights that could not be read, until one can be. */
+  let unreadable: Failure | undefined;
+  const untold: NewEvent[] = [];
   // The replay of the very first connection is history, and is taken as it comes.
   let hasMissed = !isFirst;
   let isFirstReplay = false;
@@ -46,7 +60,10 @@ export async function watchInsights(context: JobContext): Promise<void> {
 
   function showHealth() {
     // As the log was told: the turns of a stream that comes and goes are not those of the service.
-    context.degraded(current.told?.kind === "lost" ? failure : polls.failure());
+    const isLost = current.told?.kind === "lost" && current.state !== "live";
+    // A stream that is lost again and again before it has lived is not well in between, either.
+    const isFlapping = current.failures >= FLAPPING;
+    context.degraded(isLost || isFlapping ? failure : (polls.failure() ?? unreadable));
     nex.status.isMissing = current.state === "live" && polls.isMissing();
   }
 
@@ -70,8 +87,14 @@ export async function watchInsights(context: JobContext): Promise<void> {
     return announce.map((name) => events[name]);
   };
 
-  const opened = async () => {
+  /** With what was to be told before, in order. */
+  const commit = (events: NewEvent[], until?: number) =>
+    insights.commit([...untold.splice(0), ...events], until);
+
+  const began = async () => {
     lastSignAt = nex.now();
+    isProven = false;
+    askedAt = clock.monotonic();
     const afterFailures = current.failures;
     const told = proceed({ kind: "opened" });
     nex.status.nextAttemptAt = null;
@@ -79,21 +102,25 @@ export async function watchInsights(context: JobContext): Promise<void> {
     if (hasMissed) polls.request(lastSignAt);
     log[told.length > 0 ? "info" : "debug"]({ afterFailures }, "the insight stream is open");
     showHealth();
-    await insights.commit(told, hasMissed ? undefined : lastSignAt);
+    await commit(told, hasMissed ? undefined : lastSignAt);
     hasMissed = true;
   };
 
   const events = async (received: ServerSentEvent[]) => {
     const batches = received.map(readBatch).filter((batch) => batch !== undefined);
-    if (batches.some(({ isUnreadable }) => isUnreadable))
-      log.warn("Nex sent an insight event in a shape that is not known");
+    const isUnreadable = batches.some((batch) => batch.isUnreadable);
+    if (isUnreadable && !unreadable) log.warn(UNREADABLE.message);
+    if (batches.length > 0) unreadable = isUnreadable ? UNREADABLE : undefined;
+    isProven ||= batches.some((batch) => !batch.isUnreadable);
+    if (isUnreadable) polls.request(nex.now());
+    if (batches.length > 0) showHealth();
     const taken = batches.flatMap((batch) => {
       const found = insights.events(batch, batch.isReplay ? "replay" : "live");
       return batch.isReplay && !isFirstReplay ? heldBack.sift(found) : found;
     });
     if (!polls.isMissing()) heldBack.drop();
     if (taken.length === 0) return;
-    await insights.commit(taken, polls.isMissing() ? undefined : nex.now());
+    await commit(taken, polls.isMissing() || isUnreadable ? undefined : nex.now());
     for (const made of batches.flatMap(({ isReplay, insights }) => (isReplay ? [] : insights.map(createdAt))))
       if (made !== undefined) nex.delays.observe((nex.now() - made) / 1000);
     log.debug({ insights: taken.length }, "insights received");
@@ -109,7 +136,7 @@ export async function watchInsights(context: JobContext): Promise<void> {
       { ...failure, failures, state: current.state, retryInMs: Math.round(retryInMs) },
       "the insight stream is lost",
     );
-    if (told.length > 0) await insights.commit(told);
+    if (told.length > 0) await commit(told);
     polls.wake();
   };
 
@@ -126,12 +153,18 @@ export async function watchInsights(context: JobContext): Promise<void> {
         showHealth();
       }
       const told = [...proceed({ kind: "tick" }), ...heldBack.overdue()];
-      if (told.length > 0) await insights.commit(told);
+      if (told.length > 0 || untold.length > 0) await commit(told);
       if (told.length > 0) polls.wake();
       const isDue = clock.monotonic() - coveredAt >= COVER_EVERY_MS;
       if (!isDue || current.state !== "live" || polls.isMissing()) continue;
       coveredAt = clock.monotonic();
-      if (lastSignAt > insights.coveredUntil) await insights.commit([], lastSignAt);
+      if (!isProven) {
+        if (coveredAt - askedAt < UNPROVEN_EVERY_MS) continue;
+        askedAt = coveredAt;
+        polls.request(nex.now());
+        continue;
+      }
+      if (lastSignAt > insights.coveredUntil) await commit([], lastSignAt);
     }
   };
 
@@ -140,10 +173,11 @@ export async function watchInsights(context: JobContext): Promise<void> {
     context.progress();
   };
   const healthy = () => {
-    proceed({ kind: "healthy" });
+    untold.push(...proceed({ kind: "healthy" }));
+    showHealth();
   };
 
-  const all = [nex.holdStream({ opened, events, activity, healthy, lost }, signal), polls.run(), tick()];
+  const all = [nex.holdStream({ began, events, activity, healthy, lost }, signal), polls.run(), tick()];
   try {
     await Promise.all(all);
   } catch (error) {

@@ -13,6 +13,7 @@ const lost = (failures: number, more: Partial<StreamInput & { kind: "lost" }> = 
   ...more,
 });
 const opened: StreamInput = { kind: "opened" };
+const healthy: StreamInput = { kind: "healthy" };
 
 /** What each input leads to, a second apart unless it says when. */
 function run(...inputs: (StreamInput | number)[]) {
@@ -34,8 +35,16 @@ function run(...inputs: (StreamInput | number)[]) {
 
 describe("the state of the stream", () => {
   test("goes from live over recovering to polling with the third failure, and back to live", () => {
-    expect(run(opened, 120_000, lost(1), lost(2), lost(3), lost(4), opened)).toEqual([
-      ...["live opened", "recovering lost", "recovering", "polling fallback", "polling", "live opened"],
+    expect(run(opened, 120_000, lost(1), lost(2), lost(3), lost(4), opened, healthy)).toEqual([
+      ...[
+        "live opened",
+        "recovering lost",
+        "recovering",
+        "polling fallback",
+        "polling",
+        "live",
+        "live opened",
+      ],
     ]);
   });
 
@@ -49,8 +58,8 @@ describe("the state of the stream", () => {
 
   test("is refused by a bad key, which is told even where the loss was told already", () => {
     const refused = lost(2, { isRefusal: true, code: "nex_key_refused" });
-    expect(run(opened, 120_000, lost(1), refused, refused, opened)).toEqual([
-      ...["live opened", "recovering lost", "refused lost", "refused", "live opened"],
+    expect(run(opened, 120_000, lost(1), refused, refused, opened, healthy)).toEqual([
+      ...["live opened", "recovering lost", "refused lost", "refused", "live", "live opened"],
     ]);
   });
 
@@ -62,10 +71,17 @@ describe("the state of the stream", () => {
     expect(told[0]).toBe("live opened");
   });
 
-  test("keeps polling in between while a stream opens but never becomes healthy", () => {
+  test("is told to be open after one mishap at once, after more once it has lived", () => {
+    expect(run(opened, 120_000, lost(1), opened)).toEqual(["live opened", "recovering lost", "live opened"]);
+    expect(run(opened, 120_000, lost(1), lost(2), opened, { kind: "tick" }, healthy)).toEqual([
+      ...["live opened", "recovering lost", "recovering", "live", "live", "live opened"],
+    ]);
+  });
+
+  test("keeps polling in between while a stream opens but never becomes healthy, and tells that once", () => {
     expect(run(opened, lost(1), opened, lost(2), opened, lost(3), opened, lost(4))).toEqual([
       ...["live opened", "recovering", "live", "recovering", "live", "polling lost fallback"],
-      ...["live opened", "polling lost fallback"],
+      ...["live", "polling"],
     ]);
   });
 
