@@ -155,7 +155,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const sockets = socketPaths(config);
     const vitals = {
       ...{ notifier, store, clock, log },
-      jobs: scheduler.list,
+      pulses: scheduler.pulses,
       services: status,
       socket: sockets.agent,
       signal: stopping.signal,

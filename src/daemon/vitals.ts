@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { ServiceStatus } from "../control/context.ts";
 import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import type { JobStatus } from "../scheduler/define-job.ts";
+import type { JobPulse } from "../scheduler/define-job.ts";
 import type { Store } from "../store/store.ts";
 import type { Notifier } from "../systemd/notify.ts";
 
@@ -19,7 +19,7 @@ const BOUND_PERIODS = 3;
 export interface VitalsOptions {
   notifier: Notifier;
   store: Pick<Store, "probe" | "countWrites">;
-  jobs: () => JobStatus[];
+  pulses: () => JobPulse[];
   services: () => Record<Service, ServiceStatus>;
   /** The path of a control socket: the daemon asks itself there. */
   socket: string;
@@ -55,7 +55,7 @@ export async function keepVitals(options: VitalsOptions): Promise<void> {
 
 /** What does not move, in words; that this runs at all proves that the event loop turns. */
 export async function findStuck(options: VitalsOptions): Promise<string[]> {
-  const { notifier, store, socket, jobs, clock } = options;
+  const { notifier, store, socket, pulses, clock } = options;
   const [commits, answers] = await Promise.all([
     inTime(clock, store.probe()),
     inTime(clock, askSelf(socket)),
@@ -63,25 +63,23 @@ export async function findStuck(options: VitalsOptions): Promise<string[]> {
   return [
     ...(commits ? [] : ["the database takes no commit"]),
     ...(answers ? [] : ["the control socket does not answer"]),
-    ...jobs()
-      .filter((job) => isStuck(job, clock.now(), BOUND_PERIODS * (notifier.watchdogMs ?? 0)))
+    ...pulses()
+      .filter((pulse) => isStuck(pulse, BOUND_PERIODS * (notifier.watchdogMs ?? 0)))
       .map(({ name }) => `the job ${name} does not move`),
   ];
 }
 
 /**
  * Whether a job is past its own bound: under way without an end or a sign of progress, or due and not begun. A job
- * that fails and tries again moves.
+ * that fails and tries again moves. All by the monotonic clock: an hour of sleep keeps nothing from moving.
  * @param shortestBoundMs the bound of a job whose interval is shorter
  */
-export function isStuck(job: JobStatus, now: number, shortestBoundMs: number): boolean {
-  if (job.state === "disabled" || job.state === "paused" || job.state === "invalid") return false;
-  const boundMs = Math.max(shortestBoundMs, BOUND_INTERVALS * (job.intervalMs ?? 0));
-  const ageOf = (time: string | null) => (time === null ? Number.NEGATIVE_INFINITY : now - Date.parse(time));
-  const isHung =
-    job.running && Math.min(ageOf(job.lastRunAt), ageOf(job.lastSuccessAt ?? job.lastRunAt)) > boundMs;
-  const isOverdue = !job.running && ageOf(job.nextRunAt) > boundMs;
-  return isHung || isOverdue;
+export function isStuck(pulse: JobPulse, shortestBoundMs: number): boolean {
+  const { state, intervalMs, runningForMs, quietForMs, overdueForMs } = pulse;
+  if (state === "disabled" || state === "paused" || state === "invalid") return false;
+  const boundMs = Math.max(shortestBoundMs, BOUND_INTERVALS * (intervalMs ?? 0));
+  if (runningForMs !== null) return Math.min(runningForMs, quietForMs ?? runningForMs) > boundMs;
+  return overdueForMs !== null && overdueForMs > boundMs;
 }
 
 const inTime = (clock: Clock, proof: Promise<unknown>): Promise<boolean> =>

@@ -39,7 +39,8 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
   const execute = async () => {
     const startedAt = clock.now();
     const started = clock.monotonic();
-    supervision.health.nextRunAt = schedule.next(startedAt) ?? null;
+    const next = schedule.next(startedAt);
+    supervision.planned(next === undefined ? undefined : next - startedAt);
     const outcome = await supervision.attempt(() => job.run(context), signal);
     // Nothing is kept of a run that was cut short: its time stays unaccounted, and the next life sees it.
     if (outcome.kind === "aborted") return;
@@ -98,7 +99,7 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
     const elapsed = clock.monotonic();
     const untilRetry = retry ? retry.at - elapsed : Number.POSITIVE_INFINITY;
     const wait = Math.max(Math.min(untilPlanned, untilRetry), retry ? retry.notBefore - elapsed : 0);
-    supervision.health.nextRunAt = Number.isFinite(wait) ? now + Math.max(0, wait) : null;
+    supervision.planned(Number.isFinite(wait) ? Math.max(0, wait) : undefined);
     if (wait > 0) return life.nap(Math.min(wait, REPLAN_MS));
 
     // Times that the service's Retry-After held back were not missed.
@@ -113,7 +114,7 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
       if (!options.reportMissed && settleDueTimes(clock.now(), false)) retry ??= { at: 0, notBefore: 0 };
       while (!signal.aborted) await turn();
       await current;
-      supervision.health.nextRunAt = null;
+      supervision.planned(undefined);
     },
     runNow: attempt,
   };

@@ -111,6 +111,19 @@ export interface JobStatus {
   runs: number;
 }
 
+/** Whether a job moves, by the monotonic clock: in milliseconds. */
+export interface JobPulse {
+  name: string;
+  state: JobState;
+  intervalMs: number | null;
+  /** Since its run or its newest step began; null: none is under way. */
+  runningForMs: number | null;
+  /** Since its last success or sign of progress; null: there was none. */
+  quietForMs: number | null;
+  /** Since it should have run; negative: until then; null: that is not known. */
+  overdueForMs: number | null;
+}
+
 /** What became of the runs of a job, or of its steps; `idle`: there was nothing to do. */
 export const RUN_OUTCOMES = ["succeeded", "idle", "failed", "aborted"] as const;
 export type RunOutcomes = Readonly<Record<(typeof RUN_OUTCOMES)[number], number>>;
@@ -128,6 +141,8 @@ export interface Scheduler {
   /** Lets every job look again at what is due: the clock has jumped, or the machine was asleep. */
   wake(): void;
   list(): JobStatus[];
+  /** Those of `list()` that are jobs. */
+  pulses(): JobPulse[];
   /** Of each job by its name, counted since the start. */
   outcomes(): ReadonlyMap<string, RunOutcomes>;
   /**

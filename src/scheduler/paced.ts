@@ -158,7 +158,7 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
     const now = clock.monotonic();
     let next = Number.POSITIVE_INFINITY;
     for (const lane of lanes.values()) next = Math.min(next, startDue(lane, now));
-    supervision.health.nextRunAt = Number.isFinite(next) ? clock.now() + next - now : null;
+    supervision.planned(Number.isFinite(next) ? next - now : undefined);
     await life.nap(Math.min(next - now, REREAD_MS));
   };
 
@@ -172,7 +172,7 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
           await life.nap(supervision.failed(error).retryInMs);
         }
       }
-      supervision.health.nextRunAt = null;
+      supervision.planned(undefined);
       if (underWay > 0) await new Promise<void>((resolve) => (onDrained = resolve));
     },
   };

@@ -11,7 +11,7 @@ import { createNap, type Life, type Loop } from "./life.ts";
 import { createPacedLoop } from "./paced.ts";
 import { createReports } from "./reports.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
-import { invalidStatus, jobStatus, type Moment } from "./status.ts";
+import { invalidStatus, type JobView, jobPulse, jobStatus, type Moment } from "./status.ts";
 import { createStreamLoop } from "./stream.ts";
 import { createSupervision, type Supervision } from "./supervise.ts";
 
@@ -212,6 +212,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     return stopping || !entry.life ? "is not started" : undefined;
   };
 
+  const views = (): JobView[] =>
+    [...entries.values()].map((entry) => ({
+      ...entry,
+      health: entry.supervision.health,
+      context: contextOf(entry, entry.life?.controller.signal ?? AbortSignal.abort()),
+    }));
+
   for (const entry of entries.values()) configure(entry);
 
   return {
@@ -263,17 +270,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
     list() {
       const now = moment();
-      const statuses = [...entries.values()].map((entry) =>
-        jobStatus(
-          {
-            ...entry,
-            health: entry.supervision.health,
-            context: contextOf(entry, entry.life?.controller.signal ?? AbortSignal.abort()),
-          },
-          now,
-        ),
-      );
+      const statuses = views().map((view) => jobStatus(view, now));
       return [...statuses, ...(options.invalid ?? []).map((problem) => invalidStatus(problem, invalidSince))];
+    },
+
+    pulses() {
+      const now = moment();
+      return views().map((view) => jobPulse(view, now));
     },
 
     outcomes: () =>

@@ -1,7 +1,7 @@
 // What status says of a job, computed when asked, from the clock and not from what the job believes.
 
 import { isoTime } from "./clock.ts";
-import type { Job, JobContext, JobState, JobStatus } from "./define-job.ts";
+import type { Job, JobContext, JobPulse, JobState, JobStatus } from "./define-job.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Health } from "./supervise.ts";
 
@@ -47,6 +47,19 @@ export function jobStatus(view: JobView, now: Moment): JobStatus {
     lastError: view.problem ?? health.degraded ?? health.lastError,
     failures: health.failures,
     runs: health.runs,
+  };
+}
+
+export function jobPulse(view: JobView, now: Moment): JobPulse {
+  const { health, job } = view;
+  const { state, intervalMs } = jobStatus(view, now);
+  const since = (monotonic: number | undefined | null) =>
+    monotonic === null || monotonic === undefined ? null : now.monotonic - monotonic;
+  return {
+    ...{ name: job.name, state, intervalMs },
+    runningForMs: health.running > 0 ? since(health.begun) : null,
+    quietForMs: since(health.lastSuccess?.monotonic),
+    overdueForMs: since(health.due),
   };
 }
 

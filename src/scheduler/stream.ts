@@ -29,13 +29,13 @@ export function createStreamLoop(life: Life, job: StreamJob): Loop {
           outcome.kind === "failed" ? supervision.failed(outcome.error).retryInMs : supervision.nextDelayMs();
         await waitOut(life, delay);
       }
-      supervision.health.nextRunAt = null;
+      supervision.planned(undefined);
     },
   };
 }
 
 async function waitOut(life: Life, delayMs: number): Promise<void> {
-  life.supervision.health.nextRunAt = life.clock.now() + delayMs;
+  life.supervision.planned(delayMs);
   await life.nap(delayMs);
-  life.supervision.health.nextRunAt = null;
+  life.supervision.planned(undefined);
 }

@@ -20,6 +20,9 @@ export interface Health {
   failures: number;
   lastRunAt: number | null;
   nextRunAt: number | null;
+  /** The same two on the monotonic clock, which stands still while the machine sleeps, as the timers do. */
+  begun: number | null;
+  due: number | null;
   lastSuccess: { at: number; monotonic: number } | null;
   lastError: JobStatus["lastError"];
   degraded: JobStatus["lastError"];
@@ -55,6 +58,8 @@ export interface Supervision {
   /** The job reached its service; unlike a success, this does not end a streak of failures. */
   progressed(): void;
   degraded(failure: Failure | undefined): void;
+  /** When it runs next, in milliseconds from now; undefined: that is not known. */
+  planned(inMs: number | undefined): void;
   /** One more delay, for an end that is no failure. */
   nextDelayMs(): number;
   resetBackoff(): void;
@@ -79,6 +84,8 @@ export function createSupervision(deps: {
     failures: 0,
     lastRunAt: null,
     nextRunAt: null,
+    begun: null,
+    due: null,
     lastSuccess: null,
     lastError: null,
     degraded: null,
@@ -150,6 +157,7 @@ export function createSupervision(deps: {
       health.runs += 1;
       health.running += 1;
       health.lastRunAt = clock.now();
+      health.begun = clock.monotonic();
       try {
         const result = await work();
         const isIdle = result === "idle";
@@ -188,6 +196,11 @@ export function createSupervision(deps: {
       if (streak.code === undefined) return;
       if (streak.relapsed) recoverLater();
       else void recovered();
+    },
+
+    planned(inMs) {
+      health.nextRunAt = inMs === undefined ? null : clock.now() + inMs;
+      health.due = inMs === undefined ? null : clock.monotonic() + inMs;
     },
 
     degraded(failure) {

@@ -322,3 +322,31 @@ it("lists the files that hold no job", () => {
     { name: "bad-one", state: "invalid", lastError: { code: "invalid_job", message: "no default export" } },
   ]);
 });
+
+it("an hour of sleep makes no job late, and each looks again at once what is due", async () => {
+  const ran: string[] = [];
+  const { clock, scheduler } = createHarness([
+    {
+      ...{ name: "hourly", description: "for tests", kind: "cron", schedule: "30 * * * *", timezone: "UTC" },
+      ...{ catchUp: "once", run: async () => void ran.push("hourly") },
+    },
+    {
+      ...{ name: "steps", description: "for tests", kind: "paced", paceMs: () => 4000 },
+      step: async () => void ran.push("steps"),
+    },
+  ]);
+  scheduler.start();
+  await clock.advance(MINUTE);
+  ran.length = 0;
+  clock.suspend(HOUR);
+  for (const { overdueForMs, runningForMs, quietForMs } of scheduler.pulses()) {
+    expect(overdueForMs).toBeLessThanOrEqual(0);
+    expect(runningForMs).toBeNull();
+    expect(quietForMs).toBeLessThanOrEqual(MINUTE);
+  }
+  // As the daemon does when it has noticed.
+  scheduler.wake();
+  await clock.settle();
+  expect(ran).toContain("hourly");
+  await scheduler.stop(SECOND);
+});

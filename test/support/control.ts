@@ -135,6 +135,7 @@ export async function startTestControl(
       reconfigure: () => {},
       wake: () => {},
       list: () => state.jobs,
+      pulses: () => [],
       outcomes: () => state.outcomes,
       run: (name) => state.run(name),
       pause: (name) => setState(name, "paused"),
