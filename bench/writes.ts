@@ -60,6 +60,7 @@ const built = createServices({
   counts: createCounts(),
 });
 const { writes, executor } = createWritePath({
+  secrets: () => ({}),
   config: () => config,
   built: () => built,
   ...{ store, clock, random, steady: createSteadyClock(clock) },

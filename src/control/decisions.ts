@@ -36,6 +36,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
             "write_expired",
             "write_already_decided",
             "digest_mismatch",
+            "stale",
           ),
         },
       },

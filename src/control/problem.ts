@@ -30,6 +30,7 @@ const PROBLEMS = {
   operation_refused: { status: 409, title: "The operation cannot be done as things are" },
   recently_rejected: { status: 409, title: "The same write was rejected a short while ago" },
   service_disabled: { status: 409, title: "The service is disabled" },
+  stale: { status: 409, title: "It would not be sent with the account that it was proposed for" },
   write_already_decided: { status: 409, title: "The write is decided already" },
   write_expired: { status: 409, title: "The write has expired" },
   write_not_unknown: { status: 409, title: "The outcome of the write is not in doubt" },

@@ -147,8 +147,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const writePath = createWritePath({
       config: () => config,
       built: () => built,
+      secrets: () => secrets,
       ...{ store, clock, steady, random, log, redactor },
     });
+    await writePath.load();
     const { writes, reads, operations, executor } = writePath;
 
     const audit = createAuditWatch({ store, clock, log });

@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
+import type { ResolvedSecrets } from "../config/secrets.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { SteadyClock } from "../scheduler/steady-clock.ts";
 import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
@@ -11,6 +12,7 @@ import { createMcpTools } from "../services/nexus/mcp/source.ts";
 import { OperationError, type OperationSender } from "../services/operation.ts";
 import { createSender } from "../services/sender.ts";
 import type { Store } from "../store/store.ts";
+import { createAccounts } from "../writes/accounts.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
 import { createFacts } from "../writes/facts.ts";
 import { createTextScan } from "../writes/outgoing-text.ts";
@@ -26,6 +28,8 @@ export interface WritePath {
   reads: Reads;
   executor: Executor;
   operations(): Promise<OperationSummary[]>;
+  /** What every proposal needs. To be called before anything is proposed. @throws StoreError */
+  load(): Promise<void>;
   /** What is known of the tools of the services from before, and then the executor. @throws StoreError */
   start(): Promise<void>;
 }
@@ -34,6 +38,7 @@ export function createWritePath(options: {
   /** Asked each time, since a reload changes both. */
   config: () => Config;
   built: () => Built;
+  secrets: () => ResolvedSecrets;
   store: Store;
   clock: Clock;
   steady: SteadyClock;
@@ -106,27 +111,30 @@ export function createWritePath(options: {
     ...{ store, clock },
   });
   const catalogue = createCatalogue(declaredOperations, tools);
-  const common = { store, catalogue, policy, sender, facts, clock, steady, random };
+  const accounts = createAccounts(store, {
+    origin: (service) => config()[service].base_url,
+    secret: (service) => options.secrets()[service === "nex" ? "nexApiKey" : "nexusApiKey"]?.reveal(),
+  });
+  const common = { store, catalogue, policy, sender, facts, accounts, clock, steady, random };
   const { changes } = built().services.messaging;
   const executor = createExecutor({ ...common, changes, log });
   const ttlMs = () => config().approvals.ttl;
   const limits = () => config().limits;
-  const writes = createWrites({ ...common, scanText, ttlMs, limits, onApproved: () => executor.wake() });
+  const writes = createWrites({
+    ...common,
+    ...{ scanText, ttlMs, limits },
+    withApproval: tools.withApproval,
+    onApproved: () => executor.wake(),
+  });
   return {
-    writes: {
-      ...writes,
-      async approve(id, digest, actor, note) {
-        const write = await writes.approve(id, digest, actor, note);
-        await tools.approved(write);
-        return write;
-      },
-    },
+    writes,
     reads: createReads({ catalogue, sender, facts, clock, limits }),
     executor,
     async operations() {
       await catalogue.refresh();
       return summaries(policy().approvalOf, catalogue);
     },
+    load: accounts.load,
     async start() {
       await tools.load();
       await executor.start();

@@ -17,6 +17,11 @@ export interface Catalogue {
    * @throws HttpError, OperationError where it is not known what `name` is
    */
   refresh(name?: string): Promise<void>;
+  /**
+   * Has the operation looked up once more, right before a write with it, where only the service knows what it is.
+   * @throws HttpError, OperationError where that cannot be told now
+   */
+  lookAgain(name: string): Promise<void>;
   /** Names that somebody who wrote `name` may have meant, the nearest first; at most three. */
   near(name: string): string[];
 }
@@ -25,8 +30,9 @@ export interface Catalogue {
 export interface OperationSource {
   get(name: string): Operation | undefined;
   all(): Operation[];
-  /** As of the catalogue. */
+  /** These two as of the catalogue. */
   refresh(name?: string): Promise<void>;
+  lookAgain(name: string): Promise<void>;
 }
 
 /** An operation that is declared here goes before one of the same name from the source.
@@ -54,6 +60,9 @@ export function createCatalogue(operations: readonly Operation[], source?: Opera
       ),
     async refresh(name) {
       if (name === undefined || !byName.has(name)) await source?.refresh(name);
+    },
+    async lookAgain(name) {
+      if (!byName.has(name)) await source?.lookAgain(name);
     },
   };
 }

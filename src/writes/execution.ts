@@ -9,6 +9,7 @@ import type { SessionEffect } from "../services/messaging/changes.ts";
 import type { Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
 import { type Attempt, answerFailed, isDefect, preparationFailed, sendingFailed } from "./outcome.ts";
 import {
+  assertAccount,
   type Checked,
   checkedRequest,
   type Prepared,
@@ -121,6 +122,8 @@ async function attempt(run: Run): Promise<Attempt> {
   let checked: Checked;
   try {
     await assertApproved(run);
+    // What only the service knows of the operation may have changed since it was shown.
+    await reading(run, "its operation", () => options.catalogue.lookAgain?.(write.operation) ?? DONE);
     prepared = await readStored(write, options);
     run.prepared = prepared;
     checked = await reading(run, "its precondition", (read) =>
@@ -134,8 +137,12 @@ async function attempt(run: Run): Promise<Attempt> {
   const { operation, input, facts } = prepared;
   let answer: OperationAnswer = NO_ANSWER;
   try {
-    if (checked.request) answer = await options.sender.writeOnce(checked.request, stop.cut);
+    if (checked.request) {
+      assertAccount(write, checked.request, options);
+      answer = await options.sender.writeOnce(checked.request, stop.cut);
+    }
   } catch (error) {
+    if (error instanceof Refusal) return refused(error);
     const failure = await readRefusal(run, prepared, error, sendingFailed(error));
     run.isCounted = failure.kind === "not_sent";
     return noticed(run, error, failure);
@@ -275,6 +282,8 @@ const INTERRUPTED: Failure = {
 
 export const HOW_TO_FIND_OUT =
   "Look at the service for its effect, then say what you found: nexusctl writes resolve ID --outcome …";
+
+const DONE = Promise.resolve();
 
 const NO_ANSWER: OperationAnswer = { status: 204, headers: {}, body: undefined };
 

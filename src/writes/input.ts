@@ -7,7 +7,8 @@ import type { Operation } from "../services/operation.ts";
 import { placesOfIssues, type WrongPlace, type WrongPlaces, wrongPlaces } from "../text/wrong-places.ts";
 import { WriteError } from "./types.ts";
 
-export type OperationCatalogue = Pick<Catalogue, "get" | "near" | "refresh">;
+export type OperationCatalogue = Pick<Catalogue, "get" | "near" | "refresh"> &
+  Partial<Pick<Catalogue, "lookAgain">>;
 
 /** @throws WriteError `operation_not_found`, with the names that were probably meant */
 export function findOperation(catalogue: OperationCatalogue, name: string): Operation {

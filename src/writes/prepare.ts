@@ -2,6 +2,7 @@
 
 import type { Failure } from "../events/types.ts";
 import type { Facts, Operation, OperationRequest, ReadCall } from "../services/operation.ts";
+import type { Accounts } from "./accounts.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
 import type { ReadFacts } from "./facts.ts";
 import { type OperationCatalogue, storedRequest } from "./input.ts";
@@ -23,6 +24,7 @@ export interface Prepared {
 }
 
 export interface PrepareOptions {
+  accounts: Pick<Accounts, "of">;
   catalogue: OperationCatalogue;
   policy: () => Policy;
   facts: ReadFacts;
@@ -74,11 +76,32 @@ export async function checkedRequest(
   if (changes.length > 0)
     throw new Refusal(
       "stale",
-      `It would not be sent as it was shown: ${changes.join(", ")} would be different. Propose it again.`,
+      `Nothing was sent: it would not be sent as it was shown: ${changes.join(", ")} would be different. Propose it again.`,
     );
   // The policy may have changed while the precondition was read.
   assertPolicy(write, operation, policy());
   return { request, read: learnt };
+}
+
+/**
+ * That it goes out with the account that it was shown and approved for. Without a pause before the sending, in which
+ * a reload could bring another key. @throws Refusal `stale`
+ */
+export function assertAccount(write: Write, request: OperationRequest, { accounts }: PrepareOptions): void {
+  if (!write.account) return;
+  const before = write.account;
+  const now = accounts.of(request);
+  const changes = [
+    ...(before.origin === now.origin ? [] : [`the origin (${before.origin}, now ${now.origin})`]),
+    ...(before.credential === now.credential && before.fingerprint === now.fingerprint
+      ? []
+      : [`the key of ${before.credential}`]),
+  ];
+  if (changes.length > 0)
+    throw new Refusal(
+      "stale",
+      `Nothing was sent: since the proposal ${changes.join(" and ")} changed. Propose it again.`,
+    );
 }
 
 function assertPolicy(write: Write, operation: Operation, policy: Policy): void {
@@ -101,6 +124,6 @@ async function assertPrecondition(
   if (now === write.precondition) return found;
   throw new Refusal(
     "stale",
-    `What was read at the proposal is not so any more: it was ${write.precondition}, it is ${now}. Propose it again.`,
+    `Nothing was sent: what was read at the proposal is not so any more: it was ${write.precondition}, it is ${now}. Propose it again.`,
   );
 }

@@ -4,7 +4,7 @@ import { stringifyJson } from "../http/json.ts";
 import { requestHeaders, targetPath } from "../http/outgoing.ts";
 import type { Credential, OperationRequest } from "../services/operation.ts";
 import { chop, exact, exactJson, layOutJson, quoted } from "../text/exact.ts";
-import type { PreviewRequest, Write } from "./types.ts";
+import type { Account, PreviewRequest, Write } from "./types.ts";
 
 const CREDENTIAL_HEADERS: Record<Credential["kind"], Record<string, string>> = {
   none: {},
@@ -103,6 +103,7 @@ export function renderPreview(write: Write, options: PreviewOptions = {}): strin
     ...(write.precondition === null
       ? []
       : field("only if", `still ${exactJson(write.precondition)} (as read at the proposal)`)),
+    ...(write.account?.fingerprint ? field("key", keyOf(write.account)) : []),
     ...field(
       "sent",
       write.idempotent ? "until it is answered: repeating it changes nothing" : "at most once",
@@ -115,6 +116,10 @@ export function renderPreview(write: Write, options: PreviewOptions = {}): strin
     ...field("digest", write.digest),
   ].join("\n");
 }
+
+/** Enough of the fingerprint to tell one key from another. */
+const keyOf = ({ credential, fingerprint }: Account): string =>
+  `the one of ${credential} with the fingerprint ${fingerprint?.slice(0, 16)}, and no other`;
 
 function renderBody(write: Write, columns: number, options: PreviewOptions): string[] {
   const { body } = write.preview;

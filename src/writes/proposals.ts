@@ -8,7 +8,8 @@ import { type Clock, isoTime } from "../scheduler/clock.ts";
 import type { SteadyClock } from "../scheduler/steady-clock.ts";
 import { textsIn } from "../services/input.ts";
 import type { Facts, Operation, OperationSender } from "../services/operation.ts";
-import type { OpenWrites, Store } from "../store/store.ts";
+import type { Observation, OpenWrites, Store } from "../store/store.ts";
+import type { Accounts } from "./accounts.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
@@ -45,6 +46,9 @@ export interface WritesOptions {
   policy: () => Policy;
   sender: Pick<OperationSender, "read">;
   facts: ReadFacts;
+  accounts: Pick<Accounts, "of" | "change">;
+  /** What is kept of the approval of a write by an operator, in one transaction with it; then `committed` is called. */
+  withApproval?: (write: Write) => { observations?: Observation[]; committed?: () => void };
   scanText: ScanText;
   clock: Clock;
   steady: Pick<SteadyClock, "isOlder" | "ageOf" | "before">;
@@ -170,7 +174,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         approval,
         reason: proposal.reason ?? null,
         ...{ agent, idempotencyKey: key },
-        account: null,
+        account: toSend ? options.accounts.of(toSend) : null,
         isBound: false,
         proposedAt: isoTime(proposedAt),
         expiresAt: isoTime(proposedAt + ttlMs),

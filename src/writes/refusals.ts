@@ -15,6 +15,14 @@ export const denied = (operation: string, write?: Write) =>
     write ? { write } : {},
   );
 
+export const stale = (write: Write, change: string) =>
+  new WriteError(
+    "stale",
+    `The write ${write.id} was proposed for another account: since then ${change} changed. ` +
+      "It can only be rejected or cancelled; have it proposed again.",
+    { write },
+  );
+
 export const conflict = (write: Write) =>
   new WriteError(
     "idempotency_conflict",

@@ -183,6 +183,7 @@ export type WriteErrorCode =
   | "write_expired"
   | "write_already_decided"
   | "write_not_unknown"
+  | "stale"
   | "digest_mismatch"
   | "proposal_too_large"
   | "too_many_open_proposals"

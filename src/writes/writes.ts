@@ -2,16 +2,16 @@
 
 import { timingSafeEqual } from "node:crypto";
 import { isoTime } from "../scheduler/clock.ts";
-import { StoreError } from "../store/store.ts";
+import { type Observation, StoreError } from "../store/store.ts";
 import { isOver } from "./expiry.ts";
 import { subjectOf } from "./policy.ts";
 import { createPropose, type WritesOptions } from "./proposals.ts";
-import { denied, undecidable } from "./refusals.ts";
+import { denied, stale, undecidable } from "./refusals.ts";
 import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "./types.ts";
 
 /** The write path up to the approval. Beside the errors that Writes names, `propose` throws HttpError. */
 export function createWrites(options: WritesOptions): Writes {
-  const { store, policy, clock, steady, onApproved } = options;
+  const { store, policy, accounts, clock, steady, onApproved } = options;
   const now = () => isoTime(clock.now());
 
   const found = (write: Write | undefined, id: string): Write => {
@@ -55,6 +55,7 @@ export function createWrites(options: WritesOptions): Writes {
     to: "approved" | "rejected" | "cancelled",
     actor: Actor,
     note: string | null,
+    observations: Observation[] = [],
   ): Promise<Write> => {
     const { proposedAt } = await get(id);
     const at = now();
@@ -69,6 +70,7 @@ export function createWrites(options: WritesOptions): Writes {
       actor,
       at,
       detail: note === null ? {} : { note },
+      observations,
     });
     const write = found(result?.write, id);
     if (result?.kind === "refused") throw undecidable(write);
@@ -127,7 +129,11 @@ export function createWrites(options: WritesOptions): Writes {
         );
       if (write.state === "proposed" && policy().approvalOf(subjectOf(write)) === "deny")
         throw denied(write.operation, write);
-      const approved = await decide(id, "approved", actor, note ?? null);
+      const change = write.account && accounts.change(write.account);
+      if (write.state === "proposed" && change) throw stale(write, change);
+      const { observations, committed } = options.withApproval?.(write) ?? {};
+      const approved = await decide(id, "approved", actor, note ?? null, observations);
+      committed?.();
       onApproved();
       return approved;
     },

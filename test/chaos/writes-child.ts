@@ -22,6 +22,7 @@ import { openStore } from "../../src/store/sqlite.ts";
 import { createExecutor } from "../../src/writes/executor.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createWrites } from "../../src/writes/writes.ts";
+import { oneAccount } from "../support/accounts.ts";
 import { limitsOf } from "../support/limits.ts";
 
 const TIMEOUT_MS = 100;
@@ -95,6 +96,7 @@ const common = {
     refresh: async () => {},
   },
   policy: () => policy,
+  accounts: oneAccount,
   facts: async () => facts,
 };
 const log = {

@@ -13,6 +13,7 @@ import { createPolicy } from "../../src/writes/policy.ts";
 import { createReads } from "../../src/writes/reads.ts";
 import type { Approval } from "../../src/writes/types.ts";
 import { createWrites } from "../../src/writes/writes.ts";
+import { oneAccount } from "./accounts.ts";
 
 export const ORDER_ID = "00000000-0000-4000-8000-000000000001";
 export const SESSION_ID = "session-0001";
@@ -51,6 +52,7 @@ export function realWritePath(options: { store: Store; clock: Clock; policy?: Re
   const policy = createPolicy(config);
   const limits = () => config.limits;
   const writes = createWrites({
+    accounts: oneAccount,
     ...{ store, catalogue, sender, facts, clock },
     steady: createSteadyClock(clock),
     scanText: createTextScan({ credentialsIn: async () => [] }),

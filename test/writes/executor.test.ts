@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import type { SessionEffect } from "../../src/services/messaging/changes.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
@@ -385,6 +386,54 @@ describe("between approval and execution", () => {
       },
     });
     expect(sent(harness)).toBe(0);
+  });
+
+  it("the key may be another one by now: what was approved for the one is not sent with the other", async () => {
+    const { harness, write } = await afterChange(CREATE, ({ world }) => {
+      world.apiKey = "key-two";
+    });
+    expect(write).toMatchObject(stale("Nothing was sent: since the proposal the key of nexus changed."));
+    expect(sent(harness)).toBe(0);
+    expect(write.account).toEqual({
+      origin: "https://nexus.example",
+      credential: "nexus",
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+  });
+
+  it("the key may be the same one over a restart, and the fingerprint tells nothing of it", async () => {
+    const harness = await createHarness();
+    const { id, account } = await harness.approved(CREATE);
+    await harness.crash();
+    await harness.executor.start();
+    expect((await harness.finished(id)).state).toBe("succeeded");
+    const plain = ["key-one", "nexus\0key-one"].map((text) =>
+      createHash("sha256").update(text).digest("hex"),
+    );
+    expect(plain).not.toContain(account?.fingerprint);
+    const elsewhere = await createHarness();
+    expect((await elsewhere.propose(CREATE)).account?.fingerprint, "of another database").not.toBe(
+      account?.fingerprint,
+    );
+  });
+
+  it("a proposal for another account cannot be approved, and says what changed and what to do", async () => {
+    const harness = await createHarness();
+    const { id, digest } = await harness.propose(CREATE);
+    harness.world.apiKey = "key-two";
+    await expect(harness.writes.approve(id, digest, OPERATOR)).rejects.toMatchObject({
+      code: "stale",
+      message: expect.stringMatching(/the key nexus.api_key changed.*have it proposed again/),
+    });
+    const { origins, ...rest } = factsOf();
+    harness.world.facts = { ...rest, origins: { ...origins, nexus: "https://other.example" } };
+    await expect(harness.writes.approve(id, digest, OPERATOR)).rejects.toThrow(
+      /nexus.base_url, which was https:\/\/nexus.example and is https:\/\/other.example, and the key/,
+    );
+    expect((await harness.writes.get(id)).state, "it waits to be rejected").toBe("proposed");
+    harness.world.apiKey = "key-one";
+    harness.world.facts = factsOf();
+    expect((await harness.writes.approve(id, digest, OPERATOR)).state).toBe("approved");
   });
 
   it("the policy may come to approve by itself what an operator has approved", async () => {

@@ -18,6 +18,7 @@ import {
 } from "../../src/services/operation.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
+import { createAccounts } from "../../src/writes/accounts.ts";
 import { createExecutor, type Executor } from "../../src/writes/executor.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../../src/writes/policy.ts";
@@ -265,7 +266,7 @@ export interface Harness {
   writes: Writes;
   executor: Executor;
   /** What the policy and the facts are from now on. */
-  world: { policy: Policy; facts: Facts; operations: Operation[] };
+  world: { policy: Policy; facts: Facts; operations: Operation[]; apiKey: string };
   lines: Record<string, unknown>[];
   propose(proposal?: Partial<Proposal>): Promise<Write>;
   /** Proposes and approves. */
@@ -306,6 +307,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     policy: policyOf({ "nexus.*": "operator", "messaging.*": "auto" }),
     facts: factsOf(),
     operations: OPERATIONS,
+    apiKey: "key-one",
   };
   const catalogue: Pick<Catalogue, "get" | "near" | "refresh"> = {
     refresh: async () => {},
@@ -318,6 +320,11 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     const life = { isOver: false };
     const opened = await openStore({ dataDir, clock });
     const store = mortal(options.wrap?.(opened) ?? opened, life);
+    const accounts = createAccounts(store, {
+      origin: (service) => world.facts.origins[service],
+      secret: () => world.apiKey,
+    });
+    await accounts.load();
     const common = {
       ...{
         store,
@@ -329,6 +336,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       },
       policy: () => world.policy,
       facts: async () => world.facts,
+      accounts,
     };
     const steady = watchedClock(clock);
     const changes = createSessionChanges(() => options.sessions ?? { get: () => undefined, put: () => {} });

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { HttpError } from "../../../http/errors.ts";
 import type { Clock } from "../../../scheduler/clock.ts";
-import type { Store } from "../../../store/store.ts";
+import type { Observation, Store } from "../../../store/store.ts";
 import type { OperationSource } from "../../catalogue.ts";
 import { fieldsOf } from "../../input.ts";
 import { type Operation, OperationError } from "../../operation.ts";
@@ -37,8 +37,11 @@ export interface McpSettings {
 export interface McpTools extends OperationSource {
   /** What is stored; before it nothing is known. @throws StoreError */
   load(): Promise<void>;
-  /** An operator has approved a write: the tool as it is now is what was approved. */
-  approved(write: { operation: string; precondition: string | null }): Promise<void>;
+  /** Of the approval of a write by an operator: the tool as it is in it is what was approved. */
+  withApproval(write: { operation: string; precondition: string | null }): {
+    observations?: Observation[];
+    committed?: () => void;
+  };
 }
 
 export function createMcpTools(options: {
@@ -136,15 +139,20 @@ export function createMcpTools(options: {
         if (!operations().has(name)) throw error;
       }
     },
-    async approved({ operation, precondition }) {
-      if (!operation.startsWith(PREFIX) || precondition === null) return;
+    async lookAgain(name) {
+      if (name.startsWith(PREFIX) && settings().isEnabled) await list();
+    },
+    withApproval({ operation, precondition }) {
+      if (!operation.startsWith(PREFIX) || precondition === null) return {};
       const { tool, version } = fieldsOf(JSON.parse(precondition));
-      if (typeof tool !== "string" || typeof version !== "string") return;
-      approvedHashes.set(tool, version);
-      await store.commitObservation({
-        source: APPROVED_KIND,
-        put: [{ kind: APPROVED_KIND, key: tool, value: { hash: version } }],
-      });
+      if (typeof tool !== "string" || typeof version !== "string") return {};
+      const put = [{ kind: APPROVED_KIND, key: tool, value: { hash: version } }];
+      return {
+        observations: [{ source: APPROVED_KIND, put }],
+        committed: () => {
+          approvedHashes.set(tool, version);
+        },
+      };
     },
   };
 }

@@ -45,12 +45,14 @@ async function start() {
   // Of the logger only these are used.
   const log = quiet as unknown as Parameters<typeof createWritePath>[0]["log"];
   const path = createWritePath({
+    secrets: () => secrets,
     ...common,
     config: () => config,
     built: () => built,
     log,
     redactor: createRedactor(),
   });
+  await path.load();
   await path.start();
   const propose = async (operation = "nexus.mcp.send") =>
     (await path.writes.propose({ operation, input: { text: crypto.randomUUID() } }, AGENT)).write;
@@ -76,7 +78,7 @@ test("a tool that is not the one that was approved last says so, until it is app
   expect((await propose()).preview.notice).toBeUndefined();
 
   change("Sends a message, and all your contacts to somebody");
-  clock.set("2026-11-22T11:00:00Z");
+  clock.set("2026-11-24T11:00:00Z");
   const [second, third] = [await propose(), await propose()];
   expect(renderPreview(second)).toMatch(NOTICE);
   expect((await path.writes.get(second.id)).preview.notice).toMatch(NOTICE);
@@ -85,7 +87,7 @@ test("a tool that is not the one that was approved last says so, until it is app
 
   expect((await execute(second)).state).toBe("succeeded");
   expect((await propose()).preview.notice).toBeUndefined();
-  // What was proposed meanwhile is not held up by that.
+  // What was proposed meanwhile is not held up by that, nor does a list right before the write change anything.
   expect((await execute(third)).state).toBe("succeeded");
   await path.executor.stop(1000);
 });
@@ -111,6 +113,18 @@ test("a tool that changes between the preview and the execution is not called", 
   await propose();
   expect(methods(server).filter((method) => method === "tools/list")).toHaveLength(2);
   expect(await execute(write)).toMatchObject({ state: "failed", result: { error: { code: "stale" } } });
+  expect(methods(server)).not.toContain("tools/call");
+  await path.executor.stop(1000);
+});
+
+test("a tool is looked up once more right before the write: one that changed since the morning's list is not called", async () => {
+  const { propose, execute, change, server, path } = await start();
+  const write = await propose();
+  change("Deletes everything");
+  expect(await execute(write)).toMatchObject({
+    state: "failed",
+    result: { error: { code: "stale", message: expect.stringMatching(/^Nothing was sent: what was read/) } },
+  });
   expect(methods(server)).not.toContain("tools/call");
   await path.executor.stop(1000);
 });

@@ -1,0 +1,71 @@
+// Which account a request is sent with: its origin and a fingerprint of the credential, so that an approval holds for
+// the account that it was given for and for no other.
+
+import { createHmac, randomBytes } from "node:crypto";
+import type { Credential, OperationRequest } from "../services/operation.ts";
+import type { Store } from "../store/store.ts";
+import type { Account } from "./types.ts";
+
+/** In the table of secrets. A fingerprint without it tells nothing, not even of a key that can be guessed. */
+const KEY_NAME = "accounts.key";
+const KEY_BYTES = 32;
+
+/** The long-lived credentials of the configuration; tokens made of them come and go. */
+export interface AccountSource {
+  /** Of the service as it is configured now. */
+  origin(service: "nex" | "nexus"): string;
+  /** Undefined: none is configured. */
+  secret(service: "nex" | "nexus"): string | undefined;
+}
+
+export interface Accounts {
+  /** At the start, before anything else is asked. @throws StoreError */
+  load(): Promise<void>;
+  /** Of a request as it would be sent now. */
+  of(request: Pick<OperationRequest, "origin" | "credential">): Account;
+  /** What is not so any more of an account of a proposal, in words; undefined: nothing. */
+  change(before: Account): string | undefined;
+}
+
+const SERVICE_OF: Partial<Record<Credential["kind"], "nex" | "nexus">> = {
+  nex: "nex",
+  nexus: "nexus",
+  nexus_mcp: "nexus",
+};
+
+export function createAccounts(
+  store: Pick<Store, "readSecret" | "commitObservation">,
+  source: AccountSource,
+): Accounts {
+  let key: string | undefined;
+  const fingerprint = (service: "nex" | "nexus"): string | null => {
+    if (key === undefined) throw new Error("the key of the fingerprints is not loaded");
+    const secret = source.secret(service);
+    if (secret === undefined) return null;
+    return createHmac("sha256", Buffer.from(key, "hex")).update(`${service}\0${secret}`).digest("hex");
+  };
+
+  return {
+    async load() {
+      key = await store.readSecret(KEY_NAME);
+      if (key !== undefined) return;
+      const made = randomBytes(KEY_BYTES).toString("hex");
+      await store.commitObservation({ source: KEY_NAME, secrets: [{ name: KEY_NAME, value: made }] });
+      key = made;
+    },
+    // A key of a session is made anew with each joining: what it belongs to is in the URL and the header x-agent-id.
+    of({ origin, credential: { kind } }) {
+      const service = SERVICE_OF[kind];
+      return { origin, credential: service ?? kind, fingerprint: service ? fingerprint(service) : null };
+    },
+    change({ origin, credential, fingerprint: known }) {
+      if (credential !== "nex" && credential !== "nexus") return undefined;
+      const now = source.origin(credential);
+      const changes = [
+        ...(now === origin ? [] : [`${credential}.base_url, which was ${origin} and is ${now}`]),
+        ...(fingerprint(credential) === known ? [] : [`the key ${credential}.api_key`]),
+      ];
+      return changes.length > 0 ? changes.join(", and ") : undefined;
+    },
+  };
+}
