@@ -2,6 +2,7 @@
 
 import { statSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { resolve } from "node:path";
 import { parseJson, stringifyJson } from "../http/json.ts";
 import { Failed, NoDaemon, type Problem } from "./problem.ts";
 import type { Role, SocketChoice } from "./sockets.ts";
@@ -83,7 +84,7 @@ export function createClient(sockets: SocketChoice): ControlClient {
           }
         }
       }
-      throw await asFailure(error, code, path, options, sockets);
+      throw await asFailure(error, code, path, options, { sockets, role });
     }
   };
 
@@ -168,7 +169,7 @@ async function asFailure(
   code: string,
   socket: string,
   { method, path }: RequestOptions,
-  sockets: SocketChoice,
+  { sockets, role }: { sockets: SocketChoice; role: Role },
 ): Promise<unknown> {
   if (code === "ABORT_ERR") return error;
   if (code === "ECONNREFUSED" && isOtherThanSocket(socket))
@@ -177,7 +178,11 @@ async function asFailure(
       { cause: error },
     );
   if (code === "ENOENT" || code === "ECONNREFUSED")
-    return new NoDaemon(socket, await sockets.startWith(), error);
+    return new NoDaemon(
+      [resolve(socket), ...(await sockets.otherwise(role))],
+      await sockets.startWith(),
+      error,
+    );
   const problem: Problem =
     code === "EACCES"
       ? {

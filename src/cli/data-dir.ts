@@ -2,6 +2,7 @@
 
 import { findConfig, inspectConfig } from "../config/load.ts";
 import { ConfigError } from "../config/problems.ts";
+import { placeOf } from "./places.ts";
 import { WrongUsage } from "./problem.ts";
 
 /** @throws WrongUsage where neither says it */
@@ -14,7 +15,7 @@ export function findDataDir(
   try {
     const path = findConfig(configFile, env);
     const { config } = inspectConfig({ path, env, resolveSecrets: false });
-    if (config) return config.daemon.data_dir;
+    if (config) return placeOf(config.daemon.data_dir, path).path;
     throw new WrongUsage(
       `${path} is not valid (nexusctl doctor says why): name the directory with --data-dir`,
     );

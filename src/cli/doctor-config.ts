@@ -9,13 +9,17 @@ export function examineConfig(
   explicit: string | undefined,
   env: NodeJS.ProcessEnv,
   isRunning: boolean,
-): { checks: Check[]; inspection: Inspection | undefined } {
+): { checks: Check[]; path: string; inspection: Inspection | undefined } {
   let path: string;
   try {
     path = findConfig(explicit, env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { checks: [fail("config", error.message, "Name it with --config FILE.")], inspection: undefined };
+    return {
+      checks: [fail("config", error.message, "Name it with --config FILE.")],
+      path: "",
+      inspection: undefined,
+    };
   }
 
   const { problems } = inspectConfig({ path, env, resolveSecrets: false });
@@ -34,5 +38,9 @@ export function examineConfig(
     ),
     ...inspection.warnings.map((problem) => warn("secrets", formatProblem(path, problem))),
   ];
-  return { checks: known.size === 0 ? [ok("config", `${path} is valid`), ...checks] : checks, inspection };
+  return {
+    checks: known.size === 0 ? [ok("config", `${path} is valid`), ...checks] : checks,
+    path,
+    inspection,
+  };
 }

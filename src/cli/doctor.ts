@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Inspection } from "../config/load.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
+import { placeOf } from "./places.ts";
 import { Failed, NoDaemon, Reported } from "./problem.ts";
 import type { Status } from "./status.ts";
 
@@ -63,9 +64,14 @@ async function examine(context: CliContext): Promise<Check[]> {
     import("./doctor-jobs.ts"),
   ]);
 
-  const { checks, inspection } = config.examineConfig(options.config, io.env, daemon.status !== undefined);
+  const { checks, path, inspection } = config.examineConfig(
+    options.config,
+    io.env,
+    daemon.status !== undefined,
+  );
   const found: Inspection["config"] = inspection?.config;
-  const database = found ? local.examineDatabase(found.daemon.data_dir, daemon.status !== undefined) : [];
+  const dataDir = found ? placeOf(found.daemon.data_dir, path).path : "";
+  const database = found ? local.examineDatabase(dataDir, daemon.status !== undefined) : [];
   const isSound = database.every(({ state }) => state === "ok");
   return [
     ...checks,
@@ -73,8 +79,8 @@ async function examine(context: CliContext): Promise<Check[]> {
     daemon.check,
     ...(await unit.examineUnit(daemon.status !== undefined, unit.systemd)),
     ...database,
-    ...(found && isSound ? await files.examineAudit(found.daemon.data_dir) : []),
-    ...(found ? files.examinePermissions(found.daemon.data_dir) : []),
+    ...(found && isSound ? await files.examineAudit(dataDir) : []),
+    ...(found ? files.examinePermissions(dataDir) : []),
     ...(daemon.status
       ? jobs.examineJobs(daemon.status.jobs)
       : await jobs.examineJobFiles(inspection?.jobsDirectory)),

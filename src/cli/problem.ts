@@ -49,8 +49,10 @@ export class NoDaemon extends Failed {
   /** The command that starts one. */
   readonly startWith: string;
 
-  constructor(socket: string, startWith: string, cause?: unknown) {
-    const fact = `No daemon at ${socket}.`;
+  /** @param sockets where it was looked for, the first one first */
+  constructor([socket = "", ...others]: string[], startWith: string, cause?: unknown) {
+    const elsewhere = others.length > 0 ? `, nor at ${others.join(" or ")}` : "";
+    const fact = `No daemon at ${socket}${elsewhere}.`;
     super(
       { title: "No daemon", detail: `${fact} Start it with: ${startWith}`, code: "no_daemon" },
       { cause },

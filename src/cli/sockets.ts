@@ -1,6 +1,7 @@
 // Which socket a command talks to: --socket, the environment, or what the config says.
 
 import { existsSync } from "node:fs";
+import { type Place, placeOf } from "./places.ts";
 import { Failed } from "./problem.ts";
 
 export type Role = "agent" | "operator";
@@ -14,6 +15,8 @@ export interface GlobalOptions {
 export interface SocketChoice {
   /** @throws Failed `invalid_config` when only the config could say it, and it cannot be read. */
   path(role: Role): Promise<string>;
+  /** Where else it was looked for in vain, as absolute paths. */
+  otherwise(role: Role): Promise<string[]>;
   /** The command that starts the daemon. */
   startWith(): Promise<string>;
 }
@@ -29,14 +32,16 @@ export function chooseSockets(
   env: NodeJS.ProcessEnv,
   onNote: (text: string) => void,
 ): SocketChoice {
-  let configured: Promise<Record<Role, string>> | undefined;
+  let configured: Promise<Record<Role, Place>> | undefined;
+  const place = async (role: Role): Promise<Place> => {
+    const given = options.socket ?? env[VARIABLE[role]];
+    if (given) return { path: given, otherwise: [] };
+    configured ??= fromConfig(options.config, env, onNote);
+    return (await configured)[role];
+  };
   return {
-    async path(role) {
-      const given = options.socket ?? env[VARIABLE[role]];
-      if (given) return given;
-      configured ??= fromConfig(options.config, env, onNote);
-      return (await configured)[role];
-    },
+    path: async (role) => (await place(role)).path,
+    otherwise: async (role) => (await place(role)).otherwise,
     async startWith() {
       // Loaded only here: a daemon that runs needs no such advice.
       const { startWith } = await import("./start-with.ts");
@@ -49,7 +54,7 @@ async function fromConfig(
   explicit: string | undefined,
   env: NodeJS.ProcessEnv,
   onNote: (text: string) => void,
-): Promise<Record<Role, string>> {
+): Promise<Record<Role, Place>> {
   // Loaded only here: reading the config costs more time than all the rest of a command.
   const { findConfig } = await import("../config/load.ts");
   const { ConfigError } = await import("../config/problems.ts");
@@ -76,11 +81,12 @@ async function fromConfig(
   try {
     const { paths, notice } = readSockets(file);
     if (notice !== undefined) onNote(notice);
-    return paths;
+    return { agent: placeOf(paths.agent, file), operator: placeOf(paths.operator, file) };
   } catch (error) {
     // The system's configuration is for nexusd alone; where systemd opens its sockets, everybody knows.
     const isSystems = !explicit && !env.NEXUSD_CONFIG;
-    if (isSystems && Object.values(OF_SYSTEMD).every((path) => existsSync(path))) return OF_SYSTEMD;
+    if (isSystems && Object.values(OF_SYSTEMD).every((path) => existsSync(path)))
+      return { agent: placeOf(OF_SYSTEMD.agent, file), operator: placeOf(OF_SYSTEMD.operator, file) };
     throw unknown(file, whyUnreadable(error), error);
   }
 }
