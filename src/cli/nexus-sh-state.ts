@@ -3,6 +3,7 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
+import { isLoopback } from "../config/schema.ts";
 import { type ImportedSession, importedSession } from "../services/messaging/import.ts";
 import { beginsWith } from "../services/messaging/names.ts";
 
@@ -145,14 +146,17 @@ function readValue(path: string, onMode: (mode: number) => void = () => {}): str
 function readAliases(path: string, notes: string[]): Map<string, string[]> {
   const aliases = new Map<string, string[]>();
   for (const [alias, sessionId] of Object.entries(readObject(path, notes) ?? {}))
-    if (typeof sessionId === "string") aliases.set(sessionId, [...(aliases.get(sessionId) ?? []), alias]);
-    else notes.push(`aliases.json: "${alias}" names no session`);
+    if (typeof sessionId === "string" && sessionId.trim() !== "") {
+      // A hand that edits the file leaves blanks, and the shell's own words lose them.
+      const id = sessionId.trim();
+      aliases.set(id, [...new Set([...(aliases.get(id) ?? []), alias.trim()])]);
+    } else notes.push(`aliases.json: "${alias}" names no session`);
   return aliases;
 }
 
 function readServer(path: string, notes: string[]): string | undefined {
   const { serverUrl } = readObject(path, notes) ?? {};
-  return typeof serverUrl === "string" && serverUrl !== "" ? serverUrl : undefined;
+  return typeof serverUrl === "string" && serverUrl.trim() !== "" ? serverUrl.trim() : undefined;
 }
 
 function readObject(path: string, notes: string[]): Record<string, unknown> | undefined {
@@ -172,7 +176,11 @@ function readObject(path: string, notes: string[]): Record<string, unknown> | un
   return undefined;
 }
 
-/** nexus.sh takes a server without its scheme, and leaves that to curl; a credential goes by https. */
-const withScheme = (url: string) => (url.includes("://") ? url : `https://${url}`);
+/** nexus.sh takes a server without its scheme, which is http to curl. A credential leaves this machine by https alone. */
+function withScheme(url: string): string {
+  if (url.includes("://")) return url;
+  const asHttp = `http://${url}`;
+  return URL.canParse(asHttp) && isLoopback(new URL(asHttp).hostname) ? asHttp : `https://${url}`;
+}
 
 const list = (names: string[] = []) => names.map((name) => `"${name}"`).join(", ");

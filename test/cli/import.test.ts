@@ -294,3 +294,55 @@ test("a session that is entered meanwhile keeps its own key", async () => {
   expect(await importing).toMatchObject([{ outcome: "known", alias: "own" }]);
   expect(await store.readSecret(`messaging.key:${sessionId}`)).toBe("own");
 });
+
+test.each([
+  ["127.0.0.1:8080", "http://127.0.0.1:8080"],
+  ["localhost:8080", "http://localhost:8080"],
+  ["localhost", "http://localhost"],
+  ["[::1]:8080", "http://[::1]:8080"],
+  ["  LOCALHOST:8080 \r\n", "http://localhost:8080"],
+  ["messaging.example", "https://messaging.example"],
+  ["messaging.example:8443", "https://messaging.example:8443"],
+  ["localhost.example:8080", "https://localhost.example:8080"],
+])("a server written %j is %s", async (server, means) => {
+  const { directory, run, records } = await start();
+  writeNexusSh(directory, { [A]: { ...oldSession, server }, [B]: { agent: "other" } }, { serverUrl: server });
+  expect(await run()).toMatchObject({ code: 0 });
+  expect(await records()).toMatchObject([{ baseUrl: means }, { baseUrl: means }]);
+});
+
+test("an alias with blanks around it, or around the id that it leads to, is the session's", async () => {
+  const { directory, run } = await start();
+  writeNexusSh(directory, { [A]: oldSession }, { aliases: { " padded ": ` ${A} ` } });
+  expect(await run()).toMatchObject({
+    code: 0,
+    notes: [],
+    sessions: [{ alias: "padded", outcome: "imported" }],
+  });
+});
+
+test("files of Windows and empty ones are read as they are meant", async () => {
+  const { directory, run, store } = await start();
+  writeNexusSh(directory, { [A]: { agent: "bot\r", key: `${KEY}\r`, cursor: "57\r", server: "" } });
+  writeFileSync(join(directory, "aliases.json"), `\ufeff{\r\n"review": "${A}"\r\n}\r\n`);
+  expect(await run()).toMatchObject({
+    code: 0,
+    sessions: [{ alias: "review", outcome: "imported", notes: [] }],
+  });
+  expect((await store.readRecords(SESSION_KIND))[0]?.value).toMatchObject({ agentId: "bot", cursor: "57" });
+});
+
+test("a run that meets a session of no use says what to do about it", async () => {
+  const { directory, sessions, run, over } = await start();
+  writeNexusSh(directory, { [A]: oldSession, [B]: oldSession });
+  await run();
+  const [a, b] = [sessions.get(A), sessions.get(B)];
+  if (!a || !b) throw new Error("both were taken over");
+  sessions.put({ ...a, state: "lost" });
+  sessions.put({ ...b, state: "left" });
+  const notes = (await run()).sessions.map(({ notes }: { notes: string[] }) => notes.join());
+  expect(notes[0]).toContain(`(lost): nothing of it was changed; it has ended`);
+  expect(notes[0]).toContain(`nexusctl messaging forget ${A.slice(0, 8)}`);
+  expect(notes[1]).toContain(`nexusctl messaging join ${B.slice(0, 8)}`);
+  expect((await over("operator", 200)).stdout).toContain("nexusctl messaging forget");
+});
