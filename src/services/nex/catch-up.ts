@@ -19,6 +19,7 @@ const SURELY_KEPT_MS = 24 * 3_600_000;
 const LAG_MS = 30_000;
 /** A server whose time runs away is not followed for ever. */
 const MOST_ROUNDS = 3;
+const BEFORE_THE_START_MS = 3_600_000;
 
 export interface CatchUpOptions {
   insights: InsightLog;
@@ -31,13 +32,30 @@ export interface CatchUpOptions {
 }
 
 /**
- * Fetches and commits what was emitted since `coveredUntil`, with an overlap, oldest first.
+ * Fetches and commits what was emitted since `coveredUntil`, with an overlap, oldest first. One that was interrupted
+ * goes on where it was, within the overlap too, however often that happens.
  * @throws HttpError where REST fails: what was committed before is good, the rest stays to be fetched
  */
 export async function catchUp(options: CatchUpOptions): Promise<void> {
+  const { insights, now } = options;
+  const interrupted = insights.pass;
+  await closeWindows(options);
+  if (interrupted && !interrupted.isSecond) {
+    // What it had fetched was as Nex had it then: what was stored late since, and not streamed, is fetched once more.
+    const fetchedUntil = wholeSecond(interrupted.startedAt - OVERLAP_MS);
+    insights.pass = { startedAt: now(), fetchedUntil, isSecond: true };
+    await closeWindows(options);
+  }
+  insights.pass = undefined;
+  await insights.commit([]);
+}
+
+async function closeWindows(options: CatchUpOptions): Promise<void> {
   // The answers tell the time: where it was not known well enough, the window is another one.
   for (let round = 1; !(await closeWindow(options, round < MOST_ROUNDS)); round++);
 }
+
+const wholeSecond = (ms: number) => Math.floor(ms / 1000) * 1000;
 
 /** @returns false where the window was not closed, since it turned out to end earlier than now */
 async function closeWindow(options: CatchUpOptions, mayBeLate: boolean): Promise<boolean> {
@@ -45,19 +63,28 @@ async function closeWindow(options: CatchUpOptions, mayBeLate: boolean): Promise
   const until = now();
   const startedAt = monotonic();
   const isLate = () => mayBeLate && now() - until - (monotonic() - startedAt) > LAG_MS;
-  // Where the clocks had run ahead, `coveredUntil` lies after now.
+  // Where the clocks had run ahead, `coveredUntil` would lie after now.
   const covered = Math.min(insights.coveredUntil, until);
   const unsureFrom = covered - UNSURE_MS;
-  const from = Math.floor((covered - OVERLAP_MS) / 1000) * 1000;
+  const resumed = insights.pass;
+  const from = Math.min(resumed?.fetchedUntil ?? wholeSecond(covered - OVERLAP_MS), wholeSecond(until));
+  const pass = resumed ?? { startedAt: until, fetchedUntil: from, isSecond: false };
   const to = Math.ceil((until + AHEAD_MS) / 1000) * 1000;
   const isLong = until - covered > SURELY_KEPT_MS;
-  const window: Unproven = insights.unproven ?? { from: unsureFrom, oldestAt: undefined };
+  const window: Unproven = insights.unproven ?? {
+    from: Math.max(unsureFrom, resumed?.fetchedUntil ?? unsureFrom),
+    oldestAt: undefined,
+  };
   for await (const slice of readWindow(list, from, to, LIST_LIMIT)) {
     // A page of it may look whole only because what came later is not in it.
-    if (isLate()) return false;
+    if (isLate()) {
+      insights.pass = undefined;
+      return false;
+    }
     window.oldestAt ??= slice.batch.insights.map(createdAt).find((at) => at !== undefined);
     if (isLong || slice.isPartOfMore) insights.unproven = window;
-    const gaps = slice.isCut && slice.to > unsureFrom ? [cutGap(slice)] : [];
+    const gaps = slice.isCut && slice.to > unsureFrom ? cutGap(insights, slice) : [];
+    insights.pass = { ...pass, fetchedUntil: Math.min(slice.to, wholeSecond(until)) };
     await insights.commit([...gaps, ...insights.events(slice.batch, "backfill")], Math.min(slice.to, until));
     onProgress();
   }
@@ -74,13 +101,19 @@ async function findForgotten(
   { from, oldestAt }: Unproven,
   until: number,
 ): Promise<NewEvent[]> {
+  const { begunAt } = insights;
   // Nex forgets the oldest first: what is older than the window, and still there, shows that all of it is.
   const older = oldestAt !== undefined && oldestAt <= from ? oldestAt : insights.newestAt;
   if (older !== undefined && (await isStillKept(list, older))) return [];
   // Nothing was ever seen, and nothing was fetched.
   if (older === undefined && oldestAt === undefined) return [];
+  // Nothing had been seen yet: what is kept from before the first start shows that all after it is.
+  if (older === undefined && begunAt !== undefined) {
+    const second = wholeSecond(begunAt);
+    if ((await list(second - BEFORE_THE_START_MS, second)).insights.length > 0) return [];
+  }
   const isRestKept = oldestAt !== undefined && (await isStillKept(list, oldestAt));
-  return [gap(from, isRestKept ? oldestAt : until, "Nex no longer has all that it emitted then")];
+  return gap(insights, from, isRestKept ? oldestAt : until, "Nex no longer has all that it emitted then");
 }
 
 async function isStillKept(list: CatchUpOptions["list"], at: number): Promise<boolean> {
@@ -89,21 +122,30 @@ async function isStillKept(list: CatchUpOptions["list"], at: number): Promise<bo
   return insights.some((insight) => (createdAt(insight) ?? Number.POSITIVE_INFINITY) <= at);
 }
 
-const cutGap = ({ from, to }: Slice) =>
-  gap(from, to, `more than ${LIST_LIMIT} insights in one second, which is all that Nex gives`);
+const cutGap = (insights: InsightLog, { from, to }: Slice) =>
+  gap(insights, from, to, `more than ${LIST_LIMIT} insights in one second, which is all that Nex gives`);
 
 /** The gap that remains where REST refuses for good, up to when the stream was there again. */
-export const refusedGap = (insights: InsightLog, to: number, why: string): NewEvent =>
-  gap(insights.coveredUntil - UNSURE_MS, to + AHEAD_MS, `Nex refuses to list what was missed (${why})`);
+export const refusedGap = (insights: InsightLog, to: number, why: string): NewEvent[] =>
+  gap(
+    insights,
+    insights.coveredUntil - UNSURE_MS,
+    to + AHEAD_MS,
+    `Nex refuses to list what was missed (${why})`,
+  );
 
-/** Told once, however often its window is asked for. */
-function gap(fromMs: number, toMs: number, reason: string): NewEvent {
-  const [from, to] = [isoTime(fromMs), isoTime(toMs)];
+/** Told once, however often its window is asked for; none for the time before nexusd existed. */
+function gap({ begunAt }: InsightLog, fromMs: number, toMs: number, reason: string): NewEvent[] {
+  const begins = Math.max(fromMs, begunAt ?? fromMs);
+  if (begins >= toMs) return [];
+  const [from, to] = [isoTime(begins), isoTime(toMs)];
   const key = `${from} ${to}`;
-  return {
-    type: "nex.stream.gap",
-    source: "/nex/stream",
-    data: { from, to, reason },
-    dedupe: { scope: "nex.gaps", match: [key], record: [key] },
-  };
+  return [
+    {
+      type: "nex.stream.gap",
+      source: "/nex/stream",
+      data: { from, to, reason },
+      dedupe: { scope: "nex.gaps", match: [key], record: [key] },
+    },
+  ];
 }

@@ -15,14 +15,28 @@ export interface Unproven {
   oldestAt: number | undefined;
 }
 
+/** A catch-up that has not come to its end. Times as below. */
+export interface Pass {
+  /** What Nex stored late before this was on its way may still be missing from what was fetched. */
+  startedAt: number;
+  /** What was made before is fetched, as far as Nex had it then; within what is covered already, too. */
+  fetchedUntil: number;
+  /** It looks once more for what was stored late, after one that was interrupted. */
+  isSecond: boolean;
+}
+
 /** All times by Nex's clock, milliseconds since the Unix epoch. */
 export interface InsightLog {
   /** What was emitted before is in the log, or in a reported gap. */
   readonly coveredUntil: number;
+  /** When the first start began: nothing before is missing. Undefined: by an earlier version, which did not keep it. */
+  readonly begunAt: number | undefined;
   /** When the newest insight of the covered time was made; undefined: none that says so. */
   readonly newestAt: number | undefined;
   /** Kept with the cursor from the next commit on. While there is one, `newestAt` stays what it was before. */
   unproven: Unproven | undefined;
+  /** Kept with the cursor from the next commit on. */
+  pass: Pass | undefined;
   /** Commits events, and with them the cursor where they complete the time until `until`. @throws StoreError */
   commit(events: NewEvent[], until?: number): Promise<void>;
   /** The insights of a batch as events. */
@@ -38,6 +52,7 @@ export async function openInsightLog(
   // What cannot be read is as a first start.
   const stored = storedCursor.safeParse((await store.readCursor(CURSOR))?.value).data;
   let coveredUntil = stored?.coveredUntil ?? now();
+  const begunAt = stored ? stored.begunAt : coveredUntil;
   let newestAt = stored?.newestAt;
   /** When an insight was made that is in the log, but after what is covered. */
   let aheadAt: number | undefined;
@@ -46,10 +61,12 @@ export async function openInsightLog(
     get coveredUntil() {
       return coveredUntil;
     },
+    begunAt,
     get newestAt() {
       return newestAt;
     },
     unproven: stored?.unproven && { oldestAt: undefined, ...stored.unproven },
+    pass: stored?.pass,
     async commit(events, until) {
       const made = [aheadAt, newestAt, ...events.map(madeAt)].filter((at) => at !== undefined);
       // Before anything is awaited, so that of two commits under way the later one has the later cursor.
@@ -58,7 +75,13 @@ export async function openInsightLog(
       aheadAt = latest(made);
       await store.commitObservation({
         source: CURSOR,
-        cursor: asStored({ coveredUntil, newestAt, unproven: insights.unproven }),
+        cursor: asStored({
+          coveredUntil,
+          begunAt,
+          newestAt,
+          unproven: insights.unproven,
+          pass: insights.pass,
+        }),
         events,
       });
       onCovered(coveredUntil);
@@ -84,20 +107,30 @@ const madeAt = (event: NewEvent): number | undefined =>
 const time = z.iso.datetime().transform((text) => Date.parse(text));
 const storedCursor = z.object({
   coveredUntil: time,
+  begunAt: time.optional(),
   newestAt: time.optional(),
+  pass: z.object({ startedAt: time, fetchedUntil: time, isSecond: z.boolean() }).optional(),
   unproven: z.object({ from: time, oldestAt: time.optional() }).optional(),
 });
 
 const asStored = ({
   coveredUntil,
+  begunAt,
   newestAt,
   unproven,
+  pass,
 }: {
   coveredUntil: number;
+  begunAt: number | undefined;
+  pass: Pass | undefined;
   newestAt: number | undefined;
   unproven: Unproven | undefined;
 }) => ({
   coveredUntil: isoTime(coveredUntil),
+  ...(begunAt !== undefined && { begunAt: isoTime(begunAt) }),
+  ...(pass && {
+    pass: { ...pass, startedAt: isoTime(pass.startedAt), fetchedUntil: isoTime(pass.fetchedUntil) },
+  }),
   ...(newestAt !== undefined && { newestAt: isoTime(newestAt) }),
   ...(unproven && {
     unproven: {

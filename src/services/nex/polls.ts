@@ -74,7 +74,8 @@ export function createPolls(options: {
     const isForGood = refusedSince !== undefined && clock.monotonic() - refusedSince >= REFUSED_FOR_GOOD_MS;
     if (!isForGood || !missing || state() !== "live") return;
     const gap = refusedGap(insights, missing.openedAt, described.code);
-    await insights.commit([gap, ...options.onGivenUp()], nex.now());
+    insights.pass = undefined;
+    await insights.commit([...gap, ...options.onGivenUp()], nex.now());
     missing = undefined;
     failure = undefined;
   };

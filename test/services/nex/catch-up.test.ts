@@ -1,0 +1,127 @@
+// Catch-ups that are interrupted, and the first of all, on the real log of insights without Nex.
+
+import { expect, test } from "vitest";
+import type { NewEvent } from "../../../src/events/types.ts";
+import { HttpError } from "../../../src/http/errors.ts";
+import { catchUp } from "../../../src/services/nex/catch-up.ts";
+import { openInsightLog } from "../../../src/services/nex/insight-log.ts";
+
+const START = Date.UTC(2026, 10, 21, 8);
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const LIMIT = 100;
+
+interface Made {
+  type: string;
+  content: string;
+  created_at: string;
+}
+
+/** Nex with a list, and the disk of one nexusd after another. */
+function scene(nowAt: number) {
+  const nex: Made[] = [];
+  const told = new Map<string, NewEvent>();
+  let cursor: unknown;
+  let requests = 0;
+  const state = { now: nowAt };
+  const store = {
+    readCursor: async () => (cursor === undefined ? undefined : { value: cursor, updatedAt: "" }),
+    commitObservation: async (observation: { cursor?: unknown; events?: readonly NewEvent[] }) => {
+      // As it would come back from the disk.
+      if (observation.cursor !== undefined) cursor = JSON.parse(JSON.stringify(observation.cursor));
+      for (const event of observation.events ?? []) told.set(event.dedupe?.record[0] ?? "", event);
+      return { appended: [] };
+    },
+  };
+  const openLog = async () =>
+    // The two functions that it needs of the store.
+    (
+      await openInsightLog(
+        store as unknown as Parameters<typeof openInsightLog>[0],
+        () => state.now,
+        () => {},
+      )
+    ).insights;
+  const make = (count: number, at: number) => {
+    for (let n = 0; n < count; n++)
+      nex.push({ type: "risk", content: `${nex.length}`, created_at: new Date(at).toISOString() });
+  };
+  /** A life that ends with its request number `limit`. @returns whether it came to its end before */
+  const live = async (limit: number): Promise<boolean> => {
+    const insights = await openLog();
+    const last = requests + limit;
+    try {
+      await catchUp({
+        ...{ insights, now: () => state.now, monotonic: () => state.now, onProgress: () => {} },
+        list: async (from, to) => {
+          if (++requests > last)
+            throw new HttpError({
+              ...{ kind: "network", service: "nex", label: "list", code: "killed", message: "killed" },
+              ...{ retryable: true, maybeSent: true },
+            });
+          const page = nex.filter(({ created_at }) => {
+            const at = Date.parse(created_at);
+            return at >= from && at <= to;
+          });
+          return { insights: page.slice(-LIMIT).map((one) => ({ ...one })), workspace: null };
+        },
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof HttpError) return false;
+      throw error;
+    }
+  };
+  const events = (type: NewEvent["type"]) => [...told.values()].filter((event) => event.type === type);
+  return { nex, make, live, openLog, state, events };
+}
+
+test("a catch-up that is killed within its overlap goes on where it was", async () => {
+  const { nex, make, live, openLog, state, events } = scene(START);
+  await (await openLog()).commit([], START);
+  // So many in the five minutes before what is covered that one life cannot fetch them.
+  for (let second = 290; second > 0; second--) make(12, START - second * SECOND);
+  make(5, START + 30 * SECOND);
+  state.now = START + MINUTE;
+  let lives = 1;
+  for (; lives < 40 && !(await live(25)); lives++) state.now += SECOND;
+  expect(lives).toBeLessThan(20);
+  expect(lives).toBeGreaterThan(3);
+  expect(events("nex.insight.received")).toHaveLength(nex.length);
+  expect(events("nex.stream.gap")).toEqual([]);
+  // Nothing of it is left for the next one.
+  expect((await openLog()).pass).toBeUndefined();
+});
+
+test("what Nex stored late while a catch-up was interrupted is fetched all the same", async () => {
+  const { nex, make, live, openLog, state, events } = scene(START);
+  await (await openLog()).commit([], START);
+  for (let second = 290; second > 0; second--) make(12, START - second * SECOND);
+  state.now = START + MINUTE;
+  expect(await live(25)).toBe(false);
+  // Made when that was already fetched, stored only now.
+  state.now += MINUTE;
+  make(1, START - 235 * SECOND);
+  for (let lives = 0; lives < 40 && !(await live(25)); lives++);
+  expect(events("nex.insight.received")).toHaveLength(nex.length);
+});
+
+test.each([
+  ["had insights before", 30],
+  ["had none before", 0],
+])(
+  "a nexusd that is killed before its first insight has no gap from before it existed (Nex %s)",
+  async (_, old) => {
+    const { nex, make, live, openLog, state, events } = scene(START);
+    make(old, START - 30 * MINUTE);
+    await openLog();
+    // A window that is more than one page, so that Nex may have forgotten some of it.
+    for (let second = 3; second < 13; second++) make(40, START + second * SECOND);
+    state.now = START + MINUTE;
+    expect(await live(1000)).toBe(true);
+    expect(events("nex.insight.received")).toHaveLength(nex.length - old);
+    const gaps = events("nex.stream.gap").map(({ data }) => data);
+    if (old > 0) expect(gaps).toEqual([]);
+    for (const gap of gaps) expect(gap).toMatchObject({ from: new Date(START).toISOString() });
+  },
+);
