@@ -31,14 +31,17 @@ export const usage =
   "usage: npm run sandbox -- [--quiet-life] [--messaging-port N] [--nex-port N] [--nexus-port N]";
 
 /** Throws an Error whose message tells what is wrong with the flags. */
-export function readArgs(args: string[]): SandboxArgs {
+export function readArgs(
+  args: string[],
+  defaults: SandboxPorts = { messaging: 0, nex: 0, nexus: 0 },
+): SandboxArgs {
   const { values } = parseArgs({
     args,
     options: {
       "quiet-life": { type: "boolean", default: false },
-      "messaging-port": { type: "string", default: "0" },
-      "nex-port": { type: "string", default: "0" },
-      "nexus-port": { type: "string", default: "0" },
+      "messaging-port": { type: "string", default: String(defaults.messaging) },
+      "nex-port": { type: "string", default: String(defaults.nex) },
+      "nexus-port": { type: "string", default: String(defaults.nexus) },
     },
   });
   const port = (flag: "messaging-port" | "nex-port" | "nexus-port") => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { PgliteData, PgliteMessage, PgliteQuery } from "./nexus-pglite.ts";
 import { type Postgrest, startPostgrest } from "./nexus-postgrest.ts";
+import { findPostgrest, noPostgrest } from "./postgrest-program.ts";
 
 export type Row = Record<string, unknown>;
 
@@ -51,6 +52,8 @@ async function start(
   options: { jwtSecret: string; dbMaxRows: number; seed: boolean },
   signal: AbortSignal,
 ): Promise<Parts> {
+  // Before a database is started that nothing could ask.
+  if (!findPostgrest()) throw new Error(noPostgrest());
   const directory = await mkdtemp(join(tmpdir(), "nexusd-pg-"));
   const workerData: PgliteData = { socket: join(directory, ".s.PGSQL.5432"), seed: options.seed };
   const worker = new Worker(new URL("./nexus-pglite.ts", import.meta.url), { workerData });

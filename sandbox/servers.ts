@@ -6,6 +6,7 @@ import { type MessagingServer, startMessaging } from "./messaging.ts";
 import { type NexServer, startNex } from "./nex.ts";
 import { type NexusServer, startNexus } from "./nexus.ts";
 import { startNexusLife } from "./nexus-life.ts";
+import { findPostgrest } from "./postgrest-program.ts";
 
 const maxSessionSeconds = 86_400;
 
@@ -45,7 +46,7 @@ export async function startSandbox(options: { ports: SandboxPorts; quietLife: bo
     if (!options.quietLife) {
       closing.unshift(
         startLife({ messaging, nex, sessionId: SANDBOX_SESSION_ID }).stop,
-        startNexusLife({ nexus }).stop,
+        ...(findPostgrest() ? [startNexusLife({ nexus }).stop] : []),
       );
     }
     return { messaging, nex, nexus, close };

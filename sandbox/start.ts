@@ -3,7 +3,9 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
-import { SANDBOX_ENV, SANDBOX_PORTS } from "./args.ts";
+import { readArgs, SANDBOX_ENV, SANDBOX_PORTS } from "./args.ts";
+import { findPostgrest, noPostgrest } from "./postgrest-program.ts";
+import { startConfig } from "./start-config.ts";
 
 /** The daemon promises to stop within 5 s. */
 const patienceMs = 8000;
@@ -14,17 +16,34 @@ const { startSandbox } = await import("./servers.ts").catch((error: NodeJS.Errno
   process.exit(1);
 });
 
-let isStopping = false;
-const sandbox = await startSandbox({ ports: SANDBOX_PORTS, quietLife: false }).catch((error: Error) => {
+function fail(error: Error): never {
   console.error(`sandbox: ${error.message}`);
   process.exit(1);
-});
+}
+
+function readPorts() {
+  try {
+    return readArgs(process.argv.slice(2), SANDBOX_PORTS);
+  } catch (error) {
+    return fail(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+let isStopping = false;
+const sandbox = await startSandbox(readPorts()).catch(fail);
+const hasNexus = findPostgrest() !== undefined;
 sandbox.nexus.ready.catch((error: Error) => {
-  if (!isStopping) console.error(`sandbox: Nexus did not start: ${error.message}`);
+  if (hasNexus && !isStopping) console.error(`sandbox: Nexus did not start: ${error.message}`);
 });
+const config = startConfig({
+  messaging: sandbox.messaging.url,
+  nex: sandbox.nex.url,
+  nexus: hasNexus ? sandbox.nexus.url : undefined,
+});
+process.once("exit", config.remove);
 
 console.error(`nexusd sandbox: the daemon and local stand-ins for its three services; nothing leaves this machine.
-  NexusMessaging ${sandbox.messaging.url}   Nex ${sandbox.nex.url}   Nexus ${sandbox.nexus.url}
+  NexusMessaging ${sandbox.messaging.url}   Nex ${sandbox.nex.url}   Nexus ${hasNexus ? sandbox.nexus.url : `is left out: ${noPostgrest()}`}
 Read what the daemon sees, in another terminal (Ctrl-C here stops everything):
   bin/nexusctl events --follow --config config/sandbox.toml
   curl --unix-socket data/sandbox/agent.sock http://localhost/v1/events
@@ -32,7 +51,7 @@ Read what the daemon sees, in another terminal (Ctrl-C here stops everything):
 
 // In a process group of its own: a terminal's Ctrl-C and hang-up come to this program, which passes them on once,
 // and as a stop. To the daemon itself a hang-up means to reload.
-const daemon = spawn("bin/nexusd", ["--config", "config/sandbox.toml"], {
+const daemon = spawn("bin/nexusd", ["--config", config.path], {
   cwd: fileURLToPath(new URL("..", import.meta.url)),
   env: { ...process.env, ...SANDBOX_ENV },
   stdio: "inherit",

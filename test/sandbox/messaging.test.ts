@@ -222,7 +222,9 @@ describe("the errors", () => {
     await control({ advanceMs: 20_000 });
     const refused = await call("GET", "/health");
     expect([refused.status, refused.body.error]).toEqual([429, "rate_limit_exceeded"]);
-    expect(Number(refused.headers.get("retry-after"))).toBeOneOf(Array.from({ length: 21 }, (_, at) => 20 + at));
+    expect(Number(refused.headers.get("retry-after"))).toBeOneOf(
+      Array.from({ length: 21 }, (_, at) => 20 + at),
+    );
     await control({ advanceMs: 40_000 });
     expect((await call("GET", "/health")).status).toBe(200);
   });
