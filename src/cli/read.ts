@@ -1,11 +1,11 @@
 // nexusctl read: one read of a service.
 
 import type { Command } from "commander";
-import { visible, visibleJson } from "../text/visible.ts";
+import { visible } from "../text/visible.ts";
 import { parsedExactly } from "./client.ts";
 import type { Act } from "./context.ts";
 import { addCall, type CallOptions, inputOf, printHelp } from "./operation-call.ts";
-import { jsonLines } from "./preview-view.ts";
+import { readable } from "./readable.ts";
 
 // Longer than the slowest service is given, which is two minutes.
 const TIMEOUT_MS = 150_000;
@@ -24,7 +24,7 @@ export function addRead(program: Command, act: Act): void {
       });
       if (!output.isHuman) return await output.json(answer.text.trim());
       const { output: found, meta } = parsedExactly<{ output: unknown; meta: Meta }>(answer);
-      for (const line of jsonLines(found)) await output.text(visibleJson(line));
+      for (const line of readable(found, io.terminal?.columns ?? 80)) await output.line(line);
       output.note(`${visible(meta.service)} answered in ${meta.durationMs} ms`);
     }),
   );

@@ -82,7 +82,7 @@ describe("read", () => {
       "--input",
       `{"a":[${HUGE},"\\u001b[2J\u202e"],"b":{}}`,
     );
-    expect(stdout).toBe(`{\n  "a": [\n    ${HUGE},\n    "\\u001b[2J\\u202e"\n  ],\n  "b": {}\n}\n`);
+    expect(stdout).toBe(`a  [${HUGE},"\\u001b[2J\\u{202e}"]\nb  {}\n`);
     expect(stderr).toBe("nexusctl: nexus answered in 3 ms\n");
   });
 
