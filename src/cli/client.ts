@@ -21,6 +21,7 @@ interface CallOptions {
   /** Which socket; default: the agents'. */
   role?: Role;
   signal?: AbortSignal;
+  headers?: Record<string, string>;
   /** How long to wait without a byte; default 15 s. */
   timeoutMs?: number;
 }
@@ -91,7 +92,7 @@ export function createClient(sockets: SocketChoice): ControlClient {
   const open = (
     method: string,
     path: string,
-    { body, role = "agent", signal, headers, timeoutMs }: CallOptions & { headers?: Record<string, string> },
+    { body, role = "agent", signal, headers, timeoutMs }: CallOptions,
   ) => {
     const payload = body === undefined ? undefined : stringifyJson(body);
     // The daemon would hang up in the middle of it, often before its refusal can be read.

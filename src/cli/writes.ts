@@ -7,6 +7,8 @@ import { count, duration, writeStates } from "./arguments.ts";
 import { type Answer, parsedExactly } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { history, previewFor, type ShownWrite, stateOf, wrapped } from "./preview-view.ts";
+import { WrongUsage } from "./problem.ts";
+import { type RejectOptions, rejectAll } from "./reject-all.ts";
 import { watch } from "./watch.ts";
 import { wholeId } from "./write-id.ts";
 import { listWrites } from "./writes-list.ts";
@@ -54,20 +56,37 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("reject")
-    .description("refuse a write (operator)")
-    .argument("<id>")
+    .description("refuse a write, or with --all many at once (operator)")
+    .argument("[id]")
     .requiredOption("--reason <text>", "why; the agent can read it")
+    .option("--all", "every proposal that --agent and --operation name; shows them and asks")
+    .option("--agent <name>", "with --all: the name that the agent gave itself")
+    .option("--operation <pattern>", 'with --all: a name, "nexus.*", or "*"')
+    .option("--yes", "with --all: do not ask")
     .action(
-      act((context, id: string, { reason }: { reason: string }) =>
-        change(context, path(id, "/reject"), "operator", { reason }),
-      ),
+      act(async (context, id: string | undefined, options: RejectOptions) => {
+        const { reason, all, agent, operation } = options;
+        if (all && id === undefined) return await rejectAll(context, options);
+        if (all || id === undefined || agent !== undefined || operation !== undefined)
+          throw new WrongUsage("Name one write by its id, or many by --all with --agent or --operation.");
+        await change(context, path(id, "/reject"), "operator", { reason });
+      }),
     );
 
   writes
     .command("cancel")
-    .description("withdraw a write that nobody has decided yet")
+    .description("withdraw a write that nobody has decided yet; an operator also stops an approved one")
     .argument("<id>")
-    .action(act((context, id: string) => change(context, path(id, "/cancel"), "agent")));
+    .option("--token <token>", "the token that the proposal was answered with, where it is bound to one")
+    .action(
+      act(async (context, id: string, { token }: { token?: string }) => {
+        const found = await context.client.call("GET", path(id), { signal: context.io.signal });
+        const { state, isBound } = parsedExactly<Write>(found);
+        // What is approved only an operator stops, and an operator needs no token.
+        const role = state === "approved" || (isBound && token === undefined) ? "operator" : "agent";
+        await change(context, path(id, "/cancel"), role, undefined, token);
+      }),
+    );
 
   writes
     .command("resolve")
@@ -95,8 +114,13 @@ async function change(
   path: string,
   role: "agent" | "operator",
   body?: object,
+  token?: string,
 ): Promise<void> {
-  const answer: Answer = await client.call("POST", path, { ...(body && { body }), role, signal: io.signal });
+  const answer: Answer = await client.call("POST", path, {
+    ...(body && { body }),
+    ...(token !== undefined && { headers: { "nexusd-token": token } }),
+    ...{ role, signal: io.signal },
+  });
   if (!output.isHuman) return await output.json(answer.text.trim());
   const write = parsedExactly<Write>(answer);
   await output.text(`${write.id}  ${write.operation}  ${stateOf(write)}`);

@@ -1,5 +1,6 @@
 // /v1/consumers: named reading positions that outlive their readers.
 
+import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
 import type { Consumer } from "../store/store.ts";
 import type { App } from "./app.ts";
@@ -18,6 +19,7 @@ import {
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
+import { newToken, notYours, shownToken, tokenHash } from "./token.ts";
 
 const tags = ["consumers"];
 const params = z.strictObject({ name: consumerName });
@@ -27,6 +29,7 @@ const consumer = z
     name: z.string(),
     position: z.int().describe("The last acknowledged sequence"),
     types: z.array(z.string()).nullable(),
+    isBound: z.boolean().describe("Whether an agent needs its token to place, move or delete it"),
     createdAt: z.string(),
     updatedAt: z.string(),
   })
@@ -39,9 +42,22 @@ const placement = z.strictObject({
     })
     .describe("Where it begins: an end of the log, or the last sequence already known"),
   types: typePatterns.optional(),
+  bind: z
+    .boolean()
+    .default(false)
+    .describe("Of a new one: whether an agent needs its token, which is answered once, to change it"),
 });
 
-export function consumers(app: App, { context: { store }, tail, gate }: RouteOptions): void {
+const placed = consumer.extend({
+  token: z.string().optional().describe("Of a new one, where it was asked for with `bind`: given this once"),
+});
+
+export function consumers(app: App, { context: { store }, role, tail, gate }: RouteOptions): void {
+  const proofOf = ({ headers }: { headers: IncomingHttpHeaders }) => {
+    const proof = shownToken(role, headers);
+    return proof === undefined ? {} : { proof };
+  };
+
   app.get(
     "/v1/consumers",
     {
@@ -81,9 +97,9 @@ export function consumers(app: App, { context: { store }, tail, gate }: RouteOpt
         body: placement,
         response: {
           200: consumer,
-          201: consumer,
+          201: placed,
           ...problems(
-            ...(["invalid_request", ...BODY_PROBLEMS, "cursor_ahead"] as const),
+            ...(["invalid_request", ...BODY_PROBLEMS, "cursor_ahead", "token_required"] as const),
             ...(["too_many_consumers", "too_many_types"] as const),
           ),
         },
@@ -91,7 +107,7 @@ export function consumers(app: App, { context: { store }, tail, gate }: RouteOpt
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { from, types } = request.body;
+      const { from, types, bind } = request.body;
       if (typeof from === "number") await checkPosition(store, from);
       const { consumers: most, consumer_types: mostTypes } = gate.limits();
       if (types && types.length > mostTypes)
@@ -100,13 +116,18 @@ export function consumers(app: App, { context: { store }, tail, gate }: RouteOpt
           `A consumer can have ${mostTypes} event types or patterns, and this one would have ${types.length}: use patterns such as "messaging.*", or raise limits.consumer_types.`,
         );
       const isNew = (await store.readConsumer(name)) === undefined;
-      const placed = await store.putConsumer(name, from, types, most);
+      const token = bind && isNew ? newToken() : undefined;
+      const placed = await store.putConsumer(name, from, types, most, {
+        ...proofOf(request),
+        ...(token !== undefined && { bindTo: tokenHash(token) }),
+      });
+      if (placed === "bound") throw notYours(`The consumer "${name}"`);
       if (placed === undefined)
         throw new Problem(
           "too_many_consumers",
           `There are ${most} consumers, which is the limit. Delete those that nobody uses, or raise limits.consumers.`,
         );
-      return reply.code(isNew ? 201 : 200).send(placed);
+      return reply.code(isNew ? 201 : 200).send({ ...placed, ...(token !== undefined && { token }) });
     },
   );
 
@@ -146,7 +167,10 @@ export function consumers(app: App, { context: { store }, tail, gate }: RouteOpt
         body: z.strictObject({ sequence: position.describe("The last sequence that is done with") }),
         response: {
           200: consumer,
-          ...problems("invalid_request", ...BODY_PROBLEMS, "consumer_not_found", "cursor_ahead"),
+          ...problems(
+            ...(["invalid_request", ...BODY_PROBLEMS, "consumer_not_found", "cursor_ahead"] as const),
+            "token_required",
+          ),
         },
       },
     },
@@ -155,7 +179,9 @@ export function consumers(app: App, { context: { store }, tail, gate }: RouteOpt
       const { sequence } = request.body;
       known(await store.readConsumer(name), name);
       await checkPosition(store, sequence);
-      return known(await store.ackConsumer(name, sequence), name);
+      const moved = await store.ackConsumer(name, sequence, proofOf(request));
+      if (moved === "bound") throw notYours(`The consumer "${name}"`);
+      return known(moved, name);
     },
   );
 
@@ -170,13 +196,15 @@ export function consumers(app: App, { context: { store }, tail, gate }: RouteOpt
         querystring: nothing,
         response: {
           204: z.undefined().describe("Forgotten"),
-          ...problems("invalid_request", "consumer_not_found"),
+          ...problems("invalid_request", "consumer_not_found", "token_required"),
         },
       },
     },
     async (request, reply) => {
       const { name } = request.params;
-      if (!(await store.deleteConsumer(name))) throw missing(name);
+      const isDeleted = await store.deleteConsumer(name, proofOf(request));
+      if (isDeleted === "bound") throw notYours(`The consumer "${name}"`);
+      if (!isDeleted) throw missing(name);
       return reply.code(204).send();
     },
   );

@@ -48,6 +48,55 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
   );
 
   app.post(
+    "/v1/writes/reject",
+    {
+      ...route,
+      schema: {
+        tags,
+        querystring: nothing,
+        summary: "Refuse many proposals at once, by agent and operation (operator.sock)",
+        description:
+          "With `dryRun` nothing is decided: it says what would be. `upTo` keeps it to what was seen.",
+        body: z
+          .strictObject({
+            agent: text(128).optional().describe("The name that the agent gave itself"),
+            operation: text(256).optional().describe('A name, "nexus.*", or "*"'),
+            upTo: writeId.optional().describe("The newest write to look at"),
+            reason: text(2000),
+            dryRun: z.boolean().default(false),
+          })
+          .refine(({ agent, operation }) => agent !== undefined || operation !== undefined, {
+            error: 'needs agent or operation ("*" for every one)',
+          }),
+        response: {
+          200: z.object({
+            count: z.int().describe("How many were rejected, or would be"),
+            writes: z
+              .array(
+                z.object({
+                  ...{ id: z.string(), operation: z.string(), agent: z.string().nullable() },
+                  ...{ reason: z.string().nullable(), proposedAt: z.string() },
+                }),
+              )
+              .describe("The first hundred of them, the newest first"),
+          }),
+          ...problems("invalid_request", ...BODY_PROBLEMS, "operator_only"),
+        },
+      },
+    },
+    async (request) => {
+      const { agent, operation, upTo, reason, dryRun } = request.body;
+      const filter = {
+        ...(agent !== undefined && { agent }),
+        ...(operation !== undefined && { operation }),
+        ...(upTo !== undefined && { upTo }),
+        dryRun,
+      };
+      return await writes.rejectAll(filter, reason, actor);
+    },
+  );
+
+  app.post(
     "/v1/writes/:id/reject",
     {
       ...route,

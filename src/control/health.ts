@@ -49,6 +49,8 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
   const services = Object.entries(context.services()).filter(
     ([, { state }]) => state !== "ok" && state !== "disabled",
   );
+  const { notJoined } = context.services().messaging;
+  const absent = Array.isArray(notJoined) ? notJoined.map(String) : [];
   const jobs = context.scheduler.list().filter(({ state }) => UNHEALTHY.has(state));
   return [
     ...(store.state === "ok"
@@ -58,6 +60,10 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
     ...services.map(([name, { state, lastError }]) => ({
       code: "service",
       detail: `${name} is ${state}${lastError ? `: ${lastError.message}` : ""}`,
+    })),
+    ...absent.map((name) => ({
+      code: "session",
+      detail: `nexusd is not in the session ${name} of the configuration: nexusctl messaging ls says why`,
     })),
     ...jobs.map(({ name, state }) => ({ code: "job", detail: `the job ${name} is ${state}` })),
   ];

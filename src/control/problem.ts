@@ -13,6 +13,7 @@ const PROBLEMS = {
   operator_only: { status: 403, title: "Only on the operators' socket" },
   plan_limit_exceeded: { status: 403, title: "The plan at the service allows no more" },
   policy_denied: { status: 403, title: "The policy denies this operation" },
+  token_required: { status: 403, title: "Bound to the token of who made it" },
   not_found: { status: 404, title: "No such resource" },
   consumer_not_found: { status: 404, title: "No such consumer" },
   job_not_found: { status: 404, title: "No such job" },

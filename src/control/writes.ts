@@ -18,6 +18,7 @@ import {
 import { BODY_PROBLEMS, problems } from "./problem.ts";
 import { goneSignal, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
+import { newToken, shownToken, tokenHash } from "./token.ts";
 import { actorOf, shownWrite, summarySchema, writeSchema, writeState, writeView } from "./write-view.ts";
 
 const tags = ["writes"];
@@ -30,6 +31,14 @@ const proposal = z.strictObject({
   idempotencyKey: text(256).optional().describe("The same key and input gives the same write"),
   agent: text(128).optional().describe("A name that the agent gives itself; shown as such"),
   ttl: ttlField.optional(),
+  bind: z.boolean().default(false).describe("Whether an agent needs a token to withdraw it; answered once"),
+});
+
+const proposed = writeSchema.extend({
+  token: z
+    .string()
+    .optional()
+    .describe("Where it was asked for with `bind`: given this once, and needed to cancel"),
 });
 
 const stateQuery = z
@@ -56,13 +65,14 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         body: proposal,
         response: {
           200: writeSchema.describe("The write that was proposed with this idempotency key before"),
-          202: writeSchema,
+          202: proposed,
           ...problems("invalid_request", ...BODY_PROBLEMS, ...PROPOSAL_PROBLEMS),
         },
       },
     },
     async (request, reply) => {
-      const { operation, input, reason, idempotencyKey, agent, ttl } = request.body;
+      const { operation, input, reason, idempotencyKey, agent, ttl, bind } = request.body;
+      const token = bind ? newToken() : undefined;
       const { write, isNew } = await writes.propose(
         {
           ...{ operation, input },
@@ -72,8 +82,10 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
           ...(ttl !== undefined && { ttlMs: ttl }),
         },
         actorOf(role),
+        token && tokenHash(token),
       );
-      return reply.code(isNew ? 202 : 200).send(writeView(write));
+      if (!isNew) return reply.code(200).send(writeView(write));
+      return reply.code(202).send({ ...writeView(write), ...(token !== undefined && { token }) });
     },
   );
 
@@ -149,17 +161,23 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
     {
       preValidation: noBody,
       schema: {
-        summary: "Withdraw a write that nobody has decided yet",
+        summary:
+          "Withdraw a write that nobody has decided yet; on operator.sock also stop an approved one that has not begun",
+        description: "On agent.sock one that was proposed with `bind` needs the header Nexusd-Token.",
         tags,
         params,
         querystring: nothing,
         response: {
           200: writeSchema,
-          ...problems("invalid_request", "write_not_found", "write_already_decided", "write_expired"),
+          ...problems(
+            ...(["invalid_request", "write_not_found", "write_already_decided", "write_expired"] as const),
+            "token_required",
+          ),
         },
       },
     },
-    async (request) => writeView(await writes.cancel(request.params.id, actorOf(role))),
+    async (request) =>
+      writeView(await writes.cancel(request.params.id, actorOf(role), shownToken(role, request.headers))),
   );
 }
 

@@ -8,6 +8,7 @@ import type { Clock } from "../scheduler/clock.ts";
 import type { JobState, JobStatus } from "../scheduler/define-job.ts";
 import type { Services } from "../services/services.ts";
 import type { Store } from "../store/store.ts";
+import { short } from "./redact.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 const TROUBLE: ReadonlySet<JobState> = new Set(["failing", "stale", "degraded", "invalid"]);
@@ -52,13 +53,24 @@ export function allServices(
   services: Services,
 ): Record<Service, ServiceStatus> {
   const details: Record<Service, Record<string, unknown>> = {
-    messaging: { sessions: countBy(services.messaging.sessions.all().map(({ state }) => state)) },
+    messaging: {
+      sessions: countBy(services.messaging.sessions.all().map(({ state }) => state)),
+      notJoined: notJoined(config, services),
+    },
     nex: { stream: config.nex.enabled ? { ...services.nex.status } : null },
     nexus: { quota: config.nexus.enabled ? services.nexus.quota.status() : null },
   };
   const of = (service: Service) => serviceStatus(service, config[service].enabled, jobs, details[service]);
   return { messaging: of("messaging"), nex: of("nex"), nexus: of("nexus") };
 }
+
+/** Of the sessions of the configuration those that nexusd is not in, by their aliases: ids are secrets. */
+const notJoined = ({ messaging }: Config, services: Services): string[] =>
+  messaging.enabled
+    ? messaging.sessions
+        .filter(({ id }) => services.messaging.sessions.get(id)?.state !== "joined")
+        .map(({ id, alias }) => alias ?? short(id))
+    : [];
 
 const countBy = (values: string[]): Record<string, number> => {
   const counts: Record<string, number> = {};

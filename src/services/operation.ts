@@ -43,6 +43,8 @@ export interface SessionFacts {
   state: string;
   /** Whether nexusd created it under its agent id: then it can never leave it. */
   isCreator?: boolean;
+  /** Whether the configuration names it: then an operator decides whether it is left. */
+  isConfigured?: boolean;
   /** When it was entered, which tells one membership from the next. */
   joinedAt?: string | null;
   /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
@@ -110,6 +112,8 @@ export interface Operation<I = unknown> {
   idempotent: boolean;
   /** Deletes for good: shown as such, and never covered by a wildcard `auto` policy. */
   destructive: boolean;
+  /** The same of some of its inputs, as they are stored. */
+  isDestructiveFor?: (input: I, facts: Facts) => boolean;
   title: string;
   description: string;
   /** A strict object, every field described. */

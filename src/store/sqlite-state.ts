@@ -9,6 +9,7 @@ interface ConsumerRow {
   name: string;
   position: number;
   types: string | null;
+  token_hash: string | null;
   created_at: string;
   updated_at: string;
 }
@@ -50,8 +51,8 @@ export const createState = (db: Database) => {
     "SELECT * FROM consumers WHERE name > ? ORDER BY name LIMIT ?",
   );
   const countConsumers = db.prepare<[], number>("SELECT count(*) FROM consumers").pluck();
-  const putConsumer = db.prepare<[string, number, string | null, string, string]>(
-    `INSERT INTO consumers (name, position, types, created_at, updated_at) VALUES (?, ?, ?, ?, ?)
+  const putConsumer = db.prepare<[string, number, string | null, string, string, string | null]>(
+    `INSERT INTO consumers (name, position, types, created_at, updated_at, token_hash) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET position = excluded.position, types = excluded.types, updated_at = excluded.updated_at`,
   );
   const ackConsumer = db.prepare<[number, string, string, number]>(
@@ -109,8 +110,20 @@ export const createState = (db: Database) => {
     readConsumers: ({ after = "", limit }: { after?: string; limit: number }): Consumer[] =>
       consumers.all(after, limit).map(toConsumer),
     countConsumers: (): number => countConsumers.get() ?? 0,
-    putConsumer: (name: string, position: number, types: string[] | undefined, now: string): Consumer => {
-      putConsumer.run(name, position, types ? stringifyJson(types) : null, now, now);
+    /** Whether what an agent shows lets it change the consumer; undefined: it need not show anything. */
+    mayUse: (name: string, proof: string | undefined): boolean => {
+      const bound = proof === undefined ? null : (consumer.get(name)?.token_hash ?? null);
+      return bound === null || bound === proof;
+    },
+    putConsumer: (
+      name: string,
+      position: number,
+      types: string[] | undefined,
+      now: string,
+      bindTo: string | undefined,
+    ): Consumer => {
+      // The binding of one that is there stays as it is.
+      putConsumer.run(name, position, types ? stringifyJson(types) : null, now, now, bindTo ?? null);
       return readConsumer(name) ?? missing(name);
     },
     ackConsumer: (name: string, sequence: number, now: string): Consumer | undefined => {
@@ -139,6 +152,7 @@ const toConsumer = (row: ConsumerRow): Consumer => ({
   position: row.position,
   // Written by putConsumer from string[].
   types: row.types === null ? null : (parseJson(row.types) as string[]),
+  isBound: row.token_hash !== null,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });

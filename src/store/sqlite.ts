@@ -142,16 +142,21 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
     readSecret: (name) => read(() => state.readSecret(name)),
 
-    putConsumer: (name, from, types, most = Number.POSITIVE_INFINITY) =>
+    putConsumer: (name, from, types, most = Number.POSITIVE_INFINITY, { proof, bindTo } = {}) =>
       write(() => {
+        if (!state.mayUse(name, proof)) return "bound";
         if (state.readConsumer(name) === undefined && state.countConsumers() >= most) return undefined;
         const position = from === "oldest" ? log.oldest() - 1 : from === "latest" ? log.latest() : from;
-        return state.putConsumer(name, position, types, isoTime(clock.now()));
+        return state.putConsumer(name, position, types, isoTime(clock.now()), bindTo);
       }),
     readConsumer: (name) => read(() => state.readConsumer(name)),
     readConsumers: (page) => read(() => state.readConsumers(page)),
-    ackConsumer: (name, sequence) => write(() => state.ackConsumer(name, sequence, isoTime(clock.now()))),
-    deleteConsumer: (name) => write(() => state.deleteConsumer(name)),
+    ackConsumer: (name, sequence, { proof } = {}) =>
+      write(() =>
+        state.mayUse(name, proof) ? state.ackConsumer(name, sequence, isoTime(clock.now())) : "bound",
+      ),
+    deleteConsumer: (name, { proof } = {}) =>
+      write(() => (state.mayUse(name, proof) ? state.deleteConsumer(name) : "bound")),
 
     ...createWriteStore({
       ...{ db, log, read, write },

@@ -66,8 +66,17 @@ export interface Consumer {
   /** The last acknowledged sequence. */
   position: number;
   types: string[] | null;
+  /** Whether an agent needs its token to move, place or delete it. */
+  isBound: boolean;
   createdAt: string;
   updatedAt: string;
+}
+
+export interface Binding {
+  /** The hash of the token that an agent shows; left out: none is wanted. */
+  proof?: string;
+  /** The hash of the token that a consumer which is made now is bound to. */
+  bindTo?: string;
 }
 
 export interface InsightQuery {
@@ -205,6 +214,8 @@ export interface Store {
   /** Of all that were ever received, the newest first. */
   readInsights(query: InsightQuery): Promise<StoredInsight[]>;
 
+  // "bound" is the answer of these three where the consumer is bound to another token than that of `proof`.
+
   /** Creates or repositions. `from` is a sequence already acknowledged, or one of the two ends of the log. */
   putConsumer(
     name: string,
@@ -212,13 +223,18 @@ export interface Store {
     types?: string[],
     /** Undefined is the answer where a new one would be more than so many. */
     most?: number,
-  ): Promise<Consumer | undefined>;
+    binding?: Binding,
+  ): Promise<Consumer | "bound" | undefined>;
   readConsumer(name: string): Promise<Consumer | undefined>;
   /** In the order of their names. */
   readConsumers(page: { after?: string; limit: number }): Promise<Consumer[]>;
   /** Moves the position forward; a sequence behind it changes nothing. @returns undefined when unknown. */
-  ackConsumer(name: string, sequence: number): Promise<Consumer | undefined>;
-  deleteConsumer(name: string): Promise<boolean>;
+  ackConsumer(
+    name: string,
+    sequence: number,
+    binding?: Pick<Binding, "proof">,
+  ): Promise<Consumer | "bound" | undefined>;
+  deleteConsumer(name: string, binding?: Pick<Binding, "proof">): Promise<boolean | "bound">;
 
   /**
    * In one transaction: looks for the idempotency key and a recent rejection, else stores write, event and audit row,

@@ -30,7 +30,7 @@ export function createFacts(options: FactsOptions): ReadFacts {
     const config = options.config();
     if (!config[service].enabled)
       throw new OperationError("service_disabled", `${service} is disabled: set ${service}.enabled = true`);
-    const sessions = service === "messaging" ? options.sessions().all().map(sessionFacts) : [];
+    const sessions = service === "messaging" ? options.sessions().all().map(factsIn(config)) : [];
     const { messaging } = config;
     // Made where it is thrown: an error costs more than all the rest here.
     const organization = service === "nexus" ? await readOrganization(options) : undefined;
@@ -52,6 +52,14 @@ export function createFacts(options: FactsOptions): ReadFacts {
     };
   };
 }
+
+const factsIn = ({ messaging }: Config) => {
+  const configured = new Set(messaging.sessions.map(({ id }) => id));
+  return (session: LastingSession): SessionFacts => ({
+    ...sessionFacts(session),
+    ...(configured.has(session.sessionId) && { isConfigured: true }),
+  });
+};
 
 const sessionFacts = (session: LastingSession): SessionFacts => {
   const { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt } = session;

@@ -105,7 +105,8 @@ export function assertAccount(write: Write, request: OperationRequest, { account
 }
 
 function assertPolicy(write: Write, operation: Operation, policy: Policy): void {
-  const approval = policy.approvalOf(operation);
+  const destructive = write.destructive || operation.destructive;
+  const approval = policy.approvalOf({ name: operation.name, destructive });
   if (approval === "deny") throw new Refusal("policy_denied", `By now the policy denies ${write.operation}.`);
   if (approval === "operator" && write.decidedBy?.via === "policy")
     throw new Refusal(

@@ -123,7 +123,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     return { request, stored: storedRequest(request).input };
   };
 
-  return async (proposal, actor) => {
+  return async (proposal, actor, tokenHash) => {
     await catalogue.refresh(proposal.operation);
     const operation = findOperation(catalogue, proposal.operation);
     if (operation.effect !== "write")
@@ -143,7 +143,9 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         : await store.readWriteByIdempotencyKey({ key, operation: operation.name, agent });
     if (before) return { write: await settlePolicy(sameRequest(before, digest)), isNew: false };
 
-    const approval = policy().approvalOf(operation);
+    const destructive = operation.destructive || operation.isDestructiveFor?.(stored, known) === true;
+    const subject = { name: operation.name, destructive };
+    const approval = policy().approvalOf(subject);
     if (approval === "deny") throw denied(operation.name);
     // What leaves the machine, others read: no text of it may hold a secret, whatever it is meant for.
     if (operation.request) await scanText(textsIn(stored, []));
@@ -156,7 +158,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
       ...(notice !== undefined && { notice }),
     };
 
-    const isAuto = approval === "auto" && policy().approvalOf(operation) === "auto";
+    const isAuto = approval === "auto" && policy().approvalOf(subject) === "auto";
     const proposedAt = clock.now();
     const most = mostOpen(options.limits(), actor);
     // What nobody decided in time is not open any more, though the sweep has not come by yet.
@@ -170,12 +172,12 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         ...{ request, digest, preview, precondition },
         target: operation.target?.(stored) ?? operation.name,
         idempotent: operation.idempotent,
-        destructive: operation.destructive,
+        destructive,
         approval,
         reason: proposal.reason ?? null,
         ...{ agent, idempotencyKey: key },
         account: toSend ? options.accounts.of(toSend) : null,
-        isBound: false,
+        isBound: tokenHash !== undefined,
         proposedAt: isoTime(proposedAt),
         expiresAt: isoTime(proposedAt + ttlMs),
         shownAt: null,
@@ -195,6 +197,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         most,
         // In one transaction with the proposal: what is told to have failed leaves nothing open.
         ...(isAuto && { approveBy: BY_POLICY }),
+        ...(tokenHash !== undefined && { tokenHash }),
       },
     );
     if (result.kind === "too_many_open") throw tooManyOpen(most);

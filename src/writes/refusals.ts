@@ -15,6 +15,14 @@ export const denied = (operation: string, write?: Write) =>
     write ? { write } : {},
   );
 
+export const bound = (write: Write) =>
+  new WriteError(
+    "token_required",
+    `The write ${write.id} is bound to the token that its proposal was answered with: send it in the header ` +
+      "Nexusd-Token. An operator needs none.",
+    { write },
+  );
+
 export const stale = (write: Write, change: string) =>
   new WriteError(
     "stale",

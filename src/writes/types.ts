@@ -19,7 +19,7 @@ export type WriteState = (typeof WRITE_STATES)[number];
 /** The only ways from one state to another. */
 export const TRANSITIONS: Readonly<Record<WriteState, readonly WriteState[]>> = {
   proposed: ["approved", "rejected", "expired", "cancelled"],
-  approved: ["executing", "failed"],
+  approved: ["executing", "failed", "cancelled"],
   executing: ["succeeded", "failed", "unknown"],
   unknown: ["resolved"],
   succeeded: [],
@@ -184,6 +184,7 @@ export type WriteErrorCode =
   | "write_already_decided"
   | "write_not_unknown"
   | "stale"
+  | "token_required"
   | "digest_mismatch"
   | "proposal_too_large"
   | "too_many_open_proposals"
@@ -218,6 +219,24 @@ export interface Proposal {
   ttlMs?: number;
 }
 
+/** At least one of `agent` and `operation`. */
+export interface RejectFilter {
+  /** The name that the agent gave itself. */
+  agent?: string;
+  /** A name, "nexus.*", or "*". */
+  operation?: string;
+  /** A write id: what was proposed after it is left alone. */
+  upTo?: string;
+  dryRun?: boolean;
+}
+
+export interface Rejected {
+  /** How many were rejected, or would be. */
+  count: number;
+  /** The first hundred of them, the newest first. */
+  writes: Pick<WriteSummary, "id" | "operation" | "agent" | "reason" | "proposedAt">[];
+}
+
 export interface WriteQuery {
   states?: WriteState[];
   /** A write id: those older than it. */
@@ -229,7 +248,8 @@ export interface WriteQuery {
 
 /** Everything that the control API can ask of the write path. All throw WriteError, OperationError, StoreError. */
 export interface Writes {
-  propose(proposal: Proposal, actor: Actor): Promise<{ write: Write; isNew: boolean }>;
+  /** @param tokenHash of the token without which no agent withdraws it */
+  propose(proposal: Proposal, actor: Actor, tokenHash?: string): Promise<{ write: Write; isNew: boolean }>;
   get(id: string): Promise<Write>;
   /** As an operator sees it for the first time: leaves its audit row. */
   show(id: string, actor: Actor): Promise<Write>;
@@ -240,7 +260,13 @@ export interface Writes {
   waitFor(id: string, state: WriteState, waitMs: number, signal: AbortSignal): Promise<Write>;
   approve(id: string, digest: string, actor: Actor, note?: string): Promise<Write>;
   reject(id: string, reason: string, actor: Actor): Promise<Write>;
-  cancel(id: string, actor: Actor): Promise<Write>;
+  /** Every proposal that the filter names, none of them newer than `upTo`; with `dryRun` they are only counted. */
+  rejectAll(filter: RejectFilter, reason: string, actor: Actor): Promise<Rejected>;
+  /**
+   * Withdraws a proposal; an operator also stops an approved write that has not begun.
+   * @param tokenHash what an agent can show of the token of a bound write; left out: no token is wanted
+   */
+  cancel(id: string, actor: Actor, tokenHash?: string): Promise<Write>;
   resolve(id: string, outcome: "succeeded" | "failed", note: string, actor: Actor): Promise<Write>;
   /** How many writes are in each state; states without any are 0. */
   counts(): Promise<Record<WriteState, number>>;

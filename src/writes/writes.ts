@@ -6,7 +6,8 @@ import { type Observation, StoreError } from "../store/store.ts";
 import { isOver } from "./expiry.ts";
 import { subjectOf } from "./policy.ts";
 import { createPropose, type WritesOptions } from "./proposals.ts";
-import { denied, stale, undecidable } from "./refusals.ts";
+import { bound, denied, stale, undecidable } from "./refusals.ts";
+import { rejectAll } from "./reject-all.ts";
 import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "./types.ts";
 
 /** The write path up to the approval. Beside the errors that Writes names, `propose` throws HttpError. */
@@ -55,7 +56,7 @@ export function createWrites(options: WritesOptions): Writes {
     to: "approved" | "rejected" | "cancelled",
     actor: Actor,
     note: string | null,
-    observations: Observation[] = [],
+    { observations = [], tokenHash }: { observations?: Observation[]; tokenHash?: string | undefined } = {},
   ): Promise<Write> => {
     const { proposedAt } = await get(id);
     const at = now();
@@ -71,11 +72,15 @@ export function createWrites(options: WritesOptions): Writes {
       at,
       detail: note === null ? {} : { note },
       observations,
+      ...(tokenHash !== undefined && { tokenHash }),
     });
     const write = found(result?.write, id);
-    if (result?.kind === "refused") throw undecidable(write);
+    if (result?.kind === "refused")
+      throw tokenHash !== undefined && isOpen(write) ? bound(write) : undecidable(write);
     return write;
   };
+
+  const isOpen = (write: Write) => write.isBound && write.state === "proposed" && !isOverdue(write);
 
   return {
     propose: createPropose(options),
@@ -132,13 +137,30 @@ export function createWrites(options: WritesOptions): Writes {
       const change = write.account && accounts.change(write.account);
       if (write.state === "proposed" && change) throw stale(write, change);
       const { observations, committed } = options.withApproval?.(write) ?? {};
-      const approved = await decide(id, "approved", actor, note ?? null, observations);
+      const approved = await decide(id, "approved", actor, note ?? null, {
+        ...(observations && { observations }),
+      });
       committed?.();
       onApproved();
       return approved;
     },
     reject: (id, reason, actor) => decide(id, "rejected", actor, reason),
-    cancel: (id, actor) => decide(id, "cancelled", actor, null),
+    rejectAll: (filter, reason, actor) =>
+      rejectAll(filter, (id) => decide(id, "rejected", actor, reason), store),
+    async cancel(id, actor, tokenHash) {
+      if (actor.via !== "operator.sock" || (await get(id)).state !== "approved")
+        return decide(id, "cancelled", actor, null, { tokenHash });
+      // One conditional update, as the claim of the executor is one: whichever comes first has it.
+      const at = now();
+      const result = await store.transitionWrite({
+        ...{ id, from: "approved", to: "cancelled", actor, at },
+        patch: { finishedAt: at },
+        detail: { stopped: "before it began" },
+      });
+      const write = found(result?.write, id);
+      if (result?.kind === "refused") throw undecidable(write);
+      return write;
+    },
     async resolve(id, outcome, note, actor) {
       const result = await store.transitionWrite({
         id,

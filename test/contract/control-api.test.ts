@@ -272,6 +272,10 @@ const calls: Call[] = [
     ...{ role: "operator", body: { reason: "no" }, status: 200 },
   },
   {
+    route: "POST /v1/writes/reject",
+    ...{ role: "operator", body: { agent: "nobody", reason: "no", dryRun: true }, status: 200 },
+  },
+  {
     route: "POST /v1/writes/{id}/resolve",
     path: "/v1/writes/w0/resolve",
     ...{ role: "operator", body: { outcome: "succeeded", note: "it is there" }, status: 200 },

@@ -111,6 +111,10 @@ export function scriptedWrites() {
       calls.push(["reject", id, reason, actor]);
       return move(id, "rejected", { decidedBy: actor, note: reason });
     },
+    async rejectAll(filter, reason, actor) {
+      calls.push(["rejectAll", filter, reason, actor]);
+      return { count: 0, writes: [] };
+    },
     async cancel(id, actor) {
       calls.push(["cancel", id, actor]);
       return move(id, "cancelled", { decidedBy: actor });

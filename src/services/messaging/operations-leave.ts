@@ -25,11 +25,17 @@ import {
 const FORGET_IT =
   "Forget it (messaging.sessions.forget, nexusctl messaging forget): then it is renewed no more, and ends by expiry.";
 
+/** What a person wrote into the configuration no agent takes out of nexusd by itself. */
+function isConfigured(input: { session: string }, facts: Facts): boolean {
+  return findKnown(input.session, facts)?.isConfigured === true;
+}
+
 export const leaveSession = defineOperation({
   name: "messaging.sessions.leave",
   service: "messaging",
   effect: "write",
   idempotent: true,
+  isDestructiveFor: isConfigured,
   title: "Leave a session",
   description:
     "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
@@ -70,6 +76,7 @@ export const forgetSession = defineOperation({
   service: "messaging",
   effect: "write",
   idempotent: true,
+  isDestructiveFor: isConfigured,
   title: "Forget a session",
   description:
     "nexusd polls and renews a session no more, and frees its alias; its server is not told. For a session that " +
