@@ -49,6 +49,9 @@ export function sendingFailed(error: unknown): Attempt {
     return error.retryable || error.kind === "aborted"
       ? { kind: "not_sent", error: failure, retryAfterMs }
       : { kind: "refused", error: failure };
+  // A 401 proves that nothing was done; a retryable one says that it may pass.
+  if (error.status === 401 && error.retryable)
+    return { kind: "refused_for_now", error: failure, retryAfterMs };
   if (isRefusal(error)) return { kind: "refused", error: failure };
   return { kind: "in_doubt", error: failure, canRetryHelp: error.retryable, retryAfterMs };
 }

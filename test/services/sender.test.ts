@@ -28,7 +28,8 @@ function countedTokens(): TokenSource & { rejected: string[] } {
     rejected,
     token: async () => `t${rejected.length + 1}`,
     organizationId: async () => "org",
-    reject: (token) => rejected.push(token),
+    reject: (token) => void rejected.push(token),
+    isEarly: () => {},
   };
 }
 

@@ -23,11 +23,13 @@ const REFUSED_FOR_MS = 15 * MINUTE_MS;
 /** Refreshed at 80 % of its life, a little earlier at random so that many daemons do not do it at once. */
 const REFRESH_AT = 0.8;
 const REFRESH_JITTER = 0.05;
+/** A token that is said to end sooner is used for so long all the same, or until it is refused. */
+const SHORTEST_LIFE_MS = 15_000;
 
 const answerSchema = z.looseObject({
   access_token: z.string().min(1),
   organization_id: z.string().min(1),
-  expires_in: z.number().positive().default(3600),
+  expires_in: z.number().default(3600),
 });
 
 const savedSchema = z.object({
@@ -37,12 +39,17 @@ const savedSchema = z.object({
   organizationId: z.string().nullable(),
   refreshAt: z.number(),
   expiresAt: z.number(),
+  /** The one before, while it lives: it is of use where a clock of Nexus does not take the new one yet. */
+  previous: z.object({ token: z.string(), expiresAt: z.number() }).nullable().default(null),
   /** When the latest exchanges were sent, in ms since the epoch. */
   exchanges: z.array(z.number()),
 });
 type Saved = z.infer<typeof savedSchema>;
 
-const NO_TOKEN = { owner: null, token: null, organizationId: null, refreshAt: 0, expiresAt: 0 };
+const NO_TOKEN = {
+  ...{ owner: null, token: null, organizationId: null },
+  ...{ refreshAt: 0, expiresAt: 0, previous: null },
+};
 
 /** Where the token outlives the process; `save` resolves once it is on disk. */
 export interface TokenStorage {
@@ -63,6 +70,8 @@ export interface TokenSource {
    * successor of a refused one, since a service that refuses every token must not make us ask for ever.
    */
   reject(token: string): void;
+  /** Says that the service will take this token only after so long: the one before is given out until then, if it lives. */
+  isEarly(token: string, waitMs: number): void;
 }
 
 export function createTokenSource(options: {
@@ -80,6 +89,7 @@ export function createTokenSource(options: {
   let refusal: { error: HttpError; until: number } | undefined;
   let isRejected = false;
   let rejectedAt = Number.NEGATIVE_INFINITY;
+  let earlyUntil = Number.NEGATIVE_INFINITY;
 
   const owner = () => createHash("sha256").update(`${http.origin}\n${apiKey()}`).digest("hex");
 
@@ -88,6 +98,7 @@ export function createTokenSource(options: {
     const parsed = savedSchema.safeParse(readJson(await storage.load()));
     const found: Saved = parsed.success ? parsed.data : { ...NO_TOKEN, exchanges: [] };
     if (found.token) onToken(found.token);
+    if (found.previous) onToken(found.previous.token);
     return found.owner === owner() ? found : { ...NO_TOKEN, exchanges: found.exchanges };
   };
 
@@ -119,7 +130,10 @@ export function createTokenSource(options: {
         // A write that waits for its token must not wait for the watches.
         priority: "reserved",
       })
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
+        // What was never sent counts nowhere, at Nexus no more than here.
+        if (error instanceof HttpError && !error.maybeSent)
+          await storage.save(JSON.stringify({ ...before, exchanges: recent }));
         throw refused(error) ?? error;
       });
     const { access_token, organization_id, expires_in } = readAnswer(answer, answerSchema, {
@@ -127,13 +141,15 @@ export function createTokenSource(options: {
       label: LABEL,
     });
     onToken(access_token);
-    const lifeMs = expires_in * 1000;
+    const lifeMs = Math.max(expires_in * 1000, SHORTEST_LIFE_MS);
+    const isOldGood = before.token !== null && !isRejected && before.expiresAt > clock.now();
     const fresh: Saved = {
       owner: owner(),
       token: access_token,
       organizationId: organization_id,
-      refreshAt: clock.now() + lifeMs * (REFRESH_AT - random() * REFRESH_JITTER),
+      refreshAt: clock.now() + Math.max(lifeMs * (REFRESH_AT - random() * REFRESH_JITTER), SHORTEST_LIFE_MS),
       expiresAt: clock.now() + lifeMs,
+      previous: isOldGood ? { token: before.token ?? "", expiresAt: before.expiresAt } : null,
       exchanges,
     };
     saved = fresh;
@@ -178,13 +194,20 @@ export function createTokenSource(options: {
     }
     const { token, organizationId } = state;
     if (token === null || organizationId === null) throw new Error("an exchange ended without a token");
+    const { previous } = state;
+    if (clock.monotonic() < earlyUntil && previous && previous.expiresAt > clock.now())
+      return { token: previous.token, organizationId };
     return { token, organizationId };
   };
 
   return {
     token: async () => (await current()).token,
     organizationId: async () => (await current()).organizationId,
+    isEarly(token, waitMs) {
+      if (saved?.token === token) earlyUntil = clock.monotonic() + waitMs;
+    },
     reject(token) {
+      if (saved?.previous?.token === token) saved = { ...saved, previous: null };
       if (saved?.token !== token || isRejected) return;
       if (clock.monotonic() - rejectedAt < REJECT_AGAIN_AFTER_MS) return;
       isRejected = true;

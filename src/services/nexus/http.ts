@@ -3,6 +3,7 @@
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { notSent } from "../../http/failure.ts";
+import { fieldsOf } from "../input.ts";
 import type { TokenSource } from "./auth.ts";
 import { explained } from "./problem.ts";
 import { anonKeyRefused, isAnonKeyRefused, renamed } from "./refusals.ts";
@@ -19,7 +20,8 @@ export interface NexusHttp extends HttpClient {
 
 /**
  * The client with the agent's token. After a 401 that a new token can cure, the request is sent once more, unless it
- * is to be sent `once`: then the next request gets the new token. Where no token is to be had, `maybeSent` is false.
+ * is to be sent `once`: then the error is `retryable`, and the next request gets the new token. A token that a clock
+ * of Nexus takes for one of the future is kept, and the one before is used until then. Where no token is to be had, `maybeSent` is false.
  */
 export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
   const tokenFor = async (): Promise<string> => {
@@ -44,10 +46,13 @@ export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
       if (!(error instanceof HttpError)) throw error;
       if (error.status !== 401) throw explained(error);
       if (isAnonKeyRefused(error)) throw anonKeyRefused(error);
-      tokens.reject(token);
-      if (request.once) throw error;
+      const earlyMs = earlyBy(error, token);
+      if (earlyMs === undefined) tokens.reject(token);
+      else tokens.isEarly(token, earlyMs);
       const next = await tokenFor();
-      if (next === token) throw tokenRefused(error);
+      if (next === token) throw earlyMs === undefined ? tokenRefused(error) : tokenEarly(error, earlyMs);
+      // It has to be the caller who sends it again; the 401 proves that nothing was done.
+      if (request.once) throw tokenReplaced(error);
       return await send(authorized(next)).catch((again: unknown) => {
         throw again instanceof HttpError && again.status === 401 ? tokenRefused(again) : again;
       });
@@ -61,6 +66,60 @@ export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
     request: (request) => authorize((authorized) => http.request(authorized), request),
     stream: (request) => authorize((authorized) => http.stream(authorized), request),
   };
+}
+
+/** A 401 that another attempt can outlive. */
+const passing = (error: HttpError, code: string, message: string, retryAfterMs: number) =>
+  new HttpError({
+    ...{ kind: "status", service: "nexus", label: error.label, status: 401, code, message },
+    ...{ retryable: true, retryAfterMs, maybeSent: true, cause: error },
+  });
+
+const tokenEarly = (error: HttpError, waitMs: number) =>
+  passing(
+    error,
+    "token_not_yet_valid",
+    `nexus: ${error.label} answered 401: the token that Nexus has just issued is valid only later, since the clocks of its servers differ. ` +
+      "nexusd keeps the token, waits and tries again; if it stays so, tell Nexus.",
+    waitMs,
+  );
+
+const tokenReplaced = (error: HttpError) =>
+  passing(
+    error,
+    "token_replaced",
+    `nexus: ${error.label} answered 401 to a token that was no longer good. The next attempt has another one.`,
+    0,
+  );
+
+const SHORTEST_EARLY_MS = 1000;
+const LONGEST_EARLY_MS = 30_000;
+const USUAL_EARLY_MS = 2000;
+const IS_EARLY = /\bissued (at|in the) future\b|\bnot yet valid\b|\bnot active\b/i;
+
+/** How long the server that refused this token will still take it for one of the future; undefined: it does not. */
+function earlyBy(error: HttpError, token: string): number | undefined {
+  const { message, msg } = fieldsOf(error.body);
+  const isSaid = [message, msg, error.headers["www-authenticate"]].some(
+    (text) => typeof text === "string" && IS_EARLY.test(text),
+  );
+  const { iat, nbf } = claimsOf(token);
+  const validFrom = Math.max(...[iat, nbf].map((at) => (typeof at === "number" ? at * 1000 : 0)));
+  const serverNow = Date.parse(error.headers.date ?? "");
+  // The Date header is cut to a second.
+  const aheadMs = validFrom > 0 && !Number.isNaN(serverNow) ? validFrom - serverNow : 0;
+  if (!isSaid && aheadMs <= 1000) return undefined;
+  const waitMs = aheadMs > 0 ? aheadMs : USUAL_EARLY_MS;
+  return Math.min(Math.max(waitMs, SHORTEST_EARLY_MS), LONGEST_EARLY_MS);
+}
+
+/** What a token says of itself, where it is a JWT; nothing where it is not. */
+function claimsOf(token: string): Record<string, unknown> {
+  try {
+    return fieldsOf(JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()));
+  } catch {
+    return {};
+  }
 }
 
 /** Every request that asks for one more token would be one more exchange: the next one is left to the backoff. */

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../../../src/scheduler/clock.ts";
 import { createTokenSource, type TokenStorage } from "../../../src/services/nexus/auth.ts";
 import { withToken } from "../../../src/services/nexus/http.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
-import { json, serve } from "../../support/http-server.ts";
+import { closedOrigin, json, serve } from "../../support/http-server.ts";
 
 const sandboxClock = systemSandboxClock();
 let nexus: NexusServer;
@@ -285,3 +285,85 @@ describe("a server that lures away", () => {
 });
 
 const EXPIRED = { code: "PGRST301", message: "JWT expired" };
+
+describe("a token of a server whose clock is ahead", () => {
+  /** Exchanges keys; REST takes the tokens in `taken`, and says of all others what PostgREST says of an early one. */
+  const ahead = async (taken: Set<string>, body: unknown = EARLY) => {
+    let issued = 0;
+    const server = await serve((response, request, index) => {
+      if (request.url.endsWith("/agent-auth"))
+        return json({ access_token: `token-${++issued}`, organization_id: "org", expires_in: 3600 })(
+          response,
+          request,
+          index,
+        );
+      const isTaken = taken.has(String(request.headers.authorization).replace("Bearer ", ""));
+      return json(isTaken ? [] : body, isTaken ? 200 : 401)(response, request, index);
+    });
+    const clock = createFakeClock(Date.now());
+    const { tokens, read } = connect({ origin: server.origin, clock });
+    return { clock, tokens, read, issued: () => issued, server };
+  };
+  const EARLY = { code: "PGRST303", message: "JWT issued at future", details: null, hint: null };
+
+  it("is kept while the one before is used, which still works", async () => {
+    const taken = new Set(["token-1"]);
+    const { clock, read, issued } = await ahead(taken);
+    expect((await read()).status).toBe(200);
+    await clock.advance(0.9 * 3_600_000);
+    for (let attempt = 0; attempt < 5; attempt++) expect((await read()).status).toBe(200);
+    expect(issued()).toBe(2);
+    taken.add("token-2");
+    taken.delete("token-1");
+    await clock.advance(5000);
+    expect((await read()).status).toBe(200);
+    expect(issued()).toBe(2);
+  });
+
+  it("is not exchanged again where there is none before; the error says so, and asking later helps", async () => {
+    const taken = new Set<string>();
+    const { read, issued } = await ahead(taken);
+    for (let attempt = 0; attempt < 5; attempt++)
+      await expect(read()).rejects.toMatchObject({
+        ...{ status: 401, code: "token_not_yet_valid", retryable: true, retryAfterMs: 2000 },
+      });
+    taken.add("token-1");
+    expect((await read()).status).toBe(200);
+    expect(issued()).toBe(1);
+  });
+});
+
+it("what was never sent counts nowhere: a connection that is refused uses up no exchange", async () => {
+  const kept = storage();
+  const { tokens } = connect({ storage: kept, origin: await closedOrigin() });
+  for (let attempt = 0; attempt < 15; attempt++)
+    await expect(tokens.token()).rejects.toMatchObject({ code: "connection_refused", maybeSent: false });
+  expect(JSON.parse(kept.saved ?? "{}").exchanges).toEqual([]);
+});
+
+it.each([0, -5, 1])("a token that is said to live %i s is not exchanged for each request", async (life) => {
+  let issued = 0;
+  const server = await serve(
+    json({ access_token: `token-${++issued}`, organization_id: "org", expires_in: life }),
+  );
+  const { tokens } = connect({ origin: server.origin, clock: createFakeClock(Date.now()) });
+  for (let n = 0; n < 20; n++) await tokens.token();
+  expect(server.requests).toHaveLength(1);
+});
+
+it("a write whose token is no longer good goes out once, and its error says that the next attempt can succeed", async () => {
+  const { http, tokens } = connect();
+  await tokens.token();
+  nexus.addFault({ kind: "status", match: "/rest/v1", status: 401, body: EXPIRED });
+  const write = () =>
+    http.request({
+      method: "GET",
+      path: "/rest/v1/orders?limit=1",
+      label: "GET /rest/v1/orders",
+      once: true,
+    });
+  const before = nexus.requests.length;
+  await expect(write()).rejects.toMatchObject({ status: 401, code: "token_replaced", retryable: true });
+  expect(nexus.requests.slice(before).filter(({ path }) => path.startsWith("/rest/v1"))).toHaveLength(1);
+  expect((await write()).status).toBe(200);
+});
