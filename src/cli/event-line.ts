@@ -83,13 +83,18 @@ function digest(name: string, data: Record<string, unknown>, now: Date): string 
     case "nexus.order.pending":
     case "nexus.order.overdue":
     case "nexus.order.advanced": {
-      const state = data.removed === true ? `removed, was ${text(data.orderStatus)}` : data.orderStatus;
+      // Earlier versions told the status before as that of a deleted order.
+      const before = text(data.previousStatus ?? data.orderStatus);
+      const state = data.removed === true ? `removed, was ${before}` : data.orderStatus;
       const since = timeOf(text(data.pendingSince), now);
       return `${words(data.orderNumber, state, data.totalAmount, data.currency)}, since ${since}`;
     }
     case "nexus.conversation.unread":
     case "nexus.conversation.read":
-      return words(data.platform, data.contactName ?? data.contactPhone, data.unreadCount, "unread");
+      return words(
+        ...[data.platform, data.contactName ?? data.contactPhone],
+        ...(data.removed === true ? ["removed"] : [data.unreadCount, "unread"]),
+      );
     case "nexus.conversation.message":
       return `${words(data.messageType, "in", data.chatId)}: ${text(data.text ?? data.mediaUrl)}`;
     case "nexus.shipment.opened":

@@ -65,7 +65,8 @@ const isVariableLike = (id: string) => /^[A-Z]+(_[A-Z0-9]+)*$/.test(id) && !/(\d
 const isPathLike = (id: string) => /^\.{0,2}\/[\w./-]{1,200}$/.test(id) && !/[^/]{65}/.test(id);
 
 function fromEnv(id: string, env: Env): Secret {
-  const value = env[id];
+  // The environment of a process has the properties of every object, too.
+  const value = Object.hasOwn(env, id) ? env[id] : undefined;
   const name = isVariableLike(id)
     ? `the environment variable ${id}`
     : "the environment variable that it names";

@@ -22,7 +22,8 @@ const IDS = [/^id$/, /^session$/, /[a-z]Id$/];
 /** Text of unknown origin: a screen makes it visible. It says what was asked for, never all of it. */
 export function aboutOf({ operation, input, before }: Aim): string {
   const asked = record(input);
-  const known = record(before);
+  // The fields of a tool have any names, those of the properties of every object too.
+  const known: Record<string, unknown> = Object.assign(Object.create(null), record(before));
   const name = nameIn(known) ?? nameIn(asked) ?? idIn(asked);
   const fields = Object.entries(asked)
     .filter(([key, value]) => key !== name?.key && !isId(key) && value !== undefined && value !== null)

@@ -35,6 +35,11 @@ test("a secret is printed by nothing but reveal()", () => {
   expect(secret.reveal()).toBe("the-value");
 });
 
+test("a variable named like a property of every object is not set", () => {
+  for (const id of ["constructor", "toString", "__proto__", "hasOwnProperty"])
+    expect(() => resolveSecret({ source: "env", id }, process.env)).toThrow("is not set");
+});
+
 describe("a reference is followed", () => {
   test("to the environment, a file without its last line break, or a credential", () => {
     expect(resolveSecret({ source: "env", id: "K" }, { K: "the-value" }).reveal()).toBe("the-value");

@@ -101,11 +101,12 @@ describe("pending orders", () => {
     const advanced = (await job.events("nexus.order.advanced")).map(({ subject, data }) => [
       subject,
       data.orderStatus,
+      data.previousStatus,
       data.removed,
     ]);
     expect(advanced.sort()).toEqual([
-      ["N-0001", "shipped", false],
-      ["N-0002", "pending", true],
+      ["N-0001", "shipped", "pending", false],
+      ["N-0002", null, "pending", true],
     ]);
   });
 });

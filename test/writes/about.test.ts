@@ -30,6 +30,7 @@ describe("what a write is about", () => {
     [["nex.lists.create", { name: "Leads", slug: "leads" }], null, "create list Leads: slug leads"],
     [["messaging.sessions.leave", { session: "ops" }], null, "leave session ops"],
     [["nexus.mcp.get_weather", { city: "Cairo" }], null, "get weather mcp: city Cairo"],
+    [["nexus.mcp.make", { constructor: "x", toString: 1 }], { id: 1 }, "make mcp: constructor x, toString 1"],
     [["nex.compounding.trigger", {}], null, "trigger compounding"],
     [["nexus.addresses.create", undefined], null, "create address"],
     [["nex.entities.create", "no object"], null, "create entity"],

@@ -92,7 +92,7 @@ export const nexusEvents = {
     example: HOODIE,
   }),
   "nexus.stock.recovered": declareEvent({
-    when: "An item that was low rose above the mark of recovery, or its row is gone.",
+    when: "An item that was low rose above the mark of recovery, or its row is gone (its quantity null).",
     subject: "the SKU, or the id of the item",
     data: stockItem.extend({ removed }),
     example: { ...HOODIE, availableQuantity: 40, removed: false },
@@ -110,10 +110,10 @@ export const nexusEvents = {
     example: { ...ORDER, overdueAfterMs: 1_800_000 },
   }),
   "nexus.order.advanced": declareEvent({
-    when: "An order is no longer pending.",
+    when: "An order is no longer pending: it has another status, or it was deleted (`removed`, its status null).",
     subject: "the order's number, or its id",
-    data: pendingOrder.extend({ removed }),
-    example: { ...ORDER, orderStatus: "confirmed", removed: false },
+    data: pendingOrder.extend({ previousStatus, removed }),
+    example: { ...ORDER, orderStatus: "confirmed", previousStatus: "pending", removed: false },
   }),
   "nexus.conversation.unread": declareEvent({
     when: "A conversation has messages that nobody has read.",
@@ -122,7 +122,7 @@ export const nexusEvents = {
     example: CHAT,
   }),
   "nexus.conversation.read": declareEvent({
-    when: "A conversation has no unread messages any more.",
+    when: "A conversation has no unread messages any more, or its row is gone (its count null).",
     subject: "the id of the conversation",
     data: conversation.extend({ removed }),
     example: { ...CHAT, unreadCount: 0, removed: false },
@@ -160,7 +160,7 @@ export const nexusEvents = {
     example: { ...PARCEL, previousStatus: "picked_up" },
   }),
   "nexus.shipment.closed": declareEvent({
-    when: "A shipment is no longer under way, or its row is gone.",
+    when: "A shipment is no longer under way, or its row is gone (its status null).",
     subject: "the waybill's number, or the id of the shipment",
     data: shipment.extend({ previousStatus, removed }),
     example: { ...PARCEL, status: "delivered", previousStatus: "in_transit", removed: false },

@@ -2,12 +2,13 @@
 
 import { z } from "zod";
 import { defineOperation } from "../operation.ts";
-import { label, phoneNumber, time } from "./fields.ts";
+import { phoneNumber, time } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";
 import { pageOf, paging, readPage, where } from "./rows.ts";
 
-const STATUSES = "answered, missed, busy, failed, voicemail";
+const status = z.enum(["answered", "missed", "busy", "failed", "voicemail"]);
+const STATUSES = status.options.join(", ");
 
 const NEWEST_CALL_FIRST = createKeyset([
   { column: "call_date", descending: true },
@@ -24,8 +25,11 @@ export const listCalls = defineOperation({
   input: z.lazy(() =>
     z.strictObject({
       customerId: z.guid().optional().describe("Only calls with this customer, a UUID"),
-      direction: label("inbound, outbound, internal").optional().describe("inbound, outbound or internal"),
-      status: label(STATUSES).optional().describe(`Only calls that ended so: ${STATUSES}`),
+      direction: z
+        .enum(["inbound", "outbound", "internal"])
+        .optional()
+        .describe("inbound, outbound or internal"),
+      status: status.optional().describe(`Only calls that ended so: ${STATUSES}`),
       calledFrom: time.optional().describe("Only calls at this time or later"),
       calledTo: time.optional().describe("Only calls before this time"),
       ...paging(NEWEST_CALL_FIRST, "calls"),

@@ -31,7 +31,7 @@ export const conversationWatch = defineWatch<WatchSettings, z.infer<typeof conve
         state: seen,
       };
     if (!before) return { events: [], state: undefined };
-    const data = { ...(seen ?? before), removed: seen === undefined };
+    const data = { ...(seen ?? { ...before, unreadCount: null }), removed: seen === undefined };
     return {
       events: [{ type: "nexus.conversation.read", source, subject: before.chatId, data }],
       state: undefined,

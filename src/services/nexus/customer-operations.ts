@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { line, present, prose } from "../input.ts";
 import { defineOperation, type Facts } from "../operation.ts";
-import { phoneNumber, rowId, time } from "./fields.ts";
+import { customerId, phoneNumber, time } from "./fields.ts";
 import {
   MOST_ROWS,
   NEWEST_FIRST,
@@ -21,7 +21,6 @@ import {
 
 const email = z.email().describe("An e-mail address");
 const tags = z.array(line).max(100);
-const customerId = rowId("customer");
 
 export const listCustomers = defineOperation({
   name: "nexus.customers.list",

@@ -2,10 +2,36 @@
 
 import { z } from "zod";
 
-/** A row's id. Not z.uuid, which refuses ids that PostgreSQL takes. */
-export const rowId = (of: string) => z.guid().describe(`The id of the ${of}, a UUID`);
+/** How a row is looked up by what people call it: `input` of `operation`. */
+interface LookUp {
+  operation: string;
+  input: string;
+}
 
-/** The value of an enum. Not z.enum: the vendor's own pages disagree on the lists, and Nexus refuses what it does not know. */
+/** What people call a row by: a number, a phone number, an e-mail address. In no other word is it repeated. */
+const CALLED = /^[\w#+@./-]{1,60}$/;
+
+/** A row's id. Not z.uuid, which refuses ids that PostgreSQL takes. */
+export const rowId = (of: string, lookUp?: (called: string) => LookUp) =>
+  z
+    .guid({
+      error: ({ code, input }) => {
+        if (code !== "invalid_format" || typeof input !== "string" || !lookUp || !CALLED.test(input))
+          return undefined;
+        const { operation, input: field } = lookUp(input);
+        return `must be a UUID; ${input} looks like ${/^[aeiou]/.test(field) ? "an" : "a"} ${field}: ${operation} ${field}=${input}`;
+      },
+    })
+    .describe(`The id of the ${of}, a UUID`);
+
+export const orderId = rowId("order", () => ({ operation: "nexus.orders.list", input: "orderNumber" }));
+export const awbId = rowId("shipment", () => ({ operation: "nexus.awbs.list", input: "awbNumber" }));
+export const customerId = rowId("customer", (called) => ({
+  operation: "nexus.customers.search",
+  input: called.includes("@") ? "email" : "phoneNumber",
+}));
+
+/** A value of an enum of which no document has the list: Nexus refuses what it does not know. */
 export const label = (examples: string) =>
   z.string().regex(/^[a-z][a-z_]{0,39}$/, `must be in small letters, such as ${examples}`);
 

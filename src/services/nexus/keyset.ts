@@ -92,7 +92,7 @@ function isAfter({ column, descending = false, nullsLast = !descending }: Sort, 
 const EXACT_DIGITS = 15;
 
 function keyOf(row: Row, column: string): Key {
-  const value = row[column];
+  const value = Object.hasOwn(row, column) ? row[column] : undefined;
   const digits = typeof value === "number" ? String(Math.abs(value)).replace(/\D/g, "").length : 0;
   const isExact = Number.isSafeInteger(value) || digits <= EXACT_DIGITS;
   if (value === null || typeof value === "string" || typeof value === "bigint" || typeof value === "boolean")

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { fieldsOf, line, present } from "../input.ts";
 import { defineOperation, type Facts } from "../operation.ts";
-import { label, rowId, time } from "./fields.ts";
+import { customerId, orderId, time } from "./fields.ts";
 import {
   BY_ID,
   MOST_ROWS,
@@ -21,9 +21,8 @@ import {
   writtenRow,
 } from "./rows.ts";
 
-const STATUSES = "pending, confirmed, fulfilling, shipped, delivered, cancelled";
-const orderId = rowId("order");
-const status = label(STATUSES);
+const status = z.enum(["pending", "confirmed", "fulfilling", "shipped", "delivered", "cancelled"]);
+const STATUSES = status.options.join(", ");
 const withItems = z
   .boolean()
   .default(false)
@@ -138,7 +137,7 @@ export const createOrder = defineOperation({
     "A new order of a customer, without items. Give it a number of its own: by that it is found again where the answer is lost.",
   input: z.lazy(() =>
     z.strictObject({
-      customerId: rowId("customer"),
+      customerId,
       totalAmount: z.number().min(0).max(99_999_999.99).describe("What it costs, in `currency`"),
       currency: z
         .string()

@@ -69,7 +69,13 @@ export const orderWatch = defineWatch<OrderSettings, z.infer<typeof orderState>>
     const { overdue: _, ...known } = before;
     const order = row ? readRow(row, before.pendingSince) : known;
     const subject = order.orderNumber ?? order.orderId;
-    const data = { ...order, removed: row === undefined };
+    // One that is deleted has no status any more.
+    const data = {
+      ...order,
+      ...(row === undefined && { orderStatus: null }),
+      previousStatus: before.orderStatus,
+      removed: row === undefined,
+    };
     return { events: [{ type: "nexus.order.advanced", source, subject, data }], state: undefined };
   },
 });

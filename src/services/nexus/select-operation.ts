@@ -73,9 +73,10 @@ function conditionOf({ operator, value, not }: Filter): string {
 }
 
 const queryOf = (filters: readonly Filter[]): Query => {
-  const query: Record<string, string[]> = {};
-  for (const one of filters) query[one.column] = [...(query[one.column] ?? []), conditionOf(one)];
-  return query;
+  // A column can be named like a property of every object.
+  const query = new Map<string, string[]>();
+  for (const one of filters) query.set(one.column, [...(query.get(one.column) ?? []), conditionOf(one)]);
+  return Object.fromEntries(query);
 };
 
 const order = z

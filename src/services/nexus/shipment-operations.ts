@@ -3,13 +3,14 @@
 import { z } from "zod";
 import { line } from "../input.ts";
 import { defineOperation, OperationError } from "../operation.ts";
-import { label, rowId } from "./fields.ts";
+import { awbId, orderId } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";
 import { orderRequest } from "./order-operations.ts";
 import { NEWEST_FIRST, pageOf, paging, readPage, readRows, rowOf, rowsOf, where } from "./rows.ts";
 
-const STATUSES = "created, picked_up, in_transit, delivered, returned, failed";
+const status = z.enum(["created", "picked_up", "in_transit", "delivered", "returned", "failed"]);
+const STATUSES = status.options.join(", ");
 
 export const listAwbs = defineOperation({
   name: "nexus.awbs.list",
@@ -20,7 +21,7 @@ export const listAwbs = defineOperation({
   description: "Shipments, newest first, page by page: `next` is null at the end.",
   input: z.lazy(() =>
     z.strictObject({
-      status: label(STATUSES).optional().describe(`Only those in this status: ${STATUSES}`),
+      status: status.optional().describe(`Only those in this status: ${STATUSES}`),
       orderId: z.guid().optional().describe("Only those of this order, a UUID"),
       awbNumber: line.optional().describe("Only the shipment with this number"),
       ...paging(NEWEST_FIRST, "shipments"),
@@ -47,7 +48,7 @@ export const getAwb = defineOperation({
   idempotent: true,
   title: "Show a shipment",
   description: "One shipment by its id. Its history is in nexus.awb_status_logs.list.",
-  input: z.lazy(() => z.strictObject({ awbId: rowId("shipment") })),
+  input: z.lazy(() => z.strictObject({ awbId })),
   request: (input, facts) => readRows(facts, "awbs", { id: where("eq", input.awbId), limit: 1 }),
   output: (answer) => ({ awb: rowOf(answer, "awbs") }),
 });
@@ -65,7 +66,7 @@ export const listAwbLogs = defineOperation({
   idempotent: true,
   title: "Show the history of a shipment",
   description: "What happened to one shipment, newest first, page by page: `next` is null at the end.",
-  input: z.lazy(() => z.strictObject({ awbId: rowId("shipment"), ...paging(NEWEST_LOG_FIRST, "entries") })),
+  input: z.lazy(() => z.strictObject({ awbId, ...paging(NEWEST_LOG_FIRST, "entries") })),
   request: ({ awbId, ...page }, facts) =>
     readPage(facts, "awb_status_logs", { awb_id: where("eq", awbId) }, NEWEST_LOG_FIRST, page),
   output: (answer, input) => {
@@ -84,7 +85,7 @@ export const createBosta = defineOperation({
     "Makes an air waybill for an order that has none, and orders its pickup. It costs what Bosta charges, and is not taken back from here.",
   input: z.lazy(() =>
     z.strictObject({
-      orderId: rowId("order"),
+      orderId,
       pickupDate: z.iso.date().describe("The day on which Bosta comes, such as 2026-06-17"),
     }),
   ),

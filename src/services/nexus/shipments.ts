@@ -37,7 +37,11 @@ export const shipmentWatch = defineWatch<ShipmentSettings, z.infer<typeof shipme
       return { events: [{ type: "nexus.shipment.moved", source, subject, data }], state: seen };
     }
     if (!before) return { events: [], state: undefined };
-    const data = { ...(seen ?? before), previousStatus: before.status, removed: seen === undefined };
+    const data = {
+      ...(seen ?? { ...before, status: null }),
+      previousStatus: before.status,
+      removed: seen === undefined,
+    };
     return { events: [{ type: "nexus.shipment.closed", source, subject, data }], state: undefined };
   },
   feed: {

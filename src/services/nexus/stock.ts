@@ -81,7 +81,7 @@ export const stockWatch = defineWatch<StockSettings, z.infer<typeof lowStock>>({
     if (!row) {
       if (!before) return { events: [], state: undefined };
       const { lowSince: _, ...item } = before;
-      const data = { ...item, removed: true };
+      const data = { ...item, availableQuantity: null, removed: true };
       const subject = item.sku ?? item.itemId;
       return { events: [{ type: "nexus.stock.recovered", source, subject, data }], state: undefined };
     }

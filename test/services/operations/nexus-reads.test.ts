@@ -242,6 +242,32 @@ test("invitations are listed by their function", async () => {
   expect(await run("nexus.invites.list")).toEqual({ invites: [] });
 });
 
+test.each([
+  "constructor",
+  "__proto__",
+  "prototype",
+  "hasownproperty",
+  "valueof",
+  "__definegetter__",
+  "__lookupgetter__",
+])(
+  "nexus.rest.select takes a column named %s for one that Nexus does not have, wherever it stands",
+  async (column) => {
+    const filter = { column, operator: "eq", value: "x" };
+    for (const input of [
+      { columns: [column] },
+      { filters: [filter, filter] },
+      { order: [{ column }] },
+      { key: column },
+    ])
+      expect(await refusal(run("nexus.rest.select", { table: "items", ...input }))).toMatchObject({
+        code: "42703",
+        status: 400,
+      });
+    expect(await refusal(run("nexus.rest.select", { table: column }))).toMatchObject({ status: 404 });
+  },
+);
+
 describe("a long query", () => {
   const select = (value: string[], operator = { operator: "in" }) =>
     run("nexus.rest.select", { table: "customers", filters: [{ column: "first_name", ...operator, value }] });
