@@ -10,6 +10,7 @@ import Database from "better-sqlite3";
 import { pino } from "pino";
 import { configSchema } from "../src/config/schema.ts";
 import { Secret } from "../src/config/secrets.ts";
+import { createRedactor } from "../src/daemon/redact.ts";
 import { createServices } from "../src/daemon/services.ts";
 import { createWritePath } from "../src/daemon/write-path.ts";
 import { createBudgets } from "../src/http/budgets.ts";
@@ -54,8 +55,7 @@ const built = createServices({
   ...{ config, store, clock, random },
   secrets: { nexApiKey: new Secret("sk-of-nobody") },
   version: "bench",
-  onSecret: () => {},
-  scrub: (text) => text,
+  redactor: createRedactor(),
   budgets: createBudgets({ clock }),
   counts: createCounts(),
 });

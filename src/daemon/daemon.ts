@@ -75,6 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const { store, health } = watchStore(opened, clock, {
     onSecret: redactor.add,
+    hide: redactor.hide,
     onSessionId: (sessionId) => redactor.add(sessionId, short(sessionId)),
     onChange: (error) => {
       if (error?.code === "unusable" && !stopping.signal.aborted) options.onFatal(error);
@@ -103,11 +104,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     stored: StoredRecord[],
     before?: Built,
   ): { made: Built; renamed: string[] } => {
-    const { add: onSecret, scrub } = redactor;
+    const { add: onSecret } = redactor;
     for (const secret of Object.values(from.secrets)) onSecret(secret.reveal());
     const made = createServices({
       ...from,
-      ...{ store, clock, random, version, onSecret, scrub, budgets, counts, changes },
+      ...{ store, clock, random, version, redactor, budgets, counts, changes },
     });
     const { sessions } = made.services.messaging;
     const { unreadable, changed } = restoreSessions(

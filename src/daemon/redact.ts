@@ -29,6 +29,14 @@ export const scrubShapes = (text: string): string => {
 export interface Redactor {
   /** Makes a value unprintable from now on; `replacement` stands in its place (a session id: `short(id)`). */
   add(secret: string, replacement?: string): void;
+  /** The same, of one of many that follow each other, such as tokens: only the latest few are kept. */
+  addPassing(secret: string): void;
+  /**
+   * A value of any form without the credentials added, also where they are encoded: in an address, as JSON in a
+   * string, in base64 (`user:password`) or hexadecimal digits. The value itself where there is none. Ids of sessions
+   * stay. A member of the outermost object that is named in `keep` stays as it is.
+   */
+  hide<T>(value: T, keep?: string): T;
   /** The same text without the secrets added and without what is shaped like one. */
   scrub(text: string): string;
   /** Where the credentials added stand in a text, each from its `start` up to its `end`. */
@@ -46,9 +54,15 @@ function longestAt(known: Map<string, string>, text: string, at: number): [strin
   return longest;
 }
 
+/** A token lives for an hour or so. */
+const MOST_PASSING = 16;
+const CODED = /[A-Za-z0-9+/_-]{16,}={0,2}/g;
+
 export function createRedactor(): Redactor {
+  const passing: string[] = [];
   const byPrefix = new Map<string, Map<string, string>>();
   const tiny = new Map<string, string>();
+  const beginnings = new Uint8Array(0x10000);
 
   // One pass, which leaves alone what stands for a secret already: a text may be scrubbed more than once.
   const scrubKnown = (text: string): string => {
@@ -76,32 +90,102 @@ export function createRedactor(): Redactor {
     return scrubbed + text.slice(copied);
   };
 
+  const add: Redactor["add"] = (secret, replacement = REDACTED) => {
+    if (secret === "") return;
+    for (const form of formsOf(secret)) {
+      if (form.length < PREFIX) {
+        tiny.set(form, replacement);
+        continue;
+      }
+      const prefix = form.slice(0, PREFIX);
+      const known = byPrefix.get(prefix) ?? new Map<string, string>();
+      byPrefix.set(prefix, known.set(form, replacement));
+      beginnings[beginningOf(form, 0)] = 1;
+    }
+  };
+
+  const find: Redactor["find"] = (text) => {
+    const found: { start: number; end: number }[] = [];
+    for (let start = 0; start + PREFIX <= text.length; start++) {
+      if (beginnings[beginningOf(text, start)] === 0) continue;
+      const known = byPrefix.get(text.slice(start, start + PREFIX));
+      const [secret, replacement] = (known && longestAt(known, text, start)) ?? [];
+      // What has a replacement of its own (a session's id) is hidden from logs, but is no credential.
+      if (secret === undefined || replacement !== REDACTED) continue;
+      found.push({ start, end: start + secret.length });
+      start += secret.length - 1;
+    }
+    return found;
+  };
+
+  const hideCoded = (text: string): string =>
+    text.replace(CODED, (run) => {
+      const bytes = [Buffer.from(run, "base64")];
+      if (/^(?:[0-9a-f]{2})+$/i.test(run)) bytes.push(Buffer.from(run, "hex"));
+      return bytes.some((decoded) => find(decoded.toString()).length > 0) ? REDACTED : run;
+    });
+  const hideEscaped = (text: string): string =>
+    text.replace(/[^\s"'<>]*%[0-9a-f]{2}[^\s"'<>]*/gi, (run) => {
+      const plain = run.replace(/%([0-9a-f]{2})/gi, (_, byte: string) =>
+        String.fromCharCode(Number.parseInt(byte, 16)),
+      );
+      return find(plain).length > 0 ? REDACTED : run;
+    });
+  const hideInText = (text: string): string => {
+    let hidden = "";
+    let copied = 0;
+    for (const { start, end } of find(text)) {
+      hidden += text.slice(copied, start) + REDACTED;
+      copied = end;
+    }
+    return hideEscaped(hideCoded(copied === 0 ? text : hidden + text.slice(copied)));
+  };
+
+  const hideIn = (value: unknown, keep?: string): unknown => {
+    if (typeof value === "string") return hideInText(value);
+    if (typeof value === "number" || typeof value === "bigint")
+      return find(String(value)).length > 0 ? REDACTED : value;
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) {
+      const items = value.map((item) => hideIn(item));
+      return items.some((item, at) => item !== value[at]) ? items : value;
+    }
+    const entries = Object.entries(value);
+    const hidden = entries.map(([name, item]): [string, unknown] => [
+      hideInText(name),
+      name === keep ? item : hideIn(item),
+    ]);
+    const isSame = hidden.every(([name, item], at) => name === entries[at]?.[0] && item === entries[at]?.[1]);
+    return isSame ? value : Object.fromEntries(hidden);
+  };
+
   return {
-    add(secret, replacement = REDACTED) {
-      if (secret === "") return;
-      // As it may stand in a URL or in JSON inside a string.
-      for (const form of new Set([secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])) {
-        if (form.length < PREFIX) {
-          tiny.set(form, replacement);
-          continue;
-        }
-        const prefix = form.slice(0, PREFIX);
-        const known = byPrefix.get(prefix) ?? new Map<string, string>();
-        byPrefix.set(prefix, known.set(form, replacement));
+    add,
+    addPassing(secret) {
+      if (passing.includes(secret)) return;
+      add(secret);
+      passing.push(secret);
+      const oldest = passing.length > MOST_PASSING ? passing.shift() : undefined;
+      for (const form of oldest === undefined ? [] : formsOf(oldest)) {
+        const known = byPrefix.get(form.slice(0, PREFIX));
+        known?.delete(form);
+        if (known?.size === 0) byPrefix.delete(form.slice(0, PREFIX));
       }
     },
-    scrub: (text) => scrubShapes(scrubKnown(text)),
-    find(text) {
-      const found: { start: number; end: number }[] = [];
-      for (let start = 0; start < text.length; start++) {
-        const known = byPrefix.get(text.slice(start, start + PREFIX));
-        const [secret, replacement] = (known && longestAt(known, text, start)) ?? [];
-        // What has a replacement of its own (a session's id) is hidden from logs, but is no credential.
-        if (secret === undefined || replacement !== REDACTED) continue;
-        found.push({ start, end: start + secret.length });
-        start += secret.length - 1;
-      }
-      return found;
-    },
+    // Text becomes text, and what is nothing else stays of its own form.
+    hide: <T>(value: T, keep?: string) => hideIn(value, keep) as T,
+    scrub: (text) => scrubShapes(hideCoded(scrubKnown(text))),
+    find,
   };
 }
+
+/** As it may stand in a URL or in JSON inside a string. */
+const formsOf = (secret: string): Set<string> => {
+  const encoded = encodeURIComponent(secret);
+  const lower = encoded.replace(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase());
+  return new Set([secret, encoded, lower, JSON.stringify(secret).slice(1, -1)]);
+};
+
+/** Tells most places of a text, at which no secret begins, from the others at little cost. */
+const beginningOf = (text: string, at: number): number =>
+  (text.charCodeAt(at) * 961 + text.charCodeAt(at + 1) * 31 + text.charCodeAt(at + 2)) & 0xffff;

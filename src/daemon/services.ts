@@ -17,17 +17,20 @@ import { createMessagingClient, isCooldown } from "../services/messaging/client.
 import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
 import { createNexClient } from "../services/nex/client.ts";
 import { TEXTS_PER_MINUTE } from "../services/nex/limits.ts";
-import { createTokenSource, type TokenStorage } from "../services/nexus/auth.ts";
+import { createTokenSource, EXCHANGE_PATH, type TokenStorage } from "../services/nexus/auth.ts";
 import { createNexusClient } from "../services/nexus/client.ts";
 import { withToken } from "../services/nexus/http.ts";
 import { createMcpConnection } from "../services/nexus/mcp/connection.ts";
 import type { Services } from "../services/services.ts";
 import type { Store } from "../store/store.ts";
+import type { Redactor } from "./redact.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const MESSAGING_TIMEOUT_MS = 20_000;
 const NEXUS_TIMEOUT_MS = 30_000;
 const TOKEN = "nexus.token";
+/** Requests of NexusMessaging by which an agent enters a session, and gets its key. */
+const ENTRY = /^\/v1\/(?:sessions|sessions\/[^/]+\/join|pair\/[^/]+\/claim)$/;
 
 export interface ServicesOptions {
   config: Config;
@@ -36,10 +39,8 @@ export interface ServicesOptions {
   clock: Clock;
   random: () => number;
   version: string;
-  /** Told of every credential that comes up, so that no log line can hold it. */
-  onSecret: (secret: string) => void;
-  /** Takes known secrets out of a text. */
-  scrub: (text: string) => string;
+  /** Told of every token, and takes what it knows out of what the services answer. */
+  redactor: Pick<Redactor, "addPassing" | "hide" | "scrub">;
   /** Kept over a reload, since the servers' windows are not reset by it. */
   budgets: Budgets;
   /** Kept over a reload as well. */
@@ -56,7 +57,7 @@ export interface Built {
 }
 
 export function createServices(options: ServicesOptions): Built {
-  const { config, secrets, store, clock, random, budgets, counts } = options;
+  const { config, secrets, store, clock, random, budgets, counts, redactor } = options;
   const retry = createRetry({ clock, random });
   const dispatcher = createDispatcher({ connections: 32 });
   const common = {
@@ -64,7 +65,8 @@ export function createServices(options: ServicesOptions): Built {
     dispatcher,
     userAgent: `nexusd/${options.version}`,
     maxBytes: 64 * MEBIBYTE,
-    scrub: options.scrub,
+    scrub: redactor.scrub,
+    hide: redactor.hide,
   };
 
   const client = (own: { service: Service } & Omit<HttpClientOptions, keyof typeof common>) => {
@@ -86,6 +88,7 @@ export function createServices(options: ServicesOptions): Built {
       { limit: nexus.requests_per_minute, reserve: Math.floor(nexus.requests_per_minute / 5) },
       "nexus",
     ),
+    broughtBy: ({ path }) => (path === EXCHANGE_PATH ? "access_token" : undefined),
     credential: async () => ({ apikey: reveal(secrets.nexusAnonKey, "nexus.anon_key") }),
   });
   const tokens = createTokenSource({
@@ -94,7 +97,7 @@ export function createServices(options: ServicesOptions): Built {
     storage: tokenStorage(store),
     clock,
     random,
-    onToken: options.onSecret,
+    onToken: redactor.addPassing,
   });
 
   const authorized = withToken(nexusHttp, tokens);
@@ -106,6 +109,7 @@ export function createServices(options: ServicesOptions): Built {
           service: "messaging",
           origin,
           isRateLimit: (error) => !isCooldown(error),
+          broughtBy: ({ method, path }) => (method !== "GET" && ENTRY.test(path) ? "sessionKey" : undefined),
           timeoutMs: MESSAGING_TIMEOUT_MS,
           budget: budgets.of(
             origin,
@@ -138,7 +142,7 @@ export function createServices(options: ServicesOptions): Built {
     }),
     nexus: createNexusClient({ http: authorized, retry, clock }),
     nexusMcp: nexus.mcp
-      ? createMcpConnection({ http: authorized, clock, version: options.version })
+      ? createMcpConnection({ http: authorized, clock, version: options.version, hide: redactor.hide })
       : undefined,
   };
   return { services, retry, organizationId: tokens.organizationId };

@@ -19,6 +19,11 @@ export function watchStore(
     onChange: (error: StoreError | undefined) => void;
     /** Called with every secret that goes in or comes out. */
     onSecret: (secret: string) => void;
+    /**
+     * Takes credentials out of what is to be in the log or the result of a write. The transport does so with most of
+     * it; a stream's events, and what an entry into a session brings, come past it.
+     */
+    hide: <T>(value: T) => T;
     /** Called with the id of every session that is stored: whoever knows one takes part in it. */
     onSessionId: (sessionId: string) => void;
   },
@@ -47,8 +52,11 @@ export function watchStore(
       }
     };
   const noteSecret = (value: string | null | undefined) => {
-    if (value && value.length >= SHORTEST_SECRET) options.onSecret(value);
+    // The token stands in JSON that changes with each; who exchanges it tells of the token itself.
+    if (value && value.length >= SHORTEST_SECRET && !value.startsWith("{")) options.onSecret(value);
   };
+  const hidden = (observation: Observation): Observation =>
+    observation.events ? { ...observation, events: options.hide(observation.events) } : observation;
   const learn = (observation: Observation) => {
     for (const { value } of observation.secrets ?? []) noteSecret(value);
     for (const { kind, key } of observation.put ?? []) if (kind === SESSION_KIND) options.onSessionId(key);
@@ -58,11 +66,17 @@ export function watchStore(
       ...store,
       commitObservation: watched((observation) => {
         learn(observation);
-        return store.commitObservation(observation);
+        return store.commitObservation(hidden(observation));
       }),
       transitionWrite(transition) {
         for (const observation of transition.observations ?? []) learn(observation);
-        return store.transitionWrite(transition);
+        const { patch, detail, observations } = transition;
+        return store.transitionWrite({
+          ...transition,
+          patch: options.hide(patch),
+          ...(detail !== undefined && { detail: options.hide(detail) }),
+          ...(observations && { observations: observations.map(hidden) }),
+        });
       },
       async readSecret(name) {
         const value = await store.readSecret(name);

@@ -27,6 +27,7 @@ const UTF_8 = new TextDecoder();
 export function createResponse(
   answer: { status: number; headers: Record<string, string>; body: Uint8Array },
   where: Where,
+  hide: (value: unknown) => unknown = (value) => value,
 ): HttpResponse {
   const { status, headers, body } = answer;
   const text = () => decodeText(answer, where);
@@ -38,7 +39,7 @@ export function createResponse(
     json() {
       const json = text();
       try {
-        return parseJson(json);
+        return hide(parseJson(json));
       } catch {
         // Without a cause: V8's SyntaxError quotes the text around the fault.
         throw invalidBody(/^\s*</.test(json) ? PAGE : "without valid JSON", "invalid_json", answer, where);

@@ -37,9 +37,10 @@ export function statusFailure(
   where: Where,
   clock: Clock,
   scrub: (text: string) => string = (text) => text,
+  hide: (value: unknown) => unknown = (value) => value,
 ): HttpError {
   const { status, headers, cause } = answer;
-  const body = parseLeniently(answer.body);
+  const body = hide(parseLeniently(answer.body));
   const named = serviceCode(status, headers, body);
   // A server that echoes what it was sent must not bring a credential into an error. Words are none.
   const tooLong = lengthRefused(answer, body);

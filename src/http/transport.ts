@@ -31,6 +31,13 @@ export interface HttpClientOptions {
   userAgent: string;
   /** Takes known secrets out of a text; default: leaves it as it is. */
   scrub?: (text: string) => string;
+  /**
+   * Takes the credentials of nexusd out of what a service answers, before anything is made of it: what is compared,
+   * stored, shown and served never has them. A member named `keep` is one that the answer is there to bring.
+   */
+  hide?: <T>(value: T, keep?: string) => T;
+  /** The member of the answer to such a request that brings a credential. */
+  broughtBy?: (request: HttpRequest) => string | undefined;
   /** Whether a 429 is about all requests to the server; default: each is. */
   isRateLimit?: (error: HttpError) => boolean;
   /** Shared connections, of createDispatcher; default: some of this client's own. */
@@ -40,7 +47,7 @@ export interface HttpClientOptions {
 }
 
 /** Makes what the caller is given of a 2xx, and ends the deadline where nothing depends on it any more. */
-type Finish<T> = (answer: Answer, where: Where, deadline: Deadline) => T;
+type Finish<T> = (answer: Answer, where: Where, deadline: Deadline, request: HttpRequest) => T;
 
 /** The client of one service; see HttpClient for what its requests promise. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
@@ -91,7 +98,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
           answer = await decoded(answer, { maxBytes, isSuccess: isSuccess(answer.status), where });
         if (isSuccess(answer.status)) {
           if (answer.isTooLarge) throw tooLarge(maxBytes, answer.status, where);
-          const finished = finish(answer, where, deadline);
+          const finished = finish(answer, where, deadline, request);
           count?.("succeeded");
           return finished;
         }
@@ -107,6 +114,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   };
 
+  const { hide = (value) => value, broughtBy } = options;
+  const finishResponse: Finish<HttpResponse> = (answer, where, deadline, request) => {
+    deadline.end();
+    const keep = broughtBy?.(request);
+    return createResponse({ ...answer, headers: hide(answer.headers) }, where, (value) => hide(value, keep));
+  };
+
   const failed = (
     answer: Answer,
     where: Where,
@@ -116,10 +130,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const { status, headers, cut } = answer;
     const cause = cut === undefined ? {} : { cause: exchangeFailure(cut, where, true) };
     const error = statusFailure(
-      { status, headers, body: answer.body.toString(), pathLength, ...cause },
+      { status, headers: hide(headers), body: answer.body.toString(), pathLength, ...cause },
       where,
       clock,
       options.scrub,
+      (value) => hide(value),
     );
     // A 429 always has a time: the server's, or the default.
     if (status === 429 && (options.isRateLimit?.(error) ?? true))
@@ -133,11 +148,6 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     stream: (request) => open(request, true, finishStream),
   };
 }
-
-const finishResponse: Finish<HttpResponse> = (answer, where, deadline) => {
-  deadline.end();
-  return createResponse(answer, where);
-};
 
 const finishStream: Finish<HttpStream> = ({ status, headers, stream }, where, deadline) => {
   if (!stream) throw new Error("a 2xx that was to be a stream is none");

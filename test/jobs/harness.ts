@@ -82,8 +82,7 @@ export async function runJob(
     clock,
     random,
     version: "test",
-    onSecret: () => {},
-    scrub: (text) => text,
+    redactor: createRedactor(),
     budgets: createBudgets({ clock, directory: join(dataDir, "budgets") }),
     counts: createCounts(),
   });

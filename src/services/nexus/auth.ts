@@ -12,6 +12,8 @@ const LABEL = "POST /functions/v1/agent-auth";
 /** What every agent key begins with. Its length is not checked: the vendor's own pages do not agree on it. */
 const KEY_PREFIX = "nxs_ak_";
 
+export const EXCHANGE_PATH = "/functions/v1/agent-auth";
+
 const MOST_EXCHANGES = 10;
 /** A minute, and as long as an exchange may be under way: the server counts when it arrives, not when it is sent. */
 const EXCHANGE_WINDOW_MS = 90_000;
@@ -124,7 +126,7 @@ export function createTokenSource(options: {
     const answer = await http
       .request({
         method: "POST",
-        path: "/functions/v1/agent-auth",
+        path: EXCHANGE_PATH,
         label: LABEL,
         json: { api_key: key },
         // A write that waits for its token must not wait for the watches.

@@ -42,8 +42,10 @@ export function createMcpConnection(options: {
   version: string;
   /** Of the server, on the origin of `http`; default: Nexus's. */
   path?: string;
+  /** Takes credentials out of what the server answers. */
+  hide?: <T>(value: T) => T;
 }): McpConnection {
-  const { http, clock, version, path = MCP_PATH } = options;
+  const { http, clock, version, path = MCP_PATH, hide = (value) => value } = options;
   let current: Promise<Session> | undefined;
   let calls = 0;
 
@@ -136,7 +138,7 @@ export function createMcpConnection(options: {
         return attempt();
       };
       try {
-        return { status: 200, headers: {}, body: await deadline.race(attempt().catch(again)) };
+        return { status: 200, headers: {}, body: hide(await deadline.race(attempt().catch(again))) };
       } finally {
         deadline.end();
       }

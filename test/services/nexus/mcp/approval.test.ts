@@ -39,8 +39,7 @@ async function start() {
   const built = createServices({
     ...{ ...common, config, secrets, version: "0.0.0", budgets: createBudgets({ clock }) },
     counts: createCounts(),
-    onSecret: () => {},
-    scrub: (text) => text,
+    redactor: createRedactor(),
   });
   // Of the logger only these are used.
   const log = quiet as unknown as Parameters<typeof createWritePath>[0]["log"];

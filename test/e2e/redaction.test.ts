@@ -1,0 +1,155 @@
+// A service that repeats a credential, in whatever it answers and however it encodes it: nothing of it is stored,
+// served on agent.sock or logged.
+
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import Database from "better-sqlite3";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { SANDBOX_ENV } from "../../sandbox/args.ts";
+import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";
+import {
+  ask,
+  type Installation,
+  install,
+  type RunningDaemon,
+  startDaemon,
+  until,
+} from "../support/daemon.ts";
+import { letters } from "../support/secrets.ts";
+
+/** Of no known shape, but for the agent key, which has to begin so. */
+const CREDENTIALS = {
+  nex: `plain/${letters(20)}+=`,
+  agent: `${SANDBOX_ENV.NEXUS_API_KEY.slice(0, 7)}${letters(30)}`,
+  anon: letters(30),
+  token: letters(40),
+};
+const known: string[] = Object.values(CREDENTIALS);
+
+const formsOf = (secret: string): string[] => [
+  secret,
+  encodeURIComponent(secret),
+  [...Buffer.from(secret)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""),
+  JSON.stringify(JSON.stringify({ key: secret })),
+  Buffer.from(`user:${secret}`).toString("base64"),
+  Buffer.from(secret).toString("base64url"),
+  Buffer.from(secret).toString("hex"),
+];
+const echo = () => `you sent ${known.flatMap(formsOf).join(" and ")}.`;
+
+let messaging: MessagingServer;
+let server: Server;
+let installation: Installation;
+let daemon: RunningDaemon;
+let sessionId: string;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const { method, url = "" } = request;
+    const said = echo();
+    const answer = (status: number, body: unknown) =>
+      response
+        .writeHead(status, { "content-type": "application/json", "x-echo": CREDENTIALS.anon })
+        .end(JSON.stringify(body));
+    if (url === "/functions/v1/agent-auth")
+      return answer(200, { access_token: CREDENTIALS.token, organization_id: "org", expires_in: 3600 });
+    if (url.endsWith("/insights/stream")) {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const insight = { type: "risk", content: said, [CREDENTIALS.nex]: true, target: { hint: said } };
+      const batch = { workspace: { slug: said }, insights: [insight] };
+      return response.write(`event: insight.batch.created\ndata: ${JSON.stringify(batch)}\n\n`);
+    }
+    if (url.includes("/insights")) return answer(200, { insights: [] });
+    if (method === "GET")
+      return answer(200, url.startsWith("/rest/") ? [{ id: said, note: said }] : { data: [{ name: said }] });
+    return answer(400, {
+      error: CREDENTIALS.nex,
+      code: CREDENTIALS.anon,
+      message: said,
+      details: [{ path: said }],
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo; // a server that listens on TCP has one
+  messaging = await startMessaging({ rateLimit: null });
+  sessionId = messaging.createSession({ ttl: 3600 });
+  installation = install(`
+[messaging]
+base_url = "${messaging.url}"
+requests_per_minute = 6000
+[[messaging.sessions]]
+id = "${sessionId}"
+[nex]
+base_url = "http://127.0.0.1:${port}"
+api_key = { source = "env", id = "NEX_API_KEY" }
+[nexus]
+base_url = "http://127.0.0.1:${port}"
+api_key = { source = "env", id = "NEXUS_API_KEY" }
+anon_key = { source = "env", id = "NEXUS_ANON_KEY" }
+mcp = false
+[approvals.policy]
+"nex.*" = "auto"
+"messaging.*" = "auto"
+`);
+  const { nex, agent, anon } = CREDENTIALS;
+  daemon = startDaemon(installation, { NEX_API_KEY: nex, NEXUS_API_KEY: agent, NEXUS_ANON_KEY: anon });
+  await daemon.ready;
+});
+afterAll(async () => {
+  await daemon?.end("SIGKILL");
+  server?.closeAllConnections();
+  server?.close();
+  await messaging?.close();
+  installation?.remove();
+});
+
+const get = async (path: string): Promise<string> => (await ask(installation.agentSocket, path)).text;
+const post = async (path: string, body: unknown): Promise<string> =>
+  (await ask(installation.agentSocket, path, { method: "POST", body })).text;
+
+test("nothing that a service repeats of a credential is stored, served or logged", async () => {
+  const db = () => new Database(`${installation.dataDir}/nexusd.db`, { readonly: true });
+  const sessionKey = await until(() => {
+    const open = db();
+    const found = open.prepare("SELECT value FROM secrets WHERE name LIKE 'messaging.key:%'").pluck().get();
+    open.close();
+    return typeof found === "string" && found;
+  }, "the key of the session");
+  known.push(sessionKey);
+  messaging.post(sessionId, "peer", { text: echo(), json: { [sessionKey]: [echo()] } });
+
+  const input = { objectSlug: "company", attributes: { name: "somebody" } };
+  const served = [await post("/v1/writes", { operation: "nex.records.create", input })];
+  const { id } = JSON.parse(served[0] ?? "");
+  served.push(
+    await post("/v1/reads", { operation: "nex.objects.list", input: {} }),
+    await post("/v1/reads", { operation: "nex.context.ask", input: { query: "who" } }),
+    await post("/v1/reads", { operation: "nexus.orders.list", input: {} }),
+    await post("/v1/reads", { operation: "messaging.messages.list", input: { session: sessionId } }),
+  );
+  await until(async () => /"state":"failed"/.test(await get(`/v1/writes/${id}`)), "the write to fail");
+  await until(async () => /you sent/.test(await get("/v1/nex/insights")), "the insight");
+  await until(
+    async () => /messaging.message.received/.test(await get("/v1/events?limit=1000")),
+    "the message",
+  );
+  for (const path of [
+    ...[`/v1/writes/${id}`, "/v1/writes", "/v1/events?limit=1000", "/v1/status", "/v1/health", "/v1/jobs"],
+    ...["/v1/nex/insights", "/v1/messaging/sessions", `/v1/messaging/sessions/${sessionId}/messages`],
+    ...["/v1/nexus/stock/low", "/v1/nexus/orders/pending", "/v1/operations"],
+  ])
+    served.push(await get(path));
+  expect(served.filter((text) => text.includes("‹redacted›")).length).toBeGreaterThan(5);
+
+  const open = db();
+  for (const table of ["events", "writes", "audit", "records", "cursors"])
+    served.push(JSON.stringify(open.prepare(`SELECT * FROM ${table}`).all()));
+  open.close();
+  served.push(daemon.log());
+  for (const secret of known)
+    for (const form of [...formsOf(secret), JSON.stringify(secret).slice(1, -1)])
+      for (const text of served) {
+        const at = text.toLowerCase().indexOf(form.toLowerCase());
+        expect(at < 0 ? "" : text.slice(Math.max(0, at - 80), at + 10), form).toBe("");
+      }
+});
