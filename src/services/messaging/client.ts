@@ -64,8 +64,8 @@ function createMessagingServer(http: HttpClient): MessagingServer {
         method: "POST",
         path: session(sessionId, "/join"),
         label: "POST /v1/sessions/:id/join",
+        // Not from the reserve: hundreds of them would keep the polls from the budget for minutes.
         headers: { "x-agent-id": agentId },
-        priority: "reserved",
       }),
     poll: (sessionId, agentId, after, signal, { members = false } = {}) =>
       http

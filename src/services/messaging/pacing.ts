@@ -23,18 +23,28 @@ export interface PacingOptions {
  * 0.84 of its p95 (0.97 without a limit).
  */
 const MOST_SHARES = 4 / 3;
+/** The part of the pace that polls can count on: health, renewals and what else takes a turn have the rest. */
+const FOR_POLLS = 0.95;
 
 /** Times are in ms since the epoch and do not go back. Everything about an id that is not there is ignored. */
 export interface Pacing {
   /** Adds a session; one without an estimate is polled before those that may wait. One that is there stays as it is. */
   add(id: string, nowMs: number, remembered?: Estimate): void;
   remove(id: string): void;
-  /** Takes the session to poll now; it is not given again until it is reported. Undefined: none is free. */
-  next(nowMs: number): string | undefined;
+  /** Takes the session to poll now; it is not given again until it is reported. Undefined: none is free. @param prefersNew new ones even before those that are overdue */
+  next(nowMs: number, prefersNew?: boolean): string | undefined;
   /** The poll succeeded, and brought so many messages of others. Counts for the time when it was taken. */
   polled(id: string, nowMs: number, messages: number): void;
   /** The poll did not succeed: the session had its turn, and nothing was learnt. */
   failed(id: string, nowMs: number): void;
+  /** The turn went to something else: the session waits on, since when it did. */
+  returned(id: string, nowMs: number): void;
+  /** So many more are about to be added: the pace is shared with them already. */
+  expect(count: number): void;
+  /** Whether none of them, nor of those expected, has to wait longer than `maxStalenessMs`. */
+  isAmple(): boolean;
+  /** Whether a session has waited as long as it may. */
+  isOverdue(nowMs: number): boolean;
   /** An own message was sent: an answer is likely. */
   sent(id: string, nowMs: number): void;
   /** Not to be given before this time. */
@@ -74,6 +84,7 @@ export function createPacing(options: PacingOptions): Pacing {
   const paused = createHeap(work);
   let messages = 0;
   let exposureS = 0;
+  let expected = 0;
 
   /** Of all sessions together, in messages a second and session. */
   const meanRate = () =>
@@ -108,10 +119,13 @@ export function createPacing(options: PacingOptions): Pacing {
     paused.delete(slot);
   }
 
+  /** Whether the pace allows the longest wait to all, those that are expected included. */
+  const isAmple = () => (byId.size - paused.size() + expected) * paceMs <= FOR_POLLS * maxStalenessMs;
+
   /** How long a session may wait. The last poll in time is the one a pace before. */
   function longestWaitMs(): number {
-    const evenShareMs = (byId.size - paused.size()) * paceMs;
-    return (evenShareMs <= maxStalenessMs ? maxStalenessMs : MOST_SHARES * evenShareMs) - paceMs;
+    const evenShareMs = (byId.size - paused.size() + expected) * paceMs;
+    return (isAmple() ? maxStalenessMs : MOST_SHARES * evenShareMs) - paceMs;
   }
 
   /** The session that must be polled now. Deadlines are as far apart as the turns that set them: one at a time. */
@@ -162,12 +176,13 @@ export function createPacing(options: PacingOptions): Pacing {
       bySlot[entry.slot] = undefined;
       freeSlots.push(entry.slot);
     },
-    next(nowMs) {
+    next(nowMs, prefersNew = false) {
       while (paused.topKey() <= nowMs) {
         const rested = bySlot[paused.top()];
         if (rested) place(rested, nowMs);
       }
-      const entry = overdue(nowMs) ?? bySlot[order.top(nowMs)];
+      const top = bySlot[order.top(nowMs)];
+      const entry = prefersNew && top?.isNew ? top : (overdue(nowMs) ?? top);
       if (!entry) return undefined;
       order.delete(entry.slot);
       entry.takenAtMs = nowMs;
@@ -186,6 +201,17 @@ export function createPacing(options: PacingOptions): Pacing {
       const entry = byId.get(id);
       if (entry) release(entry, entry.takenAtMs ?? nowMs, nowMs);
     },
+    returned(id, nowMs) {
+      const entry = byId.get(id);
+      if (!entry || entry.takenAtMs === null) return;
+      entry.takenAtMs = null;
+      place(entry, nowMs);
+    },
+    expect(count) {
+      expected = count;
+    },
+    isAmple,
+    isOverdue: (nowMs) => overdue(nowMs) !== undefined,
     sent(id, nowMs) {
       const entry = byId.get(id);
       if (!entry) return;

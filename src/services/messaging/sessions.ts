@@ -89,7 +89,12 @@ export const pollPlaces = (limits: Limits): number =>
 
 /** The turns of one server. */
 interface Turns {
+  /** Those that we are in, polled in the order in which messages would wait longest. */
   pacing: Pacing;
+  /** Those that wait to be joined, in turn. */
+  joins: Pacing;
+  /** Polls since the last join. */
+  pollsSinceJoin: number;
   /** How often each session was refused since it last was not. */
   refusals: Map<string, number>;
   renewals: Renewals;
@@ -113,14 +118,22 @@ export function createSessionSet(options: {
 
   const turnsOf = (sessionId: string) => servers.get(sessions.get(sessionId)?.session.baseUrl ?? "");
 
-  function enter({ sessionId, baseUrl, pacing }: Session): void {
+  function enter({ sessionId, baseUrl, pacing, state }: Session): void {
     const known = servers.get(baseUrl);
     const turns = known ?? {
       pacing: createPacing(options),
+      joins: createPacing(options),
+      pollsSinceJoin: POLLS_PER_JOIN,
       refusals: new Map<string, number>(),
       renewals: createRenewals(clock, (slot) => bySlot[slot]?.session),
     };
-    turns.pacing.add(sessionId, now(), pacing ?? undefined);
+    if (state === "joined") {
+      turns.joins.remove(sessionId);
+      turns.pacing.add(sessionId, now(), pacing ?? undefined);
+    } else {
+      turns.pacing.remove(sessionId);
+      turns.joins.add(sessionId, now());
+    }
     if (known) return;
     servers.set(baseUrl, turns);
     names = [...servers.keys()];
@@ -130,9 +143,10 @@ export function createSessionSet(options: {
     const turns = servers.get(baseUrl);
     if (!turns) return;
     turns.pacing.remove(sessionId);
+    turns.joins.remove(sessionId);
     turns.refusals.delete(sessionId);
     turns.renewals.remove(slot);
-    if (turns.pacing.size() > 0) return;
+    if (turns.pacing.size() + turns.joins.size() > 0) return;
     servers.delete(baseUrl);
     names = [...servers.keys()];
   }
@@ -178,20 +192,26 @@ export function createSessionSet(options: {
     known: () => [...sessions.values()],
     servers: () => names,
     take(baseUrl) {
-      const id = servers.get(baseUrl)?.pacing.next(now());
+      const turns = servers.get(baseUrl);
+      const id = turns && nextTurn(turns, now());
       return id === undefined ? undefined : sessions.get(id);
     },
     release(known, turn) {
       const { sessionId, baseUrl } = known.session;
       const turns = servers.get(baseUrl);
       if (!turns) return;
-      const { pacing, refusals } = turns;
+      const { pacing, joins, refusals } = turns;
+      // It is in one of them; the other one knows nothing of it.
       if (turn.kind === "polled") pacing.polled(sessionId, now(), turn.messages);
+      else if (turn.kind === "served") pacing.returned(sessionId, now());
       else pacing.failed(sessionId, now());
+      joins.failed(sessionId, now());
       if (turn.kind === "refused") {
         const count = (refusals.get(sessionId) ?? 0) + 1;
         refusals.set(sessionId, count);
-        pacing.pause(sessionId, now() + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** count));
+        const untilMs = now() + Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** count);
+        pacing.pause(sessionId, untilMs);
+        joins.pause(sessionId, untilMs);
       } else if (turn.kind !== "postponed") {
         refusals.delete(sessionId);
         known.shownCode = undefined;
@@ -208,6 +228,25 @@ export function createSessionSet(options: {
       return turns ? turns.refusals.size + turns.renewals.countRefused() : 0;
     },
   };
+}
+
+/** One poll is the first one of the session that was joined, the other one of those that were before. */
+const POLLS_PER_JOIN = 2;
+
+/**
+ * Whatever joins there are, no session waits longer than it may. Where all of them fit into that, the joins come first,
+ * since what is not joined in time is gone; else joins and polls take turns.
+ */
+function nextTurn(turns: Turns, nowMs: number): string | undefined {
+  const { pacing, joins } = turns;
+  pacing.expect(joins.size());
+  const isTurn = turns.pollsSinceJoin >= POLLS_PER_JOIN || pacing.isAmple();
+  const isPoll = !isTurn || joins.size() === 0 || pacing.isOverdue(nowMs);
+  const polled = isPoll ? pacing.next(nowMs, turns.pollsSinceJoin % 2 === 0) : undefined;
+  const joined = polled === undefined ? joins.next(nowMs) : undefined;
+  const id = polled ?? joined ?? pacing.next(nowMs);
+  if (id !== undefined) turns.pollsSinceJoin = id === joined ? 0 : turns.pollsSinceJoin + 1;
+  return id;
 }
 
 /** Whether nothing has changed of how long it lives, and where. */
