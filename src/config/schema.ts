@@ -1,9 +1,9 @@
 // The configuration file as a schema: every key, its default, and what is right where it is wrong.
 // Keys in code are the keys of the file. Durations are milliseconds once parsed.
 
-import { Cron } from "croner";
 import { z } from "zod";
 import { SERVICES } from "../events/types.ts";
+import { createSchedule, ScheduleError } from "../scheduler/schedule.ts";
 import { WATCHED_COLUMNS, type WatchJob } from "../services/nexus/columns.ts";
 import { parseDuration } from "./duration.ts";
 import { limits } from "./limits.ts";
@@ -32,12 +32,10 @@ const schedule = (fallback: string) =>
     .default(fallback)
     .superRefine((text, context) => {
       try {
-        new Cron(text, { paused: true }).stop();
-      } catch {
-        context.addIssue({
-          code: "custom",
-          message: 'must be a cron expression of 5 fields, or 6 with seconds first, such as "*/5 * * * *"',
-        });
+        createSchedule(text);
+      } catch (error) {
+        if (!(error instanceof ScheduleError)) throw error;
+        context.addIssue({ code: "custom", message: error.reason });
       }
     });
 

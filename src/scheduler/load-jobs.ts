@@ -112,9 +112,7 @@ const cronJob = z
   .superRefine(({ schedule: expression, timezone }: Record<string, unknown>, context) => {
     if (typeof expression !== "string") return;
     try {
-      const schedule = createSchedule(expression, typeof timezone === "string" ? timezone : undefined);
-      if (schedule.next(Date.now()) === undefined)
-        context.addIssue({ code: "custom", path: ["schedule"], message: "names no time to come" });
+      createSchedule(expression, typeof timezone === "string" ? timezone : undefined);
     } catch (error) {
       if (!(error instanceof ScheduleError)) throw error;
       context.addIssue({ code: "custom", path: [error.field], message: error.reason });

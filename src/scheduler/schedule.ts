@@ -1,6 +1,7 @@
 // Cron expressions as plain arithmetic on wall times in milliseconds; croner knows the calendar, not the clock.
 
 import { Cron } from "croner";
+import { createZone } from "./zone.ts";
 
 export interface Schedule {
   /** The expression as status shows it. */
@@ -33,7 +34,8 @@ export class ScheduleError extends Error {
 /** @throws ScheduleError */
 export function createSchedule(expression: string, timezone?: string): Schedule {
   const cron = parse(expression, timezone);
-  const next = (ms: number) => cron.nextRun(new Date(ms))?.getTime();
+  const next = withSkippedDays(expression, timezone, (ms) => cron.nextRun(new Date(ms))?.getTime());
+  if (next(0) === undefined) throw new ScheduleError("schedule", "names a time that never comes");
   return {
     text: expression,
     identity: timezone === undefined ? expression : `${expression} ${timezone}`,
@@ -61,12 +63,42 @@ function parse(expression: string, timezone: string | undefined): Cron {
   } catch {
     throw new ScheduleError("timezone", 'must be an IANA name, such as "Europe/Berlin"');
   }
+  const fields = expression.trim().split(/\s+/).length;
+  // croner takes a date for a schedule, too, and a seventh field for the year: both end, and a job does not.
+  if (!(expression.trim().startsWith("@") || fields === 5 || fields === 6)) throw malformed();
   try {
     return new Cron(expression, { paused: true, ...(timezone !== undefined && { timezone }) });
   } catch {
-    throw new ScheduleError(
-      "schedule",
-      'must be a cron expression of 5 fields, or 6 with seconds first, such as "*/5 * * * *"',
-    );
+    throw malformed();
   }
+}
+
+const malformed = () =>
+  new ScheduleError(
+    "schedule",
+    'must be a cron expression of 5 fields, or 6 with seconds first, such as "*/5 * * * *"',
+  );
+
+/**
+ * croner gives a single hour that the clocks skip its run at the end of the gap, but not where that is in the next
+ * day: then it drops the run. A list of hours, or each hour, skips the gap anyway.
+ */
+function withSkippedDays(
+  expression: string,
+  timezone: string | undefined,
+  next: Schedule["next"],
+): Schedule["next"] {
+  const hour = expression.trim().split(/\s+/).at(-4) ?? "";
+  if (!/^\d+$/.test(hour)) return next;
+  const zone = createZone(timezone);
+  /** The same times of the wall, as if there were no changes of the clocks. */
+  const onTheWall = parse(expression, "UTC");
+  return (ms) => {
+    const planned = next(ms);
+    for (const gap of zone.gapsOverMidnight(ms, planned)) {
+      const skipped = onTheWall.nextRun(new Date(gap.fromWall - 1000))?.getTime();
+      if (skipped !== undefined && skipped < gap.toWall) return gap.at;
+    }
+    return planned;
+  };
 }

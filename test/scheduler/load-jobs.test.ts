@@ -119,7 +119,7 @@ it("loads the good ones beside the bad, and names the problem of each", async ()
     "09-words.js":
       /^description: must be a text; service: must be "messaging" or "nex" or "nexus"; catchUp: must be "none" or "once"; colour: [^;]*: known are name, .*, run; schedule: must be a cron/,
     "10-schedule.js": /^schedule: must be a cron expression/,
-    "11-never.js": /^schedule: names no time to come$/,
+    "11-never.js": /^schedule: names a time that never comes$/,
     "12-timezone.js": /^timezone: must be an IANA name/,
     "13-duplicate.js": /^name: "good" is taken by 01-good.js$/,
     "14-taken.js": /^name: "retention" is taken by a job of nexusd$/,
