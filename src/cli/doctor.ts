@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { Inspection } from "../config/load.ts";
+import { glyphs } from "../text/glyphs.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { placeOf } from "./places.ts";
@@ -43,7 +44,7 @@ export function addDoctor(program: Command, act: Act): void {
         if (output.isHuman)
           for (const { check, state, detail, remedy } of checks) {
             await output.text(`${state.padEnd(4)}  ${check}: ${detail}`);
-            if (remedy) await output.text(`      → ${remedy}`);
+            if (remedy) await output.text(`      ${glyphs.remedy} ${remedy}`);
           }
         else await output.json(JSON.stringify(checks));
         if (checks.some(({ state }) => state === "fail")) throw new Reported("something fails");

@@ -2,6 +2,7 @@
 
 import { stringifyJson } from "../http/json.ts";
 import { layOutJson } from "../text/exact.ts";
+import { glyphs } from "../text/glyphs.ts";
 import { columnsAtMost, pad, visible, width } from "../text/visible.ts";
 import { digestOf } from "../writes/canonical.ts";
 import { renderPreview } from "../writes/preview.ts";
@@ -40,15 +41,31 @@ export function jsonLines(value: unknown): string[] {
  * what a newer daemon has to say is never left out.
  */
 export const previewFor = (write: ShownWrite, columns: number): string =>
-  renderPreview(write) === write.previewText
-    ? renderPreview(write, { width: columns - FRAME_COLUMNS })
-    : write.previewText;
+  redrawn(
+    renderPreview(write) === write.previewText
+      ? renderPreview(write, { width: columns - FRAME_COLUMNS })
+      : write.previewText,
+  );
+
+/** The frame in the signs of this terminal. Only where the renderer draws it: text from outside begins no line. */
+function redrawn(preview: string): string {
+  const lines = preview.split("\n");
+  return lines
+    .map((line, at) => {
+      const goesOn = /^ +┊ /.test(lines[at + 1] ?? "");
+      const framed = line
+        .replace(/^ {2}│ /, `  ${glyphs.line} `)
+        .replace(/^( +)┊ /, `$1${glyphs.continued} `);
+      return goesOn && framed.endsWith("↩") ? framed.slice(0, -1) + glyphs.broken : framed;
+    })
+    .join("\n");
+}
 
 /** The renderer counts one column for each of the two signs around a line, where some terminals take two. */
 const FRAME_COLUMNS = 2;
 
 // At the beginning of every line that goes on with the one above it. No line of a preview begins like this.
-const GOES_ON = "↪ ";
+const goesOn = () => `${glyphs.goesOn} `;
 
 /**
  * Text on lines of at most `columns`, nothing left out. Its own line breaks stay; every other control or invisible
@@ -64,8 +81,8 @@ export function wrapped(text: string, columns: number): string[] {
       const more = columnsAtMost(char);
       if (used + more > columns) {
         lines.push(row);
-        row = GOES_ON;
-        used = columnsAtMost(GOES_ON);
+        row = goesOn();
+        used = columnsAtMost(goesOn());
       }
       row += char;
       used += more;
@@ -151,4 +168,4 @@ export function summary({ id, operation, preview, digest, destructive }: Write):
 }
 
 /** The end of an id, where ids of the same minute differ; whole where it is short. */
-export const shortId = (id: string): string => (width(id) > 10 ? `…${id.slice(-8)}` : id);
+export const shortId = (id: string): string => (width(id) > 10 ? `${glyphs.cut}${id.slice(-8)}` : id);

@@ -1,6 +1,7 @@
 // nexusctl as a function: arguments in, exit code out.
 
 import { CommanderError } from "commander";
+import { chooseGlyphs } from "../text/glyphs.ts";
 import { createClient } from "./client.ts";
 import type { Act } from "./context.ts";
 import { findCommand, helpWanted } from "./help.ts";
@@ -14,6 +15,7 @@ const INTERRUPTED = 130;
 
 /** @param argv without node and script. @returns the exit code; nothing is thrown but a closed stdout */
 export async function run(argv: string[], io: Io): Promise<number> {
+  chooseGlyphs(io.env);
   const program = createProgram()
     .exitOverride()
     .configureOutput({

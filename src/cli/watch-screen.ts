@@ -1,5 +1,6 @@
 // What `nexusctl writes watch` shows: a list of the proposals, or one of them, as the lines of a screen.
 
+import { glyphs } from "../text/glyphs.ts";
 import { clip, pad, visible, width } from "../text/visible.ts";
 import type { WriteSummary } from "../writes/types.ts";
 import { editedLine } from "./line-editor.ts";
@@ -72,7 +73,11 @@ export function screen(inbox: Inbox, size: Size, nowMs: number): string[] {
 function listScreen(inbox: Inbox, size: Size, nowMs: number): string[] {
   const { isRead, writes, notice } = inbox;
   const { columns, rows } = size;
-  const count = !isRead ? "…" : writes.length === 0 ? "nothing to decide" : `${writes.length} to decide`;
+  const count = !isRead
+    ? glyphs.cut
+    : writes.length === 0
+      ? "nothing to decide"
+      : `${writes.length} to decide`;
   const head = `nexusctl writes watch: ${count}`;
   const at = selectedIndex(inbox);
   const { top, room } = listWindow(inbox, size);
@@ -108,7 +113,7 @@ function openedScreen(opened: Opened, notice: string, size: Size): string[] {
   const room = openedRoom(size);
   const last = Math.min(all.length, top + room);
   const position = all.length > room ? `, lines ${top + 1} to ${last} of ${all.length}` : "";
-  const head = `Write ${visible(write.id)}, digest ${visible(write.digest.slice(0, 12))}…${position}`;
+  const head = `Write ${visible(write.id)}, digest ${visible(write.digest.slice(0, 12))}${glyphs.cut}${position}`;
   const keys = closed
     ? "Esc: back   q: quit"
     : seenAt === undefined

@@ -2,6 +2,7 @@
 // columns it takes there.
 
 import { eastAsianWidth } from "get-east-asian-width";
+import { glyphs } from "./glyphs.ts";
 
 // Controls (C0, C1, DEL), format characters (bidi, zero-width, tags), lone surrogates, private and unassigned code
 // points, line and paragraph separators, and everything that a terminal draws as nothing.
@@ -105,7 +106,7 @@ export function clip(text: string, columns: number): string {
     if (used > columns - 1) break;
     kept += char;
   }
-  return `${kept}…`;
+  return `${kept}${glyphs.cut}`;
 }
 
 /** The text, filled with spaces to `columns`. */
