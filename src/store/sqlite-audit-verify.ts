@@ -20,8 +20,8 @@ import type { WriteRow } from "./sqlite-write-rows.ts";
 import type { AuditVerdict } from "./store.ts";
 
 // The longest that a verification keeps everything else waiting: a few milliseconds of hashing.
-const ROWS_AT_ONCE = 250;
-const CHARACTERS_AT_ONCE = 1_000_000;
+const ROWS_AT_ONCE = 40;
+const CHARACTERS_AT_ONCE = 500_000;
 const TOLD = 20;
 
 const WRITE_EVENTS = WRITE_STATES.map((state) => `nexusd.write.${state}`);

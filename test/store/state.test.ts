@@ -84,7 +84,7 @@ test("a consumer begins where it is put, moves forward only, and may be put back
   const store = await openTestStore({ clock });
   await store.commitObservation({ source: "s", events: Array.from({ length: 5 }, (_, n) => numbered(n)) });
   await store.pruneEvents({ keep: 3 });
-  const made = { createdAt: START, updatedAt: START };
+  const made = { isBound: false, createdAt: START, updatedAt: START };
   expect(await store.putConsumer("b", "latest")).toEqual({ name: "b", position: 5, types: null, ...made });
   expect(await store.putConsumer("a", "oldest", ["messaging.*"])).toEqual({
     name: "a",

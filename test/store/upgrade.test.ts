@@ -150,8 +150,8 @@ describe.each([1, 2] as const)("a database of schema %i, opened by this version,
       expect(await store.readSecret(`secret-${n}`)).toBe(`value-${n}`);
     }
     expect(await store.readConsumers({ limit: 10 })).toEqual([
-      { name: "all", position: 12, types: null, createdAt: T0, updatedAt: t(1) },
-      { name: "some", position: 40, types: ["nex.*"], createdAt: T0, updatedAt: t(2) },
+      { name: "all", position: 12, types: null, isBound: false, createdAt: T0, updatedAt: t(1) },
+      { name: "some", position: 40, types: ["nex.*"], isBound: false, createdAt: T0, updatedAt: t(2) },
     ]);
     expect(await store.readInsights({ limit: 100, type: "risk" })).toHaveLength(INSIGHTS);
 
