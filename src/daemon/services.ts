@@ -64,7 +64,7 @@ export function createServices(options: ServicesOptions): Built {
     clock,
     dispatcher,
     userAgent: `nexusd/${options.version}`,
-    maxBytes: 64 * MEBIBYTE,
+    maxBytes: 8 * MEBIBYTE,
     scrub: redactor.scrub,
     hide: redactor.hide,
   };

@@ -4,6 +4,7 @@
 import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Lease } from "./budget.ts";
+import { Chunks } from "./chunks.ts";
 import type { Method } from "./client.ts";
 import type { Deadline, Waiter } from "./deadline.ts";
 import type { HttpError } from "./errors.ts";
@@ -70,8 +71,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: Record<string, string> = {};
-  #chunks: Buffer[] = [];
-  #length = 0;
+  readonly #chunks = new Chunks();
   #stream: Readable | undefined;
   #isOver = false;
 
@@ -107,9 +107,9 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
       if (!this.#stream.push(chunk)) controller.pause();
       return;
     }
-    this.#length += chunk.length;
-    if (this.#length <= (this.#isSuccess() ? this.#options.maxBytes : MAX_ERROR_BYTES)) {
-      this.#chunks.push(chunk);
+    const length = this.#chunks.length + chunk.length;
+    if (length <= (this.#isSuccess() ? this.#options.maxBytes : MAX_ERROR_BYTES)) {
+      this.#chunks.add(chunk);
       return;
     }
     this.#settle({ status: this.#status, headers: this.#headers, body: NOTHING, isTooLarge: true });
@@ -123,9 +123,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
       this.#stream.push(null);
       return;
     }
-    const [first = NOTHING] = this.#chunks;
-    const body = this.#chunks.length > 1 ? Buffer.concat(this.#chunks, this.#length) : first;
-    this.#settle({ status: this.#status, headers: this.#headers, body });
+    this.#settle({ status: this.#status, headers: this.#headers, body: this.#chunks.whole() });
   }
 
   onResponseError(_controller: unknown, error: unknown): void {

@@ -2,24 +2,24 @@
 
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
+import { Chunks } from "./chunks.ts";
 import type { HttpResponse } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
 import { parseJson } from "./json.ts";
+import { excessOf } from "./json-shape.ts";
 
 /** The whole body; undefined where it is larger, and then neither read to its end nor its connection used again. */
 export async function readBody(body: Readable, maxBytes: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
+  const chunks = new Chunks();
   for await (const chunk of body) {
     // undici's bodies are byte streams without an encoding.
     const bytes = chunk as Buffer;
-    length += bytes.length;
     // Leaving the loop destroys the body.
-    if (length > maxBytes) return undefined;
-    chunks.push(bytes);
+    if (chunks.length + bytes.length > maxBytes) return undefined;
+    chunks.add(bytes);
   }
-  return Buffer.concat(chunks, length);
+  return chunks.whole();
 }
 
 const UTF_8 = new TextDecoder();
@@ -38,6 +38,8 @@ export function createResponse(
     text,
     json() {
       const json = text();
+      const excess = excessOf(json);
+      if (excess !== undefined) throw excessive(excess, answer.status, where);
       try {
         return hide(parseJson(json));
       } catch {
@@ -47,6 +49,14 @@ export function createResponse(
     },
   };
 }
+
+/** Asked again, it would be the same. */
+const excessive = (what: string, status: number, where: Where): HttpError =>
+  new HttpError({
+    ...{ ...where, status, kind: "too_large", code: "json_too_large" },
+    message: `${where.service}: ${where.label} answered ${what}, which nexusd does not take`,
+    ...{ retryable: false, maybeSent: true },
+  });
 
 const PAGE = "with a page instead of JSON: is there a login on the way?";
 const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;

@@ -22,7 +22,7 @@ export interface Slice {
 /**
  * Yields the window in slices, oldest first, so that each can be committed with the time it covers.
  * @param list asks for one window; what it throws ends the generator, the slices yielded before are good. A 400 to a
- *   long window is taken for "too long"
+ *   long window is taken for "too long", and an answer that is too large for one of a window that is to be split
  * @param from in whole seconds, as `to`
  */
 export async function* readWindow(
@@ -34,7 +34,8 @@ export async function* readWindow(
 ): AsyncGenerator<Slice> {
   const batch = await list(from, to).catch((error: unknown) => {
     const isTooLong = error instanceof HttpError && error.status === 400 && to - from > SURELY_SHORT_MS;
-    if (!isTooLong) throw error;
+    const isTooLarge = error instanceof HttpError && error.kind === "too_large" && to - from > SHORTEST_MS;
+    if (!isTooLong && !isTooLarge) throw error;
     return undefined;
   });
   const isFull = batch !== undefined && batch.insights.length >= limit;
