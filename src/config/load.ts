@@ -18,6 +18,7 @@ import { type Config, configSchema, isLoopback, secretRef } from "./schema.ts";
 import {
   type Env,
   isReadableByOthers,
+  OUTSIDE_OF_THE_UNIT,
   octal,
   type ResolvedSecrets,
   resolveSecret,
@@ -76,6 +77,8 @@ export interface Inspection {
   secrets: ResolvedSecrets;
   problems: Problem[];
   warnings: Problem[];
+  /** What cannot be found out here, and is no mistake: a credential, which systemd gives to the unit alone. */
+  notes: Problem[];
   /** `[jobs] directory`, also where the rest of the file is wrong. */
   jobsDirectory: string | undefined;
 }
@@ -84,7 +87,16 @@ export interface Inspection {
  * Everything that can be said about a configuration file, also of what is in the way where nexusd's own files go (which
  * a daemon finds out as it starts). Never throws for what is in the file.
  */
-export const inspectConfig = (options: LoadOptions): Inspection => inspect(options, [placeProblems]);
+export function inspectConfig(options: LoadOptions): Inspection {
+  const inspection = inspect(options, [placeProblems]);
+  if (options.env.CREDENTIALS_DIRECTORY) return inspection;
+  const isNote = ({ message }: Problem) => message === OUTSIDE_OF_THE_UNIT;
+  const notes = inspection.problems.filter(isNote).map((problem) => ({
+    ...problem,
+    message: "is a credential, which only the unit is given: not looked at here",
+  }));
+  return { ...inspection, problems: inspection.problems.filter((problem) => !isNote(problem)), notes };
+}
 
 function inspect(
   { path, env, resolveSecrets = true }: LoadOptions,
@@ -95,6 +107,7 @@ function inspect(
     secrets: {},
     problems: [],
     warnings: [],
+    notes: [],
     jobsDirectory: undefined,
   };
   const raw = readToml(path);

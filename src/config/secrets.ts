@@ -74,12 +74,13 @@ function fromEnv(id: string, env: Env): Secret {
   return checked(value, name);
 }
 
+/** What is wrong with a credential where systemd gave none at all. */
+export const OUTSIDE_OF_THE_UNIT =
+  "$CREDENTIALS_DIRECTORY is not set: a credential needs LoadCredential= in the systemd unit";
+
 function fromCredential(id: string, env: Env): Secret {
   const directory = env.CREDENTIALS_DIRECTORY;
-  if (!directory)
-    throw new SecretError(
-      "$CREDENTIALS_DIRECTORY is not set: a credential needs LoadCredential= in the systemd unit",
-    );
+  if (!directory) throw new SecretError(OUTSIDE_OF_THE_UNIT);
   if (!/^[\w.@:-]+$/.test(id) || id === "." || id === "..")
     throw new SecretError("must be the name of a credential, without a path");
   // systemd guards its directory, and grants the reading by an access list, which looks like the mode of a group.

@@ -36,12 +36,13 @@ export async function runCheck(
     return 1;
   }
 
-  const { problems, warnings, jobsDirectory, config } = inspectConfig({ path, env });
+  const { problems, warnings, notes, jobsDirectory, config } = inspectConfig({ path, env });
   const lines = problems.map((problem) => formatProblem(path, problem));
   if (jobsDirectory !== undefined) lines.push(...(await jobProblems(jobsDirectory)));
 
   for (const warning of [...warnings, ...(config ? await ofPolicy(config) : [])])
     err(`${formatProblem(path, { ...warning, message: `warning: ${warning.message}` })}\n`);
+  for (const note of notes) err(`${formatProblem(path, { ...note, message: `note: ${note.message}` })}\n`);
   for (const line of lines) out(`${line}\n`);
   if (lines.length === 0) out(`${formatProblem(path, { path: "", message: "ok" })}\n`);
   else out(`${lines.length} ${lines.length === 1 ? "problem" : "problems"}\n`);

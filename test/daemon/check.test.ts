@@ -38,6 +38,21 @@ FILE: nex.api_key: the environment variable NEX_API_KEY is not set
   });
 });
 
+test("a credential is a note where systemd gives none, and looked for where it does", async () => {
+  const toml = REFERENCES.replace('"env", id = "NEX_API_KEY"', '"credential", id = "nex-api-key"');
+  expect(await check(toml)).toEqual({
+    code: 0,
+    stdout: "FILE: ok\n",
+    stderr: "FILE: nex.api_key: note: is a credential, which only the unit is given: not looked at here\n",
+  });
+  const directory = mkdtempSync(join(tmpdir(), "nexusd-check-"));
+  const { code, stdout } = await check(toml, { ...ENV, CREDENTIALS_DIRECTORY: directory });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /^FILE: nex\.api_key: the credential nex-api-key of LoadCredential= does not exist\n/,
+  );
+});
+
 test("a syntax error is one problem with its line", async () => {
   const { code, stdout } = await check("[daemon]\ndata_dir = data\n");
   expect(code).toBe(1);
