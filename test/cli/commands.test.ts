@@ -135,7 +135,7 @@ describe("the socket", () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)(
-    "is the operators' where the agents' is closed to this user, and a problem where both are",
+    "is the operators' where the agents' is closed to this user, and a problem where both are (needs root)",
     async () => {
       chmodSync(daemon.dir, 0o755);
       const closed = join(daemon.dir, "closed.sock");

@@ -151,7 +151,7 @@ for (const shell of ["bash", "zsh", "fish"]) {
 // Inside its own line editor zsh sets options that the functions above are not called with.
 const hasTerminal = ["zsh", "script"].every((program) => spawnSync(program, ["--version"]).status === 0);
 
-describe.skipIf(!hasTerminal)("zsh, at a terminal of its own", () => {
+describe.skipIf(!hasTerminal)("zsh, at a terminal of its own (needs zsh and script)", () => {
   it.each(["a file of its function path", "a file that is sourced"])("completes with %s", async (how) => {
     const terminal = spawn("script", ["-qfc", "zsh -fi", "/dev/null"], {
       env: { PATH: process.env.PATH, TERM: "dumb", PS1: "> ", HOME: daemon.dir },

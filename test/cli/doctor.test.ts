@@ -212,7 +212,7 @@ describe("doctor", () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)(
-    "says which socket this user may not look at, whose it is, and goes on",
+    "says which socket this user may not look at, whose it is, and goes on (needs root)",
     async () => {
       const { origin } = await serve(services);
       configure(origin, join(dir, "closed"));
@@ -339,14 +339,17 @@ describe("doctor", () => {
     expect(find("permissions", "fail")?.remedy).toBe(`chmod 0600 ${path}`);
   });
 
-  it.skipIf(process.getuid?.() !== 0)("fails a file that the directory's owner does not own", async () => {
-    const daemon = await startTestControl();
-    const { origin } = await serve(services);
-    configure(origin, daemon.directory);
-    const path = join(daemon.directory, "nexusd.lock");
-    chownSync(path, 65_534, 65_534);
-    expect((await doctor()).find("permissions", "fail")?.remedy).toContain("chown --reference=");
-  });
+  it.skipIf(process.getuid?.() !== 0)(
+    "fails a file that the directory's owner does not own (needs root)",
+    async () => {
+      const daemon = await startTestControl();
+      const { origin } = await serve(services);
+      configure(origin, daemon.directory);
+      const path = join(daemon.directory, "nexusd.lock");
+      chownSync(path, 65_534, 65_534);
+      expect((await doctor()).find("permissions", "fail")?.remedy).toContain("chown --reference=");
+    },
+  );
 
   it("at a terminal is a line for each check, with its remedy under it", async () => {
     const { origin } = await serve(services);

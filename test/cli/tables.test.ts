@@ -156,7 +156,7 @@ describe("at a terminal", () => {
     expect(stdout).not.toContain("\u202e");
   });
 
-  it.skipIf(!existsSync("/usr/bin/script"))("is recognised by the real process", async () => {
+  it.skipIf(!existsSync("/usr/bin/script"))("is recognised by the real process (needs script)", async () => {
     const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
     const command = `"${process.execPath}" "${main}" --socket "${daemon.socket}" jobs`;
     const { stdout } = await promisify(execFile)("script", ["-qec", command, "/dev/null"]);

@@ -259,11 +259,14 @@ describe("a file that cannot be read", () => {
     expect(problemsOf("#".repeat(1_048_577))[0]?.message).toBe("is larger than 1048576 bytes");
   });
 
-  test.skipIf(process.getuid?.() === 0)("says so when this user may not", () => {
-    const path = tomlFile(REFERENCES);
-    chmodSync(path, 0o000);
-    expect(problemsAt(path)[0]?.message).toMatch(/^cannot be read by this user \(uid \d+\)$/);
-  });
+  test.skipIf(process.getuid?.() === 0)(
+    "says so when this user may not (needs a user who is not root)",
+    () => {
+      const path = tomlFile(REFERENCES);
+      chmodSync(path, 0o000);
+      expect(problemsAt(path)[0]?.message).toMatch(/^cannot be read by this user \(uid \d+\)$/);
+    },
+  );
 
   test("with a syntax error names the line and never shows it", () => {
     const secret = "sk-literal-that-must-not-be-shown";

@@ -56,7 +56,7 @@ test("nobody can reach a socket before its mode is right, whatever the umask", a
 });
 
 test.skipIf(!existsSync("/proc/self/net/unix"))(
-  "the kernel's table, by which others tidy up, has the socket under the name of its file",
+  "the kernel's table, by which others tidy up, has the socket under the name of its file (needs /proc/self/net/unix)",
   async () => {
     const path = join(await temporaryDirectory(), "agent.sock");
     await open(path);

@@ -103,7 +103,7 @@ test("no text is anything but text in a page, whatever is in it", () => {
 const has = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
 test.skipIf(!has("groff", "--version"))(
-  "groff prints the text that was given, character by character",
+  "groff prints the text that was given, character by character (needs groff)",
   () => {
     const strings = fc.sample(fc.oneof(hostile, fc.string({ unit: "binary-ascii" })), {
       numRuns: 300,
@@ -129,7 +129,7 @@ test.skipIf(!has("groff", "--version"))(
 );
 
 test.skipIf(!has("man", "--version"))(
-  "man finds nothing to warn of in a page, in UTF-8 and in ASCII",
+  "man finds nothing to warn of in a page, in UTF-8 and in ASCII (needs man)",
   () => {
     const directory = mkdtempSync(join(tmpdir(), "nexusd-man-"));
     try {

@@ -56,7 +56,7 @@ const analyze = (...args: string[]) => {
   }
 };
 
-describe.skipIf(analyze("--version").code !== 0)("systemd itself", () => {
+describe.skipIf(analyze("--version").code !== 0)("systemd itself (needs systemd-analyze)", () => {
   let directory: string;
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "nexusd-units-"));
