@@ -9,7 +9,26 @@ import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 import { asOf, logged, observedAt } from "./views.ts";
 
-const words = z.string().trim().min(1).max(500).optional();
+/** Each word costs a look through the index, and one of a single letter a look through most of it. */
+const MOST_WORDS = 10;
+const FEWEST_LETTERS = 2;
+/** In scripts without blanks between words a single sign is a word. */
+const UNSPACED =
+  /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
+const words = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .superRefine((text, context) => {
+    const given = text.split(/\s+/u).map((word) => word.replace(/[^\p{L}\p{N}\p{Co}]+/gu, ""));
+    const isShort = (word: string) =>
+      word !== "" && [...word].length < FEWEST_LETTERS && !UNSPACED.test(word);
+    const refuse = (message: string) => context.addIssue({ code: "custom", input: text, message });
+    if (given.length > MOST_WORDS) refuse(`must have at most ${MOST_WORDS} words, and has ${given.length}`);
+    else if (given.some(isShort)) refuse(`must be words of at least ${FEWEST_LETTERS} letters each`);
+  })
+  .optional();
 const confidence = z
   .string()
   .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, "must be a number from 0 to 1, such as 0.8")

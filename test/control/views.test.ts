@@ -141,6 +141,20 @@ describe("sessions", () => {
 });
 
 describe("insights", () => {
+  test("a search takes 10 words of 2 letters each, and says so; one sign is a word in Chinese", async () => {
+    const { get } = await startTestControl();
+    const status = async (text: string) =>
+      (await get(`/v1/nex/insights?text=${encodeURIComponent(text)}`)).status;
+    expect(await status("ab ".repeat(10))).toBe(200);
+    expect(await status("款 R&D – מה")).toBe(200);
+    const refused = await get(`/v1/nex/insights?text=${encodeURIComponent("ab ".repeat(11))}`);
+    expect(refused).toMatchObject({ status: 400, json: { code: "invalid_request" } });
+    expect(refused.text).toContain("at most 10 words, and has 11");
+    const short = await get("/v1/nex/insights?target=budget%20x");
+    expect(short).toMatchObject({ status: 400, json: { errors: [{ path: "target" }] } });
+    expect(short.text).toContain("at least 2 letters");
+  });
+
   test("come newest first, filtered by type, time and number", async () => {
     const control = await startTestControl({ clock: createFakeClock() });
     await control.store.commitObservation({
