@@ -33,21 +33,31 @@ test("a sound database is found sound while its daemon runs", async () => {
   ]);
 });
 
-test.each([
-  ["sequence", "DELETE FROM events WHERE sequence = 3", "1 events are missing after 2"],
-  ["sequence", "DELETE FROM events WHERE sequence > 4", "events 5 to 6 are missing"],
+test.each<[why: string, sql: string, wrong: Record<string, string>]>([
   [
-    "audit chain",
-    "DROP TRIGGER audit_is_never_changed; UPDATE audit SET detail = '[]' WHERE sequence = 2",
-    "row 2",
+    "an event within the log is missing",
+    "DELETE FROM events WHERE sequence = 3",
+    { sequence: "1 events are missing after 2" },
   ],
-])("what is wrong with the %s is named (%s)", async (check, sql, why) => {
+  [
+    // They are the events of a write, which the audit chain covers too: both are true.
+    "the newest events are missing, a write's among them",
+    "DELETE FROM events WHERE sequence > 4",
+    { sequence: "events 5 to 6 are missing", "audit chain": "its event 5 was removed" },
+  ],
+  [
+    "a row of the audit log was changed",
+    "DROP TRIGGER audit_is_never_changed; UPDATE audit SET detail = '[]' WHERE sequence = 2",
+    { "audit chain": "row 2" },
+  ],
+])("a database in which %s is found wrong at each place that shows it", async (_, sql, wrong) => {
   const { db, change } = await filled();
   change(sql);
   const { code, stdout, stderr } = await db("check");
   expect(code).toBe(1);
-  const wrong = JSON.parse(stdout).findings.filter(({ ok }: { ok: boolean }) => !ok);
-  expect(wrong).toMatchObject([{ check, detail: expect.stringContaining(why) }]);
+  const found = JSON.parse(stdout).findings.filter(({ ok }: { ok: boolean }) => !ok);
+  const expected = Object.entries(wrong).map(([check, why]) => ({ check, detail: expect.stringContaining(why) }));
+  expect(found).toMatchObject(expected);
   expect(stderr).toContain("nexusctl restore");
 });
 
