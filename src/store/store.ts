@@ -256,7 +256,10 @@ export interface Store {
   transitionWrite(
     transition: WriteTransition,
   ): Promise<{ kind: "done"; write: Write } | { kind: "refused"; write: Write } | undefined>;
-  /** The first approved write, in order of approval, whose target has none executing: moved to `executing` (attempts+1). */
+  /**
+   * The first approved write, in order of approval, whose target has none executing: moved to `executing`. The request
+   * that is about to be sent is counted, so that a crash leaves none uncounted; the result says how many were sent.
+   */
   claimNextWrite(actor: Actor, at: string): Promise<Write | undefined>;
   /** A write repeated by the executor (idempotent): counts the attempt without a change of state. */
   countWriteAttempt(id: string): Promise<void>;

@@ -7,7 +7,14 @@ import { createBackoff } from "../scheduler/backoff.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { SessionEffect } from "../services/messaging/changes.ts";
 import type { Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
-import { type Attempt, answerFailed, isDefect, preparationFailed, sendingFailed } from "./outcome.ts";
+import {
+  type Attempt,
+  answerFailed,
+  isDefect,
+  maybeSent,
+  preparationFailed,
+  sendingFailed,
+} from "./outcome.ts";
 import {
   assertAccount,
   type Checked,
@@ -26,15 +33,20 @@ const READ_WITHIN_MS: Readonly<Record<Service, number>> = { messaging: 30_000, n
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 15_000;
 
-export type Result =
-  | {
-      state: "succeeded" | "failed" | "unknown";
-      result: WriteResult;
-      /** What nexusd itself keeps of it, to be committed with it. */
-      effects: readonly SessionEffect[];
-    }
-  /** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
-  | { state: "executing" };
+interface Outcome {
+  state: "succeeded" | "failed" | "unknown";
+  result: WriteResult;
+  /** What nexusd itself keeps of it, to be committed with it. */
+  effects: readonly SessionEffect[];
+}
+
+/** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
+interface GivenUp {
+  state: "executing";
+}
+
+/** `attempts`: the requests that were sent, or may have been. */
+export type Result = (Outcome & { attempts: number }) | GivenUp;
 
 export interface ExecutionOptions extends PrepareOptions {
   sender: OperationSender;
@@ -62,8 +74,10 @@ interface Run {
   stop: Stop;
   /** The failure of the first request that may have arrived: from then on nothing is certain but a success. */
   doubt: Failure | undefined;
-  /** Whether the claim, or a later count, stands for a request that was not sent yet. */
-  isCounted: boolean;
+  /** Requests that were sent, or may have been. */
+  sent: number;
+  /** As the store has it, one ahead where a request is about to be sent: the claim counts the first one. */
+  counted: number;
   /** What the last attempt was made of: where its effect is looked for, that begins before it was sent. */
   prepared: Prepared | undefined;
 }
@@ -75,17 +89,24 @@ export async function execute(
   options: ExecutionOptions,
   stop: Stop,
 ): Promise<Result> {
+  const run: Run = {
+    ...{ write, options, stop },
+    doubt: isRecovery ? INTERRUPTED : undefined,
+    sent: isRecovery ? write.attempts : write.attempts - 1,
+    counted: write.attempts,
+    prepared: undefined,
+  };
+  const outcome = await attemptUntilKnown(run);
+  return outcome.state === "executing" ? outcome : { ...outcome, attempts: run.sent };
+}
+
+async function attemptUntilKnown(run: Run): Promise<Outcome | GivenUp> {
+  const { write, options, stop } = run;
   const { clock } = options;
   const deadline = clock.monotonic() + DEADLINE_MS;
   const backoff = createBackoff(options.random, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
   // Both then and now, since a new version may have learnt better.
   const isIdempotent = write.idempotent && options.catalogue.get(write.operation)?.idempotent === true;
-  const run: Run = {
-    ...{ write, options, stop },
-    doubt: isRecovery ? INTERRUPTED : undefined,
-    isCounted: !isRecovery,
-    prepared: undefined,
-  };
 
   for (;;) {
     if (run.doubt && !isIdempotent) return settleDoubt(run, run.doubt);
@@ -129,8 +150,10 @@ async function attempt(run: Run): Promise<Attempt> {
     checked = await reading(run, "its precondition", (read) =>
       checkedRequest(write, prepared, { policy: options.policy, read }),
     );
-    if (!run.isCounted) await options.countAttempt(write.id);
-    run.isCounted = true;
+    if (checked.request && run.counted === run.sent) {
+      await options.countAttempt(write.id);
+      run.counted += 1;
+    }
   } catch (error) {
     return noticed(run, error, error instanceof Refusal ? refused(error) : preparationFailed(error));
   }
@@ -139,12 +162,13 @@ async function attempt(run: Run): Promise<Attempt> {
   try {
     if (checked.request) {
       assertAccount(write, checked.request, options);
+      run.sent += 1;
       answer = await options.sender.writeOnce(checked.request, stop.cut);
     }
   } catch (error) {
     if (error instanceof Refusal) return refused(error);
+    if (!maybeSent(error)) run.sent -= 1;
     const failure = await readRefusal(run, prepared, error, sendingFailed(error));
-    run.isCounted = failure.kind === "not_sent";
     return noticed(run, error, failure);
   }
   try {
@@ -202,7 +226,7 @@ async function readRefusal(
 }
 
 /** What is known in the end of a write that may have been sent. */
-async function settleDoubt(run: Run, why: Failure): Promise<Result> {
+async function settleDoubt(run: Run, why: Failure): Promise<Outcome | GivenUp> {
   const { write, options, stop } = run;
   const operation = options.catalogue.get(write.operation);
   const { readBack } = operation ?? {};
@@ -287,12 +311,12 @@ const DONE = Promise.resolve();
 
 const NO_ANSWER: OperationAnswer = { status: 204, headers: {}, body: undefined };
 
-const succeeded = (output: unknown, effects: readonly SessionEffect[] = []): Result => ({
+const succeeded = (output: unknown, effects: readonly SessionEffect[] = []): Outcome => ({
   state: "succeeded",
   result: { output: output ?? null },
   effects,
 });
-const failed = (error: Failure, effects: readonly SessionEffect[] = []): Result => ({
+const failed = (error: Failure, effects: readonly SessionEffect[] = []): Outcome => ({
   state: "failed",
   result: { error },
   effects,

@@ -83,14 +83,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   const writeDown = async (write: Write, outcome: Settled): Promise<void> => {
     const { id, operation } = write;
-    const { state } = outcome;
+    const { state, attempts } = outcome;
     const result = storable(outcome.result);
     const at = isoTime(clock.now());
     const { written } = await options.changes.apply(outcome.effects, clock.now, async (observations) => {
       const written = await persist(() =>
         store.transitionWrite({
           ...{ id, from: "executing", to: state, at, actor: EXECUTOR, observations },
-          patch: { finishedAt: at, result },
+          patch: { finishedAt: at, attempts, result },
           detail: { operation, code: result.error?.code ?? null },
         }),
       );
@@ -112,7 +112,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     } catch (error) {
       if (error instanceof StoreError || outcome.effects.length === 0) throw error;
       execution.onDefect(write, error);
-      await writeDown(write, { ...withoutEffects(write, outcome, error), effects: [] });
+      await writeDown(write, { ...outcome, ...withoutEffects(write, outcome, error), effects: [] });
     }
   };
 

@@ -36,6 +36,10 @@ export function preparationFailed(error: unknown): Extract<Attempt, { kind: "ref
 /** A read that failed can be made again unless the service refuses it as such. */
 const canBeRead = ({ kind, retryable }: HttpError) => retryable || kind === "aborted";
 
+/** Whether the request may have been put on the wire before the sender failed. */
+export const maybeSent = (error: unknown): boolean =>
+  !(error instanceof OperationError) && !(error instanceof HttpError && !error.maybeSent);
+
 /** What the error of the sender means. */
 export function sendingFailed(error: unknown): Attempt {
   // Of the sender it means that nothing was sent.

@@ -56,7 +56,10 @@ test.each<[why: string, sql: string, wrong: Record<string, string>]>([
   const { code, stdout, stderr } = await db("check");
   expect(code).toBe(1);
   const found = JSON.parse(stdout).findings.filter(({ ok }: { ok: boolean }) => !ok);
-  const expected = Object.entries(wrong).map(([check, why]) => ({ check, detail: expect.stringContaining(why) }));
+  const expected = Object.entries(wrong).map(([check, why]) => ({
+    check,
+    detail: expect.stringContaining(why),
+  }));
   expect(found).toMatchObject(expected);
   expect(stderr).toContain("nexusctl restore");
 });

@@ -313,11 +313,17 @@ describe("a request that was certainly not sent", () => {
     const { write } = await executed(CREATE, [], unsent[0]?.[1]);
     expect(write).toMatchObject({
       state: "failed",
-      attempts: 1,
+      attempts: 0,
       result: {
         error: { code: "connection_refused", message: expect.stringContaining("Nothing was sent") },
       },
     });
+  });
+
+  it("before one that was, and after it, is not counted", async () => {
+    const refused = fails("network", { maybeSent: false, code: "connection_refused" });
+    const { write } = await executed(TAG, [refused, fails("timeout")], refused);
+    expect(write).toMatchObject({ state: "unknown", attempts: 1, result: { error: { code: "timeout" } } });
   });
 
   it("and never can be is a failure at once", async () => {
@@ -325,7 +331,9 @@ describe("a request that was certainly not sent", () => {
       ...{ maybeSent: false, retryable: false, status: 401, code: "agent_key_refused" },
     });
     const { harness, write } = await executed(CREATE, [refused]);
-    expect(write).toMatchObject({ state: "failed", result: { error: { code: "agent_key_refused" } } });
+    expect(write).toMatchObject({
+      ...{ state: "failed", attempts: 0, result: { error: { code: "agent_key_refused" } } },
+    });
     expect(sent(harness)).toBe(1);
   });
 
@@ -352,7 +360,9 @@ describe("between approval and execution", () => {
     if (state === "proposed") await harness.writes.approve(id, digest, OPERATOR);
     await change(harness);
     await harness.executor.start();
-    return { harness, write: await harness.finished(id) };
+    const write = await harness.finished(id);
+    expect(write.attempts, "counts what was sent").toBe(sent(harness));
+    return { harness, write };
   };
   const stale = (message: string) => ({
     state: "failed",
@@ -678,6 +688,20 @@ describe("a process that died in the middle of a write", () => {
     });
     await harness.clock.advance(10 * MINUTE_MS);
     expect(sent(harness)).toBe(1);
+  });
+
+  it("may have sent what it had not begun to send: it counts as one attempt", async () => {
+    const harness = await createHarness();
+    const { id } = await harness.approved(STATUS);
+    harness.service.onRead = hangs;
+    await harness.executor.start();
+    await harness.reached(id, "executing");
+    await harness.clock.settle();
+    await harness.crash();
+    harness.service.onRead = answers([{ order_status: "cancelled" }]);
+    await harness.executor.start();
+    expect(await harness.finished(id)).toMatchObject({ state: "unknown", attempts: 1 });
+    expect(sent(harness)).toBe(0);
   });
 
   it("is followed by a look at the service, where there is a way", async () => {
