@@ -1,6 +1,7 @@
 // One fastify instance for each socket, and the servers in front of it: the guard, the limits, the headers of every answer, and the one
 // place where an error becomes problem+json.
 
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
@@ -15,10 +16,13 @@ import { asProblem, BODY_LIMIT, LONGEST_PARAMETER } from "./failure.ts";
 import { type Gate, takeAnswer } from "./gate.ts";
 import { refusal } from "./guard.ts";
 import { answerHalfClosed } from "./half-closed.ts";
+import { createPipelines } from "./pipeline.ts";
 import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
+import type { TakeTurn } from "./turns.ts";
 
 /** For a whole request to arrive, once it has begun. */
 const REQUEST_TIMEOUT_MS = 30_000;
+const DISCARD_WITHIN_MS = 1000;
 /** How often it is looked whether one is late. */
 const LOOK_EVERY_MS = 5000;
 
@@ -28,7 +32,7 @@ export type App = ReturnType<typeof createApp>;
 export function createApp({ context, role, gate }: { context: ControlContext; role: Role; gate: Gate }) {
   const app = fastify<Server>({
     frameworkErrors: (error, request, reply) => {
-      answerError(error, request, reply);
+      void answerError(error, request, reply);
     },
     schemaController: { compilersFactory: compilersFactory(() => gate.limits().problem_errors) },
     bodyLimit: BODY_LIMIT,
@@ -59,17 +63,19 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
     if (request.is404) throw notFound(request, routes);
   });
   app.addHook("onRequest", async (request, reply) => {
+    // The health is answered whatever waits: that is how one finds out whether the socket answers at all.
     const bytes = bodyLength(request.raw);
     if (bytes > 0) gate.body.take(reply.raw, Math.min(bytes, BODY_LIMIT));
-    if (!isQuick(request)) await gate.turn(reply.raw);
+    if (request.routeOptions.url !== "/v1/health") await gate.turn(reply.raw);
   });
   app.addHook("onSend", async (_request, reply, payload) => {
     if (typeof payload === "string") takeAnswer(gate, reply.raw, payload.length);
     return payload;
   });
 
-  const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+  const answerError = async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const problem = asProblem(error);
+    if (problem.status === 413 || problem.status === 429) await discardBody(request.raw);
     // Never the path itself: it can hold a session id.
     const facts = { socket: role, method: request.method, route: request.routeOptions.url };
     // That the database is unusable is reported once, by the daemon, and not once for each who asks.
@@ -106,7 +112,8 @@ export const ownHeaders = ({ version, store }: ControlContext): Record<string, s
  * A server in front of an instance that is ready. It does not listen yet: the file of a socket can be lost, and then
  * another server takes the place of the one that nobody finds any more.
  */
-export function createAppServer(app: App, context: ControlContext): Server {
+export function createAppServer(app: App, context: ControlContext, turn: TakeTurn): Server {
+  const inTurn = createPipelines(turn);
   const headers = ownHeaders(context);
   const stamp = (response: ServerResponse) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
@@ -114,10 +121,12 @@ export function createAppServer(app: App, context: ControlContext): Server {
   // `requireHostHeader` would answer without our headers; the guard refuses those requests itself.
   const options = { requireHostHeader: false, connectionsCheckingInterval: LOOK_EVERY_MS };
   const server = createServer(options, (request, response) => {
-    stamp(response);
-    const problem = refusal(request);
-    if (problem) sendProblem(response, problem);
-    else app.routing(request, response);
+    inTurn(response, () => {
+      stamp(response);
+      const problem = refusal(request);
+      if (problem) sendProblem(response, problem);
+      else app.routing(request, response);
+    });
   });
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
     stamp(response);
@@ -151,14 +160,21 @@ function answerBrokenRequest(
   socket.end(answerText(problem, headers, isHead));
 }
 
+/** Takes what is still on its way, for a while: closed before, the connection would break with the answer unread. */
+async function discardBody(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  request.resume();
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), DISCARD_WITHIN_MS);
+  await once(request, "close", { signal: patience.signal }).catch(() => {});
+  clearTimeout(timer);
+}
+
 /** What a body will have; one that does not say is taken for the longest. */
 function bodyLength({ headers }: IncomingMessage): number {
   if (headers["transfer-encoding"] !== undefined) return BODY_LIMIT;
   return Number(headers["content-length"] ?? 0);
 }
-
-/** Answered whatever waits: how somebody finds out whether the socket answers at all. */
-const isQuick = ({ routeOptions }: FastifyRequest): boolean => routeOptions.url === "/v1/health";
 
 /** Checks one part of a request; what is wrong with it is said at once, the first so many places of it. */
 const checkPart =

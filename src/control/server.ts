@@ -45,10 +45,15 @@ export async function startControl(options: {
     const gate = createGate({ role, limits: context.limits });
     const app = createApp({ context, role, gate });
     registerRoutes(app, { context, role, tail, socketStatus, gate });
-    return { app, limited: limitConnections({ role, limits: gate.limits, headers: ownHeaders(context) }) };
+    return {
+      app,
+      gate,
+      limited: limitConnections({ role, limits: gate.limits, headers: ownHeaders(context) }),
+    };
   };
   const sides = { agent: createSide("agent"), operator: createSide("operator") };
-  const createServer = (role: Role) => sides[role].limited(createAppServer(sides[role].app, context));
+  const createServer = (role: Role) =>
+    sides[role].limited(createAppServer(sides[role].app, context, sides[role].gate.turn));
 
   const close = async () => {
     const closing = opened.map(({ listener }) => listener.close());
