@@ -6,8 +6,8 @@ import type { Role } from "./context.ts";
 import { PROBLEM_TYPE, Problem, problemBody } from "./problem.ts";
 
 /** Who is refused has so long to read why, and so many may do so at once; then the connection is cut. */
-const READS_REFUSAL_MS = 500;
-const MOST_REFUSED = 64;
+const READS_REFUSAL_MS = 1000;
+const MOST_REFUSED = 256;
 /** Requests on one connection whose answers are not complete; most clients send the next one after the answer. */
 const MOST_PIPELINED = 256;
 

@@ -1,0 +1,206 @@
+// A real daemon under one storm: what the operator waits, what systemd is told, what memory it takes.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { recordNotify } from "../support/systemd-notify.ts";
+
+/** As systemd would have it, but shorter: a daemon that gives no sign for so long would be started again. */
+const WATCHDOG_MS = 6000;
+/** Old generation of V8: about what the unit's MemoryMax= of 512 MiB leaves for it. */
+const HEAP_MIB = 384;
+const LARGE_EVENTS = 400;
+const PROBE_EVERY_MS = 40;
+/** An operator who has waited so long counts as one who was not answered. */
+const PATIENCE_MS = 60_000;
+
+export interface Measured {
+  /** How the daemon ended, where it did: an exit code or a signal. */
+  ended: string | null;
+  /** Of the operator's requests, in milliseconds. */
+  operator: { requests: number; p50: number; p99: number; max: number };
+  /** The longest time between two pings, from the start of the storm to its end, in milliseconds. */
+  longestWithoutPing: number;
+  /** The most that was resident, in MiB. */
+  residentMiB: number;
+  walMiB: number;
+  told: Record<string, number>;
+}
+
+const MAIN = "src/daemon/main.ts";
+
+/** @param root of the version that is measured; its store fills the log, since the schema is its own */
+export async function measureStorm(root: string, name: string, seconds: number): Promise<Measured> {
+  const directory = mkdtempSync(join(tmpdir(), "nexusd-hostile-"));
+  const dataDir = join(directory, "data");
+  mkdirSync(dataDir, { mode: 0o700 });
+  // A service that takes every request and answers none.
+  const service = createServer(() => {});
+  service.listen(0, "127.0.0.1");
+  await once(service, "listening");
+  const { port } = service.address() as AddressInfo; // of a server that listens on TCP
+  const config = join(directory, "nexusd.toml");
+  writeFileSync(
+    config,
+    `[daemon]\ndata_dir = "${dataDir}"\nlog_level = "warn"\nlog_format = "json"\n[messaging]\nenabled = false\n[nexus]\nenabled = false\n` +
+      `[nex]\nbase_url = "http://127.0.0.1:${port}"\napi_key = { source = "env", id = "NEX_API_KEY" }\n[jobs.nex-notifications]\nenabled = false\n`,
+  );
+  await fillLog(root, dataDir);
+  const notify = recordNotify();
+  const daemon = spawn(
+    process.execPath,
+    [`--max-old-space-size=${HEAP_MIB}`, "--max-semi-space-size=1", join(root, MAIN), "--config", config],
+    {
+      env: {
+        ...process.env,
+        ...notify.env,
+        NEX_API_KEY: "key-of-nobody",
+        WATCHDOG_USEC: `${WATCHDOG_MS * 1000}`,
+      },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  let errors = "";
+  daemon.stderr?.on("data", (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-20_000);
+  });
+  let ended: string | null = null;
+  const end = once(daemon, "exit").then(([code, signal]) => {
+    ended = String(signal ?? code);
+  });
+  try {
+    while (!notify.messages().some(([field]) => field === "READY=1")) {
+      if (ended !== null) throw new Error(`the daemon ended before it was ready: ${errors}`);
+      await sleep(20);
+    }
+    const storm = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "storms.ts"), name, join(dataDir, "agent.sock"), `${seconds}`],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    let told = "";
+    storm.stdout.on("data", (chunk: Buffer) => {
+      told += chunk.toString();
+    });
+    let isOver = false;
+    const stormEnd = once(storm, "exit").then(() => {
+      isOver = true;
+    });
+    const waits: number[] = [];
+    const pings = pingWatch(notify);
+    let resident = 0;
+    while (!isOver && ended === null) {
+      const began = performance.now();
+      await Promise.race([askOperator(join(dataDir, "operator.sock")), end]);
+      waits.push(performance.now() - began);
+      resident = Math.max(resident, residentMiB(daemon));
+      pings.look();
+      await sleep(PROBE_EVERY_MS);
+    }
+    await stormEnd;
+    return {
+      ended,
+      operator: {
+        requests: waits.length,
+        p50: quantile(waits, 0.5),
+        p99: quantile(waits, 0.99),
+        max: Math.max(0, ...waits),
+      },
+      longestWithoutPing: pings.longest(),
+      residentMiB: resident,
+      walMiB: sizeMiB(join(dataDir, "nexusd.db-wal")),
+      told: JSON.parse(told || "{}"),
+    };
+  } finally {
+    daemon.kill("SIGKILL");
+    await end;
+    service.closeAllConnections();
+    service.close();
+    notify.remove();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Long enough for an answer that costs something to leave unread. */
+async function fillLog(root: string, dataDir: string): Promise<void> {
+  const load = (file: string) => import(pathToFileURL(join(root, file)).href);
+  const { openStore } = await load("src/store/sqlite.ts");
+  const { systemClock } = await load("src/scheduler/clock.ts");
+  const store = await openStore({ dataDir, clock: systemClock });
+  const text = "x".repeat(2 ** 15);
+  const event = (n: number) => ({
+    type: "messaging.message.received",
+    source: "/messaging/sessions/session-1",
+    data: {
+      ...{ sessionId: "session-1", alias: null, messageId: `m-${n}`, cursor: `${n}` },
+      ...{ agentId: "peer", text, verified: true, expiresAt: null },
+    },
+  });
+  await store.commitObservation({
+    source: "test",
+    events: Array.from({ length: LARGE_EVENTS }, (_, n) => event(n)),
+  });
+  await store.close();
+}
+
+function pingWatch(notify: ReturnType<typeof recordNotify>) {
+  const pings = () => notify.messages().filter(([field]) => field === "WATCHDOG=1").length;
+  let seen = pings();
+  let last = performance.now();
+  let longest = 0;
+  const look = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    const there = pings();
+    if (there > seen) last = now;
+    seen = there;
+  };
+  return {
+    look,
+    longest: () => {
+      look();
+      return Math.round(longest);
+    },
+  };
+}
+
+/** What a person's tool asks first. Resolves when it is answered, or when nobody would wait any longer. */
+const askOperator = (socketPath: string) =>
+  new Promise<void>((resolve) => {
+    const asked = request(
+      { socketPath, path: "/v1/status", headers: { host: "nexusd" }, agent: false },
+      (response) => {
+        response.resume();
+        response.once("close", resolve);
+      },
+    );
+    asked.setTimeout(PATIENCE_MS, () => asked.destroy());
+    asked.once("error", () => resolve());
+    asked.end();
+  });
+
+function residentMiB({ pid }: ChildProcess): number {
+  try {
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+function sizeMiB(path: string): number {
+  try {
+    return readFileSync(path).length / 2 ** 20;
+  } catch {
+    return 0;
+  }
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const quantile = (values: number[], share: number): number =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
