@@ -13,15 +13,24 @@ const PREFIX = ".nexusd-backup-";
  * @returns the copy opened for reading; its name is gone already, so that closing it is all that is left to do
  */
 export async function copyDatabase(db: Database, dataDir: string): Promise<FileHandle> {
-  const path = join(dataDir, `${PREFIX}${randomBytes(8).toString("hex")}`);
+  const path = copyName(dataDir);
   try {
     // Made first, since SQLite would make it with the mode of the umask.
     closeSync(openSync(path, "wx", 0o600));
     await db.backup(path);
     return await open(path, "r");
   } finally {
-    for (const file of [path, `${path}-journal`, `${path}-wal`]) rmSync(file, { force: true });
+    removeCopy(path);
   }
+}
+
+/** Of a copy that a daemon removes at its start, where it was left behind. */
+export const copyName = (dataDir: string): string =>
+  join(dataDir, `${PREFIX}${randomBytes(8).toString("hex")}`);
+
+/** The name alone: who has it open goes on reading. */
+export function removeCopy(path: string): void {
+  for (const file of [path, `${path}-journal`, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
 }
 
 /** Removes what a process that was killed while it copied has left. Only for the holder of the directory's lock. */

@@ -1,17 +1,20 @@
 // Looks at a database file without changing it, beside a daemon that runs or without one: whether it is sound and
 // whole, and all that is in it.
 
-import { accessSync, constants } from "node:fs";
+import { accessSync, closeSync, constants, openSync } from "node:fs";
+import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { cloudEventJson, type EventRow } from "../events/cloudevent.ts";
 import { stringifyJson } from "../http/json.ts";
 import { whatIsWrong } from "../writes/audit.ts";
 import type { AuditRow } from "../writes/types.ts";
+import { copyName, removeCopy } from "./backup.ts";
 import { readMigrations, refuseNewer } from "./migrate.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
 import { createVerify } from "./sqlite-audit-verify.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { toWrite, type WriteRow } from "./sqlite-write-rows.ts";
+import { StoreError } from "./store.ts";
 
 export interface Finding {
   check: "integrity" | "foreign keys" | "sequence" | "audit chain";
@@ -42,6 +45,46 @@ async function reading<T>(path: string, work: (db: Database.Database) => Promise
       : toStoreError(error, path);
   } finally {
     db?.close();
+  }
+}
+
+/**
+ * The same on a copy. Whoever takes what is read may take hours, and as long as a transaction reads the database
+ * itself, nothing that its daemon writes meanwhile can leave the write-ahead log.
+ */
+const readingCopy = <T>(path: string, work: (db: Database.Database) => Promise<T>): Promise<T> =>
+  reading(path, async (db) => {
+    const copy = await openCopy(db, path).catch((error: unknown) => {
+      const { code } = error instanceof StoreError ? error : {};
+      // Where there is no room for one, nothing much is written either: all that is left is to read.
+      if (code === "full" || code === "read_only") return undefined;
+      throw error;
+    });
+    if (!copy) return await work(db);
+    db.close();
+    try {
+      return await work(copy);
+    } finally {
+      copy.close();
+    }
+  });
+
+/** Its name is gone already: closing it is all that is left to do. @throws StoreError */
+async function openCopy(db: Database.Database, path: string): Promise<Database.Database> {
+  const copy = copyName(dirname(path));
+  try {
+    closeSync(openSync(copy, "wx", 0o600));
+    // All at once, after the first hundred: in small steps it would begin anew with each commit of the daemon.
+    db.exec("COMMIT");
+    await db.backup(copy, { progress: ({ remainingPages }) => remainingPages });
+    const opened = new Database(copy);
+    opened.pragma("journal_mode = MEMORY");
+    return opened;
+  } catch (error) {
+    if (!db.inTransaction) db.exec("BEGIN");
+    throw toStoreError(error, path);
+  } finally {
+    removeCopy(copy);
   }
 }
 
@@ -106,7 +149,7 @@ async function checkAudit(db: Database.Database): Promise<Finding> {
  * in its order, the oldest first. @throws StoreError
  */
 export const exportDatabase = (path: string, take: (line: string) => Promise<void>): Promise<void> =>
-  reading(path, async (db) => {
+  readingCopy(path, async (db) => {
     if (Number(db.pragma("user_version", { simple: true })) < readMigrations().length)
       throw storeError("unusable", path, "its schema is older than this nexusctl", {
         remedy: "start the daemon once, which brings it up to date",

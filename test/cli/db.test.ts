@@ -2,8 +2,9 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
+import { exportDatabase } from "../../src/store/inspect.ts";
 import { runHere } from "../support/cli.ts";
-import { startTestControl } from "../support/control.ts";
+import { message, startTestControl } from "../support/control.ts";
 import { numbered } from "../support/store.ts";
 import { approval, propose } from "../support/stored-write.ts";
 
@@ -90,4 +91,29 @@ test("an export is every event, write and audit row, a line each, to stdout or a
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect((await db("export", file)).code).toBe(1);
   expect(readdirSync(control.directory).filter((name) => name.includes(".part-"))).toEqual([]);
+});
+
+test("an export that nobody reads holds nothing back: it is of one moment, and the write-ahead log stays small", async () => {
+  const { control } = await filled();
+  const lines: string[] = [];
+  let readOn = () => {};
+  const stalled = new Promise<void>((resolve) => {
+    readOn = resolve;
+  });
+  let hasBegun = () => {};
+  const begun = new Promise<void>((resolve) => {
+    hasBegun = resolve;
+  });
+  const exported = exportDatabase(join(control.directory, "nexusd.db"), async (line) => {
+    lines.push(line);
+    hasBegun();
+    await stalled;
+  });
+  await begun;
+  for (let n = 0; n < 48; n++) await control.append(message("session-1", { text: "x".repeat(2 ** 21) }));
+  expect(statSync(join(control.directory, "nexusd.db-wal")).size).toBeLessThan(64 * 2 ** 20);
+  readOn();
+  await exported;
+  expect(lines.filter((line) => line.startsWith('{"event"'))).toHaveLength(6);
+  expect(readdirSync(control.directory).filter((name) => name.startsWith(".nexusd-backup"))).toEqual([]);
 });
