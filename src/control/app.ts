@@ -22,6 +22,8 @@ import type { TakeTurn } from "./turns.ts";
 
 /** For a whole request to arrive, once it has begun. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** What is worked on for a while: searches, and lists of what may be long. */
+const EXPENSIVE = new Set(["/v1/nex/insights", "/v1/operations", "/v1/writes", "/openapi.json"]);
 const DISCARD_WITHIN_MS = 1000;
 /** How often it is looked whether one is late. */
 const LOOK_EVERY_MS = 5000;
@@ -68,7 +70,16 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
     if (bytes > 0) gate.body.take(reply.raw, Math.min(bytes, BODY_LIMIT));
     if (request.routeOptions.url !== "/v1/health") await gate.turn(reply.raw);
   });
+  const places = new WeakMap<ServerResponse, () => void>();
+  app.addHook("preHandler", async ({ method, routeOptions }, { raw }) => {
+    if (method !== "GET" || !EXPENSIVE.has(routeOptions.url ?? "")) return;
+    const release = await gate.expensive(raw);
+    places.set(raw, release);
+    raw.once("close", release);
+  });
   app.addHook("onSend", async (_request, reply, payload) => {
+    // What is left is for the reader to take, for which there are other limits.
+    places.get(reply.raw)?.();
     if (typeof payload === "string") takeAnswer(gate, reply.raw, payload.length);
     return payload;
   });

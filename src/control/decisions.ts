@@ -37,6 +37,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
             "write_already_decided",
             "digest_mismatch",
             "stale",
+            "preview_too_long",
           ),
         },
       },

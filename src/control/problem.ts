@@ -40,6 +40,7 @@ const PROBLEMS = {
   job_not_runnable: { status: 409, title: "The job cannot run now" },
   body_too_large: { status: 413, title: "The body is too large" },
   proposal_too_large: { status: 413, title: "The proposal is too large" },
+  preview_too_long: { status: 413, title: "The preview is too long to be approved" },
   too_many_types: { status: 413, title: "Too many event types for one consumer" },
   uri_too_long: { status: 414, title: "The path is too long" },
   unsupported_media_type: { status: 415, title: "The body must be JSON" },

@@ -152,7 +152,10 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
         write = await writes.waitFor(id, write.state, wait, signal);
       }
-      return { ...writeView(write), previewText: renderPreview(write) };
+      return {
+        ...writeView(write),
+        previewText: renderPreview(write, { maxBodyLines: gate.limits().preview_lines }),
+      };
     },
   );
 

@@ -75,6 +75,7 @@ const LINE = "  │ ";
 const CONTINUED = "  ┊ ";
 const BROKEN = "↩";
 const LABEL_WIDTH = 10;
+const COLUMNS = 100;
 
 /**
  * The write as text for a person, safe for a terminal. What is invisible or acts on a terminal stands there as
@@ -82,7 +83,7 @@ const LABEL_WIDTH = 10;
  * sent, but for line breaks and blanks between the parts of its JSON.
  */
 export function renderPreview(write: Write, options: PreviewOptions = {}): string {
-  const columns = Math.max(40, options.width ?? 100);
+  const columns = Math.max(40, options.width ?? COLUMNS);
   const { preview } = write;
   const framed = (line: string) => frame(line, LINE, CONTINUED, columns);
   const field = (label: string, value: string) =>
@@ -121,22 +122,36 @@ export function renderPreview(write: Write, options: PreviewOptions = {}): strin
 const keyOf = ({ credential, fingerprint }: Account): string =>
   `the one of ${credential} with the fingerprint ${fingerprint?.slice(0, 16)}, and no other`;
 
+/** As they are shown, up to about `most`; `left` counts those of the text behind them, unbroken. */
+function linesOf(body: string, columns: number, most: number) {
+  const laidOut = layOutJson(body);
+  const all = laidOut ?? [body];
+  const lines: string[] = [];
+  let taken = 0;
+  while (taken < all.length && lines.length <= most)
+    lines.push(...frame(exactJson(all[taken++] ?? ""), LINE, CONTINUED, columns));
+  const left = Math.max(0, lines.length - most) + all.length - taken;
+  return { shown: lines.slice(0, most), left, isLaidOut: laidOut !== undefined };
+}
+
+/** How many lines of the body would not be shown, where so many are. */
+export function countHiddenLines({ preview: { body } }: Pick<Write, "preview">, most: number): number {
+  return body === null ? 0 : linesOf(body, COLUMNS, most).left;
+}
+
 function renderBody(write: Write, columns: number, options: PreviewOptions): string[] {
   const { body } = write.preview;
   if (body === null) return ["  without a body"];
   const bytes = `${Buffer.byteLength(body)} bytes`;
-  const laidOut = layOutJson(body);
-  const lines = (laidOut ?? [body]).flatMap((line) => frame(exactJson(line), LINE, CONTINUED, columns));
-  const shown = lines.slice(0, options.maxBodyLines ?? lines.length);
-  const left = lines.length - shown.length;
-  const added = laidOut ? " (line breaks and blanks between its parts are added)" : "";
+  const { shown, left, isLaidOut } = linesOf(body, columns, options.maxBodyLines ?? Number.POSITIVE_INFINITY);
+  const added = isLaidOut ? " (line breaks and blanks between its parts are added)" : "";
   return [
     ...frame(`body, ${bytes}${added}`, "  ", CONTINUED, columns),
     ...shown,
     ...(left === 0
       ? []
       : frame(
-          `… ${left} of its ${lines.length} lines are not shown here. All of it: nexusctl writes show ${write.id}`,
+          `… ${left} more lines are not shown: it cannot be approved (limits.preview_lines)`,
           "  ",
           CONTINUED,
           columns,

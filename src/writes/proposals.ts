@@ -36,7 +36,7 @@ const BY_POLICY: Actor = { via: "policy", user: null };
 
 export type Limits = Pick<
   Config["limits"],
-  "proposal_bytes" | "open_proposals" | "open_proposal_bytes" | "problem_errors"
+  "proposal_bytes" | "preview_lines" | "open_proposals" | "open_proposal_bytes" | "problem_errors"
 >;
 
 export interface WritesOptions {

@@ -56,6 +56,13 @@ export const proposalTooLarge = (most: number) =>
     `A proposal can have ${sizeText(most)}: send less at once, or raise limits.proposal_bytes.`,
   );
 
+export const previewTooLong = (write: Write, most: number) =>
+  new WriteError(
+    "preview_too_long",
+    `Of the body of the write ${write.id} only ${most} lines are shown, and it has more: what nobody can look at is not approved. Reject it, or raise limits.preview_lines.`,
+    { write },
+  );
+
 export const tooManyOpen = ({ writes, bytes }: OpenWrites) =>
   new WriteError(
     "too_many_open_proposals",

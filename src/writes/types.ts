@@ -187,6 +187,7 @@ export type WriteErrorCode =
   | "token_required"
   | "digest_mismatch"
   | "proposal_too_large"
+  | "preview_too_long"
   | "too_many_open_proposals"
   | "secret_in_text";
 

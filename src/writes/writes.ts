@@ -5,8 +5,9 @@ import { isoTime } from "../scheduler/clock.ts";
 import { type Observation, StoreError } from "../store/store.ts";
 import { isOver } from "./expiry.ts";
 import { subjectOf } from "./policy.ts";
+import { countHiddenLines } from "./preview.ts";
 import { createPropose, type WritesOptions } from "./proposals.ts";
-import { bound, denied, stale, undecidable } from "./refusals.ts";
+import { bound, denied, previewTooLong, stale, undecidable } from "./refusals.ts";
 import { rejectAll } from "./reject-all.ts";
 import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "./types.ts";
 
@@ -136,6 +137,8 @@ export function createWrites(options: WritesOptions): Writes {
         throw denied(write.operation, write);
       const change = write.account && accounts.change(write.account);
       if (write.state === "proposed" && change) throw stale(write, change);
+      const { preview_lines: most } = options.limits();
+      if (write.state === "proposed" && countHiddenLines(write, most) > 0) throw previewTooLong(write, most);
       const { observations, committed } = options.withApproval?.(write) ?? {};
       const approved = await decide(id, "approved", actor, note ?? null, {
         ...(observations && { observations }),

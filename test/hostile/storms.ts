@@ -103,7 +103,7 @@ function open(storm: Storm, text: string, reads = false): Promise<Socket | undef
 const WRITE = "nex.records.create";
 let serial = 0;
 const proposal = (attributes: string) =>
-  `{"operation":"${WRITE}","idempotencyKey":"storm-${process.pid}-${serial++}","input":{"objectSlug":"person","attributes":${attributes}}}`;
+  `{"operation":"${WRITE}","idempotencyKey":"storm-${process.pid}-${serial++}","input":{"objectSlug":"person","attributes":{"name":"storm",${attributes.slice(1)}}}`;
 
 /** So many bytes at most, of one thing again and again. */
 const fill = (unit: string, bytes: number) => unit.repeat(Math.floor(bytes / unit.length));

@@ -135,14 +135,14 @@ describe("what a person sees of a write", () => {
     expect(shown).toContain("\n  agent     gave itself no name\n");
   });
 
-  it("is never shortened unless asked to be, and says then how much is left and how to see it", () => {
+  it("is never shortened unless asked to be, and says then how much is left and what that means", () => {
     const long = write({
       preview: previewOf(request({ json: { lines: Array.from({ length: 500 }, (_, n) => n) } })),
     });
     expect(renderPreview(long).split("\n").length).toBeGreaterThan(500);
     const short = renderPreview(long, { maxBodyLines: 10 });
     expect(short).toContain(
-      "\n  … 494 of its 504 lines are not shown here. All of it: nexusctl writes show 01WRITE\n",
+      "\n  … 494 more lines are not shown: it cannot be approved (limits.preview_lines)\n",
     );
     expect(short.match(/^ {2}│ {5}\d+,$/gm)).toHaveLength(8);
   });

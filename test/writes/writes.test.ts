@@ -274,6 +274,19 @@ describe("a decision", () => {
     expect(await code(writes.approve(id, "0".repeat(64), OPERATOR))).toBe("digest_mismatch");
   });
 
+  it("of what is not shown whole is refused, with the figure", async () => {
+    const { propose, writes } = await createHarness();
+    // Lines of some 90 characters: one more than the 2000 that are shown.
+    const { id, digest } = await propose({ input: { sku: "x".repeat(200_000) } });
+    const refused = await writes.approve(id, digest, OPERATOR).catch((error: Error) => error);
+    expect(refused).toMatchObject({
+      code: "preview_too_long",
+      message: expect.stringContaining("only 2000 lines are shown"),
+    });
+    expect((await writes.get(id)).state).toBe("proposed");
+    expect((await writes.reject(id, "too long", OPERATOR)).state).toBe("rejected");
+  });
+
   it("to approve is refused where the policy has come to deny it", async () => {
     const { propose, writes, world } = await createHarness();
     const { id, digest } = await propose();
