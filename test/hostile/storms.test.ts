@@ -7,8 +7,8 @@ import { STORMS } from "./storms.ts";
 const ROOT = new URL("../..", import.meta.url).pathname;
 const SECONDS = 2;
 // docs/limits.md has what it takes on a machine of its own. Here other tests run beside it, and what this must tell
-// apart is milliseconds from a daemon that is gone for as long as the storm lasts.
-const OPERATOR_WITHIN_MS = 2500;
+// apart is a busy machine from a daemon that is gone until long after the storm.
+const OPERATOR_WITHIN_MS = 5000;
 const RESIDENT_MIB = 450;
 const PING_WITHIN_MS = 9000;
 
