@@ -6,6 +6,7 @@ import { glyphs } from "../text/glyphs.ts";
 import { columnsAtMost, pad, visible, width } from "../text/visible.ts";
 import { digestOf } from "../writes/canonical.ts";
 import { renderPreview } from "../writes/preview.ts";
+import { previewWarnings } from "../writes/preview-warnings.ts";
 import type { Write, WriteState, WriteSummary } from "../writes/types.ts";
 import { age } from "./output.ts";
 import { Failed } from "./problem.ts";
@@ -156,12 +157,15 @@ export function history(write: Write): string {
 }
 
 /** The lines that stand right above the question, whatever has scrolled away before: what is about to happen. */
-export function summary({ id, operation, preview, digest, destructive }: Write): string {
+export function summary(write: Write): string {
+  const { id, operation, preview, digest, destructive } = write;
+  const warned = previewWarnings(write).length;
   return [
     ["operation", destructive ? `${visible(operation)} (deletes for good)` : visible(operation)],
     ["request", `${visible(preview.method)} ${visible(preview.url)}`],
     ["write", visible(id)],
     ["digest", visible(digest)],
+    ...(warned > 0 ? [["CAREFUL", "it is not what it looks like: read the lines with !! at the top"]] : []),
   ]
     .map(([name = "", value = ""]) => `${pad(name, 11)} ${value}`)
     .join("\n");

@@ -4,6 +4,7 @@ import { stringifyJson } from "../http/json.ts";
 import { requestHeaders, targetPath } from "../http/outgoing.ts";
 import type { Credential, OperationRequest } from "../services/operation.ts";
 import { chop, exact, exactJson, layOutJson, quoted } from "../text/exact.ts";
+import { previewWarnings } from "./preview-warnings.ts";
 import type { Account, PreviewRequest, Write } from "./types.ts";
 
 const CREDENTIAL_HEADERS: Record<Credential["kind"], Record<string, string>> = {
@@ -94,6 +95,7 @@ export function renderPreview(write: Write, options: PreviewOptions = {}): strin
     ...(write.destructive
       ? frame("THIS DELETES FOR GOOD: it cannot be taken back.", "!! ", CONTINUED, columns)
       : []),
+    ...warningLines(write, columns),
     "",
     ...framed(exact(`${preview.method} ${preview.url}`)),
     ...preview.headers.flatMap(({ name, value }) => framed(exact(`${name}: ${value}`))),
@@ -116,6 +118,13 @@ export function renderPreview(write: Write, options: PreviewOptions = {}): strin
     ...field("write", write.id),
     ...field("digest", write.digest),
   ].join("\n");
+}
+
+function warningLines(write: Write, columns: number): string[] {
+  const warnings = previewWarnings(write);
+  if (warnings.length === 0) return [];
+  const head = "NOT WHAT IT LOOKS LIKE: some characters look like others, or like nothing.";
+  return [head, ...warnings].flatMap((text) => frame(text, "!! ", CONTINUED, columns));
 }
 
 /** Enough of the fingerprint to tell one key from another. */

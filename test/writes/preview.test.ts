@@ -135,6 +135,31 @@ describe("what a person sees of a write", () => {
     expect(shown).toContain("\n  agent     gave itself no name\n");
   });
 
+  it("says above all the rest what is not what it looks like, with the place and the code point", () => {
+    const text = "the shop is at w\u043erkshop.example";
+    const shown = renderPreview(
+      write({
+        reason: "as\u200b agreed",
+        preview: previewOf(request({ path: "/x?q=\u0430b", json: { lines: [{ note: text }] } })),
+      }),
+      { width: 200 },
+    ).split("\n");
+    expect(shown.filter((line) => line.startsWith("!! "))).toEqual([
+      "!! NOT WHAT IT LOOKS LIKE: some characters look like others, or like nothing.",
+      expect.stringMatching(
+        /^!! in the URL, in ".*": "\u0430" is U\+0430, a Cyrillic letter that looks like "a"$/,
+      ),
+      '!! in the body at lines[0].note, in "w\u043erkshop.example": "\u043e" is U+043E, a Cyrillic letter that looks like "o"',
+      '!! in the reason, in "as\\u{200b}": U+200B is invisible',
+    ]);
+    expect(
+      shown.indexOf("!! NOT WHAT IT LOOKS LIKE: some characters look like others, or like nothing."),
+    ).toBe(1);
+    const many = write({ reason: Array.from({ length: 50 }, (_, n) => `\u0430b${n}`).join(" ") });
+    expect(renderPreview(many).split("\n")[12]).toBe("!! and 40 more like these");
+    expect(renderPreview(write({ reason: "Привет, мир: 你好" }))).not.toContain("!!");
+  });
+
   it("is never shortened unless asked to be, and says then how much is left and what that means", () => {
     const long = write({
       preview: previewOf(request({ json: { lines: Array.from({ length: 500 }, (_, n) => n) } })),
@@ -197,7 +222,7 @@ describe("what a person sees of a write", () => {
         }
         // Every line but those of nexusd's own words is one of the frame, or begins with a label of nexusd's.
         const labels =
-          /^ {2}(│ |┊ |only if {3}|sent {6}|reason {4}|agent {5}|proposed {2}|expires {3}|write {5}|digest {4}|body, | {8}┊ )/;
+          /^!! |^ {2}(│ |┊ |only if {3}|sent {6}|reason {4}|agent {5}|proposed {2}|expires {3}|write {5}|digest {4}|body, | {8}┊ )/;
         for (const line of lines.slice(2))
           expect(line === "" || labels.test(line), JSON.stringify(line)).toBe(true);
         for (const label of ["reason ", "agent ", "digest ", "write "])
