@@ -10,6 +10,8 @@ export interface StoreHealth {
 
 /** What a service gives as a credential and is shorter, is none, and stands in texts that say something else. */
 const SHORTEST_SECRET = 16;
+/** What is written like the code of an error would take that code out of every answer. */
+const LIKE_A_CODE = /^[a-z]+(?:_[a-z]+)+$/;
 
 export function watchStore(
   store: Store,
@@ -53,7 +55,8 @@ export function watchStore(
     };
   const noteSecret = (value: string | null | undefined) => {
     // The token stands in JSON that changes with each; who exchanges it tells of the token itself.
-    if (value && value.length >= SHORTEST_SECRET && !value.startsWith("{")) options.onSecret(value);
+    if (!value || value.length < SHORTEST_SECRET || value.startsWith("{") || LIKE_A_CODE.test(value)) return;
+    options.onSecret(value);
   };
   const hidden = (observation: Observation): Observation =>
     observation.events ? { ...observation, events: options.hide(observation.events) } : observation;
