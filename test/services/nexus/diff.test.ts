@@ -172,12 +172,14 @@ describe("pending orders", () => {
     }
   });
 
-  it("an order that vanished has advanced to nowhere", async () => {
+  it("an order that vanished has no status any more", async () => {
     const { set, look } = watchOrders();
     set({ 1: "pending" });
     await look({ now: NOW });
     set({});
-    expect(await look({ now: NOW })).toMatchObject([{ data: { orderStatus: "pending", removed: true } }]);
+    expect(await look({ now: NOW })).toMatchObject([
+      { data: { orderStatus: null, previousStatus: "pending", removed: true } },
+    ]);
   });
 
   it("an old order that comes back to pending begins a new stay, and is overdue again", async () => {
