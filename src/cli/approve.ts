@@ -2,6 +2,7 @@
 
 import { parseDuration } from "../config/duration.ts";
 import { type Answer, parsedExactly } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { CliContext } from "./context.ts";
 import { ask } from "./line-editor.ts";
 import { checkDigest, previewFor, type ShownWrite, stateOf, summary, wrapped } from "./preview-view.ts";
@@ -55,7 +56,7 @@ export async function approve(context: CliContext, given: string, options: Appro
   if (options.wait !== undefined) return await finish(context, id, waitMs, "operator");
   if (!output.isHuman) return await output.json(answer.text.trim());
   const write = parsedExactly<ShownWrite>(answer);
-  await output.text(`${write.id}  ${write.operation}  ${stateOf(write)}`);
+  await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
 }
 
 /** @throws Failed in the daemon's words: another digest, expired, decided by somebody else */

@@ -6,6 +6,7 @@ import { whatIsWrong } from "../writes/audit.ts";
 import type { AuditRow } from "../writes/types.ts";
 import { count, wholeNumber } from "./arguments.ts";
 import { parsed, parsedExactly } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { ask } from "./line-editor.ts";
 import { shortId } from "./preview-view.ts";
@@ -55,7 +56,7 @@ export function addAudit(program: Command, act: Act): void {
           rows.map((row) => [
             row.sequence,
             row.at,
-            row.action,
+            ofState(row.action),
             shortId(row.writeId),
             [row.actor.user, row.actor.via].filter(Boolean).join(" "),
             row.detail,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
 import { checkDatabase, exportDatabase } from "../store/inspect.ts";
+import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";
 import { writeNewFile } from "./new-file.ts";
@@ -38,7 +39,7 @@ export function addDb(program: Command, act: Act): void {
         const findings = await checkDatabase(path).catch(storeFailure);
         if (output.isHuman)
           for (const { check, ok, detail } of findings)
-            await output.text(`${ok ? "ok  " : "fail"}  ${check}: ${detail}`);
+            await output.text([ofState(ok ? "ok" : "fail"), `${ok ? "  " : ""}  ${check}: ${detail}`]);
         else await output.json(JSON.stringify({ path, findings }));
         if (findings.every(({ ok }) => ok)) return;
         output.note("put a backup in its place with the daemon stopped: nexusctl restore FILE");

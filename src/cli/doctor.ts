@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Inspection } from "../config/load.ts";
 import { glyphs } from "../text/glyphs.ts";
 import { parsed } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { placeOf } from "./places.ts";
 import { Failed, NoDaemon, Reported } from "./problem.ts";
@@ -43,7 +44,7 @@ export function addDoctor(program: Command, act: Act): void {
         const checks = await examine(context);
         if (output.isHuman)
           for (const { check, state, detail, remedy } of checks) {
-            await output.text(`${state.padEnd(4)}  ${check}: ${detail}`);
+            await output.text([ofState(state), `${"".padEnd(4 - state.length)}  ${check}: ${detail}`]);
             if (remedy) await output.text(`      ${glyphs.remedy} ${remedy}`);
           }
         else await output.json(JSON.stringify(checks));

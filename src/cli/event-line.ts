@@ -4,6 +4,7 @@ import { short } from "../daemon/redact.ts";
 import { TYPE_PREFIX } from "../events/types.ts";
 import { parseJson, stringifyJson } from "../http/json.ts";
 import { pad, visible, width } from "../text/visible.ts";
+import { type Line, ofType } from "./colour.ts";
 
 /** Sequence, time, type, and what the event says. */
 type Cells = [string, string, string, string];
@@ -16,7 +17,7 @@ const FOLLOWING: Widths = [5, 8, 26];
  * The lines of a page, its columns as wide as it needs.
  * @param events CloudEvents of the log, as JSON
  */
-export function eventLines(events: string[], now = new Date()): string[] {
+export function eventLines(events: string[], now = new Date()): Line[] {
   const rows = events.map((json) => cells(json, now));
   const widest = (column: 0 | 1 | 2) => Math.max(0, ...rows.map((row) => width(row[column])));
   const widths: Widths = [widest(0), widest(1), widest(2)];
@@ -24,10 +25,13 @@ export function eventLines(events: string[], now = new Date()): string[] {
 }
 
 /** The line of an event that comes alone, as wide as that of any other. */
-export const eventLine = (json: string, now = new Date()): string => aligned(cells(json, now), FOLLOWING);
+export const eventLine = (json: string, now = new Date()): Line => aligned(cells(json, now), FOLLOWING);
 
-const aligned = ([sequence, time, type, says]: Cells, widths: Widths): string =>
-  [sequence.padStart(widths[0]), pad(time, widths[1]), pad(type, widths[2]), says].join("  ").trimEnd();
+const aligned = ([sequence, time, type, says]: Cells, widths: Widths): Line => [
+  `${sequence.padStart(widths[0])}  ${pad(time, widths[1])}  `,
+  ofType(type),
+  `${pad(type, widths[2]).slice(type.length)}  ${says}`,
+];
 
 function cells(json: string, now: Date): Cells {
   const event = record(parseJson(json));

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { JobStatus } from "../scheduler/define-job.ts";
 import { type Answer, parsed } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { near } from "./near.ts";
 import { age, type Output } from "./output.ts";
@@ -16,7 +17,7 @@ export async function printJobs(output: Output, jobs: JobStatus[]): Promise<void
     HEAD,
     jobs.map((job) => [
       job.name,
-      job.running && job.kind === "cron" ? `${job.state}, running` : job.state,
+      ofState(job.state, job.running && job.kind === "cron" ? `${job.state}, running` : job.state),
       job.state === "invalid" ? "-" : (job.schedule ?? job.kind),
       age(job.lastSuccessAt),
       nextRun(job),

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { SessionView } from "../control/sessions.ts";
 import { short } from "../daemon/redact.ts";
 import { parsed } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { ask, given, print, type Result, text } from "./messaging-call.ts";
 import { age } from "./output.ts";
@@ -24,7 +25,7 @@ export function addViews(messaging: Command, act: Act): void {
           sessions.map((session) => [
             session.alias,
             short(session.sessionId),
-            session.state,
+            ofState(session.state),
             session.agentId,
             session.expiresAt === null ? null : age(session.expiresAt),
             age(session.lastPolledAt),

@@ -1,7 +1,8 @@
 // Where nexusctl writes: JSON or tables on stdout, everything else for a person on stderr.
 
 import type { Readable, Writable } from "node:stream";
-import { clip, pad, visible, visibleJson, width } from "../text/visible.ts";
+import { pad, visible, visibleJson, width } from "../text/visible.ts";
+import { type Line, painted, painterFor, plain, type Toned } from "./colour.ts";
 import type { Tty } from "./terminal.ts";
 
 /** What a command is given of its process. */
@@ -23,22 +24,25 @@ export interface Output {
   /** Whether stdout is for a person: a terminal, and no `--json`. */
   readonly isHuman: boolean;
   /** One line for a person; its text must be visible already. Resolves when the reader has taken it. */
-  line(text: string): Promise<void>;
+  line(line: Line): Promise<void>;
   /** Text for a person, made visible, as it is: a terminal wraps what is longer than its line. */
-  text(text: string): Promise<void>;
+  text(line: Line): Promise<void>;
   /** A JSON document as it came, on one line if it came on one. */
   json(document: string): Promise<void>;
   /**
    * A table for a person: cells are made visible, columns aligned, the last one cut at the terminal's edge.
    * @returns which rows were cut, as indices
    */
-  table(head: string[], rows: (string | number | null | undefined)[][]): Promise<number[]>;
+  table(head: string[], rows: (string | number | null | undefined | Toned)[][]): Promise<number[]>;
   /** A remark for a person, on stderr whatever stdout is. */
   note(text: string): void;
 }
 
 export function createOutput(io: Io, asJson: boolean): Output {
   const columns = io.terminal?.columns ?? Number.POSITIVE_INFINITY;
+  const isHuman = io.terminal !== undefined && !asJson;
+  // A pipe never gets any, whatever the environment says: what reads it would take the colours for text.
+  const paint = isHuman ? painterFor(io.env) : undefined;
 
   const write = (text: string) =>
     new Promise<void>((resolve, reject) => {
@@ -57,25 +61,37 @@ export function createOutput(io: Io, asJson: boolean): Output {
       io.signal.addEventListener("abort", onAbort, { once: true });
     });
 
-  const line = (text: string) => write(`${clip(text.trimEnd(), columns)}\n`);
+  const line = (line: Line) => write(`${painted(line, columns, paint)}\n`);
 
   return {
-    isHuman: io.terminal !== undefined && !asJson,
+    isHuman,
     line,
-    text: (text) => write(`${visible(text)}\n`),
+    text: (line) => {
+      const pieces = (typeof line === "string" ? [line] : line).map((piece) =>
+        typeof piece === "string" ? visible(piece) : { ...piece, text: visible(piece.text) },
+      );
+      return write(`${painted(pieces, Number.POSITIVE_INFINITY, paint)}\n`);
+    },
     json: (document) => write(`${io.terminal ? visibleJson(document) : document}\n`),
     note: (text) => io.stderr.write(`nexusctl: ${visible(text)}\n`),
     async table(head, rows) {
-      const cells = [head, ...rows].map((row) => row.map((cell) => visible(String(cell ?? "-"))));
-      const widths = head.map((_, column) => Math.max(...cells.map((row) => width(row[column] ?? ""))));
-      const lines = cells.map((row) =>
-        row
-          .map((cell, column) => pad(cell, widths[column] ?? 0))
-          .join("  ")
-          .trimEnd(),
+      const cells = [head, ...rows].map((row) =>
+        row.map((cell): Toned => {
+          const { text, tone } = typeof cell === "object" && cell ? cell : { text: cell, tone: undefined };
+          return { text: visible(String(text ?? "-")), tone };
+        }),
       );
-      for (const text of lines) await line(text);
-      return rows.flatMap((_, index) => (width(lines[index + 1] ?? "") > columns ? [index] : []));
+      const widths = head.map((_, column) => Math.max(...cells.map((row) => width(row[column]?.text ?? ""))));
+      const lines = cells.map((row) =>
+        row.flatMap((cell, column) => {
+          const blanks = pad(cell.text, widths[column] ?? 0).slice(cell.text.length);
+          return column > 0 ? ["  ", cell, blanks] : [cell, blanks];
+        }),
+      );
+      for (const one of lines) await line(one);
+      return rows.flatMap((_, index) =>
+        width(plain(lines[index + 1] ?? "").trimEnd()) > columns ? [index] : [],
+      );
     },
   };
 }

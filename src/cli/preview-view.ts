@@ -8,6 +8,7 @@ import { digestOf } from "../writes/canonical.ts";
 import { renderPreview } from "../writes/preview.ts";
 import { previewWarnings } from "../writes/preview-warnings.ts";
 import type { Write, WriteState, WriteSummary } from "../writes/types.ts";
+import { type Line, ofState } from "./colour.ts";
 import { age } from "./output.ts";
 import { Failed } from "./problem.ts";
 
@@ -138,7 +139,7 @@ export const errorOf = (write: Write | WriteSummary) =>
   "error" in write ? write.error : (write.result?.error ?? null);
 
 /** What has become of it, as text for `wrapped`: a fact a line. */
-export function history(write: Write): string {
+function history(write: Write): string {
   const { decidedBy, note, result, attempts } = write;
   const by = decidedBy && [decidedBy.user, decidedBy.via].filter(Boolean).join(" over ");
   const facts: [string, string | null | undefined | false][] = [
@@ -155,6 +156,14 @@ export function history(write: Write): string {
     lines.push("output", ...jsonLines(result.output));
   return lines.join("\n");
 }
+
+/** The same in lines of at most `columns`, its state in colour. */
+export const historyLines = (write: Write, columns: number): Line[] =>
+  wrapped(history(write), columns).map((line) => {
+    const at = STATE_COLUMN.length;
+    return line.startsWith(STATE_COLUMN) ? [line.slice(0, at), ofState(write.state, line.slice(at))] : line;
+  });
+const STATE_COLUMN = pad("state", 12);
 
 /** The lines that stand right above the question, whatever has scrolled away before: what is about to happen. */
 export function summary(write: Write): string {

@@ -6,6 +6,7 @@ import type { JobStatus } from "../scheduler/define-job.ts";
 import { fieldsOf } from "../services/input.ts";
 import { visible } from "../text/visible.ts";
 import { parsed } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { Act } from "./context.ts";
 import { describeError, printJobs } from "./jobs.ts";
 import { age } from "./output.ts";
@@ -41,7 +42,10 @@ export function addStatus(program: Command, act: Act): void {
             ["log", latest < oldest ? "empty" : `events ${oldest} to ${latest}`],
             [
               "store",
-              [status.store?.state ?? "ok", status.store?.lastError?.message].filter(Boolean).join(": "),
+              ofState(
+                status.store?.state ?? "ok",
+                [status.store?.state ?? "ok", status.store?.lastError?.message].filter(Boolean).join(": "),
+              ),
             ],
             ["writes", describeWrites(status.writes)],
             ["epoch", status.epoch],
@@ -56,7 +60,7 @@ export function addStatus(program: Command, act: Act): void {
           ["SERVICE", "STATE", "LAST SUCCESS", "LAST ERROR"],
           Object.entries(status.services).map(([name, service]) => [
             name,
-            service.state,
+            ofState(service.state),
             service.state === "disabled" ? "-" : age(service.lastSuccessAt),
             describeError(service.lastError),
           ]),

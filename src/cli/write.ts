@@ -7,9 +7,10 @@ import { isFollowed } from "../services/nex/followed.ts";
 import type { Write } from "../writes/types.ts";
 import { duration } from "./arguments.ts";
 import { parsedExactly } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { addCall, type CallOptions, inputOf, printHelp } from "./operation-call.ts";
-import { history, isDone, isFinal, stateOf, wrapped } from "./preview-view.ts";
+import { historyLines, isDone, isFinal, stateOf } from "./preview-view.ts";
 import { Reported, WrongUsage } from "./problem.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Role } from "./sockets.ts";
@@ -83,7 +84,7 @@ function sortedOut(
 
 async function printProposal({ output }: CliContext, write: Write, json: string): Promise<void> {
   if (!output.isHuman) return await output.json(json);
-  await output.text(`${write.id}  ${write.operation}  ${stateOf(write)}`);
+  await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
   if (write.state === "proposed") output.note(`an operator decides: nexusctl writes approve ${write.id}`);
 }
 
@@ -121,7 +122,7 @@ export async function finish(
   }
   const { write, json } = settled;
   if (!output.isHuman) await output.json(json);
-  else for (const line of wrapped(history(write), io.terminal?.columns ?? 80)) await output.line(line);
+  else for (const line of historyLines(write, io.terminal?.columns ?? 80)) await output.line(line);
   if (!isDone(write)) throw new Reported(`the write is ${write.state}`);
   if (write.state !== "succeeded" || !isFollowed(write.operation)) return;
   const left = waitMs === undefined ? undefined : waitMs - (systemClock.monotonic() - startedAt);

@@ -2,6 +2,7 @@
 
 import type { WriteState, WriteSummary } from "../writes/types.ts";
 import { parsed, parsedExactly } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { CliContext } from "./context.ts";
 import { age } from "./output.ts";
 import { errorOf, shortStateOf } from "./preview-view.ts";
@@ -43,7 +44,7 @@ async function printTable(context: CliContext, options: ListOptions): Promise<vo
     ["ID", "STATE", "OPERATION", "ABOUT", "PROPOSED", "AGENT, AS IT SAYS", "WHY"],
     rows.map((write) => [
       write.id,
-      shortStateOf(write),
+      ofState(write.state, shortStateOf(write)),
       write.operation,
       write.about,
       age(write.proposedAt),

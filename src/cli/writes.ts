@@ -5,8 +5,9 @@ import type { Write } from "../writes/types.ts";
 import { type ApproveOptions, approve } from "./approve.ts";
 import { count, duration, writeStates } from "./arguments.ts";
 import { type Answer, parsedExactly } from "./client.ts";
+import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
-import { history, previewFor, type ShownWrite, stateOf, wrapped } from "./preview-view.ts";
+import { historyLines, previewFor, type ShownWrite, stateOf, wrapped } from "./preview-view.ts";
 import { WrongUsage } from "./problem.ts";
 import { type RejectOptions, rejectAll } from "./reject-all.ts";
 import { watch } from "./watch.ts";
@@ -39,8 +40,8 @@ export function addWrites(program: Command, act: Act): void {
         if (!output.isHuman) return await output.json(answer.text.trim());
         const write = parsedExactly<ShownWrite>(answer);
         const columns = io.terminal?.columns ?? 80;
-        for (const line of wrapped(`${previewFor(write, columns)}\n\n${history(write)}`, columns))
-          await output.line(line);
+        for (const line of wrapped(`${previewFor(write, columns)}\n`, columns)) await output.line(line);
+        for (const line of historyLines(write, columns)) await output.line(line);
       }),
     );
 
@@ -123,5 +124,5 @@ async function change(
   });
   if (!output.isHuman) return await output.json(answer.text.trim());
   const write = parsedExactly<Write>(answer);
-  await output.text(`${write.id}  ${write.operation}  ${stateOf(write)}`);
+  await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plain } from "../../src/cli/colour.ts";
 import { eventLine, eventLines } from "../../src/cli/event-line.ts";
 import { age } from "../../src/cli/output.ts";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
@@ -166,8 +167,10 @@ describe("at a terminal", () => {
 
 describe("a line for an event", () => {
   const line = (type: string, data: unknown) =>
-    eventLine(
-      JSON.stringify({ sequence: "7", time: "2026-01-02T03:04:05.678", type: `nexusd.${type}`, data }),
+    plain(
+      eventLine(
+        JSON.stringify({ sequence: "7", time: "2026-01-02T03:04:05.678", type: `nexusd.${type}`, data }),
+      ),
     );
 
   it("shows what matters of each kind", () => {
@@ -226,7 +229,7 @@ describe("a line for an event", () => {
           event("11", "something.new", "A-2", { a: 1 }),
         ],
         now,
-      ).map((text) => text.replace(/\d\d:\d\d:\d\d/, "hh:mm:ss")),
+      ).map((line) => plain(line).replace(/\d\d:\d\d:\d\d/, "hh:mm:ss")),
     ).toStrictEqual([
       " 9  hh:mm:ss  messaging.message.received  ops bob: hello",
       "10  hh:mm:ss  nexus.stock.low             A-1 漢: 1 (threshold 2)",
@@ -238,11 +241,13 @@ describe("a line for an event", () => {
     const time = new Date().toISOString();
     const data = { alias: "workshop", agentId: "peer", text: "the pump is loud" };
     const json = JSON.stringify({ sequence: "7", time, type: "nexusd.messaging.message.received", data });
-    expect(eventLine(json).slice(0, 80)).toContain("workshop peer: the pump is loud");
+    expect(plain(eventLine(json)).slice(0, 80)).toContain("workshop peer: the pump is loud");
   });
 
   it("keeps every digit of a large id, and bears data of any shape", () => {
-    expect(eventLine('{"type":"nexusd.x","data":{"id":48066188026052610}}')).toContain("48066188026052610");
+    expect(plain(eventLine('{"type":"nexusd.x","data":{"id":48066188026052610}}'))).toContain(
+      "48066188026052610",
+    );
     for (const data of [null, 7, "text", [1], { insight: null }, { message: { deep: true } }])
       for (const type of [
         "messaging.message.received",
