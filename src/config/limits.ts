@@ -46,6 +46,10 @@ export const limits = z.strictObject({
   streams: count(32, 10_000),
   expensive_requests: count(8, 1000),
   reads: count(32, 1000),
+  // Of what the services answer, whoever asked.
+  service_answer_bytes: size("8MiB", "1MiB", "1GiB"),
+  service_answers_bytes: size("24MiB", "1MiB", "1GiB"),
+  insight_bytes: size("256KiB", "16KiB", "4MiB"),
   // Of what is stored, whoever brought it.
   proposal_bytes: size("256KiB", "1KiB", "1MiB"),
   open_proposals: count(200, 100_000),

@@ -9,6 +9,7 @@ import type { Retry } from "../http/client.ts";
 import { createDispatcher } from "../http/dispatcher.ts";
 import type { RequestOutcome } from "../http/outcome.ts";
 import { createRetry } from "../http/retry.ts";
+import { createRoom } from "../http/room.ts";
 import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
 import type { Clock } from "../scheduler/clock.ts";
 import type { Counts } from "../services/counts.ts";
@@ -25,7 +26,6 @@ import type { Services } from "../services/services.ts";
 import type { Store } from "../store/store.ts";
 import type { Redactor } from "./redact.ts";
 
-const MEBIBYTE = 1024 * 1024;
 const MESSAGING_TIMEOUT_MS = 20_000;
 const NEXUS_TIMEOUT_MS = 30_000;
 const TOKEN = "nexus.token";
@@ -64,7 +64,8 @@ export function createServices(options: ServicesOptions): Built {
     clock,
     dispatcher,
     userAgent: `nexusd/${options.version}`,
-    maxBytes: 8 * MEBIBYTE,
+    maxBytes: config.limits.service_answer_bytes,
+    room: createRoom(config.limits.service_answers_bytes),
     scrub: redactor.scrub,
     hide: redactor.hide,
   };
@@ -125,6 +126,7 @@ export function createServices(options: ServicesOptions): Built {
       counts.pollGaps,
       clock,
       options.changes,
+      Math.max(config.limits.service_answer_bytes, config.limits.service_answers_bytes),
     ),
     nex: createNexClient({
       http: client({

@@ -3,6 +3,8 @@
 
 import type { Readable } from "node:stream";
 import type { RequestBudget } from "./budget.ts";
+import type { Most } from "./json-shape.ts";
+import type { Place } from "./room.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
 
@@ -41,11 +43,17 @@ export interface HttpResponse {
   headers: Record<string, string>;
   body: Uint8Array;
   text(): string;
-  /** @throws HttpError `invalid_body`. Integers above 2^53 come as bigint. */
-  json(): unknown;
+  /**
+   * Integers above 2^53 come as bigint. @throws HttpError `invalid_body`, `json_too_large`
+   * @param options.most what a text may be made of that is more than usual, after `edit`
+   * @param options.edit takes out of such a text what is too much
+   */
+  json(options?: { most?: Partial<Most>; edit?: (text: string) => string }): unknown;
 }
 
 export interface HttpStream {
+  /** Where it is told how much of the body is kept; left out: nobody counts. */
+  place?: Place;
   /** As in an HttpError: whose stream, and which. */
   service: string;
   label: string;

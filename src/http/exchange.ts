@@ -9,6 +9,7 @@ import type { Method } from "./client.ts";
 import type { Deadline, Waiter } from "./deadline.ts";
 import type { HttpError } from "./errors.ts";
 import type { Progress } from "./failure.ts";
+import { type Place, type Room, UNCOUNTED_BYTES } from "./room.ts";
 
 /** What goes out. */
 interface Outgoing {
@@ -29,6 +30,8 @@ export interface ExchangeOptions {
   progress: Progress;
   /** The largest body of a 2xx. */
   maxBytes: number;
+  /** Where a large body takes its place. */
+  room: Room | undefined;
   /** Whether the body of a 2xx is given as a stream. */
   asStream: boolean;
   /** Over with the headers: the server has counted the request by then. */
@@ -44,6 +47,8 @@ export interface Answer {
   stream?: Readable;
   /** Whether the body was larger than accepted: then it is not here, and its connection was given up. */
   isTooLarge?: boolean;
+  /** What the body holds, to be given back by whoever made something of it. */
+  place?: Place;
   /** What cut off the body of an answer that is not a 2xx: its status says more. */
   cut?: unknown;
 }
@@ -73,6 +78,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
   #headers: Record<string, string> = {};
   readonly #chunks = new Chunks();
   #stream: Readable | undefined;
+  #place: Place | undefined;
   #isOver = false;
 
   constructor(options: ExchangeOptions, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
@@ -110,6 +116,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
     const length = this.#chunks.length + chunk.length;
     if (length <= (this.#isSuccess() ? this.#options.maxBytes : MAX_ERROR_BYTES)) {
       this.#chunks.add(chunk);
+      if (length > UNCOUNTED_BYTES) this.#hold(controller, length);
       return;
     }
     this.#settle({ status: this.#status, headers: this.#headers, body: NOTHING, isTooLarge: true });
@@ -123,7 +130,11 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
       this.#stream.push(null);
       return;
     }
-    this.#settle({ status: this.#status, headers: this.#headers, body: this.#chunks.whole() });
+    const place = this.#place;
+    const body = this.#chunks.whole();
+    // It is given back by whoever takes the answer.
+    this.#place = undefined;
+    this.#settle({ status: this.#status, headers: this.#headers, body, ...(place && { place }) });
   }
 
   onResponseError(_controller: unknown, error: unknown): void {
@@ -135,6 +146,29 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
 
   #isSuccess(): boolean {
     return isSuccess(this.#status);
+  }
+
+  /** Nothing more is read until there is room for it. */
+  #hold(controller: Dispatcher.DispatchController, length: number): void {
+    this.#place ??= this.#options.room?.open(this.#mostBytes());
+    if (!this.#place) return;
+    const { progress } = this.#options;
+    const isHeld = this.#place.grow(length, () => {
+      progress.phase = "server";
+      controller.resume();
+    });
+    if (isHeld) return;
+    progress.phase = "room";
+    controller.pause();
+  }
+
+  /** Of a body that says how long it is, no more than that. */
+  #mostBytes(): number {
+    const { "content-length": length, "content-encoding": coding } = this.#headers;
+    const said = coding === undefined ? Number(length) : 0;
+    return Number.isSafeInteger(said) && said > 0
+      ? Math.min(said, this.#options.maxBytes)
+      : this.#options.maxBytes;
   }
 
   #open(controller: Dispatcher.DispatchController): void {
@@ -162,12 +196,14 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
 
   #settle(answer: Answer): void {
     this.#isOver = true;
+    this.#place?.release();
     this.#options.deadline.delete(this);
     this.#resolve(answer);
   }
 
   #fail(error: unknown): void {
     this.#isOver = true;
+    this.#place?.release();
     this.#options.deadline.delete(this);
     this.#reject(error);
   }

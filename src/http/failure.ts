@@ -11,7 +11,7 @@ export interface Where {
 
 /** How far a request has come. */
 export interface Progress {
-  phase: "credential" | "budget" | "server";
+  phase: "credential" | "budget" | "server" | "room";
   /** It has begun to be written to a connection. */
   sent: boolean;
 }
@@ -73,17 +73,25 @@ export function givenUp(
   return new HttpError({
     ...where,
     kind,
-    code: isTimeout && progress.phase === "budget" ? "budget_timeout" : kind,
+    code: isTimeout ? TIMEOUT_CODES[progress.phase] : kind,
     message: `${where.service}: ${where.label} ${what}`,
     retryable: isTimeout,
     maybeSent: progress.sent,
   });
 }
 
+const TIMEOUT_CODES: Record<Progress["phase"], string> = {
+  credential: "timeout",
+  budget: "budget_timeout",
+  server: "timeout",
+  room: "room_timeout",
+};
+
 const OVERDUE: Record<Progress["phase"], string> = {
   credential: "was not sent: its credential did not come",
   budget: "was not sent: the request budget had no place",
   server: "was not answered completely",
+  room: "was not read to its end, since as much of other answers is held as limits.service_answers_bytes allows,",
 };
 
 /** The same error for a request that depended on the one that failed, and was therefore not sent itself. */

@@ -8,9 +8,10 @@ import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
 import { parseJson } from "./json.ts";
 import { excessOf } from "./json-shape.ts";
+import { type Place, roomFor } from "./room.ts";
 
 /** The whole body; undefined where it is larger, and then neither read to its end nor its connection used again. */
-export async function readBody(body: Readable, maxBytes: number): Promise<Buffer | undefined> {
+export async function readBody(body: Readable, maxBytes: number, place?: Place): Promise<Buffer | undefined> {
   const chunks = new Chunks();
   for await (const chunk of body) {
     // undici's bodies are byte streams without an encoding.
@@ -18,6 +19,7 @@ export async function readBody(body: Readable, maxBytes: number): Promise<Buffer
     // Leaving the loop destroys the body.
     if (chunks.length + bytes.length > maxBytes) return undefined;
     chunks.add(bytes);
+    await roomFor(place, chunks.length, body);
   }
   return chunks.whole();
 }
@@ -36,9 +38,13 @@ export function createResponse(
     headers,
     body,
     text,
-    json() {
-      const json = text();
-      const excess = excessOf(json);
+    json({ most, edit } = {}) {
+      let json = text();
+      let excess = excessOf(json);
+      if (excess !== undefined && (edit || most)) {
+        json = edit?.(json) ?? json;
+        excess = excessOf(json, most);
+      }
       if (excess !== undefined) throw excessive(excess, answer.status, where);
       try {
         return hide(parseJson(json));
@@ -51,7 +57,7 @@ export function createResponse(
 }
 
 /** Asked again, it would be the same. */
-const excessive = (what: string, status: number, where: Where): HttpError =>
+export const excessive = (what: string, status: number, where: Where): HttpError =>
   new HttpError({
     ...{ ...where, status, kind: "too_large", code: "json_too_large" },
     message: `${where.service}: ${where.label} answered ${what}, which nexusd does not take`,

@@ -16,6 +16,8 @@ export interface EventDecoder {
    * came without a blank line: a line or an event that does not end is kept no longer.
    */
   decode(bytes: Uint8Array): ServerSentEvent[] | undefined;
+  /** How much is kept of an event that has not ended, in UTF-16 units. */
+  readonly pending: number;
   /** Whether the last bytes had anything of a stream of events in them: noise, or a page, has not. */
   readonly isReadable: boolean;
   /** To be sent as `Last-Event-ID` with the next connection; "" for none. */
@@ -80,6 +82,9 @@ export function createEventDecoder(maxLength: number, lastEventId = "", isStrict
       lineStart = startOfLastLine(text, lineStart);
       isReadable = events.length > 0 || (!hasUnknown && isFieldStart(lineStart));
       return sinceBlank > maxLength ? undefined : events;
+    },
+    get pending() {
+      return sinceBlank;
     },
     get isReadable() {
       return isReadable;

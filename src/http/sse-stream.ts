@@ -6,6 +6,7 @@ import type { HttpStream } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import { exchangeFailure } from "./failure.ts";
 import { invalidBody, tooLarge } from "./response.ts";
+import { roomFor, UNCOUNTED_BYTES } from "./room.ts";
 import type { EventDecoder, ServerSentEvent } from "./sse-decode.ts";
 
 export interface ReadEventsOptions {
@@ -60,6 +61,8 @@ export async function* readEvents(
       watchdog.pause(decoder.isReadable);
       if (events === undefined) throw tooLarge(options.maxEventBytes, stream.status, where);
       if (decoder.isReadable) options.onActivity?.();
+      if (decoder.pending <= UNCOUNTED_BYTES) stream.place?.release();
+      else await roomFor(stream.place, decoder.pending, body);
       if (events.length > 0 || (decoder.isReadable && !hasBegun)) yield events;
       hasBegun ||= decoder.isReadable;
     }

@@ -4,6 +4,7 @@ import type { Clock } from "../scheduler/clock.ts";
 import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
 import { parseJson } from "./json.ts";
+import { excessOf } from "./json-shape.ts";
 import { parseHttpDate, parseRetryAfter } from "./retry-after.ts";
 
 /** How long a server that answers 429 without a Retry-After is left alone, in milliseconds. */
@@ -122,6 +123,7 @@ const fields = (value: unknown): Record<string, unknown> =>
 
 // By content, not by Content-Type: gateways label HTML as text and JSON as anything.
 function parseLeniently(text: string): unknown {
+  if (excessOf(text) !== undefined) return undefined;
   try {
     return parseJson(text);
   } catch {

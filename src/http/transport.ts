@@ -14,6 +14,7 @@ import { outcomeOf, type RequestOutcome } from "./outcome.ts";
 import { requestBody, requestHeaders, targetPath } from "./outgoing.ts";
 import { redirectTarget } from "./redirect.ts";
 import { createResponse, tooLarge } from "./response.ts";
+import type { Place, Room } from "./room.ts";
 import { retryAfter, statusFailure } from "./status.ts";
 
 export interface HttpClientOptions {
@@ -42,6 +43,8 @@ export interface HttpClientOptions {
   isRateLimit?: (error: HttpError) => boolean;
   /** Shared connections, of createDispatcher; default: some of this client's own. */
   dispatcher?: Dispatcher;
+  /** Where large answers take their place, shared by the clients of all services; default: as many as there are. */
+  room?: Room;
   /** Told how each request ended; a stream is counted when it has opened. */
   count?: (outcome: RequestOutcome) => void;
 }
@@ -51,7 +54,7 @@ type Finish<T> = (answer: Answer, where: Where, deadline: Deadline, request: Htt
 
 /** The client of one service; see HttpClient for what its requests promise. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { service, clock, credential: prove, count } = options;
+  const { service, clock, credential: prove, count, room } = options;
   const { origin } = new URL(options.origin);
   const dispatcher = options.dispatcher ?? createDispatcher();
 
@@ -63,6 +66,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const where = { service, label: request.label };
     const progress: Progress = { phase: "credential", sent: false };
     const timeoutMs = request.timeoutMs ?? options.timeoutMs;
+    let place: Place | undefined;
     const deadline = startDeadline({
       ...{ clock, timeoutMs, signal: request.signal },
       failure: (kind) => givenUp(kind, where, progress, timeoutMs),
@@ -87,17 +91,25 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         try {
           answer = await exchange(
             { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 },
-            { dispatcher, deadline, progress, maxBytes, asStream, lease },
+            { dispatcher, deadline, progress, maxBytes, room, asStream, lease },
           );
         } catch (error) {
           throw exchangeFailure(error, where, progress.sent);
         } finally {
           lease?.done();
         }
-        if (answer.headers["content-encoding"] !== undefined)
+        place = answer.place;
+        if (answer.headers["content-encoding"] !== undefined) {
+          if (!answer.stream && room) {
+            place ??= room.open(maxBytes);
+            progress.phase = "room";
+            await wholePlace(place, maxBytes, deadline);
+          }
           answer = await decoded(answer, { maxBytes, isSuccess: isSuccess(answer.status), where });
+        }
         if (isSuccess(answer.status)) {
           if (answer.isTooLarge) throw tooLarge(maxBytes, answer.status, where);
+          if (answer.stream && room) answer.place = room.open(maxBytes);
           const finished = finish(answer, where, deadline, request);
           count?.("succeeded");
           return finished;
@@ -106,11 +118,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const next = redirectTarget(answer, { method, origin, path, hops }, where);
         if (next === undefined) throw failed(answer, where, budget, path.length);
         path = next;
+        place?.release();
       }
     } catch (error) {
       deadline.end();
       count?.(outcomeOf(error));
       throw error;
+    } finally {
+      // Whoever is given a large answer makes something of it at once.
+      place?.release();
     }
   };
 
@@ -149,12 +165,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   };
 }
 
-const finishStream: Finish<HttpStream> = ({ status, headers, stream }, where, deadline) => {
+const finishStream: Finish<HttpStream> = ({ status, headers, stream, place }, where, deadline) => {
   if (!stream) throw new Error("a 2xx that was to be a stream is none");
   deadline.lift();
-  stream.once("close", () => deadline.end());
-  return { ...where, status, headers, body: stream };
+  stream.once("close", () => {
+    deadline.end();
+    place?.release();
+  });
+  return { ...where, status, headers, body: stream, ...(place && { place }) };
 };
+
+/** Of what a small body will be once decoded only the limit is known. */
+function wholePlace(place: Place, bytes: number, deadline: Deadline): Promise<void> | undefined {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return place.grow(bytes, resolve) ? undefined : deadline.race(promise);
+}
 
 async function proveIdentity(
   prove: () => Promise<Record<string, string>>,

@@ -26,6 +26,7 @@ const answerOf = async (body: string, isByBytes = false) => {
 test.each([
   ["nested too deeply", `${"[".repeat(101)}${"]".repeat(101)}`, "nested more than 100 deep"],
   ["of too many values", `[${"{},".repeat(200_000)}1]`, "more than 250000 values"],
+  ["with a number that is too long", `{"n":[-${"7".repeat(101)}]}`, "a number of more than 100 digits"],
 ])("an answer %s is refused before it is parsed, and says why", async (_, body, why) => {
   await expect(answerOf(body)).rejects.toMatchObject({
     kind: "too_large",
@@ -36,7 +37,13 @@ test.each([
 });
 
 test("what stands in a text does not count, however it is escaped", async () => {
-  const texts = ["[".repeat(1000), `"${"{".repeat(1000)}`, `\\${"[".repeat(1000)}\\`, ",".repeat(300_000)];
+  const texts = [
+    "[".repeat(1000),
+    `"${"{".repeat(1000)}`,
+    `\\${"[".repeat(1000)}\\`,
+    ",".repeat(300_000),
+    "7".repeat(1000),
+  ];
   expect(await answerOf(JSON.stringify(texts))).toEqual(texts);
 });
 

@@ -14,6 +14,7 @@ import { watchInsights } from "../../src/services/nex/stream.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { SeenEvent } from "./daemon.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { limitsOf } from "./limits.ts";
 import { createNexModel, type NexModel, type Weather } from "./nex-model.ts";
 import { temporaryDirectory } from "./store.ts";
 
@@ -48,6 +49,8 @@ export async function watchModel(options: {
   weather: Weather;
   retention?: number;
   isReplayVague?: boolean;
+  /** Of one insight. */
+  mostBytes?: number;
 }): Promise<Watched> {
   const { random, weather, retention = 1e6, isReplayVague = false } = options;
   const clock = createFakeClock(Date.UTC(2026, 10, 21, 8));
@@ -63,6 +66,7 @@ export async function watchModel(options: {
   const context = {
     ...{ clock, random, store, services: { nex }, log: pino({ level: "silent" }) },
     ...{ signal: over.signal, progress: () => {} },
+    config: { limits: limitsOf(options.mostBytes === undefined ? {} : { insight_bytes: options.mostBytes }) },
     degraded: (failure: Failure | undefined) => {
       degraded = failure;
     },

@@ -26,9 +26,11 @@ export const messagingEvents = {
       text: z.string().optional(),
       json: z.unknown().optional().describe("what the message carries beside its text"),
       jsonOmitted: z
-        .literal("nested too deeply")
+        .enum(["nested too deeply", "too many values", "a number of too many digits"])
         .optional()
-        .describe("why its JSON is left out: it is nested more than 500 levels deep"),
+        .describe(
+          "why its JSON is left out: it is nested more than 500 levels deep, the JSON of its page has more than 200,000 values, or a number has more than 100 digits",
+        ),
       verified: z.boolean().describe("whether the service checked the key of the sender"),
       expiresAt: expiresAt.describe("when the service forgets the message"),
     }),

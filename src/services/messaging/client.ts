@@ -50,7 +50,7 @@ const SERVICE = "messaging";
 const POLL = "GET /v1/sessions/:id/messages";
 
 /** The requests of one server, on a client that already has its budget. */
-function createMessagingServer(http: HttpClient): MessagingServer {
+function createMessagingServer(http: HttpClient, mostPageBytes: number | undefined): MessagingServer {
   const call = <T>(schema: z.ZodType<T>, request: HttpRequest): Promise<T> =>
     http
       .request(request)
@@ -75,6 +75,8 @@ function createMessagingServer(http: HttpClient): MessagingServer {
           label: POLL,
           headers: { "x-agent-id": agentId },
           signal,
+          // A page cannot be asked for in parts: what is not read of it now would never be.
+          ...(mostPageBytes !== undefined && { maxBytes: mostPageBytes }),
         })
         .then((response) =>
           readAnswer({ status: response.status, json: () => parsePage(response) }, messagePage, {
@@ -135,6 +137,7 @@ export function createMessagingClient(
   pollGaps: Histogram,
   clock: Clock,
   changes = createSessionChanges(() => sessions),
+  mostPageBytes?: number,
 ): MessagingClient {
   const servers = new Map<string, { http: HttpClient; server: MessagingServer; boot: ServerBoot }>();
   const entry = (baseUrl: string) => {
@@ -143,7 +146,7 @@ export function createMessagingClient(
     const http = makeHttp(baseUrl);
     const made = {
       http,
-      server: createMessagingServer(http),
+      server: createMessagingServer(http, mostPageBytes),
       boot: createBoot(clock),
     };
     servers.set(baseUrl, made);

@@ -2,23 +2,19 @@
 
 import { z } from "zod";
 import type { HttpResponse } from "../../http/client.ts";
-import { parseJson } from "../../http/json.ts";
+import { MOST_OF_PAGE, OMITTED, withoutExcess } from "./page-excess.ts";
 
 /** A decimal string; compared as BigInt, stored as text. */
 const cursor = z
   .union([z.string().regex(/^\d+$/), z.int().nonnegative(), z.bigint()])
   .transform((value) => String(value));
-/** Deeper than anybody means it, and as deep as everything here can walk. */
-const DEEPEST = 500;
-const TOO_DEEP = "nested too deeply";
-
 const message = z.looseObject({
   id: z.union([z.string(), z.int(), z.bigint()]).transform((value) => String(value)),
   agentId: z.string().nullish(),
   text: z.string().nullish().catch(undefined),
   json: z.unknown().optional(),
   /** Why it comes without its JSON. */
-  jsonOmitted: z.literal(TOO_DEEP).optional().catch(undefined),
+  jsonOmitted: z.enum(OMITTED).optional().catch(undefined),
   cursor,
   verified: z.boolean().nullish().catch(undefined),
   expiresAt: z.string().nullish().catch(undefined),
@@ -37,53 +33,6 @@ export const messagePage = z.looseObject({
 export type Message = z.output<typeof message>;
 export type MessagePage = z.output<typeof messagePage>;
 
-/** The body of a page, in which JSON that is nested too deeply is left out. */
-export function parsePage(response: Pick<HttpResponse, "json" | "text">): unknown {
-  try {
-    return withoutDepths(response.json());
-  } catch (error) {
-    // Only what is deep and has large integers is JSON, and cannot be read.
-    const page = shallow(response.text());
-    if (page === undefined) throw error;
-    return page;
-  }
-}
-
-function withoutDepths(page: unknown): unknown {
-  const messages =
-    typeof page === "object" && page !== null && "messages" in page ? page.messages : undefined;
-  if (!Array.isArray(messages)) return page;
-  for (const message of messages) {
-    if (typeof message?.json !== "object" || !isDeep(message.json)) continue;
-    message.json = undefined;
-    message.jsonOmitted = TOO_DEEP;
-  }
-  return page;
-}
-
-/** Without recursion. */
-function isDeep(value: unknown): boolean {
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > DEEPEST) return true;
-    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
-  }
-  return false;
-}
-
-const INTEGER = /^-?\d{16,}$/;
-// Strings whole, so that the digits in them stay as they are.
-const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
-const MARKED = /\{"\\u0000":"(-?\d+)"\}/g;
-
-/** Exact integers need a walk, which what is too deep does not survive: they are hidden until it is taken out. */
-function shallow(text: string): unknown {
-  const marked = text.replace(STRING_OR_NUMBER, (each) =>
-    INTEGER.test(each) ? `{"\\u0000":"${each}"}` : each,
-  );
-  try {
-    return parseJson(JSON.stringify(withoutDepths(JSON.parse(marked))).replace(MARKED, "$1"));
-  } catch {
-    return undefined;
-  }
-}
+/** The body of a page, in which JSON that is too much to be read is left out. */
+export const parsePage = (response: Pick<HttpResponse, "json">): unknown =>
+  response.json({ most: MOST_OF_PAGE, edit: withoutExcess });

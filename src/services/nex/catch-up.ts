@@ -3,7 +3,7 @@
 import type { NewEvent } from "../../events/types.ts";
 import { isoTime } from "../../scheduler/clock.ts";
 import { LIST_LIMIT } from "./client.ts";
-import { readWindow, type Slice } from "./coverage.ts";
+import { isTooLarge, readWindow, type Slice } from "./coverage.ts";
 import type { InsightLog, Unproven } from "./insight-log.ts";
 import { createdAt, type InsightBatch } from "./insights.ts";
 
@@ -110,7 +110,8 @@ async function findForgotten(
   // Nothing had been seen yet: what is kept from before the first start shows that all after it is.
   if (older === undefined && begunAt !== undefined) {
     const second = wholeSecond(begunAt);
-    if ((await list(second - BEFORE_THE_START_MS, second)).insights.length > 0) return [];
+    const before = await orTooLarge(list(second - BEFORE_THE_START_MS, second));
+    if (before === "too large" || before.insights.length > 0) return [];
   }
   const isRestKept = oldestAt !== undefined && (await isStillKept(list, oldestAt));
   return gap(insights, from, isRestKept ? oldestAt : until, "Nex no longer has all that it emitted then");
@@ -118,12 +119,25 @@ async function findForgotten(
 
 async function isStillKept(list: CatchUpOptions["list"], at: number): Promise<boolean> {
   const second = Math.floor(at / 1000) * 1000;
-  const { insights } = await list(second, second + 1000);
-  return insights.some((insight) => (createdAt(insight) ?? Number.POSITIVE_INFINITY) <= at);
+  const found = await orTooLarge(list(second, second + 1000));
+  if (found === "too large") return true;
+  return found.insights.some((insight) => (createdAt(insight) ?? Number.POSITIVE_INFINITY) <= at);
 }
 
-const cutGap = (insights: InsightLog, { from, to }: Slice) =>
-  gap(insights, from, to, `more than ${LIST_LIMIT} insights in one second, which is all that Nex gives`);
+/** What is too large to be read is there all the same. */
+const orTooLarge = (batch: Promise<InsightBatch>): Promise<InsightBatch | "too large"> =>
+  batch.catch((error: unknown) => {
+    if (isTooLarge(error)) return "too large";
+    throw error;
+  });
+
+const cutGap = (insights: InsightLog, { from, to, tooLarge }: Slice) =>
+  gap(
+    insights,
+    from,
+    to,
+    tooLarge ?? `more than ${LIST_LIMIT} insights in one second, which is all that Nex gives`,
+  );
 
 /** The gap that remains where REST refuses for good, up to when the stream was there again. */
 export const refusedGap = (insights: InsightLog, to: number, why: string): NewEvent[] =>

@@ -4,6 +4,7 @@ import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { parseJson } from "../../http/json.ts";
+import { excessOf } from "../../http/json-shape.ts";
 import { createServerTime } from "../../http/server-time.ts";
 import { type EventSourceHandler, holdEventSource, type ServerSentEvent } from "../../http/sse.ts";
 import type { Clock } from "../../scheduler/clock.ts";
@@ -116,7 +117,7 @@ export function createNexClient(options: {
           retryable: false,
           maybeSent: true,
         });
-      return batch;
+      return { ...batch, size: response.body.length };
     },
   };
 }
@@ -138,12 +139,14 @@ export function readBatch({ event, data }: ServerSentEvent): StreamBatch | undef
   if (!isNamed && !batch) return undefined;
   return {
     ...(batch ?? { insights: [], workspace: null }),
+    size: data.length,
     isReplay: event === "insight.replay",
     isUnreadable: batch === undefined,
   };
 }
 
 const parse = (data: string): unknown => {
+  if (excessOf(data) !== undefined) return undefined;
   try {
     return parseJson(data);
   } catch {

@@ -13,8 +13,10 @@ export interface Slice {
   to: number;
   /** Oldest first. */
   batch: InsightBatch;
-  /** Still full at the shortest window: there may be more that cannot be had. */
+  /** Still full, or too large, at the shortest window: there may be more that cannot be had. */
   isCut: boolean;
+  /** Why nothing at all could be read of a cut window; undefined: what one answer holds was. */
+  tooLarge: string | undefined;
   /** The whole window, of which this is a part, has more insights than one answer holds. */
   isPartOfMore: boolean;
 }
@@ -22,7 +24,8 @@ export interface Slice {
 /**
  * Yields the window in slices, oldest first, so that each can be committed with the time it covers.
  * @param list asks for one window; what it throws ends the generator, the slices yielded before are good. A 400 to a
- *   long window is taken for "too long", and an answer that is too large for one of a window that is to be split
+ *   long window is taken for "too long", and an answer that is too large for one of a window that is to be split. Too
+ *   large at the shortest window, its time is yielded without insights, as cut.
  * @param from in whole seconds, as `to`
  */
 export async function* readWindow(
@@ -32,12 +35,17 @@ export async function* readWindow(
   limit: number,
   isPartOfMore = false,
 ): AsyncGenerator<Slice> {
+  let tooLarge: string | undefined;
   const batch = await list(from, to).catch((error: unknown) => {
     const isTooLong = error instanceof HttpError && error.status === 400 && to - from > SURELY_SHORT_MS;
-    const isTooLarge = error instanceof HttpError && error.kind === "too_large" && to - from > SHORTEST_MS;
-    if (!isTooLong && !isTooLarge) throw error;
+    if (isTooLarge(error)) tooLarge = error.message;
+    else if (!isTooLong) throw error;
     return undefined;
   });
+  if (tooLarge !== undefined && to - from <= SHORTEST_MS) {
+    yield { from, to, batch: { insights: [], workspace: null }, isCut: true, tooLarge, isPartOfMore };
+    return;
+  }
   const isFull = batch !== undefined && batch.insights.length >= limit;
   if (batch === undefined || (isFull && to - from > SHORTEST_MS)) {
     const middle = from + Math.ceil((to - from) / 2 / SHORTEST_MS) * SHORTEST_MS;
@@ -47,8 +55,15 @@ export async function* readWindow(
     return;
   }
   const insights = oldestFirst(batch.insights);
-  yield { from, to, batch: { ...batch, insights }, isCut: isFull, isPartOfMore: isPartOfMore || isFull };
+  yield {
+    ...{ from, to, batch: { ...batch, insights } },
+    ...{ isCut: isFull, tooLarge: undefined, isPartOfMore: isPartOfMore || isFull },
+  };
 }
+
+/** Whether an answer was too large for what it had in it: asked for less, it need not be. */
+export const isTooLarge = (error: unknown): error is HttpError =>
+  error instanceof HttpError && (error.code === "body_too_large" || error.code === "json_too_large");
 
 /** The list may come newest first, and is taken to where it does not say: those of one instant are then reversed. */
 function oldestFirst(insights: InsightBatch["insights"]): InsightBatch["insights"] {

@@ -1,7 +1,9 @@
 // The insights on their way into the log, each with the cursor that says up to when nothing is missing.
 
 import { z } from "zod";
+import { sizeText } from "../../config/size.ts";
 import type { InsightOrigin, NewEvent } from "../../events/types.ts";
+import { stringifyJson } from "../../http/json.ts";
 import { isoTime } from "../../scheduler/clock.ts";
 import type { Store } from "../../store/store.ts";
 import { createdAt, type InsightBatch, insightDedupe } from "./insights.ts";
@@ -43,11 +45,15 @@ export interface InsightLog {
   events(batch: InsightBatch, origin: InsightOrigin): NewEvent[];
 }
 
-/** @param now by Nex's clock: where a first start begins, for which nothing before is missing */
+/**
+ * @param now by Nex's clock: where a first start begins, for which nothing before is missing
+ * @param mostBytes of one insight with the workspace of its batch; a larger one is told as a gap
+ */
 export async function openInsightLog(
   store: Pick<Store, "readCursor" | "commitObservation">,
   now: () => number,
   onCovered: (until: number) => void,
+  mostBytes: number,
 ): Promise<{ insights: InsightLog; isFirst: boolean }> {
   // What cannot be read is as a first start.
   const stored = storedCursor.safeParse((await store.readCursor(CURSOR))?.value).data;
@@ -87,16 +93,46 @@ export async function openInsightLog(
       onCovered(coveredUntil);
     },
     events: (batch, origin) =>
-      batch.insights.map((insight) => ({
-        type: "nex.insight.received",
-        source: "/nex/insights",
-        data: { insight, workspace: batch.workspace, origin },
-        dedupe: insightDedupe(insight),
-      })),
+      batch.insights.map((insight) => {
+        const size = sizeIn(batch, insight, mostBytes);
+        if (size > mostBytes) return tooLargeGap(insight, { size, mostBytes, now });
+        return {
+          type: "nex.insight.received",
+          source: "/nex/insights",
+          data: { insight, workspace: batch.workspace, origin },
+          dedupe: insightDedupe(insight),
+        };
+      }),
   };
   if (!stored) await insights.commit([], coveredUntil);
   else onCovered(coveredUntil);
   return { insights, isFirst: !stored };
+}
+
+const MOST_BYTES_A_UNIT = 3;
+
+/** In bytes as it would be stored; 0 where the whole batch is small enough, so that it need not be written to be measured. */
+function sizeIn({ size, workspace }: InsightBatch, insight: unknown, mostBytes: number): number {
+  if (size !== undefined && size * MOST_BYTES_A_UNIT <= mostBytes) return 0;
+  return Buffer.byteLength(stringifyJson({ insight, workspace }));
+}
+
+/** In the place of an insight that is not stored, however it was delivered. */
+function tooLargeGap(
+  insight: Record<string, unknown>,
+  { size, mostBytes, now }: { size: number; mostBytes: number; now: () => number },
+): NewEvent {
+  const from = createdAt(insight) ?? now();
+  return {
+    type: "nex.stream.gap",
+    source: "/nex/stream",
+    data: {
+      from: isoTime(from),
+      to: isoTime(from + 1),
+      reason: `an insight of ${Math.ceil(size / 1024)} KiB, where limits.insight_bytes allows ${sizeText(mostBytes)}: it is not stored, and can be read at Nex`,
+    },
+    dedupe: { ...insightDedupe(insight), scope: "nex.gaps" },
+  };
 }
 
 const latest = (times: number[]) => (times.length === 0 ? undefined : Math.max(...times));

@@ -7,6 +7,8 @@ export interface InsightBatch {
   /** Each as the service gave it. */
   insights: Record<string, unknown>[];
   workspace: unknown;
+  /** Of the text that it was read from, in UTF-16 units or bytes; left out: not known. */
+  size?: number;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

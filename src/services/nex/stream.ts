@@ -31,9 +31,14 @@ export async function watchInsights(context: JobContext): Promise<void> {
   const { nex } = services;
   const over = new AbortController();
   const signal = AbortSignal.any([context.signal, over.signal]);
-  const { insights, isFirst } = await openInsightLog(store, nex.now, (until) => {
-    nex.status.coveredUntil = isoTime(until);
-  });
+  const { insights, isFirst } = await openInsightLog(
+    store,
+    nex.now,
+    (until) => {
+      nex.status.coveredUntil = isoTime(until);
+    },
+    context.config.limits.insight_bytes,
+  );
 
   let current = INITIAL;
   let failure: ReturnType<typeof describeLoss> | undefined;

@@ -1,10 +1,13 @@
 import { expect, test } from "vitest";
 import { parseJson, stringifyJson } from "../../../src/http/json.ts";
+import { createResponse } from "../../../src/http/response.ts";
 import { messagePage, parsePage } from "../../../src/services/messaging/page.ts";
 import fc from "../../support/fc.ts";
 
+const WHERE = { service: "messaging", label: "a page" };
 const read = (text: string) =>
-  messagePage.parse(parsePage({ text: () => text, json: () => parseJson(text) })).messages;
+  messagePage.parse(parsePage(createResponse({ status: 200, headers: {}, body: Buffer.from(text) }, WHERE)))
+    .messages;
 
 const nested = (depth: number, inner: string) => `${'{"a":['.repeat(depth)}${inner}${"]}".repeat(depth)}`;
 
@@ -54,6 +57,29 @@ test("JSON of a depth that anybody means comes as it is", () => {
 });
 
 test("what is no JSON is the error that it was", () => {
-  expect(() => read("<html>")).toThrow(SyntaxError);
-  expect(() => read('{"messages":[12345678901234567890')).toThrow(SyntaxError);
+  for (const text of ["<html>", '{"messages":[12345678901234567890', `{"messages":[${"[".repeat(1000)}`])
+    expect(() => read(text)).toThrow(expect.objectContaining({ code: expect.stringMatching(/json/) }));
+});
+
+test.each([
+  ["too many values", `[${"1,".repeat(250_000)}1]`],
+  ["a number of too many digits", `{"n":${"7".repeat(200)}}`],
+])("a message whose JSON has %s comes without it, and the others come as they are", (why, json) => {
+  const texts = [
+    { id: "a", cursor: "1", text: `"json": ${"9".repeat(200)}`, json: { json: [1, "}"] } },
+    { id: "c", cursor: "3", json: 5 },
+  ];
+  const [first, last] = texts.map((message) => stringifyJson(message));
+  const messages = read(`{"messages":[${first},{"id":"b","cursor":"2", "json" :\n${json} },${last}]}`);
+  expect(messages).toEqual([texts[0], { id: "b", cursor: "2", jsonOmitted: why }, texts[1]]);
+});
+
+test("a day of small messages is one page that can be read", () => {
+  const messages = Array.from({ length: 50_000 }, (_, n) => ({
+    id: `m${n}`,
+    cursor: `${n}`,
+    text: "x",
+    verified: true,
+  }));
+  expect(read(stringifyJson({ messages }))).toHaveLength(50_000);
 });

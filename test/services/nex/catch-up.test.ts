@@ -40,6 +40,7 @@ function scene(nowAt: number) {
         store as unknown as Parameters<typeof openInsightLog>[0],
         () => state.now,
         () => {},
+        256 * 1024,
       )
     ).insights;
   const make = (count: number, at: number) => {

@@ -7,7 +7,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 /** A watch that is live, and the weather that a test changes. */
-async function watch(options: { isReplayVague?: boolean; retention?: number } = {}) {
+async function watch(options: { isReplayVague?: boolean; retention?: number; mostBytes?: number } = {}) {
   const weather: Weather = { ...CALM };
   const watched = await watchModel({ random: seeded(1), weather, ...options });
   await watched.clock.advance(2 * MINUTE);
@@ -31,6 +31,57 @@ async function watch(options: { isReplayVague?: boolean; retention?: number } = 
 /** The least time between two polls that are not parts of one. */
 const gapsBetween = (times: number[]) => times.slice(1).map((at, n) => at - (times[n] ?? 0));
 const contentsOf = ({ model }: Watched) => model.emitted.map(({ content }) => content);
+
+describe("an insight that is too large", () => {
+  it("is told as a gap that says so, once, and those around it come", async () => {
+    const watched = await watch({ mostBytes: 64 * 1024 });
+    const { clock, model, emit, events, contents } = watched;
+    emit();
+    await clock.advance(1000);
+    model.emit([
+      { type: "risk", content: "größe".repeat(12_000) },
+      { type: "risk", content: "beside it" },
+    ]);
+    await clock.advance(1000);
+    emit();
+    await clock.advance(1000);
+    // Replayed, and fetched by REST.
+    await watched.cut();
+    await clock.advance(10 * MINUTE);
+    expect(await contents()).toEqual(["insight 0", "beside it", "insight 1"]);
+    const gaps = await events("nex.stream.gap");
+    expect(gaps).toHaveLength(1);
+    const { from, to, reason } = gaps[0]?.data ?? {};
+    expect(from).toBe(model.emitted[1]?.created_at);
+    expect(Date.parse(to)).toBe(Date.parse(from) + 1);
+    expect(reason).toMatch(/an insight of \d+ KiB, where limits.insight_bytes allows 64 KiB/);
+    expect(watched.degraded()).toBeUndefined();
+  });
+
+  it("with all of its second is a gap, and the time after it comes", async () => {
+    const watched = await watch();
+    const { clock, weather, model, emit, events, contents } = watched;
+    weather.streamFault = () => 500;
+    await watched.cut();
+    emit();
+    await clock.advance(5000);
+    const many = { type: "risk", content: Array.from({ length: 100_000 }, (_, n) => n) };
+    // More values than an answer may have; each by itself is not too large.
+    model.emit([many, many, many] as unknown as Parameters<typeof model.emit>[0]);
+    await clock.advance(5000);
+    emit();
+    await clock.advance(10 * MINUTE);
+    expect(await contents()).toEqual(["insight 0", "insight 1"]);
+    const at = Date.parse(model.emitted[1]?.created_at ?? "");
+    const gaps = await events("nex.stream.gap");
+    expect(gaps.length).toBeGreaterThan(0);
+    expect(gaps.some(({ data }) => Date.parse(data.from) <= at && Date.parse(data.to) >= at)).toBe(true);
+    for (const { data } of gaps) expect(data.reason).toContain("JSON of more than 250000 values");
+    Object.assign(weather, CALM);
+    await clock.advance(12 * MINUTE);
+    expect(watched.status.state).toBe("live");
+  });
+});
 
 describe("a stream that fails for hours", () => {
   it.each<[string, Partial<Weather>]>([

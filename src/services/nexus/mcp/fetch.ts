@@ -8,7 +8,9 @@ import { startDeadline } from "../../../http/deadline.ts";
 import type { HttpError } from "../../../http/errors.ts";
 import { exchangeFailure, givenUp } from "../../../http/failure.ts";
 import { parseJson, stringifyJson } from "../../../http/json.ts";
-import { createResponse, invalidBody, readBody, tooLarge } from "../../../http/response.ts";
+import { excessOf } from "../../../http/json-shape.ts";
+import { createResponse, excessive, invalidBody, readBody, tooLarge } from "../../../http/response.ts";
+import { roomFor } from "../../../http/room.ts";
 import { createEventDecoder } from "../../../http/sse-decode.ts";
 import { serviceCode } from "../../../http/status.ts";
 import type { Clock } from "../../../scheduler/clock.ts";
@@ -112,7 +114,13 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
           length += bytes.length;
           if (length > MAX_BYTES) throw tooLarge(MAX_BYTES, answer.status, answer);
           canResume ||= bytes.includes("id:");
-          for (const { data } of decoder.decode(bytes) ?? []) keepExact(data);
+          for (const { data } of decoder.decode(bytes) ?? []) {
+            // The client would parse it before anybody else is asked.
+            const excess = excessOf(data);
+            if (excess !== undefined) throw excessive(excess, answer.status, answer);
+            keepExact(data);
+          }
+          await roomFor(answer.place, length, answer.body);
           yield bytes;
         }
         if (call && !canResume) void giveUpLater(call, answer);
@@ -177,7 +185,7 @@ async function whole(
   where: HttpStream | { service: string; label: string },
 ) {
   const { status, headers } = answer;
-  const body = await readBody(answer.body, MAX_BYTES).catch((error: unknown) => {
+  const body = await readBody(answer.body, MAX_BYTES, answer.place).catch((error: unknown) => {
     throw exchangeFailure(error, where, true);
   });
   if (body === undefined) throw tooLarge(MAX_BYTES, status, where);

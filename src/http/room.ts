@@ -1,0 +1,109 @@
+// The bytes of answers that are held at once, of all services together: each answer takes its place as it comes, and
+// waits where there is none, so that many large ones at once cannot end the daemon.
+
+import type { Readable } from "node:stream";
+
+/** Smaller answers are not counted: their number is bounded by that of the connections. */
+export const UNCOUNTED_BYTES = 64 * 1024;
+
+export interface Room {
+  /** @param most how large the answer may become, in bytes; what is more than the whole room is taken for that */
+  open(most: number): Place;
+}
+
+/** What one answer holds. */
+export interface Place {
+  /** Whether it may hold so many bytes in all, from now on. Where it may not yet, `onReady` is called once it may. */
+  grow(bytes: number, onReady: () => void): boolean;
+  /** Holds nothing any more, and waits for nothing; it may grow again. */
+  release(): void;
+}
+
+/** Taken at once, so that not each piece of an answer has to ask. */
+const STEP_BYTES = 512 * 1024;
+
+interface Holder {
+  readonly most: number;
+  held: number;
+  wanted: number;
+  onReady: (() => void) | undefined;
+}
+
+/**
+ * Two half-read answers must never wait for each other: bytes are given only where all who hold some could still come
+ * to their end one after the other (Dijkstra's banker). Who holds none yet waits behind those who wait.
+ * @param capacity in bytes
+ */
+export function createRoom(capacity: number): Room {
+  const holders = new Set<Holder>();
+  const waiting = new Set<Holder>();
+
+  const isSafe = (): boolean => {
+    let left = capacity;
+    for (const { held } of holders) left -= held;
+    if (left < 0) return false;
+    for (const { most, held } of [...holders].sort((a, b) => a.most - a.held - (b.most - b.held))) {
+      if (most - held > left) return false;
+      left += held;
+    }
+    return true;
+  };
+
+  const isGiven = (holder: Holder): boolean => {
+    const before = holder.held;
+    holder.held = Math.min(holder.most, Math.ceil(holder.wanted / STEP_BYTES) * STEP_BYTES);
+    holders.add(holder);
+    if (isSafe()) return true;
+    holder.held = before;
+    if (before === 0) holders.delete(holder);
+    return false;
+  };
+
+  const giveOut = () => {
+    let isFirst = true;
+    for (const holder of waiting) {
+      if ((holder.held > 0 || isFirst) && isGiven(holder)) {
+        waiting.delete(holder);
+        const { onReady } = holder;
+        holder.onReady = undefined;
+        onReady?.();
+      } else isFirst = false;
+    }
+  };
+
+  return {
+    open(most) {
+      const holder: Holder = { most: Math.min(most, capacity), held: 0, wanted: 0, onReady: undefined };
+      return {
+        grow(bytes, onReady) {
+          holder.wanted = Math.min(bytes, holder.most);
+          if (holder.wanted <= holder.held) return true;
+          if ((holder.held > 0 || waiting.size === 0) && isGiven(holder)) return true;
+          holder.onReady = onReady;
+          waiting.add(holder);
+          return false;
+        },
+        release() {
+          const isChange = waiting.delete(holder) || holder.held > 0;
+          holder.held = 0;
+          holder.onReady = undefined;
+          holders.delete(holder);
+          if (isChange) giveOut();
+        },
+      };
+    },
+  };
+}
+
+/** Resolves once so much may be held of what is read, at once where nobody counts, or when the body is over. */
+export function roomFor(place: Place | undefined, bytes: number, body: Readable): Promise<void> | undefined {
+  if (!place || bytes <= UNCOUNTED_BYTES) return undefined;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const go = () => {
+    body.off("close", go);
+    resolve();
+  };
+  if (body.closed || place.grow(bytes, go)) return undefined;
+  body.once("close", go);
+  return promise;
+}
