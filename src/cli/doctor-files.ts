@@ -1,26 +1,35 @@
 // doctor: who may use the files of the data directory, and the chain of the audit log in them.
 
-import { type Stats, statSync } from "node:fs";
+import { lstatSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { checkAuditChain } from "../store/inspect.ts";
+import { OWN_FILES } from "../store/own-files.ts";
 import { StoreError } from "../store/store.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
-const FILES = ["nexusd.db", "nexusd.db-wal", "nexusd.db-shm", "nexusd.lock", "nexusd.pid"];
-
 /** Of a directory that this user may look into. */
 export function examinePermissions(dataDir: string): Check[] {
-  const directory = look(dataDir);
+  const directory = look(dataDir, statSync);
   if (!directory) return [];
   const checks: Check[] = [];
   if ((directory.mode & 0o077) !== 0)
     checks.push(
       fail("permissions", `${dataDir}: mode ${octal(directory)}, open to others`, `chmod 0700 ${dataDir}`),
     );
-  for (const name of FILES) {
+  for (const name of OWN_FILES) {
     const path = join(dataDir, name);
-    const stat = look(path);
+    const stat = look(path, lstatSync);
     if (!stat) continue;
+    if (stat.isSymbolicLink()) {
+      checks.push(
+        fail(
+          "permissions",
+          `${path}: is a link, which nexusd does not follow`,
+          "Put what it leads to in its place.",
+        ),
+      );
+      continue;
+    }
     if ((stat.mode & 0o077) !== 0)
       checks.push(fail("permissions", `${path}: mode ${octal(stat)}, open to others`, `chmod 0600 ${path}`));
     if (stat.uid !== directory.uid)
@@ -38,9 +47,9 @@ export function examinePermissions(dataDir: string): Check[] {
 const octal = ({ mode }: Stats) => (mode & 0o777).toString(8).padStart(4, "0");
 
 /** Undefined: not there, or not to be seen, which the lines about the database say. */
-function look(path: string): Stats | undefined {
+function look(path: string, stat: (path: string) => Stats): Stats | undefined {
   try {
-    return statSync(path);
+    return stat(path);
   } catch {
     return undefined;
   }

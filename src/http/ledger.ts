@@ -8,18 +8,12 @@
 // ends with that start; of a machine that was restarted, all places were taken until then; of a file that cannot be
 // read, they are taken until now. So no window ever holds more than the limit, whatever ended nexusd.
 
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Clock, readBootId } from "../scheduler/clock.ts";
+
+// A link in the data directory is not followed.
+const { O_RDONLY, O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
 
 export interface Ledger {
   /** When each batch ended, for those that still count. */
@@ -102,7 +96,9 @@ type Known = { ends: number[]; quietUntil: number } | "unknown" | "earlier boot"
 function read(path: string, bootId: string, batch: number, now: number): Known {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(path);
+    const file = openSync(path, O_RDONLY | O_NOFOLLOW);
+    bytes = readFileSync(file);
+    closeSync(file);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT")
       return { ends: [], quietUntil: -Infinity };
@@ -135,10 +131,10 @@ function create(path: string, head: string, numbers: number[]): number {
   bytes.write(head);
   for (const [index, value] of numbers.entries())
     bytes.writeDoubleLE(value, HEADER_BYTES + index * NUMBER_BYTES);
-  writeFileSync(path, bytes, { mode: 0o600 });
-  const file = openSync(path, constants.O_RDWR);
+  const file = openSync(path, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  writeSync(file, bytes);
   fsyncSync(file);
-  const parent = openSync(directory, constants.O_RDONLY);
+  const parent = openSync(directory, O_RDONLY);
   fsyncSync(parent);
   closeSync(parent);
   return file;

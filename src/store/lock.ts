@@ -1,9 +1,11 @@
 // One process per data directory, by a lock that the kernel drops with the process, however it ends.
 
-import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { storeError } from "./sqlite-errors.ts";
+
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
 
 export interface Lock {
   release(): void;
@@ -34,7 +36,9 @@ export const acquireLock = (dataDir: string): Lock => {
     throw error;
   }
   try {
-    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+    const pid = openSync(pidPath, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+    writeSync(pid, `${process.pid}\n`);
+    closeSync(pid);
   } catch {
     // It only serves a message; what is wrong with the directory shows when the database is opened.
   }

@@ -2,12 +2,12 @@
 
 import {
   chmodSync,
-  chownSync,
   closeSync,
   constants,
   copyFileSync,
   existsSync,
   fsyncSync,
+  lchownSync,
   linkSync,
   mkdtempSync,
   openSync,
@@ -22,6 +22,7 @@ import { type Clock, isoTime } from "../scheduler/clock.ts";
 import type { Actor } from "../writes/types.ts";
 import { acquireLock } from "./lock.ts";
 import { readMigrations, refuseNewer } from "./migrate.ts";
+import { refuseLinks } from "./own-files.ts";
 import { openStore } from "./sqlite.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { makeDirectory } from "./sqlite-open.ts";
@@ -48,6 +49,7 @@ export async function restoreDatabase(file: string, dataDir: string, clock: Cloc
   const undo: (() => void)[] = [];
   try {
     makeDirectory(directory);
+    refuseLinks(directory);
     const lock = acquireLock(directory);
     undo.push(lock.release);
     const staging = mkdtempSync(join(directory, ".nexusd-restore-"));
@@ -178,7 +180,7 @@ function giveToOwner(directory: string, files: (string | null)[]): void {
   const { uid, gid } = statSync(directory);
   for (const file of files) {
     const path = file === null ? undefined : resolve(directory, file);
-    if (path !== undefined && existsSync(path)) chownSync(path, uid, gid);
+    if (path !== undefined && existsSync(path)) lchownSync(path, uid, gid);
   }
 }
 

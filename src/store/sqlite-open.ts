@@ -6,6 +6,7 @@ import Database from "better-sqlite3";
 import { removeLeftCopies } from "./backup.ts";
 import { acquireLock } from "./lock.ts";
 import { isOlder, type Migration, migrate, readMigrations, refuseNewer } from "./migrate.ts";
+import { refuseForeignDirectory, refuseLinks } from "./own-files.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 
 export interface OpenDatabase {
@@ -22,7 +23,8 @@ const BUSY_TIMEOUT_MS = 2000;
 export type OnMigration = () => Promise<void>;
 
 /**
- * Creates `dataDir` (0700) and `nexusd.db` (0600) where they are missing, takes the lock, checks and migrates.
+ * Creates `dataDir` (0700) and `nexusd.db` (0600) where they are missing, takes the lock, checks and migrates. A
+ * directory that is there keeps its mode: somebody gave it that one, and doctor says where it is too open.
  * @throws StoreError
  */
 export const openDatabase = async (
@@ -34,8 +36,9 @@ export const openDatabase = async (
     for (const step of undo.splice(0).reverse()) step();
   };
   try {
+    refuseForeignDirectory(dataDir);
     makeDirectory(dataDir);
-    chmodSync(dataDir, 0o700);
+    refuseLinks(dataDir);
     const lock = acquireLock(dataDir);
     undo.push(lock.release);
     removeLeftCopies(dataDir);

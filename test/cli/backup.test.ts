@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
@@ -52,6 +60,31 @@ test("a backup never overwrites, and one that fails leaves no file", async () =>
   expect((await operate(control, "backup", join(directory, "none", "b.db"))).code).toBe(1);
   expect(readdirSync(directory)).toEqual(["backup.db"]);
   expect(hidden(control.directory)).toEqual([]);
+});
+
+test("a backup to a link is refused, also to one that leads nowhere, and nothing is made behind it", async () => {
+  const control = await startTestControl();
+  const directory = await temporaryDirectory();
+  const file = join(directory, "backup.db");
+  symlinkSync(join(directory, "elsewhere"), file);
+  const { stdout } = await operate(control, "backup", file);
+  expect(JSON.parse(stdout)).toMatchObject({ code: "file_exists" });
+  expect(readdirSync(directory)).toEqual(["backup.db"]);
+});
+
+test("restoring into a directory where the database is a link is refused, and what it leads to stays", async () => {
+  const directory = await temporaryDirectory();
+  const dataDir = join(directory, "data");
+  mkdirSync(dataDir);
+  const kept = join(directory, "kept");
+  for (const path of [kept, join(directory, "backup.db")]) writeFileSync(path, "mine");
+  symlinkSync(kept, join(dataDir, "nexusd.db"));
+  const { code, stdout } = await runHere(["restore", join(directory, "backup.db"), "--data-dir", dataDir]);
+  expect([code, JSON.parse(stdout).detail]).toEqual([
+    1,
+    expect.stringContaining("nexusd.db in it is a link"),
+  ]);
+  expect([readFileSync(kept, "utf8"), readdirSync(dataDir)]).toEqual(["mine", ["nexusd.db"]]);
 });
 
 test("what a killed daemon left of a backup is removed at the next start", async () => {

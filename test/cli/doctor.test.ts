@@ -1,5 +1,14 @@
 import { execFile } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -337,6 +346,16 @@ describe("doctor", () => {
     const { code, find } = await doctor();
     expect(code).toBe(1);
     expect(find("permissions", "fail")?.remedy).toBe(`chmod 0600 ${path}`);
+  });
+
+  it("fails a file of the data directory that is a link", async () => {
+    const daemon = await startTestControl();
+    const { origin } = await serve(services);
+    configure(origin, daemon.directory);
+    const path = join(daemon.directory, "nexusd.pid");
+    renameSync(path, `${path}.moved`);
+    symlinkSync(`${path}.moved`, path);
+    expect((await doctor()).find("permissions", "fail")?.detail).toContain(`${path}: is a link`);
   });
 
   it.skipIf(process.getuid?.() !== 0)(

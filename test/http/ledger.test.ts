@@ -1,7 +1,7 @@
 // What was spent of a budget before a restart counts after it.
 
 import { spawnSync } from "node:child_process";
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Priority } from "../../src/http/budget.ts";
@@ -144,6 +144,19 @@ test("the file is for its owner alone, and does not grow with the requests", asy
   const { mode, size } = statSync(join(directory, name));
   expect([mode & 0o777, statSync(directory).mode & 0o777]).toEqual([0o600, 0o700]);
   expect(size).toBeLessThan(200);
+});
+
+test("a file that is a link is not followed: all is taken for spent, and what it leads to stays", () => {
+  const directory = join(temporaryDirectory(), "budgets");
+  const clock = createFakeClock();
+  open(clock, directory).close();
+  const [name = ""] = readdirSync(directory);
+  const target = join(directory, "..", "kept");
+  writeFileSync(target, "somebody's");
+  rmSync(join(directory, name));
+  symlinkSync(target, join(directory, name));
+  expect(open(clock, directory).budget.used()).toBeGreaterThan(0);
+  expect(readFileSync(target, "utf8")).toBe("somebody's");
 });
 
 test("other limits after a reload keep what was spent", async () => {

@@ -1,5 +1,16 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
@@ -43,15 +54,57 @@ test("nobody but the owner can read the directory or a file in it", async () => 
     expect([file, modeOf(join(dataDir, file))]).toEqual([file, "600"]);
 });
 
-test("a directory and files that others could read are closed to them", async () => {
+test("a directory that exists keeps its mode, and nexusd's files in it are closed to others", async () => {
   const dataDir = join(temporaryDirectory(), "data");
-  mkdirSync(dataDir, { mode: 0o755 });
+  mkdirSync(dataDir, { mode: 0o750 });
   writeFileSync(join(dataDir, "nexusd.db"), "", { mode: 0o644 });
   const store = await openTestStore({ dataDir });
   await store.probe();
-  expect([modeOf(dataDir), modeOf(join(dataDir, "nexusd.db"))]).toEqual(["700", "600"]);
+  expect([modeOf(dataDir), modeOf(join(dataDir, "nexusd.db"))]).toEqual(["750", "600"]);
   expect(modeOf(join(dataDir, "nexusd.db-wal"))).toBe("600");
 });
+
+test.each(["nexusd.db", "nexusd.db-wal", "nexusd.lock", "nexusd.pid", "budgets"])(
+  "%s that is a link is refused, and what it leads to stays as it is",
+  async (name) => {
+    const directory = temporaryDirectory();
+    const dataDir = join(directory, "data");
+    mkdirSync(dataDir);
+    for (const target of ["kept", "missing"]) {
+      const path = join(directory, target);
+      if (target === "kept") writeFileSync(path, "somebody's", { mode: 0o644 });
+      symlinkSync(path, join(dataDir, name));
+      const { code, message } = await refusal(dataDir);
+      expect([code, message]).toEqual(["unusable", expect.stringContaining(`${name} in it is a link`)]);
+      if (target === "kept")
+        expect([readFileSync(path, "utf8"), modeOf(path)]).toEqual(["somebody's", "644"]);
+      else expect(existsSync(path)).toBe(false);
+      rmSync(join(dataDir, name));
+    }
+  },
+);
+
+test("a database that is no file is refused", async () => {
+  const dataDir = temporaryDirectory();
+  mkdirSync(join(dataDir, "nexusd.db"));
+  expect((await refusal(dataDir)).message).toContain("nexusd.db in it is something else");
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "root is refused a directory of somebody else, or one in it, with the remedy (needs root)",
+  async () => {
+    const dataDir = temporaryDirectory();
+    chownSync(dataDir, 65_534, 65_534);
+    for (const directory of [dataDir, join(dataDir, "below", "it")]) {
+      const { code, message } = await refusal(directory);
+      expect(code).toBe("unusable");
+      expect(message).toContain(
+        `started as root, and ${dataDir} belongs to user 65534; start it as that user`,
+      );
+    }
+    expect(readdirSync(dataDir)).toEqual([]);
+  },
+);
 
 test("the epoch names the database: kept by a restart, another for another database", async () => {
   const dataDir = temporaryDirectory();
