@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { parseJson } from "../http/json.ts";
 import { present } from "../services/input.ts";
+import { isUnspaced, soughtWords } from "../text/words.ts";
 import type { App } from "./app.ts";
 import { limitQuery, timestamp } from "./fields.ts";
 import { problems } from "./problem.ts";
@@ -12,18 +13,15 @@ import { asOf, logged, observedAt } from "./views.ts";
 /** Each word costs a look through the index, and one of a single letter a look through most of it. */
 const MOST_WORDS = 10;
 const FEWEST_LETTERS = 2;
-/** In scripts without blanks between words a single sign is a word. */
-const UNSPACED =
-  /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/u;
 const words = z
   .string()
   .trim()
   .min(1)
   .max(500)
   .superRefine((text, context) => {
-    const given = text.split(/\s+/u).map((word) => word.replace(/[^\p{L}\p{N}\p{Co}]+/gu, ""));
-    const isShort = (word: string) =>
-      word !== "" && [...word].length < FEWEST_LETTERS && !UNSPACED.test(word);
+    const given = text.split(/\s+/u).map((word) => soughtWords(word).join(""));
+    // In scripts without blanks between words a single sign is a word.
+    const isShort = (word: string) => word !== "" && [...word].length < FEWEST_LETTERS && !isUnspaced(word);
     const refuse = (message: string) => context.addIssue({ code: "custom", input: text, message });
     if (given.length > MOST_WORDS) refuse(`must have at most ${MOST_WORDS} words, and has ${given.length}`);
     else if (given.some(isShort)) refuse(`must be words of at least ${FEWEST_LETTERS} letters each`);

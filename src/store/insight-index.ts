@@ -1,5 +1,7 @@
 // What an insight is found by: its type, its confidence, and the words of its content and of whom it is about.
 
+import { indexedWords, isUnspaced, soughtWords } from "../text/words.ts";
+
 export interface InsightIndex {
   type: string | null;
   /** 0 to 1 where the service says it. */
@@ -29,36 +31,43 @@ export function indexOfInsight(insight: unknown): InsightIndex {
 /**
  * A query of FTS5 for insights in which each word of `text` and of `target` begins a word; undefined where neither is
  * given. Whatever they hold is words, never syntax.
+ * @param phraseOf a part without blanks as the index has it, as a phrase of FTS5; undefined: it holds no word
  */
-export function matchOf(query: { text?: string; target?: string }): string | undefined {
+export function matchOf(
+  query: { text?: string; target?: string },
+  phraseOf: (part: string) => string | undefined = phraseOfTerms,
+): string | undefined {
   const parts = (["text", "target"] as const).flatMap((field) => {
     const given = query[field];
     if (given === undefined) return [];
     const column = field === "target" ? "target : " : "";
-    const wanted = given.split(/\s+/u).map((part) => words([part.replace(NOT_OF_WORDS, " ")]).trim());
     // A sign between two words matches nothing: left out, "R&D - plans" is found.
-    const phrases = wanted.filter((phrase) => phrase !== "");
-    return (phrases.length > 0 ? phrases : [NO_WORD]).map((phrase) => `${column}"${phrase}" *`);
+    const wanted = given.split(/\s+/u).flatMap((part) => phraseOf(part) ?? []);
+    return (wanted.length > 0 ? wanted : [NO_WORD]).map((phrase) => column + phrase);
   });
   return parts.length > 0 ? parts.join(" AND ") : undefined;
 }
 
-// As the tokenizer of the index sees it. What it parts, but no blank, must stand side by side: a phrase.
-const NOT_OF_WORDS = /[^\p{L}\p{N}\p{Co}\p{M}]+/gu;
 /** Which no tokenizer leaves anything of. */
-const NO_WORD = " ";
+const NO_WORD = '" "';
 
-// Scripts without blanks between words: each sign is taken as a word, and a text of several as a phrase.
-const UNSPACED =
-  /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/gu;
+const phraseOfTerms = (part: string): string | undefined => {
+  const words = soughtWords(part);
+  const last = words.at(-1);
+  if (last === undefined) return undefined;
+  // A single letter behind another word, as in "R&D", begins a word of nearly every text: it is taken for all of one.
+  const isWhole = words.length > 1 && last.length === 1 && !isUnspaced(last);
+  return `"${words.join(" ")}"${isWhole ? "" : " *"}`;
+};
 
+// Signs of two texts are no word.
 const words = (texts: unknown[]): string =>
-  texts
-    .filter((text) => typeof text === "string")
-    .join("\n")
-    .slice(0, LONGEST_INDEXED)
-    .toWellFormed()
-    .replace(UNSPACED, " $& ");
+  indexedWords(
+    texts
+      .filter((text) => typeof text === "string")
+      .join("\n|\n")
+      .slice(0, LONGEST_INDEXED),
+  );
 
 const fieldsOf = (value: unknown): Record<string, unknown> =>
   typeof value === "object" && value !== null ? { ...value } : {};

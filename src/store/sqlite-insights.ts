@@ -4,7 +4,8 @@
 import type { Database } from "better-sqlite3";
 import { TYPE_PREFIX } from "../events/types.ts";
 import { parseJson } from "../http/json.ts";
-import { type InsightIndex, indexOfInsight, matchOf } from "./insight-index.ts";
+import { type InsightIndex, indexOfInsight } from "./insight-index.ts";
+import { createInsightTerms, type InsightTerms } from "./insight-terms.ts";
 import type { InsightQuery, StoredInsight } from "./store.ts";
 
 const INSIGHT_TYPE = `${TYPE_PREFIX}nex.insight.received`;
@@ -24,6 +25,8 @@ export interface InsightMemory {
   read(query: InsightQuery): StoredInsight[];
   /** Removes the oldest thousand of those before `before`. Inside a transaction. @returns how many */
   forget(before: string): number;
+  /** Indexes some of what an earlier version indexed in another way. Inside a transaction. @returns whether to go on */
+  renew(): boolean;
 }
 
 export const createInsightMemory = (db: Database): InsightMemory => {
@@ -36,14 +39,12 @@ export const createInsightMemory = (db: Database): InsightMemory => {
     `INSERT INTO insight_data (key, data) SELECT i.key, e.data FROM insights i JOIN events e USING (sequence)
      WHERE sequence >= (SELECT min(sequence) FROM events) AND sequence <= ?`,
   );
-  const insertWords = db.prepare<[number, string, string]>(
-    "INSERT INTO insight_words (rowid, content, target) VALUES (?, ?, ?)",
-  );
+  const terms = createInsightTerms(db);
   const oldest = db
     .prepare<[number], number>(`SELECT key FROM insights WHERE key < ? ORDER BY key LIMIT ${FORGET_CHUNK}`)
     .pluck();
-  const removals = ["insights WHERE key", "insight_data WHERE key", "insight_words WHERE rowid"].map((from) =>
-    db.prepare<[number]>(`DELETE FROM ${from} <= ?`),
+  const removals = ["insights", "insight_data"].map((from) =>
+    db.prepare<[number]>(`DELETE FROM ${from} WHERE key <= ?`),
   );
   const statements = new Map<string, ReturnType<typeof prepareRead>>();
   const prepareRead = (sql: string) => db.prepare<(string | number)[], StoredInsight>(sql);
@@ -53,7 +54,7 @@ export const createInsightMemory = (db: Database): InsightMemory => {
     let key = Math.max(first, (highest.get(first + PER_MS) ?? -1) + 1);
     while (isTaken.get(key) !== undefined) key += 1;
     insert.run(key, sequence, time, index.type, index.confidence);
-    insertWords.run(key, index.content, index.target);
+    terms.add(key, index);
   };
 
   const memory: InsightMemory = {
@@ -62,7 +63,7 @@ export const createInsightMemory = (db: Database): InsightMemory => {
       keep.run(upTo);
     },
     read(query) {
-      const { sql, values } = selectOf(query);
+      const { sql, values } = selectOf(query, terms.found(query));
       const statement = statements.get(sql) ?? prepareRead(sql);
       statements.set(sql, statement);
       return statement.all(...values);
@@ -70,9 +71,13 @@ export const createInsightMemory = (db: Database): InsightMemory => {
     forget(before) {
       const keys = oldest.all(firstKey(Date.parse(before)));
       const last = keys.at(-1);
-      if (last !== undefined) for (const remove of removals) remove.run(last);
+      if (last !== undefined) {
+        for (const remove of removals) remove.run(last);
+        terms.remove(last);
+      }
       return keys.length;
     },
+    renew: terms.renew,
   };
   rememberOlder(db, memory);
   return memory;
@@ -97,24 +102,24 @@ function rememberOlder(db: Database, memory: InsightMemory): void {
   }).immediate();
 }
 
-function selectOf(query: InsightQuery): { sql: string; values: (string | number)[] } {
+function selectOf(
+  query: InsightQuery,
+  found: ReturnType<InsightTerms["found"]>,
+): { sql: string; values: (string | number)[] } {
   const { type, minConfidence, since, until, limit } = query;
-  const match = matchOf(query);
   const conditions: string[] = [];
-  const values: (string | number)[] = [];
+  const values = found?.values ?? [];
   const where = (condition: string, value: string | number | undefined) => {
     if (value === undefined) return;
     conditions.push(condition);
     values.push(value);
   };
-  const key = match === undefined ? "i.key" : "w.rowid";
-  where("insight_words MATCH ?", match);
+  const key = found ? "w.key" : "i.key";
   where("i.type = ?", type);
   where("i.confidence >= ?", minConfidence);
   where(`${key} >= ?`, since === undefined ? undefined : firstKey(Date.parse(since)));
   where(`${key} < ?`, until === undefined ? undefined : firstKey(Date.parse(until)) + PER_MS);
-  const from =
-    match === undefined ? "insights i" : "insight_words w CROSS JOIN insights i ON i.key = w.rowid";
+  const from = found ? `(${found.sql}) w CROSS JOIN insights i ON i.key = w.key` : "insights i";
   const sql = `SELECT i.sequence, i.time, coalesce(d.data, e.data) AS data FROM ${from}
     LEFT JOIN insight_data d ON d.key = i.key LEFT JOIN events e ON e.sequence = i.sequence
     ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY ${key} DESC LIMIT ?`;

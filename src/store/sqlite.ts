@@ -41,9 +41,10 @@ export const openStore = async ({
   const place = resolve(dataDir);
   const { db, path, close } = await openDatabase(place, onMigration);
   try {
-    const store = createStore({ db, path, place, clock, random, close });
+    const { store, renew } = createStore({ db, path, place, clock, random, close });
     // A directory that takes no commit now is better known before any service is asked.
     await store.probe();
+    renew();
     return store;
   } catch (error) {
     const reported = toStoreError(error, place);
@@ -61,7 +62,7 @@ interface Parts {
   close: () => void;
 }
 
-const createStore = ({ db, path, place, clock, random, close }: Parts): Store => {
+const createStore = ({ db, path, place, clock, random, close }: Parts): { store: Store; renew(): void } => {
   const epoch = readEpoch(db, () => ulid(Math.max(1, Math.floor(clock.now())), random));
   const insights = createInsightMemory(db);
   const log = createEventLog(db, insights, random);
@@ -122,7 +123,12 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
     return stored;
   };
 
-  return {
+  /** Indexes what an earlier version left, at its leisure: a store that is closed, or fails, goes on at the next start. */
+  const renew = async (): Promise<void> => {
+    while (!isClosed && (await write(() => insights.renew(), undefined, true)));
+  };
+
+  const store: Store = {
     epoch,
 
     commitObservation: async (observation) => {
@@ -223,6 +229,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): Store =>
       }
     },
   };
+  return { store, renew: () => void renew().catch(() => {}) };
 };
 
 /** As JSON text, so that what the caller changes later is not what is stored. */
