@@ -18,8 +18,10 @@ export interface InsightTerms {
   remove(upTo: number): void;
   /** SQL with the column `key`, for those with the words of a query; undefined: it names none. */
   found(query: { text?: string; target?: string }): { sql: string; values: (string | number)[] } | undefined;
-  /** Takes some more of the older ones over. Inside a transaction. @returns whether that was not all */
-  renew(): boolean;
+  /** Takes some more of the older ones over. Inside a transaction. */
+  renew(): void;
+  /** Whether there are older ones. */
+  hasOlder(): boolean;
 }
 
 export const createInsightTerms = (db: Database): InsightTerms => {
@@ -28,7 +30,7 @@ export const createInsightTerms = (db: Database): InsightTerms => {
     "INSERT OR REPLACE INTO insight_terms (rowid, content, target) VALUES (?, ?, ?)",
   );
   const remove = db.prepare<[number]>("DELETE FROM insight_terms WHERE rowid <= ?");
-  const hasOlder = db.prepare<[], number>("SELECT 1 FROM sqlite_schema WHERE name = 'insight_words'").pluck();
+  const hasTable = db.prepare<[], number>("SELECT 1 FROM sqlite_schema WHERE name = 'insight_words'").pluck();
   const readFrom = db.prepare<[], number>(`SELECT value FROM meta WHERE key = '${FROM}'`).pluck();
   const putFrom = db.prepare<[number]>(`INSERT OR REPLACE INTO meta (key, value) VALUES ('${FROM}', ?)`);
   const older = db.prepare<[number], { key: number; data: string | null }>(
@@ -36,7 +38,7 @@ export const createInsightTerms = (db: Database): InsightTerms => {
      LEFT JOIN events e ON e.sequence = i.sequence WHERE i.key < ? ORDER BY i.key DESC LIMIT ${INSIGHTS_AT_ONCE}`,
   );
   /** In `insight_words` alone are those before this key; undefined: there is no such table. */
-  const from = () => (hasOlder.get() === undefined ? undefined : (readFrom.get() ?? Number.MAX_SAFE_INTEGER));
+  const from = () => (hasTable.get() === undefined ? undefined : (readFrom.get() ?? Number.MAX_SAFE_INTEGER));
 
   const terms: InsightTerms = {
     add(key, { content, target }) {
@@ -44,7 +46,7 @@ export const createInsightTerms = (db: Database): InsightTerms => {
     },
     remove(upTo) {
       remove.run(upTo);
-      if (hasOlder.get() !== undefined) db.prepare("DELETE FROM insight_words WHERE rowid <= ?").run(upTo);
+      if (hasTable.get() !== undefined) db.prepare("DELETE FROM insight_words WHERE rowid <= ?").run(upTo);
     },
     found(query) {
       const match = matchOf(query);
@@ -59,7 +61,7 @@ export const createInsightTerms = (db: Database): InsightTerms => {
     },
     renew() {
       const before = from();
-      if (before === undefined) return false;
+      if (before === undefined) return;
       let last: number | undefined;
       let characters = 0;
       for (const { key, data } of older.all(before)) {
@@ -70,9 +72,11 @@ export const createInsightTerms = (db: Database): InsightTerms => {
       }
       if (last !== undefined) putFrom.run(last);
       else db.exec(`DROP TABLE insight_words; DELETE FROM meta WHERE key = '${FROM}'`);
-      return last !== undefined;
     },
+    hasOlder: () => from() !== undefined,
   };
+  const before = from();
+  if (before !== undefined && older.get(before) === undefined) db.transaction(terms.renew).immediate();
   return terms;
 };
 

@@ -25,8 +25,10 @@ export interface InsightMemory {
   read(query: InsightQuery): StoredInsight[];
   /** Removes the oldest thousand of those before `before`. Inside a transaction. @returns how many */
   forget(before: string): number;
-  /** Indexes some of what an earlier version indexed in another way. Inside a transaction. @returns whether to go on */
-  renew(): boolean;
+  /** Indexes some of what an earlier version indexed in another way. Inside a transaction. */
+  renew(): void;
+  /** Whether there is something to renew. */
+  hasOlder(): boolean;
 }
 
 export const createInsightMemory = (db: Database): InsightMemory => {
@@ -78,6 +80,7 @@ export const createInsightMemory = (db: Database): InsightMemory => {
       return keys.length;
     },
     renew: terms.renew,
+    hasOlder: terms.hasOlder,
   };
   rememberOlder(db, memory);
   return memory;

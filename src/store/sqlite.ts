@@ -125,7 +125,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
 
   /** Indexes what an earlier version left, at its leisure: a store that is closed, or fails, goes on at the next start. */
   const renew = async (): Promise<void> => {
-    while (!isClosed && (await write(() => insights.renew(), undefined, true)));
+    while (!isClosed && insights.hasOlder()) await write(() => insights.renew(), undefined, true);
   };
 
   const store: Store = {
