@@ -25,7 +25,8 @@ export function addRead(program: Command, act: Act): void {
       if (!output.isHuman) return await output.json(answer.text.trim());
       const { output: found, meta } = parsedExactly<{ output: unknown; meta: Meta }>(answer);
       for (const line of readable(found, io.terminal?.columns ?? 80)) await output.line(line);
-      output.note(`${visible(meta.service)} answered in ${meta.durationMs} ms`);
+      const waited = meta.waitedMs ? `, after ${meta.waitedMs} ms for its turn` : "";
+      output.note(`${visible(meta.service)} answered in ${meta.durationMs} ms${waited}`);
     }),
   );
 }
@@ -33,4 +34,5 @@ export function addRead(program: Command, act: Act): void {
 interface Meta {
   service: string;
   durationMs: number;
+  waitedMs: number;
 }

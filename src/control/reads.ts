@@ -9,10 +9,14 @@ import type { RouteOptions } from "./routes.ts";
 
 const answer = z.object({
   output: z.unknown().describe("What the operation makes of the service's answer"),
-  meta: z.object({ service: z.enum(["messaging", "nex", "nexus"]), durationMs: z.number() }),
+  meta: z.object({
+    service: z.enum(["messaging", "nex", "nexus"]),
+    durationMs: z.number().describe("What the answer took, in milliseconds, without the waiting"),
+    waitedMs: z.number().describe("What it waited for its turn in the limits of nexusd, in milliseconds"),
+  }),
 });
 
-export function reads(app: App, { context, gate }: RouteOptions): void {
+export function reads(app: App, { context, role, gate }: RouteOptions): void {
   app.post(
     "/v1/reads",
     {
@@ -33,8 +37,9 @@ export function reads(app: App, { context, gate }: RouteOptions): void {
       const { operation, input } = request.body;
       const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
       try {
-        const { output, service, durationMs } = await context.reads.run(operation, input, signal);
-        return { output, meta: { service, durationMs } };
+        const priority = role === "operator" ? "people" : "agent_reads";
+        const { output, ...meta } = await context.reads.run(operation, input, signal, priority);
+        return { output, meta };
       } catch (error) {
         if (signal.aborted)
           throw new Problem("service_unavailable", "The read was given up: nexusd is stopping.", {

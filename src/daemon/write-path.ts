@@ -75,8 +75,8 @@ export function createWritePath(options: {
   };
   const sender: OperationSender = {
     ...sent,
-    async writeOnce(request, signal) {
-      const answer = await sent.writeOnce(request, signal);
+    async writeOnce(request, signal, sentFor) {
+      const answer = await sent.writeOnce(request, signal, sentFor);
       const { credential, method } = request;
       if (credential.kind === "session" && method === "POST")
         built().services.messaging.sessions.sent(credential.sessionId);

@@ -2,16 +2,11 @@
 
 import type { Clock } from "../scheduler/clock.ts";
 import type { Ledger } from "./ledger.ts";
+import { type BudgetLimits, createShares, PRIORITIES, type Priority } from "./shares.ts";
 import { createSpent } from "./spent.ts";
 
-export type Priority = "normal" | "reserved";
-
-export interface BudgetLimits {
-  /** Requests that the server accepts in one window. */
-  limit: number;
-  /** Places that only `reserved` callers may use: `normal` ones go out below `limit - reserve`. */
-  reserve: number;
-}
+/** While both wait, watches go out so often until an agent does: so neither waits for ever. */
+const WATCHES_PER_AGENT = 3;
 
 /** The right to send one request. */
 export interface Lease {
@@ -31,8 +26,8 @@ export interface RequestBudget {
   /** A lease where a request may go out at once, before none that waits for it. */
   tryAcquire(priority: Priority): Lease | undefined;
   /**
-   * Resolves when a request may go out: in order of arrival, `reserved` before `normal`. Rejects with
-   * `signal.reason` as soon as the signal aborts.
+   * Resolves when a request may go out: by priority, each within its share (see shares.ts), and those of one priority
+   * in order of arrival. Rejects with `signal.reason` as soon as the signal aborts.
    */
   acquire(options: { priority: Priority; signal?: AbortSignal }): Promise<Lease>;
   /** Nobody goes out before `clock.monotonic()` has reached `atMs`; a later time than before extends it. */
@@ -55,34 +50,63 @@ export function createBudget(
   let { limit, reserve } = checked(options);
 
   // Sets keep the order of arrival and let a waiter leave from the middle.
-  const queues: Record<Priority, Set<() => void>> = { reserved: new Set(), normal: new Set() };
+  const queues: Record<Priority, Set<() => void>> = {
+    ...{ people: new Set(), renewals: new Set(), watches: new Set() },
+    ...{ agent_reads: new Set(), agent_writes: new Set() },
+  };
   const spent = createSpent({ size: batch, windowMs, ...(ledger && { ledger }) });
+  const shares = createShares({ limits: { limit, reserve }, size: batch, windowMs, now: clock.monotonic });
   let quietUntil = ledger?.quietUntil ?? Number.NEGATIVE_INFINITY;
   let alarm: { at: number; off: () => void } | undefined;
+  /** Watches that went out since an agent's request did, while one waited. */
+  let watchesBefore = 0;
 
   const used = () => spent.count(clock.monotonic());
-  const waiting = () => queues.reserved.size + queues.normal.size;
-  const hasPlace = (priority: Priority) => used() < (priority === "reserved" ? limit : limit - reserve);
+  const waiting = () => PRIORITIES.reduce((sum, priority) => sum + queues[priority].size, 0);
+  const hasPlace = (priority: Priority) => shares.hasPlace(priority, used());
   const isQuiet = () => clock.monotonic() < quietUntil;
 
-  const grant = (priority: Priority) => {
-    for (const go of queues[priority]) {
-      if (!hasPlace(priority)) return;
+  /** In the order in which they may go now: agents behind the watches, but for their turn. */
+  const inOrder = (): Priority[] => {
+    const agents: Priority[] = ["agent_reads", "agent_writes"];
+    agents.sort((a, b) => shares.used(a) - shares.used(b));
+    const isAgentsTurn = watchesBefore >= WATCHES_PER_AGENT;
+    return [
+      "people",
+      "renewals",
+      ...(isAgentsTurn ? agents : []),
+      "watches",
+      ...(isAgentsTurn ? [] : agents),
+    ];
+  };
+
+  const grantOne = (): boolean => {
+    for (const priority of inOrder()) {
+      const [go] = queues[priority];
+      if (!go || !hasPlace(priority)) continue;
       queues[priority].delete(go);
+      if (priority === "watches" && queues.agent_reads.size + queues.agent_writes.size > 0)
+        watchesBefore += 1;
+      if (priority === "agent_reads" || priority === "agent_writes") watchesBefore = 0;
       go();
+      return true;
     }
+    return false;
   };
 
   /** Grants what can be granted, and sets the alarm for the next time when more can be. */
   const advance = () => {
     if (waiting() === 0) return setAlarm(undefined);
     const quiet = isQuiet();
-    if (!quiet) {
-      // A reserved caller waits only while every place is taken, so a normal one cannot pass it.
-      grant("reserved");
-      grant("normal");
-    }
-    setAlarm(waiting() === 0 ? undefined : quiet ? quietUntil : spent.nextAt());
+    if (!quiet) while (waiting() > 0 && grantOne());
+    setAlarm(waiting() === 0 ? undefined : quiet ? quietUntil : nextAt());
+  };
+
+  /** When the next place comes free, of all or of a share. */
+  const nextAt = (): number | undefined => {
+    used();
+    const times = [spent.nextAt(), shares.nextAt()].filter((at) => at !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
   };
 
   const setAlarm = (at: number | undefined) => {
@@ -95,18 +119,23 @@ export function createBudget(
     alarm = at === undefined ? undefined : { at, off: clock.after(at - clock.monotonic(), ring) };
   };
 
-  const createLease = (): Lease => {
+  const createLease = (priority: Priority): Lease => {
     const begun = spent.begin();
+    const endShare = shares.begin(priority);
     let isOver = false;
     return {
       done() {
         if (isOver) return;
         isOver = true;
         spent.end(begun, clock.monotonic());
+        endShare();
         advance();
       },
     };
   };
+
+  const isBehindOthers = (priority: Priority) =>
+    PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1).some((each) => queues[each].size > 0);
 
   return {
     get limit() {
@@ -121,8 +150,8 @@ export function createBudget(
     used,
     quietMs: () => Math.max(0, quietUntil - clock.monotonic()),
     tryAcquire(priority) {
-      const isBehind = queues.reserved.size > 0 || (priority === "normal" && queues.normal.size > 0);
-      return isBehind || isQuiet() || !hasPlace(priority) ? undefined : createLease();
+      const isBehind = waiting() > 0 && isBehindOthers(priority);
+      return isBehind || isQuiet() || !hasPlace(priority) ? undefined : createLease(priority);
     },
     acquire: ({ priority, signal }) =>
       new Promise((resolve, reject) => {
@@ -134,7 +163,7 @@ export function createBudget(
         };
         const go = () => {
           signal?.removeEventListener("abort", leave);
-          resolve(createLease());
+          resolve(createLease(priority));
         };
         signal?.addEventListener("abort", leave, { once: true });
         queues[priority].add(go);
@@ -148,6 +177,7 @@ export function createBudget(
     },
     resize(limits) {
       ({ limit, reserve } = checked(limits));
+      shares.resize({ limit, reserve });
       advance();
     },
     close: () => ledger?.close(),

@@ -3,8 +3,9 @@
 import { join } from "node:path";
 import type { Service } from "../events/types.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import { type BudgetLimits, createBudget, type RequestBudget } from "./budget.ts";
+import { createBudget, type RequestBudget } from "./budget.ts";
 import { openLedger } from "./ledger.ts";
+import type { BudgetLimits } from "./shares.ts";
 import { batchSize } from "./spent.ts";
 
 export interface Budgets {

@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import type { RequestBudget } from "./budget.ts";
 import type { Most } from "./json-shape.ts";
 import type { Place } from "./room.ts";
+import type { Priority } from "./shares.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
 
@@ -29,8 +30,12 @@ export interface HttpRequest {
   signal?: AbortSignal;
   /** `false`: without the client's credential. */
   authorize?: boolean;
-  /** `reserved` may use the part of the budget that is kept free for writes and renewals. */
-  priority?: "normal" | "reserved";
+  /** On whose behalf, which says when it may go out; default: `watches`. */
+  priority?: Priority;
+  /** For what comes before the exchange, the credential and the wait for the budget; default: as `timeoutMs`. */
+  waitMs?: number;
+  /** Told how long it waited for the budget or another limit of nexusd's own, in milliseconds; not where it did not. */
+  onWaited?: (ms: number) => void;
   /** Instead of the client's, for an endpoint that has a limit of its own. */
   budget?: RequestBudget;
   /** Put on the wire at most once, whatever the answer: nothing below the caller may send it again. */

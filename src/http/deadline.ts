@@ -70,9 +70,14 @@ export class Deadline implements Timed {
     });
   }
 
-  /** Counts the whole time again, from now. */
-  restart(): void {
-    this.dueAt = this.#options.clock.monotonic() + this.#options.timeoutMs;
+  /** Counts from now again, the whole time or another one. */
+  restart(timeoutMs = this.#options.timeoutMs): void {
+    const dueAt = this.#options.clock.monotonic() + timeoutMs;
+    // The timer expects that it only ever moves away.
+    const isSooner = dueAt < this.dueAt;
+    if (isSooner) timerOf(this.#options.clock).delete(this);
+    this.dueAt = dueAt;
+    if (isSooner) timerOf(this.#options.clock).add(this);
   }
 
   /** Time no longer counts; the caller's signal still does. */

@@ -1,44 +1,68 @@
-// Bounded concurrency: so many exchanges at once, the others wait in order of arrival.
+// Bounded concurrency for what people and agents ask: people first, and a place is kept for them.
 
 interface Place {
   /** To be called once, however the work ended. */
   leave(): void;
 }
 
+/** On whose behalf the place is taken, in the order in which they get one. */
+export type PlaceFor = "people" | "agent_reads" | "agent_writes";
+
 export interface Places {
   /** Those that wait. */
   readonly waiting: number;
-  /** Resolves when there is a place; rejects with `signal.reason` as soon as the signal aborts. */
-  take(signal?: AbortSignal): Promise<Place>;
+  /**
+   * Resolves when there is a place; rejects with `signal.reason` as soon as the signal aborts. Agents leave one to
+   * people, and where both their kinds wait, the one that has fewer places goes first.
+   */
+  take(who: PlaceFor, signal?: AbortSignal): Promise<Place>;
 }
 
 export function createPlaces(limit: number): Places {
-  const waiting = new Set<() => void>();
-  let taken = 0;
-  const leave = () => {
-    taken -= 1;
-    const [next] = waiting;
-    next?.();
+  const queues: Record<PlaceFor, Set<() => void>> = {
+    ...{ people: new Set(), agent_reads: new Set(), agent_writes: new Set() },
+  };
+  const taken: Record<PlaceFor, number> = { people: 0, agent_reads: 0, agent_writes: 0 };
+  const waiting = () => queues.people.size + queues.agent_reads.size + queues.agent_writes.size;
+  const hasPlace = (who: PlaceFor) => {
+    const agents = taken.agent_reads + taken.agent_writes;
+    return agents + taken.people < limit && (who === "people" || agents < limit - 1);
+  };
+  const agentsInOrder = (): PlaceFor[] =>
+    taken.agent_reads <= taken.agent_writes
+      ? ["agent_reads", "agent_writes"]
+      : ["agent_writes", "agent_reads"];
+  const advance = () => {
+    for (const who of ["people" as const, ...agentsInOrder()]) {
+      const [enter] = queues[who];
+      if (enter && hasPlace(who)) return enter();
+    }
   };
   return {
     get waiting() {
-      return waiting.size;
+      return waiting();
     },
-    take: (signal) =>
+    take: (who, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
+        const queue = queues[who];
         const onAbort = () => {
-          waiting.delete(enter);
+          queue.delete(enter);
           reject(signal?.reason);
         };
         const enter = () => {
-          waiting.delete(enter);
+          queue.delete(enter);
           signal?.removeEventListener("abort", onAbort);
-          taken += 1;
-          resolve({ leave });
+          taken[who] += 1;
+          resolve({
+            leave() {
+              taken[who] -= 1;
+              advance();
+            },
+          });
         };
-        if (taken < limit) return enter();
-        waiting.add(enter);
+        if (queue.size === 0 && hasPlace(who)) return enter();
+        queue.add(enter);
         signal?.addEventListener("abort", onAbort, { once: true });
       }),
   };

@@ -15,6 +15,7 @@ import { requestBody, requestHeaders, targetPath } from "./outgoing.ts";
 import { redirectTarget } from "./redirect.ts";
 import { createResponse, tooLarge } from "./response.ts";
 import type { Place, Room } from "./room.ts";
+import type { Priority } from "./shares.ts";
 import { retryAfter, statusFailure } from "./status.ts";
 
 export interface HttpClientOptions {
@@ -67,12 +68,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const progress: Progress = { phase: "credential", sent: false };
     const timeoutMs = request.timeoutMs ?? options.timeoutMs;
     let place: Place | undefined;
+    const waitMs = request.waitMs ?? timeoutMs;
     const deadline = startDeadline({
-      ...{ clock, timeoutMs, signal: request.signal },
-      failure: (kind) => givenUp(kind, where, progress, timeoutMs),
+      ...{ clock, timeoutMs: waitMs, signal: request.signal },
+      failure: (kind) => givenUp(kind, where, progress, isBefore(progress) ? waitMs : timeoutMs),
     });
     try {
-      const { method, priority = "normal" } = request;
+      const { method, priority = "watches" } = request;
       const budget = request.budget ?? options.budget;
       const maxBytes = request.maxBytes ?? options.maxBytes;
       const body = requestBody(request) ?? null;
@@ -84,8 +86,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       for (let hops = 0; ; hops++) {
         progress.phase = "budget";
         const lease =
-          budget?.tryAcquire(priority) ?? (await budget?.acquire({ priority, signal: deadline.signal }));
-        if (hops === 0) deadline.restart();
+          budget?.tryAcquire(priority) ??
+          (budget && (await waitFor(budget, { ...request, priority, signal: deadline.signal })));
+        if (hops === 0) deadline.restart(timeoutMs);
         progress.phase = "server";
         let answer: Answer;
         try {
@@ -127,6 +130,22 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     } finally {
       // Whoever is given a large answer makes something of it at once.
       place?.release();
+    }
+  };
+
+  const waitFor = async (
+    budget: RequestBudget,
+    {
+      priority,
+      signal,
+      onWaited,
+    }: { priority: Priority; signal: AbortSignal } & Pick<HttpRequest, "onWaited">,
+  ) => {
+    const since = clock.monotonic();
+    try {
+      return await budget.acquire({ priority, signal });
+    } finally {
+      onWaited?.(clock.monotonic() - since);
     }
   };
 
@@ -192,3 +211,5 @@ async function proveIdentity(
     throw error instanceof HttpError && error.maybeSent ? notSent(error) : error;
   }
 }
+
+const isBefore = ({ phase }: Progress) => phase === "credential" || phase === "budget";

@@ -2,6 +2,7 @@
 
 import type { z } from "zod";
 import type { Failure, Service } from "../events/types.ts";
+import type { HttpRequest } from "../http/client.ts";
 import type { HttpError } from "../http/errors.ts";
 import type { SessionEffect } from "./messaging/changes.ts";
 
@@ -190,13 +191,19 @@ export class OperationError extends Error {
   }
 }
 
+/** On whose behalf a request is sent, and who is told how long it waited for the limits of nexusd. */
+export type SentFor = Pick<HttpRequest, "onWaited"> & {
+  /** Default: that of an agent's read or write. */
+  priority?: "people" | "agent_reads" | "agent_writes";
+};
+
 /** Sends the requests of operations; made in src/daemon/services.ts. */
 export interface OperationSender {
   /** A read: under the budget, retried while that can help, cancelled by `signal`. @throws HttpError */
-  read(request: OperationRequest, signal: AbortSignal): Promise<OperationAnswer>;
+  read(request: OperationRequest, signal: AbortSignal, sentFor?: SentFor): Promise<OperationAnswer>;
   /**
    * A write: put on the wire at most once. Where the error says `maybeSent: false` nothing was sent.
    * @throws HttpError
    */
-  writeOnce(request: OperationRequest, signal: AbortSignal): Promise<OperationAnswer>;
+  writeOnce(request: OperationRequest, signal: AbortSignal, sentFor?: SentFor): Promise<OperationAnswer>;
 }

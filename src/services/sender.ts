@@ -88,27 +88,36 @@ export function createSender(options: SenderOptions): OperationSender {
   };
 
   return {
-    async read(request, signal) {
+    async read(request, signal, { priority = "agent_reads", onWaited } = {}) {
       const mcp = mcpFor(request);
-      if (mcp) return await retry(() => mcp.call(request, { signal, once: false }), { signal });
+      const sentFor = { priority, ...(onWaited && { onWaited }) };
+      if (mcp) return await retry(() => mcp.call(request, { signal, once: false, ...sentFor }), { signal });
       const http = clientFor(request);
       const prepared = await prepare(request);
       const key = request.origin + request.path;
       const known = request.maxAgeMs === undefined ? undefined : recent.get(key);
       if (known && clock.monotonic() - known.at < (request.maxAgeMs ?? 0)) return known.answer;
-      const answer = toAnswer(await retry(() => http.request({ ...prepared, signal }), { signal }));
+      const answer = toAnswer(
+        await retry(() => http.request({ ...prepared, ...sentFor, signal }), { signal }),
+      );
       if (request.maxAgeMs !== undefined) recent.set(key, { at: clock.monotonic(), answer });
       return answer;
     },
-    async writeOnce(request, signal) {
+    async writeOnce(request, signal, { priority = "agent_writes" } = {}) {
       const mcp = mcpFor(request);
-      if (mcp) return await mcp.call(request, { signal, once: true });
+      if (mcp) return await mcp.call(request, { signal, once: true, priority });
       const http = clientFor(request);
       const prepared = await prepare(request);
-      return toAnswer(await http.request({ ...prepared, signal, once: true, priority: "reserved" }));
+      return toAnswer(
+        await http.request({ ...prepared, signal, once: true, priority, ...patience(priority) }),
+      );
     },
   };
 }
+
+/** Agents' writes keep their turn until it comes, which can take a window and more. */
+const AGENTS_WAIT_MS = 100_000;
+const patience = (priority: string) => (priority === "agent_writes" ? { waitMs: AGENTS_WAIT_MS } : {});
 
 const isOriginOf = (baseUrl: string, origin: string) => new URL(baseUrl).origin === origin;
 

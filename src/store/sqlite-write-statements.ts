@@ -67,14 +67,8 @@ export const prepareStatements = (db: Database) => ({
       `SELECT sum(length(request) + length(preview)) FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`,
     )
     .pluck(),
-  claim: db.prepare<[string], WriteRow>(
-    `UPDATE writes SET state = 'executing', executing_at = ?, attempts = attempts + 1
-     WHERE id = (
-       SELECT id FROM writes AS waiting INDEXED BY writes_waiting
-       WHERE state = 'approved' AND NOT EXISTS (
-         SELECT 1 FROM writes AS running WHERE running.state = 'executing' AND running.target = waiting.target)
-       ORDER BY approval_order LIMIT 1) RETURNING *`,
-  ),
+  claimPeoples: db.prepare<[string], WriteRow>(claim("AND approval <> 'auto'")),
+  claim: db.prepare<[string], WriteRow>(claim()),
   countAttempt: db.prepare<[string]>(
     "UPDATE writes SET attempts = attempts + 1 WHERE id = ? AND state = 'executing'",
   ),
@@ -94,3 +88,11 @@ export const prepareStatements = (db: Database) => ({
     )
     .pluck(),
 });
+
+const claim = (which = "") =>
+  `UPDATE writes SET state = 'executing', executing_at = ?, attempts = attempts + 1
+   WHERE id = (
+     SELECT id FROM writes AS waiting INDEXED BY writes_waiting
+     WHERE state = 'approved' ${which} AND NOT EXISTS (
+       SELECT 1 FROM writes AS running WHERE running.state = 'executing' AND running.target = waiting.target)
+     ORDER BY approval_order LIMIT 1) RETURNING *`;

@@ -230,10 +230,10 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       return "event" in step ? { kind: "done", write: step.write } : { kind: "refused", write: step };
     },
 
-    claimNextWrite: async (actor, at) => {
+    claimNextWrite: async (actor, at, onlyPeoples = false) => {
       const step = await write(
         () => {
-          const row = statements.claim.get(at);
+          const row = statements.claimPeoples.get(at) ?? (onlyPeoples ? undefined : statements.claim.get(at));
           if (!row) return undefined;
           const detail = canonicalRecord({ operation: row.operation, attempt: row.attempts });
           const set = { executing_at: at };

@@ -257,10 +257,12 @@ export interface Store {
     transition: WriteTransition,
   ): Promise<{ kind: "done"; write: Write } | { kind: "refused"; write: Write } | undefined>;
   /**
-   * The first approved write, in order of approval, whose target has none executing: moved to `executing`. The request
-   * that is about to be sent is counted, so that a crash leaves none uncounted; the result says how many were sent.
+   * The first approved write whose target has none executing: moved to `executing`. Those that a person approved come
+   * first, then those that the policy did; each in the order of approval. The request that is about to be sent is
+   * counted, so that a crash leaves none uncounted; the result says how many were sent.
+   * @param onlyPeoples leaves out what the policy approved
    */
-  claimNextWrite(actor: Actor, at: string): Promise<Write | undefined>;
+  claimNextWrite(actor: Actor, at: string, onlyPeoples?: boolean): Promise<Write | undefined>;
   /** A write repeated by the executor (idempotent): counts the attempt without a change of state. */
   countWriteAttempt(id: string): Promise<void>;
   /** Whether it is in this state, without reading the rest of it. */

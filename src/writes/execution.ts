@@ -163,7 +163,7 @@ async function attempt(run: Run): Promise<Attempt> {
     if (checked.request) {
       assertAccount(write, checked.request, options);
       run.sent += 1;
-      answer = await options.sender.writeOnce(checked.request, stop.cut);
+      answer = await options.sender.writeOnce(checked.request, stop.cut, { priority: priorityOf(write) });
     }
   } catch (error) {
     if (error instanceof Refusal) return refused(error);
@@ -276,11 +276,17 @@ async function reading<T>(
     failure: (kind) => readFailure(kind, service, label),
   });
   try {
-    return await deadline.race(work((request) => options.sender.read(request, deadline.signal)));
+    return await deadline.race(
+      work((request) => options.sender.read(request, deadline.signal, { priority: priorityOf(write) })),
+    );
   } finally {
     deadline.end();
   }
 }
+
+/** What a person approved is a person's; what the policy lets through is the agent's. */
+const priorityOf = ({ approval }: Pick<Write, "approval">) =>
+  approval === "auto" ? "agent_writes" : "people";
 
 const noticed = <T>({ write, options }: Run, error: unknown, outcome: T): T => {
   if (isDefect(error) && !(error instanceof Refusal)) options.onDefect(write, error);

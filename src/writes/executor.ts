@@ -1,4 +1,5 @@
-// Executes approved writes: in the order of their approval, one at a time for each target, several targets at once.
+// Executes approved writes: a person's first, each kind in the order of its approval, one at a time for each target,
+// several targets at once.
 
 import type { Logger } from "pino";
 import { stringifyJson } from "../http/json.ts";
@@ -14,6 +15,8 @@ import { effectsFailed } from "./outcome.ts";
 import type { Actor, Write, WriteResult } from "./types.ts";
 
 const AT_ONCE = 8;
+/** Of those, what the policy approved: it may wait long for its share of a budget, and a person's must not behind it. */
+const AUTO_AT_ONCE = AT_ONCE / 2;
 /** Expired proposals are swept, and approved writes looked for, this often even where nobody calls. */
 const LOOK_EVERY_MS = 15_000;
 /** What a stop waits for work that was cut. */
@@ -52,6 +55,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const cut = new AbortController();
   const stop = { closing: closing.signal, cut: cut.signal };
   const underWay = new Set<Promise<void>>();
+  let autoUnderWay = 0;
   /** Of each target, the result that is on its way to the disk, and from there to the sessions in memory. */
   const settling = new Map<string, Promise<void>>();
   let claiming: Promise<void> | undefined;
@@ -155,8 +159,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
 
   const begin = (write: Write, isRecovery: boolean): void => {
+    const autos = write.approval === "auto" ? 1 : 0;
+    autoUnderWay += autos;
     const running = run(write, isRecovery).finally(() => {
       underWay.delete(running);
+      autoUnderWay -= autos;
       wake();
     });
     underWay.add(running);
@@ -166,7 +173,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     while (isWoken && !closing.signal.aborted) {
       isWoken = false;
       while (underWay.size < AT_ONCE && !closing.signal.aborted) {
-        const write = await persist(() => store.claimNextWrite(EXECUTOR, isoTime(clock.now())));
+        const onlyPeoples = autoUnderWay >= AUTO_AT_ONCE;
+        const write = await persist(() => store.claimNextWrite(EXECUTOR, isoTime(clock.now()), onlyPeoples));
         if (!write) break;
         begin(write, false);
       }

@@ -86,7 +86,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     return result?.write ?? write;
   };
 
-  const readPrecondition = async (operation: Operation, input: unknown, known: Facts) => {
+  const readPrecondition = async (operation: Operation, input: unknown, known: Facts, actor: Actor) => {
     if (!operation.precondition) return undefined;
     const label = `the precondition of ${operation.name}`;
     const deadline = startDeadline({
@@ -102,7 +102,9 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         }),
     });
     try {
-      const read = (request: Parameters<typeof sender.read>[0]) => sender.read(request, deadline.signal);
+      const priority = actor.via === "operator.sock" ? "people" : "agent_reads";
+      const read = (request: Parameters<typeof sender.read>[0]) =>
+        sender.read(request, deadline.signal, { priority });
       return await deadline.race(operation.precondition(input, known, read));
     } finally {
       deadline.end();
@@ -149,7 +151,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     if (approval === "deny") throw denied(operation.name);
     // What leaves the machine, others read: no text of it may hold a secret, whatever it is meant for.
     if (operation.request) await scanText(textsIn(stored, []));
-    const learnt = await readPrecondition(operation, stored, known);
+    const learnt = await readPrecondition(operation, stored, known, actor);
     const precondition = operation.precondition ? canonicalJson(learnt) : null;
     const toSend = operation.request?.(stored, known, learnt);
     const notice = operation.notice?.();

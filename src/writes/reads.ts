@@ -1,11 +1,11 @@
-// Runs the reads of agents: each under a deadline, given up when its caller goes away.
+// Runs the reads of people and agents: each under a deadline, given up when its caller goes away.
 
 import type { Config } from "../config/schema.ts";
 import type { Service } from "../events/types.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import type { Clock } from "../scheduler/clock.ts";
-import type { OperationSender } from "../services/operation.ts";
+import type { OperationSender, SentFor } from "../services/operation.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, type OperationCatalogue, validInput } from "./input.ts";
 import { type Reads, WriteError } from "./types.ts";
@@ -23,7 +23,7 @@ export function createReads(options: {
   const { catalogue, sender, facts, clock, limits } = options;
 
   return {
-    async run(name, input, caller) {
+    async run(name, input, caller, priority) {
       await catalogue.refresh(name);
       const operation = findOperation(catalogue, name);
       if (operation.effect !== "read")
@@ -32,6 +32,13 @@ export function createReads(options: {
       const valid = validInput(operation, input, limits().problem_errors);
       const startedAt = clock.monotonic();
       let label = name;
+      let waitedMs = 0;
+      const sentFor: SentFor = {
+        priority,
+        onWaited: (ms) => {
+          waitedMs += ms;
+        },
+      };
       const deadline = startDeadline({
         clock,
         timeoutMs: DEADLINE_MS[service],
@@ -45,9 +52,10 @@ export function createReads(options: {
         const request = operation.request?.(full, known);
         if (!request) throw new Error(`${name} is a read without a request`);
         ({ label } = request);
-        const answer = await deadline.race(sender.read(request, signal));
+        const answer = await deadline.race(sender.read(request, signal, sentFor));
         const output = operation.output(answer, full);
-        return { output, service, durationMs: Math.round(clock.monotonic() - startedAt) };
+        const durationMs = Math.round(clock.monotonic() - startedAt - waitedMs);
+        return { output, service, durationMs, waitedMs: Math.round(waitedMs) };
       } finally {
         deadline.end();
       }

@@ -275,11 +275,16 @@ export interface Writes {
 
 /** Runs a read for `POST /v1/reads`. */
 export interface Reads {
+  /**
+   * `waitedMs` is for the limits of nexusd, `durationMs` all the rest.
+   * @param priority whose it is
+   */
   run(
     operation: string,
     input: unknown,
     signal: AbortSignal,
-  ): Promise<{ output: unknown; service: Service; durationMs: number }>;
+    priority: "people" | "agent_reads",
+  ): Promise<{ output: unknown; service: Service; durationMs: number; waitedMs: number }>;
 }
 
 /** An operation as `GET /v1/operations` lists it. */

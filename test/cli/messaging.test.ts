@@ -17,7 +17,7 @@ async function start(ending: Partial<Write> = {}, output: unknown = OUTPUT) {
   const asked: { operation: string; input: unknown }[] = [];
   const answer = (operation: string, input: unknown) => {
     asked.push({ operation, input });
-    return { output, service: "messaging" as const, durationMs: 1 };
+    return { output, service: "messaging" as const, durationMs: 1, waitedMs: 0 };
   };
   const daemon = await startTestControl({
     context: {

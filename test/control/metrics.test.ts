@@ -149,9 +149,9 @@ describe("the numbers", () => {
       ].map((name) => sampleOf(families, `nexusd_budget_${name}`, { service: "messaging", server }));
     };
     expect(await seen()).toEqual([3, 1, 0, 0, 0]);
-    const leases = [budget.tryAcquire("normal"), budget.tryAcquire("normal")];
+    const leases = [budget.tryAcquire("watches"), budget.tryAcquire("watches")];
     const stop = new AbortController();
-    const waiting = budget.acquire({ priority: "normal", signal: stop.signal });
+    const waiting = budget.acquire({ priority: "watches", signal: stop.signal });
     expect(await seen()).toEqual([3, 1, 2, 1, 0]);
     budget.cooldownUntil(clock.monotonic() + 90_000);
     for (const lease of leases) lease?.done();

@@ -15,6 +15,7 @@ const reading = (run: (input: unknown, signal: AbortSignal) => Promise<unknown>)
           output: await run(input, signal),
           service: "nexus",
           durationMs: 12.5,
+          waitedMs: 40,
         }),
       },
     },
@@ -56,7 +57,7 @@ describe("a read", () => {
     const { call } = await reading(async () => ({ id: "o-1" }));
     expect(await call("POST", "/v1/reads", read)).toMatchObject({
       status: 200,
-      json: { output: { id: "o-1" }, meta: { service: "nexus", durationMs: 12.5 } },
+      json: { output: { id: "o-1" }, meta: { service: "nexus", durationMs: 12.5, waitedMs: 40 } },
     });
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { createBudget, type Priority } from "../../src/http/budget.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
+import { createBudget, type RequestBudget } from "../../src/http/budget.ts";
+import { PRIORITIES, type Priority } from "../../src/http/shares.ts";
+import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
 
 const WINDOW_MS = 60_000;
@@ -9,30 +10,30 @@ describe("the request budget", () => {
   test("frees a place one window after the exchange ended, not after it began", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 1, reserve: 0, clock });
-    const lease = await budget.acquire({ priority: "normal" });
+    const lease = await budget.acquire({ priority: "watches" });
     await clock.advance(30_000);
     lease.done();
-    const next = granted(budget.acquire({ priority: "normal" }));
+    const next = granted(budget.acquire({ priority: "watches" }));
     await clock.advance(WINDOW_MS - 1);
     expect([next.isGranted, budget.used(), budget.waiting]).toEqual([false, 1, 1]);
     await clock.advance(1);
     expect([next.isGranted, budget.used(), budget.waiting]).toEqual([true, 1, 0]);
   });
 
-  test("keeps its reserve free of normal callers", async () => {
+  test("keeps its reserve free of watches", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 3, reserve: 1, clock });
-    const normal = [1, 2, 3].map(() => granted(budget.acquire({ priority: "normal" })));
-    const reserved = [1, 2].map(() => granted(budget.acquire({ priority: "reserved" })));
+    const watches = [1, 2, 3].map(() => granted(budget.acquire({ priority: "watches" })));
+    const people = [1, 2].map(() => granted(budget.acquire({ priority: "people" })));
     await clock.settle();
-    expect(normal.map((caller) => caller.isGranted)).toEqual([true, true, false]);
-    expect(reserved.map((caller) => caller.isGranted)).toEqual([true, false]);
+    expect(watches.map((caller) => caller.isGranted)).toEqual([true, true, false]);
+    expect(people.map((caller) => caller.isGranted)).toEqual([true, false]);
   });
 
-  test("serves reserved callers first, and each kind in order of arrival", async () => {
+  test("serves people first, and each kind in order of arrival", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 1, reserve: 0, clock });
-    const first = await budget.acquire({ priority: "normal" });
+    const first = await budget.acquire({ priority: "watches" });
     const order: string[] = [];
     const queue = (name: string, priority: Priority) =>
       budget.acquire({ priority }).then((lease) => {
@@ -40,10 +41,10 @@ describe("the request budget", () => {
         lease.done();
       });
     const all = [
-      queue("n1", "normal"),
-      queue("n2", "normal"),
-      queue("r1", "reserved"),
-      queue("r2", "reserved"),
+      queue("n1", "watches"),
+      queue("n2", "watches"),
+      queue("r1", "people"),
+      queue("r2", "people"),
     ];
     first.done();
     await clock.advance(4 * WINDOW_MS);
@@ -54,15 +55,15 @@ describe("the request budget", () => {
   test("a waiter that gives up leaves the queue, and nothing on the clock", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 1, reserve: 0, clock });
-    (await budget.acquire({ priority: "normal" })).done();
+    (await budget.acquire({ priority: "watches" })).done();
     const controller = new AbortController();
-    const waiter = budget.acquire({ priority: "normal", signal: controller.signal });
+    const waiter = budget.acquire({ priority: "watches", signal: controller.signal });
     expect([budget.waiting, clock.pending()]).toEqual([1, 1]);
     const reason = new Error("given up");
     controller.abort(reason);
     await expect(waiter).rejects.toBe(reason);
     expect([budget.waiting, clock.pending(), budget.used()]).toEqual([0, 0, 1]);
-    await expect(budget.acquire({ priority: "normal", signal: controller.signal })).rejects.toBe(reason);
+    await expect(budget.acquire({ priority: "watches", signal: controller.signal })).rejects.toBe(reason);
   });
 
   test("nobody goes out during a cooldown, and a shorter one does not end it", async () => {
@@ -70,9 +71,7 @@ describe("the request budget", () => {
     const budget = createBudget({ limit: 10, reserve: 1, clock });
     budget.cooldownUntil(clock.monotonic() + 5000);
     budget.cooldownUntil(clock.monotonic() + 1000);
-    const callers = (["normal", "reserved"] as const).map((priority) =>
-      granted(budget.acquire({ priority })),
-    );
+    const callers = (["watches", "people"] as const).map((priority) => granted(budget.acquire({ priority })));
     await clock.advance(4999);
     expect(callers.map((caller) => caller.isGranted)).toEqual([false, false]);
     await clock.advance(1);
@@ -82,7 +81,7 @@ describe("the request budget", () => {
   test("a lease that is given back twice counts once", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 5, reserve: 0, clock });
-    const lease = await budget.acquire({ priority: "normal" });
+    const lease = await budget.acquire({ priority: "watches" });
     lease.done();
     lease.done();
     expect(budget.used()).toBe(1);
@@ -90,8 +89,107 @@ describe("the request budget", () => {
     expect(budget.used()).toBe(0);
   });
 
-  test("refuses a reserve that would leave nothing to normal callers", () => {
+  test("refuses a reserve that would leave nothing to the others", () => {
     expect(() => createBudget({ limit: 5, reserve: 5, clock: createFakeClock() })).toThrow(RangeError);
+  });
+});
+
+describe("where agents ask for more than there is", () => {
+  const LIMITS = { limit: 100, reserve: 20 };
+
+  /** Calls `ask` so often, each served at once; gives how long each waited, in order, as they are served. */
+  const storm = (budget: RequestBudget, clock: FakeClock, priority: Priority, count: number) => {
+    const waits: number[] = [];
+    const since = clock.monotonic();
+    for (let n = 0; n < count; n++)
+      void budget.acquire({ priority }).then((lease) => {
+        waits.push(clock.monotonic() - since);
+        lease.done();
+      });
+    return waits;
+  };
+
+  /** Asks at this interval, one after the other as a watch does; gives when each was served. */
+  const repeat = (budget: RequestBudget, clock: FakeClock, priority: Priority, everyMs: number) => {
+    const served: { at: number; waitedMs: number }[] = [];
+    const next = async () => {
+      for (;;) {
+        const since = clock.monotonic();
+        (await budget.acquire({ priority })).done();
+        served.push({ at: clock.monotonic(), waitedMs: clock.monotonic() - since });
+        await clock.sleep(everyMs - (clock.monotonic() - since));
+      }
+    };
+    void next();
+    return served;
+  };
+  const longest = (served: { waitedMs: number }[]) => Math.max(...served.map(({ waitedMs }) => waitedMs));
+
+  test("60 reads at once leave the watches every turn, and people as well", async () => {
+    const clock = createFakeClock();
+    const budget = createBudget({ ...LIMITS, clock });
+    const reads = storm(budget, clock, "agent_reads", 60);
+    const writes = storm(budget, clock, "agent_writes", 60);
+    await clock.settle();
+    expect([reads.length, writes.length]).toEqual([25, 25]);
+    const watches = repeat(budget, clock, "watches", 3000);
+    const people = repeat(budget, clock, "people", 6000);
+    await clock.advance(5 * WINDOW_MS);
+    expect(watches.length).toBeGreaterThanOrEqual(100);
+    expect([longest(watches), longest(people)]).toEqual([0, 0]);
+    expect(Math.max(...reads, ...writes)).toBeLessThanOrEqual(2 * WINDOW_MS);
+  });
+
+  test("watches that run minutes apart find their places again", async () => {
+    const clock = createFakeClock();
+    const budget = createBudget({ ...LIMITS, clock });
+    const burst = async () => {
+      const waits = storm(budget, clock, "watches", 50);
+      await clock.settle();
+      return waits.length;
+    };
+    expect(await burst()).toBe(50);
+    storm(budget, clock, "agent_reads", 1000);
+    storm(budget, clock, "agent_writes", 1000);
+    for (let minute = 0; minute < 12; minute += 4) {
+      await clock.advance(4 * WINDOW_MS);
+      // At least what agents' least shares leave of it: twice a quarter of 80 of 80.
+      expect(await burst()).toBeGreaterThanOrEqual(40);
+    }
+  });
+
+  test("1,000 messages leave polls that take all there is three quarters of it, and do not starve", async () => {
+    const clock = createFakeClock();
+    const budget = createBudget({ limit: 100, reserve: 10, clock });
+    const polls = repeat(budget, clock, "watches", WINDOW_MS / 90);
+    await clock.advance(3 * WINDOW_MS);
+    const before = polls.length;
+    const messages = storm(budget, clock, "agent_writes", 1000);
+    const person = repeat(budget, clock, "people", 10_000);
+    const rates: number[] = [];
+    for (let minute = 0; minute < 5; minute++) {
+      const since = polls.length;
+      await clock.advance(WINDOW_MS);
+      rates.push(polls.length - since);
+    }
+    expect(before).toBeGreaterThan(3 * 85);
+    expect(Math.min(...rates)).toBeGreaterThanOrEqual(60);
+    expect(messages.length).toBeGreaterThanOrEqual(5 * 10);
+    expect(messages[0]).toBe(0);
+    const gaps = polls.slice(before).map(({ at }, index) => at - (polls[before + index - 1]?.at ?? at));
+    expect(Math.max(...gaps)).toBeLessThan(6000);
+    expect(longest(person)).toBe(0);
+  });
+
+  test("agents have what nobody else wants: half of it each, not more", async () => {
+    const clock = createFakeClock();
+    const budget = createBudget({ ...LIMITS, clock });
+    storm(budget, clock, "watches", 40);
+    const reads = storm(budget, clock, "agent_reads", 100);
+    await clock.settle();
+    expect(reads.length).toBe(20);
+    await clock.advance(20 * WINDOW_MS);
+    expect(reads.length).toBe(100);
   });
 });
 
@@ -101,7 +199,7 @@ describe("whatever is asked of the budget", () => {
     durationMs: fc.oneof(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 90_000 })),
     // When within its exchange the server sees the request.
     seenAt: fc.double({ min: 0, max: 1, noNaN: true }),
-    priority: fc.constantFrom<Priority>("normal", "normal", "normal", "reserved"),
+    priority: fc.constantFrom<Priority>(...PRIORITIES, "watches", "watches"),
     // Some give up after a while.
     patienceMs: fc.option(fc.integer({ min: 0, max: 30_000 }), { freq: 3 }),
   });
@@ -125,23 +223,23 @@ describe("whatever is asked of the budget", () => {
     );
   });
 
-  test("normal callers cannot make a reserved one wait while its reserve is free", async () => {
+  test("watches cannot make a person wait while the reserve is free", async () => {
     await fc.assert(
       fc.asyncProperty(scenario, async ({ limit, calls }) => {
-        let lastReserved = Number.NEGATIVE_INFINITY;
-        // Reserved callers far enough apart that one place is always enough for them.
+        let lastPerson = Number.NEGATIVE_INFINITY;
+        // People far enough apart that one place is always enough for them.
         const sparse = [...calls]
           .sort((a, b) => a.atMs - b.atMs)
           .map((entry) => {
-            if (entry.priority === "normal" || entry.atMs - lastReserved < 2 * WINDOW_MS) {
-              return { ...entry, priority: "normal" as const };
+            if (entry.priority !== "people" || entry.atMs - lastPerson < 2 * WINDOW_MS) {
+              return { ...entry, priority: "watches" as const };
             }
-            lastReserved = entry.atMs;
+            lastPerson = entry.atMs;
             return { ...entry, durationMs: Math.min(entry.durationMs, WINDOW_MS), patienceMs: 0 };
           });
         const { waits } = await simulate(limit, sparse);
-        const reserved = sparse.filter((each) => each.priority === "reserved");
-        expect(reserved.filter((each) => waits.get(each) !== 0)).toEqual([]);
+        const people = sparse.filter((each) => each.priority === "people");
+        expect(people.filter((each) => waits.get(each) !== 0)).toEqual([]);
       }),
       { numRuns: 60 },
     );

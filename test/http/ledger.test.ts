@@ -4,9 +4,9 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Priority } from "../../src/http/budget.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
 import { openLedger } from "../../src/http/ledger.ts";
+import type { Priority } from "../../src/http/shares.ts";
 import { systemClock } from "../../src/scheduler/clock.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
@@ -26,7 +26,7 @@ const open = (clock: FakeClock, directory: string, limit = 5, batch = 1) => {
   return { budget: budgets.of(ORIGIN, { limit, reserve: 1 }, "messaging"), failures, close: budgets.close };
 };
 
-const reserved: { priority: Priority } = { priority: "reserved" };
+const reserved: { priority: Priority } = { priority: "people" };
 
 describe("a restart", () => {
   test("finds what was spent, also where nobody closed anything", async () => {
@@ -61,9 +61,9 @@ describe("a restart", () => {
     open(clock, directory).budget.cooldownUntil(30_000);
     const { budget } = open(clock, directory);
     await clock.advance(29_999);
-    expect(budget.tryAcquire("reserved")).toBeUndefined();
+    expect(budget.tryAcquire("people")).toBeUndefined();
     await clock.advance(1);
-    expect(budget.tryAcquire("reserved")).toBeDefined();
+    expect(budget.tryAcquire("people")).toBeDefined();
   });
 
   test("of the machine takes the whole budget for spent until then", () => {
@@ -121,8 +121,8 @@ describe("a restart", () => {
       import { systemClock as clock } from "${new URL("../../src/scheduler/clock.ts", import.meta.url).href}";
       const budgets = createBudgets({ clock, directory: ${JSON.stringify(directory)} });
       const budget = budgets.of("${ORIGIN}", { limit: 100, reserve: 10 }, "messaging");
-      for (let n = 0; n < 42; n++) budget.tryAcquire("normal").done();
-      for (let n = 0; n < 3; n++) budget.tryAcquire("normal");
+      for (let n = 0; n < 42; n++) budget.tryAcquire("watches").done();
+      for (let n = 0; n < 3; n++) budget.tryAcquire("watches");
       process.kill(process.pid, "SIGKILL");`;
     const { signal } = spawnSync(process.execPath, ["--input-type=module-typescript", "--eval", script]);
     expect(signal).toBe("SIGKILL");
@@ -165,7 +165,7 @@ test("other limits after a reload keep what was spent", async () => {
   const budget = budgets.of(ORIGIN, { limit: 10, reserve: 1 }, "messaging");
   for (let n = 0; n < 6; n++) (await budget.acquire(reserved)).done();
   expect(budgets.of(ORIGIN, { limit: 4, reserve: 1 }, "messaging")).toBe(budget);
-  expect([budget.limit, budget.used(), budget.tryAcquire("reserved")]).toEqual([4, 6, undefined]);
+  expect([budget.limit, budget.used(), budget.tryAcquire("people")]).toEqual([4, 6, undefined]);
   expect(() => budgets.of(ORIGIN, { limit: 1, reserve: 1 }, "messaging")).toThrow(RangeError);
 });
 

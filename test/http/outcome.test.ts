@@ -35,7 +35,7 @@ async function outcomesOf(
 
 const spent = () => {
   const budget = createBudget({ limit: 1, reserve: 0, clock: systemClock });
-  budget.tryAcquire("reserved");
+  budget.tryAcquire("people");
   return budget;
 };
 

@@ -442,7 +442,7 @@ describe("an answer that is not 2xx", () => {
     });
     const { request } = client(server.origin, { clock, budget, timeoutMs: 60_000 });
     expect(await failure(request(get()))).toMatchObject({ code: "rate_limit_exceeded", retryAfterMs: 7000 });
-    const next = request({ ...get(), priority: "reserved" });
+    const next = request({ ...get(), priority: "people" });
     await clock.advance(6999);
     expect(server.requests).toHaveLength(1);
     await clock.advance(1);
@@ -548,7 +548,7 @@ describe("what comes before a request", () => {
     const budget = createBudget({ limit: 1, reserve: 0, clock });
     const server = await serve(stallHeaders);
     const { request } = client(server.origin, { clock, budget });
-    const lease = await budget.acquire({ priority: "normal" });
+    const lease = await budget.acquire({ priority: "watches" });
     lease.done();
 
     const unserved = failure(request(post()));

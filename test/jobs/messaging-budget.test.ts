@@ -41,7 +41,7 @@ async function send(clock: FakeClock, job: JobHarness, server: MessagingServer, 
   const begin = clock.monotonic();
   await job.services.messaging.http(server.url).request({
     ...{ method: "POST", path: `/v1/sessions/${id}/messages`, label: "POST /v1/sessions/:id/messages" },
-    ...{ headers: { "x-agent-id": "me" }, json: { text: "hello" }, once: true, priority: "reserved" },
+    ...{ headers: { "x-agent-id": "me" }, json: { text: "hello" }, once: true, priority: "people" },
   });
   return clock.monotonic() - begin;
 }

@@ -216,14 +216,14 @@ describe("a write", () => {
   });
 });
 
-test("a write goes before reads that wait, into the part of the budget that is kept free", async () => {
+test("a person's write goes before agents' reads that wait, into the part of the budget that is kept free", async () => {
   const { origin, requests } = await serve(json({}));
   const nexBudget = createBudget({ limit: 2, reserve: 1, clock: systemClock });
   const { sender } = createBench({ nex: origin, nexBudget });
   const caller = new AbortController();
   await sender.read(read(origin, { kind: "nex" }), signal);
   const waiting = failure(sender.read(read(origin, { kind: "nex" }), caller.signal));
-  await sender.writeOnce(write(origin, { kind: "nex" }), signal);
+  await sender.writeOnce(write(origin, { kind: "nex" }), signal, { priority: "people" });
   expect(requests.map(({ method }) => method)).toEqual(["GET", "POST"]);
   caller.abort(new Error("gone"));
   await waiting;

@@ -133,5 +133,5 @@ export function scriptedWrites() {
 }
 
 export const scriptedReads = (): Reads => ({
-  run: async (_operation, input) => ({ output: input, service: "nexus", durationMs: 1 }),
+  run: async (_operation, input) => ({ output: input, service: "nexus", durationMs: 1, waitedMs: 0 }),
 });

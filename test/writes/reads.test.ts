@@ -27,10 +27,11 @@ describe("a read", () => {
       await slept;
       return answers([{ id: 1 }])(service.asked[0] ?? expect.fail(), never);
     };
-    expect(await reads.run("nexus.items.list", {}, never)).toEqual({
+    expect(await reads.run("nexus.items.list", {}, never, "agent_reads")).toEqual({
       output: [{ id: 1 }],
       service: "nexus",
       durationMs: 250,
+      waitedMs: 0,
     });
     expect(service.asked[0]?.path).toBe("/rest/v1/orders?limit=10");
     expect(clock.pending()).toBe(0);
@@ -38,14 +39,16 @@ describe("a read", () => {
 
   it("is no write, no unknown operation, and takes only what the operation takes", async () => {
     const { reads, service } = setUp();
-    await expect(reads.run("nexus.items.create", { sku: "A" }, never)).rejects.toMatchObject({
+    await expect(reads.run("nexus.items.create", { sku: "A" }, never, "agent_reads")).rejects.toMatchObject({
       code: "not_a_read",
     });
-    await expect(reads.run("nexus.items", {}, never)).rejects.toMatchObject({
+    await expect(reads.run("nexus.items", {}, never, "agent_reads")).rejects.toMatchObject({
       code: "operation_not_found",
       message: expect.stringContaining("nexus.items.list"),
     });
-    await expect(reads.run("nexus.items.list", { limit: "x", more: 1 }, never)).rejects.toMatchObject({
+    await expect(
+      reads.run("nexus.items.list", { limit: "x", more: 1 }, never, "agent_reads"),
+    ).rejects.toMatchObject({
       code: "invalid_input",
       errors: [{ path: "limit" }, { path: "more", message: "is not a field here" }],
     });
@@ -55,7 +58,7 @@ describe("a read", () => {
   it("fails as the service fails", async () => {
     const { reads, service } = setUp();
     service.onRead = fails("status", { status: 503 });
-    await expect(reads.run("nexus.items.list", {}, never)).rejects.toMatchObject({
+    await expect(reads.run("nexus.items.list", {}, never, "agent_reads")).rejects.toMatchObject({
       kind: "status",
       status: 503,
     });
@@ -69,7 +72,9 @@ describe("a read", () => {
       ["nexus.items.list", {}],
       ["nex.context.ask", { question: "?" }],
     ] as const)
-      void reads.run(name, input, never).catch(({ kind, service: of }) => settled.push(`${of} ${kind}`));
+      void reads
+        .run(name, input, never, "agent_reads")
+        .catch(({ kind, service: of }) => settled.push(`${of} ${kind}`));
     await clock.advance(60_000);
     expect(settled).toEqual(["nexus timeout"]);
     await clock.advance(60_000);
@@ -86,11 +91,13 @@ describe("a read", () => {
       return hangs(request, signal);
     };
     const caller = new AbortController();
-    const read = reads.run("nexus.items.list", {}, caller.signal);
+    const read = reads.run("nexus.items.list", {}, caller.signal, "agent_reads");
     await clock.settle();
     caller.abort();
     await expect(read).rejects.toMatchObject({ kind: "aborted" });
     expect(wasCut).toBe(true);
-    await expect(reads.run("nexus.items.list", {}, caller.signal)).rejects.toMatchObject({ kind: "aborted" });
+    await expect(reads.run("nexus.items.list", {}, caller.signal, "agent_reads")).rejects.toMatchObject({
+      kind: "aborted",
+    });
   });
 });

@@ -78,7 +78,7 @@ export const serviceMetrics: readonly Metric[] = [
   ),
   ofBudgets(
     "nexusd_budget_reserve_requests",
-    "The part of the limit that polls and watches leave to writes and renewals.",
+    "The part of the limit that polls and watches leave to people and renewals.",
     ({ reserve }) => reserve,
   ),
   ofBudgets("nexusd_budget_used_requests", "Requests of the last 60 s.", ({ used }) => used),

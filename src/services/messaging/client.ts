@@ -90,7 +90,7 @@ function createMessagingServer(http: HttpClient, mostPageBytes: number | undefin
         path: session(sessionId, `/agents/${encodeURIComponent(agentId)}`),
         label: "DELETE /v1/sessions/:id/agents/:agentId",
         headers: { "x-agent-id": agentId, "x-session-key": sessionKey },
-        priority: "reserved",
+        priority: "renewals",
       });
     },
     renew: (sessionId, agentId, ttlSeconds, signal) =>
@@ -100,7 +100,7 @@ function createMessagingServer(http: HttpClient, mostPageBytes: number | undefin
         label: "POST /v1/sessions/:id/renew",
         headers: { "x-agent-id": agentId },
         json: ttlSeconds === null ? {} : { ttl: ttlSeconds },
-        priority: "reserved",
+        priority: "renewals",
         signal,
       }),
     describe: (sessionId, signal) =>

@@ -4,7 +4,7 @@ import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { startDeadline } from "../../http/deadline.ts";
 import { givenUp } from "../../http/failure.ts";
-import { createPlaces } from "../../http/places.ts";
+import { createPlaces, type PlaceFor } from "../../http/places.ts";
 import type { Clock } from "../../scheduler/clock.ts";
 
 /** Nex has no limit that is documented, and takes up to a minute: more would only wait there instead of here. */
@@ -13,7 +13,7 @@ const READS_AT_ONCE = 4;
 export const TEXTS_PER_MINUTE = 10;
 
 /**
- * The client for operations. A read waits for one of four places, a text for its turn in `texts`; both no longer
+ * The client for operations. A read waits for one of four places, of which agents have three, a text for its turn in `texts`; both no longer
  * than the time-out of a request, as HttpError `timeout` with code `budget_timeout`, and were then not sent. A 429
  * to a text keeps the others back for as long as its Retry-After says. Writes wait for nothing else.
  */
@@ -27,6 +27,7 @@ export function limitForOperations(
   const takePlace = async (request: HttpRequest) => {
     const where = { service: "nex", label: request.label };
     const waitMs = request.timeoutMs ?? timeoutMs;
+    const since = clock.monotonic();
     const deadline = startDeadline({
       clock,
       timeoutMs: waitMs,
@@ -34,8 +35,10 @@ export function limitForOperations(
       failure: (kind) => givenUp(kind, where, { phase: "budget", sent: false }, waitMs),
     });
     try {
-      return await places.take(deadline.signal);
+      return await places.take(placeFor(request), deadline.signal);
     } finally {
+      const waitedMs = clock.monotonic() - since;
+      if (waitedMs > 0) request.onWaited?.(waitedMs);
       deadline.end();
     }
   };
@@ -57,3 +60,6 @@ export function limitForOperations(
     },
   };
 }
+
+const placeFor = ({ priority }: HttpRequest): PlaceFor =>
+  priority === "agent_reads" || priority === "agent_writes" ? priority : "people";

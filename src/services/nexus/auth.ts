@@ -130,7 +130,7 @@ export function createTokenSource(options: {
         label: LABEL,
         json: { api_key: key },
         // A write that waits for its token must not wait for the watches.
-        priority: "reserved",
+        priority: "renewals",
       })
       .catch(async (error: unknown) => {
         // What was never sent counts nowhere, at Nexus no more than here.

@@ -31,7 +31,7 @@ async function connect(behave: Behaviour) {
 const read = (path: string): HttpRequest => ({ method: "GET", path: PREFIX + path, label: `GET ${path}` });
 const write = (path: string): HttpRequest => ({
   ...{ method: "POST", path: PREFIX + path, label: `POST ${path}`, json: {} },
-  ...{ once: true, priority: "reserved" },
+  ...{ once: true, priority: "people" },
 });
 const done = (response: ServerResponse) =>
   response.writeHead(200, { "content-type": "application/json" }).end('{"insights":[]}');

@@ -3,7 +3,7 @@
 
 import type { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { z } from "zod";
-import type { HttpClient } from "../../../http/client.ts";
+import type { HttpClient, HttpRequest } from "../../../http/client.ts";
 import { startDeadline } from "../../../http/deadline.ts";
 import { HttpError } from "../../../http/errors.ts";
 import { givenUp, notSent } from "../../../http/failure.ts";
@@ -21,7 +21,7 @@ export interface McpConnection {
    */
   call(
     request: Pick<OperationRequest, "label" | "json">,
-    options: { signal: AbortSignal; once: boolean },
+    options: { signal: AbortSignal; once: boolean } & Pick<HttpRequest, "priority" | "onWaited">,
   ): Promise<OperationAnswer>;
 }
 
@@ -105,7 +105,7 @@ export function createMcpConnection(options: {
   };
 
   return {
-    async call({ label, json }, { signal, once }) {
+    async call({ label, json }, { signal, once, priority, onWaited }) {
       const where = { service: "nexus", label };
       let isSent = false;
       const deadline = startDeadline({
@@ -118,6 +118,8 @@ export function createMcpConnection(options: {
       failure.promise.catch(() => {});
       const call: McpCall = {
         ...{ label, once, json: fieldsOf(json), signal: deadline.signal },
+        ...(priority && { priority }),
+        ...(onWaited && { onWaited }),
         fail: failure.reject,
       };
       const attempt = async (): Promise<unknown> => {

@@ -11,6 +11,7 @@ import { parseJson, stringifyJson } from "../../../http/json.ts";
 import { excessOf } from "../../../http/json-shape.ts";
 import { createResponse, excessive, invalidBody, readBody, tooLarge } from "../../../http/response.ts";
 import { roomFor } from "../../../http/room.ts";
+import type { Priority } from "../../../http/shares.ts";
 import { createEventDecoder } from "../../../http/sse-decode.ts";
 import { serviceCode } from "../../../http/status.ts";
 import type { Clock } from "../../../scheduler/clock.ts";
@@ -33,6 +34,8 @@ export interface McpCall {
   /** Sent as it is, id included, and never again. */
   once: boolean;
   signal: AbortSignal;
+  priority?: Priority;
+  onWaited?: (ms: number) => void;
   /** Told of what the client would only log. */
   fail(error: HttpError): void;
   /** The response as it came in an event stream: the client reads it too, and rounds its integers above 2^53. */
@@ -92,7 +95,11 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
         ...{ method, label, signal: deadline.signal, path },
         headers: Object.fromEntries(headers),
         ...(body !== undefined && { body }),
-        ...(call?.once && { once: true, priority: "reserved" }),
+        ...(call?.once && { once: true }),
+        ...(call?.priority && { priority: call.priority }),
+        ...(call?.onWaited && { onWaited: call.onWaited }),
+        // The session is everybody's: it waits for nobody's share.
+        ...(!call && method === "POST" && { priority: "renewals" as const }),
       });
       isStream = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
       if (isStream) return eventStream(answer, () => deadline.end(), call);
