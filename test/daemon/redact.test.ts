@@ -100,4 +100,23 @@ describe("what is known is taken out whatever it looks like", () => {
     const many = Math.min(timeOf(20_000), timeOf(20_000), timeOf(20_000));
     expect(many).toBeLessThan(few * 20);
   });
+
+  test.each(["a", "%41", "%a", "sk-mad", "abcdefghijklmnop ", "f0", '"'])(
+    "at a cost that grows as the length of the text does, and no faster: %j again and again",
+    (piece) => {
+      const { add, hide, scrub } = createRedactor();
+      add("sk-made-up-0123456789abcdefghijklmnop");
+      const timeOf = (length: number) => {
+        const text = piece.repeat(length / piece.length);
+        const start = performance.now();
+        hide({ text });
+        scrub(text);
+        return performance.now() - start;
+      };
+      timeOf(10_000);
+      const short = Math.min(timeOf(10_000), timeOf(10_000), timeOf(10_000));
+      // What is quadratic takes 1,600 times as long.
+      expect(Math.min(timeOf(400_000), timeOf(400_000))).toBeLessThan(short * 400);
+    },
+  );
 });
