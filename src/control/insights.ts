@@ -10,21 +10,34 @@ import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 import { asOf, logged, observedAt } from "./views.ts";
 
-/** Each word costs a look through the index, and one of a single letter a look through most of it. */
+/**
+ * Each word costs a walk through all texts that have it, those that only a hyphen or another sign parts too. One of a
+ * single letter costs a look through most of the index.
+ */
 const MOST_WORDS = 10;
 const FEWEST_LETTERS = 2;
+/** In scripts without blanks between words, where a single sign is a word. */
+const MOST_SIGNS = 100;
 const words = z
   .string()
   .trim()
   .min(1)
   .max(500)
   .superRefine((text, context) => {
-    const given = text.split(/\s+/u).map((word) => soughtWords(word).join(""));
-    // In scripts without blanks between words a single sign is a word.
+    const given = text.split(/\s+/u).map(soughtWords);
     const isShort = (word: string) => word !== "" && [...word].length < FEWEST_LETTERS && !isUnspaced(word);
     const refuse = (message: string) => context.addIssue({ code: "custom", input: text, message });
-    if (given.length > MOST_WORDS) refuse(`must have at most ${MOST_WORDS} words, and has ${given.length}`);
-    else if (given.some(isShort)) refuse(`must be words of at least ${FEWEST_LETTERS} letters each`);
+    const signs = given.flat().filter(isUnspaced).length;
+    const spaced = given.flat().length - signs;
+    const count = Math.max(given.length, spaced);
+    if (count > MOST_WORDS)
+      refuse(
+        `must have at most ${MOST_WORDS} words, and has ${count}: hyphens and other signs part them too`,
+      );
+    else if (given.some((words) => isShort(words.join(""))))
+      refuse(`must be words of at least ${FEWEST_LETTERS} letters each`);
+    else if (signs > MOST_SIGNS)
+      refuse(`must have at most ${MOST_SIGNS} signs of scripts without blanks, and has ${signs}`);
   })
   .optional();
 const confidence = z

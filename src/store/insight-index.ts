@@ -42,11 +42,22 @@ export function matchOf(
     if (given === undefined) return [];
     const column = field === "target" ? "target : " : "";
     // A sign between two words matches nothing: left out, "R&D - plans" is found.
-    const wanted = given.split(/\s+/u).flatMap((part) => phraseOf(part) ?? []);
+    const phrases = given.split(/\s+/u).flatMap((part) => phraseOf(part) ?? []);
+    // What begins another word is found wherever that is: it would only be looked for twice.
+    const wanted = phrases.filter(
+      (phrase, at) =>
+        !phrases.some((other, place) =>
+          other === phrase ? place < at : phrase.endsWith(BEGINNING) && other.startsWith(beginningOf(phrase)),
+        ),
+    );
     return (wanted.length > 0 ? wanted : [NO_WORD]).map((phrase) => column + phrase);
   });
   return parts.length > 0 ? parts.join(" AND ") : undefined;
 }
+
+/** Ends a phrase whose last word is the beginning of one. */
+const BEGINNING = '" *';
+const beginningOf = (phrase: string) => phrase.slice(0, -BEGINNING.length);
 
 /** Which no tokenizer leaves anything of. */
 const NO_WORD = '" "';
@@ -57,7 +68,7 @@ const phraseOfTerms = (part: string): string | undefined => {
   if (last === undefined) return undefined;
   // A single letter behind another word, as in "R&D", begins a word of nearly every text: it is taken for all of one.
   const isWhole = words.length > 1 && last.length === 1 && !isUnspaced(last);
-  return `"${words.join(" ")}"${isWhole ? "" : " *"}`;
+  return `"${words.join(" ")}${isWhole ? '"' : BEGINNING}`;
 };
 
 // Signs of two texts are no word.

@@ -1,5 +1,6 @@
 // The local views: what the services last said, from the store alone.
 
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/events/types.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
@@ -150,9 +151,37 @@ describe("insights", () => {
     const refused = await get(`/v1/nex/insights?text=${encodeURIComponent("ab ".repeat(11))}`);
     expect(refused).toMatchObject({ status: 400, json: { code: "invalid_request" } });
     expect(refused.text).toContain("at most 10 words, and has 11");
+    expect(await status("a@b.example R&D e-mail it's so")).toBe(200);
+    expect(await status("a-b-c-d-e-f-g-h-i-j-k")).toBe(400);
+    expect(await status("款".repeat(100))).toBe(200);
+    const long = await get(`/v1/nex/insights?text=${encodeURIComponent("款".repeat(102))}`);
+    expect(long.text).toContain("at most 100 signs of scripts without blanks, and has 101");
     const short = await get("/v1/nex/insights?target=budget%20x");
     expect(short).toMatchObject({ status: 400, json: { errors: [{ path: "target" }] } });
     expect(short.text).toContain("at least 2 letters");
+  });
+
+  test("no search holds up the daemon, however many words of however many insights it names", async () => {
+    const { store, get } = await startTestControl();
+    const content = `${"a-b-c ".repeat(20)}的一是不了人 the number`;
+    for (let n = 0; n < 20_000; n += 1000) {
+      const events = Array.from({ length: 1000 }, (_, index): NewEvent => {
+        const insight = { content: content + (n + index), target: { hint: `person${n + index}` } };
+        const data = { insight, workspace: null, origin: "live" as const };
+        return { type: "nex.insight.received", source: "/nex/insights", data };
+      });
+      await store.commitObservation({ source: "test", events });
+    }
+    const delay = monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    for (const text of [
+      ...["a-b-c-a-b-c-a-b-c-z", Array.from("abc".repeat(80)).join("-"), "的一是不了".repeat(99)],
+      ...["nu num numb numbe number number1 number2 number3 number4 zz", "的 一 是 不 了 人 款"],
+      ...["的一是不了".repeat(19), "ab ".repeat(100)],
+    ])
+      expect([200, 400]).toContain((await get(`/v1/nex/insights?text=${encodeURIComponent(text)}`)).status);
+    delay.disable();
+    expect(delay.max / 1e6, "ms").toBeLessThan(400);
   });
 
   test("come newest first, filtered by type, time and number", async () => {

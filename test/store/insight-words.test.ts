@@ -90,7 +90,7 @@ describe.each<[string, string, string[], string[]]>([
   ["letters newer than SQLite", "𞤀𞤣𞤤𞤢𞤥", ["𞤀𞤣𞤤"], ["𞤣𞤤"]],
 ])("%s", (_, text, finds, findsNot) => {
   const texts = [text, "another"];
-  test(`${text} is found by ${finds.join(", ")}${findsNot.length > 0 ? `, not by ${findsNot.join(", ")}` : ""}`, async () => {
+  test(`${text.replaceAll("\n", "⏎")} is found by ${finds.join(", ")}${findsNot.length > 0 ? `, not by ${findsNot.join(", ")}` : ""}`, async () => {
     const store = await storeOf(...texts);
     for (const query of finds) expect(await places(store, texts, query), query).toEqual([0]);
     for (const query of findsNot) expect(await places(store, texts, query), query).toEqual([]);
