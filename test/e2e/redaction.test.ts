@@ -1,7 +1,7 @@
 // A service that repeats a credential, in whatever it answers and however it encodes it: nothing of it is stored,
 // served on agent.sock or logged.
 
-import { createServer, type Server } from "node:http";
+import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -37,6 +37,22 @@ const formsOf = (secret: string): string[] => [
 ];
 const echo = () => `you sent ${known.flatMap(formsOf).join(" and ")}.`;
 
+/** A server of one tool that looks something up and one that does something, and fails. */
+const mcpAnswer = (method: string, params: { protocolVersion?: string; name?: string }, said: string) => {
+  const tool = (name: string) => ({ name, description: said, inputSchema: { type: "object" } });
+  const serverInfo = { name: "echo", version: "1" };
+  const capabilities = { tools: {} };
+  if (method === "initialize")
+    return {
+      result: { protocolVersion: params.protocolVersion, capabilities, serverInfo, instructions: said },
+    };
+  if (method === "tools/list") return { result: { tools: [tool("look"), tool("act")] } };
+  if (method !== "tools/call") return { error: { code: -32_601, message: said, data: { said } } };
+  const content = [{ type: "text", text: said }];
+  const structuredContent = { [CREDENTIALS.token]: said };
+  return { result: { content, structuredContent, isError: params.name === "act" } };
+};
+
 let messaging: MessagingServer;
 let server: Server;
 let installation: Installation;
@@ -44,8 +60,9 @@ let daemon: RunningDaemon;
 let sessionId: string;
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    const { method, url = "" } = request;
+  server = createServer(async (incoming, response) => {
+    const { method, url = "" } = incoming;
+    const sent = (await incoming.setEncoding("utf8").toArray()).join("");
     const said = echo();
     const answer = (status: number, body: unknown) =>
       response
@@ -53,6 +70,11 @@ beforeAll(async () => {
         .end(JSON.stringify(body));
     if (url === "/functions/v1/agent-auth")
       return answer(200, { access_token: CREDENTIALS.token, organization_id: "org", expires_in: 3600 });
+    if (url === "/functions/v1/mcp-server") {
+      const { id, method: asked, params } = method === "POST" ? JSON.parse(sent) : {};
+      if (id === undefined) return response.writeHead(method === "POST" ? 202 : 405).end();
+      return answer(200, { jsonrpc: "2.0", id, ...mcpAnswer(asked, params, said) });
+    }
     if (url.endsWith("/insights/stream")) {
       response.writeHead(200, { "content-type": "text/event-stream" });
       const insight = { type: "risk", content: said, [CREDENTIALS.nex]: true, target: { hint: said } };
@@ -86,10 +108,12 @@ api_key = { source = "env", id = "NEX_API_KEY" }
 base_url = "http://127.0.0.1:${port}"
 api_key = { source = "env", id = "NEXUS_API_KEY" }
 anon_key = { source = "env", id = "NEXUS_ANON_KEY" }
-mcp = false
+mcp = true
+mcp_reads = ["look"]
 [approvals.policy]
 "nex.*" = "auto"
 "messaging.*" = "auto"
+"nexus.*" = "auto"
 `);
   const { nex, agent, anon } = CREDENTIALS;
   daemon = startDaemon(installation, { NEX_API_KEY: nex, NEXUS_API_KEY: agent, NEXUS_ANON_KEY: anon });
@@ -107,6 +131,24 @@ const get = async (path: string): Promise<string> => (await ask(installation.age
 const post = async (path: string, body: unknown): Promise<string> =>
   (await ask(installation.agentSocket, path, { method: "POST", body })).text;
 
+/** What the stream of events brings from its beginning until it has brought this. */
+const streamed = (wanted: RegExp): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const path = "/v1/events/stream?after=0";
+    const headers = { host: "localhost" };
+    const outgoing = request({ socketPath: installation.agentSocket, path, headers }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+        if (!wanted.test(text)) return;
+        resolve(text);
+        response.destroy();
+      });
+      response.on("end", () => reject(new Error(`the stream ended: ${text}`)));
+    });
+    outgoing.on("error", reject).end();
+  });
+
 test("nothing that a service repeats of a credential is stored, served or logged", async () => {
   const db = () => new Database(`${installation.dataDir}/nexusd.db`, { readonly: true });
   const sessionKey = await until(() => {
@@ -121,20 +163,38 @@ test("nothing that a service repeats of a credential is stored, served or logged
   const input = { objectSlug: "company", attributes: { name: "somebody" } };
   const served = [await post("/v1/writes", { operation: "nex.records.create", input })];
   const { id } = JSON.parse(served[0] ?? "");
+  const operations = "/v1/operations?service=nexus";
+  await until(async () => /nexus\.mcp\.act/.test(await get(operations)), "the tools");
+  served.push(await get(operations), await post("/v1/writes", { operation: "nexus.mcp.act", input: {} }));
+  const { id: mcpId } = JSON.parse(served.at(-1) ?? "");
+  const looked = await post("/v1/reads", { operation: "nexus.mcp.look", input: {} });
+  expect(looked).toContain("you sent");
   served.push(
+    looked,
     await post("/v1/reads", { operation: "nex.objects.list", input: {} }),
     await post("/v1/reads", { operation: "nex.context.ask", input: { query: "who" } }),
     await post("/v1/reads", { operation: "nexus.orders.list", input: {} }),
     await post("/v1/reads", { operation: "messaging.messages.list", input: { session: sessionId } }),
   );
   await until(async () => /"state":"failed"/.test(await get(`/v1/writes/${id}`)), "the write to fail");
+  await until(async () => /"state":"failed"/.test(await get(`/v1/writes/${mcpId}`)), "the tool to fail");
   await until(async () => /you sent/.test(await get("/v1/nex/insights")), "the insight");
   await until(
     async () => /messaging.message.received/.test(await get("/v1/events?limit=1000")),
     "the message",
   );
+  served.push(await streamed(/messaging.message.received/));
   for (const path of [
-    ...[`/v1/writes/${id}`, "/v1/writes", "/v1/events?limit=1000", "/v1/status", "/v1/health", "/v1/jobs"],
+    ...[
+      `/v1/writes/${id}`,
+      `/v1/writes/${mcpId}`,
+      operations,
+      "/v1/writes",
+      "/v1/events?limit=1000",
+      "/v1/status",
+      "/v1/health",
+      "/v1/jobs",
+    ],
     ...["/v1/nex/insights", "/v1/messaging/sessions", `/v1/messaging/sessions/${sessionId}/messages`],
     ...["/v1/nexus/stock/low", "/v1/nexus/orders/pending", "/v1/operations"],
   ])
