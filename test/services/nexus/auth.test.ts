@@ -284,6 +284,10 @@ describe("a server that lures away", () => {
   });
 });
 
+const EARLY_BY = (retryAfterMs: number) => ({
+  ...{ code: "token_not_yet_valid", retryable: true, retryAfterMs },
+});
+const REFUSED = { code: "token_refused", retryable: false };
 const EXPIRED = { code: "PGRST301", message: "JWT expired" };
 
 describe("a token of a server whose clock is ahead", () => {
@@ -330,6 +334,54 @@ describe("a token of a server whose clock is ahead", () => {
     taken.add("token-1");
     expect((await read()).status).toBe(200);
     expect(issued()).toBe(1);
+  });
+});
+
+describe("whether a token is one of the future", () => {
+  const SECOND = 1000;
+  const NOW = Date.UTC(2026, 10, 30, 12);
+  const jwt = (claims: unknown) =>
+    ["{}", JSON.stringify(claims), "x"].map((part) => Buffer.from(part).toString("base64url")).join(".");
+  const inSeconds = (offset: number) => Math.round(NOW / SECOND) + offset;
+
+  it.each<[string, { claims: unknown; body?: unknown; dateMs?: number; authenticate?: string }, object]>([
+    ["iat 5 s ahead of the Date", { claims: { iat: inSeconds(5) } }, EARLY_BY(5000)],
+    ["nbf 3 s ahead of it", { claims: { iat: inSeconds(0), nbf: inSeconds(3) } }, EARLY_BY(3000)],
+    ["the later of both", { claims: { iat: inSeconds(2), nbf: inSeconds(7) } }, EARLY_BY(7000)],
+    ["an hour ahead: it is waited for in parts", { claims: { iat: inSeconds(3600) } }, EARLY_BY(30_000)],
+    [
+      "a server behind by a minute",
+      { claims: { iat: inSeconds(0) }, dateMs: -60 * SECOND },
+      EARLY_BY(30_000),
+    ],
+    [
+      "said in words, without claims",
+      { claims: null, body: { message: "JWT issued at future" } },
+      EARLY_BY(2000),
+    ],
+    [
+      "said in a header",
+      { claims: {}, authenticate: 'Bearer error="the token is not yet valid"' },
+      EARLY_BY(2000),
+    ],
+    ["one second, as the Date is cut to", { claims: { iat: inSeconds(1) } }, REFUSED],
+    ["issued in the past", { claims: { iat: inSeconds(-5) } }, REFUSED],
+    ["a server ahead of the token", { claims: { iat: inSeconds(0) }, dateMs: 3600 * SECOND }, REFUSED],
+    ["claims that are no numbers", { claims: { iat: "soon", nbf: null } }, REFUSED],
+    ["no claims at all", { claims: "x" }, REFUSED],
+  ])("%s", async (_, { claims, body, dateMs = 0, authenticate }, expected) => {
+    const server = await serve((response, request, index) => {
+      if (request.url.endsWith("/agent-auth"))
+        return json({ access_token: jwt(claims), organization_id: "org" })(response, request, index);
+      const headers = {
+        date: new Date(NOW + dateMs).toUTCString(),
+        ...(authenticate && { "www-authenticate": authenticate }),
+      };
+      return json(body ?? { message: "no" }, 401, headers)(response, request, index);
+    });
+    // The clock of this machine has no say in it.
+    const { read } = connect({ origin: server.origin, clock: createFakeClock(NOW + 86_400_000) });
+    await expect(read()).rejects.toMatchObject({ status: 401, ...expected });
   });
 });
 
