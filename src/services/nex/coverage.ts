@@ -8,6 +8,9 @@ const SHORTEST_MS = 1000;
 /** A refused window longer than this may only be too long: no document says how long one may be. */
 const SURELY_SHORT_MS = 3_600_000;
 
+/** More are no burst: a server that answers so whatever it is asked is not asked for each second of a day. */
+const MOST_TOO_LARGE = 40;
+
 export interface Slice {
   from: number;
   to: number;
@@ -25,7 +28,8 @@ export interface Slice {
  * Yields the window in slices, oldest first, so that each can be committed with the time it covers.
  * @param list asks for one window; what it throws ends the generator, the slices yielded before are good. A 400 to a
  *   long window is taken for "too long", and an answer that is too large for one of a window that is to be split. Too
- *   large at the shortest window, its time is yielded without insights, as cut.
+ *   large at the shortest window, its time is yielded without insights, as cut; so is any that is too large after
+ *   many that were.
  * @param from in whole seconds, as `to`
  */
 export async function* readWindow(
@@ -34,6 +38,7 @@ export async function* readWindow(
   to: number,
   limit: number,
   isPartOfMore = false,
+  patience = { left: MOST_TOO_LARGE },
 ): AsyncGenerator<Slice> {
   let tooLarge: string | undefined;
   const batch = await list(from, to).catch((error: unknown) => {
@@ -42,16 +47,16 @@ export async function* readWindow(
     else if (!isTooLong) throw error;
     return undefined;
   });
-  if (tooLarge !== undefined && to - from <= SHORTEST_MS) {
+  if (tooLarge !== undefined && (to - from <= SHORTEST_MS || --patience.left < 0)) {
     yield { from, to, batch: { insights: [], workspace: null }, isCut: true, tooLarge, isPartOfMore };
     return;
   }
   const isFull = batch !== undefined && batch.insights.length >= limit;
   if (batch === undefined || (isFull && to - from > SHORTEST_MS)) {
     const middle = from + Math.ceil((to - from) / 2 / SHORTEST_MS) * SHORTEST_MS;
-    yield* readWindow(list, from, middle, limit, isPartOfMore || isFull);
+    yield* readWindow(list, from, middle, limit, isPartOfMore || isFull, patience);
     // Whether the bounds are inclusive is not known: the two halves share one, and repetitions are recognised.
-    if (middle < to) yield* readWindow(list, middle, to, limit, isPartOfMore || isFull);
+    if (middle < to) yield* readWindow(list, middle, to, limit, isPartOfMore || isFull, patience);
     return;
   }
   const insights = oldestFirst(batch.insights);

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { HttpError } from "../../../src/http/errors.ts";
 import { readWindow } from "../../../src/services/nex/coverage.ts";
 import fc from "../../support/fc.ts";
 
@@ -12,6 +13,24 @@ const service = (times: number[], limit: number) => async (from: number, to: num
     .sort((a, b) => b - a)
     .slice(0, limit)
     .map((time) => ({ created_at: new Date(time).toISOString() })),
+});
+
+it("a service that answers too much whatever it is asked is not asked for each second", async () => {
+  let asked = 0;
+  const list = async () => {
+    asked++;
+    throw new HttpError({
+      ...{ kind: "too_large", code: "body_too_large", service: "nex", label: "a list", message: "too much" },
+      ...{ retryable: false, maybeSent: true },
+    });
+  };
+  let covered = START;
+  for await (const { from, to, isCut, tooLarge } of readWindow(list, START, START + 86_400_000, 100)) {
+    expect({ from, isCut, tooLarge }).toEqual({ from: covered, isCut: true, tooLarge: "too much" });
+    covered = to;
+  }
+  expect(covered).toBe(START + 86_400_000);
+  expect(asked).toBeLessThan(150);
 });
 
 it("a window of any density comes whole and in order, or says where it was cut", async () => {
