@@ -9,7 +9,7 @@ import { restoreDatabase } from "../store/restore.ts";
 import type { Act } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";
 import { writeNewFile } from "./new-file.ts";
-import { Failed, WrongUsage } from "./problem.ts";
+import { Failed } from "./problem.ts";
 import { storeFailure } from "./store-failure.ts";
 
 // The daemon copies everything before its first byte.
@@ -45,7 +45,12 @@ export function addRestore(program: Command, act: Act): void {
     .option("--data-dir <directory>", "default: [daemon] data_dir of the configuration")
     .action(
       act(async ({ output, io, options }, file: string, { dataDir }: { dataDir?: string }) => {
-        if (!existsSync(file)) throw new WrongUsage(`${file} does not exist`);
+        if (!existsSync(file))
+          throw new Failed({
+            title: "Not restored",
+            detail: `There is no ${file}. Nothing was changed.`,
+            code: "no_such_file",
+          });
         const directory = findDataDir(dataDir, options.config, io.env);
         const restored = await restoreDatabase(file, directory, systemClock).catch(storeFailure);
         if (!output.isHuman) return await output.json(JSON.stringify(restored));
