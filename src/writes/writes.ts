@@ -99,8 +99,8 @@ export function createWrites(options: WritesOptions): Writes {
       signal.addEventListener("abort", end, { once: true });
       let knock = () => {};
       const unsubscribe = store.onAppend(() => knock());
-      const { expiresAt } = await get(id);
       try {
+        const { expiresAt } = await get(id);
         for (;;) {
           // Before the state is looked at, so that what happens in between is not missed.
           const knocked = new Promise<void>((resolve) => {

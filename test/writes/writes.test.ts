@@ -346,6 +346,26 @@ describe("waiting for a write", () => {
     expect((await long).state).toBe("expired");
     expect(clock.pending()).toBe(0);
   });
+
+  it("leaves nothing behind where there is no such write", async () => {
+    let listeners = 0;
+    const { writes } = await createHarness({
+      wrap: (store) => ({
+        ...store,
+        onAppend(listener) {
+          listeners++;
+          const unsubscribe = store.onAppend(listener);
+          return () => {
+            listeners--;
+            unsubscribe();
+          };
+        },
+      }),
+    });
+    const before = listeners;
+    expect(await code(writes.waitFor("none", "proposed", 30_000, never))).toBe("write_not_found");
+    expect(listeners).toBe(before);
+  });
 });
 
 describe("what is told of writes", () => {
