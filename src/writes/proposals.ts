@@ -11,6 +11,7 @@ import type { Facts, Operation, OperationSender } from "../services/operation.ts
 import type { Observation, OpenWrites, Store } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
 import { canonicalJson, digestOf } from "./canonical.ts";
+import { isOver } from "./expiry.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
 import type { ScanText } from "./outgoing-text.ts";
@@ -164,7 +165,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     const proposedAt = clock.now();
     const most = mostOpen(options.limits(), actor);
     // What nobody decided in time is not open any more, though the sweep has not come by yet.
-    if (await isFull(store, most)) await store.expireWrites(isoTime(proposedAt));
+    if (await isFull(store, most)) await store.expireWrites(isoTime(proposedAt), isOver(steady));
     const result = await store.proposeWrite(
       {
         id: newId(proposedAt),

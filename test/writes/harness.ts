@@ -296,6 +296,8 @@ export interface HarnessOptions {
   dataDir?: string;
   /** Where what the writes change in sessions goes; default: nowhere. */
   sessions?: Pick<SessionSet, "get" | "put">;
+  /** What is not as a configuration without [limits] has it. */
+  limits?: Parameters<typeof limitsOf>[0];
 }
 
 export async function createHarness(options: HarnessOptions = {}): Promise<Harness> {
@@ -347,7 +349,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       random: Math.random,
       scanText: createTextScan({ credentialsIn: async () => [] }),
       ttlMs: () => 3_600_000,
-      limits: limitsOf,
+      limits: () => limitsOf(options.limits),
       onApproved: executor.wake,
     });
     return { opened, life, store, service, executor, writes };

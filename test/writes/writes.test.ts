@@ -428,6 +428,15 @@ describe("a step of the clock", () => {
     expect((await writes.get(second.id)).state).toBe("expired");
   });
 
+  it("makes no room for a proposal by ending one that lives", async () => {
+    const harness = await createHarness({ limits: { open_proposals: 1 } });
+    const { writes, clock } = harness;
+    const { id } = await propose(harness, "A");
+    clock.jump(60 * 24 * 60 * MINUTE_MS);
+    expect(await code(propose(harness, "B"))).toBe("too_many_open_proposals");
+    expect((await writes.get(id)).state).toBe("proposed");
+  });
+
   it("gives no proposal a longer life: one that is over is refused, and swept once the clock is steady", async () => {
     const harness = await createHarness();
     const { writes, clock } = harness;
