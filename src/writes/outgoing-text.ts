@@ -13,6 +13,8 @@ export type ScanText = (texts: readonly OutgoingText[]) => Promise<void>;
 
 const MOST_TOLD = 20;
 const LONG = 16 * 1024;
+/** In characters: looking through a short one costs about as much as through so many. */
+const COST_OF_A_VIEW = 500;
 const KNOWN = "CREDENTIAL_OF_NEXUSD";
 
 /** @param options.credentialsIn where nexusd's own credentials stand in a text */
@@ -20,9 +22,14 @@ export function createTextScan(options: { credentialsIn(text: string): Promise<S
   return async (texts) => {
     const { content, parts } = asOne(texts);
     const found: Hit[] = [];
+    let looked = 0;
     for (const view of viewsOf(content)) {
-      // Others get their turn while a long text is looked through.
-      if (view.text.length > LONG) await nextTurn();
+      // Others get their turn while a long text, or what many short ones decode to, is looked through.
+      looked += view.text.length + COST_OF_A_VIEW;
+      if (looked > LONG) {
+        await nextTurn();
+        looked = 0;
+      }
       for (const { start, end } of await options.credentialsIn(view.text))
         found.push({ kind: KNOWN, ...view.spanOf(start, end) });
       // Its rules ask for more before and behind a secret than those here, and know containers that these do not.

@@ -184,3 +184,20 @@ describe("what is no secret goes out", () => {
     await expect(known(inText(`join ${sessionId}`))).resolves.toBeUndefined();
   });
 });
+
+test("others get their turn while what many short codes decode to is looked through", async () => {
+  const code = (at: number) => Buffer.from(`a plain text ${at} here`).toString("base64");
+  const scan = createTextScan({ credentialsIn: async () => [] });
+  // The rules are loaded with the first text.
+  await scan([{ path: ["text"], text: "a plain text" }]);
+  let turns = 0;
+  let isOver = false;
+  const take = () => {
+    turns++;
+    if (!isOver) setImmediate(take);
+  };
+  setImmediate(take);
+  await scan([{ path: ["text"], text: Array.from({ length: 300 }, (_, at) => code(at)).join(" ") }]);
+  isOver = true;
+  expect(turns).toBeGreaterThan(5);
+});

@@ -23,9 +23,11 @@ const MOST_DECODED = 4 * 1024 * 1024;
 /** The text itself first. */
 export function viewsOf(text: string): View[] {
   const views: View[] = [];
+  const known = new Set<string>();
   let left = MOST_DECODED;
   const look = (view: View, depth: number) => {
-    if (views.some((other) => other.text === view.text)) return;
+    if (known.has(view.text)) return;
+    known.add(view.text);
     views.push(view);
     if (depth >= DEEPEST) return;
     const visible = rewritten(view, UNSEEN, visibleOf);
