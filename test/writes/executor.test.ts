@@ -649,6 +649,27 @@ describe("many writes", () => {
     for (const { id } of writes) expect((await harness.finished(id)).state).toBe("succeeded");
   });
 
+  it("that the policy approved leave half of the places to a person's, which goes before them", async () => {
+    const harness = await createHarness();
+    harness.world.policy = policyOf({ "nexus.*": "operator", [CREATE.operation]: "auto" });
+    const release: (() => void)[] = [];
+    harness.service.otherwise = () =>
+      new Promise((resolve) => release.push(() => resolve({ status: 201, headers: {}, body: null })));
+    await harness.executor.start();
+    for (let n = 0; n < 12; n++) await harness.propose({ ...CREATE, input: { sku: `${n}` } });
+    for (let n = 0; n < 4; n++) await harness.clock.settle();
+    expect(sent(harness)).toBe(4);
+    const peoples = await harness.approved(TAG);
+    await harness.reached(peoples.id, "executing");
+    for (let n = 0; n < 20 && sent(harness) < 5; n++) await harness.clock.settle();
+    const priorities = harness.service.sentFor.map(({ priority }) => priority);
+    expect(priorities).toEqual([...Array(4).fill("agent_writes"), "people"]);
+    while (release.length > 0) {
+      release.shift()?.();
+      await harness.clock.settle();
+    }
+  });
+
   it("are not held up by one that does not end", async () => {
     const harness = await createHarness();
     harness.service.script = [hangs];

@@ -15,6 +15,7 @@ import {
   OperationError,
   type OperationRequest,
   type OperationSender,
+  type SentFor,
 } from "../../src/services/operation.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -216,6 +217,8 @@ export const hangs: Behaviour = (_request, signal) =>
 export interface Service extends OperationSender {
   /** Every write that was put on the wire, in order. */
   wire: OperationRequest[];
+  /** On whose behalf each of them was. */
+  sentFor: SentFor[];
   /** Every read. */
   asked: OperationRequest[];
   /** The next writes, one each; afterwards `otherwise`. */
@@ -227,6 +230,7 @@ export interface Service extends OperationSender {
 export function scriptedService(): Service {
   const service: Service = {
     wire: [],
+    sentFor: [],
     asked: [],
     script: [],
     otherwise: answers({ ok: true }),
@@ -235,8 +239,9 @@ export function scriptedService(): Service {
       service.asked.push(request);
       return service.onRead(request, signal);
     },
-    async writeOnce(request, signal) {
+    async writeOnce(request, signal, sentFor = {}) {
       service.wire.push(request);
+      service.sentFor.push(sentFor);
       return (service.script.shift() ?? service.otherwise)(request, signal);
     },
   };

@@ -37,6 +37,25 @@ describe("a read", () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it("tells what it waited for its turn apart from what the answer took", async () => {
+    const clock = createFakeClock();
+    const reads = createReads({
+      ...{ clock, catalogue: catalogueOf(OPERATIONS), facts: async () => factsOf(), limits: limitsOf },
+      sender: {
+        async read(request, signal, { priority, onWaited } = {}) {
+          expect(priority).toBe("people");
+          await clock.sleep(4000);
+          onWaited?.(3000);
+          onWaited?.(500);
+          return answers([])(request, signal);
+        },
+      },
+    });
+    const read = reads.run("nexus.items.list", {}, never, "people");
+    await clock.advance(4000);
+    expect(await read).toMatchObject({ durationMs: 500, waitedMs: 3500 });
+  });
+
   it("is no write, no unknown operation, and takes only what the operation takes", async () => {
     const { reads, service } = setUp();
     await expect(reads.run("nexus.items.create", { sku: "A" }, never, "agent_reads")).rejects.toMatchObject({
