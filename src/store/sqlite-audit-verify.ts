@@ -19,7 +19,9 @@ import { type Row, toAuditRow } from "./sqlite-audit-rows.ts";
 import type { WriteRow } from "./sqlite-write-rows.ts";
 import type { AuditVerdict } from "./store.ts";
 
-// The longest that a verification keeps everything else waiting: a few milliseconds of hashing.
+/** The longest that a verification keeps everything else waiting, but for the step that it is in. */
+const TURN_MS = 8;
+// A step is a few milliseconds of hashing.
 const ROWS_AT_ONCE = 40;
 const CHARACTERS_AT_ONCE = 500_000;
 const TOLD = 20;
@@ -27,6 +29,14 @@ const TOLD = 20;
 const WRITE_EVENTS = WRITE_STATES.map((state) => `nexusd.write.${state}`);
 
 type Verify = (head: string | undefined, read: <T>(query: () => T) => Promise<T>) => Promise<AuditVerdict>;
+
+/** Steps until one is the last, or the turn is over. @returns whether one was the last */
+function forATurn(step: () => boolean): boolean {
+  const end = performance.now() + TURN_MS;
+  do if (step()) return true;
+  while (performance.now() < end);
+  return false;
+}
 
 /** What has been walked so far. */
 interface Progress {
@@ -149,16 +159,40 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
       : { sequence, why: "added or replaced by something else than this nexusd, while it ran" };
   };
 
+  /** The rows of one write after the other, in the order of their ids: one query, where their rows are side by side. */
+  const rowsByWrite = () => {
+    let rows: IterableIterator<AuditRow> | undefined;
+    let next: AuditRow | undefined;
+    const close = () => rows?.return?.();
+    const of = (writeId: string): AuditRow[] => {
+      if (next === undefined || next.writeId < writeId) {
+        close();
+        rows = audit.rowsFrom(writeId);
+        next = rows.next().value;
+      }
+      const found: AuditRow[] = [];
+      for (; next?.writeId === writeId; next = rows?.next().value) found.push(next);
+      return found;
+    };
+    // As long as it is open, the connection writes nothing.
+    return { of, close };
+  };
+
   /** @returns the last write that was looked at; undefined: there are no more */
   const walkWrites = (after: string, progress: Progress): string | undefined => {
     let last: string | undefined;
     let characters = 0;
-    for (const write of writesAfter.iterate(after, ROWS_AT_ONCE)) {
-      last = write.id;
-      const why = differences(write, audit.rowsOf(write.id));
-      if (why.length > 0) tell(progress, write.id, `changed: ${why.join(", ")}`);
-      characters += write.request.length + write.preview.length + (write.result?.length ?? 0);
-      if (characters > CHARACTERS_AT_ONCE) break;
+    const rows = rowsByWrite();
+    try {
+      for (const write of writesAfter.iterate(after, ROWS_AT_ONCE)) {
+        last = write.id;
+        const why = differences(write, rows.of(write.id));
+        if (why.length > 0) tell(progress, write.id, `changed: ${why.join(", ")}`);
+        characters += write.request.length + write.preview.length + (write.result?.length ?? 0);
+        if (characters > CHARACTERS_AT_ONCE) break;
+      }
+    } finally {
+      rows.close();
     }
     return last;
   };
@@ -168,13 +202,14 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
       ...{ chain: undefined, pruned: null, brokenAt: undefined, event: undefined },
       ...{ noted: head === GENESIS_HASH ? 0 : null, changed: [], changedCount: 0 },
     };
-    while (!(await read(() => walkChain(progress, head)))) await nextTurn();
+    while (!(await read(() => forATurn(() => walkChain(progress, head))))) await nextTurn();
     let after: string | undefined = "";
-    while (after !== undefined) {
-      const from: string = after;
-      await nextTurn();
-      after = await read(() => walkWrites(from, progress));
-    }
+    const next = (): boolean => {
+      after = after === undefined ? undefined : walkWrites(after, progress);
+      return after === undefined;
+    };
+    do await nextTurn();
+    while (!(await read(() => forATurn(next))));
     const { chain, pruned, brokenAt, noted, changed, changedCount } = progress;
     const { rows, hash } = chain ?? { rows: 0, hash: GENESIS_HASH };
     return {

@@ -35,6 +35,8 @@ export interface AuditLog {
   beginning(): { chain: Chain; pruned: AuditVerdict["pruned"] } | Break;
   read(query: { after?: number; limit: number; writeId?: string }): AuditRow[];
   rowsOf(writeId: string): AuditRow[];
+  /** Rows of this write and of those after it by their ids, each write's in their order. */
+  rowsFrom(writeId: string): IterableIterator<AuditRow>;
   /** Why a write must not be executed; undefined: its approval is in the chain, and of the write as it is. */
   whyNotApproved(write: StoredColumns & { id: string }): string | undefined;
 }
@@ -67,6 +69,10 @@ export const createAuditLog = (db: Database): AuditLog => {
      WHERE write_id = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
   );
 
+  const fromWrite = db.prepare<[string], Row>(
+    "SELECT * FROM audit INDEXED BY audit_by_write WHERE write_id >= ? ORDER BY write_id, sequence",
+  );
+
   const readHead = (): Chain | undefined => {
     const { rows = null, hash = null } = head.get() ?? {};
     return rows === null || hash === null ? undefined : { rows, hash };
@@ -91,6 +97,9 @@ export const createAuditLog = (db: Database): AuditLog => {
     newest,
     head: readHead,
     rowsOf,
+    rowsFrom: function* (writeId) {
+      for (const row of fromWrite.iterate(writeId)) yield toAuditRow(row);
+    },
 
     foreign: () => {
       const last = readHead();
