@@ -139,14 +139,16 @@ describe.each(HOSTILE)("a gateway that answers %s", (what, behaviour) => {
 
   test("is sent every write once, and none is taken for done", async () => {
     for (const [name, input] of Object.entries(WRITES)) {
-      const { bench, server } = await start(behaviour);
-      const before = server.requests.length;
+      const { bench, server, exchanges } = await start(behaviour);
+      // Apart from exchanges: a token that is refused is replaced for the next one who needs it.
+      const sent = () => server.requests.length - exchanges();
+      const before = sent();
       const { error, attempt } = await send(bench, name, input);
       expectNoSecret(error);
       expect(["refused", "in_doubt"]).toContain(attempt?.kind);
       const text = JSON.stringify(attempt);
       for (const secret of SECRETS) expect(text).not.toContain(secret);
-      expect(server.requests.length - before).toBe(1);
+      expect(sent() - before).toBe(1);
     }
   });
 });
