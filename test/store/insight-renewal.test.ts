@@ -13,7 +13,7 @@ import { openTestStore, temporaryDirectory } from "../support/store.ts";
 
 const WRITER = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));
 const START = Date.parse("2026-03-01T00:00:00.000Z");
-const OLDER = 4000;
+const OLDER = 1000;
 const KEPT = 10;
 
 const isoAt = (n: number) => new Date(START + n).toISOString();
