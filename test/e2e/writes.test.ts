@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";
 import { type NexusServer, startNexus } from "../../sandbox/nexus.ts";
+import { runCli } from "../support/cli.ts";
 import {
   ask,
   type Installation,
@@ -71,6 +72,33 @@ const settled = (id: string) =>
 const statusOf = async () =>
   (await nexus.sql("select order_status from orders where id = $1", [ORDER]))[0]?.order_status;
 const patches = () => nexus.requests.filter(({ method }) => method === "PATCH").length;
+
+describe("a command that cannot be meant so", () => {
+  it.each([
+    [
+      ["write", "nexus.orders.update_status", `orderId=${ORDER}`, "orderStatus=done"],
+      // By the schema of the operation, before anything is proposed: wrong usage.
+      2,
+      /one of pending, confirmed, fulfilling, shipped, delivered, cancelled, not "done"/,
+    ],
+    [
+      ["read", "nexus.orders.get", "orderId=NX-1005"],
+      1,
+      /UUID.*looks like an orderNumber: nexus\.orders\.list orderNumber=NX-1005/,
+    ],
+  ])("%j is refused with what would be right, and nothing is proposed or sent", async (args, exit, why) => {
+    const before = nexus.requests.length;
+    const { code, stdout, stderr } = await runCli(args, {
+      NEXUSD_AGENT_SOCKET: installation.agentSocket,
+      NEXUSD_OPERATOR_SOCKET: installation.operatorSocket,
+    });
+    expect({ code, stderr }).toStrictEqual({ code: exit, stderr: expect.stringMatching(why) });
+    if (exit === 1) expect(JSON.parse(stdout)).toMatchObject({ code: "invalid_input" });
+    const { text } = await ask(installation.agentSocket, "/v1/writes");
+    expect(text).not.toContain("done");
+    expect(nexus.requests.slice(before).filter(({ method }) => method === "PATCH")).toEqual([]);
+  });
+});
 
 describe("a confirmed write", () => {
   it("is executed as shown, once, and only after a person approved it", async () => {
