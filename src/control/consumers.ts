@@ -127,7 +127,10 @@ export function consumers(app: App, { context: { store }, role, tail, gate }: Ro
           "too_many_consumers",
           `There are ${most} consumers, which is the limit. Delete those that nobody uses, or raise limits.consumers.`,
         );
-      return reply.code(isNew ? 201 : 200).send({ ...placed, ...(token !== undefined && { token }) });
+      // Of two requests that make it at once only the one that did may have the token.
+      return reply
+        .code(isNew ? 201 : 200)
+        .send({ ...placed, ...(token !== undefined && placed.isBound && { token }) });
     },
   );
 

@@ -101,7 +101,7 @@ async function adopt(
     };
   if (path !== undefined && path !== resolve(sockets[role]))
     log.warn(
-      `${what}, but control.${role}_socket is ${sockets[role]}: who goes by the configuration does not find it`,
+      `${what}, but control.${role}_socket is ${sockets[role]}: clients that use the configuration will not find it`,
     );
   return { role, listener: watched(server, role, path ?? sockets[role], log) };
 }

@@ -62,7 +62,7 @@ const PROBLEMS = {
   service_error: { status: 502, title: "The service failed" },
   service_busy: { status: 503, title: "The service takes no more requests now" },
   service_unavailable: { status: 503, title: "The service cannot be used now" },
-  unknown_socket: { status: 503, title: "nexusd has no use for this socket" },
+  unknown_socket: { status: 503, title: "This is not one of the sockets of nexusd" },
   store_unavailable: { status: 503, title: "The database cannot be used" },
   service_timeout: { status: 504, title: "The service did not answer in time" },
 } as const;

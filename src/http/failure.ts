@@ -91,7 +91,7 @@ const OVERDUE: Record<Progress["phase"], string> = {
   credential: "was not sent: its credential did not come",
   budget: "was not sent: the request budget had no place",
   server: "was not answered completely",
-  room: "was not read to its end, since as much of other answers is held as limits.service_answers_bytes allows,",
+  room: "was not read to its end: answers under way fill limits.service_answers_bytes, and made no room",
 };
 
 /** The same error for a request that depended on the one that failed, and was therefore not sent itself. */

@@ -23,7 +23,7 @@ export interface Accounts {
   load(): Promise<void>;
   /** Of a request as it would be sent now. */
   of(request: Pick<OperationRequest, "origin" | "credential">): Account;
-  /** What is not so any more of an account of a proposal, in words; undefined: nothing. */
+  /** What has changed of the account of a proposal, in words; undefined: nothing. */
   change(before: Account): string | undefined;
 }
 

@@ -125,6 +125,6 @@ async function assertPrecondition(
   if (now === write.precondition) return found;
   throw new Refusal(
     "stale",
-    `Nothing was sent: what was read at the proposal is not so any more: it was ${write.precondition}, it is ${now}. Propose it again.`,
+    `Nothing was sent: what was read at the proposal has changed: it was ${write.precondition}, it is ${now}. Propose it again.`,
   );
 }

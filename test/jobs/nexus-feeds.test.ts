@@ -176,19 +176,22 @@ describe.each([
     expect(await job.pass()).toEqual([]);
   });
 
-  it("a position that an earlier version let a row of the future move is deaf no more", async () => {
-    await feed.clear();
-    const missed = [row(Date.now() - 2 * HOUR), row(Date.now() - 3 * 24 * HOUR)];
-    await feed.arrive([...missed, row(Date.now() - 40 * 24 * HOUR)]);
-    const job = await feed.follow();
-    await job.setPosition({ since: at(Date.now() - 20 * 24 * HOUR), time: "2099-01-01T00:00:00+00:00" });
-    const told: unknown[] = [];
-    for (let pass = 0; pass < 3; pass++) told.push(...(await job.pass()));
-    expect(told.sort()).toEqual(missed.map(({ id }) => id).sort());
-    const now = row(Date.now());
-    await feed.arrive([now]);
-    expect(await job.pass()).toEqual([now.id]);
-  });
+  it.each(["2099-01-01T00:00:00+00:00", "infinity"])(
+    "a position that an earlier version let a row of the future move, to %s, is deaf no more",
+    async (time) => {
+      await feed.clear();
+      const missed = [row(Date.now() - 2 * HOUR), row(Date.now() - 3 * 24 * HOUR)];
+      await feed.arrive([...missed, row(Date.now() - 40 * 24 * HOUR)]);
+      const job = await feed.follow();
+      await job.setPosition({ since: at(Date.now() - 20 * 24 * HOUR), time });
+      const told: unknown[] = [];
+      for (let pass = 0; pass < 3; pass++) told.push(...(await job.pass()));
+      expect(told.sort()).toEqual(missed.map(({ id }) => id).sort());
+      const now = row(Date.now());
+      await feed.arrive([now]);
+      expect(await job.pass()).toEqual([now.id]);
+    },
+  );
 });
 
 it("a position of an earlier version goes on from where it was", async () => {

@@ -192,9 +192,11 @@ async function firstLook(nexus: FeedReader, feed: Feed, signal: AbortSignal): Pr
 /** A position that a row of the future has moved, as earlier versions let it, is deaf: back to where rows are. */
 function believed(position: FeedPosition, time: FeedReader["time"]): FeedPosition {
   const now = time.now();
-  const isAhead = (text: string) => time.isKnown() && instantOf(text) > now + AHEAD_MS;
-  const since = isAhead(position.since) ? isoOf(now - LATEST_MS) : position.since;
-  if (!isAhead(position.time)) return { ...position, since };
+  // No time at all is such as "infinity", which PostgreSQL has and an earlier version may have stored.
+  const isOff = (text: string) =>
+    Number.isNaN(instantOf(text)) || (time.isKnown() && instantOf(text) > now + AHEAD_MS);
+  const since = isOff(position.since) ? isoOf(now - LATEST_MS) : position.since;
+  if (!isOff(position.time)) return { ...position, since };
   return { since, time: isoOf(Math.max(instantOf(since), now - BACK_MS)) };
 }
 
