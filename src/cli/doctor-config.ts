@@ -1,8 +1,10 @@
 // doctor: the configuration, every problem of it, and the secrets that it refers to.
 
+import { accessSync, constants } from "node:fs";
 import { findConfig, type Inspection, inspectConfig } from "../config/load.ts";
 import { ConfigError, formatProblem } from "../config/problems.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
+import { ownerOf } from "./doctor-local.ts";
 
 /** @param isRunning whether a daemon runs, which then has its secrets, be they readable here or not */
 export function examineConfig(
@@ -22,6 +24,7 @@ export function examineConfig(
     };
   }
 
+  if (isForOthers(path)) return { checks: [ofOthers(path, isRunning)], path, inspection: undefined };
   const { problems } = inspectConfig({ path, env, resolveSecrets: false });
   const inspection = inspectConfig({ path, env });
   const known = new Set(problems.map((problem) => formatProblem(path, problem)));
@@ -44,3 +47,21 @@ export function examineConfig(
     inspection,
   };
 }
+
+/** Whether it is there, and not for this user to read: nothing that she could mend. */
+function isForOthers(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return false;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EACCES";
+  }
+}
+
+const ofOthers = (path: string, isRunning: boolean): Check => {
+  const owner = ownerOf(path);
+  const detail = `${path} is for ${owner} to read, and was not looked at`;
+  return isRunning
+    ? ok("config", `${detail}; the daemon runs with it`)
+    : warn("config", detail, `Run doctor as ${owner}.`);
+};

@@ -113,7 +113,7 @@ const codeOf = (error: unknown) =>
   error instanceof Error && "code" in error ? String(error.code) : String(error);
 
 /** Whose the nearest directory is that this user may look at. */
-function ownerOf(path: string): string {
+export function ownerOf(path: string): string {
   const stat = lookAt(path);
   if (typeof stat === "object") return userName(stat.uid);
   return dirname(path) === path ? "root" : ownerOf(dirname(path));

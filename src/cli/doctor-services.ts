@@ -48,7 +48,10 @@ export async function examineServices(subject: Subject): Promise<Check[]> {
         ...report(service, subject.reported?.[service]),
       ]),
     );
-    return [...checks.flat(), examineClock(offsets)];
+    const isAnyAsked = SERVICES.some(
+      (service) => subject.config[service].enabled && probeOf(service, subject) !== undefined,
+    );
+    return [...checks.flat(), examineClock(offsets, isAnyAsked)];
   } finally {
     await agent.destroy();
   }
@@ -193,9 +196,12 @@ function report(service: Service, said: ServiceStatus | undefined): Check[] {
   return [said.state === "down" ? fail(service, detail, remedy) : warn(service, detail, remedy)];
 }
 
-function examineClock(offsets: number[]): Check {
+function examineClock(offsets: number[], isAnyAsked: boolean): Check {
   const [offset] = offsets.sort((a, b) => Math.abs(a) - Math.abs(b));
-  if (offset === undefined) return warn("clock", "not compared: no service gave its time");
+  if (offset === undefined)
+    return isAnyAsked
+      ? warn("clock", "not compared: no service gave its time")
+      : ok("clock", "not compared: no service was asked");
   const seconds = Math.round(Math.abs(offset) / 1000);
   if (Math.abs(offset) <= MAX_CLOCK_OFFSET_MS)
     return ok("clock", `within ${Math.max(1, seconds)} s of the services`);

@@ -12,17 +12,39 @@ import { instance, personal } from "./instances.ts";
 import { load } from "./load.ts";
 import { createMachine } from "./machine.ts";
 import { createReport } from "./report.ts";
-import { approval, credentials, encrypted, failure, kill, reboot, reload, watchdog } from "./running.ts";
+import {
+  approval,
+  credentials,
+  encrypted,
+  failure,
+  healthy,
+  kill,
+  reboot,
+  reload,
+  watchdog,
+} from "./running.ts";
 import { type Sandbox, startSandbox } from "./sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const OLDER = "0.0.1";
 /** Those that are counted as skipped where nothing can run. */
-const CHECKS = 31;
+const CHECKS = 32;
 
 /** Each finds the machine as the one before it left it. */
 const SCENES = [
-  ...[fromCheckout, install, credentials, encrypted, reload, approval, kill, watchdog, instance, personal],
+  ...[
+    fromCheckout,
+    install,
+    credentials,
+    healthy,
+    encrypted,
+    reload,
+    approval,
+    kill,
+    watchdog,
+    instance,
+    personal,
+  ],
   ...[load, reboot, failure, upgrade, remove],
 ];
 

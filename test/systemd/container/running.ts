@@ -47,6 +47,17 @@ export async function credentials({ report, machine, sandbox }: Scene): Promise<
   );
 }
 
+export async function healthy({ report, machine }: Scene): Promise<void> {
+  await report.check("doctor finds nothing to say of a healthy system, whoever runs it", async () => {
+    await machine.until("the status line", () => statusText(machine), /Nex live, Nexus ok/);
+    for (const user of ["ann", "olga", "nexusd", "root"]) {
+      const { stdout } = await machine.run(`runuser -u ${user} -- nexusctl doctor`);
+      const checks: { state: string }[] = JSON.parse(stdout);
+      deepEqual([user, checks.filter(({ state }) => state !== "ok")], [user, []]);
+    }
+  });
+}
+
 /** One of sandbox/nexus-seed.sql. */
 const PENDING_ORDER = "0a000000-0000-4000-8000-000000000505";
 /** As docs/systemd.md says it. */
