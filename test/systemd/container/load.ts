@@ -4,8 +4,9 @@ import { equal, ok } from "node:assert/strict";
 import { UNIT } from "./machine.ts";
 import type { Scene } from "./scene.ts";
 
-const FOLLOWERS = 40;
-const PROPOSALS = 300;
+// Below what [limits] allows all agents together, with room for what other scenes left open.
+const FOLLOWERS = 30;
+const PROPOSALS = 150;
 const TEXT_BYTES = 60_000;
 const READERS = 8;
 const MIB = 2 ** 20;
