@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import type { NewEvent } from "../src/events/types.ts";
-import { systemClock } from "../src/scheduler/clock.ts";
+import type { NewEvent } from "../src/contract/new-event.ts";
+import type { InsightQuery } from "../src/contract/store.ts";
+import { systemClock } from "../src/core/clock.ts";
 import { openStore } from "../src/store/sqlite.ts";
-import type { InsightQuery } from "../src/store/store.ts";
 import { median, print } from "./figure.ts";
 
 const INSIGHTS = 100_000;

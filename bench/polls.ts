@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { systemClock } from "../src/scheduler/clock.ts";
+import { systemClock } from "../src/core/clock.ts";
 import { newSession, SESSION_KIND } from "../src/services/messaging/session.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import { print } from "./figure.ts";

@@ -2,8 +2,8 @@
 
 import { Readable } from "node:stream";
 import { createParser } from "eventsource-parser";
+import { systemClock } from "../src/core/clock.ts";
 import { holdEventSource } from "../src/http/sse.ts";
-import { systemClock } from "../src/scheduler/clock.ts";
 import { median, print } from "./figure.ts";
 
 const BYTES = 32 * 1024 * 1024;

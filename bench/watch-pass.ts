@@ -4,11 +4,11 @@
 
 import { pino } from "pino";
 import { runWatch } from "../jobs/_nexus-watch.ts";
+import { systemClock as clock } from "../src/core/clock.ts";
+import { createSteadyClock } from "../src/core/steady-clock.ts";
 import { keepHeapSmall } from "../src/daemon/memory.ts";
 import { createRetry } from "../src/http/retry.ts";
 import { createHttpClient } from "../src/http/transport.ts";
-import { systemClock as clock } from "../src/scheduler/clock.ts";
-import { createSteadyClock } from "../src/scheduler/steady-clock.ts";
 import { createTokenSource } from "../src/services/nexus/auth.ts";
 import { createNexusClient } from "../src/services/nexus/client.ts";
 import { withToken } from "../src/services/nexus/http.ts";

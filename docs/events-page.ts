@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { EVENTS, type EventName } from "../src/contract/events.ts";
-import { TYPE_PREFIX } from "../src/events/types.ts";
+import { TYPE_PREFIX } from "../src/contract/new-event.ts";
 import { fieldRows, type Schema, table } from "./schema-table.ts";
 
 const INTRODUCTION = `# Events

@@ -1,6 +1,6 @@
 // Pages for man(1), in the man(7) macros, from text that is not roff.
 
-import { visible } from "../src/text/visible.ts";
+import { visible } from "../src/core/text/visible.ts";
 
 // Also those that a terminal's man would turn into a typographic character, which nobody can copy into a shell.
 const GLYPHS: Record<string, string> = {

@@ -1,7 +1,7 @@
 // What keeps nexusd in a session: joining it, asking how long it lives, renewing it, and noticing that it has ended.
 
+import { isoTime } from "../src/core/clock.ts";
 import { HttpError } from "../src/http/errors.ts";
-import { isoTime } from "../src/scheduler/clock.ts";
 import type { JobContext } from "../src/scheduler/define-job.ts";
 import { isAnswer } from "../src/services/messaging/boot.ts";
 import type { SessionChange } from "../src/services/messaging/changes.ts";

@@ -1,6 +1,6 @@
 // What the watches of Nexus share: a declaration becomes a job, and its changes are committed as they come.
 
-import { isoTime } from "../src/scheduler/clock.ts";
+import { isoTime } from "../src/core/clock.ts";
 import { type CronJob, defineJob, type JobContext } from "../src/scheduler/define-job.ts";
 import type { RowReader } from "../src/services/nexus/client.ts";
 import type { WatchJob } from "../src/services/nexus/columns.ts";

@@ -1,8 +1,8 @@
 // Follows the work that writes have begun in Nex, until it ends as an event with its result.
 
-import type { NewEvent, StoredEvent } from "../src/events/types.ts";
+import type { NewEvent, StoredEvent } from "../src/contract/new-event.ts";
+import { parseJson } from "../src/core/exact-json.ts";
 import { HttpError } from "../src/http/errors.ts";
-import { parseJson } from "../src/http/json.ts";
 import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
 import { PREFIX } from "../src/services/nex/client.ts";
 import {

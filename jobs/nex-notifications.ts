@@ -1,8 +1,8 @@
 // Follows the notification feed of Nex: one event for each notification, however often the feed has it.
 
-import type { NewEvent } from "../src/events/types.ts";
+import type { NewEvent } from "../src/contract/new-event.ts";
+import { isoTime } from "../src/core/clock.ts";
 import { HttpError } from "../src/http/errors.ts";
-import { isoTime } from "../src/scheduler/clock.ts";
 import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
 import { fieldsOf } from "../src/services/input.ts";
 import { PREFIX } from "../src/services/nex/client.ts";

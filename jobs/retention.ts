@@ -1,10 +1,10 @@
 // Keeps the log within its limits, by age and by count, the memory of insights within its own, the sessions that have
 // ended no longer than the log, and of the audit log what an operator has not signed off.
 
-import { isoTime } from "../src/scheduler/clock.ts";
+import { REPEATS_KEPT_MS } from "../src/contract/store.ts";
+import { isoTime } from "../src/core/clock.ts";
 import { defineJob } from "../src/scheduler/define-job.ts";
 import { forgetEnded } from "../src/services/messaging/forget.ts";
-import { REPEATS_KEPT_MS } from "../src/store/store.ts";
 
 const CURSOR = "retention";
 const LONGEST_REST_MS = 7 * 86_400_000;

@@ -1,6 +1,6 @@
 // nexusctl writes approve: a write is shown whole, a person is asked, and exactly what was shown is approved.
 
-import { parseDuration } from "../config/duration.ts";
+import { parseDuration } from "../core/duration.ts";
 import { type Answer, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { CliContext } from "./context.ts";

@@ -1,9 +1,9 @@
 // Arguments and options as several commands read them.
 
 import { InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../config/duration.ts";
-import { unknownType } from "../events/names.ts";
-import { WRITE_STATES, type WriteState } from "../writes/types.ts";
+import { unknownType } from "../contract/event-names.ts";
+import { WRITE_STATES, type WriteState } from "../contract/writes.ts";
+import { parseDuration } from "../core/duration.ts";
 
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {

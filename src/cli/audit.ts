@@ -1,9 +1,9 @@
 // nexusctl audit: the record of every write, and whether it is whole.
 
 import { type Command, InvalidArgumentError } from "commander";
-import type { AuditVerdict } from "../store/store.ts";
-import { whatIsWrong } from "../writes/audit.ts";
-import type { AuditRow } from "../writes/types.ts";
+import { whatIsWrong } from "../contract/audit.ts";
+import type { AuditVerdict } from "../contract/store.ts";
+import type { AuditRow } from "../contract/writes.ts";
 import { count, wholeNumber } from "./arguments.ts";
 import { parsed, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";

@@ -4,7 +4,7 @@ import { createWriteStream, existsSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import Database from "better-sqlite3";
 import type { Command } from "commander";
-import { systemClock } from "../scheduler/clock.ts";
+import { systemClock } from "../core/clock.ts";
 import { restoreDatabase } from "../store/restore.ts";
 import type { Act } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";

@@ -3,7 +3,7 @@
 import { statSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { resolve } from "node:path";
-import { parseJson, stringifyJson } from "../http/json.ts";
+import { parseJson, stringifyJson } from "../core/exact-json.ts";
 import { Failed, NoDaemon, type Problem } from "./problem.ts";
 import type { Role, SocketChoice } from "./sockets.ts";
 

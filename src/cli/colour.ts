@@ -3,7 +3,7 @@
 
 import { WriteStream } from "node:tty";
 import { styleText } from "node:util";
-import { clip } from "../text/visible.ts";
+import { clip } from "../core/text/visible.ts";
 
 type Tone = "good" | "open" | "bad" | "past" | "name";
 

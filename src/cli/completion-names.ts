@@ -1,7 +1,7 @@
 // Names that only the daemon knows, for the completion of a shell.
 
-import { visible } from "../text/visible.ts";
-import type { OperationSummary } from "../writes/types.ts";
+import type { OperationSummary } from "../contract/writes.ts";
+import { visible } from "../core/text/visible.ts";
 import { parsed } from "./client.ts";
 import type { CliContext } from "./context.ts";
 

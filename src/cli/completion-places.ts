@@ -1,6 +1,6 @@
 // What can come where on a command line of nexusctl, for a shell to complete: made from the commands themselves.
 
-import { WRITE_STATES } from "../writes/types.ts";
+import { WRITE_STATES } from "../contract/writes.ts";
 import type { ArgumentNode, CommandNode, OptionNode, Value } from "./command-tree.ts";
 import type { NameKind } from "./completion-names.ts";
 

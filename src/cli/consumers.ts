@@ -1,7 +1,7 @@
 // nexusctl consumers: named reading positions in the log.
 
 import { type Command, InvalidArgumentError } from "commander";
-import type { Consumer } from "../store/store.ts";
+import type { Consumer } from "../contract/store.ts";
 import { count, duration, eventTypes, wholeNumber } from "./arguments.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";

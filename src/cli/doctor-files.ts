@@ -2,9 +2,9 @@
 
 import { lstatSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
+import { StoreError } from "../contract/store.ts";
 import { checkAuditChain } from "../store/inspect.ts";
 import { OWN_FILES } from "../store/own-files.ts";
-import { StoreError } from "../store/store.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
 /** Of a directory that this user may look into. */

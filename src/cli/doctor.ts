@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { Inspection } from "../config/load.ts";
-import { glyphs } from "../text/glyphs.ts";
+import { glyphs } from "../core/text/glyphs.ts";
 import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";

@@ -1,9 +1,9 @@
 // Events as lines for a person: sequence, time, type and what each says, in columns, all of it made visible.
 
-import { short } from "../daemon/redact.ts";
-import { TYPE_PREFIX } from "../events/types.ts";
-import { parseJson, stringifyJson } from "../http/json.ts";
-import { pad, visible, width } from "../text/visible.ts";
+import { TYPE_PREFIX } from "../contract/new-event.ts";
+import { parseJson, stringifyJson } from "../core/exact-json.ts";
+import { short } from "../core/redaction.ts";
+import { pad, visible, width } from "../core/text/visible.ts";
 import { type Line, ofType } from "./colour.ts";
 
 /** Sequence, time, type, and what the event says. */

@@ -1,7 +1,7 @@
 // nexusctl events: the log, a page of it or as it grows.
 
 import type { Command } from "commander";
-import { systemClock } from "../scheduler/clock.ts";
+import { systemClock } from "../core/clock.ts";
 import { count, eventTypes, lastOption, wholeNumber } from "./arguments.ts";
 import { type Answer, type ControlClient, parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { ControlClient } from "./client.ts";
 import { Failed, NoDaemon, waiting } from "./problem.ts";
 import type { Role } from "./sockets.ts";

@@ -1,7 +1,7 @@
 // nexusctl help: the help of any command, however deep it is.
 
 import type { Command } from "commander";
-import { nearest } from "../text/nearest.ts";
+import { nearest } from "../core/text/nearest.ts";
 import { WrongUsage } from "./problem.ts";
 
 /** What help is asked of, as words: `["writes", "approve"]` of "nexusctl help writes approve"; undefined: of nothing. */

@@ -3,7 +3,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { short } from "../daemon/redact.ts";
+import { short } from "../core/redaction.ts";
 import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";

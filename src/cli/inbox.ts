@@ -1,9 +1,9 @@
 // The proposals that wait for a decision, kept as the daemon has them: read once, then changed by its events.
 
-import { TYPE_PREFIX, type WriteStep } from "../events/types.ts";
-import { parseJson } from "../http/json.ts";
-import type { Clock } from "../scheduler/clock.ts";
-import type { WriteSummary } from "../writes/types.ts";
+import { TYPE_PREFIX, type WriteStep } from "../contract/new-event.ts";
+import type { WriteSummary } from "../contract/writes.ts";
+import type { Clock } from "../core/clock.ts";
+import { parseJson } from "../core/exact-json.ts";
 import { parsed } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { follow } from "./follow.ts";

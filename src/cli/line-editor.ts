@@ -1,6 +1,6 @@
 // One line of text as a person types it in a terminal.
 
-import { clip, visible, width } from "../text/visible.ts";
+import { clip, visible, width } from "../core/text/visible.ts";
 import { type Key, openTerminal, type Tty } from "./terminal.ts";
 
 /** The text after a key; null: it was given up. */

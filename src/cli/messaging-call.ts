@@ -2,11 +2,11 @@
 
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { parseDuration } from "../config/duration.ts";
-import { stringifyJson } from "../http/json.ts";
-import { systemClock } from "../scheduler/clock.ts";
-import { pad, visible } from "../text/visible.ts";
-import type { Write } from "../writes/types.ts";
+import type { Write } from "../contract/writes.ts";
+import { systemClock } from "../core/clock.ts";
+import { parseDuration } from "../core/duration.ts";
+import { stringifyJson } from "../core/exact-json.ts";
+import { pad, visible } from "../core/text/visible.ts";
 import { parsedExactly } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { isDone, isFinal } from "./preview-view.ts";

@@ -1,9 +1,9 @@
 // nexusctl messaging poll: what the others wrote in a session, from nexusd's own log.
 
 import type { Command } from "commander";
-import { parseJson, stringifyJson } from "../http/json.ts";
-import { systemClock } from "../scheduler/clock.ts";
-import { visible } from "../text/visible.ts";
+import { systemClock } from "../core/clock.ts";
+import { parseJson, stringifyJson } from "../core/exact-json.ts";
+import { visible } from "../core/text/visible.ts";
 import { count, lastOption, wholeNumber } from "./arguments.ts";
 import { type Answer, parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { SessionView } from "../control/sessions.ts";
-import { short } from "../daemon/redact.ts";
+import { short } from "../core/redaction.ts";
 import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";

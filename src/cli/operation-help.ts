@@ -1,8 +1,8 @@
 // The help of an operation, made from its schema.
 
-import { stringifyJson } from "../http/json.ts";
-import { pad, visible, width } from "../text/visible.ts";
-import type { OperationSummary } from "../writes/types.ts";
+import type { OperationSummary } from "../contract/writes.ts";
+import { stringifyJson } from "../core/exact-json.ts";
+import { pad, visible, width } from "../core/text/visible.ts";
 import { type Field, fieldOf, itemsOf, type Schema } from "./json-schema.ts";
 import { describe } from "./typed-value.ts";
 

@@ -1,8 +1,8 @@
 // nexusctl operations: what the services can be asked to do.
 
 import { type Command, Option } from "commander";
-import { SERVICES } from "../events/types.ts";
-import type { OperationSummary } from "../writes/types.ts";
+import { SERVICES } from "../contract/new-event.ts";
+import type { OperationSummary } from "../contract/writes.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { near } from "./near.ts";

@@ -1,7 +1,7 @@
 // Where nexusctl writes: JSON or tables on stdout, everything else for a person on stderr.
 
 import type { Readable, Writable } from "node:stream";
-import { pad, visible, visibleJson, width } from "../text/visible.ts";
+import { pad, visible, visibleJson, width } from "../core/text/visible.ts";
 import { type Line, painted, painterFor, plain, type Toned } from "./colour.ts";
 import type { Tty } from "./terminal.ts";
 

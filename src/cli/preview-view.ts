@@ -1,13 +1,13 @@
 // A write as a person sees it at a terminal: the daemon's preview, line by line, and what has become of it.
 
-import { stringifyJson } from "../http/json.ts";
-import { layOutJson } from "../text/exact.ts";
-import { glyphs } from "../text/glyphs.ts";
-import { columnsAtMost, pad, visible, width } from "../text/visible.ts";
-import { digestOf } from "../writes/canonical.ts";
+import type { Write, WriteState, WriteSummary } from "../contract/writes.ts";
+import { digestOf } from "../core/canonical-json.ts";
+import { stringifyJson } from "../core/exact-json.ts";
+import { layOutJson } from "../core/text/exact.ts";
+import { glyphs } from "../core/text/glyphs.ts";
+import { columnsAtMost, pad, visible, width } from "../core/text/visible.ts";
 import { renderPreview } from "../writes/preview.ts";
 import { previewWarnings } from "../writes/preview-warnings.ts";
-import type { Write, WriteState, WriteSummary } from "../writes/types.ts";
 import { type Line, ofState } from "./colour.ts";
 import { age } from "./output.ts";
 import { Failed } from "./problem.ts";

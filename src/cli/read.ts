@@ -1,7 +1,7 @@
 // nexusctl read: one read of a service.
 
 import type { Command } from "commander";
-import { visible } from "../text/visible.ts";
+import { visible } from "../core/text/visible.ts";
 import { parsedExactly } from "./client.ts";
 import type { Act } from "./context.ts";
 import { addCall, type CallOptions, inputOf, printHelp } from "./operation-call.ts";

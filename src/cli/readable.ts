@@ -1,7 +1,7 @@
 // What a service answered, for a person at a terminal: a table where rows fit, else a fact a line. Nothing is left out.
 
-import { stringifyJson } from "../http/json.ts";
-import { pad, visible, width } from "../text/visible.ts";
+import { stringifyJson } from "../core/exact-json.ts";
+import { pad, visible, width } from "../core/text/visible.ts";
 import { wrapped } from "./preview-view.ts";
 
 type Row = Record<string, unknown>;

@@ -1,6 +1,6 @@
 // nexusctl writes reject --all: shows what it would reject, asks, and rejects no more than that.
 
-import type { Rejected } from "../writes/types.ts";
+import type { Rejected } from "../contract/writes.ts";
 import { parsedExactly } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { ask } from "./line-editor.ts";

@@ -1,7 +1,7 @@
 // nexusctl as a function: arguments in, exit code out.
 
 import { CommanderError } from "commander";
-import { chooseGlyphs } from "../text/glyphs.ts";
+import { chooseGlyphs } from "../core/text/glyphs.ts";
 import { createClient } from "./client.ts";
 import type { Act } from "./context.ts";
 import { findCommand, helpWanted } from "./help.ts";

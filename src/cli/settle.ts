@@ -1,6 +1,6 @@
 // Following one write until it is decided and executed, across restarts of the daemon.
 
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { parsedExactly } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { isFinal, type ShownWrite } from "./preview-view.ts";

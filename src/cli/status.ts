@@ -2,9 +2,9 @@
 
 import type { Command } from "commander";
 import type { ServiceStatus } from "../control/context.ts";
+import { visible } from "../core/text/visible.ts";
 import type { JobStatus } from "../scheduler/define-job.ts";
 import { fieldsOf } from "../services/input.ts";
-import { visible } from "../text/visible.ts";
 import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act } from "./context.ts";

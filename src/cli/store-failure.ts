@@ -1,6 +1,6 @@
 // What the store refuses or meets, as a command reports it that works on the database itself.
 
-import { StoreError } from "../store/store.ts";
+import { StoreError } from "../contract/store.ts";
 import { Failed } from "./problem.ts";
 
 /** For a `catch`. @throws Failed for a StoreError, else the error itself */

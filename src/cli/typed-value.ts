@@ -1,7 +1,7 @@
 // A text as the value that an operation's schema has in its place.
 
-import { parseJson } from "../http/json.ts";
-import { visible } from "../text/visible.ts";
+import { parseJson } from "../core/exact-json.ts";
+import { visible } from "../core/text/visible.ts";
 import { type Field, fieldOf, itemsOf, type Schema } from "./json-schema.ts";
 import { WrongUsage } from "./problem.ts";
 

@@ -1,6 +1,6 @@
 // What the keys of `nexusctl writes watch` do.
 
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { approveShown, fetchShown } from "./approve.ts";
 import type { CliContext } from "./context.ts";
 import { edit } from "./line-editor.ts";

@@ -1,8 +1,8 @@
 // What `nexusctl writes watch` shows: a list of the proposals, or one of them, as the lines of a screen.
 
-import { glyphs } from "../text/glyphs.ts";
-import { clip, pad, visible, width } from "../text/visible.ts";
-import type { WriteSummary } from "../writes/types.ts";
+import type { WriteSummary } from "../contract/writes.ts";
+import { glyphs } from "../core/text/glyphs.ts";
+import { clip, pad, visible, width } from "../core/text/visible.ts";
 import { editedLine } from "./line-editor.ts";
 import { age } from "./output.ts";
 import { previewFor, type ShownWrite, wrapped } from "./preview-view.ts";

@@ -1,7 +1,7 @@
 // nexusctl writes watch: an inbox that stays open, in which proposals appear, are looked at and decided.
 
-import type { WriteStep } from "../events/types.ts";
-import { type Clock, systemClock } from "../scheduler/clock.ts";
+import type { WriteStep } from "../contract/new-event.ts";
+import { type Clock, systemClock } from "../core/clock.ts";
 import type { CliContext } from "./context.ts";
 import { keepInbox } from "./inbox.ts";
 import { shortId } from "./preview-view.ts";

@@ -1,10 +1,10 @@
 // Work that goes on in Nex after a write has succeeded: followed through the log, until its end.
 
-import type { EventData } from "../events/types.ts";
-import { parseJson } from "../http/json.ts";
-import { systemClock } from "../scheduler/clock.ts";
-import { visibleJson } from "../text/visible.ts";
-import type { Write } from "../writes/types.ts";
+import type { EventData } from "../contract/new-event.ts";
+import type { Write } from "../contract/writes.ts";
+import { systemClock } from "../core/clock.ts";
+import { parseJson } from "../core/exact-json.ts";
+import { visibleJson } from "../core/text/visible.ts";
 import type { CliContext } from "./context.ts";
 import { follow } from "./follow.ts";
 import { jsonLines } from "./preview-view.ts";

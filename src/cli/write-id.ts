@@ -1,6 +1,6 @@
 // The id of a write from what a person typed of it.
 
-import type { WriteSummary } from "../writes/types.ts";
+import type { WriteSummary } from "../contract/writes.ts";
 import { parsed } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { Failed } from "./problem.ts";

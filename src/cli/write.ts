@@ -1,10 +1,10 @@
 // nexusctl write: proposes a write, and with --wait follows it to its end.
 
 import type { Command } from "commander";
-import { parseDuration } from "../config/duration.ts";
-import { systemClock } from "../scheduler/clock.ts";
+import type { Write } from "../contract/writes.ts";
+import { systemClock } from "../core/clock.ts";
+import { parseDuration } from "../core/duration.ts";
 import { isFollowed } from "../services/nex/followed.ts";
-import type { Write } from "../writes/types.ts";
 import { duration } from "./arguments.ts";
 import { parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";

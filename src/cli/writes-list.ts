@@ -1,6 +1,6 @@
 // nexusctl writes list: as many pages of the daemon as it takes, each printed before the next one is asked for.
 
-import type { WriteState, WriteSummary } from "../writes/types.ts";
+import type { WriteState, WriteSummary } from "../contract/writes.ts";
 import { parsed, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { CliContext } from "./context.ts";

@@ -1,7 +1,7 @@
 // nexusctl writes: the proposed writes and what became of them; deciding on them, for an operator.
 
 import { type Command, Option } from "commander";
-import type { Write } from "../writes/types.ts";
+import type { Write } from "../contract/writes.ts";
 import { type ApproveOptions, approve } from "./approve.ts";
 import { count, duration, writeStates } from "./arguments.ts";
 import { type Answer, parsedExactly } from "./client.ts";

@@ -2,8 +2,8 @@
 // To add a limit: a key here, in config/nexusd.toml, in docs/configuration.md and in docs/limits.md.
 
 import { z } from "zod";
-import { parseDuration } from "./duration.ts";
-import { parseSize } from "./size.ts";
+import { parseDuration } from "../core/duration.ts";
+import { parseSize } from "../core/size.ts";
 
 /** How many of something; `most` keeps a slip of the hand from switching the limit off. */
 const count = (fallback: number, most: number, least = 1) => {

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
-import { createRedactor } from "../daemon/redact.ts";
+import { createRedactor } from "../core/redaction.ts";
 import { placeProblems } from "./places.ts";
 import {
   ConfigError,

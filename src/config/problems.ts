@@ -1,9 +1,9 @@
 // What is wrong with a configuration, in words that say what would be right.
 
 import { z } from "zod";
-import { scrubShapes, short } from "../daemon/redact.ts";
-import { nearest } from "../text/nearest.ts";
-import { visible } from "../text/visible.ts";
+import { scrubShapes, short } from "../core/redaction.ts";
+import { nearest } from "../core/text/nearest.ts";
+import { visible } from "../core/text/visible.ts";
 import { configSchema, secretRef } from "./schema.ts";
 
 export interface Problem {

@@ -2,10 +2,10 @@
 // Keys in code are the keys of the file. Durations are milliseconds once parsed.
 
 import { z } from "zod";
-import { SERVICES } from "../events/types.ts";
+import { SERVICES } from "../contract/new-event.ts";
+import { parseDuration } from "../core/duration.ts";
 import { createSchedule, ScheduleError } from "../scheduler/schedule.ts";
 import { WATCHED_COLUMNS, type WatchJob } from "../services/nexus/columns.ts";
-import { parseDuration } from "./duration.ts";
 import { limits } from "./limits.ts";
 
 const durationText = () => z.string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' });

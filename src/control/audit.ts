@@ -1,9 +1,9 @@
 // /v1/audit: the record of every write, and whether it is whole.
 
 import { z } from "zod";
-import { isoTime } from "../scheduler/clock.ts";
-import { whatIsWrong } from "../writes/audit.ts";
-import { AUDIT_MARKS, WRITE_MARKS, WRITE_STATES } from "../writes/types.ts";
+import { whatIsWrong } from "../contract/audit.ts";
+import { AUDIT_MARKS, WRITE_MARKS, WRITE_STATES } from "../contract/writes.ts";
+import { isoTime } from "../core/clock.ts";
 import type { App } from "./app.ts";
 import { limitQuery, nothing, sequence, text, writeId } from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";

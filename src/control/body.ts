@@ -1,6 +1,6 @@
 // A request's body as a value that can be stored, shown and sent on without becoming another one on the way.
 
-import { parseJson } from "../http/json.ts";
+import { parseJson } from "../core/exact-json.ts";
 import { Problem } from "./problem.ts";
 
 /** Deeper than any input of a service; what comes after the parser walks values by recursion. */

@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
-import type { Consumer } from "../store/store.ts";
+import type { Consumer } from "../contract/store.ts";
 import type { App } from "./app.ts";
 import { checkPosition, pageText } from "./events.ts";
 import {

@@ -2,12 +2,12 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
-import type { Service } from "../events/types.ts";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Service } from "../contract/new-event.ts";
+import type { AuditVerdict, Store } from "../contract/store.ts";
+import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Scheduler } from "../scheduler/define-job.ts";
 import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
-import type { AuditVerdict, Store } from "../store/store.ts";
-import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
 import type { Measured } from "./metrics/metric.ts";
 
 /** The socket a request came in by, which is all that decides what it may do. */

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { EVENTS, type EventName } from "../contract/events.ts";
-import { TYPE_PREFIX } from "../events/types.ts";
+import { TYPE_PREFIX } from "../contract/new-event.ts";
 
 type JsonSchema = Record<string, unknown>;
 type Schemas = Record<string, JsonSchema>;

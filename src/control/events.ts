@@ -1,7 +1,7 @@
 // GET /v1/events: pages of the log, oldest first, with a long poll at its end.
 
 import { z } from "zod";
-import type { EventPage, EventQuery, Store } from "../store/store.ts";
+import type { EventPage, EventQuery, Store } from "../contract/store.ts";
 import type { App } from "./app.ts";
 import {
   afterQuery,

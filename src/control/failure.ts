@@ -1,11 +1,11 @@
 // What each error means to the caller: from the errors of the parts below to the problems of the API.
 
 import type { FastifyError } from "fastify";
+import { StoreError } from "../contract/store.ts";
+import { type Write, WriteError } from "../contract/writes.ts";
 import { HttpError } from "../http/errors.ts";
 import { JobError } from "../scheduler/define-job.ts";
 import { OperationError } from "../services/operation.ts";
-import { StoreError } from "../store/store.ts";
-import { type Write, WriteError } from "../writes/types.ts";
 import { type Extensions, Problem } from "./problem.ts";
 
 export const BODY_LIMIT = 2 ** 20;

@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from "node:http";
 import type { Config } from "../config/schema.ts";
-import { sizeText } from "../config/size.ts";
+import { sizeText } from "../core/size.ts";
 import type { Role } from "./context.ts";
 import { Problem, type ProblemCode } from "./problem.ts";
 import { createShare, hungUp, type Share } from "./share.ts";

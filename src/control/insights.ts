@@ -1,9 +1,9 @@
 // The memory of insights: everything that Nex ever said, answered from the store alone.
 
 import { z } from "zod";
-import { parseJson } from "../http/json.ts";
+import { parseJson } from "../core/exact-json.ts";
+import { isUnspaced, soughtWords } from "../core/text/words.ts";
 import { present } from "../services/input.ts";
-import { isUnspaced, soughtWords } from "../text/words.ts";
 import type { App } from "./app.ts";
 import { limitQuery, timestamp } from "./fields.ts";
 import { problems } from "./problem.ts";

@@ -1,7 +1,7 @@
 // /v1/jobs: what nexusd does on its own, and the operator's hand on it.
 
 import { z } from "zod";
-import { isoTime } from "../scheduler/clock.ts";
+import { isoTime } from "../core/clock.ts";
 import { JobError, type JobStatus } from "../scheduler/define-job.ts";
 import type { App } from "./app.ts";
 import { nothing } from "./fields.ts";

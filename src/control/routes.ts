@@ -1,6 +1,6 @@
 // The whole API: every resource, registered on the instance of one socket.
 
-import type { Tail } from "../events/tail.ts";
+import type { Tail } from "../store/tail.ts";
 import type { App } from "./app.ts";
 import { audit } from "./audit.ts";
 import { backup } from "./backup.ts";

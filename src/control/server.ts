@@ -1,7 +1,7 @@
 // The control API: one instance for each socket, opened and closed together.
 
 import type { Server } from "node:http";
-import { followLog } from "../events/tail.ts";
+import { followLog } from "../store/tail.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";
 import { createApp, createAppServer, ownHeaders } from "./app.ts";
 import { limitConnections } from "./connections.ts";

@@ -1,9 +1,9 @@
 // A messaging session as the API shows it, and how a caller names one.
 
 import type { z } from "zod";
+import type { Store } from "../contract/store.ts";
 import { SHORTEST_ID, sessionsNamed } from "../services/messaging/names.ts";
 import { SESSION_KIND, sessionRecord } from "../services/messaging/session.ts";
-import type { Store } from "../store/store.ts";
 import { Problem } from "./problem.ts";
 
 /** Only what is named is served: keys are among the secrets, and anything new stays inside. */

@@ -2,9 +2,9 @@
 
 import { Readable } from "node:stream";
 import { z } from "zod";
-import type { Tail } from "../events/tail.ts";
-import type { StoredEvent } from "../events/types.ts";
-import type { EventQuery } from "../store/store.ts";
+import type { StoredEvent } from "../contract/new-event.ts";
+import type { EventQuery } from "../contract/store.ts";
+import type { Tail } from "../store/tail.ts";
 import type { App } from "./app.ts";
 import type { ControlContext } from "./context.ts";
 import { checkEpoch, checkPosition } from "./events.ts";

@@ -2,10 +2,10 @@
 
 import { z } from "zod";
 import { stockItem as lowStockItem, pendingOrder as pendingOrderData } from "../contract/events/nexus.ts";
-import type { StoredEvent } from "../events/types.ts";
-import { parseJson } from "../http/json.ts";
+import type { StoredEvent } from "../contract/new-event.ts";
+import type { Store } from "../contract/store.ts";
+import { parseJson } from "../core/exact-json.ts";
 import { SESSION_KIND, sessionSource } from "../services/messaging/session.ts";
-import type { Store } from "../store/store.ts";
 import type { App } from "./app.ts";
 import { checkEpoch, refuseAhead } from "./events.ts";
 import { afterQuery, epochQuery, eventPage, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";

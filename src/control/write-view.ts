@@ -1,8 +1,8 @@
 // A write as the API shows it: everything that is stored, and its input once more as JSON.
 
 import { z } from "zod";
-import { parseJson } from "../http/json.ts";
-import { WRITE_STATES, type Write } from "../writes/types.ts";
+import { WRITE_STATES, type Write } from "../contract/writes.ts";
+import { parseJson } from "../core/exact-json.ts";
 import type { Role } from "./context.ts";
 
 export const actor = z.object({

@@ -2,10 +2,10 @@
 // where nobody who can change the database can take it back.
 
 import type { Logger } from "pino";
+import { whatIsWrong } from "../contract/audit.ts";
+import { type AuditVerdict, type Store, StoreError } from "../contract/store.ts";
 import type { AuditStatus, AuditView } from "../control/context.ts";
-import { type Clock, isoTime } from "../scheduler/clock.ts";
-import { type AuditVerdict, type Store, StoreError } from "../store/store.ts";
-import { whatIsWrong } from "../writes/audit.ts";
+import { type Clock, isoTime } from "../core/clock.ts";
 
 const VERIFY_EVERY_MS = 3_600_000;
 const NOTE_EVERY_MS = 24 * VERIFY_EVERY_MS;

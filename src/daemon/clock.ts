@@ -1,9 +1,9 @@
 // Looks after the clock: notices steps and sleeps, and remembers for the next start what the time was.
 
 import type { Logger } from "pino";
-import { type Clock, readBootId } from "../scheduler/clock.ts";
-import { createSteadyClock, type SteadyClockKeeper } from "../scheduler/steady-clock.ts";
-import type { Store } from "../store/store.ts";
+import type { Store } from "../contract/store.ts";
+import { type Clock, readBootId } from "../core/clock.ts";
+import { createSteadyClock, type SteadyClockKeeper } from "../core/steady-clock.ts";
 
 const SOURCE = "clock";
 const LOOK_EVERY_MS = 1000;

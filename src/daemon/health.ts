@@ -2,13 +2,13 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
+import { type NewEvent, SERVICES, type Service } from "../contract/new-event.ts";
+import type { Store } from "../contract/store.ts";
 import type { ServiceStatus } from "../control/context.ts";
-import { type NewEvent, SERVICES, type Service } from "../events/types.ts";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import { short } from "../core/redaction.ts";
 import type { JobState, JobStatus } from "../scheduler/define-job.ts";
 import type { Services } from "../services/services.ts";
-import type { Store } from "../store/store.ts";
-import { short } from "./redact.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 const TROUBLE: ReadonlySet<JobState> = new Set(["failing", "stale", "degraded", "invalid"]);

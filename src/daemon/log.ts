@@ -3,10 +3,10 @@
 import { isatty } from "node:tty";
 import { type Logger, pino, stdTimeFunctions } from "pino";
 import type { Config } from "../config/schema.ts";
+import { REDACTED, type Redactor, short } from "../core/redaction.ts";
+import { visible, visibleJson } from "../core/text/visible.ts";
 import { isJournalStream, toJournal } from "../systemd/journal.ts";
-import { visible, visibleJson } from "../text/visible.ts";
 import { fdDestination, type LogDestination } from "./log-destination.ts";
-import { REDACTED, type Redactor, short } from "./redact.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Format = Exclude<Config["daemon"]["log_format"], "auto">;

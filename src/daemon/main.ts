@@ -2,13 +2,13 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
+import { createRedactor } from "../core/redaction.ts";
 import { takeInheritedSockets } from "../systemd/activation.ts";
 import { isJournalStream } from "../systemd/journal.ts";
 import { createNotifier } from "../systemd/notify.ts";
 import { createLog } from "./log.ts";
 import { fdDestination } from "./log-destination.ts";
 import { giveBackMemory, keepHeapSmall } from "./memory.ts";
-import { createRedactor } from "./redact.ts";
 import { OPTIONS, USAGE } from "./usage.ts";
 import { readVersion } from "./version.ts";
 

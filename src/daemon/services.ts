@@ -2,8 +2,11 @@
 
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
+import type { Service } from "../contract/new-event.ts";
+import type { Store } from "../contract/store.ts";
 import type { BudgetFigures } from "../control/metrics/metric.ts";
-import type { Service } from "../events/types.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Redactor } from "../core/redaction.ts";
 import type { Budgets } from "../http/budgets.ts";
 import type { Retry } from "../http/client.ts";
 import { createDispatcher } from "../http/dispatcher.ts";
@@ -11,7 +14,6 @@ import type { RequestOutcome } from "../http/outcome.ts";
 import { createRetry } from "../http/retry.ts";
 import { createRoom } from "../http/room.ts";
 import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
-import type { Clock } from "../scheduler/clock.ts";
 import type { Counts } from "../services/counts.ts";
 import type { SessionChanges } from "../services/messaging/changes.ts";
 import { createMessagingClient, isCooldown } from "../services/messaging/client.ts";
@@ -23,8 +25,6 @@ import { createNexusClient } from "../services/nexus/client.ts";
 import { withToken } from "../services/nexus/http.ts";
 import { createMcpConnection } from "../services/nexus/mcp/connection.ts";
 import type { Services } from "../services/services.ts";
-import type { Store } from "../store/store.ts";
-import type { Redactor } from "./redact.ts";
 
 const MESSAGING_TIMEOUT_MS = 20_000;
 const NEXUS_TIMEOUT_MS = 30_000;

@@ -1,8 +1,8 @@
 // The store as everybody uses it, watched: whether the last commit worked is part of the daemon's state.
 
-import { type Clock, isoTime } from "../scheduler/clock.ts";
+import { type Observation, type Store, StoreError } from "../contract/store.ts";
+import { type Clock, isoTime } from "../core/clock.ts";
 import { SESSION_KIND } from "../services/messaging/session.ts";
-import { type Observation, type Store, StoreError } from "../store/store.ts";
 
 export interface StoreHealth {
   status(): { state: "ok" | "degraded"; lastError: { code: string; message: string; at: string } | null };

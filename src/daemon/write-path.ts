@@ -3,24 +3,24 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets } from "../config/secrets.ts";
-import type { Clock } from "../scheduler/clock.ts";
-import type { SteadyClock } from "../scheduler/steady-clock.ts";
+import type { Store } from "../contract/store.ts";
+import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Redactor } from "../core/redaction.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
 import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
 import { sessionKeyName } from "../services/messaging/changes.ts";
 import { knownServers } from "../services/messaging/servers.ts";
 import { createMcpTools } from "../services/nexus/mcp/source.ts";
 import { OperationError, type OperationSender } from "../services/operation.ts";
 import { createSender } from "../services/sender.ts";
-import type { Store } from "../store/store.ts";
 import { createAccounts } from "../writes/accounts.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
 import { createFacts } from "../writes/facts.ts";
 import { createTextScan } from "../writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../writes/policy.ts";
 import { createReads } from "../writes/reads.ts";
-import type { OperationSummary, Reads, Writes } from "../writes/types.ts";
 import { createWrites } from "../writes/writes.ts";
-import type { Redactor } from "./redact.ts";
 import type { Built } from "./services.ts";
 
 export interface WritePath {

@@ -1,9 +1,9 @@
 // The rate budget of one server: whoever sends it a request passes through here, so that it never counts too many.
 
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Ledger } from "./ledger.ts";
 import { type BudgetLimits, createShares, PRIORITIES, type Priority } from "./shares.ts";
-import { createSpent } from "./spent.ts";
+import { createSpent } from "./sliding-window.ts";
 
 /** While both wait, watches go out so often until an agent does: so neither waits for ever. */
 const WATCHES_PER_AGENT = 3;

@@ -1,12 +1,12 @@
 // The budgets of all servers, one for each origin: kept over a reload, and by their ledgers over a restart.
 
 import { join } from "node:path";
-import type { Service } from "../events/types.ts";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Service } from "../contract/new-event.ts";
+import type { Clock } from "../core/clock.ts";
 import { createBudget, type RequestBudget } from "./budget.ts";
 import { openLedger } from "./ledger.ts";
 import type { BudgetLimits } from "./shares.ts";
-import { batchSize } from "./spent.ts";
+import { batchSize } from "./sliding-window.ts";
 
 export interface Budgets {
   /** The budget of a server, from now on with these limits; `service` is the first that asked for it. */

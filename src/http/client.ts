@@ -2,8 +2,8 @@
 // src/http/transport.ts is the implementation, on undici.
 
 import type { Readable } from "node:stream";
+import type { Most } from "../core/json-shape.ts";
 import type { RequestBudget } from "./budget.ts";
-import type { Most } from "./json-shape.ts";
 import type { Place } from "./room.ts";
 import type { Priority } from "./shares.ts";
 

@@ -1,8 +1,8 @@
 // One deadline for a whole exchange, joined with the caller's signal, on the clock that is passed in.
 // Each request has one, and at thousands a second their cost counts: a signal is made only for whoever asks for it.
 
-import type { Clock } from "../scheduler/clock.ts";
-import { callerOf, type Timed, timerOf } from "./deadlines.ts";
+import type { Clock } from "../core/clock.ts";
+import { callerOf, type Timed, timerOf } from "../core/deadlines.ts";
 import type { HttpError } from "./errors.ts";
 
 export interface DeadlineOptions {

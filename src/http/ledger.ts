@@ -10,7 +10,7 @@
 
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Clock, readBootId } from "../scheduler/clock.ts";
+import { type Clock, readBootId } from "../core/clock.ts";
 
 // A link in the data directory is not followed.
 const { O_RDONLY, O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;

@@ -1,9 +1,9 @@
 // A request as it goes out: its URL on the one origin, its headers, its body.
 
+import { stringifyJson } from "../core/exact-json.ts";
 import type { HttpRequest } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
-import { stringifyJson } from "./json.ts";
 
 // A URL leaves a path of these as it is, but for dot segments. Nearly all are, and need not be parsed.
 const UNCHANGED = /^\/[\w\-.~/?&=,:]*$/;

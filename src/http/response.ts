@@ -2,12 +2,12 @@
 
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
+import { parseJson } from "../core/exact-json.ts";
+import { excessOf } from "../core/json-shape.ts";
 import { Chunks } from "./chunks.ts";
 import type { HttpResponse } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
-import { parseJson } from "./json.ts";
-import { excessOf } from "./json-shape.ts";
 import { type Place, roomFor } from "./room.ts";
 
 /** The whole body; undefined where it is larger, and then neither read to its end nor its connection used again. */

@@ -1,7 +1,7 @@
 // Retries of reads: exponential backoff with full jitter, never earlier than the server asked for.
 
 import pRetry from "p-retry";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Retry } from "./client.ts";
 import { HttpError } from "./errors.ts";
 

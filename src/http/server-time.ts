@@ -1,7 +1,7 @@
 // The time as a server has it, by the Date of its answers: what it stores goes by its clock, and ours may be wrong or
 // jump.
 
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { parseHttpDate } from "./retry-after.ts";
 
 export interface ServerTime {

@@ -4,7 +4,7 @@
 // A request counts for a whole window, so order alone would not do: a burst of agents' requests into an idle budget
 // would keep everybody else out for a minute. So each has a share of the window, weighed by what the others use of it.
 
-import { createSpent, type Spent } from "./spent.ts";
+import { createSpent, type Spent } from "./sliding-window.ts";
 
 /** In this order. What an agent's write does without a person's approval is the agent's. */
 export const PRIORITIES = ["people", "renewals", "watches", "agent_reads", "agent_writes"] as const;

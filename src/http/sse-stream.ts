@@ -1,7 +1,7 @@
 // The events of one response, until it ends, is cut, falls silent or grows too large.
 
 import type { Readable } from "node:stream";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { HttpStream } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import { exchangeFailure } from "./failure.ts";

@@ -1,7 +1,7 @@
 // The client of an event stream (WHATWG HTML, "Server-sent events"): holds one connection, and makes it anew when lost.
 
-import { createBackoff } from "../scheduler/backoff.ts";
-import type { Clock } from "../scheduler/clock.ts";
+import { createBackoff } from "../core/backoff.ts";
+import type { Clock } from "../core/clock.ts";
 import type { HttpClient, HttpStream } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import { createEventDecoder, type ServerSentEvent } from "./sse-decode.ts";

@@ -1,10 +1,10 @@
 // What a complete answer that is not 2xx means: its error code, and whether asking again can help.
 
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import { parseJson } from "../core/exact-json.ts";
+import { excessOf } from "../core/json-shape.ts";
 import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
-import { parseJson } from "./json.ts";
-import { excessOf } from "./json-shape.ts";
 import { parseHttpDate, parseRetryAfter } from "./retry-after.ts";
 
 /** How long a server that answers 429 without a Retry-After is left alone, in milliseconds. */

@@ -1,7 +1,7 @@
 // The HTTP client of one service, on undici: one origin, one deadline, one budget, one error model.
 
 import type { Dispatcher } from "undici";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { RequestBudget } from "./budget.ts";
 import type { HttpClient, HttpRequest, HttpResponse, HttpStream } from "./client.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";

@@ -1,8 +1,8 @@
 // What a cron job remembers over restarts, kept as the cursor of the source "job:<name>".
 
 import { z } from "zod";
-import type { Store } from "../store/store.ts";
-import { isoTime } from "./clock.ts";
+import type { Store } from "../contract/store.ts";
+import { isoTime } from "../core/clock.ts";
 import type { CronJob } from "./define-job.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Moment } from "./status.ts";

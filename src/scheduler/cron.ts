@@ -1,7 +1,7 @@
 // The loop of a cron job: waits for scheduled times, catches up on those that passed unseen, retries failures.
 
-import type { NewEvent } from "../events/types.ts";
-import { isoTime } from "./clock.ts";
+import type { NewEvent } from "../contract/new-event.ts";
+import { isoTime } from "../core/clock.ts";
 import type { CronMemory } from "./cron-memory.ts";
 import type { CronJob } from "./define-job.ts";
 import type { Life, Loop } from "./life.ts";

@@ -2,11 +2,11 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
-import type { Service } from "../events/types.ts";
+import type { Service } from "../contract/new-event.ts";
+import type { Store } from "../contract/store.ts";
+import type { Clock } from "../core/clock.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
 import type { Services } from "../services/services.ts";
-import type { Store } from "../store/store.ts";
-import type { Clock } from "./clock.ts";
-import type { SteadyClock } from "./steady-clock.ts";
 
 /** What a running job is given. */
 export interface JobContext {

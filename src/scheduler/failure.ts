@@ -1,8 +1,8 @@
 // What a log may say about anything that was thrown: a stable code, and a message without text from outside.
 
-import type { Failure } from "../events/types.ts";
+import type { Failure } from "../contract/new-event.ts";
+import { StoreError } from "../contract/store.ts";
 import { HttpError } from "../http/errors.ts";
-import { StoreError } from "../store/store.ts";
 import { JobError } from "./define-job.ts";
 import { ScheduleError } from "./schedule.ts";
 

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { explainValue } from "../config/problems.ts";
-import { SERVICES } from "../events/types.ts";
-import { nearest } from "../text/nearest.ts";
+import { SERVICES } from "../contract/new-event.ts";
+import { nearest } from "../core/text/nearest.ts";
 import type { Job } from "./define-job.ts";
 import { createSchedule, ScheduleError } from "./schedule.ts";
 

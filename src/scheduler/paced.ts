@@ -1,8 +1,8 @@
 // The loop of a paced job: in each lane, steps start at a constant pace on a bounded number of places, and back off
 // together. Lanes do not wait for each other: one that fails degrades the job, and only all of them are its failure.
 
-import type { Failure } from "../events/types.ts";
-import { type Backoff, createBackoff } from "./backoff.ts";
+import type { Failure } from "../contract/new-event.ts";
+import { type Backoff, createBackoff } from "../core/backoff.ts";
 import type { JobContext, PacedJob } from "./define-job.ts";
 import { describeFailure, retryAfterOf } from "./failure.ts";
 import type { Life, Loop } from "./life.ts";

@@ -1,7 +1,7 @@
 // Commits on behalf of jobs that may fail without anyone noticing but the log: a full disk must not stop a job.
 
 import type { Logger } from "pino";
-import type { Observation, Store } from "../store/store.ts";
+import type { Observation, Store } from "../contract/store.ts";
 import { describeFailure } from "./failure.ts";
 
 export interface Reports {

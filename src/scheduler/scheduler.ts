@@ -2,7 +2,7 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
-import { isoTime } from "./clock.ts";
+import { isoTime } from "../core/clock.ts";
 import { createCronLoop } from "./cron.ts";
 import { type CronMemory, firstMemory, recall, recallHealth, toCursor } from "./cron-memory.ts";
 import { type Job, type JobContext, JobError, type JobStatus, type Scheduler } from "./define-job.ts";

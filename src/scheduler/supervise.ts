@@ -1,9 +1,9 @@
 // Supervision of one job: counts its runs, turns whatever it throws into a report and a delay, and keeps its health.
 
 import type { Logger } from "pino";
-import type { Failure, NewEvent } from "../events/types.ts";
-import { createBackoff } from "./backoff.ts";
-import { type Clock, isoTime } from "./clock.ts";
+import type { Failure, NewEvent } from "../contract/new-event.ts";
+import { createBackoff } from "../core/backoff.ts";
+import { type Clock, isoTime } from "../core/clock.ts";
 import type { JobStatus, RunOutcomes } from "./define-job.ts";
 import { describeFailure, loggable, retryAfterOf } from "./failure.ts";
 import type { Reports } from "./reports.ts";

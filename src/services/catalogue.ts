@@ -2,7 +2,7 @@
 // Inputs are z.lazy, built when first used: a daemon that only watches keeps about 1 kB for each operation, not 20.
 
 import { z } from "zod";
-import type { Approval, OperationSummary } from "../writes/types.ts";
+import type { Approval, OperationSummary } from "../contract/writes.ts";
 import { messagingOperations } from "./messaging/operations.ts";
 import { nexOperations } from "./nex/operations.ts";
 import { nexusOperations } from "./nexus/operations.ts";

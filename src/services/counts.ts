@@ -1,7 +1,7 @@
 // What is counted of the services while nexusd runs, where nothing else keeps it. Kept over a reload, so that no
 // counter falls.
 
-import { SERVICES, type Service } from "../events/types.ts";
+import { SERVICES, type Service } from "../contract/new-event.ts";
 import { REQUEST_OUTCOMES, type RequestOutcome } from "../http/outcome.ts";
 
 export interface Counts {

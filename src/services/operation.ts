@@ -1,7 +1,7 @@
 // What an operation is: one thing that a service can do, from its input to the request, with its effect declared.
 
 import type { z } from "zod";
-import type { Failure, Service } from "../events/types.ts";
+import type { Failure, Service } from "../contract/new-event.ts";
 import type { HttpRequest } from "../http/client.ts";
 import type { HttpError } from "../http/errors.ts";
 import type { SessionEffect } from "./messaging/changes.ts";

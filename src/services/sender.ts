@@ -1,7 +1,7 @@
 // Sends the requests of operations: each to the one server that it belongs to, with that server's credential.
 
+import type { Clock } from "../core/clock.ts";
 import type { HttpClient, HttpRequest, HttpResponse, Retry } from "../http/client.ts";
-import type { Clock } from "../scheduler/clock.ts";
 import type { McpConnection } from "./nexus/mcp/connection.ts";
 import {
   type OperationAnswer,

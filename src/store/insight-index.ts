@@ -1,6 +1,6 @@
 // What an insight is found by: its type, its confidence, and the words of its content and of whom it is about.
 
-import { indexedWords, isUnspaced, soughtWords } from "../text/words.ts";
+import { indexedWords, isUnspaced, soughtWords } from "../core/text/words.ts";
 
 export interface InsightIndex {
   type: string | null;

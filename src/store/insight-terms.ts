@@ -2,7 +2,7 @@
 // first, in small transactions while the daemon works. Until that is done what is left is found as it was before.
 
 import type { Database } from "better-sqlite3";
-import { parseJson } from "../http/json.ts";
+import { parseJson } from "../core/exact-json.ts";
 import { type InsightIndex, indexOfInsight, matchOf } from "./insight-index.ts";
 
 // What one transaction takes anew: some ten milliseconds, with the merging that SQLite does at times.

@@ -4,17 +4,17 @@
 import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
-import { cloudEventJson, type EventRow } from "../events/cloudevent.ts";
-import { stringifyJson } from "../http/json.ts";
-import { whatIsWrong } from "../writes/audit.ts";
-import type { AuditRow } from "../writes/types.ts";
+import { whatIsWrong } from "../contract/audit.ts";
+import { cloudEventJson, type EventRow } from "../contract/cloudevent.ts";
+import { StoreError } from "../contract/store.ts";
+import type { AuditRow } from "../contract/writes.ts";
+import { stringifyJson } from "../core/exact-json.ts";
 import { copyName, removeCopy } from "./backup.ts";
 import { readMigrations, refuseNewer } from "./migrate.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
 import { createVerify } from "./sqlite-audit-verify.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { toWrite, type WriteRow } from "./sqlite-write-rows.ts";
-import { StoreError } from "./store.ts";
 
 export interface Finding {
   check: "integrity" | "foreign keys" | "sequence" | "audit chain";

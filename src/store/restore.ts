@@ -18,15 +18,15 @@ import {
 import { join, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
-import { type Clock, isoTime } from "../scheduler/clock.ts";
-import type { Actor } from "../writes/types.ts";
+import type { Store } from "../contract/store.ts";
+import type { Actor } from "../contract/writes.ts";
+import { type Clock, isoTime } from "../core/clock.ts";
 import { acquireLock } from "./lock.ts";
 import { readMigrations, refuseNewer } from "./migrate.ts";
 import { refuseLinks } from "./own-files.ts";
 import { openStore } from "./sqlite.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { makeDirectory } from "./sqlite-open.ts";
-import type { Store } from "./store.ts";
 
 export interface Restored {
   path: string;

@@ -1,12 +1,12 @@
 // What an operator signs off in the audit log, and what may be removed after that.
 
 import type { Database } from "better-sqlite3";
-import { isoTime } from "../scheduler/clock.ts";
-import { type Break, breakBefore, readCheckpoint } from "../writes/audit.ts";
-import { canonicalRecord } from "../writes/canonical.ts";
-import { type Actor, type AuditRow, TRANSITIONS, type WriteState } from "../writes/types.ts";
+import { type Break, breakBefore, readCheckpoint } from "../contract/audit.ts";
+import type { Store } from "../contract/store.ts";
+import { type Actor, type AuditRow, TRANSITIONS, type WriteState } from "../contract/writes.ts";
+import { canonicalRecord } from "../core/canonical-json.ts";
+import { isoTime } from "../core/clock.ts";
 import type { AuditLog } from "./sqlite-audit.ts";
-import type { Store } from "./store.ts";
 
 // A small transaction, so that commits and readers get their turn in between.
 const PRUNED_AT_ONCE = 500;

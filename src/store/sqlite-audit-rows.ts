@@ -1,6 +1,6 @@
 // A row of the audit log as a row of its table, and back.
 
-import type { Actor, AuditAction, AuditRow } from "../writes/types.ts";
+import type { Actor, AuditAction, AuditRow } from "../contract/writes.ts";
 
 export interface Row {
   sequence: number;

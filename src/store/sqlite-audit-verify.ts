@@ -3,7 +3,6 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
-import type { EventRow } from "../events/cloudevent.ts";
 import {
   type Break,
   breakAfter,
@@ -11,13 +10,14 @@ import {
   type Chain,
   GENESIS_HASH,
   readCheckpoint,
-} from "../writes/audit.ts";
-import { differences, eventDigest, readCovers } from "../writes/audit-cover.ts";
-import { type AuditRow, WRITE_STATES } from "../writes/types.ts";
+} from "../contract/audit.ts";
+import { differences, eventDigest, readCovers } from "../contract/audit-cover.ts";
+import type { EventRow } from "../contract/cloudevent.ts";
+import type { AuditVerdict } from "../contract/store.ts";
+import { type AuditRow, WRITE_STATES } from "../contract/writes.ts";
 import type { AuditLog } from "./sqlite-audit.ts";
 import { type Row, toAuditRow } from "./sqlite-audit-rows.ts";
 import type { WriteRow } from "./sqlite-write-rows.ts";
-import type { AuditVerdict } from "./store.ts";
 
 /** The longest that a verification keeps everything else waiting, but for the step that it is in. */
 const TURN_MS = 8;

@@ -1,12 +1,12 @@
 // The audit log: rows that are only ever appended, each holding the hash of the one before.
 
 import type { Database } from "better-sqlite3";
-import { auditHash, type Break, beginningAfter, type Chain, GENESIS_HASH } from "../writes/audit.ts";
-import type { StoredColumns } from "../writes/audit-cover.ts";
-import { notApproved } from "../writes/audit-cover.ts";
-import type { Actor, AuditAction, AuditMark, AuditRow, Write } from "../writes/types.ts";
+import { auditHash, type Break, beginningAfter, type Chain, GENESIS_HASH } from "../contract/audit.ts";
+import type { StoredColumns } from "../contract/audit-cover.ts";
+import { notApproved } from "../contract/audit-cover.ts";
+import type { AuditVerdict } from "../contract/store.ts";
+import type { Actor, AuditAction, AuditMark, AuditRow, Write } from "../contract/writes.ts";
 import { type Row, toAuditRow, toRow } from "./sqlite-audit-rows.ts";
-import type { AuditVerdict } from "./store.ts";
 
 export interface AuditEntry {
   at: string;
@@ -16,7 +16,7 @@ export interface AuditEntry {
   actor: Actor;
   /** Canonical JSON. */
   detail: string;
-  /** What the row covers of the write, from src/writes/audit-cover.ts; left out for a row about the log itself. */
+  /** What the row covers of the write, from src/contract/audit-cover.ts; left out for a row about the log itself. */
   covers?: string;
 }
 

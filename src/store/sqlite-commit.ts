@@ -2,7 +2,7 @@
 // that can wait share it with more where commits follow each other closely: a commit costs as much as many units.
 
 import type { Database } from "better-sqlite3";
-import type { Clock } from "../scheduler/clock.ts";
+import type { Clock } from "../core/clock.ts";
 
 export interface Writer {
   /**

@@ -2,7 +2,7 @@
 
 import { hash } from "node:crypto";
 import type { Database } from "better-sqlite3";
-import type { Dedupe } from "../events/types.ts";
+import type { Dedupe } from "../contract/new-event.ts";
 
 const DAY_MS = 86_400_000;
 const DIGEST_BYTES = 16;

@@ -2,7 +2,7 @@
 
 import { statfsSync } from "node:fs";
 import Database from "better-sqlite3";
-import { StoreError, type StoreErrorCode } from "./store.ts";
+import { StoreError, type StoreErrorCode } from "../contract/store.ts";
 
 // Less than this is no room: SQLite grows its files by pages and by 32 KiB of shared memory.
 const ROOM_BYTES = 64 * 1024;

@@ -2,15 +2,15 @@
 
 import type { Database } from "better-sqlite3";
 import { decodeTime, encodeTime, monotonicFactory } from "ulid";
-import { cloudEventJson, type EventRow } from "../events/cloudevent.ts";
-import { expandTypes, fullType } from "../events/patterns.ts";
-import type { NewEvent, StoredEvent } from "../events/types.ts";
-import { stringifyJson } from "../http/json.ts";
-import { isoTime } from "../scheduler/clock.ts";
+import { cloudEventJson, type EventRow } from "../contract/cloudevent.ts";
+import { expandTypes, fullType } from "../contract/event-patterns.ts";
+import type { NewEvent, StoredEvent } from "../contract/new-event.ts";
+import type { EventPage, EventQuery } from "../contract/store.ts";
+import { isoTime } from "../core/clock.ts";
+import { stringifyJson } from "../core/exact-json.ts";
 import { type InsightIndex, indexOfInsight } from "./insight-index.ts";
 import { createDedupe, type DedupeKey, dedupeKeys } from "./sqlite-dedupe.ts";
 import type { InsightMemory } from "./sqlite-insights.ts";
-import type { EventPage, EventQuery } from "./store.ts";
 import { takeLength } from "./take-length.ts";
 
 const PRUNE_CHUNK = 1000;

@@ -3,10 +3,10 @@
 import { statSync } from "node:fs";
 import type { Database } from "better-sqlite3";
 import { decodeTime } from "ulid";
-import { parseJson } from "../http/json.ts";
-import { isoTime } from "../scheduler/clock.ts";
+import type { StoreFigures } from "../contract/store.ts";
+import { isoTime } from "../core/clock.ts";
+import { parseJson } from "../core/exact-json.ts";
 import type { EventLog } from "./sqlite-events.ts";
-import type { StoreFigures } from "./store.ts";
 
 /** @param path of the database file */
 export const createFigures = (db: Database, log: EventLog, path: string): (() => StoreFigures) => {

@@ -2,11 +2,11 @@
 // What an insight says stays in its event as long as that is there, so that nothing is on the disk twice.
 
 import type { Database } from "better-sqlite3";
-import { TYPE_PREFIX } from "../events/types.ts";
-import { parseJson } from "../http/json.ts";
+import { TYPE_PREFIX } from "../contract/new-event.ts";
+import type { InsightQuery, StoredInsight } from "../contract/store.ts";
+import { parseJson } from "../core/exact-json.ts";
 import { type InsightIndex, indexOfInsight } from "./insight-index.ts";
 import { createInsightTerms, type InsightTerms } from "./insight-terms.ts";
-import type { InsightQuery, StoredInsight } from "./store.ts";
 
 const INSIGHT_TYPE = `${TYPE_PREFIX}nex.insight.received`;
 

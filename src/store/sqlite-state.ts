@@ -2,8 +2,8 @@
 // Writing what is already there changes no page, so that the transaction costs no fsync.
 
 import type { Database } from "better-sqlite3";
-import { parseJson, stringifyJson } from "../http/json.ts";
-import type { Consumer, RecordRange, StoredRecord } from "./store.ts";
+import type { Consumer, RecordRange, StoredRecord } from "../contract/store.ts";
+import { parseJson, stringifyJson } from "../core/exact-json.ts";
 
 interface ConsumerRow {
   name: string;

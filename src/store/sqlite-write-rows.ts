@@ -1,7 +1,7 @@
 // A write as a row of its table, and back.
 
-import type { Service } from "../events/types.ts";
-import { parseJson, stringifyJson } from "../http/json.ts";
+import type { Service } from "../contract/new-event.ts";
+import type { WriteTransition } from "../contract/store.ts";
 import type {
   Account,
   Actor,
@@ -10,8 +10,8 @@ import type {
   Write,
   WriteResult,
   WriteState,
-} from "../writes/types.ts";
-import type { WriteTransition } from "./store.ts";
+} from "../contract/writes.ts";
+import { parseJson, stringifyJson } from "../core/exact-json.ts";
 
 /** Booleans as 0 and 1, what has a shape as JSON. */
 export interface WriteRow {

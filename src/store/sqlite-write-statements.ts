@@ -1,7 +1,7 @@
 // The statements on the table of writes, each step one conditional update.
 
 import type { Database } from "better-sqlite3";
-import type { WriteState } from "../writes/types.ts";
+import type { WriteState } from "../contract/writes.ts";
 import type { NewRow, PatchRow, WriteRow } from "./sqlite-write-rows.ts";
 
 // SQLite compares a bound value with the conditions of partial indices, and for that prepares the statement again

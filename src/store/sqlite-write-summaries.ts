@@ -1,9 +1,9 @@
 // Writes as a list shows them: read without what may be long of each, so that thousands cost little.
 
 import type { Database } from "better-sqlite3";
-import { parseJson } from "../http/json.ts";
-import { aboutOf } from "../writes/about.ts";
-import type { WriteQuery, WriteResult, WriteState, WriteSummary } from "../writes/types.ts";
+import { aboutOf } from "../contract/write-about.ts";
+import type { WriteQuery, WriteResult, WriteState, WriteSummary } from "../contract/writes.ts";
+import { parseJson } from "../core/exact-json.ts";
 import type { WriteRow } from "./sqlite-write-rows.ts";
 import { takeLength } from "./take-length.ts";
 

@@ -1,9 +1,9 @@
 // The writes of the store: every step is one conditional update, one event and one audit row, in one transaction.
 
 import type { Database } from "better-sqlite3";
-import type { StoredEvent } from "../events/types.ts";
-import { type Columns, coversOf, eventDigest, withoutNulls } from "../writes/audit-cover.ts";
-import { canonicalRecord, digestOf } from "../writes/canonical.ts";
+import { type Columns, coversOf, eventDigest, withoutNulls } from "../contract/audit-cover.ts";
+import type { StoredEvent } from "../contract/new-event.ts";
+import type { IdempotencyKey, Observation, Store } from "../contract/store.ts";
 import {
   type Actor,
   type AuditRow,
@@ -11,7 +11,8 @@ import {
   WRITE_STATES,
   type Write,
   type WriteState,
-} from "../writes/types.ts";
+} from "../contract/writes.ts";
+import { canonicalRecord, digestOf } from "../core/canonical-json.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
 import { createAuditPruning } from "./sqlite-audit-prune.ts";
 import { createVerify } from "./sqlite-audit-verify.ts";
@@ -19,7 +20,6 @@ import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { type NewRow, toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 import { OPEN_STATES, prepareStatements } from "./sqlite-write-statements.ts";
 import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
-import type { IdempotencyKey, Observation, Store } from "./store.ts";
 import { takeLength } from "./take-length.ts";
 
 export type WriteStore = Pick<

@@ -4,9 +4,10 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import { ulid } from "ulid";
-import type { StoredEvent } from "../events/types.ts";
-import { stringifyJson } from "../http/json.ts";
-import { type Clock, isoTime } from "../scheduler/clock.ts";
+import type { StoredEvent } from "../contract/new-event.ts";
+import { type Observation, REPEATS_KEPT_MS, type Store } from "../contract/store.ts";
+import { type Clock, isoTime } from "../core/clock.ts";
+import { stringifyJson } from "../core/exact-json.ts";
 import { copyDatabase } from "./backup.ts";
 import { createWriter } from "./sqlite-commit.ts";
 import { dedupeKeys, PARTS } from "./sqlite-dedupe.ts";
@@ -17,7 +18,6 @@ import { createInsightMemory, FORGET_CHUNK } from "./sqlite-insights.ts";
 import { type OnMigration, openDatabase } from "./sqlite-open.ts";
 import { createState } from "./sqlite-state.ts";
 import { createWriteStore } from "./sqlite-writes.ts";
-import { type Observation, REPEATS_KEPT_MS, type Store } from "./store.ts";
 
 export interface StoreOptions {
   /** Created with mode 0700 where it is missing; relative to the working directory. */

@@ -1,7 +1,7 @@
 // Log lines as systemd's journal takes them from stderr: sd-daemon(3), "<N>" and systemd.exec(5), JOURNAL_STREAM.
 
 import { fstatSync } from "node:fs";
-import { visible, visibleJson } from "../text/visible.ts";
+import { visible, visibleJson } from "../core/text/visible.ts";
 
 /** Whether file descriptor `fd` is the stream to the journal that systemd announced, and not redirected since. */
 export function isJournalStream(env: Readonly<Record<string, string | undefined>>, fd: number): boolean {

@@ -2,9 +2,9 @@
 // the account that it was given for and for no other.
 
 import { createHmac, randomBytes } from "node:crypto";
+import type { Store } from "../contract/store.ts";
+import type { Account } from "../contract/writes.ts";
 import type { Credential, OperationRequest } from "../services/operation.ts";
-import type { Store } from "../store/store.ts";
-import type { Account } from "./types.ts";
 
 /** In the table of secrets. A fingerprint without it tells nothing, not even of a key that can be guessed. */
 const KEY_NAME = "accounts.key";

@@ -1,10 +1,11 @@
 // One write from its claim to its result. A write that is not idempotent is put on the wire once, whatever happens.
 
-import type { Failure, Service } from "../events/types.ts";
+import type { Failure, Service } from "../contract/new-event.ts";
+import type { Write, WriteResult } from "../contract/writes.ts";
+import { createBackoff } from "../core/backoff.ts";
+import type { Clock } from "../core/clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
-import { createBackoff } from "../scheduler/backoff.ts";
-import type { Clock } from "../scheduler/clock.ts";
 import type { SessionEffect } from "../services/messaging/changes.ts";
 import type { Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
 import {
@@ -24,7 +25,6 @@ import {
   Refusal,
   readStored,
 } from "./prepare.ts";
-import type { Write, WriteResult } from "./types.ts";
 
 /** How long a write is tried, from its claim: after that its last failure is its result. */
 const DEADLINE_MS = 120_000;

@@ -2,17 +2,17 @@
 // several targets at once.
 
 import type { Logger } from "pino";
-import { stringifyJson } from "../http/json.ts";
-import { createBackoff } from "../scheduler/backoff.ts";
-import { isoTime } from "../scheduler/clock.ts";
-import type { SteadyClock } from "../scheduler/steady-clock.ts";
+import { type Store, StoreError } from "../contract/store.ts";
+import type { Actor, Write, WriteResult } from "../contract/writes.ts";
+import { createBackoff } from "../core/backoff.ts";
+import { isoTime } from "../core/clock.ts";
+import { stringifyJson } from "../core/exact-json.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
 import type { SessionChanges } from "../services/messaging/changes.ts";
-import { type Store, StoreError } from "../store/store.ts";
 import { type ExecutionOptions, execute, HOW_TO_FIND_OUT, type Result } from "./execution.ts";
 import { isOver } from "./expiry.ts";
 import { storedRequest } from "./input.ts";
 import { effectsFailed } from "./outcome.ts";
-import type { Actor, Write, WriteResult } from "./types.ts";
 
 const AT_ONCE = 8;
 /** Of those, what the policy approved: it may wait long for its share of a budget, and a person's must not behind it. */

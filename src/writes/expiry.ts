@@ -1,7 +1,7 @@
 // When a proposal has lived as long as it was given, whatever became of the wall clock meanwhile.
 
-import type { SteadyClock } from "../scheduler/steady-clock.ts";
-import type { Write } from "./types.ts";
+import type { Write } from "../contract/writes.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
 
 /** Never while the clock is not steady: a decision looks at the age itself. */
 export const isOver =

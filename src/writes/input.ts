@@ -1,11 +1,11 @@
 // From the name of an operation and an input of unknown origin to what the operation takes.
 
 import { z } from "zod";
-import { parseJson } from "../http/json.ts";
+import { WriteError } from "../contract/writes.ts";
+import { parseJson } from "../core/exact-json.ts";
+import { placesOfIssues, type WrongPlace, type WrongPlaces, wrongPlaces } from "../core/text/wrong-places.ts";
 import type { Catalogue } from "../services/catalogue.ts";
 import type { Operation } from "../services/operation.ts";
-import { placesOfIssues, type WrongPlace, type WrongPlaces, wrongPlaces } from "../text/wrong-places.ts";
-import { WriteError } from "./types.ts";
 
 export type OperationCatalogue = Pick<Catalogue, "get" | "near" | "refresh"> &
   Partial<Pick<Catalogue, "lookAgain">>;

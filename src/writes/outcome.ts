@@ -1,11 +1,11 @@
 // What became of one attempt to execute a write: the rules of "at most once", each in one place.
 
-import { scrubShapes } from "../daemon/redact.ts";
-import type { Failure } from "../events/types.ts";
+import type { Failure } from "../contract/new-event.ts";
+import { StoreError } from "../contract/store.ts";
+import { scrubShapes } from "../core/redaction.ts";
 import { HttpError } from "../http/errors.ts";
 import type { SessionEffect } from "../services/messaging/changes.ts";
 import { OperationError } from "../services/operation.ts";
-import { StoreError } from "../store/store.ts";
 
 export type Attempt =
   | { kind: "done"; output: unknown; effects: SessionEffect[] }

@@ -2,11 +2,11 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
-import { REDACTED } from "../daemon/redact.ts";
+import { WriteError } from "../contract/writes.ts";
+import { REDACTED } from "../core/redaction.ts";
 import type { OutgoingText } from "../services/operation.ts";
 import { type Hit, secretsIn } from "./secrets/find.ts";
 import { type Span, viewsOf } from "./secrets/views.ts";
-import { WriteError } from "./types.ts";
 
 /** Resolves when there is no secret in any of the texts. @throws WriteError `secret_in_text`, without the secret */
 export type ScanText = (texts: readonly OutgoingText[]) => Promise<void>;

@@ -1,10 +1,10 @@
 // Who approves which operation, from the configuration: the most specific pattern that names it.
 
 import type { Config } from "../config/schema.ts";
-import { SERVICES } from "../events/types.ts";
+import { SERVICES } from "../contract/new-event.ts";
+import type { Approval, Write } from "../contract/writes.ts";
+import { nearest } from "../core/text/nearest.ts";
 import type { Operation } from "../services/operation.ts";
-import { nearest } from "../text/nearest.ts";
-import type { Approval, Write } from "./types.ts";
 
 export interface Policy {
   /** For writes; reads need no approval. */

@@ -1,14 +1,14 @@
 // From the stored bytes of a write to the request that is sent, if everything is still as it was approved.
 
-import type { Failure } from "../events/types.ts";
+import type { Failure } from "../contract/new-event.ts";
+import type { Write } from "../contract/writes.ts";
+import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import type { Facts, Operation, OperationRequest, ReadCall } from "../services/operation.ts";
 import type { Accounts } from "./accounts.ts";
-import { canonicalJson, digestOf } from "./canonical.ts";
 import type { ReadFacts } from "./facts.ts";
 import { type OperationCatalogue, storedRequest } from "./input.ts";
 import type { Policy } from "./policy.ts";
 import { previewChanges, previewOf, previewOfLocal } from "./preview.ts";
-import type { Write } from "./types.ts";
 
 export interface Checked {
   /** Undefined: nothing is sent. */

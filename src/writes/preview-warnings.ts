@@ -1,9 +1,9 @@
 // What of a write is not what it looks like, wherever in it: told to the person who decides, above all the rest.
 
-import { parseJson } from "../http/json.ts";
-import { quoted } from "../text/exact.ts";
-import { type LookAlike, lookAlikes } from "../text/look-alikes.ts";
-import type { Write } from "./types.ts";
+import type { Write } from "../contract/writes.ts";
+import { parseJson } from "../core/exact-json.ts";
+import { quoted } from "../core/text/exact.ts";
+import { type LookAlike, lookAlikes } from "../core/text/look-alikes.ts";
 
 /** More than these nobody reads: the first ones say what kind of request it is. */
 const TOLD = 10;

@@ -1,11 +1,11 @@
 // What a person is shown of a write before it is approved: the real request, whole, with nothing hidden in it.
 
-import { stringifyJson } from "../http/json.ts";
+import type { Account, PreviewRequest, Write } from "../contract/writes.ts";
+import { stringifyJson } from "../core/exact-json.ts";
+import { chop, exact, exactJson, layOutJson, quoted } from "../core/text/exact.ts";
 import { requestHeaders, targetPath } from "../http/outgoing.ts";
 import type { Credential, OperationRequest } from "../services/operation.ts";
-import { chop, exact, exactJson, layOutJson, quoted } from "../text/exact.ts";
 import { previewWarnings } from "./preview-warnings.ts";
-import type { Account, PreviewRequest, Write } from "./types.ts";
 
 const CREDENTIAL_HEADERS: Record<Credential["kind"], Record<string, string>> = {
   none: {},

@@ -2,15 +2,16 @@
 
 import { monotonicFactory } from "ulid";
 import type { Config } from "../config/schema.ts";
+import type { Observation, OpenWrites, Store } from "../contract/store.ts";
+import { type Actor, type Proposal, type Write, WriteError, type Writes } from "../contract/writes.ts";
+import { canonicalJson, digestOf } from "../core/canonical-json.ts";
+import { type Clock, isoTime } from "../core/clock.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
-import { type Clock, isoTime } from "../scheduler/clock.ts";
-import type { SteadyClock } from "../scheduler/steady-clock.ts";
 import { textsIn } from "../services/input.ts";
 import type { Facts, Operation, OperationSender } from "../services/operation.ts";
-import type { Observation, OpenWrites, Store } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
-import { canonicalJson, digestOf } from "./canonical.ts";
 import { isOver } from "./expiry.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
@@ -25,7 +26,6 @@ import {
   recentlyRejected,
   tooManyOpen,
 } from "./refusals.ts";
-import { type Actor, type Proposal, type Write, WriteError, type Writes } from "./types.ts";
 
 const SHORTEST_TTL_MS = 60_000;
 const LONGEST_TTL_MS = 30 * 86_400_000;

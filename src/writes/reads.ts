@@ -1,14 +1,14 @@
 // Runs the reads of people and agents: each under a deadline, given up when its caller goes away.
 
 import type { Config } from "../config/schema.ts";
-import type { Service } from "../events/types.ts";
+import type { Service } from "../contract/new-event.ts";
+import { type Reads, WriteError } from "../contract/writes.ts";
+import type { Clock } from "../core/clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
-import type { Clock } from "../scheduler/clock.ts";
 import type { OperationSender, SentFor } from "../services/operation.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, type OperationCatalogue, validInput } from "./input.ts";
-import { type Reads, WriteError } from "./types.ts";
 
 /** For the whole of it, repetitions and the wait for a place included. Nex alone takes up to a minute to answer. */
 const DEADLINE_MS: Record<Service, number> = { messaging: 60_000, nex: 120_000, nexus: 60_000 };

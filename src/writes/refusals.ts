@@ -1,9 +1,9 @@
 // What the write path says when it refuses: each refusal with its reason and the way out.
 
-import { sizeText } from "../config/size.ts";
-import { isoTime } from "../scheduler/clock.ts";
-import type { OpenWrites } from "../store/store.ts";
-import { type Write, WriteError, type WriteState } from "./types.ts";
+import type { OpenWrites } from "../contract/store.ts";
+import { type Write, WriteError, type WriteState } from "../contract/writes.ts";
+import { isoTime } from "../core/clock.ts";
+import { sizeText } from "../core/size.ts";
 
 /** How long after its rejection the same write cannot be proposed again. */
 export const REJECTED_FOR_MS = 10 * 60_000;

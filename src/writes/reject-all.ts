@@ -1,7 +1,7 @@
 // Many proposals rejected at once, as after an agent that ran wild.
 
-import type { Store } from "../store/store.ts";
-import { type Rejected, type RejectFilter, type Write, WriteError } from "./types.ts";
+import type { Store } from "../contract/store.ts";
+import { type Rejected, type RejectFilter, type Write, WriteError } from "../contract/writes.ts";
 
 const PAGE = 200;
 const TOLD = 100;

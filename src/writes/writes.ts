@@ -1,15 +1,15 @@
 // What can be done with writes: proposed (src/writes/proposals.ts), looked at, waited for, decided.
 
 import { timingSafeEqual } from "node:crypto";
-import { isoTime } from "../scheduler/clock.ts";
-import { type Observation, StoreError } from "../store/store.ts";
+import { type Observation, StoreError } from "../contract/store.ts";
+import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "../contract/writes.ts";
+import { isoTime } from "../core/clock.ts";
 import { isOver } from "./expiry.ts";
 import { subjectOf } from "./policy.ts";
 import { countHiddenLines } from "./preview.ts";
 import { createPropose, type WritesOptions } from "./proposals.ts";
 import { bound, denied, previewTooLong, stale, undecidable } from "./refusals.ts";
 import { rejectAll } from "./reject-all.ts";
-import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "./types.ts";
 
 /** The write path up to the approval. Beside the errors that Writes names, `propose` throws HttpError. */
 export function createWrites(options: WritesOptions): Writes {

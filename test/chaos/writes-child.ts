@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { writeSync } from "node:fs";
 import { inspect } from "node:util";
 import { z } from "zod";
+import { systemClock } from "../../src/core/clock.ts";
+import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
-import { createSteadyClock } from "../../src/scheduler/steady-clock.ts";
 import { createSessionChanges } from "../../src/services/messaging/changes.ts";
 import {
   defineOperation,

@@ -6,9 +6,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { TRANSITIONS, type Write, type WriteState } from "../../src/contract/writes.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import { TRANSITIONS, type Write, type WriteState } from "../../src/writes/types.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 const CHILD = fileURLToPath(new URL("./writes-child.ts", import.meta.url));

@@ -10,7 +10,7 @@ import {
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { runHere } from "../support/cli.ts";
 import { startTestControl, temporaryDirectory } from "../support/control.ts";

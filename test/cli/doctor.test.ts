@@ -15,7 +15,7 @@ import { promisify } from "node:util";
 import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Check } from "../../src/cli/doctor.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { runCli, runHere } from "../support/cli.ts";
 import { cronJob, okService, startTestControl, temporaryDirectory } from "../support/control.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { createSessionChanges, sessionKeyName } from "../../src/services/messaging/changes.ts";
 import { createImport } from "../../src/services/messaging/import.ts";
 import { newSession, SESSION_KIND } from "../../src/services/messaging/session.ts";

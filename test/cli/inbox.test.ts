@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { monotonicFactory } from "ulid";
 import { describe, expect, it } from "vitest";
-import { canonicalJson } from "../../src/writes/canonical.ts";
+import { canonicalJson } from "../../src/core/canonical-json.ts";
 import { spawnCli } from "../support/cli.ts";
 import { startTestControl, type TestControl } from "../support/control.ts";
 import { noTerminal, onTerminal } from "../support/pty.ts";

@@ -1,8 +1,8 @@
 // nexusctl messaging over the real control API, on a write path and reads that do what a test says.
 
 import { expect, test } from "vitest";
+import { type Write, WriteError } from "../../src/contract/writes.ts";
 import { newSession, SESSION_KIND } from "../../src/services/messaging/session.ts";
-import { type Write, WriteError } from "../../src/writes/types.ts";
 import { runHere, spawnCli } from "../support/cli.ts";
 import { message, startTestControl } from "../support/control.ts";
 import { exampleWrite, scriptedWrites } from "../support/scripted-writes.ts";

@@ -4,7 +4,7 @@ import type { Schema } from "../../src/cli/json-schema.ts";
 import { near } from "../../src/cli/near.ts";
 import { buildInput } from "../../src/cli/operation-input.ts";
 import { WrongUsage } from "../../src/cli/problem.ts";
-import { stringifyJson } from "../../src/http/json.ts";
+import { stringifyJson } from "../../src/core/exact-json.ts";
 import fc from "../support/fc.ts";
 
 const schemaOf = (type: z.ZodType) => z.toJSONSchema(type, { io: "input", unrepresentable: "any" }) as Schema; // zod's own output

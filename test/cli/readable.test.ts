@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readable } from "../../src/cli/readable.ts";
-import { width } from "../../src/text/visible.ts";
+import { width } from "../../src/core/text/visible.ts";
 import fc from "../support/fc.ts";
 
 const ORDERS = [

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { wrapped } from "../../src/cli/preview-view.ts";
 import { keysOf, openTerminal } from "../../src/cli/terminal.ts";
-import { width } from "../../src/text/visible.ts";
+import { width } from "../../src/core/text/visible.ts";
 import { createFakeDaemon, type FakeDaemon } from "../support/cli.ts";
 import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";
 import fc from "../support/fc.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseSize, sizeText } from "../../src/config/size.ts";
+import { parseSize, sizeText } from "../../src/core/size.ts";
 import { linesOf as allLinesOf, REFERENCES } from "./toml-file.ts";
 
 const linesOf = (toml: string): string[] => allLinesOf(toml).map((line) => line.replace(/^f(:\d+)?: /, ""));

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { parseBody } from "../../src/control/body.ts";
-import { stringifyJson } from "../../src/http/json.ts";
+import { stringifyJson } from "../../src/core/exact-json.ts";
 import fc from "../support/fc.ts";
 import { limitsOf } from "../support/limits.ts";
 

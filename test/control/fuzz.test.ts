@@ -4,8 +4,8 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { AuditRow, Write } from "../../src/contract/writes.ts";
 import type { Role } from "../../src/control/context.ts";
-import type { AuditRow, Write } from "../../src/writes/types.ts";
 import { send, startTestControl, type TestControl } from "../support/control.ts";
 import { SEED } from "../support/fc.ts";
 import { bytesOf, createFuzz, createRandom, type FuzzRequest, type Known } from "../support/fuzz.ts";

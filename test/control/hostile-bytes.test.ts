@@ -2,7 +2,7 @@
 
 import { connect } from "node:net";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Write } from "../../src/writes/types.ts";
+import type { Write } from "../../src/contract/writes.ts";
 import { startTestControl, type TestControl } from "../support/control.ts";
 import { propose } from "../support/stored-write.ts";
 import { ORDER_ID, realWritePath } from "../support/write-path.ts";

@@ -2,9 +2,9 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { WriteError, type WriteErrorCode } from "../../src/contract/writes.ts";
 import { HttpError, type HttpErrorDetails } from "../../src/http/errors.ts";
 import { OperationError, type OperationErrorCode } from "../../src/services/operation.ts";
-import { WriteError, type WriteErrorCode } from "../../src/writes/types.ts";
 import { type CallOptions, startTestControl, updateOrderStatus } from "../support/control.ts";
 
 const reading = (run: (input: unknown, signal: AbortSignal) => Promise<unknown>) =>

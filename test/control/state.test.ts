@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/problems.ts";
+import { WRITE_STATES } from "../../src/contract/writes.ts";
 import type { JobState } from "../../src/scheduler/define-job.ts";
-import { WRITE_STATES } from "../../src/writes/types.ts";
 import { cronJob, jobNotRunnable, message, okService, startTestControl } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 

@@ -1,8 +1,8 @@
 // Writes over the API: what is asked of the write path by whom, what is answered, and who may not ask.
 
 import { describe, expect, test } from "vitest";
+import { type Write, WriteError, type WriteErrorCode, type Writes } from "../../src/contract/writes.ts";
 import type { Role } from "../../src/control/context.ts";
-import { type Write, WriteError, type WriteErrorCode, type Writes } from "../../src/writes/types.ts";
 import { startTestControl } from "../support/control.ts";
 import { exampleWrite, scriptedWrites } from "../support/scripted-writes.ts";
 

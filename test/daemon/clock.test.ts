@@ -2,8 +2,8 @@
 
 import { pino } from "pino";
 import { expect, it } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { recallSteadyClock, watchClock } from "../../src/daemon/clock.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { openTestStore } from "../support/store.ts";
 

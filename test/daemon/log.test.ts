@@ -4,8 +4,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { createRedactor, REDACTED } from "../../src/core/redaction.ts";
 import { chooseFormat, createLog, type LogOptions } from "../../src/daemon/log.ts";
-import { createRedactor, REDACTED } from "../../src/daemon/redact.ts";
 import { HttpError } from "../../src/http/errors.ts";
 
 const SESSION = "0123456789abcdef".repeat(3);
@@ -180,7 +180,7 @@ describe("the format is chosen by where stderr leads", () => {
 
   const program = `
     import { createLog } from ${JSON.stringify(new URL("../../src/daemon/log.ts", import.meta.url))};
-    import { createRedactor } from ${JSON.stringify(new URL("../../src/daemon/redact.ts", import.meta.url))};
+    import { createRedactor } from ${JSON.stringify(new URL("../../src/core/redaction.ts", import.meta.url))};
     const log = await createLog({ level: "info", format: "auto", env: process.env, redactor: createRedactor() });
     process.stdin.once("data", () => {
       for (let i = 0; i < 1000; i++) log.info({ i, padding: "x".repeat(500) }, "line");

@@ -9,8 +9,8 @@ import { expect, test } from "vitest";
 import { manPages } from "../../docs/man.ts";
 import { item, paragraph, render, roff, section, subsection, texts } from "../../docs/roff.ts";
 import { wholeProgram } from "../../src/cli/program.ts";
+import { visible } from "../../src/core/text/visible.ts";
 import { OPTIONS } from "../../src/daemon/usage.ts";
-import { visible } from "../../src/text/visible.ts";
 import fc from "../support/fc.ts";
 
 const pages = await manPages("2026-01-02");

@@ -130,7 +130,7 @@ export async function measureStorm(root: string, name: string, seconds: number):
 async function fillLog(root: string, dataDir: string): Promise<void> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
   const { openStore } = await load("src/store/sqlite.ts");
-  const { systemClock } = await load("src/scheduler/clock.ts");
+  const { systemClock } = await load("src/core/clock.ts");
   const store = await openStore({ dataDir, clock: systemClock });
   const text = "x".repeat(2 ** 15);
   const event = (n: number) => ({

@@ -2,9 +2,9 @@
 
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import type { HttpError } from "../../src/http/errors.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import { createMcpConnection } from "../../src/services/nexus/mcp/connection.ts";
 import { html, serve } from "../support/http-server.ts";
 

@@ -1,12 +1,12 @@
 // Servers that offer HTTP/2: nexusd speaks HTTP/1.1 to them, and what goes wrong with HTTP/2 cannot happen.
 
 import { expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { createDispatcher } from "../../src/http/dispatcher.ts";
 import type { HttpError } from "../../src/http/errors.ts";
 import { createRetry } from "../../src/http/retry.ts";
 import { holdEventSource } from "../../src/http/sse.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import { createMcpConnection } from "../../src/services/nexus/mcp/connection.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { type Http2Behaviour, serveHttp2, serveTls } from "../support/http2-server.ts";

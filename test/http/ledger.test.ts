@@ -4,10 +4,10 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
 import { openLedger } from "../../src/http/ledger.ts";
 import type { Priority } from "../../src/http/shares.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
 import { temporaryDirectory } from "../support/store.ts";
@@ -118,7 +118,7 @@ describe("a restart", () => {
     const directory = temporaryDirectory();
     const script = `
       import { createBudgets } from "${new URL("../../src/http/budgets.ts", import.meta.url).href}";
-      import { systemClock as clock } from "${new URL("../../src/scheduler/clock.ts", import.meta.url).href}";
+      import { systemClock as clock } from "${new URL("../../src/core/clock.ts", import.meta.url).href}";
       const budgets = createBudgets({ clock, directory: ${JSON.stringify(directory)} });
       const budget = budgets.of("${ORIGIN}", { limit: 100, reserve: 10 }, "messaging");
       for (let n = 0; n < 42; n++) budget.tryAcquire("watches").done();

@@ -1,11 +1,11 @@
 // How requests are told to have ended: against real servers that fail in each way.
 
 import { expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { createBudget } from "../../src/http/budget.ts";
 import type { HttpRequest } from "../../src/http/client.ts";
 import { REQUEST_OUTCOMES, type RequestOutcome } from "../../src/http/outcome.ts";
 import { createHttpClient, type HttpClientOptions } from "../../src/http/transport.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import { type Behaviour, closedOrigin, json, redirect, serve, stallHeaders } from "../support/http-server.ts";
 
 /** How one request to such a server is counted. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { createRoom } from "../../src/http/room.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import fc from "../support/fc.ts";
 import { serve } from "../support/http-server.ts";
 

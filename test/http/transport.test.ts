@@ -3,12 +3,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Agent } from "undici";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { createBudget } from "../../src/http/budget.ts";
 import type { HttpRequest } from "../../src/http/client.ts";
 import { HttpError } from "../../src/http/errors.ts";
 import { createRetry } from "../../src/http/retry.ts";
 import { createHttpClient, type HttpClientOptions } from "../../src/http/transport.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import {
   closedOrigin,

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from "vitest";
 import nexFollow from "../../jobs/nex-follow.ts";
 import { systemClock } from "../../sandbox/clock.ts";
 import { type NexOptions, startNex } from "../../sandbox/nex.ts";
-import { systemClock as wallClock } from "../../src/scheduler/clock.ts";
+import { systemClock as wallClock } from "../../src/core/clock.ts";
 import { catalogue } from "../../src/services/catalogue.ts";
 import { fieldsOf } from "../../src/services/input.ts";
 import { openStore } from "../../src/store/sqlite.ts";

@@ -3,7 +3,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import nexNotifications from "../../jobs/nex-notifications.ts";
 import { type NexOptions, startNex } from "../../sandbox/nex.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { temporaryDirectory } from "../support/store.ts";
 import { type JobHarness, runJob } from "./harness.ts";

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NexusServer } from "../../sandbox/nexus.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { fieldsOf } from "../../src/services/input.ts";
 import type { NexusClient } from "../../src/services/nexus/client.ts";
 import { conversationWatch } from "../../src/services/nexus/conversations.ts";

@@ -4,15 +4,15 @@ import { pino } from "pino";
 import { runWatch } from "../../jobs/_nexus-watch.ts";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";
 import { type NexusOptions, type NexusServer, startNexus } from "../../sandbox/nexus.ts";
+import type { Store } from "../../src/contract/store.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
+import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { createRetry } from "../../src/http/retry.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { type Clock, systemClock } from "../../src/scheduler/clock.ts";
-import { createSteadyClock } from "../../src/scheduler/steady-clock.ts";
 import { createTokenSource } from "../../src/services/nexus/auth.ts";
 import { createNexusClient, type NexusClient } from "../../src/services/nexus/client.ts";
 import { withToken } from "../../src/services/nexus/http.ts";
 import type { Watch, WatchSettings } from "../../src/services/nexus/watch.ts";
-import type { Store } from "../../src/store/store.ts";
 import type { SeenEvent } from "../support/daemon.ts";
 import { openTestStore } from "../support/store.ts";
 

@@ -2,11 +2,11 @@
 
 import { expect, it } from "vitest";
 import retention from "../../jobs/retention.ts";
-import { isoTime } from "../../src/scheduler/clock.ts";
+import type { Observation } from "../../src/contract/store.ts";
+import { isoTime } from "../../src/core/clock.ts";
 import { createSessionChanges, sessionKeyName } from "../../src/services/messaging/changes.ts";
 import { newSession, SESSION_KIND, type Session } from "../../src/services/messaging/session.ts";
 import { createSessionSet } from "../../src/services/messaging/sessions.ts";
-import type { Observation } from "../../src/store/store.ts";
 import { createHarness, DAY, HOUR, MINUTE, NOON, SECOND, testConfig } from "../scheduler/harness.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { numbered, numbersOf, openTestStore } from "../support/store.ts";

@@ -1,8 +1,8 @@
 // Cron jobs: scheduled times, catch-up, overlap, retries, and clocks that jump.
 
 import { describe, expect, it } from "vitest";
+import { BACKOFF_CAP_MS } from "../../src/core/backoff.ts";
 import { HttpError } from "../../src/http/errors.ts";
-import { BACKOFF_CAP_MS } from "../../src/scheduler/backoff.ts";
 import type { CronJob, JobContext } from "../../src/scheduler/define-job.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";

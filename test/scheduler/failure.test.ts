@@ -1,8 +1,8 @@
 // What is said about a failure: always something, never much, and nothing from outside.
 
 import { expect, it } from "vitest";
+import { StoreError } from "../../src/contract/store.ts";
 import { describeFailure } from "../../src/scheduler/failure.ts";
-import { StoreError } from "../../src/store/store.ts";
 import fc from "../support/fc.ts";
 
 it("describes whatever can be thrown within its limits", () => {

@@ -1,9 +1,9 @@
 // The scheduler as a whole: jobs do not touch each other, status tells the truth, stop and pause hold.
 
 import { expect, it } from "vitest";
+import { StoreError } from "../../src/contract/store.ts";
 import type { Job, JobContext, StreamJob } from "../../src/scheduler/define-job.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import { StoreError } from "../../src/store/store.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { createFakeStore, createHarness, deferred, HOUR, MINUTE, NOON, SECOND } from "./harness.ts";

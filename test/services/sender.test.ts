@@ -2,9 +2,9 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { createBudget } from "../../src/http/budget.ts";
 import { HttpError } from "../../src/http/errors.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import type { TokenSource } from "../../src/services/nexus/auth.ts";
 import type { Credential, OperationRequest } from "../../src/services/operation.ts";
 import {

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import { auditHash, GENESIS_HASH } from "../../src/writes/audit.ts";
-import { canonicalJson, digestOf } from "../../src/writes/canonical.ts";
-import type { AuditRow } from "../../src/writes/types.ts";
+import { auditHash, GENESIS_HASH } from "../../src/contract/audit.ts";
+import type { AuditRow } from "../../src/contract/writes.ts";
+import { canonicalJson, digestOf } from "../../src/core/canonical-json.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, rejection, t } from "../support/stored-write.ts";
 

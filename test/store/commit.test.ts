@@ -2,11 +2,11 @@ import { readFileSync, renameSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import type { Observation } from "../../src/contract/store.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { createWriter } from "../../src/store/sqlite-commit.ts";
 import { toStoreError } from "../../src/store/sqlite-errors.ts";
 import { openDatabase } from "../../src/store/sqlite-open.ts";
-import type { Observation } from "../../src/store/store.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import {
   fillDisk,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import type { NewEvent } from "../../src/events/types.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { NewEvent } from "../../src/contract/new-event.ts";
+import type { Store } from "../../src/contract/store.ts";
 import { numbered, numbersOf, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 
 const START = "2026-03-01T00:00:00.000Z";

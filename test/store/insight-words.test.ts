@@ -1,8 +1,8 @@
 // Searches of insights in the languages that people write: a word is found however it is written.
 
 import { describe, expect, test } from "vitest";
-import type { NewEvent } from "../../src/events/types.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { NewEvent } from "../../src/contract/new-event.ts";
+import type { Store } from "../../src/contract/store.ts";
 import fc from "../support/fc.ts";
 import { openTestStore } from "../support/store.ts";
 

@@ -3,9 +3,9 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import type { NewEvent } from "../../src/events/types.ts";
+import type { NewEvent } from "../../src/contract/new-event.ts";
+import type { InsightQuery, Store } from "../../src/contract/store.ts";
 import { migrate, readMigrations } from "../../src/store/migrate.ts";
-import type { InsightQuery, Store } from "../../src/store/store.ts";
 import fc from "../support/fc.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 

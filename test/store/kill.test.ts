@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import type { Store } from "../../src/contract/store.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import type { Store } from "../../src/store/store.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 const WRITER = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));

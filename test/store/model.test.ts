@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { expandTypes } from "../../src/events/patterns.ts";
-import type { NewEvent } from "../../src/events/types.ts";
+import { expandTypes } from "../../src/contract/event-patterns.ts";
+import type { NewEvent } from "../../src/contract/new-event.ts";
+import type { Observation, Store } from "../../src/contract/store.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import type { Observation, Store } from "../../src/store/store.ts";
 import fc from "../support/fc.ts";
 import { settableClock, temporaryDirectory } from "../support/store.ts";
 

@@ -14,9 +14,9 @@ import {
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { StoreError } from "../../src/contract/store.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import { StoreError } from "../../src/store/store.ts";
 import { fillDisk, numbered, openTestStore, smallDisk, temporaryDirectory } from "../support/store.ts";
 
 const open = (dataDir: string) => openStore({ dataDir, clock: systemClock });
@@ -137,7 +137,7 @@ const openInChild = (dataDir: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const script = `
       import { openStore } from ${JSON.stringify(new URL("../../src/store/sqlite.ts", import.meta.url).href)};
-      import { systemClock } from ${JSON.stringify(new URL("../../src/scheduler/clock.ts", import.meta.url).href)};
+      import { systemClock } from ${JSON.stringify(new URL("../../src/core/clock.ts", import.meta.url).href)};
       try {
         const store = await openStore({ dataDir: ${JSON.stringify(dataDir)}, clock: systemClock });
         await store.close();

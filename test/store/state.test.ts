@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { RecordRange } from "../../src/store/store.ts";
+import type { RecordRange } from "../../src/contract/store.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 
 const START = "2026-03-01T00:00:00.000Z";

@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import { auditHash, GENESIS_HASH } from "../../src/writes/audit.ts";
-import type { AuditRow } from "../../src/writes/types.ts";
+import { auditHash, GENESIS_HASH } from "../../src/contract/audit.ts";
+import type { AuditRow } from "../../src/contract/writes.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import {
   AGENT,

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { auditHash } from "../../src/contract/audit.ts";
+import type { AuditAction, Write } from "../../src/contract/writes.ts";
+import { canonicalJson } from "../../src/core/canonical-json.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { migrate, readMigrations } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { type NewRow, toRow } from "../../src/store/sqlite-write-rows.ts";
-import { auditHash } from "../../src/writes/audit.ts";
-import { canonicalJson } from "../../src/writes/canonical.ts";
-import type { AuditAction, Write } from "../../src/writes/types.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, proposedWrite, T0, t } from "../support/stored-write.ts";
 

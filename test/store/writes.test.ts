@@ -2,9 +2,9 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
 import { expect, onTestFinished, test } from "vitest";
+import type { Store, WriteTransition } from "../../src/contract/store.ts";
+import { WRITE_STATES, type Write } from "../../src/contract/writes.ts";
 import { migrate, readMigrations } from "../../src/store/migrate.ts";
-import type { Store, WriteTransition } from "../../src/store/store.ts";
-import { WRITE_STATES, type Write } from "../../src/writes/types.ts";
 import fc from "../support/fc.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import {

@@ -2,7 +2,7 @@
 // Run as: node audit-pruner.ts DATA_DIR
 
 import { writeSync } from "node:fs";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { OPERATOR, propose, rejection, t } from "./stored-write.ts";
 

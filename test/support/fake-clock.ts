@@ -1,7 +1,7 @@
 // A Clock whose time moves only when a test says so.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Clock, createSleep } from "../../src/scheduler/clock.ts";
+import { type Clock, createSleep } from "../../src/core/clock.ts";
 import { exchangesEnded } from "./exchanges.ts";
 
 export interface FakeClock extends Clock {

@@ -2,10 +2,10 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ShownWrite } from "../../src/cli/preview-view.ts";
-import { parseJson, stringifyJson } from "../../src/http/json.ts";
-import { digestOf } from "../../src/writes/canonical.ts";
+import type { OperationSummary, Write, WriteState } from "../../src/contract/writes.ts";
+import { digestOf } from "../../src/core/canonical-json.ts";
+import { parseJson, stringifyJson } from "../../src/core/exact-json.ts";
 import { renderPreview } from "../../src/writes/preview.ts";
-import type { OperationSummary, Write, WriteState } from "../../src/writes/types.ts";
 import type { FakeDaemon } from "./cli.ts";
 import { summaryOf } from "./summary.ts";
 

@@ -1,7 +1,7 @@
 // Requests that nobody would send: valid, nearly valid and hostile ones to every route that the API describes of
 // itself, the same ones again from the same seed.
 
-import type { OperationSummary } from "../../src/writes/types.ts";
+import type { OperationSummary } from "../../src/contract/writes.ts";
 import { HEADERS, IDS, LARGE, METHODS, PARAMETERS, QUERIES, TEXTS, VALUES } from "./fuzz-values.ts";
 import { ORDER_ID, SESSION_ALIAS, SESSION_ID } from "./write-path.ts";
 

@@ -2,9 +2,9 @@
 
 import { expect } from "vitest";
 import type { Measured } from "../../src/control/metrics/metric.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import { budgetFigures } from "../../src/daemon/services.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
-import type { Clock } from "../../src/scheduler/clock.ts";
 import { createCounts } from "../../src/services/counts.ts";
 import { cronJob, okService, startTestControl, type TestControl } from "./control.ts";
 import { type Family, parseExposition } from "./exposition.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import pino from "pino";
 import { onTestFinished } from "vitest";
 import type { Random } from "../../bench/traffic.ts";
-import type { Failure } from "../../src/events/types.ts";
+import type { Failure } from "../../src/contract/new-event.ts";
 import { createBudget } from "../../src/http/budget.ts";
 import type { JobContext } from "../../src/scheduler/define-job.ts";
 import { createCounts } from "../../src/services/counts.ts";

@@ -1,7 +1,6 @@
 // Writes and reads that say what a test wants: states in memory, and no policy, no service, no audit.
 
 import { createHash } from "node:crypto";
-import { stringifyJson } from "../../src/http/json.ts";
 import {
   type Reads,
   TRANSITIONS,
@@ -11,7 +10,8 @@ import {
   type WriteQuery,
   type WriteState,
   type Writes,
-} from "../../src/writes/types.ts";
+} from "../../src/contract/writes.ts";
+import { stringifyJson } from "../../src/core/exact-json.ts";
 import { summaryOf } from "./summary.ts";
 
 let counter = 0;

@@ -1,6 +1,6 @@
 // A steady clock that looks at each jump, as the daemon's looks every second.
 
-import { createSteadyClock, type SteadyClockKeeper } from "../../src/scheduler/steady-clock.ts";
+import { createSteadyClock, type SteadyClockKeeper } from "../../src/core/steady-clock.ts";
 import type { FakeClock } from "./fake-clock.ts";
 
 export function watchedClock(clock: FakeClock): SteadyClockKeeper {

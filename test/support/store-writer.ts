@@ -2,8 +2,8 @@
 // one line "<source> <n>" after each commit. Run as: node store-writer.ts DATA_DIR
 
 import { writeSync } from "node:fs";
-import type { NewEvent } from "../../src/events/types.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
+import type { NewEvent } from "../../src/contract/new-event.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 
 const [dataDir = ""] = process.argv.slice(2);

@@ -5,10 +5,10 @@ import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, type TestContext } from "vitest";
-import type { NewEvent } from "../../src/events/types.ts";
-import { type Clock, systemClock } from "../../src/scheduler/clock.ts";
+import type { NewEvent } from "../../src/contract/new-event.ts";
+import type { EventPage, Store } from "../../src/contract/store.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { openStore, type StoreOptions } from "../../src/store/sqlite.ts";
-import type { EventPage, Store } from "../../src/store/store.ts";
 
 /** A directory that is removed when the test is over. */
 export const temporaryDirectory = (base = tmpdir()): string => {

@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
+import type { Store, WriteTransition } from "../../src/contract/store.ts";
+import type { Actor, Write } from "../../src/contract/writes.ts";
+import { canonicalJson, digestOf } from "../../src/core/canonical-json.ts";
 import { toRow } from "../../src/store/sqlite-write-rows.ts";
-import type { Store, WriteTransition } from "../../src/store/store.ts";
-import { canonicalJson, digestOf } from "../../src/writes/canonical.ts";
-import type { Actor, Write } from "../../src/writes/types.ts";
 
 export const AGENT: Actor = { via: "agent.sock", user: "agent" };
 export const OPERATOR: Actor = { via: "operator.sock", user: "ops" };

@@ -1,8 +1,8 @@
 // A write as a list of the daemon shows it.
 
-import { parseJson } from "../../src/http/json.ts";
-import { aboutOf } from "../../src/writes/about.ts";
-import type { Write, WriteSummary } from "../../src/writes/types.ts";
+import { aboutOf } from "../../src/contract/write-about.ts";
+import type { Write, WriteSummary } from "../../src/contract/writes.ts";
+import { parseJson } from "../../src/core/exact-json.ts";
 
 export function summaryOf(write: Write): WriteSummary {
   const { id, operation, service, state, digest, target, destructive, approval, reason, agent } = write;

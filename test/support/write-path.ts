@@ -1,17 +1,17 @@
 // The real write path on a real store, with the real operations; only the services behind it say what is written here.
 
 import { configSchema } from "../../src/config/schema.ts";
-import type { Clock } from "../../src/scheduler/clock.ts";
-import { createSteadyClock } from "../../src/scheduler/steady-clock.ts";
+import type { Store } from "../../src/contract/store.ts";
+import type { Approval } from "../../src/contract/writes.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { catalogue, summaries } from "../../src/services/catalogue.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
 import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
-import type { Store } from "../../src/store/store.ts";
 import { createFacts } from "../../src/writes/facts.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createReads } from "../../src/writes/reads.ts";
-import type { Approval } from "../../src/writes/types.ts";
 import { createWrites } from "../../src/writes/writes.ts";
 import { oneAccount } from "./accounts.ts";
 

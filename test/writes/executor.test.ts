@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
+import { type Store, StoreError } from "../../src/contract/store.ts";
+import type { Write } from "../../src/contract/writes.ts";
 import type { SessionEffect } from "../../src/services/messaging/changes.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
 import {
@@ -8,8 +10,6 @@ import {
   OperationError,
   type OperationRequest,
 } from "../../src/services/operation.ts";
-import { type Store, StoreError } from "../../src/store/store.ts";
-import type { Write } from "../../src/writes/types.ts";
 import {
   answers,
   type Behaviour,

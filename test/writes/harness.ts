@@ -3,6 +3,8 @@
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
+import type { Store } from "../../src/contract/store.ts";
+import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../../src/contract/writes.ts";
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
 import { createSessionChanges } from "../../src/services/messaging/changes.ts";
@@ -18,12 +20,10 @@ import {
   type SentFor,
 } from "../../src/services/operation.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import type { Store } from "../../src/store/store.ts";
 import { createAccounts } from "../../src/writes/accounts.ts";
 import { createExecutor, type Executor } from "../../src/writes/executor.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../../src/writes/policy.ts";
-import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../../src/writes/types.ts";
 import { createWrites } from "../../src/writes/writes.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { limitsOf } from "../support/limits.ts";

@@ -2,11 +2,11 @@
 
 import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { createRedactor } from "../../src/daemon/redact.ts";
+import { WriteError } from "../../src/contract/writes.ts";
+import { createRedactor } from "../../src/core/redaction.ts";
 import { textsIn } from "../../src/services/input.ts";
 import type { OutgoingText } from "../../src/services/operation.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
-import { WriteError } from "../../src/writes/types.ts";
 import fc from "../support/fc.ts";
 import { glued, letters } from "../support/secrets.ts";
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import type { Write } from "../../src/contract/writes.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { width } from "../../src/core/text/visible.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { systemClock } from "../../src/scheduler/clock.ts";
 import type { Credential, OperationRequest } from "../../src/services/operation.ts";
-import { width } from "../../src/text/visible.ts";
 import { previewChanges, previewOf, renderPreview } from "../../src/writes/preview.ts";
-import type { Write } from "../../src/writes/types.ts";
 import fc from "../support/fc.ts";
 import { json as answerJson, serve } from "../support/http-server.ts";
 import { proposedWrite } from "../support/stored-write.ts";

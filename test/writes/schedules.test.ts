@@ -4,7 +4,13 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { TRANSITIONS, type Write, WriteError, type WriteState, type Writes } from "../../src/writes/types.ts";
+import {
+  TRANSITIONS,
+  type Write,
+  WriteError,
+  type WriteState,
+  type Writes,
+} from "../../src/contract/writes.ts";
 import fc from "../support/fc.ts";
 import {
   AGENT,

@@ -1,9 +1,9 @@
 // The guard of outgoing text against what agents come by today, whatever stands around it; and ordinary text passes.
 
 import { describe, expect, test } from "vitest";
+import { WriteError } from "../../src/contract/writes.ts";
 import { textsIn } from "../../src/services/input.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
-import { WriteError } from "../../src/writes/types.ts";
 import fc from "../support/fc.ts";
 import { IN_CONTEXT, TOKENS } from "../support/secret-formats.ts";
 import { glued } from "../support/secrets.ts";

@@ -1,9 +1,9 @@
 // Every text of every write that leaves the machine is looked through before it is stored.
 
 import { expect, test } from "vitest";
+import { WriteError } from "../../src/contract/writes.ts";
 import { catalogue } from "../../src/services/catalogue.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import { WriteError } from "../../src/writes/types.ts";
 import { samples } from "../services/operations/samples.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { TOKENS } from "../support/secret-formats.ts";

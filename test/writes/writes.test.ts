@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
-import { parseJson } from "../../src/http/json.ts";
-import { type Actor, type Write, WriteError, type WriteErrorCode } from "../../src/writes/types.ts";
+import { type Actor, type Write, WriteError, type WriteErrorCode } from "../../src/contract/writes.ts";
+import { parseJson } from "../../src/core/exact-json.ts";
 import {
   AGENT,
   answers,

@@ -7,7 +7,7 @@ import {
   Registry,
   type RegistryContentType,
 } from "prom-client";
-import { StoreError } from "../../store/store.ts";
+import { StoreError } from "../../contract/store.ts";
 import type { ControlContext } from "../context.ts";
 import { jobMetrics } from "./jobs.ts";
 import type { Metric, Snapshot } from "./metric.ts";

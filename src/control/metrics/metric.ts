@@ -1,13 +1,13 @@
 // What a metric is, and what one scrape sees. No label ever holds text from outside, a session id or an agent's name.
 
-import type { Service } from "../../events/types.ts";
+import type { Service } from "../../contract/new-event.ts";
+import type { StoreFigures } from "../../contract/store.ts";
+import type { WriteState } from "../../contract/writes.ts";
 import type { JobStatus, RunOutcomes } from "../../scheduler/define-job.ts";
 import type { Counts, Histogram } from "../../services/counts.ts";
 import type { Known } from "../../services/messaging/sessions.ts";
 import type { StreamStatus } from "../../services/nex/client.ts";
 import type { QuotaStatus } from "../../services/nexus/quota.ts";
-import type { StoreFigures } from "../../store/store.ts";
-import type { WriteState } from "../../writes/types.ts";
 import type { AuditStatus, ServiceStatus } from "../context.ts";
 
 /** The request budget of one server. */

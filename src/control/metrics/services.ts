@@ -1,6 +1,6 @@
 // The three services: their states, their requests and budgets, and how late what they say arrives.
 
-import { SERVICES } from "../../events/types.ts";
+import { SERVICES } from "../../contract/new-event.ts";
 import { REQUEST_OUTCOMES } from "../../http/outcome.ts";
 import type { Session } from "../../services/messaging/session.ts";
 import type { StreamStateName } from "../../services/nex/stream-state.ts";

@@ -1,9 +1,9 @@
 // The log, its readers, the writes and the database.
 
-import { EVENT_NAMES } from "../../events/names.ts";
-import { fullType } from "../../events/patterns.ts";
-import type { StoreFigures } from "../../store/store.ts";
-import { WRITE_STATES } from "../../writes/types.ts";
+import { EVENT_NAMES } from "../../contract/event-names.ts";
+import { fullType } from "../../contract/event-patterns.ts";
+import type { StoreFigures } from "../../contract/store.ts";
+import { WRITE_STATES } from "../../contract/writes.ts";
 import { ageSeconds, type Metric, type Snapshot, seconds, single } from "./metric.ts";
 
 /** Of jobs of the operator's own, which are JavaScript: their types are counted together. */

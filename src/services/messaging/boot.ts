@@ -1,7 +1,7 @@
 // When a server was started, as far as its `uptime` says: one that was restarted has forgotten its messages.
 
+import type { Clock } from "../../core/clock.ts";
 import { HttpError } from "../../http/errors.ts";
-import type { Clock } from "../../scheduler/clock.ts";
 
 // A start computed from `uptime` wanders by the delay of the answers; a restart moves it by far more.
 const TOLERANCE_MS = 5000;

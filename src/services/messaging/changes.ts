@@ -1,8 +1,8 @@
 // Changes of sessions: what the job and the writes make of them, one after the other for each session, on disk first
 // and in memory after that. Without this, a poll under way would undo what a write has changed meanwhile.
 
-import type { NewEvent } from "../../events/types.ts";
-import type { Observation } from "../../store/store.ts";
+import type { NewEvent } from "../../contract/new-event.ts";
+import type { Observation } from "../../contract/store.ts";
 import { SESSION_KIND, type Session, sessionSource } from "./session.ts";
 import type { SessionSet } from "./sessions.ts";
 

@@ -1,10 +1,10 @@
 // NexusMessaging over HTTP: the requests of the protocol, one budget for each server.
 
 import { z } from "zod";
+import type { Clock } from "../../core/clock.ts";
 import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import type { HttpError } from "../../http/errors.ts";
-import type { Clock } from "../../scheduler/clock.ts";
 import type { Histogram } from "../counts.ts";
 import { createBoot, type ServerBoot } from "./boot.ts";
 import { createSessionChanges, type SessionChanges } from "./changes.ts";

@@ -1,7 +1,7 @@
 // Sessions that have ended are forgotten in the end: when the log has nothing of them any more, either.
 
 import type { Config } from "../../config/schema.ts";
-import type { Store } from "../../store/store.ts";
+import type { Store } from "../../contract/store.ts";
 import type { Services } from "../services.ts";
 import { sessionKeyName } from "./changes.ts";
 import { SESSION_KIND, type Session, sessionSource } from "./session.ts";

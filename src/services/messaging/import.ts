@@ -2,9 +2,9 @@
 
 import { z } from "zod";
 import { agentId, type Config, origin, sessionAlias, sessionId } from "../../config/schema.ts";
-import type { NewEvent } from "../../events/types.ts";
-import { type Clock, isoTime } from "../../scheduler/clock.ts";
-import type { Store } from "../../store/store.ts";
+import type { NewEvent } from "../../contract/new-event.ts";
+import type { Store } from "../../contract/store.ts";
+import { type Clock, isoTime } from "../../core/clock.ts";
 import { OperationError } from "../operation.ts";
 import type { SessionChanges, SessionEffect } from "./changes.ts";
 import { afterJoin } from "./membership.ts";

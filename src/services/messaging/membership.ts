@@ -1,7 +1,7 @@
 // Joining, rejoining, renewing and losing a session: what each answer of the server means for it.
 
+import { isoTime } from "../../core/clock.ts";
 import { HttpError } from "../../http/errors.ts";
-import { isoTime } from "../../scheduler/clock.ts";
 import type { SessionChange } from "./changes.ts";
 import { type Session, sessionSource } from "./session.ts";
 

@@ -1,8 +1,8 @@
 // Operations on sessions: create, show, join, renew, and who is in them.
 
 import { z } from "zod";
+import { isoTime } from "../../core/clock.ts";
 import { readAnswer } from "../../http/answer.ts";
-import { isoTime } from "../../scheduler/clock.ts";
 import { fieldsOf, present, prose } from "../input.ts";
 import { defineOperation, type Facts, OperationError, type RefusalMeaning } from "../operation.ts";
 import { afterJoin, afterRenewal, endingOf, lifeMs } from "./membership.ts";

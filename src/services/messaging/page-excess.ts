@@ -1,7 +1,7 @@
 // The JSON of messages that is too much to be read, taken out of the text of a page before it is parsed: one sender must
 // not keep what the others wrote from being read.
 
-import { type Excess, endOfString, excessIn, type Most } from "../../http/json-shape.ts";
+import { type Excess, endOfString, excessIn, type Most } from "../../core/json-shape.ts";
 
 /** Deeper than anybody means it, and as deep as everything here can walk. */
 const DEEPEST = 500;

@@ -1,7 +1,7 @@
 // Whether a message whose answer was lost is in its session, and what is remembered for that of those sent before it.
 
 import { isDeepStrictEqual } from "node:util";
-import { stringifyJson } from "../../http/json.ts";
+import { stringifyJson } from "../../core/exact-json.ts";
 import { fieldsOf } from "../input.ts";
 import type { Finding, SessionFacts } from "../operation.ts";
 import type { SessionEffect } from "./changes.ts";

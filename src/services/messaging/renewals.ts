@@ -1,7 +1,7 @@
 // Which session of a server is to be renewed now: the one that ends first, in time and no sooner than it has to be.
 // Where there is time it takes turns with the polls; else they wait, since with a session all its messages are gone.
 
-import type { Clock } from "../../scheduler/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import { createHeap } from "./pacing-heap.ts";
 import type { Session } from "./session.ts";
 

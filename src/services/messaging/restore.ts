@@ -2,8 +2,8 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../../config/schema.ts";
-import type { Clock } from "../../scheduler/clock.ts";
-import type { Observation, Store } from "../../store/store.ts";
+import type { Observation, Store } from "../../contract/store.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { SessionChanges } from "./changes.ts";
 import { newSession, SESSION_KIND, type Session, sessionRecord } from "./session.ts";
 import { isActive, type SessionSet } from "./sessions.ts";

@@ -1,8 +1,8 @@
 // The events that a page of messages gives.
 
 import { createHash } from "node:crypto";
-import type { NewEvent } from "../../events/types.ts";
-import { stringifyJson } from "../../http/json.ts";
+import type { NewEvent } from "../../contract/new-event.ts";
+import { stringifyJson } from "../../core/exact-json.ts";
 import type { SessionChange } from "./changes.ts";
 import type { Message, MessagePage } from "./page.ts";
 import { type Session, sessionSource } from "./session.ts";

@@ -1,7 +1,7 @@
 // A session as nexusd remembers it. What a page of its messages makes of it stands in observation.ts.
 
 import { z } from "zod";
-import { isoTime } from "../../scheduler/clock.ts";
+import { isoTime } from "../../core/clock.ts";
 import { estimateRecord } from "./pacing-estimates.ts";
 
 export const SESSION_KIND = "messaging.session";

@@ -1,6 +1,6 @@
 // The sessions in memory, and whose turn it is on each server: the pacing decides among those that are active.
 
-import { type Clock, isoTime } from "../../scheduler/clock.ts";
+import { type Clock, isoTime } from "../../core/clock.ts";
 import { createPacing, type Pacing } from "./pacing.ts";
 import { createRenewals, type Renewals } from "./renewals.ts";
 import type { Session } from "./session.ts";

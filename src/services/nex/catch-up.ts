@@ -1,7 +1,7 @@
 // What the stream missed: fetched by REST up to now, and what cannot be had is said as a gap.
 
-import type { NewEvent } from "../../events/types.ts";
-import { isoTime } from "../../scheduler/clock.ts";
+import type { NewEvent } from "../../contract/new-event.ts";
+import { isoTime } from "../../core/clock.ts";
 import { LIST_LIMIT } from "./client.ts";
 import { isTooLarge, readWindow, type Slice } from "./coverage.ts";
 import type { InsightLog, Unproven } from "./insight-log.ts";

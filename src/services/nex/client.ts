@@ -1,13 +1,13 @@
 // Nex over HTTP: the insight stream and the REST list that closes its gaps.
 
+import type { Clock } from "../../core/clock.ts";
+import { parseJson } from "../../core/exact-json.ts";
+import { excessOf } from "../../core/json-shape.ts";
 import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
-import { parseJson } from "../../http/json.ts";
-import { excessOf } from "../../http/json-shape.ts";
 import { createServerTime } from "../../http/server-time.ts";
 import { type EventSourceHandler, holdEventSource, type ServerSentEvent } from "../../http/sse.ts";
-import type { Clock } from "../../scheduler/clock.ts";
 import type { Histogram } from "../counts.ts";
 import { type InsightBatch, readInsights } from "./insights.ts";
 import { limitForOperations } from "./limits.ts";

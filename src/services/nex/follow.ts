@@ -1,7 +1,7 @@
 // Work that goes on in Nex after a write was answered: what is kept of it, and what Nex says of it.
 
 import { z } from "zod";
-import type { NexWork } from "../../events/types.ts";
+import type { NexWork } from "../../contract/new-event.ts";
 import { fieldsOf, segment } from "../input.ts";
 import { FOLLOWED } from "./followed.ts";
 

@@ -1,7 +1,7 @@
 // Replayed insights that tell neither an id nor a time, kept until REST has told the same ones in full.
 
-import type { NewEvent } from "../../events/types.ts";
-import type { Clock } from "../../scheduler/clock.ts";
+import type { NewEvent } from "../../contract/new-event.ts";
+import type { Clock } from "../../core/clock.ts";
 
 /** REST can fail for a while; what is only in the replay is then told after so long, whatever REST may add. */
 const LONGEST_MS = 15 * 60_000;

@@ -1,11 +1,11 @@
 // The insights on their way into the log, each with the cursor that says up to when nothing is missing.
 
 import { z } from "zod";
-import { sizeText } from "../../config/size.ts";
-import type { InsightOrigin, NewEvent } from "../../events/types.ts";
-import { stringifyJson } from "../../http/json.ts";
-import { isoTime } from "../../scheduler/clock.ts";
-import type { Store } from "../../store/store.ts";
+import type { InsightOrigin, NewEvent } from "../../contract/new-event.ts";
+import type { Store } from "../../contract/store.ts";
+import { isoTime } from "../../core/clock.ts";
+import { stringifyJson } from "../../core/exact-json.ts";
+import { sizeText } from "../../core/size.ts";
 import { createdAt, type InsightBatch, insightDedupe } from "./insights.ts";
 
 const CURSOR = "nex.insights";

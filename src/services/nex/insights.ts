@@ -1,7 +1,7 @@
 // What an insight is, in every public shape, and how two deliveries of one are recognised as the same.
 
 import { createHash } from "node:crypto";
-import type { Dedupe } from "../../events/types.ts";
+import type { Dedupe } from "../../contract/new-event.ts";
 
 export interface InsightBatch {
   /** Each as the service gave it. */

@@ -1,11 +1,11 @@
 // What the operations may ask of Nex at once: four reads, and ten texts a minute. The stream and its polls are outside.
 
+import type { Clock } from "../../core/clock.ts";
+import { createPlaces, type PlaceFor } from "../../core/semaphore.ts";
 import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { startDeadline } from "../../http/deadline.ts";
 import { givenUp } from "../../http/failure.ts";
-import { createPlaces, type PlaceFor } from "../../http/places.ts";
-import type { Clock } from "../../scheduler/clock.ts";
 
 /** Nex has no limit that is documented, and takes up to a minute: more would only wait there instead of here. */
 const READS_AT_ONCE = 4;

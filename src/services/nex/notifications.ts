@@ -1,8 +1,8 @@
 // The notification feed of Nex: reading on from a time, page by page, and saying what no page could have had.
 
 import { createHash } from "node:crypto";
-import type { Dedupe } from "../../events/types.ts";
-import { stringifyJson } from "../../http/json.ts";
+import type { Dedupe } from "../../contract/new-event.ts";
+import { stringifyJson } from "../../core/exact-json.ts";
 import { fieldsOf } from "../input.ts";
 
 /** The most that the feed gives at once. */

@@ -1,8 +1,8 @@
 // Asks REST for what the stream missed: never more than once a minute, one at a time, and beside the stream.
 
-import type { Failure, NewEvent } from "../../events/types.ts";
+import type { Failure, NewEvent } from "../../contract/new-event.ts";
+import { isoTime } from "../../core/clock.ts";
 import { HttpError } from "../../http/errors.ts";
-import { isoTime } from "../../scheduler/clock.ts";
 import type { JobContext } from "../../scheduler/define-job.ts";
 import { catchUp, refusedGap } from "./catch-up.ts";
 import type { InsightLog } from "./insight-log.ts";

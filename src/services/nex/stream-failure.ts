@@ -1,6 +1,6 @@
 // What a failure of the insight stream or of its list means, with the remedy, and how long it is waited out.
 
-import type { Failure } from "../../events/types.ts";
+import type { Failure } from "../../contract/new-event.ts";
 import type { HttpError } from "../../http/errors.ts";
 
 /** A refused key is tried again slowly: somebody may give it its scope back. */

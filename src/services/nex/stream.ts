@@ -1,8 +1,8 @@
 // Watches the insights of Nex: the stream, REST for what it missed and while it cannot be had, and all that is told.
 
-import type { Failure, NewEvent } from "../../events/types.ts";
+import type { Failure, NewEvent } from "../../contract/new-event.ts";
+import { isoTime } from "../../core/clock.ts";
 import type { Loss, ServerSentEvent } from "../../http/sse.ts";
-import { isoTime } from "../../scheduler/clock.ts";
 import type { JobContext } from "../../scheduler/define-job.ts";
 import { readBatch } from "./client.ts";
 import { createHoldBack } from "./hold-back.ts";

@@ -2,10 +2,10 @@
 
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { Clock } from "../../core/clock.ts";
 import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { HttpError, type HttpErrorDetails } from "../../http/errors.ts";
-import type { Clock } from "../../scheduler/clock.ts";
 import { anonKeyRefused, isAnonKeyRefused } from "./refusals.ts";
 
 const LABEL = "POST /functions/v1/agent-auth";

@@ -1,10 +1,10 @@
 // Nexus's tables over PostgREST: rows as they come, whatever their columns are.
 
 import { hash } from "node:crypto";
+import type { Clock } from "../../core/clock.ts";
 import type { HttpResponse, Retry } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
 import { createServerTime, type ServerTime } from "../../http/server-time.ts";
-import type { Clock } from "../../scheduler/clock.ts";
 import type { NexusHttp } from "./http.ts";
 import { type Filter, type Position, type RowQuery, restPath, totalOf } from "./query.ts";
 import { createQuota, type Quota } from "./quota.ts";

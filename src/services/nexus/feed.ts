@@ -6,7 +6,7 @@
 // begins again, so that a quiet table is read whole each time and a busy one costs no more requests. What comes again
 // is left out by the log, which knows its id.
 
-import type { Dedupe, NewEvent } from "../../events/types.ts";
+import type { Dedupe, NewEvent } from "../../contract/new-event.ts";
 import { HttpError } from "../../http/errors.ts";
 import { asText, type NexusClient, type Row } from "./client.ts";
 import { driftError, driftOf } from "./drift.ts";

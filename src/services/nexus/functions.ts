@@ -1,6 +1,6 @@
 // Requests for the edge functions of Nexus, and what their answers say.
 
-import { scrubShapes } from "../../daemon/redact.ts";
+import { scrubShapes } from "../../core/redaction.ts";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf } from "../input.ts";
 import { type Facts, type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";

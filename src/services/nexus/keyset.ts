@@ -2,7 +2,7 @@
 // hide nor repeat another. The position is an opaque cursor.
 
 import { z } from "zod";
-import { parseJson, stringifyJson } from "../../http/json.ts";
+import { parseJson, stringifyJson } from "../../core/exact-json.ts";
 import { OperationError } from "../operation.ts";
 import { quoted } from "./query.ts";
 

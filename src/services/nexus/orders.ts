@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { pendingOrder } from "../../contract/events/nexus.ts";
-import type { NewEvent, PendingOrder } from "../../events/types.ts";
+import type { NewEvent, PendingOrder } from "../../contract/new-event.ts";
 import { asNumber, asText, type Row } from "./client.ts";
 import type { ColumnNames } from "./columns.ts";
 import { defineWatch } from "./watch.ts";

@@ -1,9 +1,9 @@
 // The daily quota of the plan: what is left of it, and how slowly the watches have to go so that it lasts the day.
 
 import { z } from "zod";
+import { type Clock, isoTime } from "../../core/clock.ts";
 import { readAnswer } from "../../http/answer.ts";
 import { HttpError } from "../../http/errors.ts";
-import { type Clock, isoTime } from "../../scheduler/clock.ts";
 import type { NexusHttp } from "./http.ts";
 
 /** What the plan allows, as Nexus said last, less what the watches have asked for since. */

@@ -2,11 +2,11 @@
 // and what it means when a row enters, changes or leaves; everything else is here.
 
 import type { z } from "zod";
-import type { NewEvent } from "../../events/types.ts";
+import type { NewEvent } from "../../contract/new-event.ts";
+import type { Observation, StoredRecord } from "../../contract/store.ts";
+import { stringifyJson } from "../../core/exact-json.ts";
+import type { SteadyClock } from "../../core/steady-clock.ts";
 import { HttpError } from "../../http/errors.ts";
-import { stringifyJson } from "../../http/json.ts";
-import type { SteadyClock } from "../../scheduler/steady-clock.ts";
-import type { Observation, StoredRecord } from "../../store/store.ts";
 import { hasAnyRow, type Row, type RowPage, type RowReader, readByIds } from "./client.ts";
 import {
   type ColumnNames,

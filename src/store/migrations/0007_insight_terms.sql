@@ -1,4 +1,4 @@
--- Words in the one form of src/text/words.ts, for a tokenizer that cuts at nothing but their blanks: the one before cut
+-- Words in the one form of src/core/text/words.ts, for a tokenizer that cuts at nothing but their blanks: the one before cut
 -- them at vowel signs. insight_words is read, and goes, by src/store/insight-terms.ts.
 
 CREATE VIRTUAL TABLE insight_terms USING fts5 (

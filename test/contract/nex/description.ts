@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Ajv, type ValidateFunction } from "ajv";
-import { stringifyJson } from "../../../src/http/json.ts";
+import { stringifyJson } from "../../../src/core/exact-json.ts";
 
 interface Parameter {
   in: "path" | "query";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseJson, stringifyJson } from "../../../src/http/json.ts";
+import { parseJson, stringifyJson } from "../../../src/core/exact-json.ts";
 import { createResponse } from "../../../src/http/response.ts";
 import { messagePage, parsePage } from "../../../src/services/messaging/page.ts";
 import fc from "../../support/fc.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isoTime } from "../../../src/scheduler/clock.ts";
+import { isoTime } from "../../../src/core/clock.ts";
 import { createRenewals } from "../../../src/services/messaging/renewals.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import fc from "../../support/fc.ts";

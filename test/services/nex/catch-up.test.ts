@@ -1,7 +1,7 @@
 // Catch-ups that are interrupted, and the first of all, on the real log of insights without Nex.
 
 import { expect, test } from "vitest";
-import type { NewEvent } from "../../../src/events/types.ts";
+import type { NewEvent } from "../../../src/contract/new-event.ts";
 import { HttpError } from "../../../src/http/errors.ts";
 import { catchUp } from "../../../src/services/nex/catch-up.ts";
 import { openInsightLog } from "../../../src/services/nex/insight-log.ts";

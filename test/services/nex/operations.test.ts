@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NexServer, startNex } from "../../../sandbox/nex.ts";
-import { parseJson, stringifyJson } from "../../../src/http/json.ts";
+import { parseJson, stringifyJson } from "../../../src/core/exact-json.ts";
 import { fieldsOf } from "../../../src/services/input.ts";
 import { nexOperations } from "../../../src/services/nex/operations.ts";
 import { createPolicy } from "../../../src/writes/policy.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { NewEvent } from "../../../src/events/types.ts";
+import type { NewEvent } from "../../../src/contract/new-event.ts";
 import type { Row } from "../../../src/services/nexus/client.ts";
 import { conversationWatch } from "../../../src/services/nexus/conversations.ts";
 import { orderWatch } from "../../../src/services/nexus/orders.ts";

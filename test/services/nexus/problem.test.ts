@@ -1,8 +1,8 @@
 // Four shapes of error, one problem: its code, what it means, what to do.
 
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/core/clock.ts";
 import { statusFailure } from "../../../src/http/status.ts";
-import { systemClock } from "../../../src/scheduler/clock.ts";
 import { explained } from "../../../src/services/nexus/problem.ts";
 
 const failure = (status: number, body: unknown, headers: Record<string, string> = {}) =>

@@ -1,5 +1,6 @@
 // The tables of a shop as plain arrays, read by queries as PostgREST would answer them: for tests of many small worlds.
 
+import type { StoredRecord } from "../../../src/contract/store.ts";
 import type { Row, RowReader } from "../../../src/services/nexus/client.ts";
 import { createPageMemory } from "../../../src/services/nexus/pages.ts";
 import type { Filter } from "../../../src/services/nexus/query.ts";
@@ -9,7 +10,6 @@ import {
   type Watch,
   type WatchSettings,
 } from "../../../src/services/nexus/watch.ts";
-import type { StoredRecord } from "../../../src/store/store.ts";
 
 /** An id that sorts as its number does. */
 export const uuid = (n: number | string): string => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NexServer, startNex } from "../../../sandbox/nex.ts";
-import { stringifyJson } from "../../../src/http/json.ts";
+import { stringifyJson } from "../../../src/core/exact-json.ts";
 import { json, serve } from "../../support/http-server.ts";
 import { type Bench, createBench, operationNamed } from "./support.ts";
 

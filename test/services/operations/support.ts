@@ -1,9 +1,9 @@
 // Operations as the write path runs them: parsed, put in full, checked, sent by the real sender.
 
+import { systemClock } from "../../../src/core/clock.ts";
 import { createBudget, type RequestBudget } from "../../../src/http/budget.ts";
 import { createRetry } from "../../../src/http/retry.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
-import { systemClock } from "../../../src/scheduler/clock.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
 import { createCounts } from "../../../src/services/counts.ts";
 import { createMessagingClient } from "../../../src/services/messaging/client.ts";

@@ -3,11 +3,11 @@
 
 import type { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { z } from "zod";
+import type { Clock } from "../../../core/clock.ts";
 import type { HttpClient, HttpRequest } from "../../../http/client.ts";
 import { startDeadline } from "../../../http/deadline.ts";
 import { HttpError } from "../../../http/errors.ts";
 import { givenUp, notSent } from "../../../http/failure.ts";
-import type { Clock } from "../../../scheduler/clock.ts";
 import { fieldsOf } from "../../input.ts";
 import type { OperationAnswer, OperationRequest } from "../../operation.ts";
 import { CALL_HEADER, createMcpFetch, MCP_PATH, type McpCall } from "./fetch.ts";

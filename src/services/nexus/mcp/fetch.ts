@@ -3,18 +3,18 @@
 
 import { Readable } from "node:stream";
 import type { FetchLike } from "@modelcontextprotocol/client";
+import type { Clock } from "../../../core/clock.ts";
+import { parseJson, stringifyJson } from "../../../core/exact-json.ts";
+import { excessOf } from "../../../core/json-shape.ts";
 import type { HttpClient, HttpStream } from "../../../http/client.ts";
 import { startDeadline } from "../../../http/deadline.ts";
 import type { HttpError } from "../../../http/errors.ts";
 import { exchangeFailure, givenUp } from "../../../http/failure.ts";
-import { parseJson, stringifyJson } from "../../../http/json.ts";
-import { excessOf } from "../../../http/json-shape.ts";
 import { createResponse, excessive, invalidBody, readBody, tooLarge } from "../../../http/response.ts";
 import { roomFor } from "../../../http/room.ts";
 import type { Priority } from "../../../http/shares.ts";
 import { createEventDecoder } from "../../../http/sse-decode.ts";
 import { serviceCode } from "../../../http/status.ts";
-import type { Clock } from "../../../scheduler/clock.ts";
 import { fieldsOf } from "../../input.ts";
 
 /** Marks a request of the client as one call of `calls`; it is taken off again, and never sent. */

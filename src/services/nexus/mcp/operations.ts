@@ -1,7 +1,7 @@
 // The tools of the MCP server as operations, `nexus.mcp.<tool>`, and the reading of its resources.
 
 import { z } from "zod";
-import { canonicalRecord, digestOf } from "../../../writes/canonical.ts";
+import { canonicalRecord, digestOf } from "../../../core/canonical-json.ts";
 import { defineOperation, type Facts, type Operation, type OperationRequest } from "../../operation.ts";
 import { MCP_PATH } from "./fetch.ts";
 import { inputOf } from "./input-schema.ts";

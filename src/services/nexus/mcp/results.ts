@@ -1,8 +1,8 @@
 // What a JSON-RPC response of the MCP server says: the result, or a failure with its kind.
 
-import { scrubShapes } from "../../../daemon/redact.ts";
+import { parseJson } from "../../../core/exact-json.ts";
+import { scrubShapes } from "../../../core/redaction.ts";
 import { HttpError } from "../../../http/errors.ts";
-import { parseJson } from "../../../http/json.ts";
 import { fieldsOf } from "../../input.ts";
 import { type OperationAnswer, OperationError } from "../../operation.ts";
 

@@ -2,9 +2,9 @@
 // has approved as what.
 
 import { z } from "zod";
+import type { Observation, Store } from "../../../contract/store.ts";
+import type { Clock } from "../../../core/clock.ts";
 import { HttpError } from "../../../http/errors.ts";
-import type { Clock } from "../../../scheduler/clock.ts";
-import type { Observation, Store } from "../../../store/store.ts";
 import type { OperationSource } from "../../catalogue.ts";
 import { fieldsOf } from "../../input.ts";
 import { type Operation, OperationError } from "../../operation.ts";

@@ -2,8 +2,8 @@
 // outside, with bounds.
 
 import { z } from "zod";
-import { stringifyJson } from "../../../http/json.ts";
-import { canonicalRecord, digestOf } from "../../../writes/canonical.ts";
+import { canonicalRecord, digestOf } from "../../../core/canonical-json.ts";
+import { stringifyJson } from "../../../core/exact-json.ts";
 import { fieldsOf } from "../../input.ts";
 import { isReadable } from "./input-schema.ts";
 

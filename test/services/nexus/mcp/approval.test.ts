@@ -3,14 +3,14 @@
 import { expect, test } from "vitest";
 import { configSchema } from "../../../../src/config/schema.ts";
 import { Secret } from "../../../../src/config/secrets.ts";
-import { createRedactor } from "../../../../src/daemon/redact.ts";
+import type { Actor } from "../../../../src/contract/writes.ts";
+import { createRedactor } from "../../../../src/core/redaction.ts";
+import { createSteadyClock } from "../../../../src/core/steady-clock.ts";
 import { createServices } from "../../../../src/daemon/services.ts";
 import { createWritePath } from "../../../../src/daemon/write-path.ts";
 import { createBudgets } from "../../../../src/http/budgets.ts";
-import { createSteadyClock } from "../../../../src/scheduler/steady-clock.ts";
 import { createCounts } from "../../../../src/services/counts.ts";
 import { renderPreview } from "../../../../src/writes/preview.ts";
-import type { Actor } from "../../../../src/writes/types.ts";
 import { openTestStore, settableClock } from "../../../support/store.ts";
 import { methods, result, serveMcp, tool } from "./support.ts";
 

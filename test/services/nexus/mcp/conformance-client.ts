@@ -1,7 +1,7 @@
 // The MCP connection as a program, for the official conformance suite: it lists the tools and calls the first one.
 
+import { systemClock } from "../../../../src/core/clock.ts";
 import { createHttpClient } from "../../../../src/http/transport.ts";
-import { systemClock } from "../../../../src/scheduler/clock.ts";
 import { fieldsOf } from "../../../../src/services/input.ts";
 import { createMcpConnection } from "../../../../src/services/nexus/mcp/connection.ts";
 

@@ -1,7 +1,7 @@
 // The MCP server of Nexus as the vendor documents it, on real data: with the token of REST, without sessions.
 
 import { expect, test } from "vitest";
-import { systemClock } from "../../../../src/scheduler/clock.ts";
+import { systemClock } from "../../../../src/core/clock.ts";
 import { createMcpTools, type McpTools } from "../../../../src/services/nexus/mcp/source.ts";
 import { openTestStore } from "../../../support/store.ts";
 import { type Row, refusal, useNexus } from "../../operations/nexus-bench.ts";

@@ -1,12 +1,12 @@
 // A connection and the tools of an MCP server that behaves as a test says, over real HTTP.
 
+import type { Store } from "../../../../src/contract/store.ts";
+import { type Clock, systemClock } from "../../../../src/core/clock.ts";
 import { createHttpClient } from "../../../../src/http/transport.ts";
-import { type Clock, systemClock } from "../../../../src/scheduler/clock.ts";
 import { fieldsOf } from "../../../../src/services/input.ts";
 import { createMcpConnection } from "../../../../src/services/nexus/mcp/connection.ts";
 import { createMcpTools, type McpSettings } from "../../../../src/services/nexus/mcp/source.ts";
 import type { Facts } from "../../../../src/services/operation.ts";
-import type { Store } from "../../../../src/store/store.ts";
 import { type Behaviour, json, serve, type TestServer } from "../../../support/http-server.ts";
 
 export type Message = Record<string, unknown> & { id?: unknown; method?: string };

@@ -1,0 +1,123 @@
+// What a row of the audit log says of its write beside the step itself: the columns that the step set, and the event
+// that tells of it. Replayed over all rows of a write they give the row that must be in the table of writes.
+
+import { z } from "zod";
+import { canonicalRecord, digestOf } from "../core/canonical-json.ts";
+import { parseJson } from "../core/exact-json.ts";
+import { AUDIT_MARKS, type AuditRow, TRANSITIONS, WRITE_MARKS, type WriteState } from "./writes.ts";
+
+/** A value of a column: as it is where it is short, else by its hash. */
+export type Covered = string | number | null;
+
+/** Columns of a write, by their names. */
+export type Columns = Readonly<Record<string, Covered | undefined>>;
+
+// A time, a state or a name stays readable; a body of a request would be in the database twice.
+const SHORT = 64;
+
+const coverOf = (value: Covered): Covered =>
+  typeof value === "string" && value.length > SHORT ? `sha256:${digestOf(value)}` : value;
+
+/** These change without a step, or are covered by the row itself. */
+const NOT_COVERED: ReadonlySet<string> = new Set(["state", "digest", "approval_order"]);
+
+/** What identifies an event and all that it says. */
+export interface CoveredEvent {
+  sequence: number;
+  digest: string;
+}
+
+export const eventDigest = (event: {
+  id: string;
+  source: string;
+  type: string;
+  subject: string | null;
+  time: string;
+  data: string;
+}): string =>
+  digestOf(JSON.stringify([event.id, event.source, event.type, event.subject, event.time, event.data]));
+
+/** `covers` of a row. @param set the columns that its step set, with their new values; undefined is left out */
+export const coversOf = (set: Columns, event: CoveredEvent | undefined): string =>
+  canonicalRecord({
+    set: Object.fromEntries(
+      Object.entries(set).flatMap(([name, value]) =>
+        value === undefined || NOT_COVERED.has(name) ? [] : [[name, coverOf(value)]],
+      ),
+    ),
+    event,
+  });
+
+/** What a patch or a proposal sets: null stands for what it leaves as it is. */
+export const withoutNulls = (columns: Columns): Columns =>
+  Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null));
+
+const coversSchema = z.object({
+  set: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
+  event: z.object({ sequence: z.number(), digest: z.string() }).optional(),
+});
+
+/** undefined: the row says nothing of that. */
+export const readCovers = ({ covers }: AuditRow): z.output<typeof coversSchema> | undefined => {
+  if (covers === undefined) return undefined;
+  try {
+    return coversSchema.parse(parseJson(covers));
+  } catch {
+    return undefined;
+  }
+};
+
+const BESIDE: ReadonlySet<string> = new Set([...WRITE_MARKS, ...AUDIT_MARKS]);
+
+const isStep = (action: AuditRow["action"]): action is WriteState => !BESIDE.has(action);
+
+/** A row of the table of writes; the other columns are looked at by their names. */
+export interface StoredColumns {
+  state: WriteState;
+  request: string;
+  digest: string;
+  approval_order: number | null;
+}
+
+/**
+ * What of a write is not as its rows of the audit log say; empty: nothing. In words, without values.
+ * @param rows all there are of it, in their order; those before the first may have been removed with a checkpoint
+ */
+export function differences(write: StoredColumns, rows: readonly AuditRow[]): string[] {
+  const found: string[] = [];
+  const columns = new Map<string, Covered>(Object.entries(write));
+  const expected = new Map<string, Covered>();
+  let state: WriteState | undefined;
+  let order: number | undefined;
+  for (const row of rows) {
+    if (row.digest !== write.digest) return ["the digest"];
+    const covers = readCovers(row);
+    if (isStep(row.action)) {
+      if (state !== undefined && !TRANSITIONS[state].includes(row.action))
+        found.push(`its step from ${state} to ${row.action} (row ${row.sequence}), which nexusd never makes`);
+      // From here on everything is known: what was not set is empty.
+      if (row.action === "proposed" && covers) for (const name of columns.keys()) expected.set(name, null);
+      if (row.action === "approved") order = row.sequence;
+      state = row.action;
+    }
+    for (const [name, value] of Object.entries(covers?.set ?? {})) expected.set(name, value);
+  }
+  if (state === undefined) return ["the whole write, which the audit log does not know"];
+  if (write.state !== state) found.push(`the state (${write.state} instead of ${state})`);
+  if (order !== undefined && write.approval_order !== order) found.push("the order of its approval");
+  if (!expected.has("request") && digestOf(write.request) !== write.digest) found.push("the request");
+  // Requests are counted while it is executed, and written down with the result.
+  if (state === "executing") expected.delete("attempts");
+  for (const [name, value] of expected)
+    if (!NOT_COVERED.has(name) && columns.has(name) && coverOf(columns.get(name) ?? null) !== value)
+      found.push(`the ${name.replaceAll("_", " ")}`);
+  return [...new Set(found)];
+}
+
+/** Why these rows do not let the write be executed; undefined: the last decision in them is its approval. */
+export function notApproved(write: StoredColumns, rows: readonly AuditRow[]): string | undefined {
+  const changed = differences(write, rows);
+  if (changed.length > 0) return `not as the audit log says: ${changed.join(", ")}`;
+  // `differences` has seen to it that each step follows from the one before.
+  return rows.some(({ action }) => action === "approved") ? undefined : "the audit log has no approval of it";
+}

@@ -1,0 +1,153 @@
+// The hash chain of the audit log: each row's hash covers the row and, through the hash before it, all rows before.
+
+import { z } from "zod";
+import { digestOf } from "../core/canonical-json.ts";
+import { parseJson } from "../core/exact-json.ts";
+import type { AuditVerdict } from "./store.ts";
+import type { AuditRow } from "./writes.ts";
+
+/** What the first row follows. */
+export const GENESIS_HASH = "0".repeat(64);
+
+/** SHA-256 over the canonical JSON of every field but the hash itself, `previousHash` among them; lower case hex. */
+export const auditHash = ({
+  sequence,
+  at,
+  action,
+  writeId,
+  digest,
+  actor: { via, user },
+  detail,
+  covers,
+  previousHash,
+}: Omit<AuditRow, "hash">): string =>
+  // With its members in the order of canonical JSON: three times as fast as sorting them, which counts where a whole
+  // log is verified.
+  digestOf(
+    JSON.stringify({
+      action,
+      actor: { user, via },
+      at,
+      covers,
+      detail,
+      digest,
+      previousHash,
+      sequence,
+      writeId,
+    }),
+  );
+
+/** A chain so far: how many rows it has, which is the sequence of the last one, and the hash of that one. */
+export interface Chain {
+  rows: number;
+  hash: string;
+}
+
+/** The first row at which a chain does not hold, or at which one is missing. */
+export interface Break {
+  sequence: number;
+  why: string;
+}
+
+/** Why the row found after the chain is not its next one; undefined: it is. */
+export const breakBefore = (chain: Chain, row: AuditRow): Break | undefined => {
+  const sequence = chain.rows + 1;
+  if (row.sequence > sequence)
+    return { sequence, why: `removed: the row after ${chain.rows} is ${row.sequence}` };
+  if (row.sequence < sequence)
+    return { sequence: row.sequence, why: `added: the audit log begins with row ${sequence}` };
+  if (row.previousHash !== chain.hash)
+    return {
+      sequence,
+      why: `does not follow row ${chain.rows}: one of the two was changed, or rows here were reordered or removed`,
+    };
+  return changed(row);
+};
+
+const changed = (row: AuditRow): Break | undefined => {
+  if (row.hash === auditHash(row)) return undefined;
+  const kind = row.action === "checkpoint" ? ", a checkpoint," : "";
+  return { sequence: row.sequence, why: `changed: its content${kind} does not have its hash` };
+};
+
+/** Why the chain is not the whole one of which `head` was recorded; undefined: it is. */
+export const breakAfter = (chain: Chain, head: Chain | undefined): Break | undefined => {
+  if (head === undefined)
+    return { sequence: chain.rows, why: "the record of the last row was removed from meta" };
+  if (chain.rows < head.rows)
+    return {
+      sequence: chain.rows + 1,
+      why: `removed: the audit log had ${head.rows} rows, and ends after ${chain.rows}`,
+    };
+  if (chain.rows > head.rows)
+    return { sequence: head.rows + 1, why: `added: the audit log had ${head.rows} rows` };
+  if (chain.hash !== head.hash)
+    return { sequence: chain.rows, why: "changed: its hash is not the one recorded for the last row" };
+  return undefined;
+};
+
+/** A verdict that is not `ok`, in one sentence. */
+export function whatIsWrong({
+  brokenAt,
+  changed: [first],
+  changedCount,
+  noted,
+}: Pick<AuditVerdict, "brokenAt" | "changed" | "changedCount" | "noted">): string {
+  if (brokenAt) return `The chain is broken at row ${brokenAt.sequence}: ${brokenAt.why}.`;
+  if (first) {
+    const others = changedCount > 1 ? `, and ${changedCount - 1} more` : "";
+    return `The writes are not as the audit log says: write ${first.writeId}: ${first.why}${others}.`;
+  }
+  if (noted?.row === null)
+    return `No row has the noted hash ${noted.head}: the audit log was cut or made anew since then, or is another one.`;
+  return "The audit log is not as it was written.";
+}
+
+const covered = z.object({ from: z.int().positive(), to: z.int().positive(), rows: z.int().positive() });
+const checkpointDetail = z.strictObject({ ...covered.shape, note: z.string().nullable() });
+const prunedDetail = z.strictObject({ ...covered.shape, checkpoint: z.int().positive() });
+
+/** What an operator signed off: the rows `from` to `to`. The hash of the last of them is the row's digest. */
+export type CheckpointDetail = z.output<typeof checkpointDetail>;
+
+/** What was removed, and the row with the checkpoint that allowed it. */
+export type PrunedDetail = z.output<typeof prunedDetail>;
+
+/** undefined: it is not the detail of a checkpoint as nexusd writes it. */
+export const readCheckpoint = (row: AuditRow): CheckpointDetail | undefined =>
+  row.action === "checkpoint" ? readDetail(checkpointDetail, row.detail) : undefined;
+
+const readDetail = <T>(schema: z.ZodType<T>, detail: string): T | undefined => {
+  try {
+    return schema.parse(parseJson(detail));
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Where a chain begins of which rows were removed, if an operator had signed them off.
+ * @param pruned the newest row that says that rows were removed
+ * @param find a row by its sequence
+ */
+export const beginningAfter = (
+  pruned: AuditRow,
+  find: (sequence: number) => AuditRow | undefined,
+): { chain: Chain; detail: PrunedDetail } | Break => {
+  const isChanged = changed(pruned);
+  if (isChanged) return isChanged;
+  const detail = readDetail(prunedDetail, pruned.detail);
+  if (!detail) return { sequence: pruned.sequence, why: "changed: it does not say which rows were removed" };
+  const { to, checkpoint: sequence } = detail;
+  const checkpoint = find(sequence);
+  if (!checkpoint)
+    return { sequence, why: `removed: the checkpoint up to which row ${pruned.sequence} removed rows` };
+  const signed = checkpoint.actor.via === "operator.sock" ? readCheckpoint(checkpoint) : undefined;
+  const isSigned = signed && (signed.to > to || (signed.to === to && checkpoint.digest === pruned.digest));
+  if (!isSigned)
+    return {
+      sequence,
+      why: `changed: it is not the checkpoint that signs off rows 1 to ${to}, which row ${pruned.sequence} removed`,
+    };
+  return { chain: { rows: to, hash: pruned.digest }, detail };
+};

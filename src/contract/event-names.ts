@@ -1,0 +1,96 @@
+// The types of events by name, and what was probably meant by one that is none of them.
+
+import { nearest } from "../core/text/nearest.ts";
+import { expandTypes, fullType } from "./event-patterns.ts";
+import { type EventName, TYPE_PREFIX } from "./new-event.ts";
+
+// The table of events itself needs zod, which takes longer to load than most commands run. The compiler holds this to
+// it: none is missing, and there is no other.
+const ALL: Record<EventName, true> = {
+  "messaging.message.received": true,
+  "messaging.session.joined": true,
+  "messaging.session.renewed": true,
+  "messaging.session.expired": true,
+  "messaging.session.lost": true,
+  "messaging.session.left": true,
+  "messaging.session.key_refused": true,
+  "messaging.session.challenged": true,
+  "messaging.session.restarted": true,
+  "messaging.member.joined": true,
+  "messaging.member.left": true,
+  "nex.insight.received": true,
+  "nex.stream.opened": true,
+  "nex.stream.lost": true,
+  "nex.stream.fallback": true,
+  "nex.stream.gap": true,
+  "nex.context.progressed": true,
+  "nex.context.completed": true,
+  "nex.context.failed": true,
+  "nex.notification.received": true,
+  "nex.notification.gap": true,
+  "nexus.stock.low": true,
+  "nexus.stock.recovered": true,
+  "nexus.order.pending": true,
+  "nexus.order.overdue": true,
+  "nexus.order.advanced": true,
+  "nexus.conversation.unread": true,
+  "nexus.conversation.read": true,
+  "nexus.conversation.message": true,
+  "nexus.shipment.opened": true,
+  "nexus.shipment.moved": true,
+  "nexus.shipment.closed": true,
+  "nexus.shipment.logged": true,
+  "write.proposed": true,
+  "write.approved": true,
+  "write.rejected": true,
+  "write.expired": true,
+  "write.cancelled": true,
+  "write.executing": true,
+  "write.succeeded": true,
+  "write.failed": true,
+  "write.unknown": true,
+  "write.resolved": true,
+  "service.degraded": true,
+  "service.recovered": true,
+  "job.failed": true,
+  "job.missed": true,
+  "job.recovered": true,
+  "daemon.started": true,
+  "daemon.stopped": true,
+};
+
+/** Every type of nexusd's own, without its prefix. */
+export const EVENT_NAMES = Object.keys(ALL) as EventName[]; // keys() forgets what it was given
+
+const FULL_NAMES = EVENT_NAMES.map(fullType);
+const FIRST_PARTS = [...new Set(EVENT_NAMES.map((name) => name.slice(0, name.indexOf("."))))];
+const PATTERNS = [
+  ...new Set(
+    FULL_NAMES.flatMap((name) => {
+      const parts = name.split(".");
+      return parts.slice(1).map((_, at) => `${parts.slice(0, at + 1).join(".")}.*`);
+    }),
+  ),
+];
+
+/**
+ * Why nothing of this type will ever come, with the nearest types there are; undefined: something may. Jobs of one's
+ * own may have types of their own: one whose first part is none of nexusd's, nor a slip away from one, is let pass.
+ */
+export function unknownType(pattern: string): string | undefined {
+  const full = fullType(pattern);
+  if (pattern === "*" || expandTypes([pattern], FULL_NAMES).length > 0) return undefined;
+  const first = full.slice(TYPE_PREFIX.length).split(".")[0] ?? "";
+  const isOwn = FIRST_PARTS.includes(first);
+  if (!isOwn && !isSlip(first)) return undefined;
+  const near = nearest(full, full.endsWith(".*") ? PATTERNS : FULL_NAMES).slice(0, 2);
+  if (!isOwn && near.length === 0) return undefined;
+  const like = near.length > 0 ? near : [`${TYPE_PREFIX}${first}.*`];
+  return `is no type of event; did you mean ${like.join(" or ")}?`;
+}
+
+/** Of a word of three letters any other is a slip away: only its plural is one. */
+const isSlip = (word: string): boolean =>
+  nearest(word, FIRST_PARTS).some((part) =>
+    part.length > 3 ? Math.abs(word.length - part.length) <= 2 : word === `${part}s`,
+  );

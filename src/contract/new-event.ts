@@ -1,0 +1,53 @@
+// Events on their way into the log. Their types and the shapes of their data are declared in src/contract/events.ts.
+
+import type { EventData, EventName } from "./events.ts";
+
+export type Service = "messaging" | "nex" | "nexus";
+export const SERVICES: readonly Service[] = ["messaging", "nex", "nexus"];
+
+export const TYPE_PREFIX = "nexusd.";
+
+export type { EventData, EventName };
+
+/** What went wrong, in words for a person, with a stable code for a program. */
+export interface Failure {
+  code: string;
+  message: string;
+}
+
+export type PendingOrder = EventData["nexus.order.pending"];
+/** Where an insight came from: sent again on connect, sent as it happened, or fetched for a missed window. */
+export type InsightOrigin = EventData["nex.insight.received"]["origin"];
+/** Work that a write has begun in Nex: a text that it reads, or a list that it makes. */
+export type NexWork = Omit<EventData["nex.context.progressed"], "status">;
+/** A step of a write; the write itself, its preview and its result are at `GET /v1/writes/{id}`. */
+export type WriteStep = EventData["write.proposed"];
+
+/**
+ * How the log recognises a repetition: the event is left out when any of `match` was recorded in `scope`
+ * before; in either case all of `record` are recorded, in the same transaction.
+ */
+export interface Dedupe {
+  scope: string;
+  match: string[];
+  record: string[];
+}
+
+/** An event before it is in the log. `type` has no prefix here; `time` defaults to the time of the commit. */
+export type NewEvent = {
+  [T in EventName]: {
+    type: T;
+    source: string;
+    subject?: string;
+    time?: string;
+    data: EventData[T];
+    dedupe?: Dedupe;
+  };
+}[EventName];
+
+/** An event of the log. `json` is the whole CloudEvent as it is served, integers above 2^53 exact. */
+export interface StoredEvent {
+  sequence: number;
+  type: string;
+  json: string;
+}

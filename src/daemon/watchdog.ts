@@ -1,0 +1,130 @@
+// What systemd is told while nexusd runs: a line in words, and a ping for each proof that everything moves.
+
+import { request } from "node:http";
+import type { Logger } from "pino";
+import type { Service } from "../contract/new-event.ts";
+import type { Store } from "../contract/store.ts";
+import type { ServiceStatus } from "../control/context.ts";
+import type { Clock } from "../core/clock.ts";
+import type { JobPulse } from "../scheduler/define-job.ts";
+import type { Notifier } from "../systemd/notify.ts";
+
+const STATUS_EVERY_MS = 5000;
+/** How long a proof may take before it counts as none. */
+const PROOF_WITHIN_MS = 10_000;
+const BOUND_INTERVALS = 3;
+/** A job whose interval is short may still wait for an answer of its service: so many periods of the watchdog. */
+const BOUND_PERIODS = 3;
+
+export interface VitalsOptions {
+  notifier: Notifier;
+  store: Pick<Store, "probe" | "countWrites">;
+  pulses: () => JobPulse[];
+  services: () => Record<Service, ServiceStatus>;
+  /** The path of a control socket: the daemon asks itself there. */
+  socket: string;
+  clock: Clock;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/** Runs until the signal; the ping is withheld while anything that must move does not, and the log says what. */
+export async function keepVitals(options: VitalsOptions): Promise<void> {
+  const { notifier, clock, log, signal } = options;
+  const everyMs = Math.min(STATUS_EVERY_MS, (notifier.watchdogMs ?? Number.POSITIVE_INFINITY) / 3);
+  let pingedAt = clock.monotonic();
+  let stuckBefore = "";
+  try {
+    for (;;) {
+      await clock.sleep(everyMs, signal);
+      await notifier.status(await statusLine(options));
+      if (notifier.watchdogMs === undefined || clock.monotonic() - pingedAt < notifier.watchdogMs / 4)
+        continue;
+      const stuck = await findStuck(options);
+      if (stuck.length === 0) {
+        await notifier.ping();
+        pingedAt = clock.monotonic();
+      } else if (stuck.join() !== stuckBefore)
+        log.error({ stuck }, "nexusd is stuck: systemd is not told that it lives, and will restart it");
+      stuckBefore = stuck.join();
+    }
+  } catch (error) {
+    if (!signal.aborted) log.error({ err: error }, "systemd is not told any more how nexusd stands");
+  }
+}
+
+/** What does not move, in words; that this runs at all proves that the event loop turns. */
+export async function findStuck(options: VitalsOptions): Promise<string[]> {
+  const { notifier, store, socket, pulses, clock } = options;
+  const [commits, answers] = await Promise.all([
+    inTime(clock, store.probe()),
+    inTime(clock, askSelf(socket)),
+  ]);
+  return [
+    ...(commits ? [] : ["the database takes no commit"]),
+    ...(answers ? [] : ["the control socket does not answer"]),
+    ...pulses()
+      .filter((pulse) => isStuck(pulse, BOUND_PERIODS * (notifier.watchdogMs ?? 0)))
+      .map(({ name }) => `the job ${name} does not move`),
+  ];
+}
+
+/**
+ * Whether a job is past its own bound: under way without an end or a sign of progress, or due and not begun. A job
+ * that fails and tries again moves. All by the monotonic clock: an hour of sleep keeps nothing from moving.
+ * @param shortestBoundMs the bound of a job whose interval is shorter
+ */
+export function isStuck(pulse: JobPulse, shortestBoundMs: number): boolean {
+  const { state, intervalMs, runningForMs, quietForMs, overdueForMs } = pulse;
+  if (state === "disabled" || state === "paused" || state === "invalid") return false;
+  const boundMs = Math.max(shortestBoundMs, BOUND_INTERVALS * (intervalMs ?? 0));
+  if (runningForMs !== null) return Math.min(runningForMs, quietForMs ?? runningForMs) > boundMs;
+  return overdueForMs !== null && overdueForMs > boundMs;
+}
+
+const inTime = (clock: Clock, proof: Promise<unknown>): Promise<boolean> =>
+  Promise.race([proof.then(() => true), clock.sleep(PROOF_WITHIN_MS).then(() => false)]).catch(() => false);
+
+const askSelf = (socketPath: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: "/v1/health", headers: { host: "nexusd" } }, (response) => {
+      response.resume();
+      // 429: agents have all the places there. It answers, and a restart would not give them fewer.
+      if (response.statusCode === 200 || response.statusCode === 429) response.once("end", resolve);
+      else reject(new Error(`the control socket answered ${response.statusCode}`));
+    });
+    asked.setTimeout(PROOF_WITHIN_MS, () => asked.destroy(new Error("no answer")));
+    // A socket whose file is gone says nothing about nexusd: it is looked after, and no restart would bring it back.
+    asked.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "ENOENT" ? resolve() : reject(error),
+    );
+    asked.end();
+  });
+
+/** "polling 12 sessions, Nex live, Nexus ok, 2 writes wait for approval" */
+export async function statusLine({ services, store }: VitalsOptions): Promise<string> {
+  const { messaging, nex, nexus } = services();
+  const waiting = await store.countWrites().then(
+    ({ proposed }) => proposed,
+    () => 0,
+  );
+  const parts = [
+    messaging.state === "disabled" ? undefined : messagingLine(messaging),
+    nex.state === "disabled" ? undefined : `Nex ${streamOf(nex) ?? nex.state}`,
+    nexus.state === "disabled" ? undefined : `Nexus ${nexus.state}`,
+    waiting === 0 ? undefined : `${waiting} ${waiting === 1 ? "write waits" : "writes wait"} for approval`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? "running; every service is disabled" : parts.join(", ");
+}
+
+function messagingLine({ state, sessions }: ServiceStatus): string {
+  const count = typeof sessions === "object" && sessions !== null ? Reflect.get(sessions, "joined") : 0;
+  const polling = `polling ${count ?? 0} ${count === 1 ? "session" : "sessions"}`;
+  return state === "ok" ? polling : `${polling}, NexusMessaging ${state}`;
+}
+
+function streamOf({ state, stream }: ServiceStatus): string | undefined {
+  if (state === "down" || typeof stream !== "object" || stream === null) return undefined;
+  const now: unknown = Reflect.get(stream, "state");
+  return typeof now === "string" ? now : undefined;
+}

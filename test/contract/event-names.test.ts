@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { EVENT_NAMES, unknownType } from "../../src/contract/event-names.ts";
+
+describe("a type that is asked for", () => {
+  it.each([
+    ["nexus.orders.pending", "nexusd.nexus.order.pending"],
+    ["nexusd.nexus.orders.pending", "nexusd.nexus.order.pending"],
+    ["nexus.ordr.*", "nexusd.nexus.order.*"],
+    ["mesaging.*", "nexusd.messaging.*"],
+    ["messaging.message.recieved", "nexusd.messaging.message.received"],
+    ["writes.approved", "nexusd.write.approved"],
+    ["jobs.failed", "nexusd.job.failed"],
+    ["nexus.stock", "nexusd.nexus.stock.low"],
+    ["daemon.exploded.into.many.pieces", "nexusd.daemon.*"],
+  ])("%s is refused, with %s first", (type, near) => {
+    expect(unknownType(type)).toMatch(
+      new RegExp(`^is no type of event; did you mean ${near.replace("*", "\\*")}[ ?]`),
+    );
+  });
+
+  it.each([
+    ...["*", "messaging.*", "nexus.order.*", "nexusd.nexus.stock.low", "nexusd.*"],
+    // Of jobs of one's own.
+    ...["shop.report.made", "nexusd.shop.*", "shop.*", "report", "payments.received", "next.day"],
+  ])("%s is taken", (type) => {
+    expect(unknownType(type)).toBeUndefined();
+  });
+
+  it("is taken where it is one of nexusd's own", () => {
+    for (const name of EVENT_NAMES) expect(unknownType(name)).toBeUndefined();
+  });
+});
