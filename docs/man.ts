@@ -5,8 +5,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CommandNode, treeOf } from "../src/cli/command-tree.ts";
 import { wholeProgram } from "../src/cli/program.ts";
+import { readVersion } from "../src/config/version.ts";
 import { CONFIG_PLACES, WAYS } from "../src/daemon/usage.ts";
-import { readVersion } from "../src/daemon/version.ts";
 import { configPage } from "./man-config.ts";
 import { item, type Page, paragraph, render, roff, section, subsection, texts } from "./roff.ts";
 

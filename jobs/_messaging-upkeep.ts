@@ -2,7 +2,7 @@
 
 import { isoTime } from "../src/core/clock.ts";
 import { HttpError } from "../src/http/errors.ts";
-import type { JobContext } from "../src/scheduler/define-job.ts";
+import type { JobContext } from "../src/services/job.ts";
 import { isAnswer } from "../src/services/messaging/boot.ts";
 import type { SessionChange } from "../src/services/messaging/changes.ts";
 import type { MessagingServer } from "../src/services/messaging/client.ts";

@@ -1,7 +1,7 @@
 // What the watches of Nexus share: a declaration becomes a job, and its changes are committed as they come.
 
 import { isoTime } from "../src/core/clock.ts";
-import { type CronJob, defineJob, type JobContext } from "../src/scheduler/define-job.ts";
+import { type CronJob, defineJob, type JobContext } from "../src/services/job.ts";
 import type { RowReader } from "../src/services/nexus/client.ts";
 import type { WatchJob } from "../src/services/nexus/columns.ts";
 import { type FeedPosition, type FeedReader, feedFailure, readFeed } from "../src/services/nexus/feed.ts";

@@ -1,7 +1,7 @@
 // Keeps every session joined, renewed and polled, one request a step, within the budget of the server.
 
 import { isoTime } from "../src/core/clock.ts";
-import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
+import { defineJob, type JobContext } from "../src/services/job.ts";
 import { isAnswer } from "../src/services/messaging/boot.ts";
 import type { MessagingServer } from "../src/services/messaging/client.ts";
 import { isNotMember } from "../src/services/messaging/membership.ts";

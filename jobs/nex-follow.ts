@@ -3,7 +3,7 @@
 import type { NewEvent, StoredEvent } from "../src/contract/new-event.ts";
 import { parseJson } from "../src/core/exact-json.ts";
 import { HttpError } from "../src/http/errors.ts";
-import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
+import { defineJob, type JobContext } from "../src/services/job.ts";
 import { PREFIX } from "../src/services/nex/client.ts";
 import {
   FOLLOW_KIND,

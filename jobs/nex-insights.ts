@@ -1,6 +1,6 @@
 // Holds the insight stream of Nex, closes its gaps by REST, and polls REST while the stream cannot be had.
 
-import { defineJob } from "../src/scheduler/define-job.ts";
+import { defineJob } from "../src/services/job.ts";
 import { watchInsights } from "../src/services/nex/stream.ts";
 
 export default defineJob({

@@ -3,8 +3,8 @@
 import type { NewEvent } from "../src/contract/new-event.ts";
 import { isoTime } from "../src/core/clock.ts";
 import { HttpError } from "../src/http/errors.ts";
-import { defineJob, type JobContext } from "../src/scheduler/define-job.ts";
 import { fieldsOf } from "../src/services/input.ts";
+import { defineJob, type JobContext } from "../src/services/job.ts";
 import { PREFIX } from "../src/services/nex/client.ts";
 import {
   FEED_LIMIT,

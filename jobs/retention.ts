@@ -3,7 +3,7 @@
 
 import { REPEATS_KEPT_MS } from "../src/contract/store.ts";
 import { isoTime } from "../src/core/clock.ts";
-import { defineJob } from "../src/scheduler/define-job.ts";
+import { defineJob } from "../src/services/job.ts";
 import { forgetEnded } from "../src/services/messaging/forget.ts";
 
 const CURSOR = "retention";

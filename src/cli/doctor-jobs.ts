@@ -1,7 +1,7 @@
 // doctor: the jobs: how they are, where a daemon runs; else whether their files are jobs.
 
-import { findJobs } from "../daemon/jobs.ts";
-import type { JobStatus } from "../scheduler/define-job.ts";
+import { findJobs } from "../config/find-jobs.ts";
+import type { JobStatus } from "../scheduler/job.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 import { describeError, reasonOf } from "./jobs.ts";
 import { age } from "./output.ts";

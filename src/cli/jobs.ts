@@ -1,7 +1,7 @@
 // nexusctl jobs: what runs on its own, and the operator's say over it.
 
 import type { Command } from "commander";
-import type { JobStatus } from "../scheduler/define-job.ts";
+import type { JobStatus } from "../scheduler/job.ts";
 import { type Answer, parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";

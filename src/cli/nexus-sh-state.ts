@@ -3,7 +3,7 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
-import { isLoopback } from "../config/schema.ts";
+import { isLoopback } from "../core/settings.ts";
 import { type ImportedSession, importedSession } from "../services/messaging/import.ts";
 import { beginsWith } from "../services/messaging/names.ts";
 

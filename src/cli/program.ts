@@ -1,7 +1,7 @@
 // The commands of nexusctl, as they are parsed, described, completed and written up in its pages.
 
 import { Command } from "commander";
-import { readVersion } from "../daemon/version.ts";
+import { readVersion } from "../config/version.ts";
 import type { Act } from "./context.ts";
 
 /** In the order of the help. Loaded only where they may be meant: loading all of them takes longer than most run. */

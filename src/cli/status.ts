@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { ServiceStatus } from "../control/context.ts";
 import { visible } from "../core/text/visible.ts";
-import type { JobStatus } from "../scheduler/define-job.ts";
+import type { JobStatus } from "../scheduler/job.ts";
 import { fieldsOf } from "../services/input.ts";
 import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";

@@ -3,18 +3,12 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
+import { explain } from "../core/explain-issue.ts";
 import { createRedactor } from "../core/redaction.ts";
+import { isLoopback, secretRef } from "../core/settings.ts";
 import { placeProblems } from "./places.ts";
-import {
-  ConfigError,
-  explain,
-  formatPath,
-  type Problem,
-  shownValue,
-  type TomlPath,
-  unknownKey,
-} from "./problems.ts";
-import { type Config, configSchema, isLoopback, secretRef } from "./schema.ts";
+import { ConfigError, formatPath, type Problem, shownValue, type TomlPath, unknownKey } from "./problems.ts";
+import { type Config, configSchema } from "./schema.ts";
 import {
   type Env,
   isReadableByOthers,

@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { REDACTED, scrubShapes } from "../core/redaction.ts";
-import type { SecretRef } from "./schema.ts";
+import type { SecretRef } from "../core/settings.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 

@@ -6,7 +6,7 @@ import type { Service } from "../contract/new-event.ts";
 import type { AuditVerdict, Store } from "../contract/store.ts";
 import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Scheduler } from "../scheduler/define-job.ts";
+import type { Scheduler } from "../scheduler/job.ts";
 import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
 import type { Measured } from "./metrics/metric.ts";
 

@@ -4,7 +4,7 @@ import type { FastifyError } from "fastify";
 import { StoreError } from "../contract/store.ts";
 import { type Write, WriteError } from "../contract/writes.ts";
 import { HttpError } from "../http/errors.ts";
-import { JobError } from "../scheduler/define-job.ts";
+import { JobError } from "../scheduler/job.ts";
 import { OperationError } from "../services/operation.ts";
 import { type Extensions, Problem } from "./problem.ts";
 

@@ -1,7 +1,7 @@
 // GET /v1/health: whether everything that is enabled works.
 
 import { z } from "zod";
-import type { JobState } from "../scheduler/define-job.ts";
+import type { JobState } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
 import type { ControlContext } from "./context.ts";
 import { nothing } from "./fields.ts";

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { isoTime } from "../core/clock.ts";
-import { JobError, type JobStatus } from "../scheduler/define-job.ts";
+import { JobError, type JobStatus } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
 import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";

@@ -57,7 +57,7 @@ async function ofPolicy(config: Config) {
 
 async function jobProblems(directory: string): Promise<string[]> {
   // Loaded only where there are job files: it brings the jobs and the scheduler with it.
-  const { findJobs } = await import("./jobs.ts");
+  const { findJobs } = await import("../config/find-jobs.ts");
   const { invalid } = await findJobs(directory);
   return invalid.map(({ file, message }) => formatProblem(file, { path: "", message }));
 }

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { findJobs } from "../config/find-jobs.ts";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets } from "../config/secrets.ts";
 import { socketPaths } from "../config/sockets.ts";
@@ -24,7 +25,6 @@ import type { Notifier } from "../systemd/notify.ts";
 import { createAuditWatch } from "./audit-watch.ts";
 import { recallSteadyClock, watchClock } from "./clock.ts";
 import { allServices, watchServices } from "./health.ts";
-import { findJobs } from "./jobs.ts";
 import { policyWarnings } from "./policy-warnings.ts";
 import { changedPaths, isFixedAtStart, reloadedConfig, sameSecrets } from "./reload.ts";
 import { type Built, budgetFigures, createServices } from "./services.ts";

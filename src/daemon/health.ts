@@ -7,7 +7,7 @@ import type { Store } from "../contract/store.ts";
 import type { ServiceStatus } from "../control/context.ts";
 import type { Clock } from "../core/clock.ts";
 import { short } from "../core/redaction.ts";
-import type { JobState, JobStatus } from "../scheduler/define-job.ts";
+import type { JobState, JobStatus } from "../scheduler/job.ts";
 import type { Services } from "../services/services.ts";
 import type { StoreHealth } from "./store-health.ts";
 

@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
+import { readVersion } from "../config/version.ts";
 import { createRedactor } from "../core/redaction.ts";
 import { takeInheritedSockets } from "../systemd/activation.ts";
 import { isJournalStream } from "../systemd/journal.ts";
@@ -10,7 +11,6 @@ import { createLog } from "./log.ts";
 import { fdDestination } from "./log-destination.ts";
 import { giveBackMemory, keepHeapSmall } from "./memory.ts";
 import { OPTIONS, USAGE } from "./usage.ts";
-import { readVersion } from "./version.ts";
 
 /** What the whole stop may take; systemd and people both lose patience after it. */
 const STOP_WITHIN_MS = 4800;

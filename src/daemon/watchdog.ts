@@ -6,7 +6,7 @@ import type { Service } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import type { ServiceStatus } from "../control/context.ts";
 import type { Clock } from "../core/clock.ts";
-import type { JobPulse } from "../scheduler/define-job.ts";
+import type { JobPulse } from "../scheduler/job.ts";
 import type { Notifier } from "../systemd/notify.ts";
 
 const STATUS_EVERY_MS = 5000;

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Store } from "../contract/store.ts";
 import { isoTime } from "../core/clock.ts";
-import type { CronJob } from "./define-job.ts";
+import type { CronJob } from "./job.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Moment } from "./status.ts";
 import type { Health } from "./supervise.ts";

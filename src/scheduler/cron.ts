@@ -3,7 +3,7 @@
 import type { NewEvent } from "../contract/new-event.ts";
 import { isoTime } from "../core/clock.ts";
 import type { CronMemory } from "./cron-memory.ts";
-import type { CronJob } from "./define-job.ts";
+import type { CronJob } from "./job.ts";
 import type { Life, Loop } from "./life.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Wait } from "./supervise.ts";

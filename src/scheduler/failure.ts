@@ -3,7 +3,7 @@
 import type { Failure } from "../contract/new-event.ts";
 import { StoreError } from "../contract/store.ts";
 import { HttpError } from "../http/errors.ts";
-import { JobError } from "./define-job.ts";
+import { JobError } from "./job.ts";
 import { ScheduleError } from "./schedule.ts";
 
 // Their messages are ours, and safe.

@@ -1,7 +1,7 @@
 // One life of a job, from its start to a stop, pause or reload: what the loops of the three kinds have in common.
 
 import type { Clock } from "../core/clock.ts";
-import type { JobContext } from "./define-job.ts";
+import type { JobContext } from "./job.ts";
 import type { Supervision } from "./supervise.ts";
 
 /** What a loop is given. */

@@ -4,10 +4,10 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
-import { explainValue } from "../config/problems.ts";
 import { SERVICES } from "../contract/new-event.ts";
+import { explainValue } from "../core/explain-issue.ts";
 import { nearest } from "../core/text/nearest.ts";
-import type { Job } from "./define-job.ts";
+import type { Job } from "./job.ts";
 import { createSchedule, ScheduleError } from "./schedule.ts";
 
 export interface LoadedJobs {

@@ -3,8 +3,8 @@
 
 import type { Failure } from "../contract/new-event.ts";
 import { type Backoff, createBackoff } from "../core/backoff.ts";
-import type { JobContext, PacedJob } from "./define-job.ts";
 import { describeFailure, retryAfterOf } from "./failure.ts";
+import type { JobContext, PacedJob } from "./job.ts";
 import type { Life, Loop } from "./life.ts";
 import type { Outcome } from "./supervise.ts";
 

@@ -1,12 +1,11 @@
 // The scheduler: gives every job a life of its own, and ends and renews it on stop, pause and reload.
 
 import type { Logger } from "pino";
-import type { Config } from "../config/schema.ts";
 import { isoTime } from "../core/clock.ts";
 import { createCronLoop } from "./cron.ts";
 import { type CronMemory, firstMemory, recall, recallHealth, toCursor } from "./cron-memory.ts";
-import { type Job, type JobContext, JobError, type JobStatus, type Scheduler } from "./define-job.ts";
 import { describeFailure } from "./failure.ts";
+import { type Job, type JobContext, JobError, type JobStatus, type Scheduler } from "./job.ts";
 import { createNap, type Life, type Loop } from "./life.ts";
 import { createPacedLoop } from "./paced.ts";
 import { createReports } from "./reports.ts";
@@ -255,7 +254,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       return stopping;
     },
 
-    reconfigure(newConfig: Config) {
+    reconfigure(newConfig: unknown) {
       config = newConfig;
       for (const entry of entries.values()) {
         end(entry);

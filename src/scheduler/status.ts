@@ -1,7 +1,7 @@
 // What status says of a job, computed when asked, from the clock and not from what the job believes.
 
 import { isoTime } from "../core/clock.ts";
-import type { Job, JobContext, JobPulse, JobState, JobStatus } from "./define-job.ts";
+import type { Job, JobContext, JobPulse, JobState, JobStatus } from "./job.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Health } from "./supervise.ts";
 

@@ -1,6 +1,6 @@
 // The loop of a stream job: holds one run open, and starts it again after a backoff when it ends.
 
-import type { StreamJob } from "./define-job.ts";
+import type { StreamJob } from "./job.ts";
 import type { Life, Loop } from "./life.ts";
 import { HEALTHY_MS } from "./supervise.ts";
 

@@ -4,8 +4,8 @@ import type { Logger } from "pino";
 import type { Failure, NewEvent } from "../contract/new-event.ts";
 import { createBackoff } from "../core/backoff.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
-import type { JobStatus, RunOutcomes } from "./define-job.ts";
 import { describeFailure, loggable, retryAfterOf } from "./failure.ts";
+import type { JobStatus, RunOutcomes } from "./job.ts";
 import type { Reports } from "./reports.ts";
 
 /** A run that lasts so long is healthy; a job that fails sooner after its recovery had not recovered. */

@@ -1,9 +1,9 @@
 // What requests depend on beside their input, gathered at the moment it is needed: origins, sessions, organization.
 
-import type { Config } from "../config/schema.ts";
 import type { Service } from "../contract/new-event.ts";
 import type { Clock } from "../core/clock.ts";
 import { HttpError } from "../http/errors.ts";
+import type { JobConfig as Config } from "../services/config.ts";
 import { SHORTEST_ID, sessionsNamed } from "../services/messaging/names.ts";
 import { findServer, knownServers } from "../services/messaging/servers.ts";
 import type { LastingSession, SessionSet } from "../services/messaging/sessions.ts";

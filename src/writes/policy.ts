@@ -1,10 +1,10 @@
 // Who approves which operation, from the configuration: the most specific pattern that names it.
 
-import type { Config } from "../config/schema.ts";
 import { SERVICES } from "../contract/new-event.ts";
 import type { Approval, Write } from "../contract/writes.ts";
 import { nearest } from "../core/text/nearest.ts";
 import type { Operation } from "../services/operation.ts";
+import type { ApprovalSettings } from "./config.ts";
 
 export interface Policy {
   /** For writes; reads need no approval. */
@@ -18,7 +18,7 @@ export const subjectOf = ({ operation, destructive }: Write) => ({ name: operati
 
 const isWildcard = (pattern: string) => pattern.endsWith("*");
 
-export function createPolicy(config: Pick<Config, "approvals">): Policy {
+export function createPolicy(config: { approvals: ApprovalSettings }): Policy {
   const rules = new Map(Object.entries(config.approvals.policy));
   // "nexus.*" as "nexus.", "*" as "": the beginnings of the names that they stand for, the longest first.
   const beginnings = [...rules]
@@ -49,7 +49,7 @@ const AT_RUN_TIME = "nexus.mcp.";
  * @param names of all operations that are known without asking a service
  */
 export function patternsOfNothing(
-  { approvals }: Pick<Config, "approvals">,
+  { approvals }: { approvals: ApprovalSettings },
   names: readonly string[],
 ): { pattern: string; message: string }[] {
   const groups = new Set(names.flatMap((name) => [`${name.split(".")[0]}.*`, name.replace(/[^.]+$/, "*")]));

@@ -1,7 +1,7 @@
 // Proposals: from what an agent asks for to a stored write that shows the real request. Nothing here sends a write.
 
 import { monotonicFactory } from "ulid";
-import type { Config } from "../config/schema.ts";
+import type { Limits } from "../contract/limits.ts";
 import type { Observation, OpenWrites, Store } from "../contract/store.ts";
 import { type Actor, type Proposal, type Write, WriteError, type Writes } from "../contract/writes.ts";
 import { canonicalJson, digestOf } from "../core/canonical-json.ts";
@@ -35,8 +35,8 @@ const PLACES_OF_OPERATOR = 2;
 
 const BY_POLICY: Actor = { via: "policy", user: null };
 
-export type Limits = Pick<
-  Config["limits"],
+export type ProposalLimits = Pick<
+  Limits,
   "proposal_bytes" | "preview_lines" | "open_proposals" | "open_proposal_bytes" | "problem_errors"
 >;
 
@@ -59,7 +59,7 @@ export interface WritesOptions {
   /** Wakes the executor. */
   onApproved: () => void;
   /** Asked each time, since a reload changes them. */
-  limits: () => Limits;
+  limits: () => ProposalLimits;
 }
 
 /** @throws WriteError, OperationError, StoreError; HttpError where a precondition cannot be read */
@@ -221,7 +221,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
   };
 }
 
-const mostOpen = ({ open_proposals, open_proposal_bytes }: Limits, { via }: Actor): OpenWrites => {
+const mostOpen = ({ open_proposals, open_proposal_bytes }: ProposalLimits, { via }: Actor): OpenWrites => {
   const times = via === "operator.sock" ? PLACES_OF_OPERATOR : 1;
   return { writes: open_proposals * times, bytes: open_proposal_bytes * times };
 };

@@ -1,6 +1,6 @@
 // Runs the reads of people and agents: each under a deadline, given up when its caller goes away.
 
-import type { Config } from "../config/schema.ts";
+import type { Limits } from "../contract/limits.ts";
 import type { Service } from "../contract/new-event.ts";
 import { type Reads, WriteError } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
@@ -18,7 +18,7 @@ export function createReads(options: {
   sender: Pick<OperationSender, "read">;
   facts: ReadFacts;
   clock: Clock;
-  limits: () => Pick<Config["limits"], "problem_errors">;
+  limits: () => Pick<Limits, "problem_errors">;
 }): Reads {
   const { catalogue, sender, facts, clock, limits } = options;
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/problems.ts";
 import { WRITE_STATES } from "../../src/contract/writes.ts";
-import type { JobState } from "../../src/scheduler/define-job.ts";
+import type { JobState } from "../../src/scheduler/job.ts";
 import { cronJob, jobNotRunnable, message, okService, startTestControl } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ServiceStatus } from "../../src/control/context.ts";
 import { createTransitions, serviceStatus } from "../../src/daemon/health.ts";
 import { changedPaths } from "../../src/daemon/reload.ts";
-import type { JobState, JobStatus } from "../../src/scheduler/define-job.ts";
+import type { JobState, JobStatus } from "../../src/scheduler/job.ts";
 
 const job = (state: JobState, lastSuccessAt: string | null, over: Partial<JobStatus> = {}): JobStatus => ({
   name: "a-job",

@@ -9,7 +9,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/control/context.ts";
 import { findStuck, isStuck, keepVitals, statusLine, type VitalsOptions } from "../../src/daemon/watchdog.ts";
-import type { JobPulse } from "../../src/scheduler/define-job.ts";
+import type { JobPulse } from "../../src/scheduler/job.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
 

@@ -11,7 +11,7 @@ import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { createLog } from "../../src/daemon/log.ts";
 import { createServices } from "../../src/daemon/services.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
-import type { Job, JobStatus } from "../../src/scheduler/define-job.ts";
+import type { Job, JobStatus } from "../../src/scheduler/job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
 import { createCounts } from "../../src/services/counts.ts";
 import { restoreSessions } from "../../src/services/messaging/restore.ts";

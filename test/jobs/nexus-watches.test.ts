@@ -5,7 +5,7 @@ import nexusPendingOrders from "../../jobs/nexus-pending-orders.ts";
 import nexusShipments from "../../jobs/nexus-shipments.ts";
 import { systemClock } from "../../sandbox/clock.ts";
 import { type NexusServer, startNexus } from "../../sandbox/nexus.ts";
-import type { Job } from "../../src/scheduler/define-job.ts";
+import type { Job } from "../../src/scheduler/job.ts";
 import { type JobHarness, runJob } from "./harness.ts";
 
 const clock = systemClock();

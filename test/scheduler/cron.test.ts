@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { BACKOFF_CAP_MS } from "../../src/core/backoff.ts";
 import { HttpError } from "../../src/http/errors.ts";
-import type { CronJob, JobContext } from "../../src/scheduler/define-job.ts";
+import type { CronJob, JobContext } from "../../src/services/job.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
 import {

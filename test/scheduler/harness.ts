@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { configSchema } from "../../src/config/schema.ts";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { Observation, Store } from "../../src/contract/store.ts";
-import type { Job, JobStatus, Scheduler } from "../../src/scheduler/define-job.ts";
+import type { Job, JobStatus, Scheduler } from "../../src/scheduler/job.ts";
 import { createScheduler, type SchedulerOptions } from "../../src/scheduler/scheduler.ts";
 import type { MessagingClient } from "../../src/services/messaging/client.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";

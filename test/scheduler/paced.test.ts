@@ -1,7 +1,7 @@
 // Paced jobs: a constant pace, bounded places, one backoff for all.
 
 import { describe, expect, it } from "vitest";
-import type { PacedJob } from "../../src/scheduler/define-job.ts";
+import type { PacedJob } from "../../src/scheduler/job.ts";
 import fc from "../support/fc.ts";
 import { createHarness, deferred, MINUTE, SECOND } from "./harness.ts";
 

@@ -1,7 +1,7 @@
 // Stream jobs: held open, restarted after a backoff that health resets.
 
 import { expect, it } from "vitest";
-import type { JobContext, StreamJob } from "../../src/scheduler/define-job.ts";
+import type { JobContext, StreamJob } from "../../src/scheduler/job.ts";
 import { createHarness, MINUTE, SECOND } from "./harness.ts";
 
 const streamJob = (run: StreamJob["run"], fields: Partial<StreamJob> = {}): StreamJob => ({

@@ -15,7 +15,7 @@ import type { AuditStatus, ControlContext, Role, ServiceStatus } from "../../src
 import type { Measured } from "../../src/control/metrics/metric.ts";
 import { startControl } from "../../src/control/server.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
-import { JobError, type JobStatus, type RunOutcomes } from "../../src/scheduler/define-job.ts";
+import { JobError, type JobStatus, type RunOutcomes } from "../../src/scheduler/job.ts";
 import { createCounts } from "../../src/services/counts.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { limitsOf } from "./limits.ts";

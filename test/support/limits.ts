@@ -1,7 +1,7 @@
 // The limits of a configuration that says nothing of them, but for what a test changes.
 
-import { limits } from "../../src/config/limits.ts";
 import type { Config } from "../../src/config/schema.ts";
+import { limits } from "../../src/contract/limits.ts";
 
 export const limitsOf = (changes: Partial<Config["limits"]> = {}): Config["limits"] => ({
   ...limits.parse({}),

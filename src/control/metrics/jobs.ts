@@ -1,6 +1,6 @@
 // The jobs. Their label is `name`, since `job` is Prometheus' own.
 
-import { type JobState, type JobStatus, RUN_OUTCOMES } from "../../scheduler/define-job.ts";
+import { type JobState, type JobStatus, RUN_OUTCOMES } from "../../scheduler/job.ts";
 import { ageSeconds, keysOf, type Metric, oneHot, type Sample, type Snapshot, seconds } from "./metric.ts";
 
 const STATES = keysOf<JobState>({

@@ -3,7 +3,7 @@
 import type { Service } from "../../contract/new-event.ts";
 import type { StoreFigures } from "../../contract/store.ts";
 import type { WriteState } from "../../contract/writes.ts";
-import type { JobStatus, RunOutcomes } from "../../scheduler/define-job.ts";
+import type { JobStatus, RunOutcomes } from "../../scheduler/job.ts";
 import type { Counts, Histogram } from "../../services/counts.ts";
 import type { Known } from "../../services/messaging/sessions.ts";
 import type { StreamStatus } from "../../services/nex/client.ts";

@@ -1,9 +1,9 @@
 // Sessions that have ended are forgotten in the end: when the log has nothing of them any more, either.
 
-import type { Config } from "../../config/schema.ts";
 import type { Store } from "../../contract/store.ts";
 import type { Services } from "../services.ts";
 import { sessionKeyName } from "./changes.ts";
+import type { MessagingSettings } from "./config.ts";
 import { SESSION_KIND, type Session, sessionSource } from "./session.ts";
 import { isActive } from "./sessions.ts";
 
@@ -18,7 +18,11 @@ const lastSignOf = ({ lastPolledAt, joinedAt, expiresAt }: Session, updatedAt: s
  * configuration stays: that it was left must not be forgotten.
  */
 export async function forgetEnded(
-  { store, services, config }: { store: Store; services: Services; config: Config },
+  {
+    store,
+    services,
+    config,
+  }: { store: Store; services: Services; config: { messaging: Pick<MessagingSettings, "sessions"> } },
   before: number,
 ): Promise<{ forgotten: number }> {
   const configured = new Set(config.messaging.sessions.map(({ id }) => id));

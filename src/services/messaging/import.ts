@@ -1,12 +1,13 @@
 // Sessions that another client of this machine joined, taken over with their keys and cursors.
 
 import { z } from "zod";
-import { agentId, type Config, origin, sessionAlias, sessionId } from "../../config/schema.ts";
 import type { NewEvent } from "../../contract/new-event.ts";
 import type { Store } from "../../contract/store.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";
+import { origin } from "../../core/settings.ts";
 import { OperationError } from "../operation.ts";
 import type { SessionChanges, SessionEffect } from "./changes.ts";
+import { agentId, type MessagingSettings, sessionAlias, sessionId } from "./config.ts";
 import { afterJoin } from "./membership.ts";
 import { beginsWith } from "./names.ts";
 import { newSession, type Session, sessionSource } from "./session.ts";
@@ -70,7 +71,7 @@ export function createImport(options: {
   changes: Pick<SessionChanges, "apply">;
   clock: Clock;
   /** Asked each time, since a reload changes both. */
-  config: () => Config;
+  config: () => { messaging: MessagingSettings };
   sessions: () => SessionSet;
 }): (imported: ImportedSession[]) => Promise<ImportResult[]> {
   const { store, changes, clock, config } = options;

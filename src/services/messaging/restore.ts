@@ -1,10 +1,10 @@
 // The sessions as a start finds them: those that were stored, and those that the configuration names.
 
 import { isDeepStrictEqual } from "node:util";
-import type { Config } from "../../config/schema.ts";
 import type { Observation, Store } from "../../contract/store.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { SessionChanges } from "./changes.ts";
+import type { MessagingSettings } from "./config.ts";
 import { newSession, SESSION_KIND, type Session, sessionRecord } from "./session.ts";
 import { isActive, type SessionSet } from "./sessions.ts";
 
@@ -18,7 +18,7 @@ const SOURCE = "messaging.sessions";
 export function restoreSessions(
   sessions: SessionSet,
   stored: readonly { value: unknown }[],
-  { messaging }: Config,
+  { messaging }: { messaging: MessagingSettings },
   before?: SessionSet,
 ): { unreadable: number; changed: string[] } {
   let unreadable = 0;

@@ -1,12 +1,12 @@
 // Which NexusMessaging servers nexusd talks to: those of the configuration, and those of its sessions. No other, so
 // that nobody who can propose a write can make it call an address of his choice.
 
-import type { Config } from "../../config/schema.ts";
 import { OperationError } from "../operation.ts";
+import type { MessagingSettings } from "./config.ts";
 
 /** Origins, the one of the configuration first. */
 export const knownServers = (
-  { base_url, servers, sessions: configured }: Config["messaging"],
+  { base_url, servers, sessions: configured }: MessagingSettings,
   sessions: readonly { baseUrl: string }[],
 ): string[] => [
   ...new Set([

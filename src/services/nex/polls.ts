@@ -3,7 +3,7 @@
 import type { Failure, NewEvent } from "../../contract/new-event.ts";
 import { isoTime } from "../../core/clock.ts";
 import { HttpError } from "../../http/errors.ts";
-import type { JobContext } from "../../scheduler/define-job.ts";
+import type { JobContext } from "../job.ts";
 import { catchUp, refusedGap } from "./catch-up.ts";
 import type { InsightLog } from "./insight-log.ts";
 import { describeLoss, isRefusal, waitAfter } from "./stream-failure.ts";

@@ -3,7 +3,7 @@
 import type { Failure, NewEvent } from "../../contract/new-event.ts";
 import { isoTime } from "../../core/clock.ts";
 import type { Loss, ServerSentEvent } from "../../http/sse.ts";
-import type { JobContext } from "../../scheduler/define-job.ts";
+import type { JobContext } from "../job.ts";
 import { readBatch } from "./client.ts";
 import { createHoldBack } from "./hold-back.ts";
 import { openInsightLog } from "./insight-log.ts";

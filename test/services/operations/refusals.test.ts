@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { explainValue } from "../../../src/config/problems.ts";
+import { explainValue } from "../../../src/core/explain-issue.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
 import { fieldsOf } from "../../../src/services/input.ts";
 import { operationNamed } from "./support.ts";

@@ -1,15 +1,13 @@
 // What a job is. Every file in jobs/, and in the directory named by `[jobs] directory`, exports one by default.
 
 import type { Logger } from "pino";
-import type { Config } from "../config/schema.ts";
 import type { Service } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
-import type { Services } from "../services/services.ts";
 
-/** What a running job is given. */
-export interface JobContext {
+/** What a running job is given. What it sees of the configuration and the services, the scheduler only passes on. */
+export interface JobContext<Config = unknown, Services = unknown> {
   config: Config;
   store: Store;
   services: Services;
@@ -27,59 +25,62 @@ export interface JobContext {
   degraded(failure: { code: string; message: string } | undefined): void;
 }
 
-interface JobBase {
+/** A question to the job. Its argument is what the composition root gives, whatever the scheduler takes it for. */
+type Ask<Argument, Answer> = { ask(argument: Argument): Answer }["ask"];
+
+interface JobBase<Context extends JobContext> {
   /** Lower case words joined by "-"; also its key in `[jobs.<name>]` where it has settings. */
   name: string;
   description: string;
   /** The service whose state this job's state is. */
   service?: Service;
   /** Default: enabled. */
-  enabled?: (config: Config) => boolean;
+  enabled?: Ask<Context["config"], boolean>;
 }
 
 /** Runs on a schedule, never twice at once. */
-export interface CronJob extends JobBase {
+export interface CronJob<Context extends JobContext = JobContext> extends JobBase<Context> {
   kind: "cron";
   /** A croner expression, with an optional field for seconds. */
-  schedule: string | ((config: Config) => string);
+  schedule: string | Ask<Context["config"], string>;
   /** IANA name; default: the time zone of the machine. */
   timezone?: string;
   /** After a time when nexusd was not running or asleep: `once` runs at once, `none` waits for the next time. */
   catchUp: "none" | "once";
-  run(context: JobContext): Promise<void>;
+  run(context: Context): Promise<void>;
 }
 
 /** Goes on step by step: a new step starts at the pace, or later when all places are taken. */
-export interface PacedJob extends JobBase {
+export interface PacedJob<Context extends JobContext = JobContext> extends JobBase<Context> {
   kind: "paced";
   /**
    * What goes on side by side, each with the pace, the places and the backoff to itself, such as servers; the names
    * stand in logs and status. Read anew before each step; default: one.
    */
-  lanes?: (context: JobContext) => readonly string[];
+  lanes?: Ask<Context, readonly string[]>;
   /** Milliseconds between the starts of two steps of a lane, read anew before each; finer than 0.05 is 0.05. */
-  paceMs: (context: JobContext) => number;
+  paceMs: Ask<Context, number>;
   /** Steps of a lane under way at once, read anew before each; default 1. */
-  concurrency?: number | ((context: JobContext) => number);
+  concurrency?: number | Ask<Context, number>;
   /** How long without a finished step counts as stuck, in milliseconds; default 30 s. */
-  intervalMs?: (context: JobContext) => number;
+  intervalMs?: Ask<Context, number>;
   /** `idle`: there was nothing to do, which is neither a success nor a failure. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a step that gives nothing need not say so
-  step(context: JobContext, lane: string): Promise<"idle" | void>;
+  step(context: Context, lane: string): Promise<"idle" | void>;
 }
 
 /** Is held open; when it returns or throws it is started again after a backoff. */
-export interface StreamJob extends JobBase {
+export interface StreamJob<Context extends JobContext = JobContext> extends JobBase<Context> {
   kind: "stream";
   /** How long without `progress()` counts as stuck, in milliseconds. */
-  intervalMs: (context: JobContext) => number;
-  run(context: JobContext): Promise<void>;
+  intervalMs: Ask<Context, number>;
+  run(context: Context): Promise<void>;
 }
 
-export type Job = CronJob | PacedJob | StreamJob;
-
-/** Declares a job; the types check it, and the scheduler checks it again when it comes from a directory. */
-export const defineJob = <J extends Job>(job: J): J => job;
+export type Job<Context extends JobContext = JobContext> =
+  | CronJob<Context>
+  | PacedJob<Context>
+  | StreamJob<Context>;
 
 export type JobState =
   | "ok"
@@ -137,7 +138,7 @@ export interface Scheduler {
    * Takes a new configuration: jobs that it enables start, jobs that it disables stop, and all others are started
    * again with it, on their new schedule.
    */
-  reconfigure(config: Config): void;
+  reconfigure(config: unknown): void;
   /** Lets every job look again at what is due: the clock has jumped, or the machine was asleep. */
   wake(): void;
   list(): JobStatus[];

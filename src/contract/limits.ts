@@ -62,3 +62,6 @@ export const limits = z.strictObject({
   body_values: count(20_000, 1_000_000, 1000),
   preview_lines: count(2000, 100_000, 50),
 });
+
+/** Counts, bytes and milliseconds. */
+export type Limits = z.output<typeof limits>;

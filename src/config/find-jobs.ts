@@ -9,7 +9,7 @@ import nexusLowStock from "../../jobs/nexus-low-stock.ts";
 import nexusPendingOrders from "../../jobs/nexus-pending-orders.ts";
 import nexusShipments from "../../jobs/nexus-shipments.ts";
 import retention from "../../jobs/retention.ts";
-import type { Job } from "../scheduler/define-job.ts";
+import type { Job } from "../scheduler/job.ts";
 import { loadJobs } from "../scheduler/load-jobs.ts";
 
 const BUILT_IN: Job[] = [

@@ -1,0 +1,61 @@
+// [messaging]: servers, sessions, and how the request budget is spent.
+
+import { z } from "zod";
+import { always, duration, isTable, origin, positive, whole } from "../../core/settings.ts";
+
+export const agentId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 letters, digits, "-" or "_"');
+export const sessionId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, "must be the session's id, as the service gave it");
+export const sessionAlias = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"');
+const session = z.strictObject({
+  id: sessionId,
+  alias: sessionAlias.optional(),
+  base_url: origin.optional(),
+});
+
+export const messagingSettings = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    base_url: origin.default("https://messaging.md"),
+    agent_id: agentId.default("nexusd"),
+    requests_per_minute: positive.default(100),
+    reserve_per_minute: whole.nonnegative().default(10),
+    max_staleness: duration("60s", "1s"),
+    auto_renew: z.boolean().default(true),
+    auto_rejoin: z.boolean().default(true),
+    members: z.boolean().default(true),
+    servers: z.array(origin).default([]),
+    sessions: z.array(session).default([]),
+  })
+  .superRefine((value: Record<string, unknown>, context) => {
+    const { requests_per_minute: budget, reserve_per_minute: reserve, sessions } = value;
+    if (typeof reserve === "number" && typeof budget === "number" && budget > 0 && reserve >= budget)
+      context.addIssue({
+        code: "custom",
+        path: ["reserve_per_minute"],
+        input: reserve,
+        message: `must be less than requests_per_minute (${budget})`,
+      });
+    for (const field of ["id", "alias"]) {
+      const seen = new Set<unknown>();
+      (Array.isArray(sessions) ? sessions : []).forEach((entry: unknown, index) => {
+        const text = isTable(entry) ? entry[field] : undefined;
+        if (typeof text !== "string") return;
+        if (seen.has(text))
+          context.addIssue({
+            code: "custom",
+            path: ["sessions", index, field],
+            input: text,
+            message: `must be another ${field} than that of the sessions before it`,
+          });
+        seen.add(text);
+      });
+    }
+  }, always);
+
+export type MessagingSettings = z.output<typeof messagingSettings>;

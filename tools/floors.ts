@@ -1,0 +1,64 @@
+// The floors of src/: a folder imports only from those below its own, types included. `npm run check` runs this file.
+
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+
+/** From the ground up. A new folder gets its place here. */
+export const FLOORS: readonly string[] = [
+  "core",
+  "contract",
+  "systemd",
+  "http",
+  "scheduler",
+  "store",
+  "services",
+  "writes",
+  "config",
+  "control",
+  "cli",
+  "daemon",
+];
+
+/** Strings of import and export declarations, and of `import()`. */
+const IMPORTED = /(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g;
+
+export interface Fault {
+  file: string;
+  message: string;
+}
+
+/**
+ * What stands in the wrong room.
+ * @param sources texts by path relative to src/, such as "http/client.ts"
+ */
+export function faultsOf(sources: ReadonlyMap<string, string>, floors = FLOORS): Fault[] {
+  const faults: Fault[] = [];
+  for (const [file, text] of sources) {
+    const floor = floors.indexOf(folderOf(file));
+    if (floor < 0) {
+      faults.push({
+        file,
+        message: `src/${folderOf(file)} has no floor: add it to FLOORS in tools/floors.ts`,
+      });
+      continue;
+    }
+    for (const [, specifier = ""] of text.matchAll(IMPORTED)) {
+      const target = join(dirname(file), specifier);
+      if (target.startsWith("..") || folderOf(target) === folderOf(file)) continue;
+      if (floors.indexOf(folderOf(target)) < floor) continue;
+      faults.push({ file, message: `imports ${target}, which is on a floor above its own` });
+    }
+  }
+  return faults;
+}
+
+const folderOf = (file: string): string => file.split("/")[0] ?? "";
+
+if (import.meta.main) {
+  const root = join(import.meta.dirname, "../src");
+  const files = globSync("**/*.ts", { cwd: root });
+  const faults = faultsOf(new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")])));
+  for (const { file, message } of faults)
+    process.stderr.write(`${relative(process.cwd(), join(root, file))}: ${message}\n`);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+}
