@@ -35,7 +35,7 @@ export const isDone = ({ state, outcome }: Write): boolean =>
 /** A value as lines of JSON, integers exact. */
 export function jsonLines(value: unknown): string[] {
   const json = stringifyJson(value ?? null);
-  return layOutJson(json) ?? [json];
+  return layOutJson(json)?.lines ?? [json];
 }
 
 /**

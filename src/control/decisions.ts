@@ -4,9 +4,9 @@ import { z } from "zod";
 import type { App } from "./app.ts";
 import { nothing, text, writeId } from "./fields.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";
-import { operatorOnly } from "./route.ts";
+import { asText, JSON_TYPE, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-import { actorOf, writeSchema, writeView } from "./write-view.ts";
+import { actorOf, writeSchema, writeText } from "./write-view.ts";
 
 const tags = ["writes"];
 const params = z.strictObject({ id: writeId });
@@ -29,7 +29,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
         summary: "Let a write be executed, exactly as it was shown (operator.sock)",
         body: z.strictObject({ digest, note: text(2000).optional() }),
         response: {
-          200: writeSchema,
+          200: asText(writeSchema),
           ...problems(
             ...REFUSALS,
             "policy_denied",
@@ -42,9 +42,10 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { digest, note } = request.body;
-      return writeView(await writes.approve(request.params.id, digest, actor, note));
+      reply.type(JSON_TYPE);
+      return writeText(await writes.approve(request.params.id, digest, actor, note));
     },
   );
 
@@ -105,10 +106,16 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
         ...schema,
         summary: "Refuse a write, with a reason that the agent can read (operator.sock)",
         body: z.strictObject({ reason: text(2000) }),
-        response: { 200: writeSchema, ...problems(...REFUSALS, "write_expired", "write_already_decided") },
+        response: {
+          200: asText(writeSchema),
+          ...problems(...REFUSALS, "write_expired", "write_already_decided"),
+        },
       },
     },
-    async (request) => writeView(await writes.reject(request.params.id, request.body.reason, actor)),
+    async (request, reply) => {
+      reply.type(JSON_TYPE);
+      return writeText(await writes.reject(request.params.id, request.body.reason, actor));
+    },
   );
 
   app.post(
@@ -119,12 +126,13 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
         ...schema,
         summary: "Say what became of a write whose outcome is unknown (operator.sock)",
         body: z.strictObject({ outcome: z.enum(["succeeded", "failed"]), note: text(2000) }),
-        response: { 200: writeSchema, ...problems(...REFUSALS, "write_not_unknown") },
+        response: { 200: asText(writeSchema), ...problems(...REFUSALS, "write_not_unknown") },
       },
     },
-    async (request) => {
+    async (request, reply) => {
+      reply.type(JSON_TYPE);
       const { outcome, note } = request.body;
-      return writeView(await writes.resolve(request.params.id, outcome, note, actor));
+      return writeText(await writes.resolve(request.params.id, outcome, note, actor));
     },
   );
 }

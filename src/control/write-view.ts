@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { WRITE_STATES, type Write } from "../contract/writes.ts";
-import { parseJson } from "../core/exact-json.ts";
+import { stringifyJson } from "../core/exact-json.ts";
 import type { Role } from "./context.ts";
 
 export const actor = z.object({
@@ -109,12 +109,23 @@ export const shownWrite = z
   })
   .meta({ id: "ShownWrite" });
 
-export const writeView = (write: Write): z.output<typeof writeSchema> => ({
-  ...write,
-  input: stored.parse(parseJson(write.request)).input,
-});
+/**
+ * The answer's JSON. The input is taken from the stored request as it stands there: read and written again, that of a
+ * large proposal would keep everybody else waiting.
+ * @param more fields beside those of the write
+ */
+export const writeText = (
+  write: Write,
+  more: Partial<Pick<z.output<typeof shownWrite>, "previewText"> & { token: string }> = {},
+): string => `{"input":${inputText(write)},${stringifyJson({ ...write, ...more }).slice(1)}`;
 
-const stored = z.object({ input: z.unknown() });
+/** Of canonical JSON, in which "input" stands before "operation". */
+function inputText({ request, operation }: Write): string {
+  const [begins, ends] = ['{"input":', `,"operation":${JSON.stringify(operation)}}`];
+  if (request.startsWith(begins) && request.endsWith(ends)) return request.slice(begins.length, -ends.length);
+  // Somebody changed it: shown as it is, for whoever looks into it.
+  return JSON.stringify(request);
+}
 
 export const writeCounts = z.object(keyed(WRITE_STATES)).describe("How many writes are in each state");
 

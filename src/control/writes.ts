@@ -1,6 +1,7 @@
 // /v1/writes: proposing, following and withdrawing; deciding is in decisions.ts.
 
 import { z } from "zod";
+import { stringifyJson } from "../core/exact-json.ts";
 import { renderPreview } from "../writes/preview.ts";
 import { proposalTooLarge } from "../writes/refusals.ts";
 import type { App } from "./app.ts";
@@ -16,10 +17,10 @@ import {
   writeId,
 } from "./fields.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";
-import { goneSignal, noBody } from "./route.ts";
+import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 import { newToken, shownToken, tokenHash } from "./token.ts";
-import { actorOf, shownWrite, summarySchema, writeSchema, writeState, writeView } from "./write-view.ts";
+import { actorOf, shownWrite, summarySchema, writeSchema, writeState, writeText } from "./write-view.ts";
 
 const tags = ["writes"];
 const params = z.strictObject({ id: writeId });
@@ -64,8 +65,8 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         querystring: nothing,
         body: proposal,
         response: {
-          200: writeSchema.describe("The write that was proposed with this idempotency key before"),
-          202: proposed,
+          200: asText(writeSchema.describe("The write that was proposed with this idempotency key before")),
+          202: asText(proposed),
           ...problems("invalid_request", ...BODY_PROBLEMS, ...PROPOSAL_PROBLEMS),
         },
       },
@@ -84,8 +85,9 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         actorOf(role),
         token && tokenHash(token),
       );
-      if (!isNew) return reply.code(200).send(writeView(write));
-      return reply.code(202).send({ ...writeView(write), ...(token !== undefined && { token }) });
+      reply.type(JSON_TYPE);
+      if (!isNew) return reply.code(200).send(writeText(write));
+      return reply.code(202).send(writeText(write, token === undefined ? {} : { token }));
     },
   );
 
@@ -105,24 +107,27 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
             .describe("summary: without request, preview and result, for lists of thousands"),
         }),
         response: {
-          200: z.object({
-            writes: z.array(z.union([writeSchema, summarySchema])),
-            next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
-          }),
+          200: asText(
+            z.object({
+              writes: z.array(z.union([writeSchema, summarySchema])),
+              next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
+            }),
+          ),
           ...problems("invalid_request", "write_not_found"),
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { state: states, after, limit, view } = request.query;
       if (after !== undefined) await writes.get(after);
       const wanted = { limit, maxLength: PAGE_LENGTH, ...(states && { states }) };
       const query = { ...wanted, ...(after && { after }) };
-      const page =
-        view === "summary" ? await writes.summaries(query) : (await writes.list(query)).map(writeView);
+      const page = view === "summary" ? await writes.summaries(query) : await writes.list(query);
       const last = page.at(-1)?.id;
       const more = last === undefined ? [] : await writes.summaries({ ...wanted, limit: 1, after: last });
-      return { writes: page, next: more.length > 0 ? (last ?? null) : null };
+      const texts = page.map((one) => ("request" in one ? writeText(one) : stringifyJson(one)));
+      const next = more.length > 0 ? (last ?? null) : null;
+      return reply.type(JSON_TYPE).send(`{"writes":[${texts.join(",")}],"next":${JSON.stringify(next)}}`);
     },
   );
 
@@ -138,7 +143,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         params,
         querystring: z.strictObject({ wait: waitQuery }),
         response: {
-          200: shownWrite,
+          200: asText(shownWrite),
           ...problems("invalid_request", "write_not_found", "too_many_long_polls"),
         },
       },
@@ -152,10 +157,8 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
         write = await writes.waitFor(id, write.state, wait, signal);
       }
-      return {
-        ...writeView(write),
-        previewText: renderPreview(write, { maxBodyLines: gate.limits().preview_lines }),
-      };
+      const previewText = renderPreview(write, { maxBodyLines: gate.limits().preview_lines });
+      return reply.type(JSON_TYPE).send(writeText(write, { previewText }));
     },
   );
 
@@ -171,7 +174,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         params,
         querystring: nothing,
         response: {
-          200: writeSchema,
+          200: asText(writeSchema),
           ...problems(
             ...(["invalid_request", "write_not_found", "write_already_decided", "write_expired"] as const),
             "token_required",
@@ -179,8 +182,12 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         },
       },
     },
-    async (request) =>
-      writeView(await writes.cancel(request.params.id, actorOf(role), shownToken(role, request.headers))),
+    async (request, reply) => {
+      reply.type(JSON_TYPE);
+      return writeText(
+        await writes.cancel(request.params.id, actorOf(role), shownToken(role, request.headers)),
+      );
+    },
   );
 }
 

@@ -19,6 +19,12 @@ const KNOWN = "CREDENTIAL_OF_NEXUSD";
 
 /** @param options.credentialsIn where nexusd's own credentials stand in a text */
 export function createTextScan(options: { credentialsIn(text: string): Promise<Span[]> }): ScanText {
+  let last: Promise<void> = Promise.resolve();
+  /** In the order in which it was asked for, one in each round of the event loop: many texts do not add up. */
+  const turn = () => {
+    last = last.then(() => nextTurn());
+    return last;
+  };
   return async (texts) => {
     const { content, parts } = asOne(texts);
     const found: Hit[] = [];
@@ -27,7 +33,7 @@ export function createTextScan(options: { credentialsIn(text: string): Promise<S
       // Others get their turn while a long text, or what many short ones decode to, is looked through.
       looked += view.text.length + COST_OF_A_VIEW;
       if (looked > LONG) {
-        await nextTurn();
+        await turn();
         looked = 0;
       }
       for (const { start, end } of await options.credentialsIn(view.text))

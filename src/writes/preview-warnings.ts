@@ -1,9 +1,8 @@
 // What of a write is not what it looks like, wherever in it: told to the person who decides, above all the rest.
 
 import type { Write } from "../contract/writes.ts";
-import { parseJson } from "../core/exact-json.ts";
 import { quoted } from "../core/text/exact.ts";
-import { type LookAlike, lookAlikes } from "../core/text/look-alikes.ts";
+import { type LookAlike, lookAlikes, looksPlain } from "../core/text/look-alikes.ts";
 
 /** More than these nobody reads: the first ones say what kind of request it is. */
 const TOLD = 10;
@@ -15,7 +14,7 @@ const TOLD = 10;
 export function previewWarnings(write: Write): string[] {
   const found = new Set<string>();
   for (const [place, text] of texts(write))
-    for (const one of lookAlikes(text)) found.add(sentence(place, one));
+    for (const one of lookAlikes(text)) found.add(sentence(typeof place === "string" ? place : place(), one));
   const all = [...found];
   const more = all.length - TOLD;
   return more > 0 ? [...all.slice(0, TOLD), `and ${more} more like these`] : all;
@@ -28,7 +27,7 @@ const sentence = (place: string, { word, what }: LookAlike): string =>
 const safe = (what: string): string => quoted(what).slice(1, -1).replaceAll('\\"', '"');
 
 /** Every text of the write that somebody else chose, and where it stands. */
-function* texts({ preview, precondition, reason, agent }: Write): Generator<[place: string, text: string]> {
+function* texts({ preview, precondition, reason, agent }: Write): Generator<[place: Place, text: string]> {
   yield ["the URL", decoded(preview.url)];
   for (const { name, value } of preview.headers) yield [`the header ${name}`, value];
   if (preview.body !== null) yield* ofJson("the body", preview.body);
@@ -47,28 +46,53 @@ const decoded = (url: string): string =>
     }
   });
 
-function* ofJson(place: string, json: string): Generator<[string, string]> {
+/** In words; worked out only where there is something to say of it. */
+type Place = string | (() => string);
+
+/** A value inside another one, by its key or index there. */
+interface Part {
+  value: unknown;
+  key: string | number;
+  inside: Part | undefined;
+}
+
+/** An escape by which plain JSON can hold a character that is not plain. */
+const ESCAPES = /\\[ubf]/;
+
+function* ofJson(place: string, json: string): Generator<[Place, string]> {
+  // Nearly always so, and a large body takes long to read.
+  if (looksPlain(json) && !ESCAPES.test(json)) return;
   let value: unknown;
   try {
-    value = parseJson(json);
+    // Of its numbers nothing is told, exact or not.
+    value = JSON.parse(json);
   } catch {
     yield [place, json];
     return;
   }
-  const left: [string, unknown][] = [[place, value]];
-  for (let next = left.pop(); next; next = left.pop()) {
-    const [at, part] = next;
-    if (typeof part === "string") yield [at, part];
-    else if (typeof part === "object" && part !== null) {
-      const inside: [string, unknown][] = [];
-      for (const [key, member] of Object.entries(part)) {
-        const isItem = Array.isArray(part);
-        if (!isItem) yield [`a name in ${at}`, key];
-        inside.push([pathTo(at, isItem ? `[${key}]` : NAME.test(key) ? key : quoted(key)), member]);
-      }
-      left.push(...inside.reverse());
+  const left: Part[] = [{ value, key: "", inside: undefined }];
+  for (let part = left.pop(); part; part = left.pop()) {
+    const { value } = part;
+    const here = part;
+    if (typeof value === "string") yield [() => pathOf(place, here), value];
+    else if (typeof value === "object" && value !== null) {
+      const keys = Object.keys(value);
+      if (!Array.isArray(value))
+        for (const key of keys) yield [() => `a name in ${pathOf(place, here)}`, key];
+      for (const key of keys.reverse())
+        left.push({
+          value: Reflect.get(value, key),
+          key: Array.isArray(value) ? Number(key) : key,
+          inside: part,
+        });
     }
   }
+}
+
+function pathOf(place: string, { key, inside }: Part): string {
+  if (inside === undefined) return place;
+  const step = typeof key === "number" ? `[${key}]` : NAME.test(key) ? key : quoted(key);
+  return pathTo(pathOf(place, inside), step);
 }
 
 const NAME = /^[\w-]{1,40}$/;

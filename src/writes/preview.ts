@@ -133,13 +133,13 @@ const keyOf = ({ credential, fingerprint }: Account): string =>
 
 /** As they are shown, up to about `most`; `left` counts those of the text behind them, unbroken. */
 function linesOf(body: string, columns: number, most: number) {
-  const laidOut = layOutJson(body);
-  const all = laidOut ?? [body];
+  const laidOut = layOutJson(body, most + 1);
+  const { lines: all, left: unmade } = laidOut ?? { lines: [body], left: 0 };
   const lines: string[] = [];
   let taken = 0;
   while (taken < all.length && lines.length <= most)
     lines.push(...frame(exactJson(all[taken++] ?? ""), LINE, CONTINUED, columns));
-  const left = Math.max(0, lines.length - most) + all.length - taken;
+  const left = Math.max(0, lines.length - most) + all.length - taken + unmade;
   return { shown: lines.slice(0, most), left, isLaidOut: laidOut !== undefined };
 }
 

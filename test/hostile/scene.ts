@@ -8,22 +8,33 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { recordNotify } from "../support/systemd-notify.ts";
+import { type RecordedNotify, recordNotify } from "../support/systemd-notify.ts";
 
 /** As systemd would have it, but shorter: a daemon that gives no sign for so long would be started again. */
 const WATCHDOG_MS = 6000;
 /** Old generation of V8: about what the unit's MemoryMax= of 512 MiB leaves for it. */
 const HEAP_MIB = 384;
 const LARGE_EVENTS = 400;
-const PROBE_EVERY_MS = 40;
+const INSIGHTS = 4000;
+const PROBE_EVERY_MS = 15;
 /** An operator who has waited so long counts as one who was not answered. */
 const PATIENCE_MS = 60_000;
+
+/** In milliseconds. */
+export interface Waits {
+  requests: number;
+  p50: number;
+  p99: number;
+  max: number;
+}
 
 export interface Measured {
   /** How the daemon ended, where it did: an exit code or a signal. */
   ended: string | null;
-  /** Of the operator's requests, in milliseconds. */
-  operator: { requests: number; p50: number; p99: number; max: number };
+  /** What the operator waited for her answers. */
+  operator: Waits;
+  /** The same of a daemon beside it, at the same time, which nobody else asks for anything: what the machine does. */
+  beside: Waits;
   /** The longest time between two pings, from the start of the storm to its end, in milliseconds. */
   longestWithoutPing: number;
   /** The most that was resident, in MiB. */
@@ -37,22 +48,70 @@ const MAIN = "src/daemon/main.ts";
 /** @param root of the version that is measured; its store fills the log, since the schema is its own */
 export async function measureStorm(root: string, name: string, seconds: number): Promise<Measured> {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-hostile-"));
-  const dataDir = join(directory, "data");
-  mkdirSync(dataDir, { mode: 0o700 });
   // A service that takes every request and answers none.
   const service = createServer(() => {});
   service.listen(0, "127.0.0.1");
   await once(service, "listening");
   const { port } = service.address() as AddressInfo; // of a server that listens on TCP
+  const daemons: RunningDaemon[] = [];
+  try {
+    const daemon = await startDaemon(root, join(directory, "stormed"), port);
+    daemons.push(daemon);
+    const idle = await startDaemon(root, join(directory, "idle"), port);
+    daemons.push(idle);
+    const pings = pingWatch(daemon.notify);
+    const storm = runStorm(name, daemon.socket("agent"), seconds);
+    let resident = 0;
+    const look = () => {
+      resident = Math.max(resident, residentMiB(daemon.process));
+      pings.look();
+    };
+    const isOver = () => storm.isOver() || daemon.ended() !== null;
+    const [operator, beside] = await Promise.all([
+      askAgain(daemon, isOver, look),
+      askAgain(idle, isOver, () => {}),
+    ]);
+    return {
+      ended: daemon.ended(),
+      operator,
+      beside,
+      longestWithoutPing: pings.longest(),
+      residentMiB: resident,
+      walMiB: sizeMiB(join(daemon.dataDir, "nexusd.db-wal")),
+      told: await storm.told,
+    };
+  } finally {
+    for (const daemon of daemons) await daemon.kill();
+    service.closeAllConnections();
+    service.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+interface RunningDaemon {
+  process: ChildProcess;
+  dataDir: string;
+  notify: RecordedNotify;
+  socket(role: "agent" | "operator"): string;
+  /** How it ended, where it did. */
+  ended(): string | null;
+  end: Promise<void>;
+  kill(): Promise<void>;
+}
+
+/** Resolves when it is ready. @param servicePort of the service that it knows */
+async function startDaemon(root: string, directory: string, servicePort: number): Promise<RunningDaemon> {
+  const dataDir = join(directory, "data");
+  mkdirSync(dataDir, { mode: 0o700, recursive: true });
   const config = join(directory, "nexusd.toml");
   writeFileSync(
     config,
     `[daemon]\ndata_dir = "${dataDir}"\nlog_level = "warn"\nlog_format = "json"\n[messaging]\nenabled = false\n[nexus]\nenabled = false\n` +
-      `[nex]\nbase_url = "http://127.0.0.1:${port}"\napi_key = { source = "env", id = "NEX_API_KEY" }\n[jobs.nex-notifications]\nenabled = false\n`,
+      `[nex]\nbase_url = "http://127.0.0.1:${servicePort}"\napi_key = { source = "env", id = "NEX_API_KEY" }\n[jobs.nex-notifications]\nenabled = false\n`,
   );
   await fillLog(root, dataDir);
   const notify = recordNotify();
-  const daemon = spawn(
+  const child = spawn(
     process.execPath,
     [`--max-old-space-size=${HEAP_MIB}`, "--max-semi-space-size=1", join(root, MAIN), "--config", config],
     {
@@ -66,67 +125,73 @@ export async function measureStorm(root: string, name: string, seconds: number):
     },
   );
   let errors = "";
-  daemon.stderr?.on("data", (chunk: Buffer) => {
+  child.stderr.on("data", (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-20_000);
   });
   let ended: string | null = null;
-  const end = once(daemon, "exit").then(([code, signal]) => {
+  const end = once(child, "exit").then(([code, signal]) => {
     ended = String(signal ?? code);
   });
-  try {
-    while (!notify.messages().some(([field]) => field === "READY=1")) {
-      if (ended !== null) throw new Error(`the daemon ended before it was ready: ${errors}`);
-      await sleep(20);
+  const daemon: RunningDaemon = {
+    ...{ process: child, dataDir, notify, end },
+    socket: (role) => join(dataDir, `${role}.sock`),
+    ended: () => ended,
+    async kill() {
+      child.kill("SIGKILL");
+      await end;
+      notify.remove();
+    },
+  };
+  while (!notify.messages().some(([field]) => field === "READY=1")) {
+    if (ended !== null) {
+      notify.remove();
+      throw new Error(`the daemon ended before it was ready: ${errors}`);
     }
-    const storm = spawn(
-      process.execPath,
-      [join(import.meta.dirname, "storms.ts"), name, join(dataDir, "agent.sock"), `${seconds}`],
-      { stdio: ["ignore", "pipe", "inherit"] },
-    );
-    let told = "";
-    storm.stdout.on("data", (chunk: Buffer) => {
-      told += chunk.toString();
-    });
-    let isOver = false;
-    const stormEnd = once(storm, "exit").then(() => {
-      isOver = true;
-    });
-    const waits: number[] = [];
-    const pings = pingWatch(notify);
-    let resident = 0;
-    while (!isOver && ended === null) {
-      const began = performance.now();
-      await Promise.race([askOperator(join(dataDir, "operator.sock")), end]);
-      waits.push(performance.now() - began);
-      resident = Math.max(resident, residentMiB(daemon));
-      pings.look();
-      await sleep(PROBE_EVERY_MS);
-    }
-    await stormEnd;
-    return {
-      ended,
-      operator: {
-        requests: waits.length,
-        p50: quantile(waits, 0.5),
-        p99: quantile(waits, 0.99),
-        max: Math.max(0, ...waits),
-      },
-      longestWithoutPing: pings.longest(),
-      residentMiB: resident,
-      walMiB: sizeMiB(join(dataDir, "nexusd.db-wal")),
-      told: JSON.parse(told || "{}"),
-    };
-  } finally {
-    daemon.kill("SIGKILL");
-    await end;
-    service.closeAllConnections();
-    service.close();
-    notify.remove();
-    rmSync(directory, { recursive: true, force: true });
+    await sleep(20);
   }
+  return daemon;
 }
 
-/** Long enough for an answer that costs something to leave unread. */
+/** In a process of its own, so that it does not disturb who measures. */
+function runStorm(name: string, socket: string, seconds: number) {
+  const storm = spawn(
+    process.execPath,
+    [join(import.meta.dirname, "storms.ts"), name, socket, `${seconds}`],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  let text = "";
+  storm.stdout.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  let isOver = false;
+  const told = once(storm, "exit").then((): Record<string, number> => {
+    isOver = true;
+    return JSON.parse(text || "{}");
+  });
+  return { told, isOver: () => isOver };
+}
+
+/** One request after the other until it is over. */
+async function askAgain(daemon: RunningDaemon, isOver: () => boolean, look: () => void): Promise<Waits> {
+  const waits: number[] = [];
+  while (!isOver()) {
+    const began = performance.now();
+    await Promise.race([askOperator(daemon.socket("operator")), daemon.end]);
+    waits.push(performance.now() - began);
+    look();
+    await sleep(PROBE_EVERY_MS);
+  }
+  return {
+    requests: waits.length,
+    p50: quantile(waits, 0.5),
+    p99: quantile(waits, 0.99),
+    max: Math.max(0, ...waits),
+  };
+}
+
+/** Long enough for an answer that costs something to leave unread, and for a search that costs something. */
 async function fillLog(root: string, dataDir: string): Promise<void> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
   const { openStore } = await load("src/store/sqlite.ts");
@@ -145,6 +210,24 @@ async function fillLog(root: string, dataDir: string): Promise<void> {
     source: "test",
     events: Array.from({ length: LARGE_EVENTS }, (_, n) => event(n)),
   });
+  const words = Array.from({ length: 200 }, (_, n) => `${(n * 7919).toString(36)}word${n}`);
+  const insight = (n: number) => ({
+    type: "nex.insight.received",
+    source: "/nex/insights",
+    data: {
+      insight: {
+        ...{ id: `i-${n}`, type: "risk", confidence: 0.5, confidence_level: "medium" },
+        content: Array.from({ length: 40 }, (_, k) => words[(n * 31 + k * k) % words.length]).join(" "),
+        target: { hint: `company ${words[n % words.length]}`, entity_type: "company" },
+      },
+      ...{ workspace: null, origin: "live" },
+    },
+  });
+  for (let n = 0; n < INSIGHTS; n += 500)
+    await store.commitObservation({
+      source: "test",
+      events: Array.from({ length: 500 }, (_, k) => insight(n + k)),
+    });
   await store.close();
 }
 

@@ -168,6 +168,21 @@ export const STORMS: Record<string, (storm: Storm) => Promise<unknown>> = {
     await Promise.all(Array.from({ length: 500 }, () => open(storm, head("GET /v1/events/stream"))));
     await hold(storm);
   },
+  async "searches of ten words, each with little to begin with"(storm) {
+    const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+    await again(storm, 20, (n) => {
+      const word = (k: number) => `${letters[(n + k * 7) % 36]}${letters[(n * 5 + k) % 36]}`;
+      const text = Array.from({ length: 10 }, (_, k) => (k % 2 ? "wo" : word(k))).join("%20");
+      return ask(storm, "GET", `/v1/nex/insights?limit=1000&text=${text}`);
+    });
+  },
+  async "one search of 250 letters after the other"(storm) {
+    const text = Array.from({ length: 250 }, () => "w").join("%20");
+    await again(storm, 8, () => ask(storm, "GET", `/v1/nex/insights?limit=1000&text=${text}`));
+  },
+  async "searches that find everything"(storm) {
+    await again(storm, 20, () => ask(storm, "GET", "/v1/nex/insights?limit=1000&text=company"));
+  },
   async "20 refused bodies of 90,000 errors"(storm) {
     const fields = Array.from({ length: 90_000 }, (_, n) => `"f${n}":1`).join(",");
     await again(storm, 20, () =>

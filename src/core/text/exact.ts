@@ -20,7 +20,11 @@ const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 const escaped = (char: string): string =>
   SHORT[char] ?? `\\u{${(char.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}}`;
 
+const PLAIN = /^[ !#-[\]-~]*$/;
+const PRINTED = /^[ -~]*$/;
+
 const escapeHidden = (text: string, quoted: string): string => {
+  if ((quoted === "" ? PRINTED : PLAIN).test(text)) return text;
   let shown = "";
   let marksLeft = 0;
   for (const { 0: char, index } of text.matchAll(CHARACTERS)) {
@@ -54,36 +58,70 @@ export const exactJson = (json: string): string => escapeHidden(json, "");
 /**
  * The lines of a compact JSON text laid out for reading: its tokens untouched, with line breaks, indents and blanks
  * after colons between them. Undefined where the text has white space of its own there, or is no JSON.
+ * @param most lines that are made; `left` counts the others
  */
-export function layOutJson(json: string): string[] | undefined {
+export function layOutJson(
+  json: string,
+  most = Number.POSITIVE_INFINITY,
+): { lines: string[]; left: number } | undefined {
   const lines: string[] = [];
-  let line = "";
+  let left = 0;
   let depth = 0;
-  const endLine = () => {
-    lines.push(line);
-    line = "  ".repeat(Math.min(depth, DEEPEST_INDENT));
+  let line = "";
+  let from = 0;
+  let before = 0;
+  const endLine = (at: number) => {
+    if (lines.length < most) {
+      lines.push(line + json.slice(from, at));
+      line = "  ".repeat(Math.min(depth, DEEPEST_INDENT));
+    } else left++;
+    from = at;
   };
-  let end = 0;
-  let before = "";
-  for (const { 0: token, index } of json.matchAll(TOKEN)) {
-    if (index !== end) return undefined;
-    end += token.length;
-    if (token === "}" || token === "]") {
-      depth -= 1;
-      if (before !== "{" && before !== "[") endLine();
-    } else if (before === "{" || before === "[") endLine();
-    line += token;
-    if (token === "{" || token === "[") depth += 1;
-    else if (token === ",") endLine();
-    else if (token === ":") line += " ";
+  // By hand, and each line in one piece: a match for every token of a large text is more than all its lines.
+  for (let at = 0; at < json.length; ) {
+    const token = json.charCodeAt(at);
+    const isEnd = token === CLOSE_OBJECT || token === CLOSE_LIST;
+    const isAfterOpening = before === OPEN_OBJECT || before === OPEN_LIST;
+    if (isEnd) depth -= 1;
+    if (isEnd !== isAfterOpening) endLine(at);
     before = token;
+    at = endOfToken(json, at);
+    if (at < 0) return undefined;
+    if (token === OPEN_OBJECT || token === OPEN_LIST) depth += 1;
+    else if (token === COMMA) endLine(at);
+    else if (token === COLON && lines.length < most) {
+      line += `${json.slice(from, at)} `;
+      from = at;
+    }
   }
-  if (end !== json.length) return undefined;
-  lines.push(line);
-  return lines;
+  if (lines.length < most) lines.push(line + json.slice(from));
+  else left++;
+  return { lines, left };
 }
 
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/gs;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST] = [0x7b, 0x7d, 0x5b, 0x5d];
+const [COMMA, COLON] = [0x2c, 0x3a];
+const SIGNS: ReadonlySet<number> = new Set([OPEN_OBJECT, CLOSE_OBJECT, OPEN_LIST, CLOSE_LIST, COMMA, COLON]);
+const WORD = /[^\s"{}[\],:]+/y;
+
+/** -1: none begins there. */
+function endOfToken(json: string, start: number): number {
+  const first = json.charCodeAt(start);
+  if (SIGNS.has(first)) return start + 1;
+  if (first !== QUOTE) {
+    WORD.lastIndex = start;
+    return WORD.test(json) ? WORD.lastIndex : -1;
+  }
+  for (let at = start + 1; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) return at + 1;
+    if (code === BACKSLASH) at++;
+  }
+  return -1;
+}
+
 const DEEPEST_INDENT = 12;
 
 /**
@@ -91,6 +129,7 @@ const DEEPEST_INDENT = 12;
  * broken by the terminal itself.
  */
 export function chop(line: string, columns: number): string[] {
+  if (line.length <= columns && PRINTED.test(line)) return [line];
   const pieces: string[] = [];
   let from = 0;
   let end = 0;

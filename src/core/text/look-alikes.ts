@@ -45,6 +45,9 @@ export function lookAlikes(text: string): LookAlike[] {
   return [...found.values()];
 }
 
+/** Whether it surely has nothing of the kind. */
+export const looksPlain = (text: string): boolean => PLAIN.test(text);
+
 const WORD_LENGTH = 60;
 // `xn--` begins a host name whose letters are not the ones that one sees.
 const PLAIN = /^(?!.*xn--)[\n\r\t -~]*$/is;
