@@ -53,7 +53,7 @@ const random = Math.random;
 const store = await openStore({ dataDir: join(directory, "data"), clock });
 const built = createServices({
   ...{ config, store, clock, random },
-  secrets: { nexApiKey: new Secret("sk-of-nobody") },
+  secrets: { nex: { api_key: new Secret("sk-of-nobody") } },
   version: "bench",
   redactor: createRedactor(),
   budgets: createBudgets({ clock }),

@@ -4,7 +4,6 @@ import type { Dispatcher } from "undici";
 import { z } from "zod";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
-import { SERVICES, type Service } from "../contract/new-event.ts";
 import type { ServiceStatus } from "../control/context.ts";
 import { systemClock } from "../core/clock.ts";
 import { readAnswer } from "../http/answer.ts";
@@ -12,6 +11,7 @@ import type { HttpRequest, HttpResponse } from "../http/client.ts";
 import { createDispatcher } from "../http/dispatcher.ts";
 import { HttpError } from "../http/errors.ts";
 import { createHttpClient } from "../http/transport.ts";
+import { SERVICE_NAMES, type ServiceName } from "../services/list.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 import { describeError } from "./jobs.ts";
 import { age } from "./output.ts";
@@ -43,12 +43,12 @@ export async function examineServices(subject: Subject): Promise<Check[]> {
   const offsets: number[] = [];
   try {
     const checks = await Promise.all(
-      SERVICES.map(async (service) => [
+      SERVICE_NAMES.map(async (service) => [
         ...(await examine(service, subject, agent, (offset) => offsets.push(offset))),
         ...report(service, subject.reported?.[service]),
       ]),
     );
-    const isAnyAsked = SERVICES.some(
+    const isAnyAsked = SERVICE_NAMES.some(
       (service) => subject.config[service].enabled && probeOf(service, subject) !== undefined,
     );
     return [...checks.flat(), examineClock(offsets, isAnyAsked)];
@@ -58,7 +58,7 @@ export async function examineServices(subject: Subject): Promise<Check[]> {
 }
 
 async function examine(
-  service: Service,
+  service: ServiceName,
   subject: Subject,
   dispatcher: Dispatcher,
   onOffset: (offsetMs: number) => void,
@@ -103,7 +103,7 @@ async function examine(
 }
 
 /** Undefined: nothing can be asked without the daemon's help. */
-function probeOf(service: Service, { secrets, reported }: Subject): Probe | undefined {
+function probeOf(service: ServiceName, { secrets, reported }: Subject): Probe | undefined {
   switch (service) {
     case "messaging":
       return {
@@ -112,12 +112,12 @@ function probeOf(service: Service, { secrets, reported }: Subject): Probe | unde
         refused: "NexusMessaging has no keys: check [messaging] base_url, and any proxy on the way.",
       };
     case "nex":
-      return secrets.nexApiKey && probeNex(secrets.nexApiKey);
+      return secrets.nex?.api_key && probeNex(secrets.nex.api_key);
     case "nexus":
       // An exchange is one of ten a minute, which the daemon may need: it says itself how its last one went.
-      return reported || !secrets.nexusApiKey || !secrets.nexusAnonKey
+      return reported || !secrets.nexus?.api_key || !secrets.nexus.anon_key
         ? undefined
-        : probeNexus(secrets.nexusApiKey, secrets.nexusAnonKey);
+        : probeNexus(secrets.nexus.api_key, secrets.nexus.anon_key);
     default:
       return service satisfies never;
   }
@@ -159,7 +159,7 @@ const probeNexus = (apiKey: Secret, anonKey: Secret): Probe => ({
     "Check what [nexus] api_key and anon_key refer to: the agent key may be revoked or expired, and begins with nxs_ak_.",
 });
 
-function diagnose(service: Service, error: HttpError, { refused }: Probe): Check {
+function diagnose(service: ServiceName, error: HttpError, { refused }: Probe): Check {
   const { status, kind, message } = error;
   if (status === 429)
     return warn(
@@ -188,7 +188,7 @@ function diagnose(service: Service, error: HttpError, { refused }: Probe): Check
 }
 
 /** What the daemon knows better than a single request can tell. */
-function report(service: Service, said: ServiceStatus | undefined): Check[] {
+function report(service: ServiceName, said: ServiceStatus | undefined): Check[] {
   if (!said || said.state === "ok" || said.state === "disabled") return [];
   const why = said.lastError ? `: ${describeError(said.lastError)}` : "";
   const detail = `the daemon reports ${said.state}, last success ${age(said.lastSuccessAt)}${why}`;

@@ -1,8 +1,8 @@
 // nexusctl operations: what the services can be asked to do.
 
 import { type Command, Option } from "commander";
-import { SERVICES } from "../contract/new-event.ts";
 import type { OperationSummary } from "../contract/writes.ts";
+import { SERVICE_NAMES } from "../services/list.ts";
 import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { near } from "./near.ts";
@@ -16,7 +16,7 @@ export function addOperations(program: Command, act: Act): void {
   operations
     .command("list", { isDefault: true })
     .description("list the operations")
-    .addOption(new Option("--service <service>", "only those of one service").choices(SERVICES))
+    .addOption(new Option("--service <service>", "only those of one service").choices(SERVICE_NAMES))
     .addOption(new Option("--effect <effect>", "only reads or only writes").choices(["read", "write"]))
     .action(
       act(async ({ client, output, io }, wanted: { service?: string; effect?: string }) => {

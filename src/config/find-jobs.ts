@@ -11,6 +11,7 @@ import nexusShipments from "../../jobs/nexus-shipments.ts";
 import retention from "../../jobs/retention.ts";
 import type { Job } from "../scheduler/job.ts";
 import { loadJobs } from "../scheduler/load-jobs.ts";
+import { SERVICE_NAMES } from "../services/list.ts";
 
 const BUILT_IN: Job[] = [
   messagingPoll,
@@ -28,9 +29,6 @@ export async function findJobs(
   directory: string | undefined,
 ): Promise<{ jobs: Job[]; invalid: { file: string; message: string }[] }> {
   if (directory === undefined) return { jobs: BUILT_IN, invalid: [] };
-  const own = await loadJobs(
-    directory,
-    BUILT_IN.map(({ name }) => name),
-  );
+  const own = await loadJobs(directory, { jobs: BUILT_IN.map(({ name }) => name), services: SERVICE_NAMES });
   return { jobs: [...BUILT_IN, ...own.jobs], invalid: own.problems };
 }

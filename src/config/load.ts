@@ -10,6 +10,7 @@ import { placeProblems } from "./places.ts";
 import { ConfigError, formatPath, type Problem, shownValue, type TomlPath, unknownKey } from "./problems.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
+  allSecrets,
   type Env,
   isReadableByOthers,
   OUTSIDE_OF_THE_UNIT,
@@ -213,10 +214,12 @@ function exposedSessions({ messaging }: Config, mode: number): Problem[] {
 
 /** The valid references of the services that are not switched off. */
 const references = (raw: unknown) =>
-  SECRET_KEYS.flatMap(([service, key, name]) => {
+  SECRET_KEYS.flatMap(([service, key]) => {
     const ref = secretRef.safeParse(at(raw, [service, key]));
     const path = formatPath([service, key]);
-    return ref.success && at(raw, [service, "enabled"]) !== false ? [{ path, name, ref: ref.data }] : [];
+    return ref.success && at(raw, [service, "enabled"]) !== false
+      ? [{ path, service, key, ref: ref.data }]
+      : [];
   });
 
 /** A credential goes to the one origin that it belongs to, so two keys cannot name the same one. */
@@ -234,10 +237,13 @@ function sharedReferences(raw: unknown): Problem[] {
   });
 }
 
-function resolveAll(raw: unknown, env: Env, { secrets, problems, warnings }: Inspection): void {
-  for (const { path, name, ref } of references(raw))
+function resolveAll(raw: unknown, env: Env, inspection: Inspection): void {
+  const { problems, warnings } = inspection;
+  for (const { path, service, key, ref } of references(raw))
     try {
-      secrets[name] = resolveSecret(ref, env, (message) => warnings.push({ path, message }));
+      const secret = resolveSecret(ref, env, (message) => warnings.push({ path, message }));
+      const { secrets } = inspection;
+      inspection.secrets = { ...secrets, [service]: { ...secrets[service], [key]: secret } };
     } catch (error) {
       if (!(error instanceof SecretError)) throw error;
       problems.push({ path, message: error.message });
@@ -256,7 +262,7 @@ function withoutLiterals(raw: unknown, inspection: Inspection): Inspection {
   };
   for (const [service, key] of SECRET_KEYS)
     if (!secretRef.safeParse(at(raw, [service, key])).success) addAll(at(raw, [service, key]));
-  for (const secret of Object.values(inspection.secrets)) addAll(secret.reveal());
+  for (const secret of allSecrets(inspection.secrets)) addAll(secret.reveal());
   const clean = (problem: Problem): Problem => ({
     ...problem,
     path: redactor.scrub(problem.path),

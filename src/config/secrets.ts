@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { REDACTED, scrubShapes } from "../core/redaction.ts";
 import type { SecretRef } from "../core/settings.ts";
+import { SERVICES } from "../services/list.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -144,16 +145,13 @@ export function whyUnreadable(error: unknown): string {
   }
 }
 
-/** The secrets of the enabled services, as `loadConfig` finds them. */
-export interface ResolvedSecrets {
-  nexApiKey?: Secret;
-  nexusApiKey?: Secret;
-  nexusAnonKey?: Secret;
-}
+/** The secrets of the enabled services, as `loadConfig` finds them: by service, and by the key in its table. */
+export type ResolvedSecrets = Readonly<Record<string, Readonly<Record<string, Secret>>>>;
 
-/** Every reference that can be in the file: its service and key, and its name among the resolved secrets. */
-export const SECRET_KEYS = [
-  ["nex", "api_key", "nexApiKey"],
-  ["nexus", "api_key", "nexusApiKey"],
-  ["nexus", "anon_key", "nexusAnonKey"],
-] as const;
+/** Every reference that can be in the file: its service and key. */
+export const SECRET_KEYS: readonly (readonly [service: string, key: string])[] = SERVICES.flatMap(
+  ({ name, secrets }) => secrets.map((key) => [name, key] as const),
+);
+
+export const allSecrets = (secrets: ResolvedSecrets): Secret[] =>
+  Object.values(secrets).flatMap(Object.values<Secret>);

@@ -2,8 +2,8 @@
 
 import type { EventData, EventName } from "./events.ts";
 
-export type Service = "messaging" | "nex" | "nexus";
-export const SERVICES: readonly Service[] = ["messaging", "nex", "nexus"];
+/** The name of a service; src/services/list.ts has them. */
+export type Service = string;
 
 export const TYPE_PREFIX = "nexusd.";
 

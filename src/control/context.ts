@@ -2,11 +2,11 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
-import type { Service } from "../contract/new-event.ts";
 import type { AuditVerdict, Store } from "../contract/store.ts";
 import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Scheduler } from "../scheduler/job.ts";
+import type { ServiceName } from "../services/list.ts";
 import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
 import type { Measured } from "./metrics/metric.ts";
 
@@ -56,7 +56,7 @@ export interface ControlContext {
   operations(): Promise<OperationSummary[]> | OperationSummary[];
   /** Aborts when the daemon stops: long polls answer at once, streams end. */
   signal: AbortSignal;
-  services(): Record<Service, ServiceStatus>;
+  services(): Record<ServiceName, ServiceStatus>;
   measured: Measured;
   /** As they are now: a reload changes them. */
   limits(): Config["limits"];

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { unknownType } from "../contract/event-names.ts";
 import { parseDuration } from "../core/duration.ts";
 import { explainValue } from "../core/explain-issue.ts";
+import { SERVICE_NAMES } from "../services/list.ts";
 
 // In place of zod's own words, which are for programmers. Parsers that bring theirs (the configuration's) keep them.
 z.config({ localeError: explainValue });
@@ -166,3 +167,6 @@ export const eventPage = z
       .describe("Sequences after the position that retention removed, both inclusive"),
   })
   .meta({ id: "EventPage" });
+
+/** In an answer; what asks for a service takes nothing else. */
+export const serviceName = z.string().meta({ enum: [...SERVICE_NAMES] });

@@ -1,10 +1,11 @@
 // /v1/jobs: what nexusd does on its own, and the operator's hand on it.
 
 import { z } from "zod";
+
 import { isoTime } from "../core/clock.ts";
 import { JobError, type JobStatus } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
-import { nothing } from "./fields.ts";
+import { nothing, serviceName } from "./fields.ts";
 import { problems } from "./problem.ts";
 import { noBody, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
@@ -14,7 +15,7 @@ export const jobStatus = z
     name: z.string(),
     kind: z.enum(["cron", "paced", "stream"]),
     description: z.string(),
-    service: z.enum(["messaging", "nex", "nexus"]).nullable(),
+    service: serviceName.nullable(),
     state: z.enum(["ok", "starting", "failing", "stale", "degraded", "paused", "disabled", "invalid"]),
     schedule: z.string().nullable(),
     intervalMs: z.number().nullable(),

@@ -1,11 +1,13 @@
 // GET /v1/operations: the catalogue, with the policy that holds now.
 
 import { z } from "zod";
+import { SERVICE_NAMES } from "../services/list.ts";
+
 import type { App } from "./app.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 
-const service = z.enum(["messaging", "nex", "nexus"]);
+const service = z.enum(SERVICE_NAMES);
 const effect = z.enum(["read", "write"]);
 
 const operation = z

@@ -1,6 +1,8 @@
 // POST /v1/reads: one read of a service, for as long as its caller waits for it.
 
 import { z } from "zod";
+import { SERVICE_NAMES } from "../services/list.ts";
+
 import type { App } from "./app.ts";
 import { inputField, nothing, operationName } from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
@@ -10,7 +12,7 @@ import type { RouteOptions } from "./routes.ts";
 const answer = z.object({
   output: z.unknown().describe("What the operation makes of the service's answer"),
   meta: z.object({
-    service: z.enum(["messaging", "nex", "nexus"]),
+    service: z.enum(SERVICE_NAMES),
     durationMs: z.number().describe("What the answer took, in milliseconds, without the waiting"),
     waitedMs: z.number().describe("What it waited for its turn in the limits of nexusd, in milliseconds"),
   }),

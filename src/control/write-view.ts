@@ -1,9 +1,11 @@
 // A write as the API shows it: everything that is stored, and its input once more as JSON.
 
 import { z } from "zod";
+
 import { WRITE_STATES, type Write } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { Role } from "./context.ts";
+import { serviceName } from "./fields.ts";
 
 export const actor = z.object({
   via: z.enum(["agent.sock", "operator.sock", "policy", "nexusd"]),
@@ -24,7 +26,7 @@ export const writeState = z.enum(WRITE_STATES);
 const fields = {
   id: z.string(),
   operation: z.string(),
-  service: z.enum(["messaging", "nex", "nexus"]),
+  service: serviceName,
   state: writeState,
   input: z.unknown().describe("The input of `request`"),
   request: z.string().describe("Canonical JSON of operation and input: what `digest` covers"),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { findJobs } from "../config/find-jobs.ts";
 import type { Config } from "../config/schema.ts";
-import type { ResolvedSecrets } from "../config/secrets.ts";
+import { allSecrets, type ResolvedSecrets } from "../config/secrets.ts";
 import { socketPaths } from "../config/sockets.ts";
 import type { NewEvent } from "../contract/new-event.ts";
 import type { StoredRecord } from "../contract/store.ts";
@@ -15,6 +15,7 @@ import { type Redactor, short } from "../core/redaction.ts";
 import { createBudgets } from "../http/budgets.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { createCounts } from "../services/counts.ts";
+import { serviceNamed } from "../services/list.ts";
 import { createSessionChanges } from "../services/messaging/changes.ts";
 import { createImport } from "../services/messaging/import.ts";
 import { remembered, restoreSessions, storeRenamed } from "../services/messaging/restore.ts";
@@ -105,7 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     before?: Built,
   ): { made: Built; renamed: string[] } => {
     const { add: onSecret } = redactor;
-    for (const secret of Object.values(from.secrets)) onSecret(secret.reveal());
+    for (const secret of allSecrets(from.secrets)) onSecret(secret.reveal());
     const made = createServices({
       ...from,
       ...{ store, clock, random, version, redactor, budgets, counts, changes },
@@ -208,7 +209,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         measured: {
           droppedLogLines: options.droppedLogLines,
           counts,
-          budgets: () => budgetFigures(budgets).filter(({ service }) => config[service].enabled),
+          budgets: () =>
+            budgetFigures(budgets).filter(({ service }) => config[serviceNamed(service).name].enabled),
           stream: () => (config.nex.enabled ? services.nex.status : null),
           quota: () => (config.nexus.enabled ? services.nexus.quota.status() : null),
           sessions: () => (config.messaging.enabled ? built.services.messaging.sessions.known() : []),

@@ -2,12 +2,13 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
-import { type NewEvent, SERVICES, type Service } from "../contract/new-event.ts";
+import type { NewEvent } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import type { ServiceStatus } from "../control/context.ts";
 import type { Clock } from "../core/clock.ts";
 import { short } from "../core/redaction.ts";
 import type { JobState, JobStatus } from "../scheduler/job.ts";
+import { SERVICE_NAMES, type ServiceName } from "../services/list.ts";
 import type { Services } from "../services/services.ts";
 import type { StoreHealth } from "./store-health.ts";
 
@@ -22,7 +23,7 @@ const newest = (times: (string | null)[]): string | null =>
  * yet; `ok` is only said of a service whose every job has succeeded lately.
  */
 export function serviceStatus(
-  service: Service,
+  service: ServiceName,
   isEnabled: boolean,
   all: JobStatus[],
   detail: Record<string, unknown>,
@@ -51,8 +52,8 @@ export function allServices(
   config: Config,
   jobs: JobStatus[],
   services: Services,
-): Record<Service, ServiceStatus> {
-  const details: Record<Service, Record<string, unknown>> = {
+): Record<ServiceName, ServiceStatus> {
+  const details: Record<ServiceName, Record<string, unknown>> = {
     messaging: {
       sessions: countBy(services.messaging.sessions.all().map(({ state }) => state)),
       notJoined: notJoined(config, services),
@@ -60,7 +61,8 @@ export function allServices(
     nex: { stream: config.nex.enabled ? { ...services.nex.status } : null },
     nexus: { quota: config.nexus.enabled ? services.nexus.quota.status() : null },
   };
-  const of = (service: Service) => serviceStatus(service, config[service].enabled, jobs, details[service]);
+  const of = (service: ServiceName) =>
+    serviceStatus(service, config[service].enabled, jobs, details[service]);
   return { messaging: of("messaging"), nex: of("nex"), nexus: of("nexus") };
 }
 
@@ -84,10 +86,10 @@ const LOOKS_TO_RECOVER = 10;
 /** What changed for the worse or the better since the last look; a service that is only starting is neither. */
 export function createTransitions() {
   /** Of each in trouble, how often in a row it looked well since. */
-  const troubled = new Map<Service, number>();
-  return (now: Record<Service, ServiceStatus>) => {
-    const changes: { service: Service; status: ServiceStatus; isRecovered: boolean }[] = [];
-    for (const service of SERVICES) {
+  const troubled = new Map<ServiceName, number>();
+  return (now: Record<ServiceName, ServiceStatus>) => {
+    const changes: { service: ServiceName; status: ServiceStatus; isRecovered: boolean }[] = [];
+    for (const service of SERVICE_NAMES) {
       const status = now[service];
       const isTroubled =
         status.state === "down" || (status.state === "degraded" && status.lastSuccessAt !== null);
@@ -120,7 +122,7 @@ const LOOK_EVERY_MS = 1000;
 
 /** Looks every second, reports what changed, and tries the store again while it fails. Resolves at the stop. */
 export async function watchServices(options: {
-  status: () => Record<Service, ServiceStatus>;
+  status: () => Record<ServiceName, ServiceStatus>;
   health: StoreHealth;
   store: Pick<Store, "probe">;
   report: (...events: NewEvent[]) => Promise<void>;

@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
+import { allSecrets } from "../config/secrets.ts";
 import { readVersion } from "../config/version.ts";
 import { createRedactor } from "../core/redaction.ts";
 import { takeInheritedSockets } from "../systemd/activation.ts";
@@ -80,7 +81,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
   }
   const { config, secrets, warnings } = loaded;
   const redactor = createRedactor();
-  for (const secret of Object.values(secrets)) redactor.add(secret.reveal());
+  for (const secret of allSecrets(secrets)) redactor.add(secret.reveal());
   const stderr = fdDestination(STDERR);
   const log = await createLog({
     destination: stderr,

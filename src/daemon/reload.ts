@@ -28,4 +28,4 @@ export function changedPaths(before: unknown, after: unknown, path = ""): string
 }
 
 export const sameSecrets = (a: ResolvedSecrets, b: ResolvedSecrets): boolean =>
-  SECRET_KEYS.every(([, , name]) => a[name]?.reveal() === b[name]?.reveal());
+  SECRET_KEYS.every(([service, key]) => a[service]?.[key]?.reveal() === b[service]?.[key]?.reveal());

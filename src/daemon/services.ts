@@ -2,7 +2,6 @@
 
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
-import type { Service } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import type { BudgetFigures } from "../control/metrics/metric.ts";
 import type { Clock } from "../core/clock.ts";
@@ -15,6 +14,7 @@ import { createRetry } from "../http/retry.ts";
 import { createRoom } from "../http/room.ts";
 import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
 import type { Counts } from "../services/counts.ts";
+import type { ServiceName } from "../services/list.ts";
 import type { SessionChanges } from "../services/messaging/changes.ts";
 import { createMessagingClient, isCooldown } from "../services/messaging/client.ts";
 import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
@@ -70,7 +70,7 @@ export function createServices(options: ServicesOptions): Built {
     hide: redactor.hide,
   };
 
-  const client = (own: { service: Service } & Omit<HttpClientOptions, keyof typeof common>) => {
+  const client = (own: { service: ServiceName } & Omit<HttpClientOptions, keyof typeof common>) => {
     const requests = counts.requests[own.service];
     const count = (outcome: RequestOutcome) => {
       requests[outcome] += 1;
@@ -90,11 +90,11 @@ export function createServices(options: ServicesOptions): Built {
       "nexus",
     ),
     broughtBy: ({ path }) => (path === EXCHANGE_PATH ? "access_token" : undefined),
-    credential: async () => ({ apikey: reveal(secrets.nexusAnonKey, "nexus.anon_key") }),
+    credential: async () => ({ apikey: reveal(secrets.nexus?.anon_key, "nexus.anon_key") }),
   });
   const tokens = createTokenSource({
     http: nexusHttp,
-    apiKey: () => reveal(secrets.nexusApiKey, "nexus.api_key"),
+    apiKey: () => reveal(secrets.nexus?.api_key, "nexus.api_key"),
     storage: tokenStorage(store),
     clock,
     random,
@@ -133,7 +133,7 @@ export function createServices(options: ServicesOptions): Built {
         service: "nex",
         origin: nex.base_url,
         timeoutMs: nex.timeout,
-        credential: async () => ({ authorization: `Bearer ${reveal(secrets.nexApiKey, "nex.api_key")}` }),
+        credential: async () => ({ authorization: `Bearer ${reveal(secrets.nex?.api_key, "nex.api_key")}` }),
       }),
       clock,
       texts: budgets.of(textsBudget(nex.base_url), { limit: TEXTS_PER_MINUTE, reserve: 0 }, "nex"),

@@ -2,11 +2,11 @@
 
 import { request } from "node:http";
 import type { Logger } from "pino";
-import type { Service } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import type { ServiceStatus } from "../control/context.ts";
 import type { Clock } from "../core/clock.ts";
 import type { JobPulse } from "../scheduler/job.ts";
+import type { ServiceName } from "../services/list.ts";
 import type { Notifier } from "../systemd/notify.ts";
 
 const STATUS_EVERY_MS = 5000;
@@ -20,7 +20,7 @@ export interface VitalsOptions {
   notifier: Notifier;
   store: Pick<Store, "probe" | "countWrites">;
   pulses: () => JobPulse[];
-  services: () => Record<Service, ServiceStatus>;
+  services: () => Record<ServiceName, ServiceStatus>;
   /** The path of a control socket: the daemon asks itself there. */
   socket: string;
   clock: Clock;

@@ -113,7 +113,7 @@ export function createWritePath(options: {
   const catalogue = createCatalogue(declaredOperations, tools);
   const accounts = createAccounts(store, {
     origin: (service) => config()[service].base_url,
-    secret: (service) => options.secrets()[service === "nex" ? "nexApiKey" : "nexusApiKey"]?.reveal(),
+    secret: (service) => options.secrets()[service]?.api_key?.reveal(),
   });
   const common = { store, catalogue, policy, sender, facts, accounts, clock, steady, random };
   const { changes } = built().services.messaging;

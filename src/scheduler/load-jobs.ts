@@ -4,7 +4,6 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
-import { SERVICES } from "../contract/new-event.ts";
 import { explainValue } from "../core/explain-issue.ts";
 import { nearest } from "../core/text/nearest.ts";
 import type { Job } from "./job.ts";
@@ -21,10 +20,17 @@ const EXAMPLE = 'export default { name: "my-job", description: "…", kind: "cro
 const isJobFile = (name: string) =>
   /\.(js|mjs|ts|mts)$/.test(name) && !/\.(test|spec)\.|\.d\.m?ts$/.test(name) && !/^[._]/.test(name); // "_" marks a module that jobs share
 
-/** @param takenNames names of the jobs there are already */
+/** What there is already. */
+export interface Known {
+  /** Names of jobs, which no other can have. */
+  jobs: Iterable<string>;
+  /** Those whose state a job can be. */
+  services: readonly string[];
+}
+
 export async function loadJobs(
   directory: string,
-  takenNames: Iterable<string> = [],
+  known: Known,
   importTimeoutMs = 10_000,
 ): Promise<LoadedJobs> {
   const loaded: LoadedJobs = { jobs: [], problems: [] };
@@ -35,11 +41,11 @@ export async function loadJobs(
     const message = `cannot be read (${codeOf(error)}); create the directory, or correct [jobs] directory`;
     return { ...loaded, problems: [{ file: directory, message }] };
   }
-  const owners = new Map([...takenNames].map((name) => [name, "a job of nexusd"]));
+  const owners = new Map([...known.jobs].map((name) => [name, "a job of nexusd"]));
   for (const name of names) {
     const file = join(directory, name);
     try {
-      const job = parseJob(await importDefault(file, importTimeoutMs));
+      const job = parseJob(await importDefault(file, importTimeoutMs), known.services);
       const owner = owners.get(job.name);
       if (owner !== undefined) throw new Error(`name: ${JSON.stringify(job.name)} is taken by ${owner}`);
       owners.set(job.name, name);
@@ -93,7 +99,7 @@ const base = {
     .max(64)
     .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be lower case words joined by "-", such as "my-job"'),
   description: z.string({ error: "must be a text" }).min(1, "must say what the job does"),
-  service: z.enum(SERVICES).optional(),
+  service: z.string({ error: "must be a text" }).optional(),
   enabled: aFunction.optional(),
 };
 const always = { when: ({ value }: { value: unknown }) => typeof value === "object" && value !== null };
@@ -142,9 +148,17 @@ const jobSchema = z.discriminatedUnion("kind", [cronJob, pacedJob, streamJob], {
     issue.code === "invalid_union" ? 'must be "cron", "paced" or "stream"' : "must be a job, an object",
 });
 
+/** The service is checked also where other fields are wrong. */
+const schemaWith = (services: readonly string[]) =>
+  jobSchema.superRefine((job: { service?: unknown }, context) => {
+    if (job.service === undefined || services.includes(String(job.service))) return;
+    const message = `must be ${services.map((name) => JSON.stringify(name)).join(" or ")}`;
+    context.addIssue({ code: "custom", path: ["service"], message });
+  }, always);
+
 /** @throws Error naming every wrong field */
-function parseJob(exported: unknown): Job {
-  const { success, error } = jobSchema.safeParse(exported, { error: explainValue });
+function parseJob(exported: unknown, services: readonly string[]): Job {
+  const { success, error } = schemaWith(services).safeParse(exported, { error: explainValue });
   // The export itself and not zod's copy, so that a job may keep state on `this`. The schema has the shape of
   // Job but for the parameters of its functions, which nothing can check.
   if (success) return exported as Job;

@@ -4,9 +4,8 @@ import { z } from "zod";
 import { limits } from "../contract/limits.ts";
 import { duration, durationText, filePath, inMilliseconds, positive } from "../core/settings.ts";
 import { schedule } from "../scheduler/schedule-setting.ts";
-import { messagingSettings } from "./messaging/config.ts";
-import { nexJobSettings, nexSettings } from "./nex/config.ts";
-import { nexusJobSettings, nexusSettings } from "./nexus/config.ts";
+import { SERVICES } from "./list.ts";
+import type { ServiceModule } from "./module.ts";
 
 const retention = z.strictObject({
   enabled: z.boolean().default(true),
@@ -18,18 +17,33 @@ const retention = z.strictObject({
   keep_audit: durationText().transform(inMilliseconds("1d")).optional(),
 });
 
+type Merged<Part> = (Part extends unknown ? (part: Part) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+type Module = (typeof SERVICES)[number];
+
+/** The tables of all services' jobs. */
+// Object.assign cannot say that the result has the keys of every part.
+const jobSettings = Object.assign({}, ...SERVICES.map((module) => module.jobSettings)) as Merged<
+  Module["jobSettings"]
+>;
+
+type ServiceTables = { [M in Module as M["name"]]: z.ZodPrefault<M["settings"]> };
+
+// Object.fromEntries forgets which key has which schema.
+const serviceTables = Object.fromEntries(
+  SERVICES.map(({ name, settings }: ServiceModule) => [name, settings.prefault({})]),
+) as unknown as ServiceTables;
+
 const jobs = z.strictObject({
   directory: filePath.optional(),
-  ...nexJobSettings,
-  ...nexusJobSettings,
+  ...jobSettings,
   retention: retention.prefault({}),
 });
 
 /** The tables of the configuration that jobs see. */
 export const jobTables = {
-  messaging: messagingSettings.prefault({}),
-  nex: nexSettings.prefault({}),
-  nexus: nexusSettings.prefault({}),
+  ...serviceTables,
   jobs: jobs.prefault({}),
   limits: limits.prefault({}),
 };

@@ -1,12 +1,12 @@
 // What is counted of the services while nexusd runs, where nothing else keeps it. Kept over a reload, so that no
 // counter falls.
 
-import { SERVICES, type Service } from "../contract/new-event.ts";
 import { REQUEST_OUTCOMES, type RequestOutcome } from "../http/outcome.ts";
+import { SERVICE_NAMES, type ServiceName } from "./list.ts";
 
 export interface Counts {
   /** How the requests to each service ended. */
-  requests: Record<Service, Record<RequestOutcome, number>>;
+  requests: Record<ServiceName, Record<RequestOutcome, number>>;
   /** Seconds between two polls of a session: no message waited longer for the poll that brought it. */
   pollGaps: Histogram;
   /** Seconds from the making of an insight, by the service's clock, to its commit here, of those that came live. */
@@ -34,7 +34,7 @@ export function createCounts(): Counts {
     Object.fromEntries(REQUEST_OUTCOMES.map((outcome) => [outcome, 0])) as Record<RequestOutcome, number>;
   return {
     // Every service is a key.
-    requests: Object.fromEntries(SERVICES.map((service) => [service, none()])) as Counts["requests"],
+    requests: Object.fromEntries(SERVICE_NAMES.map((service) => [service, none()])) as Counts["requests"],
     pollGaps: createHistogram(POLL_GAP_BOUNDS),
     insightDelays: createHistogram(INSIGHT_DELAY_BOUNDS),
   };

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { Failure, Service } from "../contract/new-event.ts";
 import type { HttpRequest } from "../http/client.ts";
 import type { HttpError } from "../http/errors.ts";
+import type { ServiceName } from "./list.ts";
 import type { SessionEffect } from "./messaging/changes.ts";
 
 /** Which credential goes along; the sender adds it, the preview names it, and nothing else ever holds it. */
@@ -58,7 +59,7 @@ export interface SessionFacts {
 
 /** What a request depends on beside its input, read once before it is built; it makes `request` a pure function. */
 export interface Facts {
-  origins: Record<Service, string>;
+  origins: Record<ServiceName, string>;
   /** The name under which nexusd enters sessions. */
   agentId: string;
   /** Every session that nexusd is or was in. */

@@ -1,11 +1,13 @@
 // [approvals]: who decides which operation.
 
 import { z } from "zod";
-import { SERVICES } from "../contract/new-event.ts";
 import { always, duration } from "../core/settings.ts";
+import { SERVICE_NAMES, SERVICES } from "../services/list.ts";
 
-/** `*`, `nexus.*`, `nexus.orders.*`, or the whole name of an operation. */
-const OPERATION_PATTERN = new RegExp(`^(\\*|(${SERVICES.join("|")})\\.([\\w-]+\\.)*([\\w-]+|\\*))$`);
+/** `*`, all of a service, all of a noun, or the whole name of an operation. */
+const OPERATION_PATTERN = new RegExp(`^(\\*|(${SERVICE_NAMES.join("|")})\\.([\\w-]+\\.)*([\\w-]+|\\*))$`);
+
+const NO_PATTERN = `is not the name of an operation or a pattern: known are "*", "SERVICE.*", "SERVICE.NOUN.*" and "SERVICE.NOUN.VERB", where SERVICE is one of ${SERVICE_NAMES.join(", ")}`;
 
 export const approvalSettings = z.strictObject({
   ttl: duration("24h", "1m", "30d"),
@@ -21,11 +23,10 @@ export const approvalSettings = z.strictObject({
             code: "custom",
             path: [pattern],
             input: approval,
-            message:
-              'is not the name of an operation or a pattern: known are "*", "nexus.*", "nexus.orders.*" and "nexus.orders.update_status", each of messaging, nex or nexus',
+            message: NO_PATTERN,
           });
     }, always)
-    .default({ "nexus.*": "operator", "nex.*": "operator", "messaging.*": "auto" }),
+    .default(Object.fromEntries(SERVICES.map(({ name, approval }) => [`${name}.*`, approval]))),
 });
 
 export type ApprovalSettings = z.output<typeof approvalSettings>;

@@ -6,6 +6,7 @@ import { createBackoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
+import { serviceNamed } from "../services/list.ts";
 import type { SessionEffect } from "../services/messaging/changes.ts";
 import type { Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
 import {
@@ -28,8 +29,6 @@ import {
 
 /** How long a write is tried, from its claim: after that its last failure is its result. */
 const DEADLINE_MS = 120_000;
-/** For the reads around a write, as long as a service may take to answer: Nex needs up to a minute. */
-const READ_WITHIN_MS: Readonly<Record<Service, number>> = { messaging: 30_000, nex: 120_000, nexus: 30_000 };
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 15_000;
 
@@ -271,7 +270,7 @@ async function reading<T>(
   const { service } = write;
   const deadline = startDeadline({
     clock: options.clock,
-    timeoutMs: READ_WITHIN_MS[service],
+    timeoutMs: serviceNamed(service).lookWithinMs,
     signal: stop.cut,
     failure: (kind) => readFailure(kind, service, label),
   });
@@ -298,7 +297,7 @@ const refused = ({ failure }: Refusal): Attempt => ({ kind: "refused", error: fa
 const readFailure = (kind: "timeout" | "aborted", service: Service, label: string): HttpError =>
   new HttpError({
     ...{ kind, service, label, code: kind },
-    message: `${service}: ${label} was not read${kind === "timeout" ? ` within ${READ_WITHIN_MS[service] / 1000} s` : ""}`,
+    message: `${service}: ${label} was not read${kind === "timeout" ? ` within ${serviceNamed(service).lookWithinMs / 1000} s` : ""}`,
     retryable: kind === "timeout",
     maybeSent: true,
   });

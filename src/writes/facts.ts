@@ -1,16 +1,16 @@
 // What requests depend on beside their input, gathered at the moment it is needed: origins, sessions, organization.
 
-import type { Service } from "../contract/new-event.ts";
 import type { Clock } from "../core/clock.ts";
 import { HttpError } from "../http/errors.ts";
 import type { JobConfig as Config } from "../services/config.ts";
+import { serviceNamed } from "../services/list.ts";
 import { SHORTEST_ID, sessionsNamed } from "../services/messaging/names.ts";
 import { findServer, knownServers } from "../services/messaging/servers.ts";
 import type { LastingSession, SessionSet } from "../services/messaging/sessions.ts";
 import { type Facts, OperationError, type SessionFacts } from "../services/operation.ts";
 
 /** @throws OperationError `service_disabled` */
-export type ReadFacts = (service: Service) => Promise<Facts>;
+export type ReadFacts = (service: string) => Promise<Facts>;
 
 export interface FactsOptions {
   /** Asked each time, since a reload changes it. */
@@ -28,7 +28,7 @@ const ORGANIZATION_WITHIN_MS = 10_000;
 export function createFacts(options: FactsOptions): ReadFacts {
   return async (service) => {
     const config = options.config();
-    if (!config[service].enabled)
+    if (!config[serviceNamed(service).name].enabled)
       throw new OperationError("service_disabled", `${service} is disabled: set ${service}.enabled = true`);
     const sessions = service === "messaging" ? options.sessions().all().map(factsIn(config)) : [];
     const { messaging } = config;

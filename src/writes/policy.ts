@@ -1,8 +1,9 @@
 // Who approves which operation, from the configuration: the most specific pattern that names it.
 
-import { SERVICES } from "../contract/new-event.ts";
 import type { Approval, Write } from "../contract/writes.ts";
 import { nearest } from "../core/text/nearest.ts";
+import { SERVICE_NAMES, SERVICES } from "../services/list.ts";
+import type { ServiceModule } from "../services/module.ts";
 import type { Operation } from "../services/operation.ts";
 import type { ApprovalSettings } from "./config.ts";
 
@@ -20,7 +21,7 @@ const isWildcard = (pattern: string) => pattern.endsWith("*");
 
 export function createPolicy(config: { approvals: ApprovalSettings }): Policy {
   const rules = new Map(Object.entries(config.approvals.policy));
-  // "nexus.*" as "nexus.", "*" as "": the beginnings of the names that they stand for, the longest first.
+  // "orders.*" as "orders.", "*" as "": the beginnings of the names that they stand for, the longest first.
   const beginnings = [...rules]
     .filter(([pattern]) => isWildcard(pattern))
     .map(([pattern, approval]) => ({ beginning: pattern.slice(0, -1), approval }))
@@ -37,12 +38,15 @@ export function createPolicy(config: { approvals: ApprovalSettings }): Policy {
     },
     isEverythingAuto: () =>
       [...rules.values()].every((approval) => approval === "auto") &&
-      SERVICES.every((service) => byBeginning(`${service}.`) === "auto"),
+      SERVICE_NAMES.every((service) => byBeginning(`${service}.`) === "auto"),
   };
 }
 
-/** Tools that Nexus brings are known only at run time. */
-const AT_RUN_TIME = "nexus.mcp.";
+/** Nothing is known of operations that only a service knows. */
+const isRuntimeName = (name: string) =>
+  SERVICES.some(
+    ({ runtimePrefix }: ServiceModule) => runtimePrefix !== null && name.startsWith(runtimePrefix),
+  );
 
 /**
  * What is said of patterns that name no operation: what they are to guard is not guarded.
@@ -58,7 +62,7 @@ export function patternsOfNothing(
       ? names.some((name) => name.startsWith(pattern.slice(0, -1)))
       : names.includes(pattern);
   return Object.keys(approvals.policy).flatMap((pattern) => {
-    if (pattern.startsWith(AT_RUN_TIME) || isKnown(pattern)) return [];
+    if (isRuntimeName(pattern) || isKnown(pattern)) return [];
     const [meant] = groups.has(`${pattern}.*`) ? [`${pattern}.*`] : nearest(pattern, [...names, ...groups]);
     const hint = meant === undefined ? "nexusctl operations lists them" : `did you mean "${meant}"?`;
     return [{ pattern, message: `names no operation: ${hint}` }];

@@ -6,12 +6,10 @@ import { type Reads, WriteError } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
+import { serviceNamed } from "../services/list.ts";
 import type { OperationSender, SentFor } from "../services/operation.ts";
 import type { ReadFacts } from "./facts.ts";
 import { findOperation, type OperationCatalogue, validInput } from "./input.ts";
-
-/** For the whole of it, repetitions and the wait for a place included. Nex alone takes up to a minute to answer. */
-const DEADLINE_MS: Record<Service, number> = { messaging: 60_000, nex: 120_000, nexus: 60_000 };
 
 export function createReads(options: {
   catalogue: OperationCatalogue;
@@ -29,6 +27,7 @@ export function createReads(options: {
       if (operation.effect !== "read")
         throw new WriteError("not_a_read", `${name} is a write: propose it with POST /v1/writes.`);
       const { service } = operation;
+      const timeoutMs = serviceNamed(service).readWithinMs;
       const valid = validInput(operation, input, limits().problem_errors);
       const startedAt = clock.monotonic();
       let label = name;
@@ -41,9 +40,9 @@ export function createReads(options: {
       };
       const deadline = startDeadline({
         clock,
-        timeoutMs: DEADLINE_MS[service],
+        timeoutMs,
         signal: caller,
-        failure: (kind) => gaveUp(kind, service, label),
+        failure: (kind) => gaveUp(kind, service, label, timeoutMs),
       });
       const { signal } = deadline;
       try {
@@ -63,14 +62,14 @@ export function createReads(options: {
   };
 }
 
-const gaveUp = (kind: "timeout" | "aborted", service: Service, label: string): HttpError =>
+const gaveUp = (kind: "timeout" | "aborted", service: Service, label: string, timeoutMs: number): HttpError =>
   new HttpError({
     kind,
     service,
     label,
     message:
       kind === "timeout"
-        ? `${service}: ${label} was not answered within ${DEADLINE_MS[service] / 1000} s`
+        ? `${service}: ${label} was not answered within ${timeoutMs / 1000} s`
         : `${service}: ${label} was given up by its caller`,
     code: kind,
     retryable: kind === "timeout",

@@ -84,5 +84,5 @@ test("config/sandbox.toml names the stand-ins, their session and paces that can 
   expect(config.nexus.base_url).toBe(`http://127.0.0.1:${SANDBOX_PORTS.nexus}`);
   expect(config.messaging.sessions).toEqual([{ id: SANDBOX_SESSION_ID, alias: "workshop" }]);
   expect(config.jobs["nexus-pending-orders"].overdue_after).toBe(20_000);
-  expect(secrets.nexApiKey?.reveal()).toBe(SANDBOX_ENV.NEX_API_KEY);
+  expect(secrets.nex?.api_key?.reveal()).toBe(SANDBOX_ENV.NEX_API_KEY);
 });

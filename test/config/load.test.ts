@@ -35,8 +35,8 @@ describe("a configuration that is right", () => {
     const { config, secrets, warnings } = loadConfig({ path, env: ENV });
     expect(config.messaging.max_staleness).toBe(90_000);
     expect(config.jobs["nexus-pending-orders"].overdue_after).toBe(1_800_000);
-    expect(secrets.nexApiKey?.reveal()).toBe(ENV.NEX_API_KEY);
-    expect(secrets.nexusAnonKey?.reveal()).toBe(ENV.NEXUS_ANON_KEY);
+    expect(secrets.nex?.api_key?.reveal()).toBe(ENV.NEX_API_KEY);
+    expect(secrets.nexus?.anon_key?.reveal()).toBe(ENV.NEXUS_ANON_KEY);
     expect(socketPaths(config)).toEqual({ agent: "data/agent.sock", operator: "data/operator.sock" });
     expect(warnings).toEqual([]);
   });

@@ -11,14 +11,14 @@ import { expect, onTestFinished, test } from "vitest";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";
 import { ask, install, until } from "../support/daemon.ts";
 
-const source = (name: string) => JSON.stringify(new URL(`../../src/daemon/${name}.ts`, import.meta.url));
+const source = (path: string) => JSON.stringify(new URL(`../../src/${path}.ts`, import.meta.url));
 
 /** Logs 4,000 lines of a kilobyte when it is told to, says on stdout how that went, and logs one more line each time. */
 const PROGRAM = `
   import { fstatSync } from "node:fs";
-  import { createLog } from ${source("log")};
-  import { fdDestination } from ${source("log-destination")};
-  import { createRedactor } from ${source("redact")};
+  import { createLog } from ${source("daemon/log")};
+  import { fdDestination } from ${source("daemon/log-destination")};
+  import { createRedactor } from ${source("core/redaction")};
   const { dev, ino } = fstatSync(2);
   const env = process.env.AS_JOURNAL ? { JOURNAL_STREAM: dev + ":" + ino } : {};
   const destination = fdDestination(2);

@@ -74,9 +74,8 @@ export async function runJob(
   const { services } = createServices({
     config,
     secrets: {
-      nexApiKey: new Secret("sk-test"),
-      nexusApiKey: new Secret("nxs_ak_test"),
-      nexusAnonKey: new Secret("anon"),
+      nex: { api_key: new Secret("sk-test") },
+      nexus: { api_key: new Secret("nxs_ak_test"), anon_key: new Secret("anon") },
     },
     store,
     clock,

@@ -32,7 +32,14 @@ async function load(
     const { jobs, problems } = await loadJobs(process.argv[1], ...JSON.parse(process.argv[2]));
     process.stdout.write(JSON.stringify({ jobs, problems }));
     process.exit(0);`;
-  const args = ["--input-type=module", "--eval", script, "--", directory, JSON.stringify([taken, timeoutMs])];
+  const args = [
+    "--input-type=module",
+    "--eval",
+    script,
+    "--",
+    directory,
+    JSON.stringify([{ jobs: taken, services: ["messaging", "nex", "nexus"] }, timeoutMs]),
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   const loaded: Loaded = JSON.parse(stdout);
   for (const problem of loaded.problems) problem.file = problem.file.replace(`${directory}/`, "");
@@ -117,7 +124,7 @@ it("loads the good ones beside the bad, and names the problem of each", async ()
     "09-fields.js":
       /^name: must be lower case words[^;]*; run: must be a function; catchup: is not a field of such a job: did you mean "catchUp"\?$/,
     "09-words.js":
-      /^description: must be a text; service: must be "messaging" or "nex" or "nexus"; catchUp: must be "none" or "once"; colour: [^;]*: known are name, .*, run; schedule: must be a cron/,
+      /^description: must be a text; catchUp: must be "none" or "once"; colour: [^;]*: known are name, .*, run; schedule: must be a cron.*; service: must be "messaging" or "nex" or "nexus"$/,
     "10-schedule.js": /^schedule: must be a cron expression/,
     "11-never.js": /^schedule: names a time that never comes$/,
     "12-timezone.js": /^timezone: must be an IANA name/,

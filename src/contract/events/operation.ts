@@ -4,7 +4,7 @@ import { z } from "zod";
 import { declareEvent } from "../event.ts";
 import { failure, time } from "./fields.ts";
 
-const service = z.enum(["messaging", "nex", "nexus"]);
+const service = z.string().describe("its name");
 const state = z.string().describe("`ok`, `degraded` or `down`");
 const job = z.string();
 const failures = z.int().nonnegative().describe("failures in a row before it");

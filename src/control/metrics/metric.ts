@@ -1,10 +1,10 @@
 // What a metric is, and what one scrape sees. No label ever holds text from outside, a session id or an agent's name.
 
-import type { Service } from "../../contract/new-event.ts";
 import type { StoreFigures } from "../../contract/store.ts";
 import type { WriteState } from "../../contract/writes.ts";
 import type { JobStatus, RunOutcomes } from "../../scheduler/job.ts";
 import type { Counts, Histogram } from "../../services/counts.ts";
+import type { ServiceName } from "../../services/list.ts";
 import type { Known } from "../../services/messaging/sessions.ts";
 import type { StreamStatus } from "../../services/nex/client.ts";
 import type { QuotaStatus } from "../../services/nexus/quota.ts";
@@ -12,7 +12,7 @@ import type { AuditStatus, ServiceStatus } from "../context.ts";
 
 /** The request budget of one server. */
 export interface BudgetFigures {
-  service: Service;
+  service: string;
   /** An origin, from the configuration. */
   server: string;
   limit: number;
@@ -45,7 +45,7 @@ export interface Snapshot {
   version: string;
   /** Wall time, milliseconds. */
   now: number;
-  services: Record<Service, ServiceStatus>;
+  services: Record<ServiceName, ServiceStatus>;
   jobs: JobStatus[];
   outcomes: ReadonlyMap<string, RunOutcomes>;
   counts: Counts;

@@ -1,7 +1,7 @@
 // The three services: their states, their requests and budgets, and how late what they say arrives.
 
-import { SERVICES } from "../../contract/new-event.ts";
 import { REQUEST_OUTCOMES } from "../../http/outcome.ts";
+import { SERVICE_NAMES } from "../../services/list.ts";
 import type { Session } from "../../services/messaging/session.ts";
 import type { StreamStateName } from "../../services/nex/stream-state.ts";
 import type { ServiceStatus } from "../context.ts";
@@ -45,7 +45,7 @@ export const serviceMetrics: readonly Metric[] = [
     help: "1 for the state that the service is in.",
     labels: ["service", "state"],
     samples: ({ services }) =>
-      SERVICES.flatMap((service) => oneHot(SERVICE_STATES, services[service].state, { service })),
+      SERVICE_NAMES.flatMap((service) => oneHot(SERVICE_STATES, services[service].state, { service })),
   },
   {
     type: "gauge",
@@ -53,7 +53,7 @@ export const serviceMetrics: readonly Metric[] = [
     help: "When a job of the service last succeeded, in seconds since 1970; none before the first success.",
     labels: ["service"],
     samples: ({ services }) =>
-      SERVICES.flatMap((service): Sample[] => {
+      SERVICE_NAMES.flatMap((service): Sample[] => {
         const value = seconds(services[service].lastSuccessAt);
         return value === undefined ? [] : [{ value, labels: { service } }];
       }),
@@ -64,7 +64,7 @@ export const serviceMetrics: readonly Metric[] = [
     help: "Requests to the service, polls among them, by how they ended.",
     labels: ["service", "outcome"],
     samples: ({ counts }) =>
-      SERVICES.flatMap((service) =>
+      SERVICE_NAMES.flatMap((service) =>
         REQUEST_OUTCOMES.map((outcome) => ({
           value: counts.requests[service][outcome],
           labels: { service, outcome },

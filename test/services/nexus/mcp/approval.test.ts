@@ -34,7 +34,7 @@ async function start() {
     nex: { enabled: false },
     nexus: { base_url: server.origin, api_key: reference, anon_key: reference },
   });
-  const secrets = { nexusApiKey: new Secret("nxs_ak_key"), nexusAnonKey: new Secret("anon") };
+  const secrets = { nexus: { api_key: new Secret("nxs_ak_key"), anon_key: new Secret("anon") } };
   const common = { store, clock, steady: createSteadyClock(clock), random: Math.random };
   const built = createServices({
     ...{ ...common, config, secrets, version: "0.0.0", budgets: createBudgets({ clock }) },

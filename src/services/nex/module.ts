@@ -1,0 +1,17 @@
+// Nex as the rest of nexusd meets it.
+
+import type { ServiceModule } from "../module.ts";
+import { nexJobSettings, nexSettings } from "./config.ts";
+
+export const nex = {
+  name: "nex",
+  title: "Nex",
+  settings: nexSettings,
+  secrets: ["api_key"],
+  jobSettings: nexJobSettings,
+  approval: "operator",
+  runtimePrefix: null,
+  // It alone takes up to a minute to answer.
+  readWithinMs: 120_000,
+  lookWithinMs: 120_000,
+} as const satisfies ServiceModule;

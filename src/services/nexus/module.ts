@@ -1,0 +1,16 @@
+// Nexus as the rest of nexusd meets it.
+
+import type { ServiceModule } from "../module.ts";
+import { nexusJobSettings, nexusSettings } from "./config.ts";
+
+export const nexus = {
+  name: "nexus",
+  title: "Nexus",
+  settings: nexusSettings,
+  secrets: ["api_key", "anon_key"],
+  jobSettings: nexusJobSettings,
+  approval: "operator",
+  runtimePrefix: "nexus.mcp.",
+  readWithinMs: 60_000,
+  lookWithinMs: 30_000,
+} as const satisfies ServiceModule;
