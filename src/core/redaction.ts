@@ -1,6 +1,8 @@
 // The last line of defence before a line is written: every known secret and everything shaped like one is taken
 // out. The first is not to log secrets at all (Secret in src/config/secrets.ts, HttpError).
 
+import { createSecretIndex, type Found, type SecretIndex } from "./secret-index.ts";
+
 export const REDACTED = "‹redacted›";
 
 /** A session id as logs and errors show it: enough to tell sessions apart, too little to take part in one. */
@@ -32,11 +34,13 @@ export interface Redactor {
   /** The same, of one of many that follow each other, such as tokens: only the latest few are kept. */
   addPassing(secret: string): void;
   /**
-   * A value of any form without the credentials added, also where they are encoded: in an address, as JSON in a
-   * string, in base64 (`user:password`) or hexadecimal digits. The value itself where there is none. Ids of sessions
-   * stay. A member of the outermost object that is named in `keep` stays as it is.
+   * A value of any form without the credentials added, also where half of one or more is left, and where they are
+   * encoded: in an address, as JSON in a string, in base64 (`user:password`) or hexadecimal digits. The value itself
+   * where there is none. Ids of sessions stay. A member of the outermost object that is named in `keep` stays as it is.
    */
   hide<T>(value: T, keep?: string): T;
+  /** Whether a text of JSON surely has none of the credentials added in it, in whatever form: then it need not be hidden. */
+  isFree(json: string): boolean;
   /** The same text without the secrets added and without what is shaped like one. */
   scrub(text: string): string;
   /** Where the credentials added stand in a text, each from its `start` up to its `end`. */
@@ -56,15 +60,12 @@ function longestAt(known: Map<string, string>, text: string, at: number): [strin
 
 /** A token lives for an hour or so. */
 const MOST_PASSING = 16;
-/** Run by run and not around each `%`: a megabyte without one would be searched from each of its letters. */
-const RUN = /[^\s"'<>]+/g;
-const CODED = /[A-Za-z0-9+/_-]{16,}={0,2}/g;
 
 export function createRedactor(): Redactor {
   const passing: string[] = [];
   const byPrefix = new Map<string, Map<string, string>>();
   const tiny = new Map<string, string>();
-  const beginnings = new Uint8Array(0x10000);
+  const index = createSecretIndex();
 
   // One pass, which leaves alone what stands for a secret already: a text may be scrubbed more than once.
   const scrubKnown = (text: string): string => {
@@ -94,6 +95,8 @@ export function createRedactor(): Redactor {
 
   const add: Redactor["add"] = (secret, replacement = REDACTED) => {
     if (secret === "") return;
+    // What has a replacement of its own (a session's id) is hidden from logs, but is no credential.
+    if (replacement === REDACTED) index.add(secret);
     for (const form of formsOf(secret)) {
       if (form.length < PREFIX) {
         tiny.set(form, replacement);
@@ -102,53 +105,15 @@ export function createRedactor(): Redactor {
       const prefix = form.slice(0, PREFIX);
       const known = byPrefix.get(prefix) ?? new Map<string, string>();
       byPrefix.set(prefix, known.set(form, replacement));
-      beginnings[beginningOf(form, 0)] = 1;
     }
   };
 
-  const find: Redactor["find"] = (text) => {
-    const found: { start: number; end: number }[] = [];
-    for (let start = 0; start + PREFIX <= text.length; start++) {
-      if (beginnings[beginningOf(text, start)] === 0) continue;
-      const known = byPrefix.get(text.slice(start, start + PREFIX));
-      const [secret, replacement] = (known && longestAt(known, text, start)) ?? [];
-      // What has a replacement of its own (a session's id) is hidden from logs, but is no credential.
-      if (secret === undefined || replacement !== REDACTED) continue;
-      found.push({ start, end: start + secret.length });
-      start += secret.length - 1;
-    }
-    return found;
-  };
-
-  const hideCoded = (text: string): string =>
-    text.replace(CODED, (run) => {
-      const bytes = [Buffer.from(run, "base64")];
-      if (/^(?:[0-9a-f]{2})+$/i.test(run)) bytes.push(Buffer.from(run, "hex"));
-      return bytes.some((decoded) => find(decoded.toString()).length > 0) ? REDACTED : run;
-    });
-  const hideEscaped = (text: string): string =>
-    text.includes("%")
-      ? text.replace(RUN, (run) => {
-          const plain = run.replace(/%([0-9a-f]{2})/gi, (_, byte: string) =>
-            String.fromCharCode(Number.parseInt(byte, 16)),
-          );
-          return plain !== run && find(plain).length > 0 ? REDACTED : run;
-        })
-      : text;
-  const hideInText = (text: string): string => {
-    let hidden = "";
-    let copied = 0;
-    for (const { start, end } of find(text)) {
-      hidden += text.slice(copied, start) + REDACTED;
-      copied = end;
-    }
-    return hideEscaped(hideCoded(copied === 0 ? text : hidden + text.slice(copied)));
-  };
+  const hideInText = (text: string): string => hideEscaped(hideFound(text, index.find(text)), index);
 
   const hideIn = (value: unknown, keep?: string): unknown => {
     if (typeof value === "string") return hideInText(value);
     if (typeof value === "number" || typeof value === "bigint")
-      return find(String(value)).length > 0 ? REDACTED : value;
+      return index.find(String(value)).length > 0 ? REDACTED : value;
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) {
       const items = value.map((item) => hideIn(item));
@@ -170,6 +135,7 @@ export function createRedactor(): Redactor {
       add(secret);
       passing.push(secret);
       const oldest = passing.length > MOST_PASSING ? passing.shift() : undefined;
+      if (oldest !== undefined) index.delete(oldest);
       for (const form of oldest === undefined ? [] : formsOf(oldest)) {
         const known = byPrefix.get(form.slice(0, PREFIX));
         known?.delete(form);
@@ -178,8 +144,9 @@ export function createRedactor(): Redactor {
     },
     // Text becomes text, and what is nothing else stays of its own form.
     hide: <T>(value: T, keep?: string) => hideIn(value, keep) as T,
-    scrub: (text) => scrubShapes(hideCoded(scrubKnown(text))),
-    find,
+    isFree: (json) => isFree(json, index),
+    scrub: (text) => scrubShapes(hideInText(scrubKnown(text))),
+    find: (text) => index.find(text).map(({ start, end }) => ({ start, end })),
   };
 }
 
@@ -190,6 +157,74 @@ const formsOf = (secret: string): Set<string> => {
   return new Set([secret, encoded, lower, JSON.stringify(secret).slice(1, -1)]);
 };
 
-/** Tells most places of a text, at which no secret begins, from the others at little cost. */
-const beginningOf = (text: string, at: number): number =>
-  (text.charCodeAt(at) * 961 + text.charCodeAt(at + 1) * 31 + text.charCodeAt(at + 2)) & 0xffff;
+/** In base64 and hexadecimal digits. */
+const isCoded = (code: number): boolean =>
+  (code >= 0x61 && code <= 0x7a) ||
+  (code >= 0x41 && code <= 0x5a) ||
+  (code >= 0x2f && code <= 0x39) ||
+  code === 0x2b ||
+  code === 0x2d ||
+  code === 0x5f;
+const EQUALS = 0x3d;
+
+/** Of what is encoded, the whole run goes: what surrounds the secret in it is encoded with it. */
+function hideFound(text: string, found: readonly Found[]): string {
+  let hidden = "";
+  let copied = 0;
+  for (let { start, end, isEncoded } of found) {
+    if (start < copied || text.startsWith(REDACTED, start - 1)) continue;
+    if (isEncoded) {
+      while (start > copied && isCoded(text.charCodeAt(start - 1))) start--;
+      while (end < text.length && isCoded(text.charCodeAt(end))) end++;
+      while (end < text.length && text.charCodeAt(end) === EQUALS) end++;
+    }
+    hidden += text.slice(copied, start) + REDACTED;
+    copied = end;
+  }
+  return copied === 0 ? text : hidden + text.slice(copied);
+}
+
+const hasEscapes = (text: string): boolean => text.includes("%") && /%[0-9a-f]{2}/i.test(text);
+
+/** By hand: a megabyte of nothing but escapes would take a callback of `replace` for each of them. */
+function unescaped(text: string): string {
+  const units = new Uint16Array(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at++) {
+    let unit = text.charCodeAt(at);
+    const high = unit === PERCENT ? digitOf(text.charCodeAt(at + 1)) : -1;
+    const low = high < 0 ? -1 : digitOf(text.charCodeAt(at + 2));
+    if (low >= 0) {
+      unit = high * 16 + low;
+      at += 2;
+    }
+    units[length++] = unit;
+  }
+  return Buffer.from(units.buffer, 0, 2 * length).toString("utf16le");
+}
+
+const PERCENT = 0x25;
+/** The value of a hexadecimal digit; -1: it is none. */
+function digitOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+/** A piece of a text, up to a blank or a quote, that has a secret in it once the bytes in it are decoded. */
+function hideEscaped(text: string, index: SecretIndex): string {
+  if (!hasEscapes(text) || index.find(unescaped(text)).length === 0) return text;
+  return text
+    .split(/([\s"'<>])/)
+    .map((piece) => (hasEscapes(piece) && index.find(unescaped(piece)).length > 0 ? REDACTED : piece))
+    .join("");
+}
+
+/** Without reading it as JSON: what could become a secret by that counts as one. */
+function isFree(json: string, index: SecretIndex): boolean {
+  const hasBackslash = json.includes("\\");
+  // A character of ASCII that need not be written so.
+  if (hasBackslash && json.includes("\\u00")) return false;
+  const text = hasBackslash ? json.replaceAll("\\", "") : json;
+  return index.find(text).length === 0 && (!hasEscapes(text) || index.find(unescaped(text)).length === 0);
+}

@@ -40,7 +40,7 @@ export interface ServicesOptions {
   random: () => number;
   version: string;
   /** Told of every token, and takes what it knows out of what the services answer. */
-  redactor: Pick<Redactor, "addPassing" | "hide" | "scrub">;
+  redactor: Pick<Redactor, "addPassing" | "hide" | "isFree" | "scrub">;
   /** Kept over a reload, since the servers' windows are not reset by it. */
   budgets: Budgets;
   /** Kept over a reload as well. */
@@ -68,6 +68,7 @@ export function createServices(options: ServicesOptions): Built {
     room: createRoom(config.limits.service_answers_bytes),
     scrub: redactor.scrub,
     hide: redactor.hide,
+    isFree: redactor.isFree,
   };
 
   const client = (own: { service: ServiceName } & Omit<HttpClientOptions, keyof typeof common>) => {

@@ -26,10 +26,17 @@ export async function readBody(body: Readable, maxBytes: number, place?: Place):
 
 const UTF_8 = new TextDecoder();
 
+/** Takes the credentials of nexusd out of what was read. */
+interface Hiding {
+  /** Whether there are surely none in a text of JSON. */
+  isFree(json: string): boolean;
+  hide(value: unknown): unknown;
+}
+
 export function createResponse(
   answer: { status: number; headers: Record<string, string>; body: Uint8Array },
   where: Where,
-  hide: (value: unknown) => unknown = (value) => value,
+  hide?: Hiding,
 ): HttpResponse {
   const { status, headers, body } = answer;
   const text = () => decodeText(answer, where);
@@ -46,12 +53,14 @@ export function createResponse(
         excess = excessOf(json, most);
       }
       if (excess !== undefined) throw excessive(excess, answer.status, where);
+      let value: unknown;
       try {
-        return hide(parseJson(json));
+        value = parseJson(json);
       } catch {
         // Without a cause: V8's SyntaxError quotes the text around the fault.
         throw invalidBody(/^\s*</.test(json) ? PAGE : "without valid JSON", "invalid_json", answer, where);
       }
+      return !hide || hide.isFree(json) ? value : hide.hide(value);
     },
   };
 }

@@ -38,6 +38,8 @@ export interface HttpClientOptions {
    * stored, shown and served never has them. A member named `keep` is one that the answer is there to bring.
    */
   hide?: <T>(value: T, keep?: string) => T;
+  /** Whether a text of JSON surely has nothing that `hide` takes out; default: never. */
+  isFree?: (json: string) => boolean;
   /** The member of the answer to such a request that brings a credential. */
   broughtBy?: (request: HttpRequest) => string | undefined;
   /** Whether a 429 is about all requests to the server; default: each is. */
@@ -149,11 +151,14 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   };
 
-  const { hide = (value) => value, broughtBy } = options;
+  const { hide = (value) => value, isFree = () => false, broughtBy } = options;
   const finishResponse: Finish<HttpResponse> = (answer, where, deadline, request) => {
     deadline.end();
     const keep = broughtBy?.(request);
-    return createResponse({ ...answer, headers: hide(answer.headers) }, where, (value) => hide(value, keep));
+    return createResponse({ ...answer, headers: hide(answer.headers) }, where, {
+      isFree,
+      hide: (value) => hide(value, keep),
+    });
   };
 
   const failed = (

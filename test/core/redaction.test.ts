@@ -91,6 +91,7 @@ describe("what is known is taken out whatever it looks like", () => {
       const { add, scrub } = createRedactor();
       for (let i = 0; i < secrets; i++) add(`${(i * 7919).toString(36).padStart(12, "k")}-session-key`);
       const line = "GET /v1/sessions/:id/messages answered 200 after 31 ms ".repeat(10);
+      scrub(line);
       const start = performance.now();
       for (let i = 0; i < 300; i++) scrub(line);
       return performance.now() - start;
