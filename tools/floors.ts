@@ -7,6 +7,7 @@ import { dirname, join, relative } from "node:path";
 export const FLOORS: readonly string[] = [
   "core",
   "contract",
+  "client",
   "systemd",
   "http",
   "scheduler",

@@ -1,11 +1,12 @@
 // nexusctl writes approve: a write is shown whole, a person is asked, and exactly what was shown is approved.
 
+import type { ShownWrite } from "../contract/api/writes.ts";
 import { parseDuration } from "../core/duration.ts";
 import { type Answer, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { CliContext } from "./context.ts";
 import { ask } from "./line-editor.ts";
-import { checkDigest, previewFor, type ShownWrite, stateOf, summary, wrapped } from "./preview-view.ts";
+import { checkDigest, previewFor, stateOf, summary, wrapped } from "./preview-view.ts";
 import { Failed, Reported, WrongUsage } from "./problem.ts";
 import { finish } from "./write.ts";
 import { wholeId } from "./write-id.ts";

@@ -4,7 +4,7 @@ import type { Dispatcher } from "undici";
 import { z } from "zod";
 import type { Config } from "../config/schema.ts";
 import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
-import type { ServiceStatus } from "../control/context.ts";
+import type { ServiceStatus } from "../contract/api/status.ts";
 import { systemClock } from "../core/clock.ts";
 import { readAnswer } from "../http/answer.ts";
 import type { HttpRequest, HttpResponse } from "../http/client.ts";

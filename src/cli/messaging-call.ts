@@ -3,13 +3,13 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { Write } from "../contract/writes.ts";
+import { isDone, isFinal } from "../contract/writes.ts";
 import { systemClock } from "../core/clock.ts";
 import { parseDuration } from "../core/duration.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { pad, visible } from "../core/text/visible.ts";
 import { parsedExactly } from "./client.ts";
 import type { CliContext } from "./context.ts";
-import { isDone, isFinal } from "./preview-view.ts";
 import { Failed } from "./problem.ts";
 import { settle } from "./settle.ts";
 

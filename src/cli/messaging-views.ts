@@ -1,7 +1,7 @@
 // nexusctl messaging ls, status, members, health, stats: how sessions and servers are.
 
 import type { Command } from "commander";
-import type { SessionView } from "../control/sessions.ts";
+import type { SessionView } from "../contract/api/views.ts";
 import { short } from "../core/redaction.ts";
 import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";

@@ -1,6 +1,7 @@
 // A write as a person sees it at a terminal: the daemon's preview, line by line, and what has become of it.
 
-import type { Write, WriteState, WriteSummary } from "../contract/writes.ts";
+import type { ShownWrite } from "../contract/api/writes.ts";
+import type { Write, WriteSummary } from "../contract/writes.ts";
 import { digestOf } from "../core/canonical-json.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { layOutJson } from "../core/text/exact.ts";
@@ -11,26 +12,6 @@ import { previewWarnings } from "../writes/preview-warnings.ts";
 import { type Line, ofState } from "./colour.ts";
 import { age } from "./output.ts";
 import { Failed } from "./problem.ts";
-
-/** A write as `GET /v1/writes/{id}` shows it. */
-export type ShownWrite = Write & { previewText: string };
-
-const FINAL: readonly WriteState[] = [
-  "succeeded",
-  "failed",
-  "unknown",
-  "rejected",
-  "expired",
-  "cancelled",
-  "resolved",
-];
-
-/** Whether nothing more happens to it by itself. */
-export const isFinal = ({ state }: Write): boolean => FINAL.includes(state);
-
-/** Whether what was asked for is done. */
-export const isDone = ({ state, outcome }: Write): boolean =>
-  state === "succeeded" || (state === "resolved" && outcome === "succeeded");
 
 /** A value as lines of JSON, integers exact. */
 export function jsonLines(value: unknown): string[] {

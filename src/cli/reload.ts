@@ -1,7 +1,7 @@
 // nexusctl reload: has the daemon read its configuration again.
 
 import type { Command } from "commander";
-import type { ReloadResult } from "../control/context.ts";
+import type { ReloadResult } from "../contract/api/reload.ts";
 import { parsed } from "./client.ts";
 import type { Act } from "./context.ts";
 

@@ -1,9 +1,10 @@
 // Following one write until it is decided and executed, across restarts of the daemon.
 
+import type { ShownWrite } from "../contract/api/writes.ts";
+import { isFinal } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
 import { parsedExactly } from "./client.ts";
 import type { CliContext } from "./context.ts";
-import { isFinal, type ShownWrite } from "./preview-view.ts";
 import { Failed, NoDaemon, waiting } from "./problem.ts";
 import type { Role } from "./sockets.ts";
 

@@ -1,7 +1,7 @@
 // nexusctl status: what the daemon, its services and its jobs are doing.
 
 import type { Command } from "commander";
-import type { ServiceStatus } from "../control/context.ts";
+import type { ServiceStatus } from "../contract/api/status.ts";
 import { visible } from "../core/text/visible.ts";
 import type { JobStatus } from "../scheduler/job.ts";
 import { fieldsOf } from "../services/input.ts";

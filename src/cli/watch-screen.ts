@@ -1,11 +1,12 @@
 // What `nexusctl writes watch` shows: a list of the proposals, or one of them, as the lines of a screen.
 
+import type { ShownWrite } from "../contract/api/writes.ts";
 import type { WriteSummary } from "../contract/writes.ts";
 import { glyphs } from "../core/text/glyphs.ts";
 import { clip, pad, visible, width } from "../core/text/visible.ts";
 import { editedLine } from "./line-editor.ts";
 import { age } from "./output.ts";
-import { previewFor, type ShownWrite, wrapped } from "./preview-view.ts";
+import { previewFor, wrapped } from "./preview-view.ts";
 import type { Size } from "./terminal.ts";
 
 /** One proposal on the whole screen. */

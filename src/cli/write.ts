@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { Write } from "../contract/writes.ts";
+import { isDone, isFinal } from "../contract/writes.ts";
 import { systemClock } from "../core/clock.ts";
 import { parseDuration } from "../core/duration.ts";
 import { isFollowed } from "../services/nex/followed.ts";
@@ -10,7 +11,7 @@ import { parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { addCall, type CallOptions, inputOf, printHelp } from "./operation-call.ts";
-import { historyLines, isDone, isFinal, stateOf } from "./preview-view.ts";
+import { historyLines, stateOf } from "./preview-view.ts";
 import { Reported, WrongUsage } from "./problem.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Role } from "./sockets.ts";

@@ -1,13 +1,14 @@
 // nexusctl writes: the proposed writes and what became of them; deciding on them, for an operator.
 
 import { type Command, Option } from "commander";
+import type { ShownWrite } from "../contract/api/writes.ts";
 import type { Write } from "../contract/writes.ts";
 import { type ApproveOptions, approve } from "./approve.ts";
 import { count, duration, writeStates } from "./arguments.ts";
 import { type Answer, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
-import { historyLines, previewFor, type ShownWrite, stateOf, wrapped } from "./preview-view.ts";
+import { historyLines, previewFor, stateOf, wrapped } from "./preview-view.ts";
 import { WrongUsage } from "./problem.ts";
 import { type RejectOptions, rejectAll } from "./reject-all.ts";
 import { watch } from "./watch.ts";

@@ -30,6 +30,14 @@ export const TRANSITIONS: Readonly<Record<WriteState, readonly WriteState[]>> = 
   resolved: [],
 };
 
+/** Whether nothing more happens to it by itself: of `unknown` a person finds out. */
+export const isFinal = ({ state }: Pick<Write, "state">): boolean =>
+  state === "unknown" || TRANSITIONS[state].length === 0;
+
+/** Whether what was asked for is done. */
+export const isDone = ({ state, outcome }: Pick<Write, "state" | "outcome">): boolean =>
+  state === "succeeded" || (state === "resolved" && outcome === "succeeded");
+
 export type Approval = "operator" | "auto" | "deny";
 
 /** The real request as a person is shown it and as the executor compares it, credentials by name only. */

@@ -1,39 +1,17 @@
 // /v1/audit: the record of every write, and whether it is whole.
 
 import { z } from "zod";
+import { auditPage, auditRow, auditVerdict } from "../contract/api/audit.ts";
 import { whatIsWrong } from "../contract/audit.ts";
-import { AUDIT_MARKS, WRITE_MARKS, WRITE_STATES } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import type { App } from "./app.ts";
 import { limitQuery, nothing, sequence, text, writeId } from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-import { actor, actorOf } from "./write-view.ts";
+import { actorOf } from "./write-view.ts";
 
 const tags = ["audit"];
-
-const auditRow = z
-  .object({
-    sequence: z.int(),
-    at: z.string(),
-    action: z.enum([...WRITE_MARKS, ...WRITE_STATES, ...AUDIT_MARKS]),
-    writeId: z.string().describe("Empty where the row is about the audit log itself"),
-    digest: z
-      .string()
-      .describe("Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers"),
-    actor,
-    detail: z.string().describe("Canonical JSON"),
-    covers: z
-      .string()
-      .optional()
-      .describe(
-        "Canonical JSON of `{set, event}`: the columns of the write that the step set, long ones by their hash, and the event that tells of it",
-      ),
-    previousHash: z.string(),
-    hash: z.string().describe("SHA-256 over all the other fields"),
-  })
-  .meta({ id: "AuditRow" });
 
 const rowError = "must be the number of a row, an integer from 1";
 const rowNumber = z.int({ error: rowError }).min(1, { error: rowError });
@@ -54,7 +32,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
           writeId: writeId.optional().describe("Only the rows of this write"),
         }),
         response: {
-          200: z.object({ rows: z.array(auditRow), next: z.int().describe("What to pass as `after` next") }),
+          200: auditPage,
           ...problems("invalid_request", "operator_only"),
         },
       },
@@ -80,31 +58,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
             .describe("The hash of a row as it was noted elsewhere: it must be in the chain"),
         }),
         response: {
-          200: z.object({
-            ok: z.boolean(),
-            rows: z.int().describe("All there ever were: the sequence of the last one"),
-            head: z
-              .string()
-              .nullable()
-              .describe("The hash of the last row: kept elsewhere, it proves the rest"),
-            pruned: z
-              .object({ to: z.int(), at: z.string(), row: z.int(), checkpoint: z.int() })
-              .nullable()
-              .describe(
-                "The rows 1 to `to` were removed, as the row `row` says; the row `checkpoint` had signed them off",
-              ),
-            brokenAt: z.object({ sequence: z.int(), why: z.string() }).optional(),
-            changed: z
-              .array(z.object({ writeId: z.string(), why: z.string() }))
-              .describe("Writes and their events that are not as the chain says; the first twenty"),
-            changedCount: z.int().describe("How many there are"),
-            noted: z
-              .object({ head: z.string(), row: z.int().nullable() })
-              .optional()
-              .describe(
-                "The row that has the hash `head`; null: the chain was cut or made anew since it was noted",
-              ),
-          }),
+          200: auditVerdict,
           ...problems("invalid_request", "operator_only"),
         },
       },

@@ -2,12 +2,13 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
+import { consumer, consumerPage, placed } from "../contract/api/consumers.ts";
+import { eventPage } from "../contract/api/events.ts";
 import type { Consumer } from "../contract/store.ts";
 import type { App } from "./app.ts";
 import { checkPosition, pageText } from "./events.ts";
 import {
   consumerName,
-  eventPage,
   limitQuery,
   nothing,
   PAGE_LENGTH,
@@ -24,17 +25,6 @@ import { newToken, notYours, shownToken, tokenHash } from "./token.ts";
 const tags = ["consumers"];
 const params = z.strictObject({ name: consumerName });
 
-const consumer = z
-  .object({
-    name: z.string(),
-    position: z.int().describe("The last acknowledged sequence"),
-    types: z.array(z.string()).nullable(),
-    isBound: z.boolean().describe("Whether an agent needs its token to place, move or delete it"),
-    createdAt: z.string(),
-    updatedAt: z.string(),
-  })
-  .meta({ id: "Consumer" });
-
 const placement = z.strictObject({
   from: z
     .union([z.literal("oldest"), z.literal("latest"), position], {
@@ -46,10 +36,6 @@ const placement = z.strictObject({
     .boolean()
     .default(false)
     .describe("Of a new one: whether an agent needs its token, which is answered once, to change it"),
-});
-
-const placed = consumer.extend({
-  token: z.string().optional().describe("Of a new one, where it was asked for with `bind`: given this once"),
 });
 
 export function consumers(app: App, { context: { store }, role, tail, gate }: RouteOptions): void {
@@ -69,10 +55,7 @@ export function consumers(app: App, { context: { store }, role, tail, gate }: Ro
           limit: pageLimit,
         }),
         response: {
-          200: z.object({
-            consumers: z.array(consumer),
-            next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
-          }),
+          200: consumerPage,
           ...problems("invalid_request"),
         },
       },

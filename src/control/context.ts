@@ -2,6 +2,8 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
+import type { ReloadResult } from "../contract/api/reload.ts";
+import type { ServiceStatus } from "../contract/api/status.ts";
 import type { AuditVerdict, Store } from "../contract/store.ts";
 import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
@@ -12,21 +14,6 @@ import type { Measured } from "./metrics/metric.ts";
 
 /** The socket a request came in by, which is all that decides what it may do. */
 export type Role = "agent" | "operator";
-
-export interface ServiceStatus {
-  state: "ok" | "degraded" | "down" | "disabled";
-  lastSuccessAt: string | null;
-  lastError: { code: string; message: string; at: string } | null;
-  /** What is special to the service: `stream` of nex, `sessions` and `budget` of messaging, … */
-  [detail: string]: unknown;
-}
-
-export interface ReloadResult {
-  /** TOML paths that took effect. */
-  applied: string[];
-  /** TOML paths that changed in the file but need a restart. */
-  restartNeeded: string[];
-}
 
 /** Whether the audit log was whole when it was verified last. */
 export interface AuditStatus {

@@ -1,12 +1,13 @@
 // What only an operator can do with a write: approve it, reject it, or say what became of it.
 
 import { z } from "zod";
+import { rejected, writeSchema } from "../contract/api/writes.ts";
 import type { App } from "./app.ts";
 import { nothing, text, writeId } from "./fields.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";
 import { asText, JSON_TYPE, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-import { actorOf, writeSchema, writeText } from "./write-view.ts";
+import { actorOf, writeText } from "./write-view.ts";
 
 const tags = ["writes"];
 const params = z.strictObject({ id: writeId });
@@ -71,17 +72,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
             error: 'needs agent or operation ("*" for every one)',
           }),
         response: {
-          200: z.object({
-            count: z.int().describe("How many were rejected, or would be"),
-            writes: z
-              .array(
-                z.object({
-                  ...{ id: z.string(), operation: z.string(), agent: z.string().nullable() },
-                  ...{ reason: z.string().nullable(), proposedAt: z.string() },
-                }),
-              )
-              .describe("The first hundred of them, the newest first"),
-          }),
+          200: rejected,
           ...problems("invalid_request", ...BODY_PROBLEMS, "operator_only"),
         },
       },

@@ -1,17 +1,10 @@
 // GET /v1/events: pages of the log, oldest first, with a long poll at its end.
 
 import { z } from "zod";
+import { eventPage } from "../contract/api/events.ts";
 import type { EventPage, EventQuery, Store } from "../contract/store.ts";
 import type { App } from "./app.ts";
-import {
-  afterQuery,
-  epochQuery,
-  eventPage,
-  limitQuery,
-  PAGE_LENGTH,
-  typeQuery,
-  waitQuery,
-} from "./fields.ts";
+import { afterQuery, epochQuery, limitQuery, PAGE_LENGTH, typeQuery, waitQuery } from "./fields.ts";
 import { Problem, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

@@ -1,12 +1,13 @@
 // What each error means to the caller: from the errors of the parts below to the problems of the API.
 
 import type { FastifyError } from "fastify";
+import type { Extensions } from "../contract/problem.ts";
 import { StoreError } from "../contract/store.ts";
 import { type Write, WriteError } from "../contract/writes.ts";
 import { HttpError } from "../http/errors.ts";
 import { JobError } from "../scheduler/job.ts";
 import { OperationError } from "../services/operation.ts";
-import { type Extensions, Problem } from "./problem.ts";
+import { Problem } from "./problem.ts";
 
 export const BODY_LIMIT = 2 ** 20;
 export const LONGEST_PARAMETER = 256;

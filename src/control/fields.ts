@@ -4,7 +4,6 @@ import { z } from "zod";
 import { unknownType } from "../contract/event-names.ts";
 import { parseDuration } from "../core/duration.ts";
 import { explainValue } from "../core/explain-issue.ts";
-import { SERVICE_NAMES } from "../services/list.ts";
 
 // In place of zod's own words, which are for programmers. Parsers that bring theirs (the configuration's) keep them.
 z.config({ localeError: explainValue });
@@ -138,35 +137,3 @@ export const writeId = z.string();
 
 /** Of routes without parameters: what is sent all the same is refused, not ignored. */
 export const nothing = z.strictObject({});
-
-/** An event of the log as it is served. */
-const cloudEvent = z
-  .object({
-    specversion: z.literal("1.0"),
-    id: z.string(),
-    source: z.string(),
-    type: z.string(),
-    subject: z.string().optional(),
-    time: z.string(),
-    datacontenttype: z.string(),
-    data: z.unknown(),
-    sequence: z.string(),
-  })
-  .meta({ id: "Event", description: "A CloudEvent 1.0; `sequence` is its number in the log" });
-
-export const eventPage = z
-  .object({
-    epoch: z.string(),
-    events: z.array(cloudEvent),
-    next: z.int().describe("What to pass as `after` next"),
-    oldest: z.int(),
-    latest: z.int(),
-    gap: z
-      .object({ from: z.int(), to: z.int() })
-      .nullable()
-      .describe("Sequences after the position that retention removed, both inclusive"),
-  })
-  .meta({ id: "EventPage" });
-
-/** In an answer; what asks for a service takes nothing else. */
-export const serviceName = z.string().meta({ enum: [...SERVICE_NAMES] });

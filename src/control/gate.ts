@@ -3,9 +3,10 @@
 
 import type { ServerResponse } from "node:http";
 import type { Config } from "../config/schema.ts";
+import type { ProblemCode } from "../contract/problem-codes.ts";
 import { sizeText } from "../core/size.ts";
 import type { Role } from "./context.ts";
-import { Problem, type ProblemCode } from "./problem.ts";
+import { Problem } from "./problem.ts";
 import { createShare, hungUp, type Share } from "./share.ts";
 import { createTurns, type TakeTurn } from "./turns.ts";
 

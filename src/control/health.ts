@@ -1,6 +1,6 @@
 // GET /v1/health: whether everything that is enabled works.
 
-import { z } from "zod";
+import { healthAnswer } from "../contract/api/status.ts";
 import type { JobState } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
 import type { ControlContext } from "./context.ts";
@@ -10,15 +10,6 @@ import type { RouteOptions } from "./routes.ts";
 
 const UNHEALTHY: ReadonlySet<JobState> = new Set(["failing", "stale", "invalid"]);
 
-const answer = z.object({
-  status: z.enum(["ok", "degraded"]),
-  reasons: z
-    .array(z.object({ code: z.string(), detail: z.string() }))
-    .describe("Why it is degraded; empty: it is not"),
-  epoch: z.string(),
-  version: z.string(),
-});
-
 export function health(app: App, { context, socketStatus }: RouteOptions): void {
   app.get(
     "/v1/health",
@@ -27,7 +18,7 @@ export function health(app: App, { context, socketStatus }: RouteOptions): void 
         summary: "Whether every enabled service, every job, the database and both sockets work",
         tags: ["state"],
         querystring: nothing,
-        response: { 200: answer, ...problems("invalid_request") },
+        response: { 200: healthAnswer, ...problems("invalid_request") },
       },
     },
     async () => {

@@ -1,6 +1,7 @@
 // The memory of insights: everything that Nex ever said, answered from the store alone.
 
 import { z } from "zod";
+import { insightsAnswer } from "../contract/api/views.ts";
 import { parseJson } from "../core/exact-json.ts";
 import { isUnspaced, soughtWords } from "../core/text/words.ts";
 import { present } from "../services/input.ts";
@@ -8,7 +9,7 @@ import type { App } from "./app.ts";
 import { limitQuery, timestamp } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
-import { asOf, logged, observedAt } from "./views.ts";
+import { observedAt } from "./views.ts";
 
 /**
  * Each word costs a walk through all texts that have it, those that only a hyphen or another sign parts too. One of a
@@ -63,7 +64,7 @@ export function insights(app: App, { context: { store } }: RouteOptions): void {
           until: timestamp.optional(),
           limit: limitQuery,
         }),
-        response: { 200: z.object({ asOf, insights: z.array(logged) }), ...problems("invalid_request") },
+        response: { 200: insightsAnswer, ...problems("invalid_request") },
       },
     },
     async (request) => {

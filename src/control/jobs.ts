@@ -1,33 +1,14 @@
 // /v1/jobs: what nexusd does on its own, and the operator's hand on it.
 
 import { z } from "zod";
-
+import { jobStatus, jobsAnswer } from "../contract/api/jobs.ts";
 import { isoTime } from "../core/clock.ts";
 import { JobError, type JobStatus } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
-import { nothing, serviceName } from "./fields.ts";
+import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import { noBody, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-
-export const jobStatus = z
-  .object({
-    name: z.string(),
-    kind: z.enum(["cron", "paced", "stream"]),
-    description: z.string(),
-    service: serviceName.nullable(),
-    state: z.enum(["ok", "starting", "failing", "stale", "degraded", "paused", "disabled", "invalid"]),
-    schedule: z.string().nullable(),
-    intervalMs: z.number().nullable(),
-    running: z.boolean(),
-    lastRunAt: z.string().nullable(),
-    lastSuccessAt: z.string().nullable(),
-    nextRunAt: z.string().nullable(),
-    lastError: z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable(),
-    failures: z.int(),
-    runs: z.int(),
-  })
-  .meta({ id: "Job" });
 
 const params = z.strictObject({ name: z.string() });
 
@@ -45,7 +26,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
         tags,
         querystring: nothing,
         response: {
-          200: z.object({ asOf: z.string(), jobs: z.array(jobStatus) }),
+          200: jobsAnswer,
           ...problems("invalid_request"),
         },
       },

@@ -3,6 +3,7 @@
 
 import swagger from "@fastify/swagger";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
+import { SERVICE_NAMES } from "../services/list.ts";
 import { createApp } from "./app.ts";
 import { eventSchemas } from "./event-schemas.ts";
 import { type RouteOptions, registerRoutes } from "./routes.ts";
@@ -27,7 +28,7 @@ export async function describeApi(options: RouteOptions): Promise<string> {
   });
   registerRoutes(app, { ...options, role: "operator" });
   await app.ready();
-  const document = JSON.stringify(withEventTypes(withoutUnused(app.swagger())));
+  const document = JSON.stringify(withKnown(withoutUnused(app.swagger())));
   await app.close();
   return document;
 }
@@ -41,8 +42,9 @@ function withoutUnused(document: object & { components?: { schemas?: object | un
   return { ...document, components: { schemas: Object.fromEntries(used) } };
 }
 
-function withEventTypes<D extends { components: { schemas: Record<string, object> } }>(document: D) {
-  const { Event: event, ...schemas } = document.components.schemas;
-  if (!event) throw new Error("no route answers with an event");
-  return { ...document, components: { schemas: { ...schemas, ...eventSchemas({ ...event }) } } };
+function withKnown<D extends { components: { schemas: Record<string, object> } }>(document: D) {
+  const { Event: event, ServiceName: service, ...schemas } = document.components.schemas;
+  if (!event || !service) throw new Error("no route answers with an event or a service");
+  const known = { ServiceName: { ...service, enum: SERVICE_NAMES }, ...eventSchemas({ ...event }) };
+  return { ...document, components: { schemas: { ...schemas, ...known } } };
 }

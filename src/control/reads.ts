@@ -1,22 +1,12 @@
 // POST /v1/reads: one read of a service, for as long as its caller waits for it.
 
 import { z } from "zod";
-import { SERVICE_NAMES } from "../services/list.ts";
-
+import { readAnswer } from "../contract/api/operations.ts";
 import type { App } from "./app.ts";
 import { inputField, nothing, operationName } from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { goneSignal } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-
-const answer = z.object({
-  output: z.unknown().describe("What the operation makes of the service's answer"),
-  meta: z.object({
-    service: z.enum(SERVICE_NAMES),
-    durationMs: z.number().describe("What the answer took, in milliseconds, without the waiting"),
-    waitedMs: z.number().describe("What it waited for its turn in the limits of nexusd, in milliseconds"),
-  }),
-});
 
 export function reads(app: App, { context, role, gate }: RouteOptions): void {
   app.post(
@@ -29,7 +19,7 @@ export function reads(app: App, { context, role, gate }: RouteOptions): void {
         querystring: nothing,
         body: z.strictObject({ operation: operationName, input: inputField }),
         response: {
-          200: answer,
+          200: readAnswer,
           ...problems("invalid_request", ...BODY_PROBLEMS, ...READ_PROBLEMS),
         },
       },

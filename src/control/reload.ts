@@ -1,17 +1,12 @@
 // POST /v1/reload: the configuration file read again.
 
-import { z } from "zod";
 import { ConfigError } from "../config/problems.ts";
+import { reloadAnswer } from "../contract/api/reload.ts";
 import type { App } from "./app.ts";
 import { nothing } from "./fields.ts";
 import { Problem, problems } from "./problem.ts";
 import { noBody, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-
-const answer = z.object({
-  applied: z.array(z.string()).describe("TOML paths that took effect"),
-  restartNeeded: z.array(z.string()).describe("TOML paths that changed, but need a restart"),
-});
 
 export function reload(app: App, { context, role }: RouteOptions): void {
   app.post(
@@ -23,7 +18,7 @@ export function reload(app: App, { context, role }: RouteOptions): void {
         summary: "Read the configuration file again (operator.sock)",
         tags: ["operation"],
         querystring: nothing,
-        response: { 200: answer, ...problems("invalid_request", "operator_only", "invalid_config") },
+        response: { 200: reloadAnswer, ...problems("invalid_request", "operator_only", "invalid_config") },
       },
     },
     async () => {

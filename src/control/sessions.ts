@@ -1,23 +1,10 @@
 // A messaging session as the API shows it, and how a caller names one.
 
-import type { z } from "zod";
+import { type SessionView, sessionView } from "../contract/api/views.ts";
 import type { Store } from "../contract/store.ts";
 import { SHORTEST_ID, sessionsNamed } from "../services/messaging/names.ts";
-import { SESSION_KIND, sessionRecord } from "../services/messaging/session.ts";
+import { SESSION_KIND } from "../services/messaging/session.ts";
 import { Problem } from "./problem.ts";
-
-/** Only what is named is served: keys are among the secrets, and anything new stays inside. */
-export const sessionView = sessionRecord.omit({
-  leftAs: true,
-  sentCursor: true,
-  isSendInDoubt: true,
-  serverBootAt: true,
-  tail: true,
-  anchor: true,
-  inDoubtSince: true,
-  pacing: true,
-});
-export type SessionView = z.output<typeof sessionView>;
 
 /**
  * The one session that is named so: see `sessionsNamed`.

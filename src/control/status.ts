@@ -1,42 +1,10 @@
 // GET /v1/status: the state of everything, as truthfully as it is known.
 
-import { z } from "zod";
+import { statusAnswer } from "../contract/api/status.ts";
 import type { App } from "./app.ts";
 import { nothing } from "./fields.ts";
-import { jobStatus } from "./jobs.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
-import { writeCounts } from "./write-view.ts";
-
-const lastError = z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable();
-
-const serviceStatus = z.looseObject({
-  state: z.enum(["ok", "degraded", "down", "disabled"]),
-  lastSuccessAt: z.string().nullable(),
-  lastError,
-});
-
-const answer = z.object({
-  version: z.string(),
-  pid: z.int(),
-  startedAt: z.string(),
-  epoch: z.string(),
-  log: z.object({ oldest: z.int(), latest: z.int() }),
-  services: z.object({ messaging: serviceStatus, nex: serviceStatus, nexus: serviceStatus }),
-  jobs: z.array(jobStatus),
-  writes: writeCounts,
-  store: z.object({ state: z.enum(["ok", "degraded"]), lastError }),
-  sockets: z.array(
-    z.object({
-      role: z.enum(["agent", "operator"]),
-      path: z.string(),
-      state: z
-        .enum(["there", "missing", "replaced"])
-        .describe("Whether the file at `path` is the socket that nexusd listens on"),
-      lastError: z.object({ code: z.string(), message: z.string() }).nullable(),
-    }),
-  ),
-});
 
 export function status(app: App, { context, socketStatus }: RouteOptions): void {
   app.get(
@@ -47,7 +15,7 @@ export function status(app: App, { context, socketStatus }: RouteOptions): void 
           "The state of the services, the jobs, the writes, the log, the database and the control sockets",
         tags: ["state"],
         querystring: nothing,
-        response: { 200: answer, ...problems("invalid_request") },
+        response: { 200: statusAnswer, ...problems("invalid_request") },
       },
     },
     async () => {

@@ -1,34 +1,27 @@
 // The local views: what the services last said, answered without a request to any of them.
 
 import { z } from "zod";
-import { stockItem as lowStockItem, pendingOrder as pendingOrderData } from "../contract/events/nexus.ts";
+import {
+  type LoggedView,
+  lowStockAnswer,
+  messagesAnswer,
+  pendingOrdersAnswer,
+  type SessionView,
+  sessionsAnswer,
+  sessionView,
+} from "../contract/api/views.ts";
 import type { StoredEvent } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import { parseJson } from "../core/exact-json.ts";
 import { SESSION_KIND, sessionSource } from "../services/messaging/session.ts";
 import type { App } from "./app.ts";
 import { checkEpoch, refuseAhead } from "./events.ts";
-import { afterQuery, epochQuery, eventPage, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";
+import { afterQuery, epochQuery, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
-import { findSession, type SessionView, sessionView } from "./sessions.ts";
+import { findSession } from "./sessions.ts";
 
 const tags = ["views"];
-export const asOf = z
-  .string()
-  .nullable()
-  .describe("When the newest observation behind this was made; null: never");
-
-/** The data of an event, with its place in the log. */
-export const logged = z.looseObject({ sequence: z.int(), time: z.string() });
-
-const stockItem = lowStockItem.extend({ lowSince: z.string() });
-// An amount that no double holds exactly comes out of the store as a bigint.
-const pendingOrder = pendingOrderData.extend({
-  totalAmount: z.union([pendingOrderData.shape.totalAmount, z.bigint()]),
-  overdue: z.boolean(),
-});
-
 export function views(app: App, { context: { store, lastPolledAt } }: RouteOptions): void {
   const asPolled = (session: SessionView): SessionView => ({
     ...session,
@@ -42,7 +35,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
         summary: "The sessions that nexusd is or was a member of",
         tags,
         querystring: nothing,
-        response: { 200: z.object({ asOf, sessions: z.array(sessionView) }), ...problems("invalid_request") },
+        response: { 200: sessionsAnswer, ...problems("invalid_request") },
       },
     },
     async () => {
@@ -66,10 +59,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
         }),
         querystring: z.strictObject({ after: afterQuery, limit: limitQuery, epoch: epochQuery }),
         response: {
-          200: z.object({
-            ...{ asOf, sessionId: z.string(), messages: z.array(logged) },
-            ...eventPage.pick({ next: true, gap: true }).shape,
-          }),
+          200: messagesAnswer,
           ...problems(
             ...(["invalid_request", "session_not_found", "ambiguous_session"] as const),
             ...(["cursor_ahead", "epoch_changed"] as const),
@@ -106,7 +96,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
         summary: "The items whose stock is low",
         tags,
         querystring: nothing,
-        response: { 200: z.object({ asOf, items: z.array(stockItem) }), ...problems("invalid_request") },
+        response: { 200: lowStockAnswer, ...problems("invalid_request") },
       },
     },
     async () => {
@@ -114,7 +104,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
         store.readRecords("nexus.stock.low"),
         observedAt(store, "nexus-low-stock"),
       ]);
-      return { asOf, items: records.map(({ value }) => stockItem.parse(value)) };
+      return { asOf, items: records.map(({ value }) => lowStockAnswer.shape.items.element.parse(value)) };
     },
   );
 
@@ -125,7 +115,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
         summary: "The orders that are pending",
         tags,
         querystring: nothing,
-        response: { 200: z.object({ asOf, orders: z.array(pendingOrder) }), ...problems("invalid_request") },
+        response: { 200: pendingOrdersAnswer, ...problems("invalid_request") },
       },
     },
     async () => {
@@ -133,7 +123,10 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
         store.readRecords("nexus.order.pending"),
         observedAt(store, "nexus-pending-orders"),
       ]);
-      return { asOf, orders: records.map(({ value }) => pendingOrder.parse(value)) };
+      return {
+        asOf,
+        orders: records.map(({ value }) => pendingOrdersAnswer.shape.orders.element.parse(value)),
+      };
     },
   );
 }
@@ -147,7 +140,7 @@ const newest = (times: (string | null | undefined)[]): string | null =>
 
 const stored = z.object({ time: z.string(), data: z.looseObject({}) });
 
-function unwrap({ sequence, json }: StoredEvent): z.output<typeof logged> {
+function unwrap({ sequence, json }: StoredEvent): LoggedView {
   const { time, data } = stored.parse(parseJson(json));
   return { sequence, time, ...data };
 }

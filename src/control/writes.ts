@@ -1,6 +1,7 @@
 // /v1/writes: proposing, following and withdrawing; deciding is in decisions.ts.
 
 import { z } from "zod";
+import { proposed, shownWrite, writePage, writeSchema, writeState } from "../contract/api/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { renderPreview } from "../writes/preview.ts";
 import { proposalTooLarge } from "../writes/refusals.ts";
@@ -20,7 +21,7 @@ import { BODY_PROBLEMS, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 import { newToken, shownToken, tokenHash } from "./token.ts";
-import { actorOf, shownWrite, summarySchema, writeSchema, writeState, writeText } from "./write-view.ts";
+import { actorOf, writeText } from "./write-view.ts";
 
 const tags = ["writes"];
 const params = z.strictObject({ id: writeId });
@@ -33,13 +34,6 @@ const proposal = z.strictObject({
   agent: text(128).optional().describe("A name that the agent gives itself; shown as such"),
   ttl: ttlField.optional(),
   bind: z.boolean().default(false).describe("Whether an agent needs a token to withdraw it; answered once"),
-});
-
-const proposed = writeSchema.extend({
-  token: z
-    .string()
-    .optional()
-    .describe("Where it was asked for with `bind`: given this once, and needed to cancel"),
 });
 
 const stateQuery = z
@@ -107,12 +101,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
             .describe("summary: without request, preview and result, for lists of thousands"),
         }),
         response: {
-          200: asText(
-            z.object({
-              writes: z.array(z.union([writeSchema, summarySchema])),
-              next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
-            }),
-          ),
+          200: asText(writePage),
           ...problems("invalid_request", "write_not_found"),
         },
       },

@@ -2,9 +2,9 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
+import type { ServiceStatus } from "../contract/api/status.ts";
 import type { NewEvent } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
-import type { ServiceStatus } from "../control/context.ts";
 import type { Clock } from "../core/clock.ts";
 import { short } from "../core/redaction.ts";
 import type { JobState, JobStatus } from "../scheduler/job.ts";

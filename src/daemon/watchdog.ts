@@ -2,8 +2,8 @@
 
 import { request } from "node:http";
 import type { Logger } from "pino";
+import type { ServiceStatus } from "../contract/api/status.ts";
 import type { Store } from "../contract/store.ts";
-import type { ServiceStatus } from "../control/context.ts";
 import type { Clock } from "../core/clock.ts";
 import type { JobPulse } from "../scheduler/job.ts";
 import type { ServiceName } from "../services/list.ts";

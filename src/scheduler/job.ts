@@ -1,6 +1,7 @@
 // What a job is. Every file in jobs/, and in the directory named by `[jobs] directory`, exports one by default.
 
 import type { Logger } from "pino";
+import type { JobStatus } from "../contract/api/jobs.ts";
 import type { Service } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
@@ -82,35 +83,8 @@ export type Job<Context extends JobContext = JobContext> =
   | PacedJob<Context>
   | StreamJob<Context>;
 
-export type JobState =
-  | "ok"
-  | "starting"
-  | "failing"
-  | "stale"
-  | "degraded"
-  | "paused"
-  | "disabled"
-  | "invalid";
-
-/** A job as `GET /v1/jobs` shows it. Times are RFC 3339 UTC or null. */
-export interface JobStatus {
-  name: string;
-  kind: Job["kind"];
-  description: string;
-  service: Service | null;
-  /** `stale`: the last success is older than three intervals, whatever the job says. */
-  state: JobState;
-  schedule: string | null;
-  intervalMs: number | null;
-  running: boolean;
-  lastRunAt: string | null;
-  lastSuccessAt: string | null;
-  nextRunAt: string | null;
-  lastError: { code: string; message: string; at: string } | null;
-  /** Failures since the last success. */
-  failures: number;
-  runs: number;
-}
+export type { JobStatus };
+export type JobState = JobStatus["state"];
 
 /** Whether a job moves, by the monotonic clock: in milliseconds. */
 export interface JobPulse {

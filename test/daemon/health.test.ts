@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ServiceStatus } from "../../src/control/context.ts";
+import type { ServiceStatus } from "../../src/contract/api/status.ts";
 import { createTransitions, serviceStatus } from "../../src/daemon/health.ts";
 import { changedPaths } from "../../src/daemon/reload.ts";
 import type { JobState, JobStatus } from "../../src/scheduler/job.ts";

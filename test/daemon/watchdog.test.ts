@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ServiceStatus } from "../../src/control/context.ts";
+import type { ServiceStatus } from "../../src/contract/api/status.ts";
 import { findStuck, isStuck, keepVitals, statusLine, type VitalsOptions } from "../../src/daemon/watchdog.ts";
 import type { JobPulse } from "../../src/scheduler/job.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";

@@ -1,5 +1,6 @@
 // What a metric is, and what one scrape sees. No label ever holds text from outside, a session id or an agent's name.
 
+import type { ServiceStatus } from "../../contract/api/status.ts";
 import type { StoreFigures } from "../../contract/store.ts";
 import type { WriteState } from "../../contract/writes.ts";
 import type { JobStatus, RunOutcomes } from "../../scheduler/job.ts";
@@ -8,7 +9,7 @@ import type { ServiceName } from "../../services/list.ts";
 import type { Known } from "../../services/messaging/sessions.ts";
 import type { StreamStatus } from "../../services/nex/client.ts";
 import type { QuotaStatus } from "../../services/nexus/quota.ts";
-import type { AuditStatus, ServiceStatus } from "../context.ts";
+import type { AuditStatus } from "../context.ts";
 
 /** The request budget of one server. */
 export interface BudgetFigures {

@@ -1,10 +1,10 @@
 // The three services: their states, their requests and budgets, and how late what they say arrives.
 
+import type { ServiceStatus } from "../../contract/api/status.ts";
 import { REQUEST_OUTCOMES } from "../../http/outcome.ts";
 import { SERVICE_NAMES } from "../../services/list.ts";
 import type { Session } from "../../services/messaging/session.ts";
 import type { StreamStateName } from "../../services/nex/stream-state.ts";
-import type { ServiceStatus } from "../context.ts";
 import {
   ageSeconds,
   type BudgetFigures,

@@ -1,49 +1,29 @@
 // A session as nexusd remembers it. What a page of its messages makes of it stands in observation.ts.
 
 import { z } from "zod";
+import { sessionView } from "../../contract/api/views.ts";
 import { isoTime } from "../../core/clock.ts";
 import { estimateRecord } from "./pacing-estimates.ts";
 
 export const SESSION_KIND = "messaging.session";
 
+/** What is served of it is in its view; all that is added here stays inside. */
 export const sessionRecord = z.object({
-  sessionId: z.string(),
-  alias: z.string().nullable(),
+  ...sessionView.shape,
   /** The alias it had when it was left: under that name it can be left again, as long as no other session has it. */
   leftAs: z.string().nullable().default(null),
-  baseUrl: z.string(),
-  agentId: z.string(),
-  /**
-   * `joining`: the join was sent, its answer is not on disk; `expired`: its server knows it no more; `lost`: a member
-   * no more, see `reason`; `left`: by our own will.
-   */
-  state: z.enum(["new", "joining", "joined", "expired", "lost", "left"]),
-  /** Why it has ended, or what is wrong with it while it goes on. */
-  reason: z.object({ code: z.string(), message: z.string() }).nullable(),
-  /** The last cursor committed; null: read from the start. */
-  cursor: z.string().nullable(),
   /** Where the last message went that was certainly sent from here; null: none was. It may not have been polled yet. */
   sentCursor: z.string().nullable().default(null),
   /** Whether there may be later ones of ours: their answers did not come, or did not say where they went. */
   isSendInDoubt: z.boolean().default(false),
-  /** Counts the restarts of the server that were noticed: cursors are comparable only within one. */
-  generation: z.number(),
   /** When the server that these cursors belong to was started, in ms since the epoch, as far as it says. */
   serverBootAt: z.number().nullable(),
-  ttlMs: z.number().nullable(),
-  expiresAt: z.string().nullable(),
-  lastPolledAt: z.string().nullable(),
-  joinedAt: z.string().nullable(),
-  /** Whether it was created under our agent id: then it cannot be left. */
-  isCreator: z.boolean().default(false),
   /** The message at `cursor`, and when it was read; null: not known. Still there, it proves that nothing is gone. */
   tail: z.object({ cursor: z.string(), id: z.string(), readAt: z.number() }).nullable().default(null),
   /** A message that came before any restart that is still to be noticed: the last of a reading from the start, or later. */
   anchor: z.object({ cursor: z.string(), id: z.string() }).nullable().default(null),
   /** When a page ended before `cursor`: until that is settled each poll begins at the start. In ms since the epoch. */
   inDoubtSince: z.number().nullable().default(null),
-  /** The agents in it when last looked; null: never. */
-  members: z.array(z.string()).nullable().default(null),
   /** How often messages are expected, so that a restart need not learn it anew; null: not known. */
   pacing: estimateRecord.nullable().default(null),
 });

@@ -1,0 +1,204 @@
+// The client of a running daemon: everything that its API can do, with types, over its two Unix sockets.
+
+import { existsSync } from "node:fs";
+import type { AuditPage, AuditRowView, AuditVerdictView } from "../contract/api/audit.ts";
+import type { JobStatus, JobsView } from "../contract/api/jobs.ts";
+import type { OperationView, ReadAnswer } from "../contract/api/operations.ts";
+import type { ReloadResult } from "../contract/api/reload.ts";
+import type { HealthView, StatusView } from "../contract/api/status.ts";
+import type {
+  InsightsView,
+  LowStockView,
+  MessagesView,
+  PendingOrdersView,
+  SessionsView,
+} from "../contract/api/views.ts";
+import type { Clock } from "../core/clock.ts";
+import { systemClock } from "../core/clock.ts";
+import { type Consumers, createConsumers, type EventPage } from "./consumers.ts";
+import {
+  type EventFilter,
+  type EventsOptions,
+  type LogEvent,
+  type LogNotice,
+  logEvents,
+  type NoOwnEvents,
+  type OwnEvents,
+} from "./events.ts";
+import type { Time } from "./patience.ts";
+import { at, type CallControl, createRequester, waitFor } from "./request.ts";
+import { createTransport, type Role, type Sockets, type Transport } from "./transport.ts";
+import { createWrites, type Writes } from "./writes.ts";
+
+export interface ClientOptions {
+  /** Default: `$NEXUSD_AGENT_SOCKET`, `/run/nexusd/agent.sock`, `data/agent.sock`. */
+  agentSocket?: string;
+  /** Only for what an operator does. Default: `$NEXUSD_OPERATOR_SOCKET`, else as above. */
+  operatorSocket?: string;
+}
+
+export interface Client<Own extends OwnEvents = NoOwnEvents> {
+  health(options?: CallControl): Promise<HealthView>;
+  status(options?: CallControl): Promise<StatusView>;
+
+  /**
+   * The events after a position and all that follow, each once, in order: over restarts of the daemon, cut connections
+   * and a reader that is slow. What could not be read comes as a notice, `nexusd.log.gap` or `nexusd.log.replaced`.
+   * Ends when the signal aborts.
+   * @throws NexusdError `cursor_ahead` where the log ends before `after`; `no_daemon` at the start; other refusals
+   */
+  events(options?: EventsOptions): AsyncGenerator<LogEvent<Own> | LogNotice, void, undefined>;
+  /** One page: the oldest events after a position; with `waitMs` (up to 60,000) as soon as there is one. */
+  readEvents(
+    options?: EventFilter & CallControl & { limit?: number; waitMs?: number },
+  ): Promise<EventPage<Own>>;
+  consumers: Consumers<Own>;
+
+  operations(
+    options?: CallControl & { service?: string | undefined; effect?: "read" | "write" | undefined },
+  ): Promise<OperationView[]>;
+  /** Asks a service. @throws NexusdError `operation_not_found`, `service_busy`, … */
+  read(operation: string, input?: unknown, options?: CallControl): Promise<ReadAnswer>;
+  /** The same as `writes.propose`. */
+  propose: Writes["propose"];
+  /** The same as `writes.waitUntilFinal`. */
+  waitUntilFinal: Writes["waitUntilFinal"];
+  writes: Writes;
+
+  sessions(options?: CallControl): Promise<SessionsView>;
+  /** @param session an id, an alias, or the first 6 or more characters of an id */
+  messages(
+    session: string,
+    options?: CallControl & { after?: number; limit?: number; epoch?: string },
+  ): Promise<MessagesView>;
+  insights(
+    options?: CallControl & {
+      type?: string | undefined;
+      target?: string | undefined;
+      text?: string | undefined;
+      minConfidence?: number | undefined;
+      /** RFC 3339, as `until`. */
+      since?: string | undefined;
+      until?: string | undefined;
+      limit?: number | undefined;
+    },
+  ): Promise<InsightsView>;
+  lowStock(options?: CallControl): Promise<LowStockView>;
+  pendingOrders(options?: CallControl): Promise<PendingOrdersView>;
+
+  /** All but `list` on the operators' socket only. */
+  jobs: {
+    list(options?: CallControl): Promise<JobsView>;
+    /** Resolves when the run has ended, or after 10 s: then `running` of the job is true. */
+    run(name: string, options?: CallControl): Promise<JobStatus>;
+    pause(name: string, options?: CallControl): Promise<JobStatus>;
+    resume(name: string, options?: CallControl): Promise<JobStatus>;
+  };
+  /** On the operators' socket only. */
+  audit: {
+    rows(options?: CallControl & { after?: number; limit?: number; writeId?: string }): Promise<AuditPage>;
+    /** @param head the hash of a row as it was noted elsewhere */
+    verify(head?: string, options?: CallControl): Promise<AuditVerdictView>;
+    signOff(
+      row: { sequence: number; hash: string; note?: string | undefined },
+      options?: CallControl,
+    ): Promise<AuditRowView>;
+  };
+  /** Reads the configuration file again; on the operators' socket only. */
+  reload(options?: CallControl): Promise<ReloadResult>;
+
+  /** Closes the connections that are kept open for the next call. */
+  close(): void;
+}
+
+const RUN_TIMEOUT_MS = 5 * 60_000;
+const VERIFY_TIMEOUT_MS = 10 * 60_000;
+// A read waits for its turn in the service's request budget.
+const READ_TIMEOUT_MS = 150_000;
+
+/**
+ * A client of the daemon at these sockets. It connects with the first call.
+ * Name your own event types as `createClient<EventsOf<typeof events>>()`.
+ */
+export function createClient<Own extends OwnEvents = NoOwnEvents>(options: ClientOptions = {}): Client<Own> {
+  const given = { agent: options.agentSocket, operator: options.operatorSocket };
+  const sockets: Sockets = { path: (role) => given[role] ?? usualSocket(role) };
+  return clientOver(createTransport(sockets, { keepAlive: true }), {
+    clock: systemClock,
+    random: Math.random,
+  });
+}
+
+const VARIABLE = { agent: "NEXUSD_AGENT_SOCKET", operator: "NEXUSD_OPERATOR_SOCKET" } as const;
+
+function usualSocket(role: Role): string {
+  const places = [`/run/nexusd/${role}.sock`, `data/${role}.sock`];
+  return process.env[VARIABLE[role]] || (places.find((place) => existsSync(place)) ?? places[0] ?? "");
+}
+
+/** The client over a transport that is there already. */
+function clientOver<Own extends OwnEvents>(transport: Transport, time: Time & { clock: Clock }): Client<Own> {
+  const requester = createRequester(transport);
+  const { ask } = requester;
+  const writes = createWrites(requester, time);
+  const job = (verb: string) => (name: string, options?: CallControl) =>
+    ask<JobStatus>("POST", at("/v1/jobs", name, `/${verb}`), {
+      ...{ role: "operator", timeoutMs: RUN_TIMEOUT_MS },
+      ...options,
+    });
+
+  return {
+    health: (options) => ask("GET", "/v1/health", options),
+    status: (options) => ask("GET", "/v1/status", options),
+
+    events: (options = {}) => logEvents<Own>({ transport, role: undefined, ...time }, options),
+    readEvents: ({ after, limit, types, waitMs, epoch, ...control } = {}) => {
+      const { wait, ...timeout } = waitFor(waitMs);
+      const query = { after, limit, type: types, epoch, wait };
+      return ask("GET", "/v1/events", { ...timeout, ...control, query });
+    },
+    consumers: createConsumers<Own>(requester, time),
+
+    operations: ({ service, effect, ...control } = {}) =>
+      ask("GET", "/v1/operations", { ...control, query: { service, effect } }),
+    read: (operation, input = {}, options = {}) =>
+      ask("POST", "/v1/reads", { timeoutMs: READ_TIMEOUT_MS, ...options, body: { operation, input } }),
+    propose: writes.propose,
+    waitUntilFinal: writes.waitUntilFinal,
+    writes,
+
+    sessions: (options) => ask("GET", "/v1/messaging/sessions", options),
+    messages: (session, { after, limit, epoch, ...control } = {}) =>
+      ask("GET", at("/v1/messaging/sessions", session, "/messages"), {
+        ...control,
+        query: { after, limit, epoch },
+      }),
+    insights: ({ signal, role, timeoutMs, ...query } = {}) =>
+      ask("GET", "/v1/nex/insights", { signal, role, timeoutMs, query }),
+    lowStock: (options) => ask("GET", "/v1/nexus/stock/low", options),
+    pendingOrders: (options) => ask("GET", "/v1/nexus/orders/pending", options),
+
+    jobs: {
+      list: (options) => ask("GET", "/v1/jobs", options),
+      run: job("run"),
+      pause: job("pause"),
+      resume: job("resume"),
+    },
+    audit: {
+      rows: ({ after, limit, writeId, ...control } = {}) =>
+        ask("GET", "/v1/audit", { role: "operator", ...control, query: { after, limit, writeId } }),
+      verify: (head, options = {}) =>
+        ask("GET", "/v1/audit/verify", {
+          ...{ role: "operator", timeoutMs: VERIFY_TIMEOUT_MS },
+          ...{ ...options, query: { head } },
+        }),
+      signOff: (row, options = {}) =>
+        ask("POST", "/v1/audit/checkpoints", {
+          ...{ role: "operator", timeoutMs: VERIFY_TIMEOUT_MS },
+          ...{ ...options, body: row },
+        }),
+    },
+    reload: (options) => ask("POST", "/v1/reload", { role: "operator", ...options }),
+    close: () => transport.close(),
+  };
+}

@@ -1,0 +1,112 @@
+// Consumers: named reading positions that the daemon keeps.
+
+import type { ConsumerPage, ConsumerView, PlacedConsumer } from "../contract/api/consumers.ts";
+import type { EventPageView } from "../contract/api/events.ts";
+import type { LogEvent, OwnEvents, TypePattern } from "./events.ts";
+import { patiently, type Time } from "./patience.ts";
+import { at, type CallControl, type Requester, waitFor } from "./request.ts";
+
+/** A page of the log: its oldest events after a position. */
+export type EventPage<Own extends OwnEvents> = Omit<EventPageView, "events"> & { events: LogEvent<Own>[] };
+
+export interface Placement {
+  /** An end of the log, or the last sequence that is already known; default "latest". */
+  from?: "oldest" | "latest" | number | string;
+  types?: readonly TypePattern[];
+}
+
+/** `token`: of a consumer that is bound to its maker; the operators' socket needs none. */
+type WithToken = CallControl & { token?: string | undefined };
+
+export interface ProcessOptions extends WithToken {
+  /** How many events are read at once; default 100. */
+  limit?: number;
+  /** Told of what retention removed before it was acknowledged. */
+  onGap?: (gap: NonNullable<EventPageView["gap"]>) => void;
+  /** For how long a daemon that is away is waited for, in milliseconds; default: for ever. */
+  patienceMs?: number;
+}
+
+export interface Consumers<Own extends OwnEvents> {
+  /**
+   * Makes a consumer, or places an existing one anew. With `bind` a new one can only be changed with the `token` that
+   * is answered, this once.
+   */
+  create(name: string, options?: Placement & WithToken & { bind?: boolean }): Promise<PlacedConsumer>;
+  /** In the order of their names, page by page. */
+  list(options?: CallControl & { after?: string; limit?: number }): Promise<ConsumerPage>;
+  /** Undefined: there is none of this name. */
+  get(name: string, options?: CallControl): Promise<ConsumerView | undefined>;
+  /** The oldest events that are not acknowledged; with `waitMs` (up to 60,000) as soon as there is one. */
+  read(name: string, options?: CallControl & { limit?: number; waitMs?: number }): Promise<EventPage<Own>>;
+  /** Everything up to the sequence is done with; one behind the position changes nothing. */
+  ack(name: string, sequence: number | string, options?: WithToken): Promise<ConsumerView>;
+  delete(name: string, options?: WithToken): Promise<void>;
+  /**
+   * Hands over each event that is not acknowledged, in order, one at a time, and acknowledges it when the handler has
+   * resolved; goes on over restarts of the daemon. A crash hands the event under way over again, never skips one.
+   * Resolves when the signal aborts.
+   * @throws what the handler throws: its event stays unacknowledged; NexusdError for a refusal
+   */
+  process(
+    name: string,
+    handler: (event: LogEvent<Own>) => void | Promise<void>,
+    options?: ProcessOptions,
+  ): Promise<void>;
+}
+
+const ROOT = "/v1/consumers";
+const LONGEST_WAIT_MS = 60_000;
+
+export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester, time: Time): Consumers<Own> {
+  const consumers: Consumers<Own> = {
+    create: (name, { from = "latest", types, bind, ...rest } = {}) =>
+      ask("PUT", at(ROOT, name), { ...rest, body: { from, ...(types && { types }), ...(bind && { bind }) } }),
+
+    list: ({ after, limit, ...rest } = {}) => ask("GET", ROOT, { ...rest, query: { limit, after } }),
+
+    async get(name, options) {
+      // The API has no request for a single one.
+      for (let after: string | null | undefined; after !== null; ) {
+        const page: ConsumerPage = await consumers.list({ ...options, ...(after && { after }), limit: 1000 });
+        const found = page.consumers.find((one) => one.name === name);
+        if (found) return found;
+        after = page.next ?? null;
+      }
+      return undefined;
+    },
+
+    read: (name, { limit, waitMs, ...rest } = {}) => {
+      const { wait, ...timeout } = waitFor(waitMs);
+      return ask("GET", at(ROOT, name, "/events"), { ...timeout, ...rest, query: { limit, wait } });
+    },
+
+    ack: (name, sequence, options = {}) =>
+      ask("POST", at(ROOT, name, "/ack"), { ...options, body: { sequence } }),
+
+    delete: (name, options) => tell("DELETE", at(ROOT, name), options),
+
+    async process(name, handler, options = {}) {
+      const { limit, onGap, patienceMs = Number.POSITIVE_INFINITY, token, ...control } = options;
+      const { signal } = control;
+      const untilItWorks = <T>(call: () => Promise<T>) =>
+        patiently(call, { ...time, forMs: patienceMs, signal });
+      try {
+        while (!signal?.aborted) {
+          const page = await untilItWorks(() =>
+            consumers.read(name, { ...control, ...(limit && { limit }), waitMs: LONGEST_WAIT_MS }),
+          );
+          if (page.gap) onGap?.(page.gap);
+          for (const event of page.events) {
+            if (signal?.aborted) return;
+            await handler(event);
+            await untilItWorks(() => consumers.ack(name, event.sequence, { ...control, token }));
+          }
+        }
+      } catch (error) {
+        if (!signal?.aborted) throw error;
+      }
+    },
+  };
+  return consumers;
+}

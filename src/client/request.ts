@@ -1,0 +1,81 @@
+// One request of the contract: query and body out, the typed answer back, with its exact text kept beside it.
+
+import { type Answer, parsed, type Role, type Transport } from "./transport.ts";
+
+/** What every call takes. */
+export interface CallControl {
+  signal?: AbortSignal | undefined;
+  /** Over which socket; default: the agents', for what only an operator may do the operators'. */
+  role?: Role | undefined;
+  /** How long to wait without a byte, in milliseconds; the default is long enough for the call. */
+  timeoutMs?: number | undefined;
+}
+
+type QueryValue = string | number | readonly string[] | undefined;
+
+interface Request extends CallControl {
+  query?: Record<string, QueryValue>;
+  body?: unknown;
+  /** Of what is bound to its maker. */
+  token?: string | undefined;
+}
+
+export interface Requester {
+  /** @throws NexusdError; the signal's reason */
+  ask<T extends object>(method: string, path: string, request?: Request): Promise<T>;
+  /** For answers without a body. */
+  tell(method: string, path: string, request?: Request): Promise<void>;
+}
+
+const answers = new WeakMap<object, Answer>();
+
+/**
+ * The answer behind a value that a call gave: its text exactly as the daemon sent it, its status, its headers.
+ * @throws TypeError for any other value
+ */
+export function answerOf(value: object): Answer {
+  const answer = answers.get(value);
+  if (!answer) throw new TypeError("this is not what a call of the client gave");
+  return answer;
+}
+
+export function createRequester(transport: Transport): Requester {
+  const send = (method: string, path: string, { query = {}, token, ...rest }: Request = {}) => {
+    const { timeoutMs, ...options } = rest;
+    return transport.call(method, withQuery(path, query), {
+      ...options,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(token !== undefined && { headers: { "nexusd-token": token } }),
+    });
+  };
+  return {
+    async ask<T extends object>(method: string, path: string, request?: Request) {
+      const answer = await send(method, path, request);
+      const value = parsed<T>(answer);
+      if (typeof value === "object" && value !== null) answers.set(value, answer);
+      return value;
+    },
+    async tell(method, path, request) {
+      await send(method, path, request);
+    },
+  };
+}
+
+function withQuery(path: string, query: Record<string, QueryValue>): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    for (const one of value === undefined ? [] : [value].flat()) given.append(name, String(one));
+  return given.size === 0 ? path : `${path}?${given}`;
+}
+
+/** A path with one part that is data. */
+export const at = (before: string, part: string, after = ""): string =>
+  `${before}/${encodeURIComponent(part)}${after}`;
+
+const MARGIN_MS = 15_000;
+
+/** A long poll's part of the query, and how long its answer may take. */
+export const waitFor = (waitMs: number | undefined): { wait?: string; timeoutMs?: number } =>
+  waitMs === undefined || waitMs <= 0
+    ? {}
+    : { wait: `${Math.ceil(waitMs)}ms`, timeoutMs: waitMs + MARGIN_MS };

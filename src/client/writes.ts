@@ -1,0 +1,183 @@
+// Writes: proposed by an agent, followed to their end; decided by an operator.
+
+import { randomUUID } from "node:crypto";
+import type {
+  ProposedWrite,
+  RejectedView,
+  ShownWrite,
+  WriteSummaryView,
+  WriteView,
+} from "../contract/api/writes.ts";
+import { isFinal, type WriteState } from "../contract/writes.ts";
+import { isPassing } from "./error.ts";
+import { patiently, type Time } from "./patience.ts";
+import { at, type CallControl, type Requester, waitFor } from "./request.ts";
+
+export interface ProposalInput {
+  /** `service.noun.verb`, a write of `operations()`. */
+  operation: string;
+  /** As the operation's `inputSchema` has it; integers above 2^53 as bigint. */
+  input?: unknown;
+  /** Why, for the person who decides. */
+  reason?: string | undefined;
+  /** A name that the agent gives itself; shown as such. */
+  agent?: string | undefined;
+  /** The same key and input is the same write, however often it is proposed. */
+  idempotencyKey?: string | undefined;
+  /** How long the proposal stands: "2h"; default: as configured. */
+  ttl?: string | undefined;
+  /** Whether an agent needs the `token` that is answered, this once, to withdraw it. */
+  bind?: boolean | undefined;
+}
+
+export interface ProposeOptions extends CallControl {
+  /**
+   * For how long a daemon that is away or busy is asked again, in milliseconds; default 10,000. The proposal then has an
+   * idempotency key, made here where none is given: it is never proposed twice. 0: it is asked once, without such a key.
+   */
+  patienceMs?: number;
+}
+
+export interface FinalOptions extends CallControl {
+  /** For how long, in milliseconds; default: however long it takes. The write is then given as it is. */
+  waitMs?: number | undefined;
+  /** Told of each state that is seen, the first one included. */
+  onProgress?: (write: ShownWrite) => void;
+  /** Told when the daemon is away, and with undefined when it is back. */
+  onAway?: (error: unknown) => void;
+}
+
+export interface WriteFilter {
+  /** Default: all. */
+  states?: readonly WriteState[] | undefined;
+  /** The id of a write: only those that are older. */
+  after?: string | undefined;
+  /** 1 to 1000; default 100. */
+  limit?: number | undefined;
+}
+
+export interface WritePage {
+  writes: WriteView[];
+  /** What to pass as `after` next; null: there are no more. */
+  next: string | null;
+}
+export interface SummaryPage extends Omit<WritePage, "writes"> {
+  writes: WriteSummaryView[];
+}
+
+export interface Writes {
+  /** @throws NexusdError `policy_denied`, `recently_rejected`, `idempotency_conflict`, `invalid_input`, … */
+  propose(proposal: ProposalInput, options?: ProposeOptions): Promise<ProposedWrite>;
+  /** With `waitMs` (up to 60,000) as soon as it has left the state that it is in now. */
+  get(id: string, options?: CallControl & { waitMs?: number }): Promise<ShownWrite>;
+  /** The newest first, whole; a page ends before `limit` where they are long. */
+  list(options?: CallControl & WriteFilter): Promise<WritePage>;
+  /** The newest first, without request, preview and result: for lists of thousands. */
+  summaries(options?: CallControl & WriteFilter): Promise<SummaryPage>;
+  cancel(id: string, options?: CallControl & { token?: string | undefined }): Promise<WriteView>;
+  /**
+   * Resolves when nothing more happens to the write by itself (`unknown` is such an end: a person finds out), over
+   * restarts of the daemon. @throws NexusdError when the daemon refuses; the signal's reason
+   */
+  waitUntilFinal(id: string, options?: FinalOptions): Promise<ShownWrite>;
+
+  // On the operators' socket only.
+
+  approve(
+    id: string,
+    decision: { digest: string; note?: string | undefined },
+    options?: CallControl,
+  ): Promise<WriteView>;
+  reject(id: string, reason: string, options?: CallControl): Promise<WriteView>;
+  /** Every proposal of the agent and operation that are named; with `dryRun` they are only counted. */
+  rejectMany(
+    which: { agent?: string; operation?: string; upTo?: string; dryRun?: boolean; reason: string },
+    options?: CallControl,
+  ): Promise<RejectedView>;
+  resolve(
+    id: string,
+    found: { outcome: "succeeded" | "failed"; note: string },
+    options?: CallControl,
+  ): Promise<WriteView>;
+}
+
+const ROOT = "/v1/writes";
+const PATIENCE_MS = 10_000;
+// A proposal may have to read at the service what is to be changed.
+const PROPOSAL_TIMEOUT_MS = 150_000;
+/** For a decision, which takes as long as it takes. */
+const DECISION_MS = 30_000;
+/**
+ * For an execution, which goes through several states within milliseconds: a request that comes when the last of them
+ * is reached waits in vain for the next.
+ */
+const EXECUTION_MS = 1000;
+const AGAIN_AFTER_MS = 1000;
+// An answer that comes at once and says nothing new is that of a daemon that is about to stop.
+const AT_ONCE_MS = 500;
+
+export function createWrites({ ask }: Requester, time: Time): Writes {
+  const { clock } = time;
+  const decide = (id: string, what: string, body: object, options: CallControl = {}) =>
+    ask<WriteView>("POST", at(ROOT, id, what), { role: "operator", ...options, body });
+
+  const list = <Page extends object>(view: string, options: CallControl & WriteFilter = {}) => {
+    const { states, after, limit, ...control } = options;
+    return ask<Page>("GET", ROOT, { ...control, query: { limit, view, after, state: states } });
+  };
+
+  const writes: Writes = {
+    propose(proposal, { patienceMs = PATIENCE_MS, ...control } = {}) {
+      const body = { ...proposal };
+      if (patienceMs > 0) body.idempotencyKey ??= randomUUID();
+      const propose = () =>
+        ask<ProposedWrite>("POST", ROOT, { timeoutMs: PROPOSAL_TIMEOUT_MS, ...control, body });
+      return patiently(propose, { ...time, forMs: patienceMs, signal: control.signal });
+    },
+
+    get: (id, { waitMs, ...control } = {}) => {
+      const { wait, ...timeout } = waitFor(waitMs);
+      return ask("GET", at(ROOT, id), { ...timeout, ...control, query: { wait } });
+    },
+
+    list: (options) => list("whole", options),
+    summaries: (options) => list("summary", options),
+
+    cancel: (id, options) => ask("POST", at(ROOT, id, "/cancel"), options),
+
+    async waitUntilFinal(id, { waitMs, onProgress, onAway, ...control } = {}) {
+      const deadline = clock.monotonic() + (waitMs ?? Number.POSITIVE_INFINITY);
+      let last: ShownWrite | undefined;
+      let isAway = false;
+      for (;;) {
+        const startedAt = clock.monotonic();
+        const left = Math.max(0, deadline - startedAt);
+        const longest = last?.state === "proposed" ? DECISION_MS : EXECUTION_MS;
+        const wait = last && !isAway ? Math.ceil(Math.min(longest, left)) : 0;
+        try {
+          const write = await writes.get(id, { ...control, waitMs: wait });
+          if (isAway) onAway?.(undefined);
+          isAway = false;
+          const isNews = write.state !== last?.state;
+          if (isNews) onProgress?.(write);
+          last = write;
+          if (isFinal(write) || clock.monotonic() >= deadline) return write;
+          if (wait === 0 || isNews || clock.monotonic() - startedAt > AT_ONCE_MS) continue;
+        } catch (error) {
+          const isOver = control.signal?.aborted || clock.monotonic() >= deadline;
+          if (isOver || !isPassing(error)) throw error;
+          if (!isAway) onAway?.(error);
+          isAway = true;
+        }
+        await clock.sleep(AGAIN_AFTER_MS, control.signal);
+      }
+    },
+
+    approve: (id, decision, options) => decide(id, "/approve", decision, options),
+    reject: (id, reason, options) => decide(id, "/reject", { reason }, options),
+    resolve: (id, found, options) => decide(id, "/resolve", found, options),
+    rejectMany: (which, options) =>
+      ask("POST", `${ROOT}/reject`, { role: "operator", ...options, body: which }),
+  };
+  return writes;
+}

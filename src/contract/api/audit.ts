@@ -1,0 +1,57 @@
+// The record of every write as the API shows it, and whether it is whole.
+
+import { z } from "zod";
+import { AUDIT_MARKS, WRITE_MARKS, WRITE_STATES } from "../writes.ts";
+import { actor } from "./writes.ts";
+
+export const auditRow = z
+  .object({
+    sequence: z.int(),
+    at: z.string(),
+    action: z.enum([...WRITE_MARKS, ...WRITE_STATES, ...AUDIT_MARKS]),
+    writeId: z.string().describe("Empty where the row is about the audit log itself"),
+    digest: z
+      .string()
+      .describe("Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers"),
+    actor,
+    detail: z.string().describe("Canonical JSON"),
+    covers: z
+      .string()
+      .optional()
+      .describe(
+        "Canonical JSON of `{set, event}`: the columns of the write that the step set, long ones by their hash, and the event that tells of it",
+      ),
+    previousHash: z.string(),
+    hash: z.string().describe("SHA-256 over all the other fields"),
+  })
+  .meta({ id: "AuditRow" });
+
+export const auditPage = z.object({
+  rows: z.array(auditRow),
+  next: z.int().describe("What to pass as `after` next"),
+});
+
+export const auditVerdict = z.object({
+  ok: z.boolean(),
+  rows: z.int().describe("All there ever were: the sequence of the last one"),
+  head: z.string().nullable().describe("The hash of the last row: kept elsewhere, it proves the rest"),
+  pruned: z
+    .object({ to: z.int(), at: z.string(), row: z.int(), checkpoint: z.int() })
+    .nullable()
+    .describe(
+      "The rows 1 to `to` were removed, as the row `row` says; the row `checkpoint` had signed them off",
+    ),
+  brokenAt: z.object({ sequence: z.int(), why: z.string() }).optional(),
+  changed: z
+    .array(z.object({ writeId: z.string(), why: z.string() }))
+    .describe("Writes and their events that are not as the chain says; the first twenty"),
+  changedCount: z.int().describe("How many there are"),
+  noted: z
+    .object({ head: z.string(), row: z.int().nullable() })
+    .optional()
+    .describe("The row that has the hash `head`; null: the chain was cut or made anew since it was noted"),
+});
+
+export type AuditRowView = z.output<typeof auditRow>;
+export type AuditVerdictView = z.output<typeof auditVerdict>;
+export type AuditPage = z.output<typeof auditPage>;

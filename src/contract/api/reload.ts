@@ -1,0 +1,10 @@
+// What a reload of the configuration did.
+
+import { z } from "zod";
+
+export const reloadAnswer = z.object({
+  applied: z.array(z.string()).describe("TOML paths that took effect"),
+  restartNeeded: z.array(z.string()).describe("TOML paths that changed, but need a restart"),
+});
+
+export type ReloadResult = z.output<typeof reloadAnswer>;

@@ -1,0 +1,61 @@
+// The local views: what the services last said, answered from the store.
+
+import { z } from "zod";
+import { stockItem as lowStockItem, pendingOrder as pendingOrderData } from "../events/nexus.ts";
+import { eventPage } from "./events.ts";
+
+const asOf = z.string().nullable().describe("When the newest observation behind this was made; null: never");
+
+/** The data of an event, with its place in the log. */
+const logged = z.looseObject({ sequence: z.int(), time: z.string() });
+
+/** Only what is named is served: keys are among the secrets, and anything new in a session's record stays inside. */
+export const sessionView = z.object({
+  sessionId: z.string(),
+  alias: z.string().nullable(),
+  baseUrl: z.string(),
+  agentId: z.string(),
+  /**
+   * `joining`: the join was sent, its answer is not on disk; `expired`: its server knows it no more; `lost`: a member
+   * no more, see `reason`; `left`: by our own will.
+   */
+  state: z.enum(["new", "joining", "joined", "expired", "lost", "left"]),
+  /** Why it has ended, or what is wrong with it while it goes on. */
+  reason: z.object({ code: z.string(), message: z.string() }).nullable(),
+  /** The last cursor committed; null: read from the start. */
+  cursor: z.string().nullable(),
+  /** Counts the restarts of the server that were noticed: cursors are comparable only within one. */
+  generation: z.number(),
+  ttlMs: z.number().nullable(),
+  expiresAt: z.string().nullable(),
+  lastPolledAt: z.string().nullable(),
+  joinedAt: z.string().nullable(),
+  /** Whether it was created under our agent id: then it cannot be left. */
+  isCreator: z.boolean().default(false),
+  /** The agents in it when last looked; null: never. */
+  members: z.array(z.string()).nullable().default(null),
+});
+
+const stockItem = lowStockItem.extend({ lowSince: z.string() });
+// An amount that no double holds exactly comes out of the store as a bigint.
+const pendingOrder = pendingOrderData.extend({
+  totalAmount: z.union([pendingOrderData.shape.totalAmount, z.bigint()]),
+  overdue: z.boolean(),
+});
+
+export const sessionsAnswer = z.object({ asOf, sessions: z.array(sessionView) });
+export const messagesAnswer = z.object({
+  ...{ asOf, sessionId: z.string(), messages: z.array(logged) },
+  ...eventPage.pick({ next: true, gap: true }).shape,
+});
+export const insightsAnswer = z.object({ asOf, insights: z.array(logged) });
+export const lowStockAnswer = z.object({ asOf, items: z.array(stockItem) });
+export const pendingOrdersAnswer = z.object({ asOf, orders: z.array(pendingOrder) });
+
+export type LoggedView = z.output<typeof logged>;
+export type SessionView = z.output<typeof sessionView>;
+export type SessionsView = z.output<typeof sessionsAnswer>;
+export type MessagesView = z.output<typeof messagesAnswer>;
+export type InsightsView = z.output<typeof insightsAnswer>;
+export type LowStockView = z.output<typeof lowStockAnswer>;
+export type PendingOrdersView = z.output<typeof pendingOrdersAnswer>;

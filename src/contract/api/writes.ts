@@ -1,0 +1,146 @@
+// A write as the API shows it: everything that is stored, and its input once more as JSON.
+
+import { z } from "zod";
+import { WRITE_STATES } from "../writes.ts";
+import { serviceName } from "./service.ts";
+
+export const actor = z.object({
+  via: z.enum(["agent.sock", "operator.sock", "policy", "nexusd"]),
+  user: z
+    .string()
+    .nullable()
+    .describe("The operating system's user, where the socket tells; null: not known"),
+});
+
+export const writeState = z.enum(WRITE_STATES);
+
+const fields = {
+  id: z.string(),
+  operation: z.string(),
+  service: serviceName,
+  state: writeState,
+  input: z.unknown().describe("The input of `request`"),
+  request: z.string().describe("Canonical JSON of operation and input: what `digest` covers"),
+  digest: z.string().describe("SHA-256 of `request`; an approval names it"),
+  preview: z.object({
+    method: z.string().describe("LOCAL: nothing is sent, only what nexusd itself keeps changes"),
+    url: z.string(),
+    headers: z.array(z.object({ name: z.string(), value: z.string() })),
+    body: z.string().nullable(),
+    notice: z.string().exactOptional().describe("What the person who decides should know beside the request"),
+  }),
+  precondition: z.string().nullable().describe("What must still be so when it is executed; canonical JSON"),
+  target: z.string(),
+  idempotent: z.boolean(),
+  destructive: z.boolean(),
+  approval: z.enum(["operator", "auto", "deny"]),
+  reason: z.string().nullable(),
+  agent: z
+    .string()
+    .nullable()
+    .describe("The name that the proposing agent gave itself; nobody has checked it"),
+  idempotencyKey: z.string().nullable(),
+  account: z
+    .object({ origin: z.string(), credential: z.string(), fingerprint: z.string().nullable() })
+    .nullable()
+    .describe("Where it is sent, and with which credential: a fingerprint that tells one key from another"),
+  isBound: z.boolean().describe("Whether an agent needs the proposal's token to withdraw it"),
+  proposedAt: z.string(),
+  expiresAt: z.string(),
+  shownAt: z.string().nullable(),
+  decidedAt: z.string().nullable(),
+  decidedBy: actor.nullable(),
+  note: z
+    .string()
+    .nullable()
+    .describe("The operator's words: the reason of a rejection, the note of an approval"),
+  executingAt: z.string().nullable(),
+  finishedAt: z.string().nullable(),
+  attempts: z.int().describe("Requests that were put on the wire, or may have been"),
+  result: z
+    .object({
+      output: z.unknown().exactOptional(),
+      error: z.object({ code: z.string(), message: z.string() }).exactOptional(),
+      remedy: z.string().exactOptional().describe("How to find out what became of it"),
+    })
+    .nullable(),
+  outcome: z.enum(["succeeded", "failed"]).nullable().describe("What `resolved` found it to have been"),
+};
+
+export const writeSchema = z.object(fields).meta({ id: "Write" });
+
+/** Declared to be exactly what the write path gives. */
+const summaryFields = {
+  ...pick(
+    "id",
+    "operation",
+    "service",
+    "state",
+    "digest",
+    "target",
+    "destructive",
+    "approval",
+    "reason",
+    "agent",
+    "proposedAt",
+    "expiresAt",
+    "decidedAt",
+    "executingAt",
+    "finishedAt",
+    "note",
+    "outcome",
+  ),
+  about: z.string().describe("Target and change in a few words; text of unknown origin"),
+  error: z.object({ code: z.string(), message: z.string() }).nullable().describe("Why it failed"),
+};
+export const summarySchema = z.object(summaryFields).meta({ id: "WriteSummary" });
+
+export const shownWrite = z
+  .object({
+    ...fields,
+    previewText: z.string().describe("The whole request for a person, with what is invisible made visible"),
+  })
+  .meta({ id: "ShownWrite" });
+
+export const writeCounts = z.object(keyed(WRITE_STATES)).describe("How many writes are in each state");
+
+export const proposed = writeSchema.extend({
+  token: z
+    .string()
+    .exactOptional()
+    .describe("Where it was asked for with `bind`: given this once, and needed to cancel"),
+});
+
+export const writePage = z.object({
+  writes: z.array(z.union([writeSchema, summarySchema])),
+  next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
+});
+
+/** What became of many proposals at once. */
+export const rejected = z.object({
+  count: z.int().describe("How many were rejected, or would be"),
+  writes: z
+    .array(
+      z.object({
+        ...{ id: z.string(), operation: z.string(), agent: z.string().nullable() },
+        ...{ reason: z.string().nullable(), proposedAt: z.string() },
+      }),
+    )
+    .describe("The first hundred of them, the newest first"),
+});
+
+export type RejectedView = z.output<typeof rejected>;
+export type ProposedWrite = z.output<typeof proposed>;
+export type WriteView = z.output<typeof writeSchema>;
+export type WriteSummaryView = z.output<typeof summarySchema>;
+export type ShownWrite = z.output<typeof shownWrite>;
+
+function pick<K extends keyof typeof fields>(...keys: K[]): Pick<typeof fields, K> {
+  // As above: of exactly these keys.
+  return Object.fromEntries(keys.map((key) => [key, fields[key]])) as Pick<typeof fields, K>;
+}
+
+function keyed<K extends string>(states: readonly K[]): Record<K, z.ZodInt> {
+  // fromEntries forgets which keys it was given.
+  return Object.fromEntries(states.map((state) => [state, z.int()])) as Record<K, z.ZodInt>;
+}

@@ -1,0 +1,49 @@
+// The body of every refusal and failure: RFC 9457, with a stable `code`. The codes are in problem-codes.ts.
+
+import { z } from "zod";
+
+/** `path` is the field as one would write it in code: "limit", "types[0]". */
+const fieldError = z.object({
+  path: z.string(),
+  message: z.string(),
+  file: z.string().optional().describe("The file that it stands in"),
+  line: z.int().optional().describe("The line of that file, from 1, where it is known"),
+});
+
+/** What some problems tell beside the members that all have (RFC 9457, section 3.2). */
+const extensions = {
+  errors: z.array(fieldError).optional(),
+  decision: z
+    .object({
+      state: z.string(),
+      at: z.string().nullable(),
+      via: z.string().nullable(),
+      note: z.string().nullable(),
+    })
+    .optional()
+    .describe("What was decided, when, by which way, and the operator's words"),
+  rejection: z
+    .object({ writeId: z.string(), at: z.string().nullable(), reason: z.string().nullable() })
+    .optional()
+    .describe("The rejection that stands against proposing the same again"),
+  writeId: z.string().optional().describe("The write that the refusal is about"),
+  state: z.string().optional().describe("The state of that write"),
+  service: z.string().optional(),
+  serviceCode: z.string().optional().describe("The service's own code, or `http_<status>`"),
+  serviceStatus: z.int().optional().describe("The status that the service answered with"),
+};
+
+export type Extensions = z.output<z.ZodObject<typeof extensions>>;
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    ...extensions,
+  })
+  .meta({ id: "Problem", description: "RFC 9457; `code` is stable" });
+
+export type ProblemBody = z.output<typeof problemSchema>;
