@@ -13,6 +13,7 @@ import { item, type Page, paragraph, render, roff, section, subsection, texts } 
 const ENVIRONMENT = [
   section("ENVIRONMENT"),
   item("NEXUSD_AGENT_SOCKET, NEXUSD_OPERATOR_SOCKET", "the sockets, where --socket names none"),
+  item("NEXUSD_TOKEN", "the token of what is bound to who made it, where --token names no other source"),
   item("NEXUSD_CONFIG", "the configuration, where --config names none"),
   item("NEXUSD_NODE", "the Node.js to run on, where the one on the PATH is not meant"),
 ];

@@ -9,6 +9,7 @@ import { printEvents } from "./events.ts";
 import { age, type Output } from "./output.ts";
 import { Failed } from "./problem.ts";
 import { rawElements } from "./raw-json.ts";
+import { type Bound, TOKEN_OPTION, tellToken, tokenHeaders } from "./token.ts";
 
 const HEAD = ["CONSUMER", "POSITION", "TYPES", "CREATED", "LAST MOVED"];
 
@@ -18,6 +19,13 @@ function start(text: string): number | "oldest" | "latest" {
   if (text === "oldest" || text === "latest") return text;
   if (/^\d+$/.test(text)) return wholeNumber(text);
   throw new InvalidArgumentError('It must be "oldest", "latest" or a sequence number.');
+}
+
+interface CreateOptions {
+  from: number | string;
+  type?: string[];
+  bind?: true;
+  token?: string;
 }
 
 const asConsumer = (json: string) => JSON.parse(json) as Consumer; // the daemon's own contract
@@ -65,12 +73,18 @@ export function addConsumers(program: Command, act: Act): void {
       'only this type, or a pattern such as "messaging.*"; may be repeated',
       eventTypes,
     )
+    .option("--bind", "of a new one: only who has its token may change it; the token is told once")
+    .option(...TOKEN_OPTION)
     .action(
-      act(async (context, name: string, { from, type }: { from: number | string; type?: string[] }) => {
-        const { client, io } = context;
-        const body = { from, ...(type && { types: type }) };
-        const answer = await client.call("PUT", path(name), { body, signal: io.signal });
+      act(async (context, name: string, { from, type, bind, token }: CreateOptions) => {
+        const { client, io, output } = context;
+        const answer = await client.call("PUT", path(name), {
+          body: { from, ...(type && { types: type }), ...(bind && { bind }) },
+          headers: await tokenHeaders(context, token),
+          signal: io.signal,
+        });
         await show(context, answer.text);
+        if (output.isHuman) tellToken(context, parsed<Bound>(answer));
       }),
     );
 
@@ -118,11 +132,13 @@ export function addConsumers(program: Command, act: Act): void {
     .description("acknowledge every event up to a sequence")
     .argument("<name>")
     .argument("<sequence>", "the last event handled", wholeNumber)
+    .option(...TOKEN_OPTION)
     .action(
-      act(async (context, name: string, sequence: number) => {
+      act(async (context, name: string, sequence: number, { token }: { token?: string }) => {
         const { client, io } = context;
         const answer = await client.call("POST", path(name, "/ack"), {
           body: { sequence },
+          headers: await tokenHeaders(context, token),
           signal: io.signal,
         });
         await show(context, answer.text);
@@ -133,9 +149,12 @@ export function addConsumers(program: Command, act: Act): void {
     .command("delete")
     .description("delete a consumer and its position")
     .argument("<name>")
+    .option(...TOKEN_OPTION)
     .action(
-      act(async ({ client, output, io }, name: string) => {
-        const answer = await client.call("DELETE", path(name), { signal: io.signal });
+      act(async (context, name: string, { token }: { token?: string }) => {
+        const { client, output, io } = context;
+        const headers = await tokenHeaders(context, token);
+        const answer = await client.call("DELETE", path(name), { headers, signal: io.signal });
         if (output.isHuman) output.note(`deleted ${name}`);
         else await output.json(answer.text.trim() || "{}");
       }),

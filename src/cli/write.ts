@@ -15,6 +15,7 @@ import { historyLines, stateOf } from "./preview-view.ts";
 import { Reported, WrongUsage } from "./problem.ts";
 import { type Settled, settle } from "./settle.ts";
 import type { Role } from "./sockets.ts";
+import { type Bound, tellToken } from "./token.ts";
 import { followWork } from "./work.ts";
 
 interface WriteOptions extends CallOptions {
@@ -22,6 +23,7 @@ interface WriteOptions extends CallOptions {
   agent?: string;
   idempotencyKey?: string;
   ttl?: string;
+  bind?: true;
   wait?: string | true;
 }
 
@@ -38,6 +40,7 @@ export function addWrite(program: Command, act: Act): void {
       "the same key and input is the same write, however often it is proposed",
     )
     .option("--ttl <duration>", "how long the proposal stands; default: as configured", duration)
+    .option("--bind", "only who has its token may withdraw it; the token is told once")
     .option("--wait [duration]", "until it is decided and executed; exit 0 only if it succeeded")
     .action(
       act(async (context, first: string | undefined, rest: string[], options: WriteOptions) => {
@@ -53,11 +56,14 @@ export function addWrite(program: Command, act: Act): void {
             ...(options.agent !== undefined && { agent: options.agent }),
             ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
             ...(options.ttl !== undefined && { ttl: options.ttl }),
+            ...(options.bind && { bind: true }),
           },
           signal: io.signal,
           timeoutMs: TIMEOUT_MS,
         });
-        const write = parsedExactly<Write>(answer);
+        const write = parsedExactly<Write & Bound>(answer);
+        // The write as it is at its end comes without it.
+        if (context.output.isHuman || options.wait !== undefined) tellToken(context, write);
         if (options.wait === undefined) return await printProposal(context, write, answer.text.trim());
         await finish(context, write.id, waitMs, "agent");
       }),

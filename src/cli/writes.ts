@@ -11,6 +11,7 @@ import type { Act, CliContext } from "./context.ts";
 import { historyLines, previewFor, stateOf, wrapped } from "./preview-view.ts";
 import { WrongUsage } from "./problem.ts";
 import { type RejectOptions, rejectAll } from "./reject-all.ts";
+import { TOKEN_OPTION, tokenHeaders } from "./token.ts";
 import { watch } from "./watch.ts";
 import { wholeId } from "./write-id.ts";
 import { listWrites } from "./writes-list.ts";
@@ -79,14 +80,15 @@ export function addWrites(program: Command, act: Act): void {
     .command("cancel")
     .description("withdraw a write that nobody has decided yet; an operator also stops an approved one")
     .argument("<id>")
-    .option("--token <token>", "the token that the proposal was answered with, where it is bound to one")
+    .option(...TOKEN_OPTION)
     .action(
       act(async (context, id: string, { token }: { token?: string }) => {
+        const headers = await tokenHeaders(context, token);
         const found = await context.client.call("GET", path(id), { signal: context.io.signal });
         const { state, isBound } = parsedExactly<Write>(found);
         // What is approved only an operator stops, and an operator needs no token.
-        const role = state === "approved" || (isBound && token === undefined) ? "operator" : "agent";
-        await change(context, path(id, "/cancel"), role, undefined, token);
+        const isOperators = state === "approved" || (isBound && Object.keys(headers).length === 0);
+        await change(context, path(id, "/cancel"), isOperators ? "operator" : "agent", undefined, headers);
       }),
     );
 
@@ -116,12 +118,11 @@ async function change(
   path: string,
   role: "agent" | "operator",
   body?: object,
-  token?: string,
+  headers: Record<string, string> = {},
 ): Promise<void> {
   const answer: Answer = await client.call("POST", path, {
     ...(body && { body }),
-    ...(token !== undefined && { headers: { "nexusd-token": token } }),
-    ...{ role, signal: io.signal },
+    ...{ role, headers, signal: io.signal },
   });
   if (!output.isHuman) return await output.json(answer.text.trim());
   const write = parsedExactly<Write>(answer);

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { startTestControl } from "../support/control.ts";
+import { ORDER_ID, realWritePath } from "../support/write-path.ts";
 
 test("a bound consumer is placed, moved and deleted only with its token, which is told once; an operator needs none", async () => {
   const { call, append, store } = await startTestControl();
@@ -57,4 +58,37 @@ test("rejecting many needs a filter, a reason and the operators' socket", async 
   expect((await send({ agent: "a", reason: "no" }, "agent")).json).toMatchObject({ code: "operator_only" });
   expect((await send({ agent: "a", reason: "no" })).json).toEqual({ count: 0, writes: [] });
   expect(writes.calls.at(-1)?.slice(0, 2)).toEqual(["rejectAll", { agent: "a", dryRun: false }]);
+});
+
+test("a bound proposal is withdrawn over agent.sock with its token alone, and over operator.sock without", async () => {
+  const { call, get } = await startTestControl({
+    writePath: (store, clock) => realWritePath({ store, clock }),
+  });
+  const propose = async (orderStatus: string, bind: boolean) => {
+    const body = {
+      operation: "nexus.orders.update_status",
+      input: { orderId: ORDER_ID, orderStatus },
+      ...(bind && { bind }),
+    };
+    return (await call("POST", "/v1/writes", { role: "agent", body })).json;
+  };
+  const cancel = (id: string, role: "agent" | "operator", headers: Record<string, string> = {}) =>
+    call("POST", `/v1/writes/${id}/cancel`, { role, headers });
+
+  const { id, token } = await propose("shipped", true);
+  for (const headers of [{}, { "nexusd-token": "" }, { "nexusd-token": "nxd_tok_wrong" }])
+    expect((await cancel(id, "agent", headers)).json).toMatchObject({ status: 403, code: "token_required" });
+  const seen = await get(`/v1/writes/${id}`, { role: "agent" });
+  expect(seen.json).toMatchObject({ state: "proposed", isBound: true });
+  expect(seen.text).not.toContain(token);
+  expect((await cancel(id, "agent", { "nexusd-token": token })).json).toMatchObject({ state: "cancelled" });
+
+  const second = await propose("delivered", true);
+  expect(second.token).not.toBe(token);
+  expect((await cancel(second.id, "agent", { "nexusd-token": token })).json.code).toBe("token_required");
+  expect((await cancel(second.id, "operator")).json).toMatchObject({ state: "cancelled" });
+
+  const free = await propose("confirmed", false);
+  expect([free.isBound, free.token]).toEqual([false, undefined]);
+  expect((await cancel(free.id, "agent")).json).toMatchObject({ state: "cancelled" });
 });

@@ -1,0 +1,48 @@
+// The token of what is bound to who made it. Never on the command line, which every user of the machine can read.
+
+import type { CliContext } from "./context.ts";
+import { textOf } from "./operation-call.ts";
+import { WrongUsage } from "./problem.ts";
+
+const VARIABLE = "NEXUSD_TOKEN";
+
+/** What `--token` says in the help of every command that has it. */
+export const TOKEN_OPTION = [
+  "--token <source>",
+  `the token that it was made with, where it is bound to one: @FILE, or - for stdin; default: $${VARIABLE}`,
+] as const;
+
+/** What `consumers create` and `write` answer with, where something is bound. */
+export interface Bound {
+  token?: string;
+}
+
+/**
+ * The headers that show the token; none where there is none.
+ * @param source as `--token` gives it
+ * @throws WrongUsage
+ */
+export async function tokenHeaders(
+  context: CliContext,
+  source: string | undefined,
+): Promise<Record<string, string>> {
+  const token = (await read(context, source))?.trim();
+  if (token === undefined) return {};
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new WrongUsage(`${source === undefined ? `$${VARIABLE}` : "--token"} has no token in it.`);
+  return { "nexusd-token": token };
+}
+
+async function read(context: CliContext, source: string | undefined): Promise<string | undefined> {
+  if (source === undefined) return context.io.env[VARIABLE] || undefined;
+  if (source !== "-" && !source.startsWith("@"))
+    throw new WrongUsage(
+      `What is on the command line, every user of this machine can read. Give the token as --token @FILE, --token - or $${VARIABLE}.`,
+    );
+  return await textOf(context, source, "--token");
+}
+
+/** To be kept by whoever made it: nexusd has only its hash. */
+export function tellToken({ output }: CliContext, { token }: Bound): void {
+  if (token !== undefined) output.note(`its token, which is told only now: ${token}`);
+}
