@@ -91,6 +91,8 @@ export interface InsightQuery {
   since?: string;
   until?: string;
   limit: number;
+  /** The page ends with the insight by which their data is as long, in characters. */
+  maxLength?: number;
 }
 
 /** An insight of the memory, which outlives its event. */
@@ -211,7 +213,10 @@ export interface Store {
   readRecords(kind: string, part?: RecordRange): Promise<StoredRecord[]>;
   readRecord(kind: string, key: string): Promise<StoredRecord | undefined>;
   readSecret(name: string): Promise<string | undefined>;
-  /** Of all that were ever received, the newest first. */
+  /**
+   * Of all that were ever received, the newest first. Words are looked for beside everything else, not before it.
+   * @throws StoreError `busy` where that took too long
+   */
   readInsights(query: InsightQuery): Promise<StoredInsight[]>;
 
   // "bound" is the answer of these three where the consumer is bound to another token than that of `proof`.
@@ -335,6 +340,7 @@ export type StoreErrorCode =
   | "full"
   | "read_only"
   | "unusable"
+  | "busy"
   | "io";
 
 /** A database that cannot be used, or a commit that did not happen. The message ends with the remedy. */

@@ -2,12 +2,13 @@
 
 import { z } from "zod";
 import { insightsAnswer } from "../contract/api/views.ts";
-import { parseJson } from "../core/exact-json.ts";
+import type { StoredInsight } from "../contract/store.ts";
 import { isUnspaced, soughtWords } from "../core/text/words.ts";
 import { present } from "../services/input.ts";
 import type { App } from "./app.ts";
-import { limitQuery, timestamp } from "./fields.ts";
+import { limitQuery, PAGE_LENGTH, timestamp } from "./fields.ts";
 import { problems } from "./problem.ts";
+import { asText, JSON_TYPE } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 import { observedAt } from "./views.ts";
 
@@ -46,7 +47,6 @@ const confidence = z
   .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, "must be a number from 0 to 1, such as 0.8")
   .transform(Number);
 const tags = ["views"];
-const insightData = z.looseObject({});
 
 export function insights(app: App, { context: { store } }: RouteOptions): void {
   app.get(
@@ -64,20 +64,29 @@ export function insights(app: App, { context: { store } }: RouteOptions): void {
           until: timestamp.optional(),
           limit: limitQuery,
         }),
-        response: { 200: insightsAnswer, ...problems("invalid_request") },
+        response: { 200: asText(insightsAnswer), ...problems("invalid_request") },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { limit, ...filters } = request.query;
       const [found, asOf] = await Promise.all([
-        store.readInsights({ limit, ...present(filters) }),
+        store.readInsights({ limit, maxLength: PAGE_LENGTH, ...present(filters) }),
         observedAt(store, "nex.insights"),
       ]);
-      const insights = found.map(({ sequence, time, data }) => ({
-        ...{ sequence, time },
-        ...insightData.parse(parseJson(data)),
-      }));
-      return { asOf, insights };
+      const isCut = found.length < limit && lengthOf(found) >= PAGE_LENGTH;
+      return reply
+        .type(JSON_TYPE)
+        .send(
+          `{"asOf":${JSON.stringify(asOf)},"insights":[${found.map(insightText).join(",")}],"isCut":${isCut}}`,
+        );
     },
   );
 }
+
+const lengthOf = (found: readonly StoredInsight[]) => found.reduce((sum, { data }) => sum + data.length, 0);
+
+/** Its data as it is stored, which is an object, with its place in the log before it. */
+const insightText = ({ sequence, time, data }: StoredInsight): string => {
+  const members = data.slice(1);
+  return `{"sequence":${sequence},"time":${JSON.stringify(time)}${members === "}" ? "" : ","}${members}`;
+};

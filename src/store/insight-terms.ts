@@ -16,8 +16,6 @@ export interface InsightTerms {
   add(key: number, index: Pick<InsightIndex, "content" | "target">): void;
   /** Those up to a key. Inside a transaction. */
   remove(upTo: number): void;
-  /** SQL with the column `key`, for those with the words of a query; undefined: it names none. */
-  found(query: { text?: string; target?: string }): { sql: string; values: (string | number)[] } | undefined;
   /** Takes some more of the older ones over. Inside a transaction. */
   renew(): void;
   /** Whether there are older ones. */
@@ -30,15 +28,12 @@ export const createInsightTerms = (db: Database): InsightTerms => {
     "INSERT OR REPLACE INTO insight_terms (rowid, content, target) VALUES (?, ?, ?)",
   );
   const remove = db.prepare<[number]>("DELETE FROM insight_terms WHERE rowid <= ?");
-  const hasTable = db.prepare<[], number>("SELECT 1 FROM sqlite_schema WHERE name = 'insight_words'").pluck();
-  const readFrom = db.prepare<[], number>(`SELECT value FROM meta WHERE key = '${FROM}'`).pluck();
   const putFrom = db.prepare<[number]>(`INSERT OR REPLACE INTO meta (key, value) VALUES ('${FROM}', ?)`);
   const older = db.prepare<[number], { key: number; data: string | null }>(
     `SELECT i.key, coalesce(d.data, e.data) AS data FROM insights i LEFT JOIN insight_data d ON d.key = i.key
      LEFT JOIN events e ON e.sequence = i.sequence WHERE i.key < ? ORDER BY i.key DESC LIMIT ${INSIGHTS_AT_ONCE}`,
   );
-  /** In `insight_words` alone are those before this key; undefined: there is no such table. */
-  const from = () => (hasTable.get() === undefined ? undefined : (readFrom.get() ?? Number.MAX_SAFE_INTEGER));
+  const from = createFrom(db);
 
   const terms: InsightTerms = {
     add(key, { content, target }) {
@@ -46,18 +41,7 @@ export const createInsightTerms = (db: Database): InsightTerms => {
     },
     remove(upTo) {
       remove.run(upTo);
-      if (hasTable.get() !== undefined) db.prepare("DELETE FROM insight_words WHERE rowid <= ?").run(upTo);
-    },
-    found(query) {
-      const match = matchOf(query);
-      if (match === undefined) return undefined;
-      const sql = "SELECT rowid AS key FROM insight_terms WHERE insight_terms MATCH ?";
-      const before = from();
-      if (before === undefined) return { sql, values: [match] };
-      return {
-        sql: `${sql} UNION SELECT rowid FROM insight_words WHERE insight_words MATCH ? AND rowid < ?`,
-        values: [match, matchOf(query, phraseOfWords) ?? "", before],
-      };
+      if (from() !== undefined) db.prepare("DELETE FROM insight_words WHERE rowid <= ?").run(upTo);
     },
     renew() {
       const before = from();
@@ -78,6 +62,32 @@ export const createInsightTerms = (db: Database): InsightTerms => {
   const before = from();
   if (before !== undefined && older.get(before) === undefined) db.transaction(terms.renew).immediate();
   return terms;
+};
+
+/** In `insight_words` alone are those before this key; undefined: there is no such table. */
+const createFrom = (db: Database) => {
+  const hasTable = db.prepare<[], number>("SELECT 1 FROM sqlite_schema WHERE name = 'insight_words'").pluck();
+  const readFrom = db.prepare<[], number>(`SELECT value FROM meta WHERE key = '${FROM}'`).pluck();
+  return () => (hasTable.get() === undefined ? undefined : (readFrom.get() ?? Number.MAX_SAFE_INTEGER));
+};
+
+/** @returns SQL with the column `key`, for those with the words of a query; undefined: it names none */
+export const createFoundTerms = (db: Database) => {
+  const from = createFrom(db);
+  return (query: {
+    text?: string;
+    target?: string;
+  }): { sql: string; values: (string | number)[] } | undefined => {
+    const match = matchOf(query);
+    if (match === undefined) return undefined;
+    const sql = "SELECT rowid AS key FROM insight_terms WHERE insight_terms MATCH ?";
+    const before = from();
+    if (before === undefined) return { sql, values: [match] };
+    return {
+      sql: `${sql} UNION SELECT rowid FROM insight_words WHERE insight_words MATCH ? AND rowid < ?`,
+      values: [match, matchOf(query, phraseOfWords) ?? "", before],
+    };
+  };
 };
 
 const insightOf = (data: string | null): unknown => {

@@ -15,6 +15,7 @@ const REMEDIES: Record<StoreErrorCode, string> = {
   full: "free some space there, or name a larger place in [daemon] data_dir",
   read_only: "mount it writable, or name another directory in [daemon] data_dir",
   unusable: "name a directory that nexusd's user owns in [daemon] data_dir",
+  busy: "ask for less at once, or try again later",
   io: "check the disk (dmesg), its quota and its mount",
 };
 

@@ -3,17 +3,13 @@
 
 import type { Database } from "better-sqlite3";
 import { TYPE_PREFIX } from "../contract/new-event.ts";
-import type { InsightQuery, StoredInsight } from "../contract/store.ts";
 import { parseJson } from "../core/exact-json.ts";
 import { type InsightIndex, indexOfInsight } from "./insight-index.ts";
-import { createInsightTerms, type InsightTerms } from "./insight-terms.ts";
+import { createInsightReader, firstKey, type InsightReader, PER_MS } from "./insight-reader.ts";
+import { createInsightTerms } from "./insight-terms.ts";
 
 const INSIGHT_TYPE = `${TYPE_PREFIX}nex.insight.received`;
 
-/** Insights of one millisecond that have keys of their own; more of them go on into the next. */
-const PER_MS = 1024;
-/** In the year 2248: a key must be a number that is exact. */
-const LATEST_MS = 8.7e12;
 export const FORGET_CHUNK = 1000;
 
 export interface InsightMemory {
@@ -21,8 +17,7 @@ export interface InsightMemory {
   add(insight: { sequence: number; time: string; index: InsightIndex }): void;
   /** Takes over what the events up to a sequence say, before they are removed in the same transaction. */
   keep(upTo: number): void;
-  /** The newest first. */
-  read(query: InsightQuery): StoredInsight[];
+  read: InsightReader;
   /** Removes the oldest thousand of those before `before`. Inside a transaction. @returns how many */
   forget(before: string): number;
   /** Indexes some of what an earlier version indexed in another way. Inside a transaction. */
@@ -48,8 +43,6 @@ export const createInsightMemory = (db: Database): InsightMemory => {
   const removals = ["insights", "insight_data"].map((from) =>
     db.prepare<[number]>(`DELETE FROM ${from} WHERE key <= ?`),
   );
-  const statements = new Map<string, ReturnType<typeof prepareRead>>();
-  const prepareRead = (sql: string) => db.prepare<(string | number)[], StoredInsight>(sql);
 
   const add: InsightMemory["add"] = ({ sequence, time, index }) => {
     const first = firstKey(Date.parse(time));
@@ -64,12 +57,7 @@ export const createInsightMemory = (db: Database): InsightMemory => {
     keep: (upTo) => {
       keep.run(upTo);
     },
-    read(query) {
-      const { sql, values } = selectOf(query, terms.found(query));
-      const statement = statements.get(sql) ?? prepareRead(sql);
-      statements.set(sql, statement);
-      return statement.all(...values);
-    },
+    read: createInsightReader(db),
     forget(before) {
       const keys = oldest.all(firstKey(Date.parse(before)));
       const last = keys.at(-1);
@@ -86,8 +74,6 @@ export const createInsightMemory = (db: Database): InsightMemory => {
   return memory;
 };
 
-const firstKey = (ms: number) => Math.floor(Math.min(Math.max(ms, 0), LATEST_MS)) * PER_MS;
-
 /** What an earlier version logged without remembering it. */
 function rememberOlder(db: Database, memory: InsightMemory): void {
   const older = db
@@ -103,28 +89,4 @@ function rememberOlder(db: Database, memory: InsightMemory): void {
       memory.add({ sequence: row.sequence, time: row.time, index: indexOfInsight(data.insight) });
     }
   }).immediate();
-}
-
-function selectOf(
-  query: InsightQuery,
-  found: ReturnType<InsightTerms["found"]>,
-): { sql: string; values: (string | number)[] } {
-  const { type, minConfidence, since, until, limit } = query;
-  const conditions: string[] = [];
-  const values = found?.values ?? [];
-  const where = (condition: string, value: string | number | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  const key = found ? "w.key" : "i.key";
-  where("i.type = ?", type);
-  where("i.confidence >= ?", minConfidence);
-  where(`${key} >= ?`, since === undefined ? undefined : firstKey(Date.parse(since)));
-  where(`${key} < ?`, until === undefined ? undefined : firstKey(Date.parse(until)) + PER_MS);
-  const from = found ? `(${found.sql}) w CROSS JOIN insights i ON i.key = w.key` : "insights i";
-  const sql = `SELECT i.sequence, i.time, coalesce(d.data, e.data) AS data FROM ${from}
-    LEFT JOIN insight_data d ON d.key = i.key LEFT JOIN events e ON e.sequence = i.sequence
-    ${conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : ""} ORDER BY ${key} DESC LIMIT ?`;
-  return { sql, values: [...values, limit] };
 }

@@ -9,6 +9,7 @@ import { type Observation, REPEATS_KEPT_MS, type Store } from "../contract/store
 import { type Clock, isoTime } from "../core/clock.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { copyDatabase } from "./backup.ts";
+import { createSearch } from "./search.ts";
 import { createWriter } from "./sqlite-commit.ts";
 import { dedupeKeys, PARTS } from "./sqlite-dedupe.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
@@ -66,6 +67,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
   const epoch = readEpoch(db, () => ulid(Math.max(1, Math.floor(clock.now())), random));
   const insights = createInsightMemory(db);
   const log = createEventLog(db, insights, random);
+  const search = createSearch({ path, place, clock });
   const state = createState(db);
   const figures = createFigures(db, log, path);
   const countProbe = db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'probes'");
@@ -142,7 +144,15 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
     },
 
     readEvents: (query) => read(() => log.page(query)),
-    readInsights: (query) => read(() => insights.read(query)),
+    readInsights: async (query) => {
+      const { text, target, minConfidence } = query;
+      const isQuick = text === undefined && target === undefined && minConfidence === undefined;
+      if (isQuick) return read(() => insights.read(query));
+      assertOpen();
+      return search.find(query).catch((error: unknown) => {
+        throw toStoreError(error, place);
+      });
+    },
     readCursor: (source) => read(() => state.readCursor(source)),
     readRecords: (kind, part) => read(() => state.readRecords(kind, part)),
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
@@ -222,6 +232,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
       isClosed = true;
       writer.flush();
       listeners.clear();
+      await search.close();
       try {
         close();
       } catch (error) {

@@ -29,7 +29,7 @@ const insight = (type: string, time: string, id: number | bigint): NewEvent => (
 test("before anything was observed every view is empty, as of never", async () => {
   const { get } = await startTestControl();
   expect((await get("/v1/messaging/sessions")).json).toEqual({ asOf: null, sessions: [] });
-  expect((await get("/v1/nex/insights")).json).toEqual({ asOf: null, insights: [] });
+  expect((await get("/v1/nex/insights")).json).toEqual({ asOf: null, insights: [], isCut: false });
   expect((await get("/v1/nexus/stock/low")).json).toEqual({ asOf: null, items: [] });
   expect((await get("/v1/nexus/orders/pending")).json).toEqual({ asOf: null, orders: [] });
 });

@@ -48,7 +48,12 @@ export const messagesAnswer = z.object({
   ...{ asOf, sessionId: z.string(), messages: z.array(logged) },
   ...eventPage.pick({ next: true, gap: true }).shape,
 });
-export const insightsAnswer = z.object({ asOf, insights: z.array(logged) });
+export const insightsAnswer = z.object({
+  ...{ asOf, insights: z.array(logged) },
+  isCut: z
+    .boolean()
+    .describe("Whether it ends before `limit` since it is long: ask for the older ones by `until`"),
+});
 export const lowStockAnswer = z.object({ asOf, items: z.array(stockItem) });
 export const pendingOrdersAnswer = z.object({ asOf, orders: z.array(pendingOrder) });
 
