@@ -5,10 +5,12 @@ import { measureStorm } from "./scene.ts";
 import { STORMS } from "./storms.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const SECONDS = 2;
-// docs/limits.md has what it takes on a machine of its own. Here other tests run beside it, and what this must tell
-// apart is a busy machine from a daemon that is gone until long after the storm.
-const OPERATOR_WITHIN_MS = 5000;
+const SECONDS = 3;
+// On a machine of its own it takes 200 ms (docs/limits.md). Here other tests run beside it, and a daemon that has to wait
+// for its turn on the processor takes several turns for an answer: so much is added as the idle daemon beside it waits,
+// several times.
+const OPERATOR_WITHIN_MS = 200;
+const TURNS_OF_THE_PROCESSOR = 5;
 const RESIDENT_MIB = 450;
 const PING_WITHIN_MS = 9000;
 
@@ -19,17 +21,21 @@ const TOLD: Partial<Record<string, RegExp>> = {
   "20 refused bodies of 90,000 errors": /413 proposal_too_large/,
   "bodies of long integers": /413 (proposal|body)_too_large/,
   "proposals as fast and as large as they are taken": /413 proposal_too_large/,
+  "one search of 250 letters after the other": /400 invalid_request/,
   "300 reads of a service that does not answer": /429 too_many_(reads|connections)/,
 };
 
 test.each(Object.keys(STORMS))(
   "the daemon stands %s, and its operator is served",
+  // Twice before it is believed: the machine may have been away for a moment.
+  { timeout: 60_000, retry: 1 },
   async (name) => {
     const measured = await measureStorm(ROOT, name, SECONDS);
     const all = JSON.stringify(measured);
     expect(measured.ended, all).toBeNull();
-    expect(measured.operator.requests, all).toBeGreaterThan(0);
-    expect(measured.operator.p99, all).toBeLessThan(OPERATOR_WITHIN_MS);
+    expect(measured.operator.requests, all).toBeGreaterThan(10);
+    const { operator, beside } = measured;
+    expect(operator.p99, all).toBeLessThan(OPERATOR_WITHIN_MS + TURNS_OF_THE_PROCESSOR * beside.p99);
     expect(measured.longestWithoutPing, all).toBeLessThan(PING_WITHIN_MS);
     expect(measured.residentMiB, all).toBeLessThan(RESIDENT_MIB);
     expect(measured.walMiB, all).toBeLessThan(64);
@@ -37,5 +43,4 @@ test.each(Object.keys(STORMS))(
     const must = TOLD[name];
     if (must) expect(Object.keys(measured.told).join(), all).toMatch(must);
   },
-  60_000,
 );
