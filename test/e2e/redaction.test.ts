@@ -31,10 +31,22 @@ const formsOf = (secret: string): string[] => [
   encodeURIComponent(secret),
   [...Buffer.from(secret)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""),
   JSON.stringify(JSON.stringify({ key: secret })),
-  Buffer.from(`user:${secret}`).toString("base64"),
+  ...["", "u", "us", "user:"].map((before) => Buffer.from(`${before}${secret}`).toString("base64")),
   Buffer.from(secret).toString("base64url"),
   Buffer.from(secret).toString("hex"),
+  Buffer.from(secret).toString("hex").toUpperCase(),
+  secret.replaceAll("/", "\\/"),
+  // What is cut off gives most of it away.
+  secret.slice(0, Math.ceil(secret.length * 0.7)),
+  secret.slice(Math.floor(secret.length * 0.3)),
 ];
+/** As JSON may write it where it need not. */
+const escaped = (json: string) =>
+  known.reduce(
+    (text, secret) =>
+      text.replaceAll(secret, [...secret].map((char) => `\\u00${char.charCodeAt(0).toString(16)}`).join("")),
+    json,
+  );
 const echo = () => `you sent ${known.flatMap(formsOf).join(" and ")}.`;
 
 /** A server of one tool that looks something up and one that does something, and fails. */
@@ -53,6 +65,7 @@ const mcpAnswer = (method: string, params: { protocolVersion?: string; name?: st
   return { result: { content, structuredContent, isError: params.name === "act" } };
 };
 
+let answers = 0;
 let messaging: MessagingServer;
 let server: Server;
 let installation: Installation;
@@ -66,8 +79,16 @@ beforeAll(async () => {
     const said = echo();
     const answer = (status: number, body: unknown) =>
       response
-        .writeHead(status, { "content-type": "application/json", "x-echo": CREDENTIALS.anon })
-        .end(JSON.stringify(body));
+        .writeHead(status, {
+          ...{
+            "content-type": "application/json",
+            "x-echo": known.join(),
+            "sb-error-code": CREDENTIALS.token,
+          },
+          ...{ "www-authenticate": `Bearer realm="${known.join(" ")}"`, etag: `"${CREDENTIALS.agent}"` },
+        })
+        // Every other one as nobody would write it.
+        .end(++answers % 2 === 0 ? JSON.stringify(body) : escaped(JSON.stringify(body)));
     if (url === "/functions/v1/agent-auth")
       return answer(200, { access_token: CREDENTIALS.token, organization_id: "org", expires_in: 3600 });
     if (url === "/functions/v1/mcp-server") {
@@ -82,14 +103,16 @@ beforeAll(async () => {
       return response.write(`event: insight.batch.created\ndata: ${JSON.stringify(batch)}\n\n`);
     }
     if (url.includes("/insights")) return answer(200, { insights: [] });
-    if (method === "GET")
-      return answer(200, url.startsWith("/rest/") ? [{ id: said, note: said }] : { data: [{ name: said }] });
-    return answer(400, {
+    const failure = {
       error: CREDENTIALS.nex,
       code: CREDENTIALS.anon,
       message: said,
       details: [{ path: said }],
-    });
+    };
+    if (url.startsWith("/rest/v1/stock")) return answer(400, { ...failure, hint: said });
+    if (method === "GET")
+      return answer(200, url.startsWith("/rest/") ? [{ id: said, note: said }] : { data: [{ name: said }] });
+    return answer(400, failure);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo; // a server that listens on TCP has one
@@ -110,6 +133,8 @@ api_key = { source = "env", id = "NEXUS_API_KEY" }
 anon_key = { source = "env", id = "NEXUS_ANON_KEY" }
 mcp = true
 mcp_reads = ["look"]
+[jobs.nexus-low-stock]
+schedule = "* * * * * *"
 [approvals.policy]
 "nex.*" = "auto"
 "messaging.*" = "auto"
@@ -177,6 +202,7 @@ test("nothing that a service repeats of a credential is stored, served or logged
     await post("/v1/reads", { operation: "messaging.messages.list", input: { session: sessionId } }),
   );
   await until(async () => /"state":"failed"/.test(await get(`/v1/writes/${id}`)), "the write to fail");
+  await until(async () => /"failures":[1-9]/.test(await get("/v1/jobs")), "the watch to fail");
   await until(async () => /"state":"failed"/.test(await get(`/v1/writes/${mcpId}`)), "the tool to fail");
   await until(async () => /you sent/.test(await get("/v1/nex/insights")), "the insight");
   await until(
@@ -196,9 +222,18 @@ test("nothing that a service repeats of a credential is stored, served or logged
       "/v1/jobs",
     ],
     ...["/v1/nex/insights", "/v1/messaging/sessions", `/v1/messaging/sessions/${sessionId}/messages`],
-    ...["/v1/nexus/stock/low", "/v1/nexus/orders/pending", "/v1/operations"],
+    ...[
+      "/v1/nexus/stock/low",
+      "/v1/nexus/orders/pending",
+      "/v1/operations",
+      "/v1/consumers",
+      "/openapi.json",
+    ],
+    `/v1/nex/insights?text=${encodeURIComponent(known[0] ?? "")}`,
   ])
     served.push(await get(path));
+  for (const path of ["/metrics", "/v1/audit?limit=1000", "/v1/status", `/v1/writes/${id}`])
+    served.push((await ask(installation.operatorSocket, path)).text);
   expect(served.filter((text) => text.includes("‹redacted›")).length).toBeGreaterThan(5);
 
   const open = db();
