@@ -10,10 +10,6 @@ import { anonKeyRefused, isAnonKeyRefused, renamed } from "./refusals.ts";
 
 /** The client of Nexus, and whose data it sees. */
 export interface NexusHttp extends HttpClient {
-  /** The agent's token, the same for REST, functions and MCP. @throws HttpError where the key cannot be exchanged */
-  token(): Promise<string>;
-  /** Says that the service refused this token: the next call of `token` gives another one, where there is one. */
-  rejected(token: string): void;
   /** The organization of the agent key. @throws HttpError where the key cannot be exchanged */
   organizationId(): Promise<string>;
 }
@@ -54,14 +50,16 @@ export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
       // It has to be the caller who sends it again; the 401 proves that nothing was done.
       if (request.once) throw tokenReplaced(error);
       return await send(authorized(next)).catch((again: unknown) => {
-        throw again instanceof HttpError && again.status === 401 ? tokenRefused(again) : again;
+        if (!(again instanceof HttpError) || again.status !== 401) throw again;
+        const nextEarlyMs = earlyBy(again, next);
+        if (nextEarlyMs === undefined) throw tokenRefused(again);
+        tokens.isEarly(next, nextEarlyMs);
+        throw tokenEarly(again, nextEarlyMs);
       });
     }
   };
   return {
     origin: http.origin,
-    token: () => tokens.token(),
-    rejected: (token) => tokens.reject(token),
     organizationId: () => tokens.organizationId(),
     request: (request) => authorize((authorized) => http.request(authorized), request),
     stream: (request) => authorize((authorized) => http.stream(authorized), request),
