@@ -50,6 +50,7 @@ async function createPass(): Promise<() => Promise<void>> {
     apiKey: () => "nxs_ak_bench",
     storage: { load: async () => undefined, save: async () => {} },
     clock,
+    steady: createSteadyClock(clock),
     random: Math.random,
     onToken: () => {},
   });

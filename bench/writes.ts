@@ -52,7 +52,7 @@ const clock = systemClock;
 const random = Math.random;
 const store = await openStore({ dataDir: join(directory, "data"), clock });
 const built = createServices({
-  ...{ config, store, clock, random },
+  ...{ config, store, clock, steady: createSteadyClock(clock), random },
   secrets: { nex: { api_key: new Secret("sk-of-nobody") } },
   version: "bench",
   redactor: createRedactor(),

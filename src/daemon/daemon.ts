@@ -12,6 +12,7 @@ import type { StoredRecord } from "../contract/store.ts";
 import { startControl } from "../control/server.ts";
 import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { type Redactor, short } from "../core/redaction.ts";
+import type { SteadyClockKeeper } from "../core/steady-clock.ts";
 import { createBudgets } from "../http/budgets.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { createCounts } from "../services/counts.ts";
@@ -96,7 +97,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.warn({ server, err: error }, "what was spent of a request budget cannot be kept over a restart"),
   });
   const counts = createCounts();
+  let steady: SteadyClockKeeper;
   let built: Built;
+  let onNexusBack = () => {};
+  let endServices = () => {};
   // Kept over a reload: what is under way then is done with the sessions as they are after it.
   const changes = createSessionChanges(() => built.services.messaging.sessions);
   // Without a pause in which a session could change, once what is stored was read.
@@ -107,9 +111,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   ): { made: Built; renamed: string[] } => {
     const { add: onSecret } = redactor;
     for (const secret of allSecrets(from.secrets)) onSecret(secret.reveal());
+    const end = new AbortController();
     const made = createServices({
       ...from,
-      ...{ store, clock, random, version, redactor, budgets, counts, changes },
+      ...{ store, clock, steady, random, version, redactor, budgets, counts, changes },
+      onNexusBack: () => onNexusBack(),
+      signal: AbortSignal.any([stopping.signal, end.signal]),
     });
     const { sessions } = made.services.messaging;
     const { unreadable, changed } = restoreSessions(
@@ -120,6 +127,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     );
     if (unreadable > 0) log.error({ unreadable }, "stored sessions are unreadable");
     for (const { sessionId } of sessions.all()) onSecret(sessionId, short(sessionId));
+    endServices();
+    endServices = () => end.abort();
     return { made, renamed: changed };
   };
   const warnOfPolicy = () => {
@@ -131,11 +140,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     );
 
   try {
+    steady = await recallSteadyClock(store, clock);
     const restored = build(options, await store.readRecords(SESSION_KIND));
     built = restored.made;
     await keep(restored.renamed);
     const services = { ...built.services };
-    const steady = await recallSteadyClock(store, clock);
     await store.commitObservation({
       source: "daemon",
       events: [{ type: "daemon.started", source: "/daemon", data: { version, pid: process.pid } }],
@@ -154,6 +163,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
     await writePath.load();
     const { writes, reads, operations, executor } = writePath;
+    onNexusBack = () => {
+      scheduler.retryNow("nexus");
+      executor.retryNow("nexus");
+    };
 
     const audit = createAuditWatch({ store, clock, log });
     const sockets = socketPaths(config);

@@ -6,6 +6,7 @@ import type { Store } from "../contract/store.ts";
 import type { BudgetFigures } from "../control/metrics/metric.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Redactor } from "../core/redaction.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
 import type { Budgets } from "../http/budgets.ts";
 import type { Retry } from "../http/client.ts";
 import { createDispatcher } from "../http/dispatcher.ts";
@@ -20,10 +21,11 @@ import { createMessagingClient, isCooldown } from "../services/messaging/client.
 import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
 import { createNexClient } from "../services/nex/client.ts";
 import { TEXTS_PER_MINUTE } from "../services/nex/limits.ts";
-import { createTokenSource, EXCHANGE_PATH, type TokenStorage } from "../services/nexus/auth.ts";
+import { createTokenSource, EXCHANGE_PATH } from "../services/nexus/auth.ts";
 import { createNexusClient } from "../services/nexus/client.ts";
 import { withToken } from "../services/nexus/http.ts";
 import { createMcpConnection } from "../services/nexus/mcp/connection.ts";
+import type { TokenStorage } from "../services/nexus/saved-token.ts";
 import type { Services } from "../services/services.ts";
 
 const MESSAGING_TIMEOUT_MS = 20_000;
@@ -37,6 +39,7 @@ export interface ServicesOptions {
   secrets: ResolvedSecrets;
   store: Store;
   clock: Clock;
+  steady: Pick<SteadyClock, "ageOf">;
   random: () => number;
   version: string;
   /** Told of every token, and takes what it knows out of what the services answer. */
@@ -47,6 +50,10 @@ export interface ServicesOptions {
   counts: Counts;
   /** Over a reload too: what is under way then belongs to the sessions that come after it. Left out: new ones. */
   changes?: SessionChanges;
+  /** Told that there is a token for Nexus after a time in which it could not be reached for one. */
+  onNexusBack?: () => void;
+  /** From then on nothing is sent but what somebody asks for: others have come in the place of these, or nobody. */
+  signal?: AbortSignal;
 }
 
 export interface Built {
@@ -97,9 +104,10 @@ export function createServices(options: ServicesOptions): Built {
     http: nexusHttp,
     apiKey: () => reveal(secrets.nexus?.api_key, "nexus.api_key"),
     storage: tokenStorage(store),
-    clock,
-    random,
+    ...{ clock, steady: options.steady, random },
     onToken: redactor.addPassing,
+    ...(options.onNexusBack && { onBack: options.onNexusBack }),
+    ...(options.signal && { signal: options.signal }),
   });
 
   const authorized = withToken(nexusHttp, tokens);

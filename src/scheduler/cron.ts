@@ -117,5 +117,10 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
       supervision.planned(undefined);
     },
     runNow: attempt,
+    retryNow() {
+      if (!retry || retry.notBefore > 0) return;
+      retry.at = Math.min(retry.at, clock.monotonic());
+      life.wake();
+    },
   };
 }

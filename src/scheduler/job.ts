@@ -115,6 +115,8 @@ export interface Scheduler {
   reconfigure(config: unknown): void;
   /** Lets every job look again at what is due: the clock has jumped, or the machine was asleep. */
   wake(): void;
+  /** Lets the cron jobs of a service that wait out a failure of theirs try again: the service is there again. */
+  retryNow(service: Service): void;
   list(): JobStatus[];
   /** Those of `list()` that are jobs. */
   pulses(): JobPulse[];

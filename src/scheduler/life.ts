@@ -20,6 +20,8 @@ export interface Loop {
   run(): Promise<void>;
   /** One run now, or the one under way. */
   runNow?(): Promise<void>;
+  /** Ends the wait after a failure, unless the service asked for it. */
+  retryNow?(): void;
 }
 
 export function createNap(clock: Clock, signal: AbortSignal): Pick<Life, "nap" | "wake"> {

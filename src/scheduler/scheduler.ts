@@ -267,6 +267,11 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       for (const { life } of entries.values()) life?.wake();
     },
 
+    retryNow(service) {
+      for (const { job, life } of entries.values())
+        if (job.service === service) void life?.loop.then((loop) => loop?.retryNow?.());
+    },
+
     list() {
       const now = moment();
       const statuses = views().map((view) => jobStatus(view, now));

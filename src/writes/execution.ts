@@ -17,6 +17,7 @@ import {
   preparationFailed,
   sendingFailed,
 } from "./outcome.ts";
+import type { Pauses } from "./pauses.ts";
 import {
   assertAccount,
   type Checked,
@@ -51,6 +52,7 @@ export interface ExecutionOptions extends PrepareOptions {
   sender: OperationSender;
   clock: Clock;
   random: () => number;
+  pauses: Pick<Pauses, "wait">;
   /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
   countAttempt: (id: string) => Promise<void>;
   /** As of the store: undefined where the audit log holds the approval of the write as it is. */
@@ -130,7 +132,8 @@ async function attemptUntilKnown(run: Run): Promise<Outcome | GivenUp> {
     const waitMs = Math.max(backoff.next(), outcome.retryAfterMs);
     if (clock.monotonic() + waitMs > deadline)
       return run.doubt ? settleDoubt(run, run.doubt) : failed(given(outcome.error));
-    await clock.sleep(waitMs, stop.closing).catch(() => {});
+    const isAskedToWait = outcome.retryAfterMs > 0;
+    await options.pauses.wait(write.service, waitMs, !isAskedToWait, stop.closing).catch(() => {});
     if (stop.closing.aborted)
       return isIdempotent ? { state: "executing" } : failed(given(outcome.error, STOPPED));
   }

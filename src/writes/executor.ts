@@ -2,6 +2,7 @@
 // several targets at once.
 
 import type { Logger } from "pino";
+import type { Service } from "../contract/new-event.ts";
 import { type Store, StoreError } from "../contract/store.ts";
 import type { Actor, Write, WriteResult } from "../contract/writes.ts";
 import { createBackoff } from "../core/backoff.ts";
@@ -13,6 +14,7 @@ import { type ExecutionOptions, execute, HOW_TO_FIND_OUT, type Result } from "./
 import { isOver } from "./expiry.ts";
 import { storedRequest } from "./input.ts";
 import { effectsFailed } from "./outcome.ts";
+import { createPauses } from "./pauses.ts";
 
 const AT_ONCE = 8;
 /** Of those, what the policy approved: it may wait long for its share of a budget, and a person's must not behind it. */
@@ -29,7 +31,7 @@ type Settled = Exclude<Result, { state: "executing" }>;
 const EXECUTOR: Actor = { via: "nexusd", user: null };
 
 export interface ExecutorOptions
-  extends Omit<ExecutionOptions, "countAttempt" | "whyNotApproved" | "onDefect"> {
+  extends Omit<ExecutionOptions, "countAttempt" | "whyNotApproved" | "onDefect" | "pauses"> {
   store: Store;
   /** Commits what a write changes in sessions together with its result. */
   changes: Pick<SessionChanges, "apply" | "hold">;
@@ -45,6 +47,8 @@ export interface Executor {
   start(): Promise<void>;
   /** Says that a write was approved. */
   wake(): void;
+  /** Lets writes to a service that wait for their next attempt try now: the service is there again. */
+  retryNow(service: Service): void;
   /** Begins nothing new, gives what is under way so much time, then cuts it; resolves when all of it is settled. */
   stop(graceMs: number): Promise<void>;
 }
@@ -76,8 +80,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
   };
 
+  const pauses = createPauses(clock);
   const execution: ExecutionOptions = {
     ...options,
+    pauses,
     countAttempt: (id) => persist(() => store.countWriteAttempt(id)),
     whyNotApproved: (id) => store.whyNotApproved(id),
     onDefect: ({ id, operation }, err) => {
@@ -228,6 +234,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       looking = look();
     },
     wake,
+    retryNow: pauses.end,
     async stop(graceMs) {
       closing.abort();
       const settled = async () => {

@@ -79,6 +79,7 @@ export async function runJob(
     },
     store,
     clock,
+    steady: createSteadyClock(clock),
     random,
     version: "test",
     redactor: createRedactor(),

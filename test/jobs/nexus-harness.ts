@@ -48,6 +48,7 @@ export function connect(origin: string, clock: Clock = systemClock): NexusClient
       },
     },
     clock,
+    steady: createSteadyClock(clock),
     random: () => 0,
     onToken: () => {},
   });

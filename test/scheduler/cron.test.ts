@@ -289,6 +289,32 @@ describe("failures", () => {
     expect(eventsOf("job.missed")).toEqual([]);
   });
 
+  it.each([
+    [undefined, 2],
+    [MINUTE, 1],
+  ])(
+    "a failed run is made up for as soon as its service is there again, unless that asked to wait (%s ms)",
+    async (retryAfterMs, runs) => {
+      let ran = 0;
+      const job = cronJob(
+        async () => {
+          ran += 1;
+          if (ran === 1) throw unavailable(retryAfterMs);
+        },
+        { service: "nexus", catchUp: "once" },
+      );
+      const { clock, scheduler } = createHarness([job]);
+      scheduler.start();
+      await clock.settle();
+      scheduler.retryNow("nex");
+      await clock.settle();
+      expect(ran).toBe(1);
+      scheduler.retryNow("nexus");
+      await clock.settle();
+      expect(ran).toBe(runs);
+    },
+  );
+
   it("waits as long as Retry-After says, past scheduled times, and calls none of them missed", async () => {
     const ranAt: number[] = [];
     const job = cronJob(async ({ clock }) => {

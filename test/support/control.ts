@@ -134,6 +134,7 @@ export async function startTestControl(
       start: () => {},
       stop: async () => {},
       reconfigure: () => {},
+      retryNow: () => {},
       wake: () => {},
       list: () => state.jobs,
       pulses: () => [],

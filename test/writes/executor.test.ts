@@ -826,6 +826,28 @@ describe("a stop", () => {
     expect(sent(harness)).toBe(1);
   });
 
+  it("that waits for its next attempt goes out at once when its service is there again, unless that asked to wait", async () => {
+    const harness = await createHarness();
+    const refused = fails("network", { code: "connection_refused", maybeSent: false });
+    const wait = fails("status", { status: 503, retryAfterMs: 60_000, maybeSent: false });
+    harness.service.otherwise = refused;
+    await harness.executor.start();
+    const { id } = await harness.approved(TAG);
+    await harness.clock.advance(MINUTE_MS);
+    const before = sent(harness);
+    harness.executor.retryNow("messaging");
+    await harness.clock.settle();
+    expect(sent(harness)).toBe(before);
+    harness.service.otherwise = wait;
+    harness.executor.retryNow("nexus");
+    await harness.clock.settle();
+    expect(sent(harness)).toBe(before + 1);
+    harness.executor.retryNow("nexus");
+    await harness.clock.settle();
+    expect(sent(harness)).toBe(before + 1);
+    expect((await harness.writes.get(id)).state).toBe("executing");
+  });
+
   it("says of what was never sent that it was not", async () => {
     const harness = await createHarness();
     harness.service.otherwise = fails("network", { maybeSent: false });

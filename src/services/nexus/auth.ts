@@ -3,10 +3,13 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Clock } from "../../core/clock.ts";
+import type { SteadyClock } from "../../core/steady-clock.ts";
 import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient } from "../../http/client.ts";
 import { HttpError, type HttpErrorDetails } from "../../http/errors.ts";
+import { createPursuit } from "./pursuit.ts";
 import { anonKeyRefused, isAnonKeyRefused } from "./refusals.ts";
+import { createAges, type Issued, loadToken, type SavedToken, type TokenStorage } from "./saved-token.ts";
 
 const LABEL = "POST /functions/v1/agent-auth";
 /** What every agent key begins with. Its length is not checked: the vendor's own pages do not agree on it. */
@@ -34,31 +37,6 @@ const answerSchema = z.looseObject({
   expires_in: z.number().default(3600),
 });
 
-const savedSchema = z.object({
-  /** Which key at which origin the token is of: another one must never get it. */
-  owner: z.string().nullable().default(null),
-  token: z.string().nullable(),
-  organizationId: z.string().nullable(),
-  refreshAt: z.number(),
-  expiresAt: z.number(),
-  /** The one before, while it lives: it is of use where a clock of Nexus does not take the new one yet. */
-  previous: z.object({ token: z.string(), expiresAt: z.number() }).nullable().default(null),
-  /** When the latest exchanges were sent, in ms since the epoch. */
-  exchanges: z.array(z.number()),
-});
-type Saved = z.infer<typeof savedSchema>;
-
-const NO_TOKEN = {
-  ...{ owner: null, token: null, organizationId: null },
-  ...{ refreshAt: 0, expiresAt: 0, previous: null },
-};
-
-/** Where the token outlives the process; `save` resolves once it is on disk. */
-export interface TokenStorage {
-  load(): Promise<string | undefined>;
-  save(json: string): Promise<void>;
-}
-
 export interface TokenSource {
   /**
    * The token for REST, functions and MCP alike.
@@ -81,42 +59,50 @@ export function createTokenSource(options: {
   apiKey: () => string;
   storage: TokenStorage;
   clock: Clock;
+  steady: Pick<SteadyClock, "ageOf">;
   random: () => number;
   /** Told of every token, so that no log line can hold one. */
   onToken: (token: string) => void;
+  /** Told that there is a token after a time in which the service could not be reached for one. */
+  onBack?: () => void;
+  /** From then on it asks for nothing by itself. */
+  signal?: AbortSignal;
 }): TokenSource {
-  const { http, apiKey, storage, clock, random, onToken } = options;
-  let saved: Saved | undefined;
-  let inFlight: Promise<Saved> | undefined;
+  const { http, apiKey, storage, clock, steady, random, onToken, onBack } = options;
+  const ages = createAges(clock, steady);
+  let saved: SavedToken | undefined;
+  let inFlight: Promise<SavedToken> | undefined;
   let refusal: { error: HttpError; until: number } | undefined;
   let isRejected = false;
   let rejectedAt = Number.NEGATIVE_INFINITY;
   let earlyUntil = Number.NEGATIVE_INFINITY;
 
   const owner = () => createHash("sha256").update(`${http.origin}\n${apiKey()}`).digest("hex");
+  const isAlive = (issued: Issued) => ages.of(issued) < issued.lifeMs;
 
   /** What is on disk: another source may have written there, before a reload. */
-  const load = async (): Promise<Saved> => {
-    const parsed = savedSchema.safeParse(readJson(await storage.load()));
-    const found: Saved = parsed.success ? parsed.data : { ...NO_TOKEN, exchanges: [] };
-    if (found.token) onToken(found.token);
-    if (found.previous) onToken(found.previous.token);
-    return found.owner === owner() ? found : { ...NO_TOKEN, exchanges: found.exchanges };
+  const load = async (): Promise<SavedToken> => {
+    const found = await loadToken(storage, owner());
+    for (const issued of [found.current, found.previous]) {
+      if (!issued) continue;
+      onToken(issued.token);
+      ages.recall(issued);
+    }
+    return found;
   };
 
-  const exchange = async (): Promise<Saved> => {
+  const exchange = async (): Promise<SavedToken> => {
     if (refusal && clock.monotonic() < refusal.until) throw refusal.error;
     const key = apiKey();
     if (!key.startsWith(KEY_PREFIX)) throw malformed();
     const before = await load();
+    // Stamped anew by the wall clock of now, so that a step of it neither ages them nor keeps them young.
     const now = clock.now();
-    // A clock that was set back must not make the exchanges of this minute disappear.
     const recent = before.exchanges
-      .map((at) => Math.min(at, now))
+      .map((at) => now - steady.ageOf(at))
       .filter((at) => now - at < EXCHANGE_WINDOW_MS);
     const oldest = recent[0];
     if (recent.length >= MOST_EXCHANGES && oldest !== undefined) {
-      // Kept as they are now taken to be, or they would be of this moment for as long as the clock is behind.
       await storage.save(JSON.stringify({ ...before, exchanges: recent }));
       throw tooMany(EXCHANGE_WINDOW_MS - (now - oldest));
     }
@@ -144,22 +130,53 @@ export function createTokenSource(options: {
     });
     onToken(access_token);
     const lifeMs = Math.max(expires_in * 1000, SHORTEST_LIFE_MS);
-    const isOldGood = before.token !== null && !isRejected && before.expiresAt > clock.now();
-    const fresh: Saved = {
-      owner: owner(),
+    const current = {
       token: access_token,
+      issuedAt: clock.now(),
+      lifeMs,
+      refreshAfterMs: Math.max(lifeMs * (REFRESH_AT - random() * REFRESH_JITTER), SHORTEST_LIFE_MS),
+    };
+    const isOldGood = before.current !== null && !isRejected && isAlive(before.current);
+    const fresh: SavedToken = {
+      owner: owner(),
       organizationId: organization_id,
-      refreshAt: clock.now() + Math.max(lifeMs * (REFRESH_AT - random() * REFRESH_JITTER), SHORTEST_LIFE_MS),
-      expiresAt: clock.now() + lifeMs,
-      previous: isOldGood ? { token: before.token ?? "", expiresAt: before.expiresAt } : null,
+      current,
+      previous: isOldGood ? before.current : null,
       exchanges,
     };
+    ages.keep([fresh.previous]);
+    ages.begin(current);
     saved = fresh;
     isRejected = false;
     refusal = undefined;
     await storage.save(JSON.stringify(fresh));
     return fresh;
   };
+
+  /** The exchange under way, or a new one. */
+  const exchanged = (): Promise<SavedToken> => {
+    inFlight ??= exchange()
+      .then(
+        (state) => {
+          if (pursuit.end()) onBack?.();
+          return state;
+        },
+        (error) => {
+          if (isUnreachable(error)) pursuit.begin();
+          else pursuit.end();
+          throw error;
+        },
+      )
+      .finally(() => {
+        inFlight = undefined;
+      });
+    return inFlight;
+  };
+  const pursuit = createPursuit({
+    ...{ clock, random },
+    attempt: async () => void (await exchanged().catch(() => {})),
+    signal: options.signal ?? new AbortController().signal,
+  });
 
   const refused = (error: unknown): HttpError | undefined => {
     if (error instanceof HttpError && isAnonKeyRefused(error)) return anonKeyRefused(error);
@@ -180,43 +197,46 @@ export function createTokenSource(options: {
   };
 
   const current = async (): Promise<{ token: string; organizationId: string }> => {
+    pursuit.want();
     saved ??= await load();
     let state = saved;
-    if (!state.token || isRejected || clock.now() >= state.refreshAt) {
-      inFlight ??= exchange().finally(() => {
-        inFlight = undefined;
-      });
+    if (!state.current || isRejected || ages.of(state.current) >= state.current.refreshAfterMs) {
       try {
-        state = await inFlight;
+        state = await exchanged();
       } catch (error) {
         // A token that still lives is good enough while the exchange is unreachable.
-        const isUsable = !isRejected && clock.now() < state.expiresAt && !refusal;
+        const isUsable = state.current && !isRejected && isAlive(state.current) && !refusal;
         if (!isUsable) throw error;
       }
     }
-    const { token, organizationId } = state;
-    if (token === null || organizationId === null) throw new Error("an exchange ended without a token");
-    const { previous } = state;
-    if (clock.monotonic() < earlyUntil && previous && previous.expiresAt > clock.now())
-      return { token: previous.token, organizationId };
-    return { token, organizationId };
+    const { current: newest, previous, organizationId } = state;
+    if (newest === null || organizationId === null) throw new Error("an exchange ended without a token");
+    const isEarly = clock.monotonic() < earlyUntil && previous !== null && isAlive(previous);
+    return { token: isEarly ? previous.token : newest.token, organizationId };
   };
 
   return {
     token: async () => (await current()).token,
     organizationId: async () => (await current()).organizationId,
     isEarly(token, waitMs) {
-      if (saved?.token === token) earlyUntil = clock.monotonic() + waitMs;
+      if (saved?.current?.token === token) earlyUntil = clock.monotonic() + waitMs;
     },
     reject(token) {
       if (saved?.previous?.token === token) saved = { ...saved, previous: null };
-      if (saved?.token !== token || isRejected) return;
+      if (saved?.current?.token !== token || isRejected) return;
       if (clock.monotonic() - rejectedAt < REJECT_AGAIN_AFTER_MS) return;
       isRejected = true;
       rejectedAt = clock.monotonic();
     },
   };
 }
+
+/** Whether there was no connection to send it on, so that trying again costs nobody anything. */
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof HttpError &&
+  error.retryable &&
+  !error.maybeSent &&
+  (error.kind === "network" || error.code === "timeout");
 
 /** Whether the answer speaks of the key: not of the anon key, of a plan, or of a proxy in between. */
 const isKeyRefused = (error: unknown): error is HttpError => {
@@ -246,11 +266,3 @@ const tooMany = (waitMs: number) =>
     retryAfterMs: waitMs,
     maybeSent: false,
   });
-
-const readJson = (text: string | undefined): unknown => {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-};

@@ -1,14 +1,20 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { SANDBOX_ENV } from "../../../sandbox/args.ts";
 import { systemClock as systemSandboxClock } from "../../../sandbox/clock.ts";
 import { type NexusServer, startNexus } from "../../../sandbox/nexus.ts";
 import { type Clock, systemClock } from "../../../src/core/clock.ts";
+import { createSteadyClock, type SteadyClock } from "../../../src/core/steady-clock.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
-import { createTokenSource, type TokenStorage } from "../../../src/services/nexus/auth.ts";
+import { createTokenSource } from "../../../src/services/nexus/auth.ts";
 import { withToken } from "../../../src/services/nexus/http.ts";
+import type { TokenStorage } from "../../../src/services/nexus/saved-token.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { closedOrigin, json, serve } from "../../support/http-server.ts";
+import { watchedClock } from "../../support/steady-clock.ts";
 
+const HOUR = 3_600_000;
 const sandboxClock = systemSandboxClock();
 let nexus: NexusServer;
 let exchangesBefore = 0;
@@ -47,11 +53,12 @@ function connect(
     apiKey?: string;
     anonKey?: string;
     origin?: string;
-    now?: () => number;
     clock?: Clock;
+    steady?: SteadyClock;
+    onBack?: () => unknown;
   } = {},
 ) {
-  const clock = options.clock ?? { ...systemClock, now: options.now ?? systemClock.now };
+  const clock = options.clock ?? systemClock;
   const http = createHttpClient({
     service: "nexus",
     origin: options.origin ?? nexus.url,
@@ -66,9 +73,10 @@ function connect(
     http,
     apiKey: () => options.apiKey ?? SANDBOX_ENV.NEXUS_API_KEY,
     storage: options.storage ?? storage(),
-    clock,
+    ...{ clock, steady: options.steady ?? createSteadyClock(clock) },
     random: () => 0,
     onToken: () => {},
+    onBack: () => options.onBack?.(),
   });
   const authorized = withToken(http, tokens);
   const read = () =>
@@ -96,25 +104,57 @@ describe("the agent's token", () => {
   });
 
   it("is refreshed at 80 % of its life, not before", async () => {
-    let now = Date.now();
-    const { tokens } = connect({ now: () => now });
+    const clock = createFakeClock(Date.now());
+    const { tokens } = connect({ clock });
     await tokens.token();
-    now += 0.79 * 3_600_000;
+    await clock.advance(0.79 * HOUR);
     await tokens.token();
     expect(exchanges()).toBe(1);
-    now += 0.02 * 3_600_000;
+    await clock.advance(0.02 * HOUR);
+    await tokens.token();
+    expect(exchanges()).toBe(2);
+  });
+
+  it.each([-24 * HOUR, 24 * HOUR])(
+    "is as old as the time that has passed, whatever the wall clock says (stepped by %i ms), over a restart too",
+    async (step) => {
+      const clock = createFakeClock(Date.now());
+      const steady = watchedClock(clock);
+      const kept = storage();
+      const { tokens } = connect({ clock, steady, storage: kept });
+      const first = await tokens.token();
+      await clock.advance(0.1 * HOUR);
+      clock.jump(step);
+      expect(await tokens.token()).toBe(first);
+      const restarted = connect({ clock, steady, storage: kept }).tokens;
+      expect(await restarted.token()).toBe(first);
+      expect(exchanges()).toBe(1);
+      nexus.addFault({ kind: "html", match: "/functions/v1/agent-auth", times: -1 });
+      await clock.advance(0.89 * HOUR);
+      for (const source of [tokens, restarted]) expect(await source.token()).toBe(first);
+      await clock.advance(0.02 * HOUR);
+      for (const source of [tokens, restarted])
+        await expect(source.token()).rejects.toMatchObject({ status: 502 });
+    },
+  );
+
+  it("ages while the machine sleeps", async () => {
+    const clock = createFakeClock(Date.now());
+    const { tokens } = connect({ clock, steady: watchedClock(clock) });
+    await tokens.token();
+    clock.suspend(0.85 * HOUR);
     await tokens.token();
     expect(exchanges()).toBe(2);
   });
 
   it("goes on being used while the exchange cannot be reached, as long as it lives", async () => {
-    let now = Date.now();
-    const { tokens } = connect({ now: () => now });
+    const clock = createFakeClock(Date.now());
+    const { tokens } = connect({ clock });
     const first = await tokens.token();
-    now += 0.9 * 3_600_000;
+    await clock.advance(0.9 * HOUR);
     nexus.addFault({ kind: "html", match: "/functions/v1/agent-auth", times: -1 });
     expect(await tokens.token()).toBe(first);
-    now += 0.2 * 3_600_000;
+    await clock.advance(0.2 * HOUR);
     await expect(tokens.token()).rejects.toMatchObject({ name: "HttpError", status: 502 });
   });
 
@@ -184,19 +224,21 @@ describe("the agent's token", () => {
     },
   );
 
-  it("is exchanged at most ten times in any minute, by whatever process, also when the clock is set back", async () => {
+  it("is exchanged at most ten times in any minute, by whatever process, also when the clock is stepped", async () => {
     const clock = createFakeClock(Date.now());
+    const steady = watchedClock(clock);
     const kept = storage();
     const sentAt: number[] = [];
     for (let n = 0; n < 300; n++) {
       const before = exchanges();
       // Each has a key of its own, so that no token serves two of them; a crash loop in which each gets a bit further.
-      const { tokens } = connect({ storage: kept, clock, apiKey: `nxs_ak_of_nobody_${n}` });
+      const { tokens } = connect({ storage: kept, clock, steady, apiKey: `nxs_ak_of_nobody_${n}` });
       const error = await tokens.token().catch((error: unknown) => error);
       if (exchanges() > before) sentAt.push(clock.monotonic());
       else expect(error).toMatchObject({ code: "exchange_budget", maybeSent: false, retryable: true });
       await clock.advance(700);
-      if (n === 100) clock.jump(-3_600_000);
+      if (n === 100) clock.jump(-HOUR);
+      if (n === 200) clock.jump(24 * HOUR);
     }
     for (const [index, at] of sentAt.entries())
       expect((sentAt[index + 10] ?? Number.POSITIVE_INFINITY) - at).toBeGreaterThan(60_000);
@@ -391,6 +433,25 @@ it("what was never sent counts nowhere: a connection that is refused uses up no 
   for (let attempt = 0; attempt < 15; attempt++)
     await expect(tokens.token()).rejects.toMatchObject({ code: "connection_refused", maybeSent: false });
   expect(JSON.parse(kept.saved ?? "{}").exchanges).toEqual([]);
+});
+
+it("a token is had within 4 s of the end of 12 s without a connection, though nobody asks again", async () => {
+  const origin = await closedOrigin();
+  const clock = createFakeClock(Date.now());
+  const told: string[] = [];
+  const { tokens } = connect({ origin, clock, onBack: () => told.push("back") });
+  await expect(tokens.token()).rejects.toMatchObject({ code: "connection_refused" });
+  await clock.advance(12_000);
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ access_token: "t", organization_id: "o" }));
+  }).listen(Number(new URL(origin).port), "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  await clock.advance(4000);
+  expect(told).toEqual(["back"]);
+  expect(await tokens.token()).toBe("t");
+  expect(clock.pending()).toBe(0);
 });
 
 it.each([0, -5, 1])("a token that is said to live %i s is not exchanged for each request", async (life) => {

@@ -1,6 +1,7 @@
 // Operations as the write path runs them: parsed, put in full, checked, sent by the real sender.
 
 import { systemClock } from "../../../src/core/clock.ts";
+import { createSteadyClock } from "../../../src/core/steady-clock.ts";
 import { createBudget, type RequestBudget } from "../../../src/http/budget.ts";
 import { createRetry } from "../../../src/http/retry.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
@@ -95,6 +96,7 @@ export function createBench(setup: Setup): Bench {
       apiKey: () => setup.nexusApiKey ?? "",
       storage: { load: async () => undefined, save: async () => {} },
       clock: systemClock,
+      steady: createSteadyClock(systemClock),
       random: () => 0,
       onToken: () => {},
     });
