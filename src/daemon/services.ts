@@ -173,6 +173,7 @@ export const budgetFigures = (budgets: Budgets): BudgetFigures[] =>
     used: budget.used(),
     waiting: budget.waiting,
     quietMs: budget.quietMs(),
+    shares: budget.shares(),
   }));
 
 const reveal = (secret: Secret | undefined, path: string): string => {

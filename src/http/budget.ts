@@ -14,11 +14,23 @@ export interface Lease {
   done(): void;
 }
 
+/** What requests of one kind have of a budget. */
+export interface Share {
+  /** Places taken now. */
+  used: number;
+  /** Callers that wait for their lease. */
+  waiting: number;
+  /** How long all that no longer wait have waited since the start, those that gave up included. */
+  waitedMs: number;
+}
+
 export interface RequestBudget {
   readonly limit: number;
   readonly reserve: number;
   /** Callers that wait for their lease. */
   readonly waiting: number;
+  /** How much of it each kind of request takes, and how it waits. */
+  shares(): Record<Priority, Share>;
   /** Places taken now: exchanges under way and those that ended less than a window ago. */
   used(): number;
   /** How long nobody goes out from now on, in milliseconds: the server asked for it. */
@@ -60,6 +72,10 @@ export function createBudget(
   let alarm: { at: number; off: () => void } | undefined;
   /** Watches that went out since an agent's request did, while one waited. */
   let watchesBefore = 0;
+
+  const waitedMs: Record<Priority, number> = {
+    ...{ people: 0, renewals: 0, watches: 0, agent_reads: 0, agent_writes: 0 },
+  };
 
   const used = () => spent.count(clock.monotonic());
   const waiting = () => PRIORITIES.reduce((sum, priority) => sum + queues[priority].size, 0);
@@ -134,6 +150,12 @@ export function createBudget(
     };
   };
 
+  const shareOf = (priority: Priority): Share => ({
+    used: shares.used(priority),
+    waiting: queues[priority].size,
+    waitedMs: waitedMs[priority],
+  });
+
   const isBehindOthers = (priority: Priority) =>
     PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1).some((each) => queues[each].size > 0);
 
@@ -148,6 +170,13 @@ export function createBudget(
       return waiting();
     },
     used,
+    shares: () => ({
+      people: shareOf("people"),
+      renewals: shareOf("renewals"),
+      watches: shareOf("watches"),
+      agent_reads: shareOf("agent_reads"),
+      agent_writes: shareOf("agent_writes"),
+    }),
     quietMs: () => Math.max(0, quietUntil - clock.monotonic()),
     tryAcquire(priority) {
       const isBehind = waiting() > 0 && isBehindOthers(priority);
@@ -156,12 +185,18 @@ export function createBudget(
     acquire: ({ priority, signal }) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
+        const since = clock.monotonic();
+        const endWait = () => {
+          waitedMs[priority] += clock.monotonic() - since;
+        };
         const leave = () => {
+          endWait();
           queues[priority].delete(go);
           reject(signal?.reason);
           advance();
         };
         const go = () => {
+          endWait();
           signal?.removeEventListener("abort", leave);
           resolve(createLease(priority));
         };

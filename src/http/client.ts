@@ -36,6 +36,8 @@ export interface HttpRequest {
   waitMs?: number;
   /** Told how long it waited for the budget or another limit of nexusd's own, in milliseconds; not where it did not. */
   onWaited?: (ms: number) => void;
+  /** Told when its turn has come: from here on the time of the exchange counts, and the server may come to see it. */
+  onTurn?: () => void;
   /** Instead of the client's, for an endpoint that has a limit of its own. */
   budget?: RequestBudget;
   /** Put on the wire at most once, whatever the answer: nothing below the caller may send it again. */

@@ -20,7 +20,7 @@ export interface BudgetLimits {
 export interface Shares {
   /** Whether there is a place for such a request, where `used` are taken in all. */
   hasPlace(priority: Priority, used: number): boolean;
-  /** Places that such requests take now; 0 for people and renewals, which have no share of their own. */
+  /** Places that such requests take now. What was spent before the start is nobody's. */
   used(priority: Priority): number;
   /** When the next of those that have a share ceases to count; undefined: that depends on those under way. */
   nextAt(): number | undefined;
@@ -42,25 +42,23 @@ export function createShares(options: {
 }): Shares {
   const { size, windowMs, now } = options;
   let { limits } = options;
-  const spent = {
-    watches: createSpent({ size, windowMs }),
-    agent_reads: createSpent({ size, windowMs }),
-    agent_writes: createSpent({ size, windowMs }),
+  const make = () => createSpent({ size, windowMs });
+  const spent: Record<Priority, Spent> = {
+    ...{ people: make(), renewals: make(), watches: make(), agent_reads: make(), agent_writes: make() },
   };
-  const all = Object.values(spent);
+  /** People and renewals have no share of their own. */
+  const shared = [spent.watches, spent.agent_reads, spent.agent_writes];
   const peak = createPeak();
-  const of = (priority: Priority): Spent | undefined =>
-    priority === "people" || priority === "renewals" ? undefined : spent[priority];
-  const used = (priority: Priority) => of(priority)?.count(now()) ?? 0;
+  const used = (priority: Priority) => spent[priority].count(now());
 
   /** What agents' reads, or their writes, may have: half of what the others leave, but never nothing. */
   const agentsShare = (usedInAll: number): number => {
-    const shared = limits.limit - limits.reserve;
+    const places = limits.limit - limits.reserve;
     const at = now();
-    const first = usedInAll - all.reduce((sum, each) => sum + each.count(at), 0);
+    const first = usedInAll - shared.reduce((sum, each) => sum + each.count(at), 0);
     // Kept even while nobody uses it, since what agents take is gone for a whole window.
-    const kept = Math.max(shared * LEAST_SHARE, peak.over(at)) + Math.max(limits.reserve / 2, first);
-    return Math.max(1, Math.floor(shared * LEAST_SHARE), Math.floor((shared - kept) / 2));
+    const kept = Math.max(places * LEAST_SHARE, peak.over(at)) + Math.max(limits.reserve / 2, first);
+    return Math.max(1, Math.floor(places * LEAST_SHARE), Math.floor((places - kept) / 2));
   };
 
   return {
@@ -85,7 +83,7 @@ export function createShares(options: {
     },
     nextAt() {
       const at = now();
-      const times = all.flatMap((each) => {
+      const times = shared.flatMap((each) => {
         // What has ceased to count since is no time to come.
         each.count(at);
         return each.nextAt() ?? [];
@@ -93,8 +91,7 @@ export function createShares(options: {
       return times.length === 0 ? undefined : Math.min(...times);
     },
     begin(priority) {
-      const own = of(priority);
-      if (!own) return () => {};
+      const own = spent[priority];
       const begun = own.begin();
       if (priority === "watches") peak.note(now(), used(priority));
       return () => own.end(begun, now());

@@ -90,7 +90,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const lease =
           budget?.tryAcquire(priority) ??
           (budget && (await waitFor(budget, { ...request, priority, signal: deadline.signal })));
-        if (hops === 0) deadline.restart(timeoutMs);
+        if (hops === 0) {
+          deadline.restart(timeoutMs);
+          request.onTurn?.();
+        }
         progress.phase = "server";
         let answer: Answer;
         try {

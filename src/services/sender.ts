@@ -105,7 +105,7 @@ export function createSender(options: SenderOptions): OperationSender {
     },
     async writeOnce(request, signal, { priority = "agent_writes" } = {}) {
       const mcp = mcpFor(request);
-      if (mcp) return await mcp.call(request, { signal, once: true, priority });
+      if (mcp) return await mcp.call(request, { signal, once: true, priority, ...patience(priority) });
       const http = clientFor(request);
       const prepared = await prepare(request);
       return toAnswer(

@@ -20,6 +20,29 @@ describe("the request budget", () => {
     expect([next.isGranted, budget.used(), budget.waiting]).toEqual([true, 1, 0]);
   });
 
+  test("tells for each kind of requests how many it has, how many wait, and how long they did", async () => {
+    const clock = createFakeClock();
+    const budget = createBudget({ limit: 4, reserve: 1, clock });
+    const done = async (priority: Priority) => (await budget.acquire({ priority })).done();
+    for (const priority of ["people", "renewals", "watches"] as const) await done(priority);
+    const giveUp = new AbortController();
+    granted(budget.acquire({ priority: "agent_reads", signal: giveUp.signal }));
+    granted(budget.acquire({ priority: "agent_writes" }));
+    await clock.advance(WINDOW_MS / 2);
+    const none = { used: 0, waiting: 0, waitedMs: 0 };
+    expect(budget.shares()).toEqual({
+      ...{ people: { ...none, used: 1 }, renewals: { ...none, used: 1 }, watches: { ...none, used: 1 } },
+      ...{ agent_reads: { ...none, waiting: 1 }, agent_writes: { ...none, waiting: 1 } },
+    });
+    giveUp.abort(new Error("no longer"));
+    await clock.advance(WINDOW_MS / 2);
+    expect(budget.shares()).toEqual({
+      ...{ people: none, renewals: none, watches: none },
+      agent_reads: { ...none, waitedMs: WINDOW_MS / 2 },
+      agent_writes: { ...none, used: 1, waitedMs: WINDOW_MS },
+    });
+  });
+
   test("keeps its reserve free of watches", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 3, reserve: 1, clock });

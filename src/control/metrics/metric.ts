@@ -3,6 +3,8 @@
 import type { ServiceStatus } from "../../contract/api/status.ts";
 import type { StoreFigures } from "../../contract/store.ts";
 import type { WriteState } from "../../contract/writes.ts";
+import type { Share } from "../../http/budget.ts";
+import type { Priority } from "../../http/shares.ts";
 import type { JobStatus, RunOutcomes } from "../../scheduler/job.ts";
 import type { Counts, Histogram } from "../../services/counts.ts";
 import type { ServiceName } from "../../services/list.ts";
@@ -21,6 +23,7 @@ export interface BudgetFigures {
   used: number;
   waiting: number;
   quietMs: number;
+  shares: Record<Priority, Share>;
 }
 
 export interface PolledSession {

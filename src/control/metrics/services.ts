@@ -1,7 +1,9 @@
 // The three services: their states, their requests and budgets, and how late what they say arrives.
 
 import type { ServiceStatus } from "../../contract/api/status.ts";
+import type { Share } from "../../http/budget.ts";
 import { REQUEST_OUTCOMES } from "../../http/outcome.ts";
+import { PRIORITIES } from "../../http/shares.ts";
 import { SERVICE_NAMES } from "../../services/list.ts";
 import type { Session } from "../../services/messaging/session.ts";
 import type { StreamStateName } from "../../services/nex/stream-state.ts";
@@ -36,6 +38,22 @@ const ofBudgets = (name: string, help: string, read: (budget: BudgetFigures) => 
       const { service, server } = budget;
       return { value: read(budget), labels: { service, server } };
     }),
+});
+
+const ofShares = (
+  type: "counter" | "gauge",
+  name: string,
+  help: string,
+  read: (share: Share) => number,
+): Metric => ({
+  ...{ type, name, help, labels: ["service", "server", "class"] },
+  samples: ({ budgets }) =>
+    budgets.flatMap(({ service, server, shares }) =>
+      PRIORITIES.map((priority) => ({
+        value: read(shares[priority]),
+        labels: { service, server, class: priority },
+      })),
+    ),
 });
 
 export const serviceMetrics: readonly Metric[] = [
@@ -86,6 +104,24 @@ export const serviceMetrics: readonly Metric[] = [
     "nexusd_budget_waiting_requests",
     "Requests that wait for a place in the budget.",
     ({ waiting }) => waiting,
+  ),
+  ofShares(
+    "gauge",
+    "nexusd_budget_class_used_requests",
+    "Requests of the last 60 s by on whose behalf they were; those before the start are in none.",
+    ({ used }) => used,
+  ),
+  ofShares(
+    "gauge",
+    "nexusd_budget_class_waiting_requests",
+    "Requests that wait for a place in the budget, by on whose behalf.",
+    ({ waiting }) => waiting,
+  ),
+  ofShares(
+    "counter",
+    "nexusd_budget_class_waited_seconds_total",
+    "Time that requests have waited for a place in the budget, all together, by on whose behalf.",
+    ({ waitedMs }) => waitedMs / 1000,
   ),
   ofBudgets(
     "nexusd_budget_cooldown_seconds",

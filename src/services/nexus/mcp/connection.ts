@@ -21,7 +21,7 @@ export interface McpConnection {
    */
   call(
     request: Pick<OperationRequest, "label" | "json">,
-    options: { signal: AbortSignal; once: boolean } & Pick<HttpRequest, "priority" | "onWaited">,
+    options: { signal: AbortSignal; once: boolean } & Pick<HttpRequest, "priority" | "onWaited" | "waitMs">,
   ): Promise<OperationAnswer>;
 }
 
@@ -87,7 +87,7 @@ export function createMcpConnection(options: {
           const request = { method: String(call.json.method), params: {} };
           const result = await client.request(request, z.looseObject({}), {
             headers: { [CALL_HEADER]: key },
-            timeout: TIMEOUT_MS,
+            timeout: TIMEOUT_MS + Math.max(call.waitMs ?? 0, TIMEOUT_MS),
           });
           const { exact } = call;
           return exact && "result" in exact ? { result: exact.result } : { result };
@@ -105,12 +105,13 @@ export function createMcpConnection(options: {
   };
 
   return {
-    async call({ label, json }, { signal, once, priority, onWaited }) {
+    async call({ label, json }, { signal, once, priority, onWaited, waitMs }) {
       const where = { service: "nexus", label };
       let isSent = false;
       const deadline = startDeadline({
         clock,
-        timeoutMs: TIMEOUT_MS,
+        // What comes before it, the session and its turn; once that has come it has the whole time again.
+        timeoutMs: Math.max(HANDSHAKE_MS + (waitMs ?? 0), TIMEOUT_MS),
         signal,
         failure: (kind) => givenUp(kind, where, { phase: "server", sent: isSent }, TIMEOUT_MS),
       });
@@ -120,12 +121,16 @@ export function createMcpConnection(options: {
         ...{ label, once, json: fieldsOf(json), signal: deadline.signal },
         ...(priority && { priority }),
         ...(onWaited && { onWaited }),
+        ...(waitMs !== undefined && { waitMs }),
+        onTurn() {
+          isSent = true;
+          deadline.restart(TIMEOUT_MS);
+        },
         fail: failure.reject,
       };
       const attempt = async (): Promise<unknown> => {
         const session = await open();
         const opened = current;
-        isSent = true;
         try {
           return await Promise.race([session.send(call), failure.promise]);
         } catch (error) {

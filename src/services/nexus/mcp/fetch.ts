@@ -35,7 +35,11 @@ export interface McpCall {
   once: boolean;
   signal: AbortSignal;
   priority?: Priority;
+  /** For its turn; default: as long as any request of the client. */
+  waitMs?: number;
   onWaited?: (ms: number) => void;
+  /** Its turn has come. */
+  onTurn(): void;
   /** Told of what the client would only log. */
   fail(error: HttpError): void;
   /** The response as it came in an event stream: the client reads it too, and rounds its integers above 2^53. */
@@ -83,21 +87,33 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
   }): Promise<Response> => {
     const { method, label, headers, body, call, id } = request;
     const where = { service: "nexus", label };
+    const waitMs = call?.waitMs ?? TIMEOUT_MS;
+    const turn = { hasCome: false };
     const deadline = startDeadline({
       clock,
-      timeoutMs: TIMEOUT_MS,
+      // The client's own ends first, and tells what it waited for.
+      timeoutMs: waitMs + GRACE_MS,
       signal: call?.signal,
-      failure: (kind) => givenUp(kind, where, { phase: "server", sent: true }, TIMEOUT_MS),
+      failure: (kind) =>
+        turn.hasCome
+          ? givenUp(kind, where, { phase: "server", sent: true }, TIMEOUT_MS)
+          : givenUp(kind, where, { phase: "budget", sent: false }, waitMs),
     });
+    const onTurn = () => {
+      turn.hasCome = true;
+      deadline.restart(TIMEOUT_MS);
+      call?.onTurn();
+    };
     let isStream = false;
     try {
       const answer = await http.stream({
-        ...{ method, label, signal: deadline.signal, path },
+        ...{ method, label, signal: deadline.signal, path, onTurn },
         headers: Object.fromEntries(headers),
         ...(body !== undefined && { body }),
         ...(call?.once && { once: true }),
         ...(call?.priority && { priority: call.priority }),
         ...(call?.onWaited && { onWaited: call.onWaited }),
+        ...(call?.waitMs !== undefined && { waitMs: call.waitMs }),
         // The session is everybody's: it waits for nobody's share.
         ...(!call && method === "POST" && { priority: "renewals" as const }),
       });

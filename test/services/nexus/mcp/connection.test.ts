@@ -1,7 +1,9 @@
 // The connection with an MCP server: lazy, without needless requests, exact, once where it must be, and never hanging.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { createBudget } from "../../../../src/http/budget.ts";
 import type { HttpError } from "../../../../src/http/errors.ts";
+import { createFakeClock } from "../../../support/fake-clock.ts";
 import {
   cutAfter,
   endless,
@@ -134,6 +136,47 @@ test.each([
     expect((await connection.call(call("tools/call"), how)).body).toEqual({
       result: { structuredContent: { id: 48066188026052611n } },
     });
+});
+
+describe("while the request budget has no place", () => {
+  const start = async (quietMs: number) => {
+    const server = await serveMcp((message, respond) => respond(result(message, { done: true })));
+    const clock = createFakeClock();
+    const budget = createBudget({ limit: 100, reserve: 10, clock });
+    const connection = connect(server.origin, clock, budget);
+    await connection.call(call("tools/list"), reading);
+    budget.cooldownUntil(clock.monotonic() + quietMs);
+    const waits: number[] = [];
+    const calling = connection.call(call("tools/call"), {
+      ...writing,
+      ...{ priority: "agent_writes", waitMs: 100_000, onWaited: (ms) => waits.push(ms) },
+    });
+    calling.catch(() => {});
+    await vi.waitFor(() => expect(budget.waiting).toBe(1));
+    const sent = () => methods(server).filter((method) => method === "tools/call");
+    return { clock, calling, waits, sent };
+  };
+
+  test("a write keeps its turn, is sent when that comes, and its waiting is told apart", async () => {
+    const { clock, calling, waits, sent } = await start(95_000);
+    await clock.advance(94_999);
+    expect(sent()).toEqual([]);
+    await clock.advance(1);
+    expect((await calling).body).toEqual({ result: { done: true } });
+    expect([sent(), waits]).toEqual([["tools/call"], [95_000]]);
+  });
+
+  test("one whose turn does not come in its time was certainly not sent", async () => {
+    const { clock, calling, waits, sent } = await start(300_000);
+    await clock.advance(100_000);
+    expect(await refusal(calling)).toMatchObject({
+      code: "budget_timeout",
+      maybeSent: false,
+      retryable: true,
+    });
+    await clock.advance(250_000);
+    expect([sent(), waits]).toEqual([[], [100_000]]);
+  });
 });
 
 describe("a server that misbehaves", () => {

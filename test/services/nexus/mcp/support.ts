@@ -2,6 +2,7 @@
 
 import type { Store } from "../../../../src/contract/store.ts";
 import { type Clock, systemClock } from "../../../../src/core/clock.ts";
+import type { RequestBudget } from "../../../../src/http/budget.ts";
 import { createHttpClient } from "../../../../src/http/transport.ts";
 import { fieldsOf } from "../../../../src/services/input.ts";
 import { createMcpConnection } from "../../../../src/services/nexus/mcp/connection.ts";
@@ -52,10 +53,10 @@ export const serveMcp = (script: Script, session?: () => string): Promise<TestSe
     if (!isAnswered) respond(result(message, {}));
   });
 
-export const connect = (origin: string, clock: Clock = systemClock) =>
+export const connect = (origin: string, clock: Clock = systemClock, budget?: RequestBudget) =>
   createMcpConnection({
     http: createHttpClient({
-      ...{ service: "nexus", origin, clock },
+      ...{ service: "nexus", origin, clock, ...(budget && { budget }) },
       timeoutMs: 2000,
       maxBytes: 1_000_000,
       userAgent: "test",
