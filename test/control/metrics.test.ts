@@ -299,12 +299,12 @@ describe("a scrape", () => {
     const script = `
       import { registerHooks } from "node:module";
       const loaded = [];
-      registerHooks({ load(url, context, next) { if (/prom-client|control.metrics.expo/.test(url)) loaded.push(url); return next(url, context); } });
+      registerHooks({ load(url, context, next) { if (/control.metrics.(expo|text)/.test(url)) loaded.push(url); return next(url, context); } });
       await import("./src/daemon/daemon.ts");
       const { scrapeNow } = await import("./src/control/metrics.ts");
       const before = loaded.length;
       await scrapeNow({ store: {} }).catch(() => {});
-      console.log(JSON.stringify({ before, after: loaded.some((url) => url.includes("prom-client")) }));
+      console.log(JSON.stringify({ before, after: loaded.some((url) => url.includes("metrics/text")) }));
     `;
     const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
       encoding: "utf8",

@@ -1,12 +1,5 @@
-// The metrics as text, by prom-client. Loaded at the first scrape: most daemons are never asked.
+// All metrics at one scrape. Loaded at the first one: most daemons are never asked.
 
-import {
-  Counter,
-  Gauge,
-  type Histogram as PromHistogram,
-  Registry,
-  type RegistryContentType,
-} from "prom-client";
 import { StoreError } from "../../contract/store.ts";
 import type { ControlContext } from "../context.ts";
 import { jobMetrics } from "./jobs.ts";
@@ -14,6 +7,7 @@ import type { Metric, Snapshot } from "./metric.ts";
 import { processMetrics } from "./process.ts";
 import { serviceMetrics } from "./services.ts";
 import { storeMetrics } from "./store.ts";
+import { type Family, FORMATS, render } from "./text.ts";
 
 const METRICS: readonly Metric[] = [...processMetrics, ...serviceMetrics, ...jobMetrics, ...storeMetrics];
 
@@ -26,12 +20,9 @@ export async function scrape(
   accept: string | undefined,
 ): Promise<{ contentType: string; text: string }> {
   const snapshot = await take(context);
-  // A registry for this scrape alone: another one at the same time changes nothing in it, and what is gone is gone.
-  const registry = new Registry<RegistryContentType>();
-  if (accept?.includes("application/openmetrics-text"))
-    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
-  for (const metric of METRICS) register(registry, metric, snapshot);
-  return { contentType: registry.contentType, text: await registry.metrics() };
+  const format = accept?.includes("application/openmetrics-text") ? "openmetrics" : "prometheus";
+  const families = METRICS.map((metric) => familyOf(metric, snapshot));
+  return { contentType: FORMATS[format], text: render(families, format) };
 }
 
 async function take(context: ControlContext): Promise<Snapshot> {
@@ -66,38 +57,9 @@ const nextTurn = () =>
     setImmediate(() => resolve(performance.now() - asked));
   });
 
-function register(registry: Registry<RegistryContentType>, metric: Metric, snapshot: Snapshot): void {
-  const { name, help, labels } = metric;
-  if (metric.type === "histogram") {
-    registry.registerMetric(counted(metric, snapshot));
-    return;
-  }
-  const settings = { name, help, labelNames: [...labels], registers: [registry] };
-  if (metric.type === "counter") {
-    const counter = new Counter(settings);
-    for (const sample of metric.samples(snapshot)) counter.inc(sample.labels ?? {}, sample.value);
-    return;
-  }
-  const gauge = new Gauge(settings);
-  // Without labels it begins at 0, which is not what is not known.
-  if (labels.length === 0) gauge.remove();
-  for (const sample of metric.samples(snapshot)) gauge.set(sample.labels ?? {}, sample.value);
-}
-
-/** Counted already, where prom-client's own histograms count themselves: as the registry asks for its values. */
-function counted(metric: Metric & { type: "histogram" }, snapshot: Snapshot): PromHistogram {
-  const { name, help, type } = metric;
-  const { bounds, counts, sum } = metric.histogram(snapshot);
-  let total = 0;
-  const buckets = counts.map((count, index) => {
-    total += count;
-    return { metricName: `${name}_bucket`, labels: { le: bounds[index] ?? "+Inf" }, value: total };
-  });
-  const values = [
-    ...buckets,
-    { metricName: `${name}_sum`, labels: {}, value: sum },
-    { metricName: `${name}_count`, labels: {}, value: total },
-  ];
-  // All that a registry does with a metric is to read its name and this.
-  return { name, get: async () => ({ name, help, type, values }) } as unknown as PromHistogram;
+function familyOf(metric: Metric, snapshot: Snapshot): Family {
+  const { name, help } = metric;
+  return metric.type === "histogram"
+    ? { name, help, type: metric.type, histogram: metric.histogram(snapshot) }
+    : { name, help, type: metric.type, samples: metric.samples(snapshot) };
 }

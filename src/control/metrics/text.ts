@@ -1,0 +1,63 @@
+// Metrics as text, in the two formats that Prometheus reads: its own (version 0.0.4) and OpenMetrics (1.0). A client
+// library would bring registries and counters of its own; everything here is counted already where it happens.
+
+import type { Histogram } from "../../services/counts.ts";
+import type { Sample } from "./metric.ts";
+
+export const FORMATS = {
+  prometheus: "text/plain; version=0.0.4; charset=utf-8",
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+} as const;
+export type Format = keyof typeof FORMATS;
+
+/** What was counted of a histogram, each count that of its own bucket. */
+type Counted = Pick<Histogram, "bounds" | "counts" | "sum">;
+
+export type Family = { name: string; help: string } & (
+  | { type: "counter" | "gauge"; samples: readonly Sample[] }
+  | { type: "histogram"; histogram: Counted }
+);
+
+/** Each family with its help and type, also where it has no sample. The name of a counter ends with `_total`. */
+export function render(families: readonly Family[], format: Format): string {
+  const lines = families.flatMap((family) => linesOf(family, format));
+  if (format === "openmetrics") lines.push("# EOF");
+  return `${lines.join("\n")}\n`;
+}
+
+function linesOf(family: Family, format: Format): string[] {
+  // To OpenMetrics `_total` is the suffix of the sample, and not of the family.
+  const { name, type } = family;
+  const named = format === "openmetrics" && type === "counter" ? name.replace(/_total$/, "") : name;
+  const head = [`# HELP ${named} ${helpText(family.help, format)}`, `# TYPE ${named} ${type}`];
+  if (family.type === "histogram") return [...head, ...bucketLines(name, family.histogram)];
+  return [...head, ...family.samples.map(({ value, labels }) => sampleLine(name, value, labels))];
+}
+
+/** What falls into a bucket is in all larger ones, too. */
+function bucketLines(name: string, { bounds, counts, sum }: Counted): string[] {
+  let total = 0;
+  const buckets = counts.map((count, index) => {
+    total += count;
+    const bound = bounds[index];
+    return sampleLine(`${name}_bucket`, total, { le: bound === undefined ? "+Inf" : numberText(bound) });
+  });
+  return [...buckets, sampleLine(`${name}_sum`, sum), sampleLine(`${name}_count`, total)];
+}
+
+function sampleLine(name: string, value: number, labels: Readonly<Record<string, string>> = {}): string {
+  const inner = Object.entries(labels).map(([label, text]) => `${label}="${labelText(text)}"`);
+  return `${name}${inner.length > 0 ? `{${inner.join(",")}}` : ""} ${numberText(value)}`;
+}
+
+/** As Go's ParseFloat reads it. */
+const numberText = (value: number): string =>
+  Number.isFinite(value) ? String(value) : Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+
+const labelText = (text: string): string => helpText(text, "openmetrics");
+
+/** Backslashes and line breaks are escaped in both formats, in OpenMetrics and in the values of labels quotes, too. */
+function helpText(text: string, format: Format): string {
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return format === "openmetrics" ? escaped.replaceAll('"', '\\"') : escaped;
+}
