@@ -1,5 +1,6 @@
 // Keeps the log within its limits, by age and by count, the memory of insights within its own, the sessions that have
-// ended no longer than the log, and of the audit log what an operator has not signed off.
+// ended no longer than the log, of finished writes only what is short, and of the audit log what an operator has not
+// signed off.
 
 import { REPEATS_KEPT_MS } from "../src/contract/store.ts";
 import { isoTime } from "../src/core/clock.ts";
@@ -35,6 +36,8 @@ export default defineJob({
       ...(limits.max_events !== undefined && { keep: limits.max_events }),
     });
     if (removed > 0) log.info({ removed }, "old events removed");
+    const bodies = await store.removeBodies(ago(limits.keep_bodies), isoTime(clock.now()));
+    if (bodies.removed > 0) log.info(bodies, "bodies of writes finished long ago removed");
     const { forgotten } = await forgetEnded(context, steady.before(limits.keep_events));
     if (forgotten > 0) log.info({ forgotten }, "sessions that ended long ago forgotten");
     if (limits.keep_insights !== undefined) {

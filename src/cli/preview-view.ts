@@ -130,6 +130,7 @@ function history(write: Write): string {
     ["note", note],
     ["executing", write.executingAt && `${write.executingAt}, requests sent: ${attempts}`],
     ["finished", write.finishedAt],
+    ["body", write.bodyRemovedAt && `removed at ${write.bodyRemovedAt}, as jobs.retention.keep_bodies says`],
     ["what to do", result?.remedy],
   ];
   const lines = facts.flatMap(([name, value]) => (value ? [`${pad(name, 11)} ${visible(value)}`] : []));

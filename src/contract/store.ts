@@ -287,6 +287,11 @@ export interface Store {
     at: string,
     isOver?: (write: Pick<Write, "proposedAt" | "expiresAt">) => boolean,
   ): Promise<Write[]>;
+  /**
+   * Removes request, preview, precondition and output of the writes that were finished before `before` (RFC 3339),
+   * each with an audit row. What is open or unknown stays whole. @returns how many
+   */
+  removeBodies(before: string, at: string): Promise<{ removed: number }>;
   /** Sets `shownAt` and appends the audit row, the first time only. */
   markWriteShown(id: string, actor: Actor, at: string): Promise<Write | undefined>;
   readAudit(query: { after?: number; limit: number; writeId?: string }): Promise<AuditRow[]>;

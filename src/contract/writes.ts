@@ -83,7 +83,7 @@ export interface Write {
   operation: string;
   service: Service;
   state: WriteState;
-  /** Canonical JSON (RFC 8785) of `{operation, input}`: the stored bytes. */
+  /** Canonical JSON (RFC 8785) of `{operation, input}`: the stored bytes. Empty once the body was removed. */
   request: string;
   /** SHA-256 of `request`, lower case hex. */
   digest: string;
@@ -118,6 +118,11 @@ export interface Write {
   result: WriteResult | null;
   /** What `resolved` found it to have been. */
   outcome: "succeeded" | "failed" | null;
+  /**
+   * When request, preview, precondition and output were removed, long after it was finished; null: they are there.
+   * Digest, states, times and the error stay.
+   */
+  bodyRemovedAt: string | null;
 }
 
 /** A write as a list shows it: without the request and the result, which may be long. */
@@ -141,6 +146,7 @@ export interface WriteSummary
     | "finishedAt"
     | "note"
     | "outcome"
+    | "bodyRemovedAt"
   > {
   /** Target and change in a few words, of unknown origin: "order NX-1006: pending to shipped". */
   about: string;

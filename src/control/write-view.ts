@@ -22,7 +22,8 @@ export const writeText = (
 ): string => `{"input":${inputText(write)},${stringifyJson({ ...write, ...more }).slice(1)}`;
 
 /** Of canonical JSON, in which "input" stands before "operation". */
-function inputText({ request, operation }: Write): string {
+function inputText({ request, operation, bodyRemovedAt }: Write): string {
+  if (bodyRemovedAt !== null) return "null";
   const [begins, ends] = ['{"input":', `,"operation":${JSON.stringify(operation)}}`];
   if (request.startsWith(begins) && request.endsWith(ends)) return request.slice(begins.length, -ends.length);
   // Somebody changed it: shown as it is, for whoever looks into it.

@@ -12,6 +12,7 @@ const retention = z.strictObject({
   schedule: schedule("17 3 * * *"),
   keep_events: duration("30d", "1h"),
   max_events: positive.optional(),
+  keep_bodies: duration("30d", "1h"),
   keep_insights: durationText().transform(inMilliseconds("1h")).optional(),
   // Without it nothing is removed from the audit log.
   keep_audit: durationText().transform(inMilliseconds("1d")).optional(),

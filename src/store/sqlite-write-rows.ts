@@ -43,12 +43,13 @@ export interface WriteRow {
   attempts: number;
   result: string | null;
   outcome: "succeeded" | "failed" | null;
+  body_removed_at: string | null;
   /** The sequence of the audit row of its approval. */
   approval_order: number | null;
 }
 
 /** One that is not decided. */
-export type NewRow = Omit<WriteRow, "approval_order">;
+export type NewRow = Omit<WriteRow, "approval_order" | "body_removed_at">;
 
 /** What a transition sets; null leaves what is there, since no step takes back what an earlier one recorded. */
 export type PatchRow = Pick<
@@ -129,6 +130,7 @@ export const toWrite = (row: WriteRow): Write => ({
   attempts: row.attempts,
   result: row.result === null ? null : (parseJson(row.result) as WriteResult),
   outcome: row.outcome,
+  bodyRemovedAt: row.body_removed_at,
 });
 
 const jsonOrNull = (value: unknown): string | null => (value === null ? null : stringifyJson(value));

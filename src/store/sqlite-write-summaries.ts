@@ -31,6 +31,7 @@ type SummaryRow = Pick<
   | "finished_at"
   | "note"
   | "outcome"
+  | "body_removed_at"
 > & {
   /** Null where it is long. */
   request: string | null;
@@ -41,7 +42,7 @@ type SummaryRow = Pick<
 };
 
 const COLUMNS = `id, operation, service, state, digest, target, destructive, approval, reason, agent, proposed_at,
-  expires_at, decided_at, executing_at, finished_at, note, outcome,
+  expires_at, decided_at, executing_at, finished_at, note, outcome, body_removed_at,
   ${["request", "precondition", "result"]
     .map((column) => `CASE WHEN octet_length(${column}) <= ${LONGEST_READ} THEN ${column} END AS ${column}`)
     .join(", ")},
@@ -77,7 +78,10 @@ export const LAST_ID = "~";
 const SHORT_FIELDS = 800;
 
 function toSummary(row: SummaryRow): WriteSummary {
-  const request = row.request === null ? undefined : (parseJson(row.request) as { input: unknown }); // as stored
+  const request =
+    row.request === null || row.body_removed_at !== null
+      ? undefined
+      : (parseJson(row.request) as { input: unknown }); // as stored
   const result = row.result === null ? null : (parseJson(row.result) as WriteResult); // as stored
   return {
     id: row.id,
@@ -102,6 +106,7 @@ function toSummary(row: SummaryRow): WriteSummary {
     finishedAt: row.finished_at,
     note: row.note,
     outcome: row.outcome,
+    bodyRemovedAt: row.body_removed_at,
     error: result?.error ?? null,
   };
 }

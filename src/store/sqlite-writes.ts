@@ -17,6 +17,7 @@ import { createAuditLog } from "./sqlite-audit.ts";
 import { createAuditPruning } from "./sqlite-audit-prune.ts";
 import { createVerify } from "./sqlite-audit-verify.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
+import { createBodyRemoval } from "./sqlite-write-bodies.ts";
 import { type NewRow, toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 import { OPEN_STATES, prepareStatements } from "./sqlite-write-statements.ts";
 import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
@@ -35,6 +36,7 @@ export type WriteStore = Pick<
   | "readWriteSummaries"
   | "countWrites"
   | "expireWrites"
+  | "removeBodies"
   | "markWriteShown"
   | "readAudit"
   | "verifyAudit"
@@ -75,6 +77,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   const audit = createAuditLog(db);
   const pruning = createAuditPruning(db, audit);
   const verify = createVerify(db, audit);
+  const removal = createBodyRemoval(db, audit);
   const statements = prepareStatements(db);
   const counts = readCounts(db);
   let openBytes = statements.openBytes.get() ?? 0;
@@ -266,6 +269,19 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
         if (!last) return expired;
         after = last.id;
       }
+    },
+
+    removeBodies: async (before, at) => {
+      let removed = 0;
+      for (let more = true; more; ) {
+        const chunk = await write(
+          () => removal(before, at),
+          ({ rows }) => rows.forEach(audit.appended),
+        );
+        removed += chunk.rows.length;
+        more = chunk.more;
+      }
+      return { removed };
     },
 
     markWriteShown: async (id, actor, at) => {

@@ -86,6 +86,7 @@ const COLUMNS = 100;
 export function renderPreview(write: Write, options: PreviewOptions = {}): string {
   const columns = Math.max(40, options.width ?? COLUMNS);
   const { preview } = write;
+  if (write.bodyRemovedAt !== null) return renderRemoved(write, write.bodyRemovedAt, columns);
   const framed = (line: string) => frame(line, LINE, CONTINUED, columns);
   const field = (label: string, value: string) =>
     frame(value, `  ${label.padEnd(LABEL_WIDTH)}`, `  ${" ".repeat(LABEL_WIDTH - 2)}┊ `, columns);
@@ -115,6 +116,28 @@ export function renderPreview(write: Write, options: PreviewOptions = {}): strin
     ...field("agent", write.agent === null ? "gave itself no name" : `calls itself ${quoted(write.agent)}`),
     ...field("proposed", write.proposedAt),
     ...field("expires", write.expiresAt),
+    ...field("write", write.id),
+    ...field("digest", write.digest),
+  ].join("\n");
+}
+
+/** What is left of a write whose body was removed. */
+function renderRemoved(write: Write, removedAt: string, columns: number): string {
+  const field = (label: string, value: string) =>
+    frame(value, `  ${label.padEnd(LABEL_WIDTH)}`, `  ${" ".repeat(LABEL_WIDTH - 2)}┊ `, columns);
+  return [
+    ...frame(write.operation, "", CONTINUED, columns),
+    "",
+    ...frame(
+      `The request, its preview and the answer were removed at ${removedAt}, long after it was finished (jobs.retention.keep_bodies). The digest is that of the request as it was.`,
+      "  ",
+      CONTINUED,
+      columns,
+    ),
+    "",
+    ...field("reason", write.reason === null ? "none given" : quoted(write.reason)),
+    ...field("agent", write.agent === null ? "gave itself no name" : `calls itself ${quoted(write.agent)}`),
+    ...field("proposed", write.proposedAt),
     ...field("write", write.id),
     ...field("digest", write.digest),
   ].join("\n");

@@ -192,6 +192,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         attempts: 0,
         result: null,
         outcome: null,
+        bodyRemovedAt: null,
       },
       actor,
       {

@@ -70,6 +70,27 @@ test("an agent proposes, an operator sees the very request, approves it by diges
   ]);
 });
 
+test("a write whose body was removed says so, in the answer and in its preview", async () => {
+  const { get, post, propose, store } = await start();
+  const { id, digest } = await propose({ ...ship, reason: "it left at noon", agent: "shipping" });
+  await post("operator", `writes/${id}/reject`, { reason: "not yet" });
+  await store.removeBodies("9999-01-01T00:00:00.000Z", "2026-05-01T00:00:00.000Z");
+  const { status, json } = await get(`/v1/writes/${id}`);
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    ...{ state: "rejected", note: "not yet", reason: "it left at noon", agent: "shipping", digest },
+    ...{ input: null, request: "", precondition: null, bodyRemovedAt: "2026-05-01T00:00:00.000Z" },
+    preview: { method: "REMOVED", body: null },
+  });
+  expect(json.previewText).toMatch(/were removed at 2026-05-01T00:00:00.000Z.*keep_bodies/s);
+  expect(json.previewText).toContain(digest);
+  const { writes } = (await get("/v1/writes?view=summary")).json;
+  expect(writes).toMatchObject([{ id, bodyRemovedAt: "2026-05-01T00:00:00.000Z" }]);
+  expect((await get("/v1/audit")).json.rows).toContainEqual(
+    expect.objectContaining({ action: "body_removed", writeId: id }),
+  );
+});
+
 test("what is rejected is told to the agent with the reason, and does not come straight back", async () => {
   const { get, post, propose } = await start();
   const { id } = await propose();

@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { systemClock } from "../../src/core/clock.ts";
 import { type RecordedNotify, recordNotify } from "../support/systemd-notify.ts";
 
 /** As systemd would have it, but shorter: a daemon that gives no sign for so long would be started again. */
@@ -195,7 +196,6 @@ async function askAgain(daemon: RunningDaemon, isOver: () => boolean, look: () =
 async function fillLog(root: string, dataDir: string): Promise<void> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
   const { openStore } = await load("src/store/sqlite.ts");
-  const { systemClock } = await load("src/core/clock.ts");
   const store = await openStore({ dataDir, clock: systemClock });
   const text = "x".repeat(2 ** 15);
   const event = (n: number) => ({

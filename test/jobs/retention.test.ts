@@ -10,6 +10,7 @@ import { createSessionSet } from "../../src/services/messaging/sessions.ts";
 import { createHarness, DAY, HOUR, MINUTE, NOON, SECOND, testConfig } from "../scheduler/harness.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { numbered, numbersOf, openTestStore } from "../support/store.ts";
+import { propose, rejection } from "../support/stored-write.ts";
 
 async function logOfDays(days: number) {
   const clock = createFakeClock(NOON);
@@ -181,5 +182,35 @@ it("goes on where the clock is stepped before each of its runs", async () => {
   }
   await clock.advance(HOUR);
   expect((await kept())[0]).toBeGreaterThan(8);
+  await scheduler.stop(SECOND);
+});
+
+it("removes the bodies of writes that were finished 30 days ago, whatever the wall clock says", async () => {
+  const clock = createFakeClock(NOON);
+  const store = await openTestStore({ clock });
+  const { scheduler } = createHarness([retention], { realStore: store, clock });
+  const reject = async () => {
+    const { id } = await propose(store, { proposedAt: isoTime(clock.now()) });
+    await store.transitionWrite(rejection(id, "no", isoTime(clock.now())));
+    return id;
+  };
+  const open = await propose(store, { proposedAt: isoTime(clock.now()) });
+  const old = await reject();
+  scheduler.start();
+  await clock.settle();
+  await pass(clock, 20);
+  const recent = await reject();
+  // A clock that jumps ahead for a minute, and one that stays there.
+  clock.jump(60 * DAY);
+  await clock.advance(MINUTE);
+  clock.jump(-60 * DAY);
+  await clock.advance(MINUTE);
+  clock.jump(60 * DAY);
+  await pass(clock, 7);
+  const removed = async (id: string) => (await store.readWrite(id))?.bodyRemovedAt !== null;
+  expect([await removed(old), await removed(recent), await removed(open.id)]).toEqual([false, false, false]);
+  await pass(clock, 6);
+  expect([await removed(old), await removed(recent), await removed(open.id)]).toEqual([true, false, false]);
+  expect(await store.verifyAudit()).toMatchObject({ ok: true });
   await scheduler.stop(SECOND);
 });

@@ -26,6 +26,7 @@ type Call =
       isBroken: boolean;
     }
   | { do: "claim" | "expire"; at: number }
+  | { do: "bodies"; before: number; at: number }
   | { do: "show" | "count"; which: number; at: number };
 type Step = { do: "restart" } | { do: "turn"; calls: Call[] };
 
@@ -60,6 +61,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("claim" as const), at: second }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("expire" as const), at: second }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("bodies" as const), before: second, at: second }) },
   {
     weight: 1,
     arbitrary: fc.record({ do: fc.constantFrom("show" as const, "count" as const), which, at: second }),
@@ -85,6 +87,7 @@ const createModel = () => {
   /** Every step of every write, in order. */
   const steps: { id: string; state: WriteState }[] = [];
   let shown = 0;
+  let removed = 0;
   let approvals = 0;
 
   const move = (entry: Known, patch: Partial<Write> & { state: WriteState }) => {
@@ -99,6 +102,7 @@ const createModel = () => {
     known,
     steps,
     shown: () => shown,
+    removed: () => removed,
     propose: (write: Write, rejectedSince: string) => {
       const same = known.find(
         (entry) => write.idempotencyKey !== null && entry.write.idempotencyKey === write.idempotencyKey,
@@ -142,6 +146,23 @@ const createModel = () => {
         .filter(({ write }) => write.expiresAt <= at)
         .sort((a, b) => (a.write.id < b.write.id ? -1 : 1))
         .map((entry) => move(entry, { state: "expired", finishedAt: at })),
+    removeBodies: (before: string, at: string) => {
+      const due = known.filter(
+        ({ write }) =>
+          write.state !== "unknown" &&
+          TRANSITIONS[write.state].length === 0 &&
+          write.bodyRemovedAt === null &&
+          (write.finishedAt ?? write.decidedAt ?? write.proposedAt) < before,
+      );
+      for (const entry of due)
+        entry.write = {
+          ...entry.write,
+          ...{ request: "", precondition: null, result: null, bodyRemovedAt: at },
+          preview: { method: "REMOVED", url: "", headers: [], body: null },
+        };
+      removed += due.length;
+      return { removed: due.length };
+    },
     show: (id: string, at: string) => {
       const entry = known.find(({ write }) => write.id === id);
       if (entry && entry.write.shownAt === null) {
@@ -206,6 +227,12 @@ const make = (current: Call, store: Store, model: ReturnType<typeof createModel>
       const expected = model.expire(at);
       return async () => expect(await result).toEqual(expected);
     }
+    case "bodies": {
+      const before = t(current.before);
+      const result = store.removeBodies(before, at);
+      const expected = model.removeBodies(before, at);
+      return async () => expect(await result).toEqual(expected);
+    }
     case "show": {
       const result = store.markWriteShown(id, OPERATOR, at);
       const expected = model.show(id, at);
@@ -222,7 +249,7 @@ const make = (current: Call, store: Store, model: ReturnType<typeof createModel>
   }
 };
 
-const compare = async (store: Store, { known, steps, shown }: ReturnType<typeof createModel>) => {
+const compare = async (store: Store, { known, steps, shown, removed }: ReturnType<typeof createModel>) => {
   const newestFirst = known.map(({ write }) => write).sort((a, b) => (a.id < b.id ? 1 : -1));
   expect(await store.readWrites({ limit: 1000 })).toEqual(newestFirst);
   const counts = await store.countWrites();
@@ -236,9 +263,9 @@ const compare = async (store: Store, { known, steps, shown }: ReturnType<typeof 
   const told = events.map(({ json }) => JSON.parse(json).data);
   expect(told.map(({ writeId, state }) => ({ id: writeId, state }))).toEqual(steps);
   const rows = await store.readAudit({ limit: 10_000 });
-  const audited = rows.filter(({ action }) => action !== "shown");
+  const audited = rows.filter(({ action }) => action !== "shown" && action !== "body_removed");
   expect(audited.map(({ writeId, action }) => ({ id: writeId, state: action }))).toEqual(steps);
-  expect(rows.length - audited.length).toBe(shown());
+  expect(rows.length - audited.length).toBe(shown() + removed());
   expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: rows.length });
 
   for (const { write } of known) {

@@ -210,6 +210,7 @@ const EXAMPLE: Write = {
   attempts: 0,
   result: null,
   outcome: null,
+  bodyRemovedAt: null,
 };
 
 const OPERATIONS: OperationSummary[] = [

@@ -53,6 +53,7 @@ export const exampleWrite = (changes: Partial<Write> = {}): Write => {
     attempts: 0,
     result: null,
     outcome: null,
+    bodyRemovedAt: null,
     ...changes,
   };
 };

@@ -52,6 +52,7 @@ export const proposedWrite = ({ input, ...overrides }: Partial<Write> & { input?
     attempts: 0,
     result: null,
     outcome: null,
+    bodyRemovedAt: null,
     ...overrides,
   };
 };

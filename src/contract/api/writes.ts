@@ -19,11 +19,17 @@ const fields = {
   operation: z.string(),
   service: serviceName,
   state: writeState,
-  input: z.unknown().describe("The input of `request`"),
-  request: z.string().describe("Canonical JSON of operation and input: what `digest` covers"),
+  input: z.unknown().describe("The input of `request`; null once the body was removed"),
+  request: z
+    .string()
+    .describe("Canonical JSON of operation and input: what `digest` covers; empty once the body was removed"),
   digest: z.string().describe("SHA-256 of `request`; an approval names it"),
   preview: z.object({
-    method: z.string().describe("LOCAL: nothing is sent, only what nexusd itself keeps changes"),
+    method: z
+      .string()
+      .describe(
+        "LOCAL: nothing is sent, only what nexusd itself keeps changes; REMOVED: `bodyRemovedAt` says when",
+      ),
     url: z.string(),
     headers: z.array(z.object({ name: z.string(), value: z.string() })),
     body: z.string().nullable(),
@@ -65,6 +71,13 @@ const fields = {
     })
     .nullable(),
   outcome: z.enum(["succeeded", "failed"]).nullable().describe("What `resolved` found it to have been"),
+  bodyRemovedAt: z
+    .string()
+    .nullable()
+    .describe(
+      "When request, preview, precondition and output were removed, long after it was finished " +
+        "(`jobs.retention.keep_bodies`); null: they are there",
+    ),
 };
 
 export const writeSchema = z.object(fields).meta({ id: "Write" });
@@ -89,6 +102,7 @@ const summaryFields = {
     "finishedAt",
     "note",
     "outcome",
+    "bodyRemovedAt",
   ),
   about: z.string().describe("Target and change in a few words; text of unknown origin"),
   error: z.object({ code: z.string(), message: z.string() }).nullable().describe("Why it failed"),
