@@ -55,7 +55,7 @@ export interface EventPage {
   gap: { from: number; to: number } | null;
 }
 
-/** Writes that are neither decided against nor done: how many, and the bytes of their requests and previews. */
+/** Writes that are neither decided against nor done: how many, and the bytes (UTF-8) of their requests and previews. */
 export interface OpenWrites {
   writes: number;
   bytes: number;
@@ -243,8 +243,7 @@ export interface Store {
 
   /**
    * In one transaction: looks for the idempotency key and a recent rejection, else stores write, event and audit row,
-   * and with `approveBy` also the approval with its event and row. An existing write that still waits for its policy
-   * is approved the same way.
+   * and with `approveBy` also the approval with its event and row.
    */
   proposeWrite(
     write: Write,
@@ -270,6 +269,8 @@ export interface Store {
   claimNextWrite(actor: Actor, at: string, onlyPeoples?: boolean): Promise<Write | undefined>;
   /** A write repeated by the executor (idempotent): counts the attempt without a change of state. */
   countWriteAttempt(id: string): Promise<void>;
+  /** Those that are proposed, approved or executing. */
+  countOpenWrites(): Promise<OpenWrites>;
   /** Whether it is in this state, without reading the rest of it. */
   isWriteIn(id: string, state: WriteState): Promise<boolean>;
   readWrite(id: string): Promise<Write | undefined>;

@@ -1,5 +1,5 @@
-// One fastify instance for each socket, and the servers in front of it: the guard, the limits, the headers of every answer, and the one
-// place where an error becomes problem+json.
+// One fastify instance for each socket, and the servers in front of it: the guard, the limits, the headers of every
+// answer, and the one place where an error becomes problem+json.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

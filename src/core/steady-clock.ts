@@ -59,6 +59,11 @@ const stateSchema = z.object({
   ended: z.array(endedSchema),
   /** The uptime at the last step; null: there was none that matters. */
   steppedAt: z.number().nullable(),
+  /** The gap before this life that is still in doubt: its stretches among `ended`, by their places. */
+  doubt: z
+    .object({ stretches: z.array(z.int()), from: z.number(), until: z.number() })
+    .nullable()
+    .default(null),
 });
 /** JSON: what has to be remembered for the next start. */
 export type SteadyClockState = z.infer<typeof stateSchema>;
@@ -82,8 +87,8 @@ export function createSteadyClock(
   let from = 0;
   let ended: Ended[] = [];
   let steppedAt: number | undefined;
-  /** The gap between two lives that is believed once this one has been steady for a while. */
-  let doubt: { stretch: Ended; from: number; until: number } | undefined;
+  /** The gaps between lives that are believed once this one has been steady for a while. */
+  let doubt: { stretches: Ended[]; from: number; until: number } | undefined;
   let offset = clock.now() - clock.uptime();
   let awake = clock.uptime() - clock.monotonic();
   let lookedAt = clock.uptime();
@@ -117,9 +122,9 @@ export function createSteadyClock(
       return { kind: "stepped", ms: now - expected };
     }
     if (doubt && up >= doubt.until) {
-      const { stretch } = doubt;
+      const { stretches } = doubt;
       from = doubt.from;
-      ended = ended.filter((other) => other !== stretch);
+      ended = ended.filter((stretch) => !stretches.includes(stretch));
       doubt = undefined;
     }
     return Math.abs(slept) > STEP_MS ? { kind: "slept", ms: slept } : undefined;
@@ -130,6 +135,10 @@ export function createSteadyClock(
     const up = clock.uptime();
     ({ from } = before);
     ended = before.ended;
+    const open = before.doubt && {
+      ...before.doubt,
+      stretches: before.doubt.stretches.flatMap((at) => ended[at] ?? []),
+    };
     const isSameBoot = bootId !== "" && bootId === before.bootId && up >= before.uptime;
     const expected = before.wall + (isSameBoot ? up - before.uptime : 0);
     if (isSameBoot) steppedAt = before.steppedAt ?? undefined;
@@ -137,12 +146,19 @@ export function createSteadyClock(
       ? Math.abs(now - expected) > STEP_MS
       : now < expected - STEP_MS || now > expected + LONGEST_PAUSE_MS;
     if (isStepped) steppedAt = up;
-    if (!isStepped && isSameBoot) return;
-    const earlier = from;
+    if (!isStepped && isSameBoot) {
+      doubt = open ?? undefined;
+      return;
+    }
+    const earlier = open?.from ?? from;
     step(expected, now, now - expected);
     const stretch = ended.at(-1);
     if (!isStepped && stretch?.to === expected)
-      doubt = { stretch, from: earlier, until: up + STEADY_AFTER_MS };
+      doubt = {
+        stretches: [...(open?.stretches ?? []), stretch],
+        from: earlier,
+        until: up + STEADY_AFTER_MS,
+      };
   };
 
   const parsed = stateSchema.safeParse(stored);
@@ -189,6 +205,7 @@ export function createSteadyClock(
     state: () => ({
       ...{ bootId, uptime: clock.uptime(), wall: clock.now(), from, ended },
       steppedAt: steppedAt ?? null,
+      doubt: doubt ? { ...doubt, stretches: doubt.stretches.map((stretch) => ended.indexOf(stretch)) } : null,
     }),
   };
 }

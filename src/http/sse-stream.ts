@@ -23,7 +23,8 @@ export interface ReadEventsOptions {
 
 /**
  * The events of a response, those of one piece together, until the server ends it; an event that the end cuts off is
- * not one. The first thing that can be read is told even where it is only a comment: then there are no events yet. When this returns or throws, the body is destroyed and its connection given up.
+ * not one. The first thing that can be read is told even where it is only a comment: then there are no events yet. When
+ * this returns or throws, the body is destroyed and its connection given up.
  * @throws HttpError `timeout` (silence), `too_large`, `network` (cut), `aborted`
  */
 export async function* readEvents(

@@ -64,7 +64,10 @@ export interface Facts {
   agentId: string;
   /** Every session that nexusd is or was in. */
   sessions: readonly SessionFacts[];
-  /** The origin of a messaging server that nexusd may talk to; left out: the one of the configuration. @throws OperationError */
+  /**
+   * The origin of a messaging server that nexusd may talk to; left out: the one of the configuration.
+   * @throws OperationError
+   */
   server(name?: string): string;
   /** By id, alias, or unambiguous prefix of an id (at least 6 characters). @throws OperationError */
   session(idOrAlias: string): SessionFacts;

@@ -62,11 +62,6 @@ export const prepareStatements = (db: Database) => ({
   countOpen: db
     .prepare<[], number>(`SELECT count(*) FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`)
     .pluck(),
-  openBytes: db
-    .prepare<[], number | null>(
-      `SELECT sum(length(request) + length(preview)) FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`,
-    )
-    .pluck(),
   claimPeoples: db.prepare<[string], WriteRow>(claim("AND approval <> 'auto'")),
   claim: db.prepare<[string], WriteRow>(claim()),
   countAttempt: db.prepare<[string]>(
@@ -88,6 +83,26 @@ export const prepareStatements = (db: Database) => ({
     )
     .pluck(),
 });
+
+/**
+ * The bytes of what is open, in a table of this connection alone: it changes and is rolled back with the transaction
+ * that opens or closes a write, so that proposals that are committed together see each other.
+ */
+export const createOpenBytes = (db: Database) => {
+  db.exec(
+    `CREATE TEMP TABLE open_bytes AS SELECT coalesce(sum(octet_length(request) + octet_length(preview)), 0) AS bytes
+     FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`,
+  );
+  const read = db.prepare<[], number>("SELECT bytes FROM temp.open_bytes").pluck();
+  const add = db.prepare<[number]>("UPDATE temp.open_bytes SET bytes = bytes + ?");
+  return {
+    read: () => read.get() ?? 0,
+    /** Inside a transaction. */
+    add: (bytes: number) => {
+      if (bytes !== 0) add.run(bytes);
+    },
+  };
+};
 
 const claim = (which = "") =>
   `UPDATE writes SET state = 'executing', executing_at = ?, attempts = attempts + 1

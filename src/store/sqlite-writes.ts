@@ -19,7 +19,7 @@ import { createVerify } from "./sqlite-audit-verify.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { createBodyRemoval } from "./sqlite-write-bodies.ts";
 import { type NewRow, toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
-import { OPEN_STATES, prepareStatements } from "./sqlite-write-statements.ts";
+import { createOpenBytes, OPEN_STATES, prepareStatements } from "./sqlite-write-statements.ts";
 import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
 import { takeLength } from "./take-length.ts";
 
@@ -35,6 +35,7 @@ export type WriteStore = Pick<
   | "readWrites"
   | "readWriteSummaries"
   | "countWrites"
+  | "countOpenWrites"
   | "expireWrites"
   | "removeBodies"
   | "markWriteShown"
@@ -62,10 +63,9 @@ const EXPIRED_AT_ONCE = 100;
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
-/** What one step left: the write after it with its bytes, the state before it, and its event. */
+/** What one step left: the write after it, the state before it, and its event. */
 interface Step {
   write: Write;
-  bytes: number;
   from: WriteState | null;
   event: StoredEvent;
   audit: AuditRow;
@@ -80,7 +80,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   const removal = createBodyRemoval(db, audit);
   const statements = prepareStatements(db);
   const counts = readCounts(db);
-  let openBytes = statements.openBytes.get() ?? 0;
+  const openBytes = createOpenBytes(db);
 
   const findByKey = ({ key, operation, agent }: { key: string | null } & Omit<IdempotencyKey, "key">) =>
     key === null ? undefined : statements.byKey.get(key, operation, agent ?? "");
@@ -126,17 +126,19 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     const told = stored && { sequence: event.sequence, digest: eventDigest(stored) };
     const covers = coversOf(withoutNulls({ ...set, ...attempts }), told);
     const entry = audit.append({ at, action: state, write: after, actor, detail, covers });
-    return { write: after, bytes: bytesOf(row), from, event, audit: entry };
+    const opened = (isOpen(state) ? 1 : 0) - (from !== null && isOpen(from) ? 1 : 0);
+    if (opened !== 0) openBytes.add(opened * bytesOf(row));
+    return { write: after, from, event, audit: entry };
   };
 
-  /** The approval of one that is proposed, in the transaction that proposes or finds it. */
-  const approveNow = (row: WriteRow, actor: Actor, at: string): Step | undefined => {
+  /** The approval of a write in the transaction that proposes it. */
+  const approveNew = (row: WriteRow, actor: Actor, at: string): Step | undefined => {
     const set = toPatchRow({ decidedAt: at, decidedBy: actor });
     const where = {
       id: row.id,
       from: "proposed",
       to: "approved",
-      notExpiredAt: at,
+      notExpiredAt: null,
       tokenHash: null,
     } as const;
     const approved = statements.move.get({ ...set, ...where });
@@ -147,11 +149,10 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   /** Once steps are on disk. */
   const committed = (steps: readonly Step[]): void => {
     log.appended(steps.flatMap(({ event, observed = [] }) => [event, ...observed]));
-    for (const { write, bytes, from, audit: entry } of steps) {
+    for (const { write, from, audit: entry } of steps) {
       audit.appended(entry);
       counts[write.state]++;
       if (from !== null) counts[from]--;
-      openBytes += ((isOpen(write.state) ? 1 : 0) - (from !== null && isOpen(from) ? 1 : 0)) * bytes;
     }
   };
 
@@ -170,9 +171,9 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       const { rejectedSince, isRecent = () => true, most, approveBy, tokenHash = null } = options;
       if (proposed.state !== "proposed") throw new Error(`a write is proposed, not ${proposed.state}`);
       const unit = toRow(proposed, tokenHash);
+      const bytes = bytesOf(unit);
       const at = unit.proposed_at;
       const entry = { at, actor, detail: proposalDetail(unit), set: unit };
-      const approve = (row: WriteRow) => (approveBy ? approveNow(row, approveBy, at) : undefined);
       const outcome = await write(
         () => {
           const sameKey = findByKey({
@@ -182,24 +183,20 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
           });
           if (sameKey && sameKey.digest !== unit.digest)
             return { kind: "idempotency_conflict" as const, write: toWrite(sameKey), steps: [] };
-          if (sameKey) {
-            const step = sameKey.approval === "auto" ? approve(sameKey) : undefined;
-            const steps = step ? [step] : [];
-            return { kind: "existing" as const, write: step?.write ?? toWrite(sameKey), steps };
-          }
+          if (sameKey) return { kind: "existing" as const, write: toWrite(sameKey), steps: [] };
           const rejected = statements.rejected.get(unit.digest, rejectedSince);
           if (rejected && isRecent(rejected.decided_at ?? rejected.proposed_at))
             return { kind: "recently_rejected" as const, write: toWrite(rejected), steps: [] };
-          // The number as it is in this transaction, which may hold other proposals.
+          // As it is in this transaction, which may hold other proposals.
           if (
             most &&
-            ((statements.countOpen.get() ?? 0) >= most.writes || openBytes + bytesOf(unit) > most.bytes)
+            ((statements.countOpen.get() ?? 0) >= most.writes || openBytes.read() + bytes > most.bytes)
           )
             return { kind: "too_many_open" as const, steps: [] };
           const row = statements.insert.get(unit);
           if (!row) throw new Error(`write ${unit.id} is not there after it was inserted`);
           const step = recordStep(null, row, entry);
-          const approved = approve(row);
+          const approved = approveBy && approveNew(row, approveBy, at);
           const steps = approved ? [step, approved] : [step];
           return { kind: "created" as const, write: (approved ?? step).write, steps };
         },
@@ -313,6 +310,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       }),
     readWriteSummaries: (query) => read(() => readSummaries(query)),
     countWrites: () => read(() => ({ ...counts })),
+    countOpenWrites: () => read(() => ({ writes: statements.countOpen.get() ?? 0, bytes: openBytes.read() })),
 
     readAudit: (query) => read(() => audit.read(query)),
     verifyAudit: (head) => verify(head, read),
@@ -352,7 +350,7 @@ const lengthOf = ({ request, preview, result }: WriteRow): number =>
   request.length + preview.length + (result?.length ?? 0);
 
 const bytesOf = ({ request, preview }: Pick<WriteRow, "request" | "preview">): number =>
-  request.length + preview.length;
+  Buffer.byteLength(request) + Buffer.byteLength(preview);
 
 const isOpen = (state: WriteState): boolean => OPEN_STATES.some((open) => open === state);
 

@@ -85,7 +85,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     ...options,
     pauses,
     countAttempt: (id) => persist(() => store.countWriteAttempt(id)),
-    whyNotApproved: (id) => store.whyNotApproved(id),
+    // Nothing was sent yet: as long as the approval cannot be read, the write waits and no failure is its result.
+    whyNotApproved: (id) => persist(() => store.whyNotApproved(id)),
     onDefect: ({ id, operation }, err) => {
       log.error({ writeId: id, operation, err }, "a defect of nexusd, or of an operation, in a write");
     },

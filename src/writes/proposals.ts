@@ -165,7 +165,8 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     const proposedAt = clock.now();
     const most = mostOpen(options.limits(), actor);
     // What nobody decided in time is not open any more, though the sweep has not come by yet.
-    if (await isFull(store, most)) await store.expireWrites(isoTime(proposedAt), isOver(steady));
+    if (await isFull(store, most, Buffer.byteLength(request)))
+      await store.expireWrites(isoTime(proposedAt), isOver(steady));
     const result = await store.proposeWrite(
       {
         id: newId(proposedAt),
@@ -208,8 +209,9 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     if (result.write.state === "approved") onApproved();
     switch (result.kind) {
       case "created":
+        return { write: result.write, isNew: true };
       case "existing":
-        return { write: result.write, isNew: result.kind === "created" };
+        return { write: await settlePolicy(result.write), isNew: false };
       case "idempotency_conflict":
         throw conflict(result.write);
       case "recently_rejected":
@@ -227,9 +229,10 @@ const mostOpen = ({ open_proposals, open_proposal_bytes }: ProposalLimits, { via
   return { writes: open_proposals * times, bytes: open_proposal_bytes * times };
 };
 
-async function isFull(store: Store, most: OpenWrites): Promise<boolean> {
-  const { proposed, approved, executing } = await store.countWrites();
-  return proposed + approved + executing >= most.writes;
+/** Whether one more of about so many bytes may not fit: its preview is as long again. */
+async function isFull(store: Store, most: OpenWrites, bytes: number): Promise<boolean> {
+  const open = await store.countOpenWrites();
+  return open.writes >= most.writes || open.bytes + 3 * bytes > most.bytes;
 }
 
 function timeToLive({ ttlMs }: Proposal, operation: Operation, fallbackMs: number): number {

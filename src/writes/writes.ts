@@ -11,6 +11,9 @@ import { createPropose, type WritesOptions } from "./proposals.ts";
 import { bound, denied, previewTooLong, stale, undecidable } from "./refusals.ts";
 import { rejectAll } from "./reject-all.ts";
 
+/** How often it is looked whether what is past its time has expired, while the clock is not steady. */
+const UNSTEADY_LOOK_MS = 5000;
+
 /** The write path up to the approval. Beside the errors that Writes names, `propose` throws HttpError. */
 export function createWrites(options: WritesOptions): Writes {
   const { store, policy, accounts, clock, steady, onApproved } = options;
@@ -100,19 +103,23 @@ export function createWrites(options: WritesOptions): Writes {
       let knock = () => {};
       const unsubscribe = store.onAppend(() => knock());
       try {
-        const { expiresAt } = await get(id);
+        const { proposedAt, expiresAt } = await get(id);
+        const madeAt = Date.parse(proposedAt);
+        const livesMs = Date.parse(expiresAt) - madeAt;
         for (;;) {
           // Before the state is looked at, so that what happens in between is not missed.
           const knocked = new Promise<void>((resolve) => {
             knock = resolve;
           });
-          const expiresInMs = Date.parse(expiresAt) - clock.now();
           const leftMs = until - clock.monotonic();
-          const isOver = (state === "proposed" && expiresInMs <= 0) || TRANSITIONS[state].length === 0;
+          const isDone = isOverdue({ state, proposedAt, expiresAt }) || TRANSITIONS[state].length === 0;
           // Its state alone: it may be long, and everybody who waits looks at each event of the log.
-          if (isOver || leftMs <= 0 || signal.aborted || !(await store.isWriteIn(id, state)))
+          if (isDone || leftMs <= 0 || signal.aborted || !(await store.isWriteIn(id, state)))
             return await get(id);
-          const patienceMs = state === "proposed" && expiresInMs > 0 ? Math.min(leftMs, expiresInMs) : leftMs;
+          const expiresInMs = livesMs - steady.ageOf(madeAt);
+          // Past its time nothing expires until the clock has been steady for a while.
+          const nextLookMs = expiresInMs > 0 ? expiresInMs : UNSTEADY_LOOK_MS;
+          const patienceMs = state === "proposed" ? Math.min(leftMs, nextLookMs) : leftMs;
           const pause = new AbortController();
           await Promise.race([
             knocked,

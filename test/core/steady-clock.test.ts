@@ -133,6 +133,22 @@ describe("over a start of nexusd", () => {
     expect(second.ageOf(off - HOUR)).toBe(5 * DAY + HOUR + 10 * MINUTE);
   });
 
+  it("a pause is believed also where nexusd, or the machine, was started again in the ten minutes after it", async () => {
+    const off = Date.UTC(2026, 0, 9);
+    const stored = start(createFakeClock(off)).state();
+    const clock = createFakeClock(off + 5 * DAY);
+    const second = start(clock, stored, "boot-2");
+    await clock.advance(3 * MINUTE);
+    const third = start(clock, second.state(), "boot-2");
+    await clock.advance(3 * MINUTE);
+    const rebooted = createFakeClock(clock.now() + DAY);
+    const fourth = start(rebooted, third.state(), "boot-3");
+    expect(fourth.ageOf(off - HOUR)).toBeLessThan(2 * HOUR);
+    await rebooted.advance(10 * MINUTE);
+    expect(fourth.ageOf(off - HOUR)).toBe(6 * DAY + HOUR + 16 * MINUTE);
+    expect(fourth.before(30 * DAY)).toBe(rebooted.now() - 30 * DAY);
+  });
+
   it("a pause of more than a month counts as none, since the clock may be wrong", async () => {
     const off = Date.UTC(2026, 0, 9);
     const stored = start(createFakeClock(off)).state();

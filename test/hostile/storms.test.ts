@@ -6,9 +6,9 @@ import { STORMS } from "./storms.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const SECONDS = 3;
-// On a machine of its own it takes 200 ms (docs/limits.md). Here other tests run beside it, and a daemon that has to wait
-// for its turn on the processor takes several turns for an answer: so much is added as the idle daemon beside it waits,
-// several times.
+// On a machine of its own it takes less than 200 ms (docs/limits.md). Here other tests run beside it, and a daemon that
+// has to wait for its turn on the processor takes several turns for an answer: so much is added as the idle daemon
+// beside it waits, several times.
 const OPERATOR_WITHIN_MS = 200;
 const TURNS_OF_THE_PROCESSOR = 5;
 const RESIDENT_MIB = 450;

@@ -27,20 +27,11 @@ test("a proposal and its approval by the policy are two events and two audit row
   expect((await store.claimNextWrite({ via: "nexusd", user: null }, t(1)))?.id).toBe(rows[0]?.writeId);
 });
 
-test("an auto proposal that an earlier version left open is approved when it is repeated; one for an operator is not", async () => {
+test("a repeated proposal is the one that is there, as it is: who asks decides whether it is approved", async () => {
   const store = await openTestStore();
   const open = await propose(store, { approval: "auto", idempotencyKey: "k", input: {} });
   const repeated = proposedWrite({ approval: "auto", idempotencyKey: "k", input: {} });
-  expect(await store.proposeWrite(repeated, AGENT, AUTO)).toMatchObject({
-    kind: "existing",
-    write: { id: open.id, state: "approved" },
-  });
-  const asked = await propose(store, { idempotencyKey: "o", input: {} });
-  const again = proposedWrite({ idempotencyKey: "o", input: {} });
-  expect(await store.proposeWrite(again, AGENT, AUTO)).toMatchObject({
-    kind: "existing",
-    write: { id: asked.id, state: "proposed" },
-  });
+  expect(await store.proposeWrite(repeated, AGENT, AUTO)).toEqual({ kind: "existing", write: open });
 });
 
 test("on a full disk a proposal that failed is not there, whichever commit it was that found no room", async ({

@@ -4,7 +4,10 @@ import { ulid } from "ulid";
 import { expect, onTestFinished, test } from "vitest";
 import type { Store, WriteTransition } from "../../src/contract/store.ts";
 import { WRITE_STATES, type Write } from "../../src/contract/writes.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { stringifyJson } from "../../src/core/exact-json.ts";
 import { migrate, readMigrations } from "../../src/store/migrate.ts";
+import { openStore } from "../../src/store/sqlite.ts";
 import fc from "../support/fc.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import {
@@ -450,4 +453,37 @@ test("after close every call is refused", async () => {
     () => store.verifyAudit(),
   ];
   for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "unusable" });
+});
+
+test("proposals that are committed together keep to the limit in bytes together, a restart and an end included", async () => {
+  const dataDir = temporaryDirectory();
+  let store = await openStore({ dataDir, clock: systemClock });
+  // Two bytes a letter: what counts is what the disk keeps.
+  const write = (n: number) => proposedWrite({ input: { text: "é".repeat(1000), n } });
+  const size = ({ request, preview }: Write) =>
+    Buffer.byteLength(request) + Buffer.byteLength(stringifyJson(preview));
+  const one = size(write(0));
+  expect(one).toBeGreaterThan(4000);
+  const options = { ...NO_REJECTION, most: { writes: 100, bytes: 3 * one + 10 } };
+  const offer = (count: number) =>
+    Promise.all(Array.from({ length: count }, (_, n) => store.proposeWrite(write(n), AGENT, options)));
+  const kinds = async (count: number) => (await offer(count)).map(({ kind }) => kind);
+  try {
+    expect(await kinds(5)).toEqual(["created", "created", "created", "too_many_open", "too_many_open"]);
+    expect(await store.countOpenWrites()).toEqual({ writes: 3, bytes: 3 * one });
+    await store.close();
+    store = await openStore({ dataDir, clock: systemClock });
+    expect(await store.countOpenWrites()).toEqual({ writes: 3, bytes: 3 * one });
+    const [first] = await store.readWrites({ limit: 1 });
+    await store.transitionWrite(rejection(first?.id ?? "", "no"));
+    expect(await store.countOpenWrites()).toEqual({ writes: 2, bytes: 2 * one });
+    // A commit that fails takes its bytes back with it.
+    const { id } = (await store.readWrites({ limit: 1, states: ["proposed"] }))[0] ?? expect.fail();
+    const broken = { ...rejection(id, "no"), actor: JSON.parse("{}") };
+    await expect(store.transitionWrite(broken)).rejects.toThrow();
+    expect(await store.countOpenWrites()).toEqual({ writes: 2, bytes: 2 * one });
+    expect(await kinds(2)).toEqual(["created", "too_many_open"]);
+  } finally {
+    await store.close();
+  }
 });

@@ -864,7 +864,7 @@ describe("a stop", () => {
 });
 
 describe("a database that takes no commit", () => {
-  const failing = (method: "claimNextWrite" | "transitionWrite" | "countWriteAttempt") => {
+  const failing = (method: "claimNextWrite" | "transitionWrite" | "countWriteAttempt" | "whyNotApproved") => {
     const state = { isFull: false, failures: 0 };
     const wrap = (store: Store): Store =>
       new Proxy(store, {
@@ -891,6 +891,22 @@ describe("a database that takes no commit", () => {
     await harness.clock.advance(10 * MINUTE_MS);
     expect((await harness.writes.get(id)).state).toBe("executing");
     expect(state.failures).toBeGreaterThan(10);
+    state.isFull = false;
+    await harness.clock.advance(MINUTE_MS);
+    expect((await harness.writes.get(id)).state).toBe("succeeded");
+    expect(sent(harness)).toBe(1);
+  });
+
+  it("fails no write whose approval cannot be read: it is sent once that can be read again", async () => {
+    const { state, wrap } = failing("whyNotApproved");
+    const harness = await createHarness({ wrap });
+    await harness.executor.start();
+    const { id, digest } = await harness.propose();
+    state.isFull = true;
+    await harness.writes.approve(id, digest, OPERATOR);
+    await harness.clock.advance(10 * MINUTE_MS);
+    expect((await harness.writes.get(id)).result).toBeNull();
+    expect(sent(harness)).toBe(0);
     state.isFull = false;
     await harness.clock.advance(MINUTE_MS);
     expect((await harness.writes.get(id)).state).toBe("succeeded");

@@ -347,6 +347,25 @@ describe("waiting for a write", () => {
     expect(clock.pending()).toBe(0);
   });
 
+  it("takes its time where the clock was stepped past the expiry, and ends once the write has expired", async () => {
+    const { propose, writes, clock } = await createHarness();
+    const { id } = await propose({ ttlMs: MINUTE_MS });
+    await clock.advance(30_000);
+    clock.jump(60 * MINUTE_MS);
+    await clock.advance(35_000);
+    let isBack = false;
+    const waited = writes.waitFor(id, "proposed", 30_000, never).finally(() => {
+      isBack = true;
+    });
+    await clock.advance(29_000);
+    expect(isBack).toBe(false);
+    await clock.advance(1000);
+    expect((await waited).state).toBe("proposed");
+    const long = writes.waitFor(id, "proposed", 1_000_000, never);
+    await clock.advance(10 * MINUTE_MS);
+    expect((await long).state).toBe("expired");
+  });
+
   it("leaves nothing behind where there is no such write", async () => {
     let listeners = 0;
     const { writes } = await createHarness({

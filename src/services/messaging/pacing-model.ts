@@ -56,7 +56,10 @@ export function weighted(rate: number, u: number, d: number): number {
   return (1 - e * (1 + x)) / (rate * rate) + (d * (1 - e)) / rate;
 }
 
-/** The probability of `count` messages where `mean` were expected (negative binomial; Poisson for spread 1), but for the count's factorial. */
+/**
+ * The probability of `count` messages where `mean` were expected (negative binomial; Poisson for spread 1), but for the
+ * count's factorial.
+ */
 export function logLikelihood(count: number, mean: number, spread: number): number {
   const counted = Math.min(count, MAX_COUNT);
   if (spread < 1.01) return counted > 0 ? counted * Math.log(mean) - mean : -mean;

@@ -31,7 +31,10 @@ export interface Pacing {
   /** Adds a session; one without an estimate is polled before those that may wait. One that is there stays as it is. */
   add(id: string, nowMs: number, remembered?: Estimate): void;
   remove(id: string): void;
-  /** Takes the session to poll now; it is not given again until it is reported. Undefined: none is free. @param prefersNew new ones even before those that are overdue */
+  /**
+   * Takes the session to poll now; it is not given again until it is reported. Undefined: none is free.
+   * @param prefersNew new ones even before those that are overdue
+   */
   next(nowMs: number, prefersNew?: boolean): string | undefined;
   /** The poll succeeded, and brought so many messages of others. Counts for the time when it was taken. */
   polled(id: string, nowMs: number, messages: number): void;

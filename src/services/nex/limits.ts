@@ -13,9 +13,10 @@ const READS_AT_ONCE = 4;
 export const TEXTS_PER_MINUTE = 10;
 
 /**
- * The client for operations. A read waits for one of four places, of which agents have three, a text for its turn in `texts`; both no longer
- * than the time-out of a request, as HttpError `timeout` with code `budget_timeout`, and were then not sent. A 429
- * to a text keeps the others back for as long as its Retry-After says. Writes wait for nothing else.
+ * The client for operations. A read waits for one of four places, of which agents have three, a text for its turn in
+ * `texts`; both no longer than the time-out of a request, as HttpError `timeout` with code `budget_timeout`, and were
+ * then not sent. A 429 to a text keeps the others back for as long as its Retry-After says. Writes wait for nothing
+ * else.
  */
 export function limitForOperations(
   http: HttpClient,

@@ -17,7 +17,8 @@ export interface NexusHttp extends HttpClient {
 /**
  * The client with the agent's token. After a 401 that a new token can cure, the request is sent once more, unless it
  * is to be sent `once`: then the error is `retryable`, and the next request gets the new token. A token that a clock
- * of Nexus takes for one of the future is kept, and the one before is used until then. Where no token is to be had, `maybeSent` is false.
+ * of Nexus takes for one of the future is kept, and the one before is used until then. Where no token is to be had,
+ * `maybeSent` is false.
  */
 export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
   const tokenFor = async (): Promise<string> => {
