@@ -61,17 +61,10 @@ export function createWritePath(options: {
     sessionKey: (sessionId) => store.readSecret(sessionKeyName(sessionId)),
     retry: (attempt, within) => built().retry(attempt, within),
   });
-  let sessionKeys: Promise<unknown> | undefined;
   /** A key that is only on disk is none that the redactor knows: it learns of each as the store reads it. */
-  const readSessionKeys = () => {
-    const sessions = built().services.messaging.sessions;
-    sessionKeys ??= Promise.all(
-      sessions.all().map(({ sessionId }) => store.readSecret(sessionKeyName(sessionId))),
-    ).catch((error) => {
-      sessionKeys = undefined;
-      throw error;
-    });
-    return sessionKeys;
+  const readSessionKeys = async () => {
+    for (const { sessionId } of built().services.messaging.sessions.all())
+      await store.readSecret(sessionKeyName(sessionId));
   };
   const sender: OperationSender = {
     ...sent,
@@ -90,10 +83,7 @@ export function createWritePath(options: {
     clock,
   });
   const scanText = createTextScan({
-    async credentialsIn(text) {
-      await readSessionKeys();
-      return redactor.find(text);
-    },
+    credentialsIn: async (text) => redactor.find(text),
   });
   const tools = createMcpTools({
     settings: () => {
@@ -134,7 +124,10 @@ export function createWritePath(options: {
       await catalogue.refresh();
       return summaries(policy().approvalOf, catalogue);
     },
-    load: accounts.load,
+    async load() {
+      await accounts.load();
+      await readSessionKeys();
+    },
     async start() {
       await tools.load();
       await executor.start();

@@ -248,3 +248,18 @@ test("nothing that a service repeats of a credential is stored, served or logged
         expect(at < 0 ? "" : text.slice(Math.max(0, at - 80), at + 10), form).toBe("");
       }
 });
+
+test("what only the database knows after a restart, keys of sessions and the token, is taken out as well", async () => {
+  await daemon.end("SIGTERM");
+  const { nex, agent, anon } = CREDENTIALS;
+  daemon = startDaemon(installation, { NEX_API_KEY: nex, NEXUS_API_KEY: agent, NEXUS_ANON_KEY: anon });
+  await daemon.ready;
+  // Nobody is shown the token before it is used.
+  await until(async () => /"failures":[1-9]/.test(await get("/v1/jobs")), "a request with the token");
+  messaging.post(sessionId, "peer", { text: `after the restart: ${known.join(" ")}` });
+  const page = await until(async () => {
+    const text = await get("/v1/events?limit=1000");
+    return text.includes("after the restart") && text;
+  }, "the message");
+  expect(page).toContain(`after the restart: ${known.map(() => "‹redacted›").join(" ")}`);
+});
