@@ -47,6 +47,8 @@ const config = configSchema.parse({
   messaging: { enabled: false },
   nex: { base_url: `http://127.0.0.1:${port}`, api_key: { source: "env", id: "X" } },
   nexus: { enabled: false },
+  // Nobody decides about what is proposed here.
+  limits: { open_proposals: 100_000, open_proposal_bytes: "1GiB" },
 });
 const clock = systemClock;
 const random = Math.random;
@@ -59,7 +61,7 @@ const built = createServices({
   budgets: createBudgets({ clock }),
   counts: createCounts(),
 });
-const { writes, executor } = createWritePath({
+const { writes, executor, load } = createWritePath({
   secrets: () => ({}),
   config: () => config,
   built: () => built,
@@ -67,6 +69,7 @@ const { writes, executor } = createWritePath({
   log: pino({ level: "silent" }),
   redactor: { find: () => [] },
 });
+await load();
 
 const propose = async (name: string): Promise<Write> => {
   const input = { objectSlug: "company", attributes: { name, domain: `${name}.example` } };
