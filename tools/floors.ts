@@ -13,6 +13,7 @@ export const FLOORS: readonly string[] = [
   "scheduler",
   "store",
   "services",
+  "job",
   "writes",
   "config",
   "control",

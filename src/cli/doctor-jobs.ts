@@ -23,7 +23,7 @@ export function examineJobs(jobs: JobStatus[]): Check[] {
       case "invalid": {
         const file = job.lastError?.code === "invalid_job" ? `${job.description}: ` : "";
         const detail = `${job.name}: invalid: ${file}${job.lastError?.message ?? "no reason given"}`;
-        return [fail("jobs", detail, "Correct it, and restart the daemon.")];
+        return [fail("jobs", detail, "Correct it, then: nexusctl reload")];
       }
       case "stale": {
         const why = reasonOf(job) ? `: ${describeError(job.lastError)}` : "";
@@ -51,7 +51,11 @@ export async function examineJobFiles(directory: string | undefined): Promise<Ch
   if (directory === undefined) return [];
   const { invalid } = await findJobs(directory);
   if (invalid.length === 0) return [ok("jobs", `${directory}: every file is a job`)];
-  return invalid.map(({ file, message }) =>
-    fail("jobs", `${file}: ${message}`, "Correct it: the daemon starts without this job."),
+  return invalid.map(({ file, line, message }) =>
+    fail(
+      "jobs",
+      `${line === undefined ? file : `${file}:${line}`}: ${message}`,
+      "Correct it: the daemon starts without this job.",
+    ),
   );
 }

@@ -109,7 +109,7 @@ async function explained(error: unknown, { client, io }: CliContext, name: strin
   );
   const listed = jobs.find((job) => job.name === name);
   const detail = listed
-    ? `The file of "${name}" is no valid job: ${listed.lastError?.message ?? listed.state}. Correct ${listed.description}, and restart the daemon.`
+    ? `The file of "${name}" is no valid job: ${listed.lastError?.message ?? listed.state}. Correct ${listed.description}, then: nexusctl reload`
     : meant.length > 0
       ? `There is no job "${name}". Did you mean ${meant.join(" or ")}?`
       : error.problem.detail;

@@ -7,7 +7,15 @@ import { explain } from "../core/explain-issue.ts";
 import { createRedactor } from "../core/redaction.ts";
 import { isLoopback, secretRef } from "../core/settings.ts";
 import { placeProblems } from "./places.ts";
-import { ConfigError, formatPath, type Problem, shownValue, type TomlPath, unknownKey } from "./problems.ts";
+import {
+  ConfigError,
+  formatPath,
+  isKnownKey,
+  type Problem,
+  shownValue,
+  type TomlPath,
+  unknownKey,
+} from "./problems.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
   allSecrets,
@@ -120,6 +128,7 @@ function inspect(
       })),
     ),
     ...sharedReferences(raw.toml),
+    ...unknownJobs(raw.toml),
   ];
   if (inspection.config) inspection.warnings.push(...exposedSessions(inspection.config, raw.mode));
   if (resolveSecrets) resolveAll(raw.toml, env, inspection);
@@ -178,6 +187,15 @@ const at = (raw: unknown, path: TomlPath): unknown =>
         : undefined,
     raw,
   );
+
+/** Without a directory of one's own jobs all tables are of nexusd's. With one, its jobs have a say: own-settings.ts. */
+function unknownJobs(raw: unknown): Problem[] {
+  const tables = at(raw, ["jobs"]);
+  if (typeof tables !== "object" || tables === null || Object.hasOwn(tables, "directory")) return [];
+  return Object.keys(tables)
+    .filter((key) => !isKnownKey(["jobs"], key))
+    .map((key) => ({ path: formatPath(["jobs", key]), message: unknownKey(["jobs"], key) }));
+}
 
 /** The text at a path, where it is text and not empty: for checks that go on although other keys are wrong. */
 const leaf = (raw: unknown, path: TomlPath): string | undefined => {

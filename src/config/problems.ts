@@ -99,6 +99,12 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodPipe ? unwrap(schema.in) : schema;
 }
 
+/** Whether the table at `parent` has such a key. */
+export function isKnownKey(parent: TomlPath, key: string): boolean {
+  const schema = schemaAt(parent);
+  return schema instanceof z.ZodObject && Object.hasOwn(schema.shape, key);
+}
+
 /** What is said of a key that the table at `parent` does not have. */
 export function unknownKey(parent: TomlPath, key: string): string {
   const schema = schemaAt(parent);

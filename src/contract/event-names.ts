@@ -64,9 +64,11 @@ export const EVENT_NAMES = Object.keys(ALL) as EventName[]; // keys() forgets wh
 
 const FULL_NAMES = EVENT_NAMES.map(fullType);
 const FIRST_PARTS = [...new Set(EVENT_NAMES.map((name) => name.slice(0, name.indexOf("."))))];
-const PATTERNS = [
+
+/** Every pattern that stands for some of these types. */
+const patternsOf = (types: readonly string[]): string[] => [
   ...new Set(
-    FULL_NAMES.flatMap((name) => {
+    types.flatMap((name) => {
       const parts = name.split(".");
       return parts.slice(1).map((_, at) => `${parts.slice(0, at + 1).join(".")}.*`);
     }),
@@ -74,20 +76,28 @@ const PATTERNS = [
 ];
 
 /**
- * Why nothing of this type will ever come, with the nearest types there are; undefined: something may. Jobs of one's
- * own may have types of their own: one whose first part is none of nexusd's, nor a slip away from one, is let pass.
+ * Why nothing of this type will ever come, with the nearest types there are; undefined: something may.
+ * @param own the types of jobs of one's own, with or without prefix. Left out: they are not known here, and a type whose
+ * first part is none of nexusd's, nor a slip away from one, is let pass
  */
-export function unknownType(pattern: string): string | undefined {
+export function unknownType(pattern: string, own?: readonly string[]): string | undefined {
   const full = fullType(pattern);
-  if (pattern === "*" || expandTypes([pattern], FULL_NAMES).length > 0) return undefined;
+  const known = own === undefined ? FULL_NAMES : [...new Set([...FULL_NAMES, ...own.map(fullType)])];
+  if (pattern === "*" || expandTypes([pattern], known).length > 0) return undefined;
   const first = full.slice(TYPE_PREFIX.length).split(".")[0] ?? "";
-  const isOwn = FIRST_PARTS.includes(first);
-  if (!isOwn && !isSlip(first)) return undefined;
-  const near = nearest(full, full.endsWith(".*") ? PATTERNS : FULL_NAMES).slice(0, 2);
-  if (!isOwn && near.length === 0) return undefined;
+  const isKnownPart = known.some((type) => type.startsWith(`${TYPE_PREFIX}${first}.`));
+  if (own === undefined && !isKnownPart && !isSlip(first)) return undefined;
+  const near = nearest(full, full.endsWith(".*") ? patternsOf(known) : known).slice(0, 2);
+  if (near.length === 0 && !isKnownPart)
+    return own === undefined
+      ? undefined
+      : "is no type of event: nexusd has none like it, and no job of its own declares one (`events`) or has logged one";
   const like = near.length > 0 ? near : [`${TYPE_PREFIX}${first}.*`];
   return `is no type of event; did you mean ${like.join(" or ")}?`;
 }
+
+/** Whether a type, without prefix, begins as none of nexusd's own does: those are left to jobs of one's own. */
+export const isOwnType = (name: string): boolean => !FIRST_PARTS.includes(name.split(".")[0] ?? "");
 
 /** Of a word of three letters any other is a slip away: only its plural is one. */
 const isSlip = (word: string): boolean =>

@@ -15,3 +15,14 @@ export interface EventDeclaration<Data extends z.ZodType = z.ZodType> {
 
 export const declareEvent = <Data extends z.ZodType>(event: EventDeclaration<Data>): EventDeclaration<Data> =>
   event;
+
+/** The types that a job of one's own logs, by name, without the prefix `nexusd.`. */
+export type OwnEventTable = Readonly<
+  Record<
+    string,
+    Pick<EventDeclaration, "when" | "data"> & Partial<Pick<EventDeclaration, "subject" | "example">>
+  >
+>;
+
+/** The data of each type of a table. */
+export type EventsOf<Table extends OwnEventTable> = { [Name in keyof Table]: z.output<Table[Name]["data"]> };

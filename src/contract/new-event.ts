@@ -33,17 +33,19 @@ export interface Dedupe {
   record: string[];
 }
 
-/** An event before it is in the log. `type` has no prefix here; `time` defaults to the time of the commit. */
-export type NewEvent = {
-  [T in EventName]: {
+/** An event before it is in the log, of the types whose data `Data` has. `type` has no prefix here. */
+export type EventOf<Data> = {
+  [T in keyof Data & string]: {
     type: T;
     source: string;
     subject?: string;
+    /** Default: the time of the commit. */
     time?: string;
-    data: EventData[T];
+    data: Data[T];
     dedupe?: Dedupe;
   };
-}[EventName];
+}[keyof Data & string];
+export type NewEvent = EventOf<EventData>;
 
 /** An event of the log. `json` is the whole CloudEvent as it is served, integers above 2^53 exact. */
 export interface StoredEvent {

@@ -9,12 +9,12 @@ import type { Actor, AuditRow, Write, WriteQuery, WriteState, WriteSummary } fro
  * One thing that a service told nexusd, committed in one transaction or not at all: its events, the cursor that
  * covers them, the deduplication keys, the records that changed with them, and the secrets it came with.
  */
-export interface Observation {
+export interface Observation<Event = NewEvent> {
   /** Names the cursor, where there is one: "nex.insights", "job:<name>", "nexus-low-stock", … */
   source: string;
   /** Any JSON value. Left out: the stored cursor stays. */
   cursor?: unknown;
-  events?: NewEvent[];
+  events?: Event[];
   /** Of what is known and shall never be an event: what comes with such a key later is a repetition. */
   known?: Dedupe[];
   /** Records to write: the current rows of a watch, the sessions. `value` is any JSON value. */
@@ -208,6 +208,8 @@ export interface Store {
   /** @throws StoreError `full`, `read_only` or `io`: nothing was committed, the same call can be made again. */
   commitObservation(observation: Observation): Promise<Committed>;
   readEvents(query: EventQuery): Promise<EventPage>;
+  /** The types of the events that are in the log or were, with their prefix. */
+  readEventTypes(): Promise<string[]>;
   readCursor(source: string): Promise<{ value: unknown; updatedAt: string } | undefined>;
   /** In the order of their keys, byte by byte; all of them, or those of a part of the keys. */
   readRecords(kind: string, part?: RecordRange): Promise<StoredRecord[]>;

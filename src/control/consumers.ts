@@ -21,6 +21,7 @@ import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 import { newToken, notYours, shownToken, tokenHash } from "./token.ts";
+import { checkTypes } from "./types.ts";
 
 const tags = ["consumers"];
 const params = z.strictObject({ name: consumerName });
@@ -38,7 +39,8 @@ const placement = z.strictObject({
     .describe("Of a new one: whether an agent needs its token, which is answered once, to change it"),
 });
 
-export function consumers(app: App, { context: { store }, role, tail, gate }: RouteOptions): void {
+export function consumers(app: App, { context, role, tail, gate }: RouteOptions): void {
+  const { store } = context;
   const proofOf = ({ headers }: { headers: IncomingHttpHeaders }) => {
     const proof = shownToken(role, headers);
     return proof === undefined ? {} : { proof };
@@ -98,6 +100,7 @@ export function consumers(app: App, { context: { store }, role, tail, gate }: Ro
           "too_many_types",
           `A consumer can have ${mostTypes} event types or patterns, and this one would have ${types.length}: use patterns such as "messaging.*", or raise limits.consumer_types.`,
         );
+      await checkTypes(context, types, "types");
       const isNew = (await store.readConsumer(name)) === undefined;
       const token = bind && isNew ? newToken() : undefined;
       const placed = await store.putConsumer(name, from, types, most, {

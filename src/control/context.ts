@@ -41,6 +41,8 @@ export interface ControlContext {
   reads: Reads;
   /** The catalogue with the policy of now: `approval` is null for a read. */
   operations(): Promise<OperationSummary[]> | OperationSummary[];
+  /** The types of events that jobs of one's own declare, without prefix. */
+  ownEventTypes(): readonly string[];
   /** Aborts when the daemon stops: long polls answer at once, streams end. */
   signal: AbortSignal;
   services(): Record<ServiceName, ServiceStatus>;

@@ -8,6 +8,7 @@ import { afterQuery, epochQuery, limitQuery, PAGE_LENGTH, typeQuery, waitQuery }
 import { Problem, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
+import { checkTypes } from "./types.ts";
 
 const query = z.strictObject({
   after: afterQuery,
@@ -17,7 +18,8 @@ const query = z.strictObject({
   epoch: epochQuery,
 });
 
-export function events(app: App, { context: { store }, tail, gate }: RouteOptions): void {
+export function events(app: App, { context, tail, gate }: RouteOptions): void {
+  const { store } = context;
   app.get(
     "/v1/events",
     {
@@ -34,6 +36,7 @@ export function events(app: App, { context: { store }, tail, gate }: RouteOption
     async (request, reply) => {
       const { after, limit, type, wait, epoch } = request.query;
       checkEpoch(store, epoch);
+      await checkTypes(context, type, "type");
       if (wait > 0) gate.longPoll.take(reply.raw);
       const wanted: EventQuery = { after, limit, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
       const page = await tail.read(wanted, wait, goneSignal(reply.raw));

@@ -12,6 +12,7 @@ import { epochQuery, sequence, typeQuery } from "./fields.ts";
 import { Problem, problems } from "./problem.ts";
 import { asText, goneSignal } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
+import { checkTypes } from "./types.ts";
 
 const COMMENT_EVERY_MS = 15_000;
 /** What is read from the log at once: with the buffers of the socket, all that a reader that stands still costs. */
@@ -55,6 +56,7 @@ export function stream(app: App, { context, tail, gate }: RouteOptions): void {
       // EventSource repeats the address it was opened with: after a reconnect only the header is up to date.
       const after = lastEventId(request.headers["last-event-id"]) ?? request.query.after;
       checkEpoch(store, epoch);
+      await checkTypes(context, type, "type");
       await checkPosition(store, after);
       const signal = goneSignal(reply.raw);
       const wanted = { after, limit: PAGE, maxLength: PAGE_LENGTH, ...(type && { types: type }) };

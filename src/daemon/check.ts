@@ -38,7 +38,7 @@ export async function runCheck(
 
   const { problems, warnings, notes, jobsDirectory, config } = inspectConfig({ path, env });
   const lines = problems.map((problem) => formatProblem(path, problem));
-  if (jobsDirectory !== undefined) lines.push(...(await jobProblems(jobsDirectory)));
+  if (jobsDirectory !== undefined) lines.push(...(await jobProblems(path, jobsDirectory, config)));
 
   for (const warning of [...warnings, ...(config ? await ofPolicy(config) : [])])
     err(`${formatProblem(path, { ...warning, message: `warning: ${warning.message}` })}\n`);
@@ -55,9 +55,14 @@ async function ofPolicy(config: Config) {
   return policyWarnings(config);
 }
 
-async function jobProblems(directory: string): Promise<string[]> {
+async function jobProblems(path: string, directory: string, config: Config | undefined): Promise<string[]> {
   // Loaded only where there are job files: it brings the jobs and the scheduler with it.
   const { findJobs } = await import("../config/find-jobs.ts");
-  const { invalid } = await findJobs(directory);
-  return invalid.map(({ file, message }) => formatProblem(file, { path: "", message }));
+  const { readOwnSettings } = await import("../config/own-settings.ts");
+  const found = await findJobs(directory);
+  const settings = config ? readOwnSettings(config, found).problems : [];
+  return [
+    ...settings.map((problem) => formatProblem(path, problem)),
+    ...found.invalid.map(({ file, ...problem }) => formatProblem(file, { path: "", ...problem })),
+  ];
 }

@@ -2,7 +2,8 @@
 
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { findJobs } from "../config/find-jobs.ts";
+import { type FoundJobs, findJobs, reloadedJobs } from "../config/find-jobs.ts";
+import { withOwnSettings } from "../config/own-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { allSecrets, type ResolvedSecrets } from "../config/secrets.ts";
 import { socketPaths } from "../config/sockets.ts";
@@ -14,6 +15,7 @@ import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { type Redactor, short } from "../core/redaction.ts";
 import type { SteadyClockKeeper } from "../core/steady-clock.ts";
 import { createBudgets } from "../http/budgets.ts";
+import { ownEventTypes } from "../scheduler/own-events.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { createCounts } from "../services/counts.ts";
 import { serviceNamed } from "../services/list.ts";
@@ -50,6 +52,8 @@ export interface DaemonOptions {
   version: string;
   log: Logger;
   redactor: Redactor;
+  /** The file of the configuration. */
+  configPath: string;
   /** Reads the configuration file again. @throws ConfigError */
   readConfig: () => { config: Config; secrets: ResolvedSecrets };
   /** Told of what only a new start can mend; the process should end. */
@@ -149,11 +153,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       source: "daemon",
       events: [{ type: "daemon.started", source: "/daemon", data: { version, pid: process.pid } }],
     });
-    const { jobs, invalid } = await findJobs(config.jobs.directory);
-    for (const { file, message } of invalid) log.error({ file }, `a job was not loaded: ${message}`);
+    let found = await findJobs(config.jobs.directory);
+    complainOf(found.invalid, log);
+    config = withOwnSettings(options.configPath, config, found);
     warnOfPolicy();
     const context = { config, store, services, clock, steady, random, log };
-    const scheduler = createScheduler({ jobs, invalid, context });
+    const scheduler = createScheduler({
+      ...{ jobs: found.jobs, invalid: found.invalid, context, directory: config.jobs.directory },
+      // It is the configuration that the scheduler was given, and the name of a job.
+      settingsOf: (given, name) => (given as Config).jobs[name],
+    });
     const status = () => allServices(config, scheduler.list(), services);
     const writePath = createWritePath({
       config: () => config,
@@ -187,7 +196,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     };
     const reloadNow = async (): Promise<ReloadResult> => {
       const next = options.readConfig();
-      const changed = changedPaths(config, next.config);
+      const foundNext = await findJobs(config.jobs.directory, found);
+      next.config = withOwnSettings(options.configPath, next.config, foundNext);
+      const changed = [...new Set([...changedPaths(config, next.config), ...reloadedJobs(found, foundNext)])];
       if (changed.length === 0 && sameSecrets(secrets, next.secrets)) {
         log.info("configuration reloaded: nothing changed");
         return { applied: [], restartNeeded: [] };
@@ -200,7 +211,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       secrets = next.secrets;
       log.level = config.daemon.log_level;
       Object.assign(services, built.services);
-      scheduler.reconfigure(config);
+      if (foundNext !== found) complainOf(foundNext.invalid, log);
+      found = foundNext;
+      scheduler.reconfigure(config, found);
       warnOfPolicy();
       await keep(rebuilt.renamed);
       const applied = changed.filter((path) => !isFixedAtStart(path));
@@ -218,6 +231,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         services: status,
         storeStatus: health.status,
         limits: () => config.limits,
+        ownEventTypes: () => ownEventTypes(found.jobs),
         audit,
         measured: {
           droppedLogLines: options.droppedLogLines,
@@ -273,4 +287,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await opened.close();
     throw error;
   }
+}
+
+function complainOf(invalid: FoundJobs["invalid"], log: Logger): void {
+  for (const { file, line, message } of invalid)
+    log.error({ file, ...(line !== undefined && { line }) }, `a job was not loaded: ${message}`);
 }

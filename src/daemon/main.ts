@@ -116,7 +116,18 @@ async function run(configOption: string | undefined): Promise<number | undefined
   let daemon: Awaited<ReturnType<typeof startDaemon>>;
   try {
     daemon = await startDaemon({
-      ...{ config, secrets, version, log, redactor, readConfig, onFatal, notifier, inherited },
+      ...{
+        config,
+        secrets,
+        version,
+        log,
+        redactor,
+        readConfig,
+        onFatal,
+        notifier,
+        inherited,
+        configPath: path,
+      },
       droppedLogLines: () => stderr.dropped?.() ?? 0,
     });
   } catch (error) {

@@ -1,24 +1,18 @@
 // Loads the jobs of a directory: one file a job, by default export. A bad file is a problem of its own, not of the rest.
 
-import { readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { z } from "zod";
-import { explainValue } from "../core/explain-issue.ts";
-import { nearest } from "../core/text/nearest.ts";
-import type { Job } from "./job.ts";
-import { createSchedule, ScheduleError } from "./schedule.ts";
+import type { InvalidFile, Job } from "./job.ts";
+import { readFiles } from "./job-files.ts";
+import { importDefault, JobFileError, prepareImports } from "./job-modules.ts";
+import { type FieldFault, parseJob } from "./job-schema.ts";
 
-export interface LoadedJobs {
+export interface OwnJobs {
   jobs: Job[];
-  /** `message` is for a person, and names the field where one is wrong. */
-  problems: { file: string; message: string }[];
+  invalid: InvalidFile[];
+  /** Stands for the contents of the directory: the same where nothing has changed. */
+  fingerprint: string;
 }
-
-const EXAMPLE = 'export default { name: "my-job", description: "…", kind: "cron", … }';
-
-const isJobFile = (name: string) =>
-  /\.(js|mjs|ts|mts)$/.test(name) && !/\.(test|spec)\.|\.d\.m?ts$/.test(name) && !/^[._]/.test(name); // "_" marks a module that jobs share
 
 /** What there is already. */
 export interface Known {
@@ -28,153 +22,73 @@ export interface Known {
   services: readonly string[];
 }
 
+const EXAMPLE = 'export default { name: "my-job", description: "…", kind: "cron", … }';
+
+const isJobFile = (name: string) =>
+  /^[^/]+\.(js|mjs|ts|mts)$/.test(name) && !/\.(test|spec)\.|\.d\.m?ts$/.test(name) && !/^[._]/.test(name); // "_" marks a module that jobs share
+
+/**
+ * Loads each file, anew where anything in the directory has changed since this process loaded it.
+ * @param before what was loaded last; where nothing has changed it is given back
+ */
 export async function loadJobs(
   directory: string,
   known: Known,
-  importTimeoutMs = 10_000,
-): Promise<LoadedJobs> {
-  const loaded: LoadedJobs = { jobs: [], problems: [] };
-  let names: string[];
-  try {
-    names = (await readdir(directory)).filter(isJobFile).sort();
-  } catch (error) {
-    const message = `cannot be read (${codeOf(error)}); create the directory, or correct [jobs] directory`;
-    return { ...loaded, problems: [{ file: directory, message }] };
+  { importTimeoutMs = 10_000, before }: { importTimeoutMs?: number; before?: OwnJobs | undefined } = {},
+): Promise<OwnJobs> {
+  const files = await readFiles(directory);
+  if ("code" in files) {
+    const message = `cannot be read (${files.code}); create the directory, or correct [jobs] directory`;
+    return { jobs: [], invalid: [{ file: directory, message }], fingerprint: "" };
   }
+  const { fingerprint } = files;
+  if (before?.fingerprint === fingerprint) return before;
+  prepareImports(directory, fingerprint);
+  const loaded: OwnJobs = { jobs: [], invalid: [], fingerprint };
   const owners = new Map([...known.jobs].map((name) => [name, "a job of nexusd"]));
-  for (const name of names) {
+  for (const name of files.names.filter(isJobFile)) {
     const file = join(directory, name);
     try {
-      const job = parseJob(await importDefault(file, importTimeoutMs), known.services);
+      const exported = await importDefault(file, importTimeoutMs);
+      if (exported === undefined) throw new JobFileError(`has no default export; write \`${EXAMPLE}\``);
+      const job = parseJob(exported, known.services);
+      if (Array.isArray(job)) throw await wrongFields(file, job);
       const owner = owners.get(job.name);
-      if (owner !== undefined) throw new Error(`name: ${JSON.stringify(job.name)} is taken by ${owner}`);
+      if (owner !== undefined)
+        throw await wrongFields(file, [
+          { field: "name", message: `${JSON.stringify(job.name)} is taken by ${owner}` },
+        ]);
       owners.set(job.name, name);
       loaded.jobs.push(job);
     } catch (error) {
-      loaded.problems.push({ file, message: error instanceof Error ? error.message : String(error) });
+      if (!(error instanceof JobFileError)) throw error;
+      const { message, line } = error;
+      loaded.invalid.push({ file, ...(line !== undefined && { line }), message });
     }
   }
   return loaded;
 }
 
-async function importDefault(file: string, timeoutMs: number): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    const message = `did not finish loading within ${timeoutMs / 1000} s; a top-level await in it may never end`;
-    timer = setTimeout(() => reject(new Error(message)), timeoutMs);
-  });
-  const loading = import(pathToFileURL(file).href).catch((error) => {
-    throw new Error(describeImportError(error, file));
-  });
-  try {
-    const module: { default?: unknown } = await Promise.race([loading, tooLate]);
-    if (module.default === undefined) throw new Error(`has no default export; write \`${EXAMPLE}\``);
-    return module.default;
-  } finally {
-    clearTimeout(timer);
-  }
+/** Every wrong field, and the line of the first of them that is there, else that of the export. */
+async function wrongFields(file: string, faults: FieldFault[]): Promise<JobFileError> {
+  const message = faults.map(({ field, message }) => `${field || "default export"}: ${message}`).join("; ");
+  const source = await readFile(file, "utf8").catch(() => "");
+  const found = faults
+    .map(({ field }) => lineOf(source, keyPattern(field)))
+    .find((line) => line !== undefined);
+  return new JobFileError(message, found ?? lineOf(source, /\bexport\s+default\b/));
 }
 
-function describeImportError(error: unknown, file: string): string {
-  if (!(error instanceof Error)) return `throws when it is loaded: ${String(error)}`;
-  if (error.name === "SyntaxError") {
-    // Node.js puts the place first in the stack ("/…/job.ts:3") for TypeScript, but nowhere for JavaScript.
-    const line = /^[^\n]*:(\d+)\n/.exec(error.stack ?? "")?.[1];
-    return line === undefined
-      ? `is not valid JavaScript: ${error.message}; \`node --check ${file}\` shows the place`
-      : `is not valid TypeScript for Node.js, line ${line}: ${error.message}`;
-  }
-  return `throws when it is loaded: ${error.name}: ${error.message}`;
+/** Finds the key of a field, as far as a look without a parser can tell. */
+function keyPattern(field: string): RegExp | undefined {
+  const isEvent = /^events\.(?<type>.*\..*)/.exec(field)?.groups?.type;
+  const key = isEvent ?? field.split(".").at(-1) ?? "";
+  const literally = key.replace(/[^\w]/g, "\\$&");
+  return key === "" ? undefined : new RegExp(`(?:^|[\\s{,])["']?${literally}["']?\\s*[:(,}]`, "m");
 }
 
-const codeOf = (error: unknown) =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-
-const aFunction = z.custom<(...args: never[]) => unknown>((value) => typeof value === "function", {
-  error: "must be a function",
-});
-const base = {
-  name: z
-    .string({ error: "must be a text" })
-    .max(64)
-    .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be lower case words joined by "-", such as "my-job"'),
-  description: z.string({ error: "must be a text" }).min(1, "must say what the job does"),
-  service: z.string({ error: "must be a text" }).optional(),
-  enabled: aFunction.optional(),
-};
-const always = { when: ({ value }: { value: unknown }) => typeof value === "object" && value !== null };
-const cronJob = z
-  .strictObject({
-    ...base,
-    kind: z.literal("cron"),
-    schedule: z.union([z.string(), aFunction], {
-      error: "must be a cron expression, or a function that gives one",
-    }),
-    timezone: z.string().optional(),
-    catchUp: z.enum(["none", "once"]),
-    run: aFunction,
-  })
-  // Also where other fields are wrong, so that all is said at once; what it reads may therefore be anything.
-  .superRefine(({ schedule: expression, timezone }: Record<string, unknown>, context) => {
-    if (typeof expression !== "string") return;
-    try {
-      createSchedule(expression, typeof timezone === "string" ? timezone : undefined);
-    } catch (error) {
-      if (!(error instanceof ScheduleError)) throw error;
-      context.addIssue({ code: "custom", path: [error.field], message: error.reason });
-    }
-  }, always);
-const pacedJob = z.strictObject({
-  ...base,
-  kind: z.literal("paced"),
-  lanes: aFunction.optional(),
-  paceMs: aFunction,
-  concurrency: z
-    .union([z.int().positive(), aFunction], {
-      error: "must be a whole number from 1, or a function that gives one",
-    })
-    .optional(),
-  intervalMs: aFunction.optional(),
-  step: aFunction,
-});
-const streamJob = z.strictObject({
-  ...base,
-  kind: z.literal("stream"),
-  intervalMs: aFunction,
-  run: aFunction,
-});
-const jobSchema = z.discriminatedUnion("kind", [cronJob, pacedJob, streamJob], {
-  error: (issue) =>
-    issue.code === "invalid_union" ? 'must be "cron", "paced" or "stream"' : "must be a job, an object",
-});
-
-/** The service is checked also where other fields are wrong. */
-const schemaWith = (services: readonly string[]) =>
-  jobSchema.superRefine((job: { service?: unknown }, context) => {
-    if (job.service === undefined || services.includes(String(job.service))) return;
-    const message = `must be ${services.map((name) => JSON.stringify(name)).join(" or ")}`;
-    context.addIssue({ code: "custom", path: ["service"], message });
-  }, always);
-
-/** @throws Error naming every wrong field */
-function parseJob(exported: unknown, services: readonly string[]): Job {
-  const { success, error } = schemaWith(services).safeParse(exported, { error: explainValue });
-  // The export itself and not zod's copy, so that a job may keep state on `this`. The schema has the shape of
-  // Job but for the parameters of its functions, which nothing can check.
-  if (success) return exported as Job;
-  throw new Error(error.issues.flatMap((issue) => inWords(issue, exported)).join("; "));
-}
-
-function inWords(issue: z.core.$ZodIssue, exported: unknown): string[] {
-  if (issue.code !== "unrecognized_keys")
-    return [`${issue.path.join(".") || "default export"}: ${issue.message}`];
-  const schema = jobSchema.options.find(
-    ({ shape }) => shape.kind.safeParse((exported as { kind?: unknown }).kind).success, // it has keys: an object
-  );
-  const known = Object.keys(schema?.shape ?? {});
-  return issue.keys.map((key) => {
-    const [meant] = nearest(key, known);
-    const hint = meant === undefined ? `known are ${known.join(", ")}` : `did you mean "${meant}"?`;
-    return `${key}: is not a field of such a job: ${hint}`;
-  });
+/** From 1. */
+function lineOf(source: string, pattern: RegExp | undefined): number | undefined {
+  const found = pattern?.exec(source);
+  return found ? source.slice(0, found.index + found[0].search(/\S/)).split("\n").length : undefined;
 }

@@ -5,8 +5,17 @@ import { isoTime } from "../core/clock.ts";
 import { createCronLoop } from "./cron.ts";
 import { type CronMemory, firstMemory, recall, recallHealth, toCursor } from "./cron-memory.ts";
 import { describeFailure } from "./failure.ts";
-import { type Job, type JobContext, JobError, type JobStatus, type Scheduler } from "./job.ts";
+import {
+  type InvalidFile,
+  type Job,
+  type JobContext,
+  JobError,
+  type JobStatus,
+  type LoadedJobs,
+  type Scheduler,
+} from "./job.ts";
 import { createNap, type Life, type Loop } from "./life.ts";
+import { storeFor } from "./own-events.ts";
 import { createPacedLoop } from "./paced.ts";
 import { createReports } from "./reports.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
@@ -17,9 +26,13 @@ import { createSupervision, type Supervision } from "./supervise.ts";
 export interface SchedulerOptions {
   jobs: Job[];
   /** Files that held no job; `list()` shows them. */
-  invalid?: { file: string; message: string }[];
+  invalid?: readonly InvalidFile[];
   /** What every job is given; each gets its own child of `log`. */
-  context: Omit<JobContext, "signal" | "progress" | "degraded" | "log"> & { log: Logger };
+  context: Omit<JobContext, "signal" | "progress" | "degraded" | "log" | "settings"> & { log: Logger };
+  /** The table of a job in the configuration, as its schema gives it. */
+  settingsOf?: (config: unknown, name: string) => unknown;
+  /** Where the files of jobs of one's own are: a failure names the line in them. */
+  directory?: string | undefined;
 }
 
 /** Why a life begins; only over a restart of the daemon can scheduled times have been missed. */
@@ -44,7 +57,9 @@ const PAUSED = "job.paused";
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { clock, store, log } = options.context;
+  const { settingsOf = () => undefined, directory } = options;
   let config = options.context.config;
+  let invalid = options.invalid ?? [];
   const reports = createReports(store, log);
   const moment = (): Moment => ({ at: clock.now(), monotonic: clock.monotonic() });
   const invalidSince = isoTime(clock.now());
@@ -60,6 +75,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
         random: options.context.random,
         log: jobLog,
         reports,
+        describe: (error) => describeFailure(error, directory),
       }),
       enabled: true,
       paused: false,
@@ -79,9 +95,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   /** Paused or resumed while the stored state was still being read. */
   const decided = new Set<string>();
 
+  const settings = ({ name, settings }: Job) => (settings ? settingsOf(config, name) : undefined);
+
   const contextOf = (entry: Entry, signal: AbortSignal): JobContext => ({
     ...options.context,
     config,
+    settings: settings(entry.job),
+    store: storeFor(entry.job, store),
     log: entry.log,
     signal,
     progress() {
@@ -100,14 +120,14 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     const { job } = entry;
     entry.problem = null;
     try {
-      entry.enabled = job.enabled?.(config) ?? true;
+      entry.enabled = job.enabled?.(config, settings(job)) ?? true;
       if (job.kind === "cron" && entry.enabled)
         entry.schedule = createSchedule(
-          typeof job.schedule === "string" ? job.schedule : job.schedule(config),
+          typeof job.schedule === "string" ? job.schedule : job.schedule(config, settings(job)),
           job.timezone,
         );
     } catch (error) {
-      entry.problem = { ...describeFailure(error), code: "invalid_job", at: isoTime(clock.now()) };
+      entry.problem = { ...describeFailure(error, directory), code: "invalid_job", at: isoTime(clock.now()) };
       entry.log.error({ err: error }, "job cannot run with this configuration");
     }
   };
@@ -218,6 +238,26 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       context: contextOf(entry, entry.life?.controller.signal ?? AbortSignal.abort()),
     }));
 
+  /** A job of the same name goes on with what is known of the one before: that it is paused, when it last ran. */
+  const replaceJobs = (loaded: LoadedJobs) => {
+    ({ invalid } = loaded);
+    const names = new Set(loaded.jobs.map(({ name }) => name));
+    for (const [name, entry] of entries) {
+      if (names.has(name)) continue;
+      end(entry);
+      entry.supervision.close();
+      entries.delete(name);
+    }
+    for (const job of loaded.jobs) {
+      const entry = entries.get(job.name);
+      if (!entry) entries.set(job.name, createEntry(job));
+      else if (entry.job !== job) {
+        if (entry.job.kind !== job.kind) entry.memory = undefined;
+        Object.assign(entry, { job, schedule: undefined });
+      }
+    }
+  };
+
   for (const entry of entries.values()) configure(entry);
 
   return {
@@ -254,8 +294,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       return stopping;
     },
 
-    reconfigure(newConfig: unknown) {
+    reconfigure(newConfig, loaded) {
       config = newConfig;
+      if (loaded) replaceJobs(loaded);
       for (const entry of entries.values()) {
         end(entry);
         configure(entry);
@@ -275,7 +316,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     list() {
       const now = moment();
       const statuses = views().map((view) => jobStatus(view, now));
-      return [...statuses, ...(options.invalid ?? []).map((problem) => invalidStatus(problem, invalidSince))];
+      return [...statuses, ...invalid.map((problem) => invalidStatus(problem, invalidSince))];
     },
 
     pulses() {

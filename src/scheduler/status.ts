@@ -1,7 +1,7 @@
 // What status says of a job, computed when asked, from the clock and not from what the job believes.
 
 import { isoTime } from "../core/clock.ts";
-import type { Job, JobContext, JobPulse, JobState, JobStatus } from "./job.ts";
+import type { InvalidFile, Job, JobContext, JobPulse, JobState, JobStatus } from "./job.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Health } from "./supervise.ts";
 
@@ -63,8 +63,12 @@ export function jobPulse(view: JobView, now: Moment): JobPulse {
   };
 }
 
+/** "line 3: is not valid TypeScript …". */
+const sayInvalid = ({ line, message }: InvalidFile): string =>
+  line === undefined ? message : `line ${line}: ${message}`;
+
 /** A file of the jobs directory that holds no job; its kind is not known. */
-export const invalidStatus = (problem: { file: string; message: string }, at: string): JobStatus => ({
+export const invalidStatus = (problem: InvalidFile, at: string): JobStatus => ({
   name: problem.file.replace(/^.*[/\\]/, "").replace(/\.\w+$/, ""),
   kind: "cron",
   description: problem.file,
@@ -76,7 +80,7 @@ export const invalidStatus = (problem: { file: string; message: string }, at: st
   lastRunAt: null,
   lastSuccessAt: null,
   nextRunAt: null,
-  lastError: { code: "invalid_job", message: problem.message, at },
+  lastError: { code: "invalid_job", message: sayInvalid(problem), at },
   failures: 0,
   runs: 0,
 });

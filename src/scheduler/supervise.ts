@@ -73,8 +73,10 @@ export function createSupervision(deps: {
   random: () => number;
   log: Logger;
   reports: Reports;
+  /** What is said of a failure; default: `describeFailure`. */
+  describe?: (error: unknown) => Failure;
 }): Supervision {
-  const { name, clock, log, reports } = deps;
+  const { name, clock, log, reports, describe = describeFailure } = deps;
   const backoff = createBackoff(deps.random);
   const outcomes = { succeeded: 0, idle: 0, failed: 0, aborted: 0 };
   const health: Health = {
@@ -173,7 +175,7 @@ export function createSupervision(deps: {
 
     failed(error, waitMs = backoff.next()) {
       endDoubt();
-      const failure = describeFailure(error);
+      const failure = describe(error);
       const atLeastMs = retryAfterOf(error);
       const retryInMs = Math.round(Math.max(waitMs, atLeastMs));
       health.failures += 1;

@@ -36,11 +36,14 @@ const serviceTables = Object.fromEntries(
   SERVICES.map(({ name, settings }: ServiceModule) => [name, settings.prefault({})]),
 ) as unknown as ServiceTables;
 
-const jobs = z.strictObject({
-  directory: filePath.optional(),
-  ...jobSettings,
-  retention: retention.prefault({}),
-});
+// Jobs of one's own have tables here, which are checked once those are loaded (config/own-settings.ts).
+const jobs = z
+  .object({
+    directory: filePath.optional(),
+    ...jobSettings,
+    retention: retention.prefault({}),
+  })
+  .catchall(z.unknown());
 
 /** The tables of the configuration that jobs see. */
 export const jobTables = {

@@ -34,6 +34,8 @@ export interface EventLog {
   oldest(): number;
   /** How many events of each type were appended since the log was opened. */
   counts(): ReadonlyMap<string, number>;
+  /** Of the events that are or were in it. */
+  types(): string[];
   /** Inside a transaction. @returns undefined for a repetition */
   append(event: PreparedEvent, now: number): StoredEvent | undefined;
   /** What comes with these keys from now on is a repetition. Inside a transaction. */
@@ -149,6 +151,7 @@ export const createEventLog = (
     latest: () => latest,
     oldest: () => oldest,
     counts: () => counts,
+    types: () => [...types],
 
     append: (event, now) => {
       if (event.dedupe && dedupe.isRepeated(event.dedupe, now)) return undefined;

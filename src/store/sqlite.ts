@@ -153,6 +153,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
         throw toStoreError(error, place);
       });
     },
+    readEventTypes: () => read(() => log.types()),
     readCursor: (source) => read(() => state.readCursor(source)),
     readRecords: (kind, part) => read(() => state.readRecords(kind, part)),
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),

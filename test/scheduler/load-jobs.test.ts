@@ -12,7 +12,7 @@ const MODULE = resolve("src/scheduler/load-jobs.ts");
 
 interface Loaded {
   jobs: { name: string; kind: string }[];
-  problems: { file: string; message: string }[];
+  invalid: { file: string; line?: number; message: string }[];
 }
 
 interface Options {
@@ -29,8 +29,8 @@ async function load(
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
   const script = `
     import { loadJobs } from ${JSON.stringify(MODULE)};
-    const { jobs, problems } = await loadJobs(process.argv[1], ...JSON.parse(process.argv[2]));
-    process.stdout.write(JSON.stringify({ jobs, problems }));
+    const { jobs, invalid } = await loadJobs(process.argv[1], ...JSON.parse(process.argv[2]));
+    process.stdout.write(JSON.stringify({ jobs, invalid }));
     process.exit(0);`;
   const args = [
     "--input-type=module",
@@ -38,11 +38,14 @@ async function load(
     script,
     "--",
     directory,
-    JSON.stringify([{ jobs: taken, services: ["messaging", "nex", "nexus"] }, timeoutMs]),
+    JSON.stringify([
+      { jobs: taken, services: ["messaging", "nex", "nexus"] },
+      { importTimeoutMs: timeoutMs },
+    ]),
   ];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   const loaded: Loaded = JSON.parse(stdout);
-  for (const problem of loaded.problems) problem.file = problem.file.replace(`${directory}/`, "");
+  for (const problem of loaded.invalid) problem.file = problem.file.replace(`${directory}/`, "");
   return loaded;
 }
 
@@ -72,7 +75,7 @@ it("loads JavaScript and TypeScript, and nothing that is no job", async () => {
     "_shared.js": "export const shared = 1;",
     "notes.txt": "not a job",
   });
-  expect(loaded.problems).toEqual([]);
+  expect(loaded.invalid).toEqual([]);
   expect(loaded.jobs.map(({ name, kind }) => [name, kind])).toEqual([
     ["a", "cron"],
     ["b", "cron"],
@@ -82,7 +85,7 @@ it("loads JavaScript and TypeScript, and nothing that is no job", async () => {
 });
 
 it("loads the good ones beside the bad, and names the problem of each", async () => {
-  const { jobs, problems } = await load(
+  const { jobs, invalid } = await load(
     {
       "01-good.js": cron({ name: '"good"' }),
       "02-syntax.mjs": "export default {\n  name: 'x',\n  oops here\n};",
@@ -107,38 +110,59 @@ it("loads the good ones beside the bad, and names the problem of each", async ()
       "13-duplicate.js": cron({ name: '"good"' }),
       "14-taken.js": cron({ name: '"retention"' }),
       "15-last.js": cron({ name: '"last"' }),
+      "16-line.ts":
+        'export default {\n  name: "line",\n  description: "x",\n  schedule: "soon",\n  kind: "cron", catchUp: "once", async run() {},\n};',
+      "17-events.js": `import { z } from "nexusd/job";\n${cron({
+        name: '"events"',
+        events: `{
+  "nexus.report.made": { when: "now", data: z.object({}) },
+  "shop": { when: "now", data: z.object({}) },
+  "shop.report.made": { when: "now", data: z.object({ items: z.number() }), example: { items: "3" } },
+}`,
+      })}`,
+      "18-settings.js": cron({
+        name: '"settings"',
+        settings: "{}",
+        events: '{ "shop.made": { when: "x", data: 1 } }',
+      }),
     },
     { taken: ["retention"] },
   );
   expect(jobs.map(({ name }) => name)).toEqual(["good", "last"]);
-  const messages = Object.fromEntries(problems.map(({ file, message }) => [file, message]));
+  const messages = Object.fromEntries(
+    invalid.map(({ file, line, message }) => [file, `${line ?? "-"}: ${message}`]),
+  );
   const expected: Record<string, RegExp> = {
-    "02-syntax.mjs": /^is not valid JavaScript: .*; `node --check .*02-syntax.mjs` shows the place$/,
-    "02-syntax.ts": /^is not valid TypeScript for Node.js, line 2: .*enum/,
-    "03-no-default.js": /^has no default export; write `export default \{/,
-    "04-throws.js": /^throws when it is loaded: TypeError: /,
-    "05-throws-text.js": /^throws when it is loaded: text$/,
-    "06-import.js": /^throws when it is loaded: .*not-there/,
-    "07-not-an-object.js": /^default export: must be a job, an object$/,
-    "08-no-kind.js": /^kind: must be "cron", "paced" or "stream"$/,
+    "02-syntax.mjs": /^3: is not valid JavaScript: /,
+    "02-syntax.ts": /^2: is not valid TypeScript for Node.js: .*enum/,
+    "03-no-default.js": /^-: has no default export; write `export default \{/,
+    "04-throws.js": /^1: throws when it is loaded: TypeError: /,
+    "05-throws-text.js": /^-: throws when it is loaded: text$/,
+    "06-import.js": /^-: throws when it is loaded: .*not-there/,
+    "07-not-an-object.js": /^1: default export: must be a job, an object$/,
+    "08-no-kind.js": /^1: kind: must be "cron", "paced" or "stream"$/,
     "09-fields.js":
-      /^name: must be lower case words[^;]*; run: must be a function; catchup: is not a field of such a job: did you mean "catchUp"\?$/,
+      /^1: name: must be lower case words[^;]*; run: must be a function; catchup: is not a field of such a job: did you mean "catchUp"\?$/,
     "09-words.js":
-      /^description: must be a text; catchUp: must be "none" or "once"; colour: [^;]*: known are name, .*, run; schedule: must be a cron.*; service: must be "messaging" or "nex" or "nexus"$/,
-    "10-schedule.js": /^schedule: must be a cron expression/,
-    "11-never.js": /^schedule: names a time that never comes$/,
-    "12-timezone.js": /^timezone: must be an IANA name/,
-    "13-duplicate.js": /^name: "good" is taken by 01-good.js$/,
-    "14-taken.js": /^name: "retention" is taken by a job of nexusd$/,
+      /^1: description: must be a text; catchUp: must be "none" or "once"; colour: [^;]*: known are name, .*, run; schedule: must be a cron.*; service: must be "messaging" or "nex" or "nexus"$/,
+    "10-schedule.js": /^1: schedule: must be a cron expression/,
+    "11-never.js": /^1: schedule: names a time that never comes$/,
+    "12-timezone.js": /^1: timezone: must be an IANA name/,
+    "13-duplicate.js": /^1: name: "good" is taken by 01-good.js$/,
+    "14-taken.js": /^1: name: "retention" is taken by a job of nexusd$/,
+    "16-line.ts": /^4: schedule: must be a cron expression/,
+    "17-events.js":
+      /^3: events.nexus.report.made: must not begin with "nexus", as events of nexusd do; events.shop: must be named like "shop.report.made"; events.shop.report.made: example.items: must be a number$/,
+    "18-settings.js": /^1: settings: must be a zod schema; events.shop.made.data: must be a zod schema$/,
   };
   expect(Object.keys(messages)).toEqual(Object.keys(expected));
   for (const [file, pattern] of Object.entries(expected)) expect(messages[file]).toMatch(pattern);
 });
 
 it("says so when the directory does not exist", async () => {
-  const { jobs, problems } = await load({}, { missing: "nowhere" });
+  const { jobs, invalid } = await load({}, { missing: "nowhere" });
   expect(jobs).toEqual([]);
-  expect(problems).toMatchObject([{ message: expect.stringMatching(/ENOENT.*create the directory/) }]);
+  expect(invalid).toMatchObject([{ message: expect.stringMatching(/ENOENT.*create the directory/) }]);
 });
 
 it("gives up on a file whose loading never ends, and loads the others", async () => {
@@ -146,7 +170,7 @@ it("gives up on a file whose loading never ends, and loads the others", async ()
     "a-hangs.js": "await new Promise(() => setInterval(() => {}, 1000));",
     "b-good.js": cron(),
   };
-  const { jobs, problems } = await load(files, { timeoutMs: 200 });
+  const { jobs, invalid } = await load(files, { timeoutMs: 200 });
   expect(jobs).toHaveLength(1);
-  expect(problems).toMatchObject([{ file: "a-hangs.js", message: expect.stringMatching(/within 0.2 s/) }]);
+  expect(invalid).toMatchObject([{ file: "a-hangs.js", message: expect.stringMatching(/within 0.2 s/) }]);
 });

@@ -118,6 +118,7 @@ export async function startTestControl(
       sessions: () => [],
     } as Measured,
     operations: [updateOrderStatus],
+    ownEventTypes: [] as string[],
     limits: limitsOf(),
   };
   const writes = scriptedWrites();
@@ -155,6 +156,7 @@ export async function startTestControl(
       note: (rows, head) => state.notedHeads.push({ rows, head }),
     },
     measured: state.measured,
+    ownEventTypes: () => state.ownEventTypes,
     limits: () => state.limits,
     lastPolledAt: () => undefined,
     importSessions: async (sessions) =>

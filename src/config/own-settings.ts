@@ -1,0 +1,52 @@
+// The tables `[jobs.<name>]` of jobs of one's own, which only those know how to read.
+
+import { explain } from "../core/explain-issue.ts";
+import { nearest } from "../core/text/nearest.ts";
+import type { Job } from "../scheduler/job.ts";
+import type { FoundJobs } from "./find-jobs.ts";
+import { ConfigError, formatPath, isKnownKey, type Problem, unknownKey } from "./problems.ts";
+import type { Config } from "./schema.ts";
+
+/** The configuration with what the jobs' own schemas make of their tables, and everything that is wrong with those. */
+export function readOwnSettings(config: Config, found: FoundJobs): { config: Config; problems: Problem[] } {
+  const own = new Map(found.own?.jobs.map((job) => [job.name, job]));
+  const tables: Record<string, unknown> = {};
+  const problems: Problem[] = [];
+  for (const [name, value] of Object.entries(config.jobs)) {
+    if (isKnownKey(["jobs"], name)) continue;
+    const job = own.get(name);
+    if (job?.settings) tables[name] = value;
+    else if (job) problems.push({ path: formatPath(["jobs", name]), message: NO_SETTINGS });
+    // It may be that of a job whose file is invalid, which is told of that file.
+    else if (found.invalid.length === 0)
+      problems.push({ path: formatPath(["jobs", name]), message: unknownTable(name, [...own.values()]) });
+  }
+  for (const { name, settings } of own.values()) {
+    if (!settings) continue;
+    const parsed = settings.safeParse(tables[name] ?? {}, { error: explain });
+    if (parsed.success) tables[name] = parsed.data;
+    else
+      for (const { path, message } of parsed.error.issues)
+        problems.push({ path: formatPath(["jobs", name, ...path.map(asPart)]), message });
+  }
+  return { config: { ...config, jobs: { ...config.jobs, ...tables } }, problems };
+}
+
+/** @throws ConfigError */
+export function withOwnSettings(path: string, config: Config, found: FoundJobs): Config {
+  const read = readOwnSettings(config, found);
+  if (read.problems.length > 0) throw new ConfigError(path, read.problems);
+  return read.config;
+}
+
+const NO_SETTINGS = "is the table of a job that has no settings: its file declares none";
+
+const asPart = (part: PropertyKey) => (typeof part === "number" ? part : String(part));
+
+function unknownTable(name: string, own: Job[]): string {
+  const [meant] = nearest(
+    name,
+    own.filter(({ settings }) => settings).map((job) => job.name),
+  );
+  return meant === undefined ? unknownKey(["jobs"], name) : `is not a known key: did you mean "${meant}"?`;
+}
