@@ -26,6 +26,15 @@ describe("a type that is asked for", () => {
     expect(unknownType(type)).toBeUndefined();
   });
 
+  it("is measured by the types of jobs, where those are known", () => {
+    const own = ["shop.report.made", "nexusd.library.book.lent"];
+    for (const type of ["shop.report.made", "shop.*", "library.book.*", "nex.*", "*"])
+      expect(unknownType(type, own)).toBeUndefined();
+    expect(unknownType("shop.reports.made", own)).toContain("did you mean nexusd.shop.report.made");
+    expect(unknownType("library.boook.*", own)).toContain("did you mean nexusd.library.book.*");
+    expect(unknownType("payments.received", own)).toContain("no job of its own declares one");
+  });
+
   it("is taken where it is one of nexusd's own", () => {
     for (const name of EVENT_NAMES) expect(unknownType(name)).toBeUndefined();
   });

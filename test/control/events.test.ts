@@ -1,12 +1,13 @@
 // Reading the log: pages, filters and the long poll at its end.
 
 import { describe, expect, test } from "vitest";
+import type { NewEvent } from "../../src/contract/new-event.ts";
 import { type CallOptions, message, recovered, startTestControl } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
 
 test("a misspelt type is refused with the nearest, in a query and for a consumer", async () => {
-  const { get, call } = await startTestControl();
+  const { get, call, state, store } = await startTestControl();
   const message = expect.stringContaining("did you mean nexusd.nexus.order.pending");
   const refused = await get("/v1/events?type=messaging.*,nexus.orders.pending");
   expect([refused.status, refused.json.code]).toEqual([400, "invalid_request"]);
@@ -17,7 +18,15 @@ test("a misspelt type is refused with the nearest, in a query and for a consumer
   const body = { from: "latest", types: ["nexus.orders.pending"] };
   const consumer = await call("PUT", "/v1/consumers/mine", { body });
   expect(consumer.json.errors).toEqual([{ path: "types[0]", message }]);
-  expect((await get("/v1/events?type=shop.report.made")).status).toBe(200);
+  // Types of jobs of one's own: declared, or in the log already.
+  const statusOf = async (type: string) => (await get(`/v1/events?type=${type}`)).status;
+  expect(await statusOf("shop.report.made")).toBe(400);
+  state.ownEventTypes = ["shop.report.made"];
+  expect([await statusOf("shop.report.made"), await statusOf("shop.*")]).toEqual([200, 200]);
+  expect(await statusOf("library.book.lent")).toBe(400);
+  const lent = { type: "library.book.lent", source: "/library", data: {} } as unknown as NewEvent; // a job's
+  await store.commitObservation({ source: "library", events: [lent] });
+  expect(await statusOf("library.*")).toBe(200);
 });
 
 describe("pages", () => {

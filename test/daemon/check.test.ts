@@ -135,7 +135,7 @@ test("job files are checked too, also beside other problems", async () => {
   const { code, stdout } = await check(`surprise = 1\n${REFERENCES}[jobs]\ndirectory = "${jobs}"\n`);
   expect(code).toBe(1);
   expect(stdout).toMatch(/^FILE: surprise: /m);
-  expect(stdout).toMatch(/^.*broken\.mjs: \S/m);
+  expect(stdout).toMatch(/^.*broken\.mjs:1: \S/m);
   expect(stdout).toMatch(/\n2 problems\n$/);
 });
 
