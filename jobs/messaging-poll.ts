@@ -59,6 +59,11 @@ const NOTHING_NEW: Turn = { kind: "polled", messages: 0 };
 
 async function step(context: JobContext, baseUrl: string): Promise<"idle" | undefined> {
   const { sessions, server: serverAt } = context.services.messaging;
+  // Where nexusd is in no session nothing is to be kept, and the server is not asked for anything.
+  if (!isPolled(context.services, baseUrl)) {
+    context.degraded(undefined);
+    return undefined;
+  }
   const server = serverAt(baseUrl);
   const isChecked = isHealthDue(context, server);
   if (isChecked) await checkHealth(context, server);
@@ -198,10 +203,8 @@ function isWholeDue({ clock }: JobContext, known: Known): boolean {
 /** A server that was restarted has forgotten its messages, and often only its uptime says so. */
 function isHealthDue({ services, clock }: JobContext, { baseUrl }: MessagingServer): boolean {
   const boot = services.messaging.boot(baseUrl);
-  const { isAsking, askedAt, answeredAt } = boot;
-  // With sessions there are polls that show what is wrong; without any it is asked for until it answers.
-  const since = isPolled(services, baseUrl) ? askedAt : answeredAt;
-  const isDue = since === null || clock.monotonic() - since >= HEALTH_EVERY_MS;
+  const { isAsking, askedAt } = boot;
+  const isDue = askedAt === null || clock.monotonic() - askedAt >= HEALTH_EVERY_MS;
   return !isAsking && (isDue || boot.isClockMoved());
 }
 

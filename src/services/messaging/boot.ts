@@ -11,9 +11,8 @@ export interface ServerBoot {
   readonly bootAt: number | null;
   /** When it last said so, by the wall's clock; null: never. */
   readonly saidAt: number | null;
-  /** When it was last asked, and when it last answered, on the monotonic clock; null: never. */
+  /** When it was last asked, on the monotonic clock; null: never. */
   readonly askedAt: number | null;
-  readonly answeredAt: number | null;
   /** Whether an answer is under way. */
   readonly isAsking: boolean;
   /** Whether the wall's clock was moved since it was last asked, or the machine was asleep. */
@@ -26,7 +25,7 @@ export function createBoot(clock: Pick<Clock, "now" | "monotonic">): ServerBoot 
   let offsetMs = clock.now() - clock.monotonic();
   const boot = {
     ...{ bootAt: null as number | null, saidAt: null as number | null, isAsking: false },
-    ...{ askedAt: null as number | null, answeredAt: null as number | null },
+    askedAt: null as number | null,
     isClockMoved: () => Math.abs(clock.now() - clock.monotonic() - offsetMs) > TOLERANCE_MS,
     async ask(ask: () => Promise<unknown>) {
       const askedAt = clock.monotonic();
@@ -35,9 +34,8 @@ export function createBoot(clock: Pick<Clock, "now" | "monotonic">): ServerBoot 
       boot.isAsking = true;
       try {
         const uptime = await ask();
-        boot.answeredAt = clock.monotonic();
         boot.saidAt = clock.now();
-        const halfWayMs = (boot.answeredAt - askedAt) / 2;
+        const halfWayMs = (clock.monotonic() - askedAt) / 2;
         const bootAt = typeof uptime === "number" ? boot.saidAt - halfWayMs - uptime * 1000 : null;
         const isSame =
           bootAt !== null &&
