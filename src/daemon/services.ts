@@ -12,7 +12,7 @@ import type { Retry } from "../http/client.ts";
 import { createDispatcher } from "../http/dispatcher.ts";
 import type { RequestOutcome } from "../http/outcome.ts";
 import { createRetry } from "../http/retry.ts";
-import { createRoom } from "../http/room.ts";
+import { createRoom, type Room } from "../http/room.ts";
 import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
 import type { Counts } from "../services/counts.ts";
 import type { ServiceName } from "../services/list.ts";
@@ -72,18 +72,21 @@ export function createServices(options: ServicesOptions): Built {
     dispatcher,
     userAgent: `nexusd/${options.version}`,
     maxBytes: config.limits.service_answer_bytes,
-    room: createRoom(config.limits.service_answers_bytes),
     scrub: redactor.scrub,
     hide: redactor.hide,
     isFree: redactor.isFree,
   };
 
-  const client = (own: { service: ServiceName } & Omit<HttpClientOptions, keyof typeof common>) => {
+  const room = createRoom(config.limits.service_answers_bytes);
+
+  const client = (own: { service: ServiceName } & Omit<HttpClientOptions, keyof typeof common | "room">) => {
     const requests = counts.requests[own.service];
     const count = (outcome: RequestOutcome) => {
       requests[outcome] += 1;
     };
-    return createHttpClient({ ...common, ...own, count });
+    // A server that answers much and slowly is not to hold up the others for more than one of its answers.
+    const ownRoom: Room = { open: (most) => room.open(most, own.origin) };
+    return createHttpClient({ ...common, ...own, room: ownRoom, count });
   };
 
   const { messaging, nex, nexus } = config;

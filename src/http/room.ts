@@ -7,8 +7,11 @@ import type { Readable } from "node:stream";
 export const UNCOUNTED_BYTES = 64 * 1024;
 
 export interface Room {
-  /** @param most how large the answer may become, in bytes; what is more than the whole room is taken for that */
-  open(most: number): Place;
+  /**
+   * @param most how large the answer may become, in bytes; what is more than the whole room is taken for that
+   * @param whose answer it is: where several wait, those go first whose turn was longest ago
+   */
+  open(most: number, whose?: string): Place;
 }
 
 /** What one answer holds. */
@@ -24,6 +27,7 @@ const STEP_BYTES = 512 * 1024;
 
 interface Holder {
   readonly most: number;
+  readonly whose: string;
   held: number;
   wanted: number;
   onReady: (() => void) | undefined;
@@ -31,12 +35,16 @@ interface Holder {
 
 /**
  * Two half-read answers must never wait for each other: bytes are given only where all who hold some could still come
- * to their end one after the other (Dijkstra's banker). Who holds none yet waits behind those who wait.
+ * to their end one after the other (Dijkstra's banker). Who holds none yet waits behind those who wait: a service that
+ * answers much and slowly holds up another one for one of its answers, however many it has.
  * @param capacity in bytes
  */
 export function createRoom(capacity: number): Room {
   const holders = new Set<Holder>();
   const waiting = new Set<Holder>();
+  /** When each was last given some for another answer, counted in turns. */
+  const turns = new Map<string, number>();
+  let turn = 0;
 
   const isSafe = (): boolean => {
     let left = capacity;
@@ -53,27 +61,43 @@ export function createRoom(capacity: number): Room {
     const before = holder.held;
     holder.held = Math.min(holder.most, Math.ceil(holder.wanted / STEP_BYTES) * STEP_BYTES);
     holders.add(holder);
-    if (isSafe()) return true;
+    if (isSafe()) {
+      if (before === 0) turns.set(holder.whose, ++turn);
+      return true;
+    }
     holder.held = before;
     if (before === 0) holders.delete(holder);
     return false;
   };
 
-  const giveOut = () => {
-    let isFirst = true;
+  const tell = (holder: Holder) => {
+    waiting.delete(holder);
+    const { onReady } = holder;
+    holder.onReady = undefined;
+    onReady?.();
+  };
+
+  /** Of those who wait and hold none. */
+  const firstInTurn = (): Holder | undefined => {
+    let first: Holder | undefined;
     for (const holder of waiting) {
-      if ((holder.held > 0 || isFirst) && isGiven(holder)) {
-        waiting.delete(holder);
-        const { onReady } = holder;
-        holder.onReady = undefined;
-        onReady?.();
-      } else isFirst = false;
+      const isEarlier = !first || (turns.get(holder.whose) ?? 0) < (turns.get(first.whose) ?? 0);
+      if (holder.held === 0 && isEarlier) first = holder;
     }
+    return first;
+  };
+
+  const giveOut = () => {
+    for (const holder of [...waiting])
+      if (holder.held > 0 && waiting.has(holder) && isGiven(holder)) tell(holder);
+    for (let next = firstInTurn(); next && isGiven(next); next = firstInTurn()) tell(next);
   };
 
   return {
-    open(most) {
-      const holder: Holder = { most: Math.min(most, capacity), held: 0, wanted: 0, onReady: undefined };
+    open(most, whose = "") {
+      const holder: Holder = {
+        ...{ most: Math.min(most, capacity), whose, held: 0, wanted: 0, onReady: undefined },
+      };
       return {
         grow(bytes, onReady) {
           holder.wanted = Math.min(bytes, holder.most);

@@ -17,7 +17,7 @@ test("answers of any size all come to their end, never with more held than there
       (answers, picks) => {
         const room = createRoom(24 * MIB);
         const all = answers.map(({ most, isShort }) => ({
-          place: room.open(most * MIB),
+          place: room.open(most * MIB, `${most % 3}`),
           most: Math.min(most, 24) * MIB,
           size: isShort ? (most * MIB) / 3 : most * MIB,
           read: 0,
@@ -49,6 +49,27 @@ test("answers of any size all come to their end, never with more held than there
       },
     ),
   );
+});
+
+test("who waits for one of many answers of another service waits for no second one", () => {
+  const room = createRoom(24 * MIB);
+  const began: string[] = [];
+  const ask = (name: string, whose: string) => {
+    const place = room.open(24 * MIB, whose);
+    const begin = () => void began.push(name);
+    if (place.grow(MIB, begin)) begin();
+    return place;
+  };
+  const slow = Array.from({ length: 8 }, (_, n) => ask(`slow ${n}`, "messaging"));
+  const others = [ask("nexus 0", "nexus"), ask("nexus 1", "nexus"), ask("nex 0", "nex")];
+  expect(began).toEqual(["slow 0"]);
+  slow[0]?.release();
+  expect(began).toEqual(["slow 0", "nexus 0"]);
+  others[0]?.release();
+  others[2]?.release();
+  expect(began).toEqual(["slow 0", "nexus 0", "nex 0", "slow 1"]);
+  slow[1]?.release();
+  expect(began.at(-1)).toBe("nexus 1");
 });
 
 const clientOf = (origin: string, room = createRoom(2 * MIB), timeoutMs = 30_000) => {
