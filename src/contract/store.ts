@@ -303,8 +303,11 @@ export interface Store {
    * turn. @param head the hash of a row, as it was noted elsewhere: it must still be in the chain
    */
   verifyAudit(head?: string): Promise<AuditVerdict>;
-  /** Why the write must not be executed, by its rows of the audit log; undefined: they hold its approval as it is. */
-  whyNotApproved(id: string): Promise<string | undefined>;
+  /**
+   * Why the write must not be executed, by its rows of the audit log; undefined: they hold its approval as it is.
+   * @param claimed what would be executed: it must be the write that is there
+   */
+  whyNotApproved(id: string, claimed?: Write): Promise<string | undefined>;
   /**
    * Appends the checkpoint with which an operator signs off the rows up to `sequence`, whose hash is `hash`.
    * @returns `signed` or, where an earlier checkpoint goes as far, `covered`, with its row; undefined: no such row

@@ -13,6 +13,7 @@ import {
   type WriteState,
 } from "../contract/writes.ts";
 import { canonicalRecord, digestOf } from "../core/canonical-json.ts";
+import { stringifyJson } from "../core/exact-json.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
 import { createAuditPruning } from "./sqlite-audit-prune.ts";
 import { createVerify } from "./sqlite-audit-verify.ts";
@@ -314,10 +315,13 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
 
     readAudit: (query) => read(() => audit.read(query)),
     verifyAudit: (head) => verify(head, read),
-    whyNotApproved: (id) =>
+    whyNotApproved: (id, claimed) =>
       read(() => {
         const row = statements.one.get(id);
-        return row ? audit.whyNotApproved(row) : "it is not there any more";
+        if (!row) return "it is not there any more";
+        // Changed for the moment in which it was claimed, it would be another one that the audit log is asked about.
+        if (claimed && lasting(toWrite(row)) !== lasting(claimed)) return "it changed since it was claimed";
+        return audit.whyNotApproved(row);
       }),
     signOffAudit: (...signed) =>
       write(
@@ -351,6 +355,9 @@ const lengthOf = ({ request, preview, result }: WriteRow): number =>
 
 const bytesOf = ({ request, preview }: Pick<WriteRow, "request" | "preview">): number =>
   Buffer.byteLength(request) + Buffer.byteLength(preview);
+
+/** What stays as it is while a write is executed. */
+const lasting = ({ attempts: _, shownAt: __, ...rest }: Write): string => stringifyJson(rest);
 
 const isOpen = (state: WriteState): boolean => OPEN_STATES.some((open) => open === state);
 

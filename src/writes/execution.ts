@@ -56,7 +56,7 @@ export interface ExecutionOptions extends PrepareOptions {
   /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
   countAttempt: (id: string) => Promise<void>;
   /** As of the store: undefined where the audit log holds the approval of the write as it is. */
-  whyNotApproved: (id: string) => Promise<string | undefined>;
+  whyNotApproved: (write: Write) => Promise<string | undefined>;
   /** An error that nobody expected, for the log. */
   onDefect: (write: Write, error: unknown) => void;
 }
@@ -186,7 +186,7 @@ async function attempt(run: Run): Promise<Attempt> {
 
 /** That somebody decided it, and decided this: a row in the table of writes is no approval. @throws Refusal, StoreError */
 async function assertApproved({ write, options }: Run): Promise<void> {
-  const why = await options.whyNotApproved(write.id);
+  const why = await options.whyNotApproved(write);
   if (why === undefined) return;
   throw new Refusal(
     "not_approved",

@@ -86,7 +86,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     pauses,
     countAttempt: (id) => persist(() => store.countWriteAttempt(id)),
     // Nothing was sent yet: as long as the approval cannot be read, the write waits and no failure is its result.
-    whyNotApproved: (id) => persist(() => store.whyNotApproved(id)),
+    whyNotApproved: (write) => persist(() => store.whyNotApproved(write.id, write)),
     onDefect: ({ id, operation }, err) => {
       log.error({ writeId: id, operation, err }, "a defect of nexusd, or of an operation, in a write");
     },

@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import { auditHash, GENESIS_HASH } from "../../src/contract/audit.ts";
 import type { AuditRow } from "../../src/contract/writes.ts";
-import { openTestStore, temporaryDirectory } from "../support/store.ts";
+import { openTestStore } from "../support/store.ts";
 import {
   AGENT,
   approval,
@@ -15,37 +15,7 @@ import {
   proposedWrite,
   t,
 } from "../support/stored-write.ts";
-
-/** A database with one write that succeeded and one that is proposed, closed; `w1` and `w2`. */
-const written = async () => {
-  const dataDir = temporaryDirectory();
-  const store = await openTestStore({ dataDir });
-  const long =
-    "a reason that is longer than what a row of the audit log holds as it is, so that it is hashed";
-  const done = proposedWrite({ id: "w1", reason: long, agent: "scout", precondition: '{"open":true}' });
-  await store.proposeWrite(done, AGENT, NO_REJECTION);
-  await store.markWriteShown("w1", OPERATOR, t(1));
-  await store.transitionWrite({ ...approval("w1"), patch: { ...approval("w1").patch, note: "checked" } });
-  await store.claimNextWrite(NEXUSD, t(2));
-  await store.countWriteAttempt("w1");
-  await store.transitionWrite({
-    ...{ id: "w1", from: "executing", to: "succeeded", actor: NEXUSD, at: t(3), detail: {} },
-    patch: { finishedAt: t(3), result: { output: { order: "shipped" } } },
-  });
-  await store.proposeWrite(proposedWrite({ id: "w2", reason: "later" }), AGENT, NO_REJECTION);
-  expect(await store.verifyAudit()).toMatchObject({ ok: true, changed: [], changedCount: 0 });
-  await store.close();
-  return dataDir;
-};
-
-/** Opens the file as any program can, without what nexusd's schema forbids. */
-const attack = (dataDir: string, work: (db: Database.Database) => void) => {
-  const db = new Database(join(dataDir, "nexusd.db"));
-  const triggers = db.prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'trigger'").pluck();
-  for (const name of triggers.all()) db.exec(`DROP TRIGGER ${name}`);
-  work(db);
-  db.close();
-};
+import { append, attack, hashOf, setHead, written } from "../support/tampered.ts";
 
 const verifyAfter = async (work: (db: Database.Database) => void, head?: string) => {
   const dataDir = await written();
@@ -130,14 +100,6 @@ test("events that retention removed are missed by nobody", async () => {
   expect(await store.verifyAudit()).toMatchObject({ ok: true, changedCount: 0 });
 });
 
-/** What somebody who knows how the chain is made would do: totals and hashes made to fit. */
-const setHead = (db: Database.Database, rows: number, hash: string) => {
-  db.prepare("UPDATE meta SET value = ? WHERE key = 'audit_rows'").run(rows);
-  db.prepare("UPDATE meta SET value = ? WHERE key = 'audit_head'").run(hash);
-};
-const hashOf = (db: Database.Database, sequence: number) =>
-  String(db.prepare("SELECT hash FROM audit WHERE sequence = ?").pluck().get(sequence));
-
 test("a tail that was cut off, with its totals corrected, is found by the writes and by the events", async () => {
   const { ok, brokenAt, changed } = await verifyAfter((db) => {
     db.exec("DELETE FROM audit WHERE sequence > 4");
@@ -209,25 +171,6 @@ test("a head that was noted long ago is found at its row, also after rows before
   const hash = rows[4]?.hash ?? "";
   expect(await store.verifyAudit(hash)).toMatchObject({ ok: true, noted: { row: 5 } });
 });
-
-/** Appends a row that fits, as one can who knows how. */
-const append = (db: Database.Database, changes: Partial<AuditRow>) => {
-  const last = db.prepare("SELECT max(sequence) FROM audit").pluck().get();
-  const row: AuditRow = {
-    ...{ sequence: Number(last) + 1, at: t(9), action: "approved", writeId: "w2", digest: "", detail: "{}" },
-    ...{ actor: OPERATOR, previousHash: hashOf(db, Number(last)), hash: "" },
-    ...changes,
-  };
-  const hash = auditHash(row);
-  db.prepare(
-    `INSERT INTO audit (sequence, at, action, write_id, digest, via, user, detail, previous_hash, hash)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  ).run(
-    ...[row.sequence, row.at, row.action, row.writeId, row.digest],
-    ...[row.actor.via, row.actor.user, row.detail, row.previousHash, hash],
-  );
-  setHead(db, row.sequence, hash);
-};
 
 test.each<[what: string, changes: Partial<AuditRow>]>([
   ["that names another hash", { digest: "1".repeat(64), detail: '{"from":1,"note":null,"rows":3,"to":3}' }],

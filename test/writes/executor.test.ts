@@ -492,7 +492,7 @@ describe("between approval and execution", () => {
     expect(sent(elsewhere.harness) + sent(otherBody.harness)).toBe(0);
   });
 
-  it("the stored request may be changed by somebody who has the database: its digest tells", async () => {
+  it("the stored request may be changed by somebody who has the database, for the moment of its claim", async () => {
     const tampered = (write: Write | undefined) =>
       write && { ...write, request: write.request.replace("TEA-1", "TEA-2") };
     const wrap = (store: Store): Store =>
@@ -510,7 +510,7 @@ describe("between approval and execution", () => {
     const { id } = await harness.approved(CREATE);
     expect(await harness.finished(id)).toMatchObject({
       state: "failed",
-      result: { error: { code: "digest_mismatch" } },
+      result: { error: { code: "not_approved" } },
     });
     expect(sent(harness)).toBe(0);
   });
