@@ -14,7 +14,7 @@ import type { Write } from "../src/contract/writes.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { createRedactor } from "../src/core/redaction.ts";
 import { createSteadyClock } from "../src/core/steady-clock.ts";
-import { createServices } from "../src/daemon/services.ts";
+import { startServices } from "../src/daemon/services.ts";
 import { createWritePath } from "../src/daemon/write-path.ts";
 import { createBudgets } from "../src/http/budgets.ts";
 import { createCounts } from "../src/services/counts.ts";
@@ -53,20 +53,23 @@ const config = configSchema.parse({
 const clock = systemClock;
 const random = Math.random;
 const store = await openStore({ dataDir: join(directory, "data"), clock });
-const built = createServices({
-  ...{ config, store, clock, steady: createSteadyClock(clock), random },
-  secrets: { nex: { api_key: new Secret("sk-of-nobody") } },
+const log = pino({ level: "silent" });
+const secrets = { nex: { api_key: new Secret("sk-of-nobody") } };
+const services = await startServices({
+  ...{ store, clock, steady: createSteadyClock(clock), random, log },
   version: "bench",
   redactor: createRedactor(),
   budgets: createBudgets({ clock }),
   counts: createCounts(),
 });
+await services.recall();
+services.connect({ config, secrets });
 const { writes, executor, load } = createWritePath({
   secrets: () => ({}),
   config: () => config,
-  built: () => built,
+  services,
   ...{ store, clock, random, steady: createSteadyClock(clock) },
-  log: pino({ level: "silent" }),
+  log,
   redactor: { find: () => [] },
 });
 await load();

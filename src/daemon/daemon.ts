@@ -9,20 +9,16 @@ import { allSecrets, type ResolvedSecrets } from "../config/secrets.ts";
 import { socketPaths } from "../config/sockets.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
 import type { NewEvent } from "../contract/new-event.ts";
-import type { StoredRecord } from "../contract/store.ts";
 import { startControl } from "../control/server.ts";
 import { type Clock, isoTime, systemClock } from "../core/clock.ts";
 import { type Redactor, short } from "../core/redaction.ts";
-import type { SteadyClockKeeper } from "../core/steady-clock.ts";
 import { createBudgets } from "../http/budgets.ts";
 import { ownEventTypes } from "../scheduler/own-events.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { createCounts } from "../services/counts.ts";
-import { serviceNamed } from "../services/list.ts";
-import { createSessionChanges } from "../services/messaging/changes.ts";
+import { SERVICES, serviceNamed } from "../services/list.ts";
 import { createImport } from "../services/messaging/import.ts";
-import { remembered, restoreSessions, storeRenamed } from "../services/messaging/restore.ts";
-import { SESSION_KIND } from "../services/messaging/session.ts";
+import type { ServiceModule } from "../services/module.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";
 import type { Notifier } from "../systemd/notify.ts";
@@ -31,7 +27,7 @@ import { recallSteadyClock, watchClock } from "./clock.ts";
 import { allServices, watchServices } from "./health.ts";
 import { policyWarnings } from "./policy-warnings.ts";
 import { changedPaths, isFixedAtStart, reloadedConfig, sameSecrets } from "./reload.ts";
-import { type Built, budgetFigures, createServices } from "./services.ts";
+import { budgetFigures, startServices } from "./services.ts";
 import { watchStore } from "./store-health.ts";
 import { keepVitals, statusLine } from "./watchdog.ts";
 import { createWritePath } from "./write-path.ts";
@@ -82,7 +78,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { store, health } = watchStore(opened, clock, {
     onSecret: redactor.add,
     hide: redactor.hide,
-    onSessionId: (sessionId) => redactor.add(sessionId, short(sessionId)),
+    secretKinds: SERVICES.flatMap(({ secretKinds }: ServiceModule) => secretKinds),
+    onSecretKey: (key) => redactor.add(key, short(key)),
     onChange: (error) => {
       if (error?.code === "unusable" && !stopping.signal.aborted) options.onFatal(error);
       else if (error) log.error({ code: error.code }, error.message);
@@ -101,54 +98,26 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       log.warn({ server, err: error }, "what was spent of a request budget cannot be kept over a restart"),
   });
   const counts = createCounts();
-  let steady: SteadyClockKeeper;
-  let built: Built;
-  let onNexusBack = () => {};
-  let endServices = () => {};
-  // Kept over a reload: what is under way then is done with the sessions as they are after it.
-  const changes = createSessionChanges(() => built.services.messaging.sessions);
-  // Without a pause in which a session could change, once what is stored was read.
-  const build = (
-    from: { config: Config; secrets: ResolvedSecrets },
-    stored: StoredRecord[],
-    before?: Built,
-  ): { made: Built; renamed: string[] } => {
-    const { add: onSecret } = redactor;
-    for (const secret of allSecrets(from.secrets)) onSecret(secret.reveal());
-    const end = new AbortController();
-    const made = createServices({
-      ...from,
-      ...{ store, clock, steady, random, version, redactor, budgets, counts, changes },
-      onNexusBack: () => onNexusBack(),
-      signal: AbortSignal.any([stopping.signal, end.signal]),
-    });
-    const { sessions } = made.services.messaging;
-    const { unreadable, changed } = restoreSessions(
-      sessions,
-      stored,
-      from.config,
-      before?.services.messaging.sessions,
-    );
-    if (unreadable > 0) log.error({ unreadable }, "stored sessions are unreadable");
-    for (const { sessionId } of sessions.all()) onSecret(sessionId, short(sessionId));
-    endServices();
-    endServices = () => end.abort();
-    return { made, renamed: changed };
-  };
+  let onBack = (_service: string) => {};
   const warnOfPolicy = () => {
     for (const { path, message } of policyWarnings(config)) log.warn(`${path} ${message}`);
   };
-  const keep = (renamed: string[]) =>
-    storeRenamed(renamed, { changes, store, clock }).catch((err: unknown) =>
-      log.error({ err }, "what the configuration calls a session was not stored"),
-    );
+  const learn = (from: ResolvedSecrets) => {
+    for (const secret of allSecrets(from)) redactor.add(secret.reveal());
+  };
 
   try {
-    steady = await recallSteadyClock(store, clock);
-    const restored = build(options, await store.readRecords(SESSION_KIND));
-    built = restored.made;
-    await keep(restored.renamed);
-    const services = { ...built.services };
+    learn(secrets);
+    const steady = await recallSteadyClock(store, clock);
+    const running = await startServices({
+      ...{ version, store, clock, steady, random, log, redactor, budgets, counts },
+      onBack: (service) => onBack(service),
+      signal: stopping.signal,
+    });
+    const { clients: services } = running;
+    await running.recall();
+    running.connect(options);
+    await running.adopt();
     await store.commitObservation({
       source: "daemon",
       events: [{ type: "daemon.started", source: "/daemon", data: { version, pid: process.pid } }],
@@ -166,15 +135,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const status = () => allServices(config, scheduler.list(), services);
     const writePath = createWritePath({
       config: () => config,
-      built: () => built,
+      services: running,
       secrets: () => secrets,
       ...{ store, clock, steady, random, log, redactor },
     });
     await writePath.load();
     const { writes, reads, operations, executor } = writePath;
-    onNexusBack = () => {
-      scheduler.retryNow("nexus");
-      executor.retryNow("nexus");
+    onBack = (service) => {
+      scheduler.retryNow(service);
+      executor.retryNow(service);
     };
 
     const audit = createAuditWatch({ store, clock, log });
@@ -204,18 +173,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         return { applied: [], restartNeeded: [] };
       }
       const reloaded = reloadedConfig(config, next.config);
-      const stored = await store.readRecords(SESSION_KIND);
-      const rebuilt = build({ config: reloaded, secrets: next.secrets }, stored, built);
-      built = rebuilt.made;
+      learn(next.secrets);
+      await running.recall();
+      running.connect({ config: reloaded, secrets: next.secrets });
       config = reloaded;
       secrets = next.secrets;
       log.level = config.daemon.log_level;
-      Object.assign(services, built.services);
       if (foundNext !== found) complainOf(foundNext.invalid, log);
       found = foundNext;
       scheduler.reconfigure(config, found);
       warnOfPolicy();
-      await keep(rebuilt.renamed);
+      await running.adopt();
       const applied = changed.filter((path) => !isFixedAtStart(path));
       const restartNeeded = changed.filter(isFixedAtStart);
       log.info({ applied, restartNeeded }, "configuration reloaded");
@@ -238,15 +206,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           counts,
           budgets: () =>
             budgetFigures(budgets).filter(({ service }) => config[serviceNamed(service).name].enabled),
-          stream: () => (config.nex.enabled ? services.nex.status : null),
-          quota: () => (config.nexus.enabled ? services.nexus.quota.status() : null),
-          sessions: () => (config.messaging.enabled ? built.services.messaging.sessions.known() : []),
+          ofServices: () => running.all().flatMap(({ metrics }) => metrics),
         },
-        lastPolledAt: (sessionId) => built.services.messaging.sessions.get(sessionId)?.lastPolledAt,
+        lastPolledAt: (sessionId) => services.messaging.sessions.get(sessionId)?.lastPolledAt,
         importSessions: createImport({
-          ...{ store, changes, clock },
+          ...{ store, clock, changes: services.messaging.changes },
           config: () => config,
-          sessions: () => built.services.messaging.sessions,
+          sessions: () => services.messaging.sessions,
         }),
       },
     });
@@ -272,8 +238,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         stopping.abort(new Error("nexusd is stopping"));
         await Promise.all([watching, living, timing, told]);
         await control.close();
-        // A poll that brought nothing is not written down at once; what was learnt from it is kept here.
-        await store.commitObservation(remembered(built.services.messaging.sessions)).catch(() => {});
+        for (const service of running.all()) await service.leave();
         await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
         // A verification under way ends with it.
         await store.close();

@@ -1,176 +1,143 @@
-// Puts the clients of the three services together: origin, credential, budget and deadline of each.
+// The services as they run: each is connected with its part of the configuration, anew at each reload.
 
-import type { Config } from "../config/schema.ts";
-import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
-import type { Store } from "../contract/store.ts";
+import type { Dispatcher } from "undici";
+import type { ResolvedSecrets } from "../config/secrets.ts";
 import type { BudgetFigures } from "../control/metrics/metric.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Redactor } from "../core/redaction.ts";
-import type { SteadyClock } from "../core/steady-clock.ts";
 import type { Budgets } from "../http/budgets.ts";
-import type { Retry } from "../http/client.ts";
 import { createDispatcher } from "../http/dispatcher.ts";
 import type { RequestOutcome } from "../http/outcome.ts";
 import { createRetry } from "../http/retry.ts";
 import { createRoom, type Room } from "../http/room.ts";
-import { createHttpClient, type HttpClientOptions } from "../http/transport.ts";
+import { createHttpClient } from "../http/transport.ts";
+import type { JobConfig } from "../services/config.ts";
 import type { Counts } from "../services/counts.ts";
-import type { ServiceName } from "../services/list.ts";
-import type { SessionChanges } from "../services/messaging/changes.ts";
-import { createMessagingClient, isCooldown } from "../services/messaging/client.ts";
-import { createSessionSet, pollPaceMs } from "../services/messaging/sessions.ts";
-import { createNexClient } from "../services/nex/client.ts";
-import { TEXTS_PER_MINUTE } from "../services/nex/limits.ts";
-import { createTokenSource, EXCHANGE_PATH } from "../services/nexus/auth.ts";
-import { createNexusClient } from "../services/nexus/client.ts";
-import { withToken } from "../services/nexus/http.ts";
-import { createMcpConnection } from "../services/nexus/mcp/connection.ts";
-import type { TokenStorage } from "../services/nexus/saved-token.ts";
+import { SERVICES, type ServiceName } from "../services/list.ts";
+import type { Base, Connecting, RunningService } from "../services/module.ts";
+import { OperationError, type ReadFacts } from "../services/operation.ts";
 import type { Services } from "../services/services.ts";
 
-const MESSAGING_TIMEOUT_MS = 20_000;
-const NEXUS_TIMEOUT_MS = 30_000;
-const TOKEN = "nexus.token";
-/** Requests of NexusMessaging by which an agent enters a session, and gets its key. */
-const ENTRY = /^\/v1\/(?:sessions|sessions\/[^/]+\/join|pair\/[^/]+\/claim)$/;
-
-export interface ServicesOptions {
-  config: Config;
-  secrets: ResolvedSecrets;
-  store: Store;
-  clock: Clock;
-  steady: Pick<SteadyClock, "ageOf">;
-  random: () => number;
-  version: string;
-  /** Told of every token, and takes what it knows out of what the services answer. */
-  redactor: Pick<Redactor, "addPassing" | "hide" | "isFree" | "scrub">;
+export interface ServicesOptions extends Omit<Base, "retry" | "onBack"> {
+  /** Told that a service is there again after a time in which it could not be reached. */
+  onBack?: (service: string) => void;
   /** Kept over a reload, since the servers' windows are not reset by it. */
   budgets: Budgets;
   /** Kept over a reload as well. */
   counts: Counts;
-  /** Over a reload too: what is under way then belongs to the sessions that come after it. Left out: new ones. */
-  changes?: SessionChanges;
-  /** Told that there is a token for Nexus after a time in which it could not be reached for one. */
-  onNexusBack?: () => void;
-  /** From then on nothing is sent but what somebody asks for: others have come in the place of these, or nobody. */
+  /** From then on nothing is sent but what somebody asks for. */
   signal?: AbortSignal;
 }
 
-export interface Built {
-  services: Services;
-  retry: Retry;
-  /** The organization of the Nexus key, which may have to be exchanged for it. @throws HttpError */
-  organizationId: () => Promise<string>;
+export interface RunningServices {
+  /** What jobs get: the newest of each. */
+  clients: Services;
+  retry: Base["retry"];
+  /** @throws Error where there is none of this name */
+  of(name: string): RunningService;
+  all(): RunningService[];
+  /** To be called before each `connect`. @throws StoreError */
+  recall(): Promise<void>;
+  /** All at once, without a pause in which a request could go out with the settings of one and the key of another. */
+  connect(from: { config: JobConfig; secrets: ResolvedSecrets }): void;
+  /** Commits what the configuration has changed of what is stored. */
+  adopt(): Promise<void>;
+  /** @throws OperationError `service_disabled`, and what that of the service throws */
+  facts: ReadFacts;
 }
 
-export function createServices(options: ServicesOptions): Built {
-  const { config, secrets, store, clock, random, budgets, counts, redactor } = options;
+export async function startServices(options: ServicesOptions): Promise<RunningServices> {
+  const { clock, random, budgets, counts, redactor, version } = options;
   const retry = createRetry({ clock, random });
-  const dispatcher = createDispatcher({ connections: 32 });
-  const common = {
-    clock,
-    dispatcher,
-    userAgent: `nexusd/${options.version}`,
-    maxBytes: config.limits.service_answer_bytes,
-    scrub: redactor.scrub,
-    hide: redactor.hide,
-    isFree: redactor.isFree,
+  const running = new Map<string, RunningService>();
+  for (const service of SERVICES) {
+    const base = { ...options, retry, onBack: () => options.onBack?.(service.name) };
+    running.set(service.name, (await service.load()).start(base));
+  }
+  let config: JobConfig;
+  let connection = new AbortController();
+
+  const of = (name: string): RunningService => {
+    const found = running.get(name);
+    if (found) return found;
+    throw new Error(`there is no service ${name}`);
   };
 
-  const room = createRoom(config.limits.service_answers_bytes);
-
-  const client = (own: { service: ServiceName } & Omit<HttpClientOptions, keyof typeof common | "room">) => {
-    const requests = counts.requests[own.service];
-    const count = (outcome: RequestOutcome) => {
-      requests[outcome] += 1;
-    };
-    // A server that answers much and slowly is not to hold up the others for more than one of its answers.
-    const ownRoom: Room = { open: (most) => room.open(most, own.origin) };
-    return createHttpClient({ ...common, ...own, room: ownRoom, count });
-  };
-
-  const { messaging, nex, nexus } = config;
-  const nexusHttp = client({
-    service: "nexus",
-    origin: nexus.base_url,
-    timeoutMs: NEXUS_TIMEOUT_MS,
-    // The watches leave a fifth to what people and agents write.
-    budget: budgets.of(
-      nexus.base_url,
-      { limit: nexus.requests_per_minute, reserve: Math.floor(nexus.requests_per_minute / 5) },
-      "nexus",
-    ),
-    broughtBy: ({ path }) => (path === EXCHANGE_PATH ? "access_token" : undefined),
-    credential: async () => ({ apikey: reveal(secrets.nexus?.anon_key, "nexus.anon_key") }),
-  });
-  const tokens = createTokenSource({
-    http: nexusHttp,
-    apiKey: () => reveal(secrets.nexus?.api_key, "nexus.api_key"),
-    storage: tokenStorage(store),
-    ...{ clock, steady: options.steady, random },
-    onToken: redactor.addPassing,
-    ...(options.onNexusBack && { onBack: options.onNexusBack }),
-    ...(options.signal && { signal: options.signal }),
-  });
-
-  const authorized = withToken(nexusHttp, tokens);
-
-  const services: Services = {
-    messaging: createMessagingClient(
-      (origin) =>
-        client({
-          service: "messaging",
-          origin,
-          isRateLimit: (error) => !isCooldown(error),
-          broughtBy: ({ method, path }) => (method !== "GET" && ENTRY.test(path) ? "sessionKey" : undefined),
-          timeoutMs: MESSAGING_TIMEOUT_MS,
-          budget: budgets.of(
-            origin,
-            { limit: messaging.requests_per_minute, reserve: messaging.reserve_per_minute },
-            "messaging",
-          ),
+  /** What a service needs to be connected. */
+  const connecting = (
+    service: ServiceName,
+    secrets: ResolvedSecrets,
+    shared: { dispatcher: Dispatcher; room: Room },
+    signal: AbortSignal,
+  ): Connecting => {
+    const requests = counts.requests[service];
+    const { limits } = config;
+    return {
+      settings: config[service],
+      limits,
+      signal,
+      secret(key) {
+        const secret = secrets[service]?.[key];
+        // Loading the configuration resolves what an enabled service needs.
+        if (!secret) throw new Error(`${service}.${key} is not resolved`);
+        return secret.reveal();
+      },
+      http: (own) =>
+        createHttpClient({
+          ...{ service, clock, ...own },
+          dispatcher: shared.dispatcher,
+          // A server that answers much and slowly is not to hold up the others for more than one of its answers.
+          room: { open: (most) => shared.room.open(most, own.origin) },
+          userAgent: `nexusd/${version}`,
+          maxBytes: limits.service_answer_bytes,
+          scrub: redactor.scrub,
+          hide: redactor.hide,
+          isFree: redactor.isFree,
+          count(outcome: RequestOutcome) {
+            requests[outcome] += 1;
+          },
         }),
-      createSessionSet({
-        clock,
-        paceMs: pollPaceMs(messaging),
-        maxStalenessMs: messaging.max_staleness,
-      }),
-      counts.pollGaps,
-      clock,
-      options.changes,
-      Math.max(config.limits.service_answer_bytes, config.limits.service_answers_bytes),
-    ),
-    nex: createNexClient({
-      http: client({
-        service: "nex",
-        origin: nex.base_url,
-        timeoutMs: nex.timeout,
-        credential: async () => ({ authorization: `Bearer ${reveal(secrets.nex?.api_key, "nex.api_key")}` }),
-      }),
-      clock,
-      texts: budgets.of(textsBudget(nex.base_url), { limit: TEXTS_PER_MINUTE, reserve: 0 }, "nex"),
-      delays: counts.insightDelays,
-      random,
-      idleTimeoutMs: nex.keepalive_timeout,
-      timeoutMs: nex.timeout,
-    }),
-    nexus: createNexusClient({ http: authorized, retry, clock }),
-    nexusMcp: nexus.mcp
-      ? createMcpConnection({ http: authorized, clock, version: options.version, hide: redactor.hide })
-      : undefined,
+      budget: (server, most) => budgets.of(server, most, service),
+    };
   };
-  return { services, retry, organizationId: tokens.organizationId };
+
+  // Filled by the first `connect`, which comes before anybody asks.
+  const clients = {} as Services;
+  return {
+    clients,
+    retry,
+    of,
+    all: () => [...running.values()],
+    async recall() {
+      await Promise.all([...running.values()].map((service) => service.recall()));
+    },
+    connect(from) {
+      config = from.config;
+      const shared = {
+        dispatcher: createDispatcher({ connections: 32 }),
+        room: createRoom(config.limits.service_answers_bytes),
+      };
+      connection.abort();
+      connection = new AbortController();
+      const signal = AbortSignal.any([connection.signal, ...(options.signal ? [options.signal] : [])]);
+      for (const { name } of SERVICES)
+        Object.assign(clients, { [name]: of(name).connect(connecting(name, from.secrets, shared, signal)) });
+    },
+    async adopt() {
+      await Promise.all([...running.values()].map((service) => service.adopt()));
+    },
+    async facts(service) {
+      const { name } = SERVICES.find((one) => one.name === service) ?? {};
+      if (name && !config[name].enabled)
+        throw new OperationError("service_disabled", `${name} is disabled: set ${name}.enabled = true`);
+      return await of(service).facts();
+    },
+  };
 }
 
-/** The texts that Nex takes in a minute; its other requests have no budget. */
-const TEXTS = " texts";
-const textsBudget = (origin: string) => `${origin}${TEXTS}`;
-
-/** The budgets as they stand, each with its server. */
+/** The budgets as they stand, each with its server: what follows a blank in their names tells one from another. */
 export const budgetFigures = (budgets: Budgets): BudgetFigures[] =>
   budgets.list().map(({ origin, service, budget }) => ({
     service,
-    server: origin.endsWith(TEXTS) ? origin.slice(0, -TEXTS.length) : origin,
+    server: origin.replace(/ .*$/, ""),
     limit: budget.limit,
     reserve: budget.reserve,
     used: budget.used(),
@@ -178,16 +145,3 @@ export const budgetFigures = (budgets: Budgets): BudgetFigures[] =>
     quietMs: budget.quietMs(),
     shares: budget.shares(),
   }));
-
-const reveal = (secret: Secret | undefined, path: string): string => {
-  // Loading the configuration resolves what an enabled service needs.
-  if (!secret) throw new Error(`${path} is not resolved`);
-  return secret.reveal();
-};
-
-const tokenStorage = (store: Store): TokenStorage => ({
-  load: () => store.readSecret(TOKEN),
-  save: async (json) => {
-    await store.commitObservation({ source: TOKEN, secrets: [{ name: TOKEN, value: json }] });
-  },
-});

@@ -2,7 +2,6 @@
 
 import { type Observation, type Store, StoreError } from "../contract/store.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
-import { SESSION_KIND } from "../services/messaging/session.ts";
 
 export interface StoreHealth {
   status(): { state: "ok" | "degraded"; lastError: { code: string; message: string; at: string } | null };
@@ -26,8 +25,10 @@ export function watchStore(
      * it; a stream's events, and what an entry into a session brings, come past it.
      */
     hide: <T>(value: T) => T;
-    /** Called with the id of every session that is stored: whoever knows one takes part in it. */
-    onSessionId: (sessionId: string) => void;
+    /** Kinds of records whose keys are secrets. */
+    secretKinds: readonly string[];
+    /** Called with the key of every such record that is stored. */
+    onSecretKey: (key: string) => void;
   },
 ): { store: Store; health: StoreHealth } {
   let failing = false;
@@ -62,7 +63,8 @@ export function watchStore(
     observation.events ? { ...observation, events: options.hide(observation.events) } : observation;
   const learn = (observation: Observation) => {
     for (const { value } of observation.secrets ?? []) noteSecret(value);
-    for (const { kind, key } of observation.put ?? []) if (kind === SESSION_KIND) options.onSessionId(key);
+    for (const { kind, key } of observation.put ?? [])
+      if (options.secretKinds.includes(kind)) options.onSecretKey(key);
   };
   return {
     store: {

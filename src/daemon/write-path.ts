@@ -9,19 +9,16 @@ import type { Clock } from "../core/clock.ts";
 import type { Redactor } from "../core/redaction.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
 import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
-import { sessionKeyName } from "../services/messaging/changes.ts";
-import { knownServers } from "../services/messaging/servers.ts";
-import { createMcpTools } from "../services/nexus/mcp/source.ts";
-import { OperationError, type OperationSender } from "../services/operation.ts";
+import { serviceNamed } from "../services/list.ts";
+import type { ServiceModule } from "../services/module.ts";
 import { createSender } from "../services/sender.ts";
 import { createAccounts } from "../writes/accounts.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
-import { createFacts } from "../writes/facts.ts";
 import { createTextScan } from "../writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../writes/policy.ts";
 import { createReads } from "../writes/reads.ts";
 import { createWrites } from "../writes/writes.ts";
-import type { Built } from "./services.ts";
+import type { RunningServices } from "./services.ts";
 
 export interface WritePath {
   writes: Writes;
@@ -35,9 +32,9 @@ export interface WritePath {
 }
 
 export function createWritePath(options: {
-  /** Asked each time, since a reload changes both. */
+  /** Asked each time, since a reload changes it. */
   config: () => Config;
-  built: () => Built;
+  services: RunningServices;
   secrets: () => ResolvedSecrets;
   store: Store;
   clock: Clock;
@@ -47,73 +44,43 @@ export function createWritePath(options: {
   /** Knows the credentials, which no text may carry out. */
   redactor: Pick<Redactor, "find">;
 }): WritePath {
-  const { config, built, store, clock, steady, random, log, redactor } = options;
+  const { config, services, store, clock, steady, random, log, redactor } = options;
   let current: { config: Config; policy: Policy } | undefined;
   const policy = () => {
     const now = config();
     if (current?.config !== now) current = { config: now, policy: createPolicy(now) };
     return current.policy;
   };
-  const sent = createSender({
-    clients: () => built().services,
-    messagingServers: () => knownServers(config().messaging, built().services.messaging.sessions.all()),
-    clock,
-    sessionKey: (sessionId) => store.readSecret(sessionKeyName(sessionId)),
-    retry: (attempt, within) => built().retry(attempt, within),
-  });
-  /** A key that is only on disk is none that the redactor knows: it learns of each as the store reads it. */
-  const readSessionKeys = async () => {
-    for (const { sessionId } of built().services.messaging.sessions.all())
-      await store.readSecret(sessionKeyName(sessionId));
-  };
-  const sender: OperationSender = {
-    ...sent,
-    async writeOnce(request, signal, sentFor) {
-      const answer = await sent.writeOnce(request, signal, sentFor);
-      const { credential, method } = request;
-      if (credential.kind === "session" && method === "POST")
-        built().services.messaging.sessions.sent(credential.sessionId);
-      return answer;
-    },
-  };
-  const facts = createFacts({
-    config,
-    sessions: () => built().services.messaging.sessions,
-    organizationId: () => built().organizationId(),
-    clock,
-  });
+  const sender = createSender({ services: services.of, clock, retry: services.retry });
+  const sources = services.all().flatMap(({ source }) => source ?? []);
+  const { facts } = services;
   const scanText = createTextScan({
     credentialsIn: async (text) => redactor.find(text),
   });
-  const tools = createMcpTools({
-    settings: () => {
-      const { nexus } = config();
-      return { isEnabled: nexus.enabled && nexus.mcp, origin: nexus.base_url, reads: nexus.mcp_reads };
-    },
-    connection: () => {
-      const { nexusMcp } = built().services;
-      if (nexusMcp) return nexusMcp;
-      throw new OperationError("service_disabled", "The tools of Nexus are off: set nexus.mcp = true");
-    },
-    onListed: (count, leftOut) => {
-      log.info({ tools: count, leftOut }, "the tools of Nexus were listed");
-    },
-    ...{ store, clock },
-  });
-  const catalogue = createCatalogue(declaredOperations, tools);
+  const catalogue = createCatalogue(declaredOperations, ...sources);
   const accounts = createAccounts(store, {
-    origin: (service) => config()[service].base_url,
-    secret: (service) => options.secrets()[service]?.api_key?.reveal(),
+    origin: (service) => config()[serviceNamed(service).name].base_url,
+    secret(service) {
+      const { secrets }: ServiceModule = serviceNamed(service);
+      return options.secrets()[service]?.[secrets[0] ?? ""]?.reveal();
+    },
   });
   const common = { store, catalogue, policy, sender, facts, accounts, clock, steady, random };
-  const { changes } = built().services.messaging;
-  const executor = createExecutor({ ...common, changes, log });
+  const executor = createExecutor({ ...common, log, changesOf: (service) => services.of(service).changes });
   const ttlMs = () => config().approvals.ttl;
   const limits = () => config().limits;
   const writes = createWrites({
     ...common,
     ...{ scanText, ttlMs, limits },
-    withApproval: tools.withApproval,
+    withApproval(write) {
+      const kept = sources.map((source) => source.withApproval(write));
+      return {
+        observations: kept.flatMap(({ observations }) => observations ?? []),
+        committed: () => {
+          for (const { committed } of kept) committed?.();
+        },
+      };
+    },
     onApproved: () => executor.wake(),
   });
   return {
@@ -126,10 +93,11 @@ export function createWritePath(options: {
     },
     async load() {
       await accounts.load();
-      await readSessionKeys();
+      // A key that is only on disk is none that the redactor knows.
+      for (const service of services.all()) await service.loadCredentials();
     },
     async start() {
-      await tools.load();
+      await Promise.all(sources.map((source) => source.load()));
       await executor.start();
     },
   };

@@ -2,10 +2,9 @@
 // Inputs are z.lazy, built when first used: a daemon that only watches keeps about 1 kB for each operation, not 20.
 
 import { z } from "zod";
+import type { Observation } from "../contract/store.ts";
 import type { Approval, OperationSummary } from "../contract/writes.ts";
-import { messagingOperations } from "./messaging/operations.ts";
-import { nexOperations } from "./nex/operations.ts";
-import { nexusOperations } from "./nexus/operations.ts";
+import { SERVICES } from "./list.ts";
 import type { Operation } from "./operation.ts";
 
 export interface Catalogue {
@@ -30,14 +29,24 @@ export interface Catalogue {
 export interface OperationSource {
   get(name: string): Operation | undefined;
   all(): Operation[];
-  /** These two as of the catalogue. */
+  /** What is stored; before it nothing is known. @throws StoreError */
+  load(): Promise<void>;
+  /** These two as of the catalogue; a name of another service is none of its business. */
   refresh(name?: string): Promise<void>;
   lookAgain(name: string): Promise<void>;
+  /** What is kept of the approval of a write by an operator: the operation as it is in it is what was approved. */
+  withApproval(write: { operation: string; precondition: string | null }): {
+    observations?: Observation[];
+    committed?: () => void;
+  };
 }
 
-/** An operation that is declared here goes before one of the same name from the source.
+/** An operation that is declared here goes before one of the same name from a source.
  * @throws Error where two operations have the same name, or one is not named after its service */
-export function createCatalogue(operations: readonly Operation[], source?: OperationSource): Catalogue {
+export function createCatalogue(
+  operations: readonly Operation[],
+  ...sources: readonly OperationSource[]
+): Catalogue {
   const byName = new Map<string, Operation>();
   for (const operation of operations.toSorted(inOrder)) {
     const { name, service } = operation;
@@ -47,11 +56,11 @@ export function createCatalogue(operations: readonly Operation[], source?: Opera
     byName.set(name, operation);
   }
   const all = () => {
-    const more = source?.all().filter(({ name }) => !byName.has(name)) ?? [];
+    const more = sources.flatMap((source) => source.all()).filter(({ name }) => !byName.has(name));
     return more.length === 0 ? [...byName.values()] : [...byName.values(), ...more].toSorted(inOrder);
   };
   return {
-    get: (name) => byName.get(name) ?? source?.get(name),
+    get: (name) => byName.get(name) ?? firstOf(sources, (source) => source.get(name)),
     all,
     near: (name) =>
       nearest(
@@ -59,12 +68,22 @@ export function createCatalogue(operations: readonly Operation[], source?: Opera
         all().map((operation) => operation.name),
       ),
     async refresh(name) {
-      if (name === undefined || !byName.has(name)) await source?.refresh(name);
+      if (name !== undefined && byName.has(name)) return;
+      await Promise.all(sources.map((source) => source.refresh(name)));
     },
     async lookAgain(name) {
-      if (!byName.has(name)) await source?.lookAgain(name);
+      if (byName.has(name)) return;
+      await Promise.all(sources.map((source) => source.lookAgain(name)));
     },
   };
+}
+
+function firstOf<T, R>(all: readonly T[], ask: (one: T) => R | undefined): R | undefined {
+  for (const one of all) {
+    const answer = ask(one);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }
 
 const inOrder = (a: Operation, b: Operation) => (a.name < b.name ? -1 : 1);
@@ -72,15 +91,9 @@ const inOrder = (a: Operation, b: Operation) => (a.name < b.name ? -1 : 1);
 const NAME = /^[a-z]+\.[a-z][a-z_]*\.[a-z][a-z_]*$/;
 
 /** What nexusd itself knows the services can do. */
-export const declaredOperations: readonly Operation[] = [
-  ...messagingOperations,
-  ...nexOperations,
-  ...nexusOperations,
-].map(
-  // The type of the input is known at run time only: whoever calls the functions of an operation passes them what
-  // its own `input` has parsed.
-  (operation) => operation as Operation,
-);
+export const declaredOperations: readonly Operation[] = (
+  await Promise.all(SERVICES.map(async (service) => (await service.load()).operations))
+).flat();
 
 export const catalogue: Catalogue = createCatalogue(declaredOperations);
 

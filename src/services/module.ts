@@ -1,7 +1,20 @@
 // How the rest of nexusd meets a service. Each has a folder here with a module.ts, and a line in list.ts; nothing else
 // knows which services there are.
 
+import type { Logger } from "pino";
 import type { z } from "zod";
+import type { Limits } from "../contract/limits.ts";
+import type { MetricOf } from "../contract/metric.ts";
+import type { Observation, Store } from "../contract/store.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Redactor } from "../core/redaction.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
+import type { RequestBudget } from "../http/budget.ts";
+import type { HttpClient, Retry } from "../http/client.ts";
+import type { BudgetLimits } from "../http/shares.ts";
+import type { HttpClientOptions } from "../http/transport.ts";
+import type { OperationSource } from "./catalogue.ts";
+import type { Effect, Facts, Operation, OperationAnswer, OperationRequest, Sending } from "./operation.ts";
 
 /** What is known of a service before any of its code is loaded. */
 export interface ServiceModule {
@@ -11,7 +24,7 @@ export interface ServiceModule {
   readonly title: string;
   /** Its table. It has `enabled` and `base_url`. */
   readonly settings: z.ZodType<{ enabled: boolean; base_url: string }>;
-  /** The keys of its table that refer to secrets. */
+  /** The keys of its table that refer to secrets; the first is the one that an account belongs to. */
   readonly secrets: readonly string[];
   /** The tables of its jobs, by their names. */
   readonly jobSettings: Readonly<Record<string, z.ZodType>>;
@@ -19,8 +32,102 @@ export interface ServiceModule {
   readonly approval: "operator" | "auto";
   /** The beginning of the names of operations that are known only once the service was asked; null: it has none. */
   readonly runtimePrefix: string | null;
+  /** Kinds of stored records whose keys are secrets. */
+  readonly secretKinds: readonly string[];
   /** For a read as a whole, repetitions and the wait for a place included. */
   readonly readWithinMs: number;
   /** For one that a write depends on. */
   readonly lookWithinMs: number;
+  load(): Promise<ServiceCode>;
 }
+
+export interface ServiceCode<Settings = unknown, Client = unknown> {
+  /** The types of their inputs and facts are known at run time only: each is passed what its own service made. */
+  readonly operations: readonly Operation[];
+  /** Once, at the start of nexusd: what outlives a reload is kept in what this gives. */
+  start(base: Base): RunningService<Settings, Client>;
+}
+
+/** What every service is given for the life of the daemon. */
+export interface Base {
+  version: string;
+  store: Store;
+  clock: Clock;
+  /** How old things are, whatever the wall clock says. */
+  steady: Pick<SteadyClock, "ageOf">;
+  /** 0 (inclusive) to 1 (exclusive). */
+  random: () => number;
+  retry: Retry;
+  log: Logger;
+  /** Is told of every credential, and takes what it knows out of what the service answers. */
+  redactor: Pick<Redactor, "add" | "addPassing" | "hide" | "isFree" | "scrub">;
+  /** To be told that the service is there again after a time in which it could not be reached. */
+  onBack: () => void;
+}
+
+/** What it is given with a configuration. */
+export interface Connecting<Settings = unknown> {
+  settings: Settings;
+  limits: Limits;
+  /** From then on nothing is sent but what somebody asks for: another connection has come in its place, or nobody. */
+  signal: AbortSignal;
+  /** @throws Error where the key is not in `secrets` of the module, or its service is disabled */
+  secret(key: string): string;
+  /** A client that is counted, and takes no larger answers than the limits allow. */
+  http(
+    options: Pick<HttpClientOptions, "origin" | "timeoutMs"> &
+      Partial<Pick<HttpClientOptions, "credential" | "budget" | "broughtBy" | "isRateLimit">>,
+  ): HttpClient;
+  /** Of a server, by a name that begins with its origin; kept over a reload, and over a restart. */
+  budget(server: string, limits: BudgetLimits): RequestBudget;
+}
+
+/** A service as it runs. All of it is about the newest configuration that it was connected with. */
+export interface RunningService<Settings = unknown, Client = unknown> {
+  /** Reads what `connect` needs. To be called before each. @throws StoreError */
+  recall(): Promise<void>;
+  /** @returns what jobs get */
+  connect(connecting: Connecting<Settings>): Client;
+  /** Commits what the configuration has changed of what is stored. */
+  adopt(): Promise<void>;
+  /** Commits what is only in memory, at the end. */
+  leave(): Promise<void>;
+  /** Has the redactor learn of every credential that is only in the store. @throws StoreError */
+  loadCredentials(): Promise<void>;
+  /** What requests depend on beside their input. @throws OperationError */
+  facts(): Promise<Facts>;
+  /**
+   * One request of an operation to the server that it belongs to, with its credential.
+   * @throws OperationError where nothing was sent
+   * @throws HttpError
+   */
+  send(request: OperationRequest, sending: Sending): Promise<OperationAnswer>;
+  /** The operations that only the service knows. */
+  readonly source?: OperationSource;
+  readonly changes: Changes;
+  /** `now` in milliseconds since 1970. */
+  readonly metrics: readonly ServiceMetric[];
+}
+
+export type ServiceMetric = MetricOf<number>;
+
+/** How what nexusd keeps of a service changes with a write. */
+export interface Changes {
+  /**
+   * Makes the changes of `effects` and gives them to `commit` as observations; what it committed is in memory when
+   * this resolves. Nothing is, where it throws or says that nothing was committed.
+   */
+  apply<T extends { isCommitted: boolean }>(
+    effects: readonly Effect[],
+    now: () => number,
+    commit: (observations: Observation[]) => Promise<T>,
+  ): Promise<T>;
+  /** Keeps the jobs from undoing a write that is under way. @returns the end of it */
+  hold(key: string): () => void;
+}
+
+/** Of a service of which nothing is kept that a write could change. */
+export const NO_CHANGES: Changes = {
+  apply: (_effects, _now, commit) => commit([]),
+  hold: () => () => {},
+};

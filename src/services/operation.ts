@@ -4,17 +4,16 @@ import type { z } from "zod";
 import type { Failure, Service } from "../contract/new-event.ts";
 import type { HttpRequest } from "../http/client.ts";
 import type { HttpError } from "../http/errors.ts";
-import type { ServiceName } from "./list.ts";
-import type { SessionEffect } from "./messaging/changes.ts";
 
-/** Which credential goes along; the sender adds it, the preview names it, and nothing else ever holds it. */
-export type Credential =
-  | { kind: "none" }
-  | { kind: "nex" }
-  | { kind: "nexus" }
-  /** Over the connection with the MCP server, whose session and protocol version go along. */
-  | { kind: "nexus_mcp" }
-  | { kind: "session"; sessionId: string };
+/** Which credential goes along: its service adds it, the preview names it, and nothing else ever holds it. */
+export interface Credential {
+  /** "none", "session", or the name of the service whose key it is. */
+  readonly kind: string;
+  /** The headers that it brings, with what a person is shown instead: `‹api key›`. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export const NO_CREDENTIAL: Credential = { kind: "none", headers: {} };
 
 /** A request as an operation wants it: everything of it that is not a credential. */
 export interface OperationRequest {
@@ -34,46 +33,14 @@ export interface OperationRequest {
   maxAgeMs?: number;
 }
 
-/** A session as an operation needs it. */
-export interface SessionFacts {
-  sessionId: string;
-  alias: string | null;
-  /** Its alias when it was left. */
-  leftAs?: string | null;
-  baseUrl: string;
-  agentId: string;
-  state: string;
-  /** Whether nexusd created it under its agent id: then it can never leave it. */
-  isCreator?: boolean;
-  /** Whether the configuration names it: then an operator decides whether it is left. */
-  isConfigured?: boolean;
-  /** When it was entered, which tells one membership from the next. */
-  joinedAt?: string | null;
-  /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
-  cursor?: string | null;
-  /** The cursor of the last message that was certainly sent from here; null: none was. */
-  sentCursor?: string | null;
-  /** Whether there may be later messages of ours. */
-  isSendInDoubt?: boolean;
-}
-
 /** What a request depends on beside its input, read once before it is built; it makes `request` a pure function. */
 export interface Facts {
-  origins: Record<ServiceName, string>;
-  /** The name under which nexusd enters sessions. */
-  agentId: string;
-  /** Every session that nexusd is or was in. */
-  sessions: readonly SessionFacts[];
-  /**
-   * The origin of a messaging server that nexusd may talk to; left out: the one of the configuration.
-   * @throws OperationError
-   */
-  server(name?: string): string;
-  /** By id, alias, or unambiguous prefix of an id (at least 6 characters). @throws OperationError */
-  session(idOrAlias: string): SessionFacts;
-  /** The organization of the Nexus key. @throws OperationError `service_unavailable` where it is not known yet */
-  organizationId(): string;
+  /** Of the service, as it is configured. */
+  readonly origin: string;
 }
+
+/** Of a service by its name. @throws OperationError `service_disabled` */
+export type ReadFacts = (service: string) => Promise<Facts>;
 
 /** An answer as an operation reads it. */
 export interface OperationAnswer {
@@ -82,6 +49,9 @@ export interface OperationAnswer {
   /** Parsed exactly; undefined when the body was empty. */
   body: unknown;
 }
+
+/** A change to what nexusd keeps of the service; only the `changes` of that service know what is in it. */
+export type Effect = unknown;
 
 /** Sends one read on behalf of an operation: for preconditions and for finding out what became of a write. */
 export type ReadCall = (request: OperationRequest) => Promise<OperationAnswer>;
@@ -96,19 +66,19 @@ export interface OutgoingText {
 }
 
 /** What a look at the service says about a write whose outcome was in doubt. */
-export type Finding =
-  | { kind: "done"; output: unknown; effects?: SessionEffect[] }
+export type Finding<E = Effect> =
+  | { kind: "done"; output: unknown; effects?: E[] }
   | { kind: "not_found" }
   | { kind: "cannot_tell" };
 
 /** What a refusal means where it is not simply a failure of the write. */
-export type RefusalMeaning =
-  | { kind: "done"; output: unknown; effects?: SessionEffect[] }
-  | { kind: "failed"; error: Failure; effects?: SessionEffect[] }
+export type RefusalMeaning<E = Effect> =
+  | { kind: "done"; output: unknown; effects?: E[] }
+  | { kind: "failed"; error: Failure; effects?: E[] }
   /** It says nothing yet: ask again later. */
   | { kind: "retry" };
 
-export interface Operation<I = unknown> {
+export interface Operation<I = unknown, F extends Facts = Facts, E = Effect> {
   /** `service.noun.verb` */
   name: string;
   service: Service;
@@ -118,7 +88,7 @@ export interface Operation<I = unknown> {
   /** Deletes for good: shown as such, and never covered by a wildcard `auto` policy. */
   destructive: boolean;
   /** The same of some of its inputs, as they are stored. */
-  isDestructiveFor?: (input: I, facts: Facts) => boolean;
+  isDestructiveFor?: (input: I, facts: F) => boolean;
   title: string;
   description: string;
   /** A strict object, every field described. */
@@ -126,21 +96,21 @@ export interface Operation<I = unknown> {
   /** JSON Schema of the input as the service gives it; default: made from `input`. */
   inputSchema?: Record<string, unknown>;
   /** The input with what is only a local name (an alias) put in full: this is what is stored, shown and approved. */
-  normalize?: (input: I, facts: Facts) => I;
+  normalize?: (input: I, facts: F) => I;
   /**
    * The request, of the input, the facts and what the precondition read. Left out: a write that changes only what
    * nexusd itself keeps.
    */
-  request?: (input: I, facts: Facts, read?: unknown) => OperationRequest;
+  request?: (input: I, facts: F, read?: unknown) => OperationRequest;
   /** Reads the answer leniently. @throws HttpError or OperationError when a 2xx says that nothing was done */
   output: (answer: OperationAnswer, input: I, read?: unknown) => unknown;
   /**
    * What nexusd itself keeps of a write that succeeded: committed in one transaction with its result. Keys go here,
    * never into the output. @throws OperationError where the answer cannot be right
    */
-  effects?: (answer: OperationAnswer, input: I, facts: Facts) => SessionEffect[];
+  effects?: (answer: OperationAnswer, input: I, facts: F) => E[];
   /** The same of one whose outcome stays unknown. */
-  effectsInDoubt?: (input: I, facts: Facts) => SessionEffect[];
+  effectsInDoubt?: (input: I, facts: F) => E[];
   /** The session that it takes us out of, which the job must not enter again meanwhile. */
   holds?: (input: I) => string;
   /**
@@ -150,29 +120,36 @@ export interface Operation<I = unknown> {
   refused?: (
     error: HttpError,
     input: I,
-    facts: Facts,
+    facts: F,
     read: ReadCall,
-    now: () => Promise<Facts>,
-  ) => Promise<RefusalMeaning | undefined>;
+    now: () => Promise<F>,
+  ) => Promise<RefusalMeaning<E> | undefined>;
   /** Writes of the same target are executed one after the other; default: the operation's name. */
   target?: (input: I) => string;
+  /** Whether an answer that is no 4xx proves all the same that nothing was done. */
+  isRolledBack?: (error: HttpError) => boolean;
   /**
    * What must still be so when it is executed: read at the proposal, shown, stored, and read again just before.
    * Compared as canonical JSON.
    */
-  precondition?: (input: I, facts: Facts, read: ReadCall) => Promise<unknown>;
+  precondition?: (input: I, facts: F, read: ReadCall) => Promise<unknown>;
   /** Looks for the effect of a write whose answer was lost. `startedAt` in ms since the epoch. */
-  readBack?: (input: I, facts: Facts, read: ReadCall, startedAt: number) => Promise<Finding>;
+  readBack?: (input: I, facts: F, read: ReadCall, startedAt: number) => Promise<Finding<E>>;
   /** What a person who decides a write should know beside the request; kept with the proposal. */
   notice?: () => string | undefined;
   /** For a person, when the outcome stays unknown: how to find out. */
   howToFindOut?: string;
 }
 
-/** Declares an operation with the types of its input. */
-export const defineOperation = <I>(
-  operation: Omit<Operation<I>, "destructive"> & { destructive?: boolean },
-): Operation<I> => ({ destructive: false, ...operation });
+/** How a service declares its operations: with the types of its facts, and of the input of each. */
+export const defineOperationsOf =
+  <F extends Facts, E = Effect>() =>
+  <I>(
+    operation: Omit<Operation<I, F, E>, "destructive"> & { destructive?: boolean },
+  ): Operation<I, F, E> => ({
+    destructive: false,
+    ...operation,
+  });
 
 export type OperationErrorCode =
   | "session_not_found"
@@ -201,13 +178,31 @@ export type SentFor = Pick<HttpRequest, "onWaited"> & {
   priority?: "people" | "agent_reads" | "agent_writes";
 };
 
-/** Sends the requests of operations; made in src/daemon/services.ts. */
+/** How one request of an operation is sent. */
+export type Sending = Pick<HttpRequest, "onWaited" | "waitMs"> & {
+  signal: AbortSignal;
+  /** Put on the wire at most once. */
+  once: boolean;
+  priority: NonNullable<SentFor["priority"]>;
+};
+
+/** Sends the requests of operations, each to the service that it is one of; made in src/services/sender.ts. */
 export interface OperationSender {
   /** A read: under the budget, retried while that can help, cancelled by `signal`. @throws HttpError */
-  read(request: OperationRequest, signal: AbortSignal, sentFor?: SentFor): Promise<OperationAnswer>;
+  read(
+    service: string,
+    request: OperationRequest,
+    signal: AbortSignal,
+    sentFor?: SentFor,
+  ): Promise<OperationAnswer>;
   /**
    * A write: put on the wire at most once. Where the error says `maybeSent: false` nothing was sent.
    * @throws HttpError
    */
-  writeOnce(request: OperationRequest, signal: AbortSignal, sentFor?: SentFor): Promise<OperationAnswer>;
+  writeOnce(
+    service: string,
+    request: OperationRequest,
+    signal: AbortSignal,
+    sentFor?: SentFor,
+  ): Promise<OperationAnswer>;
 }

@@ -1,14 +1,9 @@
-// The clients of the three services, as jobs get them.
+// The clients of the services, as jobs get them.
 
-import type { MessagingClient } from "./messaging/client.ts";
-import type { NexClient } from "./nex/client.ts";
-import type { NexusClient } from "./nexus/client.ts";
-import type { McpConnection } from "./nexus/mcp/connection.ts";
+import type { SERVICES } from "./list.ts";
 
-export interface Services {
-  messaging: MessagingClient;
-  nex: NexClient;
-  nexus: NexusClient;
-  /** undefined: switched off by the configuration. */
-  nexusMcp: McpConnection | undefined;
-}
+type Module = (typeof SERVICES)[number];
+type ClientOf<M extends Module> = ReturnType<ReturnType<Awaited<ReturnType<M["load"]>>["start"]>["connect"]>;
+
+/** By the names of the services. */
+export type Services = { [M in Module as M["name"]]: ClientOf<M> };

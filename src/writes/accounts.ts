@@ -4,7 +4,9 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Store } from "../contract/store.ts";
 import type { Account } from "../contract/writes.ts";
-import type { Credential, OperationRequest } from "../services/operation.ts";
+import { SERVICES } from "../services/list.ts";
+import type { ServiceModule } from "../services/module.ts";
+import type { OperationRequest } from "../services/operation.ts";
 
 /** In the table of secrets. A fingerprint without it tells nothing, not even of a key that can be guessed. */
 const KEY_NAME = "accounts.key";
@@ -13,9 +15,9 @@ const KEY_BYTES = 32;
 /** The long-lived credentials of the configuration; tokens made of them come and go. */
 export interface AccountSource {
   /** Of the service as it is configured now. */
-  origin(service: "nex" | "nexus"): string;
-  /** Undefined: none is configured. */
-  secret(service: "nex" | "nexus"): string | undefined;
+  origin(service: string): string;
+  /** The key that an account of the service belongs to; undefined: none is configured. */
+  secret(service: string): string | undefined;
 }
 
 export interface Accounts {
@@ -27,18 +29,16 @@ export interface Accounts {
   change(before: Account): string | undefined;
 }
 
-const SERVICE_OF: Partial<Record<Credential["kind"], "nex" | "nexus">> = {
-  nex: "nex",
-  nexus: "nexus",
-  nexus_mcp: "nexus",
-};
+/** Undefined: the credential is none of the configuration. */
+const serviceOf = (kind: string): ServiceModule | undefined =>
+  SERVICES.find(({ name, secrets }: ServiceModule) => name === kind && secrets.length > 0);
 
 export function createAccounts(
   store: Pick<Store, "readSecret" | "commitObservation">,
   source: AccountSource,
 ): Accounts {
   let key: string | undefined;
-  const fingerprint = (service: "nex" | "nexus"): string | null => {
+  const fingerprint = (service: string): string | null => {
     if (key === undefined) throw new Error("the key of the fingerprints is not loaded");
     const secret = source.secret(service);
     if (secret === undefined) return null;
@@ -55,15 +55,15 @@ export function createAccounts(
     },
     // A key of a session is made anew with each joining: what it belongs to is in the URL and the header x-agent-id.
     of({ origin, credential: { kind } }) {
-      const service = SERVICE_OF[kind];
-      return { origin, credential: service ?? kind, fingerprint: service ? fingerprint(service) : null };
+      return { origin, credential: kind, fingerprint: serviceOf(kind) ? fingerprint(kind) : null };
     },
     change({ origin, credential, fingerprint: known }) {
-      if (credential !== "nex" && credential !== "nexus") return undefined;
+      const service = serviceOf(credential);
+      if (!service) return undefined;
       const now = source.origin(credential);
       const changes = [
         ...(now === origin ? [] : [`${credential}.base_url, which was ${origin} and is ${now}`]),
-        ...(fingerprint(credential) === known ? [] : [`the key ${credential}.api_key`]),
+        ...(fingerprint(credential) === known ? [] : [`the key ${credential}.${service.secrets[0]}`]),
       ];
       return changes.length > 0 ? changes.join(", and ") : undefined;
     },

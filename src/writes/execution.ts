@@ -7,8 +7,7 @@ import type { Clock } from "../core/clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { serviceNamed } from "../services/list.ts";
-import type { SessionEffect } from "../services/messaging/changes.ts";
-import type { Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
+import type { Effect, Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
 import {
   type Attempt,
   answerFailed,
@@ -37,7 +36,7 @@ interface Outcome {
   state: "succeeded" | "failed" | "unknown";
   result: WriteResult;
   /** What nexusd itself keeps of it, to be committed with it. */
-  effects: readonly SessionEffect[];
+  effects: readonly Effect[];
 }
 
 /** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
@@ -165,12 +164,14 @@ async function attempt(run: Run): Promise<Attempt> {
     if (checked.request) {
       assertAccount(write, checked.request, options);
       run.sent += 1;
-      answer = await options.sender.writeOnce(checked.request, stop.cut, { priority: priorityOf(write) });
+      answer = await options.sender.writeOnce(write.service, checked.request, stop.cut, {
+        priority: priorityOf(write),
+      });
     }
   } catch (error) {
     if (error instanceof Refusal) return refused(error);
     if (!maybeSent(error)) run.sent -= 1;
-    const failure = await readRefusal(run, prepared, error, sendingFailed(error));
+    const failure = await readRefusal(run, prepared, error, sendingFailed(error, operation));
     return noticed(run, error, failure);
   }
   try {
@@ -180,7 +181,7 @@ async function attempt(run: Run): Promise<Attempt> {
       effects: operation.effects?.(answer, input, facts) ?? [],
     };
   } catch (error) {
-    return noticed(run, error, answerFailed(error));
+    return noticed(run, error, answerFailed(error, operation));
   }
 }
 
@@ -254,7 +255,7 @@ async function settleDoubt(run: Run, why: Failure): Promise<Outcome | GivenUp> {
   };
 }
 
-async function effectsInDoubt(run: Run, operation: Operation | undefined): Promise<SessionEffect[]> {
+async function effectsInDoubt(run: Run, operation: Operation | undefined): Promise<Effect[]> {
   if (!operation?.effectsInDoubt) return [];
   try {
     const { input, facts } = run.prepared ?? (await readStored(run.write, run.options));
@@ -279,7 +280,9 @@ async function reading<T>(
   });
   try {
     return await deadline.race(
-      work((request) => options.sender.read(request, deadline.signal, { priority: priorityOf(write) })),
+      work((request) =>
+        options.sender.read(service, request, deadline.signal, { priority: priorityOf(write) }),
+      ),
     );
   } finally {
     deadline.end();
@@ -319,12 +322,12 @@ const DONE = Promise.resolve();
 
 const NO_ANSWER: OperationAnswer = { status: 204, headers: {}, body: undefined };
 
-const succeeded = (output: unknown, effects: readonly SessionEffect[] = []): Outcome => ({
+const succeeded = (output: unknown, effects: readonly Effect[] = []): Outcome => ({
   state: "succeeded",
   result: { output: output ?? null },
   effects,
 });
-const failed = (error: Failure, effects: readonly SessionEffect[] = []): Outcome => ({
+const failed = (error: Failure, effects: readonly Effect[] = []): Outcome => ({
   state: "failed",
   result: { error },
   effects,

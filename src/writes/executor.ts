@@ -9,7 +9,7 @@ import { createBackoff } from "../core/backoff.ts";
 import { isoTime } from "../core/clock.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
-import type { SessionChanges } from "../services/messaging/changes.ts";
+import type { Changes } from "../services/module.ts";
 import { type ExecutionOptions, execute, HOW_TO_FIND_OUT, type Result } from "./execution.ts";
 import { isOver } from "./expiry.ts";
 import { storedRequest } from "./input.ts";
@@ -33,8 +33,8 @@ const EXECUTOR: Actor = { via: "nexusd", user: null };
 export interface ExecutorOptions
   extends Omit<ExecutionOptions, "countAttempt" | "whyNotApproved" | "onDefect" | "pauses"> {
   store: Store;
-  /** Commits what a write changes in sessions together with its result. */
-  changes: Pick<SessionChanges, "apply" | "hold">;
+  /** What nexusd keeps of a service: it is committed together with the result of a write. */
+  changesOf: (service: string) => Changes;
   steady: Pick<SteadyClock, "isOlder">;
   log: Pick<Logger, "info" | "warn" | "error">;
 }
@@ -93,20 +93,22 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
 
   const writeDown = async (write: Write, outcome: Settled): Promise<void> => {
-    const { id, operation } = write;
+    const { id, operation, service } = write;
     const { state, attempts } = outcome;
     const result = storable(outcome.result);
     const at = isoTime(clock.now());
-    const { written } = await options.changes.apply(outcome.effects, clock.now, async (observations) => {
-      const written = await persist(() =>
-        store.transitionWrite({
-          ...{ id, from: "executing", to: state, at, actor: EXECUTOR, observations },
-          patch: { finishedAt: at, attempts, result },
-          detail: { operation, code: result.error?.code ?? null },
-        }),
-      );
-      return { written, isCommitted: written?.kind === "done" || written?.write.state === state };
-    });
+    const { written } = await options
+      .changesOf(service)
+      .apply(outcome.effects, clock.now, async (observations) => {
+        const written = await persist(() =>
+          store.transitionWrite({
+            ...{ id, from: "executing", to: state, at, actor: EXECUTOR, observations },
+            patch: { finishedAt: at, attempts, result },
+            detail: { operation, code: result.error?.code ?? null },
+          }),
+        );
+        return { written, isCommitted: written?.kind === "done" || written?.write.state === state };
+      });
     const line = { writeId: id, operation, state, ...(result.error && { code: result.error.code }) };
     // A commit that was reported as failed may have happened all the same.
     if (written?.kind !== "done" && written?.write.state !== state)
@@ -147,11 +149,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
 
   const run = async (write: Write, isRecovery: boolean): Promise<void> => {
-    const { id, operation } = write;
+    const { id, operation, service } = write;
     let release = () => {};
     try {
       const held = options.catalogue.get(operation)?.holds?.(storedRequest(write.request).input);
-      if (held !== undefined) release = options.changes.hold(held);
+      if (held !== undefined) release = options.changesOf(service).hold(held);
       // The write before it may be done on disk already, but not in memory, which this one is made of.
       await settling.get(write.target)?.catch(() => {});
       const outcome = await execute(write, isRecovery, execution, stop);

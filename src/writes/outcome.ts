@@ -4,13 +4,12 @@ import type { Failure } from "../contract/new-event.ts";
 import { StoreError } from "../contract/store.ts";
 import { scrubShapes } from "../core/redaction.ts";
 import { HttpError } from "../http/errors.ts";
-import type { SessionEffect } from "../services/messaging/changes.ts";
-import { OperationError } from "../services/operation.ts";
+import { type Effect, type Operation, OperationError } from "../services/operation.ts";
 
 export type Attempt =
-  | { kind: "done"; output: unknown; effects: SessionEffect[] }
+  | { kind: "done"; output: unknown; effects: Effect[] }
   /** Certainly without effect, and trying again cannot help. */
-  | { kind: "refused"; error: Failure; effects?: SessionEffect[] }
+  | { kind: "refused"; error: Failure; effects?: Effect[] }
   /** Certainly not on the wire: it may be tried again, whatever the operation is. */
   | { kind: "not_sent"; error: Failure; retryAfterMs: number }
   /** It was refused for now, which changed nothing. */
@@ -40,8 +39,11 @@ const canBeRead = ({ kind, retryable }: HttpError) => retryable || kind === "abo
 export const maybeSent = (error: unknown): boolean =>
   !(error instanceof OperationError) && !(error instanceof HttpError && !error.maybeSent);
 
+/** What the operation itself knows of the answers of its service. */
+type Rules = Pick<Operation, "isRolledBack">;
+
 /** What the error of the sender means. */
-export function sendingFailed(error: unknown): Attempt {
+export function sendingFailed(error: unknown, operation: Rules = {}): Attempt {
   // Of the sender it means that nothing was sent.
   if (error instanceof OperationError) return preparationFailed(error);
   if (!(error instanceof HttpError))
@@ -56,34 +58,22 @@ export function sendingFailed(error: unknown): Attempt {
   // A 401 proves that nothing was done; a retryable one says that it may pass.
   if (error.status === 401 && error.retryable)
     return { kind: "refused_for_now", error: failure, retryAfterMs };
-  if (isRefusal(error)) return { kind: "refused", error: failure };
+  if (isRefusal(error, operation)) return { kind: "refused", error: failure };
   return { kind: "in_doubt", error: failure, canRetryHelp: error.retryable, retryAfterMs };
 }
 
 /** What it means that a 2xx answer could not be taken for a success: asking again would give the same. */
-export function answerFailed(error: unknown): Attempt {
-  if (error instanceof OperationError || (error instanceof HttpError && isRefusal(error)))
+export function answerFailed(error: unknown, operation: Rules = {}): Attempt {
+  if (error instanceof OperationError || (error instanceof HttpError && isRefusal(error, operation)))
     return { kind: "refused", error: failureOf(error) };
   return { kind: "in_doubt", error: failureOf(error), canRetryHelp: false, retryAfterMs: 0 };
 }
 
 /** A complete answer that says that nothing was done. */
-const isRefusal = (error: HttpError) =>
-  error.kind === "status" && (isClientError(error.status) || isRolledBack(error));
+const isRefusal = (error: HttpError, { isRolledBack }: Rules) =>
+  error.kind === "status" && (isClientError(error.status) || isRolledBack?.(error) === true);
 
 const isClientError = (status = 0) => status >= 400 && status < 500;
-
-const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
-// Classes and codes that say themselves that nobody knows whether the transaction was committed.
-const DOUBTFUL_SQLSTATE = /^(08...|40003|57P0[1-3])$/;
-
-/** PostgREST's answer to an error of PostgreSQL, with its SQLSTATE: the transaction was rolled back. */
-function isRolledBack({ body, service }: HttpError): boolean {
-  if (service !== "nexus" || typeof body !== "object" || body === null) return false;
-  if (!("code" in body && "message" in body && "details" in body && "hint" in body)) return false;
-  const { code } = body;
-  return typeof code === "string" && SQLSTATE.test(code) && !DOUBTFUL_SQLSTATE.test(code);
-}
 
 const LONGEST_SAID = 500;
 

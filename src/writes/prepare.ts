@@ -3,9 +3,8 @@
 import type { Failure } from "../contract/new-event.ts";
 import type { Write } from "../contract/writes.ts";
 import { canonicalJson, digestOf } from "../core/canonical-json.ts";
-import type { Facts, Operation, OperationRequest, ReadCall } from "../services/operation.ts";
+import type { Facts, Operation, OperationRequest, ReadCall, ReadFacts } from "../services/operation.ts";
 import type { Accounts } from "./accounts.ts";
-import type { ReadFacts } from "./facts.ts";
 import { type OperationCatalogue, storedRequest } from "./input.ts";
 import type { Policy } from "./policy.ts";
 import { previewChanges, previewOf, previewOfLocal } from "./preview.ts";

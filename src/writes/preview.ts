@@ -4,21 +4,8 @@ import type { Account, PreviewRequest, Write } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { chop, exact, exactJson, layOutJson, quoted } from "../core/text/exact.ts";
 import { requestHeaders, targetPath } from "../http/outgoing.ts";
-import type { Credential, OperationRequest } from "../services/operation.ts";
+import type { OperationRequest } from "../services/operation.ts";
 import { previewWarnings } from "./preview-warnings.ts";
-
-const CREDENTIAL_HEADERS: Record<Credential["kind"], Record<string, string>> = {
-  none: {},
-  nex: { authorization: "‹api key›" },
-  nexus: { authorization: "‹agent token›", apikey: "‹anon key›" },
-  nexus_mcp: {
-    authorization: "‹agent token›",
-    apikey: "‹anon key›",
-    "mcp-protocol-version": "‹as agreed with the server›",
-    "mcp-session-id": "‹session, where the server keeps one›",
-  },
-  session: { "x-session-key": "‹session key›" },
-};
 
 /**
  * The request as it will be sent, by the code that sends it; credentials stand there by name only. `user-agent`, which
@@ -31,7 +18,7 @@ export function previewOf(request: OperationRequest): PreviewRequest {
   const { "user-agent": _, ...headers } = requestHeaders(
     { method, path, label, ...(request.headers && { headers: request.headers }), json },
     "",
-    CREDENTIAL_HEADERS[credential.kind],
+    credential.headers,
   );
   return {
     method,

@@ -10,10 +10,15 @@ import type { SteadyClock } from "../core/steady-clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { textsIn } from "../services/input.ts";
-import type { Facts, Operation, OperationSender } from "../services/operation.ts";
+import type {
+  Facts,
+  Operation,
+  OperationRequest,
+  OperationSender,
+  ReadFacts,
+} from "../services/operation.ts";
 import type { Accounts } from "./accounts.ts";
 import { isOver } from "./expiry.ts";
-import type { ReadFacts } from "./facts.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
 import type { ScanText } from "./outgoing-text.ts";
 import { type Policy, subjectOf } from "./policy.ts";
@@ -104,8 +109,8 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     });
     try {
       const priority = actor.via === "operator.sock" ? "people" : "agent_reads";
-      const read = (request: Parameters<typeof sender.read>[0]) =>
-        sender.read(request, deadline.signal, { priority });
+      const read = (request: OperationRequest) =>
+        sender.read(operation.service, request, deadline.signal, { priority });
       return await deadline.race(operation.precondition(input, known, read));
     } finally {
       deadline.end();

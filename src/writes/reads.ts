@@ -7,8 +7,7 @@ import type { Clock } from "../core/clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { serviceNamed } from "../services/list.ts";
-import type { OperationSender, SentFor } from "../services/operation.ts";
-import type { ReadFacts } from "./facts.ts";
+import type { OperationSender, ReadFacts, SentFor } from "../services/operation.ts";
 import { findOperation, type OperationCatalogue, validInput } from "./input.ts";
 
 export function createReads(options: {
@@ -51,7 +50,7 @@ export function createReads(options: {
         const request = operation.request?.(full, known);
         if (!request) throw new Error(`${name} is a read without a request`);
         ({ label } = request);
-        const answer = await deadline.race(sender.read(request, signal, sentFor));
+        const answer = await deadline.race(sender.read(service, request, signal, sentFor));
         const output = operation.output(answer, full);
         const durationMs = Math.round(clock.monotonic() - startedAt - waitedMs);
         return { output, service, durationMs, waitedMs: Math.round(waitedMs) };

@@ -9,10 +9,11 @@ import { z } from "zod";
 import { systemClock } from "../../src/core/clock.ts";
 import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { createSessionChanges } from "../../src/services/messaging/changes.ts";
+import { NO_CHANGES } from "../../src/services/module.ts";
 import {
-  defineOperation,
+  defineOperationsOf,
   type Facts,
+  NO_CREDENTIAL,
   type Operation,
   type OperationAnswer,
   type OperationRequest,
@@ -33,11 +34,11 @@ type Input = z.output<typeof input>;
 
 const to = (method: OperationRequest["method"], path: string, json?: unknown): OperationRequest => ({
   ...{ method, origin, path, label: `${method} ${path.split("/", 2).join("/")}`, json },
-  credential: { kind: "none" },
+  credential: NO_CREDENTIAL,
 });
 
 const define = (own: Pick<Operation<Input>, "name" | "idempotent"> & Partial<Operation<Input>>) =>
-  defineOperation<Input>({
+  defineOperationsOf<Facts>()<Input>({
     service: "nexus",
     effect: "write",
     title: own.name,
@@ -67,22 +68,17 @@ const http = createHttpClient({
   ...{ service: "chaos", origin, clock: systemClock, timeoutMs: TIMEOUT_MS, maxBytes: 10_000 },
   userAgent: "chaos",
 });
-const exchange = async (request: OperationRequest, signal: AbortSignal): Promise<OperationAnswer> => {
+const exchange = async (
+  _service: string,
+  request: OperationRequest,
+  signal: AbortSignal,
+): Promise<OperationAnswer> => {
   const { method, path, label, json } = request;
   const response = await http.request({ method, path, label, json, signal, once: true });
   return { status: response.status, headers: response.headers, body: response.json() };
 };
 const sender: OperationSender = { read: exchange, writeOnce: exchange };
-const facts: Facts = {
-  origins: { messaging: origin, nex: origin, nexus: origin },
-  session: () => {
-    throw new Error("there are no sessions here");
-  },
-  agentId: "nexusd",
-  sessions: [],
-  server: () => origin,
-  organizationId: () => "org",
-};
+const facts: Facts = { origin };
 
 if (name !== "") await once(process.stdin, "data");
 const store = await openStore({ dataDir, clock: systemClock });
@@ -104,8 +100,7 @@ const log = {
   warn: () => {},
   error: (line: unknown, text?: string) => writeSync(2, `${text}: ${inspect(line)}\n`),
 };
-const changes = createSessionChanges(() => ({ get: () => undefined, put: () => {} }));
-const executor = createExecutor({ ...common, changes, log });
+const executor = createExecutor({ ...common, changesOf: () => NO_CHANGES, log });
 const scanText = async () => {};
 const writes = createWrites({
   ...common,

@@ -7,6 +7,9 @@ import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import { budgetFigures } from "../../src/daemon/services.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
+import { createHistogram } from "../../src/services/counts.ts";
+import { POLL_GAP_BOUNDS } from "../../src/services/messaging/client.ts";
+import { INSIGHT_DELAY_BOUNDS } from "../../src/services/nex/client.ts";
 import { cronJob, message, okService, recovered, startTestControl } from "../support/control.ts";
 import { parseExposition, sampleOf } from "../support/exposition.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -223,9 +226,14 @@ describe("the numbers", () => {
   });
 
   test("delays are counted in their buckets, and requests by how they ended", async () => {
-    const control = await startTestControl();
-    const { counts } = control.state.measured;
-    for (const seconds of [0.5, 1, 1.5, 1000, -3, Number.NaN]) counts.pollGaps.observe(seconds);
+    const pollGaps = createHistogram(POLL_GAP_BOUNDS);
+    const measured = everythingKnown(createFakeClock(), {
+      pollGaps,
+      insightDelays: createHistogram(INSIGHT_DELAY_BOUNDS),
+    });
+    const control = await startTestControl({ context: { measured } });
+    const { counts } = measured;
+    for (const seconds of [0.5, 1, 1.5, 1000, -3, Number.NaN]) pollGaps.observe(seconds);
     counts.requests.nex.timeout = 4;
     const families = await scrape(control);
     const name = "nexusd_messaging_poll_gap_seconds";

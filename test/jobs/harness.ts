@@ -9,13 +9,11 @@ import { Secret } from "../../src/config/secrets.ts";
 import { createRedactor } from "../../src/core/redaction.ts";
 import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { createLog } from "../../src/daemon/log.ts";
-import { createServices } from "../../src/daemon/services.ts";
+import { startServices } from "../../src/daemon/services.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
 import type { Job, JobStatus } from "../../src/scheduler/job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
 import { createCounts } from "../../src/services/counts.ts";
-import { restoreSessions } from "../../src/services/messaging/restore.ts";
-import { SESSION_KIND } from "../../src/services/messaging/session.ts";
 import type { Services } from "../../src/services/services.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { SeenEvent } from "../support/daemon.ts";
@@ -71,22 +69,26 @@ export async function runJob(
     },
   });
   const random = () => 0.5;
-  const { services } = createServices({
-    config,
-    secrets: {
-      nex: { api_key: new Secret("sk-test") },
-      nexus: { api_key: new Secret("nxs_ak_test"), anon_key: new Secret("anon") },
-    },
+  const running = await startServices({
     store,
     clock,
     steady: createSteadyClock(clock),
     random,
     version: "test",
+    log,
     redactor: createRedactor(),
     budgets: createBudgets({ clock, directory: join(dataDir, "budgets") }),
     counts: createCounts(),
   });
-  restoreSessions(services.messaging.sessions, await store.readRecords(SESSION_KIND), config);
+  await running.recall();
+  running.connect({
+    config,
+    secrets: {
+      nex: { api_key: new Secret("sk-test") },
+      nexus: { api_key: new Secret("nxs_ak_test"), anon_key: new Secret("anon") },
+    },
+  });
+  const { clients: services } = running;
   const scheduler = createScheduler({
     jobs: [job],
     context: { config, store, services, clock, steady: createSteadyClock(clock), random, log },

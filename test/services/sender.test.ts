@@ -5,8 +5,12 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import { createBudget } from "../../src/http/budget.ts";
 import { HttpError } from "../../src/http/errors.ts";
+import { sessionCredential } from "../../src/services/messaging/facts.ts";
+import { API_KEY } from "../../src/services/nex/operation.ts";
 import type { TokenSource } from "../../src/services/nexus/auth.ts";
+import { AGENT_TOKEN } from "../../src/services/nexus/facts.ts";
 import type { Credential, OperationRequest } from "../../src/services/operation.ts";
+import { NO_CREDENTIAL } from "../../src/services/operation.ts";
 import {
   type Behaviour,
   closedOrigin,
@@ -73,13 +77,13 @@ describe("the credential", () => {
     bench.join({ sessionId: "elsewhere", baseUrl: stranger.origin });
 
     const own: [string, Credential][] = [
-      [nex.origin, { kind: "nex" }],
-      [nexus.origin, { kind: "nexus" }],
-      [messaging.origin, { kind: "session", sessionId: "here" }],
-      [messaging.origin, { kind: "none" }],
-      [stranger.origin, { kind: "session", sessionId: "elsewhere" }],
+      [nex.origin, API_KEY],
+      [nexus.origin, AGENT_TOKEN],
+      [messaging.origin, sessionCredential("here")],
+      [messaging.origin, NO_CREDENTIAL],
+      [stranger.origin, sessionCredential("elsewhere")],
       // The server of a session that we are in is one of ours too.
-      [stranger.origin, { kind: "none" }],
+      [stranger.origin, NO_CREDENTIAL],
     ];
     const all = [messaging, nex, nexus, stranger].flatMap(({ origin }) =>
       own.map(([, credential]): [string, Credential] => [origin, credential]),
@@ -88,8 +92,8 @@ describe("the credential", () => {
       own.some(([o, c]) => o === origin && JSON.stringify(c) === JSON.stringify(credential));
     const foreign = [
       ...all.filter((pair) => !isOwn(pair)),
-      [messaging.origin, { kind: "session", sessionId: "unknown" }] as [string, Credential],
-      ["http://127.0.0.1:9", { kind: "none" }] as [string, Credential],
+      [messaging.origin, sessionCredential("unknown")] as [string, Credential],
+      ["http://127.0.0.1:9", NO_CREDENTIAL] as [string, Credential],
     ];
     for (const [origin, credential] of foreign) {
       expect(await failure(bench.sender.writeOnce(write(origin, credential), signal))).toMatchObject({
@@ -123,7 +127,7 @@ describe("the credential", () => {
       sessionKey: () => Promise.reject(new Error("the disk is away")),
     });
     bench.join({ sessionId: "s" });
-    const sending = bench.sender.writeOnce(write(origin, { kind: "session", sessionId: "s" }), signal);
+    const sending = bench.sender.writeOnce(write(origin, sessionCredential("s")), signal);
     expect(await failure(sending)).toMatchObject({ name: "OperationError", code: "service_unavailable" });
     expect(requests).toHaveLength(0);
   });
@@ -144,9 +148,9 @@ describe("a write", () => {
     ["a cut body", cutAfter('{"id":')],
   ];
   const services: [string, (origin: string) => { setup: object; credential: Credential }][] = [
-    ["nexus", (nexus) => ({ setup: { nexus, tokens: countedTokens() }, credential: { kind: "nexus" } })],
-    ["nex", (nex) => ({ setup: { nex }, credential: { kind: "nex" } })],
-    ["messaging", (messaging) => ({ setup: { messaging }, credential: { kind: "none" } })],
+    ["nexus", (nexus) => ({ setup: { nexus, tokens: countedTokens() }, credential: AGENT_TOKEN })],
+    ["nex", (nex) => ({ setup: { nex }, credential: API_KEY })],
+    ["messaging", (messaging) => ({ setup: { messaging }, credential: NO_CREDENTIAL })],
   ];
   const cases = services.flatMap(([service, make]) =>
     answers.flatMap(([answer, behave]) =>
@@ -177,7 +181,7 @@ describe("a write", () => {
       json({}, request.headers.authorization === "Bearer t1" ? 401 : 200)(response, request, index),
     );
     const bench = createBench({ nexus: origin, tokens: countedTokens() });
-    const request = write(origin, { kind: "nexus" });
+    const request = write(origin, AGENT_TOKEN);
     expect(await failure(bench.sender.writeOnce(request, signal))).toMatchObject({ status: 401 });
     expect((await bench.sender.writeOnce(request, signal)).status).toBe(200);
     expect(requests.map(({ headers }) => headers.authorization)).toEqual(["Bearer t1", "Bearer t2"]);
@@ -186,14 +190,14 @@ describe("a write", () => {
   test("is certainly not sent where there is no token for it", async () => {
     const { origin, requests } = await serve(json({ error: "invalid_api_key" }, 401));
     const bench = createBench({ nexus: origin, nexusApiKey: "nxs_ak_revoked" });
-    const error = await failure(bench.sender.writeOnce(write(origin, { kind: "nexus" }), signal));
+    const error = await failure(bench.sender.writeOnce(write(origin, AGENT_TOKEN), signal));
     expect(error).toMatchObject({ code: "agent_key_refused", maybeSent: false });
     expect(requests.map(({ url }) => url)).toEqual(["/functions/v1/agent-auth"]);
   });
 
   test("is certainly not sent where nobody listens, or its signal has aborted", async () => {
     const nex = await closedOrigin();
-    const request = write(nex, { kind: "nex" });
+    const request = write(nex, API_KEY);
     const { sender } = createBench({ nex });
     expect(await failure(sender.writeOnce(request, signal))).toMatchObject({ maybeSent: false });
     const aborted = await failure(sender.writeOnce(request, AbortSignal.abort(new Error("gone"))));
@@ -208,9 +212,9 @@ describe("a write", () => {
       else socket.destroy();
     });
     const { sender } = createBench({ nex: raw.origin });
-    await sender.read(read(raw.origin, { kind: "nex" }), signal);
+    await sender.read(read(raw.origin, API_KEY), signal);
     await connectionIsFree();
-    const error = await failure(sender.writeOnce(write(raw.origin, { kind: "nex" }), signal));
+    const error = await failure(sender.writeOnce(write(raw.origin, API_KEY), signal));
     expect(error).toMatchObject({ maybeSent: true });
     expect(raw.connections).toBe(1);
   });
@@ -221,9 +225,9 @@ test("a person's write goes before agents' reads that wait, into the part of the
   const nexBudget = createBudget({ limit: 2, reserve: 1, clock: systemClock });
   const { sender } = createBench({ nex: origin, nexBudget });
   const caller = new AbortController();
-  await sender.read(read(origin, { kind: "nex" }), signal);
-  const waiting = failure(sender.read(read(origin, { kind: "nex" }), caller.signal));
-  await sender.writeOnce(write(origin, { kind: "nex" }), signal, { priority: "people" });
+  await sender.read(read(origin, API_KEY), signal);
+  const waiting = failure(sender.read(read(origin, API_KEY), caller.signal));
+  await sender.writeOnce(write(origin, API_KEY), signal, { priority: "people" });
   expect(requests.map(({ method }) => method)).toEqual(["GET", "POST"]);
   caller.abort(new Error("gone"));
   await waiting;
@@ -235,7 +239,7 @@ describe("a read", () => {
       json({ index }, [401, 503, 200][index] ?? 200)(response, request, index),
     );
     const bench = createBench({ nexus: origin, tokens: countedTokens() });
-    const answer = await bench.sender.read(read(origin, { kind: "nexus" }), signal);
+    const answer = await bench.sender.read(read(origin, AGENT_TOKEN), signal);
     expect(answer).toMatchObject({ status: 200, body: { index: 2 } });
     expect(requests.map(({ headers }) => headers.authorization)).toEqual([
       "Bearer t1",
@@ -248,7 +252,7 @@ describe("a read", () => {
     const server = await serve(() => {});
     const caller = new AbortController();
     const { sender } = createBench({ nex: server.origin });
-    const reading = failure(sender.read(read(server.origin, { kind: "nex" }), caller.signal));
+    const reading = failure(sender.read(read(server.origin, API_KEY), caller.signal));
     await server.arrived(1);
     caller.abort(new Error("gone"));
     await reading;
@@ -260,7 +264,7 @@ describe("a read", () => {
       json(index === 0 ? "" : '{"id": 48066188026052611}')(response, request, index),
     );
     const { sender } = createBench({ nex: origin });
-    const request = read(origin, { kind: "nex" });
+    const request = read(origin, API_KEY);
     expect((await sender.read(request, signal)).body).toBeUndefined();
     expect((await sender.read(request, signal)).body).toEqual({ id: 48066188026052611n });
   });

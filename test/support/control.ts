@@ -17,7 +17,12 @@ import type { Measured } from "../../src/control/metrics/metric.ts";
 import { startControl } from "../../src/control/server.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { JobError, type JobStatus, type RunOutcomes } from "../../src/scheduler/job.ts";
-import { createCounts } from "../../src/services/counts.ts";
+import { createCounts, createHistogram } from "../../src/services/counts.ts";
+import { POLL_GAP_BOUNDS } from "../../src/services/messaging/client.ts";
+import { messagingMetrics } from "../../src/services/messaging/metrics.ts";
+import { INSIGHT_DELAY_BOUNDS } from "../../src/services/nex/client.ts";
+import { nexMetrics } from "../../src/services/nex/metrics.ts";
+import { nexusMetrics } from "../../src/services/nexus/metrics.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { limitsOf } from "./limits.ts";
 import { scriptedReads, scriptedWrites } from "./scripted-writes.ts";
@@ -113,9 +118,11 @@ export async function startTestControl(
       counts: createCounts(),
       droppedLogLines: () => 0,
       budgets: () => [],
-      stream: () => null,
-      quota: () => null,
-      sessions: () => [],
+      ofServices: () => [
+        ...messagingMetrics(() => [], createHistogram(POLL_GAP_BOUNDS)),
+        ...nexMetrics(() => null, createHistogram(INSIGHT_DELAY_BOUNDS)),
+        ...nexusMetrics(() => null),
+      ],
     } as Measured,
     operations: [updateOrderStatus],
     ownEventTypes: [] as string[],

@@ -5,7 +5,12 @@ import type { Measured } from "../../src/control/metrics/metric.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { budgetFigures } from "../../src/daemon/services.ts";
 import { createBudgets } from "../../src/http/budgets.ts";
-import { createCounts } from "../../src/services/counts.ts";
+import { createCounts, createHistogram } from "../../src/services/counts.ts";
+import { POLL_GAP_BOUNDS } from "../../src/services/messaging/client.ts";
+import { messagingMetrics } from "../../src/services/messaging/metrics.ts";
+import { INSIGHT_DELAY_BOUNDS } from "../../src/services/nex/client.ts";
+import { nexMetrics } from "../../src/services/nex/metrics.ts";
+import { nexusMetrics } from "../../src/services/nexus/metrics.ts";
 import { cronJob, okService, startTestControl, type TestControl } from "./control.ts";
 import { type Family, parseExposition } from "./exposition.ts";
 import { createFakeClock } from "./fake-clock.ts";
@@ -18,7 +23,13 @@ export const scrape = async ({ get }: TestControl): Promise<Map<string, Family>>
 };
 
 /** Services of which everything is known. */
-export function everythingKnown(clock: Clock): Measured {
+export function everythingKnown(
+  clock: Clock,
+  histograms = {
+    pollGaps: createHistogram(POLL_GAP_BOUNDS),
+    insightDelays: createHistogram(INSIGHT_DELAY_BOUNDS),
+  },
+): Measured {
   const budgets = createBudgets({ clock });
   budgets.of("https://messaging.test", { limit: 3, reserve: 1 }, "messaging");
   budgets.of("https://nex.test texts", { limit: 10, reserve: 0 }, "nex");
@@ -26,16 +37,26 @@ export function everythingKnown(clock: Clock): Measured {
     counts: createCounts(),
     droppedLogLines: () => 12,
     budgets: () => budgetFigures(budgets),
-    stream: () => ({
-      ...{ state: "polling", since: null, failures: 4, nextAttemptAt: null },
-      ...{ coveredUntil: T0, isMissing: false },
-    }),
-    quota: () => ({ plan: "p", limit: 1000, used: 400, remaining: 600, asOf: T0, isSlowed: true }),
-    sessions: () => [
-      { session: { state: "joined", joinedAt: t(-900) }, polledAtMs: Date.parse(t(-40)) },
-      { session: { state: "joined", joinedAt: t(-900) }, polledAtMs: Date.parse(t(-5)) },
-      { session: { state: "left", joinedAt: t(-9000) }, polledAtMs: Date.parse(t(-4000)) },
-      { session: { state: "joined", joinedAt: t(-50) }, polledAtMs: Number.NaN },
+    ofServices: () => [
+      ...messagingMetrics(
+        () => [
+          { session: { state: "joined", joinedAt: t(-900) }, polledAtMs: Date.parse(t(-40)) },
+          { session: { state: "joined", joinedAt: t(-900) }, polledAtMs: Date.parse(t(-5)) },
+          { session: { state: "left", joinedAt: t(-9000) }, polledAtMs: Date.parse(t(-4000)) },
+          { session: { state: "joined", joinedAt: t(-50) }, polledAtMs: Number.NaN },
+        ],
+        histograms.pollGaps,
+      ),
+      ...nexMetrics(
+        () => ({
+          ...{ state: "polling", since: null, failures: 4, nextAttemptAt: null },
+          ...{ coveredUntil: T0, isMissing: false },
+        }),
+        histograms.insightDelays,
+      ),
+      ...nexusMetrics(() => ({
+        ...{ plan: "p", limit: 1000, used: 400, remaining: 600, asOf: T0, isSlowed: true },
+      })),
     ],
   };
 }

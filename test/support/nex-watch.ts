@@ -7,9 +7,9 @@ import { onTestFinished } from "vitest";
 import type { Random } from "../../bench/traffic.ts";
 import type { Failure } from "../../src/contract/new-event.ts";
 import { createBudget } from "../../src/http/budget.ts";
-import { createCounts } from "../../src/services/counts.ts";
+import { createHistogram } from "../../src/services/counts.ts";
 import type { JobContext } from "../../src/services/job.ts";
-import { createNexClient, type StreamStatus } from "../../src/services/nex/client.ts";
+import { createNexClient, INSIGHT_DELAY_BOUNDS, type StreamStatus } from "../../src/services/nex/client.ts";
 import { watchInsights } from "../../src/services/nex/stream.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import type { SeenEvent } from "./daemon.ts";
@@ -60,7 +60,7 @@ export async function watchModel(options: {
   const nex = createNexClient({
     ...{ http: model.http, clock, random, idleTimeoutMs: 90_000, timeoutMs: 120_000 },
     texts: createBudget({ limit: 10, reserve: 0, clock }),
-    delays: createCounts().insightDelays,
+    delays: createHistogram(INSIGHT_DELAY_BOUNDS),
   });
   let degraded: Failure | undefined;
   const context = {

@@ -6,9 +6,9 @@ import type { Approval } from "../../src/contract/writes.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { catalogue, summaries } from "../../src/services/catalogue.ts";
+import { messagingFacts } from "../../src/services/messaging/facts.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
 import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
-import { createFacts } from "../../src/writes/facts.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createReads } from "../../src/writes/reads.ts";
@@ -38,17 +38,15 @@ export function realWritePath(options: { store: Store; clock: Clock; policy?: Re
 
   const requests: OperationRequest[] = [];
   const sender = {
-    async read(request: OperationRequest): Promise<OperationAnswer> {
+    async read(_service: string, request: OperationRequest): Promise<OperationAnswer> {
       requests.push(request);
       return { status: 200, headers: {}, body: answerOf(request) };
     },
   };
-  const facts = createFacts({
-    config: () => config,
-    sessions: () => ({ all: () => [joined] }),
-    organizationId: async () => "org-1",
-    clock,
-  });
+  const facts = async (service: string) =>
+    service === "messaging"
+      ? messagingFacts(config.messaging, [joined])
+      : { origin: config[service === "nex" ? "nex" : "nexus"].base_url, organizationId: () => "org-1" };
   const policy = createPolicy(config);
   const limits = () => config.limits;
   const writes = createWrites({

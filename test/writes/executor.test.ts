@@ -4,6 +4,7 @@ import { type Store, StoreError } from "../../src/contract/store.ts";
 import type { Write } from "../../src/contract/writes.ts";
 import type { SessionEffect } from "../../src/services/messaging/changes.ts";
 import { newSession } from "../../src/services/messaging/session.ts";
+import { AGENT_TOKEN } from "../../src/services/nexus/facts.ts";
 import {
   type Facts,
   type Operation,
@@ -83,7 +84,7 @@ describe("what is executed", () => {
         path: "/rest/v1/orders",
         label: "orders",
         json: { sku: "TEA-1" },
-        credential: { kind: "nexus" },
+        credential: AGENT_TOKEN,
       },
     ]);
   });
@@ -533,7 +534,7 @@ describe("between approval and execution", () => {
       world.operations = OPERATIONS.map((operation) => ({
         ...operation,
         request: (input, facts) => {
-          facts.session("0123456789abcdef");
+          world.facts.session("0123456789abcdef");
           return requestOf(operation, input, facts);
         },
       }));

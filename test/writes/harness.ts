@@ -7,11 +7,17 @@ import type { Store } from "../../src/contract/store.ts";
 import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../../src/contract/writes.ts";
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
-import { createSessionChanges } from "../../src/services/messaging/changes.ts";
+import { createSessionChanges, type SessionEffect } from "../../src/services/messaging/changes.ts";
+import type { MessagingFacts } from "../../src/services/messaging/facts.ts";
+import { sessionCredential } from "../../src/services/messaging/facts.ts";
 import type { SessionSet } from "../../src/services/messaging/sessions.ts";
+import { API_KEY } from "../../src/services/nex/operation.ts";
+import type { NexusFacts } from "../../src/services/nexus/facts.ts";
+import { AGENT_TOKEN } from "../../src/services/nexus/facts.ts";
+import { isRolledBack } from "../../src/services/nexus/rolled-back.ts";
 import {
-  defineOperation,
-  type Facts,
+  defineOperationsOf,
+  NO_CREDENTIAL,
   type Operation,
   type OperationAnswer,
   OperationError,
@@ -32,7 +38,13 @@ import { temporaryDirectory } from "../support/store.ts";
 
 export const AGENT: Actor = { via: "agent.sock", user: "agent" };
 export const OPERATOR: Actor = { via: "operator.sock", user: "ops" };
-const ORIGINS: Facts["origins"] = {
+/** One object for all services, so that a test can change any of it. */
+export interface WorldFacts extends MessagingFacts, NexusFacts {
+  origins: { messaging: string; nex: string; nexus: string };
+}
+const defineOperation = defineOperationsOf<WorldFacts>();
+
+const ORIGINS: WorldFacts["origins"] = {
   messaging: "https://messaging.example",
   nex: "https://nex.example",
   nexus: "https://nexus.example",
@@ -42,13 +54,13 @@ const order = z.strictObject({ orderId: z.string(), status: z.string() });
 const item = z.strictObject({ sku: z.string(), note: z.string().optional(), count: z.bigint().optional() });
 type Item = z.output<typeof item>;
 
-const nexus = { service: "nexus", description: "", title: "A title" } as const;
-const toOrders = (facts: Facts, query = "") =>
+const nexus = { service: "nexus", description: "", title: "A title", isRolledBack } as const;
+const toOrders = (facts: WorldFacts, query = "") =>
   ({
     origin: facts.origins.nexus,
     path: `/rest/v1/orders${query}`,
     label: "orders",
-    credential: { kind: "nexus" },
+    credential: AGENT_TOKEN,
   }) as const;
 const body = (answer: OperationAnswer): unknown => answer.body;
 
@@ -117,14 +129,14 @@ const send = defineOperation<{ session: string; text: string }>({
     label: "send",
     headers: { "X-Agent-Id": "nexusd" },
     json: { text },
-    credential: { kind: "session", sessionId: session },
+    credential: sessionCredential(session),
   }),
   output: body,
   readBack: async ({ session, text }, facts, read) => {
     const path = `/v1/sessions/${session}/messages`;
     const answer = await read({
       ...{ origin: facts.origins.messaging, method: "GET", path, label: "read back" },
-      credential: { kind: "none" },
+      credential: NO_CREDENTIAL,
     });
     const found = Array.isArray(answer.body) && answer.body.includes(text);
     return found ? { kind: "done", output: "read back" } : { kind: "not_found" };
@@ -163,7 +175,7 @@ const ask = defineOperation<{ question: string }>({
   request: ({ question }, facts) => ({
     ...{ origin: facts.origins.nex, method: "POST", path: "/api/developers/v1/context/ask", label: "ask" },
     json: { query: question },
-    credential: { kind: "nex" },
+    credential: API_KEY,
   }),
   output: body,
 });
@@ -235,11 +247,11 @@ export function scriptedService(): Service {
     script: [],
     otherwise: answers({ ok: true }),
     onRead: answers([{ order_status: "pending" }]),
-    async read(request, signal) {
+    async read(_service, request, signal) {
       service.asked.push(request);
       return service.onRead(request, signal);
     },
-    async writeOnce(request, signal, sentFor = {}) {
+    async writeOnce(_service, request, signal, sentFor = {}) {
       service.wire.push(request);
       service.sentFor.push(sentFor);
       return (service.script.shift() ?? service.otherwise)(request, signal);
@@ -248,7 +260,8 @@ export function scriptedService(): Service {
   return service;
 }
 
-export const factsOf = (sessions: Record<string, string> = { workshop: "0123456789abcdef" }): Facts => ({
+export const factsOf = (sessions: Record<string, string> = { workshop: "0123456789abcdef" }): WorldFacts => ({
+  origin: ORIGINS.nexus,
   origins: ORIGINS,
   session: (idOrAlias) => {
     const sessionId = sessions[idOrAlias] ?? Object.values(sessions).find((id) => id === idOrAlias);
@@ -271,7 +284,7 @@ export interface Harness {
   writes: Writes;
   executor: Executor;
   /** What the policy and the facts are from now on. */
-  world: { policy: Policy; facts: Facts; operations: Operation[]; apiKey: string };
+  world: { policy: Policy; facts: WorldFacts; operations: Operation[]; apiKey: string };
   lines: Record<string, unknown>[];
   propose(proposal?: Partial<Proposal>): Promise<Write>;
   /** Proposes and approves. */
@@ -328,7 +341,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     const opened = await openStore({ dataDir, clock });
     const store = mortal(options.wrap?.(opened) ?? opened, life);
     const accounts = createAccounts(store, {
-      origin: (service) => world.facts.origins[service],
+      origin: (service) => new Map(Object.entries(world.facts.origins)).get(service) ?? "",
       secret: () => world.apiKey,
     });
     await accounts.load();
@@ -347,7 +360,14 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     };
     const steady = watchedClock(clock);
     const changes = createSessionChanges(() => options.sessions ?? { get: () => undefined, put: () => {} });
-    const executor = createExecutor({ ...common, steady, changes });
+    const executor = createExecutor({
+      ...common,
+      steady,
+      changesOf: () => ({
+        hold: changes.hold,
+        apply: (effects, now, commit) => changes.apply(effects as SessionEffect[], now, commit),
+      }),
+    });
     const writes = createWrites({
       ...common,
       steady,

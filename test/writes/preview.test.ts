@@ -3,7 +3,11 @@ import type { Write } from "../../src/contract/writes.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { width } from "../../src/core/text/visible.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
+import { sessionCredential } from "../../src/services/messaging/facts.ts";
+import { API_KEY } from "../../src/services/nex/operation.ts";
+import { AGENT_TOKEN } from "../../src/services/nexus/facts.ts";
 import type { Credential, OperationRequest } from "../../src/services/operation.ts";
+import { NO_CREDENTIAL } from "../../src/services/operation.ts";
 import { previewChanges, previewOf, renderPreview } from "../../src/writes/preview.ts";
 import fc from "../support/fc.ts";
 import { json as answerJson, serve } from "../support/http-server.ts";
@@ -14,7 +18,7 @@ const request = (changes: Partial<OperationRequest> = {}): OperationRequest => (
   origin: "https://nexus.example",
   path: "/rest/v1/orders",
   label: "POST /rest/v1/orders",
-  credential: { kind: "nexus" },
+  credential: AGENT_TOKEN,
   ...changes,
 });
 
@@ -30,10 +34,10 @@ const write = (changes: Partial<Write> = {}): Write =>
 describe("the preview of a request", () => {
   it("names credentials and never has one", () => {
     const named: [Credential, Record<string, string>][] = [
-      [{ kind: "none" }, {}],
-      [{ kind: "nex" }, { authorization: "‹api key›" }],
-      [{ kind: "nexus" }, { authorization: "‹agent token›", apikey: "‹anon key›" }],
-      [{ kind: "session", sessionId: "s" }, { "x-session-key": "‹session key›" }],
+      [NO_CREDENTIAL, {}],
+      [API_KEY, { authorization: "‹api key›" }],
+      [AGENT_TOKEN, { authorization: "‹agent token›", apikey: "‹anon key›" }],
+      [sessionCredential("s"), { "x-session-key": "‹session key›" }],
     ];
     for (const [credential, expected] of named) {
       const { headers } = previewOf(request({ credential }));
@@ -50,7 +54,7 @@ describe("the preview of a request", () => {
       path: "/rest/v1/orders?id=eq.ü%20&x=[1]#part",
       headers: { Prefer: "return=representation", "X-Agent-Id": "nexusd" },
       json: { big: 12345678901234567890n, text: "\u202eü\n" },
-      credential: { kind: "none" },
+      credential: NO_CREDENTIAL,
     });
     const { method, path, label, headers = {}, json } = sent;
     const client = createHttpClient({
@@ -88,10 +92,7 @@ describe("the preview of a request", () => {
       "the header prefer",
       "the header more",
     ]);
-    expect(changes({ credential: { kind: "nex" } })).toEqual([
-      "the header authorization",
-      "the header apikey",
-    ]);
+    expect(changes({ credential: API_KEY })).toEqual(["the header authorization", "the header apikey"]);
   });
 });
 

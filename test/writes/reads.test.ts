@@ -42,7 +42,7 @@ describe("a read", () => {
     const reads = createReads({
       ...{ clock, catalogue: catalogueOf(OPERATIONS), facts: async () => factsOf(), limits: limitsOf },
       sender: {
-        async read(request, signal, { priority, onWaited } = {}) {
+        async read(_service, request, signal, { priority, onWaited } = {}) {
           expect(priority).toBe("people");
           await clock.sleep(4000);
           onWaited?.(3000);

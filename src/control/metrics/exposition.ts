@@ -1,5 +1,6 @@
 // All metrics at one scrape. Loaded at the first one: most daemons are never asked.
 
+import type { MetricOf } from "../../contract/metric.ts";
 import { StoreError } from "../../contract/store.ts";
 import type { ControlContext } from "../context.ts";
 import { jobMetrics } from "./jobs.ts";
@@ -9,7 +10,8 @@ import { serviceMetrics } from "./services.ts";
 import { storeMetrics } from "./store.ts";
 import { type Family, FORMATS, render } from "./text.ts";
 
-const METRICS: readonly Metric[] = [...processMetrics, ...serviceMetrics, ...jobMetrics, ...storeMetrics];
+const BEFORE: readonly Metric[] = [...processMetrics, ...serviceMetrics];
+const AFTER: readonly Metric[] = [...jobMetrics, ...storeMetrics];
 
 /**
  * One scrape. What the database would say is left out while it cannot be read.
@@ -21,7 +23,11 @@ export async function scrape(
 ): Promise<{ contentType: string; text: string }> {
   const snapshot = await take(context);
   const format = accept?.includes("application/openmetrics-text") ? "openmetrics" : "prometheus";
-  const families = METRICS.map((metric) => familyOf(metric, snapshot));
+  const families = [
+    ...BEFORE.map((metric) => familyOf(metric, snapshot)),
+    ...context.measured.ofServices().map((metric) => familyOf(metric, snapshot.now)),
+    ...AFTER.map((metric) => familyOf(metric, snapshot)),
+  ];
   return { contentType: FORMATS[format], text: render(families, format) };
 }
 
@@ -42,9 +48,6 @@ async function take(context: ControlContext): Promise<Snapshot> {
     counts: measured.counts,
     droppedLogLines: measured.droppedLogLines(),
     budgets: measured.budgets(),
-    stream: measured.stream(),
-    quota: measured.quota(),
-    sessions: measured.sessions(),
     isWritable: context.storeStatus().state === "ok",
     audit: context.audit.status(),
     store: read && { figures: read[0], writes: read[1] },
@@ -57,7 +60,7 @@ const nextTurn = () =>
     setImmediate(() => resolve(performance.now() - asked));
   });
 
-function familyOf(metric: Metric, snapshot: Snapshot): Family {
+function familyOf<S>(metric: MetricOf<S>, snapshot: S): Family {
   const { name, help } = metric;
   return metric.type === "histogram"
     ? { name, help, type: metric.type, histogram: metric.histogram(snapshot) }

@@ -1,7 +1,8 @@
 // The jobs. Their label is `name`, since `job` is Prometheus' own.
 
+import { ageSeconds, keysOf, oneHot, type Sample, seconds } from "../../contract/metric.ts";
 import { type JobState, type JobStatus, RUN_OUTCOMES } from "../../scheduler/job.ts";
-import { ageSeconds, keysOf, type Metric, oneHot, type Sample, type Snapshot, seconds } from "./metric.ts";
+import type { Metric, Snapshot } from "./metric.ts";
 
 const STATES = keysOf<JobState>({
   ...{ ok: true, starting: true, failing: true, stale: true },

@@ -1,7 +1,8 @@
 // The process: under the names that every Prometheus client gives these, where there is one.
 
 import { readdirSync } from "node:fs";
-import { type Metric, single } from "./metric.ts";
+import { single } from "../../contract/metric.ts";
+import type { Metric } from "./metric.ts";
 
 export const processMetrics: readonly Metric[] = [
   {

@@ -2,9 +2,10 @@
 
 import { EVENT_NAMES } from "../../contract/event-names.ts";
 import { fullType } from "../../contract/event-patterns.ts";
+import { ageSeconds, seconds, single } from "../../contract/metric.ts";
 import type { StoreFigures } from "../../contract/store.ts";
 import { WRITE_STATES } from "../../contract/writes.ts";
-import { ageSeconds, type Metric, type Snapshot, seconds, single } from "./metric.ts";
+import type { Metric, Snapshot } from "./metric.ts";
 
 /** Of jobs of the operator's own, which are JavaScript: their types are counted together. */
 const OTHER = "other";

@@ -1,17 +1,13 @@
 // Metrics as text, in the two formats that Prometheus reads: its own (version 0.0.4) and OpenMetrics (1.0). A client
 // library would bring registries and counters of its own; everything here is counted already where it happens.
 
-import type { Histogram } from "../../services/counts.ts";
-import type { Sample } from "./metric.ts";
+import type { Counted, Sample } from "../../contract/metric.ts";
 
 export const FORMATS = {
   prometheus: "text/plain; version=0.0.4; charset=utf-8",
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 } as const;
 export type Format = keyof typeof FORMATS;
-
-/** What was counted of a histogram, each count that of its own bucket. */
-type Counted = Pick<Histogram, "bounds" | "counts" | "sum">;
 
 export type Family = { name: string; help: string } & (
   | { type: "counter" | "gauge"; samples: readonly Sample[] }

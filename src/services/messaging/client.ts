@@ -119,6 +119,9 @@ const pollPath = (after: string | null, members: boolean) => {
 export const isCooldown = ({ status, code }: HttpError): boolean =>
   status === 429 && code.toLowerCase() === "cooldown_active";
 
+/** Up to `max_staleness` as it is by default, and far beyond it. */
+export const POLL_GAP_BOUNDS = [1, 2, 5, 10, 20, 30, 60, 90, 120, 300, 600];
+
 /** The servers by origin, each made when first asked for, and the sessions on them. */
 export interface MessagingClient {
   readonly sessions: SessionSet;

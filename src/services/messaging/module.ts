@@ -11,6 +11,8 @@ export const messaging = {
   jobSettings: {},
   approval: "auto",
   runtimePrefix: null,
+  secretKinds: ["messaging.session"],
   readWithinMs: 60_000,
   lookWithinMs: 30_000,
+  load: async () => (await import("./service.ts")).service,
 } as const satisfies ServiceModule;

@@ -1,8 +1,9 @@
 // Operations on aliases: what nexusd calls a session. No server hears of them, yet they leave their record.
 
 import { z } from "zod";
-import { defineOperation, OperationError, type SessionFacts } from "../operation.ts";
+import { OperationError } from "../operation.ts";
 import type { SessionEffect } from "./changes.ts";
+import { defineOperation, type SessionFacts } from "./facts.ts";
 import { alias, assertNamesNoOther, inFull, session } from "./operations-common.ts";
 
 /** The session gets the alias in place of the one it has, or loses it. */

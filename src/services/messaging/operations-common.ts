@@ -2,8 +2,9 @@
 
 import { z } from "zod";
 import { fieldsOf, segment } from "../input.ts";
-import { type Facts, OperationError, type OperationRequest, type SessionFacts } from "../operation.ts";
+import { NO_CREDENTIAL, OperationError, type OperationRequest } from "../operation.ts";
 import type { SessionEffect } from "./changes.ts";
+import type { MessagingFacts, SessionFacts } from "./facts.ts";
 import { afterJoin } from "./membership.ts";
 import { beginsWith, SHORTEST_ID, sessionsNamed } from "./names.ts";
 import { newSession, type Session } from "./session.ts";
@@ -46,14 +47,14 @@ export const sessionTarget = (input: { session: string }) => `messaging/sessions
  * undefined: it knows none of this name.
  * @throws OperationError `ambiguous_session`
  */
-export function findKnown(name: string, facts: Facts): SessionFacts | undefined {
+export function findKnown(name: string, facts: MessagingFacts): SessionFacts | undefined {
   const isNamed = facts.sessions.some(({ sessionId, alias }) => sessionId === name || alias === name);
   const left = facts.sessions.findLast(({ state, leftAs }) => state === "left" && leftAs === name);
   if (!isNamed && left) return left;
   return sessionsNamed(facts.sessions, name).length > 0 ? facts.session(name) : undefined;
 }
 
-export const inFull = <I extends { session: string }>(input: I, facts: Facts): I => ({
+export const inFull = <I extends { session: string }>(input: I, facts: MessagingFacts): I => ({
   ...input,
   session: facts.session(input.session).sessionId,
 });
@@ -64,11 +65,11 @@ export const openRequest = (
   origin: string,
   path: string,
   label: string,
-): OperationRequest => ({ method, origin, path, label: `${method} ${label}`, credential: { kind: "none" } });
+): OperationRequest => ({ method, origin, path, label: `${method} ${label}`, credential: NO_CREDENTIAL });
 
 /** A request as the member of a session that nexusd is. */
 export const asMember = (
-  facts: Facts,
+  facts: MessagingFacts,
   idOrAlias: string,
   method: "GET" | "POST",
   rest: string,
@@ -85,7 +86,7 @@ export const asMember = (
 };
 
 /** Asks the server what a session is. */
-export const describeRequest = (facts: Facts, idOrAlias: string): OperationRequest => {
+export const describeRequest = (facts: MessagingFacts, idOrAlias: string): OperationRequest => {
   const { sessionId, baseUrl } = facts.session(idOrAlias);
   return openRequest("GET", baseUrl, sessionPath(sessionId), "/v1/sessions/:id");
 };
@@ -108,14 +109,14 @@ export const withoutKey = (body: unknown): Record<string, unknown> => {
  * An alias goes before a shortened id: one that another session's id begins with would take its messages.
  * @throws OperationError `refused`
  */
-export function assertNamesNoOther(name: string | undefined, facts: Facts, besides?: string): void {
+export function assertNamesNoOther(name: string | undefined, facts: MessagingFacts, besides?: string): void {
   if (name === undefined) return;
   if (facts.sessions.some(({ sessionId }) => sessionId !== besides && beginsWith(sessionId, name)))
     throw new OperationError("refused", "The id of another session begins with this: choose another alias.");
 }
 
 /** @throws OperationError `refused` where a session that goes on has this alias already, or an id that begins so */
-export function assertAliasIsFree(name: string | undefined, facts: Facts, besides?: string): void {
+export function assertAliasIsFree(name: string | undefined, facts: MessagingFacts, besides?: string): void {
   assertNamesNoOther(name, facts, besides);
   const holder = facts.sessions.find(
     (known) => known.alias === name && known.sessionId !== besides && isActive(known),
@@ -175,7 +176,7 @@ export const joinedEffect = (
  * A server must not be able to give a session of ours to itself by answering with its id.
  * @throws OperationError `refused`
  */
-export function assertOwn(id: string, origin: string, facts: Facts): void {
+export function assertOwn(id: string, origin: string, facts: MessagingFacts): void {
   const known = facts.sessions.find((one) => one.sessionId === id);
   if (known && known.baseUrl !== origin)
     throw new OperationError("refused", "The server answered with the id of a session on another server.");

@@ -4,13 +4,9 @@
 import { z } from "zod";
 import type { HttpError } from "../../http/errors.ts";
 import { fieldsOf, segment } from "../input.ts";
-import {
-  defineOperation,
-  type Facts,
-  OperationError,
-  type ReadCall,
-  type RefusalMeaning,
-} from "../operation.ts";
+import { OperationError, type ReadCall, type RefusalMeaning } from "../operation.ts";
+import type { SessionEffect } from "./changes.ts";
+import { defineOperation, type MessagingFacts, sessionCredential } from "./facts.ts";
 import { afterKeyRefused, afterLeaving } from "./membership.ts";
 import {
   agentsOf,
@@ -26,7 +22,7 @@ const FORGET_IT =
   "Forget it (messaging.sessions.forget, nexusctl messaging forget): then it is renewed no more, and ends by expiry.";
 
 /** What a person wrote into the configuration no agent takes out of nexusd by itself. */
-function isConfigured(input: { session: string }, facts: Facts): boolean {
+function isConfigured(input: { session: string }, facts: MessagingFacts): boolean {
   return findKnown(input.session, facts)?.isConfigured === true;
 }
 
@@ -59,7 +55,7 @@ export const leaveSession = defineOperation({
         "/v1/sessions/:id/agents/:agentId",
       ),
       headers: { "x-agent-id": agentId },
-      credential: { kind: "session", sessionId },
+      credential: sessionCredential(sessionId),
     };
   },
   output: (_answer, { session }) => ({ sessionId: session, status: "left" }),
@@ -90,7 +86,7 @@ export const forgetSession = defineOperation({
 });
 
 /** Who leaves a session twice may do so twice by its alias, which it has lost since. */
-const nameOf = (name: string, facts: Facts) => findKnown(name, facts) ?? facts.session(name);
+const nameOf = (name: string, facts: MessagingFacts) => findKnown(name, facts) ?? facts.session(name);
 
 const forgotten = (sessionId: string) => [
   {
@@ -102,16 +98,16 @@ const forgotten = (sessionId: string) => [
 ];
 
 const failure = (code: string, message: string) =>
-  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning;
+  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning<SessionEffect>;
 
 /** The table of the protocol: what each answer to leaving means. */
 async function meaningOfLeaving(
   error: HttpError,
   sessionId: string,
-  facts: Facts,
+  facts: MessagingFacts,
   read: ReadCall,
-): Promise<RefusalMeaning | undefined> {
-  const over: RefusalMeaning = {
+): Promise<RefusalMeaning<SessionEffect> | undefined> {
+  const over: RefusalMeaning<SessionEffect> = {
     kind: "done",
     output: { sessionId, status: "left", wasOver: true },
     effects: forgotten(sessionId),
@@ -147,7 +143,7 @@ const isMember = (state: string) => state === "joined" || state === "joining";
 /** The agents of a session; undefined where the answer does not say. @throws HttpError where there is no answer */
 async function whoIsIn(
   sessionId: string,
-  facts: Facts,
+  facts: MessagingFacts,
   read: ReadCall,
 ): Promise<unknown[] | "gone" | undefined> {
   try {

@@ -4,14 +4,10 @@ import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, present, prose } from "../input.ts";
-import {
-  defineOperation,
-  OperationError,
-  type ReadCall,
-  type RefusalMeaning,
-  type SessionFacts,
-} from "../operation.ts";
+import { OperationError, type ReadCall, type RefusalMeaning } from "../operation.ts";
+import type { SessionEffect } from "./changes.ts";
 import { isCooldown } from "./client.ts";
+import { defineOperation, type SessionFacts, sessionCredential } from "./facts.ts";
 import { afterKeyRefused } from "./membership.ts";
 import { asMember, inFull, openRequest, session, sessionTarget } from "./operations-common.ts";
 import { type MessagePage, messagePage } from "./page.ts";
@@ -104,7 +100,7 @@ const sendMessage = defineOperation({
   request: ({ session: idOrAlias, text, json }, facts, read) => {
     const { sessionId, request } = asMember(facts, idOrAlias, "POST", "/messages");
     const content = isAsText(read) ? { text: inText(text, json) } : present({ text, json });
-    return { ...request, json: content, credential: { kind: "session", sessionId } };
+    return { ...request, json: content, credential: sessionCredential(sessionId) };
   },
   output: ({ body }, _input, read) => {
     const { id, cursor, expiresAt } = fieldsOf(body);
@@ -122,7 +118,13 @@ const sendMessage = defineOperation({
     },
   ],
   effectsInDoubt: ({ session }) => [marked(session, { isSendInDoubt: true })],
-  refused: async (error, { session: sessionId }, facts, _read, now): Promise<RefusalMeaning | undefined> => {
+  refused: async (
+    error,
+    { session: sessionId },
+    facts,
+    _read,
+    now,
+  ): Promise<RefusalMeaning<SessionEffect> | undefined> => {
     if (error.status === 412 && error.code.toLowerCase() === "challenge_required")
       return failed(
         "challenge_required",
@@ -186,7 +188,7 @@ const sendMessage = defineOperation({
 });
 
 const failed = (code: string, message: string) =>
-  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning;
+  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning<SessionEffect>;
 
 /** It answered, and will not say more when asked again. */
 const isRefusal = (error: unknown): boolean =>

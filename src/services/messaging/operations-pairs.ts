@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
 import { fieldsOf, present, segment } from "../input.ts";
-import { defineOperation, type Facts, OperationError } from "../operation.ts";
+import { OperationError } from "../operation.ts";
+import { defineOperation, type MessagingFacts } from "./facts.ts";
 import {
   assertAliasIsFree,
   assertOwn,
@@ -28,7 +29,7 @@ const codeOrLink = z
 /** The code alone, and the server that it is of. @throws OperationError `refused` */
 function inFullCode<I extends { code: string; server?: string | undefined }>(
   input: I,
-  facts: Facts,
+  facts: MessagingFacts,
 ): I & { server: string } {
   const url = URL.parse(input.code);
   const code = url ? /^\/(?:p|v1\/pair)\/([^/]+)(?:\/\w+)?\/?$/.exec(url.pathname)?.[1] : input.code;

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { fieldsOf } from "../input.ts";
-import { defineOperation } from "../operation.ts";
+import { defineOperation } from "./facts.ts";
 import { openRequest, server } from "./operations-common.ts";
 
 const of = (name: string, title: string, description: string, path: string) =>

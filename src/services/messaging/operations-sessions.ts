@@ -4,7 +4,9 @@ import { z } from "zod";
 import { isoTime } from "../../core/clock.ts";
 import { readAnswer } from "../../http/answer.ts";
 import { fieldsOf, present, prose } from "../input.ts";
-import { defineOperation, type Facts, OperationError, type RefusalMeaning } from "../operation.ts";
+import { OperationError, type RefusalMeaning } from "../operation.ts";
+import type { SessionEffect } from "./changes.ts";
+import { defineOperation, type MessagingFacts } from "./facts.ts";
 import { afterJoin, afterRenewal, endingOf, lifeMs } from "./membership.ts";
 import {
   agentsOf,
@@ -169,7 +171,7 @@ const joinSession = defineOperation({
     ...present({ alias }),
   }),
   effects: ({ body }, input, facts) => [joinedEffect(entryOf(input, facts), fieldsOf(body))],
-  refused: async (error): Promise<RefusalMeaning | undefined> => {
+  refused: async (error): Promise<RefusalMeaning<SessionEffect> | undefined> => {
     const ending = endingOf(error);
     return ending && { kind: "failed", error: { code: ending.code, message: ending.message } };
   },
@@ -203,7 +205,7 @@ const joinSession = defineOperation({
 
 const entryOf = (
   { session, alias, server }: { session: string; alias?: string | undefined; server?: string | undefined },
-  facts: Facts,
+  facts: MessagingFacts,
 ) => ({
   sessionId: session,
   baseUrl: facts.server(server),

@@ -3,8 +3,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { stringifyJson } from "../../core/exact-json.ts";
 import { fieldsOf } from "../input.ts";
-import type { Finding, SessionFacts } from "../operation.ts";
+import type { Finding } from "../operation.ts";
 import type { SessionEffect } from "./changes.ts";
+import type { SessionFacts } from "./facts.ts";
 import { type MessagePage, messagePage } from "./page.ts";
 import type { Session } from "./session.ts";
 
@@ -48,7 +49,7 @@ export function findOwn(
   page: MessagePage,
   sent: { agentId: string; text: string | undefined; json?: unknown },
   cursor: string | null | undefined,
-): Finding {
+): Finding<SessionEffect> {
   const own = page.messages.filter(({ agentId }) => agentId === sent.agentId);
   // A server that takes text only got the JSON in the text.
   const { text, json } = sent;

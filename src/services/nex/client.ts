@@ -52,6 +52,9 @@ export interface StreamStatus {
 /** Whole seconds, because no document shows the service taking fractions. */
 const wholeSeconds = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
+/** Nex's clock is known to a second. */
+export const INSIGHT_DELAY_BOUNDS = [1, 2, 5, 10, 30, 60, 300, 1800];
+
 export function createNexClient(options: {
   http: HttpClient;
   clock: Clock;

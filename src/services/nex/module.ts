@@ -11,7 +11,9 @@ export const nex = {
   jobSettings: nexJobSettings,
   approval: "operator",
   runtimePrefix: null,
+  secretKinds: [],
   // It alone takes up to a minute to answer.
   readWithinMs: 120_000,
   lookWithinMs: 120_000,
+  load: async () => (await import("./service.ts")).service,
 } as const satisfies ServiceModule;

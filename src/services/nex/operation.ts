@@ -4,6 +4,7 @@ import { z } from "zod";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, opaqueId, segment } from "../input.ts";
 import {
+  type Credential,
   type Facts,
   type Operation,
   type OperationAnswer,
@@ -14,6 +15,11 @@ import {
 import { PREFIX } from "./client.ts";
 
 export type Fields = Record<string, unknown>;
+
+export const API_KEY = {
+  kind: "nex",
+  headers: { authorization: "‹api key›" },
+} as const satisfies Credential;
 
 /** How a resource is looked up: before it is deleted, and where it is not known whether it was. */
 interface Look {
@@ -142,12 +148,12 @@ function requestOf(
   const json = hasQuery ? undefined : (body?.(input) ?? rest);
   return {
     method,
-    origin: facts.origins.nex,
+    origin: facts.origin,
     path: `${PREFIX}${pathOf(call, input)}${query && `?${query}`}`,
     label: labelOf(call),
     // A POST without fields has no body at all.
     ...(json && Object.keys(json).length > 0 && { json }),
-    credential: { kind: "nex" },
+    credential: API_KEY,
   };
 }
 

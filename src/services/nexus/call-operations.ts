@@ -1,7 +1,7 @@
 // Phone calls: those that were, and starting one.
 
 import { z } from "zod";
-import { defineOperation } from "../operation.ts";
+import { defineOperation } from "./facts.ts";
 import { phoneNumber, time } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";

@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { line, present, prose } from "../input.ts";
-import { defineOperation, type Facts, type Operation, OperationError } from "../operation.ts";
+import { type Operation, OperationError } from "../operation.ts";
+import { defineOperation, type NexusFacts } from "./facts.ts";
 import { phoneNumber, rowId, time } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";
@@ -101,7 +102,8 @@ export const listMessages = defineOperation({
   },
 });
 
-const chatRequest = (facts: Facts, id: string) => readRows(facts, "chats", { id: where("eq", id), limit: 1 });
+const chatRequest = (facts: NexusFacts, id: string) =>
+  readRows(facts, "chats", { id: where("eq", id), limit: 1 });
 
 interface ChatMessage {
   chatId: string;
@@ -109,7 +111,11 @@ interface ChatMessage {
 }
 
 /** A message in an open chat. The functions differ by the platform in their name alone. */
-const sendMessage = (platform: Platform, brand: string, article: "a" | "an"): Operation<ChatMessage> =>
+const sendMessage = (
+  platform: Platform,
+  brand: string,
+  article: "a" | "an",
+): Operation<ChatMessage, NexusFacts> =>
   defineOperation({
     name: `nexus.${platform}.send_message`,
     service: "nexus",

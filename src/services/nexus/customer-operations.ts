@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { line, present, prose } from "../input.ts";
-import { defineOperation, type Facts } from "../operation.ts";
+import { defineOperation, type NexusFacts } from "./facts.ts";
 import { customerId, phoneNumber, time } from "./fields.ts";
 import {
   MOST_ROWS,
@@ -56,7 +56,7 @@ export const listCustomers = defineOperation({
   },
 });
 
-const customerRequest = (facts: Facts, id: string) =>
+const customerRequest = (facts: NexusFacts, id: string) =>
   readRows(facts, "customers", { id: where("eq", id), limit: 1 });
 
 export const getCustomer = defineOperation({
@@ -82,7 +82,7 @@ const withContact = ({ phoneNumber, email }: Contact) => ({
   email: where("eq", email),
 });
 
-const contactRequest = (facts: Facts, contact: Contact) =>
+const contactRequest = (facts: NexusFacts, contact: Contact) =>
   readRows(facts, "customers", {
     ...withContact(contact),
     order: NEWEST_FIRST.order,

@@ -3,19 +3,20 @@
 import { scrubShapes } from "../../core/redaction.ts";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf } from "../input.ts";
-import { type Facts, type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
+import { type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
+import { AGENT_TOKEN, type NexusFacts } from "./facts.ts";
 
 export const callFunction = (
-  facts: Facts,
+  facts: NexusFacts,
   name: string,
   json: Record<string, unknown>,
 ): OperationRequest => ({
   method: "POST",
-  origin: facts.origins.nexus,
+  origin: facts.origin,
   path: `/functions/v1/${name}`,
   label: `POST /functions/v1/${name}`,
   json,
-  credential: { kind: "nexus" },
+  credential: AGENT_TOKEN,
 });
 
 const LONGEST_SAID = 300;

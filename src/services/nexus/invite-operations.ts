@@ -2,11 +2,11 @@
 // other fields (`email`, `role`, `invite_id`) are taken from the table and may differ.
 
 import { z } from "zod";
-import { defineOperation, type Facts } from "../operation.ts";
+import { defineOperation, type NexusFacts } from "./facts.ts";
 import { label, rowId } from "./fields.ts";
 import { answerOf, callFunction, listOf } from "./functions.ts";
 
-const invite = (facts: Facts, action: string, fields: Record<string, unknown> = {}) =>
+const invite = (facts: NexusFacts, action: string, fields: Record<string, unknown> = {}) =>
   callFunction(facts, "agent-invite", { action, ...fields });
 
 const HOW_TO_FIND_OUT = "Look with nexus.invites.list, and ask the person who was invited.";

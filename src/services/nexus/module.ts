@@ -11,6 +11,8 @@ export const nexus = {
   jobSettings: nexusJobSettings,
   approval: "operator",
   runtimePrefix: "nexus.mcp.",
+  secretKinds: [],
   readWithinMs: 60_000,
   lookWithinMs: 30_000,
+  load: async () => (await import("./service.ts")).service,
 } as const satisfies ServiceModule;

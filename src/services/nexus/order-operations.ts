@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { fieldsOf, line, present } from "../input.ts";
-import { defineOperation, type Facts } from "../operation.ts";
+import { defineOperation, type NexusFacts } from "./facts.ts";
 import { customerId, orderId, time } from "./fields.ts";
 import {
   BY_ID,
@@ -95,7 +95,7 @@ export const listOrders = defineOperation({
 });
 
 /** Asks for one order, for what depends on it. */
-export const orderRequest = (facts: Facts, id: string, items = false) =>
+export const orderRequest = (facts: NexusFacts, id: string, items = false) =>
   readRows(facts, "orders", { ...columns(items), id: where("eq", id), limit: 1 });
 
 export const getOrder = defineOperation({

@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, present } from "../input.ts";
-import { type Facts, type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
+import { type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
+import { AGENT_TOKEN, type NexusFacts } from "./facts.ts";
 import { createKeyset, type Keyset } from "./keyset.ts";
 import { totalOf } from "./query.ts";
 
@@ -27,7 +28,7 @@ const LONGEST_QUERY = 45_000;
 export type Query = Record<string, string | number | (string | undefined)[] | undefined>;
 
 const table = (
-  facts: Facts,
+  facts: NexusFacts,
   method: OperationRequest["method"],
   name: string,
   query: Query,
@@ -46,16 +47,16 @@ const table = (
     );
   return {
     method,
-    origin: facts.origins.nexus,
+    origin: facts.origin,
     path,
     label: `${method} /rest/v1/${name}`,
     ...more,
-    credential: { kind: "nexus" },
+    credential: AGENT_TOKEN,
   };
 };
 
 export const readRows = (
-  facts: Facts,
+  facts: NexusFacts,
   name: string,
   query: Query,
   more: Pick<OperationRequest, "headers"> = {},
@@ -85,7 +86,7 @@ interface Paging {
   count: boolean;
 }
 
-export const readPage = (facts: Facts, name: string, query: Query, keyset: Keyset, page: Paging) =>
+export const readPage = (facts: NexusFacts, name: string, query: Query, keyset: Keyset, page: Paging) =>
   readRows(
     facts,
     name,
@@ -118,7 +119,7 @@ export function pageOf(answer: OperationAnswer, name: string, keyset: Keyset, pa
  * change of nothing looks like success.
  */
 export const writeRow = (
-  facts: Facts,
+  facts: NexusFacts,
   method: "POST" | "PATCH",
   name: string,
   query: Query,

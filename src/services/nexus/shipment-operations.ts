@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { line } from "../input.ts";
-import { defineOperation, OperationError } from "../operation.ts";
+import { OperationError } from "../operation.ts";
+import { defineOperation } from "./facts.ts";
 import { awbId, orderId } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";

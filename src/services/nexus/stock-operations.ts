@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { line } from "../input.ts";
-import { defineOperation } from "../operation.ts";
+import { defineOperation } from "./facts.ts";
 import { createKeyset } from "./keyset.ts";
 import { BY_ID, pageOf, paging, pagingOfFew, readPage, where } from "./rows.ts";
 

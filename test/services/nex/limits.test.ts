@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { createBudget } from "../../../src/http/budget.ts";
 import type { HttpRequest } from "../../../src/http/client.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
-import { createCounts } from "../../../src/services/counts.ts";
-import { createNexClient, PREFIX } from "../../../src/services/nex/client.ts";
+import { createHistogram } from "../../../src/services/counts.ts";
+import { createNexClient, INSIGHT_DELAY_BOUNDS, PREFIX } from "../../../src/services/nex/client.ts";
 import { TEXTS_PER_MINUTE } from "../../../src/services/nex/limits.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { type Behaviour, serve } from "../../support/http-server.ts";
@@ -21,7 +21,7 @@ async function connect(behave: Behaviour) {
       ...{ maxBytes: 100_000, userAgent: "nexusd/test" },
     }),
     random: () => 0,
-    delays: createCounts().insightDelays,
+    delays: createHistogram(INSIGHT_DELAY_BOUNDS),
     texts: createBudget({ limit: TEXTS_PER_MINUTE, reserve: 0, clock }),
     ...{ clock, idleTimeoutMs: 90_000, timeoutMs: TIMEOUT_MS },
   });

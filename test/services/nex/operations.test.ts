@@ -32,7 +32,7 @@ describe.each(Object.keys(samples).filter((name) => stringifyJson(samples[name])
         stringifyJson(
           request?.(
             input.parse(parseJson(stringifyJson(samples[name]).replaceAll(`"${SNOWFLAKE}"`, id))),
-            bench.facts,
+            bench.factsOf("nex"),
           ),
         );
       fc.assert(
@@ -76,7 +76,7 @@ test("what deletes for good says so, and no wildcard of the policy approves it",
   ]);
   // Every DELETE is one, but for the two that archive.
   const deletions = nexOperations.filter(({ name, request, input }) => {
-    const sent = request?.(fieldsOf(input.parse(samples[name])), bench.facts);
+    const sent = request?.(fieldsOf(input.parse(samples[name])), bench.factsOf("nex"));
     return sent?.method === "DELETE";
   });
   expect(deletions.map(({ name }) => name).filter((name) => !destructive.includes(name))).toEqual([

@@ -4,9 +4,11 @@ import { describe, expect, test } from "vitest";
 import { targetPath } from "../../../src/http/outgoing.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
 import { fieldsOf, segment } from "../../../src/services/input.ts";
+import type { MessagingFacts } from "../../../src/services/messaging/facts.ts";
 import { findServer } from "../../../src/services/messaging/servers.ts";
+import type { NexusFacts } from "../../../src/services/nexus/facts.ts";
 import {
-  type Facts,
+  NO_CREDENTIAL,
   type Operation,
   OperationError,
   type OperationRequest,
@@ -21,9 +23,13 @@ const origins = {
   nexus: "https://nexus.example",
 };
 
-const factsWith = (sessionId = "5a".repeat(24), baseUrl = origins.messaging): Facts => {
+const factsWith = (
+  sessionId = "5a".repeat(24),
+  baseUrl = origins.messaging,
+): MessagingFacts & NexusFacts & { origins: typeof origins } => {
   const session = { sessionId, alias: "shop", baseUrl, agentId: "nexusd", state: "joined", cursor: "1" };
   return {
+    origin: origins.messaging,
     origins,
     agentId: "nexusd",
     sessions: [session],
@@ -42,7 +48,7 @@ const build = (operation: Operation, input: unknown, facts = factsWith()): Opera
     origin: origins.messaging,
     path: "/",
     label: "",
-    credential: { kind: "none" },
+    credential: NO_CREDENTIAL,
   } as const;
   return operation.request?.(full, facts) ?? local;
 };

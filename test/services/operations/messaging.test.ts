@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../../sandbox/messaging.ts";
 import { HttpError } from "../../../src/http/errors.ts";
+import type { SessionEffect } from "../../../src/services/messaging/changes.ts";
+import { sessionCredential } from "../../../src/services/messaging/facts.ts";
 import { findOwn } from "../../../src/services/messaging/read-back.ts";
 import { json, serve } from "../../support/http-server.ts";
 import { type Bench, createBench, operationNamed } from "./support.ts";
@@ -137,7 +139,7 @@ describe("sending", () => {
       label: "POST /v1/sessions/:id/messages",
       headers: { "x-agent-id": "nexusd" },
       json: { text: "a", json: [1n] },
-      credential: { kind: "session", sessionId },
+      credential: sessionCredential(sessionId),
     });
   });
 
@@ -163,8 +165,11 @@ test("a key that comes between its refusal and the commit of that stays", async 
   });
   const input = { session: sessionId, text: "hi" };
   const { refused } = operationNamed("messaging.messages.send");
-  const meaning = await refused?.(error, input, bench.facts, bench.read, async () => bench.facts);
-  const [effect] = meaning?.kind === "failed" ? (meaning.effects ?? []) : [];
+  const meaning = await refused?.(error, input, bench.factsOf("messaging"), bench.read, async () =>
+    bench.factsOf("messaging"),
+  );
+  // An effect of an operation of messaging.
+  const [effect] = (meaning?.kind === "failed" ? (meaning.effects ?? []) : []) as SessionEffect[];
   const current = sessions.get(sessionId) ?? expect.fail();
   const rejoined = { ...current, joinedAt: new Date().toISOString() };
   expect(effect).toMatchObject({ sessionId, sessionKey: null });

@@ -112,7 +112,7 @@ function expectNoSecret(error: unknown) {
 async function send(bench: Awaited<ReturnType<typeof start>>["bench"], name: string, input: object) {
   const operation = operationNamed(name);
   const parsed = operation.input.parse(input);
-  const request = operation.request?.(parsed, bench.facts);
+  const request = operation.request?.(parsed, bench.factsOf("nexus"));
   if (!request) throw new Error(`nothing is sent for ${name}`);
   let isAnswered = false;
   try {

@@ -1,6 +1,7 @@
 // The operations of Nexus against real PostgREST.
 
 import { afterEach, describe, expect, test } from "vitest";
+import { AGENT_TOKEN } from "../../../src/services/nexus/facts.ts";
 import { type Row, refusal, useNexus } from "./nexus-bench.ts";
 import { createBench, operationNamed } from "./support.ts";
 
@@ -82,7 +83,7 @@ describe("changing the status of an order", () => {
       label: "PATCH /rest/v1/orders",
       headers: { accept: "application/vnd.pgrst.object+json", prefer: "return=representation" },
       json: { order_status: "confirmed" },
-      credential: { kind: "nexus" },
+      credential: AGENT_TOKEN,
     });
   });
 

@@ -6,16 +6,22 @@ import { createBudget, type RequestBudget } from "../../../src/http/budget.ts";
 import { createRetry } from "../../../src/http/retry.ts";
 import { createHttpClient } from "../../../src/http/transport.ts";
 import { catalogue } from "../../../src/services/catalogue.ts";
-import { createCounts } from "../../../src/services/counts.ts";
-import { createMessagingClient } from "../../../src/services/messaging/client.ts";
+import { createHistogram } from "../../../src/services/counts.ts";
+import { createMessagingClient, POLL_GAP_BOUNDS } from "../../../src/services/messaging/client.ts";
+import type { MessagingFacts } from "../../../src/services/messaging/facts.ts";
+import { sendToServer } from "../../../src/services/messaging/send.ts";
 import { findServer } from "../../../src/services/messaging/servers.ts";
 import { newSession, type Session } from "../../../src/services/messaging/session.ts";
 import { createSessionSet } from "../../../src/services/messaging/sessions.ts";
-import { createNexClient } from "../../../src/services/nex/client.ts";
+import type { RunningService } from "../../../src/services/module.ts";
+import { createNexClient, INSIGHT_DELAY_BOUNDS } from "../../../src/services/nex/client.ts";
+import { API_KEY } from "../../../src/services/nex/operation.ts";
 import { createTokenSource, type TokenSource } from "../../../src/services/nexus/auth.ts";
 import { createNexusClient } from "../../../src/services/nexus/client.ts";
+import type { NexusFacts } from "../../../src/services/nexus/facts.ts";
 import { withToken } from "../../../src/services/nexus/http.ts";
-import { createMcpConnection } from "../../../src/services/nexus/mcp/connection.ts";
+import { createMcpConnection, type McpConnection } from "../../../src/services/nexus/mcp/connection.ts";
+import { sendToNexus } from "../../../src/services/nexus/send.ts";
 import {
   type Facts,
   type Finding,
@@ -23,8 +29,9 @@ import {
   type OperationAnswer,
   OperationError,
   type OperationRequest,
-  type OperationSender,
+  type SentFor,
 } from "../../../src/services/operation.ts";
+import { assertOrigin, sendBy } from "../../../src/services/send.ts";
 import { createSender } from "../../../src/services/sender.ts";
 import type { Services } from "../../../src/services/services.ts";
 
@@ -51,8 +58,14 @@ export interface Setup {
 
 export interface Bench {
   services: Services;
-  sender: OperationSender;
-  facts: Facts;
+  /** Each request goes to the service of its credential. */
+  sender: {
+    read(request: OperationRequest, signal: AbortSignal, sentFor?: SentFor): Promise<OperationAnswer>;
+    writeOnce(request: OperationRequest, signal: AbortSignal, sentFor?: SentFor): Promise<OperationAnswer>;
+  };
+  factsOf(service: string): MessagingFacts & NexusFacts;
+  /** The connection with the MCP server of Nexus. */
+  mcp: McpConnection;
   join(session: Partial<Session> & { sessionId: string }): void;
   /** The organization is known from now on. */
   learnOrganization(): Promise<string>;
@@ -69,6 +82,10 @@ export function operationNamed(name: string): Operation {
   if (!operation) throw new Error(`there is no operation ${name}`);
   return operation;
 }
+
+/** By its credential: one of a session, or none, is NexusMessaging's. */
+const serviceOf = ({ credential: { kind } }: OperationRequest) =>
+  kind === "session" || kind === "none" ? "messaging" : kind;
 
 export function createBench(setup: Setup): Bench {
   const origins = {
@@ -104,7 +121,7 @@ export function createBench(setup: Setup): Bench {
     messaging: createMessagingClient(
       (origin) => createHttpClient({ ...common, service: "messaging", origin }),
       createSessionSet({ clock: systemClock, paceMs: 1000, maxStalenessMs: 60_000 }),
-      createCounts().pollGaps,
+      createHistogram(POLL_GAP_BOUNDS),
       systemClock,
     ),
     nex: createNexClient({
@@ -117,41 +134,64 @@ export function createBench(setup: Setup): Bench {
       }),
       clock: systemClock,
       random: () => 0,
-      delays: createCounts().insightDelays,
+      delays: createHistogram(INSIGHT_DELAY_BOUNDS),
       texts: createBudget({ limit: 1000, reserve: 0, clock: systemClock }),
       idleTimeoutMs: 5000,
       timeoutMs: 5000,
     }),
     nexus: createNexusClient({ http: withToken(nexusHttp, tokens), retry, clock: systemClock }),
-    nexusMcp: createMcpConnection({
-      http: withToken(nexusHttp, tokens),
-      clock: systemClock,
-      version: "0.0.0",
-    }),
   };
+  const mcp = createMcpConnection({
+    http: withToken(nexusHttp, tokens),
+    clock: systemClock,
+    version: "0.0.0",
+  });
   const servers = () => [
     origins.messaging,
     ...(setup.servers ?? []),
     ...services.messaging.sessions.all().map(({ baseUrl }) => baseUrl),
   ];
-  const sender = createSender({
-    clients: () => services,
-    messagingServers: () => servers(),
+  const sends: Record<string, RunningService["send"]> = {
+    messaging: (request, sending) =>
+      sendToServer(
+        {
+          client: services.messaging,
+          servers: servers(),
+          readKey: setup.sessionKey ?? (async () => undefined),
+        },
+        request,
+        sending,
+      ),
+    nex: async (request, sending) => {
+      assertOrigin(request, services.nex.http.origin, API_KEY.kind);
+      return await sendBy(services.nex.http, request, sending);
+    },
+    nexus: (request, sending) => sendToNexus(services.nexus.http, () => mcp, request, sending),
+  };
+  const byService = createSender({
+    services(name) {
+      const send = sends[name];
+      if (!send) throw new Error(`there is no service ${name}`);
+      return { send };
+    },
     clock: { monotonic: setup.monotonic ?? systemClock.monotonic },
-    sessionKey: setup.sessionKey ?? (async () => undefined),
     retry,
   });
+  const sender: Bench["sender"] = {
+    read: (request, signal, sentFor) => byService.read(serviceOf(request), request, signal, sentFor),
+    writeOnce: (request, signal, sentFor) =>
+      byService.writeOnce(serviceOf(request), request, signal, sentFor),
+  };
 
   let organization: string | undefined;
   const { sessions } = services.messaging;
-  const facts: Facts = {
-    origins,
+  const allFacts = {
     agentId: "nexusd",
     get sessions() {
       return sessions.all();
     },
-    server: (name) => (name === undefined ? origins.messaging : findServer(servers(), name)),
-    session(idOrAlias) {
+    server: (name?: string) => (name === undefined ? origins.messaging : findServer(servers(), name)),
+    session(idOrAlias: string) {
       const found = sessions
         .all()
         .find(({ sessionId, alias }) => sessionId === idOrAlias || alias === idOrAlias);
@@ -163,10 +203,17 @@ export function createBench(setup: Setup): Bench {
       throw new OperationError("service_unavailable", "The organization is not known yet.");
     },
   };
+  const factsOf = (service: string): MessagingFacts & NexusFacts => {
+    const origin = new Map(Object.entries(origins)).get(service);
+    if (origin === undefined) throw new Error(`there is no service ${service}`);
+    // What it shows is of now, which a copy would not be.
+    return Object.create(allFacts, { origin: { value: origin } });
+  };
   const prepare = (name: string, input: unknown) => {
     const operation = operationNamed(name);
+    const facts = factsOf(operation.service);
     const parsed = operation.input.parse(input);
-    return { operation, input: operation.normalize?.(parsed, facts) ?? parsed };
+    return { operation, facts, input: operation.normalize?.(parsed, facts) ?? parsed };
   };
   const signal = AbortSignal.timeout(120_000);
   const read = (request: OperationRequest) => sender.read(request, signal);
@@ -174,7 +221,8 @@ export function createBench(setup: Setup): Bench {
   return {
     services,
     sender,
-    facts,
+    factsOf,
+    mcp,
     read,
     join: ({ sessionId, ...rest }) =>
       sessions.put({
@@ -187,7 +235,7 @@ export function createBench(setup: Setup): Bench {
       return organization;
     },
     async run(name, input) {
-      const { operation, input: full } = prepare(name, input);
+      const { operation, facts, input: full } = prepare(name, input);
       const learnt = await operation.precondition?.(full, facts, read);
       const request = operation.request?.(full, facts, learnt);
       if (!request) throw new Error("nothing is sent for it");
@@ -195,18 +243,18 @@ export function createBench(setup: Setup): Bench {
       return operation.output(answer, full, learnt);
     },
     request(name, input) {
-      const { operation, input: full } = prepare(name, input);
+      const { operation, facts, input: full } = prepare(name, input);
       const request = operation.request?.(full, facts);
       if (!request) throw new Error("nothing is sent for it");
       return request;
     },
     async precondition(name, input) {
-      const { operation, input: full } = prepare(name, input);
+      const { operation, facts, input: full } = prepare(name, input);
       return await operation.precondition?.(full, facts, read);
     },
-    async readBack(name, input, startedAt, as = facts) {
-      const { operation, input: full } = prepare(name, input);
-      return await operation.readBack?.(full, as, read, startedAt);
+    async readBack(name, input, startedAt, as) {
+      const { operation, facts, input: full } = prepare(name, input);
+      return await operation.readBack?.(full, as ?? facts, read, startedAt);
     },
   };
 }

@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { canonicalRecord, digestOf } from "../../../core/canonical-json.ts";
-import { defineOperation, type Facts, type Operation, type OperationRequest } from "../../operation.ts";
+import type { Operation, OperationRequest } from "../../operation.ts";
+import { defineOperation, MCP_SESSION, type NexusFacts } from "../facts.ts";
 import { MCP_PATH } from "./fetch.ts";
 import { inputOf } from "./input-schema.ts";
 import { resultOf, toolOutput } from "./results.ts";
@@ -11,14 +12,18 @@ import { PUBLISHED_READS, type Tool } from "./tools.ts";
 export const PREFIX = "nexus.mcp.";
 
 /** The request as it goes out. A read gets an id of its connection's own. */
-const mcpRequest = (facts: Facts, method: string, params: Record<string, unknown>): OperationRequest => ({
+const mcpRequest = (
+  facts: NexusFacts,
+  method: string,
+  params: Record<string, unknown>,
+): OperationRequest => ({
   method: "POST",
-  origin: facts.origins.nexus,
+  origin: facts.origin,
   path: MCP_PATH,
   label: `POST ${MCP_PATH} ${method}`,
   headers: { accept: "application/json, text/event-stream" },
   json: { jsonrpc: "2.0", id: idOf(params), method, params },
-  credential: { kind: "nexus_mcp" },
+  credential: MCP_SESSION,
 });
 
 /** Of the request itself, so that what is shown before is what is sent after. */

@@ -2,7 +2,7 @@
 // has approved as what.
 
 import { z } from "zod";
-import type { Observation, Store } from "../../../contract/store.ts";
+import type { Store } from "../../../contract/store.ts";
 import type { Clock } from "../../../core/clock.ts";
 import { HttpError } from "../../../http/errors.ts";
 import type { OperationSource } from "../../catalogue.ts";
@@ -34,16 +34,6 @@ export interface McpSettings {
   reads: readonly string[];
 }
 
-export interface McpTools extends OperationSource {
-  /** What is stored; before it nothing is known. @throws StoreError */
-  load(): Promise<void>;
-  /** Of the approval of a write by an operator: the tool as it is in it is what was approved. */
-  withApproval(write: { operation: string; precondition: string | null }): {
-    observations?: Observation[];
-    committed?: () => void;
-  };
-}
-
 export function createMcpTools(options: {
   /** Asked each time, since a reload changes them. */
   settings: () => McpSettings;
@@ -52,7 +42,7 @@ export function createMcpTools(options: {
   clock: Clock;
   /** Told how many tools were listed, and how many of them nexusd cannot use. */
   onListed: (tools: number, leftOut: number) => void;
-}): McpTools {
+}): OperationSource {
   const { settings, connection, store, clock, onListed } = options;
   const lists = new Map<string, List>();
   const approvedHashes = new Map<string, string>();

@@ -6,7 +6,7 @@ import { Secret } from "../../../../src/config/secrets.ts";
 import type { Actor } from "../../../../src/contract/writes.ts";
 import { createRedactor } from "../../../../src/core/redaction.ts";
 import { createSteadyClock } from "../../../../src/core/steady-clock.ts";
-import { createServices } from "../../../../src/daemon/services.ts";
+import { startServices } from "../../../../src/daemon/services.ts";
 import { createWritePath } from "../../../../src/daemon/write-path.ts";
 import { createBudgets } from "../../../../src/http/budgets.ts";
 import { createCounts } from "../../../../src/services/counts.ts";
@@ -36,18 +36,20 @@ async function start() {
   });
   const secrets = { nexus: { api_key: new Secret("nxs_ak_key"), anon_key: new Secret("anon") } };
   const common = { store, clock, steady: createSteadyClock(clock), random: Math.random };
-  const built = createServices({
-    ...{ ...common, config, secrets, version: "0.0.0", budgets: createBudgets({ clock }) },
+  // Of the logger only these are used.
+  const log = quiet as unknown as Parameters<typeof createWritePath>[0]["log"];
+  const services = await startServices({
+    ...{ ...common, version: "0.0.0", budgets: createBudgets({ clock }), log },
     counts: createCounts(),
     redactor: createRedactor(),
   });
-  // Of the logger only these are used.
-  const log = quiet as unknown as Parameters<typeof createWritePath>[0]["log"];
+  await services.recall();
+  services.connect({ config, secrets });
   const path = createWritePath({
     secrets: () => secrets,
     ...common,
     config: () => config,
-    built: () => built,
+    services,
     log,
     redactor: createRedactor(),
   });

@@ -2,25 +2,23 @@
 
 import { expect, test } from "vitest";
 import { systemClock } from "../../../../src/core/clock.ts";
-import { createMcpTools, type McpTools } from "../../../../src/services/nexus/mcp/source.ts";
+import type { OperationSource } from "../../../../src/services/catalogue.ts";
+import { createMcpTools } from "../../../../src/services/nexus/mcp/source.ts";
 import { openTestStore } from "../../../support/store.ts";
 import { type Row, refusal, useNexus } from "../../operations/nexus-bench.ts";
 
 const nexus = useNexus();
 
-let known: McpTools | undefined;
+let known: OperationSource | undefined;
 
 /** Listed by the first test that needs them. */
-async function toolsOf(): Promise<McpTools> {
+async function toolsOf(): Promise<OperationSource> {
   if (known) return known;
   const { bench, server } = nexus;
   const store = await openTestStore();
   const tools = createMcpTools({
     settings: () => ({ isEnabled: true, origin: server.url, reads: [] }),
-    connection: () => {
-      if (!bench.services.nexusMcp) throw new Error("the bench has a connection");
-      return bench.services.nexusMcp;
-    },
+    connection: () => bench.mcp,
     ...{ store, clock: systemClock, onListed: () => {} },
   });
   await tools.refresh();
@@ -34,7 +32,7 @@ async function run(name: string, input: object): Promise<unknown> {
   const operation = (await toolsOf()).get(`nexus.mcp.${name}`);
   if (!operation) throw new Error(`there is no tool ${name}`);
   const parsed = operation.input.parse(input);
-  const request = operation.request?.(parsed, bench.facts);
+  const request = operation.request?.(parsed, bench.factsOf("nexus"));
   if (!request) throw new Error(`nothing is sent for ${name}`);
   const signal = AbortSignal.timeout(60_000);
   const answer = await (operation.effect === "read"

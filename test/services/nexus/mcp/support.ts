@@ -5,9 +5,9 @@ import { type Clock, systemClock } from "../../../../src/core/clock.ts";
 import type { RequestBudget } from "../../../../src/http/budget.ts";
 import { createHttpClient } from "../../../../src/http/transport.ts";
 import { fieldsOf } from "../../../../src/services/input.ts";
+import type { NexusFacts } from "../../../../src/services/nexus/facts.ts";
 import { createMcpConnection } from "../../../../src/services/nexus/mcp/connection.ts";
 import { createMcpTools, type McpSettings } from "../../../../src/services/nexus/mcp/source.ts";
-import type { Facts } from "../../../../src/services/operation.ts";
 import { type Behaviour, json, serve, type TestServer } from "../../../support/http-server.ts";
 
 export type Message = Record<string, unknown> & { id?: unknown; method?: string };
@@ -79,16 +79,7 @@ export const methods = (server: TestServer): string[] =>
     method === "POST" ? String(fieldsOf(JSON.parse(body)).method) : method,
   );
 
-export const factsOf = (origin: string): Facts => ({
-  origins: { messaging: "https://m.example", nex: "https://n.example", nexus: origin },
-  agentId: "nexusd",
-  sessions: [],
-  server: () => "https://m.example",
-  session: () => {
-    throw new Error("no session here");
-  },
-  organizationId: () => "org-1",
-});
+export const factsOf = (origin: string): NexusFacts => ({ origin, organizationId: () => "org-1" });
 
 export function createTools(
   origin: string,

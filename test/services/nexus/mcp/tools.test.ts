@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { createCatalogue, declaredOperations, summaries } from "../../../../src/services/catalogue.ts";
+import { MCP_SESSION } from "../../../../src/services/nexus/facts.ts";
 import { inputOf } from "../../../../src/services/nexus/mcp/input-schema.ts";
 import { PUBLISHED_READS, PUBLISHED_WRITES, readTools } from "../../../../src/services/nexus/mcp/tools.ts";
 import { serve } from "../../../support/http-server.ts";
@@ -255,7 +256,7 @@ test("the resources are those that the vendor publishes", async () => {
     origin: "https://nexus.example",
     path: "/functions/v1/mcp-server",
     json: { jsonrpc: "2.0", method: "resources/read", params: { uri: "nexus://organization/info" } },
-    credential: { kind: "nexus_mcp" },
+    credential: MCP_SESSION,
   });
 });
 

@@ -1,0 +1,105 @@
+// What the requests of NexusMessaging depend on beside their input: its servers, and the sessions that nexusd is or was in.
+
+import { type Credential, defineOperationsOf, type Facts, OperationError } from "../operation.ts";
+import type { SessionEffect } from "./changes.ts";
+import type { MessagingSettings } from "./config.ts";
+import { SHORTEST_ID, sessionsNamed } from "./names.ts";
+import { findServer, knownServers } from "./servers.ts";
+import type { LastingSession } from "./sessions.ts";
+
+/** A session as an operation needs it. */
+export interface SessionFacts {
+  sessionId: string;
+  alias: string | null;
+  /** Its alias when it was left. */
+  leftAs?: string | null;
+  baseUrl: string;
+  agentId: string;
+  state: string;
+  /** Whether nexusd created it under its agent id: then it can never leave it. */
+  isCreator?: boolean;
+  /** Whether the configuration names it: then an operator decides whether it is left. */
+  isConfigured?: boolean;
+  /** When it was entered, which tells one membership from the next. */
+  joinedAt?: string | null;
+  /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
+  cursor?: string | null;
+  /** The cursor of the last message that was certainly sent from here; null: none was. */
+  sentCursor?: string | null;
+  /** Whether there may be later messages of ours. */
+  isSendInDoubt?: boolean;
+}
+
+export interface MessagingFacts extends Facts {
+  /** The name under which nexusd enters sessions. */
+  agentId: string;
+  /** Every session that nexusd is or was in. */
+  sessions: readonly SessionFacts[];
+  /** The origin of a server that nexusd may talk to; left out: the one of the configuration. @throws OperationError */
+  server(name?: string): string;
+  /** By id, alias, or unambiguous prefix of an id (at least 6 characters). @throws OperationError */
+  session(idOrAlias: string): SessionFacts;
+}
+
+export interface SessionCredential extends Credential {
+  kind: "session";
+  sessionId: string;
+}
+
+/** The key of a session: made anew with each joining. Which session it belongs to is in the URL. */
+export const sessionCredential = (sessionId: string): SessionCredential => ({
+  kind: "session",
+  sessionId,
+  headers: { "x-session-key": "‹session key›" },
+});
+
+export const isOfSession = (credential: Credential): credential is SessionCredential =>
+  credential.kind === "session" && "sessionId" in credential;
+
+export const defineOperation = defineOperationsOf<MessagingFacts, SessionEffect>();
+
+export function messagingFacts(settings: MessagingSettings, all: readonly LastingSession[]): MessagingFacts {
+  const sessions = all.map(factsIn(settings));
+  return {
+    origin: settings.base_url,
+    agentId: settings.agent_id,
+    sessions,
+    server: (name) =>
+      name === undefined ? settings.base_url : findServer(knownServers(settings, sessions), name),
+    session: (idOrAlias) => findSession(sessions, idOrAlias),
+  };
+}
+
+const factsIn = (messaging: MessagingSettings) => {
+  const configured = new Set(messaging.sessions.map(({ id }) => id));
+  return (session: LastingSession): SessionFacts => ({
+    ...sessionFacts(session),
+    ...(configured.has(session.sessionId) && { isConfigured: true }),
+  });
+};
+
+const sessionFacts = (session: LastingSession): SessionFacts => {
+  const { sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt } = session;
+  const { cursor, sentCursor, isSendInDoubt } = session;
+  return {
+    ...{ sessionId, alias, leftAs, baseUrl, agentId, state, isCreator, joinedAt },
+    ...{ cursor, sentCursor, isSendInDoubt },
+  };
+};
+
+/** Ids are secrets: no message repeats one. */
+function findSession(sessions: readonly SessionFacts[], idOrAlias: string): SessionFacts {
+  const found = sessionsNamed(sessions, idOrAlias);
+  const [session, another] = found;
+  if (another)
+    throw new OperationError(
+      "ambiguous_session",
+      `${found.length} sessions have this alias or begin with this: name one by its whole id or alias.`,
+    );
+  if (session) return session;
+  throw new OperationError(
+    "session_not_found",
+    `nexusd is in no session of this id or alias. An id can be shortened to ${SHORTEST_ID} characters; ` +
+      "GET /v1/messaging/sessions (nexusctl messaging ls) lists them.",
+  );
+}

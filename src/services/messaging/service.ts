@@ -1,0 +1,106 @@
+// NexusMessaging at run time: a client for each server, and the sessions, which outlive a reload.
+
+import type { StoredRecord } from "../../contract/store.ts";
+import { short } from "../../core/redaction.ts";
+import { createHistogram } from "../counts.ts";
+import type { Base, RunningService, ServiceCode } from "../module.ts";
+import type { Operation } from "../operation.ts";
+import { createSessionChanges, type SessionEffect, sessionKeyName } from "./changes.ts";
+import { createMessagingClient, isCooldown, type MessagingClient, POLL_GAP_BOUNDS } from "./client.ts";
+import type { MessagingSettings } from "./config.ts";
+import { messagingFacts } from "./facts.ts";
+import { messagingMetrics } from "./metrics.ts";
+import { messagingOperations } from "./operations.ts";
+import { remembered, restoreSessions, storeRenamed } from "./restore.ts";
+import { sendToServer } from "./send.ts";
+import { knownServers } from "./servers.ts";
+import { SESSION_KIND } from "./session.ts";
+import { createSessionSet, pollPaceMs } from "./sessions.ts";
+
+const TIMEOUT_MS = 20_000;
+/** Requests by which an agent enters a session, and gets its key. */
+const ENTRY = /^\/v1\/(?:sessions|sessions\/[^/]+\/join|pair\/[^/]+\/claim)$/;
+
+function start({ store, clock, log, redactor }: Base): RunningService<MessagingSettings, MessagingClient> {
+  const pollGaps = createHistogram(POLL_GAP_BOUNDS);
+  let settings: MessagingSettings;
+  let client: MessagingClient | undefined;
+  let stored: StoredRecord[] = [];
+  /** Sessions that the configuration has changed, by their ids. */
+  let changed: string[] = [];
+  const current = (): MessagingClient => {
+    if (client) return client;
+    throw new Error("NexusMessaging is not connected yet");
+  };
+  // What is under way when the configuration changes is done with the sessions as they are after it.
+  const changes = createSessionChanges(() => current().sessions);
+
+  return {
+    async recall() {
+      stored = await store.readRecords(SESSION_KIND);
+    },
+    connect({ settings: configured, limits, http, budget }) {
+      settings = configured;
+      const { requests_per_minute: limit, reserve_per_minute: reserve, max_staleness } = settings;
+      const sessions = createSessionSet({
+        clock,
+        paceMs: pollPaceMs(settings),
+        maxStalenessMs: max_staleness,
+      });
+      const restored = restoreSessions(sessions, stored, { messaging: settings }, client?.sessions);
+      if (restored.unreadable > 0)
+        log.error({ unreadable: restored.unreadable }, "stored sessions are unreadable");
+      for (const { sessionId } of sessions.all()) redactor.add(sessionId, short(sessionId));
+      changed = restored.changed;
+      client = createMessagingClient(
+        (origin) =>
+          http({
+            origin,
+            timeoutMs: TIMEOUT_MS,
+            isRateLimit: (error) => !isCooldown(error),
+            broughtBy: ({ method, path }) =>
+              method !== "GET" && ENTRY.test(path) ? "sessionKey" : undefined,
+            budget: budget(origin, { limit, reserve }),
+          }),
+        sessions,
+        pollGaps,
+        clock,
+        changes,
+        Math.max(limits.service_answer_bytes, limits.service_answers_bytes),
+      );
+      return client;
+    },
+    async adopt() {
+      await storeRenamed(changed, { changes, store, clock }).catch((err: unknown) =>
+        log.error({ err }, "what the configuration calls a session was not stored"),
+      );
+    },
+    // A poll that brought nothing is not written down at once; what was learnt from it is kept here.
+    leave: async () => void (await store.commitObservation(remembered(current().sessions)).catch(() => {})),
+    async loadCredentials() {
+      for (const { sessionId } of current().sessions.all()) await store.readSecret(sessionKeyName(sessionId));
+    },
+    facts: async () => messagingFacts(settings, current().sessions.all()),
+    send: (request, sending) =>
+      sendToServer(
+        {
+          client: current(),
+          servers: knownServers(settings, current().sessions.all()),
+          readKey: (sessionId) => store.readSecret(sessionKeyName(sessionId)),
+        },
+        request,
+        sending,
+      ),
+    // The effects of its own operations.
+    changes: {
+      hold: changes.hold,
+      apply: (effects, now, commit) => changes.apply(effects as readonly SessionEffect[], now, commit),
+    },
+    metrics: messagingMetrics(() => (settings.enabled ? current().sessions.known() : []), pollGaps),
+  };
+}
+
+export const service: ServiceCode<MessagingSettings, MessagingClient> = {
+  operations: messagingOperations.map((operation) => operation as Operation),
+  start,
+};

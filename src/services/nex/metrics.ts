@@ -1,0 +1,40 @@
+// The metrics of Nex: the state of its stream, and how late insights come.
+
+import { keysOf, type MetricOf, oneHot, seconds, single } from "../../contract/metric.ts";
+import type { Histogram } from "../counts.ts";
+import type { StreamStatus } from "./client.ts";
+import type { StreamStateName } from "./stream-state.ts";
+
+const STREAM_STATES = keysOf<StreamStateName>({
+  ...{ connecting: true, live: true, recovering: true, polling: true, refused: true },
+});
+
+/** @param stream null: Nex is disabled */
+export const nexMetrics = (
+  stream: () => StreamStatus | null,
+  insightDelays: Histogram,
+): readonly MetricOf<number>[] => [
+  {
+    type: "gauge",
+    name: "nexusd_nex_stream_state",
+    help: "1 for the state that the insight stream is in; none while nex is disabled.",
+    labels: ["state"],
+    samples() {
+      const now = stream();
+      return now === null ? [] : oneHot(STREAM_STATES, now.state);
+    },
+  },
+  single(
+    "gauge",
+    "nexusd_nex_covered_until_timestamp_seconds",
+    "What Nex told before is in the log, or in a reported gap; by Nex's clock, in seconds since 1970.",
+    () => seconds(stream()?.coveredUntil ?? null),
+  ),
+  {
+    type: "histogram",
+    name: "nexusd_nex_insight_delay_seconds",
+    help: "From the making of an insight to its commit, of those that came live; by Nex's clock, as its answers show it: up to a second less than it was.",
+    labels: [],
+    histogram: () => insightDelays,
+  },
+];

@@ -1,0 +1,59 @@
+// Nex at run time: one origin, one key.
+
+import type { z } from "zod";
+import { createHistogram } from "../counts.ts";
+import { type Base, NO_CHANGES, type RunningService, type ServiceCode } from "../module.ts";
+import type { Operation } from "../operation.ts";
+import { assertOrigin, sendBy } from "../send.ts";
+import { createNexClient, INSIGHT_DELAY_BOUNDS, type NexClient } from "./client.ts";
+import type { nexSettings } from "./config.ts";
+import { TEXTS_PER_MINUTE } from "./limits.ts";
+import { nexMetrics } from "./metrics.ts";
+import { API_KEY } from "./operation.ts";
+import { nexOperations } from "./operations.ts";
+
+type Settings = z.output<typeof nexSettings>;
+
+/** The texts that Nex takes in a minute; its other requests have no budget. */
+const TEXTS = " texts";
+
+function start({ clock, random }: Base): RunningService<Settings, NexClient> {
+  const delays = createHistogram(INSIGHT_DELAY_BOUNDS);
+  let client: NexClient;
+  let origin: string;
+  let isEnabled = false;
+  return {
+    recall: async () => {},
+    connect({ settings, secret, http, budget }) {
+      origin = settings.base_url;
+      isEnabled = settings.enabled;
+      client = createNexClient({
+        http: http({
+          origin,
+          timeoutMs: settings.timeout,
+          credential: async () => ({ authorization: `Bearer ${secret("api_key")}` }),
+        }),
+        ...{ clock, random, delays },
+        texts: budget(`${origin}${TEXTS}`, { limit: TEXTS_PER_MINUTE, reserve: 0 }),
+        idleTimeoutMs: settings.keepalive_timeout,
+        timeoutMs: settings.timeout,
+      });
+      return client;
+    },
+    adopt: async () => {},
+    leave: async () => {},
+    loadCredentials: async () => {},
+    facts: async () => ({ origin }),
+    async send(request, sending) {
+      assertOrigin(request, client.http.origin, API_KEY.kind);
+      return await sendBy(client.http, request, sending);
+    },
+    changes: NO_CHANGES,
+    metrics: nexMetrics(() => (isEnabled ? client.status : null), delays),
+  };
+}
+
+export const service: ServiceCode<Settings, NexClient> = {
+  operations: nexOperations.map((operation) => operation as Operation),
+  start,
+};

@@ -1,0 +1,80 @@
+// What the requests of Nexus depend on beside their input: whose data the agent key shows.
+
+import type { Clock } from "../../core/clock.ts";
+import { HttpError } from "../../http/errors.ts";
+import {
+  type Credential,
+  defineOperationsOf,
+  type Facts,
+  type Operation,
+  OperationError,
+} from "../operation.ts";
+import { isRolledBack } from "./rolled-back.ts";
+
+export interface NexusFacts extends Facts {
+  /** The organization of the agent key. @throws OperationError `service_unavailable` where it is not known yet */
+  organizationId(): string;
+}
+
+const define = defineOperationsOf<NexusFacts>();
+
+export const defineOperation = <I>(
+  operation: Omit<Operation<I, NexusFacts>, "destructive"> & { destructive?: boolean },
+): Operation<I, NexusFacts> => define({ ...operation, isRolledBack });
+
+export const AGENT_TOKEN = {
+  kind: "nexus",
+  headers: { authorization: "‹agent token›", apikey: "‹anon key›" },
+} as const satisfies Credential;
+
+/** Over the connection with the MCP server, whose session and protocol version go along. */
+export const MCP_SESSION = {
+  kind: "nexus",
+  headers: {
+    ...AGENT_TOKEN.headers,
+    "mcp-protocol-version": "‹as agreed with the server›",
+    "mcp-session-id": "‹session, where the server keeps one›",
+  },
+} as const satisfies Credential;
+
+/** An exchange that takes longer than this leaves the organization unknown for now. */
+const ORGANIZATION_WITHIN_MS = 10_000;
+
+export async function nexusFacts(
+  origin: string,
+  organizationId: () => Promise<string>,
+  clock: Clock,
+): Promise<NexusFacts> {
+  // Made where it is thrown: an error costs more than all the rest here.
+  const organization = await readOrganization(organizationId, clock);
+  return {
+    origin,
+    organizationId() {
+      if (typeof organization === "string") return organization;
+      throw organization;
+    },
+  };
+}
+
+async function readOrganization(
+  organizationId: () => Promise<string>,
+  clock: Clock,
+): Promise<string | OperationError> {
+  const waited = new AbortController();
+  const late = clock.sleep(ORGANIZATION_WITHIN_MS, waited.signal).then(
+    () => unknownOrganization("the exchange of the agent key took too long"),
+    () => unknownOrganization(),
+  );
+  try {
+    return await Promise.race([organizationId(), late]);
+  } catch (error) {
+    return unknownOrganization(
+      error instanceof HttpError ? error.message : "the agent key was not exchanged",
+    );
+  } finally {
+    waited.abort();
+  }
+}
+
+const unknownOrganization = (why = "no agent key was exchanged yet") =>
+  new OperationError("service_unavailable", `nexus: the organization of the agent key is not known: ${why}`);

@@ -1,0 +1,40 @@
+// What the services' ways of sending a request of an operation have in common.
+
+import type { HttpClient, HttpRequest, HttpResponse } from "../http/client.ts";
+import { type OperationAnswer, OperationError, type OperationRequest, type Sending } from "./operation.ts";
+
+/** @param headers those of the credential, where the client does not add them itself */
+export async function sendBy(
+  http: HttpClient,
+  request: OperationRequest,
+  sending: Sending,
+  headers: Record<string, string> = {},
+): Promise<OperationAnswer> {
+  const { method, path, label, json } = request;
+  return toAnswer(
+    await http.request({
+      ...{ method, path, label },
+      headers: { ...request.headers, ...headers },
+      ...(json === undefined ? {} : { json }),
+      ...sending,
+    } satisfies HttpRequest),
+  );
+}
+
+/** @throws OperationError where the request is not one for this server: its credential would go to somebody else */
+export function assertOrigin(
+  { origin, credential, label }: OperationRequest,
+  own: string,
+  kind: string,
+): void {
+  if (new URL(own).origin !== origin || credential.kind !== kind) throw strayed(label);
+}
+
+export const strayed = (label: string) =>
+  new OperationError("refused", `${label} was not sent: it goes to a server that it does not belong to.`);
+
+const toAnswer = (response: HttpResponse): OperationAnswer => ({
+  status: response.status,
+  headers: response.headers,
+  body: response.body.length === 0 ? undefined : response.json(),
+});
