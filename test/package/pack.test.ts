@@ -1,0 +1,149 @@
+// The package as npm makes it of the files that git has: installed globally it runs, and a TypeScript project that
+// installs it compiles against both of its entries, strictly, and runs.
+
+import { execFile } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const root = mkdtempSync(join(tmpdir(), "nexusd-package-"));
+const modules = resolve("node_modules");
+// The checkout's Node.js and compiler, wherever this is run from.
+const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+const run = async (cwd: string, command: string, ...args: string[]) => {
+  try {
+    return (await promisify(execFile)(command, args, { cwd, env, maxBuffer: 2 ** 25 })).stdout;
+  } catch (error) {
+    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string }; // execFile's own error
+    throw new Error(`${command} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });
+  }
+};
+const npm = (cwd: string, ...args: string[]) =>
+  run(cwd, "npm", ...args, "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error");
+
+const prefix = join(root, "global");
+const project = join(root, "project");
+
+beforeAll(async () => {
+  const clone = join(root, "clone");
+  const files = (await run(".", "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"))
+    .split("\0")
+    .filter((name) => name !== "" && !name.startsWith("findings/"));
+  for (const name of files) cpSync(name, join(clone, name), { force: true });
+  // What `npm ci` brings, without the wait for it.
+  symlinkSync(modules, join(clone, "node_modules"));
+  const [packed] = JSON.parse(await npm(clone, "pack", "--json"));
+  const tarball = join(clone, packed.filename);
+
+  mkdirSync(project);
+  const write = (name: string, text: string) => writeFileSync(join(project, name), text);
+  write("package.json", JSON.stringify({ private: true, type: "module" }));
+  write("tsconfig.json", JSON.stringify({ compilerOptions: STRICT, include: ["*.ts"] }));
+  write("agent.ts", AGENT);
+  write("report.ts", JOB);
+  await Promise.all([
+    npm(root, "install", "--global", "--prefix", prefix, tarball),
+    npm(project, "install", tarball, `@types/node@${typesVersion()}`),
+  ]);
+}, 240_000);
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const typesVersion = () => process.versions.node.split(".")[0];
+
+const STRICT = {
+  ...{ target: "es2024", module: "nodenext", outDir: "out", types: ["node"] },
+  ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
+  ...{ erasableSyntaxOnly: true, verbatimModuleSyntax: true, skipLibCheck: false },
+};
+
+const JOB = `import { defineJob, type EventsOf, z } from "nexusd/job";
+
+const events = {
+  "shop.report.made": { when: "Each morning.", data: z.object({ items: z.int() }), example: { items: 3 } },
+};
+export type Reports = EventsOf<typeof events>;
+
+export default defineJob({
+  name: "shop-report",
+  description: "Reports what the shop has",
+  kind: "cron",
+  settings: z.strictObject({ items: z.int().default(3) }),
+  events,
+  schedule: "0 9 * * *",
+  catchUp: "none",
+  async run({ settings, store }) {
+    const report = { type: "shop.report.made", source: "/jobs/shop-report" } as const;
+    await store.commitObservation({
+      source: "shop-report",
+      events: [{ ...report, data: { items: settings.items } }],
+    });
+    // @ts-expect-error: it is no number
+    ({ events: [{ ...report, data: { items: "many" } }] }) satisfies Parameters<typeof store.commitObservation>[0];
+  },
+});
+`;
+
+const AGENT = `import { createClient, isNexusdError } from "nexusd/client";
+import type { Reports } from "./report.ts";
+
+const nexusd = createClient<Reports>();
+const { version } = await nexusd.status();
+await nexusd.jobs.run("shop-report");
+for await (const event of nexusd.events({ types: ["shop.*", "daemon.started"] })) {
+  // @ts-expect-error: there is no such type
+  if (event.type === "nexusd.shop.report.mad") continue;
+  if (event.type !== "nexusd.shop.report.made") continue;
+  const items: number = event.data.items;
+  console.log(JSON.stringify({ version, items }));
+  break;
+}
+try {
+  await nexusd.consumers.ack("none", 1);
+} catch (error) {
+  if (!isNexusdError(error, "consumer_not_found")) throw error;
+  const code: "consumer_not_found" = error.code;
+  console.log(code);
+}
+nexusd.close();
+`;
+
+it("installed globally, both programs run, and what the package has is all there", async () => {
+  const bin = join(prefix, "bin");
+  const { version } = JSON.parse(
+    await run(root, "npm", "pkg", "get", "version", "name", "--prefix", resolve(".")),
+  );
+  expect((await run(root, join(bin, "nexusd"), "--version")).trim()).toBe(version);
+  expect((await run(root, join(bin, "nexusctl"), "--version")).trim()).toContain(version);
+  expect(await run(root, join(bin, "nexusctl"), "completion", "bash")).toContain("nexusctl");
+});
+
+it("a project compiles against both entries, strictly, and talks to the daemon that was installed", async () => {
+  await run(project, join(modules, ".bin/tsc"), "-p", ".");
+  const jobs = join(project, "jobs");
+  mkdirSync(jobs);
+  cpSync(join(project, "report.ts"), join(jobs, "report.ts"));
+  writeFileSync(
+    join(project, "nexusd.toml"),
+    `[messaging]\nenabled = false\n[nex]\nenabled = false\n[nexus]\nenabled = false\n[jobs]\ndirectory = "jobs"\n[jobs.shop-report]\nitems = 8\n`,
+  );
+  const daemon = execFile(join(prefix, "bin/nexusd"), ["--config", "nexusd.toml"], { cwd: project, env });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let log = "";
+      daemon.stderr?.on("data", (chunk: string) => {
+        log += chunk;
+        if (log.includes("nexusd is ready")) resolve();
+      });
+      daemon.on("exit", () => reject(new Error(log)));
+    });
+    const output = await run(project, process.execPath, "out/agent.js");
+    const [first = "", second] = output.split("\n");
+    expect(JSON.parse(first)).toMatchObject({ items: 8 });
+    expect(second).toBe("consumer_not_found");
+  } finally {
+    daemon.kill("SIGTERM");
+    await new Promise((resolve) => daemon.on("exit", resolve));
+  }
+});
