@@ -59,9 +59,6 @@ export const prepareStatements = (db: Database) => ({
       "SELECT 1 FROM writes INDEXED BY writes_by_state WHERE state = +? AND id = ?",
     )
     .pluck(),
-  countOpen: db
-    .prepare<[], number>(`SELECT count(*) FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`)
-    .pluck(),
   claimPeoples: db.prepare<[string], WriteRow>(claim("AND approval <> 'auto'")),
   claim: db.prepare<[string], WriteRow>(claim()),
   countAttempt: db.prepare<[string]>(
@@ -85,24 +82,30 @@ export const prepareStatements = (db: Database) => ({
 });
 
 /**
- * The bytes of what is open, in a table of this connection alone: it changes and is rolled back with the transaction
+ * How many writes are open and their bytes, in a table of this connection alone: it changes and is rolled back with the transaction
  * that opens or closes a write, so that proposals that are committed together see each other.
  */
-export const createOpenBytes = (db: Database) => {
+export const createOpenTotals = (db: Database) => {
   db.exec(
-    `CREATE TEMP TABLE open_bytes AS SELECT coalesce(sum(octet_length(request) + octet_length(preview)), 0) AS bytes
+    `CREATE TEMP TABLE open_totals AS
+     SELECT count(*) AS writes, coalesce(sum(octet_length(request) + octet_length(preview)), 0) AS bytes
      FROM writes INDEXED BY writes_by_state WHERE state IN ${OPEN}`,
   );
-  const read = db.prepare<[], number>("SELECT bytes FROM temp.open_bytes").pluck();
-  const add = db.prepare<[number]>("UPDATE temp.open_bytes SET bytes = bytes + ?");
+  const read = db.prepare<[], OpenTotals>("SELECT writes, bytes FROM temp.open_totals");
+  const add = db.prepare<OpenTotals>(
+    "UPDATE temp.open_totals SET writes = writes + :writes, bytes = bytes + :bytes",
+  );
   return {
-    read: () => read.get() ?? 0,
+    read: (): OpenTotals => read.get() ?? { writes: 0, bytes: 0 },
     /** Inside a transaction. */
-    add: (bytes: number) => {
-      if (bytes !== 0) add.run(bytes);
-    },
+    add: (totals: OpenTotals) => void add.run(totals),
   };
 };
+
+interface OpenTotals {
+  writes: number;
+  bytes: number;
+}
 
 const claim = (which = "") =>
   `UPDATE writes SET state = 'executing', executing_at = ?, attempts = attempts + 1

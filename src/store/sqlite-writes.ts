@@ -20,7 +20,7 @@ import { createVerify } from "./sqlite-audit-verify.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
 import { createBodyRemoval } from "./sqlite-write-bodies.ts";
 import { type NewRow, toPatchRow, toRow, toWrite, type WriteRow } from "./sqlite-write-rows.ts";
-import { createOpenBytes, OPEN_STATES, prepareStatements } from "./sqlite-write-statements.ts";
+import { createOpenTotals, OPEN_STATES, prepareStatements } from "./sqlite-write-statements.ts";
 import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
 import { takeLength } from "./take-length.ts";
 
@@ -81,7 +81,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   const removal = createBodyRemoval(db, audit);
   const statements = prepareStatements(db);
   const counts = readCounts(db);
-  const openBytes = createOpenBytes(db);
+  const openTotals = createOpenTotals(db);
 
   const findByKey = ({ key, operation, agent }: { key: string | null } & Omit<IdempotencyKey, "key">) =>
     key === null ? undefined : statements.byKey.get(key, operation, agent ?? "");
@@ -128,7 +128,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     const covers = coversOf(withoutNulls({ ...set, ...attempts }), told);
     const entry = audit.append({ at, action: state, write: after, actor, detail, covers });
     const opened = (isOpen(state) ? 1 : 0) - (from !== null && isOpen(from) ? 1 : 0);
-    if (opened !== 0) openBytes.add(opened * bytesOf(row));
+    if (opened !== 0) openTotals.add({ writes: opened, bytes: opened * bytesOf(row) });
     return { write: after, from, event, audit: entry };
   };
 
@@ -189,10 +189,8 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
           if (rejected && isRecent(rejected.decided_at ?? rejected.proposed_at))
             return { kind: "recently_rejected" as const, write: toWrite(rejected), steps: [] };
           // As it is in this transaction, which may hold other proposals.
-          if (
-            most &&
-            ((statements.countOpen.get() ?? 0) >= most.writes || openBytes.read() + bytes > most.bytes)
-          )
+          const open = openTotals.read();
+          if (most && (open.writes >= most.writes || open.bytes + bytes > most.bytes))
             return { kind: "too_many_open" as const, steps: [] };
           const row = statements.insert.get(unit);
           if (!row) throw new Error(`write ${unit.id} is not there after it was inserted`);
@@ -311,7 +309,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
       }),
     readWriteSummaries: (query) => read(() => readSummaries(query)),
     countWrites: () => read(() => ({ ...counts })),
-    countOpenWrites: () => read(() => ({ writes: statements.countOpen.get() ?? 0, bytes: openBytes.read() })),
+    countOpenWrites: () => read(openTotals.read),
 
     readAudit: (query) => read(() => audit.read(query)),
     verifyAudit: (head) => verify(head, read),
