@@ -189,7 +189,8 @@ describe("the main job", () => {
     database.close();
     logs.push(daemon.log());
 
-    const token = JSON.parse(secretRows.find(({ name }) => name === "nexus.token")?.value ?? "{}").current?.token;
+    const token = JSON.parse(secretRows.find(({ name }) => name === "nexus.token")?.value ?? "{}").current
+      ?.token;
     const sessionKeys = secretRows
       .filter(({ name }) => name.startsWith("messaging.key:"))
       .map(({ value }) => value);
