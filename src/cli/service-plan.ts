@@ -48,6 +48,7 @@ export function wanted({ unit, completion, home, node }: Sources): {
   const adapted = (name: string) =>
     unit(name)
       .replaceAll("/usr/share/doc/nexusd/", `${home}/docs/`)
+      .replaceAll("=/usr/bin/nexusctl", `=${home}/bin/nexusctl`)
       .replace(
         /^ExecStart=\/usr\/bin\/nexusd/m,
         `Environment=NEXUSD_NODE=${node}\nExecStart=${home}/bin/nexusd`,

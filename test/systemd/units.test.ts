@@ -18,14 +18,14 @@ describe("the template and the plain service", () => {
   const TEMPLATES = ["nexusd.service", "nexusd-agent.socket", "nexusd-operator.socket"];
   // An instance has its own files and sockets, and its sockets' directory is not its own.
   const OWN =
-    /^(Description|Requires|After|Also|ExecStart|WorkingDirectory|StateDirectory|LoadCredential|RuntimeDirectory\w*|ListenStream|Service)=/;
+    /^(Description|Requires|After|Also|ExecStart|ExecReload|WorkingDirectory|StateDirectory|LoadCredential|RuntimeDirectory\w*|ListenStream|Service)=/;
 
   test.each(TEMPLATES)("%s: hold the same but for what is an instance's own", (name) => {
     const template = name.replace(".", "@.");
     const shared = (file: string) => settings(file).filter((line) => !OWN.test(line));
     expect(shared(template)).toEqual(shared(name));
     for (const line of settings(template).filter((line) =>
-      /^(ListenStream|StateD\w+y|LoadCred\w+|ExecStart)=/.test(line),
+      /^(ListenStream|StateD\w+y|LoadCred\w+|ExecStart|ExecReload)=/.test(line),
     ))
       expect(line).toContain("%i");
   });
@@ -65,7 +65,9 @@ describe.skipIf(analyze("--version").code !== 0)("systemd itself (needs systemd-
     for (const name of readdirSync(directory).concat("user/nexusd.service"))
       if (name.endsWith(".service")) {
         // The package is not installed here, and neither is its documentation.
-        const text = readFileSync(join(directory, name), "utf8").replaceAll("/usr/bin/nexusd", launcher);
+        const text = readFileSync(join(directory, name), "utf8")
+          .replaceAll("/usr/bin/nexusd", launcher)
+          .replaceAll("/usr/bin/nexusctl", launcher.replace("nexusd", "nexusctl"));
         writeFileSync(join(directory, name), text);
       }
     mkdirSync(join(directory, "run"));

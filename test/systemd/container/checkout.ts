@@ -33,6 +33,7 @@ export async function fromCheckout({ report, machine }: Scene): Promise<void> {
         "/etc/nexusd/nexusd.toml nexusd nexusd 600",
       ]);
       match(await machine.output("nexusctl status"), /"version"/);
+      await machine.output(`systemctl reload ${UNIT}`);
     },
   );
   await report.check("done again it does nothing, and keeps a configuration that was changed", async () => {

@@ -31,6 +31,10 @@ export async function instance({ report, machine }: Scene): Promise<void> {
     await machine.output("systemctl restart nexusd.service && systemctl restart nexusd@one.service");
     equal(await epochAt("/run/nexusd/one/agent.sock"), one);
     equal(await epochAt("/run/nexusd/agent.sock"), plain);
+    await machine.output("systemctl reload nexusd@one");
+    await machine.output("cp -p /etc/nexusd/one.toml /tmp/ && echo nonsense >> /etc/nexusd/one.toml");
+    equal((await machine.run("systemctl reload nexusd@one")).code, 1);
+    await machine.output("mv /tmp/one.toml /etc/nexusd/one.toml && systemctl reload nexusd@one");
   });
 }
 
@@ -56,7 +60,9 @@ export async function personal({ report, machine }: Scene): Promise<void> {
     equal((await status()).trim(), "running; every service is disabled");
     match(await pia("nexusctl status --config .config/nexusd/nexusd.toml"), /"version"/);
     await pia("systemctl --user reload nexusd");
-    await machine.until("the reload", () => pia("systemctl --user is-active nexusd; true"), /^active$/m);
+    await machine.output("echo nonsense >> /home/pia/.config/nexusd/nexusd.toml");
+    match(await pia("systemctl --user reload nexusd; echo exit $?"), /^exit 1$/m);
+    equal((await pia("systemctl --user is-active nexusd")).trim(), "active");
     deepEqual((await machine.output("stat -c '%U %a' /home/pia/nexusd/*.sock")).trim().split("\n"), [
       "pia 660",
       "pia 600",

@@ -114,13 +114,16 @@ export async function reload({ report, machine, sandbox }: Scene): Promise<void>
     equal(await machine.property("ActiveState"), "active");
   });
   await report.check(
-    "a reload of a wrong configuration says what is wrong, and the old one stays",
+    "a reload of a wrong configuration fails and says what is wrong, and the old one stays",
     async () => {
       const before = await machine.property("MainPID");
       await machine.mark();
       machine.configure(`${configuration(sandbox)}[nonsense]\nkey = 1\n`);
-      await machine.run(`systemctl reload ${UNIT}`);
-      await machine.until("the journal", () => machine.journal("-p err"), /nonsense/);
+      const { code } = await machine.run(`systemctl reload ${UNIT}`);
+      equal(code, 1);
+      match(await machine.journal(), /nonsense: is not a known key/);
+      match(await machine.output(`systemctl status ${UNIT}`), /nonsense: is not a known key/);
+      equal(await machine.property("ActiveState"), "active");
       match(await statusText(machine), /^polling 0 sessions, Nex live$/);
       equal(await machine.property("MainPID"), before);
       machine.configure(configuration(sandbox));
