@@ -53,7 +53,7 @@ if [ -z "$node" ]; then
   if [ -f "$package/package-lock.json" ]; then
     remedy="run \"npm ci\" in $package, which brings one along"
   else
-    remedy="run \"npm install node@lts\" where $program is installed"
+    remedy="run \"npm install node@26\" where $program is installed, with -g if that was"
   fi
   cat >&2 <<END
 $program: needs Node.js $needed or newer.

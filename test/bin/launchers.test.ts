@@ -127,7 +127,7 @@ describe("where none is new enough, it is said which is needed, what there is an
     const directory = fakePackage(scratch());
     const { code, stderr } = await launch(join(directory, "bin/nexusd"), { PATH: pathWith() });
     expect(code).toBe(1);
-    expect(stderr).toContain('Found: no node on PATH.\n  To get it: run "npm install node@lts"');
+    expect(stderr).toContain('Found: no node on PATH.\n  To get it: run "npm install node@26"');
   });
 
   test("the version needed is that of package.json", () => {
