@@ -105,7 +105,7 @@ export const listMessages = defineOperation({
 const chatRequest = (facts: NexusFacts, id: string) =>
   readRows(facts, "chats", { id: where("eq", id), limit: 1 });
 
-interface ChatMessage {
+export interface ChatMessage {
   chatId: string;
   message: string;
 }
