@@ -6,16 +6,6 @@ import { type Check, fail, ok, warn } from "./doctor.ts";
 import { describeError, reasonOf } from "./jobs.ts";
 import { age } from "./output.ts";
 
-/** Of the sessions of the configuration those that the daemon that runs is not in. */
-export const examineSessions = ({ notJoined }: Readonly<Record<string, unknown>>): Check[] =>
-  (Array.isArray(notJoined) ? notJoined : []).map((name) =>
-    warn(
-      "sessions",
-      `nexusd is not in the session ${name} of the configuration`,
-      "nexusctl messaging ls says why; join it again, or take it out of [[messaging.sessions]].",
-    ),
-  );
-
 /** What the daemon that runs says of its jobs. */
 export function examineJobs(jobs: JobStatus[]): Check[] {
   const checks = jobs.flatMap((job) => {

@@ -1,20 +1,20 @@
 // doctor: whether each enabled service can be reached and takes our credential, and whether our clock is theirs.
 
 import type { Dispatcher } from "undici";
-import { z } from "zod";
 import type { Config } from "../config/schema.ts";
-import type { ResolvedSecrets, Secret } from "../config/secrets.ts";
+import type { ResolvedSecrets } from "../config/secrets.ts";
 import type { ServiceStatus } from "../contract/api/status.ts";
 import { systemClock } from "../core/clock.ts";
-import { readAnswer } from "../http/answer.ts";
-import type { HttpRequest, HttpResponse } from "../http/client.ts";
 import { createDispatcher } from "../http/dispatcher.ts";
 import { HttpError } from "../http/errors.ts";
 import { createHttpClient } from "../http/transport.ts";
-import { SERVICE_NAMES, type ServiceName } from "../services/list.ts";
+import { SERVICES, type ServiceName } from "../services/list.ts";
+import type { Probe, ProbeOptions } from "../services/module.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 import { describeError } from "./jobs.ts";
 import { age } from "./output.ts";
+
+type Module = (typeof SERVICES)[number];
 
 interface Subject {
   config: Config;
@@ -24,32 +24,23 @@ interface Subject {
   signal: AbortSignal;
 }
 
-/** Requests that prove a service reachable and our credential good. */
-interface Probe {
-  credential?: Record<string, string>;
-  /** @returns the last answer. @throws HttpError */
-  ask(send: (request: HttpRequest) => Promise<HttpResponse>): Promise<HttpResponse>;
-  /** What is right when it succeeds. */
-  success: string;
-  /** What to do when the service refuses the credential. */
-  refused: string;
-}
-
 const TIMEOUT_MS = 60_000;
 const MAX_CLOCK_OFFSET_MS = 30_000;
 
 export async function examineServices(subject: Subject): Promise<Check[]> {
   const agent = createDispatcher();
   const offsets: number[] = [];
+  let isAnyAsked = false;
   try {
     const checks = await Promise.all(
-      SERVICE_NAMES.map(async (service) => [
-        ...(await examine(service, subject, agent, (offset) => offsets.push(offset))),
-        ...report(service, subject.reported?.[service]),
-      ]),
-    );
-    const isAnyAsked = SERVICE_NAMES.some(
-      (service) => subject.config[service].enabled && probeOf(service, subject) !== undefined,
+      SERVICES.map(async (service) => {
+        const probe = subject.config[service.name].enabled ? await probeOf(service, subject) : undefined;
+        if (probe) isAnyAsked = true;
+        return [
+          ...(await examine(service.name, probe, subject, agent, (offset) => offsets.push(offset))),
+          ...report(service.name, subject.reported?.[service.name]),
+        ];
+      }),
     );
     return [...checks.flat(), examineClock(offsets, isAnyAsked)];
   } finally {
@@ -59,6 +50,7 @@ export async function examineServices(subject: Subject): Promise<Check[]> {
 
 async function examine(
   service: ServiceName,
+  probe: Probe | undefined,
   subject: Subject,
   dispatcher: Dispatcher,
   onOffset: (offsetMs: number) => void,
@@ -66,7 +58,6 @@ async function examine(
   const { config, reported, signal } = subject;
   const { enabled, base_url: origin } = config[service];
   if (!enabled) return [ok(service, "disabled in the config")];
-  const probe = probeOf(service, subject);
   if (!probe) {
     const said = reported?.[service];
     if (said) return said.state === "ok" ? [ok(service, "the daemon reports ok; not asked again")] : [];
@@ -103,61 +94,13 @@ async function examine(
 }
 
 /** Undefined: nothing can be asked without the daemon's help. */
-function probeOf(service: ServiceName, { secrets, reported }: Subject): Probe | undefined {
-  switch (service) {
-    case "messaging":
-      return {
-        ask: (send) => send({ method: "GET", path: "/health", label: "GET /health" }),
-        success: "answers; it needs no key",
-        refused: "NexusMessaging has no keys: check [messaging] base_url, and any proxy on the way.",
-      };
-    case "nex":
-      return secrets.nex?.api_key && probeNex(secrets.nex.api_key);
-    case "nexus":
-      // An exchange is one of ten a minute, which the daemon may need: it says itself how its last one went.
-      return reported || !secrets.nexus?.api_key || !secrets.nexus.anon_key
-        ? undefined
-        : probeNexus(secrets.nexus.api_key, secrets.nexus.anon_key);
-    default:
-      return service satisfies never;
-  }
+async function probeOf(service: Module, { secrets, reported }: Subject): Promise<Probe | undefined> {
+  const probe: (options: ProbeOptions) => Probe | undefined = await service.loadProbe();
+  return probe({
+    secret: (key) => secrets[service.name]?.[key]?.reveal(),
+    isRunning: reported !== undefined,
+  });
 }
-
-const probeNex = (apiKey: Secret): Probe => ({
-  credential: { authorization: `Bearer ${apiKey.reveal()}` },
-  ask: (send) =>
-    send({ method: "GET", path: "/api/developers/v1/insights?limit=1", label: "GET /v1/insights" }),
-  success: "answers and takes the key",
-  refused:
-    "Check the key that [nex] api_key refers to, and that it has the scope insight.stream; keys are made at https://app.nex.ai/settings/developer",
-});
-
-const tokenAnswer = z.looseObject({ access_token: z.string().regex(/^[\x21-\x7e]+$/) });
-
-const probeNexus = (apiKey: Secret, anonKey: Secret): Probe => ({
-  credential: { apikey: anonKey.reveal() },
-  async ask(send) {
-    const label = "POST /functions/v1/agent-auth";
-    const json = { api_key: apiKey.reveal() };
-    const answer = await send({
-      method: "POST",
-      path: "/functions/v1/agent-auth",
-      label,
-      json,
-      authorize: false,
-    });
-    const { access_token } = readAnswer(answer, tokenAnswer, { service: "nexus", label });
-    return await send({
-      method: "GET",
-      path: "/rest/v1/orders?select=id&limit=1",
-      label: "GET /rest/v1/orders",
-      headers: { authorization: `Bearer ${access_token}` },
-    });
-  },
-  success: "answers, exchanges the key for a token, and takes both",
-  refused:
-    "Check what [nexus] api_key and anon_key refer to: the agent key may be revoked or expired, and begins with nxs_ak_.",
-});
 
 function diagnose(service: ServiceName, error: HttpError, { refused }: Probe): Check {
   const { status, kind, message } = error;
@@ -189,11 +132,16 @@ function diagnose(service: ServiceName, error: HttpError, { refused }: Probe): C
 
 /** What the daemon knows better than a single request can tell. */
 function report(service: ServiceName, said: ServiceStatus | undefined): Check[] {
-  if (!said || said.state === "ok" || said.state === "disabled") return [];
+  if (!said || said.state === "disabled") return [];
+  const attention = (said.attention ?? []).map(({ detail, remedy }) => warn(service, detail, remedy));
+  if (said.state === "ok") return attention;
   const why = said.lastError ? `: ${describeError(said.lastError)}` : "";
   const detail = `the daemon reports ${said.state}, last success ${age(said.lastSuccessAt)}${why}`;
   const remedy = "See its jobs with: nexusctl jobs; the daemon's log says more.";
-  return [said.state === "down" ? fail(service, detail, remedy) : warn(service, detail, remedy)];
+  return [
+    said.state === "down" ? fail(service, detail, remedy) : warn(service, detail, remedy),
+    ...attention,
+  ];
 }
 
 function examineClock(offsets: number[], isAnyAsked: boolean): Check {

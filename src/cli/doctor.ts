@@ -83,7 +83,6 @@ async function examine(context: CliContext): Promise<Check[]> {
     ...database,
     ...(found && isSound ? await files.examineAudit(dataDir) : []),
     ...(found ? files.examinePermissions(dataDir) : []),
-    ...jobs.examineSessions(daemon.status?.services.messaging ?? {}),
     ...(daemon.status
       ? jobs.examineJobs(daemon.status.jobs)
       : await jobs.examineJobFiles(inspection?.jobsDirectory)),

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { ServiceStatus } from "../contract/api/status.ts";
 import { visible } from "../core/text/visible.ts";
 import type { JobStatus } from "../scheduler/job.ts";
-import { fieldsOf } from "../services/input.ts";
+import { SERVICES } from "../services/list.ts";
 import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act } from "./context.ts";
@@ -65,8 +65,9 @@ export function addStatus(program: Command, act: Act): void {
             describeError(service.lastError),
           ]),
         );
-        const quota = describeQuota(status.services.nexus?.quota);
-        if (quota) await output.line(`Nexus: ${quota}`);
+        for (const [name, { note, attention = [] }] of Object.entries(status.services))
+          for (const text of [note, ...attention.map(({ detail }) => detail)])
+            if (text) await output.line(`${titleOf(name)}: ${visible(text)}`);
         await output.line("");
         await printJobs(output, status.jobs);
       }),
@@ -79,10 +80,5 @@ function describeWrites(counts: Record<string, number> = {}): string {
   return open.map((state) => `${counts[state]} ${state}`).join(", ") || "none open";
 }
 
-/** "12 of 500 calls left today (plan Free)"; undefined where it is not known or there is no limit. */
-function describeQuota(quota: unknown): string | undefined {
-  const { plan, remaining, limit, isSlowed } = fieldsOf(quota);
-  if (typeof limit !== "number") return undefined;
-  const slowed = isSlowed === true ? "; the watches go slower for it" : "";
-  return `${remaining ?? "?"} of ${limit} calls left today${typeof plan === "string" ? ` (plan ${visible(plan)})` : ""}${slowed}`;
-}
+/** A daemon of another version may have a service that this program does not know. */
+const titleOf = (name: string): string => SERVICES.find((service) => service.name === name)?.title ?? name;

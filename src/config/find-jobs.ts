@@ -1,30 +1,16 @@
 // The jobs there are: the built-in ones, and those of the configured directory.
 
-import messagingPoll from "../../jobs/messaging-poll.ts";
-import nexFollow from "../../jobs/nex-follow.ts";
-import nexInsights from "../../jobs/nex-insights.ts";
-import nexNotifications from "../../jobs/nex-notifications.ts";
-import nexusConversations from "../../jobs/nexus-conversations.ts";
-import nexusLowStock from "../../jobs/nexus-low-stock.ts";
-import nexusPendingOrders from "../../jobs/nexus-pending-orders.ts";
-import nexusShipments from "../../jobs/nexus-shipments.ts";
 import retention from "../../jobs/retention.ts";
 import type { InvalidFile, Job } from "../scheduler/job.ts";
 import { loadJobs, type OwnJobs } from "../scheduler/load-jobs.ts";
-import { SERVICE_NAMES } from "../services/list.ts";
+import { SERVICE_NAMES, SERVICES } from "../services/list.ts";
 import { formatPath } from "./problems.ts";
 
-const BUILT_IN: Job[] = [
-  messagingPoll,
-  nexFollow,
-  nexInsights,
-  nexNotifications,
-  nexusLowStock,
-  nexusPendingOrders,
-  nexusConversations,
-  nexusShipments,
-  retention,
-];
+/** Those of the services, and those that are about nexusd itself. */
+async function builtInJobs(): Promise<Job[]> {
+  const ofServices = await Promise.all(SERVICES.map(async (service) => (await service.load()).jobs));
+  return [...ofServices.flat(), retention];
+}
 
 export interface FoundJobs {
   jobs: Job[];
@@ -35,10 +21,11 @@ export interface FoundJobs {
 
 /** @param before what was found last: files that have not changed since are not loaded anew */
 export async function findJobs(directory: string | undefined, before?: FoundJobs): Promise<FoundJobs> {
-  if (directory === undefined) return { jobs: BUILT_IN, invalid: [], own: undefined };
-  const known = { jobs: BUILT_IN.map(({ name }) => name), services: SERVICE_NAMES };
+  const builtIn = await builtInJobs();
+  if (directory === undefined) return { jobs: builtIn, invalid: [], own: undefined };
+  const known = { jobs: builtIn.map(({ name }) => name), services: SERVICE_NAMES };
   const own = await loadJobs(directory, known, { before: before?.own });
-  return { jobs: [...BUILT_IN, ...own.jobs], invalid: own.invalid, own };
+  return { jobs: [...builtIn, ...own.jobs], invalid: own.invalid, own };
 }
 
 /** The tables of the jobs that were loaded anew, came or went between the two, as TOML paths. */

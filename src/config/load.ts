@@ -5,7 +5,9 @@ import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
 import { explain } from "../core/explain-issue.ts";
 import { createRedactor } from "../core/redaction.ts";
-import { isLoopback, secretRef } from "../core/settings.ts";
+import { secretRef } from "../core/settings.ts";
+import { SERVICES, serviceNamed } from "../services/list.ts";
+import type { ServiceModule } from "../services/module.ts";
 import { placeProblems } from "./places.ts";
 import {
   ConfigError,
@@ -130,7 +132,7 @@ function inspect(
     ...sharedReferences(raw.toml),
     ...unknownJobs(raw.toml),
   ];
-  if (inspection.config) inspection.warnings.push(...exposedSessions(inspection.config, raw.mode));
+  if (inspection.config) inspection.warnings.push(...exposedSecrets(inspection.config, raw.mode));
   if (resolveSecrets) resolveAll(raw.toml, env, inspection);
   inspection.jobsDirectory = leaf(raw.toml, ["jobs", "directory"]);
 
@@ -215,19 +217,15 @@ function socketKeys(raw: unknown): Parameters<typeof socketProblems>[0] {
   };
 }
 
-/** Whoever reads the id of a session takes part in it; one of a server on this machine leads nowhere else. */
-function exposedSessions({ messaging }: Config, mode: number): Problem[] {
-  const isExposed = messaging.sessions.some(
-    ({ base_url: origin = messaging.base_url }) => !isLoopback(new URL(origin).hostname),
-  );
-  return isExposed && isReadableByOthers(mode)
-    ? [
-        {
-          path: "messaging.sessions",
-          message: `the ids of sessions are secrets, and this file can be read by others (mode ${octal(mode)}): chmod 600`,
-        },
-      ]
-    : [];
+/** Of what stands in the file itself and must not be read by others. */
+function exposedSecrets(config: Config, mode: number): Problem[] {
+  if (!isReadableByOthers(mode)) return [];
+  return SERVICES.flatMap(({ name, secretIn }: ServiceModule) => {
+    const key = secretIn(config[serviceNamed(name).name]);
+    if (key === null) return [];
+    const message = `holds secrets, and this file can be read by others (mode ${octal(mode)}): chmod 600`;
+    return [{ path: `${name}.${key}`, message }];
+  });
 }
 
 /** The valid references of the services that are not switched off. */

@@ -40,8 +40,7 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
   const services = Object.entries(context.services()).filter(
     ([, { state }]) => state !== "ok" && state !== "disabled",
   );
-  const { notJoined } = context.services().messaging;
-  const absent = Array.isArray(notJoined) ? notJoined.map(String) : [];
+  const attention = Object.values(context.services()).flatMap((service) => service.attention ?? []);
   const jobs = context.scheduler.list().filter(({ state }) => UNHEALTHY.has(state));
   return [
     ...(store.state === "ok"
@@ -52,10 +51,7 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
       code: "service",
       detail: `${name} is ${state}${lastError ? `: ${lastError.message}` : ""}`,
     })),
-    ...absent.map((name) => ({
-      code: "session",
-      detail: `nexusd is not in the session ${name} of the configuration: nexusctl messaging ls says why`,
-    })),
+    ...attention.map(({ code, detail }) => ({ code, detail })),
     ...jobs.map(({ name, state }) => ({ code: "job", detail: `the job ${name} is ${state}` })),
   ];
 }

@@ -132,7 +132,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       // It is the configuration that the scheduler was given, and the name of a job.
       settingsOf: (given, name) => (given as Config).jobs[name],
     });
-    const status = () => allServices(config, scheduler.list(), services);
+    const status = () => allServices(config, scheduler.list(), running);
     const writePath = createWritePath({
       config: () => config,
       services: running,
@@ -151,7 +151,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const vitals = {
       ...{ notifier, store, clock, log },
       pulses: scheduler.pulses,
-      services: status,
+      lines: () =>
+        Object.entries(status()).flatMap(([name, { state }]) =>
+          state === "disabled" ? [] : running.of(name).line(state),
+        ),
       socket: sockets.agent,
       signal: stopping.signal,
     };

@@ -6,10 +6,9 @@ import type { ServiceStatus } from "../contract/api/status.ts";
 import type { NewEvent } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
-import { short } from "../core/redaction.ts";
 import type { JobState, JobStatus } from "../scheduler/job.ts";
 import { SERVICE_NAMES, type ServiceName } from "../services/list.ts";
-import type { Services } from "../services/services.ts";
+import type { RunningServices } from "./services.ts";
 import type { StoreHealth } from "./store-health.ts";
 
 const TROUBLE: ReadonlySet<JobState> = new Set(["failing", "stale", "degraded", "invalid"]);
@@ -51,34 +50,15 @@ export function serviceStatus(
 export function allServices(
   config: Config,
   jobs: JobStatus[],
-  services: Services,
+  running: Pick<RunningServices, "of">,
 ): Record<ServiceName, ServiceStatus> {
-  const details: Record<ServiceName, Record<string, unknown>> = {
-    messaging: {
-      sessions: countBy(services.messaging.sessions.all().map(({ state }) => state)),
-      notJoined: notJoined(config, services),
-    },
-    nex: { stream: config.nex.enabled ? { ...services.nex.status } : null },
-    nexus: { quota: config.nexus.enabled ? services.nexus.quota.status() : null },
-  };
-  const of = (service: ServiceName) =>
-    serviceStatus(service, config[service].enabled, jobs, details[service]);
-  return { messaging: of("messaging"), nex: of("nex"), nexus: of("nexus") };
+  const statuses = SERVICE_NAMES.map((name) => {
+    const { enabled } = config[name];
+    return [name, serviceStatus(name, enabled, jobs, running.of(name).describe())];
+  });
+  // Every service is a key.
+  return Object.fromEntries(statuses) as Record<ServiceName, ServiceStatus>;
 }
-
-/** Of the sessions of the configuration those that nexusd is not in, by their aliases: ids are secrets. */
-const notJoined = ({ messaging }: Config, services: Services): string[] =>
-  messaging.enabled
-    ? messaging.sessions
-        .filter(({ id }) => services.messaging.sessions.get(id)?.state !== "joined")
-        .map(({ id, alias }) => alias ?? short(id))
-    : [];
-
-const countBy = (values: string[]): Record<string, number> => {
-  const counts: Record<string, number> = {};
-  for (const value of values) counts[value] = (counts[value] ?? 0) + 1;
-  return counts;
-};
 
 /** So many looks without trouble make a service well again: one that comes and goes is told of once. */
 const LOOKS_TO_RECOVER = 10;

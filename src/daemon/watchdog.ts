@@ -2,11 +2,9 @@
 
 import { request } from "node:http";
 import type { Logger } from "pino";
-import type { ServiceStatus } from "../contract/api/status.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 import type { JobPulse } from "../scheduler/job.ts";
-import type { ServiceName } from "../services/list.ts";
 import type { Notifier } from "../systemd/notify.ts";
 
 const STATUS_EVERY_MS = 5000;
@@ -20,7 +18,8 @@ export interface VitalsOptions {
   notifier: Notifier;
   store: Pick<Store, "probe" | "countWrites">;
   pulses: () => JobPulse[];
-  services: () => Record<ServiceName, ServiceStatus>;
+  /** What each enabled service says of itself, in a few words. */
+  lines: () => string[];
   /** The path of a control socket: the daemon asks itself there. */
   socket: string;
   clock: Clock;
@@ -102,29 +101,14 @@ const askSelf = (socketPath: string): Promise<void> =>
   });
 
 /** "polling 12 sessions, Nex live, Nexus ok, 2 writes wait for approval" */
-export async function statusLine({ services, store }: VitalsOptions): Promise<string> {
-  const { messaging, nex, nexus } = services();
+export async function statusLine({ lines, store }: Pick<VitalsOptions, "lines" | "store">): Promise<string> {
   const waiting = await store.countWrites().then(
     ({ proposed }) => proposed,
     () => 0,
   );
   const parts = [
-    messaging.state === "disabled" ? undefined : messagingLine(messaging),
-    nex.state === "disabled" ? undefined : `Nex ${streamOf(nex) ?? nex.state}`,
-    nexus.state === "disabled" ? undefined : `Nexus ${nexus.state}`,
-    waiting === 0 ? undefined : `${waiting} ${waiting === 1 ? "write waits" : "writes wait"} for approval`,
-  ].filter((part) => part !== undefined);
+    ...lines(),
+    ...(waiting === 0 ? [] : [`${waiting} ${waiting === 1 ? "write waits" : "writes wait"} for approval`]),
+  ];
   return parts.length === 0 ? "running; every service is disabled" : parts.join(", ");
-}
-
-function messagingLine({ state, sessions }: ServiceStatus): string {
-  const count = typeof sessions === "object" && sessions !== null ? Reflect.get(sessions, "joined") : 0;
-  const polling = `polling ${count ?? 0} ${count === 1 ? "session" : "sessions"}`;
-  return state === "ok" ? polling : `${polling}, NexusMessaging ${state}`;
-}
-
-function streamOf({ state, stream }: ServiceStatus): string | undefined {
-  if (state === "down" || typeof stream !== "object" || stream === null) return undefined;
-  const now: unknown = Reflect.get(stream, "state");
-  return typeof now === "string" ? now : undefined;
 }

@@ -3,6 +3,7 @@
 
 import type { Logger } from "pino";
 import type { z } from "zod";
+import type { ServiceStatus } from "../contract/api/status.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { MetricOf } from "../contract/metric.ts";
 import type { Observation, Store } from "../contract/store.ts";
@@ -10,10 +11,11 @@ import type { Clock } from "../core/clock.ts";
 import type { Redactor } from "../core/redaction.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
 import type { RequestBudget } from "../http/budget.ts";
-import type { HttpClient, Retry } from "../http/client.ts";
+import type { HttpClient, HttpRequest, HttpResponse, Retry } from "../http/client.ts";
 import type { BudgetLimits } from "../http/shares.ts";
 import type { HttpClientOptions } from "../http/transport.ts";
 import type { OperationSource } from "./catalogue.ts";
+import type { Job } from "./job.ts";
 import type { Effect, Facts, Operation, OperationAnswer, OperationRequest, Sending } from "./operation.ts";
 
 /** What is known of a service before any of its code is loaded. */
@@ -34,16 +36,21 @@ export interface ServiceModule {
   readonly runtimePrefix: string | null;
   /** Kinds of stored records whose keys are secrets. */
   readonly secretKinds: readonly string[];
+  /** The path of what of its table is itself a secret, so that nobody else may read the file; null: nothing is. */
+  secretIn(settings: unknown): string | null;
   /** For a read as a whole, repetitions and the wait for a place included. */
   readonly readWithinMs: number;
   /** For one that a write depends on. */
   readonly lookWithinMs: number;
   load(): Promise<ServiceCode>;
+  /** Gives undefined where nothing can be asked without the help of the daemon. */
+  loadProbe(): Promise<(options: ProbeOptions) => Probe | undefined>;
 }
 
 export interface ServiceCode<Settings = unknown, Client = unknown> {
   /** The types of their inputs and facts are known at run time only: each is passed what its own service made. */
   readonly operations: readonly Operation[];
+  readonly jobs: readonly Job[];
   /** Once, at the start of nexusd: what outlives a reload is kept in what this gives. */
   start(base: Base): RunningService<Settings, Client>;
 }
@@ -105,8 +112,34 @@ export interface RunningService<Settings = unknown, Client = unknown> {
   /** The operations that only the service knows. */
   readonly source?: OperationSource;
   readonly changes: Changes;
+  describe(): Description;
+  /** For `systemctl status`, in a few words: "polling 12 sessions". */
+  line(state: ServiceStatus["state"]): string;
   /** `now` in milliseconds since 1970. */
   readonly metrics: readonly ServiceMetric[];
+}
+
+/** What status says of a service beside its state. */
+export interface Description extends Pick<ServiceStatus, "attention" | "note"> {
+  [detail: string]: unknown;
+}
+
+/** Requests that prove a service reachable and our credential good. */
+export interface Probe {
+  credential?: Record<string, string>;
+  /** @returns the last answer. @throws HttpError */
+  ask(send: (request: HttpRequest) => Promise<HttpResponse>): Promise<HttpResponse>;
+  /** What is right when it succeeds. */
+  success: string;
+  /** What to do when the service refuses the credential. */
+  refused: string;
+}
+
+export interface ProbeOptions {
+  /** Undefined: it cannot be read here. */
+  secret(key: string): string | undefined;
+  /** Whether a daemon runs, which says itself how its requests went. */
+  isRunning: boolean;
 }
 
 export type ServiceMetric = MetricOf<number>;

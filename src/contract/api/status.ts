@@ -7,10 +7,18 @@ import { writeCounts } from "./writes.ts";
 
 const lastError = z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable();
 
+/** Something that somebody has to see to, although the service works. */
+const attention = z.object({ code: z.string(), detail: z.string(), remedy: z.string() });
+
 const serviceStatus = z.looseObject({
   state: z.enum(["ok", "degraded", "down", "disabled"]),
   lastSuccessAt: z.string().nullable(),
   lastError,
+  attention: z
+    .array(attention)
+    .optional()
+    .describe("What somebody has to see to, although the service works"),
+  note: z.string().nullish().describe("What a person should know of it, in a few words"),
 });
 
 export const statusAnswer = z.object({

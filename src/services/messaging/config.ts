@@ -1,7 +1,7 @@
 // [messaging]: servers, sessions, and how the request budget is spent.
 
 import { z } from "zod";
-import { always, duration, isTable, origin, positive, whole } from "../../core/settings.ts";
+import { always, duration, isLoopback, isTable, origin, positive, whole } from "../../core/settings.ts";
 
 export const agentId = z
   .string()
@@ -59,3 +59,7 @@ export const messagingSettings = z
   }, always);
 
 export type MessagingSettings = z.output<typeof messagingSettings>;
+
+/** Whoever reads the id of a session takes part in it; one of a server on this machine leads nowhere else. */
+export const secretIn = ({ sessions, base_url }: MessagingSettings): string | null =>
+  sessions.some(({ base_url: own = base_url }) => !isLoopback(new URL(own).hostname)) ? "sessions" : null;

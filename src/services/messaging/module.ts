@@ -1,7 +1,7 @@
 // NexusMessaging as the rest of nexusd meets it.
 
 import type { ServiceModule } from "../module.ts";
-import { messagingSettings } from "./config.ts";
+import { messagingSettings, secretIn } from "./config.ts";
 
 export const messaging = {
   name: "messaging",
@@ -14,5 +14,7 @@ export const messaging = {
   secretKinds: ["messaging.session"],
   readWithinMs: 60_000,
   lookWithinMs: 30_000,
+  secretIn,
   load: async () => (await import("./service.ts")).service,
+  loadProbe: async () => (await import("./probe.ts")).probe,
 } as const satisfies ServiceModule;

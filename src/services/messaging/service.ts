@@ -1,5 +1,6 @@
 // NexusMessaging at run time: a client for each server, and the sessions, which outlive a reload.
 
+import messagingPoll from "../../../jobs/messaging-poll.ts";
 import type { StoredRecord } from "../../contract/store.ts";
 import { short } from "../../core/redaction.ts";
 import { createHistogram } from "../counts.ts";
@@ -8,6 +9,7 @@ import type { Operation } from "../operation.ts";
 import { createSessionChanges, type SessionEffect, sessionKeyName } from "./changes.ts";
 import { createMessagingClient, isCooldown, type MessagingClient, POLL_GAP_BOUNDS } from "./client.ts";
 import type { MessagingSettings } from "./config.ts";
+import { describeSessions } from "./describe.ts";
 import { messagingFacts } from "./facts.ts";
 import { messagingMetrics } from "./metrics.ts";
 import { messagingOperations } from "./operations.ts";
@@ -96,11 +98,20 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
       hold: changes.hold,
       apply: (effects, now, commit) => changes.apply(effects as readonly SessionEffect[], now, commit),
     },
+    describe: () => describeSessions(settings, current().sessions),
+    line(state) {
+      const joined = current()
+        .sessions.all()
+        .filter((session) => session.state === "joined").length;
+      const polling = `polling ${joined} ${joined === 1 ? "session" : "sessions"}`;
+      return state === "ok" ? polling : `${polling}, NexusMessaging ${state}`;
+    },
     metrics: messagingMetrics(() => (settings.enabled ? current().sessions.known() : []), pollGaps),
   };
 }
 
 export const service: ServiceCode<MessagingSettings, MessagingClient> = {
   operations: messagingOperations.map((operation) => operation as Operation),
+  jobs: [messagingPoll],
   start,
 };

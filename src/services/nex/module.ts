@@ -15,5 +15,7 @@ export const nex = {
   // It alone takes up to a minute to answer.
   readWithinMs: 120_000,
   lookWithinMs: 120_000,
+  secretIn: () => null,
   load: async () => (await import("./service.ts")).service,
+  loadProbe: async () => (await import("./probe.ts")).probe,
 } as const satisfies ServiceModule;

@@ -1,6 +1,9 @@
 // Nex at run time: one origin, one key.
 
 import type { z } from "zod";
+import nexFollow from "../../../jobs/nex-follow.ts";
+import nexInsights from "../../../jobs/nex-insights.ts";
+import nexNotifications from "../../../jobs/nex-notifications.ts";
 import { createHistogram } from "../counts.ts";
 import { type Base, NO_CHANGES, type RunningService, type ServiceCode } from "../module.ts";
 import type { Operation } from "../operation.ts";
@@ -49,11 +52,14 @@ function start({ clock, random }: Base): RunningService<Settings, NexClient> {
       return await sendBy(client.http, request, sending);
     },
     changes: NO_CHANGES,
+    describe: () => ({ stream: isEnabled ? { ...client.status } : null }),
+    line: (state) => `Nex ${state === "down" ? state : client.status.state}`,
     metrics: nexMetrics(() => (isEnabled ? client.status : null), delays),
   };
 }
 
 export const service: ServiceCode<Settings, NexClient> = {
   operations: nexOperations.map((operation) => operation as Operation),
+  jobs: [nexFollow, nexInsights, nexNotifications],
   start,
 };

@@ -14,5 +14,7 @@ export const nexus = {
   secretKinds: [],
   readWithinMs: 60_000,
   lookWithinMs: 30_000,
+  secretIn: () => null,
   load: async () => (await import("./service.ts")).service,
+  loadProbe: async () => (await import("./probe.ts")).probe,
 } as const satisfies ServiceModule;

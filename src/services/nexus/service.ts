@@ -1,6 +1,10 @@
 // Nexus at run time: one origin, a token in exchange for the agent key, and the tools of its MCP server.
 
 import type { z } from "zod";
+import nexusConversations from "../../../jobs/nexus-conversations.ts";
+import nexusLowStock from "../../../jobs/nexus-low-stock.ts";
+import nexusPendingOrders from "../../../jobs/nexus-pending-orders.ts";
+import nexusShipments from "../../../jobs/nexus-shipments.ts";
 import type { Base, RunningService, ServiceCode } from "../module.ts";
 import { NO_CHANGES } from "../module.ts";
 import { type Operation, OperationError } from "../operation.ts";
@@ -13,6 +17,7 @@ import { createMcpConnection, type McpConnection } from "./mcp/connection.ts";
 import { createMcpTools } from "./mcp/source.ts";
 import { nexusMetrics } from "./metrics.ts";
 import { nexusOperations } from "./operations.ts";
+import type { QuotaStatus } from "./quota.ts";
 import type { TokenStorage } from "./saved-token.ts";
 import { sendToNexus } from "./send.ts";
 
@@ -84,11 +89,24 @@ function start(base: Base): RunningService<Settings, NexusClient> {
     send: (request, sending) => sendToNexus(client.http, mcpNow, request, sending),
     source,
     changes: NO_CHANGES,
+    describe() {
+      const quota = settings.enabled ? client.quota.status() : null;
+      return { quota, note: quota && describeQuota(quota) };
+    },
+    line: (state) => `Nexus ${state}`,
     metrics: nexusMetrics(() => (settings.enabled ? client.quota.status() : null)),
   };
 }
 
+/** "12 of 500 calls left today (plan Free)"; null where there is no limit. */
+function describeQuota({ plan, remaining, limit, isSlowed }: QuotaStatus): string | null {
+  if (limit === null) return null;
+  const slowed = isSlowed ? "; the watches go slower for it" : "";
+  return `${remaining ?? "?"} of ${limit} calls left today${plan === null ? "" : ` (plan ${plan})`}${slowed}`;
+}
+
 export const service: ServiceCode<Settings, NexusClient> = {
   operations: nexusOperations.map((operation) => operation as Operation),
+  jobs: [nexusLowStock, nexusPendingOrders, nexusConversations, nexusShipments],
   start,
 };

@@ -1,0 +1,9 @@
+// How doctor finds out whether NexusMessaging can be reached.
+
+import type { Probe } from "../module.ts";
+
+export const probe = (): Probe => ({
+  ask: (send) => send({ method: "GET", path: "/health", label: "GET /health" }),
+  success: "answers; it needs no key",
+  refused: "NexusMessaging has no keys: check [messaging] base_url, and any proxy on the way.",
+});

@@ -1,0 +1,16 @@
+// How doctor finds out whether Nex can be reached and takes the key.
+
+import type { Probe, ProbeOptions } from "../module.ts";
+
+export function probe({ secret }: ProbeOptions): Probe | undefined {
+  const apiKey = secret("api_key");
+  if (apiKey === undefined) return undefined;
+  return {
+    credential: { authorization: `Bearer ${apiKey}` },
+    ask: (send) =>
+      send({ method: "GET", path: "/api/developers/v1/insights?limit=1", label: "GET /v1/insights" }),
+    success: "answers and takes the key",
+    refused:
+      "Check the key that [nex] api_key refers to, and that it has the scope insight.stream; keys are made at https://app.nex.ai/settings/developer",
+  };
+}
