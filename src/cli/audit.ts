@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { whatIsWrong } from "../contract/audit.ts";
-import type { AuditVerdict } from "../contract/store.ts";
+import type { AuditVerdict } from "../contract/write-store.ts";
 import type { AuditRow } from "../contract/writes.ts";
 import { count, wholeNumber } from "./arguments.ts";
 import { parsed, parsedExactly } from "./client.ts";

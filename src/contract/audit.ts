@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { digestOf } from "../core/canonical-json.ts";
 import { parseJson } from "../core/exact-json.ts";
-import type { AuditVerdict } from "./store.ts";
+import type { AuditVerdict } from "./write-store.ts";
 import type { AuditRow } from "./writes.ts";
 
 /** What the first row follows. */

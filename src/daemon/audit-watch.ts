@@ -3,7 +3,8 @@
 
 import type { Logger } from "pino";
 import { whatIsWrong } from "../contract/audit.ts";
-import { type AuditVerdict, type Store, StoreError } from "../contract/store.ts";
+import { type Store, StoreError } from "../contract/store.ts";
+import type { AuditVerdict } from "../contract/write-store.ts";
 import type { AuditStatus, AuditView } from "../control/context.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
 

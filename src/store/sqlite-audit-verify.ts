@@ -13,7 +13,7 @@ import {
 } from "../contract/audit.ts";
 import { differences, eventDigest, readCovers } from "../contract/audit-cover.ts";
 import type { EventRow } from "../contract/cloudevent.ts";
-import type { AuditVerdict } from "../contract/store.ts";
+import type { AuditVerdict } from "../contract/write-store.ts";
 import { type AuditRow, WRITE_STATES } from "../contract/writes.ts";
 import type { AuditLog } from "./sqlite-audit.ts";
 import { type Row, toAuditRow } from "./sqlite-audit-rows.ts";

@@ -4,7 +4,7 @@ import type { Database } from "better-sqlite3";
 import { auditHash, type Break, beginningAfter, type Chain, GENESIS_HASH } from "../contract/audit.ts";
 import type { StoredColumns } from "../contract/audit-cover.ts";
 import { notApproved } from "../contract/audit-cover.ts";
-import type { AuditVerdict } from "../contract/store.ts";
+import type { AuditVerdict } from "../contract/write-store.ts";
 import type { Actor, AuditAction, AuditMark, AuditRow, Write } from "../contract/writes.ts";
 import { type Row, toAuditRow, toRow } from "./sqlite-audit-rows.ts";
 

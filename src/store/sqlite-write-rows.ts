@@ -1,7 +1,7 @@
 // A write as a row of its table, and back.
 
 import type { Service } from "../contract/new-event.ts";
-import type { WriteTransition } from "../contract/store.ts";
+import type { WriteTransition } from "../contract/write-store.ts";
 import type {
   Account,
   Actor,

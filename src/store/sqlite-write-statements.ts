@@ -7,6 +7,8 @@ import type { NewRow, PatchRow, WriteRow } from "./sqlite-write-rows.ts";
 // SQLite compares a bound value with the conditions of partial indices, and for that prepares the statement again
 // whenever another value is bound, which takes longer than running it. A unary plus hides the value from it.
 
+export type WriteStatements = ReturnType<typeof prepareStatements>;
+
 /** Neither decided against nor done. */
 export const OPEN_STATES: readonly WriteState[] = ["proposed", "approved", "executing"];
 const OPEN = `(${OPEN_STATES.map((state) => `'${state}'`).join(", ")})`;
@@ -82,8 +84,8 @@ export const prepareStatements = (db: Database) => ({
 });
 
 /**
- * How many writes are open and their bytes, in a table of this connection alone: it changes and is rolled back with the transaction
- * that opens or closes a write, so that proposals that are committed together see each other.
+ * How many writes are open and their bytes, in a table of this connection alone: it changes and is rolled back with the
+ * transaction that opens or closes a write, so that proposals that are committed together see each other.
  */
 export const createOpenTotals = (db: Database) => {
   db.exec(

@@ -1,86 +1,40 @@
 // One write from its claim to its result. A write that is not idempotent is put on the wire once, whatever happens.
 
-import type { Failure, Service } from "../contract/new-event.ts";
-import type { Write, WriteResult } from "../contract/writes.ts";
+import type { Failure } from "../contract/new-event.ts";
+import type { Write } from "../contract/writes.ts";
 import { createBackoff } from "../core/backoff.ts";
-import type { Clock } from "../core/clock.ts";
-import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
-import { serviceNamed } from "../services/list.ts";
-import type { Effect, Operation, OperationAnswer, OperationSender, ReadCall } from "../services/operation.ts";
-import {
-  type Attempt,
-  answerFailed,
-  isDefect,
-  maybeSent,
-  preparationFailed,
-  sendingFailed,
-} from "./outcome.ts";
-import type { Pauses } from "./pauses.ts";
+import type { OperationAnswer } from "../services/operation.ts";
+import { settleDoubt } from "./doubt.ts";
+import { type Attempt, answerFailed, maybeSent, preparationFailed, sendingFailed } from "./outcome.ts";
 import {
   assertAccount,
   type Checked,
   checkedRequest,
   type Prepared,
-  type PrepareOptions,
   Refusal,
   readStored,
 } from "./prepare.ts";
+import {
+  type ExecutionOptions,
+  failed,
+  type GivenUp,
+  noticed,
+  type Outcome,
+  priorityOf,
+  type Run,
+  reading,
+  type Stop,
+  succeeded,
+} from "./run.ts";
 
 /** How long a write is tried, from its claim: after that its last failure is its result. */
 const DEADLINE_MS = 120_000;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 15_000;
 
-interface Outcome {
-  state: "succeeded" | "failed" | "unknown";
-  result: WriteResult;
-  /** What nexusd itself keeps of it, to be committed with it. */
-  effects: readonly Effect[];
-}
-
-/** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
-interface GivenUp {
-  state: "executing";
-}
-
 /** `attempts`: the requests that were sent, or may have been. */
 export type Result = (Outcome & { attempts: number }) | GivenUp;
-
-export interface ExecutionOptions extends PrepareOptions {
-  sender: OperationSender;
-  clock: Clock;
-  random: () => number;
-  pauses: Pick<Pauses, "wait">;
-  /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
-  countAttempt: (id: string) => Promise<void>;
-  /** As of the store: undefined where the audit log holds the approval of the write as it is. */
-  whyNotApproved: (write: Write) => Promise<string | undefined>;
-  /** An error that nobody expected, for the log. */
-  onDefect: (write: Write, error: unknown) => void;
-}
-
-export interface Stop {
-  /** Nothing new is begun. */
-  closing: AbortSignal;
-  /** What is under way is cut. */
-  cut: AbortSignal;
-}
-
-/** A write on its way, and what its attempts share. */
-interface Run {
-  write: Write;
-  options: ExecutionOptions;
-  stop: Stop;
-  /** The failure of the first request that may have arrived: from then on nothing is certain but a success. */
-  doubt: Failure | undefined;
-  /** Requests that were sent, or may have been. */
-  sent: number;
-  /** As the store has it, one ahead where a request is about to be sent: the claim counts the first one. */
-  counted: number;
-  /** What the last attempt was made of: where its effect is looked for, that begins before it was sent. */
-  prepared: Prepared | undefined;
-}
 
 /** @param isRecovery it was found `executing`: a request of it may have been sent by an earlier process */
 export async function execute(
@@ -185,7 +139,10 @@ async function attempt(run: Run): Promise<Attempt> {
   }
 }
 
-/** That somebody decided it, and decided this: a row in the table of writes is no approval. @throws Refusal, StoreError */
+/**
+ * That somebody decided it, and decided this: a row in the table of writes is no approval.
+ * @throws Refusal, StoreError
+ */
 async function assertApproved({ write, options }: Run): Promise<void> {
   const why = await options.whyNotApproved(write);
   if (why === undefined) return;
@@ -228,85 +185,7 @@ async function readRefusal(
   }
 }
 
-/** What is known in the end of a write that may have been sent. */
-async function settleDoubt(run: Run, why: Failure): Promise<Outcome | GivenUp> {
-  const { write, options, stop } = run;
-  const operation = options.catalogue.get(write.operation);
-  const { readBack } = operation ?? {};
-  if (readBack) {
-    try {
-      const { input, facts } = run.prepared ?? (await readStored(write, options));
-      const startedAt = Date.parse(write.executingAt ?? write.proposedAt);
-      const finding = await reading(run, "what became of it", (read) =>
-        readBack(input, facts, read, startedAt),
-      );
-      if (finding.kind === "done") return succeeded(finding.output, finding.effects);
-    } catch (error) {
-      // Whatever kept it from being read, the write stays in doubt.
-      noticed(run, error, undefined);
-    }
-    // Cut by our own stop: the next start reads it.
-    if (stop.cut.aborted) return { state: "executing" };
-  }
-  return {
-    state: "unknown",
-    result: { error: why, remedy: operation?.howToFindOut ?? HOW_TO_FIND_OUT },
-    effects: await effectsInDoubt(run, operation),
-  };
-}
-
-async function effectsInDoubt(run: Run, operation: Operation | undefined): Promise<Effect[]> {
-  if (!operation?.effectsInDoubt) return [];
-  try {
-    const { input, facts } = run.prepared ?? (await readStored(run.write, run.options));
-    return operation.effectsInDoubt(input, facts);
-  } catch (error) {
-    return noticed(run, error, []);
-  }
-}
-
-/** Runs a piece of work that reads, under a deadline of its own. */
-async function reading<T>(
-  { write, options, stop }: Run,
-  label: string,
-  work: (read: ReadCall) => Promise<T>,
-): Promise<T> {
-  const { service } = write;
-  const deadline = startDeadline({
-    clock: options.clock,
-    timeoutMs: serviceNamed(service).lookWithinMs,
-    signal: stop.cut,
-    failure: (kind) => readFailure(kind, service, label),
-  });
-  try {
-    return await deadline.race(
-      work((request) =>
-        options.sender.read(service, request, deadline.signal, { priority: priorityOf(write) }),
-      ),
-    );
-  } finally {
-    deadline.end();
-  }
-}
-
-/** What a person approved is a person's; what the policy lets through is the agent's. */
-const priorityOf = ({ approval }: Pick<Write, "approval">) =>
-  approval === "auto" ? "agent_writes" : "people";
-
-const noticed = <T>({ write, options }: Run, error: unknown, outcome: T): T => {
-  if (isDefect(error) && !(error instanceof Refusal)) options.onDefect(write, error);
-  return outcome;
-};
-
 const refused = ({ failure }: Refusal): Attempt => ({ kind: "refused", error: failure });
-
-const readFailure = (kind: "timeout" | "aborted", service: Service, label: string): HttpError =>
-  new HttpError({
-    ...{ kind, service, label, code: kind },
-    message: `${service}: ${label} was not read${kind === "timeout" ? ` within ${serviceNamed(service).lookWithinMs / 1000} s` : ""}`,
-    retryable: kind === "timeout",
-    maybeSent: true,
-  });
 
 const STOPPED = "nexusd was stopped before it could be";
 
@@ -315,23 +194,10 @@ const INTERRUPTED: Failure = {
   message: "nexusd ended while it was executed: whether the request arrived is not known.",
 };
 
-export const HOW_TO_FIND_OUT =
-  "Look at the service for its effect, then say what you found: nexusctl writes resolve ID --outcome …";
-
 const DONE = Promise.resolve();
 
 const NO_ANSWER: OperationAnswer = { status: 204, headers: {}, body: undefined };
 
-const succeeded = (output: unknown, effects: readonly Effect[] = []): Outcome => ({
-  state: "succeeded",
-  result: { output: output ?? null },
-  effects,
-});
-const failed = (error: Failure, effects: readonly Effect[] = []): Outcome => ({
-  state: "failed",
-  result: { error },
-  effects,
-});
 const notTaken = ({ code, message }: Failure, why = "it was not taken later on, either"): Failure => ({
   code,
   message: `Nothing was changed, ${why}: ${message}`,

@@ -10,11 +10,13 @@ import { isoTime } from "../core/clock.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
 import type { Changes } from "../services/module.ts";
-import { type ExecutionOptions, execute, HOW_TO_FIND_OUT, type Result } from "./execution.ts";
+import { HOW_TO_FIND_OUT } from "./doubt.ts";
+import { execute, type Result } from "./execution.ts";
 import { isOver } from "./expiry.ts";
 import { storedRequest } from "./input.ts";
 import { effectsFailed } from "./outcome.ts";
 import { createPauses } from "./pauses.ts";
+import type { ExecutionOptions } from "./run.ts";
 
 const AT_ONCE = 8;
 /** Of those, what the policy approved: it may wait long for its share of a budget, and a person's must not behind it. */

@@ -2,7 +2,8 @@
 
 import { monotonicFactory } from "ulid";
 import type { Limits } from "../contract/limits.ts";
-import type { Observation, OpenWrites, Store } from "../contract/store.ts";
+import type { Observation, Store } from "../contract/store.ts";
+import type { OpenWrites } from "../contract/write-store.ts";
 import { type Actor, type Proposal, type Write, WriteError, type Writes } from "../contract/writes.ts";
 import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import { type Clock, isoTime } from "../core/clock.ts";

@@ -1,6 +1,6 @@
 // What the write path says when it refuses: each refusal with its reason and the way out.
 
-import type { OpenWrites } from "../contract/store.ts";
+import type { OpenWrites } from "../contract/write-store.ts";
 import { type Write, WriteError, type WriteState } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import { sizeText } from "../core/size.ts";

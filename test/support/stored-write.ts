@@ -3,7 +3,8 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
-import type { Store, WriteTransition } from "../../src/contract/store.ts";
+import type { Store } from "../../src/contract/store.ts";
+import type { WriteTransition } from "../../src/contract/write-store.ts";
 import type { Actor, Write } from "../../src/contract/writes.ts";
 import { canonicalJson, digestOf } from "../../src/core/canonical-json.ts";
 import { toRow } from "../../src/store/sqlite-write-rows.ts";

@@ -4,7 +4,8 @@
 // validator has: one that leaves out a pattern finds that two alternatives fit where one does.
 
 import { z } from "zod";
-import { createVerdicts, type Issue } from "./schema-verdict.ts";
+import type { Issue } from "./schema-values.ts";
+import { createVerdicts } from "./schema-verdict.ts";
 
 type Schema = Record<string, unknown>;
 

@@ -4,17 +4,21 @@
 // whatever the schema.
 
 import { isSameJson } from "./same-json.ts";
-
-export interface Issue {
-  path: (string | number)[];
-  message: string;
-}
-
-/** The reasons of one that is invalid. */
-export type Verdict = "valid" | "unknown" | Issue[];
-
-type Path = (string | number)[];
-type Schema = Record<string, unknown>;
+import {
+  all,
+  decoded,
+  isMultiple,
+  isNumber,
+  isObject,
+  isOfType,
+  met,
+  noneOf,
+  type Path,
+  type Schema,
+  shown,
+  typesOf,
+  type Verdict,
+} from "./schema-values.ts";
 
 const MOST_STEPS = 50_000;
 const DEEPEST = 100;
@@ -240,81 +244,3 @@ export function createVerdicts(root: Schema): Verdicts {
 
   return { canRead, resolve, of };
 }
-
-/** As few as say why. */
-const MOST_ISSUES = 20;
-
-function all(verdicts: readonly Verdict[]): Verdict {
-  const issues = verdicts.flatMap((verdict) => (typeof verdict === "string" ? [] : verdict));
-  if (issues.length > 0) return issues.slice(0, MOST_ISSUES);
-  return verdicts.includes("unknown") ? "unknown" : "valid";
-}
-
-/** Of one alternative, its own reasons; of several, that none fits. */
-const noneOf = (each: readonly Verdict[], path: Path): Issue[] => {
-  const [only] = each;
-  if (each.length === 1 && Array.isArray(only)) return only;
-  return [{ path, message: "fits none of its alternatives" }];
-};
-
-const met = (isMet: boolean, path: Path, message: string): Verdict => (isMet ? "valid" : [{ path, message }]);
-
-const typesOf = (type: unknown): unknown[] => [type].flat();
-
-/** Undefined for a type that JSON Schema does not have. */
-function isOfType({ type, nullable }: Schema, value: unknown): boolean | undefined {
-  // OpenAPI's way of saying it.
-  if (value === null && nullable === true) return true;
-  const each = typesOf(type).map((one) => isOf(one, value));
-  return each.includes(true) ? true : each.includes(undefined) ? undefined : false;
-}
-
-function isOf(type: unknown, value: unknown): boolean | undefined {
-  switch (type) {
-    case "null":
-      return value === null;
-    case "array":
-      return Array.isArray(value);
-    case "object":
-      return isObject(value);
-    case "integer":
-      return typeof value === "bigint" || Number.isInteger(value);
-    case "number":
-      return typeof value === "bigint" || typeof value === "number";
-    case "boolean":
-    case "string":
-      return typeof value === type;
-    default:
-      return undefined;
-  }
-}
-
-/** Exact among integers that a number can hold; undefined beyond, where a double decides nothing. */
-function isMultiple(value: number | bigint, of: unknown): boolean | undefined {
-  if (!Number.isSafeInteger(value) || !Number.isSafeInteger(of) || of === 0) return undefined;
-  return Number(value) % Number(of) === 0;
-}
-
-const isNumber = (value: unknown): value is number | bigint =>
-  typeof value === "number" || typeof value === "bigint";
-
-const isObject = (value: unknown): value is Schema =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** A part of a JSON pointer within a fragment; undefined where it is none. */
-function decoded(part: string): string | undefined {
-  try {
-    return decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
-  } catch {
-    return undefined;
-  }
-}
-
-const LONGEST_SHOWN = 200;
-const shown = (values: readonly unknown[]): string => {
-  const text = values
-    .slice(0, MOST_ISSUES)
-    .map((value) => JSON.stringify(value, (_, part) => (typeof part === "bigint" ? String(part) : part)))
-    .join(", ");
-  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-};

@@ -1,0 +1,46 @@
+// A write that may have been sent, and whose answer never came: what can still be found out about it.
+
+import type { Failure } from "../contract/new-event.ts";
+import type { Effect, Operation } from "../services/operation.ts";
+import { readStored } from "./prepare.ts";
+import { type GivenUp, noticed, type Outcome, type Run, reading, succeeded } from "./run.ts";
+
+/** What is known in the end of a write that may have been sent. */
+export async function settleDoubt(run: Run, why: Failure): Promise<Outcome | GivenUp> {
+  const { write, options, stop } = run;
+  const operation = options.catalogue.get(write.operation);
+  const { readBack } = operation ?? {};
+  if (readBack) {
+    try {
+      const { input, facts } = run.prepared ?? (await readStored(write, options));
+      const startedAt = Date.parse(write.executingAt ?? write.proposedAt);
+      const finding = await reading(run, "what became of it", (read) =>
+        readBack(input, facts, read, startedAt),
+      );
+      if (finding.kind === "done") return succeeded(finding.output, finding.effects);
+    } catch (error) {
+      // Whatever kept it from being read, the write stays in doubt.
+      noticed(run, error, undefined);
+    }
+    // Cut by our own stop: the next start reads it.
+    if (stop.cut.aborted) return { state: "executing" };
+  }
+  return {
+    state: "unknown",
+    result: { error: why, remedy: operation?.howToFindOut ?? HOW_TO_FIND_OUT },
+    effects: await effectsInDoubt(run, operation),
+  };
+}
+
+async function effectsInDoubt(run: Run, operation: Operation | undefined): Promise<Effect[]> {
+  if (!operation?.effectsInDoubt) return [];
+  try {
+    const { input, facts } = run.prepared ?? (await readStored(run.write, run.options));
+    return operation.effectsInDoubt(input, facts);
+  } catch (error) {
+    return noticed(run, error, []);
+  }
+}
+
+export const HOW_TO_FIND_OUT =
+  "Look at the service for its effect, then say what you found: nexusctl writes resolve ID --outcome …";

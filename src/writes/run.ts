@@ -1,0 +1,111 @@
+// A write on its way: what its attempts share, how they read, and what can become of it.
+
+import type { Failure, Service } from "../contract/new-event.ts";
+import type { Write, WriteResult } from "../contract/writes.ts";
+import type { Clock } from "../core/clock.ts";
+import { startDeadline } from "../http/deadline.ts";
+import { HttpError } from "../http/errors.ts";
+import { serviceNamed } from "../services/list.ts";
+import type { Effect, OperationSender, ReadCall } from "../services/operation.ts";
+import { isDefect } from "./outcome.ts";
+import type { Pauses } from "./pauses.ts";
+import { type Prepared, type PrepareOptions, Refusal } from "./prepare.ts";
+
+export interface Outcome {
+  state: "succeeded" | "failed" | "unknown";
+  result: WriteResult;
+  /** What nexusd itself keeps of it, to be committed with it. */
+  effects: readonly Effect[];
+}
+
+/** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
+export interface GivenUp {
+  state: "executing";
+}
+
+export interface ExecutionOptions extends PrepareOptions {
+  sender: OperationSender;
+  clock: Clock;
+  random: () => number;
+  pauses: Pick<Pauses, "wait">;
+  /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
+  countAttempt: (id: string) => Promise<void>;
+  /** As of the store: undefined where the audit log holds the approval of the write as it is. */
+  whyNotApproved: (write: Write) => Promise<string | undefined>;
+  /** An error that nobody expected, for the log. */
+  onDefect: (write: Write, error: unknown) => void;
+}
+
+export interface Stop {
+  /** Nothing new is begun. */
+  closing: AbortSignal;
+  /** What is under way is cut. */
+  cut: AbortSignal;
+}
+
+/** A write on its way, and what its attempts share. */
+export interface Run {
+  write: Write;
+  options: ExecutionOptions;
+  stop: Stop;
+  /** The failure of the first request that may have arrived: from then on nothing is certain but a success. */
+  doubt: Failure | undefined;
+  /** Requests that were sent, or may have been. */
+  sent: number;
+  /** As the store has it, one ahead where a request is about to be sent: the claim counts the first one. */
+  counted: number;
+  /** What the last attempt was made of: where its effect is looked for, that begins before it was sent. */
+  prepared: Prepared | undefined;
+}
+
+/** Runs a piece of work that reads, under a deadline of its own. */
+export async function reading<T>(
+  { write, options, stop }: Run,
+  label: string,
+  work: (read: ReadCall) => Promise<T>,
+): Promise<T> {
+  const { service } = write;
+  const deadline = startDeadline({
+    clock: options.clock,
+    timeoutMs: serviceNamed(service).lookWithinMs,
+    signal: stop.cut,
+    failure: (kind) => readFailure(kind, service, label),
+  });
+  try {
+    return await deadline.race(
+      work((request) =>
+        options.sender.read(service, request, deadline.signal, { priority: priorityOf(write) }),
+      ),
+    );
+  } finally {
+    deadline.end();
+  }
+}
+
+/** What a person approved is a person's; what the policy lets through is the agent's. */
+export const priorityOf = ({ approval }: Pick<Write, "approval">) =>
+  approval === "auto" ? "agent_writes" : "people";
+
+export const noticed = <T>({ write, options }: Run, error: unknown, outcome: T): T => {
+  if (isDefect(error) && !(error instanceof Refusal)) options.onDefect(write, error);
+  return outcome;
+};
+
+const readFailure = (kind: "timeout" | "aborted", service: Service, label: string): HttpError =>
+  new HttpError({
+    ...{ kind, service, label, code: kind },
+    message: `${service}: ${label} was not read${kind === "timeout" ? ` within ${serviceNamed(service).lookWithinMs / 1000} s` : ""}`,
+    retryable: kind === "timeout",
+    maybeSent: true,
+  });
+
+export const succeeded = (output: unknown, effects: readonly Effect[] = []): Outcome => ({
+  state: "succeeded",
+  result: { output: output ?? null },
+  effects,
+});
+export const failed = (error: Failure, effects: readonly Effect[] = []): Outcome => ({
+  state: "failed",
+  result: { error },
+  effects,
+});
