@@ -189,7 +189,8 @@ test("the launcher becomes the program: its process id, its signals, its exit co
 describe("npm run build", () => {
   const directory = scratch();
   beforeAll(async () => {
-    for (const part of ["bin", "jobs", "src", "package.json", "tsconfig.json", "tsconfig.build.json"])
+    const configs = ["tsconfig.json", "tsconfig.build.json", "tsconfig.types.json"];
+    for (const part of ["bin", "jobs", "src", "package.json", ...configs])
       cpSync(part, join(directory, part), { recursive: true });
     symlinkSync(join(process.cwd(), "node_modules"), join(directory, "node_modules"));
     await run("npm", ["run", "build"], { cwd: directory });
