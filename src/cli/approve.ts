@@ -6,7 +6,7 @@ import { type Answer, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { CliContext } from "./context.ts";
 import { ask } from "./line-editor.ts";
-import { checkDigest, previewFor, stateOf, summary, wrapped } from "./preview-view.ts";
+import { checkDigest, previewFor, previewLines, stateOf, summaryLines } from "./preview-view.ts";
 import { Failed, Reported, WrongUsage } from "./problem.ts";
 import { finish } from "./write.ts";
 import { wholeId } from "./write-id.ts";
@@ -95,11 +95,11 @@ async function show(context: CliContext, given: string): Promise<ShownWrite> {
       code: write.state === "expired" ? "write_expired" : "write_already_decided",
     });
   const columns = io.tty?.output.columns || 80;
-  const lines = wrapped(previewFor(write, columns), columns);
+  const lines = previewLines(previewFor(write, columns), columns);
   for (const line of lines) await output.line(line);
   await output.line("");
   if (lines.length > (io.tty?.output.rows || 24) - 3) {
-    for (const line of wrapped(summary(write), columns)) await output.line(line);
+    for (const line of summaryLines(write, columns)) await output.line(line);
     await output.text(`The whole of it is above, in ${lines.length} lines. Scroll up to read them.`);
     await output.line("");
   }

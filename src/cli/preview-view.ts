@@ -75,6 +75,16 @@ export function wrapped(text: string, columns: number): string[] {
   return lines;
 }
 
+/** The same of a preview, its warnings in colour. Text from outside begins no line of it, so that it can be no warning. */
+export function previewLines(preview: string, columns: number): Line[] {
+  let isWarning = false;
+  return wrapped(preview, columns).map((line) => {
+    const isContinued = line.startsWith(goesOn()) || /^ *[┊:] /.test(line);
+    isWarning = line.startsWith("!! ") || (isWarning && isContinued);
+    return isWarning ? [{ text: line, tone: "bad" }] : line;
+  });
+}
+
 /**
  * That the digest is the one of the request it came with: it is what an approval names.
  * @throws Failed `digest_mismatch`
@@ -148,7 +158,7 @@ export const historyLines = (write: Write, columns: number): Line[] =>
 const STATE_COLUMN = pad("state", 12);
 
 /** The lines that stand right above the question, whatever has scrolled away before: what is about to happen. */
-export function summary(write: Write): string {
+function summary(write: Write): string {
   const { id, operation, preview, digest, destructive } = write;
   const warned = previewWarnings(write).length;
   return [
@@ -161,6 +171,14 @@ export function summary(write: Write): string {
     .map(([name = "", value = ""]) => `${pad(name, 11)} ${value}`)
     .join("\n");
 }
+
+/** The same in lines of at most `columns`, what is to be minded in colour. */
+export const summaryLines = (write: Write, columns: number): Line[] =>
+  wrapped(summary(write), columns).map((line) =>
+    line.startsWith("CAREFUL") || (write.destructive && line.startsWith("operation"))
+      ? [{ text: line, tone: "bad" }]
+      : line,
+  );
 
 /** The end of an id, where ids of the same minute differ; whole where it is short. */
 export const shortId = (id: string): string => (width(id) > 10 ? `${glyphs.cut}${id.slice(-8)}` : id);

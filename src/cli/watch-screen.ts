@@ -3,10 +3,11 @@
 import type { ShownWrite } from "../contract/api/writes.ts";
 import type { WriteSummary } from "../contract/writes.ts";
 import { glyphs } from "../core/text/glyphs.ts";
-import { clip, pad, visible, width } from "../core/text/visible.ts";
+import { clip, visible, width } from "../core/text/visible.ts";
+import { type Line, plain, type Toned } from "./colour.ts";
 import { editedLine } from "./line-editor.ts";
 import { age } from "./output.ts";
-import { previewFor, wrapped } from "./preview-view.ts";
+import { previewFor, previewLines, wrapped } from "./preview-view.ts";
 import type { Size } from "./terminal.ts";
 
 /** One proposal on the whole screen. */
@@ -34,14 +35,14 @@ export interface Inbox {
   notice: string;
 }
 
-const layouts = new WeakMap<ShownWrite, { columns: number; lines: string[] }>();
+const layouts = new WeakMap<ShownWrite, { columns: number; lines: Line[] }>();
 
 /** The lines of the write that is open, as wide as the screen. */
-export function openedLines({ write }: Opened, { columns }: Size): string[] {
+export function openedLines({ write }: Opened, { columns }: Size): Line[] {
   let layout = layouts.get(write);
   // A megabyte is not laid out anew at every key.
   if (layout?.columns !== columns) {
-    layout = { columns, lines: wrapped(previewFor(write, columns), columns) };
+    layout = { columns, lines: previewLines(previewFor(write, columns), columns) };
     layouts.set(write, layout);
   }
   return layout.lines;
@@ -63,15 +64,15 @@ export function listWindow(inbox: Inbox, { rows }: Size): { top: number; room: n
   return { top: Math.max(0, Math.min(at - Math.floor(room / 2), inbox.writes.length - room)), room };
 }
 
-/** Exactly as many lines as the screen has, none wider than it. */
-export function screen(inbox: Inbox, size: Size, nowMs: number): string[] {
+/** Exactly as many lines as the screen has; to be cut at its edge. */
+export function screen(inbox: Inbox, size: Size, nowMs: number): Line[] {
   const lines = inbox.opened
     ? openedScreen(inbox.opened, inbox.notice, size)
     : listScreen(inbox, size, nowMs);
-  return lines.slice(0, size.rows).map((line) => clip(line, size.columns));
+  return lines.slice(0, size.rows);
 }
 
-function listScreen(inbox: Inbox, size: Size, nowMs: number): string[] {
+function listScreen(inbox: Inbox, size: Size, nowMs: number): Line[] {
   const { isRead, writes, notice } = inbox;
   const { columns, rows } = size;
   const count = !isRead
@@ -79,36 +80,41 @@ function listScreen(inbox: Inbox, size: Size, nowMs: number): string[] {
     : writes.length === 0
       ? "nothing to decide"
       : `${writes.length} to decide`;
-  const head = `nexusctl writes watch: ${count}`;
+  const head: Line = [
+    "nexusctl writes watch: ",
+    { text: count, tone: writes.length > 0 ? "open" : undefined },
+  ];
   const at = selectedIndex(inbox);
   const { top, room } = listWindow(inbox, size);
   const [aboutColumns, saysColumns] = [
     Math.max(20, Math.floor(columns / 2)),
     Math.max(20, Math.floor(columns / 3)),
   ];
-  const table = columnsOf(
-    [
-      ["", "", "WHAT IT IS ABOUT", "EXPIRES", "WHAT THE AGENT SAYS", "PROPOSED", "OPERATION"],
-      ...writes.slice(top, top + room).map((write, row) => {
-        const says = [clip(visible(write.agent ?? ""), 20), visible(write.reason ?? "")];
-        return [
-          top + row === at ? ">" : "",
-          row < 9 ? String(row + 1) : "",
-          clip((write.destructive ? "DELETES: " : "") + visible(write.about), aboutColumns),
-          Date.parse(write.expiresAt) <= nowMs ? "expired" : age(write.expiresAt, nowMs),
-          clip(says.filter(Boolean).join(": "), saysColumns),
-          age(write.proposedAt, nowMs),
-          visible(write.operation),
-        ];
-      }),
-    ],
-    columns,
-  );
+  const table = columnsOf([
+    ["", "", "WHAT IT IS ABOUT", "EXPIRES", "WHAT THE AGENT SAYS", "PROPOSED", "OPERATION"],
+    ...writes.slice(top, top + room).map((write, row): (string | Toned)[] => {
+      const says = [clip(visible(write.agent ?? ""), 20), visible(write.reason ?? "")];
+      return [
+        { text: top + row === at ? ">" : "", tone: "name" },
+        row < 9 ? String(row + 1) : "",
+        {
+          text: clip((write.destructive ? "DELETES: " : "") + visible(write.about), aboutColumns),
+          tone: write.destructive ? "bad" : undefined,
+        },
+        Date.parse(write.expiresAt) <= nowMs
+          ? { text: "expired", tone: "past" }
+          : age(write.expiresAt, nowMs),
+        clip(says.filter(Boolean).join(": "), saysColumns),
+        age(write.proposedAt, nowMs),
+        visible(write.operation),
+      ];
+    }),
+  ]);
   const keys = writes.length > 0 ? "Enter or 1-9: look at it   Up, Down: choose   q: quit" : "q: quit";
   return framed([head, "", ...table], [...noticeLines(notice, size), keys], rows);
 }
 
-function openedScreen(opened: Opened, notice: string, size: Size): string[] {
+function openedScreen(opened: Opened, notice: string, size: Size): Line[] {
   const { write, top, seenAt, closed, reason } = opened;
   const all = openedLines(opened, size);
   const room = openedRoom(size);
@@ -121,7 +127,9 @@ function openedScreen(opened: Opened, notice: string, size: Size): string[] {
       ? "Space: read on; to approve, read it to its end   r: reject   Esc: back   q: quit"
       : "a: approve   r: reject   Up, Down, Space: read   Esc: back   q: quit";
   const foot = [
-    ...noticeLines(closed ?? notice, size),
+    ...noticeLines(closed ?? notice, size).map(
+      (text): Line => [{ text, tone: closed === undefined ? undefined : "bad" }],
+    ),
     reason === undefined ? keys : editedLine("Reason (Enter: reject, Esc: do not): ", reason, size.columns),
   ];
   return framed([head, "", ...all.slice(top, last)], foot, size.rows);
@@ -133,16 +141,20 @@ function noticeLines(notice: string, { columns }: Size): string[] {
   return [first, rest.length > 0 ? clip(second + rest.join(""), columns) : second];
 }
 
-function framed(body: string[], foot: string[], rows: number): string[] {
+function framed(body: Line[], foot: Line[], rows: number): Line[] {
   const shown = body.slice(0, Math.max(0, rows - foot.length));
   const blank = Array.from({ length: Math.max(0, rows - foot.length - shown.length) }, () => "");
   return [...shown, ...blank, ...foot];
 }
 
-function columnsOf(rows: string[][], columns: number): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => width(row[column] ?? ""))));
-  return rows.map((row) => {
-    const cells = row.map((cell, column) => pad(cell, widths[column] ?? 0));
-    return clip(cells.join("  ").trimEnd(), columns);
-  });
+function columnsOf(rows: (string | Toned)[][]): Line[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => width(plain([row[column] ?? ""])))),
+  );
+  return rows.map((row) =>
+    row.flatMap((cell, column): (string | Toned)[] => {
+      const blanks = " ".repeat(Math.max(0, (widths[column] ?? 0) - width(plain([cell]))) + 2);
+      return [cell, blanks];
+    }),
+  );
 }

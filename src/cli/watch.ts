@@ -2,6 +2,8 @@
 
 import type { WriteStep } from "../contract/new-event.ts";
 import { type Clock, systemClock } from "../core/clock.ts";
+import { clip } from "../core/text/visible.ts";
+import { type Line, type Paint, painted, painterFor } from "./colour.ts";
 import type { CliContext } from "./context.ts";
 import { keepInbox } from "./inbox.ts";
 import { shortId } from "./preview-view.ts";
@@ -28,6 +30,7 @@ export async function watch(context: CliContext, clock: Clock = systemClock): Pr
     );
 
   const inbox: Inbox = { isRead: false, writes: [], selected: undefined, opened: undefined, notice: "" };
+  const paint = painterFor(io.env);
   const quit = new AbortController();
   const signal = AbortSignal.any([io.signal, quit.signal]);
   let failure: unknown;
@@ -50,7 +53,8 @@ export async function watch(context: CliContext, clock: Clock = systemClock): Pr
   const draw = () => {
     if (signal.aborted) return;
     markSeen(inbox.opened, terminal.size(), clock);
-    terminal.draw(screen(inbox, terminal.size(), clock.now()));
+    const size = terminal.size();
+    terminal.draw(screen(inbox, size, clock.now()).map((line) => fitted(line, size.columns, paint)));
   };
 
   try {
@@ -87,6 +91,10 @@ export async function watch(context: CliContext, clock: Clock = systemClock): Pr
   }
   if (failure !== undefined) throw failure;
 }
+
+/** What is typed keeps the blanks at its end. */
+const fitted = (line: Line, columns: number, paint: Paint | undefined): string =>
+  typeof line === "string" ? clip(line, columns) : painted(line, columns, paint);
 
 async function redrawNowAndThen(draw: () => void, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {

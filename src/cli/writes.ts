@@ -8,7 +8,7 @@ import { count, duration, writeStates } from "./arguments.ts";
 import { type Answer, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
-import { historyLines, previewFor, stateOf, wrapped } from "./preview-view.ts";
+import { historyLines, previewFor, previewLines, stateOf } from "./preview-view.ts";
 import { WrongUsage } from "./problem.ts";
 import { type RejectOptions, rejectAll } from "./reject-all.ts";
 import { TOKEN_OPTION, tokenHeaders } from "./token.ts";
@@ -42,7 +42,7 @@ export function addWrites(program: Command, act: Act): void {
         if (!output.isHuman) return await output.json(answer.text.trim());
         const write = parsedExactly<ShownWrite>(answer);
         const columns = io.terminal?.columns ?? 80;
-        for (const line of wrapped(`${previewFor(write, columns)}\n`, columns)) await output.line(line);
+        for (const line of previewLines(`${previewFor(write, columns)}\n`, columns)) await output.line(line);
         for (const line of historyLines(write, columns)) await output.line(line);
       }),
     );

@@ -6,6 +6,7 @@ import { createFakeDaemon, type FakeDaemon, runCli, runHere } from "../support/c
 import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";
 import fc from "../support/fc.ts";
 import { noTerminal, onTerminal } from "../support/pty.ts";
+import { createFakeTty, runAtTty } from "../support/tty.ts";
 
 const ESCAPE = "\x1b";
 /** The escape character as a sign of its own. */
@@ -76,6 +77,50 @@ describe("with colours", () => {
         expect(text.replace(/\x1b\[3\dm([^\x1b]*)\x1b\[39m/g, "$1")).toBe(sober);
       }),
     );
+  });
+});
+
+describe("what is to be decided", () => {
+  const DELETES = { destructive: true, about: "order o-1" };
+  const preview = async (env: Record<string, string>) => {
+    const { id } = writes.propose({ destructive: true });
+    const tty = createFakeTty();
+    const ended = runAtTty(on("writes", "approve", id), tty, undefined, env);
+    await tty.until(() => tty.text().includes("[y/N]"));
+    tty.type("n\r");
+    await ended;
+    return tty.text();
+  };
+  const watched = async (env: Record<string, string>) => {
+    writes.propose(DELETES);
+    const tty = createFakeTty(120);
+    const stop = new AbortController();
+    const ended = runAtTty(on("writes", "watch"), tty, stop.signal, env);
+    await tty.until(() => tty.text().includes("DELETES: "));
+    stop.abort();
+    await ended;
+    return tty.text();
+  };
+
+  it("has its warnings in colour, before the question and in the inbox", async () => {
+    expect(seen(await preview(XTERM))).toMatch(/␛\[31m!! THIS DELETES FOR GOOD[^␛]*␛\[39m/);
+    const text = seen(await watched(XTERM));
+    expect(text).toMatch(/␛\[31mDELETES: [^␛]*␛\[39m/);
+    expect(text).toMatch(/writes watch: ␛\[33m\d+ to decide␛\[39m/);
+  });
+
+  test.each([[{ ...XTERM, NO_COLOR: "1" }], [{ TERM: "dumb" }]])(
+    "has the same words and no colour with %j",
+    async (env) => {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a colour is
+      for (const text of [await preview(env), await watched(env)]) expect(text).not.toMatch(/\x1b\[\d*m/);
+    },
+  );
+
+  it("has no text from outside that passes for a warning", async () => {
+    const { id } = writes.propose({ reason: "x\n!! NOT WHAT IT LOOKS LIKE", agent: "!! a" });
+    const { stdout } = await runHere(on("writes", "show", id), 40, XTERM);
+    expect(seen(stdout)).not.toContain("␛[31m");
   });
 });
 

@@ -88,6 +88,7 @@ export async function runAtTty(
   args: string[],
   tty: FakeTty,
   signal: AbortSignal = new AbortController().signal,
+  env: Record<string, string> = {},
 ): Promise<CliResult> {
   let stderr = "";
   const code = await run(args, {
@@ -101,7 +102,7 @@ export async function runAtTty(
     }),
     stdin: tty.input,
     tty,
-    env: {},
+    env,
     terminal: { columns: tty.output.columns },
     signal,
   });
