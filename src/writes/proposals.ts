@@ -235,7 +235,7 @@ const mostOpen = ({ open_proposals, open_proposal_bytes }: ProposalLimits, { via
   return { writes: open_proposals * times, bytes: open_proposal_bytes * times };
 };
 
-/** Whether one more of about so many bytes may not fit: its preview is as long again. */
+/** Whether one more of about so many bytes may not fit: in its preview it stands escaped, up to twice as long. */
 async function isFull(store: Store, most: OpenWrites, bytes: number): Promise<boolean> {
   const open = await store.countOpenWrites();
   return open.writes >= most.writes || open.bytes + 3 * bytes > most.bytes;

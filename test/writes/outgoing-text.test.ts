@@ -185,19 +185,37 @@ describe("what is no secret goes out", () => {
   });
 });
 
+/** So many times the event loop turns meanwhile. */
+const turnsOf = async (work: () => Promise<unknown>) => {
+  let turns = 0;
+  let isDone = false;
+  const turn = () => {
+    turns++;
+    if (!isDone) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await work();
+  isDone = true;
+  return turns;
+};
+
 test("others get their turn while what many short codes decode to is looked through", async () => {
   const code = (at: number) => Buffer.from(`a plain text ${at} here`).toString("base64");
   const scan = createTextScan({ credentialsIn: async () => [] });
   // The rules are loaded with the first text.
   await scan([{ path: ["text"], text: "a plain text" }]);
-  let turns = 0;
-  let isOver = false;
-  const take = () => {
-    turns++;
-    if (!isOver) setImmediate(take);
-  };
-  setImmediate(take);
-  await scan([{ path: ["text"], text: Array.from({ length: 300 }, (_, at) => code(at)).join(" ") }]);
-  isOver = true;
-  expect(turns).toBeGreaterThan(5);
+  const text = Array.from({ length: 300 }, (_, at) => code(at)).join(" ");
+  expect(await turnsOf(() => scan([{ path: ["text"], text }]))).toBeGreaterThan(5);
+});
+
+test("many long texts at once are looked through one after the other, a piece in each turn of the event loop", async () => {
+  const scan = createTextScan({ credentialsIn: async () => [] });
+  const texts: OutgoingText[] = [
+    { path: ["text"], text: `word ${randomBytes(30).toString("hex")}\n`.repeat(600) },
+  ];
+  await scan(texts);
+  const alone = await turnsOf(() => scan(texts));
+  expect(alone).toBeGreaterThan(1);
+  const together = await turnsOf(() => Promise.all(Array.from({ length: 10 }, () => scan(texts))));
+  expect(together).toBeGreaterThan(5 * alone);
 });
