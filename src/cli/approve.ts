@@ -1,10 +1,9 @@
 // nexusctl writes approve: a write is shown whole, a person is asked, and exactly what was shown is approved.
 
-import type { ShownWrite } from "../contract/api/writes.ts";
+import type { ShownWrite, WriteView } from "../contract/api/writes.ts";
 import { parseDuration } from "../core/duration.ts";
-import { type Answer, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { CliContext } from "./context.ts";
+import { type CliContext, jsonOf } from "./context.ts";
 import { ask } from "./line-editor.ts";
 import { checkDigest, previewFor, previewLines, stateOf, summaryLines } from "./preview-view.ts";
 import { Failed, Reported, WrongUsage } from "./problem.ts";
@@ -17,8 +16,6 @@ export interface ApproveOptions {
   yes?: boolean;
   wait?: string | true;
 }
-
-const path = (id: string, rest = "") => `/v1/writes/${encodeURIComponent(id)}${rest}`;
 
 /**
  * Asks at a terminal; without one, only with `--yes --digest`.
@@ -52,11 +49,10 @@ export async function approve(context: CliContext, given: string, options: Appro
     ({ id, digest } = write);
   }
 
-  const answer = await approveShown(context, id, digest, options.note);
+  const write = await approveShown(context, id, digest, options.note);
   const waitMs = typeof options.wait === "string" ? parseDuration(options.wait) : undefined;
   if (options.wait !== undefined) return await finish(context, id, waitMs, "operator");
-  if (!output.isHuman) return await output.json(answer.text.trim());
-  const write = parsedExactly<ShownWrite>(answer);
+  if (!output.isHuman) return await output.json(jsonOf(write));
   await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
 }
 
@@ -66,21 +62,14 @@ export const approveShown = (
   id: string,
   digest: string,
   note?: string,
-): Promise<Answer> =>
-  client.call("POST", path(id, "/approve"), {
-    body: { digest, ...(note !== undefined && { note }) },
-    role: "operator",
-    signal: io.signal,
-  });
+): Promise<WriteView> => client.writes.approve(id, { digest, note }, { signal: io.signal });
 
 /**
  * A write as the operators' socket shows it, which the audit log records.
  * @throws Failed `digest_mismatch` when it is not the one its digest says
  */
 export async function fetchShown({ client, io }: CliContext, id: string): Promise<ShownWrite> {
-  const write = parsedExactly<ShownWrite>(
-    await client.call("GET", path(id), { role: "operator", signal: io.signal }),
-  );
+  const write = await client.writes.get(id, { role: "operator", signal: io.signal });
   checkDigest(write);
   return write;
 }

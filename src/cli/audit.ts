@@ -1,13 +1,11 @@
 // nexusctl audit: the record of every write, and whether it is whole.
 
 import { type Command, InvalidArgumentError } from "commander";
+import type { AuditVerdictView } from "../contract/api/audit.ts";
 import { whatIsWrong } from "../contract/audit.ts";
-import type { AuditVerdict } from "../contract/write-store.ts";
-import type { AuditRow } from "../contract/writes.ts";
 import { count, wholeNumber } from "./arguments.ts";
-import { parsed, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { ask } from "./line-editor.ts";
 import { shortId } from "./preview-view.ts";
 import { Failed, Reported, WrongUsage } from "./problem.ts";
@@ -29,9 +27,6 @@ interface VerifyOptions {
   head?: string;
 }
 
-// The whole chain is walked.
-const VERIFY_TIMEOUT_MS = 5 * 60_000;
-
 export function addAudit(program: Command, act: Act): void {
   const audit = program.command("audit").description("the record of every write (operator)");
 
@@ -43,14 +38,11 @@ export function addAudit(program: Command, act: Act): void {
     .option("--write <id>", "only those of one write")
     .action(
       act(async ({ client, output, io }, { after, limit, write }: ShowOptions) => {
-        const query = new URLSearchParams({ after: String(after), limit: String(limit) });
-        if (write !== undefined) query.set("writeId", write);
-        const answer = await client.call("GET", `/v1/audit?${query}`, {
-          role: "operator",
-          signal: io.signal,
+        const page = await client.audit.rows({
+          ...{ after, limit, ...(write !== undefined && { writeId: write }), signal: io.signal },
         });
-        if (!output.isHuman) return await output.json(answer.text.trim());
-        const { rows, next } = parsedExactly<{ rows: AuditRow[]; next: number }>(answer);
+        if (!output.isHuman) return await output.json(jsonOf(page));
+        const { rows, next } = page;
         await output.table(
           ["ROW", "AT", "ACTION", "WRITE", "BY", "DETAIL"],
           rows.map((row) => [
@@ -74,10 +66,9 @@ export function addAudit(program: Command, act: Act): void {
     .option("--head <hash>", "a hash that you noted: check that it is still in the chain", headHash)
     .action(
       act(async (context, { head }: VerifyOptions) => {
-        const answer = await verify(context, head);
-        const verdict = parsed<AuditVerdict>(answer);
+        const verdict = await verify(context, head);
         if (context.output.isHuman) await context.output.text(inWords(verdict));
-        else await context.output.json(answer.text.trim());
+        else await context.output.json(jsonOf(verdict));
         if (!verdict.ok) throw new Reported("the audit log does not hold");
       }),
     );
@@ -93,18 +84,14 @@ export function addAudit(program: Command, act: Act): void {
 }
 
 const verify = ({ client, io }: CliContext, head?: string) =>
-  client.call("GET", `/v1/audit/verify${head === undefined ? "" : `?head=${head}`}`, {
-    role: "operator",
-    signal: io.signal,
-    timeoutMs: VERIFY_TIMEOUT_MS,
-  });
+  client.audit.verify(head, { signal: io.signal });
 
 const headHash = (text: string): string => {
   if (/^[0-9a-f]{64}$/.test(text)) return text;
   throw new InvalidArgumentError("must be a hash: 64 digits 0-9 and a-f");
 };
 
-function inWords(verdict: AuditVerdict): string {
+function inWords(verdict: AuditVerdictView): string {
   const { ok, rows, head, pruned, changed, changedCount, noted } = verdict;
   if (!ok) {
     const more = changed.slice(1).map(({ writeId, why }) => `  write ${writeId}: ${why}`);
@@ -124,12 +111,10 @@ async function checkpoint(context: CliContext, options: CheckpointOptions): Prom
   const { client, io, output } = context;
   const tty = output.isHuman ? io.tty : undefined;
   let { row: sequence, hash } = options;
-  if (options.yes && (sequence === undefined || hash === undefined))
-    throw new WrongUsage("--yes needs --row and --hash: what you have seen (nexusctl audit verify).");
   if (!options.yes) {
     if (!tty)
       throw new WrongUsage("Without a terminal nobody can be asked: --yes, --row and --hash are needed.");
-    const verdict = parsed<AuditVerdict>(await verify(context));
+    const verdict = await verify(context);
     await output.text(inWords(verdict));
     if (!verdict.ok) throw new Reported("the audit log does not hold");
     sequence ??= verdict.rows;
@@ -145,21 +130,16 @@ async function checkpoint(context: CliContext, options: CheckpointOptions): Prom
       throw new Reported("not signed off");
     }
   }
-  const answer = await client.call("POST", "/v1/audit/checkpoints", {
-    body: { sequence, hash, ...(options.note !== undefined && { note: options.note }) },
-    role: "operator",
-    signal: io.signal,
-    timeoutMs: VERIFY_TIMEOUT_MS,
-  });
-  if (!output.isHuman) return await output.json(answer.text.trim());
-  const row = parsedExactly<AuditRow>(answer);
+  if (sequence === undefined || hash === undefined)
+    throw new WrongUsage("--yes needs --row and --hash: what you have seen (nexusctl audit verify).");
+  const row = await client.audit.signOff({ sequence, hash, note: options.note }, { signal: io.signal });
+  if (!output.isHuman) return await output.json(jsonOf(row));
   await output.text(`Signed off: row ${row.sequence} is the checkpoint.`);
 }
 
 async function hashOf({ client, io }: CliContext, sequence: number): Promise<string> {
-  const path = `/v1/audit?after=${Math.max(0, sequence - 1)}&limit=1`;
-  const answer = await client.call("GET", path, { role: "operator", signal: io.signal });
-  const [row] = parsedExactly<{ rows: AuditRow[] }>(answer).rows;
+  const after = Math.max(0, sequence - 1);
+  const [row] = (await client.audit.rows({ after, limit: 1, signal: io.signal })).rows;
   if (row?.sequence === sequence) return row.hash;
   throw failed(sequence === 0 ? "The audit log has no rows yet." : `The audit log has no row ${sequence}.`);
 }

@@ -21,9 +21,9 @@ export function addBackup(program: Command, act: Act): void {
     .description("write a consistent copy of the daemon's database while it runs (operator)")
     .argument("<file>", "must not exist; it will hold every secret that the daemon keeps")
     .action(
-      act(async ({ client, output, io }, file: string) => {
+      act(async ({ transport, output, io }, file: string) => {
         const path = await writeNewFile(file, async (part) => {
-          const answer = await client.stream("/v1/backup", {
+          const answer = await transport.stream("/v1/backup", {
             ...{ role: "operator", headers: {}, signal: io.signal, silenceMs: SILENCE_MS },
           });
           await pipeline(answer, createWriteStream(part, { flags: "wx", mode: 0o600 }), {

@@ -1,8 +1,6 @@
 // Names that only the daemon knows, for the completion of a shell.
 
-import type { OperationSummary } from "../contract/writes.ts";
 import { visible } from "../core/text/visible.ts";
-import { parsed } from "./client.ts";
 import type { CliContext } from "./context.ts";
 
 export const NAME_KINDS = [
@@ -28,10 +26,9 @@ type Named = [name: string | null | undefined, description: string];
 /** Prints a line for each name: the name, a tab, and what it is. Prints nothing where there is no daemon to ask. */
 export async function printNames({ client, io }: CliContext, kind: NameKind): Promise<void> {
   const signal = AbortSignal.any([io.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const ask = async <T>(path: string) => parsed<T>(await client.call("GET", path, { signal }));
   let names: Named[];
   try {
-    names = await namesOf(kind, ask);
+    names = await namesOf(kind, client, { signal });
   } catch {
     return; // A completion that fails offers nothing; the command itself will say what is wrong.
   }
@@ -39,35 +36,31 @@ export async function printNames({ client, io }: CliContext, kind: NameKind): Pr
     if (name && SAFE.test(name)) io.stdout.write(`${name}\t${visible(description)}\n`);
 }
 
-async function namesOf(kind: NameKind, ask: <T>(path: string) => Promise<T>): Promise<Named[]> {
+async function namesOf(
+  kind: NameKind,
+  client: CliContext["client"],
+  control: { signal: AbortSignal },
+): Promise<Named[]> {
   switch (kind) {
     case "operations":
+      return (await client.operations(control)).map(({ name, title }) => [name, title]);
     case "reads":
     case "writes": {
-      const query = kind === "operations" ? "" : `?effect=${kind.slice(0, -1)}`;
-      const operations = await ask<OperationSummary[]>(`/v1/operations${query}`);
-      return operations.map(({ name, title }) => [name, title]);
+      const effect = kind === "reads" ? "read" : "write";
+      return (await client.operations({ ...control, effect })).map(({ name, title }) => [name, title]);
     }
-    case "jobs": {
-      const { jobs } = await ask<{ jobs: { name: string; description: string }[] }>("/v1/jobs");
-      return jobs.map(({ name, description }) => [name, description]);
-    }
+    case "jobs":
+      return (await client.jobs.list(control)).jobs.map(({ name, description }) => [name, description]);
     case "consumers": {
-      const { consumers } = await ask<{ consumers: { name: string }[] }>("/v1/consumers?limit=1000");
+      const { consumers } = await client.consumers.list({ ...control, limit: 1000 });
       return consumers.map(({ name }) => [name, ""]);
     }
-    case "sessions": {
+    case "sessions":
       // Not their ids: whoever reads one over a shoulder takes part in the session.
-      const { sessions } = await ask<{ sessions: { alias: string | null; state: string }[] }>(
-        "/v1/messaging/sessions",
-      );
-      return sessions.map(({ alias, state }) => [alias, state]);
-    }
+      return (await client.sessions(control)).sessions.map(({ alias, state }) => [alias, state]);
     case "proposed":
     case "unknown": {
-      const { writes } = await ask<{ writes: { id: string; operation: string }[] }>(
-        `/v1/writes?state=${kind}`,
-      );
+      const { writes } = await client.writes.summaries({ ...control, states: [kind] });
       return writes.map(({ id, operation }) => [id, operation]);
     }
   }

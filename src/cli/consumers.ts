@@ -1,19 +1,17 @@
 // nexusctl consumers: named reading positions in the log.
 
 import { type Command, InvalidArgumentError } from "commander";
-import type { Consumer } from "../contract/store.ts";
+import type { ConsumerPage, ConsumerView } from "../contract/api/consumers.ts";
+import { parseDuration } from "../core/duration.ts";
 import { count, duration, eventTypes, wholeNumber } from "./arguments.ts";
-import { parsed } from "./client.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { printEvents } from "./events.ts";
 import { age, type Output } from "./output.ts";
 import { Failed } from "./problem.ts";
 import { rawElements } from "./raw-json.ts";
-import { type Bound, TOKEN_OPTION, tellToken, tokenHeaders } from "./token.ts";
+import { shownToken, TOKEN_OPTION, tellToken } from "./token.ts";
 
 const HEAD = ["CONSUMER", "POSITION", "TYPES", "CREATED", "LAST MOVED"];
-
-const path = (name: string, rest = "") => `/v1/consumers/${encodeURIComponent(name)}${rest}`;
 
 function start(text: string): number | "oldest" | "latest" {
   if (text === "oldest" || text === "latest") return text;
@@ -28,18 +26,19 @@ interface CreateOptions {
   token?: string;
 }
 
-const asConsumer = (json: string) => JSON.parse(json) as Consumer; // the daemon's own contract
-
-/** Page by page, each as its JSON. */
-async function allConsumers(client: CliContext["client"], signal: AbortSignal): Promise<string[]> {
-  const found: string[] = [];
-  for (let query = "?limit=1000"; ; ) {
-    const answer = await client.call("GET", `/v1/consumers${query}`, { signal });
-    found.push(...rawElements(answer.text, "consumers"));
-    const { next } = parsed<{ next?: string | null }>(answer);
-    if (!next) return found;
-    query = `?limit=1000&after=${encodeURIComponent(next)}`;
+/** Page by page, each with its JSON. */
+async function allConsumers(
+  client: CliContext["client"],
+  signal: AbortSignal,
+): Promise<{ consumer: ConsumerView; json: string }[]> {
+  const found: { consumer: ConsumerView; json: string }[] = [];
+  for (let after: string | null = ""; after !== null; ) {
+    const page: ConsumerPage = await client.consumers.list({ limit: 1000, ...(after && { after }), signal });
+    const texts = rawElements(jsonOf(page), "consumers");
+    found.push(...page.consumers.map((consumer, at) => ({ consumer, json: texts[at] ?? "" })));
+    after = page.next ?? null;
   }
+  return found;
 }
 
 export function addConsumers(program: Command, act: Act): void {
@@ -53,8 +52,12 @@ export function addConsumers(program: Command, act: Act): void {
     .action(
       act(async ({ client, output, io }) => {
         const consumers = await allConsumers(client, io.signal);
-        if (!output.isHuman) return await output.json(`{"consumers":[${consumers.join(",")}]}`);
-        await table(output, consumers.map(asConsumer));
+        if (!output.isHuman)
+          return await output.json(`{"consumers":[${consumers.map(({ json }) => json).join(",")}]}`);
+        await table(
+          output,
+          consumers.map(({ consumer }) => consumer),
+        );
       }),
     );
 
@@ -78,13 +81,12 @@ export function addConsumers(program: Command, act: Act): void {
     .action(
       act(async (context, name: string, { from, type, bind, token }: CreateOptions) => {
         const { client, io, output } = context;
-        const answer = await client.call("PUT", path(name), {
-          body: { from, ...(type && { types: type }), ...(bind && { bind }) },
-          headers: await tokenHeaders(context, token),
-          signal: io.signal,
+        const placed = await client.consumers.create(name, {
+          ...{ from, ...(type && { types: type }), ...(bind && { bind }) },
+          ...{ token: await shownToken(context, token), signal: io.signal },
         });
-        await show(context, answer.text);
-        if (output.isHuman) tellToken(context, parsed<Bound>(answer));
+        await show(context, placed, jsonOf(placed));
+        if (output.isHuman) tellToken(context, placed);
       }),
     );
 
@@ -96,7 +98,8 @@ export function addConsumers(program: Command, act: Act): void {
       act(async (context, name: string) => {
         const { client, io } = context;
         // The API has no request for a single one.
-        const found = (await allConsumers(client, io.signal)).find((json) => asConsumer(json).name === name);
+        const all = await allConsumers(client, io.signal);
+        const found = all.find(({ consumer }) => consumer.name === name);
         if (found === undefined)
           throw new Failed({
             title: "Not found",
@@ -104,7 +107,7 @@ export function addConsumers(program: Command, act: Act): void {
             detail: `There is no consumer "${name}". Create it with: nexusctl consumers create ${name}`,
             code: "consumer_not_found",
           });
-        await show(context, found);
+        await show(context, found.consumer, found.json);
       }),
     );
 
@@ -116,14 +119,11 @@ export function addConsumers(program: Command, act: Act): void {
     .option("--wait <duration>", "wait for the first one, at most 60s", duration)
     .action(
       act(async ({ client, output, io }, name: string, { limit, wait }: { limit: number; wait?: string }) => {
-        const query = new URLSearchParams({ limit: String(limit), ...(wait && { wait }) });
-        const answer = await client.call("GET", path(name, `/events?${query}`), {
-          signal: io.signal,
-          timeoutMs: WAIT_TIMEOUT_MS,
-        });
-        const { gap } = parsed<{ gap?: { from: number; to: number } | null }>(answer);
+        const waitMs = wait === undefined ? 0 : (parseDuration(wait) ?? 0);
+        const page = await client.consumers.read(name, { limit, waitMs, signal: io.signal });
+        const { gap } = page;
         if (gap) output.note(`events ${gap.from} to ${gap.to} are missing: retention removed them`);
-        await printEvents(output, answer);
+        await printEvents(output, page);
       }),
     );
 
@@ -136,12 +136,9 @@ export function addConsumers(program: Command, act: Act): void {
     .action(
       act(async (context, name: string, sequence: number, { token }: { token?: string }) => {
         const { client, io } = context;
-        const answer = await client.call("POST", path(name, "/ack"), {
-          body: { sequence },
-          headers: await tokenHeaders(context, token),
-          signal: io.signal,
-        });
-        await show(context, answer.text);
+        const proof = await shownToken(context, token);
+        const moved = await client.consumers.ack(name, sequence, { token: proof, signal: io.signal });
+        await show(context, moved, jsonOf(moved));
       }),
     );
 
@@ -153,24 +150,23 @@ export function addConsumers(program: Command, act: Act): void {
     .action(
       act(async (context, name: string, { token }: { token?: string }) => {
         const { client, output, io } = context;
-        const headers = await tokenHeaders(context, token);
-        const answer = await client.call("DELETE", path(name), { headers, signal: io.signal });
+        await client.consumers.delete(name, {
+          ...{ token: await shownToken(context, token), signal: io.signal },
+        });
         if (output.isHuman) output.note(`deleted ${name}`);
-        else await output.json(answer.text.trim() || "{}");
+        else await output.json("{}");
       }),
     );
 }
 
 // Longer than any wait that the daemon grants, which is 60 s.
-const WAIT_TIMEOUT_MS = 75_000;
-
-/** @param json a consumer as the daemon sent it */
-async function show({ output }: CliContext, json: string): Promise<void> {
-  if (!output.isHuman) return await output.json(json.trim());
-  await table(output, [JSON.parse(json) as Consumer]); // the daemon's own contract
+/** @param json as the daemon sent it */
+async function show({ output }: CliContext, consumer: ConsumerView, json: string): Promise<void> {
+  if (!output.isHuman) return await output.json(json);
+  await table(output, [consumer]);
 }
 
-const table = (output: Output, consumers: Consumer[]) =>
+const table = (output: Output, consumers: ConsumerView[]) =>
   output.table(
     HEAD,
     consumers.map((one) => [

@@ -1,6 +1,8 @@
 // What every command of nexusctl is given.
 
-import type { ControlClient } from "./client.ts";
+import type { Client } from "../client/client.ts";
+import { answerOf } from "../client/request.ts";
+import type { Transport } from "../client/transport.ts";
 import type { Io, Output } from "./output.ts";
 import type { GlobalOptions, SocketChoice } from "./sockets.ts";
 
@@ -8,7 +10,9 @@ export interface CliContext {
   io: Io;
   output: Output;
   sockets: SocketChoice;
-  client: ControlClient;
+  client: Client;
+  /** What the client stands on, for answers that are no JSON, and for following the log as it is stored. */
+  transport: Transport;
   options: GlobalOptions;
 }
 
@@ -16,3 +20,6 @@ export interface CliContext {
 export type Act = <A extends unknown[]>(
   work: (context: CliContext, ...args: A) => Promise<void>,
 ) => (...args: A) => Promise<void>;
+
+/** The JSON of an answer, digit by digit as the daemon sent it. */
+export const jsonOf = (answer: object): string => answerOf(answer).text.trim();

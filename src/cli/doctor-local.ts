@@ -4,9 +4,9 @@ import { accessSync, constants, readFileSync, type Stats, statSync } from "node:
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
+import { NexusdError } from "../client/error.ts";
 import { readMigrations } from "../store/migrate.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
-import { Failed } from "./problem.ts";
 import type { Role, SocketChoice } from "./sockets.ts";
 
 export async function examineSockets(sockets: SocketChoice): Promise<Check[]> {
@@ -21,7 +21,7 @@ export async function examineSockets(sockets: SocketChoice): Promise<Check[]> {
       checks.push(await examineSocket(role, path, stat));
     } catch (error) {
       // The config is what would say where it is; what is wrong with it has a line of its own.
-      if (!(error instanceof Failed)) throw error;
+      if (!(error instanceof NexusdError)) throw error;
     }
   }
   const { agent, operator } = stats;

@@ -1,14 +1,14 @@
 // nexusctl doctor: whether everything that nexusd needs is as it should be, and the remedy for what is not.
 
 import type { Command } from "commander";
+import { NexusdError } from "../client/error.ts";
 import type { Inspection } from "../config/load.ts";
+import type { StatusView } from "../contract/api/status.ts";
 import { glyphs } from "../core/text/glyphs.ts";
-import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { placeOf } from "./places.ts";
-import { Failed, NoDaemon, Reported } from "./problem.ts";
-import type { Status } from "./status.ts";
+import { NoDaemon, Reported } from "./problem.ts";
 
 export interface Check {
   check: string;
@@ -101,9 +101,9 @@ async function examine(context: CliContext): Promise<Check[]> {
 async function examineDaemon({
   client,
   io,
-}: CliContext): Promise<{ check: Check; status: Status | undefined }> {
+}: CliContext): Promise<{ check: Check; status: StatusView | undefined }> {
   try {
-    const status = parsed<Status>(await client.call("GET", "/v1/status", { signal: io.signal }));
+    const status = await client.status({ signal: io.signal });
     const { state = "ok", lastError } = status.store ?? {};
     const detail = `nexusd ${status.version} answers, pid ${status.pid}`;
     if (state === "ok") return { check: ok("daemon", detail), status };
@@ -116,7 +116,7 @@ async function examineDaemon({
       status,
     };
   } catch (error) {
-    if (!(error instanceof Failed)) throw error;
+    if (!(error instanceof NexusdError)) throw error;
     const check =
       error instanceof NoDaemon
         ? fail("daemon", error.fact, `Start it with: ${error.startWith}`)
@@ -125,7 +125,7 @@ async function examineDaemon({
   }
 }
 
-function remedyOf({ problem: { code } }: Failed): string {
+function remedyOf({ problem: { code } }: NexusdError): string {
   switch (code) {
     case "socket_forbidden":
       return "Run doctor as a user who may connect, or join the group of the socket.";

@@ -1,10 +1,10 @@
 // nexusctl events: the log, a page of it or as it grows.
 
 import type { Command } from "commander";
+import type { Client } from "../client/client.ts";
 import { systemClock } from "../core/clock.ts";
 import { count, eventTypes, lastOption, wholeNumber } from "./arguments.ts";
-import { type Answer, type ControlClient, parsed } from "./client.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { eventLine, eventLines } from "./event-line.ts";
 import { follow } from "./follow.ts";
 import { lastOf } from "./last.ts";
@@ -17,14 +17,6 @@ interface EventsOptions {
   last?: number;
   type?: string[];
   follow?: boolean;
-}
-
-/** An answer of the log beside its events, whose exact text is in the answer itself. */
-interface Page {
-  epoch: string;
-  next: number;
-  latest: number;
-  gap: { from: number; to: number } | null;
 }
 
 const DEFAULT_LIMIT = 100;
@@ -65,10 +57,9 @@ async function printLast(
 ): Promise<{ latest: number; epoch: string }> {
   const { latest, epoch } = await endOf(client, io.signal);
   const events = await lastOf(count, latest, async (after) => {
-    const query = pageQuery(after, PAGE, type, epoch);
-    const answer = await client.call("GET", `/v1/events?${query}`, { signal: io.signal });
+    const page = await readPage(client, { after, limit: PAGE, epoch, type, signal: io.signal });
     // What came since is not of the last ones at that time.
-    return { found: rawElements(answer.text, "events"), next: parsed<Page>(answer).next };
+    return { found: rawElements(jsonOf(page), "events"), next: page.next };
   });
   await print(output, events);
   return { latest: Math.max(latest, sequenceOf(events.at(-1))), epoch };
@@ -77,20 +68,18 @@ async function printLast(
 const sequenceOf = (event: string | undefined): number =>
   event === undefined ? 0 : Number((JSON.parse(event) as { sequence: string }).sequence); // the contract of the log
 
-const endOf = async (client: ControlClient, signal: AbortSignal): Promise<Page> =>
-  parsed<Page>(await client.call("GET", "/v1/events?limit=1", { signal }));
+const endOf = (client: Client, signal: AbortSignal) => client.readEvents({ limit: 1, signal });
 
 async function list({ client, output, io }: CliContext, options: EventsOptions): Promise<void> {
   let left = options.limit ?? DEFAULT_LIMIT;
   let after = options.after ?? 0;
   let epoch: string | undefined;
   while (left > 0) {
-    const query = pageQuery(after, Math.min(PAGE, left), options.type, epoch);
-    const answer = await client.call("GET", `/v1/events?${query}`, { signal: io.signal });
-    const page = parsed<Page>(answer);
+    const limit = Math.min(PAGE, left);
+    const page = await readPage(client, { after, limit, epoch, type: options.type, signal: io.signal });
     if (page.gap)
       output.note(`events ${page.gap.from} to ${page.gap.to} are missing: retention removed them`);
-    left -= await printEvents(output, answer);
+    left -= await printEvents(output, page);
     epoch = page.epoch;
     const isAtEnd = page.next >= page.latest || page.next <= after;
     after = page.next;
@@ -99,16 +88,20 @@ async function list({ client, output, io }: CliContext, options: EventsOptions):
   output.note(`there are more: go on with --after ${after}, or use --follow`);
 }
 
-function pageQuery(after: number, limit: number, types: string[] = [], epoch?: string): URLSearchParams {
-  const query = new URLSearchParams({ after: String(after), limit: String(limit) });
-  for (const type of types) query.append("type", type);
+interface Wanted {
+  after: number;
+  limit: number;
+  type: string[] | undefined;
   // Another log between two pages is an error of the daemon's then, not two logs printed as one.
-  if (epoch !== undefined) query.set("epoch", epoch);
-  return query;
+  epoch: string | undefined;
+  signal: AbortSignal;
 }
 
+const readPage = (client: Client, { type, epoch, ...wanted }: Wanted) =>
+  client.readEvents({ ...wanted, ...(type && { types: type }), ...(epoch !== undefined && { epoch }) });
+
 async function tail(
-  { client, output, io }: CliContext,
+  { client, transport, output, io }: CliContext,
   options: EventsOptions,
   known?: string,
 ): Promise<void> {
@@ -117,7 +110,7 @@ async function tail(
   if (after === undefined) ({ latest: after, epoch } = await endOf(client, io.signal));
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   await follow({
-    client,
+    transport,
     after,
     epoch,
     clock: systemClock,
@@ -133,8 +126,8 @@ async function tail(
 }
 
 /** Prints the events of a page. @returns how many there were */
-export async function printEvents(output: Output, answer: Answer): Promise<number> {
-  const events = rawElements(answer.text, "events");
+export async function printEvents(output: Output, page: object): Promise<number> {
+  const events = rawElements(jsonOf(page), "events");
   await print(output, events);
   return events.length;
 }

@@ -3,9 +3,9 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { parsed } from "../client/transport.ts";
 import { short } from "../core/redaction.ts";
 import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
-import { parsed } from "./client.ts";
 import type { Act, CliContext } from "./context.ts";
 import { Failed, Reported } from "./problem.ts";
 
@@ -83,12 +83,12 @@ async function read(directory: string) {
 
 /** Keys go in the body, over the operators' socket: never in an argument, where others could see them. */
 async function take(
-  { client, io }: CliContext,
+  { transport, io }: CliContext,
   sessions: ImportedSession[],
 ): Promise<Map<string, ImportResult>> {
   const results = new Map<string, ImportResult>();
   for (let from = 0; from < sessions.length; from += BATCH) {
-    const answer = await client.call("POST", "/v1/messaging/import", {
+    const answer = await transport.call("POST", "/v1/messaging/import", {
       role: "operator",
       body: { sessions: sessions.slice(from, from + BATCH) },
       signal: io.signal,

@@ -1,13 +1,13 @@
 // The proposals that wait for a decision, kept as the daemon has them: read once, then changed by its events.
 
+import { NexusdError } from "../client/error.ts";
+import type { SummaryPage } from "../client/writes.ts";
 import { TYPE_PREFIX, type WriteStep } from "../contract/new-event.ts";
 import type { WriteSummary } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
 import { parseJson } from "../core/exact-json.ts";
-import { parsed } from "./client.ts";
 import type { CliContext } from "./context.ts";
 import { follow } from "./follow.ts";
-import { Failed } from "./problem.ts";
 
 /** The most that the daemon gives at once. Of those that come while the inbox is open only the newest are read. */
 const PAGE = { all: 1000, new: 50 };
@@ -28,7 +28,7 @@ export interface InboxOptions {
  * Resolves when the signal aborts.
  * @throws NoDaemon when there is none at the start, Failed when the daemon refuses
  */
-export async function keepInbox({ client }: CliContext, options: InboxOptions): Promise<void> {
+export async function keepInbox({ client, transport }: CliContext, options: InboxOptions): Promise<void> {
   const { clock, signal, onWrites, onStep, onNote } = options;
   const known = new Map<string, WriteSummary>();
   const publish = () => onWrites([...known.values()].sort(byProposal));
@@ -48,13 +48,10 @@ export async function keepInbox({ client }: CliContext, options: InboxOptions): 
     const found: WriteSummary[] = [];
     let after: string | null = null;
     do {
-      const query: URLSearchParams = new URLSearchParams({
-        ...{ state: "proposed", view: "summary" },
-        limit: String(all ? PAGE.all : PAGE.new),
+      const page: SummaryPage = await client.writes.summaries({
+        ...{ states: ["proposed"], limit: all ? PAGE.all : PAGE.new, after: after ?? undefined },
+        ...{ role: "operator", signal },
       });
-      if (after !== null) query.set("after", after);
-      const answer = await client.call("GET", `/v1/writes?${query}`, { role: "operator", signal });
-      const page = parsed<{ writes: WriteSummary[]; next: string | null }>(answer);
       found.push(...page.writes);
       after = page.next;
       if (!all && page.writes.some(({ id }) => known.has(id))) break;
@@ -83,7 +80,7 @@ export async function keepInbox({ client }: CliContext, options: InboxOptions): 
         await read(all);
       } catch (error) {
         if (signal.aborted) break;
-        if (!(error instanceof Failed)) {
+        if (!(error instanceof NexusdError)) {
           fail(error);
           break;
         }
@@ -97,12 +94,10 @@ export async function keepInbox({ client }: CliContext, options: InboxOptions): 
   };
 
   // The position first and the list after it: what happens in between is in the list, and comes as an event again.
-  const { latest, epoch } = parsed<{ latest: number; epoch: string }>(
-    await client.call("GET", "/v1/events?limit=1", { role: "operator", signal }),
-  );
+  const { latest, epoch } = await client.readEvents({ limit: 1, role: "operator", signal });
   await read(true);
   const following = follow({
-    ...{ client, clock, signal, epoch, after: latest, role: "operator", wasThere: true },
+    ...{ transport, clock, signal, epoch, after: latest, role: "operator", wasThere: true },
     random: Math.random,
     types: ["write.*"],
     onNote(text) {

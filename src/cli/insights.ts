@@ -1,22 +1,22 @@
 // nexusctl insights: what Nex ever said, out of the memory of the daemon.
 
 import type { Command } from "commander";
+import type { LoggedView } from "../contract/api/views.ts";
+import { fieldsOf } from "../services/input.ts";
 import { count, moment } from "./arguments.ts";
-import { parsed } from "./client.ts";
-import type { Act } from "./context.ts";
+import { type Act, jsonOf } from "./context.ts";
 import { age } from "./output.ts";
 
 const HEAD = ["RECEIVED", "TYPE", "SURE", "ABOUT", "INSIGHT"];
 
-interface Remembered {
-  time: string;
-  insight?: {
-    type?: unknown;
-    content?: unknown;
-    confidence?: unknown;
-    target?: { hint?: unknown };
-    entities?: { name?: unknown }[];
-  };
+interface InsightsOptions {
+  type?: string;
+  target?: string;
+  text?: string;
+  minConfidence?: string;
+  since?: string;
+  until?: string;
+  limit: number;
 }
 
 export function addInsights(program: Command, act: Act): void {
@@ -31,13 +31,10 @@ export function addInsights(program: Command, act: Act): void {
     .option("--until <time>", "only those received until then", moment)
     .option("--limit <count>", "how many at most", count, 20)
     .action(
-      act(async ({ client, output, io }, options: Record<string, string | number>) => {
-        const query = new URLSearchParams(
-          Object.entries(options).map(([name, value]): [string, string] => [name, String(value)]),
-        );
-        const answer = await client.call("GET", `/v1/nex/insights?${query}`, { signal: io.signal });
-        if (!output.isHuman) return await output.json(answer.text.trim());
-        const { asOf, insights } = parsed<{ asOf: string | null; insights: Remembered[] }>(answer);
+      act(async ({ client, output, io }, options: InsightsOptions) => {
+        const answer = await client.insights({ ...options, signal: io.signal });
+        if (!output.isHuman) return await output.json(jsonOf(answer));
+        const { asOf, insights } = answer;
         await output.table(HEAD, insights.map(row));
         output.note(`as of ${age(asOf)}`);
       }),
@@ -45,11 +42,11 @@ export function addInsights(program: Command, act: Act): void {
 }
 
 // What is of no known shape is left empty: everything of it is in the JSON.
-const row = ({ time, insight }: Remembered): (string | null)[] => [
-  age(time),
-  ...[insight?.type, insight?.confidence, insight?.target?.hint ?? insight?.entities?.[0]?.name].map(cell),
-  cell(insight?.content),
-];
+const row = ({ time, insight }: LoggedView): (string | null)[] => {
+  const { type, confidence, target, entities, content } = fieldsOf(insight);
+  const about = fieldsOf(target).hint ?? fieldsOf(Array.isArray(entities) ? entities[0] : undefined).name;
+  return [age(time), ...[type, confidence, about, content].map(cell)];
+};
 
 const cell = (value: unknown) =>
   typeof value === "string" || typeof value === "number" ? String(value) : null;

@@ -1,10 +1,11 @@
 // nexusctl jobs: what runs on its own, and the operator's say over it.
 
 import type { Command } from "commander";
+import { NexusdError } from "../client/error.ts";
+import { answerOf } from "../client/request.ts";
 import type { JobStatus } from "../scheduler/job.ts";
-import { type Answer, parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { near } from "./near.ts";
 import { age, type Output } from "./output.ts";
 import { Failed } from "./problem.ts";
@@ -46,8 +47,6 @@ function nextRun({ nextRunAt, running }: JobStatus, nowMs = Date.now()): string 
 }
 
 // A run may wait for a service that takes its time.
-const RUN_TIMEOUT_MS = 5 * 60_000;
-
 export function addJobs(program: Command, act: Act): void {
   const jobs = program.command("jobs").description("list the jobs; run, pause or resume one (operator)");
 
@@ -56,9 +55,9 @@ export function addJobs(program: Command, act: Act): void {
     .description("list the jobs")
     .action(
       act(async ({ client, output, io }) => {
-        const answer = await client.call("GET", "/v1/jobs", { signal: io.signal });
-        if (!output.isHuman) return await output.json(answer.text.trim());
-        await printJobs(output, parsed<{ jobs: JobStatus[] }>(answer).jobs);
+        const found = await client.jobs.list({ signal: io.signal });
+        if (!output.isHuman) return await output.json(jsonOf(found));
+        await printJobs(output, found.jobs);
       }),
     );
 
@@ -74,32 +73,27 @@ export function addJobs(program: Command, act: Act): void {
       .action(
         act(async (context, name: string) => {
           const { client, output, io } = context;
-          const path = `/v1/jobs/${encodeURIComponent(name)}/${verb}`;
-          const answer = await client
-            .call("POST", path, { role: "operator", signal: io.signal, timeoutMs: RUN_TIMEOUT_MS })
-            .catch(async (error: unknown) => {
-              throw await explained(error, context, name);
-            });
-          if (output.isHuman) output.note(outcome(verb, name, answer));
-          else await output.json(answer.text.trim() || "{}");
+          const job = await client.jobs[verb](name, { signal: io.signal }).catch(async (error: unknown) => {
+            throw await explained(error, context, name);
+          });
+          if (output.isHuman) output.note(outcome(verb, name, job));
+          else await output.json(jsonOf(job));
         }),
       );
 }
 
-function outcome(verb: "run" | "pause" | "resume", name: string, answer: Answer): string {
+function outcome(verb: "run" | "pause" | "resume", name: string, job: JobStatus): string {
   if (verb !== "run") return `${verb}d ${name}`;
-  if (answer.status === 202) return `${name} is still running; how it is: nexusctl jobs`;
-  const job = parsed<JobStatus>(answer);
+  if (answerOf(job).status === 202) return `${name} is still running; how it is: nexusctl jobs`;
   return job.failures > 0 ? `ran ${name}, which failed: ${describeError(job.lastError)}` : `ran ${name}`;
 }
 
 /** A job that there is not, explained by those that the list has. */
 async function explained(error: unknown, { client, io }: CliContext, name: string): Promise<unknown> {
-  if (!(error instanceof Failed) || error.problem.code !== "job_not_found") return error;
+  if (!(error instanceof NexusdError) || error.problem.code !== "job_not_found") return error;
   let jobs: JobStatus[];
   try {
-    const list = await client.call("GET", "/v1/jobs", { role: "operator", signal: io.signal });
-    jobs = parsed<{ jobs: JobStatus[] }>(list).jobs;
+    ({ jobs } = await client.jobs.list({ role: "operator", signal: io.signal }));
   } catch {
     return error; // The refusal itself is what counts.
   }

@@ -4,14 +4,11 @@ import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { Write } from "../contract/writes.ts";
 import { isDone, isFinal } from "../contract/writes.ts";
-import { systemClock } from "../core/clock.ts";
 import { parseDuration } from "../core/duration.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { pad, visible } from "../core/text/visible.ts";
-import { parsedExactly } from "./client.ts";
-import type { CliContext } from "./context.ts";
-import { Failed } from "./problem.ts";
-import { settle } from "./settle.ts";
+import { type CliContext, jsonOf } from "./context.ts";
+import { Failed, noteAway } from "./problem.ts";
 
 /** What an operation gave; its fields are the service's, and read as they may be missing. */
 export type Result = Record<string, unknown>;
@@ -23,9 +20,6 @@ export interface WriteOptions {
   /** true: for an operator's approval too; false: not at all. */
   wait?: boolean;
 }
-
-// An operation may have to ask the service first, and to wait for its request budget.
-const TIMEOUT_MS = 150_000;
 
 /** The options of every command that writes. */
 export const addWriteOptions = (command: Command): Command =>
@@ -50,12 +44,7 @@ export function seconds(text: string): number {
 
 /** Asks a service now. @throws Failed */
 export async function ask({ client, io }: CliContext, operation: string, input: object): Promise<Result> {
-  const answer = await client.call("POST", "/v1/reads", {
-    body: { operation, input },
-    signal: io.signal,
-    timeoutMs: TIMEOUT_MS,
-  });
-  return asResult(parsedExactly<{ output: unknown }>(answer).output);
+  return asResult((await client.read(operation, input, { signal: io.signal })).output);
 }
 
 /**
@@ -71,17 +60,15 @@ export async function carryOut(
 ): Promise<Result | undefined> {
   const { client, io, output } = context;
   const { wait, ...proposal } = options;
-  const answer = await client.call("POST", "/v1/writes", {
-    body: { operation, input, ...given({ ...proposal }) },
-    signal: io.signal,
-    timeoutMs: TIMEOUT_MS,
-  });
-  const proposed = parsedExactly<Write>(answer);
+  const proposed = await client.propose(
+    { operation, input, ...proposal },
+    { patienceMs: 0, signal: io.signal },
+  );
   const { id } = proposed;
   if (wait === false) {
     if (output.isHuman)
       output.note(`${id} is ${proposed.state}; what became of it: nexusctl writes show ${id}`);
-    else await output.json(answer.text.trim());
+    else await output.json(jsonOf(proposed));
     return undefined;
   }
   const waits = `An operator decides: nexusctl writes approve ${id}; what became of it: nexusctl writes show ${id}`;
@@ -91,11 +78,8 @@ export async function carryOut(
   }
   let { state } = proposed;
   try {
-    const { write } = await settle(context, id, {
-      role: "agent",
-      waitMs: undefined,
-      clock: systemClock,
-      onNote: output.note,
+    const write = await client.waitUntilFinal(id, {
+      ...{ signal: io.signal, onAway: noteAway(output) },
       onProgress: (write) => {
         ({ state } = write);
         if (output.isHuman && !isFinal(write) && state !== "proposed" && wait)

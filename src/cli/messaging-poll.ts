@@ -5,8 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { parseJson, stringifyJson } from "../core/exact-json.ts";
 import { visible } from "../core/text/visible.ts";
 import { count, lastOption, wholeNumber } from "./arguments.ts";
-import { type Answer, parsed } from "./client.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { follow } from "./follow.ts";
 import { lastOf } from "./last.ts";
 import { text } from "./messaging-call.ts";
@@ -60,24 +59,15 @@ export function addPoll(messaging: Command, act: Act): void {
     );
 }
 
-const path = (session: string, query: URLSearchParams) =>
-  `/v1/messaging/sessions/${encodeURIComponent(session)}/messages?${query}`;
-
 /** @returns the place in the log up to which they were looked for */
 async function printLast(context: CliContext, session: string, count: number): Promise<number> {
   const { client, io } = context;
-  const read = async (after: number, limit: number) => {
-    const query = new URLSearchParams({ after: String(after), limit: String(limit) });
-    return await client.call("GET", path(session, query), { signal: io.signal });
-  };
-  const { latest } = parsed<{ latest: number }>(
-    await client.call("GET", "/v1/events?limit=1", { signal: io.signal }),
-  );
+  const { latest } = await client.readEvents({ limit: 1, signal: io.signal });
   let end = latest;
   const messages = await lastOf(count, latest, async (after) => {
-    const answer = await read(after, PAGE);
-    const found = rawElements(answer.text, "messages");
-    const { next } = parsed<{ next: number }>(answer);
+    const page = await client.messages(session, { after, limit: PAGE, signal: io.signal });
+    const found = rawElements(jsonOf(page), "messages");
+    const { next } = page;
     end = Math.max(end, next);
     return { found, next: found.length === 0 ? latest : next };
   });
@@ -96,12 +86,10 @@ async function list(context: CliContext, session: string, options: PollOptions):
   let after = options.after ?? 0;
   while (left > 0) {
     const limit = Math.min(PAGE, left);
-    const query = new URLSearchParams({ after: String(after), limit: String(limit) });
-    const answer = await client.call("GET", path(session, query), { signal: io.signal });
-    const messages = rawElements(answer.text, "messages");
+    const page = await client.messages(session, { after, limit, signal: io.signal });
+    const messages = rawElements(jsonOf(page), "messages");
     for (const message of messages) await printRaw(context, message);
     left -= messages.length;
-    const page = parsed<{ next: number; gap: { from: number; to: number } | null }>(answer);
     if (page.gap && options.after !== undefined)
       output.note(`events ${page.gap.from} to ${page.gap.to} are missing: retention removed them`);
     after = page.next;
@@ -112,18 +100,13 @@ async function list(context: CliContext, session: string, options: PollOptions):
 }
 
 async function tail(context: CliContext, session: string, options: PollOptions): Promise<void> {
-  const { client, io, output } = context;
+  const { client, transport, io, output } = context;
   // The position first: what comes between the two answers is after it.
-  const end = parsed<{ latest: number; epoch: string }>(
-    await client.call("GET", "/v1/events?limit=1", { signal: io.signal }),
-  );
-  const named: Answer = await client.call("GET", path(session, new URLSearchParams({ limit: "1" })), {
-    signal: io.signal,
-  });
-  const { sessionId } = parsed<{ sessionId: string }>(named);
+  const end = await client.readEvents({ limit: 1, signal: io.signal });
+  const { sessionId } = await client.messages(session, { limit: 1, signal: io.signal });
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   await follow({
-    client,
+    transport,
     after: options.after ?? end.latest,
     epoch: end.epoch,
     clock: systemClock,

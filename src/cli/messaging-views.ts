@@ -1,11 +1,9 @@
 // nexusctl messaging ls, status, members, health, stats: how sessions and servers are.
 
 import type { Command } from "commander";
-import type { SessionView } from "../contract/api/views.ts";
 import { short } from "../core/redaction.ts";
-import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { ask, given, print, type Result, text } from "./messaging-call.ts";
 import { age } from "./output.ts";
 
@@ -15,9 +13,9 @@ export function addViews(messaging: Command, act: Act): void {
     .description("the sessions that nexusd is or was in, as it remembers them")
     .action(
       act(async ({ client, io, output }) => {
-        const answer = await client.call("GET", "/v1/messaging/sessions", { signal: io.signal });
-        if (!output.isHuman) return await output.json(answer.text.trim());
-        const { sessions } = parsed<{ sessions: SessionView[] }>(answer);
+        const answer = await client.sessions({ signal: io.signal });
+        if (!output.isHuman) return await output.json(jsonOf(answer));
+        const { sessions } = answer;
         if (sessions.length === 0)
           return output.note("no session yet: nexusctl messaging create, join or claim");
         const cut = await output.table(

@@ -1,10 +1,9 @@
 // nexusctl operations: what the services can be asked to do.
 
 import { type Command, Option } from "commander";
-import type { OperationSummary } from "../contract/writes.ts";
+import type { OperationView } from "../contract/api/operations.ts";
 import { SERVICE_NAMES } from "../services/list.ts";
-import { parsed } from "./client.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { near } from "./near.ts";
 import { helpOf } from "./operation-help.ts";
 import { Failed } from "./problem.ts";
@@ -19,15 +18,12 @@ export function addOperations(program: Command, act: Act): void {
     .addOption(new Option("--service <service>", "only those of one service").choices(SERVICE_NAMES))
     .addOption(new Option("--effect <effect>", "only reads or only writes").choices(["read", "write"]))
     .action(
-      act(async ({ client, output, io }, wanted: { service?: string; effect?: string }) => {
-        const query = new URLSearchParams({ ...wanted });
-        const answer = await client.call("GET", `/v1/operations${query.size > 0 ? `?${query}` : ""}`, {
-          signal: io.signal,
-        });
-        if (!output.isHuman) return await output.json(answer.text.trim());
+      act(async ({ client, output, io }, wanted: { service?: string; effect?: "read" | "write" }) => {
+        const found = await client.operations({ ...wanted, signal: io.signal });
+        if (!output.isHuman) return await output.json(jsonOf(found));
         await output.table(
           ["OPERATION", "EFFECT", "APPROVAL", "WHAT IT DOES"],
-          parsed<OperationSummary[]>(answer).map(({ name, effect, approval, title, destructive }) => [
+          found.map(({ name, effect, approval, title, destructive }) => [
             name,
             destructive ? `${effect}, deletes` : effect,
             approval,
@@ -57,12 +53,11 @@ export function addOperations(program: Command, act: Act): void {
 export async function findOperation(
   { client, io }: CliContext,
   name: string,
-): Promise<{ operation: OperationSummary; json: string }> {
-  const answer = await client.call("GET", "/v1/operations", { signal: io.signal });
-  const operations = parsed<OperationSummary[]>(answer);
+): Promise<{ operation: OperationView; json: string }> {
+  const operations = await client.operations({ signal: io.signal });
   const at = operations.findIndex((one) => one.name === name);
   const operation = operations[at];
-  const json = rawElements(`{"operations":${answer.text}}`, "operations")[at];
+  const json = rawElements(`{"operations":${jsonOf(operations)}}`, "operations")[at];
   if (operation && json !== undefined) return { operation, json };
   const like = near(
     name,

@@ -1,43 +1,12 @@
 // How a command fails: the problem it reports on stdout, and the exit code that goes with it.
 
-/** RFC 9457, with nexusd's `code` and `errors`. */
-export interface Problem {
-  type?: string;
-  title: string;
-  status?: number;
-  detail: string;
-  code: string;
-  errors?: FieldError[];
-}
-
-interface FieldError {
-  path: string;
-  message: string;
-  /** In a configuration: which, and where in it. */
-  file?: string;
-  line?: number;
-}
+import { NexusdError, type Problem } from "../client/error.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, noDaemon: 69 } as const;
 
-/** A refusal or a failure: exit 1, `json` on stdout. */
-export class Failed extends Error {
+/** A failure of the command's own: exit 1, `json` on stdout, as for a refusal of the daemon. */
+export class Failed extends NexusdError {
   override readonly name: string = "Failed";
-  readonly problem: Problem;
-  /** The problem exactly as the daemon sent it, or as made here. */
-  readonly json: string;
-  /** The epoch of the daemon that refused. */
-  readonly epoch: string | undefined;
-
-  constructor(
-    problem: Problem,
-    options: { json?: string; epoch?: string | undefined; cause?: unknown } = {},
-  ) {
-    super(problem.detail, { cause: options.cause });
-    this.problem = problem;
-    this.json = options.json ?? JSON.stringify({ type: "about:blank", ...problem });
-    this.epoch = options.epoch;
-  }
 }
 
 /** Nothing listens at the socket: exit 69. */
@@ -91,6 +60,12 @@ export const waiting = (error: unknown): string =>
   error instanceof NoDaemon
     ? `${error.fact} Waiting for it; start it with: ${error.startWith}`
     : `${error instanceof Error ? error.message : error} Waiting for it.`;
+
+/** Says when the daemon is away, and when it is back. */
+export const noteAway =
+  (output: { note(text: string): void }) =>
+  (error: unknown): void =>
+    output.note(error === undefined ? "connected again" : waiting(error));
 
 const COMMANDS: Record<string, string> = {
   "GET /v1/jobs": "nexusctl jobs",

@@ -1,8 +1,6 @@
 // nexusctl writes reject --all: shows what it would reject, asks, and rejects no more than that.
 
-import type { Rejected } from "../contract/writes.ts";
-import { parsedExactly } from "./client.ts";
-import type { CliContext } from "./context.ts";
+import { type CliContext, jsonOf } from "./context.ts";
 import { ask } from "./line-editor.ts";
 import { age } from "./output.ts";
 import { Reported, WrongUsage } from "./problem.ts";
@@ -29,11 +27,9 @@ export async function rejectAll(context: CliContext, options: RejectOptions): Pr
     ...(operation !== undefined && { operation }),
   };
   const send = (more: { dryRun?: boolean; upTo?: string }) =>
-    client.call("POST", "/v1/writes/reject", {
-      ...{ body: { ...filter, ...more }, role: "operator", signal: io.signal },
-    });
+    client.writes.rejectMany({ ...filter, ...more }, { signal: io.signal });
 
-  const { count, writes } = parsedExactly<Rejected>(await send({ dryRun: true }));
+  const { count, writes } = await send({ dryRun: true });
   const [newest] = writes;
   if (!newest) {
     if (output.isHuman) return await output.text("Nothing that is proposed matches.");
@@ -52,8 +48,7 @@ export async function rejectAll(context: CliContext, options: RejectOptions): Pr
     }
   }
   // What came after this list was not seen, and stays.
-  const answer = await send({ upTo: newest.id });
-  if (!output.isHuman) return await output.json(answer.text.trim());
-  const rejected = parsedExactly<Rejected>(answer);
+  const rejected = await send({ upTo: newest.id });
+  if (!output.isHuman) return await output.json(jsonOf(rejected));
   await output.text(`Rejected: ${rejected.count} of ${count}.`);
 }

@@ -1,8 +1,11 @@
 // nexusctl as a function: arguments in, exit code out.
 
 import { CommanderError } from "commander";
+import { clientOver } from "../client/client.ts";
+import { NexusdError } from "../client/error.ts";
+import { createTransport } from "../client/transport.ts";
+import { systemClock } from "../core/clock.ts";
 import { chooseGlyphs } from "../core/text/glyphs.ts";
-import { createClient } from "./client.ts";
 import type { Act } from "./context.ts";
 import { findCommand, helpWanted } from "./help.ts";
 import { takeText } from "./operands.ts";
@@ -32,7 +35,10 @@ export async function run(argv: string[], io: Io): Promise<number> {
       const options = program.opts<GlobalOptions>();
       output = createOutput(io, options.json ?? false);
       const sockets = chooseSockets(options, io.env, output.note);
-      await work({ io, output, sockets, client: createClient(sockets), options }, ...args);
+      // A connection for each request: most commands have one, and none is kept waiting for its end.
+      const transport = createTransport(sockets, { keepAlive: false });
+      const client = clientOver(transport, { clock: systemClock, random: Math.random });
+      await work({ io, output, sockets, client, transport, options }, ...args);
     };
   await addCommands(program, act, commandsIn(argv));
   takeText(program);
@@ -54,7 +60,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
       output.note(error.message);
       return EXIT.usage;
     }
-    const failure = error instanceof Failed ? error : unexpected(error);
+    const failure = error instanceof NexusdError ? error : unexpected(error);
     for (const line of problemLines(failure.problem)) output.note(line);
     if (!output.isHuman) await output.json(failure.json);
     return failure instanceof NoDaemon ? EXIT.noDaemon : EXIT.failed;

@@ -1,10 +1,12 @@
 // Which socket a command talks to: --socket, the environment, or what the config says.
 
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Role, Sockets } from "../client/transport.ts";
 import { type Place, placeOf } from "./places.ts";
-import { Failed } from "./problem.ts";
+import { Failed, NoDaemon } from "./problem.ts";
 
-export type Role = "agent" | "operator";
+export type { Role };
 
 export interface GlobalOptions {
   socket?: string;
@@ -12,13 +14,9 @@ export interface GlobalOptions {
   json?: boolean;
 }
 
-export interface SocketChoice {
+export interface SocketChoice extends Sockets {
   /** @throws Failed `invalid_config` when only the config could say it, and it cannot be read. */
   path(role: Role): Promise<string>;
-  /** Where else it was looked for in vain, as absolute paths. */
-  otherwise(role: Role): Promise<string[]>;
-  /** The command that starts the daemon. */
-  startWith(): Promise<string>;
 }
 
 /** Where systemd/nexusd-agent.socket and nexusd-operator.socket put them. */
@@ -41,11 +39,14 @@ export function chooseSockets(
   };
   return {
     path: async (role) => (await place(role)).path,
-    otherwise: async (role) => (await place(role)).otherwise,
-    async startWith() {
+    async absent(role, path, cause) {
       // Loaded only here: a daemon that runs needs no such advice.
       const { startWith } = await import("./start-with.ts");
-      return startWith((options.config ?? env.NEXUSD_CONFIG) || undefined);
+      return new NoDaemon(
+        [resolve(path), ...(await place(role)).otherwise],
+        startWith((options.config ?? env.NEXUSD_CONFIG) || undefined),
+        cause,
+      );
     },
   };
 }

@@ -1,28 +1,12 @@
 // nexusctl status: what the daemon, its services and its jobs are doing.
 
 import type { Command } from "commander";
-import type { ServiceStatus } from "../contract/api/status.ts";
 import { visible } from "../core/text/visible.ts";
-import type { JobStatus } from "../scheduler/job.ts";
 import { SERVICES } from "../services/list.ts";
-import { parsed } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { Act } from "./context.ts";
+import { type Act, jsonOf } from "./context.ts";
 import { describeError, printJobs } from "./jobs.ts";
 import { age } from "./output.ts";
-
-export interface Status {
-  version: string;
-  pid: number;
-  startedAt: string;
-  epoch: string;
-  log: { oldest: number; latest: number };
-  store?: { state: string; lastError: { message: string } | null };
-  sockets?: { path: string; state: string; lastError: { message: string } | null }[];
-  services: Record<string, ServiceStatus>;
-  jobs: JobStatus[];
-  writes?: Record<string, number>;
-}
 
 export function addStatus(program: Command, act: Act): void {
   program
@@ -30,10 +14,9 @@ export function addStatus(program: Command, act: Act): void {
     .description("show services, jobs and log; exit 0 even when something is degraded")
     .action(
       act(async ({ client, output, io }) => {
-        const answer = await client.call("GET", "/v1/status", { signal: io.signal });
-        if (!output.isHuman) return await output.json(answer.text.trim());
+        const status = await client.status({ signal: io.signal });
+        if (!output.isHuman) return await output.json(jsonOf(status));
 
-        const status = parsed<Status>(answer);
         const { oldest, latest } = status.log;
         await output.table(
           ["DAEMON", `nexusd ${status.version}`],

@@ -1,5 +1,6 @@
 // The token of what is bound to who made it. Never on the command line, which every user of the machine can read.
 
+import type { PlacedConsumer } from "../contract/api/consumers.ts";
 import type { CliContext } from "./context.ts";
 import { textOf } from "./operation-call.ts";
 import { WrongUsage } from "./problem.ts";
@@ -12,25 +13,20 @@ export const TOKEN_OPTION = [
   `the token that it was made with, where it is bound to one: @FILE, or - for stdin; default: $${VARIABLE}`,
 ] as const;
 
-/** What `consumers create` and `write` answer with, where something is bound. */
-export interface Bound {
-  token?: string;
-}
-
 /**
- * The headers that show the token; none where there is none.
+ * The token to show; undefined where there is none.
  * @param source as `--token` gives it
  * @throws WrongUsage
  */
-export async function tokenHeaders(
+export async function shownToken(
   context: CliContext,
   source: string | undefined,
-): Promise<Record<string, string>> {
+): Promise<string | undefined> {
   const token = (await read(context, source))?.trim();
-  if (token === undefined) return {};
+  if (token === undefined) return undefined;
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new WrongUsage(`${source === undefined ? `$${VARIABLE}` : "--token"} has no token in it.`);
-  return { "nexusd-token": token };
+  return token;
 }
 
 async function read(context: CliContext, source: string | undefined): Promise<string | undefined> {
@@ -43,6 +39,6 @@ async function read(context: CliContext, source: string | undefined): Promise<st
 }
 
 /** To be kept by whoever made it: nexusd has only its hash. */
-export function tellToken({ output }: CliContext, { token }: Bound): void {
+export function tellToken({ output }: CliContext, { token }: Pick<PlacedConsumer, "token">): void {
   if (token !== undefined) output.note(`its token, which is told only now: ${token}`);
 }

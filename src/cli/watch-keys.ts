@@ -1,11 +1,11 @@
 // What the keys of `nexusctl writes watch` do.
 
+import { NexusdError } from "../client/error.ts";
 import type { Clock } from "../core/clock.ts";
 import { approveShown, fetchShown } from "./approve.ts";
 import type { CliContext } from "./context.ts";
 import { edit } from "./line-editor.ts";
 import { shortId, stateOf } from "./preview-view.ts";
-import { Failed } from "./problem.ts";
 import type { Key, Size } from "./terminal.ts";
 import {
   type Inbox,
@@ -39,7 +39,7 @@ export function createKeys(
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof Failed)) throw error;
+      if (!(error instanceof NexusdError)) throw error;
       inbox.notice = `${error.problem.detail} (${error.problem.code})`;
     } finally {
       isBusy = false;
@@ -64,12 +64,7 @@ export function createKeys(
 
   const reject = ({ write }: Opened, reason: string) =>
     ask(async () => {
-      const path = `/v1/writes/${encodeURIComponent(write.id)}/reject`;
-      await context.client.call("POST", path, {
-        role: "operator",
-        body: { reason },
-        signal: context.io.signal,
-      });
+      await context.client.writes.reject(write.id, reason, { signal: context.io.signal });
       inbox.opened = undefined;
       inbox.notice = `rejected ${write.operation} ${shortId(write.id)}`;
     });

@@ -23,7 +23,7 @@ interface WorkEvent {
  * @throws Reported where it failed, or did not end within `waitMs` (undefined: no limit)
  */
 export async function followWork(
-  { client, io, output }: CliContext,
+  { transport, io, output }: CliContext,
   write: Write,
   options: { role: Role; waitMs: number | undefined; isWatched: boolean },
 ): Promise<void> {
@@ -34,7 +34,15 @@ export async function followWork(
   if (isWatched) output.note(`${write.id} Nex works on it`);
   await follow({
     // From the beginning, since nobody knows how long ago it was: of this type there are few.
-    ...{ client, role, after: 0, epoch: undefined, wasThere: true, clock: systemClock, random: Math.random },
+    ...{
+      transport,
+      role,
+      after: 0,
+      epoch: undefined,
+      wasThere: true,
+      clock: systemClock,
+      random: Math.random,
+    },
     types: ["nex.context.*"],
     signal: deadline ? AbortSignal.any([io.signal, deadline]) : io.signal,
     onNote: output.note,

@@ -1,7 +1,6 @@
 // The id of a write from what a person typed of it.
 
-import type { WriteSummary } from "../contract/writes.ts";
-import { parsed } from "./client.ts";
+import type { SummaryPage } from "../client/writes.ts";
 import type { CliContext } from "./context.ts";
 import { Failed } from "./problem.ts";
 import type { Role } from "./sockets.ts";
@@ -26,13 +25,10 @@ export async function wholeId(
   const ids: string[] = [];
   // A page may end before.
   for (let after: string | null = ""; after !== null && ids.length < NEWEST; ) {
-    const query: URLSearchParams = new URLSearchParams({
-      limit: String(NEWEST - ids.length),
-      view: "summary",
-      ...(after && { after }),
+    const page: SummaryPage = await client.writes.summaries({
+      ...{ limit: NEWEST - ids.length, after: after || undefined },
+      ...{ role, signal: io.signal },
     });
-    const answer = await client.call("GET", `/v1/writes?${query}`, { role, signal: io.signal });
-    const page = parsed<{ writes: WriteSummary[]; next: string | null }>(answer);
     ids.push(...page.writes.map(({ id }) => id));
     after = page.next;
   }

@@ -1,21 +1,20 @@
 // nexusctl write: proposes a write, and with --wait follows it to its end.
 
 import type { Command } from "commander";
+import type { ShownWrite } from "../contract/api/writes.ts";
 import type { Write } from "../contract/writes.ts";
 import { isDone, isFinal } from "../contract/writes.ts";
 import { systemClock } from "../core/clock.ts";
 import { parseDuration } from "../core/duration.ts";
 import { isFollowed } from "../services/nex/followed.ts";
 import { duration } from "./arguments.ts";
-import { parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { addCall, type CallOptions, inputOf, printHelp } from "./operation-call.ts";
 import { historyLines, stateOf } from "./preview-view.ts";
-import { Reported, WrongUsage } from "./problem.ts";
-import { type Settled, settle } from "./settle.ts";
+import { noteAway, Reported, WrongUsage } from "./problem.ts";
 import type { Role } from "./sockets.ts";
-import { type Bound, tellToken } from "./token.ts";
+import { tellToken } from "./token.ts";
 import { followWork } from "./work.ts";
 
 interface WriteOptions extends CallOptions {
@@ -26,9 +25,6 @@ interface WriteOptions extends CallOptions {
   bind?: true;
   wait?: string | true;
 }
-
-// A proposal may have to read at the service what is to be changed.
-const TIMEOUT_MS = 150_000;
 
 export function addWrite(program: Command, act: Act): void {
   const command = program.command("write").description("propose a write; it is executed once it is approved");
@@ -48,23 +44,14 @@ export function addWrite(program: Command, act: Act): void {
         if (options.help || name === undefined) return await printHelp(context, command, name, options);
         const input = await inputOf(context, name, args, options.input);
         const { client, io } = context;
-        const answer = await client.call("POST", "/v1/writes", {
-          body: {
-            operation: name,
-            input,
-            ...(options.reason !== undefined && { reason: options.reason }),
-            ...(options.agent !== undefined && { agent: options.agent }),
-            ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
-            ...(options.ttl !== undefined && { ttl: options.ttl }),
-            ...(options.bind && { bind: true }),
-          },
-          signal: io.signal,
-          timeoutMs: TIMEOUT_MS,
-        });
-        const write = parsedExactly<Write & Bound>(answer);
+        const { reason, agent, idempotencyKey, ttl, bind } = options;
+        const write = await client.propose(
+          { operation: name, input, reason, agent, idempotencyKey, ttl, bind },
+          { patienceMs: 0, signal: io.signal },
+        );
         // The write as it is at its end comes without it.
         if (context.output.isHuman || options.wait !== undefined) tellToken(context, write);
-        if (options.wait === undefined) return await printProposal(context, write, answer.text.trim());
+        if (options.wait === undefined) return await printProposal(context, write, jsonOf(write));
         await finish(context, write.id, waitMs, "agent");
       }),
     );
@@ -105,17 +92,14 @@ export async function finish(
   waitMs: number | undefined,
   role: Role,
 ): Promise<void> {
-  const { io, output } = context;
+  const { client, io, output } = context;
   const isWatched = output.isHuman || ("isTTY" in io.stderr && io.stderr.isTTY === true);
   const startedAt = systemClock.monotonic();
-  let settled: Settled;
+  let write: ShownWrite;
   let state = "proposed";
   try {
-    settled = await settle(context, id, {
-      role,
-      waitMs,
-      clock: systemClock,
-      onNote: output.note,
+    write = await client.waitUntilFinal(id, {
+      ...{ role, waitMs, signal: io.signal, onAway: noteAway(output) },
       onProgress: (write) => {
         state = write.state;
         if (!isWatched || isFinal(write)) return;
@@ -127,8 +111,7 @@ export async function finish(
     if (io.signal.aborted) output.note(`interrupted; ${id} was ${state} and goes on without this command`);
     throw error;
   }
-  const { write, json } = settled;
-  if (!output.isHuman) await output.json(json);
+  if (!output.isHuman) await output.json(jsonOf(write));
   else for (const line of historyLines(write, io.terminal?.columns ?? 80)) await output.line(line);
   if (!isDone(write)) throw new Reported(`the write is ${write.state}`);
   if (write.state !== "succeeded" || !isFollowed(write.operation)) return;

@@ -1,12 +1,13 @@
 // nexusctl writes list: as many pages of the daemon as it takes, each printed before the next one is asked for.
 
+import { NexusdError } from "../client/error.ts";
+import type { SummaryPage, WritePage } from "../client/writes.ts";
 import type { WriteState, WriteSummary } from "../contract/writes.ts";
-import { parsed, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { CliContext } from "./context.ts";
+import { type CliContext, jsonOf } from "./context.ts";
 import { age } from "./output.ts";
 import { errorOf, shortStateOf } from "./preview-view.ts";
-import { Failed, problemLines, Reported } from "./problem.ts";
+import { problemLines, Reported } from "./problem.ts";
 import { rawElements } from "./raw-json.ts";
 
 export interface ListOptions {
@@ -19,11 +20,6 @@ export interface ListOptions {
 /** The daemon gives at most so many at once. */
 const PAGE = 1000;
 
-interface Page<W> {
-  writes: W[];
-  next: string | null;
-}
-
 /** @throws Failed, Reported when a page after the first one failed */
 export async function listWrites(context: CliContext, options: ListOptions): Promise<void> {
   await (context.output.isHuman ? printTable(context, options) : printJson(context, options));
@@ -33,8 +29,8 @@ async function printTable(context: CliContext, options: ListOptions): Promise<vo
   const rows: WriteSummary[] = [];
   let after = options.after ?? null;
   for (let left = mostOf(options); left > 0; ) {
-    const answer = await ask(context, options, { after, limit: Math.min(PAGE, left), view: "summary" });
-    const page = parsedExactly<Page<WriteSummary>>(answer);
+    const wanted = query(context, options, after, left);
+    const page: SummaryPage = await context.client.writes.summaries(wanted);
     rows.push(...page.writes);
     left -= page.writes.length;
     after = page.next;
@@ -71,25 +67,23 @@ async function printJson(context: CliContext, options: ListOptions): Promise<voi
   const { output } = context;
   let after = options.after ?? null;
   let left = mostOf(options);
-  const next = () => ask(context, options, { after, limit: Math.min(PAGE, left) });
+  const next = (): Promise<WritePage> => context.client.writes.list(query(context, options, after, left));
 
-  let answer = await next();
-  let page = parsed<Page<unknown>>(answer);
+  let page = await next();
   left -= page.writes.length;
-  if (page.next === null || left <= 0) return await output.json(answer.text.trim());
+  if (page.next === null || left <= 0) return await output.json(jsonOf(page));
   await output.json('{"writes":[');
   for (let separator = ""; ; separator = ",") {
-    for (const write of rawElements(answer.text, "writes")) {
+    for (const write of rawElements(jsonOf(page), "writes")) {
       await output.json(separator + write);
       separator = ",";
     }
     after = page.next;
     if (after === null || left <= 0) return await output.json(`],"next":${JSON.stringify(after)}}`);
     try {
-      answer = await next();
-      page = parsed<Page<unknown>>(answer);
+      page = await next();
     } catch (error) {
-      if (!(error instanceof Failed)) throw error;
+      if (!(error instanceof NexusdError)) throw error;
       await output.json(`],"next":${JSON.stringify(after)},"problem":${error.json}}`);
       for (const line of problemLines(error.problem)) output.note(line);
       throw new Reported("the list ended before its end", { cause: error });
@@ -100,14 +94,6 @@ async function printJson(context: CliContext, options: ListOptions): Promise<voi
 
 const mostOf = ({ limit, all }: ListOptions): number => (all ? Number.POSITIVE_INFINITY : limit);
 
-function ask(
-  { client, io }: CliContext,
-  { state = [] }: ListOptions,
-  { after, limit, view }: { after: string | null; limit: number; view?: "summary" },
-) {
-  const query = new URLSearchParams({ limit: String(limit) });
-  for (const one of state) query.append("state", one);
-  if (after !== null) query.set("after", after);
-  if (view) query.set("view", view);
-  return client.call("GET", `/v1/writes?${query}`, { signal: io.signal });
-}
+const query = ({ io }: CliContext, { state }: ListOptions, after: string | null, left: number) => ({
+  ...{ states: state, after: after ?? undefined, limit: Math.min(PAGE, left), signal: io.signal },
+});

@@ -1,22 +1,18 @@
 // nexusctl writes: the proposed writes and what became of them; deciding on them, for an operator.
 
 import { type Command, Option } from "commander";
-import type { ShownWrite } from "../contract/api/writes.ts";
-import type { Write } from "../contract/writes.ts";
+import type { WriteView } from "../contract/api/writes.ts";
 import { type ApproveOptions, approve } from "./approve.ts";
 import { count, duration, writeStates } from "./arguments.ts";
-import { type Answer, parsedExactly } from "./client.ts";
 import { ofState } from "./colour.ts";
-import type { Act, CliContext } from "./context.ts";
+import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { historyLines, previewFor, previewLines, stateOf } from "./preview-view.ts";
 import { WrongUsage } from "./problem.ts";
 import { type RejectOptions, rejectAll } from "./reject-all.ts";
-import { TOKEN_OPTION, tokenHeaders } from "./token.ts";
+import { shownToken, TOKEN_OPTION } from "./token.ts";
 import { watch } from "./watch.ts";
 import { wholeId } from "./write-id.ts";
 import { listWrites } from "./writes-list.ts";
-
-const path = (id: string, rest = "") => `/v1/writes/${encodeURIComponent(id)}${rest}`;
 
 export function addWrites(program: Command, act: Act): void {
   const writes = program.command("writes").description("list the writes; approve or reject them (operator)");
@@ -38,9 +34,8 @@ export function addWrites(program: Command, act: Act): void {
       act(async (context, given: string) => {
         const { client, output, io } = context;
         const id = await wholeId(context, given, "either end", "agent");
-        const answer = await client.call("GET", path(id), { signal: io.signal });
-        if (!output.isHuman) return await output.json(answer.text.trim());
-        const write = parsedExactly<ShownWrite>(answer);
+        const write = await client.writes.get(id, { signal: io.signal });
+        if (!output.isHuman) return await output.json(jsonOf(write));
         const columns = io.terminal?.columns ?? 80;
         for (const line of previewLines(`${previewFor(write, columns)}\n`, columns)) await output.line(line);
         for (const line of historyLines(write, columns)) await output.line(line);
@@ -72,7 +67,7 @@ export function addWrites(program: Command, act: Act): void {
         if (all && id === undefined) return await rejectAll(context, options);
         if (all || id === undefined || agent !== undefined || operation !== undefined)
           throw new WrongUsage("Name one write by its id, or many by --all with --agent or --operation.");
-        await change(context, path(id, "/reject"), "operator", { reason });
+        await show(context, await context.client.writes.reject(id, reason, { signal: context.io.signal }));
       }),
     );
 
@@ -83,12 +78,13 @@ export function addWrites(program: Command, act: Act): void {
     .option(...TOKEN_OPTION)
     .action(
       act(async (context, id: string, { token }: { token?: string }) => {
-        const headers = await tokenHeaders(context, token);
-        const found = await context.client.call("GET", path(id), { signal: context.io.signal });
-        const { state, isBound } = parsedExactly<Write>(found);
+        const { client, io } = context;
+        const shown = await shownToken(context, token);
+        const { state, isBound } = await client.writes.get(id, { signal: io.signal });
         // What is approved only an operator stops, and an operator needs no token.
-        const isOperators = state === "approved" || (isBound && Object.keys(headers).length === 0);
-        await change(context, path(id, "/cancel"), isOperators ? "operator" : "agent", undefined, headers);
+        const isOperators = state === "approved" || (isBound && shown === undefined);
+        const role = isOperators ? "operator" : "agent";
+        await show(context, await client.writes.cancel(id, { role, token: shown, signal: io.signal }));
       }),
     );
 
@@ -101,8 +97,8 @@ export function addWrites(program: Command, act: Act): void {
     )
     .requiredOption("--note <text>", "how you know")
     .action(
-      act((context, id: string, body: { outcome: string; note: string }) =>
-        change(context, path(id, "/resolve"), "operator", body),
+      act(async (context, id: string, found: { outcome: "succeeded" | "failed"; note: string }) =>
+        show(context, await context.client.writes.resolve(id, found, { signal: context.io.signal })),
       ),
     );
 
@@ -112,19 +108,7 @@ export function addWrites(program: Command, act: Act): void {
     .action(act((context) => watch(context)));
 }
 
-/** A request that answers with the write as it is then. */
-async function change(
-  { client, output, io }: CliContext,
-  path: string,
-  role: "agent" | "operator",
-  body?: object,
-  headers: Record<string, string> = {},
-): Promise<void> {
-  const answer: Answer = await client.call("POST", path, {
-    ...(body && { body }),
-    ...{ role, headers, signal: io.signal },
-  });
-  if (!output.isHuman) return await output.json(answer.text.trim());
-  const write = parsedExactly<Write>(answer);
+async function show({ output }: CliContext, write: WriteView): Promise<void> {
+  if (!output.isHuman) return await output.json(jsonOf(write));
   await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
 }

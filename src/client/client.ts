@@ -76,7 +76,8 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
       type?: string | undefined;
       target?: string | undefined;
       text?: string | undefined;
-      minConfidence?: number | undefined;
+      /** 0 to 1. */
+      minConfidence?: number | string | undefined;
       /** RFC 3339, as `until`. */
       since?: string | undefined;
       until?: string | undefined;
@@ -113,7 +114,7 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
 
 const RUN_TIMEOUT_MS = 5 * 60_000;
 const VERIFY_TIMEOUT_MS = 10 * 60_000;
-// A read waits for its turn in the service's request budget.
+// Longer than the slowest service is given, which is two minutes.
 const READ_TIMEOUT_MS = 150_000;
 
 /**
@@ -137,7 +138,10 @@ function usualSocket(role: Role): string {
 }
 
 /** The client over a transport that is there already. */
-function clientOver<Own extends OwnEvents>(transport: Transport, time: Time & { clock: Clock }): Client<Own> {
+export function clientOver<Own extends OwnEvents>(
+  transport: Transport,
+  time: Time & { clock: Clock },
+): Client<Own> {
   const requester = createRequester(transport);
   const { ask } = requester;
   const writes = createWrites(requester, time);

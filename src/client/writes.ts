@@ -121,9 +121,12 @@ export function createWrites({ ask }: Requester, time: Time): Writes {
   const decide = (id: string, what: string, body: object, options: CallControl = {}) =>
     ask<WriteView>("POST", at(ROOT, id, what), { role: "operator", ...options, body });
 
-  const list = <Page extends object>(view: string, options: CallControl & WriteFilter = {}) => {
+  const list = <Page extends object>(
+    view: "summary" | undefined,
+    options: CallControl & WriteFilter = {},
+  ) => {
     const { states, after, limit, ...control } = options;
-    return ask<Page>("GET", ROOT, { ...control, query: { limit, view, after, state: states } });
+    return ask<Page>("GET", ROOT, { ...control, query: { limit, state: states, after, view } });
   };
 
   const writes: Writes = {
@@ -140,7 +143,7 @@ export function createWrites({ ask }: Requester, time: Time): Writes {
       return ask("GET", at(ROOT, id), { ...timeout, ...control, query: { wait } });
     },
 
-    list: (options) => list("whole", options),
+    list: (options) => list(undefined, options),
     summaries: (options) => list("summary", options),
 
     cancel: (id, options) => ask("POST", at(ROOT, id, "/cancel"), options),

@@ -17,7 +17,7 @@ export const auditRow = z
     detail: z.string().describe("Canonical JSON"),
     covers: z
       .string()
-      .optional()
+      .exactOptional()
       .describe(
         "Canonical JSON of `{set, event}`: the columns of the write that the step set, long ones by their hash, and the event that tells of it",
       ),
@@ -41,14 +41,14 @@ export const auditVerdict = z.object({
     .describe(
       "The rows 1 to `to` were removed, as the row `row` says; the row `checkpoint` had signed them off",
     ),
-  brokenAt: z.object({ sequence: z.int(), why: z.string() }).optional(),
+  brokenAt: z.object({ sequence: z.int(), why: z.string() }).exactOptional(),
   changed: z
     .array(z.object({ writeId: z.string(), why: z.string() }))
     .describe("Writes and their events that are not as the chain says; the first twenty"),
   changedCount: z.int().describe("How many there are"),
   noted: z
     .object({ head: z.string(), row: z.int().nullable() })
-    .optional()
+    .exactOptional()
     .describe("The row that has the hash `head`; null: the chain was cut or made anew since it was noted"),
 });
 
