@@ -6,11 +6,11 @@ import { ConfigError, formatProblem } from "../config/problems.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 import { ownerOf } from "./doctor-local.ts";
 
-/** @param isRunning whether a daemon runs, which then has its secrets, be they readable here or not */
+/** @param reported what the daemon that runs says of its services: one that is ok has its secrets, be they readable here or not */
 export function examineConfig(
   explicit: string | undefined,
   env: NodeJS.ProcessEnv,
-  isRunning: boolean,
+  reported: Reported | undefined,
 ): { checks: Check[]; path: string; inspection: Inspection | undefined } {
   let path: string;
   try {
@@ -24,20 +24,23 @@ export function examineConfig(
     };
   }
 
-  if (isForOthers(path)) return { checks: [ofOthers(path, isRunning)], path, inspection: undefined };
+  if (isForOthers(path))
+    return { checks: [ofOthers(path, reported !== undefined)], path, inspection: undefined };
   const { problems } = inspectConfig({ path, env, resolveSecrets: false });
   const inspection = inspectConfig({ path, env });
   const known = new Set(problems.map((problem) => formatProblem(path, problem)));
   const remedy = `Change ${path}, then: nexusd check --config ${path}`;
   const missing = inspection.problems
-    .map((problem) => formatProblem(path, problem))
-    .filter((text) => !known.has(text));
+    .map((problem) => ({ text: formatProblem(path, problem), service: problem.path.split(".", 1)[0] ?? "" }))
+    .filter(({ text }) => !known.has(text));
   const checks = [
     ...[...known].map((text) => fail("config", text, remedy)),
-    ...missing.map((text) =>
-      isRunning
-        ? warn("secrets", `${text} (for this user; the daemon that runs may have it)`)
-        : fail("secrets", text, "Set it where the daemon is started, or change the reference."),
+    ...missing.map(({ text, service }) =>
+      reported === undefined
+        ? fail("secrets", text, "Set it where the daemon is started, or change the reference.")
+        : reported[service]?.state === "ok"
+          ? ok("secrets", `${text} here; the daemon that runs has it`)
+          : warn("secrets", `${text} (for this user; the daemon that runs may have it)`),
     ),
     ...inspection.warnings.map((problem) => warn("secrets", formatProblem(path, problem))),
   ];
@@ -47,6 +50,8 @@ export function examineConfig(
     inspection,
   };
 }
+
+type Reported = Readonly<Record<string, { state: string } | undefined>>;
 
 /** Whether it is there, and not for this user to read: nothing that she could mend. */
 function isForOthers(path: string): boolean {

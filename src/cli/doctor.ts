@@ -66,11 +66,7 @@ async function examine(context: CliContext): Promise<Check[]> {
     import("./doctor-jobs.ts"),
   ]);
 
-  const { checks, path, inspection } = config.examineConfig(
-    options.config,
-    io.env,
-    daemon.status !== undefined,
-  );
+  const { checks, path, inspection } = config.examineConfig(options.config, io.env, daemon.status?.services);
   const found: Inspection["config"] = inspection?.config;
   const dataDir = found ? placeOf(found.daemon.data_dir, path).path : "";
   const database = found ? local.examineDatabase(dataDir, daemon.status !== undefined) : [];

@@ -185,7 +185,7 @@ describe("doctor", () => {
     configure(origin, daemon.directory);
     const { code, state } = await doctor({});
     expect(code).toBe(0);
-    expect(state("secrets")).toStrictEqual(["warn", "warn", "warn"]);
+    expect(state("secrets")).toStrictEqual(["ok", "ok", "ok"]);
     expect(state("nex")).toStrictEqual(["ok"]);
   });
 
