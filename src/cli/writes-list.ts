@@ -37,12 +37,12 @@ async function printTable(context: CliContext, options: ListOptions): Promise<vo
     if (after === null) break;
   }
   await context.output.table(
-    ["ID", "STATE", "OPERATION", "ABOUT", "PROPOSED", "AGENT, AS IT SAYS", "WHY"],
+    ["ID", "STATE", "ABOUT", "OPERATION", "PROPOSED", "AGENT, AS IT SAYS", "WHY"],
     rows.map((write) => [
       write.id,
       ofState(write.state, shortStateOf(write)),
-      write.operation,
       write.about,
+      write.operation,
       age(write.proposedAt),
       write.agent,
       whyOf(write),

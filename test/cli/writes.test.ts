@@ -44,7 +44,7 @@ describe("writes", () => {
     const table = await atTerminal();
     expect(table.stdout).toMatch(
       new RegExp(
-        `^${id}  proposed, 24 h left +nexus.orders.update_status .* x\\\\u\\{202e\\} +a\\\\nb$`,
+        `^${id}  proposed, 24 h left +update status order .* +nexus.orders.update_status .* x\\\\u\\{202e\\} +a\\\\nb$`,
         "m",
       ),
     );
