@@ -55,6 +55,8 @@ export const TOKENS: Record<string, () => string> = {
   supabase: () => glued("sb", "_secret_", mixed(31)),
   "supabase personal": () => glued("sb", "p_", hex(40)),
   planetscale: () => glued("pscale", "_pw_", mixed(43)),
+  "vercel blob": () => glued("vercel", "_blob_rw_", mixed(16), "_", mixed(30)),
+  posthog: () => glued("ph", "x_", mixed(43)),
   neon: () => glued("na", "pi_", lower(64)),
   grafana: () => glued("gl", "sa_", mixed(32), "_", hex(8)),
   "new relic": () => glued("NR", "AK-", upper(27)),
@@ -104,6 +106,7 @@ export const IN_CONTEXT: Record<string, () => string> = {
   "a database of any kind": () => `clickhouse+native://shop:${mixed(16)}@10.0.0.5/stock`,
   "a cache without a user": () => `rediss://:${mixed(24)}@cache.example.org:6380/0`,
   "a connection string": () => `Server=tcp:db,1433;User ID=shop;Password=${mixed(16)};Encrypt=true`,
+  "a variable of the environment": () => `DEPLOY_TOKEN=${randomUUID()}`,
   "an account of storage": () => `EndpointSuffix=core;AccountKey=${base64(64)}`,
   "a webhook of Slack": () =>
     glued("https://hooks.", "slack.com/services/", upper(9), "/", upper(9), "/", mixed(24)),

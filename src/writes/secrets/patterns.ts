@@ -175,6 +175,16 @@ const NAMED: readonly Pattern[] = [
     isReal: (text) => isRandom(text) && /[a-z]/.test(text) && /[A-Z]/.test(text),
   },
   {
+    kind: "NamedSecret",
+    hints: ["_token", "_secret"],
+    // As a variable of the environment: DEPLOY_TOKEN=…
+    pattern: new RegExp(
+      `(?<=[A-Z0-9]_)(?<!(?:NEXT|PAGE|PUBLIC|IDEMPOTENCY)_)(?:TOKEN|SECRET)${IS}(?<secret>[\\w+/=.~-]{16,512})`,
+      "g",
+    ),
+    isReal: isRandom,
+  },
+  {
     kind: "Password",
     hints: ["passw", "pwd", "passphrase"],
     pattern: new RegExp(`(?:password|passwd|passphrase|pwd)${IS}(?<secret>[^\\s"'\`,;]{8,256})`, "gi"),

@@ -81,6 +81,8 @@ const CLOUDS: readonly TokenShape[] = [
   weak("CLOUDFLARE_TOKEN", "cfk_", `${ALNUM}{40,}`),
   token("CLOUDFLARE_ORIGIN_CA_KEY", "v1.0-", `${HEX}{24}-${HEX}{140,}`),
   weak("VERCEL_TOKEN", ["vcp_", "vci_", "vca_", "vcr_", "vck_"], `${withDigit}${ALNUM}{20,}`),
+  token("VERCEL_BLOB_TOKEN", "vercel_blob_rw_", `${ALNUM}{8,}_${ALNUM}{20,}`),
+  weak("POSTHOG_PERSONAL_KEY", "phx_", `${withDigit}${ALNUM}{36,}`),
   token("NETLIFY_TOKEN", "nfp_", `${ALNUM}{36,}`),
   token("HEROKU_API_KEY", "HRKU-", `${URLSAFE}{30,}`),
   token("FLY_TOKEN", ["FlyV1 fm", "fm1r_", "fm2_", "fo1_"], `[\\w+/=,-]{40,}`),
