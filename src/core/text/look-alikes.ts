@@ -118,9 +118,14 @@ const SLASHES = /[/\\?#]/;
 /** Signs and letters of a URL or of a host name that are not what they look like. */
 function inAddress(chunk: string): string[] {
   const found = separators(chunk);
+  const isCertain = /[:：]\/\/|@/u.test(chunk);
   for (const label of hostOf(chunk)) {
     const shown = label.text.toLowerCase().startsWith("xn--") ? domainToUnicode(label.text) : label.text;
     if (shown === "" || PLAIN.test(shown)) continue;
+    // In other words these are the hyphens and dashes of good typography.
+    if (isCertain)
+      for (const [dash] of shown.matchAll(DASHES))
+        found.push(`"${dash}" is ${POINT(dash)}, which looks like "-" and is not`);
     const inLabel = ofLabel(shown, label.tld);
     if (shown !== label.text && inLabel.length > 0) found.push(`"${label.text}" is shown as "${shown}"`);
     found.push(...inLabel);
@@ -149,6 +154,8 @@ function separators(chunk: string): string[] {
       : [];
   });
 }
+
+const DASHES = /[\u2010-\u2015\u2212\u02d7]/gu;
 
 /** Nothing longer is one. */
 const HOST_LENGTH = 300;

@@ -41,6 +41,16 @@ describe("what looks like something else", () => {
     expect(told("https://workshop.example\u2215x")).toEqual([
       '"\u2215" is U+2215, which looks like "/" and is not',
     ]);
+    expect(told("https://work\u2010shop.example/x")).toEqual([
+      '"\u2010" is U+2010, which looks like "-" and is not',
+    ]);
+    for (const text of [
+      "Nord\u2010Süd",
+      "NX\u20111005.pdf",
+      "https://a.example/x\u2013y",
+      "https://スーパー.jp",
+    ])
+      expect(told(text)).toEqual([]);
     expect(told(`https://${domainToASCII("w\u043erkshop.example")}`)[0]).toMatch(/^"xn--/);
   });
 
