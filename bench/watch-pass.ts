@@ -3,7 +3,6 @@
 // changed: one row of each page has changed between two passes.
 
 import { pino } from "pino";
-import { runWatch } from "../jobs/_nexus-watch.ts";
 import { systemClock as clock } from "../src/core/clock.ts";
 import { createSteadyClock } from "../src/core/steady-clock.ts";
 import { keepHeapSmall } from "../src/daemon/memory.ts";
@@ -15,6 +14,7 @@ import { withToken } from "../src/services/nexus/http.ts";
 import { orderWatch } from "../src/services/nexus/orders.ts";
 import { restPath } from "../src/services/nexus/query.ts";
 import { stockWatch } from "../src/services/nexus/stock.ts";
+import { runWatch } from "../src/services/nexus/watch-job.ts";
 import { openStore } from "../src/store/sqlite.ts";
 
 const PASSES = 6;

@@ -1,7 +1,6 @@
 // Passes of a watch one by one, over the real PostgREST and a real store, with something done before each request.
 
 import { pino } from "pino";
-import { runWatch } from "../../jobs/_nexus-watch.ts";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";
 import { type NexusOptions, type NexusServer, startNexus } from "../../sandbox/nexus.ts";
 import type { Store } from "../../src/contract/store.ts";
@@ -13,6 +12,7 @@ import { createTokenSource } from "../../src/services/nexus/auth.ts";
 import { createNexusClient, type NexusClient } from "../../src/services/nexus/client.ts";
 import { withToken } from "../../src/services/nexus/http.ts";
 import type { Watch, WatchSettings } from "../../src/services/nexus/watch.ts";
+import { runWatch } from "../../src/services/nexus/watch-job.ts";
 import type { SeenEvent } from "../support/daemon.ts";
 import { openTestStore } from "../support/store.ts";
 

@@ -91,7 +91,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
     changes: NO_CHANGES,
     describe() {
       const quota = settings.enabled ? client.quota.status() : null;
-      return { quota, note: quota && describeQuota(quota) };
+      return { quota, note: quota && quotaNote(quota) };
     },
     line: (state) => `Nexus ${state}`,
     metrics: nexusMetrics(() => (settings.enabled ? client.quota.status() : null)),
@@ -99,7 +99,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
 }
 
 /** "12 of 500 calls left today (plan Free)"; null where there is no limit. */
-function describeQuota({ plan, remaining, limit, isSlowed }: QuotaStatus): string | null {
+function quotaNote({ plan, remaining, limit, isSlowed }: QuotaStatus): string | null {
   if (limit === null) return null;
   const slowed = isSlowed ? "; the watches go slower for it" : "";
   return `${remaining ?? "?"} of ${limit} calls left today${plan === null ? "" : ` (plan ${plan})`}${slowed}`;

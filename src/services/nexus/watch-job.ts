@@ -1,13 +1,13 @@
 // What the watches of Nexus share: a declaration becomes a job, and its changes are committed as they come.
 
-import { isoTime } from "../src/core/clock.ts";
-import { type CronJob, defineJob, type JobContext } from "../src/services/job.ts";
-import type { RowReader } from "../src/services/nexus/client.ts";
-import type { WatchJob } from "../src/services/nexus/columns.ts";
-import { type FeedPosition, type FeedReader, feedFailure, readFeed } from "../src/services/nexus/feed.ts";
-import { createPageMemory, type PageMemory } from "../src/services/nexus/pages.ts";
-import { describeQuota } from "../src/services/nexus/quota.ts";
-import { readChanges, type Watch, type WatchSettings } from "../src/services/nexus/watch.ts";
+import { isoTime } from "../../core/clock.ts";
+import { type CronJob, defineJob, type JobContext } from "../job.ts";
+import type { RowReader } from "./client.ts";
+import type { WatchJob } from "./columns.ts";
+import { type FeedPosition, type FeedReader, feedFailure, readFeed } from "./feed.ts";
+import { createPageMemory, type PageMemory } from "./pages.ts";
+import { describeQuota } from "./quota.ts";
+import { readChanges, type Watch, type WatchSettings } from "./watch.ts";
 
 type WatchContext = Pick<
   JobContext,

@@ -1,11 +1,11 @@
 // What keeps nexusd in a session: joining it, asking how long it lives, renewing it, and noticing that it has ended.
 
-import { isoTime } from "../src/core/clock.ts";
-import { HttpError } from "../src/http/errors.ts";
-import type { JobContext } from "../src/services/job.ts";
-import { isAnswer } from "../src/services/messaging/boot.ts";
-import type { SessionChange } from "../src/services/messaging/changes.ts";
-import type { MessagingServer } from "../src/services/messaging/client.ts";
+import { isoTime } from "../../core/clock.ts";
+import { HttpError } from "../../http/errors.ts";
+import type { JobContext } from "../job.ts";
+import { isAnswer } from "./boot.ts";
+import type { SessionChange } from "./changes.ts";
+import type { MessagingServer } from "./client.ts";
 import {
   afterDescription,
   afterJoin,
@@ -14,10 +14,10 @@ import {
   afterRenewal,
   isEnding,
   isNotMember,
-} from "../src/services/messaging/membership.ts";
-import { agentsOf } from "../src/services/messaging/operations-common.ts";
-import type { Session } from "../src/services/messaging/session.ts";
-import { isActive, type Known, type LastingSession, type Turn } from "../src/services/messaging/sessions.ts";
+} from "./membership.ts";
+import { agentsOf } from "./operations-common.ts";
+import type { Session } from "./session.ts";
+import { isActive, type Known, type LastingSession, type Turn } from "./sessions.ts";
 
 /** Who was a member for so long was removed for inactivity: nobody is throwing us out. */
 const CALM_MS = 5 * 60_000;
