@@ -10,7 +10,7 @@ test("what npm pack makes of a fresh checkout runs", () => {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-pack-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const checkout = join(directory, "checkout");
-  for (const part of "bin config docs jobs sandbox src systemd test/support package.json tsconfig.json tsconfig.build.json".split(
+  for (const part of "bin config docs jobs sandbox src systemd test/support package.json tsconfig.json tsconfig.build.json tsconfig.types.json".split(
     " ",
   ))
     cpSync(part, join(checkout, part), { recursive: true });
