@@ -5,10 +5,27 @@ import { nearest } from "../core/text/nearest.ts";
 import { WrongUsage } from "./problem.ts";
 
 /** What help is asked of, as words: `["writes", "approve"]` of "nexusctl help writes approve"; undefined: of nothing. */
-export function helpWanted({ options }: Command, argv: readonly string[]): string[] | undefined {
-  const takesValue = (word = "") => options.some(({ required, long }) => required && long === word);
-  const words = argv.filter((word, at) => !word.startsWith("-") && !takesValue(argv[at - 1]));
+export function helpWanted(program: Command, argv: readonly string[]): string[] | undefined {
+  const words = wordsOf(program, argv);
   return words[0] === "help" ? words.slice(1) : undefined;
+}
+
+/** What is no option of the program, nor the value of one. */
+function wordsOf({ options }: Command, argv: readonly string[]): string[] {
+  const takesValue = (word = "") => options.some(({ required, long }) => required && long === word);
+  return argv.filter((word, at) => !word.startsWith("-") && !takesValue(argv[at - 1]));
+}
+
+/** The words of these arguments that name a command: `["operations"]` of "operations nexus.orders.list". */
+export function commandNamed(program: Command, argv: readonly string[]): string[] {
+  const names: string[] = [];
+  let command: Command | undefined = program;
+  for (const word of wordsOf(program, argv)) {
+    command = command?.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (!command) break;
+    names.push(word);
+  }
+  return names;
 }
 
 /** @throws WrongUsage for a command that there is not, with the nearest ones */

@@ -7,7 +7,7 @@ import { createTransport } from "../client/transport.ts";
 import { systemClock } from "../core/clock.ts";
 import { chooseGlyphs } from "../core/text/glyphs.ts";
 import type { Act } from "./context.ts";
-import { findCommand, helpWanted } from "./help.ts";
+import { commandNamed, findCommand, helpWanted } from "./help.ts";
 import { takeText } from "./operands.ts";
 import { createOutput, type Io, type Output } from "./output.ts";
 import { EXIT, Failed, NoDaemon, problemLines, Reported, WrongUsage } from "./problem.ts";
@@ -52,6 +52,8 @@ export async function run(argv: string[], io: Io): Promise<number> {
     if (error instanceof CommanderError) {
       if (error.code === "commander.unknownOption")
         output.note('a text that begins with "-" goes behind "--", after all options');
+      if (error.code === "commander.excessArguments")
+        output.note(`what it takes says: nexusctl help ${commandNamed(program, argv).join(" ")}`.trimEnd());
       return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     }
     if (io.signal.aborted) return INTERRUPTED;

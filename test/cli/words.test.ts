@@ -46,6 +46,15 @@ describe("a text that begins with a dash", () => {
   );
 });
 
+it.each([
+  [["operations", "nexus.orders.list"], "nexusctl help operations"],
+  [["--config", "x.toml", "events", "help"], "nexusctl help events"],
+  [["writes", "show", "a", "b"], "nexusctl help writes show"],
+])("%j has an argument too many, and is told where to read what there is", async (args, hint) => {
+  const { code, stderr } = await here(...args);
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(hint) });
+});
+
 describe("help", () => {
   it.each([
     [["help", "writes", "approve"], "Usage: nexusctl writes approve "],
