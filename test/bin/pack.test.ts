@@ -1,10 +1,12 @@
 // The npm package: built before it is packed, and complete.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 test("what npm pack makes of a fresh checkout runs", () => {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-pack-"));
@@ -25,6 +27,6 @@ test("what npm pack makes of a fresh checkout runs", () => {
   symlinkSync(resolve("node_modules"), join(directory, "package/node_modules"));
   for (const command of ["nexusd", "nexusctl"])
     expect(execFileSync(join(directory, "package/bin", command), ["--version"], { encoding: "utf8" })).toBe(
-      "0.1.0\n",
+      `${version}\n`,
     );
 });
