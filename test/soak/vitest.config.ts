@@ -3,5 +3,5 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["test/soak/*.soak.ts"], testTimeout: 300_000, hookTimeout: 120_000, pool: "forks" },
+  test: { include: ["test/soak/*.soak.ts"], testTimeout: 600_000, hookTimeout: 120_000, pool: "forks" },
 });
