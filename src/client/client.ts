@@ -35,6 +35,11 @@ export interface ClientOptions {
   agentSocket?: string;
   /** Only for what an operator does. Default: `$NEXUSD_OPERATOR_SOCKET`, else as above. */
   operatorSocket?: string;
+  /**
+   * For how long a daemon that is away or busy is asked again, in milliseconds, by every call that may be sent twice;
+   * default 0. `events`, `propose`, `waitUntilFinal` and `consumers.process` have a patience of their own.
+   */
+  patienceMs?: number;
 }
 
 export interface Client<Own extends OwnEvents = NoOwnEvents> {
@@ -124,10 +129,8 @@ const READ_TIMEOUT_MS = 150_000;
 export function createClient<Own extends OwnEvents = NoOwnEvents>(options: ClientOptions = {}): Client<Own> {
   const given = { agent: options.agentSocket, operator: options.operatorSocket };
   const sockets: Sockets = { path: (role) => given[role] ?? usualSocket(role) };
-  return clientOver(createTransport(sockets, { keepAlive: true }), {
-    clock: systemClock,
-    random: Math.random,
-  });
+  const time = { clock: systemClock, random: Math.random };
+  return clientOver(createTransport(sockets, { keepAlive: true }), time, options.patienceMs);
 }
 
 const VARIABLE = { agent: "NEXUSD_AGENT_SOCKET", operator: "NEXUSD_OPERATOR_SOCKET" } as const;
@@ -141,8 +144,9 @@ function usualSocket(role: Role): string {
 export function clientOver<Own extends OwnEvents>(
   transport: Transport,
   time: Time & { clock: Clock },
+  patienceMs = 0,
 ): Client<Own> {
-  const requester = createRequester(transport);
+  const requester = createRequester(transport, { ...time, forMs: patienceMs });
   const { ask } = requester;
   const writes = createWrites(requester, time);
   const job = (verb: string) => (name: string, options?: CallControl) =>

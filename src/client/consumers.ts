@@ -27,6 +27,10 @@ export interface ProcessOptions extends WithToken {
   patienceMs?: number;
 }
 
+/** What a handler may give: "stop" ends the processing once its event is acknowledged. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that gives nothing need not say so
+export type Handled = "stop" | void;
+
 export interface Consumers<Own extends OwnEvents> {
   /**
    * Makes a consumer, or places an existing one anew. With `bind` a new one can only be changed with the `token` that
@@ -45,12 +49,12 @@ export interface Consumers<Own extends OwnEvents> {
   /**
    * Hands over each event that is not acknowledged, in order, one at a time, and acknowledges it when the handler has
    * resolved; goes on over restarts of the daemon. A crash hands the event under way over again, never skips one.
-   * Resolves when the signal aborts.
+   * Resolves when the signal aborts, or after an event whose handler gave "stop".
    * @throws what the handler throws: its event stays unacknowledged; NexusdError for a refusal
    */
   process(
     name: string,
-    handler: (event: LogEvent<Own>) => void | Promise<void>,
+    handler: (event: LogEvent<Own>) => Handled | Promise<Handled>,
     options?: ProcessOptions,
   ): Promise<void>;
 }
@@ -88,19 +92,20 @@ export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester,
 
     async process(name, handler, options = {}) {
       const { limit, onGap, patienceMs = Number.POSITIVE_INFINITY, token, ...control } = options;
-      const { signal } = control;
-      const untilItWorks = <T>(call: () => Promise<T>) =>
-        patiently(call, { ...time, forMs: patienceMs, signal });
+      const { signal, ...rest } = control;
+      const patience = { ...time, forMs: patienceMs, signal };
+      const read = () =>
+        consumers.read(name, { ...control, ...(limit && { limit }), waitMs: LONGEST_WAIT_MS });
       try {
         while (!signal?.aborted) {
-          const page = await untilItWorks(() =>
-            consumers.read(name, { ...control, ...(limit && { limit }), waitMs: LONGEST_WAIT_MS }),
-          );
+          const page = await patiently(read, patience);
           if (page.gap) onGap?.(page.gap);
           for (const event of page.events) {
             if (signal?.aborted) return;
-            await handler(event);
-            await untilItWorks(() => consumers.ack(name, event.sequence, { ...control, token }));
+            const handled = await handler(event);
+            // What is done is acknowledged, also where the signal has aborted meanwhile.
+            await patiently(() => consumers.ack(name, event.sequence, { ...rest, token }), patience);
+            if (handled === "stop") return;
           }
         }
       } catch (error) {

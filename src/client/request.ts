@@ -1,6 +1,7 @@
 // One request of the contract: query and body out, the typed answer back, with its exact text kept beside it.
 
-import { type Answer, parsed, type Role, type Transport } from "./transport.ts";
+import { patiently, type Time } from "./patience.ts";
+import { type Answer, parsed, REPEATABLE, type Role, type Transport } from "./transport.ts";
 
 /** What every call takes. */
 export interface CallControl {
@@ -39,14 +40,18 @@ export function answerOf(value: object): Answer {
   return answer;
 }
 
-export function createRequester(transport: Transport): Requester {
+/** @param patience how long what may be sent twice is sent again, to a daemon that is away or busy */
+export function createRequester(transport: Transport, patience: Time & { forMs: number }): Requester {
   const send = (method: string, path: string, { query = {}, token, ...rest }: Request = {}) => {
     const { timeoutMs, ...options } = rest;
-    return transport.call(method, withQuery(path, query), {
-      ...options,
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(token !== undefined && { headers: { "nexusd-token": token } }),
-    });
+    const call = () =>
+      transport.call(method, withQuery(path, query), {
+        ...options,
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(token !== undefined && { headers: { "nexusd-token": token } }),
+      });
+    const { signal } = options;
+    return REPEATABLE.has(method) ? patiently(call, { ...patience, signal }) : call();
   };
   return {
     async ask<T extends object>(method: string, path: string, request?: Request) {

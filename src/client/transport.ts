@@ -59,7 +59,7 @@ const TOO_LARGE: Problem = {
   detail: "A body can have 1 MiB.",
 };
 /** Sent twice they do no more than once: what a connection that was kept open lost is sent again. */
-const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
+export const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
 /** A body of JSON with its integers exact: those above 2^53 as bigint. @throws NexusdError `bad_answer` */
 export function parsed<T>(answer: Answer): T {

@@ -1,7 +1,7 @@
 // The client against a real daemon that is killed under it.
 
 import { expect, it, onTestFinished } from "vitest";
-import { isNexusdError } from "../../src/client/index.ts";
+import { createClient, isNexusdError } from "../../src/client/index.ts";
 import { readLog, until } from "../support/daemon.ts";
 import { startAll } from "./harness.ts";
 
@@ -141,6 +141,18 @@ it("every refusal is a typed error", async () => {
   await kill();
   await start();
   expect(await codeOf(nexusd.health())).toBe("none");
+});
+
+it("a client with patience waits for the daemon, and one whose time is over says that it is away", async () => {
+  const { installation, start } = await startAll();
+  const patient = createClient({ ...installation, patienceMs: 60_000 });
+  const hasty = createClient({ ...installation, patienceMs: 300 });
+  onTestFinished(patient.close);
+  onTestFinished(hasty.close);
+  const waiting = patient.status();
+  await expect(hasty.status()).rejects.toMatchObject({ code: "no_daemon" });
+  await start();
+  expect((await waiting).log.latest).toBeGreaterThan(0);
 });
 
 it("what a token binds is changed with it alone, and its consumer is gone once deleted", async () => {
