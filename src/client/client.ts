@@ -16,15 +16,7 @@ import type {
 import type { Clock } from "../core/clock.ts";
 import { systemClock } from "../core/clock.ts";
 import { type Consumers, createConsumers, type EventPage } from "./consumers.ts";
-import {
-  type EventFilter,
-  type EventsOptions,
-  type LogEvent,
-  type LogNotice,
-  logEvents,
-  type NoOwnEvents,
-  type OwnEvents,
-} from "./events.ts";
+import type { EventFilter, EventsOptions, LogEvent, LogNotice, NoOwnEvents, OwnEvents } from "./events.ts";
 import type { Time } from "./patience.ts";
 import { at, type CallControl, createRequester, waitFor } from "./request.ts";
 import { createTransport, type Role, type Sockets, type Transport } from "./transport.ts";
@@ -159,7 +151,11 @@ export function clientOver<Own extends OwnEvents>(
     health: (options) => ask("GET", "/v1/health", options),
     status: (options) => ask("GET", "/v1/status", options),
 
-    events: (options = {}) => logEvents<Own>({ transport, role: undefined, ...time }, options),
+    async *events(options = {}) {
+      // Loaded only here: most programs that start for one call follow nothing.
+      const { logEvents } = await import("./events.ts");
+      yield* logEvents<Own>({ transport, role: undefined, ...time }, options);
+    },
     readEvents: ({ after, limit, types, waitMs, epoch, ...control } = {}) => {
       const { wait, ...timeout } = waitFor(waitMs);
       const query = { after, limit, type: types, epoch, wait };

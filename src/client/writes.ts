@@ -1,6 +1,5 @@
 // Writes: proposed by an agent, followed to their end; decided by an operator.
 
-import { randomUUID } from "node:crypto";
 import type {
   ProposedWrite,
   RejectedView,
@@ -132,7 +131,7 @@ export function createWrites({ ask }: Requester, time: Time): Writes {
   const writes: Writes = {
     propose(proposal, { patienceMs = PATIENCE_MS, ...control } = {}) {
       const body = { ...proposal };
-      if (patienceMs > 0) body.idempotencyKey ??= randomUUID();
+      if (patienceMs > 0) body.idempotencyKey ??= crypto.randomUUID();
       const propose = () =>
         ask<ProposedWrite>("POST", ROOT, { timeoutMs: PROPOSAL_TIMEOUT_MS, ...control, body });
       return patiently(propose, { ...time, forMs: patienceMs, signal: control.signal });
