@@ -3,10 +3,10 @@
 import type { Command } from "commander";
 import { NexusdError } from "../client/error.ts";
 import { answerOf } from "../client/request.ts";
+import { nearest } from "../core/text/nearest.ts";
 import type { JobStatus } from "../scheduler/job.ts";
 import { ofState } from "./colour.ts";
 import { type Act, type CliContext, jsonOf } from "./context.ts";
-import { near } from "./near.ts";
 import { age, type Output } from "./output.ts";
 import { Failed } from "./problem.ts";
 
@@ -97,7 +97,7 @@ async function explained(error: unknown, { client, io }: CliContext, name: strin
   } catch {
     return error; // The refusal itself is what counts.
   }
-  const meant = near(
+  const meant = nearest(
     name,
     jobs.map((job) => job.name),
   );

@@ -1,7 +1,8 @@
 // The input of an operation from `key=value` arguments, each typed by the operation's schema.
 
+import { isObject } from "../core/is-object.ts";
+import { nearest } from "../core/text/nearest.ts";
 import { type Field, fieldOf, itemsOf, type Schema } from "./json-schema.ts";
-import { near } from "./near.ts";
 import { WrongUsage } from "./problem.ts";
 import { describe, json, read } from "./typed-value.ts";
 
@@ -15,7 +16,7 @@ type Members = Record<string, unknown>;
  */
 export function buildInput(base: unknown, args: readonly string[], schema: Schema): unknown {
   if (args.length === 0) return base;
-  if (!isMembers(base)) throw new WrongUsage("With key=value arguments, --input must be a JSON object.");
+  if (!isObject(base)) throw new WrongUsage("With key=value arguments, --input must be a JSON object.");
   const given = new Map<string, { argument: Argument; texts: string[] }>();
   for (const arg of args) {
     const argument = split(arg);
@@ -102,7 +103,7 @@ function unknownKey(key: string, path: Step[], name: string, field: Field): Wron
       `${where} has nothing inside it, so that "${key}" cannot be: it is ${describe(field)}.`,
     );
   const prefix = where ? `${where}.` : "";
-  const like = near(name, field.names).map((one) => prefix + one);
+  const like = nearest(name, field.names).map((one) => prefix + one);
   const names = field.names.map((one) => prefix + one).join(", ");
   // The near ones are a guess by letters alone: all are named, too.
   const guess = like.length > 0 ? `Did you mean ${like.join(" or ")}? ` : "";
@@ -125,7 +126,7 @@ function place(root: Members, path: Step[], value: unknown, key: string): void {
     }
     if (!Object.hasOwn(at, name)) define(at, name, next.isIndex ? [] : {});
     const inner: unknown = at[name as keyof typeof at]; // it has it now
-    if (next.isIndex ? !Array.isArray(inner) : !isMembers(inner))
+    if (next.isIndex ? !Array.isArray(inner) : !isObject(inner))
       throw new WrongUsage(`${pathText(path.slice(0, index + 1))} is given both as a value and in parts.`);
     at = inner as object; // just looked at
   }
@@ -135,12 +136,9 @@ function place(root: Members, path: Step[], value: unknown, key: string): void {
 const define = (at: object, name: string, value: unknown) =>
   void Object.defineProperty(at, name, { value, writable: true, enumerable: true, configurable: true });
 
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 const copy = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(copy);
-  if (!isMembers(value)) return value;
+  if (!isObject(value)) return value;
   const members: Members = {};
   for (const [name, member] of Object.entries(value)) define(members, name, copy(member));
   return members;

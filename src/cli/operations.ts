@@ -2,9 +2,9 @@
 
 import { type Command, Option } from "commander";
 import type { OperationView } from "../contract/api/operations.ts";
+import { nearest } from "../core/text/nearest.ts";
 import { SERVICE_NAMES } from "../services/list.ts";
 import { type Act, type CliContext, jsonOf } from "./context.ts";
-import { near } from "./near.ts";
 import { helpOf } from "./operation-help.ts";
 import { Failed } from "./problem.ts";
 import { rawElements } from "./raw-json.ts";
@@ -59,7 +59,7 @@ export async function findOperation(
   const operation = operations[at];
   const json = rawElements(`{"operations":${jsonOf(operations)}}`, "operations")[at];
   if (operation && json !== undefined) return { operation, json };
-  const like = near(
+  const like = nearest(
     name,
     operations.map((one) => one.name),
   );

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { parseDuration } from "./duration.ts";
+import { isObject } from "./is-object.ts";
 
 export const durationText = () =>
   z.string({ error: 'must be a duration in quotes, such as "30s", "5m" or "24h"' });
@@ -58,9 +59,7 @@ export type SecretRef = z.infer<typeof secretRef>;
 
 // Cross-checks run even where another key of the table is wrong, so that every problem comes out at once; what
 // they read may therefore be of any type, or missing.
-export const isTable = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-export const always = { when: (payload: { value: unknown }) => isTable(payload.value) };
+export const always = { when: (payload: { value: unknown }) => isObject(payload.value) };
 
 export const whole = z.int({
   error: (issue) => (issue.code === "invalid_type" ? "must be a whole number" : undefined),

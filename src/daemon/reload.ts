@@ -2,6 +2,7 @@
 
 import type { Config } from "../config/schema.ts";
 import { type ResolvedSecrets, SECRET_KEYS } from "../config/secrets.ts";
+import { isObject } from "../core/is-object.ts";
 
 const FIXED_AT_START = ["daemon.data_dir", "daemon.log_format", "control", "jobs.directory"];
 
@@ -18,9 +19,7 @@ export const reloadedConfig = (running: Config, next: Config): Config => ({
 
 /** The TOML paths whose values differ, tables walked through, lists compared whole. */
 export function changedPaths(before: unknown, after: unknown, path = ""): string[] {
-  const isTable = (value: unknown): value is Record<string, unknown> =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!isTable(before) || !isTable(after))
+  if (!isObject(before) || !isObject(after))
     return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
   return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) =>
     changedPaths(before[key], after[key], path === "" ? key : `${path}.${key}`),

@@ -13,14 +13,27 @@ export function readAnswer<T>(
   const result = schema.safeParse(response.json());
   if (result.success) return result.data;
   const field = result.error.issues[0]?.path.join(".") || "the body";
-  throw new HttpError({
-    kind: "invalid_body",
-    ...where,
-    status: response.status,
-    code: "unexpected_shape",
-    message: `${where.service}: ${where.label} answered ${response.status}, but ${field} is not as documented`,
+  throw unexpectedShape(
+    { ...where, status: response.status },
+    `${field} is not as documented`,
+    result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.code}`).join("; "),
+  );
+}
+
+/**
+ * A complete answer that is not what the service promised.
+ * @param what completes "answered 200, but …"; it never holds a value
+ */
+export const unexpectedShape = (
+  { service, label, status }: { service: string; label: string; status?: number },
+  what: string,
+  cause?: string,
+): HttpError =>
+  new HttpError({
+    ...{ kind: "invalid_body", service, label, code: "unexpected_shape" },
+    ...(status !== undefined && { status }),
+    message: `${service}: ${label} answered${status === undefined ? "" : ` ${status}`}, but ${what}`,
     retryable: false,
     maybeSent: true,
-    cause: result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.code}`).join("; "),
+    ...(cause !== undefined && { cause }),
   });
-}

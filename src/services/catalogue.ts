@@ -4,6 +4,7 @@
 import { z } from "zod";
 import type { Observation } from "../contract/store.ts";
 import type { Approval, OperationSummary } from "../contract/writes.ts";
+import { nearest } from "../core/text/nearest.ts";
 import { SERVICES } from "./list.ts";
 import type { Operation } from "./operation.ts";
 
@@ -114,30 +115,3 @@ export const summaries = (
 /** The input of an operation as JSON Schema (2020-12). Rules over several fields are not in it. */
 export const inputSchema = (operation: Operation): Record<string, unknown> =>
   operation.inputSchema ?? z.toJSONSchema(operation.input, { io: "input" });
-
-/** By the number of letters to change, as long as that is less than a third of them. */
-function nearest(name: string, names: string[]): string[] {
-  const wanted = name.toLowerCase().slice(0, LONGEST_NAME);
-  return names
-    .map((candidate) => ({ candidate, distance: distanceBetween(wanted, candidate) }))
-    .filter(({ candidate, distance }) => distance * 3 <= candidate.length)
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
-}
-
-const LONGEST_NAME = 64;
-
-/** Levenshtein's. */
-function distanceBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries())
-      next.push(
-        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)),
-      );
-    row = next;
-  }
-  return row.at(-1) ?? 0;
-}

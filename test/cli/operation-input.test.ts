@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Schema } from "../../src/cli/json-schema.ts";
-import { near } from "../../src/cli/near.ts";
 import { buildInput } from "../../src/cli/operation-input.ts";
 import { WrongUsage } from "../../src/cli/problem.ts";
 import { stringifyJson } from "../../src/core/exact-json.ts";
+import { nearest } from "../../src/core/text/nearest.ts";
 import fc from "../support/fc.ts";
 
 const schemaOf = (type: z.ZodType) => z.toJSONSchema(type, { io: "input", unrepresentable: "any" }) as Schema; // zod's own output
@@ -168,11 +168,11 @@ describe("key=value arguments", () => {
 
 describe("names like a mistyped one", () => {
   it("are the nearest first, and none where nothing is near", () => {
-    expect(near("nexus.order.update_status", ["nexus.orders.list", "nexus.orders.update_status"])[0]).toBe(
+    expect(nearest("nexus.order.update_status", ["nexus.orders.list", "nexus.orders.update_status"])[0]).toBe(
       "nexus.orders.update_status",
     );
-    expect(near("stauts", ["status", "state", "orderId"])[0]).toBe("status");
-    expect(near("xyz", ["status", "orderId"])).toStrictEqual([]);
-    expect(near("x".repeat(1e6), ["status"])).toStrictEqual([]);
+    expect(nearest("stauts", ["status", "state", "orderId"])[0]).toBe("status");
+    expect(nearest("xyz", ["status", "orderId"])).toStrictEqual([]);
+    expect(nearest("x".repeat(1e6), ["status"])).toStrictEqual([]);
   });
 });

@@ -1,32 +1,58 @@
-// Names that were probably meant where another was written.
+// The one suggestion of names where another was written.
 
-/** Those of `known` that are a slip away from `name`, the nearest first. */
-export function nearest(name: string, known: readonly string[]): string[] {
-  return known
-    .map((candidate) => ({ candidate, distance: editDistance(plain(name), plain(candidate)) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
-    .sort((a, b) => a.distance - b.distance)
-    .map(({ candidate }) => candidate);
+const MOST = 3;
+/** What is this much less alike than the nearest is not worth naming. */
+const SPREAD = 0.3;
+
+/** The names most like `text`, the most alike first, at most three; none when nothing is. */
+export function nearest(text: string, names: readonly string[]): string[] {
+  const wanted = plain(text);
+  const alike = names
+    .map((name) => ({ name, distance: distance(wanted, plain(name)) }))
+    .filter(({ distance }) => distance < 1)
+    .sort((a, b) => a.distance - b.distance);
+  const least = alike[0]?.distance ?? 0;
+  return alike
+    .filter(({ distance }) => distance <= least + SPREAD)
+    .slice(0, MOST)
+    .map(({ name }) => name);
 }
 
-const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+/** `order_id`, `OrderId` and `orderId` are the same word. */
+const plain = (name: string) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 
-/** Levenshtein's: insertions, deletions and replacements of one character. */
-function editDistance(a: string, b: string): number {
-  // A longer name is no slip of any known one, and must not cost the square of its length.
-  if (Math.abs(a.length - b.length) > 20) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(
-        Math.min(
-          (row[j] ?? 0) + 1,
-          (next[j - 1] ?? 0) + 1,
-          (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-        ),
+/** 0 for the same, 1 and more for what is not alike. */
+function distance(text: string, name: string): number {
+  if (text === name) return 0;
+  if (Math.min(text.length, name.length) > 2 && (name.includes(text) || text.includes(name))) return 0.5;
+  // A third of it may be wrong, one character at least.
+  const bearable = Math.max(1, Math.floor(Math.max(text.length, name.length) / 3));
+  return edits(text, name) / (bearable + 1);
+}
+
+/** How many characters have to be put in, taken out, changed or swapped with the next. */
+function edits(a: string, b: string): number {
+  // Far longer than any name; it only has to end soon.
+  if (Math.max(a.length, b.length) > 200) return Number.POSITIVE_INFINITY;
+  let twoAbove: number[] = [];
+  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const isSame = a[row - 1] === b[column - 1];
+      let least = Math.min(
+        at(above, column) + 1,
+        at(current, column - 1) + 1,
+        at(above, column - 1) + (isSame ? 0 : 1),
       );
-    row = next;
+      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1])
+        least = Math.min(least, at(twoAbove, column - 2) + 1);
+      current.push(least);
+    }
+    twoAbove = above;
+    above = current;
   }
-  return row[b.length] ?? 0;
+  return at(above, b.length);
 }
+
+const at = (row: number[], column: number): number => row[column] ?? Number.POSITIVE_INFINITY;

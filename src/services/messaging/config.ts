@@ -1,7 +1,8 @@
 // [messaging]: servers, sessions, and how the request budget is spent.
 
 import { z } from "zod";
-import { always, duration, isLoopback, isTable, origin, positive, whole } from "../../core/settings.ts";
+import { isObject } from "../../core/is-object.ts";
+import { always, duration, isLoopback, origin, positive, whole } from "../../core/settings.ts";
 
 export const agentId = z
   .string()
@@ -44,7 +45,7 @@ export const messagingSettings = z
     for (const field of ["id", "alias"]) {
       const seen = new Set<unknown>();
       (Array.isArray(sessions) ? sessions : []).forEach((entry: unknown, index) => {
-        const text = isTable(entry) ? entry[field] : undefined;
+        const text = isObject(entry) ? entry[field] : undefined;
         if (typeof text !== "string") return;
         if (seen.has(text))
           context.addIssue({

@@ -3,9 +3,9 @@
 import type { Clock } from "../../core/clock.ts";
 import { parseJson } from "../../core/exact-json.ts";
 import { excessOf } from "../../core/json-shape.ts";
+import { unexpectedShape } from "../../http/answer.ts";
 import type { RequestBudget } from "../../http/budget.ts";
 import type { HttpClient } from "../../http/client.ts";
-import { HttpError } from "../../http/errors.ts";
 import { createServerTime } from "../../http/server-time.ts";
 import { type EventSourceHandler, holdEventSource, type ServerSentEvent } from "../../http/sse.ts";
 import type { Histogram } from "../counts.ts";
@@ -110,16 +110,10 @@ export function createNexClient(options: {
       const response = await http.request({ method: "GET", path, label, timeoutMs, signal });
       const batch = readInsights(response.json());
       if (!batch)
-        throw new HttpError({
-          kind: "invalid_body",
-          service: "nex",
-          label,
-          status: response.status,
-          code: "unexpected_shape",
-          message: `nex: ${label} answered insights in a shape that is not known`,
-          retryable: false,
-          maybeSent: true,
-        });
+        throw unexpectedShape(
+          { service: "nex", label, status: response.status },
+          "with insights in a shape that is not known",
+        );
       return { ...batch, size: response.body.length };
     },
   };

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Dedupe } from "../../contract/new-event.ts";
+import { isObject } from "../../core/is-object.ts";
 
 export interface InsightBatch {
   /** Each as the service gave it. */
@@ -10,9 +11,6 @@ export interface InsightBatch {
   /** Of the text that it was read from, in UTF-16 units or bytes; left out: not known. */
   size?: number;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
  * Reads a payload of the stream or of REST: `{insights: []}`, `{data: []}`, a bare array, or a single insight.

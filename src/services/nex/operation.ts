@@ -1,6 +1,7 @@
 // The operations of Nex as rows of a table: what each one is, once, and here what all of them do alike.
 
 import { z } from "zod";
+import { unexpectedShape } from "../../http/answer.ts";
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf, opaqueId, segment } from "../input.ts";
 import {
@@ -207,16 +208,7 @@ export const gone = (verb: string, field: string) => (_answer: OperationAnswer, 
 });
 
 export const unknownShape = (status: number, label: string) =>
-  new HttpError({
-    kind: "invalid_body",
-    service: "nex",
-    label,
-    status,
-    code: "unexpected_shape",
-    message: `nex: ${label} answered ${status} in a shape that is not known`,
-    retryable: false,
-    maybeSent: true,
-  });
+  unexpectedShape({ service: "nex", label, status }, "in a shape that is not known");
 
 /** An id of Nex: a text or an integer, exact. */
 export const id = (what: string) => opaqueId.describe(what);

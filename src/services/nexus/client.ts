@@ -2,8 +2,8 @@
 
 import { hash } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
+import { unexpectedShape } from "../../http/answer.ts";
 import type { HttpResponse, Retry } from "../../http/client.ts";
-import { HttpError } from "../../http/errors.ts";
 import { createServerTime, type ServerTime } from "../../http/server-time.ts";
 import type { NexusHttp } from "./http.ts";
 import { type Filter, type Position, type RowQuery, restPath, totalOf } from "./query.ts";
@@ -122,16 +122,7 @@ function readRows(answer: { status: number; json(): unknown }, label: string): R
   const body = answer.json();
   // Checked by hand, since a schema would copy each of what may be a hundred thousand rows.
   if (Array.isArray(body) && body.every(hasId)) return body;
-  throw new HttpError({
-    kind: "invalid_body",
-    service: "nexus",
-    label,
-    status: answer.status,
-    code: "unexpected_shape",
-    message: `nexus: ${label} answered ${answer.status}, but not rows with an id each`,
-    retryable: false,
-    maybeSent: true,
-  });
+  throw unexpectedShape({ service: "nexus", label, status: answer.status }, "not rows with an id each");
 }
 
 /** A number as an id becomes text, in place. */

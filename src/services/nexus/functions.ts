@@ -1,7 +1,7 @@
 // Requests for the edge functions of Nexus, and what their answers say.
 
 import { scrubShapes } from "../../core/redaction.ts";
-import { HttpError } from "../../http/errors.ts";
+import { unexpectedShape } from "../../http/answer.ts";
 import { fieldsOf } from "../input.ts";
 import { type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
 import { AGENT_TOKEN, type NexusFacts } from "./facts.ts";
@@ -46,13 +46,7 @@ export function listOf(answer: OperationAnswer): unknown {
 }
 
 const unexpected = ({ status }: OperationAnswer) =>
-  new HttpError({
-    kind: "invalid_body",
-    service: "nexus",
-    label: "a function",
-    status,
-    code: "unexpected_shape",
-    message: `nexus: a function answered ${status}, but not as functions do: what it did is not known`,
-    retryable: false,
-    maybeSent: true,
-  });
+  unexpectedShape(
+    { service: "nexus", label: "a function", status },
+    "not as functions do: what it did is not known",
+  );

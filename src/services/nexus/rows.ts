@@ -1,7 +1,8 @@
 // Requests for the tables of Nexus as PostgREST takes them, and the rows in its answers.
 
 import { z } from "zod";
-import { HttpError } from "../../http/errors.ts";
+import { isObject } from "../../core/is-object.ts";
+import { unexpectedShape } from "../../http/answer.ts";
 import { fieldsOf, present } from "../input.ts";
 import { type OperationAnswer, OperationError, type OperationRequest } from "../operation.ts";
 import { AGENT_TOKEN, type NexusFacts } from "./facts.ts";
@@ -132,7 +133,7 @@ export const writeRow = (
 
 /** @throws HttpError where it is no list of rows */
 export const rowsOf = ({ status, body }: OperationAnswer, name: string): Record<string, unknown>[] => {
-  if (Array.isArray(body) && body.every(isRow)) return body;
+  if (Array.isArray(body) && body.every(isObject)) return body;
   throw unexpected(`GET /rest/v1/${name}`, status, "no list of rows");
 };
 
@@ -157,20 +158,8 @@ export const writtenRow = ({ status, body }: OperationAnswer, name: string): unk
   return row;
 };
 
-const isRow = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 const unexpected = (label: string, status: number, what: string) =>
-  new HttpError({
-    kind: "invalid_body",
-    service: "nexus",
-    label,
-    status,
-    code: "unexpected_shape",
-    message: `nexus: ${label} answered ${status}, but ${what}`,
-    retryable: false,
-    maybeSent: true,
-  });
+  unexpectedShape({ service: "nexus", label, status }, what);
 
 const noRow = (name: string) =>
   new OperationError(

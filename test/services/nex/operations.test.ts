@@ -154,7 +154,7 @@ describe("both documented shapes are read", () => {
       ...{ records: [], total: 0, has_more: false },
     });
     for (const body of [undefined, "x", {}, { data: {} }])
-      expect(() => read("nex.tasks.list", body)).toThrow(/GET \/v1\/tasks answered 200 in a shape/);
+      expect(() => read("nex.tasks.list", body)).toThrow(/GET \/v1\/tasks answered 200, but in a shape/);
   });
 
   test("any JSON at all is read or refused as not known, never a defect", () => {

@@ -4,6 +4,7 @@
 // validator has: one that leaves out a pattern finds that two alternatives fit where one does.
 
 import { z } from "zod";
+import { isObject } from "../../../core/is-object.ts";
 import type { Issue } from "./schema-values.ts";
 import { createVerdicts } from "./schema-verdict.ts";
 
@@ -43,6 +44,3 @@ export function inputOf(schema: Schema): z.ZodType<Record<string, unknown>> {
       context.addIssue({ code: "custom", path, message });
   });
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

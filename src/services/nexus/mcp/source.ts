@@ -4,7 +4,7 @@
 import { z } from "zod";
 import type { Store } from "../../../contract/store.ts";
 import type { Clock } from "../../../core/clock.ts";
-import { HttpError } from "../../../http/errors.ts";
+import { unexpectedShape } from "../../../http/answer.ts";
 import type { OperationSource } from "../../catalogue.ts";
 import { fieldsOf } from "../../input.ts";
 import { type Operation, OperationError } from "../../operation.ts";
@@ -162,12 +162,7 @@ async function readList(connection: McpConnection): Promise<unknown[]> {
     );
     const result = resultOf(answer, label);
     if (!Array.isArray(result.tools))
-      throw new HttpError({
-        ...{ kind: "invalid_body", service: "nexus", label, code: "unexpected_shape" },
-        message: `nexus: ${label} answered without a list of tools`,
-        retryable: false,
-        maybeSent: true,
-      });
+      throw unexpectedShape({ service: "nexus", label }, "without a list of tools");
     tools.push(...result.tools);
     const { nextCursor } = result;
     // Some servers end with an empty one, or with that of the same page; each request counts.
