@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Catalogue, catalogue, inputSchema } from "../src/services/catalogue.ts";
 import type { Operation } from "../src/services/operation.ts";
+import { errorsPage } from "./errors-page.ts";
 import { eventsPage } from "./events-page.ts";
 import { fieldRows, type Schema, table } from "./schema-table.ts";
 
@@ -78,6 +79,7 @@ const required = ({ required: names = [] }: Schema) => names.map((name) => `${na
 const PAGES = [
   { file: "operations.md", page: () => operationsPage(catalogue) },
   { file: "events.md", page: eventsPage },
+  { file: "errors.md", page: errorsPage },
 ];
 
 if (import.meta.main) {

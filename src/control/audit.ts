@@ -24,6 +24,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
     {
       onRequest: operatorOnly(role),
       schema: {
+        operationId: "listAuditRows",
         summary: "The oldest rows of the audit log after a position (operator.sock)",
         tags,
         querystring: z.strictObject({
@@ -49,6 +50,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
     {
       onRequest: operatorOnly(role),
       schema: {
+        operationId: "verifyAudit",
         summary:
           "Whether the audit log is whole, and the writes and their events are as it says (operator.sock)",
         tags,
@@ -71,6 +73,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
     {
       onRequest: operatorOnly(role),
       schema: {
+        operationId: "createAuditCheckpoint",
         summary: "Sign off the audit log up to a row (operator.sock)",
         description:
           "Leaves a row `checkpoint`. Only rows before one are ever removed, and only where `keep_audit` is set.",

@@ -50,6 +50,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     "/v1/consumers",
     {
       schema: {
+        operationId: "listConsumers",
         summary: "The consumers, in the order of their names",
         tags,
         querystring: z.strictObject({
@@ -75,6 +76,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     "/v1/consumers/:name",
     {
       schema: {
+        operationId: "putConsumer",
         summary: "Create a consumer, or place one anew",
         tags,
         params,
@@ -124,6 +126,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     "/v1/consumers/:name/events",
     {
       schema: {
+        operationId: "readConsumerEvents",
         summary:
           "The oldest events that the consumer has not acknowledged; with `wait`, as soon as there is one",
         tags,
@@ -149,6 +152,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     "/v1/consumers/:name/ack",
     {
       schema: {
+        operationId: "acknowledgeEvents",
         summary: "Move the position forward; a sequence behind it changes nothing",
         tags,
         params,
@@ -179,6 +183,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     {
       preValidation: noBody,
       schema: {
+        operationId: "deleteConsumer",
         summary: "Forget a consumer",
         tags,
         params,

@@ -26,6 +26,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
     {
       ...route,
       schema: {
+        operationId: "approveWrite",
         ...schema,
         summary: "Let a write be executed, exactly as it was shown (operator.sock)",
         body: z.strictObject({ digest, note: text(2000).optional() }),
@@ -55,6 +56,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
     {
       ...route,
       schema: {
+        operationId: "rejectWrites",
         tags,
         querystring: nothing,
         summary: "Refuse many proposals at once, by agent and operation (operator.sock)",
@@ -94,6 +96,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
     {
       ...route,
       schema: {
+        operationId: "rejectWrite",
         ...schema,
         summary: "Refuse a write, with a reason that the agent can read (operator.sock)",
         body: z.strictObject({ reason: text(2000) }),
@@ -114,6 +117,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
     {
       ...route,
       schema: {
+        operationId: "resolveWrite",
         ...schema,
         summary: "Say what became of a write whose outcome is unknown (operator.sock)",
         body: z.strictObject({ outcome: z.enum(["succeeded", "failed"]), note: text(2000) }),

@@ -13,6 +13,7 @@ export function description(app: App, options: RouteOptions): void {
     "/openapi.json",
     {
       schema: {
+        operationId: "getDescription",
         summary: "This document",
         tags: ["state"],
         querystring: nothing,

@@ -24,6 +24,7 @@ export function events(app: App, { context, tail, gate }: RouteOptions): void {
     "/v1/events",
     {
       schema: {
+        operationId: "listEvents",
         summary: "The oldest events after a position; with `wait`, as soon as there is one",
         tags: ["events"],
         querystring: query,

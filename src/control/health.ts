@@ -15,6 +15,7 @@ export function health(app: App, { context, socketStatus }: RouteOptions): void 
     "/v1/health",
     {
       schema: {
+        operationId: "getHealth",
         summary: "Whether every enabled service, every job, the database and both sockets work",
         tags: ["state"],
         querystring: nothing,

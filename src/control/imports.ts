@@ -21,6 +21,7 @@ export function imports(app: App, { context, role }: RouteOptions): void {
     {
       onRequest: operatorOnly(role),
       schema: {
+        operationId: "importSessions",
         summary: "Take over sessions that another client joined (operator.sock)",
         description:
           "Each is polled from then on, under the agent id and from the cursor given. One that nexusd knows is left as it is.",

@@ -53,6 +53,7 @@ export function insights(app: App, { context: { store } }: RouteOptions): void {
     "/v1/nex/insights",
     {
       schema: {
+        operationId: "listInsights",
         summary: "All insights ever received, the newest first",
         tags,
         querystring: z.strictObject({

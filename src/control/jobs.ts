@@ -22,6 +22,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
     "/v1/jobs",
     {
       schema: {
+        operationId: "listJobs",
         summary: "All jobs and how they are",
         tags,
         querystring: nothing,
@@ -46,6 +47,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
       onRequest: operatorOnly(role),
       preValidation: noBody,
       schema: {
+        operationId: "runJob",
         summary: "Run a cron job now (operator.sock)",
         description: "200 once the run has ended, whatever came of it; 202 when it goes on after 10 s.",
         tags,
@@ -73,6 +75,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
         onRequest: operatorOnly(role),
         preValidation: noBody,
         schema: {
+          operationId: action === "pause" ? "pauseJob" : "resumeJob",
           summary:
             action === "pause"
               ? "Stop a job until it is resumed (operator.sock)"

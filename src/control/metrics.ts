@@ -14,6 +14,7 @@ export function metrics(app: App, { context, role }: RouteOptions): void {
     {
       onRequest: operatorOnly(role),
       schema: {
+        operationId: "getMetrics",
         summary: "Metrics for Prometheus, as text (operator.sock)",
         description:
           "OpenMetrics where the header `Accept` names it. docs/metrics.md says what each one means.",

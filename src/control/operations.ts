@@ -14,6 +14,7 @@ export function operations(app: App, { context }: RouteOptions): void {
     "/v1/operations",
     {
       schema: {
+        operationId: "listOperations",
         summary: "Everything that the services can be asked to do",
         tags: ["operations"],
         querystring: z.strictObject({ service: service.optional(), effect: effect.optional() }),

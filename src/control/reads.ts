@@ -13,6 +13,7 @@ export function reads(app: App, { context, role, gate }: RouteOptions): void {
     "/v1/reads",
     {
       schema: {
+        operationId: "runRead",
         summary: "Ask a service, under its request budget",
         description: "Given up when the caller hangs up. A failure of the service is 502, 503 or 504.",
         tags: ["operations"],

@@ -15,6 +15,7 @@ export function reload(app: App, { context, role }: RouteOptions): void {
       onRequest: operatorOnly(role),
       preValidation: noBody,
       schema: {
+        operationId: "reloadConfiguration",
         summary: "Read the configuration file again (operator.sock)",
         tags: ["operation"],
         querystring: nothing,

@@ -11,6 +11,7 @@ export function status(app: App, { context, socketStatus }: RouteOptions): void 
     "/v1/status",
     {
       schema: {
+        operationId: "getStatus",
         summary:
           "The state of the services, the jobs, the writes, the log, the database and the control sockets",
         tags: ["state"],

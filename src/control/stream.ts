@@ -35,6 +35,7 @@ export function stream(app: App, { context, tail, gate }: RouteOptions): void {
       // A HEAD of something that does not end would not end either.
       exposeHeadRoute: false,
       schema: {
+        operationId: "streamEvents",
         summary: "The events after a position and all that follow, as server-sent events",
         description:
           "`id` is the sequence, `event` the type, `data` the event on one line; a comment comes every 15 s. " +

@@ -32,6 +32,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
     "/v1/messaging/sessions",
     {
       schema: {
+        operationId: "listSessions",
         summary: "The sessions that nexusd is or was a member of",
         tags,
         querystring: nothing,
@@ -50,6 +51,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
     "/v1/messaging/sessions/:idOrAlias/messages",
     {
       schema: {
+        operationId: "listMessages",
         summary: "The oldest messages of a session after a position in the log",
         tags,
         params: z.strictObject({
@@ -93,6 +95,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
     "/v1/nexus/stock/low",
     {
       schema: {
+        operationId: "listLowStock",
         summary: "The items whose stock is low",
         tags,
         querystring: nothing,
@@ -112,6 +115,7 @@ export function views(app: App, { context: { store, lastPolledAt } }: RouteOptio
     "/v1/nexus/orders/pending",
     {
       schema: {
+        operationId: "listPendingOrders",
         summary: "The orders that are pending",
         tags,
         querystring: nothing,

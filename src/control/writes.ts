@@ -52,6 +52,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
     {
       onRequest: async ({ headers }) => refuseLong(headers["content-length"]),
       schema: {
+        operationId: "proposeWrite",
         summary: "Propose a write",
         description:
           "202: it is stored, and nothing more has happened unless the policy approves it by itself.",
@@ -89,6 +90,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
     "/v1/writes",
     {
       schema: {
+        operationId: "listWrites",
         summary: "The newest writes first",
         tags,
         querystring: z.strictObject({
@@ -126,6 +128,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
       // On operator.sock this counts as shown, which a HEAD is not.
       exposeHeadRoute: false,
       schema: {
+        operationId: "getWrite",
         summary: "A write; with `wait`, as soon as it has left the state that it is in now",
         description: "On operator.sock the audit log records that it was shown.",
         tags,
@@ -156,6 +159,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
     {
       preValidation: noBody,
       schema: {
+        operationId: "cancelWrite",
         summary:
           "Withdraw a write that nobody has decided yet; on operator.sock also stop an approved one that has not begun",
         description: "On agent.sock one that was proposed with `bind` needs the header Nexusd-Token.",

@@ -10,6 +10,7 @@ import { approval, NEXUSD, propose, proposedWrite, t } from "../support/stored-w
 import { ORDER_ID, realWritePath } from "../support/write-path.ts";
 
 interface Operation {
+  operationId: string;
   responses: Record<string, { content?: Record<string, { schema?: object }> }>;
 }
 interface Document {
@@ -360,4 +361,12 @@ test("a field that the contract does not have would be noticed", () => {
     json: { status: "ok", epoch: "e", version: "1", extra: true },
   };
   expect(describedAs("GET", "/v1/health", answer)?.safeParse(answer.json).success).toBe(false);
+});
+
+test("each request has an operation id of its own, by which a client may name it", () => {
+  const ids = Object.values(document.paths)
+    .flatMap((methods) => Object.values(methods))
+    .map(({ operationId }) => operationId);
+  for (const id of ids) expect(id).toMatch(/^[a-z]+[A-Z][A-Za-z]+$/);
+  expect(new Set(ids).size).toBe(ids.length);
 });
