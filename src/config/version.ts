@@ -2,9 +2,13 @@
 
 import { readFileSync } from "node:fs";
 
+let known: string | undefined;
+
 export function readVersion(): string {
-  const file = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-    version: string; // our own file
-  };
-  return file.version;
+  known ??= (
+    JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+      version: string; // our own file
+    }
+  ).version;
+  return known;
 }
