@@ -1,6 +1,7 @@
 // Joining, rejoining, renewing and losing a session: what each answer of the server means for it.
 
 import { isoTime } from "../../core/clock.ts";
+import { instantOf } from "../../core/instant.ts";
 import { HttpError } from "../../http/errors.ts";
 import type { SessionChange } from "./changes.ts";
 import { type Session, sessionSource } from "./session.ts";
@@ -104,9 +105,11 @@ export function afterKeyRefused(session: Session, message: string): SessionChang
   };
 }
 
-/** A time that a service gave, if it is one. */
-const time = (text: string | null | undefined): string | null =>
-  typeof text === "string" && !Number.isNaN(Date.parse(text)) ? text : null;
+/** A time that a service gave, in our form; null where it is none. */
+function time(text: string | null | undefined): string | null {
+  const ms = instantOf(text ?? "");
+  return Number.isNaN(ms) ? null : isoTime(ms);
+}
 
 /** After a renewal. */
 export function afterRenewal(

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Dedupe } from "../../contract/new-event.ts";
+import { instantOf } from "../../core/instant.ts";
 import { isObject } from "../../core/is-object.ts";
 
 export interface InsightBatch {
@@ -39,13 +40,13 @@ const text = (value: unknown): string | undefined =>
 const instant = (value: unknown): string | undefined => {
   const time = text(value);
   if (time === undefined) return undefined;
-  const ms = Date.parse(time);
+  const ms = instantOf(time);
   return Number.isNaN(ms) ? time : String(ms);
 };
 
 /** Milliseconds since the epoch, or undefined where the insight does not say. */
 export function createdAt(insight: unknown): number | undefined {
-  const ms = Date.parse((isObject(insight) && text(insight.created_at)) || "");
+  const ms = instantOf((isObject(insight) && text(insight.created_at)) || "");
   return Number.isNaN(ms) ? undefined : ms;
 }
 

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Dedupe } from "../../contract/new-event.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
+import { instantOf } from "../../core/instant.ts";
 import { fieldsOf } from "../input.ts";
 
 /** The most that the feed gives at once. */
@@ -150,7 +151,7 @@ export function readNotifications(body: unknown): Record<string, unknown>[] | un
 
 /** Milliseconds since the epoch. */
 function sentAt({ sent_at, alert_time }: Record<string, unknown>): number | undefined {
-  const ms = Date.parse(String(sent_at ?? alert_time ?? ""));
+  const ms = instantOf(String(sent_at ?? alert_time ?? ""));
   return Number.isNaN(ms) ? undefined : ms;
 }
 

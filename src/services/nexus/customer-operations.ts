@@ -1,6 +1,7 @@
 // Customers of Nexus: what can be asked and changed.
 
 import { z } from "zod";
+import { instantOf } from "../../core/instant.ts";
 import { line, present, prose } from "../input.ts";
 import { defineOperation, type NexusFacts } from "./facts.ts";
 import { customerId, phoneNumber, time } from "./fields.ts";
@@ -169,7 +170,7 @@ export const createCustomer = defineOperation({
     if (phoneNumber === undefined && email === undefined) return { kind: "cannot_tell" };
     const customers = rowsOf(await read(contactRequest(facts, { phoneNumber, email })), "customers");
     // By the clock of Nexus. Where that is behind ours nothing is certain, and nothing is claimed.
-    const [created, ...more] = customers.filter((row) => Date.parse(String(row.created_at)) >= startedAt);
+    const [created, ...more] = customers.filter((row) => instantOf(String(row.created_at)) >= startedAt);
     if (created && more.length === 0) return { kind: "done", output: { customer: created } };
     return { kind: customers.length === 0 ? "not_found" : "cannot_tell" };
   },

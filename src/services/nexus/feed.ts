@@ -7,6 +7,7 @@
 // is left out by the log, which knows its id.
 
 import type { Dedupe, NewEvent } from "../../contract/new-event.ts";
+import { instantOf } from "../../core/instant.ts";
 import { HttpError } from "../../http/errors.ts";
 import { asText, type NexusClient, type Row } from "./client.ts";
 import { driftError, driftOf } from "./drift.ts";
@@ -210,11 +211,6 @@ function newestOf(rows: readonly Row[], { time }: Feed, now: number): string | u
   }
   return newest;
 }
-
-const NAMES_ZONE = /(?:z|[+-]\d\d(?::?\d\d)?)$/i;
-
-/** Milliseconds since the epoch; a time without a zone is UTC, as PostgreSQL compares it. NaN: no time, or "infinity". */
-const instantOf = (text: string): number => Date.parse(NAMES_ZONE.test(text) ? text : `${text}Z`);
 
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 

@@ -1,6 +1,7 @@
 // Orders of Nexus and what is in them: what can be asked and changed.
 
 import { z } from "zod";
+import { instantOf } from "../../core/instant.ts";
 import { fieldsOf, line, present } from "../input.ts";
 import { defineOperation, type NexusFacts } from "./facts.ts";
 import { customerId, orderId, time } from "./fields.ts";
@@ -180,7 +181,7 @@ export const createOrder = defineOperation({
     const orders = rowsOf(await read(request), "orders");
     // By the clock of Nexus. Where that is behind ours nothing is certain, and nothing is claimed.
     const [created, ...more] = orders.filter(
-      (row) => Date.parse(String(row.created_at)) >= startedAt && Number(row.total_amount) === totalAmount,
+      (row) => instantOf(String(row.created_at)) >= startedAt && Number(row.total_amount) === totalAmount,
     );
     if (created && more.length === 0) return { kind: "done", output: { order: created } };
     return { kind: orders.length === 0 && orderNumber !== undefined ? "not_found" : "cannot_tell" };
@@ -212,7 +213,7 @@ export const updateOrderStatus = defineOperation({
     const order = rowOf(await read(orderRequest(facts, input.orderId)), "orders");
     if (order.order_status === input.orderStatus) return { kind: "done", output: { order } };
     // A row that changed since may have had the new status for a moment.
-    const isUntouched = Date.parse(String(order.updated_at)) < startedAt - CLOCKS_DIFFER_BY_MS;
+    const isUntouched = instantOf(String(order.updated_at)) < startedAt - CLOCKS_DIFFER_BY_MS;
     return { kind: isUntouched ? "not_found" : "cannot_tell" };
   },
   howToFindOut: "Read nexus.orders.get of the order: does it have the new status?",

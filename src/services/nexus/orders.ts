@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { pendingOrder } from "../../contract/events/nexus.ts";
 import type { NewEvent, PendingOrder } from "../../contract/new-event.ts";
+import { instantOf } from "../../core/instant.ts";
 import { asNumber, asText, type Row } from "./client.ts";
 import type { ColumnNames } from "./columns.ts";
 import { defineWatch } from "./watch.ts";
@@ -35,7 +36,7 @@ function readRow(row: Row, pendingSince: string): PendingOrder {
  * otherwise it came back, and counts since it was seen.
  */
 function arrivedAt(row: Row, now: number, lastPassAt: number | null): string {
-  const created = Date.parse(asText(row.created_at) ?? "");
+  const created = instantOf(asText(row.created_at) ?? "");
   const isNew = !Number.isNaN(created) && created <= now && (lastPassAt === null || created >= lastPassAt);
   return new Date(isNew ? created : now).toISOString();
 }

@@ -1,6 +1,7 @@
 // Shipments (air waybills): what can be asked, and having one made by the courier Bosta.
 
 import { z } from "zod";
+import { instantOf } from "../../core/instant.ts";
 import { line } from "../input.ts";
 import { OperationError } from "../operation.ts";
 import { defineOperation } from "./facts.ts";
@@ -103,7 +104,7 @@ export const createBosta = defineOperation({
   readBack: async ({ orderId }, facts, read, startedAt) => {
     const request = readRows(facts, "awbs", { order_id: where("eq", orderId), limit: 100 });
     const awbs = rowsOf(await read(request), "awbs");
-    const [made, ...more] = awbs.filter((row) => Date.parse(String(row.created_at)) >= startedAt);
+    const [made, ...more] = awbs.filter((row) => instantOf(String(row.created_at)) >= startedAt);
     if (made && more.length === 0) return { kind: "done", output: { awb: made } };
     // That Nexus has none does not say that Bosta has none.
     return { kind: "cannot_tell" };
