@@ -1,42 +1,21 @@
 // Names that only the daemon knows, for the completion of a shell.
 
-import { visible } from "../core/text/visible.ts";
 import type { CliContext } from "./context.ts";
 
-export const NAME_KINDS = [
-  "operations",
-  "reads",
-  "writes",
-  "jobs",
-  "consumers",
-  "sessions",
-  "proposed",
-  "unknown",
-] as const;
-export type NameKind = (typeof NAME_KINDS)[number];
+export type NameKind =
+  | "operations"
+  | "reads"
+  | "writes"
+  | "jobs"
+  | "consumers"
+  | "sessions"
+  | "proposed"
+  | "unknown";
 
-// A person who pressed the tab key waits for it.
-const TIMEOUT_MS = 1000;
+export type Named = [name: string | null | undefined, description: string];
 
-// Names come from services too, and go into a shell: one with any other character is not offered.
-const SAFE = /^[A-Za-z0-9_.][\w.@+-]*$/;
-
-type Named = [name: string | null | undefined, description: string];
-
-/** Prints a line for each name: the name, a tab, and what it is. Prints nothing where there is no daemon to ask. */
-export async function printNames({ client, io }: CliContext, kind: NameKind): Promise<void> {
-  const signal = AbortSignal.any([io.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  let names: Named[];
-  try {
-    names = await namesOf(kind, client, { signal });
-  } catch {
-    return; // A completion that fails offers nothing; the command itself will say what is wrong.
-  }
-  for (const [name, description] of names)
-    if (name && SAFE.test(name)) io.stdout.write(`${name}\t${visible(description)}\n`);
-}
-
-async function namesOf(
+/** @throws NexusdError where there is no daemon to ask */
+export async function namesOf(
   kind: NameKind,
   client: CliContext["client"],
   control: { signal: AbortSignal },

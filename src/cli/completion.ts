@@ -1,9 +1,6 @@
 // nexusctl completion: what a shell needs to complete its commands.
 
-import { Argument, type Command } from "commander";
-import { treeOf } from "./command-tree.ts";
-import { NAME_KINDS, type NameKind, printNames } from "./completion-names.ts";
-import { placesOf } from "./completion-places.ts";
+import type { Command } from "commander";
 import { SHELLS, scriptFor } from "./completion-shells.ts";
 import type { Act } from "./context.ts";
 
@@ -28,14 +25,7 @@ export function addCompletion(program: Command, act: Act): void {
       .description(`that of ${shell}`)
       .action(
         act(async ({ io }) => {
-          // Loaded only here: program.ts has this file among its commands.
-          const { wholeProgram } = await import("./program.ts");
-          io.stdout.write(scriptFor(shell, placesOf(treeOf(await wholeProgram()))));
+          io.stdout.write(scriptFor(shell));
         }),
       );
-  completion
-    .command("names", { hidden: true })
-    .description("print names that the daemon knows, for these scripts")
-    .addArgument(new Argument("<kind>").choices(NAME_KINDS))
-    .action(act((context, kind: NameKind) => printNames(context, kind)));
 }

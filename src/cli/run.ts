@@ -19,6 +19,12 @@ const INTERRUPTED = 130;
 /** @param argv without node and script. @returns the exit code; nothing is thrown but a closed stdout */
 export async function run(argv: string[], io: Io): Promise<number> {
   chooseGlyphs(io.env);
+  // Its words are not this program's own: what stands among them is no option and no cry for help.
+  if (argv[0] === "__complete") {
+    const { complete } = await import("./complete.ts");
+    await complete(argv.slice(1), io);
+    return EXIT.done;
+  }
   const program = createProgram()
     .exitOverride()
     .configureOutput({

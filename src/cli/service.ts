@@ -3,8 +3,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { treeOf } from "./command-tree.ts";
-import { placesOf } from "./completion-places.ts";
 import { scriptFor } from "./completion-shells.ts";
 import type { Act, CliContext } from "./context.ts";
 import { ask } from "./line-editor.ts";
@@ -77,11 +75,9 @@ async function install(context: CliContext, options: Options): Promise<void> {
   const root = resolve(options.root);
   await checkSystem(root);
   const program = readProgram();
-  const { wholeProgram } = await import("./program.ts");
-  const places = placesOf(treeOf(await wholeProgram()));
   const { files, config, links } = wanted({
     unit: (name) => readFileSync(join(packageRoot(), "systemd", name), "utf8"),
-    completion: (shell) => scriptFor(shell, places),
+    completion: scriptFor,
     home: join(PROGRAM, program.home),
     node: resolve(PROGRAM, program.node),
   });

@@ -185,49 +185,54 @@ describe.skipIf(!hasTerminal)("zsh, at a terminal of its own (needs zsh and scri
   });
 });
 
-describe("the scripts", () => {
-  it("know every command and every option", async () => {
-    const program = await wholeProgram();
-    const visit = (command: Command, path: string[]): void => {
+/** What the program itself answers a shell. */
+const asked = async (...words: string[]) => (await runHere(["__complete", ...words])).stdout;
+
+describe("what a shell asks", () => {
+  it("is answered with every command and every option, wherever it may stand", async () => {
+    const visit = async (command: Command, path: string[]): Promise<void> => {
       const help = command.createHelp();
-      for (const text of Object.values(scripts)) {
-        if (path.length > 0) expect(text).toContain(`'${path.join(" ")}'`);
-        for (const option of help.visibleOptions(command))
-          if (option.long !== "--version") expect(text).toContain(option.long);
+      const options = await asked(...path, "-");
+      for (const option of help.visibleOptions(command))
+        if (option.long !== "--version") expect(options).toContain(`\n${option.long}\t`);
+      const subcommands = help.visibleCommands(command).filter((one) => one.name() !== "help");
+      const commands = await asked(...path, "");
+      for (const one of subcommands) {
+        expect(commands).toContain(`\n${one.name()}\t`);
+        await visit(one, [...path, one.name()]);
       }
-      for (const one of help.visibleCommands(command))
-        if (one.name() !== "help") visit(one, [...path, one.name()]);
     };
-    const scripts = {
-      bash: (await runHere(["completion", "bash"])).stdout,
-      fish: (await runHere(["completion", "fish"])).stdout,
-      zsh: (await runHere(["completion", "zsh"])).stdout,
-    };
-    visit(program, []);
+    await visit(await wholeProgram(), []);
   });
 
-  it("offer the options of the command that is meant where none is named", async () => {
-    const { stdout } = await runHere(["completion", "bash"]);
-    expect(/ {4}'operations'\) .*/.exec(stdout)?.[0]).toContain("--effect");
-  });
-});
-
-describe("names", () => {
-  it("are offered with what they are, and only where they are safe in a shell", async () => {
-    const { code, stdout } = await runHere(["completion", "names", "reads", "--socket", daemon.socket]);
-    expect(code).toBe(0);
-    expect(stdout).toBe("nexus.stock.get\tStock of an item: now\nnexus.orders.list\tOrders\n");
+  it("has the options of the command that is meant where none is named", async () => {
+    expect(await asked("operations", "-")).toContain("\n--effect\t");
   });
 
-  it("are none, silently and soon, where no daemon is, and where one does not answer", async () => {
+  it("is no option of its own, however it looks", async () => {
+    expect(await asked("help", "mess")).toMatch(/^words\nmessaging\t/);
+    expect(await asked("--version", "stat")).toMatch(/^words\nstatus\t/);
+    expect(await asked("writes", "--help", "li")).toMatch(/^words\nlist\t/);
+    expect(await asked()).toMatch(/^words\n/);
+  });
+
+  it("is a value where an option takes one, in either spelling, and the daemon that is named so", async () => {
+    expect(await asked("writes", "list", "--state=pro")).toBe("words\nproposed\t\n");
+    expect(await asked("writes", "list", "--state", "=", "pro")).toBe("words\nproposed\t\n");
+    const names = "words\nnexus.stock.get\tStock of an item: now\nnexus.orders.list\tOrders\n";
+    expect(await asked("--socket", daemon.socket, "read", "")).toBe(names);
+    expect(await asked(`--socket=${daemon.socket}`, "read", "")).toBe(names);
+  });
+
+  it("is nothing, silently and soon, where no daemon is, and where one does not answer", async () => {
     const silent = createServer(() => {}).listen(join(daemon.dir, "silent.sock"));
     try {
       const begun = performance.now();
       for (const socket of ["none.sock", "silent.sock"])
-        expect(await runHere(["completion", "names", "jobs", "--socket", join(daemon.dir, socket)])).toEqual({
-          code: 0,
-          stdout: "",
-          stderr: "",
+        expect(
+          await runHere(["__complete", "--socket", join(daemon.dir, socket), "jobs", "run", ""]),
+        ).toEqual({
+          ...{ code: 0, stdout: "words\n", stderr: "" },
         });
       expect(performance.now() - begun).toBeLessThan(5000);
     } finally {
