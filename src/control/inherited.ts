@@ -10,7 +10,7 @@ import {
 } from "node:http";
 import { resolve } from "node:path";
 import type { Logger } from "pino";
-import { boundPath, type InheritedSocket } from "../systemd/activation.ts";
+import { boundTo, type InheritedSocket } from "../systemd/activation.ts";
 import type { Role } from "./context.ts";
 import { answerHalfClosed } from "./half-closed.ts";
 import { closeServer, type Listener, LOOK_EVERY_MS, type SocketStatus } from "./listener.ts";
@@ -23,6 +23,7 @@ const ROLES = ["agent", "operator"] as const;
 const UNIT_NAME = /^(?:.*[-_.])?(agent|operator)(?:@.*)?\.socket$/;
 const MOST_REFUSED_AT_ONCE = 16;
 const REMEDY = "set FileDescriptorName=agent or FileDescriptorName=operator in its unit";
+const OPEN_TO_ALL = "so that everybody may connect: ListenStream= must be the path of a socket";
 
 export interface AdoptedSocket {
   /** Undefined: whatever connects is refused. */
@@ -67,20 +68,24 @@ async function adopt(
   { fd, name }: InheritedSocket,
   { sockets, createServer, log }: Options,
 ): Promise<AdoptedSocket | undefined> {
-  const path = boundPath(fd);
+  const bound = boundTo(fd);
+  const isAbstract = bound?.startsWith("@") ?? false;
+  const path = isAbstract ? undefined : bound;
   const role = roleOf(name, path, sockets);
-  const what = `systemd passed descriptor ${fd} (${name ? `"${name}"` : "without a name"}${path ? `, ${path}` : ""})`;
+  const what = `systemd passed descriptor ${fd} (${name ? `"${name}"` : "without a name"}${bound ? `, ${bound}` : ""})`;
   const server = role ? createServer(role) : createRefusingServer();
   server.listen({ fd });
-  // Before anybody is let in: whoever can reach a port would be an agent or an operator, and only the permissions of a
-  // file say who may be one.
+  // Before anybody is let in: whoever can reach a port, or a name that is no file's, would be an agent or an operator,
+  // and only the permissions of a file say who may be one.
   const isPort = typeof server.address() === "object" && server.address() !== null;
   const refusal =
     role === undefined
       ? `is neither the agents' socket nor the operators': ${REMEDY}`
       : isPort
-        ? `is a port, where everybody may connect: ListenStream= must be the path of a socket`
-        : undefined;
+        ? `is a port, ${OPEN_TO_ALL}`
+        : isAbstract
+          ? `is no file, ${OPEN_TO_ALL}`
+          : undefined;
   if (refusal) {
     log.error(`${what}, which ${refusal}`);
     refuseAll(server, `This socket, which systemd passed to nexusd, ${refusal}.`);

@@ -47,16 +47,16 @@ function isOpen(fd: number): boolean {
 }
 
 /**
- * The path that a Unix socket is bound to, by the kernel's table.
- * @returns undefined for what is no Unix socket with a path, and on a system without that table
+ * What a Unix socket is bound to, by the kernel's table: a path, or "@" and a name that is no file's ("abstract").
+ * @returns undefined for what is no Unix socket with a name, and on a system without that table
  */
-export function boundPath(fd: number): string | undefined {
+export function boundTo(fd: number): string | undefined {
   try {
     const inode = String(fstatSync(fd, { bigint: true }).ino);
-    // "Num: RefCount Protocol Flags Type St Inode Path": the inode is the seventh field, the path the rest.
+    // "Num: RefCount Protocol Flags Type St Inode Path": the inode is the seventh field, the name the rest.
     const rows = readFileSync("/proc/self/net/unix", "utf8").split("\n");
     const row = rows
-      .map((line) => /^(?:\S+\s+){6}(\d+) (\/.*)$/.exec(line))
+      .map((line) => /^(?:\S+\s+){6}(\d+) ([/@].*)$/.exec(line))
       .find((found) => found?.[1] === inode);
     return row?.[2];
   } catch {

@@ -158,6 +158,26 @@ describe.skipIf(!hasActivation)("sockets that were open before (needs systemd-so
   });
 });
 
+test.skipIf(!hasActivation)(
+  "a socket that is no file lets nobody in, whatever its name (needs systemd-socket-activate)",
+  async () => {
+    installation = install(QUIET);
+    recorded = recordNotify();
+    const { agentSocket, operatorSocket } = installation;
+    const name = `nexusd-test-${process.pid}`;
+    const activated = activate([`@${name}`], "operator");
+    const refused = await until(() => ask(`\0${name}`, "/v1/health").catch(() => undefined), activated.log);
+    expect(refused.status).toBe(503);
+    expect(JSON.parse(refused.text)).toMatchObject({
+      code: "unknown_socket",
+      detail: expect.stringContaining("is no file"),
+    });
+    await until(() => existsSync(agentSocket) && existsSync(operatorSocket), activated.log);
+    expect((await ask(operatorSocket, "/v1/reload", { method: "POST" })).status).toBe(200);
+    expect(await activated.end()).toEqual([0, null]);
+  },
+);
+
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
