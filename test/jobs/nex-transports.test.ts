@@ -163,9 +163,25 @@ describe("an insight stream", () => {
     await job.advanceUntil(() => job.job().state === "ok", "ok again", { stepMs: 1000 });
   });
 
-  it("that ends after one replay each time is asked for ever more slowly, and Nex is not well", async () => {
+  const again = insight("again", 0);
+  it.each<[string, (response: ServerResponse) => unknown, string[]]>([
+    ["after one replay", (response) => response.end(frame("insight.replay", again)), ["again"]],
+    ["after one event", (response) => response.end(frame("insight.batch.created", again)), ["again"]],
+    ["after a comment", (response) => response.end(connected), []],
+    ["in half an event", (response) => response.end(frame("insight.batch.created", again).slice(0, 60)), []],
+    [
+      "broken off after one event",
+      (response) => response.write(frame("insight.replay", again), () => response.destroy()),
+      ["again"],
+    ],
+    ["before it says anything", (response) => response.end(), []],
+    ["after an event of an unknown kind", (response) => response.end("event: hello\ndata: {}\n\n"), []],
+    ["after asking for haste", (response) => response.end("retry: 1\n\n"), []],
+    ["after many events", (response) => response.end(frame("insight.replay", again).repeat(200)), ["again"]],
+  ])("that ends %s each time is asked for ever more slowly, and Nex is not well", async (_, end, brought) => {
     const { job, clock, streams, make } = await watch((response) => {
-      response.writeHead(200, EVENT_STREAM).end(frame("insight.replay", insight("again", 0)));
+      response.writeHead(200, EVENT_STREAM);
+      end(response);
     });
     await job.advanceUntil(() => streams() === 3, "three connections", { stepMs: 250 });
     const from = clock.now();
@@ -182,7 +198,7 @@ describe("an insight stream", () => {
     // At 30 to 60 s in the end: the old pace would have made 800.
     expect(streams()).toBeLessThanOrEqual(30);
     expect(wasOk).toBe(false);
-    expect(await contents(job)).toEqual(["again", "meanwhile"]);
+    expect(await contents(job)).toEqual([...brought, "meanwhile"]);
     const told = [...(await job.events("nex.stream.opened")), ...(await job.events("nex.stream.lost"))];
     expect(told.length).toBeLessThanOrEqual(2);
   });
