@@ -202,6 +202,13 @@ export const many =
     return { [field]: items, ...rest };
   };
 
+/**
+ * For a list without pages, which Nex ends at the limit without a word: whether there may be more.
+ * @param most its limit where the input has none
+ */
+export const mayHaveMore = (items: unknown, { limit }: Fields, most: number): boolean =>
+  Array.isArray(items) && items.length >= Number(limit ?? most);
+
 /** For an answer that says nothing: which one it was that was deleted, archived or removed. */
 export const gone = (verb: string, field: string) => (_answer: OperationAnswer, input: Fields) => ({
   [verb]: input[field],

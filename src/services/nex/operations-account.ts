@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { fieldsOf, line, prose } from "../input.ts";
-import { atLeastOneOf, type Fields, gone, id, many, nexTable, one, whole } from "./operation.ts";
+import { atLeastOneOf, type Fields, gone, id, many, mayHaveMore, nexTable, one, whole } from "./operation.ts";
 
 const RULE = "GET /notifications/custom/{ruleId}";
 
@@ -79,12 +79,16 @@ export const accountOperations = nexTable([
     call: "GET /notifications/feed",
     effect: "read",
     title: "List notifications",
-    description: "What Nex has lately told the people of the workspace.",
+    description:
+      "What Nex has lately told the people of the workspace. `mayHaveMore` says that it is as many as were asked for, and that there may be more.",
     input: () => ({
       since: z.iso.datetime({ offset: true }).optional().describe("Only what came after this time"),
       limit: z.int().min(1).max(50).optional().describe("The most notifications; 20 where left out"),
     }),
-    output: many("notifications", "items"),
+    output: (answer, input, label) => {
+      const listed = many("notifications", "items")(answer, input, label);
+      return { ...listed, mayHaveMore: mayHaveMore(listed.notifications, input, 20) };
+    },
   },
   {
     name: "nex.notifications.get_preferences",

@@ -5,7 +5,7 @@ import { fieldsOf, prose } from "../input.ts";
 import type { OperationAnswer } from "../operation.ts";
 import { LIST_LIMIT } from "./client.ts";
 import { readInsights } from "./insights.ts";
-import { type Fields, id, nexTable, one, unknownShape, whole } from "./operation.ts";
+import { type Fields, id, mayHaveMore, nexTable, one, unknownShape, whole } from "./operation.ts";
 
 const wholeSeconds = () => z.iso.datetime({ precision: 0 });
 
@@ -93,7 +93,7 @@ export const contextOperations = nexTable([
     effect: "read",
     title: "List insights",
     description:
-      "The insights of a stretch of time, by default the latest. Those that nexusd has seen itself are in its log.",
+      "The insights of a stretch of time, by default the latest. `mayHaveMore` says that it is as many as were asked for: a shorter stretch shows the rest. Those that nexusd has seen itself are in its log.",
     input: () => ({
       last: z
         .string()
@@ -119,10 +119,10 @@ export const contextOperations = nexTable([
           path: ["from"],
           message: "must not be after to",
         }),
-    output: ({ status, body }, _input, label) => {
+    output: ({ status, body }, input, label) => {
       const batch = readInsights(body);
       if (!batch) throw unknownShape(status, label);
-      return batch;
+      return { ...batch, mayHaveMore: mayHaveMore(batch.insights, input, LIST_LIMIT) };
     },
   },
   {

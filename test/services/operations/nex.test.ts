@@ -111,6 +111,27 @@ describe("insights", () => {
     }
   });
 
+  test("and notifications say that there may be more, where there are as many as were asked for", async () => {
+    server.setShape("insights");
+    server.emit([{ content: "one" }, { content: "two" }]);
+    for (const [limit, isMore] of [
+      [2, true],
+      [100, false],
+    ] as const)
+      expect(await bench.run("nex.insights.list", { last: "1h", limit })).toMatchObject({
+        mayHaveMore: isMore,
+      });
+    const answer = (count: number) => ({
+      ...{ status: 200, headers: {} },
+      body: { items: Array.from({ length: count }, (_, id) => ({ id: `n${id}` })) },
+    });
+    const more = (count: number, limit?: number) =>
+      operationNamed("nex.notifications.list").output(answer(count), limit === undefined ? {} : { limit });
+    expect(more(20)).toMatchObject({ mayHaveMore: true });
+    expect(more(20, 50)).toMatchObject({ mayHaveMore: false });
+    expect(more(3, 3)).toMatchObject({ mayHaveMore: true });
+  });
+
   test("a stretch is asked for in hours and minutes only, or from a time to a time", () => {
     const paths = [
       {},
