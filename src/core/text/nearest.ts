@@ -24,10 +24,11 @@ const plain = (name: string) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, ""
 /** 0 for the same, 1 and more for what is not alike. */
 function distance(text: string, name: string): number {
   if (text === name) return 0;
-  if (Math.min(text.length, name.length) > 2 && (name.includes(text) || text.includes(name))) return 0.5;
   // A third of it may be wrong, one character at least.
   const bearable = Math.max(1, Math.floor(Math.max(text.length, name.length) / 3));
-  return edits(text, name) / (bearable + 1);
+  const slips = edits(text, name) / (bearable + 1);
+  const isPart = Math.min(text.length, name.length) > 2 && (name.includes(text) || text.includes(name));
+  return isPart ? Math.min(slips, 0.5) : slips;
 }
 
 /** How many characters have to be put in, taken out, changed or swapped with the next. */
