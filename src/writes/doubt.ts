@@ -1,7 +1,8 @@
 // A write that may have been sent, and whose answer never came: what can still be found out about it.
 
 import type { Failure } from "../contract/new-event.ts";
-import type { Effect, Operation } from "../services/operation.ts";
+import { createServerTime } from "../http/server-time.ts";
+import type { Effect, Finding, Operation, ReadCall } from "../services/operation.ts";
 import { readStored } from "./prepare.ts";
 import { type GivenUp, noticed, type Outcome, type Run, reading, succeeded } from "./run.ts";
 
@@ -13,9 +14,8 @@ export async function settleDoubt(run: Run, why: Failure): Promise<Outcome | Giv
   if (readBack) {
     try {
       const { input, facts } = run.prepared ?? (await readStored(write, options));
-      const startedAt = Date.parse(write.executingAt ?? write.proposedAt);
       const finding = await reading(run, "what became of it", (read) =>
-        readBack(input, facts, read, startedAt),
+        lookBy(run, read, (noting, startedAt) => readBack(input, facts, noting, startedAt)),
       );
       if (finding.kind === "done") return succeeded(finding.output, finding.effects);
     } catch (error) {
@@ -30,6 +30,29 @@ export async function settleDoubt(run: Run, why: Failure): Promise<Outcome | Giv
     result: { error: why, remedy: operation?.howToFindOut ?? HOW_TO_FIND_OUT },
     effects: await effectsInDoubt(run, operation),
   };
+}
+
+/**
+ * Looks for what was made since the write began, by the clock of the service where its answers say that this is later
+ * than by ours: one that was behind then, or is now, would take for its effect what was there before.
+ */
+async function lookBy<E>(
+  { write, options }: Run,
+  read: ReadCall,
+  look: (read: ReadCall, startedAt: number) => Promise<Finding<E>>,
+): Promise<Finding<E>> {
+  const { clock, steady } = options;
+  const time = createServerTime(clock);
+  const noting: ReadCall = async (request) => {
+    const answer = await read(request);
+    time.observe(answer.headers);
+    return answer;
+  };
+  const startedAt = Date.parse(write.executingAt ?? write.proposedAt);
+  const finding = await look(noting, startedAt);
+  if (finding.kind !== "done" || !time.isKnown()) return finding;
+  const byTheirs = time.now() - steady.ageOf(startedAt);
+  return byTheirs > startedAt ? look(noting, byTheirs) : finding;
 }
 
 async function effectsInDoubt(run: Run, operation: Operation | undefined): Promise<Effect[]> {

@@ -33,11 +33,11 @@ type Settled = Exclude<Result, { state: "executing" }>;
 const EXECUTOR: Actor = { via: "nexusd", user: null };
 
 export interface ExecutorOptions
-  extends Omit<ExecutionOptions, "countAttempt" | "whyNotApproved" | "onDefect" | "pauses"> {
+  extends Omit<ExecutionOptions, "steady" | "countAttempt" | "whyNotApproved" | "onDefect" | "pauses"> {
   store: Store;
   /** What nexusd keeps of a service: it is committed together with the result of a write. */
   changesOf: (service: string) => Changes;
-  steady: Pick<SteadyClock, "isOlder">;
+  steady: Pick<SteadyClock, "isOlder" | "ageOf">;
   log: Pick<Logger, "info" | "warn" | "error">;
 }
 

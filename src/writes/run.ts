@@ -3,6 +3,7 @@
 import type { Failure, Service } from "../contract/new-event.ts";
 import type { Write, WriteResult } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
+import type { SteadyClock } from "../core/steady-clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";
 import { serviceNamed } from "../services/list.ts";
@@ -26,6 +27,7 @@ export interface GivenUp {
 export interface ExecutionOptions extends PrepareOptions {
   sender: OperationSender;
   clock: Clock;
+  steady: Pick<SteadyClock, "ageOf">;
   random: () => number;
   pauses: Pick<Pauses, "wait">;
   /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */

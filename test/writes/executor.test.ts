@@ -264,6 +264,40 @@ describe("an outcome that is not known", () => {
     expect(sent(harness)).toBe(1);
   });
 
+  test.each<[string, number, number]>([
+    ["that is right", 0, 0],
+    ["that is an hour behind", -60 * MINUTE_MS, 0],
+    ["that was an hour behind, and is put right meanwhile", -60 * MINUTE_MS, 60 * MINUTE_MS],
+  ])(
+    "is cleared by what came after it, and not by what was there before, by a clock %s",
+    async (_, wrongBy, mendedBy) => {
+      for (const [madeIn, state] of [
+        [-MINUTE_MS, "unknown"],
+        [1000, "succeeded"],
+      ] as const) {
+        const harness = await createHarness();
+        const { clock, service } = harness;
+        const offset = clock.now() - clock.monotonic();
+        const theirs = () => offset + clock.monotonic();
+        const at = theirs() + madeIn;
+        clock.jump(wrongBy);
+        service.script = [
+          (...request) => {
+            clock.jump(mendedBy);
+            return fails("timeout")(...request);
+          },
+        ];
+        service.onRead = () => ({
+          ...{ status: 200, headers: { date: new Date(theirs()).toUTCString() } },
+          body: [{ text: "hi", at }],
+        });
+        await harness.executor.start();
+        const { id } = await harness.propose(SEND);
+        expect(await harness.finished(id)).toMatchObject({ state });
+      }
+    },
+  );
+
   test.each([
     ["shows none", answers([])],
     ["cannot be read", fails("network", { maybeSent: false })],

@@ -7,6 +7,7 @@ import type { Store } from "../../src/contract/store.ts";
 import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../../src/contract/writes.ts";
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
+import { fieldsOf } from "../../src/services/input.ts";
 import { createSessionChanges, type SessionEffect } from "../../src/services/messaging/changes.ts";
 import type { MessagingFacts } from "../../src/services/messaging/facts.ts";
 import { sessionCredential } from "../../src/services/messaging/facts.ts";
@@ -111,6 +112,11 @@ const create = defineOperation<Item>({
   howToFindOut: "Look for the item by its sku.",
 });
 
+const isSentSince = (row: unknown, text: string, startedAt: number) => {
+  const { text: its, at } = fieldsOf(row);
+  return its === text && Number(at) >= startedAt;
+};
+
 /** Not idempotent, with a way to read back. */
 const send = defineOperation<{ session: string; text: string }>({
   name: "messaging.messages.send",
@@ -132,13 +138,14 @@ const send = defineOperation<{ session: string; text: string }>({
     credential: sessionCredential(session),
   }),
   output: body,
-  readBack: async ({ session, text }, facts, read) => {
+  readBack: async ({ session, text }, facts, read, startedAt) => {
     const path = `/v1/sessions/${session}/messages`;
     const answer = await read({
       ...{ origin: facts.origins.messaging, method: "GET", path, label: "read back" },
       credential: NO_CREDENTIAL,
     });
-    const found = Array.isArray(answer.body) && answer.body.includes(text);
+    const rows: unknown[] = Array.isArray(answer.body) ? answer.body : [];
+    const found = rows.some((row) => row === text || isSentSince(row, text, startedAt));
     return found ? { kind: "done", output: "read back" } : { kind: "not_found" };
   },
 });
