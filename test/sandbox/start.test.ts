@@ -1,8 +1,9 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 
 const checkout = mkdtempSync(join(tmpdir(), "nexusd-start-"));
 beforeAll(() => {
@@ -30,4 +31,39 @@ test("on a Node.js that is too old, it says which one is needed", async () => {
   const { code, stderr } = await start({ PATH: process.env.PATH ?? "", NEXUSD_NODE: old });
   expect(code).toBe(1);
   expect(stderr).toMatch(/^npm start: needs Node\.js 22\.19 or newer\.\n.*v20\.20\.2[\s\S]*npm ci/);
+});
+
+test("npm that is told to stop leaves nothing running behind it", async () => {
+  // Says which process it is, and lives until it is told to end.
+  const node = join(checkout, "lasting-node");
+  const lasting = `#!/bin/sh
+[ "$1" != --version ] || { echo v26.0.0; exit; }
+trap 'echo told; exit' TERM
+echo "pid $$"
+while :; do sleep 0.05; done
+`;
+  writeFileSync(node, lasting, { mode: 0o755 });
+  const npm = spawn("npm", ["start", "--silent"], {
+    cwd: checkout,
+    env: { ...process.env, NEXUSD_NODE: node },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  onTestFinished(() => {
+    try {
+      if (npm.pid !== undefined) process.kill(-npm.pid, "SIGKILL");
+    } catch {
+      // All of them are gone, as they should be.
+    }
+  });
+  const ended = once(npm.stdout, "close");
+  let said = "";
+  npm.stdout.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
+  while (!said.includes("pid ")) await once(npm.stdout, "data");
+  npm.kill("SIGTERM");
+  // It has all copies of the pipe closed.
+  await ended;
+  expect(said).toContain("told");
 });
