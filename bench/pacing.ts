@@ -1,7 +1,7 @@
 // How long messages wait: round robin, the optimum with known rates, and the pacing of nexusd, over twelve hours of
 // simulated traffic; and what a decision costs with 100, 1,000 and 10,000 sessions.
 
-import { createPacing, type Pacing } from "../src/services/messaging/pacing.ts";
+import { createPacing, type Pacing } from "../src/services/messaging/pacing/pacing.ts";
 import { print } from "./figure.ts";
 import {
   bursty,

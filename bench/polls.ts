@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { systemClock } from "../src/core/clock.ts";
-import { newSession, SESSION_KIND } from "../src/services/messaging/session.ts";
+import { newSession, SESSION_KIND } from "../src/services/messaging/membership/session.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import { print } from "./figure.ts";
 import { cpuMs, end, resident, sleep, startDaemon } from "./process.ts";

@@ -1,8 +1,8 @@
 // Keeps every session joined, renewed and polled, one request a step, within the budget of the server.
 
 import { defineJob } from "../src/services/job.ts";
-import { pollStep } from "../src/services/messaging/poll.ts";
-import { pollPaceMs, pollPlaces } from "../src/services/messaging/sessions.ts";
+import { pollPaceMs, pollPlaces } from "../src/services/messaging/membership/sessions.ts";
+import { pollStep } from "../src/services/messaging/reading/poll.ts";
 
 export default defineJob({
   name: "messaging-poll",

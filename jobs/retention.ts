@@ -5,7 +5,7 @@
 import { REPEATS_KEPT_MS } from "../src/contract/store.ts";
 import { isoTime } from "../src/core/clock.ts";
 import { defineJob } from "../src/services/job.ts";
-import { forgetEnded } from "../src/services/messaging/forget.ts";
+import { forgetEnded } from "../src/services/messaging/membership/forget.ts";
 
 const CURSOR = "retention";
 const LONGEST_REST_MS = 7 * 86_400_000;

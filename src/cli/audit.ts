@@ -4,11 +4,11 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { AuditVerdictView } from "../contract/api/audit.ts";
 import { whatIsWrong } from "../contract/audit.ts";
 import { count, wholeNumber } from "./arguments.ts";
-import { ofState } from "./colour.ts";
 import { type Act, type CliContext, jsonOf } from "./context.ts";
-import { ask } from "./line-editor.ts";
-import { shortId } from "./preview-view.ts";
 import { Failed, Reported, WrongUsage } from "./problem.ts";
+import { ofState } from "./terminal/colour.ts";
+import { ask } from "./terminal/line-editor.ts";
+import { shortId } from "./writes/preview-view.ts";
 
 interface ShowOptions {
   after: number;

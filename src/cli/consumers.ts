@@ -5,10 +5,10 @@ import type { ConsumerPage, ConsumerView } from "../contract/api/consumers.ts";
 import { parseDuration } from "../core/duration.ts";
 import { count, duration, eventTypes, wholeNumber } from "./arguments.ts";
 import { type Act, type CliContext, jsonOf } from "./context.ts";
-import { printEvents } from "./events.ts";
-import { age, type Output } from "./output.ts";
+import { printEvents } from "./events/events.ts";
+import { rawElements } from "./operations/raw-json.ts";
 import { Failed } from "./problem.ts";
-import { rawElements } from "./raw-json.ts";
+import { age, type Output } from "./terminal/output.ts";
 import { shownToken, TOKEN_OPTION, tellToken } from "./token.ts";
 
 const HEAD = ["CONSUMER", "POSITION", "TYPES", "CREATED", "LAST MOVED"];

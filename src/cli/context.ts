@@ -3,8 +3,8 @@
 import type { Client } from "../client/client.ts";
 import { answerOf } from "../client/request.ts";
 import type { Transport } from "../client/transport.ts";
-import type { Io, Output } from "./output.ts";
 import type { GlobalOptions, SocketChoice } from "./sockets.ts";
+import type { Io, Output } from "./terminal/output.ts";
 
 export interface CliContext {
   io: Io;

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
 import { checkDatabase, exportDatabase } from "../store/inspect.ts";
-import { ofState } from "./colour.ts";
 import type { Act, CliContext } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";
 import { writeNewFile } from "./new-file.ts";
 import { Reported } from "./problem.ts";
 import { storeFailure } from "./store-failure.ts";
+import { ofState } from "./terminal/colour.ts";
 
 interface Options {
   dataDir?: string;

@@ -5,10 +5,10 @@ import { NexusdError } from "../client/error.ts";
 import { answerOf } from "../client/request.ts";
 import { nearest } from "../core/text/nearest.ts";
 import type { JobStatus } from "../scheduler/job.ts";
-import { ofState } from "./colour.ts";
 import { type Act, type CliContext, jsonOf } from "./context.ts";
-import { age, type Output } from "./output.ts";
 import { Failed } from "./problem.ts";
+import { ofState } from "./terminal/colour.ts";
+import { age, type Output } from "./terminal/output.ts";
 
 const HEAD = ["JOB", "STATE", "WHEN", "LAST SUCCESS", "NEXT RUN", "LAST ERROR"];
 

@@ -1,8 +1,8 @@
 // The process around nexusctl: its streams, signals and exit code.
 
 import { isatty } from "node:tty";
-import type { Io } from "./output.ts";
 import { run } from "./run.ts";
+import type { Io } from "./terminal/output.ts";
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());

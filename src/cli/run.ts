@@ -9,10 +9,10 @@ import { chooseGlyphs } from "../core/text/glyphs.ts";
 import type { Act } from "./context.ts";
 import { commandNamed, findCommand, helpWanted } from "./help.ts";
 import { takeText } from "./operands.ts";
-import { createOutput, type Io, type Output } from "./output.ts";
 import { EXIT, Failed, NoDaemon, problemLines, Reported, WrongUsage } from "./problem.ts";
 import { addCommands, COMMAND_NAMES, createProgram } from "./program.ts";
 import { chooseSockets, type GlobalOptions } from "./sockets.ts";
+import { createOutput, type Io, type Output } from "./terminal/output.ts";
 
 const INTERRUPTED = 130;
 
@@ -21,7 +21,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
   chooseGlyphs(io.env);
   // Its words are not this program's own: what stands among them is no option and no cry for help.
   if (argv[0] === "__complete") {
-    const { complete } = await import("./complete.ts");
+    const { complete } = await import("./completion/complete.ts");
     await complete(argv.slice(1), io);
     return EXIT.done;
   }

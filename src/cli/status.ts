@@ -3,10 +3,10 @@
 import type { Command } from "commander";
 import { visible } from "../core/text/visible.ts";
 import { SERVICES } from "../services/list.ts";
-import { ofState } from "./colour.ts";
 import { type Act, jsonOf } from "./context.ts";
 import { describeError, printJobs } from "./jobs.ts";
-import { age } from "./output.ts";
+import { ofState } from "./terminal/colour.ts";
+import { age } from "./terminal/output.ts";
 
 export function addStatus(program: Command, act: Act): void {
   program

@@ -2,7 +2,7 @@
 
 import type { PlacedConsumer } from "../contract/api/consumers.ts";
 import type { CliContext } from "./context.ts";
-import { textOf } from "./operation-call.ts";
+import { textOf } from "./operations/operation-call.ts";
 import { WrongUsage } from "./problem.ts";
 
 const VARIABLE = "NEXUSD_TOKEN";

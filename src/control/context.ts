@@ -10,7 +10,7 @@ import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Scheduler } from "../scheduler/job.ts";
 import type { ServiceName } from "../services/list.ts";
-import type { ImportedSession, ImportResult } from "../services/messaging/import.ts";
+import type { ImportedSession, ImportResult } from "../services/messaging/membership/import.ts";
 import type { Measured } from "./metrics/metric.ts";
 
 /** The socket a request came in by, which is all that decides what it may do. */

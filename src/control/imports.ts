@@ -1,7 +1,7 @@
 // POST /v1/messaging/import: sessions of another client. Keys and servers come from outside, so an operator brings them.
 
 import { z } from "zod";
-import { importedSession, importResult } from "../services/messaging/import.ts";
+import { importedSession, importResult } from "../services/messaging/membership/import.ts";
 import type { App } from "./app.ts";
 import { nothing } from "./fields.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";

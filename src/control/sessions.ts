@@ -2,8 +2,8 @@
 
 import { type SessionView, sessionView } from "../contract/api/views.ts";
 import type { Store } from "../contract/store.ts";
-import { SHORTEST_ID, sessionsNamed } from "../services/messaging/names.ts";
-import { SESSION_KIND } from "../services/messaging/session.ts";
+import { SHORTEST_ID, sessionsNamed } from "../services/messaging/membership/names.ts";
+import { SESSION_KIND } from "../services/messaging/membership/session.ts";
 import { Problem } from "./problem.ts";
 
 /**

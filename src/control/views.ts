@@ -13,7 +13,7 @@ import {
 import type { StoredEvent } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";
 import { parseJson } from "../core/exact-json.ts";
-import { SESSION_KIND, sessionSource } from "../services/messaging/session.ts";
+import { SESSION_KIND, sessionSource } from "../services/messaging/membership/session.ts";
 import type { App } from "./app.ts";
 import { checkEpoch, refuseAhead } from "./events.ts";
 import { afterQuery, epochQuery, limitQuery, nothing, PAGE_LENGTH } from "./fields.ts";

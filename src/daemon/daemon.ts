@@ -17,7 +17,7 @@ import { ownEventTypes } from "../scheduler/own-events.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { createCounts } from "../services/counts.ts";
 import { SERVICES, serviceNamed } from "../services/list.ts";
-import { createImport } from "../services/messaging/import.ts";
+import { createImport } from "../services/messaging/membership/import.ts";
 import type { ServiceModule } from "../services/module.ts";
 import { openStore } from "../store/sqlite.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
-import { ofState, painted, painterFor } from "../../src/cli/colour.ts";
+import { ofState, painted, painterFor } from "../../src/cli/terminal/colour.ts";
 import { width } from "../../src/core/text/visible.ts";
 import { createFakeDaemon, type FakeDaemon, runCli, runHere } from "../support/cli.ts";
 import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";

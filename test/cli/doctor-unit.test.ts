@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { examineUnit } from "../../src/cli/doctor-unit.ts";
+import { examineUnit } from "../../src/cli/doctor/unit.ts";
 
 const shown = (active: string, sub: string, result = "success", load = "loaded") =>
   `Result=${result}\nLoadState=${load}\nActiveState=${active}\nSubState=${sub}\n`;

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Check } from "../../src/cli/doctor.ts";
+import type { Check } from "../../src/cli/doctor/doctor.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { runCli, runHere } from "../support/cli.ts";

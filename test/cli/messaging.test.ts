@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { type Write, WriteError } from "../../src/contract/writes.ts";
-import { newSession, SESSION_KIND } from "../../src/services/messaging/session.ts";
+import { newSession, SESSION_KIND } from "../../src/services/messaging/membership/session.ts";
 import { runHere, spawnCli } from "../support/cli.ts";
 import { message, startTestControl } from "../support/control.ts";
 import { exampleWrite, scriptedWrites } from "../support/scripted-writes.ts";

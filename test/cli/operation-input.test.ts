@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import type { Schema } from "../../src/cli/json-schema.ts";
-import { buildInput } from "../../src/cli/operation-input.ts";
+import type { Schema } from "../../src/cli/operations/json-schema.ts";
+import { buildInput } from "../../src/cli/operations/operation-input.ts";
 import { WrongUsage } from "../../src/cli/problem.ts";
 import { stringifyJson } from "../../src/core/exact-json.ts";
 import { nearest } from "../../src/core/text/nearest.ts";

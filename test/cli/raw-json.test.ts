@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { oneLine, rawElements } from "../../src/cli/raw-json.ts";
+import { oneLine, rawElements } from "../../src/cli/operations/raw-json.ts";
 import fc from "../support/fc.ts";
 
 it("keeps every digit of an element: large integers, fractions, exponents", () => {

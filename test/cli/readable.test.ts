@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readable } from "../../src/cli/readable.ts";
+import { readable } from "../../src/cli/terminal/readable.ts";
 import { width } from "../../src/core/text/visible.ts";
 import fc from "../support/fc.ts";
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { startControl } from "../../src/control/server.ts";
 import { JobError } from "../../src/scheduler/job.ts";
-import { newSession } from "../../src/services/messaging/session.ts";
+import { newSession } from "../../src/services/messaging/membership/session.ts";
 import { type CliProcess, runCli, runHere, spawnCli } from "../support/cli.ts";
 import {
   cronJob,

@@ -11,10 +11,10 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { execute } from "../../src/cli/service-execute.ts";
-import { CONFIG, installation, PROGRAM, type Step, UNITS, wanted } from "../../src/cli/service-plan.ts";
-import { type Program, packageRoot, programIn } from "../../src/cli/service-program.ts";
-import { isDone } from "../../src/cli/service-state.ts";
+import { execute } from "../../src/cli/service/execute.ts";
+import { CONFIG, installation, PROGRAM, type Step, UNITS, wanted } from "../../src/cli/service/plan.ts";
+import { type Program, packageRoot, programIn } from "../../src/cli/service/program.ts";
+import { isDone } from "../../src/cli/service/state.ts";
 
 let root: string;
 beforeEach(() => {

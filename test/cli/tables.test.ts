@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plain } from "../../src/cli/colour.ts";
-import { eventLine, eventLines } from "../../src/cli/event-line.ts";
-import { age } from "../../src/cli/output.ts";
+import { eventLine, eventLines } from "../../src/cli/events/event-line.ts";
+import { plain } from "../../src/cli/terminal/colour.ts";
+import { age } from "../../src/cli/terminal/output.ts";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
 
 let daemon: FakeDaemon;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { wrapped } from "../../src/cli/preview-view.ts";
-import { keysOf, openTerminal } from "../../src/cli/terminal.ts";
+import { keysOf, openTerminal } from "../../src/cli/terminal/terminal.ts";
+import { wrapped } from "../../src/cli/writes/preview-view.ts";
 import { width } from "../../src/core/text/visible.ts";
 import { createFakeDaemon, type FakeDaemon } from "../support/cli.ts";
 import { type FakeWrites, serveWrites } from "../support/fake-writes.ts";

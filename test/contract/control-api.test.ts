@@ -4,7 +4,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import type { Role } from "../../src/control/context.ts";
-import { newSession } from "../../src/services/messaging/session.ts";
+import { newSession } from "../../src/services/messaging/membership/session.ts";
 import { type Answer, message, recovered, startTestControl, type TestControl } from "../support/control.ts";
 import { approval, NEXUSD, propose, proposedWrite, t } from "../support/stored-write.ts";
 import { ORDER_ID, realWritePath } from "../support/write-path.ts";

@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { sessionView } from "../../src/contract/api/views.ts";
-import { newSession } from "../../src/services/messaging/session.ts";
+import { newSession } from "../../src/services/messaging/membership/session.ts";
 
 it("a new field of a session's record stays inside", () => {
   const session = newSession({ sessionId: "s", alias: null, baseUrl: "https://x", agentId: "me" });

@@ -3,7 +3,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/contract/new-event.ts";
-import { newSession } from "../../src/services/messaging/session.ts";
+import { newSession } from "../../src/services/messaging/membership/session.ts";
 import { message, startTestControl, type TestControl } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 

@@ -2,8 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { instantOf } from "../../src/core/instant.ts";
-import { afterJoin } from "../../src/services/messaging/membership.ts";
-import { newSession } from "../../src/services/messaging/session.ts";
+import { afterJoin } from "../../src/services/messaging/membership/membership.ts";
+import { newSession } from "../../src/services/messaging/membership/session.ts";
 import { createdAt, insightDedupe } from "../../src/services/nex/insights.ts";
 import { readFeed } from "../../src/services/nex/notifications.ts";
 import { orderWatch } from "../../src/services/nexus/orders.ts";

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { startMessaging } from "../../sandbox/messaging.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { SESSION_KIND, sessionRecord } from "../../src/services/messaging/session.ts";
+import { SESSION_KIND, sessionRecord } from "../../src/services/messaging/membership/session.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { install, startDaemon, until } from "../support/daemon.ts";
 

@@ -2,7 +2,7 @@
 
 import { PassThrough, Writable } from "node:stream";
 import { run } from "../../src/cli/run.ts";
-import type { Tty } from "../../src/cli/terminal.ts";
+import type { Tty } from "../../src/cli/terminal/terminal.ts";
 import type { CliResult } from "./cli.ts";
 
 export interface FakeTty extends Tty {

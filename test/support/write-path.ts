@@ -7,7 +7,7 @@ import type { Clock } from "../../src/core/clock.ts";
 import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { catalogue, summaries } from "../../src/services/catalogue.ts";
 import { messagingFacts } from "../../src/services/messaging/facts.ts";
-import { newSession } from "../../src/services/messaging/session.ts";
+import { newSession } from "../../src/services/messaging/membership/session.ts";
 import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy } from "../../src/writes/policy.ts";

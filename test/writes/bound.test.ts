@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
-import { forgetSession, leaveSession } from "../../src/services/messaging/operations-leave.ts";
+import { forgetSession, leaveSession } from "../../src/services/messaging/operations/leave.ts";
 import type { Operation } from "../../src/services/operation.ts";
 import { AGENT, createHarness, factsOf, OPERATOR } from "./harness.ts";
 

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import { type Store, StoreError } from "../../src/contract/store.ts";
 import type { Write } from "../../src/contract/writes.ts";
-import type { SessionEffect } from "../../src/services/messaging/changes.ts";
-import { newSession } from "../../src/services/messaging/session.ts";
+import type { SessionEffect } from "../../src/services/messaging/membership/changes.ts";
+import { newSession } from "../../src/services/messaging/membership/session.ts";
 import { AGENT_TOKEN } from "../../src/services/nexus/facts.ts";
 import {
   type Facts,

@@ -8,10 +8,10 @@ import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../..
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
 import { fieldsOf } from "../../src/services/input.ts";
-import { createSessionChanges, type SessionEffect } from "../../src/services/messaging/changes.ts";
 import type { MessagingFacts } from "../../src/services/messaging/facts.ts";
 import { sessionCredential } from "../../src/services/messaging/facts.ts";
-import type { SessionSet } from "../../src/services/messaging/sessions.ts";
+import { createSessionChanges, type SessionEffect } from "../../src/services/messaging/membership/changes.ts";
+import type { SessionSet } from "../../src/services/messaging/membership/sessions.ts";
 import { API_KEY } from "../../src/services/nex/operation.ts";
 import type { NexusFacts } from "../../src/services/nexus/facts.ts";
 import { AGENT_TOKEN } from "../../src/services/nexus/facts.ts";

@@ -6,10 +6,10 @@ import { readAnswer } from "../../http/answer.ts";
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import type { HttpError } from "../../http/errors.ts";
 import type { Histogram } from "../counts.ts";
-import { createBoot, type ServerBoot } from "./boot.ts";
-import { createSessionChanges, type SessionChanges } from "./changes.ts";
-import { type MessagePage, messagePage, parsePage } from "./page.ts";
-import type { SessionSet } from "./sessions.ts";
+import { createBoot, type ServerBoot } from "./membership/boot.ts";
+import { createSessionChanges, type SessionChanges } from "./membership/changes.ts";
+import type { SessionSet } from "./membership/sessions.ts";
+import { type MessagePage, messagePage, parsePage } from "./reading/page.ts";
 
 const time = z.string().nullish();
 

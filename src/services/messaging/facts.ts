@@ -1,11 +1,11 @@
 // What the requests of NexusMessaging depend on beside their input: its servers, and the sessions that nexusd is or was in.
 
 import { type Credential, defineOperationsOf, type Facts, OperationError } from "../operation.ts";
-import type { SessionEffect } from "./changes.ts";
 import type { MessagingSettings } from "./config.ts";
-import { SHORTEST_ID, sessionsNamed } from "./names.ts";
+import type { SessionEffect } from "./membership/changes.ts";
+import { SHORTEST_ID, sessionsNamed } from "./membership/names.ts";
+import type { LastingSession } from "./membership/sessions.ts";
 import { findServer, knownServers } from "./servers.ts";
-import type { LastingSession } from "./sessions.ts";
 
 /** A session as an operation needs it. */
 export interface SessionFacts {

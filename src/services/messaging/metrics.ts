@@ -2,8 +2,8 @@
 
 import { ageSeconds, keysOf, type MetricOf, single } from "../../contract/metric.ts";
 import type { Histogram } from "../counts.ts";
-import type { Session } from "./session.ts";
-import type { Known } from "./sessions.ts";
+import type { Session } from "./membership/session.ts";
+import type { Known } from "./membership/sessions.ts";
 
 export interface PolledSession {
   session: Pick<Known["session"], "state" | "joinedAt">;

@@ -6,18 +6,18 @@ import { short } from "../../core/redaction.ts";
 import { createHistogram } from "../counts.ts";
 import type { Base, RunningService, ServiceCode } from "../module.ts";
 import type { Operation } from "../operation.ts";
-import { createSessionChanges, type SessionEffect, sessionKeyName } from "./changes.ts";
 import { createMessagingClient, isCooldown, type MessagingClient, POLL_GAP_BOUNDS } from "./client.ts";
 import type { MessagingSettings } from "./config.ts";
-import { describeSessions } from "./describe.ts";
 import { messagingFacts } from "./facts.ts";
+import { createSessionChanges, type SessionEffect, sessionKeyName } from "./membership/changes.ts";
+import { describeSessions } from "./membership/describe.ts";
+import { remembered, restoreSessions, storeRenamed } from "./membership/restore.ts";
+import { SESSION_KIND } from "./membership/session.ts";
+import { createSessionSet, pollPaceMs } from "./membership/sessions.ts";
 import { messagingMetrics } from "./metrics.ts";
-import { messagingOperations } from "./operations.ts";
-import { remembered, restoreSessions, storeRenamed } from "./restore.ts";
+import { messagingOperations } from "./operations/operations.ts";
 import { sendToServer } from "./send.ts";
 import { knownServers } from "./servers.ts";
-import { SESSION_KIND } from "./session.ts";
-import { createSessionSet, pollPaceMs } from "./sessions.ts";
 
 const TIMEOUT_MS = 20_000;
 /** Requests by which an agent enters a session, and gets its key. */

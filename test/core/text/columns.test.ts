@@ -1,7 +1,7 @@
 // What a terminal really does with text, asked of an emulator.
 
 import { describe, expect, it } from "vitest";
-import { wrapped } from "../../../src/cli/preview-view.ts";
+import { wrapped } from "../../../src/cli/writes/preview-view.ts";
 import { chop, exact } from "../../../src/core/text/exact.ts";
 import { clip, columnsAtMost, pad, visible, width } from "../../../src/core/text/visible.ts";
 import fc from "../../support/fc.ts";

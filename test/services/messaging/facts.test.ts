@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { messagingSettings } from "../../../src/services/messaging/config.ts";
 import { type MessagingFacts, messagingFacts } from "../../../src/services/messaging/facts.ts";
-import { newSession, type Session } from "../../../src/services/messaging/session.ts";
+import { newSession, type Session } from "../../../src/services/messaging/membership/session.ts";
 import { thrown } from "../../support/thrown.ts";
 
 const session = (sessionId: string, alias: string | null = null): Session =>

@@ -1,13 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { isOtherBoot } from "../../../src/services/messaging/boot.ts";
+import { isOtherBoot } from "../../../src/services/messaging/membership/boot.ts";
+import {
+  afterTraffic,
+  newSession,
+  type Session,
+} from "../../../src/services/messaging/membership/session.ts";
+import { observeMembers } from "../../../src/services/messaging/membership/session-events.ts";
 import {
   observePage as observe,
   pollAfter,
   saysNothing,
-} from "../../../src/services/messaging/observation.ts";
-import type { MessagePage } from "../../../src/services/messaging/page.ts";
-import { afterTraffic, newSession, type Session } from "../../../src/services/messaging/session.ts";
-import { observeMembers } from "../../../src/services/messaging/session-events.ts";
+} from "../../../src/services/messaging/reading/observation.ts";
+import type { MessagePage } from "../../../src/services/messaging/reading/page.ts";
 import fc from "../../support/fc.ts";
 
 const session: Session = {

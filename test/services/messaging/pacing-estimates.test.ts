@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createEstimates, PRECISION } from "../../../src/services/messaging/pacing-estimates.ts";
-import { decayed, fallen, weighted } from "../../../src/services/messaging/pacing-model.ts";
+import { createEstimates, PRECISION } from "../../../src/services/messaging/pacing/estimates.ts";
+import { decayed, fallen, weighted } from "../../../src/services/messaging/pacing/model.ts";
 import fc from "../../support/fc.ts";
 
 const NOW = Date.UTC(2026, 0, 1);

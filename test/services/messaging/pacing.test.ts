@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { createPacing, type Pacing } from "../../../src/services/messaging/pacing.ts";
-import { estimateRecord } from "../../../src/services/messaging/pacing-estimates.ts";
-import { pollPaceMs, pollPlaces } from "../../../src/services/messaging/sessions.ts";
+import { pollPaceMs, pollPlaces } from "../../../src/services/messaging/membership/sessions.ts";
+import { estimateRecord } from "../../../src/services/messaging/pacing/estimates.ts";
+import { createPacing, type Pacing } from "../../../src/services/messaging/pacing/pacing.ts";
 import fc from "../../support/fc.ts";
 
 const PACE_MS = 667;

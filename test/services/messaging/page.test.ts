@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseJson, stringifyJson } from "../../../src/core/exact-json.ts";
 import { createResponse } from "../../../src/http/response.ts";
-import { messagePage, parsePage } from "../../../src/services/messaging/page.ts";
+import { messagePage, parsePage } from "../../../src/services/messaging/reading/page.ts";
 import fc from "../../support/fc.ts";
 
 const WHERE = { service: "messaging", label: "a page" };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { isoTime } from "../../../src/core/clock.ts";
-import { createRenewals } from "../../../src/services/messaging/renewals.ts";
+import { createRenewals } from "../../../src/services/messaging/membership/renewals.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import fc from "../../support/fc.ts";
 

@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../../sandbox/messaging.ts";
 import { HttpError } from "../../../src/http/errors.ts";
-import type { SessionEffect } from "../../../src/services/messaging/changes.ts";
 import { sessionCredential } from "../../../src/services/messaging/facts.ts";
-import { findOwn } from "../../../src/services/messaging/read-back.ts";
+import type { SessionEffect } from "../../../src/services/messaging/membership/changes.ts";
+import { findOwn } from "../../../src/services/messaging/operations/read-back.ts";
 import { json, serve } from "../../support/http-server.ts";
 import { type Bench, createBench, operationNamed } from "./support.ts";
 

@@ -1,0 +1,46 @@
+// Names that only the daemon knows, for the completion of a shell.
+
+import type { CliContext } from "../context.ts";
+
+export type NameKind =
+  | "operations"
+  | "reads"
+  | "writes"
+  | "jobs"
+  | "consumers"
+  | "sessions"
+  | "proposed"
+  | "unknown";
+
+export type Named = [name: string | null | undefined, description: string];
+
+/** @throws NexusdError where there is no daemon to ask */
+export async function namesOf(
+  kind: NameKind,
+  client: CliContext["client"],
+  control: { signal: AbortSignal },
+): Promise<Named[]> {
+  switch (kind) {
+    case "operations":
+      return (await client.operations(control)).map(({ name, title }) => [name, title]);
+    case "reads":
+    case "writes": {
+      const effect = kind === "reads" ? "read" : "write";
+      return (await client.operations({ ...control, effect })).map(({ name, title }) => [name, title]);
+    }
+    case "jobs":
+      return (await client.jobs.list(control)).jobs.map(({ name, description }) => [name, description]);
+    case "consumers": {
+      const { consumers } = await client.consumers.list({ ...control, limit: 1000 });
+      return consumers.map(({ name }) => [name, ""]);
+    }
+    case "sessions":
+      // Not their ids: whoever reads one over a shoulder takes part in the session.
+      return (await client.sessions(control)).sessions.map(({ alias, state }) => [alias, state]);
+    case "proposed":
+    case "unknown": {
+      const { writes } = await client.writes.summaries({ ...control, states: [kind] });
+      return writes.map(({ id, operation }) => [id, operation]);
+    }
+  }
+}

@@ -1,0 +1,75 @@
+// doctor: who may use the files of the data directory, and the chain of the audit log in them.
+
+import { lstatSync, type Stats, statSync } from "node:fs";
+import { join } from "node:path";
+import { StoreError } from "../../contract/store.ts";
+import { checkAuditChain } from "../../store/inspect.ts";
+import { OWN_FILES } from "../../store/own-files.ts";
+import { type Check, fail, ok, warn } from "./doctor.ts";
+
+/** Of a directory that this user may look into. */
+export function examinePermissions(dataDir: string): Check[] {
+  const directory = look(dataDir, statSync);
+  if (!directory) return [];
+  const checks: Check[] = [];
+  if ((directory.mode & 0o077) !== 0)
+    checks.push(
+      fail("permissions", `${dataDir}: mode ${octal(directory)}, open to others`, `chmod 0700 ${dataDir}`),
+    );
+  for (const name of OWN_FILES) {
+    const path = join(dataDir, name);
+    const stat = look(path, lstatSync);
+    if (!stat) continue;
+    if (stat.isSymbolicLink()) {
+      checks.push(
+        fail(
+          "permissions",
+          `${path}: is a link, which nexusd does not follow`,
+          "Put what it leads to in its place.",
+        ),
+      );
+      continue;
+    }
+    if ((stat.mode & 0o077) !== 0)
+      checks.push(fail("permissions", `${path}: mode ${octal(stat)}, open to others`, `chmod 0600 ${path}`));
+    if (stat.uid !== directory.uid)
+      checks.push(
+        fail(
+          "permissions",
+          `${path}: belongs to user ${stat.uid}, its directory to ${directory.uid}; the daemon may not be able to use it`,
+          `chown --reference=${dataDir} ${path}`,
+        ),
+      );
+  }
+  return checks.length > 0 ? checks : [ok("permissions", `${dataDir}: for its owner alone`)];
+}
+
+const octal = ({ mode }: Stats) => (mode & 0o777).toString(8).padStart(4, "0");
+
+/** Undefined: not there, or not to be seen, which the lines about the database say. */
+function look(path: string, stat: (path: string) => Stats): Stats | undefined {
+  try {
+    return stat(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of a database that is sound as a file. */
+export async function examineAudit(dataDir: string): Promise<Check[]> {
+  const check = "audit";
+  try {
+    const { ok: isWhole, detail } = await checkAuditChain(join(dataDir, "nexusd.db"));
+    if (isWhole) return [ok(check, detail)];
+    return [
+      fail(
+        check,
+        detail,
+        "Somebody or something changed the database: keep a copy (nexusctl backup FILE), see what with nexusctl db check and nexusctl audit, and restore a backup from before: nexusctl restore FILE",
+      ),
+    ];
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return [warn(check, `not verified: ${error.message}`)];
+  }
+}

@@ -1,0 +1,69 @@
+// Work that goes on in Nex after a write has succeeded: followed through the log, until its end.
+
+import type { EventData } from "../../contract/new-event.ts";
+import type { Write } from "../../contract/writes.ts";
+import { systemClock } from "../../core/clock.ts";
+import { parseJson } from "../../core/exact-json.ts";
+import { visibleJson } from "../../core/text/visible.ts";
+import type { CliContext } from "../context.ts";
+import { Reported } from "../problem.ts";
+import type { Role } from "../sockets.ts";
+import { jsonLines } from "../writes/preview-view.ts";
+import { follow } from "./follow.ts";
+
+const ENDED = /^nexusd\.nex\.context\.(completed|failed)$/;
+
+interface WorkEvent {
+  type: string;
+  data: EventData["nex.context.progressed" | "nex.context.completed" | "nex.context.failed"];
+}
+
+/**
+ * Prints the event with which the work ends; statuses on the way are notes.
+ * @throws Reported where it failed, or did not end within `waitMs` (undefined: no limit)
+ */
+export async function followWork(
+  { transport, io, output }: CliContext,
+  write: Write,
+  options: { role: Role; waitMs: number | undefined; isWatched: boolean },
+): Promise<void> {
+  const { role, waitMs, isWatched } = options;
+  const deadline = waitMs === undefined ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(waitMs)));
+  let ended: WorkEvent | undefined;
+  let status = "begun";
+  if (isWatched) output.note(`${write.id} Nex works on it`);
+  await follow({
+    // From the beginning, since nobody knows how long ago it was: of this type there are few.
+    ...{
+      transport,
+      role,
+      after: 0,
+      epoch: undefined,
+      wasThere: true,
+      clock: systemClock,
+      random: Math.random,
+    },
+    types: ["nex.context.*"],
+    signal: deadline ? AbortSignal.any([io.signal, deadline]) : io.signal,
+    onNote: output.note,
+    async onEvent(json) {
+      const event = parseJson(json) as WorkEvent; // the log's own contract
+      if (event.data.writeId !== write.id) return true;
+      if (ENDED.test(event.type)) {
+        ended = event;
+        if (!output.isHuman) await output.json(json);
+        return false;
+      }
+      if ("status" in event.data) ({ status } = event.data);
+      if (isWatched) output.note(`${write.id} ${status} at Nex`);
+      return true;
+    },
+  });
+  if (!ended) {
+    output.note(`${write.id} was ${status} at Nex and goes on without this command`);
+    throw new Reported("not done yet");
+  }
+  const shown = "result" in ended.data ? ended.data.result : ended.data;
+  if (output.isHuman) for (const line of jsonLines(shown)) await output.text(visibleJson(line));
+  if ("error" in ended.data) throw new Reported("Nex could not do it");
+}

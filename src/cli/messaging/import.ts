@@ -1,0 +1,115 @@
+// nexusctl import nexus-sh: the sessions of the shell client, taken over by the daemon.
+
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { parsed } from "../../client/transport.ts";
+import { short } from "../../core/redaction.ts";
+import type { ImportedSession, ImportResult } from "../../services/messaging/membership/import.ts";
+import type { Act, CliContext } from "../context.ts";
+import { Failed, Reported } from "../problem.ts";
+
+/** Far below what a body can have: 1 MiB and 1000 sessions. */
+const BATCH = 200;
+
+/** What became of one session, as it is reported. */
+interface Line {
+  sessionId: string;
+  alias: string | null;
+  outcome: "imported" | "known" | "skipped" | "nothing";
+  notes: string[];
+}
+
+const NOTES = `
+Takes over sessions, keys, cursors, aliases and servers. The files of nexus.sh are only read, and what nexusd knows
+already is left as it is: it can be run again. Stop the loops and cron jobs of nexus.sh afterwards: nexusd polls.`;
+
+export function addImport(program: Command, act: Act): void {
+  const imports = program.command("import").description("take over what another client knows (operator)");
+  imports
+    .command("nexus-sh")
+    .description("take over the sessions of nexus.sh (operator)")
+    .option("--dir <directory>", "its state; default: ~/.config/messaging")
+    .addHelpText("after", NOTES)
+    .action(act(importNexusSh));
+}
+
+async function importNexusSh(context: CliContext, options: { dir?: string }): Promise<void> {
+  const { io, output } = context;
+  const directory = options.dir ?? join(io.env.HOME || homedir(), ".config", "messaging");
+  const { sessions, notes } = await read(directory);
+  const found = sessions.filter((session) => session.kind === "found");
+  const results = await take(
+    context,
+    found.map(({ session }) => session),
+  );
+  const lines = sessions.map((one): Line => {
+    if (one.kind !== "found")
+      return { sessionId: one.sessionId, alias: null, outcome: one.kind, notes: [one.reason] };
+    const { sessionId } = one.session;
+    const result = results.get(sessionId);
+    // What is wrong with the files of a session that nexusd knows is nobody's concern any more.
+    const told = result?.outcome === "imported" ? one.notes : [];
+    return {
+      sessionId,
+      alias: result?.alias ?? null,
+      outcome: result?.outcome ?? "skipped",
+      notes: [...told, ...(result?.note ? [result.note] : [])],
+    };
+  });
+  await report(context, directory, lines, notes);
+  if (lines.some(({ outcome }) => outcome === "skipped")) throw new Reported("not all was taken over");
+  const isNews = lines.some(({ outcome }) => outcome === "imported");
+  if (output.isHuman && isNews)
+    output.note("nexusd polls them now: stop the loops and cron jobs of nexus.sh that do");
+}
+
+async function read(directory: string) {
+  const { readNexusSh } = await import("./nexus-sh-state.ts");
+  try {
+    return readNexusSh(directory);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Failed(
+      {
+        title: "Nothing to import",
+        detail: `There is no state of nexus.sh at ${directory} (${why}). Say where it is with --dir DIRECTORY.`,
+        code: "nothing_to_import",
+      },
+      { cause },
+    );
+  }
+}
+
+/** Keys go in the body, over the operators' socket: never in an argument, where others could see them. */
+async function take(
+  { transport, io }: CliContext,
+  sessions: ImportedSession[],
+): Promise<Map<string, ImportResult>> {
+  const results = new Map<string, ImportResult>();
+  for (let from = 0; from < sessions.length; from += BATCH) {
+    const answer = await transport.call("POST", "/v1/messaging/import", {
+      role: "operator",
+      body: { sessions: sessions.slice(from, from + BATCH) },
+      signal: io.signal,
+      timeoutMs: 60_000,
+    });
+    for (const result of parsed<{ sessions: ImportResult[] }>(answer).sessions)
+      results.set(result.sessionId, result);
+  }
+  return results;
+}
+
+async function report(
+  { output }: CliContext,
+  directory: string,
+  sessions: Line[],
+  notes: string[],
+): Promise<void> {
+  if (!output.isHuman) return await output.json(JSON.stringify({ directory, sessions, notes }));
+  for (const note of notes) output.note(note);
+  if (sessions.length === 0) return output.note(`there is no session at ${directory}`);
+  const words = { imported: "taken over", known: "known", skipped: "skipped", nothing: "nothing to take" };
+  for (const { sessionId, alias, outcome, notes } of sessions)
+    await output.text([alias ?? short(sessionId), words[outcome], ...notes].join(": "));
+}

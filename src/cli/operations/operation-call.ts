@@ -1,0 +1,80 @@
+// What `read` and `write` have in common: an operation, its input, and help made from its schema.
+
+import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
+import type { CliContext } from "../context.ts";
+import { WrongUsage } from "../problem.ts";
+import { helpOf, schemaOf } from "./operation-help.ts";
+import { buildInput } from "./operation-input.ts";
+import { findOperation } from "./operations.ts";
+import { json } from "./typed-value.ts";
+
+export interface CallOptions {
+  input?: string;
+  help?: boolean;
+}
+
+const ARGUMENTS = `
+Arguments: key=value is typed by the operation's schema; inside an object attributes.name=Acme; a key given again
+adds to its array; key:=JSON for any JSON. "OPERATION --help" says which keys there are.`;
+
+/** The arguments and options of both. `--help` behind an operation is that operation's. */
+export const addCall = (command: Command): Command =>
+  command
+    .usage("<operation> [options] [key=value...]")
+    .argument("[operation]", "its name; nexusctl operations lists them")
+    .argument("[arguments...]", "key=value or key:=JSON")
+    .option("--input <json>", "the input as JSON, @FILE for a file, - for stdin")
+    .helpOption(false)
+    .option("-h, --help", "describe the operation and its input")
+    .addHelpText("after", ARGUMENTS);
+
+/** @throws WrongUsage without an operation, when no help was asked for */
+export async function printHelp(
+  context: CliContext,
+  command: Command,
+  name: string | undefined,
+  { help }: CallOptions,
+): Promise<void> {
+  if (name === undefined) {
+    if (!help)
+      throw new WrongUsage(
+        `Which operation? nexusctl operations lists them; nexusctl ${command.name()} --help says more.`,
+      );
+    return command.outputHelp();
+  }
+  const { operation } = await findOperation(context, name);
+  for (const line of helpOf(operation)) await context.output.text(line);
+}
+
+/**
+ * The input that the options and arguments of a command describe. The schema is asked for only where an argument
+ * needs it. @throws WrongUsage
+ */
+export async function inputOf(
+  context: CliContext,
+  name: string,
+  args: readonly string[],
+  given: string | undefined,
+): Promise<unknown> {
+  const base = given === undefined ? {} : json(await textOf(context, given, "--input"), "--input");
+  if (args.length === 0) return base;
+  const { operation } = await findOperation(context, name);
+  return buildInput(base, args, schemaOf(operation));
+}
+
+/** What an option or argument says: `-` stdin, `@FILE` a file, anything else itself. @throws WrongUsage naming it */
+export async function textOf({ io }: CliContext, given: string, what: string): Promise<string> {
+  if (given === "-") {
+    let text = "";
+    io.stdin.setEncoding("utf8");
+    for await (const chunk of io.stdin) text += chunk;
+    return text;
+  }
+  if (!given.startsWith("@")) return given;
+  try {
+    return await readFile(given.slice(1), "utf8");
+  } catch (error) {
+    throw new WrongUsage(`${what}: ${error instanceof Error ? error.message : error}`);
+  }
+}

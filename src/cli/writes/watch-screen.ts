@@ -1,0 +1,160 @@
+// What `nexusctl writes watch` shows: a list of the proposals, or one of them, as the lines of a screen.
+
+import type { ShownWrite } from "../../contract/api/writes.ts";
+import type { WriteSummary } from "../../contract/writes.ts";
+import { glyphs } from "../../core/text/glyphs.ts";
+import { clip, visible, width } from "../../core/text/visible.ts";
+import { type Line, plain, type Toned } from "../terminal/colour.ts";
+import { editedLine } from "../terminal/line-editor.ts";
+import { age } from "../terminal/output.ts";
+import type { Size } from "../terminal/terminal.ts";
+import { previewFor, previewLines, wrapped } from "./preview-view.ts";
+
+/** One proposal on the whole screen. */
+export interface Opened {
+  write: ShownWrite;
+  /** The first line of it on the screen. */
+  top: number;
+  /** Since when its last line has been on the screen, in ms of the monotonic clock; undefined: it has not been. */
+  seenAt: number | undefined;
+  /** Why it can no longer be decided. */
+  closed: string | undefined;
+  /** The reason of a rejection, while it is typed. */
+  reason: string | undefined;
+}
+
+export interface Inbox {
+  /** Whether the daemon's list has been read. */
+  isRead: boolean;
+  /** Proposed and not expired, the oldest first. */
+  writes: WriteSummary[];
+  /** The id of the one that the arrows are at. */
+  selected: string | undefined;
+  opened: Opened | undefined;
+  /** The last thing that happened. */
+  notice: string;
+}
+
+const layouts = new WeakMap<ShownWrite, { columns: number; lines: Line[] }>();
+
+/** The lines of the write that is open, as wide as the screen. */
+export function openedLines({ write }: Opened, { columns }: Size): Line[] {
+  let layout = layouts.get(write);
+  // A megabyte is not laid out anew at every key.
+  if (layout?.columns !== columns) {
+    layout = { columns, lines: previewLines(previewFor(write, columns), columns) };
+    layouts.set(write, layout);
+  }
+  return layout.lines;
+}
+
+/** How many lines of it there is room for. */
+export const openedRoom = ({ rows }: Size): number => Math.max(1, rows - 5);
+
+export const selectedIndex = ({ writes, selected }: Inbox): number =>
+  Math.max(
+    0,
+    writes.findIndex(({ id }) => id === selected),
+  );
+
+/** The rows of the list that there is room for, as indexes into it. */
+export function listWindow(inbox: Inbox, { rows }: Size): { top: number; room: number } {
+  const room = Math.max(1, rows - 6);
+  const at = selectedIndex(inbox);
+  return { top: Math.max(0, Math.min(at - Math.floor(room / 2), inbox.writes.length - room)), room };
+}
+
+/** Exactly as many lines as the screen has; to be cut at its edge. */
+export function screen(inbox: Inbox, size: Size, nowMs: number): Line[] {
+  const lines = inbox.opened
+    ? openedScreen(inbox.opened, inbox.notice, size)
+    : listScreen(inbox, size, nowMs);
+  return lines.slice(0, size.rows);
+}
+
+function listScreen(inbox: Inbox, size: Size, nowMs: number): Line[] {
+  const { isRead, writes, notice } = inbox;
+  const { columns, rows } = size;
+  const count = !isRead
+    ? glyphs.cut
+    : writes.length === 0
+      ? "nothing to decide"
+      : `${writes.length} to decide`;
+  const head: Line = [
+    "nexusctl writes watch: ",
+    { text: count, tone: writes.length > 0 ? "open" : undefined },
+  ];
+  const at = selectedIndex(inbox);
+  const { top, room } = listWindow(inbox, size);
+  const [aboutColumns, saysColumns] = [
+    Math.max(20, Math.floor(columns / 2)),
+    Math.max(20, Math.floor(columns / 3)),
+  ];
+  const table = columnsOf([
+    ["", "", "WHAT IT IS ABOUT", "EXPIRES", "WHAT THE AGENT SAYS", "PROPOSED", "OPERATION"],
+    ...writes.slice(top, top + room).map((write, row): (string | Toned)[] => {
+      const says = [clip(visible(write.agent ?? ""), 20), visible(write.reason ?? "")];
+      return [
+        { text: top + row === at ? ">" : "", tone: "name" },
+        row < 9 ? String(row + 1) : "",
+        {
+          text: clip((write.destructive ? "DELETES: " : "") + visible(write.about), aboutColumns),
+          tone: write.destructive ? "bad" : undefined,
+        },
+        Date.parse(write.expiresAt) <= nowMs
+          ? { text: "expired", tone: "past" }
+          : age(write.expiresAt, nowMs),
+        clip(says.filter(Boolean).join(": "), saysColumns),
+        age(write.proposedAt, nowMs),
+        visible(write.operation),
+      ];
+    }),
+  ]);
+  const keys = writes.length > 0 ? "Enter or 1-9: look at it   Up, Down: choose   q: quit" : "q: quit";
+  return framed([head, "", ...table], [...noticeLines(notice, size), keys], rows);
+}
+
+function openedScreen(opened: Opened, notice: string, size: Size): Line[] {
+  const { write, top, seenAt, closed, reason } = opened;
+  const all = openedLines(opened, size);
+  const room = openedRoom(size);
+  const last = Math.min(all.length, top + room);
+  const position = all.length > room ? `, lines ${top + 1} to ${last} of ${all.length}` : "";
+  const head = `Write ${visible(write.id)}, digest ${visible(write.digest.slice(0, 12))}${glyphs.cut}${position}`;
+  const keys = closed
+    ? "Esc: back   q: quit"
+    : seenAt === undefined
+      ? "Space: read on; to approve, read it to its end   r: reject   Esc: back   q: quit"
+      : "a: approve   r: reject   Up, Down, Space: read   Esc: back   q: quit";
+  const foot = [
+    ...noticeLines(closed ?? notice, size).map(
+      (text): Line => [{ text, tone: closed === undefined ? undefined : "bad" }],
+    ),
+    reason === undefined ? keys : editedLine("Reason (Enter: reject, Esc: do not): ", reason, size.columns),
+  ];
+  return framed([head, "", ...all.slice(top, last)], foot, size.rows);
+}
+
+/** Always as many, so that what is above them has the same place. */
+function noticeLines(notice: string, { columns }: Size): string[] {
+  const [first = "", second = "", ...rest] = wrapped(visible(notice), columns);
+  return [first, rest.length > 0 ? clip(second + rest.join(""), columns) : second];
+}
+
+function framed(body: Line[], foot: Line[], rows: number): Line[] {
+  const shown = body.slice(0, Math.max(0, rows - foot.length));
+  const blank = Array.from({ length: Math.max(0, rows - foot.length - shown.length) }, () => "");
+  return [...shown, ...blank, ...foot];
+}
+
+function columnsOf(rows: (string | Toned)[][]): Line[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => width(plain([row[column] ?? ""])))),
+  );
+  return rows.map((row) =>
+    row.flatMap((cell, column): (string | Toned)[] => {
+      const blanks = " ".repeat(Math.max(0, (widths[column] ?? 0) - width(plain([cell]))) + 2);
+      return [cell, blanks];
+    }),
+  );
+}

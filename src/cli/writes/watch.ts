@@ -1,0 +1,113 @@
+// nexusctl writes watch: an inbox that stays open, in which proposals appear, are looked at and decided.
+
+import type { WriteStep } from "../../contract/new-event.ts";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { clip } from "../../core/text/visible.ts";
+import type { CliContext } from "../context.ts";
+import { WrongUsage } from "../problem.ts";
+import { type Line, type Paint, painted, painterFor } from "../terminal/colour.ts";
+import { openTerminal, type Size } from "../terminal/terminal.ts";
+import { keepInbox } from "./inbox.ts";
+import { shortId } from "./preview-view.ts";
+import { createKeys } from "./watch-keys.ts";
+import { type Inbox, type Opened, openedLines, openedRoom, screen, selectedIndex } from "./watch-screen.ts";
+
+/** On less than this a line of a write and what is around it have no place. */
+const LEAST_ROWS = 6;
+/** Ages on the screen go on. */
+const REDRAW_MS = 5000;
+
+/**
+ * Until `q`, a signal, or the end of the terminal, which is given back in any case.
+ * @throws WrongUsage without a terminal; as `keepInbox`
+ */
+export async function watch(context: CliContext, clock: Clock = systemClock): Promise<void> {
+  const { io, output } = context;
+  const tty = output.isHuman ? io.tty : undefined;
+  if (!tty)
+    throw new WrongUsage(
+      "writes watch needs a terminal. Without one: nexusctl events --follow --type write.proposed, and nexusctl writes approve ID --yes --digest DIGEST.",
+    );
+
+  const inbox: Inbox = { isRead: false, writes: [], selected: undefined, opened: undefined, notice: "" };
+  const paint = painterFor(io.env);
+  const quit = new AbortController();
+  const signal = AbortSignal.any([io.signal, quit.signal]);
+  let failure: unknown;
+  const onKey = createKeys(context, inbox, clock, () => draw());
+
+  const terminal = openTerminal(tty, {
+    fullScreen: true,
+    resize: () => draw(),
+    key(key) {
+      if (key === "gone" || key === "ctrl-c" || (key === "q" && inbox.opened?.reason === undefined))
+        return quit.abort();
+      onKey(key, terminal.size()).catch(stop);
+      draw();
+    },
+  });
+  const stop = (error: unknown) => {
+    failure ??= error;
+    quit.abort();
+  };
+  const draw = () => {
+    if (signal.aborted) return;
+    markSeen(inbox.opened, terminal.size(), clock);
+    const size = terminal.size();
+    terminal.draw(screen(inbox, size, clock.now()).map((line) => fitted(line, size.columns, paint)));
+  };
+
+  try {
+    draw();
+    void redrawNowAndThen(draw, clock, signal);
+    await keepInbox(context, {
+      clock,
+      signal,
+      onWrites(writes) {
+        const isGone = !writes.some(({ id }) => id === inbox.selected);
+        // The one that moved up into its place.
+        if (isGone) inbox.selected = (writes[selectedIndex(inbox)] ?? writes.at(-1))?.id;
+        inbox.isRead = true;
+        inbox.writes = writes;
+        draw();
+      },
+      onStep(step) {
+        inbox.notice = stepNotice(step);
+        if (inbox.opened?.write.id === step.writeId && !inbox.opened.closed)
+          inbox.opened.closed = `No longer open: ${stepNotice(step)}`;
+        draw();
+      },
+      onNote(text) {
+        inbox.notice = text;
+        draw();
+      },
+    });
+  } catch (error) {
+    // A request that was under way when the person left is no failure.
+    if (!signal.aborted) throw error;
+  } finally {
+    quit.abort();
+    terminal.close();
+  }
+  if (failure !== undefined) throw failure;
+}
+
+/** What is typed keeps the blanks at its end. */
+const fitted = (line: Line, columns: number, paint: Paint | undefined): string =>
+  typeof line === "string" ? clip(line, columns) : painted(line, columns, paint);
+
+async function redrawNowAndThen(draw: () => void, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(REDRAW_MS, signal).catch(() => {});
+    draw();
+  }
+}
+
+/** The end of what is open counts as read once it is on the screen, where there is room for it. */
+function markSeen(opened: Opened | undefined, size: Size, clock: Clock): void {
+  if (!opened || opened.seenAt !== undefined || size.rows < LEAST_ROWS) return;
+  if (opened.top + openedRoom(size) >= openedLines(opened, size).length) opened.seenAt = clock.monotonic();
+}
+
+const stepNotice = ({ writeId, operation, state, note, error }: WriteStep): string =>
+  `${operation} ${shortId(writeId)} ${state}${error ? `: ${error.code}: ${error.message}` : note ? `: ${note}` : ""}`;

@@ -1,0 +1,114 @@
+// nexusctl writes: the proposed writes and what became of them; deciding on them, for an operator.
+
+import { type Command, Option } from "commander";
+import type { WriteView } from "../../contract/api/writes.ts";
+import { count, duration, writeStates } from "../arguments.ts";
+import { type Act, type CliContext, jsonOf } from "../context.ts";
+import { WrongUsage } from "../problem.ts";
+import { ofState } from "../terminal/colour.ts";
+import { shownToken, TOKEN_OPTION } from "../token.ts";
+import { type ApproveOptions, approve } from "./approve.ts";
+import { historyLines, previewFor, previewLines, stateOf } from "./preview-view.ts";
+import { type RejectOptions, rejectAll } from "./reject-all.ts";
+import { watch } from "./watch.ts";
+import { wholeId } from "./write-id.ts";
+import { listWrites } from "./writes-list.ts";
+
+export function addWrites(program: Command, act: Act): void {
+  const writes = program.command("writes").description("list the writes; approve or reject them (operator)");
+
+  writes
+    .command("list", { isDefault: true })
+    .description("list the writes, the newest first")
+    .option("--state <state>", "only those in this state; may be repeated", writeStates)
+    .option("--limit <count>", "how many at most", count, 50)
+    .option("--all", "every one of them, however many there are")
+    .option("--after <id>", "only those older than this one: what the end of a list gives to go on with")
+    .action(act(listWrites));
+
+  writes
+    .command("show")
+    .description("show a write whole, and what became of it")
+    .argument("<id>", "its id, or the beginning or end of it")
+    .action(
+      act(async (context, given: string) => {
+        const { client, output, io } = context;
+        const id = await wholeId(context, given, "either end", "agent");
+        const write = await client.writes.get(id, { signal: io.signal });
+        if (!output.isHuman) return await output.json(jsonOf(write));
+        const columns = io.terminal?.columns ?? 80;
+        for (const line of previewLines(`${previewFor(write, columns)}\n`, columns)) await output.line(line);
+        for (const line of historyLines(write, columns)) await output.line(line);
+      }),
+    );
+
+  writes
+    .command("approve")
+    .description("look at a write and let it be executed (operator)")
+    .argument("<id>", "its id, or the beginning of it")
+    .option("--note <text>", "your words for the record")
+    .option("--digest <digest>", "the digest of what you have seen")
+    .option("--yes", "without looking and asking, for scripts; needs --digest")
+    .option("--wait [duration]", "until it is executed; exit 0 only if it succeeded", duration)
+    .action(act((context, given: string, options: ApproveOptions) => approve(context, given, options)));
+
+  writes
+    .command("reject")
+    .description("refuse a write, or with --all many at once (operator)")
+    .argument("[id]")
+    .requiredOption("--reason <text>", "why; the agent can read it")
+    .option("--all", "every proposal that --agent and --operation name; shows them and asks")
+    .option("--agent <name>", "with --all: the name that the agent gave itself")
+    .option("--operation <pattern>", 'with --all: a name, "nexus.*", or "*"')
+    .option("--yes", "with --all: do not ask")
+    .action(
+      act(async (context, id: string | undefined, options: RejectOptions) => {
+        const { reason, all, agent, operation } = options;
+        if (all && id === undefined) return await rejectAll(context, options);
+        if (all || id === undefined || agent !== undefined || operation !== undefined)
+          throw new WrongUsage("Name one write by its id, or many by --all with --agent or --operation.");
+        await show(context, await context.client.writes.reject(id, reason, { signal: context.io.signal }));
+      }),
+    );
+
+  writes
+    .command("cancel")
+    .description("withdraw a write that nobody has decided yet; an operator also stops an approved one")
+    .argument("<id>")
+    .option(...TOKEN_OPTION)
+    .action(
+      act(async (context, id: string, { token }: { token?: string }) => {
+        const { client, io } = context;
+        const shown = await shownToken(context, token);
+        const { state, isBound } = await client.writes.get(id, { signal: io.signal });
+        // What is approved only an operator stops, and an operator needs no token.
+        const isOperators = state === "approved" || (isBound && shown === undefined);
+        const role = isOperators ? "operator" : "agent";
+        await show(context, await client.writes.cancel(id, { role, token: shown, signal: io.signal }));
+      }),
+    );
+
+  writes
+    .command("resolve")
+    .description("say what became of a write whose outcome is unknown (operator)")
+    .argument("<id>")
+    .addOption(
+      new Option("--outcome <outcome>", "what it was").choices(["succeeded", "failed"]).makeOptionMandatory(),
+    )
+    .requiredOption("--note <text>", "how you know")
+    .action(
+      act(async (context, id: string, found: { outcome: "succeeded" | "failed"; note: string }) =>
+        show(context, await context.client.writes.resolve(id, found, { signal: context.io.signal })),
+      ),
+    );
+
+  writes
+    .command("watch")
+    .description("keep an inbox open: see proposals as they come, approve or reject them (operator)")
+    .action(act((context) => watch(context)));
+}
+
+async function show({ output }: CliContext, write: WriteView): Promise<void> {
+  if (!output.isHuman) return await output.json(jsonOf(write));
+  await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
+}

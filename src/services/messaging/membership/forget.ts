@@ -1,0 +1,45 @@
+// Sessions that have ended are forgotten in the end: when the log has nothing of them any more, either.
+
+import type { Store } from "../../../contract/store.ts";
+import type { Services } from "../../services.ts";
+import type { MessagingSettings } from "../config.ts";
+import { sessionKeyName } from "./changes.ts";
+import { SESSION_KIND, type Session, sessionSource } from "./session.ts";
+import { isActive } from "./sessions.ts";
+
+/** When something of it was last true, or will be, in ms since the epoch. */
+const lastSignOf = ({ lastPolledAt, joinedAt, expiresAt }: Session, updatedAt: string): number =>
+  Math.max(
+    ...[lastPolledAt, joinedAt, expiresAt, updatedAt].map((time) => (time === null ? 0 : Date.parse(time))),
+  );
+
+/**
+ * Forgets every session that ended before a time (in ms since the epoch), with its key. One that stands in the
+ * configuration stays: that it was left must not be forgotten.
+ */
+export async function forgetEnded(
+  {
+    store,
+    services,
+    config,
+  }: { store: Store; services: Services; config: { messaging: Pick<MessagingSettings, "sessions"> } },
+  before: number,
+): Promise<{ forgotten: number }> {
+  const configured = new Set(config.messaging.sessions.map(({ id }) => id));
+  let forgotten = 0;
+  for (const { key, updatedAt } of await store.readRecords(SESSION_KIND)) {
+    await services.messaging.changes.inTurn(key, async () => {
+      const session = services.messaging.sessions.get(key);
+      const isOver = session && !isActive(session) && lastSignOf(session, updatedAt) < before;
+      if (!isOver || configured.has(key)) return;
+      await store.commitObservation({
+        source: sessionSource(key),
+        remove: [{ kind: SESSION_KIND, key }],
+        secrets: [{ name: sessionKeyName(key), value: null }],
+      });
+      services.messaging.sessions.remove(key);
+      forgotten += 1;
+    });
+  }
+  return { forgotten };
+}

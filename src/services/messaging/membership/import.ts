@@ -1,0 +1,138 @@
+// Sessions that another client of this machine joined, taken over with their keys and cursors.
+
+import { z } from "zod";
+import type { NewEvent } from "../../../contract/new-event.ts";
+import type { Store } from "../../../contract/store.ts";
+import { type Clock, isoTime } from "../../../core/clock.ts";
+import { origin } from "../../../core/settings.ts";
+import { OperationError } from "../../operation.ts";
+import { agentId, type MessagingSettings, sessionAlias, sessionId } from "../config.ts";
+import type { SessionChanges, SessionEffect } from "./changes.ts";
+import { afterJoin } from "./membership.ts";
+import { beginsWith } from "./names.ts";
+import { newSession, type Session, sessionSource } from "./session.ts";
+import { isActive, type SessionSet } from "./sessions.ts";
+
+/** What another client knows of a session. No message repeats a value: the key is one of them. */
+export const importedSession = z.strictObject({
+  sessionId,
+  agentId: agentId.describe("The id under which that client joined; nexusd goes on under it"),
+  sessionKey: z
+    .string({ error: "must be a session key" })
+    .regex(/^[\x21-\x7e]{1,1024}$/, { error: "must be a session key: 1 to 1024 visible ASCII characters" })
+    .optional(),
+  cursor: z
+    .string({ error: "must be a cursor: a string of digits" })
+    .regex(/^\d{1,40}$/, { error: "must be a cursor: a string of digits" })
+    .optional()
+    .describe("The last message already read; left out: the session is read from its start"),
+  server: origin.optional().describe("The session's server; left out: messaging.base_url"),
+  alias: sessionAlias.optional(),
+});
+export type ImportedSession = z.output<typeof importedSession>;
+
+export const importResult = z.object({
+  sessionId: z.string(),
+  outcome: z.enum(["imported", "known"]),
+  alias: z.string().nullable().describe("What nexusd calls it"),
+  note: z.string().nullable().describe("What a person should know"),
+});
+export type ImportResult = z.output<typeof importResult>;
+
+/** Why the session cannot have the alias; undefined: it can. */
+function whyNot(
+  alias: string,
+  sessionId: string,
+  sessions: readonly Pick<Session, "sessionId" | "alias" | "state">[],
+): string | undefined {
+  const others = sessions.filter((one) => one.sessionId !== sessionId);
+  if (others.some((one) => one.alias === alias && isActive(one)))
+    return `the alias "${alias}" already names another session`;
+  return others.some((one) => beginsWith(one.sessionId, alias))
+    ? "its alias is left out: the id of another session begins with it"
+    : undefined;
+}
+
+const alreadyKnown = (session: Session): ImportResult => {
+  const { sessionId, alias, state } = session;
+  const next = isActive(session) ? "" : `; ${goOn(alias ?? sessionId.slice(0, 8), state)}`;
+  const note = `nexusd knows it already (${state}): nothing of it was changed${next}`;
+  return { sessionId, outcome: "known", alias, note };
+};
+
+/** How to have a session again that is of no use as it is: running the import once more never changes it. */
+const goOn = (name: string, state: Session["state"]): string =>
+  state === "left"
+    ? `to be in it again: nexusctl messaging join ${name}`
+    : `it has ended and cannot be taken over again: enter another one (nexusctl messaging create, or claim with a new code), and nexusctl messaging forget ${name}`;
+
+export function createImport(options: {
+  store: Pick<Store, "commitObservation">;
+  changes: Pick<SessionChanges, "apply">;
+  clock: Clock;
+  /** Asked each time, since a reload changes both. */
+  config: () => { messaging: MessagingSettings };
+  sessions: () => SessionSet;
+}): (imported: ImportedSession[]) => Promise<ImportResult[]> {
+  const { store, changes, clock, config } = options;
+
+  const take = async (imported: ImportedSession): Promise<ImportResult> => {
+    const sessions = options.sessions();
+    const { sessionId } = imported;
+    const known = sessions.get(sessionId);
+    if (known) return alreadyKnown(known);
+    const wanted = imported.alias ?? null;
+    const why = wanted === null ? undefined : whyNot(wanted, sessionId, sessions.all());
+    const alias = why === undefined ? wanted : null;
+    const now = clock.now();
+    const found = newSession({
+      ...{ sessionId, alias, agentId: imported.agentId },
+      baseUrl: imported.server ?? config().messaging.base_url,
+    });
+    const session: Session = {
+      ...afterJoin(found, now, { sessionKey: imported.sessionKey }).session,
+      cursor: imported.cursor ?? null,
+      // What that client sent, it did under the same name.
+      isSendInDoubt: true,
+      // How long it still lives nobody has told: it is renewed at once.
+      expiresAt: config().messaging.auto_renew ? isoTime(now) : null,
+    };
+    const events: NewEvent[] = [
+      {
+        type: "messaging.session.joined",
+        source: sessionSource(sessionId),
+        data: {
+          ...{ sessionId, alias, agentId: session.agentId },
+          ...{ expiresAt: null, rejoined: false, imported: true },
+        },
+      },
+    ];
+    // One that was entered meanwhile is known: its key must not be replaced.
+    const effect: SessionEffect = {
+      sessionId,
+      change: (current) => (current ? undefined : { session, events }),
+      ...(imported.sessionKey !== undefined && { sessionKey: imported.sessionKey }),
+    };
+    const { isCommitted } = await changes.apply([effect], clock.now, async ([observation]) => {
+      if (observation) await store.commitObservation(observation);
+      return { isCommitted: observation !== undefined };
+    });
+    return isCommitted
+      ? { sessionId, outcome: "imported", alias, note: why ?? null }
+      : alreadyKnown(options.sessions().get(sessionId) ?? session);
+  };
+
+  // One after the other: a session that comes twice at once must not begin twice.
+  let last: Promise<unknown> = Promise.resolve();
+  return (imported) => {
+    const work = last.then(async () => {
+      if (!config().messaging.enabled)
+        throw new OperationError("service_disabled", "messaging is disabled: set messaging.enabled = true");
+      const results: ImportResult[] = [];
+      for (const session of imported) results.push(await take(session));
+      return results;
+    });
+    last = work.catch(() => {});
+    return work;
+  };
+}

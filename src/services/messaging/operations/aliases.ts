@@ -1,0 +1,65 @@
+// Operations on aliases: what nexusd calls a session. No server hears of them, yet they leave their record.
+
+import { z } from "zod";
+import { OperationError } from "../../operation.ts";
+import { defineOperation, type SessionFacts } from "../facts.ts";
+import type { SessionEffect } from "../membership/changes.ts";
+import { alias, assertNamesNoOther, inFull, session } from "./common.ts";
+
+/** The session gets the alias in place of the one it has, or loses it. */
+const renamed = (sessionId: string, name: string | null): SessionEffect => ({
+  sessionId,
+  change: (current) =>
+    current && current.alias !== name ? { session: { ...current, alias: name }, events: [] } : undefined,
+});
+
+const holdersOf = (sessions: readonly SessionFacts[], name: string) =>
+  sessions.filter((known) => known.alias === name).map(({ sessionId }) => sessionId);
+
+const upsertAlias = defineOperation({
+  name: "messaging.aliases.upsert",
+  service: "messaging",
+  effect: "write",
+  idempotent: true,
+  title: "Name a session",
+  description:
+    "Gives a session an alias in place of the one it has; another session that had it loses it. One that stands in " +
+    "the configuration comes back with the next start.",
+  input: z.lazy(() => z.strictObject({ alias: alias.describe("The new name"), session })),
+  normalize: (input, facts) => {
+    if (facts.sessions.some(({ sessionId }) => sessionId === input.alias))
+      throw new OperationError("refused", "This is the id of a session: choose another alias.");
+    const full = inFull(input, facts);
+    assertNamesNoOther(full.alias, facts, full.session);
+    return full;
+  },
+  output: (_answer, { alias, session }) => ({ alias, sessionId: session }),
+  effects: (_answer, { alias, session }, facts) => [
+    ...holdersOf(facts.sessions, alias)
+      .filter((id) => id !== session)
+      .map((id) => renamed(id, null)),
+    renamed(session, alias),
+  ],
+  target: () => "messaging/aliases",
+});
+
+const deleteAlias = defineOperation({
+  name: "messaging.aliases.delete",
+  service: "messaging",
+  effect: "write",
+  idempotent: true,
+  title: "Take a name away",
+  description:
+    "Takes an alias away from its session, which stays. One that stands in the configuration comes back with the " +
+    "next start.",
+  input: z.lazy(() => z.strictObject({ alias: alias.describe("The name to take away") })),
+  normalize: (input, facts) => {
+    if (holdersOf(facts.sessions, input.alias).length > 0) return input;
+    throw new OperationError("session_not_found", `No session has the alias ${input.alias}.`);
+  },
+  output: (_answer, { alias }) => ({ alias }),
+  effects: (_answer, { alias }, facts) => holdersOf(facts.sessions, alias).map((id) => renamed(id, null)),
+  target: () => "messaging/aliases",
+});
+
+export const aliasOperations = [upsertAlias, deleteAlias] as const;

@@ -1,0 +1,155 @@
+// Leaving a session, by the table of the protocol: what each answer means for the session that nexusd remembers; and
+// forgetting one that cannot be left.
+
+import { z } from "zod";
+import type { HttpError } from "../../../http/errors.ts";
+import { fieldsOf, segment } from "../../input.ts";
+import { OperationError, type ReadCall, type RefusalMeaning } from "../../operation.ts";
+import { defineOperation, type MessagingFacts, sessionCredential } from "../facts.ts";
+import type { SessionEffect } from "../membership/changes.ts";
+import { afterKeyRefused, afterLeaving } from "../membership/membership.ts";
+import {
+  agentsOf,
+  describeRequest,
+  findKnown,
+  openRequest,
+  session,
+  sessionPath,
+  sessionTarget,
+} from "./common.ts";
+
+const FORGET_IT =
+  "Forget it (messaging.sessions.forget, nexusctl messaging forget): then it is renewed no more, and ends by expiry.";
+
+/** What a person wrote into the configuration no agent takes out of nexusd by itself. */
+function isConfigured(input: { session: string }, facts: MessagingFacts): boolean {
+  return findKnown(input.session, facts)?.isConfigured === true;
+}
+
+export const leaveSession = defineOperation({
+  name: "messaging.sessions.leave",
+  service: "messaging",
+  effect: "write",
+  idempotent: true,
+  isDestructiveFor: isConfigured,
+  title: "Leave a session",
+  description:
+    "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
+  input: z.lazy(() => z.strictObject({ session })),
+  normalize: (input, facts) => {
+    const { sessionId, isCreator, state } = nameOf(input.session, facts);
+    if (isCreator && state === "joined")
+      throw new OperationError(
+        "refused",
+        `nexusd created this session, and the creator of a session cannot leave it. ${FORGET_IT}`,
+      );
+    return { ...input, session: sessionId };
+  },
+  request: ({ session: idOrAlias }, facts) => {
+    const { sessionId, baseUrl, agentId } = facts.session(idOrAlias);
+    return {
+      ...openRequest(
+        "DELETE",
+        baseUrl,
+        sessionPath(sessionId, `/agents/${segment(agentId)}`),
+        "/v1/sessions/:id/agents/:agentId",
+      ),
+      headers: { "x-agent-id": agentId },
+      credential: sessionCredential(sessionId),
+    };
+  },
+  output: (_answer, { session }) => ({ sessionId: session, status: "left" }),
+  effects: (_answer, { session }) => forgotten(session),
+  holds: ({ session }) => session,
+  refused: (error, { session }, facts, read) => meaningOfLeaving(error, session, facts, read),
+  target: sessionTarget,
+  howToFindOut:
+    "Read messaging.sessions.get of the session: is the own agent id among its agents? Leave it again.",
+});
+
+export const forgetSession = defineOperation({
+  name: "messaging.sessions.forget",
+  service: "messaging",
+  effect: "write",
+  idempotent: true,
+  isDestructiveFor: isConfigured,
+  title: "Forget a session",
+  description:
+    "nexusd polls and renews a session no more, and frees its alias; its server is not told. For a session that " +
+    "cannot be left: one that nexusd created, whose key it has not, or whose server is gone. At its server nexusd " +
+    "stays a member until the session ends by expiry.",
+  input: z.lazy(() => z.strictObject({ session })),
+  normalize: (input, facts) => ({ session: nameOf(input.session, facts).sessionId }),
+  output: (_answer, { session }) => ({ sessionId: session, status: "forgotten" }),
+  effects: (_answer, { session }) => forgotten(session),
+  target: sessionTarget,
+});
+
+/** Who leaves a session twice may do so twice by its alias, which it has lost since. */
+const nameOf = (name: string, facts: MessagingFacts) => findKnown(name, facts) ?? facts.session(name);
+
+const forgotten = (sessionId: string) => [
+  {
+    sessionId,
+    change: (current: Parameters<typeof afterLeaving>[0] | undefined) =>
+      current && current.state !== "left" ? afterLeaving(current) : undefined,
+    sessionKey: null,
+  },
+];
+
+const failure = (code: string, message: string) =>
+  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning<SessionEffect>;
+
+/** The table of the protocol: what each answer to leaving means. */
+async function meaningOfLeaving(
+  error: HttpError,
+  sessionId: string,
+  facts: MessagingFacts,
+  read: ReadCall,
+): Promise<RefusalMeaning<SessionEffect> | undefined> {
+  const over: RefusalMeaning<SessionEffect> = {
+    kind: "done",
+    output: { sessionId, status: "left", wasOver: true },
+    effects: forgotten(sessionId),
+  };
+  const { status, code } = error;
+  // Whatever a proxy has to say is nothing about the session.
+  if (status === 429 || code.startsWith("http_")) return { kind: "retry" };
+  if (status === 404 && (code === "session_not_found" || code === "agent_not_found")) return over;
+  if (status === 403 && code === "forbidden")
+    return failure("creator_cannot_leave", `The creator of a session cannot leave it. ${FORGET_IT}`);
+  if (code !== "missing_session_key" && code !== "invalid_session_key") return undefined;
+  const { state, agentId } = facts.session(sessionId);
+  const hasNoKey = failure(
+    code,
+    `Without its key a member cannot leave, and nexusd has none for this session. ${FORGET_IT}`,
+  );
+  if (code === "missing_session_key" && isMember(state)) return hasNoKey;
+
+  const found = await whoIsIn(sessionId, facts, read);
+  if (found === "gone" || (found && !found.includes(agentId))) return over;
+  if (!found) return { kind: "retry" };
+  if (code === "missing_session_key") return hasNoKey;
+  const message = `The server refuses the key of this session, while the agent is still in it. ${FORGET_IT}`;
+  return {
+    ...failure(code, message),
+    effects: [{ sessionId, change: (current) => current && afterKeyRefused(current, message) }],
+  };
+}
+
+/** Of a session that we never entered, or are out of already, the key may be missing for that reason. */
+const isMember = (state: string) => state === "joined" || state === "joining";
+
+/** The agents of a session; undefined where the answer does not say. @throws HttpError where there is no answer */
+async function whoIsIn(
+  sessionId: string,
+  facts: MessagingFacts,
+  read: ReadCall,
+): Promise<unknown[] | "gone" | undefined> {
+  try {
+    return agentsOf((await read(describeRequest(facts, sessionId))).body);
+  } catch (error) {
+    if (fieldsOf(error).code === "session_not_found") return "gone";
+    throw error;
+  }
+}

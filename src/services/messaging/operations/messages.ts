@@ -1,0 +1,212 @@
+// Operations on messages: what is in a session, and saying something in it.
+
+import { z } from "zod";
+import { readAnswer } from "../../../http/answer.ts";
+import { HttpError } from "../../../http/errors.ts";
+import { fieldsOf, present, prose } from "../../input.ts";
+import { OperationError, type ReadCall, type RefusalMeaning } from "../../operation.ts";
+import { isCooldown } from "../client.ts";
+import { defineOperation, type SessionFacts, sessionCredential } from "../facts.ts";
+import type { SessionEffect } from "../membership/changes.ts";
+import { afterKeyRefused } from "../membership/membership.ts";
+import { afterTraffic } from "../membership/session.ts";
+import { type MessagePage, messagePage } from "../reading/page.ts";
+import { asMember, inFull, openRequest, session, sessionTarget } from "./common.ts";
+import { findOwn, inText, lastBefore, marked, sentAs } from "./read-back.ts";
+
+/** How long what a server says of its message formats is taken for true. */
+const FORMATS_FOR_MS = 300_000;
+
+const listMessages = defineOperation({
+  name: "messaging.messages.list",
+  service: "messaging",
+  effect: "read",
+  idempotent: true,
+  title: "List messages",
+  description:
+    "The messages of a session that its server still has, own ones included. What came in before is in the log " +
+    "of nexusd, also after the server has forgotten it.",
+  input: z.lazy(() =>
+    z.strictObject({
+      session,
+      after: z
+        .string()
+        .regex(/^\d{1,30}$/, "must be a cursor")
+        .optional()
+        .describe("The cursor of the last message not wanted; left out: from the greeting on"),
+      members: z.boolean().optional().describe("Whether to list the agents of the session too"),
+    }),
+  ),
+  normalize: inFull,
+  request: ({ session: idOrAlias, after, members }, facts) => {
+    const query = new URLSearchParams(present({ after, members: members ? "true" : undefined }));
+    return asMember(facts, idOrAlias, "GET", `/messages${query.size > 0 ? `?${query}` : ""}`).request;
+  },
+  output: (answer) => readPage(answer),
+});
+
+const readPage = (answer: { status: number; body: unknown }): MessagePage =>
+  readAnswer({ status: answer.status, json: () => answer.body }, messagePage, {
+    service: "messaging",
+    label: "GET /v1/sessions/:id/messages",
+  });
+
+/** What the precondition of a message reads. */
+interface Sendable {
+  state: string;
+  /** How its JSON travels, where it has any: as such, or written out in the text. */
+  jsonAs?: "json" | "text";
+}
+
+const isAsText = (read: unknown) => fieldsOf(read).jsonAs === "text";
+
+const JOINING = "it is joined by itself, and status says what keeps it from that";
+const REMEDIES: Partial<Record<SessionFacts["state"], string>> = {
+  new: JOINING,
+  joining: JOINING,
+  expired: "it has ended, so create or claim another one",
+};
+
+const sendMessage = defineOperation({
+  name: "messaging.messages.send",
+  service: "messaging",
+  effect: "write",
+  idempotent: false,
+  title: "Send a message",
+  description:
+    "Writes a message to a session that nexusd is a member of, under its own agent id: text, json or both. For a " +
+    "server that takes text only the json is written into the text, unless strict.",
+  input: z.lazy(() =>
+    z
+      .strictObject({
+        session,
+        text: prose.optional().describe("The message, for people and agents to read"),
+        json: z.unknown().optional().describe("Any JSON value, for programs"),
+        strict: z.boolean().optional().describe("Whether to refuse json that would have to go as text"),
+      })
+      .refine(({ text, json }) => text !== undefined || json !== undefined, {
+        path: ["text"],
+        message: "is needed, or json",
+      }),
+  ),
+  normalize: (input, facts) => {
+    const { state } = facts.session(input.session);
+    if (state === "joined") return inFull(input, facts);
+    throw new OperationError(
+      "refused",
+      `nexusd is not in this session (its state is ${state}): ${REMEDIES[state] ?? "join it first"}.`,
+    );
+  },
+  request: ({ session: idOrAlias, text, json }, facts, read) => {
+    const { sessionId, request } = asMember(facts, idOrAlias, "POST", "/messages");
+    const content = isAsText(read) ? { text: inText(text, json) } : present({ text, json });
+    return { ...request, json: content, credential: sessionCredential(sessionId) };
+  },
+  output: ({ body }, _input, read) => {
+    const { id, cursor, expiresAt } = fieldsOf(body);
+    return {
+      ...{ messageId: id ?? null, cursor: cursor ?? null, expiresAt: expiresAt ?? null },
+      ...(isAsText(read) && { warning: "The server takes text only: the JSON was sent in the text." }),
+    };
+  },
+  // Sending begins the time of the session anew.
+  effects: ({ body }, { session }) => [
+    {
+      sessionId: session,
+      change: (current, now) =>
+        current && { session: { ...afterTraffic(current, now), ...sentAs(body) }, events: [] },
+    },
+  ],
+  effectsInDoubt: ({ session }) => [marked(session, { isSendInDoubt: true })],
+  refused: async (
+    error,
+    { session: sessionId },
+    facts,
+    _read,
+    now,
+  ): Promise<RefusalMeaning<SessionEffect> | undefined> => {
+    if (error.status === 412 && error.code.toLowerCase() === "challenge_required")
+      return failed(
+        "challenge_required",
+        "The server wants a challenge answered before it takes messages of this agent, which nexusd cannot do: the " +
+          "event messaging.session.challenged has it, where the server gives one.",
+      );
+    if (isCooldown(error)) {
+      const wait =
+        error.headers["retry-after"] === undefined
+          ? "later"
+          : `in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`;
+      return failed(
+        "cooldown_active",
+        `The server lets this agent rest in this session: send it again ${wait}.`,
+      );
+    }
+    if (error.code !== "invalid_session_key") return undefined;
+    const { joinedAt } = facts.session(sessionId);
+    if ((await now()).session(sessionId).joinedAt !== joinedAt)
+      return failed(
+        error.code,
+        "It was sent with the key of an earlier membership, and nexusd has entered the session anew since. Send it again.",
+      );
+    const message =
+      "The server refuses the key of this session. nexusd has forgotten it: what is sent from now on is unverified.";
+    return {
+      ...failed(error.code, message),
+      effects: [
+        {
+          sessionId,
+          // A key that came meanwhile is not the one that was refused.
+          change: (current) =>
+            current && current.joinedAt === joinedAt
+              ? (afterKeyRefused(current, message) ?? { session: current, events: [] })
+              : undefined,
+          sessionKey: null,
+        },
+      ],
+    };
+  },
+  target: sessionTarget,
+  precondition: async (input, facts, read): Promise<Sendable> => {
+    const { state, baseUrl } = facts.session(input.session);
+    if (input.json === undefined) return { state };
+    if (await takesJson(baseUrl, read)) return { state, jsonAs: "json" };
+    if (input.strict)
+      throw new OperationError(
+        "refused",
+        "The server of the session takes text only, and strict is set: send it as text.",
+      );
+    return { state, jsonAs: "text" };
+  },
+  readBack: async ({ session: idOrAlias, text, json }, facts, read) => {
+    const known = facts.session(idOrAlias);
+    const page = readPage(await read(asMember(facts, idOrAlias, "GET", "/messages").request));
+    const finding = findOwn(page, { agentId: known.agentId, text, json }, lastBefore(known));
+    if (finding.kind !== "done") return finding;
+    return { ...finding, effects: [marked(known.sessionId, sentAs(finding.output))] };
+  },
+  howToFindOut: "Read messaging.messages.list of the session: is the message there, under the own agent id?",
+});
+
+const failed = (code: string, message: string) =>
+  ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning<SessionEffect>;
+
+/** It answered, and will not say more when asked again. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof HttpError && error.kind === "status" && !error.retryable;
+
+/** A server that says nothing of its formats takes text only. */
+async function takesJson(origin: string, read: ReadCall): Promise<boolean> {
+  try {
+    const { body } = await read({
+      ...openRequest("GET", origin, "/health", "/health"),
+      maxAgeMs: FORMATS_FOR_MS,
+    });
+    const { messageFormat } = fieldsOf(fieldsOf(body).capabilities);
+    return Array.isArray(messageFormat) && messageFormat.includes("json");
+  } catch (error) {
+    if (isRefusal(error)) return false;
+    throw error;
+  }
+}
+
+export const messageOperations = [listMessages, sendMessage] as const;
