@@ -83,16 +83,22 @@ describe("an answer that is encoded although none was asked for", () => {
     expect((await answers("", { "content-encoding": "gzip" }, 204)).body).toHaveLength(0);
   });
 
-  test("of the MCP server is read too", async () => {
+  test.each<[string, string, (text: string) => Buffer]>([
+    ["gzip", "application/json", gzipSync],
+    ["gzip", "text/event-stream", gzipSync],
+    ["br", "text/event-stream", brotliCompressSync],
+    ["zstd", "text/event-stream", zstdCompressSync],
+  ])("of the MCP server is read too: %s of %s", async (encoding, type, encoded) => {
     const server = await serve((response, { body }) => {
       const message = JSON.parse(body);
       if (message.id === undefined) return void response.writeHead(202).end();
       const serverInfo = { name: "scripted", version: "1" };
       const hello = { protocolVersion: "2025-03-26", capabilities: { tools: {} }, serverInfo };
       const result = message.method === "initialize" ? hello : { tools: [] };
+      const json = JSON.stringify({ jsonrpc: "2.0", id: message.id, result });
       response
-        .writeHead(200, { ...JSON_TYPE, "content-encoding": "gzip" })
-        .end(gzipSync(JSON.stringify({ jsonrpc: "2.0", id: message.id, result })));
+        .writeHead(200, { "content-type": type, "content-encoding": encoding })
+        .end(encoded(type === "application/json" ? json : `event: message\ndata: ${json}\n\n`));
     });
     const http = client(server.origin);
     const mcp = createMcpConnection({ http, clock: systemClock, version: "0.0.0" });
