@@ -5,6 +5,7 @@ import type { NewEvent } from "../../../src/contract/new-event.ts";
 import { HttpError } from "../../../src/http/errors.ts";
 import { catchUp } from "../../../src/services/nex/catch-up.ts";
 import { openInsightLog } from "../../../src/services/nex/insight-log.ts";
+import fc from "../../support/fc.ts";
 
 const START = Date.UTC(2026, 10, 21, 8);
 const SECOND = 1000;
@@ -105,6 +106,41 @@ test("what Nex stored late while a catch-up was interrupted is fetched all the s
   make(1, START - 235 * SECOND);
   for (let lives = 0; lives < 40 && !(await live(25)); lives++);
   expect(events("nex.insight.received")).toHaveLength(nex.length);
+});
+
+test("wherever it is interrupted, and whatever is stored late meanwhile, nothing is missing in the end", async () => {
+  const bursts = fc.uniqueArray(
+    fc.record({ at: fc.integer({ min: 1, max: 400 }), count: fc.integer({ min: 1, max: 30 }) }),
+    { selector: ({ at }) => at, maxLength: 14 },
+  );
+  const lives = fc.array(
+    fc.record({
+      requests: fc.integer({ min: 1, max: 40 }),
+      seconds: fc.integer({ min: 0, max: 90 }),
+      // So many, made so long ago, that Nex stores only then.
+      late: fc.record({ count: fc.integer({ min: 0, max: 3 }), ago: fc.integer({ min: 0, max: 240 }) }),
+    }),
+    { maxLength: 12 },
+  );
+  await fc.assert(
+    fc.asyncProperty(bursts, lives, async (bursts, lives) => {
+      const { nex, make, live, openLog, state, events } = scene(START);
+      await (await openLog()).commit([], START);
+      // Every third second at most, so that none has more than the list gives of one.
+      for (const { at, count } of bursts) make(count, START + 3 * at * SECOND);
+      state.now = START + 1201 * SECOND;
+      for (const { requests, seconds, late } of lives) {
+        await live(requests);
+        state.now += seconds * SECOND;
+        make(late.count, state.now - late.ago * SECOND);
+      }
+      for (let life = 0; life < 60 && !(await live(40)); life++) state.now += SECOND;
+      // One that was not interrupted takes what came late before it began.
+      expect(await live(1000)).toBe(true);
+      expect(events("nex.insight.received")).toHaveLength(nex.length);
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test.each([
