@@ -40,10 +40,11 @@ afterAll(() => nexus.close());
 const at = (ms: number) => new Date(ms).toISOString();
 
 interface FeedUnderTest {
+  table: string;
   /** Forgets all rows. */
   clear(): Promise<unknown>;
   /** The rows arrive together, each with a name and its time. */
-  arrive(rows: readonly { id: string; time: string }[]): Promise<unknown>;
+  arrive(rows: readonly { id: string; time: string | null }[]): Promise<unknown>;
   /** The daemon, from the first look or from where an earlier one was killed. */
   follow(options?: { dataDir?: string; before?: () => void }): Promise<{
     /** One pass. @returns the ids of the rows that were told */
@@ -57,6 +58,7 @@ interface FeedUnderTest {
 }
 
 const MESSAGES: FeedUnderTest = {
+  table: "messages",
   clear: () => nexus.sql("truncate messages"),
   arrive: (rows) =>
     nexus.sql(
@@ -68,6 +70,7 @@ const MESSAGES: FeedUnderTest = {
   follow: (options) => follow(conversationWatch, "messageId", options),
 };
 const HISTORY: FeedUnderTest = {
+  table: "awb_status_logs",
   clear: () => nexus.sql("truncate awb_status_logs"),
   arrive: (rows) =>
     nexus.sql(
@@ -174,6 +177,27 @@ describe.each([
     await feed.arrive([same]);
     expect(await job.pass()).toEqual([same.id]);
     expect(await job.pass()).toEqual([]);
+  });
+
+  it("a row without a time is told, however many there were before it, and those are not", async () => {
+    const { table } = feed;
+    await nexus.sql(`alter table ${table} alter column "timestamp" drop not null`);
+    try {
+      await feed.clear();
+      const without = (id: string = randomUUID()) => ({ id, time: null });
+      await feed.arrive([...Array.from({ length: 2 * MAX_ROWS + 1 }, () => without()), row(Date.now())]);
+      const job = await feed.follow();
+      const told: unknown[] = [];
+      for (let pass = 0; pass < 4; pass++) told.push(...(await job.pass()));
+      expect(told).toEqual([]);
+      const arrived = [without(), row(Date.now()), without(), row(Date.now() - HOUR)];
+      await feed.arrive(arrived);
+      for (let pass = 0; pass < 4; pass++) told.push(...(await job.pass()));
+      expect(told.sort()).toEqual(arrived.map(({ id }) => id).sort());
+    } finally {
+      await feed.clear();
+      await nexus.sql(`alter table ${table} alter column "timestamp" set not null`);
+    }
   });
 
   it.each(["2099-01-01T00:00:00+00:00", "infinity"])(

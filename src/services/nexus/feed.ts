@@ -32,10 +32,12 @@ export interface FeedPosition {
   reading?: { from: string; last: Place };
   /** The last row that the reading of the rest came to; left out: it begins again. */
   rest?: Place;
+  /** Rows without a time are told: those of the first look were few enough to be known by their ids. */
+  hasTimeless?: true;
 }
 
 interface Place {
-  time: string;
+  time: string | null;
   id: string;
 }
 
@@ -136,16 +138,19 @@ async function readRest(nexus: FeedReader, feed: Feed, reading: Reading): Promis
   const { start, from, ahead, signal } = reading;
   const { table, select, time, filters } = feed;
   const { rest, ...position } = start;
+  const since: Filter = { column: time, operator: "gt", value: start.since };
   const { rows, total } = await nexus.readCounted(
     {
       ...{ table, select, order: [time, "id"], limit: REST_ROWS },
-      filters: [...filters, { column: time, operator: "gt", value: start.since }],
+      filters,
       anyOf: [
         [
+          since,
           { column: time, operator: "gte", value: isoOf(instantOf(start.time) - LATEST_MS) },
           { column: time, operator: "lt", value: from },
         ],
-        [{ column: time, operator: "gt", value: ahead }],
+        [since, { column: time, operator: "gt", value: ahead }],
+        ...(start.hasTimeless ? [[timeless(feed)]] : []),
       ],
       ...(rest && { after: placeIn(feed, rest) }),
     },
@@ -173,21 +178,53 @@ async function firstLook(nexus: FeedReader, feed: Feed, signal: AbortSignal): Pr
   for (let pages = 0; ; pages++) {
     const rows = await nexus.read(
       {
-        ...{ table, select: `id,${time}`, filters, order, newestFirst: true, limit: MOST_ROWS },
+        ...{ table, select: `id,${time}`, order, newestFirst: true, limit: MOST_ROWS },
+        filters: [...filters, { column: time, operator: "not.is", value: null }],
         ...(after && { after: placeIn(feed, after) }),
       },
       signal,
     );
     newest ??= newestOf(rows, feed, nexus.time.now());
     known.push(...rows.map(({ id }) => once(table, id)));
+    const last = asText(rows.at(-1)?.[time]);
     after = lastOf(rows, feed);
-    if (!after) break;
-    const isOld = newest !== undefined && instantOf(after.time) < instantOf(newest) - LATEST_MS;
+    if (!after || last === null) break;
+    const isOld = newest !== undefined && instantOf(last) < instantOf(newest) - LATEST_MS;
     if (!isOld && pages + 1 < FIRST_PAGES) continue;
-    since = after.time;
+    since = last;
     break;
   }
-  return { events: [], known, position: { since, time: newest ?? since } };
+  const others = await findTimeless(nexus, feed, signal);
+  if (others) known.push(...others);
+  return {
+    ...{ events: [], known },
+    position: { since, time: newest ?? since, ...(others && { hasTimeless: true }) },
+  };
+}
+
+/** What has no time, and never gets one, is told from what comes by its id alone; undefined: it is too much for that. */
+async function findTimeless(
+  nexus: FeedReader,
+  feed: Feed,
+  signal: AbortSignal,
+): Promise<Dedupe[] | undefined> {
+  const { table, filters } = feed;
+  const known: Dedupe[] = [];
+  let after: Position = [];
+  for (let pages = 0; pages < FIRST_PAGES; pages++) {
+    const rows = await nexus.read(
+      {
+        ...{ table, select: "id", order: ["id"], limit: MOST_ROWS, after },
+        filters: [...filters, timeless(feed)],
+      },
+      signal,
+    );
+    const last = rows.at(-1);
+    if (!last) return known;
+    known.push(...rows.map(({ id }) => once(table, id)));
+    after = [{ column: "id", value: last.id }];
+  }
+  return undefined;
 }
 
 /** A position that a row of the future has moved, as earlier versions let it, is deaf: back to where rows are. */
@@ -198,7 +235,8 @@ function believed(position: FeedPosition, time: FeedReader["time"]): FeedPositio
     Number.isNaN(instantOf(text)) || (time.isKnown() && instantOf(text) > now + AHEAD_MS);
   const since = isOff(position.since) ? isoOf(now - LATEST_MS) : position.since;
   if (!isOff(position.time)) return { ...position, since };
-  return { since, time: isoOf(Math.max(instantOf(since), now - BACK_MS)) };
+  const kept = position.hasTimeless && { hasTimeless: position.hasTimeless };
+  return { ...kept, since, time: isoOf(Math.max(instantOf(since), now - BACK_MS)) };
 }
 
 /** The newest of the rows whose time has come, as the server wrote it. */
@@ -216,9 +254,10 @@ const isoOf = (ms: number): string => new Date(ms).toISOString();
 
 function lastOf(rows: readonly Row[], { time }: Feed): Place | undefined {
   const last = rows.at(-1);
-  const text = asText(last?.[time]);
-  return last && text !== null ? { time: text, id: last.id } : undefined;
+  return last && { time: asText(last[time]), id: last.id };
 }
+
+const timeless = ({ time }: Feed): Filter => ({ column: time, operator: "is", value: null });
 
 const placeIn = ({ time }: Feed, place: Place): Position => [
   { column: time, value: place.time },

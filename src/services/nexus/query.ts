@@ -23,8 +23,11 @@ export interface RowQuery {
   limit?: number;
 }
 
-/** The place of a row in the order of its columns: their values as the server wrote them, never parsed. */
-export type Position = readonly { column: string; value: string }[];
+/**
+ * The place of a row in the order of its columns: their values as the server wrote them, never parsed. Null is for the
+ * first of two: rows without a value come last.
+ */
+export type Position = readonly { column: string; value: string | null }[];
 
 /** The path and query below the origin. */
 export function restPath(asked: RowQuery): string {
@@ -57,10 +60,15 @@ const nested = (value: Filter["value"]): string =>
 function appendAfter(query: URLSearchParams, [first, second]: Position, beyond: "gt" | "lt"): void {
   if (first && !second) query.append(first.column, `${beyond}.${first.value}`);
   if (!first || !second) return;
-  const [a, b] = [quoted(first.value), quoted(second.value)];
+  if (first.value === null) {
+    query.append(first.column, "is.null");
+    query.append(second.column, `${beyond}.${second.value}`);
+    return;
+  }
+  const [a, b] = [quoted(first.value), quoted(String(second.value))];
   query.append(
     "or",
-    `(${first.column}.${beyond}.${a},and(${first.column}.eq.${a},${second.column}.${beyond}.${b}))`,
+    `(${first.column}.${beyond}.${a},and(${first.column}.eq.${a},${second.column}.${beyond}.${b}),${first.column}.is.null)`,
   );
 }
 

@@ -42,7 +42,7 @@ export const readShop = (tables: Record<string, () => Iterable<Row>>, maxRows = 
   async read({ table, filters, after = [], order: [column = "id"] = [], newestFirst, limit = maxRows }) {
     const ascending = [...(tables[table]?.() ?? [])]
       .filter((row) => filters.every((filter) => meets(row, filter)))
-      .filter((row) => after.every(({ column, value }) => String(row[column]) > value))
+      .filter((row) => after.every(({ column, value }) => String(row[column]) > (value ?? "")))
       // Both are texts or both are numbers here.
       .sort((a, b) => ((a[column] as string) < (b[column] as string) ? -1 : 1));
     return (newestFirst ? ascending.reverse() : ascending).slice(0, Math.min(limit, maxRows));
