@@ -7,7 +7,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { fieldsOf } from "../../src/services/input.ts";
 import type { NexusClient } from "../../src/services/nexus/client.ts";
 import { conversationWatch } from "../../src/services/nexus/conversations.ts";
-import type { FeedPosition } from "../../src/services/nexus/feed.ts";
+import type { FeedPosition } from "../../src/services/nexus/feed-rows.ts";
 import { shipmentWatch } from "../../src/services/nexus/shipments.ts";
 import fc from "../support/fc.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";

@@ -17,7 +17,7 @@ import {
   type WatchJob,
 } from "./columns.ts";
 import { driftError, driftOf } from "./drift.ts";
-import type { Feed } from "./feed.ts";
+import type { Feed } from "./feed-rows.ts";
 import type { PageMemory } from "./pages.ts";
 import type { Filter } from "./query.ts";
 
