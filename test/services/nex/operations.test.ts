@@ -149,7 +149,10 @@ describe("both documented shapes are read", () => {
 
   test("lists bare, in data, or under their own name, with what stands beside them", () => {
     for (const body of [[{ id: "1" }], { data: [{ id: "1" }] }, { items: [{ id: "1" }] }])
-      expect(read("nex.notifications.list", body)).toEqual({ notifications: [{ id: "1" }] });
+      expect(read("nex.notifications.list", body)).toEqual({
+        notifications: [{ id: "1" }],
+        mayHaveMore: false,
+      });
     expect(read("nex.records.list", { data: [], total: 0, has_more: false })).toEqual({
       ...{ records: [], total: 0, has_more: false },
     });
