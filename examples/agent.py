@@ -98,7 +98,9 @@ def confirm(order):
 
 
 def main():
-    left = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    if len(sys.argv) > 2 or (len(sys.argv) == 2 and not sys.argv[1].isdecimal()):
+        sys.exit("usage: agent.py [NUMBER OF ORDERS]")
+    left = int(sys.argv[1]) if len(sys.argv) == 2 else None
     # Made once: a PUT for one that is there would set it back.
     if not consumer_exists():
         ask("PUT", f"/v1/consumers/{CONSUMER}", {"from": "oldest", "types": ["nexus.order.pending"]})

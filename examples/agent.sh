@@ -11,6 +11,12 @@ set -eu
 socket=${NEXUSD_AGENT_SOCKET:-/run/nexusd/agent.sock}
 consumer=bookkeeper-sh
 left=${1:-}
+case $left in
+  *[!0-9]*)
+    echo "usage: agent.sh [NUMBER OF ORDERS]" >&2
+    exit 2
+    ;;
+esac
 
 # ask METHOD PATH [JSON]: the answer; a refusal ends the agent. As often as it takes: the daemon may be restarting, or
 # busy. Everything that is asked here may be asked twice.

@@ -13,6 +13,7 @@ const nexusd = createClient({ patienceMs: Number.POSITIVE_INFINITY });
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
 let left = Number(process.argv[2] ?? Number.POSITIVE_INFINITY);
+if (Number.isNaN(left)) throw new Error("usage: agent.ts [NUMBER OF ORDERS]");
 
 /** Proposes the write and waits for what becomes of it. The same key is the same write, however often it is sent. */
 async function confirm(order: EventData["nexus.order.pending"]): Promise<{ state: string; write?: string }> {

@@ -80,5 +80,6 @@ const COMMANDS: Record<string, string> = {
 /** Only whole routes; one that names its command already loses the route: "GET /v1/x (nexusctl x)". */
 const inCommands = (text: string) =>
   text
+    .replace("send it in the header Nexusd-Token", "give it with --token @FILE, or in $NEXUSD_TOKEN")
     .replace(/(?:GET|POST|PUT|DELETE) \/v1\/[\w/-]+ \((nexusctl [^)]+)\)/g, "$1")
     .replace(/(?:GET|POST) \/v1\/[\w/-]*\w/g, (route) => COMMANDS[route] ?? route);

@@ -6,7 +6,8 @@ import type { z } from "zod";
 import { explain } from "../core/explain-issue.ts";
 import { createRedactor } from "../core/redaction.ts";
 import { secretRef } from "../core/settings.ts";
-import { SERVICES, serviceNamed } from "../services/list.ts";
+import { settingsOf } from "../services/config.ts";
+import { SERVICES } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
 import { placeProblems } from "./places.ts";
 import {
@@ -221,7 +222,7 @@ function socketKeys(raw: unknown): Parameters<typeof socketProblems>[0] {
 function exposedSecrets(config: Config, mode: number): Problem[] {
   if (!isReadableByOthers(mode)) return [];
   return SERVICES.flatMap(({ name, secretIn }: ServiceModule) => {
-    const key = secretIn(config[serviceNamed(name).name]);
+    const key = secretIn(settingsOf(config, name));
     if (key === null) return [];
     const message = `holds secrets, and this file can be read by others (mode ${octal(mode)}): chmod 600`;
     return [{ path: `${name}.${key}`, message }];

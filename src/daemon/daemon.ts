@@ -15,8 +15,9 @@ import { type Redactor, short } from "../core/redaction.ts";
 import { createBudgets } from "../http/budgets.ts";
 import { ownEventTypes } from "../scheduler/own-events.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
+import { settingsOf } from "../services/config.ts";
 import { createCounts } from "../services/counts.ts";
-import { SERVICES, serviceNamed } from "../services/list.ts";
+import { SERVICES } from "../services/list.ts";
 import { createImport } from "../services/messaging/membership/import.ts";
 import type { ServiceModule } from "../services/module.ts";
 import { openStore } from "../store/sqlite.ts";
@@ -207,8 +208,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         measured: {
           droppedLogLines: options.droppedLogLines,
           counts,
-          budgets: () =>
-            budgetFigures(budgets).filter(({ service }) => config[serviceNamed(service).name].enabled),
+          budgets: () => budgetFigures(budgets).filter(({ service }) => settingsOf(config, service).enabled),
           ofServices: () => running.all().flatMap(({ metrics }) => metrics),
         },
         lastPolledAt: (sessionId) => services.messaging.sessions.get(sessionId)?.lastPolledAt,

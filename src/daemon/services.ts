@@ -9,7 +9,7 @@ import type { RequestOutcome } from "../http/outcome.ts";
 import { createRetry } from "../http/retry.ts";
 import { createRoom, type Room } from "../http/room.ts";
 import { createHttpClient } from "../http/transport.ts";
-import type { JobConfig } from "../services/config.ts";
+import { type JobConfig, settingsOf } from "../services/config.ts";
 import type { Counts } from "../services/counts.ts";
 import { SERVICES, type ServiceName } from "../services/list.ts";
 import type { Base, Connecting, RunningService } from "../services/module.ts";
@@ -125,9 +125,8 @@ export async function startServices(options: ServicesOptions): Promise<RunningSe
       await Promise.all([...running.values()].map((service) => service.adopt()));
     },
     async facts(service) {
-      const { name } = SERVICES.find((one) => one.name === service) ?? {};
-      if (name && !config[name].enabled)
-        throw new OperationError("service_disabled", `${name} is disabled: set ${name}.enabled = true`);
+      if (!settingsOf(config, service).enabled)
+        throw new OperationError("service_disabled", `${service} is disabled: set ${service}.enabled = true`);
       return await of(service).facts();
     },
   };

@@ -9,6 +9,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Redactor } from "../core/redaction.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
 import { createCatalogue, declaredOperations, summaries } from "../services/catalogue.ts";
+import { settingsOf } from "../services/config.ts";
 import { serviceNamed } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
 import { createSender } from "../services/sender.ts";
@@ -59,7 +60,7 @@ export function createWritePath(options: {
   });
   const catalogue = createCatalogue(declaredOperations, ...sources);
   const accounts = createAccounts(store, {
-    origin: (service) => config()[serviceNamed(service).name].base_url,
+    origin: (service) => settingsOf(config(), service).base_url,
     secret(service) {
       const { secrets }: ServiceModule = serviceNamed(service);
       return options.secrets()[service]?.[secrets[0] ?? ""]?.reveal();

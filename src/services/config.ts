@@ -4,7 +4,7 @@ import { z } from "zod";
 import { limits } from "../contract/limits.ts";
 import { duration, durationText, filePath, inMilliseconds, positive } from "../core/settings.ts";
 import { schedule } from "../scheduler/schedule-setting.ts";
-import { SERVICES } from "./list.ts";
+import { SERVICES, type ServiceName, serviceNamed } from "./list.ts";
 import type { ServiceModule } from "./module.ts";
 
 const retention = z.strictObject({
@@ -54,3 +54,7 @@ export const jobTables = {
 
 const jobConfig = z.object(jobTables);
 export type JobConfig = z.output<typeof jobConfig>;
+
+/** The table of a service. @throws Error where there is none of this name */
+export const settingsOf = (config: JobConfig, service: string): JobConfig[ServiceName] =>
+  config[serviceNamed(service).name];

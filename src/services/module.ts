@@ -159,8 +159,11 @@ export interface Changes {
   hold(key: string): () => void;
 }
 
-/** Of a service of which nothing is kept that a write could change. */
-export const NO_CHANGES: Changes = {
-  apply: (_effects, _now, commit) => commit([]),
-  hold: () => () => {},
-};
+/** The part of a service of which nexusd keeps nothing but what its jobs commit. */
+export const KEEPS_NOTHING = {
+  recall: async () => {},
+  adopt: async () => {},
+  leave: async () => {},
+  loadCredentials: async () => {},
+  changes: { apply: (_effects, _now, commit) => commit([]), hold: () => () => {} },
+} satisfies Partial<RunningService>;

@@ -140,7 +140,9 @@ async function checkAudit(db: Database.Database): Promise<Finding> {
   return {
     check,
     ok: verdict.ok,
-    detail: verdict.ok ? `${verdict.rows} rows, unbroken` : whatIsWrong(verdict),
+    detail: verdict.ok
+      ? `${verdict.rows} ${verdict.rows === 1 ? "row" : "rows"}, unbroken`
+      : whatIsWrong(verdict),
   };
 }
 

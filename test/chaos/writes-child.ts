@@ -9,7 +9,7 @@ import { z } from "zod";
 import { systemClock } from "../../src/core/clock.ts";
 import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { createHttpClient } from "../../src/http/transport.ts";
-import { NO_CHANGES } from "../../src/services/module.ts";
+import { KEEPS_NOTHING } from "../../src/services/module.ts";
 import {
   defineOperationsOf,
   type Facts,
@@ -100,7 +100,7 @@ const log = {
   warn: () => {},
   error: (line: unknown, text?: string) => writeSync(2, `${text}: ${inspect(line)}\n`),
 };
-const executor = createExecutor({ ...common, changesOf: () => NO_CHANGES, log });
+const executor = createExecutor({ ...common, changesOf: () => KEEPS_NOTHING.changes, log });
 const scanText = async () => {};
 const writes = createWrites({
   ...common,

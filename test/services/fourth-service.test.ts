@@ -59,7 +59,7 @@ import { z } from "zod";
 import type { HttpClient } from "../../http/client.ts";
 import { single } from "../../contract/metric.ts";
 import { defineJob } from "../job.ts";
-import { type Base, NO_CHANGES, type RunningService, type ServiceCode } from "../module.ts";
+import { type Base, KEEPS_NOTHING, type RunningService, type ServiceCode } from "../module.ts";
 import { defineOperationsOf, type Facts, NO_CREDENTIAL, type Operation } from "../operation.ts";
 import { assertOrigin, sendBy } from "../send.ts";
 import type { weatherSettings } from "./config.ts";
@@ -98,21 +98,17 @@ function start(_base: Base): RunningService<Settings, Client> {
   let client: Client;
   let origin: string;
   return {
-    recall: async () => {},
+    ...KEEPS_NOTHING,
     connect({ settings, http }) {
       origin = settings.base_url;
       client = { looks: 0, http: http({ origin, timeoutMs: 5000 }) };
       return client;
     },
-    adopt: async () => {},
-    leave: async () => {},
-    loadCredentials: async () => {},
     facts: async () => ({ origin }),
     async send(request, sending) {
       assertOrigin(request, client.http.origin, NO_CREDENTIAL.kind);
       return await sendBy(client.http, request, sending);
     },
-    changes: NO_CHANGES,
     describe: () => ({ note: "looked " + client.looks + " times" }),
     line: (state) => "Weather " + state,
     metrics: [single("gauge", "nexusd_weather_looks", "Looks at the weather.", () => client.looks)],

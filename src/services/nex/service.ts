@@ -5,7 +5,7 @@ import nexFollow from "../../../jobs/nex-follow.ts";
 import nexInsights from "../../../jobs/nex-insights.ts";
 import nexNotifications from "../../../jobs/nex-notifications.ts";
 import { createHistogram } from "../counts.ts";
-import { type Base, NO_CHANGES, type RunningService, type ServiceCode } from "../module.ts";
+import { type Base, KEEPS_NOTHING, type RunningService, type ServiceCode } from "../module.ts";
 import type { Operation } from "../operation.ts";
 import { assertOrigin, sendBy } from "../send.ts";
 import { createNexClient, INSIGHT_DELAY_BOUNDS, type NexClient } from "./client.ts";
@@ -26,7 +26,7 @@ function start({ clock, random }: Base): RunningService<Settings, NexClient> {
   let origin: string;
   let isEnabled = false;
   return {
-    recall: async () => {},
+    ...KEEPS_NOTHING,
     connect({ settings, secret, http, budget }) {
       origin = settings.base_url;
       isEnabled = settings.enabled;
@@ -43,15 +43,11 @@ function start({ clock, random }: Base): RunningService<Settings, NexClient> {
       });
       return client;
     },
-    adopt: async () => {},
-    leave: async () => {},
-    loadCredentials: async () => {},
     facts: async () => ({ origin }),
     async send(request, sending) {
       assertOrigin(request, client.http.origin, API_KEY.kind);
       return await sendBy(client.http, request, sending);
     },
-    changes: NO_CHANGES,
     describe: () => ({ stream: isEnabled ? { ...client.status } : null }),
     line: (state) => `Nex ${state === "down" ? state : client.status.state}`,
     metrics: nexMetrics(() => (isEnabled ? client.status : null), delays),

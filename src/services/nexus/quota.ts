@@ -165,3 +165,10 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
 /** In words for a person. */
 export const describeQuota = ({ remaining, limit }: QuotaStatus): string =>
   `${remaining ?? "?"} of the plan's ${limit ?? "unlimited"} calls a day are left`;
+
+/** "12 of 500 calls left today (plan Free)"; null where there is no limit. */
+export function quotaNote({ plan, remaining, limit, isSlowed }: QuotaStatus): string | null {
+  if (limit === null) return null;
+  const slowed = isSlowed ? "; the watches go slower for it" : "";
+  return `${remaining ?? "?"} of ${limit} calls left today${plan === null ? "" : ` (plan ${plan})`}${slowed}`;
+}

@@ -6,7 +6,7 @@ import nexusLowStock from "../../../jobs/nexus-low-stock.ts";
 import nexusPendingOrders from "../../../jobs/nexus-pending-orders.ts";
 import nexusShipments from "../../../jobs/nexus-shipments.ts";
 import type { Base, RunningService, ServiceCode } from "../module.ts";
-import { NO_CHANGES } from "../module.ts";
+import { KEEPS_NOTHING } from "../module.ts";
 import { type Operation, OperationError } from "../operation.ts";
 import { createTokenSource, EXCHANGE_PATH } from "./auth.ts";
 import { createNexusClient, type NexusClient } from "./client.ts";
@@ -17,7 +17,7 @@ import { createMcpConnection, type McpConnection } from "./mcp/connection.ts";
 import { createMcpTools } from "./mcp/source.ts";
 import { nexusMetrics } from "./metrics.ts";
 import { nexusOperations } from "./operations.ts";
-import type { QuotaStatus } from "./quota.ts";
+import { quotaNote } from "./quota.ts";
 import type { TokenStorage } from "./saved-token.ts";
 import { sendToNexus } from "./send.ts";
 
@@ -56,7 +56,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
   });
 
   return {
-    recall: async () => {},
+    ...KEEPS_NOTHING,
     connect({ settings: configured, signal, secret, http, budget }) {
       settings = configured;
       const origin = settings.base_url;
@@ -82,13 +82,9 @@ function start(base: Base): RunningService<Settings, NexusClient> {
       client = createNexusClient({ http: authorized, retry, clock });
       return client;
     },
-    adopt: async () => {},
-    leave: async () => {},
-    loadCredentials: async () => {},
     facts: () => nexusFacts(settings.base_url, client.http.organizationId, clock),
     send: (request, sending) => sendToNexus(client.http, mcpNow, request, sending),
     source,
-    changes: NO_CHANGES,
     describe() {
       const quota = settings.enabled ? client.quota.status() : null;
       return { quota, note: quota && quotaNote(quota) };
@@ -96,13 +92,6 @@ function start(base: Base): RunningService<Settings, NexusClient> {
     line: (state) => `Nexus ${state}`,
     metrics: nexusMetrics(() => (settings.enabled ? client.quota.status() : null)),
   };
-}
-
-/** "12 of 500 calls left today (plan Free)"; null where there is no limit. */
-function quotaNote({ plan, remaining, limit, isSlowed }: QuotaStatus): string | null {
-  if (limit === null) return null;
-  const slowed = isSlowed ? "; the watches go slower for it" : "";
-  return `${remaining ?? "?"} of ${limit} calls left today${plan === null ? "" : ` (plan ${plan})`}${slowed}`;
 }
 
 export const service: ServiceCode<Settings, NexusClient> = {

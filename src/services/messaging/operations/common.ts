@@ -1,6 +1,7 @@
 // What the operations of NexusMessaging have in common: how sessions, servers and aliases are named, and entered.
 
 import { z } from "zod";
+import { readAnswer } from "../../../http/answer.ts";
 import { fieldsOf, segment } from "../../input.ts";
 import { NO_CREDENTIAL, OperationError, type OperationRequest } from "../../operation.ts";
 import type { MessagingFacts, SessionFacts } from "../facts.ts";
@@ -181,3 +182,9 @@ export function assertOwn(id: string, origin: string, facts: MessagingFacts): vo
   if (known && known.baseUrl !== origin)
     throw new OperationError("refused", "The server answered with the id of a session on another server.");
 }
+
+/** How the body of an answer to an operation is read. @throws HttpError `invalid_body` */
+export const readBody =
+  <T>(label: string, schema: z.ZodType<T>) =>
+  ({ status, body }: { status: number; body: unknown }): T =>
+    readAnswer({ status, json: () => body }, schema, { service: "messaging", label });

@@ -1,7 +1,6 @@
 // Operations on messages: what is in a session, and saying something in it.
 
 import { z } from "zod";
-import { readAnswer } from "../../../http/answer.ts";
 import { HttpError } from "../../../http/errors.ts";
 import { fieldsOf, present, prose } from "../../input.ts";
 import { OperationError, type ReadCall, type RefusalMeaning } from "../../operation.ts";
@@ -10,8 +9,8 @@ import { defineOperation, type SessionFacts, sessionCredential } from "../facts.
 import type { SessionEffect } from "../membership/changes.ts";
 import { afterKeyRefused } from "../membership/membership.ts";
 import { afterTraffic } from "../membership/session.ts";
-import { type MessagePage, messagePage } from "../reading/page.ts";
-import { asMember, inFull, openRequest, session, sessionTarget } from "./common.ts";
+import { messagePage } from "../reading/page.ts";
+import { asMember, inFull, openRequest, readBody, session, sessionTarget } from "./common.ts";
 import { findOwn, inText, lastBefore, marked, sentAs } from "./read-back.ts";
 
 /** How long what a server says of its message formats is taken for true. */
@@ -45,11 +44,7 @@ const listMessages = defineOperation({
   output: (answer) => readPage(answer),
 });
 
-const readPage = (answer: { status: number; body: unknown }): MessagePage =>
-  readAnswer({ status: answer.status, json: () => answer.body }, messagePage, {
-    service: "messaging",
-    label: "GET /v1/sessions/:id/messages",
-  });
+const readPage = readBody("GET /v1/sessions/:id/messages", messagePage);
 
 /** What the precondition of a message reads. */
 interface Sendable {

@@ -1,7 +1,6 @@
 // Operations on pairing codes: how two agents that share no session yet come together.
 
 import { z } from "zod";
-import { readAnswer } from "../../../http/answer.ts";
 import { fieldsOf, present, segment } from "../../input.ts";
 import { OperationError } from "../../operation.ts";
 import { defineOperation, type MessagingFacts } from "../facts.ts";
@@ -12,6 +11,7 @@ import {
   joinedEffect,
   newAlias,
   openRequest,
+  readBody,
   server,
   session,
   sessionId,
@@ -62,10 +62,7 @@ const createPair = defineOperation({
     return { ...openRequest("PUT", baseUrl, "/v1/pair", "/v1/pair"), json: { sessionId } };
   },
   output: ({ status, body }, { session }) => {
-    const { code, url, expiresAt } = readAnswer({ status, json: () => body }, pairing, {
-      service: "messaging",
-      label: "PUT /v1/pair",
-    });
+    const { code, url, expiresAt } = readBody("PUT /v1/pair", pairing)({ status, body });
     return {
       sessionId: session,
       ...present({ code, url: url ?? undefined, link: url ?? undefined, expiresAt }),
@@ -91,11 +88,7 @@ const getPair = defineOperation({
 });
 
 const claimed = z.looseObject({ sessionId });
-const readClaimed = (answer: { status: number; body: unknown }) =>
-  readAnswer({ status: answer.status, json: () => answer.body }, claimed, {
-    service: "messaging",
-    label: "POST /v1/pair/:code/claim",
-  });
+const readClaimed = readBody("POST /v1/pair/:code/claim", claimed);
 
 const claimPair = defineOperation({
   name: "messaging.pairs.claim",

@@ -2,7 +2,6 @@
 
 import { z } from "zod";
 import { isoTime } from "../../../core/clock.ts";
-import { readAnswer } from "../../../http/answer.ts";
 import { fieldsOf, present, prose } from "../../input.ts";
 import { OperationError, type RefusalMeaning } from "../../operation.ts";
 import { defineOperation, type MessagingFacts } from "../facts.ts";
@@ -22,6 +21,7 @@ import {
   joinedEffect,
   newAlias,
   openRequest,
+  readBody,
   server,
   session,
   sessionId,
@@ -45,11 +45,7 @@ const getSession = defineOperation({
 });
 
 const created = z.looseObject({ sessionId, ttl: z.number().nullish(), creatorAgentId: z.string().nullish() });
-const readCreated = (answer: { status: number; body: unknown }) =>
-  readAnswer({ status: answer.status, json: () => answer.body }, created, {
-    service: "messaging",
-    label: "PUT /v1/sessions",
-  });
+const readCreated = readBody("PUT /v1/sessions", created);
 
 const createSession = defineOperation({
   name: "messaging.sessions.create",
@@ -261,10 +257,10 @@ const listMembers = defineOperation({
     return asMember(facts, idOrAlias, "GET", `/messages?${query}`).request;
   },
   output: ({ status, body }, { session }) => {
-    const page = readAnswer({ status, json: () => body }, messagePage.required({ members: true }), {
-      service: "messaging",
-      label: "GET /v1/sessions/:id/messages",
-    });
+    const page = readBody(
+      "GET /v1/sessions/:id/messages",
+      messagePage.required({ members: true }),
+    )({ status, body });
     return { sessionId: session, members: page.members ?? [] };
   },
 });
