@@ -8,11 +8,11 @@ import { runCli } from "../support/cli.ts";
 import { ask, install, startDaemon, until } from "../support/daemon.ts";
 import { createProposer } from "../support/proposer.ts";
 
-it("30 parallel reads of an agent keep neither a person's read nor the polls from the budget", async () => {
+/** A daemon in one session of a server that takes 24 requests a minute beside the reserve: one agent could have them all. */
+async function startTight() {
   const server = await startMessaging({ rateLimit: null });
   onTestFinished(server.close);
   const id = server.createSession();
-  // Of 24 that are not reserved, agents' reads would have had all, for a minute.
   const installation = install(`
 [messaging]
 base_url = "${server.url}"
@@ -29,6 +29,11 @@ id = "${id}"
     await daemon.end("SIGKILL");
   });
   await daemon.ready;
+  return { server, id, installation };
+}
+
+it("30 parallel reads of an agent keep neither a person's read nor the polls from the budget", async () => {
+  const { server, installation, id } = await startTight();
   const polls = () => server.requests.filter(({ path }) => path.includes("/messages")).length;
   await until(async () => polls() > 0, "the first poll");
 
@@ -131,24 +136,7 @@ ${schedules.join("")}`);
 }, 120_000);
 
 it("an operator stops an approved message that has not begun, and it is never sent", async () => {
-  const server = await startMessaging({ rateLimit: null });
-  onTestFinished(server.close);
-  const session = server.createSession();
-  const installation = install(`
-[messaging]
-base_url = "${server.url}"
-requests_per_minute = 30
-reserve_per_minute = 6
-[[messaging.sessions]]
-id = "${session}"
-[nex]\nenabled = false\n[nexus]\nenabled = false
-`);
-  onTestFinished(installation.remove);
-  const daemon = startDaemon(installation);
-  onTestFinished(async () => {
-    await daemon.end("SIGKILL");
-  });
-  await daemon.ready;
+  const { server, installation, id: session } = await startTight();
   const { propose } = createProposer(() => installation.agentSocket);
   const isIn = () => server.requests.some(({ path }) => path.includes("/messages"));
   await until(isIn, "the session to be joined");
