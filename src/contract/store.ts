@@ -66,6 +66,21 @@ export interface Consumer {
   updatedAt: string;
 }
 
+/** What a consumer has not acknowledged, of the types that it wants. Events that retention removed are not counted. */
+export interface Pending {
+  /** At most as many as were asked for. */
+  count: number;
+  /** Whether there are more than `count`. */
+  isMore: boolean;
+  /** The first and the last pending sequence, the latter also beyond `count`; null: nothing is pending. */
+  oldest: number | null;
+  newest: number | null;
+  /** When the oldest one was committed, RFC 3339. */
+  oldestAt: string | null;
+  /** How many of each full type are among the first `count`. */
+  types: Record<string, number>;
+}
+
 export interface Binding {
   /** The hash of the token that an agent shows; left out: none is wanted. */
   proof?: string;
@@ -175,6 +190,16 @@ export interface Store extends WriteStore {
     binding?: Pick<Binding, "proof">,
   ): Promise<Consumer | "bound" | undefined>;
   deleteConsumer(name: string, binding?: Pick<Binding, "proof">): Promise<boolean | "bound">;
+  /**
+   * What the consumer has not acknowledged, counted up to `most` (default 1000): the cost does not grow with the log.
+   * @returns undefined when unknown
+   */
+  pending(consumer: string, most?: number): Promise<Pending | undefined>;
+  /**
+   * Calls back after each commit that moved a consumer: acknowledged, placed anew (also where it was made, or placed
+   * where it was) or deleted, with its position, which is 0 for one that was deleted. @returns unsubscribe
+   */
+  onAcknowledge(listener: (consumer: string, sequence: number) => void): () => void;
 
   /**
    * Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. What was not met

@@ -126,9 +126,14 @@ export const createState = (db: Database) => {
       putConsumer.run(name, position, types ? stringifyJson(types) : null, now, now, bindTo ?? null);
       return readConsumer(name) ?? missing(name);
     },
-    ackConsumer: (name: string, sequence: number, now: string): Consumer | undefined => {
-      ackConsumer.run(sequence, now, name, sequence);
-      return readConsumer(name);
+    /** `isMoved`: whether the position is another one than before. */
+    ackConsumer: (
+      name: string,
+      sequence: number,
+      now: string,
+    ): { consumer: Consumer | undefined; isMoved: boolean } => {
+      const isMoved = ackConsumer.run(sequence, now, name, sequence).changes > 0;
+      return { consumer: readConsumer(name), isMoved };
     },
     deleteConsumer: (name: string): boolean => deleteConsumer.run(name).changes > 0,
   };

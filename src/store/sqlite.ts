@@ -9,6 +9,7 @@ import { type Observation, REPEATS_KEPT_MS, type Store } from "../contract/store
 import { type Clock, isoTime } from "../core/clock.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { copyDatabase } from "./backup.ts";
+import { createListeners } from "./listeners.ts";
 import { createSearch } from "./search.ts";
 import { createWriter } from "./sqlite-commit.ts";
 import { dedupeKeys, PARTS } from "./sqlite-dedupe.ts";
@@ -17,6 +18,7 @@ import { createEventLog, prepareEvent } from "./sqlite-events.ts";
 import { createFigures } from "./sqlite-figures.ts";
 import { createInsightMemory, FORGET_CHUNK } from "./sqlite-insights.ts";
 import { type OnMigration, openDatabase } from "./sqlite-open.ts";
+import { createPending, PENDING_COUNTED } from "./sqlite-pending.ts";
 import { createState } from "./sqlite-state.ts";
 import { createWriteStore } from "./sqlite-writes.ts";
 
@@ -71,7 +73,9 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
   const state = createState(db);
   const figures = createFigures(db, log, path);
   const countProbe = db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'probes'");
-  const listeners = new Set<(latest: number) => void>();
+  const pending = createPending(db, log);
+  const listeners = createListeners<[latest: number]>();
+  const movements = createListeners<[consumer: string, sequence: number]>();
   const inode = statSync(path).ino;
   let notified = log.latest();
   let isClosed = false;
@@ -88,7 +92,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
       const latest = log.latest();
       if (latest === notified) return;
       notified = latest;
-      for (const listener of listeners) notify(listener, latest);
+      listeners.notify(latest);
     },
     toError: (error) => toStoreError(error, place),
   });
@@ -160,20 +164,42 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
     readSecret: (name) => read(() => state.readSecret(name)),
 
     putConsumer: (name, from, types, most = Number.POSITIVE_INFINITY, { proof, bindTo } = {}) =>
-      write(() => {
-        if (!state.mayUse(name, proof)) return "bound";
-        if (state.readConsumer(name) === undefined && state.countConsumers() >= most) return undefined;
-        const position = from === "oldest" ? log.oldest() - 1 : from === "latest" ? log.latest() : from;
-        return state.putConsumer(name, position, types, isoTime(clock.now()), bindTo);
-      }),
+      write(
+        () => {
+          if (!state.mayUse(name, proof)) return "bound";
+          if (state.readConsumer(name) === undefined && state.countConsumers() >= most) return undefined;
+          const position = from === "oldest" ? log.oldest() - 1 : from === "latest" ? log.latest() : from;
+          return state.putConsumer(name, position, types, isoTime(clock.now()), bindTo);
+        },
+        (placed) => {
+          if (placed !== "bound" && placed !== undefined) movements.notify(name, placed.position);
+        },
+      ),
     readConsumer: (name) => read(() => state.readConsumer(name)),
     readConsumers: (page) => read(() => state.readConsumers(page)),
-    ackConsumer: (name, sequence, { proof } = {}) =>
-      write(() =>
-        state.mayUse(name, proof) ? state.ackConsumer(name, sequence, isoTime(clock.now())) : "bound",
-      ),
+    ackConsumer: async (name, sequence, { proof } = {}) => {
+      const acknowledged = await write(
+        () =>
+          state.mayUse(name, proof) ? state.ackConsumer(name, sequence, isoTime(clock.now())) : undefined,
+        (moved) => {
+          if (moved?.isMoved) movements.notify(name, sequence);
+        },
+      );
+      return acknowledged === undefined ? "bound" : acknowledged.consumer;
+    },
     deleteConsumer: (name, { proof } = {}) =>
-      write(() => (state.mayUse(name, proof) ? state.deleteConsumer(name) : "bound")),
+      write(
+        () => (state.mayUse(name, proof) ? state.deleteConsumer(name) : "bound"),
+        (isDeleted) => {
+          if (isDeleted === true) movements.notify(name, 0);
+        },
+      ),
+    pending: (name, most = PENDING_COUNTED) =>
+      read(() => {
+        const consumer = state.readConsumer(name);
+        return consumer && pending(consumer, most);
+      }),
+    onAcknowledge: movements.add,
 
     ...createWriteStore({
       ...{ db, log, read, write },
@@ -208,12 +234,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
       return { removed };
     },
 
-    onAppend: (listener) => {
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-      };
-    },
+    onAppend: listeners.add,
     backup: async () => {
       assertOpen();
       try {
@@ -233,6 +254,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
       isClosed = true;
       writer.flush();
       listeners.clear();
+      movements.clear();
       await search.close();
       try {
         close();
@@ -262,13 +284,4 @@ const readEpoch = (db: Database, create: () => string): string => {
   const epoch = create();
   db.prepare<[string]>("INSERT INTO meta (key, value) VALUES ('epoch', ?), ('probes', 0)").run(epoch);
   return epoch;
-};
-
-const notify = (listener: (latest: number) => void, latest: number): void => {
-  try {
-    listener(latest);
-  } catch (error) {
-    // The commit stands, whatever a listener makes of it; the others must still hear of it.
-    process.emitWarning(error instanceof Error ? error : String(error));
-  }
 };
