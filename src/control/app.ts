@@ -8,6 +8,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { stringifyJson } from "../core/exact-json.ts";
+import { explainValue } from "../core/explain-issue.ts";
 import { placesOfIssues } from "../core/text/wrong-places.ts";
 import { parseBody } from "./body.ts";
 import { answerText } from "./connections.ts";
@@ -20,13 +21,21 @@ import { createPipelines } from "./pipeline.ts";
 import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
 import type { TakeTurn } from "./turns.ts";
 
+// In place of zod's own words, which are for programmers. Parsers that bring theirs (the configuration's) keep them.
+z.config({ localeError: explainValue });
+
 /** For a whole request to arrive, once it has begun. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** What is worked on for a while: searches, and lists of what may be long. */
-const EXPENSIVE = new Set(["/v1/nex/insights", "/v1/operations", "/v1/writes", "/openapi.json"]);
 const DISCARD_WITHIN_MS = 1000;
 /** How often it is looked whether one is late. */
 const LOOK_EVERY_MS = 5000;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Worked on for a while: a search, or a list of what may be long. Only so many are worked on at once. */
+    isExpensive?: boolean;
+  }
+}
 
 export type App = ReturnType<typeof createApp>;
 
@@ -72,7 +81,7 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
   });
   const places = new WeakMap<ServerResponse, () => void>();
   app.addHook("preHandler", async ({ method, routeOptions }, { raw }) => {
-    if (method !== "GET" || !EXPENSIVE.has(routeOptions.url ?? "")) return;
+    if (method !== "GET" || !routeOptions.config.isExpensive) return;
     const release = await gate.expensive(raw);
     places.set(raw, release);
     raw.once("close", release);

@@ -2,10 +2,10 @@
 
 import { z } from "zod";
 import { auditPage, auditRow, auditVerdict } from "../contract/api/audit.ts";
+import { limitQuery, nothing, sequence, text, writeId } from "../contract/api/fields.ts";
 import { whatIsWrong } from "../contract/audit.ts";
 import { isoTime } from "../core/clock.ts";
 import type { App } from "./app.ts";
-import { limitQuery, nothing, sequence, text, writeId } from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

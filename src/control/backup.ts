@@ -2,8 +2,8 @@
 
 import type { Readable } from "node:stream";
 import { z } from "zod";
+import { nothing } from "../contract/api/fields.ts";
 import type { App } from "./app.ts";
-import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import { operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

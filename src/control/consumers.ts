@@ -4,9 +4,6 @@ import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
 import { consumer, consumerPage, placed } from "../contract/api/consumers.ts";
 import { eventPage } from "../contract/api/events.ts";
-import type { Consumer } from "../contract/store.ts";
-import type { App } from "./app.ts";
-import { checkPosition, pageText } from "./events.ts";
 import {
   consumerName,
   limitQuery,
@@ -16,7 +13,11 @@ import {
   position,
   typePatterns,
   waitQuery,
-} from "./fields.ts";
+} from "../contract/api/fields.ts";
+import { checkPosition } from "../contract/position.ts";
+import type { Consumer } from "../contract/store.ts";
+import type { App } from "./app.ts";
+import { pageText } from "./events.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

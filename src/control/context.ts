@@ -10,7 +10,7 @@ import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Scheduler } from "../scheduler/job.ts";
 import type { ServiceName } from "../services/list.ts";
-import type { ImportedSession, ImportResult } from "../services/messaging/membership/import.ts";
+import type { Route } from "../services/route.ts";
 import type { Measured } from "./metrics/metric.ts";
 
 /** The socket a request came in by, which is all that decides what it may do. */
@@ -58,8 +58,6 @@ export interface ControlContext {
   audit: AuditView;
   /** @throws ConfigError: the old configuration stays */
   reload(): Promise<ReloadResult>;
-  /** When a session was polled last, which the store learns of a quiet one only now and then; undefined: not known. */
-  lastPolledAt(sessionId: string): string | null | undefined;
-  /** Takes over sessions that another client joined. @throws OperationError, StoreError */
-  importSessions(sessions: ImportedSession[]): Promise<ImportResult[]>;
+  /** Those of the services. */
+  routes: readonly Route[];
 }

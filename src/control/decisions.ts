@@ -1,9 +1,9 @@
 // What only an operator can do with a write: approve it, reject it, or say what became of it.
 
 import { z } from "zod";
+import { nothing, text, writeId } from "../contract/api/fields.ts";
 import { rejected, writeSchema } from "../contract/api/writes.ts";
 import type { App } from "./app.ts";
-import { nothing, text, writeId } from "./fields.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";
 import { asText, JSON_TYPE, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

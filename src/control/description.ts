@@ -1,8 +1,8 @@
 // GET /openapi.json
 
 import { z } from "zod";
+import { nothing } from "../contract/api/fields.ts";
 import type { App } from "./app.ts";
-import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import { asText, JSON_TYPE } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
@@ -12,6 +12,7 @@ export function description(app: App, options: RouteOptions): void {
   app.get(
     "/openapi.json",
     {
+      config: { isExpensive: true },
       schema: {
         operationId: "getDescription",
         summary: "This document",

@@ -2,10 +2,18 @@
 
 import { z } from "zod";
 import { eventPage } from "../contract/api/events.ts";
-import type { EventPage, EventQuery, Store } from "../contract/store.ts";
+import {
+  afterQuery,
+  epochQuery,
+  limitQuery,
+  PAGE_LENGTH,
+  typeQuery,
+  waitQuery,
+} from "../contract/api/fields.ts";
+import { checkEpoch, refuseAhead } from "../contract/position.ts";
+import type { EventPage, EventQuery } from "../contract/store.ts";
 import type { App } from "./app.ts";
-import { afterQuery, epochQuery, limitQuery, PAGE_LENGTH, typeQuery, waitQuery } from "./fields.ts";
-import { Problem, problems } from "./problem.ts";
+import { problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 import { checkTypes } from "./types.ts";
@@ -51,27 +59,3 @@ export function events(app: App, { context, tail, gate }: RouteOptions): void {
 export const pageText = (epoch: string, { events, next, oldest, latest, gap }: EventPage): string =>
   `{"epoch":${JSON.stringify(epoch)},"events":[${events.map(({ json }) => json).join(",")}],` +
   `"next":${next},"oldest":${oldest},"latest":${latest},"gap":${JSON.stringify(gap)}}`;
-
-/** @throws Problem `epoch_changed` when the caller counts in another log */
-export function checkEpoch(store: Store, epoch: string | undefined): void {
-  if (epoch !== undefined && epoch !== store.epoch)
-    throw new Problem(
-      "epoch_changed",
-      `This log is ${store.epoch}: the database was replaced, and positions in the other log mean nothing here. Begin again with after=0.`,
-    );
-}
-
-/** @throws Problem `cursor_ahead` when the log does not reach to `position` */
-export async function checkPosition(store: Store, position: number): Promise<void> {
-  const { latest } = await store.readEvents({ after: position, limit: 1 });
-  refuseAhead(position, latest);
-}
-
-/** @throws Problem `cursor_ahead` when the log ends before `position` */
-export function refuseAhead(position: number, latest: number): void {
-  if (position > latest)
-    throw new Problem(
-      "cursor_ahead",
-      `The log ends at ${latest}, before ${position}: it was restored from a backup, or the position belongs to another log.`,
-    );
-}

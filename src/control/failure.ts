@@ -1,6 +1,7 @@
 // What each error means to the caller: from the errors of the parts below to the problems of the API.
 
 import type { FastifyError } from "fastify";
+import { PositionError } from "../contract/position.ts";
 import type { Extensions } from "../contract/problem.ts";
 import { StoreError } from "../contract/store.ts";
 import { type Write, WriteError } from "../contract/writes.ts";
@@ -16,7 +17,8 @@ export const LONGEST_PARAMETER = 256;
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof StoreError) return new Problem("store_unavailable", error.message, { cause: error });
-  if (error instanceof JobError) return new Problem(error.code, error.message);
+  if (error instanceof PositionError || error instanceof JobError)
+    return new Problem(error.code, error.message);
   if (error instanceof WriteError) return ofWrite(error);
   if (error instanceof OperationError) return ofOperation(error);
   if (error instanceof HttpError) return ofService(error);

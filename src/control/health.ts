@@ -1,10 +1,10 @@
 // GET /v1/health: whether everything that is enabled works.
 
+import { nothing } from "../contract/api/fields.ts";
 import { healthAnswer } from "../contract/api/status.ts";
 import type { JobState } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
 import type { ControlContext } from "./context.ts";
-import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 

@@ -1,11 +1,11 @@
 // /v1/jobs: what nexusd does on its own, and the operator's hand on it.
 
 import { z } from "zod";
+import { nothing } from "../contract/api/fields.ts";
 import { jobStatus, jobsAnswer } from "../contract/api/jobs.ts";
 import { isoTime } from "../core/clock.ts";
 import { JobError, type JobStatus } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
-import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import { noBody, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

@@ -1,9 +1,9 @@
 // GET /metrics: everything in numbers, for Prometheus.
 
 import { z } from "zod";
+import { nothing } from "../contract/api/fields.ts";
 import type { App } from "./app.ts";
 import type { ControlContext } from "./context.ts";
-import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import { operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

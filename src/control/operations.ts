@@ -13,6 +13,7 @@ export function operations(app: App, { context }: RouteOptions): void {
   app.get(
     "/v1/operations",
     {
+      config: { isExpensive: true },
       schema: {
         operationId: "listOperations",
         summary: "Everything that the services can be asked to do",

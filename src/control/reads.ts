@@ -1,9 +1,9 @@
 // POST /v1/reads: one read of a service, for as long as its caller waits for it.
 
 import { z } from "zod";
+import { inputField, nothing, operationName } from "../contract/api/fields.ts";
 import { readAnswer } from "../contract/api/operations.ts";
 import type { App } from "./app.ts";
-import { inputField, nothing, operationName } from "./fields.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
 import { goneSignal } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

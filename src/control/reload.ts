@@ -1,9 +1,9 @@
 // POST /v1/reload: the configuration file read again.
 
 import { ConfigError } from "../config/problems.ts";
+import { nothing } from "../contract/api/fields.ts";
 import { reloadAnswer } from "../contract/api/reload.ts";
 import type { App } from "./app.ts";
-import { nothing } from "./fields.ts";
 import { Problem, problems } from "./problem.ts";
 import { noBody, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

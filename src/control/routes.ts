@@ -11,17 +11,15 @@ import { description } from "./description.ts";
 import { events } from "./events.ts";
 import type { Gate } from "./gate.ts";
 import { health } from "./health.ts";
-import { imports } from "./imports.ts";
-import { insights } from "./insights.ts";
 import { jobs } from "./jobs.ts";
 import type { SocketStatus } from "./listener.ts";
 import { metrics } from "./metrics.ts";
 import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
 import { reload } from "./reload.ts";
+import { serviceRoutes } from "./service-routes.ts";
 import { status } from "./status.ts";
 import { stream } from "./stream.ts";
-import { views } from "./views.ts";
 import { writes } from "./writes.ts";
 
 export interface RouteOptions {
@@ -41,13 +39,11 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     stream,
     consumers,
     jobs,
-    views,
-    insights,
+    serviceRoutes,
     operations,
     reads,
     writes,
   ])
     register(app, options);
-  for (const register of [decisions, audit, imports, reload, backup, metrics, description])
-    register(app, options);
+  for (const register of [decisions, audit, reload, backup, metrics, description]) register(app, options);
 }

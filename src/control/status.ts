@@ -1,8 +1,8 @@
 // GET /v1/status: the state of everything, as truthfully as it is known.
 
+import { nothing } from "../contract/api/fields.ts";
 import { statusAnswer } from "../contract/api/status.ts";
 import type { App } from "./app.ts";
-import { nothing } from "./fields.ts";
 import { problems } from "./problem.ts";
 import type { RouteOptions } from "./routes.ts";
 

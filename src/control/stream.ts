@@ -2,13 +2,13 @@
 
 import { Readable } from "node:stream";
 import { z } from "zod";
+import { epochQuery, sequence, typeQuery } from "../contract/api/fields.ts";
 import type { StoredEvent } from "../contract/new-event.ts";
+import { checkEpoch, checkPosition } from "../contract/position.ts";
 import type { EventQuery } from "../contract/store.ts";
 import type { Tail } from "../store/tail.ts";
 import type { App } from "./app.ts";
 import type { ControlContext } from "./context.ts";
-import { checkEpoch, checkPosition } from "./events.ts";
-import { epochQuery, sequence, typeQuery } from "./fields.ts";
 import { Problem, problems } from "./problem.ts";
 import { asText, goneSignal } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";

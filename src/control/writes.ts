@@ -1,11 +1,6 @@
 // /v1/writes: proposing, following and withdrawing; deciding is in decisions.ts.
 
 import { z } from "zod";
-import { proposed, shownWrite, writePage, writeSchema, writeState } from "../contract/api/writes.ts";
-import { stringifyJson } from "../core/exact-json.ts";
-import { renderPreview } from "../writes/preview.ts";
-import { proposalTooLarge } from "../writes/refusals.ts";
-import type { App } from "./app.ts";
 import {
   inputField,
   limitQuery,
@@ -16,7 +11,12 @@ import {
   ttlField,
   waitQuery,
   writeId,
-} from "./fields.ts";
+} from "../contract/api/fields.ts";
+import { proposed, shownWrite, writePage, writeSchema, writeState } from "../contract/api/writes.ts";
+import { stringifyJson } from "../core/exact-json.ts";
+import { renderPreview } from "../writes/preview.ts";
+import { proposalTooLarge } from "../writes/refusals.ts";
+import type { App } from "./app.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
@@ -89,6 +89,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
   app.get(
     "/v1/writes",
     {
+      config: { isExpensive: true },
       schema: {
         operationId: "listWrites",
         summary: "The newest writes first",

@@ -1,16 +1,80 @@
-// What a reload of the configuration changes, and what has to wait for a restart.
+// A reload of the configuration: what it changes, and what has to wait for a restart.
 
+import type { Logger } from "pino";
+import { type FoundJobs, findJobs, reloadedJobs } from "../config/find-jobs.ts";
+import { withOwnSettings } from "../config/own-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { type ResolvedSecrets, SECRET_KEYS } from "../config/secrets.ts";
+import type { ReloadResult } from "../contract/api/reload.ts";
 import { isObject } from "../core/is-object.ts";
+import type { RunningServices } from "./services.ts";
+
+/** What the daemon runs with now. A reload replaces all of it. */
+export interface Running {
+  config: Config;
+  secrets: ResolvedSecrets;
+  jobs: FoundJobs;
+}
+
+/**
+ * Reads the configuration and the job files again, and applies what can change now.
+ * @returns what a reload does. It throws ConfigError, and then the old configuration stays
+ */
+export function createReload(options: {
+  running: Running;
+  /** The file of the configuration. */
+  configPath: string;
+  /** @throws ConfigError */
+  readConfig: () => Pick<Running, "config" | "secrets">;
+  services: Pick<RunningServices, "recall" | "connect" | "adopt">;
+  /** Called with the new secrets before anything uses them. */
+  learn: (secrets: ResolvedSecrets) => void;
+  /** Called with what runs from now on. */
+  onJobs: (now: Running) => void;
+  log: Logger;
+}): () => Promise<ReloadResult> {
+  const { running, configPath, services, log } = options;
+  return async () => {
+    const next = options.readConfig();
+    const jobs = await findJobs(running.config.jobs.directory, running.jobs);
+    const nextConfig = withOwnSettings(configPath, next.config, jobs);
+    const changed = [
+      ...new Set([...changedPaths(running.config, nextConfig), ...reloadedJobs(running.jobs, jobs)]),
+    ];
+    if (changed.length === 0 && sameSecrets(running.secrets, next.secrets)) {
+      log.info("configuration reloaded: nothing changed");
+      return { applied: [], restartNeeded: [] };
+    }
+    const config = reloadedConfig(running.config, nextConfig);
+    options.learn(next.secrets);
+    await services.recall();
+    services.connect({ config, secrets: next.secrets });
+    log.level = config.daemon.log_level;
+    if (jobs !== running.jobs) complainOf(jobs.invalid, log);
+    Object.assign(running, { config, secrets: next.secrets, jobs } satisfies Running);
+    options.onJobs(running);
+    await services.adopt();
+    const applied = changed.filter((path) => !isFixedAtStart(path));
+    const restartNeeded = changed.filter(isFixedAtStart);
+    log.info({ applied, restartNeeded }, "configuration reloaded");
+    if (restartNeeded.length > 0) log.warn({ restartNeeded }, "some changes need a restart of nexusd");
+    return { applied, restartNeeded };
+  };
+}
+
+/** Says of each job file that it was not loaded, and why. */
+export function complainOf(invalid: FoundJobs["invalid"], log: Logger): void {
+  for (const { file, line, message } of invalid)
+    log.error({ file, ...(line !== undefined && { line }) }, `a job was not loaded: ${message}`);
+}
 
 const FIXED_AT_START = ["daemon.data_dir", "daemon.log_format", "control", "jobs.directory"];
 
-export const isFixedAtStart = (path: string): boolean =>
+const isFixedAtStart = (path: string): boolean =>
   FIXED_AT_START.some((fixed) => path === fixed || path.startsWith(`${fixed}.`));
 
 /** The new configuration, with what cannot change now as it runs, so that status and sockets agree. */
-export const reloadedConfig = (running: Config, next: Config): Config => ({
+const reloadedConfig = (running: Config, next: Config): Config => ({
   ...next,
   daemon: { ...running.daemon, log_level: next.daemon.log_level },
   control: running.control,
@@ -26,5 +90,5 @@ export function changedPaths(before: unknown, after: unknown, path = ""): string
   );
 }
 
-export const sameSecrets = (a: ResolvedSecrets, b: ResolvedSecrets): boolean =>
+const sameSecrets = (a: ResolvedSecrets, b: ResolvedSecrets): boolean =>
   SECRET_KEYS.every(([service, key]) => a[service]?.[key]?.reveal() === b[service]?.[key]?.reveal());

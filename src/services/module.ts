@@ -17,6 +17,7 @@ import type { HttpClientOptions } from "../http/transport.ts";
 import type { OperationSource } from "./catalogue.ts";
 import type { Job } from "./job.ts";
 import type { Effect, Facts, Operation, OperationAnswer, OperationRequest, Sending } from "./operation.ts";
+import type { Route } from "./route.ts";
 
 /** What is known of a service before any of its code is loaded. */
 export interface ServiceModule {
@@ -109,6 +110,8 @@ export interface RunningService<Settings = unknown, Client = unknown> {
    * @throws HttpError
    */
   send(request: OperationRequest, sending: Sending): Promise<OperationAnswer>;
+  /** What of it the API shows, and what it lets one do with that, beside the operations. */
+  readonly routes: readonly Route[];
   /** The operations that only the service knows. */
   readonly source?: OperationSource;
   readonly changes: Changes;

@@ -11,6 +11,7 @@ import { createSessionChanges, sessionKeyName } from "../../src/services/messagi
 import { createImport } from "../../src/services/messaging/membership/import.ts";
 import { newSession, SESSION_KIND } from "../../src/services/messaging/membership/session.ts";
 import { createSessionSet } from "../../src/services/messaging/membership/sessions.ts";
+import { messagingRoutes } from "../../src/services/messaging/routes.ts";
 import { runHere } from "../support/cli.ts";
 import { startTestControl } from "../support/control.ts";
 import { fingerprint, writeNexusSh } from "../support/nexus-sh.ts";
@@ -31,9 +32,10 @@ async function start(enabled = true) {
   });
   const changes = createSessionChanges(() => sessions);
   const importSessions = createImport({
-    ...{ store, changes, clock: systemClock, config: () => config, sessions: () => sessions },
+    ...{ store, changes, clock: systemClock, settings: () => config.messaging, sessions: () => sessions },
   });
-  const daemon = await startTestControl({ context: { store, importSessions } });
+  const routes = messagingRoutes({ store, importSessions, lastPolledAt: () => undefined });
+  const daemon = await startTestControl({ context: { store, routes } });
   const over = (role: "agent" | "operator", columns?: number, dir = directory) =>
     runHere(["--socket", daemon.sockets[role], "import", "nexus-sh", "--dir", dir], columns);
   const run = async () => {

@@ -9,7 +9,12 @@ test("nothing that only OpenAPI or fastify's own compilers need is loaded at the
     const { createApp } = await import("./src/control/app.ts");
     const { registerRoutes } = await import("./src/control/routes.ts");
     const { createGate } = await import("./src/control/gate.ts");
-    const context = { version: "1", store: { epoch: "e" }, scheduler: {} };
+    const { messagingRoutes } = await import("./src/services/messaging/routes.ts");
+    const { nexRoutes } = await import("./src/services/nex/routes.ts");
+    const { nexusRoutes } = await import("./src/services/nexus/routes.ts");
+    const store = { epoch: "e" };
+    const routes = [...messagingRoutes({ store }), ...nexRoutes(store), ...nexusRoutes(store)];
+    const context = { version: "1", store, scheduler: {}, routes };
     for (const role of ["agent", "operator"]) {
       const gate = createGate({ role, limits: () => ({}) });
       const app = createApp({ context, role, gate });

@@ -61,6 +61,7 @@ import { single } from "../../contract/metric.ts";
 import { defineJob } from "../job.ts";
 import { type Base, KEEPS_NOTHING, type RunningService, type ServiceCode } from "../module.ts";
 import { defineOperationsOf, type Facts, NO_CREDENTIAL, type Operation } from "../operation.ts";
+import { defineRoute } from "../route.ts";
 import { assertOrigin, sendBy } from "../send.ts";
 import type { weatherSettings } from "./config.ts";
 
@@ -111,6 +112,15 @@ function start(_base: Base): RunningService<Settings, Client> {
     },
     describe: () => ({ note: "looked " + client.looks + " times" }),
     line: (state) => "Weather " + state,
+    routes: [
+      defineRoute({
+        ...{ method: "GET", path: "/v1/weather/looks", operationId: "countLooks", tag: "views", query: z.strictObject({}) },
+        summary: "How often it was looked at",
+        answer: z.object({ looks: z.int() }),
+        problems: [],
+        handle: async () => ({ looks: client.looks }),
+      }),
+    ],
     metrics: [single("gauge", "nexusd_weather_looks", "Looks at the weather.", () => client.looks)],
   };
 }
@@ -156,7 +166,7 @@ describe("a folder and one line in the list", () => {
     expect(await run(join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.copy.json")).toBe("");
   });
 
-  test("give it configuration, a job, an operation, status, a metric, a probe and documentation", {
+  test("give it configuration, a job, an operation, a route, status, a metric, a probe and documentation", {
     timeout: 120_000,
   }, async () => {
     const server = await serve(json({ sky: "clear" }));
@@ -185,6 +195,8 @@ describe("a folder and one line in the list", () => {
     expect(JSON.parse((await get("/v1/operations?service=weather")).text)).toMatchObject([
       { name: "weather.reports.get" },
     ]);
+    expect(JSON.parse((await get("/v1/weather/looks")).text).looks).toBeGreaterThan(0);
+    expect((await get("/openapi.json")).text).toContain('"countLooks"');
     expect((await get("/metrics", "operator")).text).toMatch(/^nexusd_weather_looks \d+$/m);
 
     const cli = (...args: string[]) => run("src/cli/main.ts", ...args, "--config", toml);

@@ -20,9 +20,12 @@ import { JobError, type JobStatus, type RunOutcomes } from "../../src/scheduler/
 import { createCounts, createHistogram } from "../../src/services/counts.ts";
 import { POLL_GAP_BOUNDS } from "../../src/services/messaging/client.ts";
 import { messagingMetrics } from "../../src/services/messaging/metrics.ts";
+import { messagingRoutes } from "../../src/services/messaging/routes.ts";
 import { INSIGHT_DELAY_BOUNDS } from "../../src/services/nex/client.ts";
 import { nexMetrics } from "../../src/services/nex/metrics.ts";
+import { nexRoutes } from "../../src/services/nex/routes.ts";
 import { nexusMetrics } from "../../src/services/nexus/metrics.ts";
+import { nexusRoutes } from "../../src/services/nexus/routes.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { limitsOf } from "./limits.ts";
 import { scriptedReads, scriptedWrites } from "./scripted-writes.ts";
@@ -165,9 +168,18 @@ export async function startTestControl(
     measured: state.measured,
     ownEventTypes: () => state.ownEventTypes,
     limits: () => state.limits,
-    lastPolledAt: () => undefined,
-    importSessions: async (sessions) =>
-      sessions.map(({ sessionId, alias = null }) => ({ sessionId, outcome: "imported", alias, note: null })),
+    routes: [
+      ...messagingRoutes({
+        store,
+        lastPolledAt: () => undefined,
+        importSessions: async (sessions) =>
+          sessions.map(({ sessionId, alias = null }) => ({
+            ...{ sessionId, outcome: "imported", alias, note: null },
+          })),
+      }),
+      ...nexRoutes(store),
+      ...nexusRoutes(store),
+    ],
     reload: async () => ({ applied: ["jobs.retention.schedule"], restartNeeded: [] }),
     ...options.writePath?.(store, clock),
     ...options.context,

@@ -11,11 +11,13 @@ import type { MessagingSettings } from "./config.ts";
 import { messagingFacts } from "./facts.ts";
 import { createSessionChanges, type SessionEffect, sessionKeyName } from "./membership/changes.ts";
 import { describeSessions } from "./membership/describe.ts";
+import { createImport } from "./membership/import.ts";
 import { remembered, restoreSessions, storeRenamed } from "./membership/restore.ts";
 import { SESSION_KIND } from "./membership/session.ts";
 import { createSessionSet, pollPaceMs } from "./membership/sessions.ts";
 import { messagingMetrics } from "./metrics.ts";
 import { messagingOperations } from "./operations/operations.ts";
+import { messagingRoutes } from "./routes.ts";
 import { sendToServer } from "./send.ts";
 import { knownServers } from "./servers.ts";
 
@@ -106,6 +108,15 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
       const polling = `polling ${joined} ${joined === 1 ? "session" : "sessions"}`;
       return state === "ok" ? polling : `${polling}, NexusMessaging ${state}`;
     },
+    routes: messagingRoutes({
+      store,
+      lastPolledAt: (sessionId) => current().sessions.get(sessionId)?.lastPolledAt,
+      importSessions: createImport({
+        ...{ store, clock, changes },
+        settings: () => settings,
+        sessions: () => current().sessions,
+      }),
+    }),
     metrics: messagingMetrics(() => (settings.enabled ? current().sessions.known() : []), pollGaps),
   };
 }

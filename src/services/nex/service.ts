@@ -14,13 +14,14 @@ import { TEXTS_PER_MINUTE } from "./limits.ts";
 import { nexMetrics } from "./metrics.ts";
 import { API_KEY } from "./operation.ts";
 import { nexOperations } from "./operations.ts";
+import { nexRoutes } from "./routes.ts";
 
 type Settings = z.output<typeof nexSettings>;
 
 /** The texts that Nex takes in a minute; its other requests have no budget. */
 const TEXTS = " texts";
 
-function start({ clock, random }: Base): RunningService<Settings, NexClient> {
+function start({ store, clock, random }: Base): RunningService<Settings, NexClient> {
   const delays = createHistogram(INSIGHT_DELAY_BOUNDS);
   let client: NexClient;
   let origin: string;
@@ -50,6 +51,7 @@ function start({ clock, random }: Base): RunningService<Settings, NexClient> {
     },
     describe: () => ({ stream: isEnabled ? { ...client.status } : null }),
     line: (state) => `Nex ${state === "down" ? state : client.status.state}`,
+    routes: nexRoutes(store),
     metrics: nexMetrics(() => (isEnabled ? client.status : null), delays),
   };
 }

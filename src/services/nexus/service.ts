@@ -18,6 +18,7 @@ import { createMcpTools } from "./mcp/source.ts";
 import { nexusMetrics } from "./metrics.ts";
 import { nexusOperations } from "./operations.ts";
 import { quotaNote } from "./quota.ts";
+import { nexusRoutes } from "./routes.ts";
 import type { TokenStorage } from "./saved-token.ts";
 import { sendToNexus } from "./send.ts";
 
@@ -90,6 +91,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
       return { quota, note: quota && quotaNote(quota) };
     },
     line: (state) => `Nexus ${state}`,
+    routes: nexusRoutes(store),
     metrics: nexusMetrics(() => (settings.enabled ? client.quota.status() : null)),
   };
 }

@@ -71,10 +71,10 @@ export function createImport(options: {
   changes: Pick<SessionChanges, "apply">;
   clock: Clock;
   /** Asked each time, since a reload changes both. */
-  config: () => { messaging: MessagingSettings };
+  settings: () => MessagingSettings;
   sessions: () => SessionSet;
 }): (imported: ImportedSession[]) => Promise<ImportResult[]> {
-  const { store, changes, clock, config } = options;
+  const { store, changes, clock, settings } = options;
 
   const take = async (imported: ImportedSession): Promise<ImportResult> => {
     const sessions = options.sessions();
@@ -87,7 +87,7 @@ export function createImport(options: {
     const now = clock.now();
     const found = newSession({
       ...{ sessionId, alias, agentId: imported.agentId },
-      baseUrl: imported.server ?? config().messaging.base_url,
+      baseUrl: imported.server ?? settings().base_url,
     });
     const session: Session = {
       ...afterJoin(found, now, { sessionKey: imported.sessionKey }).session,
@@ -95,7 +95,7 @@ export function createImport(options: {
       // What that client sent, it did under the same name.
       isSendInDoubt: true,
       // How long it still lives nobody has told: it is renewed at once.
-      expiresAt: config().messaging.auto_renew ? isoTime(now) : null,
+      expiresAt: settings().auto_renew ? isoTime(now) : null,
     };
     const events: NewEvent[] = [
       {
@@ -126,7 +126,7 @@ export function createImport(options: {
   let last: Promise<unknown> = Promise.resolve();
   return (imported) => {
     const work = last.then(async () => {
-      if (!config().messaging.enabled)
+      if (!settings().enabled)
         throw new OperationError("service_disabled", "messaging is disabled: set messaging.enabled = true");
       const results: ImportResult[] = [];
       for (const session of imported) results.push(await take(session));

@@ -1,11 +1,7 @@
 // The fields that requests have in common, each with its limits and what is said when it is wrong.
 
 import { z } from "zod";
-import { parseDuration } from "../core/duration.ts";
-import { explainValue } from "../core/explain-issue.ts";
-
-// In place of zod's own words, which are for programmers. Parsers that bring theirs (the configuration's) keep them.
-z.config({ localeError: explainValue });
+import { parseDuration } from "../../core/duration.ts";
 
 const LONGEST_WAIT_MS = 60_000;
 

@@ -1,16 +1,12 @@
 // The memory of insights: everything that Nex ever said, answered from the store alone.
 
 import { z } from "zod";
-import { insightsAnswer } from "../contract/api/views.ts";
-import type { StoredInsight } from "../contract/store.ts";
-import { isUnspaced, soughtWords } from "../core/text/words.ts";
-import { present } from "../services/input.ts";
-import type { App } from "./app.ts";
-import { limitQuery, PAGE_LENGTH, timestamp } from "./fields.ts";
-import { problems } from "./problem.ts";
-import { asText, JSON_TYPE } from "./route.ts";
-import type { RouteOptions } from "./routes.ts";
-import { observedAt } from "./views.ts";
+import { limitQuery, PAGE_LENGTH, timestamp } from "../../contract/api/fields.ts";
+import { insightsAnswer } from "../../contract/api/views.ts";
+import type { Store, StoredInsight } from "../../contract/store.ts";
+import { isUnspaced, soughtWords } from "../../core/text/words.ts";
+import { present } from "../input.ts";
+import { defineRoute, JsonText, observedAt, type Route } from "../route.ts";
 
 /**
  * Each word costs a walk through all texts that have it, those that only a hyphen or another sign parts too. One of a
@@ -46,43 +42,38 @@ const confidence = z
   .string()
   .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, "must be a number from 0 to 1, such as 0.8")
   .transform(Number);
-const tags = ["views"];
 
-export function insights(app: App, { context: { store } }: RouteOptions): void {
-  app.get(
-    "/v1/nex/insights",
-    {
-      schema: {
-        operationId: "listInsights",
-        summary: "All insights ever received, the newest first",
-        tags,
-        querystring: z.strictObject({
-          type: z.string().min(1).max(128).optional().describe("Such as risk or opportunity"),
-          target: words.describe("Only about whom these words name, each the beginning of one of theirs"),
-          text: words.describe("Only with these words, each the beginning of one in the insight"),
-          minConfidence: confidence.optional().describe("Only those that are at least so sure, from 0 to 1"),
-          since: timestamp.optional(),
-          until: timestamp.optional(),
-          limit: limitQuery,
-        }),
-        response: { 200: asText(insightsAnswer), ...problems("invalid_request") },
-      },
-    },
-    async (request, reply) => {
-      const { limit, ...filters } = request.query;
+export const nexRoutes = (store: Pick<Store, "readInsights" | "readCursor">): Route[] => [
+  defineRoute({
+    method: "GET",
+    path: "/v1/nex/insights",
+    isExpensive: true,
+    operationId: "listInsights",
+    summary: "All insights ever received, the newest first",
+    tag: "views",
+    query: z.strictObject({
+      type: z.string().min(1).max(128).optional().describe("Such as risk or opportunity"),
+      target: words.describe("Only about whom these words name, each the beginning of one of theirs"),
+      text: words.describe("Only with these words, each the beginning of one in the insight"),
+      minConfidence: confidence.optional().describe("Only those that are at least so sure, from 0 to 1"),
+      since: timestamp.optional(),
+      until: timestamp.optional(),
+      limit: limitQuery,
+    }),
+    answer: insightsAnswer,
+    problems: [],
+    async handle({ query: { limit, ...filters } }) {
       const [found, asOf] = await Promise.all([
         store.readInsights({ limit, maxLength: PAGE_LENGTH, ...present(filters) }),
         observedAt(store, "nex.insights"),
       ]);
       const isCut = found.length < limit && lengthOf(found) >= PAGE_LENGTH;
-      return reply
-        .type(JSON_TYPE)
-        .send(
-          `{"asOf":${JSON.stringify(asOf)},"insights":[${found.map(insightText).join(",")}],"isCut":${isCut}}`,
-        );
+      return new JsonText(
+        `{"asOf":${JSON.stringify(asOf)},"insights":[${found.map(insightText).join(",")}],"isCut":${isCut}}`,
+      );
     },
-  );
-}
+  }),
+];
 
 const lengthOf = (found: readonly StoredInsight[]) => found.reduce((sum, { data }) => sum + data.length, 0);
 

@@ -1,0 +1,153 @@
+// What the API shows of sessions, and how sessions of another client are taken over.
+
+import { z } from "zod";
+import { afterQuery, epochQuery, limitQuery, nothing, PAGE_LENGTH } from "../../contract/api/fields.ts";
+import {
+  type LoggedView,
+  messagesAnswer,
+  type SessionView,
+  sessionsAnswer,
+  sessionView,
+} from "../../contract/api/views.ts";
+import type { StoredEvent } from "../../contract/new-event.ts";
+import { checkEpoch, refuseAhead } from "../../contract/position.ts";
+import type { Store } from "../../contract/store.ts";
+import { parseJson } from "../../core/exact-json.ts";
+import { OperationError } from "../operation.ts";
+import { defineRoute, type Route } from "../route.ts";
+import {
+  type ImportedSession,
+  type ImportResult,
+  importedSession,
+  importResult,
+} from "./membership/import.ts";
+import { SHORTEST_ID, sessionsNamed } from "./membership/names.ts";
+import { SESSION_KIND, sessionSource } from "./membership/session.ts";
+
+const MOST_IMPORTED = 1000;
+
+export interface MessagingRouteOptions {
+  store: Pick<Store, "epoch" | "readRecord" | "readRecords" | "readEvents">;
+  /** When a session was polled last, which the store learns of a quiet one only now and then; undefined: not known. */
+  lastPolledAt(sessionId: string): string | null | undefined;
+  /** Takes over sessions that another client joined. @throws OperationError, StoreError */
+  importSessions(sessions: ImportedSession[]): Promise<ImportResult[]>;
+}
+
+export function messagingRoutes({ store, lastPolledAt, importSessions }: MessagingRouteOptions): Route[] {
+  const asPolled = (session: SessionView): SessionView => ({
+    ...session,
+    lastPolledAt: lastPolledAt(session.sessionId) ?? session.lastPolledAt,
+  });
+
+  const sessions = defineRoute({
+    method: "GET",
+    path: "/v1/messaging/sessions",
+    operationId: "listSessions",
+    summary: "The sessions that nexusd is or was a member of",
+    tag: "views",
+    query: nothing,
+    answer: sessionsAnswer,
+    problems: [],
+    async handle() {
+      const records = await store.readRecords(SESSION_KIND);
+      const sessions = records.map(({ value }) => asPolled(sessionView.parse(value)));
+      const observed = [...records.map(({ updatedAt }) => updatedAt), ...sessions.map((s) => s.lastPolledAt)];
+      return { asOf: newest(observed), sessions };
+    },
+  });
+
+  const messages = defineRoute({
+    method: "GET",
+    path: "/v1/messaging/sessions/:idOrAlias/messages",
+    operationId: "listMessages",
+    summary: "The oldest messages of a session after a position in the log",
+    tag: "views",
+    params: z.strictObject({
+      idOrAlias: z.string().describe("A session id, an alias, or the first 6 or more characters of an id"),
+    }),
+    query: z.strictObject({ after: afterQuery, limit: limitQuery, epoch: epochQuery }),
+    answer: messagesAnswer,
+    problems: ["session_not_found", "ambiguous_session", "cursor_ahead", "epoch_changed"],
+    async handle({ params, query: { epoch, ...query } }) {
+      checkEpoch(store, epoch);
+      const session = asPolled(await findSession(store, params.idOrAlias));
+      const { sessionId } = session;
+      const page = await store.readEvents({
+        ...query,
+        maxLength: PAGE_LENGTH,
+        types: ["messaging.message.received"],
+        source: sessionSource(sessionId),
+      });
+      refuseAhead(query.after, page.latest);
+      return {
+        asOf: session.lastPolledAt,
+        sessionId,
+        messages: page.events.map(unwrap),
+        next: page.next,
+        gap: page.gap,
+      };
+    },
+  });
+
+  const count = { error: `must be an array of 1 to ${MOST_IMPORTED} sessions` };
+  // Keys and servers come from outside, so an operator brings them.
+  const imports = defineRoute({
+    method: "POST",
+    path: "/v1/messaging/import",
+    isForOperators: true,
+    operationId: "importSessions",
+    summary: "Take over sessions that another client joined (operator.sock)",
+    description:
+      "Each is polled from then on, under the agent id and from the cursor given. One that nexusd knows is left as it is.",
+    tag: "messaging",
+    query: nothing,
+    body: z.strictObject({
+      sessions: z.array(importedSession, count).min(1, count).max(MOST_IMPORTED, count),
+    }),
+    answer: z.object({ sessions: z.array(importResult) }),
+    problems: ["service_disabled"],
+    handle: async ({ body: { sessions } }) => ({ sessions: await importSessions(sessions) }),
+  });
+
+  return [sessions, messages, imports];
+}
+
+/**
+ * The one session that is named so: see `sessionsNamed`.
+ * @throws OperationError `session_not_found`, `ambiguous_session`
+ */
+async function findSession(
+  store: Pick<Store, "readRecord" | "readRecords">,
+  idOrAlias: string,
+): Promise<SessionView> {
+  const exact = await store.readRecord(SESSION_KIND, idOrAlias);
+  if (exact) return sessionView.parse(exact.value);
+
+  const records = await store.readRecords(SESSION_KIND);
+  const sessions = records.map(({ value }) => sessionView.parse(value));
+  const matches = sessionsNamed(sessions, idOrAlias);
+  const [found, ...others] = matches;
+  if (!found)
+    throw new OperationError(
+      "session_not_found",
+      `No session has this id or alias, or an id that begins so (${SHORTEST_ID} characters or more). GET /v1/messaging/sessions (nexusctl messaging ls) lists them.`,
+    );
+  if (others.length > 0)
+    throw new OperationError(
+      "ambiguous_session",
+      `${matches.length} sessions match. Use the whole session id.`,
+    );
+  return found;
+}
+
+/** All times are RFC 3339 UTC with milliseconds, which sort as text. */
+const newest = (times: (string | null | undefined)[]): string | null =>
+  times.reduce<string | null>((last, time) => (time && (!last || time > last) ? time : last), null);
+
+const stored = z.object({ time: z.string(), data: z.looseObject({}) });
+
+function unwrap({ sequence, json }: StoredEvent): LoggedView {
+  const { time, data } = stored.parse(parseJson(json));
+  return { sequence, time, ...data };
+}
