@@ -15,6 +15,7 @@ export const FLOORS: readonly string[] = [
   "services",
   "job",
   "writes",
+  "sinks",
   "config",
   "control",
   "cli",

@@ -176,10 +176,13 @@ function toProblems(issue: z.core.$ZodIssue): Problem[] {
   const path = issue.path.map((part) => (typeof part === "number" ? part : String(part)));
   // The value of an unknown key is not shown: it may be a secret under a wrong name.
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => ({ path: formatPath([...path, key]), message: unknownKey(path, key) }));
-  return [
-    { path: formatPath(path), ...optionalValue(shownValue(path, issue.input)), message: issue.message },
-  ];
+    return issue.keys.map((key) => ({
+      path: formatPath([...path, key]),
+      message: unknownKey(path, key, issue.input),
+    }));
+  // Of a table of no known kind it is the table.
+  const input = issue.code === "invalid_union" ? at(issue.input, path.slice(-1)) : issue.input;
+  return [{ path: formatPath(path), ...optionalValue(shownValue(path, input)), message: issue.message }];
 }
 
 const at = (raw: unknown, path: TomlPath): unknown =>

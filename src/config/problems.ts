@@ -1,6 +1,7 @@
 // What is wrong with a configuration, in words that say what would be right.
 
 import { z } from "zod";
+import { isObject } from "../core/is-object.ts";
 import { scrubShapes, short } from "../core/redaction.ts";
 import { secretRef } from "../core/settings.ts";
 import { nearest } from "../core/text/nearest.ts";
@@ -74,7 +75,7 @@ export function shownValue(path: TomlPath, value: unknown): string | undefined {
   if (value === undefined || path.some((_, index) => isSecret(path.slice(0, index + 1)))) return undefined;
   if (typeof value !== "string") return asToml(value);
   const key = path.at(-1);
-  if (key === "base_url" || path.at(-2) === "servers") return asToml(asOrigin(value));
+  if (key === "base_url" || key === "url" || path.at(-2) === "servers") return asToml(asOrigin(value));
   return asToml(key === "id" ? short(value) : scrubShapes(value));
 }
 
@@ -85,6 +86,7 @@ export function schemaAt(path: TomlPath): z.core.$ZodType | undefined {
   let schema: z.core.$ZodType | undefined = unwrap(configSchema);
   for (const part of path) {
     if (schema instanceof z.ZodObject && Object.hasOwn(schema.shape, part)) schema = schema.shape[part];
+    else if (schema instanceof z.ZodDiscriminatedUnion) schema = alternatives(schema)[part];
     else if (schema instanceof z.ZodArray) schema = schema.element;
     else if (schema instanceof z.ZodRecord) schema = schema.valueType;
     else return undefined;
@@ -99,16 +101,30 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodPipe ? unwrap(schema.in) : schema;
 }
 
-/** Whether the table at `parent` has such a key. */
-export function isKnownKey(parent: TomlPath, key: string): boolean {
-  const schema = schemaAt(parent);
-  return schema instanceof z.ZodObject && Object.hasOwn(schema.shape, key);
+/** The keys of all tables that may be there, each as the first of them has it; of those of its kind where `value` is one. */
+function alternatives(union: z.ZodDiscriminatedUnion, value?: unknown): z.core.$ZodShape {
+  const { discriminator } = union.def;
+  const tag = isObject(value) ? value[discriminator] : undefined;
+  const shapes = union.options
+    .map(unwrap)
+    .flatMap((option) => (option instanceof z.ZodObject ? [option.shape] : []));
+  const meant = shapes.filter(({ [discriminator]: kind }) => kind && z.safeParse(kind, tag).success);
+  return Object.assign({}, ...(meant.length > 0 ? meant : shapes).reverse());
 }
 
-/** What is said of a key that the table at `parent` does not have. */
-export function unknownKey(parent: TomlPath, key: string): string {
+/** The keys of the table at `parent`. @param value of that table, where it may be one of several kinds */
+export function keysAt(parent: TomlPath, value?: unknown): string[] {
   const schema = schemaAt(parent);
-  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  if (schema instanceof z.ZodDiscriminatedUnion) return Object.keys(alternatives(schema, value));
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+/** Whether the table at `parent` has such a key. */
+export const isKnownKey = (parent: TomlPath, key: string): boolean => keysAt(parent).includes(key);
+
+/** What is said of a key that the table at `parent` does not have. @param value of that table */
+export function unknownKey(parent: TomlPath, key: string, value?: unknown): string {
+  const known = keysAt(parent, value);
   const [meant] = nearest(key, known);
   const hint = meant === undefined ? `known here: ${known.join(", ")}` : `did you mean "${meant}"?`;
   return `is not a known key: ${hint}`;

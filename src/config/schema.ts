@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { filePath, whole } from "../core/settings.ts";
 import { jobTables } from "../services/config.ts";
+import { sinkSettings } from "../sinks/settings.ts";
 import { approvalSettings } from "../writes/config.ts";
 
 const daemon = z.strictObject({
@@ -29,6 +30,7 @@ export const configSchema = z.strictObject({
   ...services,
   jobs,
   approvals: approvalSettings.prefault({}),
+  sinks: sinkSettings.default([]),
   limits,
 });
 

@@ -55,6 +55,9 @@ const ALL: Record<EventName, true> = {
   "job.failed": true,
   "job.missed": true,
   "job.recovered": true,
+  "sink.stuck": true,
+  "sink.failed": true,
+  "sink.recovered": true,
   "daemon.started": true,
   "daemon.stopped": true,
 };

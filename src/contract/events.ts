@@ -6,6 +6,7 @@ import { messagingEvents } from "./events/messaging.ts";
 import { nexEvents } from "./events/nex.ts";
 import { nexusEvents } from "./events/nexus.ts";
 import { operationEvents } from "./events/operation.ts";
+import { sinkEvents } from "./events/sinks.ts";
 import { writeEvents } from "./events/writes.ts";
 
 export const EVENTS = {
@@ -13,6 +14,7 @@ export const EVENTS = {
   ...nexEvents,
   ...nexusEvents,
   ...writeEvents,
+  ...sinkEvents,
   ...operationEvents,
 };
 

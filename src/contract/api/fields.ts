@@ -53,7 +53,7 @@ export const waitQuery = z
   .describe("How long to wait for an event when there is none yet, up to 60s");
 
 const typeError = 'must be an event type such as "nexus.stock.low", or a pattern such as "messaging.*"';
-const typePattern = z
+export const typePattern = z
   .string({ error: typeError })
   .max(128, { error: "must have at most 128 characters" })
   .regex(/^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?)$/, { error: typeError, abort: true });

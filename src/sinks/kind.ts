@@ -1,0 +1,87 @@
+// How hand-over meets a kind of sink. Each has a file here, and a line in list.ts; what decides when to wake (machine.ts)
+// knows nothing of how.
+
+import type { Logger } from "pino";
+import type { z } from "zod";
+import type { Notice } from "../contract/notice.ts";
+import type { Store } from "../contract/store.ts";
+import type { Clock } from "../core/clock.ts";
+import type { HttpClient } from "../http/client.ts";
+import type { HttpClientOptions } from "../http/transport.ts";
+
+export interface SinkKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
+  /** `kind` of `[[sinks]]`, and in status. */
+  readonly name: string;
+  /**
+   * Its own keys of the table, beside those that all kinds have (settings.ts). A key that refers to a secret has
+   * `secretRef` of core/settings.ts as its schema, `.optional()` where it may be missing.
+   */
+  readonly settings: Shape;
+  /** Those of its keys that refer to secrets. */
+  readonly secrets: readonly string[];
+  /** The key with the address that they are sent to; null: it sends none. */
+  readonly address: string | null;
+  /** The variables of the daemon's environment that reach its target; a secret is never among them. */
+  passesOn?(settings: Readonly<Record<string, unknown>>): string[];
+  /** What is wrong with its keys together, each with its key. They may be of any type, or missing. */
+  check?(settings: Readonly<Record<string, unknown>>): { key: string; message: string }[];
+  /** Called anew where the settings or secrets have changed. It loads its code here, which no command needs. */
+  create(context: TargetContext<z.output<z.ZodObject<Shape>>>): Promise<Target>;
+}
+
+/** For the compiler to know the settings in `create`. */
+export const defineKind = <Shape extends z.ZodRawShape>(kind: SinkKind<Shape>): SinkKind<Shape> => kind;
+
+export interface TargetContext<Settings> {
+  /** The name of the sink, and that of its consumer. */
+  sink: string;
+  consumer: string;
+  settings: Settings;
+  version: string;
+  clock: Clock;
+  /** 0 (inclusive) to 1 (exclusive). */
+  random: () => number;
+  /** It has the name of the sink. */
+  log: Logger;
+  /** To read what is handed over, where that is more than a notice. The engine alone acknowledges. */
+  store: Pick<Store, "epoch" | "readEvents" | "readConsumer">;
+  /** agent.sock, for what is started here. */
+  agentSocket: string;
+  /** The value of one of `secrets`; undefined where it is not configured. */
+  secret(key: string): string | undefined;
+  /** Bound to its origin, without redirects to another, on connections that all sinks share. */
+  http(options: Pick<HttpClientOptions, "origin" | "timeoutMs"> & Partial<HttpClientOptions>): HttpClient;
+}
+
+export interface Target {
+  /** Between two wakes at least so long, in ms; default 0. */
+  readonly leastIntervalMs?: number;
+  /**
+   * Hands over once. Never called twice at the same time. It has a deadline of its own, and resolves soon after
+   * the signal aborts, whatever with. `wakeId` is of this one wake. What it throws counts as a refusal, and is shown to nobody.
+   */
+  hand(notice: Notice, options: { signal: AbortSignal; wakeId: string }): Promise<Outcome>;
+  /** Ends what a wake started that a nexusd which was killed could not end itself. */
+  endAbandoned?(wakeId: string): Promise<void>;
+  /** At the end of its life, when nothing of `hand` is under way. */
+  close?(): Promise<void>;
+}
+
+export type Outcome =
+  /** The target took the wake. It says nothing of who reads. */
+  | { kind: "heard" }
+  /** The events up to this sequence were taken over: the consumer is moved there, and what is left is next at once. */
+  | { kind: "acknowledged"; upTo: number }
+  | Refusal;
+
+export interface Refusal {
+  kind: "refused";
+  /** In snake_case, of our own. */
+  code: string;
+  /** Words of our own that end with what to do: it stands in an event. */
+  message: string;
+  /** Not before so long, in ms. */
+  retryAfterMs?: number;
+  /** It will never be otherwise: the sink is paused until an operator resumes it. */
+  isFinal?: boolean;
+}
