@@ -19,6 +19,7 @@ import {
   type TomlPath,
   unknownKey,
 } from "./problems.ts";
+import { referenceProblems, references, secretPlaces } from "./references.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
   allSecrets,
@@ -28,7 +29,6 @@ import {
   octal,
   type ResolvedSecrets,
   resolveSecret,
-  SECRET_KEYS,
   SecretError,
   whyUnreadable,
 } from "./secrets.ts";
@@ -130,7 +130,7 @@ function inspect(
         message,
       })),
     ),
-    ...sharedReferences(raw.toml),
+    ...referenceProblems(raw.toml),
     ...unknownJobs(raw.toml),
   ];
   if (inspection.config) inspection.warnings.push(...exposedSecrets(inspection.config, raw.mode));
@@ -232,38 +232,13 @@ function exposedSecrets(config: Config, mode: number): Problem[] {
   });
 }
 
-/** The valid references of the services that are not switched off. */
-const references = (raw: unknown) =>
-  SECRET_KEYS.flatMap(([service, key]) => {
-    const ref = secretRef.safeParse(at(raw, [service, key]));
-    const path = formatPath([service, key]);
-    return ref.success && at(raw, [service, "enabled"]) !== false
-      ? [{ path, service, key, ref: ref.data }]
-      : [];
-  });
-
-/** A credential goes to the one origin that it belongs to, so two keys cannot name the same one. */
-function sharedReferences(raw: unknown): Problem[] {
-  const first = new Map<string, string>();
-  return references(raw).flatMap(({ path, ref }) => {
-    const identity = JSON.stringify([ref.source, ref.id]);
-    const other = first.get(identity);
-    if (other !== undefined)
-      return [
-        { path, message: `must not refer to the same secret as ${other}: each key is a secret of its own` },
-      ];
-    first.set(identity, path);
-    return [];
-  });
-}
-
 function resolveAll(raw: unknown, env: Env, inspection: Inspection): void {
   const { problems, warnings } = inspection;
-  for (const { path, service, key, ref } of references(raw))
+  for (const { path, owner, key, ref } of references(raw))
     try {
       const secret = resolveSecret(ref, env, (message) => warnings.push({ path, message }));
       const { secrets } = inspection;
-      inspection.secrets = { ...secrets, [service]: { ...secrets[service], [key]: secret } };
+      inspection.secrets = { ...secrets, [owner]: { ...secrets[owner], [key]: secret } };
     } catch (error) {
       if (!(error instanceof SecretError)) throw error;
       problems.push({ path, message: error.message });
@@ -280,8 +255,7 @@ function withoutLiterals(raw: unknown, inspection: Inspection): Inspection {
     if (typeof value === "string" && value.length >= SHORTEST_LITERAL) redactor.add(value);
     else if (typeof value === "object" && value !== null) Object.values(value).forEach(addAll);
   };
-  for (const [service, key] of SECRET_KEYS)
-    if (!secretRef.safeParse(at(raw, [service, key])).success) addAll(at(raw, [service, key]));
+  for (const { value } of secretPlaces(raw)) if (!secretRef.safeParse(value).success) addAll(value);
   for (const secret of allSecrets(inspection.secrets)) addAll(secret.reveal());
   const clean = (problem: Problem): Problem => ({
     ...problem,

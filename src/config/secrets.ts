@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { REDACTED, scrubShapes } from "../core/redaction.ts";
 import type { SecretRef } from "../core/settings.ts";
-import { SERVICES } from "../services/list.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -145,13 +144,8 @@ export function whyUnreadable(error: unknown): string {
   }
 }
 
-/** The secrets of the enabled services, as `loadConfig` finds them: by service, and by the key in its table. */
+/** The secrets of what is enabled, as `loadConfig` finds them: by their owner (references.ts), and the key in its table. */
 export type ResolvedSecrets = Readonly<Record<string, Readonly<Record<string, Secret>>>>;
-
-/** Every reference that can be in the file: its service and key. */
-export const SECRET_KEYS: readonly (readonly [service: string, key: string])[] = SERVICES.flatMap(
-  ({ name, secrets }) => secrets.map((key) => [name, key] as const),
-);
 
 export const allSecrets = (secrets: ResolvedSecrets): Secret[] =>
   Object.values(secrets).flatMap(Object.values<Secret>);

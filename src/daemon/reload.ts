@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { type FoundJobs, findJobs, reloadedJobs } from "../config/find-jobs.ts";
 import { withOwnSettings } from "../config/own-settings.ts";
 import type { Config } from "../config/schema.ts";
-import { type ResolvedSecrets, SECRET_KEYS } from "../config/secrets.ts";
+import type { ResolvedSecrets } from "../config/secrets.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
 import { isObject } from "../core/is-object.ts";
 import type { RunningServices } from "./services.ts";
@@ -91,4 +91,11 @@ export function changedPaths(before: unknown, after: unknown, path = ""): string
 }
 
 const sameSecrets = (a: ResolvedSecrets, b: ResolvedSecrets): boolean =>
-  SECRET_KEYS.every(([service, key]) => a[service]?.[key]?.reveal() === b[service]?.[key]?.reveal());
+  JSON.stringify(revealed(a)) === JSON.stringify(revealed(b));
+
+/** In the order of the file, which is the same where the configuration is. */
+const revealed = (secrets: ResolvedSecrets) =>
+  Object.entries(secrets).map(([owner, keys]) => [
+    owner,
+    Object.entries(keys).map(([key, secret]) => [key, secret.reveal()]),
+  ]);

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SECRET_KEYS } from "../../src/config/secrets.ts";
+import { SERVICES } from "../../src/services/list.ts";
 
 const UNITS = new URL("../../systemd/", import.meta.url).pathname;
 const read = (name: string) => readFileSync(join(UNITS, name), "utf8");
@@ -37,9 +37,11 @@ test("the service can connect to its own sockets, or it would never prove to the
     expect(settings(socket)).toContain(`Socket${user}`);
 });
 
-test("every secret of the configuration has a credential, plain and encrypted", () => {
+test("every secret of the services has a credential, plain and encrypted", () => {
   const service = read("nexusd.service");
-  for (const [name, key] of SECRET_KEYS) {
+  const keys = SERVICES.flatMap(({ name, secrets }) => secrets.map((key) => [name, key]));
+  expect(keys.length).toBeGreaterThan(2);
+  for (const [name, key] of keys) {
     const id = `${name}-${key}`.replaceAll("_", "-");
     // A relative source may be missing: then the service starts without it.
     expect(service).toContain(`\nLoadCredential=${id}:nexusd.${id}\n`);

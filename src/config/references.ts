@@ -1,0 +1,99 @@
+// Where references to secrets can stand in the file, and what is wrong with them together. What is read here is TOML
+// whose other keys may be wrong.
+
+import { isObject } from "../core/is-object.ts";
+import { type SecretRef, secretRef } from "../core/settings.ts";
+import { SERVICES } from "../services/list.ts";
+import type { ServiceModule } from "../services/module.ts";
+import type { SinkKind } from "../sinks/kind.ts";
+import { SINK_KINDS } from "../sinks/list.ts";
+import { formatPath, type Problem, type TomlPath } from "./problems.ts";
+
+interface Place {
+  path: TomlPath;
+  /** Whose it is in `ResolvedSecrets`: the name of a service, or `secretsOwner` of a sink; and the key there. */
+  owner: string;
+  key: string;
+  /** What stands there. */
+  value: unknown;
+  /** Whether it is needed: its owner is not switched off. */
+  isUsed: boolean;
+  /** Of the server that it is sent to, where several keys may go to one. */
+  origin?: string;
+}
+
+/** Of a sink in `ResolvedSecrets`. No service has a dot in its name. */
+export const secretsOwner = (sink: string): string => `sinks.${sink}`;
+
+/** Every place of a secret that there is in this file. */
+export function secretPlaces(raw: unknown): Place[] {
+  const root = isObject(raw) ? raw : {};
+  const ofServices = SERVICES.flatMap(({ name, secrets }: ServiceModule) => {
+    const table = root[name];
+    if (!isObject(table)) return [];
+    return secrets.map((key) => ({
+      ...{ path: [name, key], owner: name, key, value: table[key] },
+      isUsed: table.enabled !== false,
+    }));
+  });
+  const ofSinks = sinkTables(raw).flatMap(({ table, path, kind }) =>
+    kind.secrets.map((key) => ({
+      ...{ path: [...path, key], owner: secretsOwner(String(table.name)), key, value: table[key] },
+      isUsed: table[key] !== undefined,
+      ...(kind.address !== null && { origin: URL.parse(String(table[kind.address]))?.origin ?? "" }),
+    })),
+  );
+  return [...ofServices, ...ofSinks];
+}
+
+export interface Reference extends Omit<Place, "path"> {
+  path: string;
+  ref: SecretRef;
+}
+
+/** The valid references of what is not switched off. */
+export const references = (raw: unknown): Reference[] =>
+  secretPlaces(raw).flatMap((place) => {
+    const ref = secretRef.safeParse(place.value);
+    return ref.success && place.isUsed ? [{ ...place, path: formatPath(place.path), ref: ref.data }] : [];
+  });
+
+/** What is wrong with the references together. */
+export const referenceProblems = (raw: unknown): Problem[] => [...sharedReferences(raw), ...passedOn(raw)];
+
+/** A credential goes to the one origin that it belongs to, so two keys cannot name the same one, unless both send it there. */
+function sharedReferences(raw: unknown): Problem[] {
+  const first = new Map<string, Reference>();
+  return references(raw).flatMap((reference) => {
+    const { path, ref, origin } = reference;
+    const identity = JSON.stringify([ref.source, ref.id]);
+    const other = first.get(identity);
+    first.set(identity, other ?? reference);
+    if (other === undefined || (origin !== undefined && origin === other.origin)) return [];
+    const message = `must not refer to the same secret as ${other.path}: each key is a secret of its own`;
+    return [{ path, message }];
+  });
+}
+
+/** No secret reaches a command by its environment. */
+function passedOn(raw: unknown): Problem[] {
+  const secrets = references(raw).filter(({ ref }) => ref.source === "env");
+  return sinkTables(raw).flatMap(({ table, path, kind }) => {
+    const passed = new Set(kind.passesOn?.(table));
+    return secrets
+      .filter(({ ref }) => passed.has(ref.id))
+      .map((secret) => ({
+        path: formatPath(path),
+        message: `must not pass on the variable that holds the secret of ${secret.path}`,
+      }));
+  });
+}
+
+/** The tables of sinks of a known kind. */
+function sinkTables(raw: unknown): { table: Record<string, unknown>; path: TomlPath; kind: SinkKind }[] {
+  const sinks = isObject(raw) && Array.isArray(raw.sinks) ? raw.sinks : [];
+  return sinks.flatMap((table: unknown, index) => {
+    const kind = SINK_KINDS.find(({ name }) => isObject(table) && name === table.kind);
+    return isObject(table) && kind ? [{ table, path: ["sinks", index], kind }] : [];
+  });
+}
