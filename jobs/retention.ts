@@ -1,11 +1,11 @@
-// Keeps the log within its limits, by age and by count, the memory of insights within its own, the sessions that have
-// ended no longer than the log, of finished writes only what is short, and of the audit log what an operator has not
-// signed off.
+// Keeps the log within its limits, by age and by count, what each service remembers within its own, of finished writes
+// only what is short, and of the audit log what an operator has not signed off.
 
 import { REPEATS_KEPT_MS } from "../src/contract/store.ts";
 import { isoTime } from "../src/core/clock.ts";
 import { defineJob } from "../src/services/job.ts";
-import { forgetEnded } from "../src/services/messaging/membership/forget.ts";
+import { SERVICES } from "../src/services/list.ts";
+import type { ServiceCode } from "../src/services/module.ts";
 
 const CURSOR = "retention";
 const LONGEST_REST_MS = 7 * 86_400_000;
@@ -38,11 +38,9 @@ export default defineJob({
     if (removed > 0) log.info({ removed }, "old events removed");
     const bodies = await store.removeBodies(ago(limits.keep_bodies), isoTime(clock.now()));
     if (bodies.removed > 0) log.info(bodies, "bodies of writes finished long ago removed");
-    const { forgotten } = await forgetEnded(context, steady.before(limits.keep_events));
-    if (forgotten > 0) log.info({ forgotten }, "sessions that ended long ago forgotten");
-    if (limits.keep_insights !== undefined) {
-      const forgotten = await store.forgetInsights(ago(limits.keep_insights));
-      if (forgotten.removed > 0) log.info(forgotten, "old insights forgotten");
+    for (const service of SERVICES) {
+      const code: Pick<ServiceCode, "forget"> = await service.load();
+      await code.forget?.(context);
     }
     if (limits.keep_audit !== undefined) {
       const pruned = await store.pruneAudit(ago(limits.keep_audit), isoTime(clock.now()));

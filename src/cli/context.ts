@@ -1,5 +1,6 @@
 // What every command of nexusctl is given.
 
+import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
 import { answerOf } from "../client/request.ts";
 import type { Transport } from "../client/transport.ts";
@@ -20,6 +21,9 @@ export interface CliContext {
 export type Act = <A extends unknown[]>(
   work: (context: CliContext, ...args: A) => Promise<void>,
 ) => (...args: A) => Promise<void>;
+
+/** Adds a command to the program, or to the family that it belongs to. */
+export type AddCommand = (program: Command, act: Act) => void;
 
 /** The JSON of an answer, digit by digit as the daemon sent it. */
 export const jsonOf = (answer: object): string => answerOf(answer).text.trim();

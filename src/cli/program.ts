@@ -2,22 +2,21 @@
 
 import { Command } from "commander";
 import { readVersion } from "../config/version.ts";
-import type { Act } from "./context.ts";
+import type { Act, AddCommand } from "./context.ts";
+import { SERVICE_COMMANDS } from "./services/commands.ts";
 
 /** In the order of the help. Loaded only where they may be meant: loading all of them takes longer than most run. */
-const COMMANDS: Record<string, () => Promise<(program: Command, act: Act) => void>> = {
+const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   status: async () => (await import("./status.ts")).addStatus,
   events: async () => (await import("./events/events.ts")).addEvents,
-  insights: async () => (await import("./events/insights.ts")).addInsights,
   operations: async () => (await import("./operations/operations.ts")).addOperations,
   read: async () => (await import("./operations/read.ts")).addRead,
   write: async () => (await import("./writes/write.ts")).addWrite,
   writes: async () => (await import("./writes/writes.ts")).addWrites,
-  messaging: async () => (await import("./messaging/messaging.ts")).addMessaging,
+  ...SERVICE_COMMANDS,
   audit: async () => (await import("./audit.ts")).addAudit,
   jobs: async () => (await import("./jobs.ts")).addJobs,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
-  import: async () => (await import("./messaging/import.ts")).addImport,
   backup: async () => (await import("./backup.ts")).addBackup,
   restore: async () => (await import("./backup.ts")).addRestore,
   db: async () => (await import("./db.ts")).addDb,

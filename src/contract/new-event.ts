@@ -15,11 +15,6 @@ export interface Failure {
   message: string;
 }
 
-export type PendingOrder = EventData["nexus.order.pending"];
-/** Where an insight came from: sent again on connect, sent as it happened, or fetched for a missed window. */
-export type InsightOrigin = EventData["nex.insight.received"]["origin"];
-/** Work that a write has begun in Nex: a text that it reads, or a list that it makes. */
-export type NexWork = Omit<EventData["nex.context.progressed"], "status">;
 /** A step of a write; the write itself, its preview and its result are at `GET /v1/writes/{id}`. */
 export type WriteStep = EventData["write.proposed"];
 

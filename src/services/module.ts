@@ -15,7 +15,7 @@ import type { HttpClient, HttpRequest, HttpResponse, Retry } from "../http/clien
 import type { BudgetLimits } from "../http/shares.ts";
 import type { HttpClientOptions } from "../http/transport.ts";
 import type { OperationSource } from "./catalogue.ts";
-import type { Job } from "./job.ts";
+import type { Job, JobContext } from "./job.ts";
 import type { Effect, Facts, Operation, OperationAnswer, OperationRequest, Sending } from "./operation.ts";
 import type { Route } from "./route.ts";
 
@@ -52,6 +52,8 @@ export interface ServiceCode<Settings = unknown, Client = unknown> {
   /** The types of their inputs and facts are known at run time only: each is passed what its own service made. */
   readonly operations: readonly Operation[];
   readonly jobs: readonly Job[];
+  /** Removes what of it is kept apart from the log and has become too old. Called when the log itself is pruned. */
+  forget?(context: Pick<JobContext, "config" | "services" | "store" | "steady" | "log">): Promise<void>;
   /** Once, at the start of nexusd: what outlives a reload is kept in what this gives. */
   start(base: Base): RunningService<Settings, Client>;
 }

@@ -87,7 +87,7 @@ describe("nexusctl write --wait", () => {
       100,
     );
     expect(done.code).toBe(0);
-    expect(done.stderr).toMatch(/01\w+ Nex works on it/);
+    expect(done.stderr).toMatch(/01\w+ nex works on it/);
     expect(done.stdout).toContain('"name": "Mary Major"');
     nex.setProcessing({ ms: 0, error: "the model is \u001b[31maway" });
     const failed = await runHere(cli("write", "nex.context.list_jobs", "query=x", "--wait"), 100);

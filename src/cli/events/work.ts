@@ -1,6 +1,6 @@
-// Work that goes on in Nex after a write has succeeded: followed through the log, until its end.
+// Work that goes on at a service after a write has succeeded: followed through the log, until its end.
 
-import type { EventData } from "../../contract/new-event.ts";
+import type { WorkData } from "../../contract/work.ts";
 import type { Write } from "../../contract/writes.ts";
 import { systemClock } from "../../core/clock.ts";
 import { parseJson } from "../../core/exact-json.ts";
@@ -11,27 +11,29 @@ import type { Role } from "../sockets.ts";
 import { jsonLines } from "../writes/preview-view.ts";
 import { follow } from "./follow.ts";
 
-const ENDED = /^nexusd\.nex\.context\.(completed|failed)$/;
+const ENDED = /\.(completed|failed)$/;
 
 interface WorkEvent {
   type: string;
-  data: EventData["nex.context.progressed" | "nex.context.completed" | "nex.context.failed"];
+  data: WorkData;
 }
 
 /**
  * Prints the event with which the work ends; statuses on the way are notes.
+ * @param family of its events: see contract/work.ts
  * @throws Reported where it failed, or did not end within `waitMs` (undefined: no limit)
  */
 export async function followWork(
   { transport, io, output }: CliContext,
   write: Write,
+  family: string,
   options: { role: Role; waitMs: number | undefined; isWatched: boolean },
 ): Promise<void> {
   const { role, waitMs, isWatched } = options;
   const deadline = waitMs === undefined ? undefined : AbortSignal.timeout(Math.max(0, Math.ceil(waitMs)));
   let ended: WorkEvent | undefined;
   let status = "begun";
-  if (isWatched) output.note(`${write.id} Nex works on it`);
+  if (isWatched) output.note(`${write.id} ${write.service} works on it`);
   await follow({
     // From the beginning, since nobody knows how long ago it was: of this type there are few.
     ...{
@@ -43,7 +45,7 @@ export async function followWork(
       clock: systemClock,
       random: Math.random,
     },
-    types: ["nex.context.*"],
+    types: [`${family}.*`],
     signal: deadline ? AbortSignal.any([io.signal, deadline]) : io.signal,
     onNote: output.note,
     async onEvent(json) {
@@ -55,15 +57,15 @@ export async function followWork(
         return false;
       }
       if ("status" in event.data) ({ status } = event.data);
-      if (isWatched) output.note(`${write.id} ${status} at Nex`);
+      if (isWatched) output.note(`${write.id} ${status} at ${write.service}`);
       return true;
     },
   });
   if (!ended) {
-    output.note(`${write.id} was ${status} at Nex and goes on without this command`);
+    output.note(`${write.id} was ${status} at ${write.service}, which goes on without this command`);
     throw new Reported("not done yet");
   }
   const shown = "result" in ended.data ? ended.data.result : ended.data;
   if (output.isHuman) for (const line of jsonLines(shown)) await output.text(visibleJson(line));
-  if ("error" in ended.data) throw new Reported("Nex could not do it");
+  if ("error" in ended.data) throw new Reported(`${write.service} could not do it`);
 }

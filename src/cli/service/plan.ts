@@ -1,6 +1,7 @@
 // What "nexusctl service" would do, as a list: nothing here changes anything.
 
 import { dirname } from "node:path";
+import { SERVICES } from "../../services/list.ts";
 
 /** One thing to do. Paths are those of the system that nexusd is installed in. */
 export type Step =
@@ -166,10 +167,9 @@ export const PURGED = [
   "/run/nexusd",
   CONFIG,
   `${UNIT_DIRECTORY}/nexusd.service.d`,
-  ...["nex-api-key", "nexus-api-key", "nexus-anon-key"].flatMap((name) => [
-    `/etc/credstore/nexusd.${name}`,
-    `/etc/credstore.encrypted/nexusd.${name}`,
-  ]),
+  ...SERVICES.flatMap(({ name, secrets }) =>
+    secrets.map((key) => `${name}-${key.replaceAll("_", "-")}`),
+  ).flatMap((name) => [`/etc/credstore/nexusd.${name}`, `/etc/credstore.encrypted/nexusd.${name}`]),
 ];
 
 export const linkPaths = (): string[] => Object.values(LINKS);

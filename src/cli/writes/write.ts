@@ -2,11 +2,11 @@
 
 import type { Command } from "commander";
 import type { ShownWrite } from "../../contract/api/writes.ts";
+import { workOf } from "../../contract/work.ts";
 import type { Write } from "../../contract/writes.ts";
 import { isDone, isFinal } from "../../contract/writes.ts";
 import { systemClock } from "../../core/clock.ts";
 import { parseDuration } from "../../core/duration.ts";
-import { isFollowed } from "../../services/nex/followed.ts";
 import { duration } from "../arguments.ts";
 import { type Act, type CliContext, jsonOf } from "../context.ts";
 import { followWork } from "../events/work.ts";
@@ -114,7 +114,8 @@ export async function finish(
   if (!output.isHuman) await output.json(jsonOf(write));
   else for (const line of historyLines(write, io.terminal?.columns ?? 80)) await output.line(line);
   if (!isDone(write)) throw new Reported(`the write is ${write.state}`);
-  if (write.state !== "succeeded" || !isFollowed(write.operation)) return;
+  const family = workOf(write.operation);
+  if (write.state !== "succeeded" || family === undefined) return;
   const left = waitMs === undefined ? undefined : waitMs - (systemClock.monotonic() - startedAt);
-  await followWork(context, write, { role, waitMs: left, isWatched });
+  await followWork(context, write, family, { role, waitMs: left, isWatched });
 }

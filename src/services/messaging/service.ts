@@ -11,6 +11,7 @@ import type { MessagingSettings } from "./config.ts";
 import { messagingFacts } from "./facts.ts";
 import { createSessionChanges, type SessionEffect, sessionKeyName } from "./membership/changes.ts";
 import { describeSessions } from "./membership/describe.ts";
+import { forgetEnded } from "./membership/forget.ts";
 import { createImport } from "./membership/import.ts";
 import { remembered, restoreSessions, storeRenamed } from "./membership/restore.ts";
 import { SESSION_KIND } from "./membership/session.ts";
@@ -124,5 +125,6 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
 export const service: ServiceCode<MessagingSettings, MessagingClient> = {
   operations: messagingOperations.map((operation) => operation as Operation),
   jobs: [messagingPoll],
+  forget: forgetEnded,
   start,
 };

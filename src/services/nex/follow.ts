@@ -1,7 +1,7 @@
 // Work that goes on in Nex after a write was answered: what is kept of it, and what Nex says of it.
 
 import { z } from "zod";
-import type { NexWork } from "../../contract/new-event.ts";
+import type { EventData } from "../../contract/new-event.ts";
 import { fieldsOf, segment } from "../input.ts";
 import { FOLLOWED } from "./followed.ts";
 
@@ -40,6 +40,8 @@ export const progressPath = ({ operation, id }: Follow): string =>
 
 export const progressLabel = ({ operation }: Follow): string =>
   `GET /v1${FOLLOWED[operation]?.path ?? ""}/:id`;
+
+type NexWork = Omit<EventData["nex.context.progressed"], "status">;
 
 /** Which work an event is about. */
 export const followRef = ({ writeId, operation, id }: Follow): NexWork =>

@@ -1,9 +1,16 @@
-// Which writes begin work that goes on in Nex. Nothing is imported here: nexusctl asks it at every start of a write.
+// Which writes begin work that goes on in Nex, and where Nex tells of it.
 
-/** Operations whose answer only says that the work has begun, with the id of it in their output. */
-export const FOLLOWED: Readonly<Record<string, { id: "artifactId" | "jobId"; path: string }>> = {
+import type { WORK } from "../../contract/work.ts";
+
+interface Followed {
+  /** The field of the output with the id of the work: the answer says no more than that it has begun. */
+  id: "artifactId" | "jobId";
+  path: string;
+}
+
+export const FOLLOWED: Readonly<Record<string, Followed>> = {
   "nex.context.add_text": { id: "artifactId", path: "/context/artifacts" },
   "nex.context.list_jobs": { id: "jobId", path: "/context/list/jobs" },
-};
+} satisfies Record<keyof typeof WORK, Followed>;
 
 export const isFollowed = (operation: string): boolean => Object.hasOwn(FOLLOWED, operation);

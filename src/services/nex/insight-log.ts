@@ -1,7 +1,7 @@
 // The insights on their way into the log, each with the cursor that says up to when nothing is missing.
 
 import { z } from "zod";
-import type { InsightOrigin, NewEvent } from "../../contract/new-event.ts";
+import type { EventData, NewEvent } from "../../contract/new-event.ts";
 import type { Store } from "../../contract/store.ts";
 import { isoTime } from "../../core/clock.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
@@ -42,7 +42,7 @@ export interface InsightLog {
   /** Commits events, and with them the cursor where they complete the time until `until`. @throws StoreError */
   commit(events: NewEvent[], until?: number): Promise<void>;
   /** The insights of a batch as events. */
-  events(batch: InsightBatch, origin: InsightOrigin): NewEvent[];
+  events(batch: InsightBatch, origin: EventData["nex.insight.received"]["origin"]): NewEvent[];
 }
 
 /**

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import nexFollow from "../../../jobs/nex-follow.ts";
 import nexInsights from "../../../jobs/nex-insights.ts";
 import nexNotifications from "../../../jobs/nex-notifications.ts";
+import { isoTime } from "../../core/clock.ts";
 import { createHistogram } from "../counts.ts";
 import { type Base, KEEPS_NOTHING, type RunningService, type ServiceCode } from "../module.ts";
 import type { Operation } from "../operation.ts";
@@ -59,5 +60,11 @@ function start({ store, clock, random }: Base): RunningService<Settings, NexClie
 export const service: ServiceCode<Settings, NexClient> = {
   operations: nexOperations.map((operation) => operation as Operation),
   jobs: [nexFollow, nexInsights, nexNotifications],
+  async forget({ config, store, steady, log }) {
+    const { keep_insights } = config.jobs.retention;
+    if (keep_insights === undefined) return;
+    const forgotten = await store.forgetInsights(isoTime(steady.before(keep_insights)));
+    if (forgotten.removed > 0) log.info(forgotten, "old insights forgotten");
+  },
   start,
 };

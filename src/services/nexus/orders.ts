@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { pendingOrder } from "../../contract/events/nexus.ts";
-import type { NewEvent, PendingOrder } from "../../contract/new-event.ts";
+import type { EventData, NewEvent } from "../../contract/new-event.ts";
 import { instantOf } from "../../core/instant.ts";
 import { asNumber, asText, type Row } from "./client.ts";
 import type { ColumnNames } from "./columns.ts";
@@ -17,7 +17,7 @@ export interface OrderSettings {
   columns: ColumnNames;
 }
 
-function readRow(row: Row, pendingSince: string): PendingOrder {
+function readRow(row: Row, pendingSince: string): EventData["nexus.order.pending"] {
   const amount = row.total_amount;
   return {
     orderId: row.id,

@@ -1,8 +1,6 @@
 // Sessions that have ended are forgotten in the end: when the log has nothing of them any more, either.
 
-import type { Store } from "../../../contract/store.ts";
-import type { Services } from "../../services.ts";
-import type { MessagingSettings } from "../config.ts";
+import type { JobContext } from "../../job.ts";
 import { sessionKeyName } from "./changes.ts";
 import { SESSION_KIND, type Session, sessionSource } from "./session.ts";
 import { isActive } from "./sessions.ts";
@@ -14,17 +12,14 @@ const lastSignOf = ({ lastPolledAt, joinedAt, expiresAt }: Session, updatedAt: s
   );
 
 /**
- * Forgets every session that ended before a time (in ms since the epoch), with its key. One that stands in the
+ * Forgets every session that ended before the oldest event that is kept, with its key. One that stands in the
  * configuration stays: that it was left must not be forgotten.
  */
 export async function forgetEnded(
-  {
-    store,
-    services,
-    config,
-  }: { store: Store; services: Services; config: { messaging: Pick<MessagingSettings, "sessions"> } },
-  before: number,
-): Promise<{ forgotten: number }> {
+  context: Pick<JobContext, "store" | "services" | "config" | "steady" | "log">,
+): Promise<void> {
+  const { store, services, config, steady, log } = context;
+  const before = steady.before(config.jobs.retention.keep_events);
   const configured = new Set(config.messaging.sessions.map(({ id }) => id));
   let forgotten = 0;
   for (const { key, updatedAt } of await store.readRecords(SESSION_KIND)) {
@@ -41,5 +36,5 @@ export async function forgetEnded(
       forgotten += 1;
     });
   }
-  return { forgotten };
+  if (forgotten > 0) log.info({ forgotten }, "sessions that ended long ago forgotten");
 }

@@ -1,7 +1,7 @@
 // nexusctl messaging pair, pair-status, claim: how two agents that share no session yet come together.
 
 import type { Command } from "commander";
-import type { Act } from "../context.ts";
+import type { Act } from "../../context.ts";
 import { addWriteOptions, ask, carryOut, given, print, type WriteOptions } from "./call.ts";
 import { addEntry, type EntryOptions, printEntered } from "./sessions.ts";
 

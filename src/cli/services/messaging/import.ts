@@ -3,11 +3,11 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { parsed } from "../../client/transport.ts";
-import { short } from "../../core/redaction.ts";
-import type { ImportedSession, ImportResult } from "../../services/messaging/membership/import.ts";
-import type { Act, CliContext } from "../context.ts";
-import { Failed, Reported } from "../problem.ts";
+import { parsed } from "../../../client/transport.ts";
+import { short } from "../../../core/redaction.ts";
+import type { ImportedSession, ImportResult } from "../../../services/messaging/membership/import.ts";
+import type { Act, CliContext } from "../../context.ts";
+import { Failed, Reported } from "../../problem.ts";
 
 /** Far below what a body can have: 1 MiB and 1000 sessions. */
 const BATCH = 200;

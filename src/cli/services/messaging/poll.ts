@@ -1,15 +1,15 @@
 // nexusctl messaging poll: what the others wrote in a session, from nexusd's own log.
 
 import type { Command } from "commander";
-import { systemClock } from "../../core/clock.ts";
-import { parseJson, stringifyJson } from "../../core/exact-json.ts";
-import { visible } from "../../core/text/visible.ts";
-import { count, lastOption, wholeNumber } from "../arguments.ts";
-import { type Act, type CliContext, jsonOf } from "../context.ts";
-import { follow } from "../events/follow.ts";
-import { lastOf } from "../events/last.ts";
-import { oneLine, rawElements } from "../operations/raw-json.ts";
-import { wrapped } from "../writes/preview-view.ts";
+import { systemClock } from "../../../core/clock.ts";
+import { parseJson, stringifyJson } from "../../../core/exact-json.ts";
+import { visible } from "../../../core/text/visible.ts";
+import { count, lastOption, wholeNumber } from "../../arguments.ts";
+import { type Act, type CliContext, jsonOf } from "../../context.ts";
+import { follow } from "../../events/follow.ts";
+import { lastOf } from "../../events/last.ts";
+import { oneLine, rawElements } from "../../operations/raw-json.ts";
+import { wrapped } from "../../writes/preview-view.ts";
 import { text } from "./call.ts";
 
 interface PollOptions {

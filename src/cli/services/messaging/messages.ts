@@ -1,10 +1,10 @@
 // nexusctl messaging send and history: what is said in a session, with its server.
 
 import type { Command } from "commander";
-import type { Act } from "../context.ts";
-import { textOf } from "../operations/operation-call.ts";
-import { json } from "../operations/typed-value.ts";
-import { WrongUsage } from "../problem.ts";
+import type { Act } from "../../context.ts";
+import { textOf } from "../../operations/operation-call.ts";
+import { json } from "../../operations/typed-value.ts";
+import { WrongUsage } from "../../problem.ts";
 import { addWriteOptions, ask, carryOut, given, print, text, type WriteOptions } from "./call.ts";
 import { printMessage } from "./poll.ts";
 

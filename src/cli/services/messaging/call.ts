@@ -2,13 +2,13 @@
 
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import type { Write } from "../../contract/writes.ts";
-import { isDone, isFinal } from "../../contract/writes.ts";
-import { parseDuration } from "../../core/duration.ts";
-import { stringifyJson } from "../../core/exact-json.ts";
-import { pad, visible } from "../../core/text/visible.ts";
-import { type CliContext, jsonOf } from "../context.ts";
-import { Failed, noteAway } from "../problem.ts";
+import type { Write } from "../../../contract/writes.ts";
+import { isDone, isFinal } from "../../../contract/writes.ts";
+import { parseDuration } from "../../../core/duration.ts";
+import { stringifyJson } from "../../../core/exact-json.ts";
+import { pad, visible } from "../../../core/text/visible.ts";
+import { type CliContext, jsonOf } from "../../context.ts";
+import { Failed, noteAway } from "../../problem.ts";
 
 /** What an operation gave; its fields are the service's, and read as they may be missing. */
 export type Result = Record<string, unknown>;

@@ -1,7 +1,7 @@
 // nexusctl messaging: sessions with other agents, which the daemon polls, keeps alive and remembers.
 
 import type { Command } from "commander";
-import type { Act } from "../context.ts";
+import type { Act } from "../../context.ts";
 import { addMessages } from "./messages.ts";
 import { addPairs } from "./pairs.ts";
 import { addPoll } from "./poll.ts";

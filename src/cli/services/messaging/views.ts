@@ -1,10 +1,10 @@
 // nexusctl messaging ls, status, members, health, stats: how sessions and servers are.
 
 import type { Command } from "commander";
-import { short } from "../../core/redaction.ts";
-import { type Act, type CliContext, jsonOf } from "../context.ts";
-import { ofState } from "../terminal/colour.ts";
-import { age } from "../terminal/output.ts";
+import { short } from "../../../core/redaction.ts";
+import { type Act, type CliContext, jsonOf } from "../../context.ts";
+import { ofState } from "../../terminal/colour.ts";
+import { age } from "../../terminal/output.ts";
 import { ask, given, print, type Result, text } from "./call.ts";
 
 export function addViews(messaging: Command, act: Act): void {

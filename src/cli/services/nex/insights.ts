@@ -1,11 +1,11 @@
 // nexusctl insights: what Nex ever said, out of the memory of the daemon.
 
 import type { Command } from "commander";
-import type { LoggedView } from "../../contract/api/views.ts";
-import { fieldsOf } from "../../services/input.ts";
-import { count, moment } from "../arguments.ts";
-import { type Act, jsonOf } from "../context.ts";
-import { age } from "../terminal/output.ts";
+import type { LoggedView } from "../../../contract/api/views.ts";
+import { fieldsOf } from "../../../services/input.ts";
+import { count, moment } from "../../arguments.ts";
+import { type Act, jsonOf } from "../../context.ts";
+import { age } from "../../terminal/output.ts";
 
 const HEAD = ["RECEIVED", "TYPE", "SURE", "ABOUT", "INSIGHT"];
 

@@ -1,8 +1,8 @@
 // nexusctl messaging create, join, leave, forget, renew, alias, unalias: being in a session, and what it is called.
 
 import type { Command } from "commander";
-import { count } from "../arguments.ts";
-import type { Act, CliContext } from "../context.ts";
+import { count } from "../../arguments.ts";
+import type { Act, CliContext } from "../../context.ts";
 import {
   addWriteOptions,
   carryOut,

@@ -1,0 +1,13 @@
+// What the events of each service say, for a person. Events of a service that is not here show their data.
+
+import type { EventWords } from "../events/words.ts";
+import { messagingWords } from "./messaging/event-words.ts";
+import { nexWords } from "./nex/event-words.ts";
+import { nexusWords } from "./nexus/event-words.ts";
+
+/** By the first part of the events' types. */
+export const SERVICE_WORDS: Readonly<Record<string, EventWords>> = {
+  messaging: messagingWords,
+  nex: nexWords,
+  nexus: nexusWords,
+};
