@@ -43,8 +43,11 @@ export interface TargetContext<Settings> {
   random: () => number;
   /** It has the name of the sink. */
   log: Logger;
-  /** To read what is handed over, where that is more than a notice. The engine alone acknowledges. */
-  store: Pick<Store, "epoch" | "readEvents" | "readConsumer">;
+  /**
+   * To read what is handed over, where that is more than a notice, and to remember what is on its way under a cursor of
+   * its own. The engine alone acknowledges.
+   */
+  store: Pick<Store, "epoch" | "readEvents" | "readConsumer" | "readCursor" | "commitObservation">;
   /** agent.sock, for what is started here. */
   agentSocket: string;
   /** The value of one of `secrets`; undefined where it is not configured. */
@@ -56,6 +59,8 @@ export interface TargetContext<Settings> {
 export interface Target {
   /** Between two wakes at least so long, in ms; default 0. */
   readonly leastIntervalMs?: number;
+  /** Names what is woken: `leastIntervalMs` counts between the wakes of all targets that name the same. */
+  readonly lane?: string;
   /**
    * Hands over once. Never called twice at the same time. It has a deadline of its own, and resolves soon after
    * the signal aborts, whatever with. `wakeId` is of this one wake. What it throws counts as a refusal, and is shown to nobody.

@@ -1,0 +1,32 @@
+// A server that takes the events themselves, signed as Standard Webhooks has it.
+
+import { z } from "zod";
+import { duration, secretRef, whole } from "../../core/settings.ts";
+import { targetUrl } from "../address.ts";
+import { defineKind } from "../kind.ts";
+
+const MOST_EVENTS = "must be a whole number from 1 to 1000";
+
+const settings = {
+  url: targetUrl,
+  secret: secretRef,
+  /** While one is replaced by another. */
+  previous_secret: secretRef.optional(),
+  format: z
+    .enum(["structured", "batch"], { error: 'must be "structured" (one event a request) or "batch"' })
+    .default("structured"),
+  batch_events: whole.min(1, MOST_EVENTS).max(1000, MOST_EVENTS).default(100),
+  timeout: duration("20s", "1s", "30s"),
+};
+export type WebhookSettings = z.output<z.ZodObject<typeof settings>>;
+
+export const webhook = defineKind({
+  name: "webhook",
+  settings,
+  secrets: ["secret", "previous_secret"],
+  address: "url",
+  async create(context) {
+    const { createWebhook } = await import("./target.ts");
+    return createWebhook(context);
+  },
+});
