@@ -1,7 +1,9 @@
 // nexusctl consumers: named reading positions in the log.
 
 import { type Command, InvalidArgumentError } from "commander";
+import { isNexusdError } from "../client/error.ts";
 import type { ConsumerPage, ConsumerView } from "../contract/api/consumers.ts";
+import { noticeOf, noticeText } from "../contract/notice.ts";
 import { parseDuration } from "../core/duration.ts";
 import { count, duration, eventTypes, wholeNumber } from "./arguments.ts";
 import { type Act, type CliContext, jsonOf } from "./context.ts";
@@ -23,6 +25,7 @@ interface CreateOptions {
   from: number | string;
   type?: string[];
   bind?: true;
+  ifAbsent?: true;
   token?: string;
 }
 
@@ -63,7 +66,7 @@ export function addConsumers(program: Command, act: Act): void {
 
   consumers
     .command("create")
-    .description("create a consumer, or put an existing one at another position")
+    .description("create a consumer, or put an existing one at another position (not with --if-absent)")
     .argument("<name>")
     .option(
       "--from <position>",
@@ -76,15 +79,22 @@ export function addConsumers(program: Command, act: Act): void {
       'only this type, or a pattern such as "messaging.*"; may be repeated',
       eventTypes,
     )
+    .option("--if-absent", "leave one that is there where it is")
     .option("--bind", "of a new one: only who has its token may change it; the token is told once")
     .option(...TOKEN_OPTION)
     .action(
-      act(async (context, name: string, { from, type, bind, token }: CreateOptions) => {
+      act(async (context, name: string, options: CreateOptions) => {
         const { client, io, output } = context;
-        const placed = await client.consumers.create(name, {
-          ...{ from, ...(type && { types: type }), ...(bind && { bind }) },
-          ...{ token: await shownToken(context, token), signal: io.signal },
-        });
+        const { from, type, bind, ifAbsent, token } = options;
+        const wanted = { from, ...(type && { types: type }), ...(bind && { bind }) };
+        const control = { token: await shownToken(context, token), signal: io.signal };
+        const placed = await client.consumers
+          .create(name, { ...wanted, ...control, ...(ifAbsent && { ifAbsent }) })
+          .catch((error: unknown) => {
+            if (isNexusdError(error, "consumer_exists")) return undefined;
+            throw error;
+          });
+        if (placed === undefined) return await showExisting(context, name);
         await show(context, placed, jsonOf(placed));
         if (output.isHuman) tellToken(context, placed);
       }),
@@ -96,18 +106,11 @@ export function addConsumers(program: Command, act: Act): void {
     .argument("<name>")
     .action(
       act(async (context, name: string) => {
-        const { client, io } = context;
-        // The API has no request for a single one.
-        const all = await allConsumers(client, io.signal);
-        const found = all.find(({ consumer }) => consumer.name === name);
-        if (found === undefined)
-          throw new Failed({
-            title: "Not found",
-            status: 404,
-            detail: `There is no consumer "${name}". Create it with: nexusctl consumers create ${name}`,
-            code: "consumer_not_found",
-          });
-        await show(context, found.consumer, found.json);
+        const found = await context.client.consumers.get(name, { signal: context.io.signal });
+        if (found === undefined) throw missingConsumer(name);
+        if (!context.output.isHuman) return await context.output.json(jsonOf(found));
+        await table(context.output, [found]);
+        await context.output.text(noticeText(noticeOf(name, found.pending)));
       }),
     );
 
@@ -159,7 +162,21 @@ export function addConsumers(program: Command, act: Act): void {
     );
 }
 
-// Longer than any wait that the daemon grants, which is 60 s.
+/** What `create --if-absent` finds. */
+async function showExisting(context: CliContext, name: string): Promise<void> {
+  const { client, io, output } = context;
+  const found = await client.consumers.get(name, { signal: io.signal });
+  if (found === undefined) throw missingConsumer(name);
+  output.note(`"${name}" is there already, and stays as it is`);
+  await show(context, found, jsonOf(found));
+}
+
+export const missingConsumer = (name: string): Failed =>
+  new Failed({
+    ...{ title: "Not found", status: 404, code: "consumer_not_found" },
+    detail: `There is no consumer "${name}". Create it with: nexusctl consumers create ${name}`,
+  });
+
 /** @param json as the daemon sent it */
 async function show({ output }: CliContext, consumer: ConsumerView, json: string): Promise<void> {
   if (!output.isHuman) return await output.json(json);

@@ -36,6 +36,17 @@ export class Reported extends Error {
   override readonly name = "Reported";
 }
 
+/** The command has done what it should, and says how by its exit code. */
+export class Ended extends Error {
+  override readonly name = "Ended";
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
 /** What was typed cannot be done that way: exit 2, nothing on stdout. */
 export class WrongUsage extends Error {
   override readonly name = "WrongUsage";

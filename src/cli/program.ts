@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   audit: async () => (await import("./audit.ts")).addAudit,
   jobs: async () => (await import("./jobs.ts")).addJobs,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
+  wait: async () => (await import("./wait.ts")).addWait,
   backup: async () => (await import("./backup.ts")).addBackup,
   restore: async () => (await import("./backup.ts")).addRestore,
   db: async () => (await import("./db.ts")).addDb,

@@ -9,7 +9,7 @@ import { chooseGlyphs } from "../core/text/glyphs.ts";
 import type { Act } from "./context.ts";
 import { commandNamed, findCommand, helpWanted } from "./help.ts";
 import { takeText } from "./operands.ts";
-import { EXIT, Failed, NoDaemon, problemLines, Reported, WrongUsage } from "./problem.ts";
+import { Ended, EXIT, Failed, NoDaemon, problemLines, Reported, WrongUsage } from "./problem.ts";
 import { addCommands, COMMAND_NAMES, createProgram } from "./program.ts";
 import { chooseSockets, type GlobalOptions } from "./sockets.ts";
 import { createOutput, type Io, type Output } from "./terminal/output.ts";
@@ -63,6 +63,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
       return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     }
     if (io.signal.aborted) return INTERRUPTED;
+    if (error instanceof Ended) return error.exitCode;
     if (error instanceof Reported) return EXIT.failed;
     if (error instanceof WrongUsage) {
       output.note(error.message);

@@ -1,8 +1,14 @@
 // Consumers: named reading positions that the daemon keeps.
 
-import type { ConsumerPage, ConsumerView, PlacedConsumer } from "../contract/api/consumers.ts";
+import type {
+  ConsumerDetailView,
+  ConsumerPage,
+  ConsumerView,
+  PlacedConsumer,
+} from "../contract/api/consumers.ts";
 import type { EventPageView } from "../contract/api/events.ts";
-import type { LogEvent, OwnEvents, TypePattern } from "./events.ts";
+import { isNexusdError, isPassing } from "./error.ts";
+import type { LogEvent, NoOwnEvents, OwnEvents, TypePattern } from "./events.ts";
 import { patiently, type Time } from "./patience.ts";
 import { at, type CallControl, type Requester, waitFor } from "./request.ts";
 
@@ -17,6 +23,15 @@ export interface Placement {
 
 /** `token`: of a consumer that is bound to its maker; the operators' socket needs none. */
 type WithToken = CallControl & { token?: string | undefined };
+
+export interface PendingOptions extends CallControl {
+  /** For how long, in milliseconds; default: however long it takes. The consumer is then given as it is. */
+  waitMs?: number | undefined;
+  /** For how long a daemon that has never answered is asked again, in milliseconds; default 10,000. */
+  patienceMs?: number;
+  /** Told when the daemon is away, and with undefined when it is back. */
+  onAway?: (error: unknown) => void;
+}
 
 export interface ProcessOptions extends WithToken {
   /** How many events are read at once; default 100. */
@@ -35,12 +50,24 @@ export interface Consumers<Own extends OwnEvents> {
   /**
    * Makes a consumer, or places an existing one anew. With `bind` a new one can only be changed with the `token` that
    * is answered, this once.
+   * @throws NexusdError `consumer_exists` with `ifAbsent`, which leaves an existing one where it is
    */
-  create(name: string, options?: Placement & WithToken & { bind?: boolean }): Promise<PlacedConsumer>;
+  create(
+    name: string,
+    options?: Placement & WithToken & { bind?: boolean; ifAbsent?: boolean },
+  ): Promise<PlacedConsumer>;
   /** In the order of their names, page by page. */
   list(options?: CallControl & { after?: string; limit?: number }): Promise<ConsumerPage>;
-  /** Undefined: there is none of this name. */
-  get(name: string, options?: CallControl): Promise<ConsumerView | undefined>;
+  /**
+   * With what it has pending; with `waitMs` (up to 60,000) as soon as something is. Undefined: there is none of this
+   * name.
+   */
+  get(name: string, options?: CallControl & { waitMs?: number }): Promise<ConsumerDetailView | undefined>;
+  /**
+   * Resolves when something is pending, over restarts of the daemon. Undefined: there is none of this name.
+   * @throws NexusdError when the daemon refuses, or never answered; the signal's reason
+   */
+  waitUntilPending(name: string, options?: PendingOptions): Promise<ConsumerDetailView | undefined>;
   /** The oldest events that are not acknowledged; with `waitMs` (up to 60,000) as soon as there is one. */
   read(name: string, options?: CallControl & { limit?: number; waitMs?: number }): Promise<EventPage<Own>>;
   /** Everything up to the sequence is done with; one behind the position changes nothing. */
@@ -61,24 +88,33 @@ export interface Consumers<Own extends OwnEvents> {
 
 const ROOT = "/v1/consumers";
 const LONGEST_WAIT_MS = 60_000;
+const PATIENCE_MS = 10_000;
+const AGAIN_AFTER_MS = 1000;
+// An answer that comes at once and says nothing new is that of a daemon that is about to stop.
+const AT_ONCE_MS = 500;
 
 export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester, time: Time): Consumers<Own> {
   const consumers: Consumers<Own> = {
-    create: (name, { from = "latest", types, bind, ...rest } = {}) =>
-      ask("PUT", at(ROOT, name), { ...rest, body: { from, ...(types && { types }), ...(bind && { bind }) } }),
+    create: (name, { from = "latest", types, bind, ifAbsent, ...rest } = {}) =>
+      ask("PUT", at(ROOT, name), {
+        ...rest,
+        ...(ifAbsent && { headers: { "if-none-match": "*" } }),
+        body: { from, ...(types && { types }), ...(bind && { bind }) },
+      }),
 
     list: ({ after, limit, ...rest } = {}) => ask("GET", ROOT, { ...rest, query: { limit, after } }),
 
-    async get(name, options) {
-      // The API has no request for a single one.
-      for (let after: string | null | undefined; after !== null; ) {
-        const page: ConsumerPage = await consumers.list({ ...options, ...(after && { after }), limit: 1000 });
-        const found = page.consumers.find((one) => one.name === name);
-        if (found) return found;
-        after = page.next ?? null;
+    async get(name, { waitMs, ...rest } = {}) {
+      const { wait, ...timeout } = waitFor(waitMs);
+      try {
+        return await ask<ConsumerDetailView>("GET", at(ROOT, name), { ...timeout, ...rest, query: { wait } });
+      } catch (error) {
+        if (isNexusdError(error, "consumer_not_found")) return undefined;
+        throw error;
       }
-      return undefined;
     },
+
+    waitUntilPending: (name, options) => untilPending(consumers.get, time, name, options),
 
     read: (name, { limit, waitMs, ...rest } = {}) => {
       const { wait, ...timeout } = waitFor(waitMs);
@@ -114,4 +150,39 @@ export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester,
     },
   };
   return consumers;
+}
+
+async function untilPending(
+  get: Consumers<NoOwnEvents>["get"],
+  { clock }: Time,
+  name: string,
+  { waitMs, patienceMs = PATIENCE_MS, onAway, ...control }: PendingOptions = {},
+): Promise<ConsumerDetailView | undefined> {
+  const begunAt = clock.monotonic();
+  const deadline = begunAt + (waitMs ?? Number.POSITIVE_INFINITY);
+  let hasAnswered = false;
+  let isAway = false;
+  for (;;) {
+    const startedAt = clock.monotonic();
+    const left = Math.max(0, deadline - startedAt);
+    let againMs = AGAIN_AFTER_MS;
+    try {
+      // What is there already is told at once, also by a daemon that grants no more waiting requests.
+      const wait = hasAnswered && !isAway ? Math.ceil(Math.min(LONGEST_WAIT_MS, left)) : 0;
+      const found = await get(name, { ...control, waitMs: wait });
+      if (isAway) onAway?.(undefined);
+      isAway = false;
+      hasAnswered = true;
+      if (found === undefined || found.pending.count > 0 || clock.monotonic() >= deadline) return found;
+      if (wait === 0 || clock.monotonic() - startedAt > AT_ONCE_MS) continue;
+    } catch (error) {
+      const patience = hasAnswered ? Number.POSITIVE_INFINITY : patienceMs;
+      const isOver = control.signal?.aborted || clock.monotonic() >= Math.min(deadline, begunAt + patience);
+      if (isOver || !isPassing(error)) throw error;
+      if (!isAway) onAway?.(error);
+      isAway = true;
+      againMs = Math.max(againMs, error.retryAfterMs ?? 0);
+    }
+    await clock.sleep(againMs, control.signal);
+  }
 }

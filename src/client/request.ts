@@ -19,6 +19,7 @@ interface Request extends CallControl {
   body?: unknown;
   /** Of what is bound to its maker. */
   token?: string | undefined;
+  headers?: Record<string, string>;
 }
 
 export interface Requester {
@@ -42,13 +43,13 @@ export function answerOf(value: object): Answer {
 
 /** @param patience how long what may be sent twice is sent again, to a daemon that is away or busy */
 export function createRequester(transport: Transport, patience: Time & { forMs: number }): Requester {
-  const send = (method: string, path: string, { query = {}, token, ...rest }: Request = {}) => {
+  const send = (method: string, path: string, { query = {}, token, headers, ...rest }: Request = {}) => {
     const { timeoutMs, ...options } = rest;
     const call = () =>
       transport.call(method, withQuery(path, query), {
         ...options,
         ...(timeoutMs !== undefined && { timeoutMs }),
-        ...(token !== undefined && { headers: { "nexusd-token": token } }),
+        headers: { ...headers, ...(token !== undefined && { "nexusd-token": token }) },
       });
     const { signal } = options;
     return REPEATABLE.has(method) ? patiently(call, { ...patience, signal }) : call();

@@ -83,6 +83,12 @@ export const PROBLEMS = {
     title: "More than one session matches",
     remedy: "Use the whole session id.",
   },
+  ack_out_of_order: {
+    status: 409,
+    title: "The consumer was not given these events yet",
+    remedy:
+      "`detail` says how far it was given events: read on and acknowledge those, or place the consumer with `PUT`.",
+  },
   audit_broken: {
     status: 409,
     title: "The audit log is not as it was written",
@@ -139,6 +145,11 @@ export const PROBLEMS = {
     status: 409,
     title: "The job cannot run now",
     remedy: "The job is paused, disabled, invalid, or runs all the time.",
+  },
+  consumer_exists: {
+    status: 412,
+    title: "There is such a consumer already",
+    remedy: "It goes on where it is. Leave `If-None-Match` out to place it anew.",
   },
   body_too_large: {
     status: 413,

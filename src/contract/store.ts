@@ -88,6 +88,11 @@ export interface Binding {
   bindTo?: string;
 }
 
+export interface Placing extends Binding {
+  /** Leaves one that is there where it is. */
+  isNew?: boolean;
+}
+
 export interface InsightQuery {
   type?: string;
   /** Each word of it begins a word of whom the insight is about: names, addresses, the kind. */
@@ -171,15 +176,18 @@ export interface Store extends WriteStore {
 
   // "bound" is the answer of these three where the consumer is bound to another token than that of `proof`.
 
-  /** Creates or repositions. `from` is a sequence already acknowledged, or one of the two ends of the log. */
+  /**
+   * Creates or repositions. `from` is a sequence already acknowledged, or one of the two ends of the log.
+   * "exists" is the answer where only a new one was wanted.
+   */
   putConsumer(
     name: string,
     from: number | "oldest" | "latest",
     types?: string[],
     /** Undefined is the answer where a new one would be more than so many. */
     most?: number,
-    binding?: Binding,
-  ): Promise<Consumer | "bound" | undefined>;
+    placing?: Placing,
+  ): Promise<Consumer | "bound" | "exists" | undefined>;
   readConsumer(name: string): Promise<Consumer | undefined>;
   /** In the order of their names. */
   readConsumers(page: { after?: string; limit: number }): Promise<Consumer[]>;

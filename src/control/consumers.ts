@@ -2,30 +2,26 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
-import { consumer, consumerPage, placed } from "../contract/api/consumers.ts";
-import { eventPage } from "../contract/api/events.ts";
+import { consumer, consumerDetail, consumerPage, placed } from "../contract/api/consumers.ts";
 import {
   consumerName,
-  limitQuery,
   nothing,
-  PAGE_LENGTH,
   pageLimit,
   position,
   typePatterns,
   waitQuery,
 } from "../contract/api/fields.ts";
 import { checkPosition } from "../contract/position.ts";
-import type { Consumer } from "../contract/store.ts";
+import type { Consumer, Pending } from "../contract/store.ts";
 import type { App } from "./app.ts";
-import { pageText } from "./events.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
-import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
+import { goneSignal, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
-import { newToken, notYours, shownToken, tokenHash } from "./token.ts";
+import { newToken, notYours, proofIn, tokenHash } from "./token.ts";
 import { checkTypes } from "./types.ts";
 
-const tags = ["consumers"];
-const params = z.strictObject({ name: consumerName });
+export const consumerTags = ["consumers"];
+export const consumerParams = z.strictObject({ name: consumerName });
 
 const placement = z.strictObject({
   from: z
@@ -40,12 +36,8 @@ const placement = z.strictObject({
     .describe("Of a new one: whether an agent needs its token, which is answered once, to change it"),
 });
 
-export function consumers(app: App, { context, role, tail, gate }: RouteOptions): void {
-  const { store } = context;
-  const proofOf = ({ headers }: { headers: IncomingHttpHeaders }) => {
-    const proof = shownToken(role, headers);
-    return proof === undefined ? {} : { proof };
-  };
+export function consumers(app: App, { context, role, tail, gate, handedOut }: RouteOptions): void {
+  const { store, clock } = context;
 
   app.get(
     "/v1/consumers",
@@ -53,7 +45,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
       schema: {
         operationId: "listConsumers",
         summary: "The consumers, in the order of their names",
-        tags,
+        tags: consumerTags,
         querystring: z.strictObject({
           after: consumerName.optional().describe("Only those behind this name"),
           limit: pageLimit,
@@ -78,9 +70,9 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     {
       schema: {
         operationId: "putConsumer",
-        summary: "Create a consumer, or place one anew",
-        tags,
-        params,
+        summary: "Create a consumer, or place one anew; with `If-None-Match: *` only create it",
+        tags: consumerTags,
+        params: consumerParams,
         querystring: nothing,
         body: placement,
         response: {
@@ -88,7 +80,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
           201: placed,
           ...problems(
             ...(["invalid_request", ...BODY_PROBLEMS, "cursor_ahead", "token_required"] as const),
-            ...(["too_many_consumers", "too_many_types"] as const),
+            ...(["consumer_exists", "too_many_consumers", "too_many_types"] as const),
           ),
         },
       },
@@ -96,6 +88,7 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     async (request, reply) => {
       const { name } = request.params;
       const { from, types, bind } = request.body;
+      const isNewWanted = wantsNew(request.headers);
       if (typeof from === "number") await checkPosition(store, from);
       const { consumers: most, consumer_types: mostTypes } = gate.limits();
       if (types && types.length > mostTypes)
@@ -107,15 +100,19 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
       const isNew = (await store.readConsumer(name)) === undefined;
       const token = bind && isNew ? newToken() : undefined;
       const placed = await store.putConsumer(name, from, types, most, {
-        ...proofOf(request),
+        ...proofIn(role, request.headers),
         ...(token !== undefined && { bindTo: tokenHash(token) }),
+        isNew: isNewWanted,
       });
+      if (placed === "exists")
+        throw new Problem("consumer_exists", `There is a consumer "${name}" already. It stays where it is.`);
       if (placed === "bound") throw notYours(`The consumer "${name}"`);
       if (placed === undefined)
         throw new Problem(
           "too_many_consumers",
           `There are ${most} consumers, which is the limit. Delete those that nobody uses, or raise limits.consumers.`,
         );
+      handedOut.forget(name);
       // Of two requests that make it at once only the one that did may have the token.
       return reply
         .code(isNew ? 201 : 200)
@@ -124,58 +121,33 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
   );
 
   app.get(
-    "/v1/consumers/:name/events",
+    "/v1/consumers/:name",
     {
       schema: {
-        operationId: "readConsumerEvents",
-        summary:
-          "The oldest events that the consumer has not acknowledged; with `wait`, as soon as there is one",
-        tags,
-        params,
-        querystring: z.strictObject({ limit: limitQuery, wait: waitQuery }),
+        operationId: "getConsumer",
+        summary: "A consumer and what it has pending; with `wait`, as soon as something is",
+        tags: consumerTags,
+        params: consumerParams,
+        querystring: z.strictObject({ wait: waitQuery }),
         response: {
-          200: asText(eventPage),
+          200: consumerDetail,
           ...problems("invalid_request", "consumer_not_found", "too_many_long_polls"),
         },
       },
     },
     async (request, reply) => {
-      const { position, types } = known(await store.readConsumer(request.params.name), request.params.name);
-      const { limit, wait } = request.query;
-      if (wait > 0) gate.longPoll.take(reply.raw);
-      const wanted = { after: position, limit, maxLength: PAGE_LENGTH, ...(types && { types }) };
-      const page = await tail.read(wanted, wait, goneSignal(reply.raw));
-      return reply.type(JSON_TYPE).send(pageText(store.epoch, page));
-    },
-  );
-
-  app.post(
-    "/v1/consumers/:name/ack",
-    {
-      schema: {
-        operationId: "acknowledgeEvents",
-        summary: "Move the position forward; a sequence behind it changes nothing",
-        tags,
-        params,
-        querystring: nothing,
-        body: z.strictObject({ sequence: position.describe("The last sequence that is done with") }),
-        response: {
-          200: consumer,
-          ...problems(
-            ...(["invalid_request", ...BODY_PROBLEMS, "consumer_not_found", "cursor_ahead"] as const),
-            "token_required",
-          ),
-        },
-      },
-    },
-    async (request) => {
       const { name } = request.params;
-      const { sequence } = request.body;
+      const { wait } = request.query;
       known(await store.readConsumer(name), name);
-      await checkPosition(store, sequence);
-      const moved = await store.ackConsumer(name, sequence, proofOf(request));
-      if (moved === "bound") throw notYours(`The consumer "${name}"`);
-      return known(moved, name);
+      if (wait > 0) gate.longPoll.take(reply.raw);
+      const signal = goneSignal(reply.raw);
+      const deadline = clock.monotonic() + wait;
+      for (;;) {
+        const { latest } = await store.readEvents({ after: 0, limit: 0 });
+        const found = detail(known(await store.readConsumer(name), name), await store.pending(name));
+        if (found.pending.count > 0) return found;
+        if ((await tail.wait(latest, deadline - clock.monotonic(), signal)) !== "appended") return found;
+      }
     },
   );
 
@@ -186,8 +158,8 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
       schema: {
         operationId: "deleteConsumer",
         summary: "Forget a consumer",
-        tags,
-        params,
+        tags: consumerTags,
+        params: consumerParams,
         querystring: nothing,
         response: {
           204: z.undefined().describe("Forgotten"),
@@ -197,18 +169,38 @@ export function consumers(app: App, { context, role, tail, gate }: RouteOptions)
     },
     async (request, reply) => {
       const { name } = request.params;
-      const isDeleted = await store.deleteConsumer(name, proofOf(request));
+      const isDeleted = await store.deleteConsumer(name, proofIn(role, request.headers));
       if (isDeleted === "bound") throw notYours(`The consumer "${name}"`);
-      if (!isDeleted) throw missing(name);
+      if (!isDeleted) throw missingConsumer(name);
+      handedOut.forget(name);
       return reply.code(204).send();
     },
   );
 }
 
-const missing = (name: string) =>
+/** `If-None-Match: *` is the only condition there is: a consumer has no versions to compare. @throws Problem */
+function wantsNew({ "if-none-match": condition }: IncomingHttpHeaders): boolean {
+  if (condition === undefined) return false;
+  if (condition.trim() === "*") return true;
+  const errors = [{ path: "If-None-Match", message: 'must be "*"' }];
+  throw new Problem("invalid_request", 'If-None-Match must be "*": create it only if there is none', {
+    errors,
+  });
+}
+
+function detail(consumer: Consumer, pending: Pending | undefined) {
+  return { ...consumer, pending: pending ?? NOTHING_PENDING };
+}
+
+/** Of one that was deleted between two looks. */
+const NOTHING_PENDING: Pending = {
+  ...{ count: 0, isMore: false, oldest: null, newest: null, oldestAt: null, types: {} },
+};
+
+const missingConsumer = (name: string) =>
   new Problem("consumer_not_found", `There is no consumer "${name}". PUT /v1/consumers/${name} creates it.`);
 
-function known(consumer: Consumer | undefined, name: string): Consumer {
-  if (consumer === undefined) throw missing(name);
+export function known(consumer: Consumer | undefined, name: string): Consumer {
+  if (consumer === undefined) throw missingConsumer(name);
   return consumer;
 }

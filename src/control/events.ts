@@ -26,7 +26,7 @@ const query = z.strictObject({
   epoch: epochQuery,
 });
 
-export function events(app: App, { context, tail, gate }: RouteOptions): void {
+export function events(app: App, { context, tail, gate, handedOut }: RouteOptions): void {
   const { store } = context;
   app.get(
     "/v1/events",
@@ -50,6 +50,7 @@ export function events(app: App, { context, tail, gate }: RouteOptions): void {
       const wanted: EventQuery = { after, limit, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
       const page = await tail.read(wanted, wait, goneSignal(reply.raw));
       refuseAhead(after, page.latest);
+      handedOut.toReader(page.next);
       return reply.type(JSON_TYPE).send(pageText(store.epoch, page));
     },
   );

@@ -4,12 +4,14 @@ import type { Tail } from "../store/tail.ts";
 import type { App } from "./app.ts";
 import { audit } from "./audit.ts";
 import { backup } from "./backup.ts";
+import { consumerEvents } from "./consumer-events.ts";
 import { consumers } from "./consumers.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { decisions } from "./decisions.ts";
 import { description } from "./description.ts";
 import { events } from "./events.ts";
 import type { Gate } from "./gate.ts";
+import type { HandedOut } from "./handed-out.ts";
 import { health } from "./health.ts";
 import { jobs } from "./jobs.ts";
 import type { SocketStatus } from "./listener.ts";
@@ -26,6 +28,7 @@ export interface RouteOptions {
   context: ControlContext;
   role: Role;
   tail: Tail;
+  handedOut: HandedOut;
   /** Every control socket, and whether nexusd can be reached there. */
   socketStatus: () => ({ role: Role } & SocketStatus)[];
   gate: Gate;
@@ -38,6 +41,7 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     events,
     stream,
     consumers,
+    consumerEvents,
     jobs,
     serviceRoutes,
     operations,

@@ -7,6 +7,7 @@ import { createApp, createAppServer, ownHeaders } from "./app.ts";
 import { limitConnections } from "./connections.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { createGate } from "./gate.ts";
+import { createHandedOut } from "./handed-out.ts";
 import { type AdoptedSocket, adoptSockets } from "./inherited.ts";
 import { keepListening } from "./listener.ts";
 import { openMetricsPort } from "./metrics-port.ts";
@@ -36,6 +37,7 @@ export async function startControl(options: {
   const { context, sockets, inherited = [], metricsPort } = options;
   const { log } = context;
   const tail = followLog(context);
+  const handedOut = createHandedOut((await context.store.readEvents({ after: 0, limit: 0 })).latest);
   const opened: AdoptedSocket[] = [];
   const socketStatus = () =>
     opened.flatMap(({ role, listener }) => (role ? [{ role, ...listener.status() }] : []));
@@ -44,7 +46,7 @@ export async function startControl(options: {
   const createSide = (role: Role) => {
     const gate = createGate({ role, limits: context.limits });
     const app = createApp({ context, role, gate });
-    registerRoutes(app, { context, role, tail, socketStatus, gate });
+    registerRoutes(app, { context, role, tail, handedOut, socketStatus, gate });
     return {
       app,
       gate,

@@ -9,6 +9,7 @@ import type { EventQuery } from "../contract/store.ts";
 import type { Tail } from "../store/tail.ts";
 import type { App } from "./app.ts";
 import type { ControlContext } from "./context.ts";
+import type { HandedOut } from "./handed-out.ts";
 import { Problem, problems } from "./problem.ts";
 import { asText, goneSignal } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
@@ -27,7 +28,7 @@ const query = z.strictObject({
   epoch: epochQuery,
 });
 
-export function stream(app: App, { context, tail, gate }: RouteOptions): void {
+export function stream(app: App, { context, tail, gate, handedOut }: RouteOptions): void {
   const { store } = context;
   app.get(
     "/v1/events/stream",
@@ -62,7 +63,8 @@ export function stream(app: App, { context, tail, gate }: RouteOptions): void {
       const signal = goneSignal(reply.raw);
       const wanted = { after, limit: PAGE, maxLength: PAGE_LENGTH, ...(type && { types: type }) };
       const turn = () => gate.turn(reply.raw);
-      const frames = Readable.from(logFrames(context, tail, turn, wanted, signal), { objectMode: false });
+      const sources = { ...context, tail, turn, handedOut };
+      const frames = Readable.from(logFrames(sources, wanted, signal), { objectMode: false });
       reply.type("text/event-stream; charset=utf-8").header("cache-control", "no-store");
       return reply.send(frames as unknown as string); // fastify takes a stream; the type describes its content
     },
@@ -78,14 +80,18 @@ function lastEventId(header: string | string[] | undefined): number | undefined 
   throw new Problem("invalid_request", "Last-Event-ID must be a sequence of the log", { errors });
 }
 
+interface Sources extends Pick<ControlContext, "store" | "clock" | "log"> {
+  tail: Tail;
+  turn: () => Promise<void>;
+  handedOut: HandedOut;
+}
+
 /**
  * Read on only when the reader has taken what came before: the next page is not fetched while the last one still
  * waits in the socket.
  */
 async function* logFrames(
-  { store, clock, log }: ControlContext,
-  tail: Tail,
-  turn: () => Promise<void>,
+  { store, clock, log, tail, turn, handedOut }: Sources,
   query: EventQuery,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
@@ -98,7 +104,10 @@ async function* logFrames(
     while (!signal.aborted) {
       const page = await store.readEvents({ ...query, after });
       if (page.gap) yield `event: nexusd.log.gap\ndata: ${JSON.stringify(page.gap)}\n\n`;
-      if (page.events.length > 0) yield page.events.map(frame).join("");
+      if (page.events.length > 0) {
+        handedOut.toReader(page.next);
+        yield page.events.map(frame).join("");
+      }
       after = page.next;
       const now = clock.monotonic();
       if (now >= nextComment) {

@@ -19,6 +19,12 @@ export function shownToken(role: Role, headers: IncomingHttpHeaders): string | u
   return typeof given === "string" ? tokenHash(given) : NONE;
 }
 
+/** As the store takes it. */
+export function proofIn(role: Role, headers: IncomingHttpHeaders): { proof?: string } {
+  const proof = shownToken(role, headers);
+  return proof === undefined ? {} : { proof };
+}
+
 /** No hash of a token. */
 const NONE = "none";
 

@@ -163,16 +163,19 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
     readSecret: (name) => read(() => state.readSecret(name)),
 
-    putConsumer: (name, from, types, most = Number.POSITIVE_INFINITY, { proof, bindTo } = {}) =>
+    putConsumer: (name, from, types, most = Number.POSITIVE_INFINITY, placing = {}) =>
       write(
         () => {
+          const { proof, bindTo, isNew } = placing;
+          const isThere = state.readConsumer(name) !== undefined;
+          if (isThere && isNew) return "exists";
           if (!state.mayUse(name, proof)) return "bound";
-          if (state.readConsumer(name) === undefined && state.countConsumers() >= most) return undefined;
+          if (!isThere && state.countConsumers() >= most) return undefined;
           const position = from === "oldest" ? log.oldest() - 1 : from === "latest" ? log.latest() : from;
           return state.putConsumer(name, position, types, isoTime(clock.now()), bindTo);
         },
         (placed) => {
-          if (placed !== "bound" && placed !== undefined) movements.notify(name, placed.position);
+          if (typeof placed === "object") movements.notify(name, placed.position);
         },
       ),
     readConsumer: (name) => read(() => state.readConsumer(name)),

@@ -153,6 +153,8 @@ const calls: Call[] = [
     code: "invalid_request",
   },
   { route: "GET /v1/consumers", status: 200 },
+  { route: "GET /v1/consumers/{name}", path: "/v1/consumers/a", status: 200 },
+  { route: "GET /v1/consumers/{name}", path: "/v1/consumers/b", status: 404, code: "consumer_not_found" },
   { route: "GET /v1/consumers/{name}/events", path: "/v1/consumers/a/events", status: 200 },
   {
     route: "GET /v1/consumers/{name}/events",

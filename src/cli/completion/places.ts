@@ -61,6 +61,7 @@ const SOURCES: readonly (readonly [RegExp, Source])[] = [
   [/^operations show name$/, { kind: "names", of: "operations" }],
   [/^jobs \w+ name$/, { kind: "names", of: "jobs" }],
   [/^consumers create name$/, FREE],
+  [/^wait consumer$/, { kind: "names", of: "consumers" }],
   [/^consumers \w+ name$/, { kind: "names", of: "consumers" }],
   [/^messaging join session$/, FREE],
   [/^messaging [\w-]+ session$/, { kind: "names", of: "sessions" }],

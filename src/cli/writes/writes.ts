@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "commander";
 import type { WriteView } from "../../contract/api/writes.ts";
+import { parseDuration } from "../../core/duration.ts";
 import { count, duration, writeStates } from "../arguments.ts";
 import { type Act, type CliContext, jsonOf } from "../context.ts";
 import { WrongUsage } from "../problem.ts";
@@ -11,6 +12,7 @@ import { type ApproveOptions, approve } from "./approve.ts";
 import { historyLines, previewFor, previewLines, stateOf } from "./preview-view.ts";
 import { type RejectOptions, rejectAll } from "./reject-all.ts";
 import { watch } from "./watch.ts";
+import { finish } from "./write.ts";
 import { wholeId } from "./write-id.ts";
 import { listWrites } from "./writes-list.ts";
 
@@ -39,6 +41,18 @@ export function addWrites(program: Command, act: Act): void {
         const columns = io.terminal?.columns ?? 80;
         for (const line of previewLines(`${previewFor(write, columns)}\n`, columns)) await output.line(line);
         for (const line of historyLines(write, columns)) await output.line(line);
+      }),
+    );
+
+  writes
+    .command("wait")
+    .description("until a write is decided and executed; exit 0 only if it succeeded")
+    .argument("<id>", "its id, or the beginning or end of it")
+    .option("--timeout <duration>", "for how long; default: however long it takes", duration)
+    .action(
+      act(async (context, given: string, { timeout }: { timeout?: string }) => {
+        const id = await wholeId(context, given, "either end", "agent");
+        await finish(context, id, timeout === undefined ? undefined : parseDuration(timeout), "agent");
       }),
     );
 

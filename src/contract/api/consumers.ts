@@ -13,6 +13,19 @@ export const consumer = z
   })
   .meta({ id: "Consumer" });
 
+const pending = z
+  .object({
+    count: z.int().describe("Counted up to 1000"),
+    isMore: z.boolean().describe("Whether there are more than `count`"),
+    oldest: z.int().nullable().describe("The first sequence that is pending; null: nothing is"),
+    newest: z.int().nullable(),
+    oldestAt: z.string().nullable().describe("When the oldest was committed"),
+    types: z.record(z.string(), z.int()).describe("How many of each type are among those counted"),
+  })
+  .meta({ id: "Pending", description: "What a consumer has not acknowledged and the log still has" });
+
+export const consumerDetail = consumer.extend({ pending }).meta({ id: "ConsumerDetail" });
+
 export const placed = consumer.extend({
   token: z.string().optional().describe("Of a new one, where it was asked for with `bind`: given this once"),
 });
@@ -23,5 +36,6 @@ export const consumerPage = z.object({
 });
 
 export type ConsumerPage = z.output<typeof consumerPage>;
+export type ConsumerDetailView = z.output<typeof consumerDetail>;
 export type ConsumerView = z.output<typeof consumer>;
 export type PlacedConsumer = z.output<typeof placed>;

@@ -1,0 +1,31 @@
+// nexusctl consumers and writes wait against the real control API.
+
+import { expect, test } from "vitest";
+import { runCli } from "../support/cli.ts";
+import { message, startTestControl } from "../support/control.ts";
+
+test("create --if-absent makes a consumer once, and leaves one that is there where it is", async () => {
+  const { sockets, append } = await startTestControl();
+  const nexusctl = (...args: string[]) => runCli(["--socket", sockets.agent, "consumers", ...args]);
+  await append(message());
+  const made = await nexusctl("create", "me", "--if-absent", "--from", "oldest");
+  expect(made).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(made.stdout)).toMatchObject({ name: "me", position: 0 });
+  const again = await nexusctl("create", "me", "--if-absent", "--type", "messaging.*");
+  expect(again).toMatchObject({ code: 0, stderr: 'nexusctl: "me" is there already, and stays as it is\n' });
+  expect(JSON.parse(again.stdout)).toMatchObject({ name: "me", position: 0, types: null });
+});
+
+test("show has what is pending, as JSON and in words", async () => {
+  const { sockets, append } = await startTestControl();
+  const nexusctl = (...args: string[]) => runCli(["--socket", sockets.agent, "consumers", ...args]);
+  await nexusctl("create", "me");
+  await append(message(), message());
+  expect(JSON.parse((await nexusctl("show", "me")).stdout)).toMatchObject({
+    ...{ name: "me", pending: { count: 2, oldest: 1, newest: 2 } },
+  });
+  expect(await nexusctl("show", "nobody")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("Create it with: nexusctl consumers create nobody"),
+  });
+});
