@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import type { NewEvent } from "../src/contract/new-event.ts";
-import type { InsightQuery } from "../src/contract/store.ts";
+import type { SearchQuery } from "../src/contract/store.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import { median, print } from "./figure.ts";
@@ -36,7 +36,7 @@ const insight = (n: number): NewEvent => ({
   },
 });
 
-const CASES: Record<string, Partial<InsightQuery>> = {
+const CASES: Record<string, Partial<SearchQuery>> = {
   "the newest": {},
   "of a type": { type: "risk" },
   "with a word that is in a tenth": { text: "budget" },
@@ -65,7 +65,7 @@ for (const [name, query] of Object.entries(CASES)) {
   const took: number[] = [];
   for (let n = 0; n < TIMES; n++) {
     const startedAt = performance.now();
-    await store.readInsights({ limit: LIMIT, ...query });
+    await store.searchEvents({ limit: LIMIT, ...query });
     took.push(performance.now() - startedAt);
   }
   const figure = { bench: "insights", case: `${name}, ${INSIGHTS} remembered`, unit: "ms" };

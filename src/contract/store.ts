@@ -10,7 +10,7 @@ import type { WriteStore } from "./write-store.ts";
  * covers them, the deduplication keys, the records that changed with them, and the secrets it came with.
  */
 export interface Observation<Event = NewEvent> {
-  /** Names the cursor, where there is one: "nex.insights", "job:<name>", "nexus-low-stock", … */
+  /** Names the cursor, where there is one: "job:<name>", the name of a job, … */
   source: string;
   /** Any JSON value. Left out: the stored cursor stays. */
   cursor?: unknown;
@@ -93,28 +93,28 @@ export interface Placing extends Binding {
   isNew?: boolean;
 }
 
-export interface InsightQuery {
+export interface SearchQuery {
   type?: string;
-  /** Each word of it begins a word of whom the insight is about: names, addresses, the kind. */
+  /** Each word of it begins a word of whom the event is about: names, addresses, the kind. */
   target?: string;
   /** Each word of it begins a word of the content, the evidence or the target. */
   text?: string;
-  /** 0 to 1; an insight that does not say how sure it is has none. */
+  /** 0 to 1; one that does not say how sure it is has none. */
   minConfidence?: number;
   /** RFC 3339, inclusive; compared with the event's time. */
   since?: string;
   until?: string;
   limit: number;
-  /** The page ends with the insight by which their data is as long, in characters. */
+  /** The page ends with the event by which their data is as long, in characters. */
   maxLength?: number;
 }
 
-/** An insight of the memory, which outlives its event. */
-export interface StoredInsight {
+/** A searchable event (see searchable.ts): it is kept when the log does not have it any more. */
+export interface FoundEvent {
   /** The place of its event in the log, also where retention has removed that. */
   sequence: number;
   time: string;
-  /** JSON text of `{insight, workspace, origin}`, as in the event. */
+  /** JSON text, as in the event. */
   data: string;
 }
 
@@ -172,7 +172,7 @@ export interface Store extends WriteStore {
    * Of all that were ever received, the newest first. Words are looked for beside everything else, not before it.
    * @throws StoreError `busy` where that took too long
    */
-  readInsights(query: InsightQuery): Promise<StoredInsight[]>;
+  searchEvents(query: SearchQuery): Promise<FoundEvent[]>;
 
   // "bound" is the answer of these three where the consumer is bound to another token than that of `proof`.
 
@@ -218,8 +218,8 @@ export interface Store extends WriteStore {
     keep?: number;
     repeatsBefore?: string;
   }): Promise<{ removed: number }>;
-  /** Removes the insights before a time (RFC 3339) from the memory, not from the log. */
-  forgetInsights(before: string): Promise<{ removed: number }>;
+  /** Removes what is before a time (RFC 3339) from what can be searched, not from the log. */
+  forgetSearchable(before: string): Promise<{ removed: number }>;
   /** Calls back after each commit that appended events, with the newest sequence. @returns unsubscribe */
   onAppend(listener: (latest: number) => void): () => void;
   /** A consistent copy of the database: an SQLite file of `size` bytes, gone when the stream is closed. @throws StoreError */

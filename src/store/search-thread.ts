@@ -1,10 +1,10 @@
-// The thread of src/store/search.ts: reads insights on a connection of its own, one query after the other.
+// The thread of src/store/search.ts: reads on a connection of its own, one query after the other.
 
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
-import type { InsightQuery } from "../contract/store.ts";
-import { createInsightReader } from "./insight-reader.ts";
+import type { SearchQuery } from "../contract/store.ts";
 import type { SearchAnswer } from "./search.ts";
+import { createSearchReader } from "./search-reader.ts";
 
 const BUSY_TIMEOUT_MS = 2000;
 
@@ -15,11 +15,11 @@ const db = new Database(String(workerData), {
 });
 db.pragma("cache_size = -4000"); // KiB
 db.pragma("temp_store = MEMORY"); // nothing of the log outside its directory
-const reader = createInsightReader(db);
+const reader = createSearchReader(db);
 // All statements of one query see the same database.
 const read = db.transaction(reader);
 
-const answer = (query: InsightQuery): SearchAnswer => {
+const answer = (query: SearchQuery): SearchAnswer => {
   try {
     return { found: read(query) };
   } catch (error) {
@@ -29,7 +29,7 @@ const answer = (query: InsightQuery): SearchAnswer => {
   }
 };
 
-parentPort?.on("message", (query: InsightQuery | null) => {
+parentPort?.on("message", (query: SearchQuery | null) => {
   if (query !== null) {
     parentPort?.postMessage(answer(query));
     return;

@@ -3,27 +3,27 @@
 
 import { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
-import type { InsightQuery, StoredInsight } from "../contract/store.ts";
+import type { FoundEvent, SearchQuery } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { storeError } from "./sqlite-errors.ts";
 
 const WITHIN_MS = 10_000;
 const IDLE_MS = 30_000;
 const CLOSE_WITHIN_MS = 1000;
-/** In MiB: of one page of insights and its statement. */
+/** In MiB: of one page of events and its statement. */
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
-export type SearchAnswer = { found: StoredInsight[] } | { failed: { message: string; code: string } };
+export type SearchAnswer = { found: FoundEvent[] } | { failed: { message: string; code: string } };
 
 export interface Search {
   /** In the order in which they were asked for. @throws StoreError `busy`, SqliteError */
-  find(query: InsightQuery): Promise<StoredInsight[]>;
+  find(query: SearchQuery): Promise<FoundEvent[]>;
   /** What is under way fails. */
   close(): Promise<void>;
 }
 
 interface Waiting {
-  query: InsightQuery;
+  query: SearchQuery;
   settle(answer: SearchAnswer | Error): void;
 }
 

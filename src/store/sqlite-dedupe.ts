@@ -1,4 +1,4 @@
-// Which messages and insights were seen before, whatever became of their events.
+// What was seen before, whatever became of their events.
 
 import { hash } from "node:crypto";
 import type { Database } from "better-sqlite3";

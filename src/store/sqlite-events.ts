@@ -5,12 +5,12 @@ import { decodeTime, encodeTime, monotonicFactory } from "ulid";
 import { cloudEventJson, type EventRow } from "../contract/cloudevent.ts";
 import { expandTypes, fullType } from "../contract/event-patterns.ts";
 import type { NewEvent, StoredEvent } from "../contract/new-event.ts";
+import { SEARCHABLE, type SearchTerms, searchTermsOf } from "../contract/searchable.ts";
 import type { EventPage, EventQuery } from "../contract/store.ts";
 import { isoTime } from "../core/clock.ts";
 import { stringifyJson } from "../core/exact-json.ts";
-import { type InsightIndex, indexOfInsight } from "./insight-index.ts";
+import type { SearchMemory } from "./search-memory.ts";
 import { createDedupe, type DedupeKey, dedupeKeys } from "./sqlite-dedupe.ts";
-import type { InsightMemory } from "./sqlite-insights.ts";
 import { takeLength } from "./take-length.ts";
 
 const PRUNE_CHUNK = 1000;
@@ -24,8 +24,8 @@ export interface PreparedEvent {
   subject: string | null;
   time: string | undefined;
   data: string;
-  /** What an insight is found by; undefined for any other event. */
-  insight: InsightIndex | undefined;
+  /** What it is found by; undefined where it cannot be searched. */
+  terms: SearchTerms | undefined;
   dedupe: DedupeKey[] | undefined;
 }
 
@@ -64,7 +64,7 @@ export const prepareEvent = (event: NewEvent): PreparedEvent => ({
   subject: event.subject ?? null,
   time: normalTime(event.time),
   data: stringifyJson(event.data),
-  insight: event.type === "nex.insight.received" ? indexOfInsight(event.data.insight) : undefined,
+  terms: event.type === SEARCHABLE ? searchTermsOf(event.data) : undefined,
   dedupe: event.dedupe && dedupeKeys(event.dedupe),
 });
 
@@ -82,7 +82,7 @@ const toStored = (row: EventRow): StoredEvent => ({
 
 export const createEventLog = (
   db: Database,
-  insights: Pick<InsightMemory, "add" | "keep">,
+  searchable: Pick<SearchMemory, "add" | "keep">,
   random: () => number,
 ): EventLog => {
   const nextId = monotonicFactory(random);
@@ -160,7 +160,7 @@ export const createEventLog = (
       const { source, type, subject, data } = event;
       const time = event.time ?? isoTime(now);
       const sequence = Number(insert.run(id, source, type, subject, time, data).lastInsertRowid);
-      if (event.insight) insights.add({ sequence, time, index: event.insight });
+      if (event.terms) searchable.add({ sequence, time, terms: event.terms });
       return toStored({ sequence, id, source, type, subject, time, data });
     },
     remember: (keys, now) => {
@@ -188,7 +188,7 @@ export const createEventLog = (
       }
       const last = head[removed - 1];
       if (last) {
-        insights.keep(last.sequence);
+        searchable.keep(last.sequence);
         removeTo.run(last.sequence);
       }
       return {

@@ -15,15 +15,14 @@ import { prepareStatements } from "./sqlite-write-statements.ts";
 import { bytesOf, createSteps } from "./sqlite-write-steps.ts";
 import { createReadSummaries, LAST_ID } from "./sqlite-write-summaries.ts";
 import { takeLength } from "./take-length.ts";
+import type { ReadUnit, WriteUnit } from "./units.ts";
 
 export interface WriteStoreParts {
   db: Database;
   log: EventLog;
   now(): number;
-  /** Runs a query, or rejects with a StoreError. */
-  read<T>(query: () => T): Promise<T>;
-  /** Runs `work` in a transaction, maybe twice; `committed` sees its result once it is on disk. */
-  write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
+  read: ReadUnit;
+  write: WriteUnit;
   /** Prepares an observation; what it gives commits it inside a transaction, and says which of its events were new. */
   observing(observation: Observation): () => StoredEvent[];
 }

@@ -4,23 +4,24 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import { ulid } from "ulid";
-import type { StoredEvent } from "../contract/new-event.ts";
-import { type Observation, REPEATS_KEPT_MS, type Store } from "../contract/store.ts";
-import { type Clock, isoTime } from "../core/clock.ts";
-import { stringifyJson } from "../core/exact-json.ts";
+import type { Store } from "../contract/store.ts";
+import type { Clock } from "../core/clock.ts";
 import { copyDatabase } from "./backup.ts";
 import { createListeners } from "./listeners.ts";
 import { createSearch } from "./search.ts";
+import { createSearchMemory } from "./search-memory.ts";
 import { createWriter } from "./sqlite-commit.ts";
-import { dedupeKeys, PARTS } from "./sqlite-dedupe.ts";
+import { createConsumerStore } from "./sqlite-consumers.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
-import { createEventLog, prepareEvent } from "./sqlite-events.ts";
+import { createEventLog } from "./sqlite-events.ts";
 import { createFigures } from "./sqlite-figures.ts";
-import { createInsightMemory, FORGET_CHUNK } from "./sqlite-insights.ts";
+import { createObserve, prepareObservation } from "./sqlite-observations.ts";
 import { type OnMigration, openDatabase } from "./sqlite-open.ts";
-import { createPending, PENDING_COUNTED } from "./sqlite-pending.ts";
+import { createPending } from "./sqlite-pending.ts";
+import { createRemoval } from "./sqlite-removal.ts";
 import { createState } from "./sqlite-state.ts";
 import { createWriteStore } from "./sqlite-writes.ts";
+import type { ReadUnit, WriteUnit } from "./units.ts";
 
 export interface StoreOptions {
   /** Created with mode 0700 where it is missing; relative to the working directory. */
@@ -67,15 +68,13 @@ interface Parts {
 
 const createStore = ({ db, path, place, clock, random, close }: Parts): { store: Store; renew(): void } => {
   const epoch = readEpoch(db, () => ulid(Math.max(1, Math.floor(clock.now())), random));
-  const insights = createInsightMemory(db);
-  const log = createEventLog(db, insights, random);
+  const searchable = createSearchMemory(db);
+  const log = createEventLog(db, searchable, random);
   const search = createSearch({ path, place, clock });
   const state = createState(db);
   const figures = createFigures(db, log, path);
   const countProbe = db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'probes'");
-  const pending = createPending(db, log);
   const listeners = createListeners<[latest: number]>();
-  const movements = createListeners<[consumer: string, sequence: number]>();
   const inode = statSync(path).ino;
   let notified = log.latest();
   let isClosed = false;
@@ -103,7 +102,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
         remedy: "nexusd is stopping: start it again",
       });
   };
-  const read = async <T>(query: () => T): Promise<T> => {
+  const read: ReadUnit = async (query) => {
     assertOpen();
     try {
       return query();
@@ -111,27 +110,20 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
       throw toStoreError(error, place);
     }
   };
-  const write = async <T>(work: () => T, committed?: (result: T) => void, canWait?: boolean): Promise<T> => {
+  const write: WriteUnit = async (work, committed, canWait) => {
     assertOpen();
     return writer.write(work, committed, canWait);
   };
 
-  /** Inside a transaction. @returns the events that were new */
-  const observe = (unit: ReturnType<typeof prepareObservation>): StoredEvent[] => {
-    const now = clock.now();
-    const updatedAt = isoTime(now);
-    for (const keys of unit.known) log.remember(keys, now);
-    const stored = unit.events.flatMap((event) => log.append(event, now) ?? []);
-    if (unit.cursor !== undefined) state.putCursor(unit.source, unit.cursor, updatedAt);
-    for (const { kind, key } of unit.remove) state.removeRecord(kind, key);
-    for (const { kind, key, value } of unit.put) state.putRecord(kind, key, value, updatedAt);
-    for (const { name, value } of unit.secrets) state.putSecret(name, value);
-    return stored;
-  };
+  const observe = createObserve({ log, state, clock });
+  const { clear: clearConsumers, ...consumers } = createConsumerStore({
+    ...{ state, log, read, write, clock },
+    countPending: createPending(db, log),
+  });
 
   /** Indexes what an earlier version left, at its leisure: a store that is closed, or fails, goes on at the next start. */
   const renew = async (): Promise<void> => {
-    while (!isClosed && insights.hasOlder()) await write(() => insights.renew(), undefined, true);
+    while (!isClosed && searchable.hasOlder()) await write(() => searchable.renew(), undefined, true);
   };
 
   const store: Store = {
@@ -148,10 +140,10 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
     },
 
     readEvents: (query) => read(() => log.page(query)),
-    readInsights: async (query) => {
+    searchEvents: async (query) => {
       const { text, target, minConfidence } = query;
       const isQuick = text === undefined && target === undefined && minConfidence === undefined;
-      if (isQuick) return read(() => insights.read(query));
+      if (isQuick) return read(() => searchable.read(query));
       assertOpen();
       return search.find(query).catch((error: unknown) => {
         throw toStoreError(error, place);
@@ -163,46 +155,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
     readRecord: (kind, key) => read(() => state.readRecord(kind, key)),
     readSecret: (name) => read(() => state.readSecret(name)),
 
-    putConsumer: (name, from, types, most = Number.POSITIVE_INFINITY, placing = {}) =>
-      write(
-        () => {
-          const { proof, bindTo, isNew } = placing;
-          const isThere = state.readConsumer(name) !== undefined;
-          if (isThere && isNew) return "exists";
-          if (!state.mayUse(name, proof)) return "bound";
-          if (!isThere && state.countConsumers() >= most) return undefined;
-          const position = from === "oldest" ? log.oldest() - 1 : from === "latest" ? log.latest() : from;
-          return state.putConsumer(name, position, types, isoTime(clock.now()), bindTo);
-        },
-        (placed) => {
-          if (typeof placed === "object") movements.notify(name, placed.position);
-        },
-      ),
-    readConsumer: (name) => read(() => state.readConsumer(name)),
-    readConsumers: (page) => read(() => state.readConsumers(page)),
-    ackConsumer: async (name, sequence, { proof } = {}) => {
-      const acknowledged = await write(
-        () =>
-          state.mayUse(name, proof) ? state.ackConsumer(name, sequence, isoTime(clock.now())) : undefined,
-        (moved) => {
-          if (moved?.isMoved) movements.notify(name, sequence);
-        },
-      );
-      return acknowledged === undefined ? "bound" : acknowledged.consumer;
-    },
-    deleteConsumer: (name, { proof } = {}) =>
-      write(
-        () => (state.mayUse(name, proof) ? state.deleteConsumer(name) : "bound"),
-        (isDeleted) => {
-          if (isDeleted === true) movements.notify(name, 0);
-        },
-      ),
-    pending: (name, most = PENDING_COUNTED) =>
-      read(() => {
-        const consumer = state.readConsumer(name);
-        return consumer && pending(consumer, most);
-      }),
-    onAcknowledge: movements.add,
+    ...consumers,
 
     ...createWriteStore({
       ...{ db, log, read, write },
@@ -213,29 +166,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
       },
     }),
 
-    pruneEvents: async (limits) => {
-      let removed = 0;
-      // In small transactions, so that commits and readers get their turn in between.
-      for (let more = true; more; ) {
-        const chunk = await write(
-          () => log.prune(limits, clock.now()),
-          ({ oldest }) => log.pruned(oldest),
-        );
-        removed += chunk.removed;
-        more = chunk.more;
-      }
-      const { repeatsBefore } = limits;
-      const before = repeatsBefore === undefined ? clock.now() - REPEATS_KEPT_MS : Date.parse(repeatsBefore);
-      for (let part = 0; part < PARTS; part++) await write(() => log.pruneKeys(part, before));
-      return { removed };
-    },
-
-    forgetInsights: async (before) => {
-      let removed = 0;
-      for (let chunk = FORGET_CHUNK; chunk === FORGET_CHUNK; removed += chunk)
-        chunk = await write(() => insights.forget(before));
-      return { removed };
-    },
+    ...createRemoval({ log, searchable, write, clock }),
 
     onAppend: listeners.add,
     backup: async () => {
@@ -257,7 +188,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
       isClosed = true;
       writer.flush();
       listeners.clear();
-      movements.clear();
+      clearConsumers();
       await search.close();
       try {
         close();
@@ -268,17 +199,6 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
   };
   return { store, renew: () => void renew().catch(() => {}) };
 };
-
-/** As JSON text, so that what the caller changes later is not what is stored. */
-const prepareObservation = (observation: Observation) => ({
-  source: observation.source,
-  cursor: observation.cursor === undefined ? undefined : stringifyJson(observation.cursor),
-  events: (observation.events ?? []).map(prepareEvent),
-  known: (observation.known ?? []).map(dedupeKeys),
-  put: (observation.put ?? []).map(({ kind, key, value }) => ({ kind, key, value: stringifyJson(value) })),
-  remove: observation.remove ?? [],
-  secrets: observation.secrets ?? [],
-});
 
 const readEpoch = (db: Database, create: () => string): string => {
   const find = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck();

@@ -65,7 +65,7 @@ it("forgets insights only where it is told to, and then by their own limit", asy
     await clock.advance(DAY);
   }
   const remembered = async () =>
-    (await store.readInsights({ limit: 10, text: "day" })).map(
+    (await store.searchEvents({ limit: 10, text: "day" })).map(
       ({ data }) => JSON.parse(data).insight.content,
     );
   scheduler.reconfigure(testConfig({ jobs: { retention: { keep_events: "1h" } } }));

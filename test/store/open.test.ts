@@ -258,7 +258,7 @@ test("after close every call is refused, and closing again is nothing", async ()
     () => store.readRecords("kind"),
     () => store.readRecord("kind", "key"),
     () => store.readSecret("name"),
-    () => store.readInsights({ limit: 1 }),
+    () => store.searchEvents({ limit: 1 }),
     () => store.putConsumer("name", "oldest"),
     () => store.readConsumer("name"),
     () => store.readConsumers({ limit: 1 }),

@@ -118,11 +118,11 @@ test("the event loop turns while a store searches, and a page ends where it is l
     if (!isDone) setImmediate(turn);
   };
   setImmediate(turn);
-  const all = await store.readInsights({ text: "bu de re of", limit: 1000 });
+  const all = await store.searchEvents({ text: "bu de re of", limit: 1000 });
   isDone = true;
   expect(all).toHaveLength(1000);
   expect(turns).toBeGreaterThan(3);
-  const page = await store.readInsights({ text: "bu", limit: 1000, maxLength: 5000 });
+  const page = await store.searchEvents({ text: "bu", limit: 1000, maxLength: 5000 });
   expect(page).toEqual(all.slice(0, page.length));
   const length = page.reduce((sum, { data }) => sum + data.length, 0);
   expect(length).toBeGreaterThanOrEqual(5000);

@@ -153,7 +153,7 @@ describe.each([1, 2] as const)("a database of schema %i, opened by this version,
       { name: "all", position: 12, types: null, isBound: false, createdAt: T0, updatedAt: t(1) },
       { name: "some", position: 40, types: ["nex.*"], isBound: false, createdAt: T0, updatedAt: t(2) },
     ]);
-    expect(await store.readInsights({ limit: 100, type: "risk" })).toHaveLength(INSIGHTS);
+    expect(await store.searchEvents({ limit: 100, type: "risk" })).toHaveLength(INSIGHTS);
 
     expect(await store.readWrites({ limit: 100 })).toEqual(writes.toReversed());
     expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: version === 2 ? 13 : 0 });

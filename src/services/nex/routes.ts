@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { limitQuery, PAGE_LENGTH, timestamp } from "../../contract/api/fields.ts";
 import { insightsAnswer } from "../../contract/api/views.ts";
-import type { Store, StoredInsight } from "../../contract/store.ts";
+import type { FoundEvent, Store } from "../../contract/store.ts";
 import { isUnspaced, soughtWords } from "../../core/text/words.ts";
 import { present } from "../input.ts";
 import { defineRoute, JsonText, observedAt, type Route } from "../route.ts";
@@ -43,7 +43,7 @@ const confidence = z
   .regex(/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/, "must be a number from 0 to 1, such as 0.8")
   .transform(Number);
 
-export const nexRoutes = (store: Pick<Store, "readInsights" | "readCursor">): Route[] => [
+export const nexRoutes = (store: Pick<Store, "searchEvents" | "readCursor">): Route[] => [
   defineRoute({
     method: "GET",
     path: "/v1/nex/insights",
@@ -64,7 +64,7 @@ export const nexRoutes = (store: Pick<Store, "readInsights" | "readCursor">): Ro
     problems: [],
     async handle({ query: { limit, ...filters } }) {
       const [found, asOf] = await Promise.all([
-        store.readInsights({ limit, maxLength: PAGE_LENGTH, ...present(filters) }),
+        store.searchEvents({ limit, maxLength: PAGE_LENGTH, ...present(filters) }),
         observedAt(store, "nex.insights"),
       ]);
       const isCut = found.length < limit && lengthOf(found) >= PAGE_LENGTH;
@@ -75,10 +75,10 @@ export const nexRoutes = (store: Pick<Store, "readInsights" | "readCursor">): Ro
   }),
 ];
 
-const lengthOf = (found: readonly StoredInsight[]) => found.reduce((sum, { data }) => sum + data.length, 0);
+const lengthOf = (found: readonly FoundEvent[]) => found.reduce((sum, { data }) => sum + data.length, 0);
 
 /** Its data as it is stored, which is an object, with its place in the log before it. */
-const insightText = ({ sequence, time, data }: StoredInsight): string => {
+const insightText = ({ sequence, time, data }: FoundEvent): string => {
   const members = data.slice(1);
   return `{"sequence":${sequence},"time":${JSON.stringify(time)}${members === "}" ? "" : ","}${members}`;
 };

@@ -63,7 +63,7 @@ export const service: ServiceCode<Settings, NexClient> = {
   async forget({ config, store, steady, log }) {
     const { keep_insights } = config.jobs.retention;
     if (keep_insights === undefined) return;
-    const forgotten = await store.forgetInsights(isoTime(steady.before(keep_insights)));
+    const forgotten = await store.forgetSearchable(isoTime(steady.before(keep_insights)));
     if (forgotten.removed > 0) log.info(forgotten, "old insights forgotten");
   },
   start,

@@ -1,22 +1,22 @@
-// Reads the memory of insights. Needs no more than a connection that reads: src/store/search-thread.ts has one.
+// Searches the searchable events. Needs no more than a connection that reads: src/store/search-thread.ts has one.
 
 import type { Database } from "better-sqlite3";
-import type { InsightQuery, StoredInsight } from "../contract/store.ts";
-import { createFoundTerms } from "./insight-terms.ts";
+import type { FoundEvent, SearchQuery } from "../contract/store.ts";
+import { createFoundTerms } from "./search-terms.ts";
 import { takeLength } from "./take-length.ts";
 
-/** Insights of one millisecond that have keys of their own; more of them go on into the next. */
+/** Events of one millisecond that have keys of their own; more of them go on into the next. */
 export const PER_MS = 1024;
 /** In the year 2248: a key must be a number that is exact. */
 const LATEST_MS = 8.7e12;
 
 /** The newest first. */
-export type InsightReader = (query: InsightQuery) => StoredInsight[];
+export type SearchReader = (query: SearchQuery) => FoundEvent[];
 
-export const createInsightReader = (db: Database): InsightReader => {
+export const createSearchReader = (db: Database): SearchReader => {
   const found = createFoundTerms(db);
   const statements = new Map<string, ReturnType<typeof prepare>>();
-  const prepare = (sql: string) => db.prepare<(string | number)[], StoredInsight>(sql);
+  const prepare = (sql: string) => db.prepare<(string | number)[], FoundEvent>(sql);
   return (query) => {
     const { sql, values } = selectOf(query, found(query));
     const statement = statements.get(sql) ?? prepare(sql);
@@ -28,7 +28,7 @@ export const createInsightReader = (db: Database): InsightReader => {
 export const firstKey = (ms: number) => Math.floor(Math.min(Math.max(ms, 0), LATEST_MS)) * PER_MS;
 
 function selectOf(
-  query: InsightQuery,
+  query: SearchQuery,
   found: ReturnType<ReturnType<typeof createFoundTerms>>,
 ): { sql: string; values: (string | number)[] } {
   const { type, minConfidence, since, until, limit } = query;

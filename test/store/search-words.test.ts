@@ -20,7 +20,7 @@ const storeOf = async (...texts: string[]): Promise<Store> => {
 
 /** The places in `texts` of what is found, in their order. */
 const places = async (store: Store, texts: readonly string[], text: string) =>
-  (await store.readInsights({ limit: 1000, text }))
+  (await store.searchEvents({ limit: 1000, text }))
     .map(({ data }) => texts.indexOf(JSON.parse(data).insight.content))
     .sort((a, b) => a - b);
 
@@ -111,7 +111,7 @@ test("any word of any text finds it", async () => {
       const text = made.flat().join("");
       const { latest } = await store.commitObservation({ source: "test", events: [event(text)] });
       for (const part of text.split(/\s+/u).filter((part) => /[\p{L}\p{N}]/u.test(part))) {
-        const found = await store.readInsights({ limit: 1, text: part });
+        const found = await store.searchEvents({ limit: 1, text: part });
         expect(found[0]?.sequence, `${JSON.stringify(part)} of ${JSON.stringify(text)}`).toBe(latest);
       }
     }),

@@ -1,19 +1,20 @@
-// The index of the words of insights, and its making anew of what an earlier version indexed in another way: the newest
+// The index of the words of the searchable events, and its making anew of what an earlier version indexed in another way: the newest
 // first, in small transactions while the daemon works. Until that is done what is left is found as it was before.
 
 import type { Database } from "better-sqlite3";
+import { type SearchTerms, searchTermsOf } from "../contract/searchable.ts";
 import { parseJson } from "../core/exact-json.ts";
-import { type InsightIndex, indexOfInsight, matchOf } from "./insight-index.ts";
+import { matchOf } from "./search-match.ts";
 
 // What one transaction takes anew: some ten milliseconds, with the merging that SQLite does at times.
-const INSIGHTS_AT_ONCE = 10;
+const EVENTS_AT_ONCE = 10;
 const CHARACTERS_AT_ONCE = 20_000;
 
 const FROM = "insight_terms_from";
 
-export interface InsightTerms {
+export interface TermIndex {
   /** Inside a transaction. */
-  add(key: number, index: Pick<InsightIndex, "content" | "target">): void;
+  add(key: number, index: Pick<SearchTerms, "content" | "target">): void;
   /** Those up to a key. Inside a transaction. */
   remove(upTo: number): void;
   /** Takes some more of the older ones over. Inside a transaction. */
@@ -22,7 +23,7 @@ export interface InsightTerms {
   hasOlder(): boolean;
 }
 
-export const createInsightTerms = (db: Database): InsightTerms => {
+export const createTermIndex = (db: Database): TermIndex => {
   // Which replaces: a key that came late, among the older ones, is met again.
   const insert = db.prepare<[number, string, string]>(
     "INSERT OR REPLACE INTO insight_terms (rowid, content, target) VALUES (?, ?, ?)",
@@ -31,11 +32,11 @@ export const createInsightTerms = (db: Database): InsightTerms => {
   const putFrom = db.prepare<[number]>(`INSERT OR REPLACE INTO meta (key, value) VALUES ('${FROM}', ?)`);
   const older = db.prepare<[number], { key: number; data: string | null }>(
     `SELECT i.key, coalesce(d.data, e.data) AS data FROM insights i LEFT JOIN insight_data d ON d.key = i.key
-     LEFT JOIN events e ON e.sequence = i.sequence WHERE i.key < ? ORDER BY i.key DESC LIMIT ${INSIGHTS_AT_ONCE}`,
+     LEFT JOIN events e ON e.sequence = i.sequence WHERE i.key < ? ORDER BY i.key DESC LIMIT ${EVENTS_AT_ONCE}`,
   );
   const from = createFrom(db);
 
-  const terms: InsightTerms = {
+  const terms: TermIndex = {
     add(key, { content, target }) {
       insert.run(key, content, target);
     },
@@ -49,7 +50,7 @@ export const createInsightTerms = (db: Database): InsightTerms => {
       let last: number | undefined;
       let characters = 0;
       for (const { key, data } of older.all(before)) {
-        terms.add(key, indexOfInsight(insightOf(data)));
+        terms.add(key, searchTermsOf(dataOf(data)));
         last = key;
         characters += data?.length ?? 0;
         if (characters > CHARACTERS_AT_ONCE) break;
@@ -90,11 +91,10 @@ export const createFoundTerms = (db: Database) => {
   };
 };
 
-const insightOf = (data: string | null): unknown => {
+const dataOf = (data: string | null): unknown => {
   if (data === null) return undefined;
   try {
-    const { insight } = parseJson(data) as { insight?: unknown }; // written as the data of such an event
-    return insight;
+    return parseJson(data);
   } catch (error) {
     // Nested so deeply that only its text can be kept: it has no words to be found by, and the next ones have.
     if (error instanceof SyntaxError) return undefined;

@@ -60,7 +60,7 @@ const renewedFrom = (dataDir: string): number | null | undefined => {
 };
 
 const sequences = async (store: Store, text: string, limit = 10) =>
-  (await store.readInsights({ limit, text })).map(({ sequence }) => sequence);
+  (await store.searchEvents({ limit, text })).map(({ sequence }) => sequence);
 
 const untilDone = (dataDir: string) =>
   vi.waitFor(() => expect(renewedFrom(dataDir)).toBeUndefined(), { timeout: 60_000, interval: 50 });
@@ -88,7 +88,7 @@ test("what comes late among the older ones, or is forgotten meanwhile, is found 
   const late = { type, source: "/nex/insights", time: isoAt(20), data } as const;
   const [{ latest }] = await Promise.all([
     store.commitObservation({ source: "test", events: [late] }),
-    store.forgetInsights(isoAt(KEPT + 1)),
+    store.forgetSearchable(isoAt(KEPT + 1)),
   ]);
   const check = async () => {
     expect(await sequences(store, "late")).toEqual([latest]);

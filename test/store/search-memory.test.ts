@@ -4,7 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/contract/new-event.ts";
-import type { InsightQuery, Store } from "../../src/contract/store.ts";
+import type { SearchQuery, Store } from "../../src/contract/store.ts";
 import { migrate, readMigrations } from "../../src/store/migrate.ts";
 import fc from "../support/fc.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
@@ -21,8 +21,8 @@ const insight = (content: string, type?: string, time?: string) =>
   event({ ...(type === undefined ? {} : { type }), content }, time);
 
 const commit = (store: Store, ...events: NewEvent[]) => store.commitObservation({ source: "test", events });
-const contents = async (store: Store, query: Partial<InsightQuery> = {}) =>
-  (await store.readInsights({ limit: 100, ...query })).map(({ data }) => JSON.parse(data).insight.content);
+const contents = async (store: Store, query: Partial<SearchQuery> = {}) =>
+  (await store.searchEvents({ limit: 100, ...query })).map(({ data }) => JSON.parse(data).insight.content);
 
 test("insights are read the newest first by their own time, by type and by time", async () => {
   const store = await openTestStore({ clock: settableClock(START) });
@@ -35,7 +35,7 @@ test("insights are read the newest first by their own time, by type and by time"
     insight("5", undefined, "2026-02-02T10:00:00Z"),
     insight("6", "risk", "2026-02-04T11:00:00+01:00"),
   );
-  const found = async (query: Partial<InsightQuery>) => (await contents(store, query)).join("");
+  const found = async (query: Partial<SearchQuery>) => (await contents(store, query)).join("");
   expect(await found({})).toBe("62541");
   expect(await found({ limit: 2 })).toBe("62");
   expect(await found({ type: "risk" })).toBe("641");
@@ -52,7 +52,7 @@ test("an insight is in the memory exactly when its event is in the log, once", a
   const dedupe = { scope: "nex.insights", match: ["a"], record: ["a"] };
   await commit(store, { ...insight("one"), dedupe }, { ...insight("one"), dedupe });
   await commit(store, { ...insight("one"), dedupe });
-  expect(await store.readInsights({ limit: 10 })).toMatchObject([{ sequence: 1 }]);
+  expect(await store.searchEvents({ limit: 10 })).toMatchObject([{ sequence: 1 }]);
   const circular: Record<string, unknown> = {};
   circular.self = circular;
   await expect(commit(store, insight("two"), event(circular))).rejects.toThrow(TypeError);
@@ -83,7 +83,7 @@ test("insights logged before there was a memory are remembered at the start, onc
   db.close();
   for (let start = 0; start < 2; start++) {
     const store = await openTestStore({ dataDir });
-    const found = await store.readInsights({ limit: 10, text: "offer" });
+    const found = await store.searchEvents({ limit: 10, text: "offer" });
     expect(found).toMatchObject([{ sequence: 1, time: START }]);
     expect(found[0]?.data).toContain("48066188026052611");
     await store.close();
@@ -95,7 +95,7 @@ test("an insight nested deeper than SQLite's JSON goes is stored like any other"
   let nested: unknown = "deep";
   for (let n = 0; n < 1500; n++) nested = [nested];
   await commit(store, event({ type: "risk", nested }));
-  expect((await store.readInsights({ type: "risk", limit: 1 }))[0]?.data).toContain('"deep"');
+  expect((await store.searchEvents({ type: "risk", limit: 1 }))[0]?.data).toContain('"deep"');
 });
 
 test("more insights of one millisecond than it has keys are all kept, in their order", async () => {
@@ -138,7 +138,7 @@ describe("words", () => {
     return store;
   };
 
-  test.each<[Partial<InsightQuery>, "jane" | "john" | "both" | "none"]>([
+  test.each<[Partial<SearchQuery>, "jane" | "john" | "both" | "none"]>([
     [{ text: "budget" }, "jane"],
     [{ text: "APPROV" }, "jane"],
     [{ text: "budget-approval" }, "jane"],
@@ -180,7 +180,7 @@ describe("words", () => {
       "\0",
       "!!",
       "budget OR smith",
-    ].map((text): [Partial<InsightQuery>, "jane" | "none"] => [
+    ].map((text): [Partial<SearchQuery>, "jane" | "none"] => [
       { text },
       text === "-budget" ? "jane" : "none",
     ]),
@@ -196,7 +196,7 @@ describe("words", () => {
         fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" })),
         async (text) => {
           await commit(store, event({ content: text, target: { hint: text } }));
-          await store.readInsights({ limit: 1, text, target: text });
+          await store.searchEvents({ limit: 1, text, target: text });
         },
       ),
       { numRuns: 300 },
