@@ -23,6 +23,9 @@ export interface Gateway {
   origin: string;
   /** Its home directory, with everything it keeps. */
   home: string;
+  /** For the command line of OpenClaw to find its configuration, which is that of `program`. */
+  env: Record<string, string>;
+  program: string;
   log(): string;
   /** Resolves when its hooks answer. */
   start(): Promise<void>;
@@ -36,6 +39,8 @@ export interface Gateway {
 export async function installGateway(options: {
   modelUrl: string;
   mcp?: Record<string, McpServer>;
+  /** As it is before anybody has heard of nexusd; default: with its hooks on. */
+  isNew?: boolean;
 }): Promise<Gateway> {
   const home = mkdtempSync(join(tmpdir(), "nexusd-gateway-"));
   const port = await freePort();
@@ -49,6 +54,11 @@ export async function installGateway(options: {
   let child: ChildProcess | undefined;
   let text = "";
 
+  const env = {
+    ...{ PATH: process.env.PATH ?? "", LANG: "C.UTF-8", HOME: home, NO_COLOR: "1" },
+    ...{ OPENCLAW_STATE_DIR: home, OPENCLAW_CONFIG_PATH: configPath },
+    ...{ OPENCLAW_SKIP_CHANNELS: "1", OPENCLAW_SKIP_CRON: "1" },
+  };
   const kill = async () => {
     const running = child;
     child = undefined;
@@ -58,15 +68,9 @@ export async function installGateway(options: {
     await ended;
   };
   return {
-    origin,
-    home,
+    ...{ origin, home, env, program },
     log: () => text,
     async start() {
-      const env = {
-        ...{ PATH: process.env.PATH, LANG: "C.UTF-8", HOME: home, NO_COLOR: "1" },
-        ...{ OPENCLAW_STATE_DIR: home, OPENCLAW_CONFIG_PATH: configPath },
-        ...{ OPENCLAW_SKIP_CHANNELS: "1", OPENCLAW_SKIP_CRON: "1" },
-      };
       // A group of its own, so that what it leaves behind can be ended by name of the group alone.
       const started = spawn(process.execPath, [program, "gateway", "run"], {
         ...{ env, cwd: home, detached: true },
@@ -100,13 +104,13 @@ export async function installGateway(options: {
 const configOf = (
   port: number,
   workspace: string,
-  { modelUrl, mcp = {} }: { modelUrl: string; mcp?: Record<string, McpServer> },
+  { modelUrl, mcp, isNew = false }: Parameters<typeof installGateway>[0],
 ) => ({
   gateway: {
     ...{ mode: "local", port, bind: "loopback" },
     auth: { mode: "token", token: "a-made-up-gateway-token-of-a-test" },
   },
-  hooks: { enabled: true, token: HOOK_TOKEN },
+  ...(!isNew && { hooks: { enabled: true, token: HOOK_TOKEN } }),
   agents: {
     defaults: {
       ...{ workspace, skipBootstrap: true, heartbeat: { every: "0m" } },
@@ -128,7 +132,8 @@ const configOf = (
       },
     },
   },
-  mcp: { servers: mcp },
+  ...(mcp && { mcp: { servers: mcp } }),
+  logging: { file: join(workspace, "..", "gateway.log") },
 });
 
 const isReady = async (origin: string): Promise<boolean> =>

@@ -95,10 +95,18 @@ function answer(response: ServerResponse, reply: Reply, tools: string[], call: n
   response.end("data: [DONE]\n\n");
 }
 
-/** What has been said since the last message to the model that no tool sent. */
+/** What the gateway adds at the end of each call, whatever was asked: the wakes are in it. */
+const CONTEXT = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>";
+
+/** One turn of the agent: what it was given, and what has been said since. */
 export function turnOf({ messages }: Prompt): { asked: string; since: Said[] } {
-  const at = messages.findLastIndex(({ role }) => role === "user");
-  return { asked: textOf(messages[at]), since: messages.slice(at + 1) };
+  const isContext = (message: Said) => message.role === "user" && textOf(message).startsWith(CONTEXT);
+  const said = messages.filter((message) => !isContext(message));
+  const at = said.findLastIndex(({ role }) => role === "user");
+  return {
+    asked: [...messages.filter(isContext), ...said.slice(at, at + 1)].map(textOf).join("\n"),
+    since: said.slice(at + 1),
+  };
 }
 
 /** The text of a message, whose parts are joined. */
@@ -107,4 +115,35 @@ export function textOf(message: Said | undefined): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content.map((part: { text?: string }) => part.text ?? "").join("");
+}
+
+/** A call of a tool, by the name of the tool itself, and what came of it. */
+export interface Called {
+  tool: string;
+  /** The structured content of its answer; undefined: it failed. */
+  result: unknown;
+}
+
+/** The last call of a tool in the turn; undefined: there was none yet. */
+export function lastCall(since: readonly Said[]): Called | undefined {
+  const answer = since.at(-1);
+  const call = since.at(-2)?.tool_calls?.[0];
+  if (answer?.role !== "tool" || !call) return undefined;
+  const input = JSON.parse(call.function.arguments) as { id?: string };
+  const tool = call.function.name === "tool_call" ? (input.id ?? "") : call.function.name;
+  return { tool, result: structuredOf(textOf(answer)) };
+}
+
+/** The gateway wraps what comes from outside in words of warning. */
+function structuredOf(text: string): unknown {
+  const json = text.slice(text.indexOf("\n{") + 1, text.lastIndexOf("}") + 1);
+  try {
+    const { result, details } = JSON.parse(json) as {
+      result?: { details?: { structuredContent?: unknown }; isError?: boolean };
+      details?: { structuredContent?: unknown };
+    };
+    return result?.details?.structuredContent ?? details?.structuredContent;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,9 @@
-// What the gateway answers to a wake, and what becomes of it: the facts that src/sinks/openclaw.ts is built on.
+// What the real gateway makes of a wake: the words of src/sinks/openclaw are for these answers.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openclaw } from "../../src/sinks/openclaw/kind.ts";
 import { until } from "../support/daemon.ts";
+import { openTarget, someNotice } from "../support/sink-target.ts";
 import { type Gateway, HOOK_TOKEN, installGateway } from "./gateway.ts";
 import { type ScriptedModel, startModel, turnOf } from "./model.ts";
 
@@ -13,24 +15,66 @@ beforeAll(async () => {
   gateway = await installGateway({ modelUrl: model.url });
   await gateway.start();
 });
-
 afterAll(async () => {
   await gateway?.remove();
   await model?.close();
 });
 
-test("a wake reaches the model", async () => {
-  const text = "3 events wait for the consumer agent";
-  const { status, answer } = await wake({ text, mode: "now", agentId: "main" });
-  expect([status, answer]).toMatchObject([200, { ok: true, eventOutcome: "queued" }]);
-  await until(() => model.prompts.some((prompt) => turnOf(prompt).asked.includes(text)), "the wake");
+const wake = async ({ path = "", token = HOOK_TOKEN, ...settings }: Record<string, string> = {}) => {
+  const url = `${gateway.origin}${path}`;
+  const { hand } = await openTarget(openclaw, { url, ...settings }, { secrets: { token } });
+  return hand();
+};
+
+test("a wake is heard, and reaches the model as it was said", async () => {
+  expect(await wake()).toEqual({ kind: "heard" });
+  const text = 'nexusd: 2 events for the consumer \\"agent\\" (4 to 5)';
+  const reached = await until(
+    () => model.prompts.find((prompt) => turnOf(prompt).asked.includes(text)),
+    "the wake",
+  );
+  process.stderr.write(`a wake costs a prompt of ${reached.bytes} bytes\n`);
 });
 
-const wake = async (body: object) => {
-  const response = await fetch(`${gateway.origin}/hooks/wake`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${HOOK_TOKEN}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  return { status: response.status, answer: await response.json() };
-};
+test("the same wake again is heard as well", async () => {
+  expect(await wake()).toEqual({ kind: "heard" });
+});
+
+test.each([
+  ["a token that is not that of the hooks", { token: "another-token-of-a-test" }, "token_refused"],
+  ["an agent that it does not have", { agent_id: "nobody" }, "unknown_agent"],
+  ["a path at which it has no hooks", { path: "/elsewhere" }, "hooks_off"],
+])("%s is refused as such", async (_what, settings, code) => {
+  expect(await wake(settings)).toMatchObject({ kind: "refused", code });
+});
+
+test("after many wrong tokens it throttles, and yet hears the right one", async () => {
+  let refused = await wake({ token: "another-token-of-a-test" });
+  for (let time = 0; time < 25 && refused.kind === "refused" && refused.code !== "throttled"; time++)
+    refused = await wake({ token: "another-token-of-a-test" });
+  expect(refused).toMatchObject({ kind: "refused", code: "throttled", retryAfterMs: expect.any(Number) });
+  expect(await wake()).toEqual({ kind: "heard" });
+});
+
+test("a gateway that was killed refuses until it is there again", async () => {
+  await gateway.kill();
+  expect(await wake()).toMatchObject({ kind: "refused", code: "connection_refused" });
+  const seen = new Set<string>();
+  const back = gateway.start();
+  await until(
+    async () => {
+      const outcome = await wake();
+      if (outcome.kind === "refused") seen.add(outcome.code);
+      return outcome.kind === "heard";
+    },
+    () => `a wake that is heard, after ${[...seen].join(", ")}`,
+    60_000,
+  );
+  await back;
+  expect([...seen].filter((code) => code !== "connection_refused" && code !== "starting")).toEqual([]);
+});
+
+test("nothing of a test is to be done", async () => {
+  const { hand } = await openTarget(openclaw, { url: gateway.origin }, { secrets: { token: HOOK_TOKEN } });
+  expect(await hand({ ...someNotice, test: true })).toEqual({ kind: "heard" });
+});
