@@ -8,6 +8,7 @@ export const FLOORS: readonly string[] = [
   "core",
   "contract",
   "client",
+  "signatures",
   "systemd",
   "http",
   "scheduler",

@@ -25,6 +25,8 @@ interface Request extends CallControl {
 export interface Requester {
   /** @throws NexusdError; the signal's reason */
   ask<T extends object>(method: string, path: string, request?: Request): Promise<T>;
+  /** For answers that are text as it is. */
+  text(method: string, path: string, request?: Request): Promise<string>;
   /** For answers without a body. */
   tell(method: string, path: string, request?: Request): Promise<void>;
 }
@@ -61,6 +63,7 @@ export function createRequester(transport: Transport, patience: Time & { forMs: 
       if (typeof value === "object" && value !== null) answers.set(value, answer);
       return value;
     },
+    text: async (method, path, request) => (await send(method, path, request)).text,
     async tell(method, path, request) {
       await send(method, path, request);
     },

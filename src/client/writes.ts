@@ -7,7 +7,7 @@ import type {
   WriteSummaryView,
   WriteView,
 } from "../contract/api/writes.ts";
-import { isFinal, type WriteState } from "../contract/writes.ts";
+import { type Decision, isFinal, type SignedDecision, type WriteState } from "../contract/writes.ts";
 import { isPassing } from "./error.ts";
 import { patiently, type Time } from "./patience.ts";
 import { at, type CallControl, type Requester, waitFor } from "./request.ts";
@@ -80,6 +80,17 @@ export interface Writes {
    */
   waitUntilFinal(id: string, options?: FinalOptions): Promise<ShownWrite>;
 
+  /**
+   * A decision about the write as a text to sign (`ssh-keygen -Y sign -n nexusd-decision`); default: its approval.
+   * @throws NexusdError `write_already_decided`, `write_expired`, …
+   */
+  statement(id: string, decision?: Decision, options?: CallControl): Promise<string>;
+  /**
+   * Hands over a signed statement. The write that is given is still `proposed` where the policy wants more signers.
+   * @throws NexusdError `statement_mismatch`, `statement_used`, `signature_bad`, `signer_not_allowed`, …
+   */
+  decide(id: string, signed: SignedDecision, options?: CallControl): Promise<WriteView>;
+
   // On the operators' socket only.
 
   approve(
@@ -115,7 +126,7 @@ const AGAIN_AFTER_MS = 1000;
 // An answer that comes at once and says nothing new is that of a daemon that is about to stop.
 const AT_ONCE_MS = 500;
 
-export function createWrites({ ask }: Requester, time: Time): Writes {
+export function createWrites({ ask, text }: Requester, time: Time): Writes {
   const { clock } = time;
   const decide = (id: string, what: string, body: object, options: CallControl = {}) =>
     ask<WriteView>("POST", at(ROOT, id, what), { role: "operator", ...options, body });
@@ -174,6 +185,10 @@ export function createWrites({ ask }: Requester, time: Time): Writes {
         await clock.sleep(AGAIN_AFTER_MS, control.signal);
       }
     },
+
+    statement: (id, decision, options = {}) =>
+      text("GET", at(ROOT, id, "/statement"), { ...options, query: { decision } }),
+    decide: (id, signed, options) => ask("POST", at(ROOT, id, "/decide"), { ...options, body: signed }),
 
     approve: (id, decision, options) => decide(id, "/approve", decision, options),
     reject: (id, reason, options) => decide(id, "/reject", { reason }, options),

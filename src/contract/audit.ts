@@ -16,7 +16,7 @@ export const auditHash = ({
   action,
   writeId,
   digest,
-  actor: { via, user },
+  actor: { via, user, signer },
   detail,
   covers,
   previousHash,
@@ -26,7 +26,8 @@ export const auditHash = ({
   digestOf(
     JSON.stringify({
       action,
-      actor: { user, via },
+      // Left out where nobody signed, as it always was.
+      actor: { signer: signer ?? undefined, user, via },
       at,
       covers,
       detail,

@@ -41,6 +41,7 @@ const ALL: Record<EventName, true> = {
   "nexus.shipment.closed": true,
   "nexus.shipment.logged": true,
   "write.proposed": true,
+  "write.signed": true,
   "write.approved": true,
   "write.rejected": true,
   "write.expired": true,

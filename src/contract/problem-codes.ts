@@ -23,6 +23,16 @@ export const PROBLEMS = {
     title: "The operation is not a write",
     remedy: "Ask for it: `POST /v1/reads`.",
   },
+  signature_malformed: {
+    status: 400,
+    title: "This is no SSH signature",
+    remedy: "Send all that `ssh-keygen -Y sign -n nexusd-decision` prints.",
+  },
+  statement_malformed: {
+    status: 400,
+    title: "This is no statement",
+    remedy: "Send the text of `GET /v1/writes/{id}/statement`, byte for byte.",
+  },
   forbidden_origin: {
     status: 403,
     title: "Not a local client",
@@ -38,6 +48,42 @@ export const PROBLEMS = {
     status: 403,
     title: "The policy denies this operation",
     remedy: "`[approvals.policy]` of the configuration denies the operation.",
+  },
+  signature_bad: {
+    status: 403,
+    title: "The signature is not one of this statement",
+    remedy:
+      "Sign the statement itself, as it is sent: another text was signed, or one of the two was changed.",
+  },
+  signature_required: {
+    status: 403,
+    title: "Only a signature approves this",
+    remedy: "The policy wants signatures: `nexusctl writes sign ID --key FILE`. An operator can reject it.",
+  },
+  signature_wrong_key: {
+    status: 403,
+    title: "The key is not one of this signer",
+    remedy: "Sign with a key that the file of signers (`approvals.signers`) has for this name.",
+  },
+  signature_wrong_namespace: {
+    status: 403,
+    title: "The signature was made for something else",
+    remedy: "Sign with `-n nexusd-decision`; `namespaces` of the file of signers must allow it.",
+  },
+  signer_not_allowed: {
+    status: 403,
+    title: "This signer may not decide this operation",
+    remedy: "`[approvals.policy]` says who may.",
+  },
+  signer_not_valid_now: {
+    status: 403,
+    title: "The signer's key is not valid now",
+    remedy: "See `valid-after` and `valid-before` in the file of signers, or the dates of the certificate.",
+  },
+  signer_unknown: {
+    status: 403,
+    title: "No such signer",
+    remedy: "The file of signers (`approvals.signers`) has no such name.",
   },
   token_required: {
     status: 403,
@@ -119,10 +165,46 @@ export const PROBLEMS = {
     title: "The service is disabled",
     remedy: "Enable the service in the configuration.",
   },
+  signers_not_configured: {
+    status: 409,
+    title: "Nobody may sign here",
+    remedy: "Set `approvals.signers`, and a policy that takes signatures.",
+  },
   stale: {
     status: 409,
     title: "It would not be sent with the account that it was proposed for",
     remedy: "The key or the origin has changed since: propose it again.",
+  },
+  statement_expired: {
+    status: 409,
+    title: "The statement has expired",
+    remedy: "Have the write proposed again, and sign the new statement.",
+  },
+  statement_mismatch: {
+    status: 409,
+    title: "It is not the statement of this write",
+    remedy:
+      "Fetch the statement again and compare: something changed it on its way, or the write is another one.",
+  },
+  statement_other_epoch: {
+    status: 409,
+    title: "The statement belongs to another database",
+    remedy: "Fetch the statement from the daemon that has the write.",
+  },
+  statement_other_write: {
+    status: 409,
+    title: "The statement is about another write",
+    remedy: "Send it to the write that it names.",
+  },
+  statement_used: {
+    status: 409,
+    title: "This signer has decided it already",
+    remedy: "Nothing is left to do: each signer and each key counts once.",
+  },
+  statement_version: {
+    status: 409,
+    title: "The statement is of another version",
+    remedy: "Fetch the statement again, and sign it anew.",
   },
   write_already_decided: { status: 409, title: "The write is decided already", remedy: "See `decision`." },
   write_expired: { status: 409, title: "The write has expired", remedy: "Propose it again." },
@@ -237,6 +319,11 @@ export const PROBLEMS = {
     title: "Too many event streams",
     remedy: "`limits.streams`: share one stream.",
   },
+  too_many_verifications: {
+    status: 429,
+    title: "Too many signatures wait to be verified",
+    remedy: "Wait as long as `Retry-After` says.",
+  },
   headers_too_large: { status: 431, title: "The headers are too large", remedy: "Send smaller headers." },
   internal_error: { status: 500, title: "nexusd failed", remedy: "The daemon's log says what failed." },
   tool_failed: {
@@ -263,6 +350,32 @@ export const PROBLEMS = {
     status: 503,
     title: "This is not one of the sockets of nexusd",
     remedy: "systemd passed this socket to nexusd, and it is neither the agents' nor the operators'.",
+  },
+  signers_file_insecure: {
+    status: 503,
+    title: "The file of signers is not trusted",
+    remedy:
+      "`approvals.signers`: nobody but root and the user of nexusd may write to it; `detail` says what to do.",
+  },
+  signers_file_missing: {
+    status: 503,
+    title: "The file of signers is missing",
+    remedy: "Put it where `approvals.signers` says.",
+  },
+  signers_file_unreadable: {
+    status: 503,
+    title: "The file of signers cannot be read",
+    remedy: "`approvals.signers`: let the user of nexusd read it.",
+  },
+  ssh_keygen_failed: {
+    status: 503,
+    title: "ssh-keygen failed",
+    remedy: "Try again; `detail` says what it did.",
+  },
+  ssh_keygen_missing: {
+    status: 503,
+    title: "ssh-keygen is missing",
+    remedy: "Install OpenSSH's client (`openssh-client`) where the daemon runs.",
   },
   store_unavailable: {
     status: 503,

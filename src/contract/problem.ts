@@ -19,6 +19,8 @@ const extensions = {
       at: z.string().nullable(),
       via: z.string().nullable(),
       note: z.string().nullable(),
+      door: z.string().optional().describe("By what right: operator.sock, signature, policy"),
+      signer: z.string().nullable().optional(),
     })
     .optional()
     .describe("What was decided, when, by which way, and the operator's words"),

@@ -2,7 +2,15 @@
 // one audit row, in one transaction.
 
 import type { Observation } from "./store.ts";
-import type { Actor, AuditRow, Write, WriteQuery, WriteState, WriteSummary } from "./writes.ts";
+import type {
+  Actor,
+  AuditRow,
+  SignedApproval,
+  Write,
+  WriteQuery,
+  WriteState,
+  WriteSummary,
+} from "./writes.ts";
 
 /** Writes that are neither decided against nor done: how many, and the bytes (UTF-8) of their requests and previews. */
 export interface OpenWrites {
@@ -21,13 +29,23 @@ export interface WriteTransition {
   patch: Partial<
     Pick<
       Write,
-      "decidedAt" | "decidedBy" | "note" | "executingAt" | "finishedAt" | "attempts" | "result" | "outcome"
+      | "decidedAt"
+      | "decidedBy"
+      | "signedBy"
+      | "note"
+      | "executingAt"
+      | "finishedAt"
+      | "attempts"
+      | "result"
+      | "outcome"
     >
   >;
   actor: Actor;
   at: string;
   /** What an agent can show of the token of a bound write; left out: no token is wanted. */
   tokenHash?: string;
+  /** Only where these are the signed approvals that it has; left out: whichever there are. */
+  signedBefore?: readonly SignedApproval[];
   /** For the audit row. */
   detail: unknown;
   /** What else changes with it, in the same transaction, or not at all where the update does not happen. */
@@ -91,6 +109,20 @@ export interface WriteStore {
   transitionWrite(
     transition: WriteTransition,
   ): Promise<{ kind: "done"; write: Write } | { kind: "refused"; write: Write } | undefined>;
+  /**
+   * Keeps the signed approval of a write that waits for more of them, with its event and audit row. One conditional
+   * update, as a transition is one.
+   */
+  signWrite(signed: {
+    id: string;
+    notExpiredAt: string;
+    signedBefore: readonly SignedApproval[];
+    signedBy: SignedApproval[];
+    actor: Actor;
+    at: string;
+    /** For the audit row. */
+    detail: unknown;
+  }): Promise<{ kind: "done" | "refused"; write: Write } | undefined>;
   /**
    * The first approved write whose target has none executing: moved to `executing`. Those that a person approved come
    * first, then those that the policy did; each in the order of approval. The request that is about to be sent is

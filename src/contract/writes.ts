@@ -38,7 +38,7 @@ export const isFinal = ({ state }: Pick<Write, "state">): boolean =>
 export const isDone = ({ state, outcome }: Pick<Write, "state" | "outcome">): boolean =>
   state === "succeeded" || (state === "resolved" && outcome === "succeeded");
 
-export type Approval = "operator" | "auto" | "deny";
+export type Approval = "operator" | "auto" | "deny" | "signed";
 
 /** The real request as a person is shown it and as the executor compares it, credentials by name only. */
 export interface PreviewRequest {
@@ -68,6 +68,38 @@ export interface Actor {
   via: "agent.sock" | "operator.sock" | "policy" | "nexusd";
   /** The operating system's user, where the socket tells. */
   user: string | null;
+  /** Whose signature it was that decided, however it came here; left out: nobody's. */
+  signer?: string | null;
+}
+
+/** By what right somebody did something: a signature where there is one, else the way that it came. */
+export type Door = Actor["via"] | "signature";
+export const doorOf = ({ via, signer = null }: Actor): Door => (signer === null ? via : "signature");
+
+/** An actor as the API and the events show one. */
+export interface ShownActor {
+  via: Actor["via"];
+  door: Door;
+  user: string | null;
+  signer: string | null;
+}
+export const shownActor = (actor: Actor): ShownActor => ({
+  via: actor.via,
+  door: doorOf(actor),
+  user: actor.user,
+  signer: actor.signer ?? null,
+});
+
+/** What a statement can say of a write. */
+export const DECISIONS = ["approve", "reject"] as const;
+export type Decision = (typeof DECISIONS)[number];
+
+/** An approval by signature that was verified. */
+export interface SignedApproval {
+  signer: string;
+  /** The fingerprint of the key, "SHA256:…": one key is one person, whatever names it has. */
+  key: string;
+  at: string;
 }
 
 export interface WriteResult {
@@ -109,6 +141,8 @@ export interface Write {
   shownAt: string | null;
   decidedAt: string | null;
   decidedBy: Actor | null;
+  /** Those who signed its approval, also while more are wanted, in their order. */
+  signedBy: SignedApproval[];
   /** The operator's note at the approval or resolution, the reason of a rejection. */
   note: string | null;
   executingAt: string | null;
@@ -158,8 +192,11 @@ export interface WriteSummary
 export const AUDIT_MARKS = ["checkpoint", "pruned"] as const;
 export type AuditMark = (typeof AUDIT_MARKS)[number];
 
-/** Rows about a write that are no step of it: somebody saw it; what is long of it was removed by retention. */
-export const WRITE_MARKS = ["shown", "body_removed"] as const;
+/**
+ * Rows about a write that are no step of it: somebody saw it; what is long of it was removed by retention; one of
+ * several signers approved it.
+ */
+export const WRITE_MARKS = ["shown", "body_removed", "signed"] as const;
 export type WriteMark = (typeof WRITE_MARKS)[number];
 
 export type AuditAction = WriteMark | WriteState | AuditMark;
@@ -203,7 +240,16 @@ export type WriteErrorCode =
   | "proposal_too_large"
   | "preview_too_long"
   | "too_many_open_proposals"
-  | "secret_in_text";
+  | "secret_in_text"
+  | "signature_required"
+  | "signer_not_allowed"
+  | "statement_malformed"
+  | "statement_version"
+  | "statement_other_write"
+  | "statement_other_epoch"
+  | "statement_mismatch"
+  | "statement_expired"
+  | "statement_used";
 
 /** A refusal of the write path. `write` is the write concerned, where there is one. */
 export class WriteError extends Error {
@@ -232,6 +278,22 @@ export interface Proposal {
   idempotencyKey?: string;
   agent?: string;
   ttlMs?: number;
+}
+
+/** A decision that somebody made elsewhere. */
+export interface SignedDecision {
+  /** The text that was signed, byte for byte. */
+  statement: string;
+  /** Armored, as `ssh-keygen -Y sign -n nexusd-decision` prints it. */
+  signature: string;
+  signer: string;
+}
+
+/** Whose signatures the policy of now wants for an approval. */
+export interface Signing {
+  /** null: everybody in the file of signers. */
+  signers: readonly string[] | null;
+  quorum: number;
 }
 
 /** At least one of `agent` and `operation`. */
@@ -275,6 +337,16 @@ export interface Writes {
   waitFor(id: string, state: WriteState, waitMs: number, signal: AbortSignal): Promise<Write>;
   approve(id: string, digest: string, actor: Actor, note?: string): Promise<Write>;
   reject(id: string, reason: string, actor: Actor): Promise<Write>;
+  /** The text to sign for a decision on it: the same bytes as long as it waits for one. */
+  statement(id: string, decision: Decision): Promise<string>;
+  /**
+   * Takes a signed decision. The write is still proposed where the policy wants more signers.
+   * @param actor by which way it came, which gives no right to anything
+   * @throws WriteError, SignatureError
+   */
+  decide(id: string, signed: SignedDecision, actor: Actor): Promise<Write>;
+  /** What the policy of now wants signed of it; undefined: no signature decides it. */
+  signing(write: Write): Signing | undefined;
   /** Every proposal that the filter names, none of them newer than `upTo`; with `dryRun` they are only counted. */
   rejectAll(filter: RejectFilter, reason: string, actor: Actor): Promise<Rejected>;
   /**

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { auditPage, auditRow, auditVerdict } from "../contract/api/audit.ts";
 import { limitQuery, nothing, sequence, text, writeId } from "../contract/api/fields.ts";
 import { whatIsWrong } from "../contract/audit.ts";
+import { type AuditRow, shownActor } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import type { App } from "./app.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";
@@ -41,7 +42,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
     async (request) => {
       const { after, limit, writeId } = request.query;
       const rows = await store.readAudit({ after, limit, ...(writeId && { writeId }) });
-      return { rows, next: rows.at(-1)?.sequence ?? after };
+      return { rows: rows.map(shownRow), next: rows.at(-1)?.sequence ?? after };
     },
   );
 
@@ -107,7 +108,9 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
       if (result.kind === "hash_mismatch")
         throw new Problem("digest_mismatch", `Row ${sequence} has another hash. Nothing was signed off.`);
       if (result.kind === "signed") view.note(result.row.sequence, result.row.hash);
-      return result.row;
+      return shownRow(result.row);
     },
   );
 }
+
+const shownRow = (row: AuditRow) => ({ ...row, actor: shownActor(row.actor) });

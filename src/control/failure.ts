@@ -4,10 +4,11 @@ import type { FastifyError } from "fastify";
 import { PositionError } from "../contract/position.ts";
 import type { Extensions } from "../contract/problem.ts";
 import { StoreError } from "../contract/store.ts";
-import { type Write, WriteError } from "../contract/writes.ts";
+import { doorOf, type Write, WriteError } from "../contract/writes.ts";
 import { HttpError } from "../http/errors.ts";
 import { JobError } from "../scheduler/job.ts";
 import { OperationError } from "../services/operation.ts";
+import { SignatureError } from "../signatures/error.ts";
 import { Problem } from "./problem.ts";
 
 export const BODY_LIMIT = 2 ** 20;
@@ -20,6 +21,7 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof PositionError || error instanceof JobError)
     return new Problem(error.code, error.message);
   if (error instanceof WriteError) return ofWrite(error);
+  if (error instanceof SignatureError) return ofSignature(error);
   if (error instanceof OperationError) return ofOperation(error);
   if (error instanceof HttpError) return ofService(error);
   return ofFastify(error) ?? unexpected(error);
@@ -36,6 +38,12 @@ function ofWrite({ code, message, errors, write }: WriteError): Problem {
   });
 }
 
+const ofSignature = ({ code, message, cause }: SignatureError) =>
+  new Problem(code, message, {
+    cause,
+    ...(code === "too_many_verifications" && { headers: { "retry-after": "1" } }),
+  });
+
 /** The path in the body, from that in the operation's input. */
 const inInput = ({ path, message }: { path: string; message: string }) => ({
   path: path === "" || path.startsWith("[") ? `input${path}` : `input.${path}`,
@@ -47,7 +55,12 @@ function aboutWrite(code: WriteError["code"], write: Write): Extensions {
   const { id, state, note, decidedAt, decidedBy } = write;
   switch (code) {
     case "write_already_decided":
-      return { decision: { state, at: decidedAt, via: decidedBy?.via ?? null, note } };
+      return {
+        decision: {
+          ...{ state, at: decidedAt, via: decidedBy?.via ?? null, note },
+          ...(decidedBy && { door: doorOf(decidedBy), signer: decidedBy.signer ?? null }),
+        },
+      };
     case "recently_rejected":
       return { rejection: { writeId: id, at: decidedAt, reason: note } };
     default:

@@ -20,6 +20,7 @@ import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
 import { reload } from "./reload.ts";
 import { serviceRoutes } from "./service-routes.ts";
+import { statements } from "./statements.ts";
 import { status } from "./status.ts";
 import { stream } from "./stream.ts";
 import { writes } from "./writes.ts";
@@ -49,5 +50,6 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     writes,
   ])
     register(app, options);
-  for (const register of [decisions, audit, reload, backup, metrics, description]) register(app, options);
+  for (const register of [decisions, statements, audit, reload, backup, metrics, description])
+    register(app, options);
 }

@@ -1,7 +1,7 @@
 // A write as the API shows it: everything that is stored, and its input once more as JSON.
 
 import type { ShownWrite } from "../contract/api/writes.ts";
-import type { Actor, Write } from "../contract/writes.ts";
+import { type Actor, shownActor, type Write } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { Role } from "./context.ts";
 
@@ -18,8 +18,11 @@ export const actorOf = (role: Role): Actor => ({ via: `${role}.sock`, user: null
  */
 export const writeText = (
   write: Write,
-  more: Partial<Pick<ShownWrite, "previewText"> & { token: string }> = {},
-): string => `{"input":${inputText(write)},${stringifyJson({ ...write, ...more }).slice(1)}`;
+  more: Partial<Pick<ShownWrite, "previewText" | "signing"> & { token: string }> = {},
+): string => {
+  const decidedBy = write.decidedBy && shownActor(write.decidedBy);
+  return `{"input":${inputText(write)},${stringifyJson({ ...write, decidedBy, ...more }).slice(1)}`;
+};
 
 /** Of canonical JSON, in which "input" stands before "operation". */
 function inputText({ request, operation, bodyRemovedAt }: Write): string {

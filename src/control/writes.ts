@@ -151,7 +151,9 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         write = await writes.waitFor(id, write.state, wait, signal);
       }
       const previewText = renderPreview(write, { maxBodyLines: gate.limits().preview_lines });
-      return reply.type(JSON_TYPE).send(writeText(write, { previewText }));
+      const { signers, quorum } = writes.signing(write) ?? {};
+      const signing = quorum === undefined ? null : { signers: signers ? [...signers] : null, quorum };
+      return reply.type(JSON_TYPE).send(writeText(write, { previewText, signing }));
     },
   );
 

@@ -13,6 +13,7 @@ import { settingsOf } from "../services/config.ts";
 import { serviceNamed } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
 import { createSender } from "../services/sender.ts";
+import { createVerifier } from "../signatures/verify.ts";
 import { createAccounts } from "../writes/accounts.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
 import { createTextScan } from "../writes/outgoing-text.ts";
@@ -73,6 +74,7 @@ export function createWritePath(options: {
   const writes = createWrites({
     ...common,
     ...{ scanText, ttlMs, limits },
+    verifier: createVerifier(() => config().approvals.signers),
     withApproval(write) {
       const kept = sources.map((source) => source.withApproval(write));
       return {

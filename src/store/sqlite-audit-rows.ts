@@ -9,6 +9,7 @@ export interface Row {
   action: AuditAction;
   via: Actor["via"];
   user: string | null;
+  signer: string | null;
   write_id: string;
   digest: string;
   detail: string;
@@ -23,13 +24,22 @@ export const toRow = ({ writeId, actor, previousHash, covers, ...row }: AuditRow
   write_id: writeId,
   via: actor.via,
   user: actor.user,
+  signer: actor.signer ?? null,
   previous_hash: previousHash,
 });
 
-export const toAuditRow = ({ write_id, via, user, previous_hash, covers, ...row }: Row): AuditRow => ({
+export const toAuditRow = ({
+  write_id,
+  via,
+  user,
+  signer,
+  previous_hash,
+  covers,
+  ...row
+}: Row): AuditRow => ({
   ...row,
   ...(covers !== null && { covers }),
   writeId: write_id,
-  actor: { via, user },
+  actor: { via, user, ...(signer !== null && { signer }) },
   previousHash: previous_hash,
 });

@@ -26,7 +26,7 @@ const ROWS_AT_ONCE = 40;
 const CHARACTERS_AT_ONCE = 500_000;
 const TOLD = 20;
 
-const WRITE_EVENTS = WRITE_STATES.map((state) => `nexusd.write.${state}`);
+const WRITE_EVENTS = [...WRITE_STATES, "signed"].map((step) => `nexusd.write.${step}`);
 
 type Verify = (head: string | undefined, read: <T>(query: () => T) => Promise<T>) => Promise<AuditVerdict>;
 

@@ -45,8 +45,8 @@ const NOTHING: Chain = { rows: 0, hash: GENESIS_HASH };
 
 export const createAuditLog = (db: Database): AuditLog => {
   const insert = db.prepare<Row>(
-    `INSERT INTO audit (sequence, at, action, write_id, digest, via, user, detail, covers, previous_hash, hash)
-     VALUES (:sequence, :at, :action, :write_id, :digest, :via, :user, :detail, :covers, :previous_hash, :hash)`,
+    `INSERT INTO audit (sequence, at, action, write_id, digest, via, user, signer, detail, covers, previous_hash, hash)
+     VALUES (:sequence, :at, :action, :write_id, :digest, :via, :user, :signer, :detail, :covers, :previous_hash, :hash)`,
   );
   const head = db.prepare<[], { rows: number | null; hash: string | null }>(
     `SELECT (SELECT value FROM meta WHERE key = 'audit_rows') AS rows,

@@ -7,6 +7,7 @@ import type {
   Actor,
   Approval,
   PreviewRequest,
+  SignedApproval,
   Write,
   WriteResult,
   WriteState,
@@ -37,6 +38,8 @@ export interface WriteRow {
   shown_at: string | null;
   decided_at: string | null;
   decided_by: string | null;
+  /** JSON; null: nobody signed. */
+  signed_by: string | null;
   note: string | null;
   executing_at: string | null;
   finished_at: string | null;
@@ -49,12 +52,12 @@ export interface WriteRow {
 }
 
 /** One that is not decided. */
-export type NewRow = Omit<WriteRow, "approval_order" | "body_removed_at">;
+export type NewRow = Omit<WriteRow, "approval_order" | "body_removed_at" | "signed_by">;
 
 /** What a transition sets; null leaves what is there, since no step takes back what an earlier one recorded. */
 export type PatchRow = Pick<
   WriteRow,
-  "decided_at" | "decided_by" | "note" | "executing_at" | "finished_at" | "result" | "outcome"
+  "decided_at" | "decided_by" | "signed_by" | "note" | "executing_at" | "finished_at" | "result" | "outcome"
 > & { attempts: number | null };
 
 /** @param tokenHash of the token without which no agent withdraws it; null: every agent can */
@@ -92,6 +95,7 @@ export const toRow = (write: Write, tokenHash: string | null): NewRow => ({
 export const toPatchRow = (patch: WriteTransition["patch"]): PatchRow => ({
   decided_at: patch.decidedAt ?? null,
   decided_by: jsonOrNull(patch.decidedBy ?? null),
+  signed_by: jsonOrNull(patch.signedBy ?? null),
   note: patch.note ?? null,
   executing_at: patch.executingAt ?? null,
   finished_at: patch.finishedAt ?? null,
@@ -124,6 +128,7 @@ export const toWrite = (row: WriteRow): Write => ({
   shownAt: row.shown_at,
   decidedAt: row.decided_at,
   decidedBy: row.decided_by === null ? null : (parseJson(row.decided_by) as Actor),
+  signedBy: row.signed_by === null ? [] : (parseJson(row.signed_by) as SignedApproval[]),
   note: row.note,
   executingAt: row.executing_at,
   finishedAt: row.finished_at,

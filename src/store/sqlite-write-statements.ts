@@ -39,12 +39,15 @@ export const prepareStatements = (db: Database) => ({
       notExpiredAt: string | null;
       /** What the caller can show; null: it need not. */
       tokenHash: string | null;
+      /** JSON of those that it has; null: whichever there are. */
+      signedBefore: string | null;
     },
     WriteRow
   >(
     `UPDATE writes SET state = :to,
        decided_at = coalesce(:decided_at, decided_at),
        decided_by = coalesce(:decided_by, decided_by),
+       signed_by = coalesce(:signed_by, signed_by),
        note = coalesce(:note, note),
        executing_at = coalesce(:executing_at, executing_at),
        finished_at = coalesce(:finished_at, finished_at),
@@ -54,7 +57,13 @@ export const prepareStatements = (db: Database) => ({
        approval_order = CASE :to
          WHEN 'approved' THEN (SELECT value + 1 FROM meta WHERE key = 'audit_rows') ELSE approval_order END
      WHERE id = :id AND state = +:from AND (:notExpiredAt IS NULL OR expires_at > :notExpiredAt)
-       AND (:tokenHash IS NULL OR token_hash IS NULL OR token_hash = :tokenHash) RETURNING *`,
+       AND (:tokenHash IS NULL OR token_hash IS NULL OR token_hash = :tokenHash)
+       AND (:signedBefore IS NULL OR coalesce(signed_by, '[]') = :signedBefore) RETURNING *`,
+  ),
+  sign: db.prepare<{ id: string; signed_by: string; signedBefore: string; notExpiredAt: string }, WriteRow>(
+    `UPDATE writes SET signed_by = :signed_by
+     WHERE id = :id AND state = 'proposed' AND expires_at > :notExpiredAt
+       AND coalesce(signed_by, '[]') = :signedBefore RETURNING *`,
   ),
   isIn: db
     .prepare<[WriteState, string], number>(

@@ -3,7 +3,14 @@
 import type { Database } from "better-sqlite3";
 import { type Columns, coversOf, eventDigest, withoutNulls } from "../contract/audit-cover.ts";
 import type { StoredEvent } from "../contract/new-event.ts";
-import { type Actor, type AuditRow, WRITE_STATES, type Write, type WriteState } from "../contract/writes.ts";
+import {
+  type Actor,
+  type AuditRow,
+  shownActor,
+  WRITE_STATES,
+  type Write,
+  type WriteState,
+} from "../contract/writes.ts";
 import { canonicalRecord } from "../core/canonical-json.ts";
 import type { AuditLog } from "./sqlite-audit.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";
@@ -34,21 +41,30 @@ export const createSteps = (parts: {
   const counts = readCounts(db);
   const openTotals = createOpenTotals(db);
 
-  /** Appends what belongs to every step, inside its transaction. @param set what the step changed in the row */
+  /**
+   * Appends what belongs to every step, inside its transaction.
+   * @param set what the step changed in the row
+   * @param mark what happened where the state stays as it is
+   */
   const record = (
     from: WriteState | null,
     row: WriteRow,
     { at, actor, detail, set }: { at: string; actor: Actor; detail: string; set: Columns },
+    mark?: "signed",
   ): Step => {
     const after = toWrite(row);
     const { state, operation, id, digest, agent, reason, note, result } = after;
+    const { door, user, signer } = shownActor(actor);
     const event = log.append(
       prepareEvent({
-        type: `write.${state}`,
+        type: `write.${mark ?? state}`,
         source: `/writes/${id}`,
         subject: operation,
         time: at,
-        data: { writeId: id, operation, state, digest, agent, reason, note, error: result?.error ?? null },
+        data: {
+          ...{ writeId: id, operation, state, digest, agent, reason, note, error: result?.error ?? null },
+          actor: { door, user, signer },
+        },
       }),
       now(),
     );
@@ -58,7 +74,7 @@ export const createSteps = (parts: {
     const stored = log.row(event.sequence);
     const told = stored && { sequence: event.sequence, digest: eventDigest(stored) };
     const covers = coversOf(withoutNulls({ ...set, ...attempts }), told);
-    const entry = audit.append({ at, action: state, write: after, actor, detail, covers });
+    const entry = audit.append({ at, action: mark ?? state, write: after, actor, detail, covers });
     const opened = (isOpen(state) ? 1 : 0) - (from !== null && isOpen(from) ? 1 : 0);
     if (opened !== 0) openTotals.add({ writes: opened, bytes: opened * bytesOf(row) });
     return { write: after, from, event, audit: entry };
@@ -73,6 +89,7 @@ export const createSteps = (parts: {
       to: "approved",
       notExpiredAt: null,
       tokenHash: null,
+      signedBefore: null,
     } as const;
     const approved = statements.move.get({ ...set, ...where });
     const detail = canonicalRecord({ operation: row.operation });
@@ -92,8 +109,8 @@ export const createSteps = (parts: {
   const expire = (due: readonly { id: string }[], at: string): Step[] =>
     due.flatMap(({ id }) => {
       const set = toPatchRow({ finishedAt: at });
-      const where = { id, from: "proposed", to: "expired", notExpiredAt: null, tokenHash: null } as const;
-      const row = statements.move.get({ ...set, ...where });
+      const free = { notExpiredAt: null, tokenHash: null, signedBefore: null };
+      const row = statements.move.get({ ...set, ...free, id, from: "proposed", to: "expired" });
       if (!row) return [];
       const detail = canonicalRecord({ operation: row.operation, expiresAt: row.expires_at });
       return record("proposed", row, { at, actor: NEXUSD, detail, set });

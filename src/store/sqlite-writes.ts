@@ -7,6 +7,7 @@ import type { Observation } from "../contract/store.ts";
 import type { IdempotencyKey, WriteStore } from "../contract/write-store.ts";
 import { TRANSITIONS, type Write } from "../contract/writes.ts";
 import { canonicalRecord, digestOf } from "../core/canonical-json.ts";
+import { stringifyJson } from "../core/exact-json.ts";
 import { createAuditLog } from "./sqlite-audit.ts";
 import { createAuditStore } from "./sqlite-audit-store.ts";
 import type { EventLog } from "./sqlite-events.ts";
@@ -99,9 +100,10 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
 
     transitionWrite: async (transition) => {
       const { id, from, to, notExpiredAt = null, tokenHash = null, patch, actor, at, detail } = transition;
+      const signedBefore = transition.signedBefore ? stringifyJson(transition.signedBefore) : null;
       if (!TRANSITIONS[from].includes(to)) throw new Error(`no write goes from ${from} to ${to}`);
       const set = toPatchRow(patch);
-      const unit = { ...set, id, from, to, notExpiredAt, tokenHash };
+      const unit = { ...set, id, from, to, notExpiredAt, tokenHash, signedBefore };
       const entry = { at, actor, detail: canonicalRecord(detail ?? null), set };
       const observations = (transition.observations ?? []).map(observing);
       const step = await write(
@@ -109,6 +111,23 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
           const row = statements.move.get(unit);
           if (!row) return find(id);
           return { ...record(from, row, entry), observed: observations.flatMap((observe) => observe()) };
+        },
+        (result) => {
+          if (result && "event" in result) committed([result]);
+        },
+      );
+      if (!step) return undefined;
+      return "event" in step ? { kind: "done", write: step.write } : { kind: "refused", write: step };
+    },
+
+    signWrite: async ({ id, notExpiredAt, actor, at, ...signed }) => {
+      const set = { signed_by: stringifyJson(signed.signedBy) };
+      const unit = { ...set, id, notExpiredAt, signedBefore: stringifyJson(signed.signedBefore) };
+      const detail = canonicalRecord(signed.detail ?? null);
+      const step = await write(
+        () => {
+          const row = statements.sign.get(unit);
+          return row ? record("proposed", row, { at, actor, detail, set }, "signed") : find(id);
         },
         (result) => {
           if (result && "event" in result) committed([result]);

@@ -1,18 +1,22 @@
 // Who approves which operation, from the configuration: the most specific pattern that names it.
 
-import type { Approval, Write } from "../contract/writes.ts";
+import type { Approval, Signing, Write } from "../contract/writes.ts";
 import { nearest } from "../core/text/nearest.ts";
 import { SERVICE_NAMES, SERVICES } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
 import type { Operation } from "../services/operation.ts";
-import type { ApprovalSettings } from "./config.ts";
+import type { ApprovalSettings, PolicyRule } from "./config.ts";
 
 export interface Policy {
   /** For writes; reads need no approval. */
-  approvalOf(operation: Pick<Operation, "name" | "destructive">): Approval;
+  approvalOf(operation: Subject): Approval;
+  /** Whose signatures approve it; undefined: none does. */
+  signingOf(operation: Subject): Signing | undefined;
   /** Whether it leaves nothing to an operator, and denies nothing. */
   isEverythingAuto(): boolean;
 }
+
+export type Subject = Pick<Operation, "name" | "destructive">;
 
 /** What the policy looks at in a write that is stored. */
 export const subjectOf = ({ operation, destructive }: Write) => ({ name: operation, destructive });
@@ -29,12 +33,22 @@ export function createPolicy(config: { approvals: ApprovalSettings }): Policy {
   const byBeginning = (name: string) =>
     beginnings.find(({ beginning }) => name.startsWith(beginning))?.approval;
 
+  const ruleOf = ({ name, destructive }: Subject): PolicyRule => {
+    const exact = isWildcard(name) ? undefined : rules.get(name);
+    if (exact !== undefined) return exact;
+    const approval = byBeginning(name) ?? "operator";
+    return destructive && approval === "auto" ? "operator" : approval;
+  };
+
   return {
-    approvalOf({ name, destructive }) {
-      const exact = isWildcard(name) ? undefined : rules.get(name);
-      if (exact !== undefined) return exact;
-      const approval = byBeginning(name) ?? "operator";
-      return destructive && approval === "auto" ? "operator" : approval;
+    approvalOf(subject) {
+      const rule = ruleOf(subject);
+      return typeof rule === "object" ? rule.by : rule;
+    },
+    signingOf(subject) {
+      const rule = ruleOf(subject);
+      if (typeof rule === "object") return { signers: rule.signers ?? null, quorum: rule.quorum };
+      return rule === "signed" ? { signers: null, quorum: 1 } : undefined;
     },
     isEverythingAuto: () =>
       [...rules.values()].every((approval) => approval === "auto") &&

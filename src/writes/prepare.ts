@@ -1,7 +1,7 @@
 // From the stored bytes of a write to the request that is sent, if everything is still as it was approved.
 
 import type { Failure } from "../contract/new-event.ts";
-import type { Write } from "../contract/writes.ts";
+import { type Approval, doorOf, type Signing, type Write } from "../contract/writes.ts";
 import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import type { Facts, Operation, OperationRequest, ReadCall, ReadFacts } from "../services/operation.ts";
 import type { Accounts } from "./accounts.ts";
@@ -107,11 +107,24 @@ function assertPolicy(write: Write, operation: Operation, policy: Policy): void 
   const destructive = write.destructive || operation.destructive;
   const approval = policy.approvalOf({ name: operation.name, destructive });
   if (approval === "deny") throw new Refusal("policy_denied", `By now the policy denies ${write.operation}.`);
-  if (approval === "operator" && write.decidedBy?.via === "policy")
-    throw new Refusal(
-      "policy_changed",
-      `It was approved by the policy alone, which by now wants an operator for ${write.operation}: propose it again.`,
-    );
+  const why = whyNotDecided(write, approval, policy.signingOf({ name: operation.name, destructive }));
+  if (why !== undefined)
+    throw new Refusal("policy_changed", `${why} for ${write.operation}: propose it again.`);
+}
+
+/** Why the approval it has is none by the policy of now; undefined: it is. */
+function whyNotDecided(write: Write, approval: Approval, signing: Signing | undefined): string | undefined {
+  if (approval === "auto" || write.decidedBy === null) return undefined;
+  const door = doorOf(write.decidedBy);
+  const by = door === "policy" ? "by the policy alone, which" : `by ${door}, and the policy`;
+  if (approval === "operator" && door !== "operator.sock")
+    return `It was approved ${by} by now wants an operator`;
+  if (!signing) return undefined;
+  if (door !== "signature") return `It was approved ${by} by now wants signatures`;
+  const { signers, quorum } = signing;
+  const counted = write.signedBy.filter(({ signer }) => signers === null || signers.includes(signer));
+  if (counted.length >= quorum) return undefined;
+  return "It was approved by signatures that by now are not those that the policy wants";
 }
 
 async function assertPrecondition(

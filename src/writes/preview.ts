@@ -141,28 +141,38 @@ function warningLines(write: Write, columns: number): string[] {
 const keyOf = ({ credential, fingerprint }: Account): string =>
   `the one of ${credential} with the fingerprint ${fingerprint?.slice(0, 16)}, and no other`;
 
-/** As they are shown, up to about `most`; `left` counts those of the text behind them, unbroken. */
-function linesOf(body: string, columns: number, most: number) {
+/**
+ * The lines of a body as a person is shown them, up to about `most`; `left` counts those of the text behind them, unbroken.
+ * @param shown a line of it made safe
+ * @param begin what each line begins with, in front of the text
+ */
+export function bodyLines(
+  body: string,
+  { columns = COLUMNS, most = Number.POSITIVE_INFINITY, begin = LINE, shown = exactJson } = {},
+) {
   const laidOut = layOutJson(body, most + 1);
   const { lines: all, left: unmade } = laidOut ?? { lines: [body], left: 0 };
   const lines: string[] = [];
   let taken = 0;
   while (taken < all.length && lines.length <= most)
-    lines.push(...frame(exactJson(all[taken++] ?? ""), LINE, CONTINUED, columns));
+    lines.push(...frame(shown(all[taken++] ?? ""), begin, CONTINUED, columns));
   const left = Math.max(0, lines.length - most) + all.length - taken + unmade;
   return { shown: lines.slice(0, most), left, isLaidOut: laidOut !== undefined };
 }
 
 /** How many lines of the body would not be shown, where so many are. */
 export function countHiddenLines({ preview: { body } }: Pick<Write, "preview">, most: number): number {
-  return body === null ? 0 : linesOf(body, COLUMNS, most).left;
+  return body === null ? 0 : bodyLines(body, { most }).left;
 }
 
 function renderBody(write: Write, columns: number, options: PreviewOptions): string[] {
   const { body } = write.preview;
   if (body === null) return ["  without a body"];
   const bytes = `${Buffer.byteLength(body)} bytes`;
-  const { shown, left, isLaidOut } = linesOf(body, columns, options.maxBodyLines ?? Number.POSITIVE_INFINITY);
+  const { shown, left, isLaidOut } = bodyLines(body, {
+    columns,
+    ...(options.maxBodyLines !== undefined && { most: options.maxBodyLines }),
+  });
   const added = isLaidOut ? " (line breaks and blanks between its parts are added)" : "";
   return [
     ...frame(`body, ${bytes}${added}`, "  ", CONTINUED, columns),

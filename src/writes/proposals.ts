@@ -18,6 +18,7 @@ import type {
   OperationSender,
   ReadFacts,
 } from "../services/operation.ts";
+import type { Verifier } from "../signatures/verify.ts";
 import type { Accounts } from "./accounts.ts";
 import { isOver } from "./expiry.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
@@ -54,6 +55,7 @@ export interface WritesOptions {
   sender: Pick<OperationSender, "read">;
   facts: ReadFacts;
   accounts: Pick<Accounts, "of" | "change">;
+  verifier: Verifier;
   /** What is kept of the approval of a write by an operator, in one transaction with it; then `committed` is called. */
   withApproval?: (write: Write) => { observations?: Observation[]; committed?: () => void };
   scanText: ScanText;
@@ -193,6 +195,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         shownAt: null,
         decidedAt: null,
         decidedBy: null,
+        signedBy: [],
         note: null,
         executingAt: null,
         finishedAt: null,

@@ -1,7 +1,7 @@
 // What the write path says when it refuses: each refusal with its reason and the way out.
 
 import type { OpenWrites } from "../contract/write-store.ts";
-import { type Write, WriteError, type WriteState } from "../contract/writes.ts";
+import { type Actor, type Write, WriteError, type WriteState } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import { sizeText } from "../core/size.ts";
 
@@ -13,6 +13,13 @@ export const denied = (operation: string, write?: Write) =>
     "policy_denied",
     `The policy denies ${operation}: [approvals.policy] of the configuration says so.`,
     write ? { write } : {},
+  );
+
+export const signatureRequired = (write: Write) =>
+  new WriteError(
+    "signature_required",
+    `${write.operation} is approved by signature alone, as [approvals.policy] says: nexusctl writes sign ${write.id} --key FILE. An operator can still reject it.`,
+    { write },
   );
 
 export const bound = (write: Write) =>
@@ -75,6 +82,9 @@ const PAST: Partial<Record<WriteState, string>> = {
   cancelled: "cancelled",
 };
 
+const inWords = ({ via, user, signer = null }: Actor): string =>
+  signer === null ? `${via}${user ? ` (${user})` : ""}` : `the signature of ${signer}`;
+
 /** Why a write that was refused a decision does not wait for one any more. */
 export function undecidable(write: Write): WriteError {
   if (write.state === "proposed" || write.state === "expired")
@@ -83,9 +93,7 @@ export function undecidable(write: Write): WriteError {
       `The write ${write.id} expired at ${write.expiresAt}, before anybody decided it: propose it again.`,
       { write },
     );
-  const by = write.decidedBy
-    ? `${write.decidedBy.via}${write.decidedBy.user ? ` (${write.decidedBy.user})` : ""}`
-    : "";
+  const by = write.decidedBy ? inWords(write.decidedBy) : "";
   const decision = PAST[write.state] ?? "approved";
   return new WriteError(
     "write_already_decided",

@@ -8,8 +8,9 @@ import { isOver } from "./expiry.ts";
 import { subjectOf } from "./policy.ts";
 import { countHiddenLines } from "./preview.ts";
 import { createPropose, type WritesOptions } from "./proposals.ts";
-import { bound, denied, previewTooLong, stale, undecidable } from "./refusals.ts";
+import { bound, denied, previewTooLong, signatureRequired, stale, undecidable } from "./refusals.ts";
 import { rejectAll } from "./reject-all.ts";
+import { createSignedDecisions } from "./signed-decisions.ts";
 
 /** How often it is looked whether what is past its time has expired, while the clock is not steady. */
 const UNSTEADY_LOOK_MS = 5000;
@@ -84,6 +85,15 @@ export function createWrites(options: WritesOptions): Writes {
     return write;
   };
 
+  /** What stands against its approval, by whomever. */
+  const assertApprovable = (write: Write): void => {
+    if (policy().approvalOf(subjectOf(write)) === "deny") throw denied(write.operation, write);
+    const change = write.account && accounts.change(write.account);
+    if (change) throw stale(write, change);
+    const { preview_lines: most } = options.limits();
+    if (countHiddenLines(write, most) > 0) throw previewTooLong(write, most);
+  };
+
   const isOpen = (write: Write) => write.isBound && write.state === "proposed" && !isOverdue(write);
 
   return {
@@ -132,6 +142,7 @@ export function createWrites(options: WritesOptions): Writes {
         unsubscribe();
       }
     },
+    ...createSignedDecisions({ ...options, get, assertApprovable }),
     async approve(id, digest, actor, note) {
       const write = await get(id);
       if (!isSame(digest, write.digest))
@@ -140,12 +151,8 @@ export function createWrites(options: WritesOptions): Writes {
           `The write ${id} has another digest than the one approved: look at it again (nexusctl writes show ${id}).`,
           { write },
         );
-      if (write.state === "proposed" && policy().approvalOf(subjectOf(write)) === "deny")
-        throw denied(write.operation, write);
-      const change = write.account && accounts.change(write.account);
-      if (write.state === "proposed" && change) throw stale(write, change);
-      const { preview_lines: most } = options.limits();
-      if (write.state === "proposed" && countHiddenLines(write, most) > 0) throw previewTooLong(write, most);
+      if (write.state === "proposed" && policy().signingOf(subjectOf(write))) throw signatureRequired(write);
+      if (write.state === "proposed") assertApprovable(write);
       const { observations, committed } = options.withApproval?.(write) ?? {};
       const approved = await decide(id, "approved", actor, note ?? null, {
         ...(observations && { observations }),

@@ -19,6 +19,7 @@ import {
   type OperationRequest,
   type OperationSender,
 } from "../../src/services/operation.ts";
+import { createVerifier } from "../../src/signatures/verify.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { createExecutor } from "../../src/writes/executor.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
@@ -105,6 +106,7 @@ const scanText = async () => {};
 const writes = createWrites({
   ...common,
   scanText,
+  verifier: createVerifier(() => undefined),
   limits: limitsOf,
   ttlMs: () => 3_600_000,
   onApproved: executor.wake,

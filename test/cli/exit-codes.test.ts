@@ -16,6 +16,8 @@ const ARGUMENTS: Record<string, string> = {
 const MORE: Record<string, string[]> = {
   "writes approve": ["--yes", "--digest", "0".repeat(64)],
   "writes reject": ["01K00000000000000000000001", "--reason", "no"],
+  "writes sign": ["--key", "none", "--yes", "--digest", "0".repeat(64)],
+  "writes decide": ["--signature", "package.json", "--signer", "alice"],
   "writes resolve": ["--outcome", "failed", "--note", "seen"],
   "audit checkpoint": ["--yes", "--row", "1", "--hash", "0".repeat(64)],
   "messaging send": ["hello"],

@@ -217,7 +217,7 @@ describe("every kind of problem says where it is, what is there and what would b
     [
       "approval by nobody that is known",
       "[approvals.policy]\n'nexus.*' = 'ask'",
-      'f: approvals.policy."nexus.*" = "ask": must be "operator", "auto" or "deny"',
+      'f: approvals.policy."nexus.*" = "ask": must be "operator", "auto", "deny", "signed", or { by = "signed", signers = ["NAME", …], quorum = N }',
     ],
     [
       "NUL in a path",

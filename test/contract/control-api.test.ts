@@ -37,7 +37,8 @@ beforeAll(async () => {
   const result = { error: { code: "timeout", message: "no answer" }, remedy: "look at the order" };
   const doubt = { from: "executing", to: "unknown", patch: { result, finishedAt: t(3) } } as const;
   await store.transitionWrite({ id, ...doubt, actor: NEXUSD, at: t(3), detail: {} });
-  for (const id of ["w1", "w2"]) await propose(store, { id, expiresAt, precondition: "{}", reason: "why" });
+  for (const id of ["w1", "w2", "w3"])
+    await propose(store, { id, expiresAt, precondition: "{}", reason: "why" });
   document = (await control.get("/openapi.json")).json;
   const session = newSession({
     sessionId: "session-1",
@@ -287,6 +288,25 @@ const calls: Call[] = [
     route: "POST /v1/writes/{id}/cancel",
     path: "/v1/writes/w2/cancel",
     ...{ status: 409, code: "write_already_decided" },
+  },
+  {
+    route: "GET /v1/writes/{id}/statement",
+    path: "/v1/writes/w3/statement?decision=reject",
+    ...{ status: 200, type: "text/plain; charset=utf-8" },
+  },
+  {
+    route: "GET /v1/writes/{id}/statement",
+    path: "/v1/writes/w2/statement",
+    ...{ status: 409, code: "write_already_decided" },
+  },
+  {
+    route: "POST /v1/writes/{id}/decide",
+    path: "/v1/writes/w3/decide",
+    ...{
+      body: { statement: "approve", signature: "x", signer: "alice" },
+      status: 400,
+      code: "statement_malformed",
+    },
   },
   { route: "GET /v1/audit", path: "/v1/audit?after=0&limit=5&writeId=w1", role: "operator", status: 200 },
   { route: "GET /v1/audit", status: 403, code: "operator_only" },

@@ -38,7 +38,13 @@ describe("the audit log", () => {
 
   test("is read in pages, row by row as it is stored", async () => {
     const { get, asked } = await withAudit();
-    expect((await get("/v1/audit?limit=2")).json).toEqual({ rows: [row(1), row(4)], next: 4 });
+    expect((await get("/v1/audit?limit=2")).json).toEqual({
+      rows: [row(1), row(4)].map((one) => ({
+        ...one,
+        actor: { ...one.actor, door: "operator.sock", signer: null },
+      })),
+      next: 4,
+    });
     expect((await get("/v1/audit?after=4&writeId=w-1")).json).toEqual({ rows: [], next: 4 });
     expect(asked).toEqual([
       { after: 0, limit: 2 },

@@ -114,7 +114,12 @@ describe("reading", () => {
     const { get, writes } = await startTestControl();
     const write = writes.add({ state: "failed", result: { error: { code: "stale", message: "moved on" } } });
     const { json } = await get(`/v1/writes/${write.id}`, { role: "agent" });
-    expect(json).toEqual({ ...write, input: proposal.input, previewText: expect.any(String) });
+    expect(json).toEqual({
+      ...write,
+      input: proposal.input,
+      previewText: expect.any(String),
+      signing: null,
+    });
     expect(json.previewText).toContain(write.preview.url);
   });
 

@@ -102,7 +102,7 @@ test("an agent cannot sign off, in the database itself", async () => {
 });
 
 const COPY = (sequence: number, action: string, detail: string) =>
-  `INSERT INTO audit SELECT ${sequence}, at, '${action}', '', digest, 'operator.sock', user, '${detail}', previous_hash, hash, NULL
+  `INSERT INTO audit SELECT ${sequence}, at, '${action}', '', digest, 'operator.sock', user, '${detail}', previous_hash, hash, NULL, NULL
    FROM audit WHERE sequence = 5`;
 
 test.each([

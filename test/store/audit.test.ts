@@ -104,7 +104,7 @@ test.each([
   "DELETE FROM audit WHERE sequence = 5",
   "DELETE FROM audit",
   "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE sequence = 5",
-  "INSERT INTO audit SELECT 0, at, action, write_id, digest, via, user, detail, previous_hash, hash, covers FROM audit LIMIT 1",
+  "INSERT INTO audit SELECT 0, at, action, write_id, digest, via, user, detail, previous_hash, hash, covers, signer FROM audit LIMIT 1",
 ])("the database itself refuses %s", async (sql) => {
   const { store, db } = await tenRows();
   expect(() => db.exec(sql)).toThrow("append-only");
@@ -137,7 +137,7 @@ test.each<[what: string, sql: string, sequence: number, why: RegExp]>([
   ],
   [
     "a row put before the first",
-    "INSERT INTO audit SELECT -3, at, action, write_id, digest, via, user, detail, previous_hash, hash, covers FROM audit LIMIT 1",
+    "INSERT INTO audit SELECT -3, at, action, write_id, digest, via, user, detail, previous_hash, hash, covers, signer FROM audit LIMIT 1",
     -3,
     /^added/,
   ],
@@ -158,7 +158,7 @@ const rehash = (row: AuditRow, previousHash: string): AuditRow => {
 
 const put = (db: Database.Database, row: AuditRow) =>
   db
-    .prepare("REPLACE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .prepare("REPLACE INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     .run(
       row.sequence,
       row.at,
@@ -171,6 +171,7 @@ const put = (db: Database.Database, row: AuditRow) =>
       row.previousHash,
       row.hash,
       row.covers ?? null,
+      row.actor.signer ?? null,
     );
 
 test("a row that was changed along with its hash shows in the row after it", async () => {

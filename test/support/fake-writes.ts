@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ShownWrite } from "../../src/contract/api/writes.ts";
-import type { OperationSummary, Write, WriteState } from "../../src/contract/writes.ts";
+import { type OperationSummary, shownActor, type Write, type WriteState } from "../../src/contract/writes.ts";
 import { digestOf } from "../../src/core/canonical-json.ts";
 import { parseJson, stringifyJson } from "../../src/core/exact-json.ts";
 import { renderPreview } from "../../src/writes/preview.ts";
@@ -74,9 +74,14 @@ export function serveWrites(daemon: FakeDaemon): FakeWrites {
     send(response, status, { type: "about:blank", title: code, status, detail, code });
   const view = (write: Write) => ({
     ...write,
+    decidedBy: write.decidedBy && shownActor(write.decidedBy),
     input: (parseJson(write.request) as { input: unknown }).input,
   });
-  const shown = (write: Write): ShownWrite => ({ ...view(write), previewText: renderPreview(write) });
+  const shown = (write: Write): ShownWrite => ({
+    ...view(write),
+    previewText: renderPreview(write),
+    signing: null,
+  });
 
   const leaves = (write: Write, waitMs: number) =>
     new Promise<void>((resolve) => {
@@ -204,6 +209,7 @@ const EXAMPLE: Write = {
   shownAt: null,
   decidedAt: null,
   decidedBy: null,
+  signedBy: [],
   note: null,
   executingAt: null,
   finishedAt: null,

@@ -12,6 +12,7 @@ import {
   type Writes,
 } from "../../src/contract/writes.ts";
 import { stringifyJson } from "../../src/core/exact-json.ts";
+import { renderStatement } from "../../src/writes/statement.ts";
 import { summaryOf } from "./summary.ts";
 
 let counter = 0;
@@ -47,6 +48,7 @@ export const exampleWrite = (changes: Partial<Write> = {}): Write => {
     shownAt: null,
     decidedAt: null,
     decidedBy: null,
+    signedBy: [],
     note: null,
     executingAt: null,
     finishedAt: null,
@@ -111,6 +113,12 @@ export function scriptedWrites() {
     async reject(id, reason, actor) {
       calls.push(["reject", id, reason, actor]);
       return move(id, "rejected", { decidedBy: actor, note: reason });
+    },
+    signing: () => undefined,
+    statement: async (id, decision) => renderStatement(known(id), "epoch", decision),
+    async decide(id, signed, actor) {
+      calls.push(["decide", id, signed, actor]);
+      return move(id, "approved", { decidedBy: { ...actor, signer: signed.signer } });
     },
     async rejectAll(filter, reason, actor) {
       calls.push(["rejectAll", filter, reason, actor]);

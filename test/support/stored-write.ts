@@ -47,6 +47,7 @@ export const proposedWrite = ({ input, ...overrides }: Partial<Write> & { input?
     shownAt: null,
     decidedAt: null,
     decidedBy: null,
+    signedBy: [],
     note: null,
     executingAt: null,
     finishedAt: null,

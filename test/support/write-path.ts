@@ -9,6 +9,7 @@ import { catalogue, summaries } from "../../src/services/catalogue.ts";
 import { messagingFacts } from "../../src/services/messaging/facts.ts";
 import { newSession } from "../../src/services/messaging/membership/session.ts";
 import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
+import { createVerifier } from "../../src/signatures/verify.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createReads } from "../../src/writes/reads.ts";
@@ -51,6 +52,7 @@ export function realWritePath(options: { store: Store; clock: Clock; policy?: Re
   const limits = () => config.limits;
   const writes = createWrites({
     accounts: oneAccount,
+    verifier: createVerifier(() => config.approvals.signers),
     ...{ store, catalogue, sender, facts, clock },
     steady: createSteadyClock(clock),
     scanText: createTextScan({ credentialsIn: async () => [] }),

@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
 import type { Store } from "../../src/contract/store.ts";
-import type { Actor, Approval, Proposal, Write, WriteState, Writes } from "../../src/contract/writes.ts";
+import type { Actor, Proposal, Write, WriteState, Writes } from "../../src/contract/writes.ts";
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
 import { fieldsOf } from "../../src/services/input.ts";
@@ -26,8 +26,10 @@ import {
   type OperationSender,
   type SentFor,
 } from "../../src/services/operation.ts";
+import { createVerifier } from "../../src/signatures/verify.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { createAccounts } from "../../src/writes/accounts.ts";
+import type { PolicyRule } from "../../src/writes/config.ts";
 import { createExecutor, type Executor } from "../../src/writes/executor.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../../src/writes/policy.ts";
@@ -281,7 +283,7 @@ export const factsOf = (sessions: Record<string, string> = { workshop: "01234567
   organizationId: () => "org-1",
 });
 
-export const policyOf = (policy: Record<string, Approval>): Policy =>
+export const policyOf = (policy: Record<string, PolicyRule>): Policy =>
   createPolicy({ approvals: { ttl: 0, policy } });
 
 export interface Harness {
@@ -291,7 +293,13 @@ export interface Harness {
   writes: Writes;
   executor: Executor;
   /** What the policy and the facts are from now on. */
-  world: { policy: Policy; facts: WorldFacts; operations: Operation[]; apiKey: string };
+  world: {
+    policy: Policy;
+    facts: WorldFacts;
+    operations: Operation[];
+    apiKey: string;
+    signers: string | undefined;
+  };
   lines: Record<string, unknown>[];
   propose(proposal?: Partial<Proposal>): Promise<Write>;
   /** Proposes and approves. */
@@ -335,6 +343,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     facts: factsOf(),
     operations: OPERATIONS,
     apiKey: "key-one",
+    signers: undefined as string | undefined,
   };
   const catalogue: Pick<Catalogue, "get" | "near" | "refresh"> = {
     refresh: async () => {},
@@ -377,6 +386,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     });
     const writes = createWrites({
       ...common,
+      verifier: createVerifier(() => world.signers),
       steady,
       random: Math.random,
       scanText: createTextScan({ credentialsIn: async () => [] }),

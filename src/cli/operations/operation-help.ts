@@ -49,6 +49,7 @@ function properties({ effect, approval, idempotent, destructive }: OperationSumm
     operator: "an operator has to approve it",
     auto: "the policy approves it by itself",
     deny: "the policy denies it",
+    signed: "people have to sign its approval",
   };
   return [
     "a write",

@@ -29,6 +29,8 @@ export interface Output {
   text(line: Line): Promise<void>;
   /** A JSON document as it came, on one line if it came on one. */
   json(document: string): Promise<void>;
+  /** Text that is safe for a terminal as it is, to the last byte. */
+  exactly(text: string): Promise<void>;
   /**
    * A table for a person: cells are made visible, columns aligned, the last one cut at the terminal's edge.
    * @returns which rows were cut, as indices
@@ -73,6 +75,7 @@ export function createOutput(io: Io, asJson: boolean): Output {
       return write(`${painted(pieces, Number.POSITIVE_INFINITY, paint)}\n`);
     },
     json: (document) => write(`${io.terminal ? visibleJson(document) : document}\n`),
+    exactly: write,
     note: (text) => io.stderr.write(`nexusctl: ${visible(text)}\n`),
     async table(head, rows) {
       const cells = [head, ...rows].map((row) =>

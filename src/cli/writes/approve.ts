@@ -75,7 +75,6 @@ export async function fetchShown({ client, io }: CliContext, id: string): Promis
 }
 
 async function show(context: CliContext, given: string): Promise<ShownWrite> {
-  const { io, output } = context;
   const write = await fetchShown(context, await wholeId(context, given, "beginning", "operator"));
   if (write.state !== "proposed")
     throw new Failed({
@@ -83,6 +82,12 @@ async function show(context: CliContext, given: string): Promise<ShownWrite> {
       detail: `There is nothing to approve: write ${write.id} is ${stateOf(write)}.`,
       code: write.state === "expired" ? "write_expired" : "write_already_decided",
     });
+  await showWhole(context, write);
+  return write;
+}
+
+/** The preview, and where that scrolls away once more what is about to be decided. */
+export async function showWhole({ io, output }: CliContext, write: ShownWrite): Promise<void> {
   const columns = io.tty?.output.columns || 80;
   const lines = previewLines(previewFor(write, columns), columns);
   for (const line of lines) await output.line(line);
@@ -92,5 +97,4 @@ async function show(context: CliContext, given: string): Promise<ShownWrite> {
     await output.text(`The whole of it is above, in ${lines.length} lines. Scroll up to read them.`);
     await output.line("");
   }
-  return write;
 }

@@ -11,6 +11,7 @@ import { shownToken, TOKEN_OPTION } from "../token.ts";
 import { type ApproveOptions, approve } from "./approve.ts";
 import { historyLines, previewFor, previewLines, stateOf } from "./preview-view.ts";
 import { type RejectOptions, rejectAll } from "./reject-all.ts";
+import { addSigning } from "./signing.ts";
 import { watch } from "./watch.ts";
 import { finish } from "./write.ts";
 import { wholeId } from "./write-id.ts";
@@ -84,6 +85,8 @@ export function addWrites(program: Command, act: Act): void {
         await show(context, await context.client.writes.reject(id, reason, { signal: context.io.signal }));
       }),
     );
+
+  addSigning(writes, act);
 
   writes
     .command("cancel")

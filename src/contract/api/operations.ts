@@ -13,7 +13,7 @@ export const operation = z
     title: z.string(),
     description: z.string(),
     approval: z
-      .enum(["operator", "auto", "deny"])
+      .enum(["operator", "auto", "deny", "signed"])
       .nullable()
       .describe("What the policy says of it now; null: it is a read"),
     idempotent: z.boolean().describe("Whether doing it twice is the same as once"),

@@ -4,12 +4,16 @@ import { z } from "zod";
 import { WRITE_STATES } from "../writes.ts";
 import { serviceName } from "./service.ts";
 
+const DOORS = ["agent.sock", "operator.sock", "policy", "nexusd"] as const;
+
 export const actor = z.object({
-  via: z.enum(["agent.sock", "operator.sock", "policy", "nexusd"]),
+  via: z.enum(DOORS).describe("How it came here"),
+  door: z.enum([...DOORS, "signature"]).describe("By what right: a signature where there is one, else `via`"),
   user: z
     .string()
     .nullable()
     .describe("The operating system's user, where the socket tells; null: not known"),
+  signer: z.string().nullable().describe("Whose signature it was; null: nobody's"),
 });
 
 export const writeState = z.enum(WRITE_STATES);
@@ -39,7 +43,7 @@ const fields = {
   target: z.string(),
   idempotent: z.boolean(),
   destructive: z.boolean(),
-  approval: z.enum(["operator", "auto", "deny"]),
+  approval: z.enum(["operator", "auto", "deny", "signed"]).describe("What the policy said at the proposal"),
   reason: z.string().nullable(),
   agent: z
     .string()
@@ -56,6 +60,15 @@ const fields = {
   shownAt: z.string().nullable(),
   decidedAt: z.string().nullable(),
   decidedBy: actor.nullable(),
+  signedBy: z
+    .array(
+      z.object({
+        signer: z.string(),
+        key: z.string().describe("The fingerprint of the key"),
+        at: z.string(),
+      }),
+    )
+    .describe("Who signed its approval, also while more are wanted"),
   note: z
     .string()
     .nullable()
@@ -113,6 +126,13 @@ export const shownWrite = z
   .object({
     ...fields,
     previewText: z.string().describe("The whole request for a person, with what is invisible made visible"),
+    signing: z
+      .object({
+        signers: z.array(z.string()).nullable().describe("null: everybody in the file of signers"),
+        quorum: z.int().describe("How many of them it takes"),
+      })
+      .nullable()
+      .describe("Whose signatures the policy of now wants for an approval; null: no signature decides it"),
   })
   .meta({ id: "ShownWrite" });
 

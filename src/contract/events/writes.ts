@@ -19,6 +19,18 @@ export const writeStep = z.object({
     .nullable()
     .describe("the operator's words: the reason of a rejection, the note of an approval or resolution"),
   error: z.object(failure).nullable(),
+  actor: z
+    .object({
+      door: z
+        .string()
+        .describe("by what right: operator.sock, signature, policy, agent.sock, or nexusd itself"),
+      user: z.string().nullable().describe("the operating system's user, where it is known"),
+      signer: z.string().nullable().describe("whose signature it was"),
+    })
+    .exactOptional()
+    .describe(
+      "who did it; a name that somebody gave itself is never here; left out: from before this was kept",
+    ),
 });
 
 type State =
@@ -47,18 +59,29 @@ const step = (state: State, when: string, told: Partial<z.input<typeof writeStep
       reason: "paid by transfer",
       note: null,
       error: null,
+      actor: { door: "nexusd", user: null, signer: null },
       ...told,
     },
   });
 
 export const writeEvents = {
-  "write.proposed": step("proposed", "An agent proposed a write; a person decides, unless the policy does."),
-  "write.approved": step("approved", "A write may be carried out."),
+  "write.proposed": step("proposed", "An agent proposed a write; a person decides, unless the policy does.", {
+    actor: { door: "agent.sock", user: null, signer: null },
+  }),
+  "write.signed": step("proposed", "One of several signers approved a write, which waits for the others.", {
+    actor: { door: "signature", user: null, signer: "alice" },
+  }),
+  "write.approved": step("approved", "A write may be carried out.", {
+    actor: { door: "operator.sock", user: "alice", signer: null },
+  }),
   "write.rejected": step("rejected", "A person rejected a write.", {
     note: "the order was cancelled by phone",
+    actor: { door: "operator.sock", user: "alice", signer: null },
   }),
   "write.expired": step("expired", "Nobody decided about a write within its time."),
-  "write.cancelled": step("cancelled", "A write was withdrawn before it began."),
+  "write.cancelled": step("cancelled", "A write was withdrawn before it began.", {
+    actor: { door: "agent.sock", user: null, signer: null },
+  }),
   "write.executing": step("executing", "A write is about to be sent."),
   "write.succeeded": step("succeeded", "The service confirmed that it did what a write asks for."),
   "write.failed": step("failed", "A write was not done.", {
@@ -69,5 +92,6 @@ export const writeEvents = {
   }),
   "write.resolved": step("resolved", "A person found out what became of a write whose outcome was unknown.", {
     note: "the order shows the new status",
+    actor: { door: "operator.sock", user: "alice", signer: null },
   }),
 };

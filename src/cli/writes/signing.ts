@@ -1,0 +1,94 @@
+// nexusctl writes statement, sign and decide: a decision made away from the daemon's machine, by a person with a key.
+
+import { readFile } from "node:fs/promises";
+import { text as readAll } from "node:stream/consumers";
+import { type Command, Option } from "commander";
+import type { WriteView } from "../../contract/api/writes.ts";
+import { DECISIONS, type Decision } from "../../contract/writes.ts";
+import { type Act, type CliContext, jsonOf } from "../context.ts";
+import { WrongUsage } from "../problem.ts";
+import { ofState } from "../terminal/colour.ts";
+import { stateOf } from "./preview-view.ts";
+import { type SignOptions, sign } from "./sign.ts";
+import { wholeId } from "./write-id.ts";
+
+interface DecideOptions {
+  decision: Decision;
+  statement?: string;
+  signature: string;
+  signer: string;
+}
+
+const decisionOption = () =>
+  new Option("--decision <decision>", "what the statement says").choices(DECISIONS).default("approve");
+
+export function addSigning(writes: Command, act: Act): void {
+  writes
+    .command("statement")
+    .description("print a decision about a write as the text that is signed, byte for byte")
+    .argument("<id>", "its id, or the beginning or end of it")
+    .addOption(decisionOption())
+    .action(
+      act(async (context, given: string, { decision }: { decision: Decision }) => {
+        const { client, io, output, options } = context;
+        const id = await wholeId(context, given, "either end", "agent");
+        const statement = await client.writes.statement(id, decision, { signal: io.signal });
+        await (options.json ? output.json(JSON.stringify({ statement })) : output.exactly(statement));
+      }),
+    );
+
+  writes
+    .command("sign")
+    .description("look at a write and sign a decision about it with an SSH key")
+    .argument("<id>", "its id, or the beginning of it")
+    .requiredOption(
+      "--key <file>",
+      "as ssh-keygen -f takes it: a private key, a certificate, a key of the agent",
+    )
+    .addOption(decisionOption())
+    .option("--decide", "hand the signature over at once; needs --signer")
+    .option("--signer <name>", "your name in the daemon's file of signers")
+    .option("--digest <digest>", "the digest of what you have seen")
+    .option("--yes", "without looking and asking, for scripts; needs --digest")
+    .action(act((context, given: string, options: SignOptions) => sign(context, given, options)));
+
+  writes
+    .command("decide")
+    .description("hand over a decision that was signed elsewhere")
+    .argument("<id>", "its id, or the beginning or end of it")
+    .requiredOption("--signature <file>", "what ssh-keygen -Y sign gave; - for stdin")
+    .requiredOption("--signer <name>", "whose it is: the name in the daemon's file of signers")
+    .option("--statement <file>", "the text that was signed; default: the daemon's, as it is now")
+    .addOption(decisionOption())
+    .action(act(decide));
+}
+
+async function decide(context: CliContext, given: string, options: DecideOptions): Promise<void> {
+  const { client, io } = context;
+  const { decision, signer } = options;
+  const id = await wholeId(context, given, "either end", "agent");
+  const { signal } = io;
+  const signature = await fileOrStdin(io.stdin, options.signature);
+  const statement =
+    options.statement === undefined
+      ? await client.writes.statement(id, decision, { signal })
+      : await fileOrStdin(io.stdin, options.statement);
+  await printDecided(context, await client.writes.decide(id, { statement, signature, signer }, { signal }));
+}
+
+/** @throws WrongUsage */
+async function fileOrStdin(stdin: NodeJS.ReadableStream, name: string): Promise<string> {
+  if (name === "-") return await readAll(stdin);
+  try {
+    return await readFile(name, "utf8");
+  } catch (error) {
+    throw new WrongUsage(`${name} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+export async function printDecided({ output }: CliContext, write: WriteView): Promise<void> {
+  if (!output.isHuman) return await output.json(jsonOf(write));
+  await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
+  if (write.state === "proposed")
+    output.note(`signed by ${write.signedBy.map(({ signer }) => signer).join(", ")}; the policy wants more`);
+}

@@ -1,0 +1,31 @@
+// What the audit row of a signed decision holds beside the step itself: enough to check it again, on any machine.
+
+import { z } from "zod";
+import { parseJson } from "../core/exact-json.ts";
+import { type AuditRow, DECISIONS, doorOf } from "./writes.ts";
+
+const signedDetail = z.object({
+  decision: z.enum(DECISIONS),
+  signer: z.string(),
+  /** The fingerprint of the key, "SHA256:…". */
+  key: z.string(),
+  /** The text that was signed, byte for byte. */
+  statement: z.string(),
+  /** Armored. */
+  signature: z.string(),
+});
+
+export type SignedDetail = z.output<typeof signedDetail>;
+
+/** undefined: the row is about no signed decision. */
+export function readSignedDetail({
+  actor,
+  detail,
+}: Pick<AuditRow, "actor" | "detail">): SignedDetail | undefined {
+  if (doorOf(actor) !== "signature") return undefined;
+  try {
+    return signedDetail.parse(parseJson(detail));
+  } catch {
+    return undefined;
+  }
+}

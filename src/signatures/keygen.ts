@@ -1,0 +1,114 @@
+// The system's ssh-keygen as a child process: no shell, a deadline, an environment of its own, its output bounded.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SignatureError } from "./error.ts";
+
+const PROGRAM = "ssh-keygen";
+const WITHIN_MS = 5000;
+const MOST_OUTPUT = 2 ** 14;
+
+export interface Ended {
+  code: number;
+  /** What it wrote, on stdout and stderr. */
+  output: string;
+}
+
+/** @throws SignatureError `ssh_keygen_missing`, `ssh_keygen_failed` */
+export function runKeygen(args: readonly string[], input: string): Promise<Ended> {
+  const { PATH = "/usr/bin:/bin", TZ } = process.env;
+  return new Promise((resolve, reject) => {
+    const child = spawn(PROGRAM, args, {
+      env: { PATH, LC_ALL: "C", ...(TZ !== undefined && { TZ }) },
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: WITHIN_MS,
+      killSignal: "SIGKILL",
+    });
+    let output = "";
+    const take = (chunk: Buffer) => {
+      output = (output + chunk.toString("utf8")).slice(0, MOST_OUTPUT);
+    };
+    child.stdout.on("data", take);
+    child.stderr.on("data", take);
+    // One that ends before it has read everything says why in its output.
+    child.stdin.on("error", () => {});
+    child.once("error", (error) => reject(cannotStart(error)));
+    child.once("close", (code, signal) => {
+      if (code !== null) resolve({ code, output });
+      else
+        reject(
+          new SignatureError(
+            "ssh_keygen_failed",
+            `${PROGRAM} did not end within ${WITHIN_MS / 1000} s, or was ended by a signal (${signal}): try again.`,
+          ),
+        );
+    });
+    child.stdin.end(input);
+  });
+}
+
+function cannotStart(error: Error): SignatureError {
+  if ("code" in error && error.code === "ENOENT")
+    return new SignatureError(
+      "ssh_keygen_missing",
+      `There is no ${PROGRAM} on this machine: install OpenSSH's client (openssh-client).`,
+      error,
+    );
+  return new SignatureError("ssh_keygen_failed", `${PROGRAM} does not start.`, error);
+}
+
+/** Files that only this user can see, in a directory of their own. */
+export async function privateFiles<K extends string>(contents: Record<K, string | Buffer>) {
+  const directory = await mkdtemp(join(tmpdir(), "nexusd-signature-"));
+  const remove = () => rm(directory, { recursive: true, force: true });
+  try {
+    const paths = {} as Record<K, string>; // filled right below
+    for (const [name, content] of Object.entries(contents) as [K, string | Buffer][]) {
+      paths[name] = join(directory, name);
+      await writeFile(paths[name], content, { mode: 0o600, flag: "wx" });
+    }
+    return { paths, remove };
+  } catch (error) {
+    await remove();
+    throw new SignatureError(
+      "ssh_keygen_failed",
+      "Signatures cannot be verified: no temporary file can be written.",
+      error,
+    );
+  }
+}
+
+/**
+ * Signs a text with the key of a person, who is asked at her terminal for what the key needs: a passphrase, a touch.
+ * @param key a private key, a certificate, or a public key whose private half an agent holds
+ * @returns the signature, armored
+ * @throws SignatureError `ssh_keygen_missing`, `ssh_keygen_failed`
+ */
+export function signWithKey(
+  text: string,
+  key: string,
+  namespace: string,
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // From stdin to stdout: with a file it would write beside it, or keep an older signature that is there and say nothing.
+    const args = ["-Y", "sign", "-n", namespace, "-f", key];
+    const child = spawn(PROGRAM, args, { env, stdio: ["pipe", "pipe", "inherit"] });
+    let signature = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      signature += chunk.toString("utf8");
+    });
+    child.stdin.on("error", () => {});
+    child.once("error", (error) => reject(cannotStart(error)));
+    child.once("close", (code) => {
+      if (code === 0 && signature !== "") resolve(signature);
+      else
+        reject(
+          new SignatureError("ssh_keygen_failed", `${PROGRAM} did not sign with ${key}: nothing was signed.`),
+        );
+    });
+    child.stdin.end(text);
+  });
+}

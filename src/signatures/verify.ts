@@ -1,0 +1,127 @@
+// Whether a signature over a statement is one of a person who may sign: `ssh-keygen -Y verify` of the system says so.
+
+import type { Places } from "../core/semaphore.ts";
+import { createPlaces } from "../core/semaphore.ts";
+import { SignatureError } from "./error.ts";
+import { privateFiles, runKeygen } from "./keygen.ts";
+import { readSignersFile, SIGNER_NAME, SIGNER_NAME_ERROR, type SignersFile } from "./signers-file.ts";
+import { NAMESPACE, readSignature } from "./sshsig.ts";
+
+export interface SignedText {
+  text: string;
+  /** Armored, as `ssh-keygen -Y sign` prints it. */
+  signature: string;
+  signer: string;
+  /** Milliseconds: when the signer and the key must be valid. */
+  at: number;
+}
+
+export interface Verified {
+  signer: string;
+  /** The fingerprint of the key that signed, "SHA256:…"; of a certificate that of its key. */
+  key: string;
+}
+
+export interface Verifier {
+  /** @throws SignatureError */
+  verify(signed: SignedText, who: "people" | "agents"): Promise<Verified>;
+}
+
+/** Each takes some milliseconds of a processor; agents leave a place to people. */
+const AT_ONCE = 4;
+const MOST_WAITING = { people: 256, agents: 32 };
+
+/** @param signersPath asked each time, since a reload changes it; undefined: none is configured */
+export function createVerifier(signersPath: () => string | undefined): Verifier {
+  const places = createPlaces(AT_ONCE);
+  return {
+    async verify(signed, who) {
+      const path = signersPath();
+      if (path === undefined)
+        throw new SignatureError(
+          "signers_not_configured",
+          "Nobody may sign here: approvals.signers of the configuration names no file.",
+        );
+      const signers = readSignersFile(path);
+      const checked = checkFirst(signed, signers);
+      const place = await takePlace(places, who);
+      try {
+        return await verifyWith(signers, { ...signed, signature: checked.armored });
+      } finally {
+        place.leave();
+      }
+    },
+  };
+}
+
+async function takePlace(places: Places, who: "people" | "agents") {
+  if (places.waiting >= MOST_WAITING[who])
+    throw new SignatureError(
+      "too_many_verifications",
+      `${places.waiting} signatures wait to be verified already. Try again later.`,
+    );
+  return await places.take(who === "people" ? "people" : "agent_reads");
+}
+
+/** What can be told without a process. @throws SignatureError */
+function checkFirst({ signature, signer }: Omit<SignedText, "text" | "at">, signers: SignersFile) {
+  if (!SIGNER_NAME.test(signer))
+    throw new SignatureError("signer_unknown", `The name of a signer ${SIGNER_NAME_ERROR}.`);
+  if (!signers.has(signer))
+    throw new SignatureError("signer_unknown", `The file of signers has no ${signer}.`);
+  const read = readSignature(signature);
+  if (!read.isCertificate && !signers.hasKey(signer, read.publicKey)) throw wrongKey(signer);
+  return read;
+}
+
+/** @throws SignatureError */
+async function verifyWith(signers: SignersFile, signed: SignedText): Promise<Verified> {
+  const { text, signature, signer, at } = signed;
+  const files = await privateFiles({ signers: signers.content, signature });
+  try {
+    const { code, output } = await runKeygen(
+      [
+        ...["-Y", "verify", "-f", files.paths.signers, "-I", signer, "-n", NAMESPACE],
+        ...["-s", files.paths.signature, `-Overify-time=${keygenTime(at)}`],
+      ],
+      text,
+    );
+    const key = /^Good "[^"]*" signature for .* with \S+ key (SHA256:\S+)/m.exec(output)?.[1];
+    if (code === 0 && key !== undefined) return { signer, key };
+    throw whyNot(output, signer);
+  } finally {
+    await files.remove();
+  }
+}
+
+/** 20260301T120000 in UTC, as ssh-keygen takes it. */
+const keygenTime = (ms: number): string =>
+  `${new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "")}Z`;
+
+/** What it says depends on nothing but its version; what is not known here is a key that the file does not have. */
+function whyNot(output: string, signer: string): SignatureError {
+  if (/incorrect signature/.test(output))
+    return new SignatureError(
+      "signature_bad",
+      "The signature is not one of this statement: it was made over another text, or one of the two was changed.",
+    );
+  if (/has expired|not yet valid/.test(output))
+    return new SignatureError(
+      "signer_not_valid_now",
+      `The key of ${signer} is not valid now, as the file of signers or its certificate says (valid-after, valid-before).`,
+    );
+  if (/not permitted for use in signature namespace/.test(output))
+    return new SignatureError(
+      "signature_wrong_namespace",
+      `The file of signers does not let ${signer} sign decisions with this key: its namespaces need "${NAMESPACE}".`,
+    );
+  if (/parse signature|sshsig_armor|invalid format/i.test(output))
+    return new SignatureError("signature_malformed", "ssh-keygen cannot read the signature.");
+  return wrongKey(signer);
+}
+
+const wrongKey = (signer: string) =>
+  new SignatureError(
+    "signature_wrong_key",
+    `The signature was made with a key that is not one of ${signer} in the file of signers.`,
+  );
