@@ -4,22 +4,15 @@
 import type { z } from "zod";
 import type { NewEvent } from "../../contract/new-event.ts";
 import type { Observation, StoredRecord } from "../../contract/store.ts";
-import { stringifyJson } from "../../core/exact-json.ts";
 import type { SteadyClock } from "../../core/steady-clock.ts";
 import { HttpError } from "../../http/errors.ts";
-import { hasAnyRow, type Row, type RowPage, type RowReader, readByIds } from "./client.ts";
-import {
-  type ColumnNames,
-  type Columns,
-  nameOf,
-  selectOf,
-  WATCHED_COLUMNS,
-  type WatchJob,
-} from "./columns.ts";
+import type { Row, RowReader } from "./client.ts";
+import { type ColumnNames, type Columns, nameOf, WATCHED_COLUMNS, type WatchJob } from "./columns.ts";
 import { driftError, driftOf } from "./drift.ts";
 import type { Feed } from "./feed-rows.ts";
 import type { PageMemory } from "./pages.ts";
 import type { Filter } from "./query.ts";
+import { readPages } from "./watch-pass.ts";
 
 /** What is known of one row: what was stored of it, and how it is now. */
 export interface Look<Settings, State> {
@@ -92,14 +85,6 @@ export interface Pass<Settings> {
   signal: AbortSignal;
 }
 
-/** db-max-rows may be 100 or 1000 (the vendor's pages differ): a page is what comes, and its end proves nothing. */
-const MOST_ROWS = 1000;
-const FEWEST_ROWS = 10;
-/** PostgreSQL's statement timeout: the same page would run into it again. */
-const STATEMENT_TIMEOUT = "57014";
-/** Records at once, so that a large set is never in memory as a whole. */
-const RECORDS = 500;
-
 /**
  * Reads the whole set once and gives its changes page by page. Pages are cut by `id`, which no update moves: the rows
  * of a page are all that there are in its stretch of ids at that moment, so that what is stored there and missing in
@@ -117,7 +102,7 @@ export async function* readChanges<Settings extends WatchSettings, State>(
   let names: ColumnNames = pass.settings.columns;
   for (;;) {
     try {
-      yield* readWith(nexus, watch, { ...pass, settings: { ...pass.settings, columns: names } });
+      yield* readPages(nexus, watch, { ...pass, settings: { ...pass.settings, columns: names } });
       return;
     } catch (error) {
       const drift = driftOf(error);
@@ -131,139 +116,3 @@ export async function* readChanges<Settings extends WatchSettings, State>(
     }
   }
 }
-
-async function* readWith<Settings extends WatchSettings, State>(
-  nexus: RowReader,
-  watch: Watch<Settings, State>,
-  pass: Pass<Settings>,
-): AsyncGenerator<Changes> {
-  const { signal, isOlder, lastPassAt, pages } = pass;
-  const settings = (await watch.prepare?.(nexus, pass.settings, signal)) ?? pass.settings;
-  const { columns: names } = settings;
-  const { table } = watch;
-  const select = selectOf(WATCHED_COLUMNS[watch.job], names);
-  const filters = watch
-    .filter(settings)
-    .map((filter) => ({ ...filter, column: nameOf(filter.column, names) }));
-
-  pages.begin(JSON.stringify([settings, select, filters]));
-  let now = pass.now();
-  let until = 0;
-  const judge = (changes: Changes, key: string, row: Row | undefined, stored: StoredRecord | undefined) => {
-    const before = stored && watch.state.parse(stored.value);
-    const { events, state } = watch.edges({ settings, row, before, now, isOlder, lastPassAt });
-    changes.events.push(...events);
-    // Math.min keeps NaN, by which the page is looked at again.
-    if (state !== undefined && watch.turnsAt) until = Math.min(until, watch.turnsAt(state, settings));
-    if (state === undefined) {
-      if (stored) changes.remove.push({ kind: watch.kind, key });
-    } else if (!stored || stringifyJson(state) !== stored.json)
-      changes.put.push({ kind: watch.kind, key, value: state });
-  };
-
-  let after = "";
-  for (let limit = MOST_ROWS; ; ) {
-    const position = after === "" ? [] : [{ column: "id", value: after }];
-    const seen = pages.seen(after);
-    now = pass.now();
-    const known = seen && now < seen.until ? seen.digest : undefined;
-    let answer: RowPage;
-    try {
-      answer = await nexus.readUnless(
-        known,
-        { table, select, filters, after: position, order: ["id"], limit },
-        signal,
-      );
-    } catch (error) {
-      if (!(error instanceof HttpError) || error.code !== STATEMENT_TIMEOUT || limit <= FEWEST_ROWS)
-        throw error;
-      limit = Math.ceil(limit / 4);
-      continue;
-    }
-    const { digest, rows: page } = answer;
-    if (seen && !page) {
-      pages.keep(after, seen);
-      if (seen.upTo === undefined) return;
-      after = seen.upTo;
-      continue;
-    }
-    if (!page) throw new Error("a page that was never seen has no rows");
-    assertOrder(page, after, table);
-    const upTo = page.at(-1)?.id;
-    now = pass.now();
-    until = Number.POSITIVE_INFINITY;
-    let isWhole = true;
-
-    const changes: Changes = { events: [], put: [], remove: [] };
-    // Rows and records are both in the order of their ids: they are walked through side by side.
-    let next = 0;
-    for (let from = after; ; ) {
-      const stored = await pass.records({
-        after: from,
-        ...(upTo === undefined ? {} : { upTo }),
-        limit: RECORDS,
-      });
-      const gone: StoredRecord[] = [];
-      for (const record of stored) {
-        let row = page[next];
-        for (; row && row.id < record.key; row = page[++next]) judge(changes, row.id, row, undefined);
-        if (row?.id !== record.key) gone.push(record);
-        else {
-          judge(changes, row.id, row, record);
-          next++;
-        }
-      }
-      // One that comes back at once stays stored, though it is not in the page: the same page says something else then.
-      if (gone.length > 0) isWhole = false;
-      // How they are now says where they went; one that is back by now never left.
-      const found = new Map<string, Row>();
-      const ids = gone.map(({ key }) => key);
-      for (const row of await readByIds(nexus, { table, select }, ids, signal)) found.set(row.id, row);
-      if (gone.length > 0 && found.size === 0 && !(await hasAnyRow(nexus, table, signal)))
-        throw emptyReading(table, gone.length);
-      for (const record of gone) judge(changes, record.key, found.get(record.key), record);
-      const last = stored.at(-1);
-      if (!last || stored.length < RECORDS) break;
-      from = last.key;
-    }
-    for (const row of page.slice(next)) judge(changes, row.id, row, undefined);
-    yield changes;
-    if (isWhole) pages.keep(after, { digest, upTo, until });
-    if (upTo === undefined) return;
-    after = upTo;
-  }
-}
-
-/** Our order of ids must be the server's, or a row would be taken for one that left. */
-function assertOrder(page: readonly Row[], after: string, table: string): void {
-  let last = after;
-  for (const { id } of page) {
-    if (!(id > last))
-      throw unbelievable(
-        table,
-        "unexpected_order",
-        `answered rows that are not in the order of their ids`,
-        false,
-      );
-    last = id;
-  }
-}
-
-const emptyReading = (table: string, count: number) =>
-  unbelievable(
-    table,
-    "empty_reading",
-    `shows no row at all, where there were ${count}: not believed. Check the scopes of nexus.api_key.`,
-    true,
-  );
-
-const unbelievable = (table: string, code: string, what: string, retryable: boolean) =>
-  new HttpError({
-    kind: "invalid_body",
-    service: "nexus",
-    label: `GET /rest/v1/${table}`,
-    code,
-    message: `nexus: ${table} ${what}`,
-    retryable,
-    maybeSent: true,
-  });
