@@ -4,6 +4,7 @@ import { z } from "zod";
 import { nothing } from "../contract/api/fields.ts";
 import { jobStatus, jobsAnswer } from "../contract/api/jobs.ts";
 import { isoTime } from "../core/clock.ts";
+import { within } from "../core/within.ts";
 import { JobError, type JobStatus } from "../scheduler/job.ts";
 import type { App } from "./app.ts";
 import { problems } from "./problem.ts";
@@ -63,7 +64,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
     async (request, reply) => {
       const { name } = request.params;
       named(name);
-      const hasEnded = await within(RUN_WAIT_MS, scheduler.run(name));
+      const hasEnded = await within(clock, RUN_WAIT_MS, scheduler.run(name), context.signal);
       return reply.code(hasEnded ? 200 : 202).send(named(name));
     },
   );
@@ -93,18 +94,4 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
         return named(name);
       },
     );
-
-  /** Whether the run ended in time; one that does not goes on unwatched, and its status tells of it. */
-  async function within(ms: number, run: Promise<void>): Promise<boolean> {
-    const timer = new AbortController();
-    const late = clock.sleep(ms, AbortSignal.any([timer.signal, context.signal])).then(
-      () => false,
-      () => false,
-    );
-    try {
-      return await Promise.race([run.then(() => true), late]);
-    } finally {
-      timer.abort();
-    }
-  }
 }

@@ -4,6 +4,7 @@ import { request } from "node:http";
 import type { Logger } from "pino";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
+import { within } from "../core/within.ts";
 import type { JobPulse } from "../scheduler/job.ts";
 import type { Notifier } from "../systemd/notify.ts";
 
@@ -82,7 +83,10 @@ export function isStuck(pulse: JobPulse, shortestBoundMs: number): boolean {
 }
 
 const inTime = (clock: Clock, proof: Promise<unknown>): Promise<boolean> =>
-  Promise.race([proof.then(() => true), clock.sleep(PROOF_WITHIN_MS).then(() => false)]).catch(() => false);
+  within(clock, PROOF_WITHIN_MS, proof).then(
+    (proven) => proven !== undefined,
+    () => false,
+  );
 
 const askSelf = (socketPath: string): Promise<void> =>
   new Promise((resolve, reject) => {

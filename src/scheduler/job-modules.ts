@@ -4,6 +4,8 @@ import { execFile } from "node:child_process";
 import { createRequire, registerHooks } from "node:module";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { systemClock } from "../core/clock.ts";
+import { within } from "../core/within.ts";
 import { placeIn } from "./failure.ts";
 
 /** A file that holds no job. */
@@ -74,21 +76,15 @@ function versionOf(url: string): string {
 
 /** @returns undefined where there is no default export @throws JobFileError where it cannot be loaded */
 export async function importDefault(file: string, timeoutMs: number): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    const message = `did not finish loading within ${timeoutMs / 1000} s; a top-level await in it may never end`;
-    timer = setTimeout(() => reject(new JobFileError(message)), timeoutMs);
-  });
   const url = pathToFileURL(resolve(file)).href;
-  const loading = import(url + versionOf(url)).catch(async (error) => {
+  const loading: Promise<{ default?: unknown }> = import(url + versionOf(url)).catch(async (error) => {
     throw await asJobFileError(error, resolve(file));
   });
-  try {
-    const module: { default?: unknown } = await Promise.race([loading, tooLate]);
-    return module.default;
-  } finally {
-    clearTimeout(timer);
-  }
+  const loaded = await within(systemClock, timeoutMs, loading);
+  if (loaded) return loaded.value.default;
+  throw new JobFileError(
+    `did not finish loading within ${timeoutMs / 1000} s; a top-level await in it may never end`,
+  );
 }
 
 async function asJobFileError(error: unknown, file: string): Promise<JobFileError> {

@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 import { isoTime } from "../core/clock.ts";
+import { within } from "../core/within.ts";
 import { createCronLoop } from "./cron.ts";
 import { type CronMemory, firstMemory, recall, recallHealth, toCursor } from "./cron-memory.ts";
 import { describeFailure } from "./failure.ts";
@@ -274,20 +275,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
           end(entry);
           entry.supervision.close();
         }
-        const grace = new AbortController();
         const isQuiet = (async () => {
           await boot;
           await Promise.all([...entries.values()].map((entry) => entry.ended));
           await reports.drain();
-          return true;
         })();
-        const isLate = clock.sleep(graceMs, grace.signal).then(
-          () => false,
-          () => false,
-        );
-        const stopped = await Promise.race([isQuiet, isLate]);
-        grace.abort();
-        if (stopped) return;
+        if (await within(clock, graceMs, isQuiet)) return;
         const running = [...entries.values()].filter((entry) => entry.supervision.health.running > 0);
         log.warn({ jobs: running.map((entry) => entry.job.name), graceMs }, "jobs did not stop in time");
       })();

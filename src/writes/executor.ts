@@ -9,6 +9,7 @@ import { createBackoff } from "../core/backoff.ts";
 import { isoTime } from "../core/clock.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
+import { within } from "../core/within.ts";
 import type { Changes } from "../services/module.ts";
 import { HOW_TO_FIND_OUT } from "./doubt.ts";
 import { execute, type Result } from "./execution.ts";
@@ -246,22 +247,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
         await Promise.all([claiming, looking]);
         await Promise.all(underWay);
       };
-      if (await isWithin(graceMs, settled())) return;
+      if (await within(clock, graceMs, settled())) return;
       cut.abort();
-      await isWithin(CUT_WITHIN_MS, settled());
+      await within(clock, CUT_WITHIN_MS, settled());
     },
   };
-
-  async function isWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
-    const ended = new AbortController();
-    const late = clock.sleep(ms, ended.signal).then(
-      () => false,
-      () => false,
-    );
-    const isDone = await Promise.race([work.then(() => true), late]);
-    ended.abort();
-    return isDone;
-  }
 }
 
 /** The result as the store can keep it: an output that JSON cannot say must not keep the outcome from being written. */

@@ -8,22 +8,15 @@ import { type Actor, type Proposal, type Write, WriteError, type Writes } from "
 import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
-import { startDeadline } from "../http/deadline.ts";
-import { HttpError } from "../http/errors.ts";
 import { textsIn } from "../services/input.ts";
-import type {
-  Facts,
-  Operation,
-  OperationRequest,
-  OperationSender,
-  ReadFacts,
-} from "../services/operation.ts";
+import type { Facts, Operation, OperationSender, ReadFacts } from "../services/operation.ts";
 import type { Verifier } from "../signatures/verify.ts";
 import type { Accounts } from "./accounts.ts";
 import { isOver } from "./expiry.ts";
 import { findOperation, invalidInput, type OperationCatalogue, storedRequest, validInput } from "./input.ts";
 import type { ScanText } from "./outgoing-text.ts";
 import { type Policy, subjectOf } from "./policy.ts";
+import { createReadPrecondition } from "./precondition.ts";
 import { previewOf, previewOfLocal } from "./preview.ts";
 import {
   conflict,
@@ -36,7 +29,6 @@ import {
 
 const SHORTEST_TTL_MS = 60_000;
 const LONGEST_TTL_MS = 30 * 86_400_000;
-const PRECONDITION_WITHIN_MS = 20_000;
 /** An operator may still propose where agents have no place left. */
 const PLACES_OF_OPERATOR = 2;
 
@@ -70,106 +62,78 @@ export interface WritesOptions {
   limits: () => ProposalLimits;
 }
 
+/** What is known of a proposal before its service was asked anything. */
+interface Understood {
+  operation: Operation;
+  facts: Facts;
+  /** The bytes that are stored, and the input as the executor will read it from them. */
+  request: string;
+  stored: unknown;
+  digest: string;
+  ttlMs: number;
+}
+
 /** @throws WriteError, OperationError, StoreError; HttpError where a precondition cannot be read */
 export function createPropose(options: WritesOptions): Writes["propose"] {
-  const { store, catalogue, policy, sender, facts, scanText, clock, steady, random, onApproved } = options;
+  const { store, catalogue, policy, facts, scanText, clock, steady, random, onApproved } = options;
   const newId = monotonicFactory(random);
+  const settlePolicy = createSettlePolicy(options);
+  const readPrecondition = createReadPrecondition(options);
 
-  /** One found again by its key that a policy would approve, but which is still proposed. */
-  const settlePolicy = async (write: Write): Promise<Write> => {
-    const isAuto = write.approval === "auto" && policy().approvalOf(subjectOf(write)) === "auto";
-    if (!isAuto || write.state !== "proposed") return write;
-    const at = isoTime(clock.now());
-    const madeAt = Date.parse(write.proposedAt);
-    const result = await store.transitionWrite({
-      id: write.id,
-      from: "proposed",
-      to: "approved",
-      notExpiredAt: isoTime(madeAt + steady.ageOf(madeAt)),
-      patch: { decidedAt: at, decidedBy: BY_POLICY },
-      actor: BY_POLICY,
-      at,
-      detail: { operation: write.operation },
-    });
-    onApproved();
-    return result?.write ?? write;
-  };
-
-  const readPrecondition = async (operation: Operation, input: unknown, known: Facts, actor: Actor) => {
-    if (!operation.precondition) return undefined;
-    const label = `the precondition of ${operation.name}`;
-    const deadline = startDeadline({
-      clock,
-      timeoutMs: PRECONDITION_WITHIN_MS,
-      signal: undefined,
-      failure: (kind) =>
-        new HttpError({
-          ...{ kind, service: operation.service, label, code: kind },
-          message: `${operation.service}: ${label} was not read within ${PRECONDITION_WITHIN_MS / 1000} s`,
-          retryable: true,
-          maybeSent: true,
-        }),
-    });
-    try {
-      const priority = actor.via === "operator.sock" ? "people" : "agent_reads";
-      const read = (request: OperationRequest) =>
-        sender.read(operation.service, request, deadline.signal, { priority });
-      return await deadline.race(operation.precondition(input, known, read));
-    } finally {
-      deadline.end();
-    }
-  };
-
-  /** The bytes that are stored, and the input as the executor will read it from them. */
-  const canonicalRequest = (operation: Operation, input: unknown): { request: string; stored: unknown } => {
-    let request: string;
-    try {
-      request = canonicalJson({ operation: operation.name, input });
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      throw invalidInput({ path: "", message: error.message }, operation.name);
-    }
-    const { proposal_bytes: most } = options.limits();
-    if (Buffer.byteLength(request) > most) throw proposalTooLarge(most);
-    return { request, stored: storedRequest(request).input };
-  };
-
-  return async (proposal, actor, tokenHash) => {
+  const understand = async (proposal: Proposal): Promise<Understood> => {
     await catalogue.refresh(proposal.operation);
     const operation = findOperation(catalogue, proposal.operation);
     if (operation.effect !== "write")
       throw new WriteError("not_a_write", `${operation.name} is a read: send it to POST /v1/reads.`);
+    const limits = options.limits();
     const ttlMs = timeToLive(proposal, operation, options.ttlMs());
-    const valid = validInput(operation, proposal.input, options.limits().problem_errors);
+    const valid = validInput(operation, proposal.input, limits.problem_errors);
     const known = await facts(operation.service);
-    const { request, stored } = canonicalRequest(operation, operation.normalize?.(valid, known) ?? valid);
-    const digest = digestOf(request);
+    const input = operation.normalize?.(valid, known) ?? valid;
+    const { request, stored } = canonicalRequest(operation, input, limits.proposal_bytes);
+    return { operation, facts: known, request, stored, digest: digestOf(request), ttlMs };
+  };
 
-    const key = proposal.idempotencyKey ?? null;
-    // Looked for before the service is asked anything: what was proposed once is not judged again.
-    const agent = proposal.agent ?? null;
-    const before =
-      key === null
-        ? undefined
-        : await store.readWriteByIdempotencyKey({ key, operation: operation.name, agent });
-    if (before) return { write: await settlePolicy(sameRequest(before, digest)), isNew: false };
-
-    const destructive = operation.destructive || operation.isDestructiveFor?.(stored, known) === true;
+  /** Who decides about it. @throws WriteError `policy_denied` */
+  const approvalOf = ({ operation, facts, stored }: Understood) => {
+    const destructive = operation.destructive || operation.isDestructiveFor?.(stored, facts) === true;
     const subject = { name: operation.name, destructive };
     const approval = policy().approvalOf(subject);
     if (approval === "deny") throw denied(operation.name);
+    return { approval, destructive, isStillAuto: () => policy().approvalOf(subject) === "auto" };
+  };
+
+  /** What a person is shown, and what must still hold when it is sent. */
+  const show = async ({ operation, facts, stored }: Understood, actor: Actor) => {
     // What leaves the machine, others read: no text of it may hold a secret, whatever it is meant for.
     if (operation.request) await scanText(textsIn(stored, []));
-    const learnt = await readPrecondition(operation, stored, known, actor);
-    const precondition = operation.precondition ? canonicalJson(learnt) : null;
-    const toSend = operation.request?.(stored, known, learnt);
+    const learnt = await readPrecondition(operation, stored, facts, actor);
+    const toSend = operation.request?.(stored, facts, learnt);
     const notice = operation.notice?.();
-    const preview = {
-      ...(toSend ? previewOf(toSend) : previewOfLocal(operation.name, stored)),
-      ...(notice !== undefined && { notice }),
+    return {
+      precondition: operation.precondition ? canonicalJson(learnt) : null,
+      preview: {
+        ...(toSend ? previewOf(toSend) : previewOfLocal(operation.name, stored)),
+        ...(notice !== undefined && { notice }),
+      },
+      account: toSend ? options.accounts.of(toSend) : null,
     };
+  };
 
-    const isAuto = approval === "auto" && policy().approvalOf(subject) === "auto";
+  return async (proposal, actor, tokenHash) => {
+    const understood = await understand(proposal);
+    const { operation, request, stored, digest, ttlMs } = understood;
+    const { reason = null, agent = null, idempotencyKey = null } = proposal;
+    // Looked for before the service is asked anything: what was proposed once is not judged again.
+    const before =
+      idempotencyKey === null
+        ? undefined
+        : await store.readWriteByIdempotencyKey({ key: idempotencyKey, operation: operation.name, agent });
+    if (before) return { write: await settlePolicy(sameRequest(before, digest)), isNew: false };
+
+    const { approval, destructive, isStillAuto } = approvalOf(understood);
+    const shown = await show(understood, actor);
+    const isAuto = approval === "auto" && isStillAuto();
     const proposedAt = clock.now();
     const most = mostOpen(options.limits(), actor);
     // What nobody decided in time is not open any more, though the sweep has not come by yet.
@@ -177,32 +141,18 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
       await store.expireWrites(isoTime(proposedAt), isOver(steady));
     const result = await store.proposeWrite(
       {
+        ...UNDECIDED,
+        signedBy: [],
         id: newId(proposedAt),
         operation: operation.name,
         service: operation.service,
-        state: "proposed",
-        ...{ request, digest, preview, precondition },
+        ...{ request, digest, ...shown },
         target: operation.target?.(stored) ?? operation.name,
         idempotent: operation.idempotent,
-        destructive,
-        approval,
-        reason: proposal.reason ?? null,
-        ...{ agent, idempotencyKey: key },
-        account: toSend ? options.accounts.of(toSend) : null,
+        ...{ destructive, approval, reason, agent, idempotencyKey },
         isBound: tokenHash !== undefined,
         proposedAt: isoTime(proposedAt),
         expiresAt: isoTime(proposedAt + ttlMs),
-        shownAt: null,
-        decidedAt: null,
-        decidedBy: null,
-        signedBy: [],
-        note: null,
-        executingAt: null,
-        finishedAt: null,
-        attempts: 0,
-        result: null,
-        outcome: null,
-        bodyRemovedAt: null,
       },
       actor,
       {
@@ -231,6 +181,52 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         );
     }
   };
+}
+
+/** What every write is before anybody has decided about it. */
+const UNDECIDED = {
+  state: "proposed",
+  ...{ shownAt: null, decidedAt: null, decidedBy: null, note: null },
+  ...{ executingAt: null, finishedAt: null, attempts: 0, result: null, outcome: null, bodyRemovedAt: null },
+} as const;
+
+/** @returns what approves a write found again by its key that a policy would approve, but which is still proposed */
+const createSettlePolicy =
+  ({ store, policy, clock, steady, onApproved }: WritesOptions) =>
+  async (write: Write): Promise<Write> => {
+    const isAuto = write.approval === "auto" && policy().approvalOf(subjectOf(write)) === "auto";
+    if (!isAuto || write.state !== "proposed") return write;
+    const at = isoTime(clock.now());
+    const madeAt = Date.parse(write.proposedAt);
+    const result = await store.transitionWrite({
+      id: write.id,
+      from: "proposed",
+      to: "approved",
+      notExpiredAt: isoTime(madeAt + steady.ageOf(madeAt)),
+      patch: { decidedAt: at, decidedBy: BY_POLICY },
+      actor: BY_POLICY,
+      at,
+      detail: { operation: write.operation },
+    });
+    onApproved();
+    return result?.write ?? write;
+  };
+
+/** @throws WriteError for an input that is no JSON, or too large */
+function canonicalRequest(
+  operation: Operation,
+  input: unknown,
+  mostBytes: number,
+): { request: string; stored: unknown } {
+  let request: string;
+  try {
+    request = canonicalJson({ operation: operation.name, input });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw invalidInput({ path: "", message: error.message }, operation.name);
+  }
+  if (Buffer.byteLength(request) > mostBytes) throw proposalTooLarge(mostBytes);
+  return { request, stored: storedRequest(request).input };
 }
 
 const mostOpen = ({ open_proposals, open_proposal_bytes }: ProposalLimits, { via }: Actor): OpenWrites => {

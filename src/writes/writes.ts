@@ -4,6 +4,7 @@ import { timingSafeEqual } from "node:crypto";
 import { type Observation, StoreError } from "../contract/store.ts";
 import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
+import { within } from "../core/within.ts";
 import { isOver } from "./expiry.ts";
 import { subjectOf } from "./policy.ts";
 import { countHiddenLines } from "./preview.ts";
@@ -130,12 +131,7 @@ export function createWrites(options: WritesOptions): Writes {
           // Past its time nothing expires until the clock has been steady for a while.
           const nextLookMs = expiresInMs > 0 ? expiresInMs : UNSTEADY_LOOK_MS;
           const patienceMs = state === "proposed" ? Math.min(leftMs, nextLookMs) : leftMs;
-          const pause = new AbortController();
-          await Promise.race([
-            knocked,
-            clock.sleep(patienceMs, AbortSignal.any([pause.signal, ended.signal])).catch(() => {}),
-          ]);
-          pause.abort();
+          await within(clock, patienceMs, knocked, ended.signal);
         }
       } finally {
         signal.removeEventListener("abort", end);

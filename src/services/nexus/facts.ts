@@ -1,6 +1,7 @@
 // What the requests of Nexus depend on beside their input: whose data the agent key shows.
 
 import type { Clock } from "../../core/clock.ts";
+import { within } from "../../core/within.ts";
 import { HttpError } from "../../http/errors.ts";
 import {
   type Credential,
@@ -60,21 +61,15 @@ async function readOrganization(
   organizationId: () => Promise<string>,
   clock: Clock,
 ): Promise<string | OperationError> {
-  const waited = new AbortController();
-  const late = clock.sleep(ORGANIZATION_WITHIN_MS, waited.signal).then(
-    () => unknownOrganization("the exchange of the agent key took too long"),
-    () => unknownOrganization(),
-  );
   try {
-    return await Promise.race([organizationId(), late]);
+    const known = await within(clock, ORGANIZATION_WITHIN_MS, organizationId());
+    return known?.value ?? unknownOrganization("the exchange of the agent key took too long");
   } catch (error) {
     return unknownOrganization(
       error instanceof HttpError ? error.message : "the agent key was not exchanged",
     );
-  } finally {
-    waited.abort();
   }
 }
 
-const unknownOrganization = (why = "no agent key was exchanged yet") =>
+const unknownOrganization = (why: string) =>
   new OperationError("service_unavailable", `nexus: the organization of the agent key is not known: ${why}`);

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import type { Store } from "../../../contract/store.ts";
 import type { Clock } from "../../../core/clock.ts";
+import { within } from "../../../core/within.ts";
 import { unexpectedShape } from "../../../http/answer.ts";
 import type { OperationSource } from "../../catalogue.ts";
 import { fieldsOf } from "../../input.ts";
@@ -114,9 +115,8 @@ export function createMcpTools(options: {
       if (name === undefined) {
         if (!isEnabled || isFresh(known)) return;
         const done = list().catch(() => {});
-        const waited = new AbortController();
-        if (!known) await Promise.race([done, clock.sleep(PATIENCE_MS, waited.signal).catch(() => {})]);
-        return waited.abort();
+        if (!known) await within(clock, PATIENCE_MS, done);
+        return;
       }
       if (!name.startsWith(PREFIX)) return;
       if (!isEnabled)
