@@ -35,7 +35,7 @@ export const jobMetrics: readonly Metric[] = [
   {
     type: "counter",
     name: "nexusd_job_runs_total",
-    help: "Runs of a job, or steps of a paced one such as the polls of messaging-poll, by what became of them.",
+    help: "Runs of a job, by what became of them; of a paced job its steps, such as the poll of a session.",
     labels: ["name", "service", "outcome"],
     samples: ({ jobs, outcomes }) =>
       jobs.flatMap((job) => {

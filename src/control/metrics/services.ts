@@ -74,7 +74,7 @@ export const serviceMetrics: readonly Metric[] = [
   },
   ofBudgets(
     "nexusd_budget_limit_requests",
-    "Requests that nexusd sends to the server in 60 s at most; for nex, texts that it is given to read.",
+    "The most requests that nexusd sends to the server in 60 s; where the server limits texts to read, texts.",
     ({ limit }) => limit,
   ),
   ofBudgets(
