@@ -8,6 +8,7 @@ export const FLOORS: readonly string[] = [
   "core",
   "contract",
   "client",
+  "mcp",
   "signatures",
   "systemd",
   "http",

@@ -18,6 +18,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   jobs: async () => (await import("./jobs.ts")).addJobs,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
   wait: async () => (await import("./wait.ts")).addWait,
+  mcp: async () => (await import("./mcp.ts")).addMcp,
   backup: async () => (await import("./backup.ts")).addBackup,
   restore: async () => (await import("./backup.ts")).addRestore,
   db: async () => (await import("./db.ts")).addDb,

@@ -59,10 +59,13 @@ export interface Consumers<Own extends OwnEvents> {
   /** In the order of their names, page by page. */
   list(options?: CallControl & { after?: string; limit?: number }): Promise<ConsumerPage>;
   /**
-   * With what it has pending; with `waitMs` (up to 60,000) as soon as something is. Undefined: there is none of this
-   * name.
+   * With what it has pending; with `waitMs` (up to 60,000) as soon as something is, that is newer than `after` where
+   * that is given. Undefined: there is none of this name.
    */
-  get(name: string, options?: CallControl & { waitMs?: number }): Promise<ConsumerDetailView | undefined>;
+  get(
+    name: string,
+    options?: CallControl & { waitMs?: number; after?: number },
+  ): Promise<ConsumerDetailView | undefined>;
   /**
    * Resolves when something is pending, over restarts of the daemon. Undefined: there is none of this name.
    * @throws NexusdError when the daemon refuses, or never answered; the signal's reason
@@ -104,10 +107,12 @@ export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester,
 
     list: ({ after, limit, ...rest } = {}) => ask("GET", ROOT, { ...rest, query: { limit, after } }),
 
-    async get(name, { waitMs, ...rest } = {}) {
+    async get(name, { waitMs, after, ...rest } = {}) {
       const { wait, ...timeout } = waitFor(waitMs);
       try {
-        return await ask<ConsumerDetailView>("GET", at(ROOT, name), { ...timeout, ...rest, query: { wait } });
+        return await ask<ConsumerDetailView>("GET", at(ROOT, name), {
+          ...{ ...timeout, ...rest, query: { wait, after } },
+        });
       } catch (error) {
         if (isNexusdError(error, "consumer_not_found")) return undefined;
         throw error;

@@ -384,4 +384,6 @@ export interface OperationSummary {
   idempotent: boolean;
   destructive: boolean;
   inputSchema: unknown;
+  /** The service itself wrote title, description and input schema. */
+  describedBy?: "service";
 }

@@ -8,6 +8,7 @@ import {
   nothing,
   pageLimit,
   position,
+  sequence,
   typePatterns,
   waitQuery,
 } from "../contract/api/fields.ts";
@@ -125,10 +126,13 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
     {
       schema: {
         operationId: "getConsumer",
-        summary: "A consumer and what it has pending; with `wait`, as soon as something is",
+        summary: "A consumer and what it has pending; with `wait`, as soon as something is, after `after`",
         tags: consumerTags,
         params: consumerParams,
-        querystring: z.strictObject({ wait: waitQuery }),
+        querystring: z.strictObject({
+          wait: waitQuery,
+          after: sequence.default(0).describe("Wait for something newer than this sequence"),
+        }),
         response: {
           200: consumerDetail,
           ...problems("invalid_request", "consumer_not_found", "too_many_long_polls"),
@@ -137,7 +141,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { wait } = request.query;
+      const { wait, after } = request.query;
       known(await store.readConsumer(name), name);
       if (wait > 0) gate.longPoll.take(reply.raw);
       const signal = goneSignal(reply.raw);
@@ -145,7 +149,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
       for (;;) {
         const { latest } = await store.readEvents({ after: 0, limit: 0 });
         const found = detail(known(await store.readConsumer(name), name), await store.pending(name));
-        if (found.pending.count > 0) return found;
+        if ((found.pending.newest ?? 0) > after) return found;
         if ((await tail.wait(latest, deadline - clock.monotonic(), signal)) !== "appended") return found;
       }
     },

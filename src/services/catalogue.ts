@@ -109,6 +109,7 @@ export const summaries = (
       ...{ name, service, effect, title, description, idempotent, destructive },
       approval: effect === "read" ? null : approvalOf(operation),
       inputSchema: inputSchema(operation),
+      ...(operation.inputSchema && { describedBy: "service" as const }),
     };
   });
 

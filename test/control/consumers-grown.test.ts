@@ -91,6 +91,17 @@ test("with wait it is shown as soon as something is pending, and only for what i
   expect((await inVain).json.pending).toMatchObject({ count: 0 });
 });
 
+test("with after it waits for what is newer than what is pending already", async () => {
+  const clock = createFakeClock();
+  const control = await startTestControl({ clock });
+  await put(control, { from: "latest" });
+  await control.append(message());
+  const waiting = control.get("/v1/consumers/planner?wait=60s&after=1");
+  while (clock.pending() === 0) await clock.settle();
+  await control.append(message());
+  expect((await waiting).json.pending).toMatchObject({ count: 2, oldest: 1, newest: 2 });
+});
+
 test("a gap alone is nothing pending: the wait goes on", async () => {
   const clock = createFakeClock();
   const control = await startTestControl({ clock });

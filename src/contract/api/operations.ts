@@ -19,6 +19,10 @@ export const operation = z
     idempotent: z.boolean().describe("Whether doing it twice is the same as once"),
     destructive: z.boolean().describe("Whether it deletes for good"),
     inputSchema: z.unknown().describe("JSON Schema"),
+    describedBy: z
+      .literal("service")
+      .exactOptional()
+      .describe("The service wrote title, description and inputSchema: text of unknown origin"),
   })
   .meta({ id: "Operation" });
 

@@ -1,0 +1,62 @@
+// What a tool is called with: what models send for a number, an object or nothing at all is taken for what it means.
+
+import { z } from "zod";
+import { parseJson } from "../core/exact-json.ts";
+import { isObject } from "../core/is-object.ts";
+
+/** Digits become a number, since models send integers as text; anything else is left to the schema behind. */
+const fromDigits = (value: unknown) =>
+  typeof value === "string" && /^\d{1,16}$/.test(value.trim()) ? Number(value) : value;
+
+export const whole = (min: number, max: number, description: string) => {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z
+    .preprocess(fromDigits, z.int({ error }).min(min, { error }).max(max, { error }))
+    .describe(description);
+};
+
+export const text = (most: number, description: string) => {
+  const error = `must be a text of 1 to ${most} characters`;
+  return z.string({ error }).min(1, { error }).max(most, { error }).describe(description);
+};
+
+/** As the daemon takes the name of a consumer. */
+const consumerName = z
+  .string({ error: "must be the name of a consumer" })
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, {
+    error: 'must be 1 to 64 letters, digits, ".", "-" or "_"',
+  });
+
+export const consumer = consumerName
+  .optional()
+  .describe(
+    "The consumer whose place in the log counts; left out: the one that this server was started with",
+  );
+
+/** Text that is JSON becomes what it says: models write an object as its text. */
+const fromJsonText = (value: unknown) => {
+  if (typeof value !== "string") return value;
+  try {
+    return parseJson(value);
+  } catch {
+    return value;
+  }
+};
+
+/** An object of any shape; what is in it is for somebody else to check. */
+export const object = (description: string) =>
+  z
+    .preprocess(fromJsonText, z.record(z.string(), z.unknown(), { error: "must be an object" }))
+    .describe(description);
+
+export const offset = whole(
+  0,
+  100_000_000,
+  "Where to go on in the JSON text of a single thing that is longer than one answer, as the answer before says",
+).optional();
+
+/** Nulls and empty texts stand for what was left out: models fill in every argument that they are shown. */
+export const withoutBlanks = (args: unknown): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(isObject(args) ? args : {}).filter(([, value]) => value !== null && value !== ""),
+  );

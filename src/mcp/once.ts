@@ -1,0 +1,64 @@
+// A proposal without a key gets one of its input, so that a call which is made again after a time-out is the same write.
+// Once that write has been over for a while, the same input means a new one: yesterday's "yes" is not today's.
+
+import { answerOf } from "../client/request.ts";
+import type { ProposalInput } from "../client/writes.ts";
+import type { WriteSummaryView } from "../contract/api/writes.ts";
+import { isFinal, type WriteState } from "../contract/writes.ts";
+import { canonicalJson, digestOf } from "../core/canonical-json.ts";
+import type { ToolContext } from "./tool.ts";
+
+/** Longer than any client goes on calling again. */
+const SAME_FOR_MS = 10 * 60_000;
+/** Among so many of the newest writes the last one with the same input is looked for. */
+const LOOKED_THROUGH = 500;
+const MOST_LINKS = 50;
+const NEW = 202;
+
+interface Proposed {
+  write: Awaited<ReturnType<ToolContext["client"]["propose"]>>;
+  /** Whether it was there already. */
+  isRepeated: boolean;
+}
+
+/** @throws NexusdError */
+export async function proposeOnce(context: ToolContext, proposal: ProposalInput): Promise<Proposed> {
+  if (proposal.idempotencyKey !== undefined) return await proposeWith(context, proposal);
+  const { client, signal } = context;
+  let key = keyOf(context, proposal, "");
+  let found = await proposeWith(context, { ...proposal, idempotencyKey: key });
+  for (let link = 0; isOver(found) && link < MOST_LINKS; link++) {
+    // The newest of its like tells at once where a long chain ends.
+    const { digest, operation } = found.write;
+    const { writes } = await client.writes.summaries({ limit: LOOKED_THROUGH, signal });
+    const newest = writes.find((one) => one.digest === digest && one.operation === operation);
+    if (newest && newest.id !== found.write.id && !isLongOver(newest, finishedAt(newest)))
+      return { write: await client.writes.get(newest.id, { signal }), isRepeated: true };
+    key = keyOf(context, proposal, link === 0 ? (newest?.id ?? found.write.id) : found.write.id);
+    found = await proposeWith(context, { ...proposal, idempotencyKey: key });
+  }
+  return found;
+}
+
+async function proposeWith({ client, signal, ownConsumer }: ToolContext, proposal: ProposalInput) {
+  const write = await client.propose({ agent: ownConsumer, ...proposal }, { signal });
+  return { write, isRepeated: answerOf(write).status !== NEW };
+}
+
+/** Of who proposes what; after a write that is over, of that one too. */
+const keyOf = ({ ownConsumer }: ToolContext, { operation, input }: ProposalInput, after: string): string =>
+  `mcp-${digestOf(canonicalJson({ agent: ownConsumer ?? null, operation, input: input ?? {}, after }))}`;
+
+const isOver = ({ write, isRepeated }: Proposed): boolean =>
+  isRepeated && isLongOver(write, write.finishedAt);
+
+const finishedAt = ({ finishedAt, decidedAt }: WriteSummaryView) => finishedAt ?? decidedAt;
+
+/** What is `unknown` is never over by itself: it would be repeated. */
+function isLongOver(
+  write: { state: WriteState; expiresAt: string } & Parameters<typeof isFinal>[0],
+  endedAt: string | null,
+): boolean {
+  if (write.state === "unknown" || !isFinal(write)) return false;
+  return Date.parse(endedAt ?? write.expiresAt) < Date.now() - SAME_FOR_MS;
+}

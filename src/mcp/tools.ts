@@ -1,0 +1,16 @@
+// The tools, in the order in which clients list them: twelve, since a list of tools is paid for in every prompt.
+
+import type { Tool } from "./tool.ts";
+import { eventsAck, eventsRead, eventsWait } from "./tools/events.ts";
+import { insightsSearch } from "./tools/insights.ts";
+import { messagesRead, messagesSend, sessionsList } from "./tools/messages.ts";
+import { operationsDescribe, operationsFind, read } from "./tools/operations.ts";
+import { propose, writesGet } from "./tools/writes.ts";
+
+export const TOOLS: readonly Tool[] = [
+  ...[eventsRead, eventsAck, eventsWait],
+  ...[sessionsList, messagesRead, messagesSend],
+  insightsSearch,
+  ...[operationsFind, operationsDescribe, read],
+  ...[propose, writesGet],
+];

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { find } from "../../src/mcp/find.ts";
+import { catalogue, summaries } from "../../src/services/catalogue.ts";
+import { HELD_BACK, QUESTIONS, type Question } from "./questions.ts";
+
+const operations = summaries(() => "operator", catalogue);
+
+/** Where the operation that is meant stands among those found; -1: nowhere. */
+const places = (questions: readonly Question[]) =>
+  questions.map(({ asked, meant }) => find(asked, operations).findIndex(({ name }) => name === meant));
+const within = (found: number[], most: number) => found.filter((at) => at >= 0 && at < most).length;
+
+test("a question in a person's words finds the operation that is meant first, in at least 18 of 20", () => {
+  expect(within(places(QUESTIONS), 1)).toBeGreaterThanOrEqual(18);
+});
+
+test("questions that nobody had in mind find it first mostly, and among the eight shown nearly always", () => {
+  const found = places(HELD_BACK);
+  expect(within(found, 1)).toBeGreaterThanOrEqual(12);
+  expect(within(found, 8)).toBeGreaterThanOrEqual(18);
+});
+
+test("every operation is found by its own name and by its title", () => {
+  for (const { name, title } of operations) {
+    expect(find(name, operations)[0]?.name, name).toBe(name);
+    expect(find(title, operations)[0]?.title, title).toBe(title);
+  }
+});
+
+test("what has nothing to do with anything finds nothing", () => {
+  expect(find("xylophone zeppelin", operations)).toEqual([]);
+  expect(find("", operations)).toEqual([]);
+});
