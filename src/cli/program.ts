@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   ...SERVICE_COMMANDS,
   audit: async () => (await import("./audit.ts")).addAudit,
   jobs: async () => (await import("./jobs.ts")).addJobs,
+  sinks: async () => (await import("./sinks.ts")).addSinks,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
   wait: async () => (await import("./wait.ts")).addWait,
   mcp: async () => (await import("./mcp.ts")).addMcp,

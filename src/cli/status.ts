@@ -5,13 +5,14 @@ import { visible } from "../core/text/visible.ts";
 import { SERVICES } from "../services/list.ts";
 import { type Act, jsonOf } from "./context.ts";
 import { describeError, printJobs } from "./jobs.ts";
+import { printSinks } from "./sinks.ts";
 import { ofState } from "./terminal/colour.ts";
 import { age } from "./terminal/output.ts";
 
 export function addStatus(program: Command, act: Act): void {
   program
     .command("status")
-    .description("show services, jobs and log; exit 0 even when something is degraded")
+    .description("show services, jobs, sinks and log; exit 0 even when something is degraded")
     .action(
       act(async ({ client, output, io }) => {
         const status = await client.status({ signal: io.signal });
@@ -53,6 +54,10 @@ export function addStatus(program: Command, act: Act): void {
             if (text) await output.line(`${titleOf(name)}: ${visible(text)}`);
         await output.line("");
         await printJobs(output, status.jobs);
+        // A daemon of before this version has none.
+        if ((status.sinks ?? []).length === 0) return;
+        await output.line("");
+        await printSinks(output, status.sinks);
       }),
     );
 }

@@ -5,6 +5,7 @@ import type { AuditPage, AuditRowView, AuditVerdictView } from "../contract/api/
 import type { JobStatus, JobsView } from "../contract/api/jobs.ts";
 import type { OperationView, ReadAnswer } from "../contract/api/operations.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
+import type { SinkStatus, SinksView, SinkTest } from "../contract/api/sinks.ts";
 import type { HealthView, StatusView } from "../contract/api/status.ts";
 import type {
   InsightsView,
@@ -92,6 +93,16 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
     pause(name: string, options?: CallControl): Promise<JobStatus>;
     resume(name: string, options?: CallControl): Promise<JobStatus>;
   };
+  /** All but `list` on the operators' socket only. */
+  sinks: {
+    list(options?: CallControl): Promise<SinksView>;
+    /** Resolves when the target has taken or refused it, or after 10 s: then `running` of the sink is true. */
+    wake(name: string, options?: CallControl): Promise<SinkStatus>;
+    pause(name: string, options?: CallControl): Promise<SinkStatus>;
+    resume(name: string, options?: CallControl): Promise<SinkStatus>;
+    /** Sends one wake marked as a test, which counts for nothing. */
+    test(name: string, options?: CallControl): Promise<SinkTest>;
+  };
   /** On the operators' socket only. */
   audit: {
     rows(options?: CallControl & { after?: number; limit?: number; writeId?: string }): Promise<AuditPage>;
@@ -147,6 +158,11 @@ export function clientOver<Own extends OwnEvents>(
       ...options,
     });
 
+  const sink =
+    <T extends object>(verb: string) =>
+    (name: string, options?: CallControl) =>
+      ask<T>("POST", at("/v1/sinks", name, `/${verb}`), { role: "operator", ...options });
+
   return {
     health: (options) => ask("GET", "/v1/health", options),
     status: (options) => ask("GET", "/v1/status", options),
@@ -187,6 +203,13 @@ export function clientOver<Own extends OwnEvents>(
       run: job("run"),
       pause: job("pause"),
       resume: job("resume"),
+    },
+    sinks: {
+      list: (options) => ask("GET", "/v1/sinks", options),
+      wake: sink("wake"),
+      pause: sink("pause"),
+      resume: sink("resume"),
+      test: sink("test"),
     },
     audit: {
       rows: ({ after, limit, writeId, ...control } = {}) =>

@@ -3,6 +3,7 @@
 export type { LogGap } from "../contract/api/events.ts";
 export type { JobStatus } from "../contract/api/jobs.ts";
 export type { OperationView as Operation, ReadAnswer } from "../contract/api/operations.ts";
+export type { SinkStatus, SinkTest } from "../contract/api/sinks.ts";
 export type { HealthView as Health, StatusView as Status } from "../contract/api/status.ts";
 export type { SessionView as Session } from "../contract/api/views.ts";
 export type { ShownWrite, WriteView as Write } from "../contract/api/writes.ts";

@@ -117,6 +117,11 @@ export const PROBLEMS = {
     title: "No such session",
     remedy: "`GET /v1/messaging/sessions` lists the sessions.",
   },
+  sink_not_found: {
+    status: 404,
+    title: "No such sink",
+    remedy: "`GET /v1/sinks` lists the sinks; `detail` names the nearest ones.",
+  },
   write_not_found: { status: 404, title: "No such write", remedy: "`GET /v1/writes` lists the writes." },
   method_not_allowed: { status: 405, title: "Not with this method", remedy: "See the header `Allow`." },
   request_timeout: {
@@ -150,6 +155,11 @@ export const PROBLEMS = {
     title: "The idempotency key belongs to another write",
     remedy: "The key belongs to the write `writeId`, with another input: use another key.",
   },
+  nothing_pending: {
+    status: 409,
+    title: "Nothing is pending",
+    remedy: "There is nothing to wake for; `POST /v1/sinks/{name}/test` sends a wake all the same.",
+  },
   operation_refused: {
     status: 409,
     title: "The operation cannot be done as things are",
@@ -159,6 +169,16 @@ export const PROBLEMS = {
     status: 409,
     title: "The same write was rejected a short while ago",
     remedy: "See `rejection`: propose something else, or wait.",
+  },
+  sink_busy: {
+    status: 409,
+    title: "A wake is under way",
+    remedy: "There are never two at once: wait until it has ended.",
+  },
+  sink_paused: {
+    status: 409,
+    title: "The sink is paused",
+    remedy: "Resume it first: `POST /v1/sinks/{name}/resume`.",
   },
   service_disabled: {
     status: 409,
@@ -323,6 +343,11 @@ export const PROBLEMS = {
     status: 429,
     title: "Too many signatures wait to be verified",
     remedy: "Wait as long as `Retry-After` says.",
+  },
+  too_many_wakes: {
+    status: 429,
+    title: "The sink was woken too often",
+    remedy: "`max_wakes_per_hour` of the sink: wait as long as `Retry-After` says.",
   },
   headers_too_large: { status: 431, title: "The headers are too large", remedy: "Send smaller headers." },
   internal_error: { status: 500, title: "nexusd failed", remedy: "The daemon's log says what failed." },

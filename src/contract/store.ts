@@ -44,6 +44,14 @@ export interface EventQuery {
   maxLength?: number;
 }
 
+/** A part of the log: `after` is not in it, `upTo` is. */
+export interface EventRange {
+  after: number;
+  upTo: number;
+  /** As in an EventQuery. */
+  types?: string[];
+}
+
 export interface EventPage {
   events: StoredEvent[];
   /** What to pass as `after` next: the last event's sequence, or `latest` when nothing more matches. */
@@ -161,6 +169,8 @@ export interface Store extends WriteStore {
   /** @throws StoreError `full`, `read_only` or `io`: nothing was committed, the same call can be made again. */
   commitObservation(observation: Observation): Promise<Committed>;
   readEvents(query: EventQuery): Promise<EventPage>;
+  /** How many there are, at the cost of a look into an index for each. */
+  countEvents(range: EventRange): Promise<number>;
   /** The types of the events that are in the log or were, with their prefix. */
   readEventTypes(): Promise<string[]>;
   readCursor(source: string): Promise<{ value: unknown; updatedAt: string } | undefined>;
@@ -188,6 +198,8 @@ export interface Store extends WriteStore {
     most?: number,
     placing?: Placing,
   ): Promise<Consumer | "bound" | "exists" | undefined>;
+  /** Which events it wants from now on (null: all), wherever it is. @returns undefined when unknown */
+  setConsumerTypes(name: string, types: string[] | null): Promise<Consumer | undefined>;
   readConsumer(name: string): Promise<Consumer | undefined>;
   /** In the order of their names. */
   readConsumers(page: { after?: string; limit: number }): Promise<Consumer[]>;

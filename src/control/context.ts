@@ -11,6 +11,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Scheduler } from "../scheduler/job.ts";
 import type { ServiceName } from "../services/list.ts";
 import type { Route } from "../services/route.ts";
+import type { Sinks } from "../sinks/sinks.ts";
 import type { Measured } from "./metrics/metric.ts";
 
 /** The socket a request came in by, which is all that decides what it may do. */
@@ -38,6 +39,7 @@ export interface ControlContext {
   store: Store;
   log: Logger;
   scheduler: Scheduler;
+  sinks: Pick<Sinks, "list" | "named">;
   writes: Writes;
   reads: Reads;
   /** The catalogue with the policy of now: `approval` is null for a read. */

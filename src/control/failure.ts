@@ -9,6 +9,7 @@ import { HttpError } from "../http/errors.ts";
 import { JobError } from "../scheduler/job.ts";
 import { OperationError } from "../services/operation.ts";
 import { SignatureError } from "../signatures/error.ts";
+import { SinkError } from "../sinks/errors.ts";
 import { Problem } from "./problem.ts";
 
 export const BODY_LIMIT = 2 ** 20;
@@ -20,6 +21,7 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof StoreError) return new Problem("store_unavailable", error.message, { cause: error });
   if (error instanceof PositionError || error instanceof JobError)
     return new Problem(error.code, error.message);
+  if (error instanceof SinkError) return ofSink(error);
   if (error instanceof WriteError) return ofWrite(error);
   if (error instanceof SignatureError) return ofSignature(error);
   if (error instanceof OperationError) return ofOperation(error);
@@ -29,6 +31,11 @@ export function asProblem(error: unknown): Problem {
 
 const unexpected = (cause: unknown) =>
   new Problem("internal_error", "Something failed inside nexusd; its log says what.", { cause });
+
+const ofSink = ({ code, message, retryAfterMs }: SinkError) =>
+  new Problem(code, message, {
+    ...(retryAfterMs !== undefined && { headers: { "retry-after": `${Math.ceil(retryAfterMs / 1000)}` } }),
+  });
 
 function ofWrite({ code, message, errors, write }: WriteError): Problem {
   return new Problem(code, message, {

@@ -20,6 +20,7 @@ import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
 import { reload } from "./reload.ts";
 import { serviceRoutes } from "./service-routes.ts";
+import { sinks } from "./sinks.ts";
 import { statements } from "./statements.ts";
 import { status } from "./status.ts";
 import { stream } from "./stream.ts";
@@ -44,6 +45,7 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     consumers,
     consumerEvents,
     jobs,
+    sinks,
     serviceRoutes,
     operations,
     reads,

@@ -13,16 +13,17 @@ export function status(app: App, { context, socketStatus }: RouteOptions): void 
       schema: {
         operationId: "getStatus",
         summary:
-          "The state of the services, the jobs, the writes, the log, the database and the control sockets",
+          "The state of the services, the jobs, the sinks, the writes, the log, the database and the control sockets",
         tags: ["state"],
         querystring: nothing,
         response: { 200: statusAnswer, ...problems("invalid_request") },
       },
     },
     async () => {
-      const [{ oldest, latest }, writes] = await Promise.all([
+      const [{ oldest, latest }, writes, sinks] = await Promise.all([
         context.store.readEvents({ after: 0, limit: 1 }),
         context.writes.counts(),
+        context.sinks.list(),
       ]);
       return {
         version: context.version,
@@ -32,7 +33,7 @@ export function status(app: App, { context, socketStatus }: RouteOptions): void 
         log: { oldest, latest },
         services: context.services(),
         jobs: context.scheduler.list(),
-        writes,
+        ...{ sinks, writes },
         store: context.storeStatus(),
         sockets: socketStatus(),
       };

@@ -1,6 +1,6 @@
 // The composition root: everything is put together here, started in order, and stopped in the reverse one.
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Logger } from "pino";
 import { findJobs } from "../config/find-jobs.ts";
 import { withOwnSettings } from "../config/own-settings.ts";
@@ -19,6 +19,7 @@ import { ownEventTypes } from "../scheduler/own-events.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { settingsOf } from "../services/config.ts";
 import { createCounts } from "../services/counts.ts";
+import { createFigures } from "../sinks/figures.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";
 import type { Notifier } from "../systemd/notify.ts";
 import { createAuditWatch } from "./audit-watch.ts";
@@ -28,6 +29,7 @@ import { allServices, watchServices } from "./health.ts";
 import { policyWarnings } from "./policy-warnings.ts";
 import { complainOf, createReload, type Running } from "./reload.ts";
 import { budgetFigures, startServices } from "./services.ts";
+import { sinksConfig, startSinks } from "./sinks.ts";
 import type { StoreHealth } from "./store-health.ts";
 import { keepVitals, statusLine } from "./watchdog.ts";
 import { createWritePath } from "./write-path.ts";
@@ -132,8 +134,15 @@ async function assemble(
     scheduler.retryNow(service);
     writePath.executor.retryNow(service);
   };
+  const handedOver = createFigures();
+  const sinks = startSinks({
+    ...{ version, store, clock, steady, random, log, figures: handedOver },
+    agentSocket: resolve(socketPaths(config).agent),
+    ...{ scrub: redactor.scrub, hide: redactor.hide },
+  });
   const reload = createReload({
     ...{ running, services, learn, log, configPath, readConfig: options.readConfig },
+    onAdopted: (now) => sinks.configure(sinksConfig(now)),
     onJobs(now) {
       scheduler.reconfigure(now.config, now.jobs);
       warnOfPolicy(now.config, log);
@@ -142,6 +151,7 @@ async function assemble(
   const status = () => allServices(running.config, scheduler.list(), services);
   return {
     ...{ store, health, running, budgets, counts, steady, services, scheduler, writePath, reload, status },
+    ...{ sinks, handedOver },
     audit: createAuditWatch({ store, clock, log }),
   };
 }
@@ -149,7 +159,7 @@ async function assemble(
 /** Opens the sockets and lets everything run. */
 async function start(options: DaemonOptions, parts: Parts, stopping: AbortController): Promise<Daemon> {
   const { version, log, notifier, inherited } = options;
-  const { store, health, running, steady, services, scheduler, writePath, status, audit } = parts;
+  const { store, health, running, steady, services, scheduler, writePath, sinks, status, audit } = parts;
   const { signal } = stopping;
   const sockets = socketPaths(running.config);
   const report = async (...events: NewEvent[]) => {
@@ -180,11 +190,17 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
   });
   await writePath.start();
   scheduler.start();
+  // What they start may ask the sockets at once.
+  await sinks.configure(sinksConfig(running));
   log.info({ ...sockets, version, pid: process.pid }, "nexusd is ready");
   await notifier.ready(await statusLine(vitals));
+  const onJump = () => {
+    scheduler.wake();
+    sinks.look();
+  };
   const living = keepVitals(vitals);
   const auditing = audit.run(signal);
-  const timing = watchClock({ steady, store, clock, log, signal, onJump: scheduler.wake });
+  const timing = watchClock({ steady, store, clock, log, signal, onJump });
   const watching = watchServices({ status, health, store, report, clock, log, signal });
 
   return {
@@ -192,7 +208,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
     async stop(reason) {
       log.info({ reason }, "stopping");
       const told = notifier.stopping();
-      await Promise.all([scheduler.stop(WORK_GRACE_MS), writePath.executor.stop(WORK_GRACE_MS)]);
+      await Promise.all([scheduler, writePath.executor, sinks].map((part) => part.stop(WORK_GRACE_MS)));
       stopping.abort(new Error("nexusd is stopping"));
       await Promise.all([watching, living, timing, told]);
       await control.close();
@@ -213,17 +229,17 @@ function controlContext(
   parts: Parts,
   own: { reload: Daemon["reload"]; signal: AbortSignal },
 ): ControlContext {
-  const { startedAt, store, running, services, scheduler, audit, writePath } = parts;
+  const { startedAt, store, running, services, scheduler, sinks, audit, writePath } = parts;
   const { writes, reads, operations } = writePath;
   return {
-    ...{ version, startedAt, clock, store, log, scheduler, writes, reads, operations, audit, ...own },
+    ...{ version, startedAt, clock, store, log, scheduler, sinks, writes, reads, operations, audit, ...own },
     services: parts.status,
     storeStatus: parts.health.status,
     limits: () => running.config.limits,
     routes: services.all().flatMap(({ routes }) => routes),
     ownEventTypes: () => ownEventTypes(running.jobs.jobs),
     measured: {
-      ...{ droppedLogLines, counts: parts.counts },
+      ...{ droppedLogLines, counts: parts.counts, handedOver: parts.handedOver },
       budgets: () =>
         budgetFigures(parts.budgets).filter(({ service }) => settingsOf(running.config, service).enabled),
       ofServices: () => services.all().flatMap(({ metrics }) => metrics),

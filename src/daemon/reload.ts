@@ -31,6 +31,8 @@ export function createReload(options: {
   learn: (secrets: ResolvedSecrets) => void;
   /** Called with what runs from now on. */
   onJobs: (now: Running) => void;
+  /** The same, when the services have adopted it. @throws StoreError */
+  onAdopted: (now: Running) => Promise<void>;
   log: Logger;
 }): () => Promise<ReloadResult> {
   const { running, configPath, services, log } = options;
@@ -54,6 +56,7 @@ export function createReload(options: {
     Object.assign(running, { config, secrets: next.secrets, jobs } satisfies Running);
     options.onJobs(running);
     await services.adopt();
+    await options.onAdopted(running);
     const applied = changed.filter((path) => !isFixedAtStart(path));
     const restartNeeded = changed.filter(isFixedAtStart);
     log.info({ applied, restartNeeded }, "configuration reloaded");

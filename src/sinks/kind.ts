@@ -25,6 +25,8 @@ export interface SinkKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
   passesOn?(settings: Readonly<Record<string, unknown>>): string[];
   /** What is wrong with its keys together, each with its key. They may be of any type, or missing. */
   check?(settings: Readonly<Record<string, unknown>>): { key: string; message: string }[];
+  /** What keeps it from working that can be seen without trying it, for a person; undefined: nothing. */
+  examine?(settings: z.output<z.ZodObject<Shape>>): Promise<{ detail: string; remedy: string } | undefined>;
   /** Called anew where the settings or secrets have changed. It loads its code here, which no command needs. */
   create(context: TargetContext<z.output<z.ZodObject<Shape>>>): Promise<Target>;
 }

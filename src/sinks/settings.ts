@@ -70,3 +70,20 @@ export const sinkSettings = z.array(table).superRefine(
   },
   { when: ({ value }) => Array.isArray(value) },
 );
+/** The settings of one sink of any kind: what all have, and the keys of its own. Durations are in ms. */
+export interface SinkSettings extends Record<string, unknown> {
+  name: string;
+  kind: string;
+  types: string[];
+  consumer: string;
+  debounce: number;
+  stuck_after: number;
+  max_wakes_per_hour: number;
+}
+
+/** @throws Error where there is none of this name */
+export function kindNamed(name: string): SinkKind {
+  const found = KINDS.find((kind) => kind.name === name);
+  if (found) return found;
+  throw new Error(`there is no kind of sink ${name}`);
+}

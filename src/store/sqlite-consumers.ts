@@ -11,6 +11,7 @@ import type { ReadUnit, WriteUnit } from "./units.ts";
 type ConsumerStore = Pick<
   Store,
   | "putConsumer"
+  | "setConsumerTypes"
   | "readConsumer"
   | "readConsumers"
   | "ackConsumer"
@@ -47,6 +48,7 @@ export function createConsumerStore(parts: {
           if (typeof placed === "object") movements.notify(name, placed.position);
         },
       ),
+    setConsumerTypes: (name, types) => write(() => state.setConsumerTypes(name, types, now())),
     readConsumer: (name) => read(() => state.readConsumer(name)),
     readConsumers: (page) => read(() => state.readConsumers(page)),
     ackConsumer: async (name, sequence, { proof } = {}) => {

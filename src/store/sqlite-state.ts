@@ -58,6 +58,9 @@ export const createState = (db: Database) => {
   const ackConsumer = db.prepare<[number, string, string, number]>(
     "UPDATE consumers SET position = ?, updated_at = ? WHERE name = ? AND position < ?",
   );
+  const setTypes = db.prepare<[string | null, string, string, string | null]>(
+    "UPDATE consumers SET types = ?, updated_at = ? WHERE name = ? AND types IS NOT ?",
+  );
   const deleteConsumer = db.prepare<[string]>("DELETE FROM consumers WHERE name = ?");
 
   const readConsumer = (name: string): Consumer | undefined => {
@@ -125,6 +128,11 @@ export const createState = (db: Database) => {
       // The binding of one that is there stays as it is.
       putConsumer.run(name, position, types ? stringifyJson(types) : null, now, now, bindTo ?? null);
       return readConsumer(name) ?? missing(name);
+    },
+    setConsumerTypes: (name: string, types: string[] | null, now: string): Consumer | undefined => {
+      const json = types && stringifyJson(types);
+      setTypes.run(json, now, name, json);
+      return readConsumer(name);
     },
     /** `isMoved`: whether the position is another one than before. */
     ackConsumer: (

@@ -12,6 +12,7 @@ import { createSearch } from "./search.ts";
 import { createSearchMemory } from "./search-memory.ts";
 import { createWriter } from "./sqlite-commit.ts";
 import { createConsumerStore } from "./sqlite-consumers.ts";
+import { createCounts } from "./sqlite-counts.ts";
 import { storeError, toStoreError } from "./sqlite-errors.ts";
 import { createEventLog } from "./sqlite-events.ts";
 import { createFigures } from "./sqlite-figures.ts";
@@ -73,6 +74,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
   const search = createSearch({ path, place, clock });
   const state = createState(db);
   const figures = createFigures(db, log, path);
+  const count = createCounts(db, log);
   const countProbe = db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'probes'");
   const listeners = createListeners<[latest: number]>();
   const inode = statSync(path).ino;
@@ -149,6 +151,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
         throw toStoreError(error, place);
       });
     },
+    countEvents: (range) => read(() => count(range)),
     readEventTypes: () => read(() => log.types()),
     readCursor: (source) => read(() => state.readCursor(source)),
     readRecords: (kind, part) => read(() => state.readRecords(kind, part)),

@@ -40,7 +40,7 @@ describe("health", () => {
   });
 });
 
-test("status tells of the process, the log, the services with their details, the jobs, the writes, the database and the sockets", async () => {
+test("status tells of the process, the log, the services with their details, the jobs, the sinks, the writes, the database and the sockets", async () => {
   const { append, get, sockets, state, store, writes } = await startTestControl();
   writes.add({ state: "unknown" });
   await append(message(), message());
@@ -54,6 +54,7 @@ test("status tells of the process, the log, the services with their details, the
     log: { oldest: 2, latest: 2 },
     services: { messaging: okService, nex: { ...okService, stream: { state: "open" } }, nexus: okService },
     jobs: [cronJob()],
+    sinks: [],
     writes: { ...Object.fromEntries(WRITE_STATES.map((state) => [state, 0])), unknown: 1 },
     store: { state: "ok", lastError: null },
     sockets: [

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
+import type { SinkStatus } from "../../src/contract/api/sinks.ts";
 import type { ServiceStatus } from "../../src/contract/api/status.ts";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { Store } from "../../src/contract/store.ts";
@@ -26,6 +27,8 @@ import { nexMetrics } from "../../src/services/nex/metrics.ts";
 import { nexRoutes } from "../../src/services/nex/routes.ts";
 import { nexusMetrics } from "../../src/services/nexus/metrics.ts";
 import { nexusRoutes } from "../../src/services/nexus/routes.ts";
+import { SinkError } from "../../src/sinks/errors.ts";
+import { createFigures } from "../../src/sinks/figures.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { limitsOf } from "./limits.ts";
 import { scriptedReads, scriptedWrites } from "./scripted-writes.ts";
@@ -119,6 +122,7 @@ export async function startTestControl(
     outcomes: new Map<string, RunOutcomes>(),
     measured: {
       counts: createCounts(),
+      handedOver: createFigures(),
       droppedLogLines: () => 0,
       budgets: () => [],
       ofServices: () => [
@@ -127,6 +131,7 @@ export async function startTestControl(
         ...nexusMetrics(() => null),
       ],
     } as Measured,
+    sinks: [] as SinkStatus[],
     operations: [updateOrderStatus],
     ownEventTypes: [] as string[],
     limits: limitsOf(),
@@ -153,6 +158,12 @@ export async function startTestControl(
       run: (name) => state.run(name),
       pause: (name) => setState(name, "paused"),
       resume: (name) => setState(name, "starting"),
+    },
+    sinks: {
+      list: async () => state.sinks,
+      named: () => {
+        throw new SinkError("sink_not_found", "There is no sink of this name. GET /v1/sinks lists them.");
+      },
     },
     writes,
     reads: scriptedReads(),

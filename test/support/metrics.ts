@@ -11,6 +11,7 @@ import { messagingMetrics } from "../../src/services/messaging/metrics.ts";
 import { INSIGHT_DELAY_BOUNDS } from "../../src/services/nex/client.ts";
 import { nexMetrics } from "../../src/services/nex/metrics.ts";
 import { nexusMetrics } from "../../src/services/nexus/metrics.ts";
+import { createFigures } from "../../src/sinks/figures.ts";
 import { cronJob, okService, startTestControl, type TestControl } from "./control.ts";
 import { type Family, parseExposition } from "./exposition.ts";
 import { createFakeClock } from "./fake-clock.ts";
@@ -30,11 +31,15 @@ export function everythingKnown(
     insightDelays: createHistogram(INSIGHT_DELAY_BOUNDS),
   },
 ): Measured {
+  const handedOver = createFigures();
+  handedOver.of("agent").outcomes.heard = 4;
+  handedOver.delayed("agent", 1700);
   const budgets = createBudgets({ clock });
   budgets.of("https://messaging.test", { limit: 3, reserve: 1 }, "messaging");
   budgets.of("https://nex.test texts", { limit: 10, reserve: 0 }, "nex");
   return {
     counts: createCounts(),
+    handedOver,
     droppedLogLines: () => 12,
     budgets: () => budgetFigures(budgets),
     ofServices: () => [
@@ -70,6 +75,15 @@ export async function startKnown() {
   state.jobs = [
     cronJob({ lastSuccessAt: t(-60), nextRunAt: t(-7), failures: 2, state: "failing" }),
     cronJob({ name: "retention", service: null, running: true, nextRunAt: t(-7), intervalMs: null }),
+  ];
+  state.sinks = [
+    {
+      ...{ name: "agent", kind: "exec", consumer: "agent", types: ["*"], state: "stuck", since: t(-700) },
+      ...{ pausedBy: null, running: false, pending: 3, isMore: false, oldestPendingAt: t(-1300) },
+      ...{ wakes: 4, acknowledged: 9, eventsPerWake: 2.25, lastWakeAt: t(-40), lastAcknowledgedAt: t(-1400) },
+      acknowledgementMs: { last: 1700, median: 1700, p99: 1700 },
+      ...{ nextWakeAt: t(260), failing: true, lastError: null },
+    },
   ];
   state.outcomes.set("nexus-low-stock", { succeeded: 5, idle: 0, failed: 2, aborted: 1 });
   return { ...control, clock };

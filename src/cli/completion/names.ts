@@ -7,6 +7,7 @@ export type NameKind =
   | "reads"
   | "writes"
   | "jobs"
+  | "sinks"
   | "consumers"
   | "sessions"
   | "proposed"
@@ -30,6 +31,8 @@ export async function namesOf(
     }
     case "jobs":
       return (await client.jobs.list(control)).jobs.map(({ name, description }) => [name, description]);
+    case "sinks":
+      return (await client.sinks.list(control)).sinks.map(({ name, kind }) => [name, kind]);
     case "consumers": {
       const { consumers } = await client.consumers.list({ ...control, limit: 1000 });
       return consumers.map(({ name }) => [name, ""]);

@@ -60,6 +60,7 @@ const SOURCES: readonly (readonly [RegExp, Source])[] = [
   [/^write operation$/, { kind: "names", of: "writes" }],
   [/^operations show name$/, { kind: "names", of: "operations" }],
   [/^jobs \w+ name$/, { kind: "names", of: "jobs" }],
+  [/^sinks \w+ name$/, { kind: "names", of: "sinks" }],
   [/^consumers create name$/, FREE],
   [/^wait consumer$/, { kind: "names", of: "consumers" }],
   [/^consumers \w+ name$/, { kind: "names", of: "consumers" }],

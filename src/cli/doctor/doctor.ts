@@ -36,7 +36,7 @@ export function addDoctor(program: Command, act: Act): void {
   program
     .command("doctor")
     .description(
-      "check config, sockets, unit, database, permissions, jobs, clock and services; exit 1 if anything fails",
+      "check config, sockets, unit, database, permissions, jobs, sinks, clock and services; exit 1 if anything fails",
     )
     .action(
       act(async (context) => {
@@ -57,13 +57,14 @@ async function examine(context: CliContext): Promise<Check[]> {
   const { io, options } = context;
   const daemon = await examineDaemon(context);
   // Loaded only here: no other command has use for the database, undici and the schemas.
-  const [config, local, files, unit, services, jobs] = await Promise.all([
+  const [config, local, files, unit, services, jobs, sinks] = await Promise.all([
     import("./config.ts"),
     import("./local.ts"),
     import("./files.ts"),
     import("./unit.ts"),
     import("./services.ts"),
     import("./jobs.ts"),
+    import("./sinks.ts"),
   ]);
 
   const { checks, path, inspection } = config.examineConfig(options.config, io.env, daemon.status?.services);
@@ -82,6 +83,8 @@ async function examine(context: CliContext): Promise<Check[]> {
     ...(daemon.status
       ? jobs.examineJobs(daemon.status.jobs)
       : await jobs.examineJobFiles(inspection?.jobsDirectory)),
+    ...(daemon.status ? sinks.examineSinks(daemon.status.sinks ?? []) : []),
+    ...(found ? await sinks.examineTargets(found.sinks) : []),
     ...(found
       ? await services.examineServices({
           config: found,

@@ -21,15 +21,15 @@ export type Paint = (tone: Tone, text: string) => string;
 const STYLES = { good: "green", open: "yellow", bad: "red", past: "dim", name: "cyan" } as const;
 
 const TONES: Readonly<Record<Tone, readonly string[]>> = {
-  good: ["ok", "succeeded", "recovered", "joined", "live", "opened"],
+  good: ["ok", "succeeded", "recovered", "joined", "live", "opened", "quiet"],
   // Somebody, or nexusd, still has to do something.
   open: [
     ...["warn", "degraded", "starting", "paused", "stale", "missed", "fallback"],
-    ...["proposed", "approved", "executing", "low", "pending"],
+    ...["proposed", "approved", "executing", "low", "pending", "due", "waiting"],
   ],
   bad: [
     ...["fail", "failing", "failed", "down", "invalid", "unknown", "gap", "lost", "overdue"],
-    ...["broken", "refused", "key_refused", "challenged"],
+    ...["broken", "refused", "key_refused", "challenged", "stuck"],
   ],
   past: ["disabled", "rejected", "cancelled", "expired", "resolved", "left", "forgotten"],
   name: [],

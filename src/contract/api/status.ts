@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { jobStatus } from "./jobs.ts";
 import { serviceName } from "./service.ts";
+import { sinkStatus } from "./sinks.ts";
 import { writeCounts } from "./writes.ts";
 
 const lastError = z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable();
@@ -29,6 +30,7 @@ export const statusAnswer = z.object({
   log: z.object({ oldest: z.int(), latest: z.int() }),
   services: z.record(serviceName, serviceStatus),
   jobs: z.array(jobStatus),
+  sinks: z.array(sinkStatus),
   writes: writeCounts,
   store: z.object({ state: z.enum(["ok", "degraded"]), lastError }),
   sockets: z.array(

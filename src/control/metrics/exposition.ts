@@ -7,11 +7,12 @@ import { jobMetrics } from "./jobs.ts";
 import type { Metric, Snapshot } from "./metric.ts";
 import { processMetrics } from "./process.ts";
 import { serviceMetrics } from "./services.ts";
+import { sinkMetrics } from "./sinks.ts";
 import { storeMetrics } from "./store.ts";
 import { type Family, FORMATS, render } from "./text.ts";
 
 const BEFORE: readonly Metric[] = [...processMetrics, ...serviceMetrics];
-const AFTER: readonly Metric[] = [...jobMetrics, ...storeMetrics];
+const AFTER: readonly Metric[] = [...jobMetrics, ...sinkMetrics, ...storeMetrics];
 
 /**
  * One scrape. What the database would say is left out while it cannot be read.
@@ -32,9 +33,9 @@ export async function scrape(
 }
 
 async function take(context: ControlContext): Promise<Snapshot> {
-  const { version, clock, store, scheduler, measured } = context;
+  const { version, clock, store, scheduler, sinks, measured } = context;
   const [read, loopLagMs] = await Promise.all([
-    Promise.all([store.readFigures(), store.countWrites()]).catch((error: unknown) => {
+    Promise.all([store.readFigures(), store.countWrites(), sinks.list()]).catch((error: unknown) => {
       if (error instanceof StoreError) return undefined;
       throw error;
     }),
@@ -45,6 +46,8 @@ async function take(context: ControlContext): Promise<Snapshot> {
     services: context.services(),
     jobs: scheduler.list(),
     outcomes: scheduler.outcomes(),
+    sinks: read?.[2] ?? [],
+    handedOver: measured.handedOver,
     counts: measured.counts,
     droppedLogLines: measured.droppedLogLines(),
     budgets: measured.budgets(),

@@ -1,5 +1,6 @@
 // What one scrape sees.
 
+import type { SinkStatus } from "../../contract/api/sinks.ts";
 import type { ServiceStatus } from "../../contract/api/status.ts";
 import type { MetricOf } from "../../contract/metric.ts";
 import type { StoreFigures } from "../../contract/store.ts";
@@ -10,6 +11,7 @@ import type { JobStatus, RunOutcomes } from "../../scheduler/job.ts";
 import type { Counts } from "../../services/counts.ts";
 import type { ServiceName } from "../../services/list.ts";
 import type { ServiceMetric } from "../../services/module.ts";
+import type { Figures } from "../../sinks/figures.ts";
 import type { AuditStatus } from "../context.ts";
 
 /** The request budget of one server. */
@@ -28,6 +30,7 @@ export interface BudgetFigures {
 /** What no other part of the control API shows of the services. */
 export interface Measured {
   counts: Counts;
+  handedOver: Figures;
   droppedLogLines(): number;
   budgets(): BudgetFigures[];
   /** Those of the services, each about its own. */
@@ -42,6 +45,9 @@ export interface Snapshot {
   services: Record<ServiceName, ServiceStatus>;
   jobs: JobStatus[];
   outcomes: ReadonlyMap<string, RunOutcomes>;
+  /** None where the database cannot be read. */
+  sinks: readonly SinkStatus[];
+  handedOver: Figures;
   counts: Counts;
   budgets: BudgetFigures[];
   /** Whether the last commit worked. */

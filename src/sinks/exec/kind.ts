@@ -51,6 +51,14 @@ export const exec = defineKind({
       return [];
     });
   },
+  async examine({ command: [program = ""], directory }) {
+    const { findProgram } = await import("./program.ts");
+    if (await findProgram(program, { directory, path: process.env.PATH })) return undefined;
+    return {
+      detail: `${program} is not there, or this user may not execute it`,
+      remedy: "Put the path of `command` right, or: chmod +x",
+    };
+  },
   async create(context) {
     const { createExec } = await import("./exec.ts");
     return createExec(context);

@@ -1,0 +1,137 @@
+// All sinks as they run: made from the configuration, told of what happens, and ended.
+
+import type { Logger } from "pino";
+import type { SinkStatus } from "../contract/api/sinks.ts";
+import type { Store } from "../contract/store.ts";
+import { nearest } from "../core/text/nearest.ts";
+import { within } from "../core/within.ts";
+import { SinkError } from "./errors.ts";
+import type { Target, TargetContext } from "./kind.ts";
+import { kindNamed, type SinkSettings } from "./settings.ts";
+import { Sink, type SinkOptions } from "./sink.ts";
+
+export interface Sinks {
+  /** Makes those that are new or changed, and ends those that are gone. The others go on undisturbed. @throws StoreError */
+  configure(from: SinksConfig): Promise<void>;
+  /** In the order of the configuration. @throws StoreError */
+  list(): Promise<SinkStatus[]>;
+  /** @throws SinkError `sink_not_found`, with the nearest names */
+  named(name: string): Sink;
+  /** To be called after a time in which no timer ran, such as a sleep of the machine. */
+  look(): void;
+  /** Ends what is under way; resolves when nothing is, or after so many ms. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface SinksConfig {
+  sinks: readonly SinkSettings[];
+  /** By the name of the sink and the key in its table. */
+  secrets(sink: string): Readonly<Record<string, string>>;
+}
+
+export interface SinksOptions extends Omit<SinkOptions, "settings" | "target" | "store" | "lanes"> {
+  store: Store;
+  version: string;
+  agentSocket: string;
+  http: TargetContext<unknown>["http"];
+}
+
+export function createSinks(options: SinksOptions): Sinks {
+  const { store, log, clock } = options;
+  let running: { sink: Sink; fingerprint: string }[] = [];
+  const lanes = new Map<string, number>();
+  let isStopped = false;
+  const all = () => running.map(({ sink }) => sink);
+
+  const unsubscribe = [
+    store.onAppend(() => {
+      for (const sink of all()) sink.appended();
+    }),
+    store.onAcknowledge((consumer, position) => {
+      for (const sink of all()) if (sink.settings.consumer === consumer) sink.moved(position);
+    }),
+  ];
+
+  const make = async (settings: SinkSettings, secrets: Readonly<Record<string, string>>): Promise<Sink> => {
+    const own = log.child({ sink: settings.name });
+    const target = await createTarget(settings, secrets, { ...options, log: own });
+    return new Sink({ ...options, lanes, settings, target, log: own });
+  };
+
+  return {
+    async configure({ sinks, secrets }) {
+      if (isStopped) return;
+      const before = running;
+      const wanted = sinks.map((settings) => {
+        const known = secrets(settings.name);
+        return { settings, secrets: known, fingerprint: JSON.stringify([settings, known]) };
+      });
+      const kept = (fingerprint: string) => before.find((one) => one.fingerprint === fingerprint);
+      // A changed one ends before another takes its place: there are never two of one name.
+      await Promise.all(
+        before
+          .filter((one) => !wanted.some((other) => other.fingerprint === one.fingerprint))
+          .map(({ sink }) => sink.stop()),
+      );
+      running = await Promise.all(
+        wanted.map(
+          async (one) =>
+            kept(one.fingerprint) ?? {
+              sink: await make(one.settings, one.secrets),
+              fingerprint: one.fingerprint,
+            },
+        ),
+      );
+      const made = running.filter((one) => !before.includes(one));
+      const isChanged = ({ settings }: Sink) =>
+        before.some(({ sink }) => sink.settings.name === settings.name);
+      await Promise.all(made.map(({ sink }) => sink.start({ isChanged: isChanged(sink) })));
+    },
+    list: () => Promise.all(all().map((sink) => sink.status())),
+    named(name) {
+      const found = all().find(({ settings }) => settings.name === name);
+      if (found) return found;
+      const near = nearest(
+        name,
+        all().map(({ settings }) => settings.name),
+      );
+      const hint =
+        near.length > 0
+          ? `Did you mean ${near.map((one) => `"${one}"`).join(" or ")}?`
+          : "GET /v1/sinks lists them.";
+      throw new SinkError("sink_not_found", `There is no sink of this name. ${hint}`);
+    },
+    look() {
+      for (const sink of all()) sink.look();
+    },
+    async stop(graceMs) {
+      isStopped = true;
+      for (const end of unsubscribe) end();
+      await within(clock, graceMs, Promise.all(all().map((sink) => sink.stop())));
+    },
+  };
+}
+
+/** Where a target cannot be made, one that says so at each wake: one sink must not keep the daemon from starting. */
+async function createTarget(
+  settings: SinkSettings,
+  secrets: Readonly<Record<string, string>>,
+  options: SinksOptions & { log: Logger },
+): Promise<Target> {
+  const { store, clock, random, log, version, agentSocket, http } = options;
+  try {
+    return await kindNamed(settings.kind).create({
+      ...{ settings, sink: settings.name, consumer: settings.consumer },
+      ...{ store, clock, random, log, version, agentSocket, http },
+      secret: (key) => secrets[key],
+    });
+  } catch (error) {
+    log.error({ err: error }, "the target of this sink cannot be made");
+    return {
+      hand: async () => ({
+        ...{ kind: "refused", code: "internal_error" },
+        message: "the sink cannot be made: the daemon's log says why",
+      }),
+    };
+  }
+}
