@@ -5,6 +5,7 @@ import { type Catalogue, catalogue, inputSchema } from "../src/services/catalogu
 import type { Operation } from "../src/services/operation.ts";
 import { errorsPage } from "./errors-page.ts";
 import { eventsPage } from "./events-page.ts";
+import { metricsPage } from "./metrics-page.ts";
 import { fieldRows, type Schema, table } from "./schema-table.ts";
 
 const INTRODUCTION = `# Operations
@@ -80,13 +81,15 @@ const PAGES = [
   { file: "operations.md", page: () => operationsPage(catalogue) },
   { file: "events.md", page: eventsPage },
   { file: "errors.md", page: errorsPage },
+  { file: "metrics.md", page: metricsPage },
 ];
 
 if (import.meta.main) {
   for (const { file, page } of PAGES) {
     const url = new URL(`./${file}`, import.meta.url);
-    if (!process.argv.includes("--check")) writeFileSync(url, page());
-    else if (readFileSync(url, "utf8") !== page()) {
+    const text = await page();
+    if (!process.argv.includes("--check")) writeFileSync(url, text);
+    else if (readFileSync(url, "utf8") !== text) {
       process.stderr.write(`docs/${file} is not current: npm run docs\n`);
       process.exitCode = 1;
     }

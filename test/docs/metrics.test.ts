@@ -3,10 +3,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
+import { metricsPage } from "../../docs/metrics-page.ts";
 import { runCli } from "../support/cli.ts";
 import { scrape, startKnown } from "../support/metrics.ts";
 
 describe("the page of the metrics", () => {
+  test("is current (npm run docs)", async () => {
+    expect(readFileSync("docs/metrics.md", "utf8")).toBe(await metricsPage());
+  });
+
   test("docs/metrics.md has each metric with its type, its labels and its meaning, and no other", async () => {
     const families = await scrape(await startKnown());
     const scraped = [...families.values()].map(({ name, type, help, series }) => {

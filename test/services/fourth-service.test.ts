@@ -204,5 +204,6 @@ describe("a folder and one line in the list", () => {
     expect(await cli("doctor")).toContain("says how the weather is");
     await run("docs/generate.ts");
     expect(readFileSync(join(copy, "docs/operations.md"), "utf8")).toContain("### weather.reports.get");
+    expect(readFileSync(join(copy, "docs/metrics.md"), "utf8")).toContain("`nexusd_weather_looks`");
   });
 });

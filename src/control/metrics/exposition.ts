@@ -3,16 +3,9 @@
 import type { MetricOf } from "../../contract/metric.ts";
 import { StoreError } from "../../contract/store.ts";
 import type { ControlContext } from "../context.ts";
-import { jobMetrics } from "./jobs.ts";
-import type { Metric, Snapshot } from "./metric.ts";
-import { processMetrics } from "./process.ts";
-import { serviceMetrics } from "./services.ts";
-import { sinkMetrics } from "./sinks.ts";
-import { storeMetrics } from "./store.ts";
+import type { Snapshot } from "./metric.ts";
+import { SECTIONS } from "./sections.ts";
 import { type Family, FORMATS, render } from "./text.ts";
-
-const BEFORE: readonly Metric[] = [...processMetrics, ...serviceMetrics];
-const AFTER: readonly Metric[] = [...jobMetrics, ...sinkMetrics, ...storeMetrics];
 
 /**
  * One scrape. What the database would say is left out while it cannot be read.
@@ -24,11 +17,12 @@ export async function scrape(
 ): Promise<{ contentType: string; text: string }> {
   const snapshot = await take(context);
   const format = accept?.includes("application/openmetrics-text") ? "openmetrics" : "prometheus";
-  const families = [
-    ...BEFORE.map((metric) => familyOf(metric, snapshot)),
-    ...context.measured.ofServices().map((metric) => familyOf(metric, snapshot.now)),
-    ...AFTER.map((metric) => familyOf(metric, snapshot)),
-  ];
+  const families = SECTIONS.flatMap(({ metrics, hasOwnOfServices }) => [
+    ...metrics.map((metric) => familyOf(metric, snapshot)),
+    ...(hasOwnOfServices ? context.measured.ofServices() : []).map((metric) =>
+      familyOf(metric, snapshot.now),
+    ),
+  ]);
   return { contentType: FORMATS[format], text: render(families, format) };
 }
 

@@ -1,0 +1,29 @@
+// Every metric of nexusd, in the order in which they are told, with the titles that docs/metrics.md has.
+
+import { jobMetrics } from "./jobs.ts";
+import type { Metric } from "./metric.ts";
+import { processMetrics } from "./process.ts";
+import { serviceMetrics } from "./services.ts";
+import { sinkMetrics } from "./sinks.ts";
+import { storeMetrics } from "./store.ts";
+
+export interface Section {
+  title: string;
+  /** What has to be said of all of them. */
+  note?: string;
+  metrics: readonly Metric[];
+  /** Whether those follow that the services bring themselves. */
+  hasOwnOfServices?: true;
+}
+
+export const SECTIONS: readonly Section[] = [
+  { title: "The process", metrics: processMetrics },
+  { title: "The services", metrics: serviceMetrics, hasOwnOfServices: true },
+  { title: "The jobs", metrics: jobMetrics },
+  {
+    title: "The sinks",
+    note: "Sinks are told apart by the names that the configuration gives them.",
+    metrics: sinkMetrics,
+  },
+  { title: "The log, the writes and the database", metrics: storeMetrics },
+];
