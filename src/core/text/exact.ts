@@ -1,11 +1,15 @@
 // Text shown so that it cannot be mistaken for another: for what a person approves, where src/core/text/visible.ts
 // only keeps a terminal safe. Two different texts never look the same.
 
+import { NEWER_CHARACTERS } from "./newer-characters.ts";
 import { columnsAtMost, isUnseen } from "./visible.ts";
 
-// What a terminal acts on, hides or reorders (as in visible.ts), and every white space that is not the plain one.
-const HIDDEN =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/u;
+// What a terminal acts on, hides or reorders (as in visible.ts), every white space that is not the plain one, and what
+// not every runtime knows.
+const HIDDEN = new RegExp(
+  `[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Co}\\p{Cn}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\u2800${NEWER_CHARACTERS}]|(?! )\\p{Zs}`,
+  "u",
+);
 const MARK = /\p{M}/u;
 const LETTER = /\p{L}/u;
 // More marks than any word needs are a way to paint over the lines above and below.
