@@ -13,6 +13,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   read: async () => (await import("./operations/read.ts")).addRead,
   write: async () => (await import("./writes/write.ts")).addWrite,
   writes: async () => (await import("./writes/writes.ts")).addWrites,
+  statement: async () => (await import("./statement.ts")).addStatement,
   ...SERVICE_COMMANDS,
   audit: async () => (await import("./audit.ts")).addAudit,
   jobs: async () => (await import("./jobs.ts")).addJobs,

@@ -6,7 +6,8 @@ import type { Observation } from "../contract/store.ts";
 import type { Approval, OperationSummary } from "../contract/writes.ts";
 import { nearest } from "../core/text/nearest.ts";
 import { SERVICES } from "./list.ts";
-import type { Operation } from "./operation.ts";
+import type { ServiceCode, ServiceModule } from "./module.ts";
+import type { Facts, Operation, ShownRequest } from "./operation.ts";
 
 export interface Catalogue {
   get(name: string): Operation | undefined;
@@ -91,10 +92,22 @@ const inOrder = (a: Operation, b: Operation) => (a.name < b.name ? -1 : 1);
 
 const NAME = /^[a-z]+\.[a-z][a-z_]*\.[a-z][a-z_]*$/;
 
+const codes = new Map<string, ServiceCode>();
+for (const { name, code } of await Promise.all(
+  SERVICES.map(async (service: ServiceModule) => ({ name: service.name, code: await service.load() })),
+))
+  codes.set(name, code);
+
 /** What nexusd itself knows the services can do. */
-export const declaredOperations: readonly Operation[] = (
-  await Promise.all(SERVICES.map(async (service) => (await service.load()).operations))
-).flat();
+export const declaredOperations: readonly Operation[] = [...codes.values()].flatMap(
+  ({ operations }) => operations,
+);
+
+/** What a request of the service was made of, as far as the request itself shows it. */
+export const shownFacts = (service: string, request: ShownRequest): Facts => ({
+  origin: URL.parse(request.url)?.origin ?? "",
+  ...codes.get(service)?.shownFacts?.(request),
+});
 
 export const catalogue: Catalogue = createCatalogue(declaredOperations);
 

@@ -16,7 +16,15 @@ import type { BudgetLimits } from "../http/shares.ts";
 import type { HttpClientOptions } from "../http/transport.ts";
 import type { OperationSource } from "./catalogue.ts";
 import type { Job, JobContext } from "./job.ts";
-import type { Effect, Facts, Operation, OperationAnswer, OperationRequest, Sending } from "./operation.ts";
+import type {
+  Effect,
+  Facts,
+  Operation,
+  OperationAnswer,
+  OperationRequest,
+  Sending,
+  ShownRequest,
+} from "./operation.ts";
 import type { Route } from "./route.ts";
 
 /** What is known of a service before any of its code is loaded. */
@@ -52,6 +60,11 @@ export interface ServiceCode<Settings = unknown, Client = unknown> {
   /** The types of their inputs and facts are known at run time only: each is passed what its own service made. */
   readonly operations: readonly Operation[];
   readonly jobs: readonly Job[];
+  /**
+   * The facts that a request was made of, as far as the request itself shows them: for whoever makes it again without
+   * the daemon. Left out: there are none but the origin.
+   */
+  shownFacts?(request: ShownRequest): Facts;
   /** Removes what of it is kept apart from the log and has become too old. Called when the log itself is pruned. */
   forget?(context: Pick<JobContext, "config" | "services" | "store" | "steady" | "log">): Promise<void>;
   /** Once, at the start of nexusd: what outlives a reload is kept in what this gives. */

@@ -39,6 +39,14 @@ export interface Facts {
   readonly origin: string;
 }
 
+/** What of a request is shown to a person. */
+export interface ShownRequest {
+  /** Whole, with the query. */
+  url: string;
+  headers: readonly { name: string; value: string }[];
+  body: string | null;
+}
+
 /** Of a service by its name. @throws OperationError `service_disabled` */
 export type ReadFacts = (service: string) => Promise<Facts>;
 

@@ -24,7 +24,7 @@ const MORE: Record<string, string[]> = {
 };
 /** They ask no daemon: the first three read files, and the others say how the machine is or print a script. */
 const WITHOUT_DAEMON = [
-  ...["restore", "db check", "db export"],
+  ...["restore", "db check", "db export", "statement check"],
   ...["doctor", "service install", "service uninstall", "import nexus-sh"],
   ...["completion bash", "completion zsh", "completion fish"],
 ];

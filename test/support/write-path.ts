@@ -21,13 +21,23 @@ export const SESSION_ID = "session-0001";
 export const SESSION_ALIAS = "ops";
 
 /** `requests`: what was asked of the services. Nothing here executes what is approved. */
-export function realWritePath(options: { store: Store; clock: Clock; policy?: Record<string, Approval> }) {
+export function realWritePath(options: {
+  store: Store;
+  clock: Clock;
+  policy?: Record<string, Approval>;
+  signers?: string;
+}) {
   const { store, clock } = options;
   const key = { source: "env", id: "KEY" };
   const config = configSchema.parse({
     nex: { api_key: key },
     nexus: { api_key: key, anon_key: { source: "env", id: "ANON" } },
-    ...(options.policy && { approvals: { policy: options.policy } }),
+    ...(options.policy && {
+      approvals: {
+        policy: options.policy,
+        ...(options.signers !== undefined && { signers: options.signers }),
+      },
+    }),
   });
   const session = newSession({
     sessionId: SESSION_ID,

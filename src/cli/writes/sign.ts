@@ -96,11 +96,17 @@ async function fetchStatement(
       `The daemon makes statements of version ${version}, and this nexusctl knows version ${STATEMENT_VERSION}.`,
       "statement_version",
     );
-  if (statement !== renderStatement(write, answerOf(write).epoch ?? "", decision))
+  const epoch = answerOf(write).epoch ?? "";
+  if (statement !== renderStatement(write, epoch, decision))
     throw notSigned(
       "The statement is not the one of the write that was shown: something changed one of the two. Do not sign it.",
       "statement_mismatch",
     );
+  // Loaded only here: it brings the operations of all services with it.
+  const { readBundle, bundleText, checkBundle } = await import("../../writes/statement-bundle.ts");
+  const bundle = readBundle(bundleText({ write, epoch, decision, statement }));
+  const lie = bundle && checkBundle(bundle).find(({ ok }) => ok === false);
+  if (lie) throw notSigned(`${lie.check}: ${lie.detail}.`, "statement_mismatch");
   return { write, statement };
 }
 

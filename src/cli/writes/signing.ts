@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { type Command, Option } from "commander";
+import { answerOf } from "../../client/request.ts";
 import type { WriteView } from "../../contract/api/writes.ts";
 import { DECISIONS, type Decision } from "../../contract/writes.ts";
 import { type Act, type CliContext, jsonOf } from "../context.ts";
@@ -28,12 +29,21 @@ export function addSigning(writes: Command, act: Act): void {
     .description("print a decision about a write as the text that is signed, byte for byte")
     .argument("<id>", "its id, or the beginning or end of it")
     .addOption(decisionOption())
+    .option("--bundle", "with the stored request, as a file for: nexusctl statement check FILE")
     .action(
-      act(async (context, given: string, { decision }: { decision: Decision }) => {
-        const { client, io, output, options } = context;
+      act(async (context, given: string, options: { decision: Decision; bundle?: boolean }) => {
+        const { client, io, output } = context;
+        const { decision } = options;
         const id = await wholeId(context, given, "either end", "agent");
         const statement = await client.writes.statement(id, decision, { signal: io.signal });
-        await (options.json ? output.json(JSON.stringify({ statement })) : output.exactly(statement));
+        if (options.bundle) {
+          const write = await client.writes.get(id, { signal: io.signal });
+          // Loaded only here: it brings the operations of all services with it.
+          const { bundleText } = await import("../../writes/statement-bundle.ts");
+          const epoch = answerOf(write).epoch ?? "";
+          return await output.exactly(bundleText({ write, epoch, decision, statement }));
+        }
+        await (context.options.json ? output.json(JSON.stringify({ statement })) : output.exactly(statement));
       }),
     );
 
@@ -77,7 +87,7 @@ async function decide(context: CliContext, given: string, options: DecideOptions
 }
 
 /** @throws WrongUsage */
-async function fileOrStdin(stdin: NodeJS.ReadableStream, name: string): Promise<string> {
+export async function fileOrStdin(stdin: NodeJS.ReadableStream, name: string): Promise<string> {
   if (name === "-") return await readAll(stdin);
   try {
     return await readFile(name, "utf8");

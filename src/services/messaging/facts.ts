@@ -1,6 +1,14 @@
 // What the requests of NexusMessaging depend on beside their input: its servers, and the sessions that nexusd is or was in.
 
-import { type Credential, defineOperationsOf, type Facts, OperationError } from "../operation.ts";
+import { parseJson } from "../../core/exact-json.ts";
+import { fieldsOf } from "../input.ts";
+import {
+  type Credential,
+  defineOperationsOf,
+  type Facts,
+  OperationError,
+  type ShownRequest,
+} from "../operation.ts";
 import type { MessagingSettings } from "./config.ts";
 import type { SessionEffect } from "./membership/changes.ts";
 import { SHORTEST_ID, sessionsNamed } from "./membership/names.ts";
@@ -69,6 +77,22 @@ export function messagingFacts(settings: MessagingSettings, all: readonly Lastin
     session: (idOrAlias) => findSession(sessions, idOrAlias),
   };
 }
+
+/** Of what a request shows: sessions stand in a stored input by their whole ids, and in the URL. */
+export function shownMessagingFacts({ url, headers, body }: ShownRequest): MessagingFacts {
+  const origin = URL.parse(url)?.origin ?? "";
+  const { creatorAgentId, agentId: named } = fieldsOf(body === null ? undefined : parseJson(body));
+  const agentId =
+    headers.find(({ name }) => name === "x-agent-id")?.value ?? textOf(creatorAgentId) ?? textOf(named) ?? "";
+  return {
+    ...{ origin, agentId },
+    sessions: [],
+    server: () => origin,
+    session: (sessionId) => ({ sessionId, alias: null, baseUrl: origin, agentId, state: "joined" }),
+  };
+}
+
+const textOf = (value: unknown) => (typeof value === "string" ? value : undefined);
 
 const factsIn = (messaging: MessagingSettings) => {
   const configured = new Set(messaging.sessions.map(({ id }) => id));

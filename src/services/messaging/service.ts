@@ -8,7 +8,7 @@ import type { Base, RunningService, ServiceCode } from "../module.ts";
 import type { Operation } from "../operation.ts";
 import { createMessagingClient, isCooldown, type MessagingClient, POLL_GAP_BOUNDS } from "./client.ts";
 import type { MessagingSettings } from "./config.ts";
-import { messagingFacts } from "./facts.ts";
+import { messagingFacts, shownMessagingFacts } from "./facts.ts";
 import { createSessionChanges, type SessionEffect, sessionKeyName } from "./membership/changes.ts";
 import { describeSessions } from "./membership/describe.ts";
 import { forgetEnded } from "./membership/forget.ts";
@@ -125,6 +125,7 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
 export const service: ServiceCode<MessagingSettings, MessagingClient> = {
   operations: messagingOperations.map((operation) => operation as Operation),
   jobs: [messagingPoll],
+  shownFacts: shownMessagingFacts,
   forget: forgetEnded,
   start,
 };

@@ -1,14 +1,17 @@
 // What the requests of Nexus depend on beside their input: whose data the agent key shows.
 
 import type { Clock } from "../../core/clock.ts";
+import { parseJson } from "../../core/exact-json.ts";
 import { within } from "../../core/within.ts";
 import { HttpError } from "../../http/errors.ts";
+import { fieldsOf } from "../input.ts";
 import {
   type Credential,
   defineOperationsOf,
   type Facts,
   type Operation,
   OperationError,
+  type ShownRequest,
 } from "../operation.ts";
 import { isRolledBack } from "./rolled-back.ts";
 
@@ -53,6 +56,22 @@ export async function nexusFacts(
     organizationId() {
       if (typeof organization === "string") return organization;
       throw organization;
+    },
+  };
+}
+
+/** Of what a request shows: what it makes belongs to the organization. */
+export function shownNexusFacts({ url, body }: ShownRequest): NexusFacts {
+  const { organization_id, organizationId } = fieldsOf(body === null ? undefined : parseJson(body));
+  const found = organization_id ?? organizationId;
+  return {
+    origin: URL.parse(url)?.origin ?? "",
+    organizationId() {
+      if (typeof found === "string") return found;
+      throw new OperationError(
+        "service_unavailable",
+        "The request does not show whose organization it is for.",
+      );
     },
   };
 }

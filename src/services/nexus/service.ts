@@ -11,7 +11,7 @@ import { type Operation, OperationError } from "../operation.ts";
 import { createTokenSource, EXCHANGE_PATH } from "./auth.ts";
 import { createNexusClient, type NexusClient } from "./client.ts";
 import type { nexusSettings } from "./config.ts";
-import { nexusFacts } from "./facts.ts";
+import { nexusFacts, shownNexusFacts } from "./facts.ts";
 import { withToken } from "./http.ts";
 import { createMcpConnection, type McpConnection } from "./mcp/connection.ts";
 import { createMcpTools } from "./mcp/source.ts";
@@ -98,6 +98,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
 
 export const service: ServiceCode<Settings, NexusClient> = {
   operations: nexusOperations.map((operation) => operation as Operation),
+  shownFacts: shownNexusFacts,
   jobs: [nexusLowStock, nexusPendingOrders, nexusConversations, nexusShipments],
   start,
 };

@@ -1,0 +1,39 @@
+// nexusctl statement: a statement looked at by a second pair of eyes, without the daemon and without a network.
+
+import type { Command } from "commander";
+import type { Act } from "./context.ts";
+import { Failed, Reported } from "./problem.ts";
+import { ofState } from "./terminal/colour.ts";
+import { fileOrStdin } from "./writes/signing.ts";
+
+export function addStatement(program: Command, act: Act): void {
+  program
+    .command("statement")
+    .description("a statement on another machine, without the daemon")
+    .command("check")
+    .description(
+      "make digest, text and request again from the stored request, and compare; exit 1 and what is not the same",
+    )
+    .argument("<file>", "what nexusctl writes statement ID --bundle gave; - for stdin")
+    .action(
+      act(async ({ io, output }, file: string) => {
+        const { checkBundle, readBundle } = await import("../writes/statement-bundle.ts");
+        const bundle = readBundle(await fileOrStdin(io.stdin, file));
+        if (!bundle)
+          throw new Failed({
+            title: "Nothing was checked",
+            detail: `${file} is not what nexusctl writes statement ID --bundle gives: a statement with its stored request.`,
+            code: "statement_malformed",
+          });
+        const checks = checkBundle(bundle);
+        const ok = checks.every((one) => one.ok !== false);
+        const { statement, decision, write } = bundle;
+        if (output.isHuman) {
+          for (const line of statement.split("\n")) await output.text(line);
+          for (const { check, ok, detail } of checks)
+            await output.text([ofState(ok ? "ok" : ok === null ? "warn" : "fail"), `  ${check}: ${detail}`]);
+        } else await output.json(JSON.stringify({ ok, decision, writeId: write.id, checks }));
+        if (!ok) throw new Reported("the statement is not the one of the stored request: do not sign it");
+      }),
+    );
+}
