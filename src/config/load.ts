@@ -32,6 +32,7 @@ import {
   SecretError,
   whyUnreadable,
 } from "./secrets.ts";
+import { signerProblems, signersFileProblem } from "./signers.ts";
 import { socketProblems } from "./sockets.ts";
 
 export { ConfigError } from "./problems.ts";
@@ -95,6 +96,8 @@ export interface Inspection {
  */
 export function inspectConfig(options: LoadOptions): Inspection {
   const inspection = inspect(options, [placeProblems]);
+  const ofSigners = inspection.config && signersFileProblem(inspection.config);
+  if (ofSigners) inspection.problems.push(ofSigners);
   if (options.env.CREDENTIALS_DIRECTORY) return inspection;
   const isNote = ({ message }: Problem) => message === OUTSIDE_OF_THE_UNIT;
   const notes = inspection.problems.filter(isNote).map((problem) => ({
@@ -133,6 +136,7 @@ function inspect(
     ...referenceProblems(raw.toml),
     ...unknownJobs(raw.toml),
   ];
+  if (inspection.config) inspection.problems.push(...signerProblems(inspection.config));
   if (inspection.config) inspection.warnings.push(...exposedSecrets(inspection.config, raw.mode));
   if (resolveSecrets) resolveAll(raw.toml, env, inspection);
   inspection.jobsDirectory = leaf(raw.toml, ["jobs", "directory"]);
@@ -181,7 +185,8 @@ function toProblems(issue: z.core.$ZodIssue): Problem[] {
       message: unknownKey(path, key, issue.input),
     }));
   // Of a table of no known kind it is the table.
-  const input = issue.code === "invalid_union" ? at(issue.input, path.slice(-1)) : issue.input;
+  const isOfKind = issue.code === "invalid_union" && "discriminator" in issue;
+  const input = isOfKind ? at(issue.input, path.slice(-1)) : issue.input;
   return [{ path: formatPath(path), ...optionalValue(shownValue(path, input)), message: issue.message }];
 }
 

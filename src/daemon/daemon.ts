@@ -6,6 +6,7 @@ import { findJobs } from "../config/find-jobs.ts";
 import { withOwnSettings } from "../config/own-settings.ts";
 import type { Config } from "../config/schema.ts";
 import { allSecrets, type ResolvedSecrets } from "../config/secrets.ts";
+import { signersFileProblem } from "../config/signers.ts";
 import { socketPaths } from "../config/sockets.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
 import type { NewEvent } from "../contract/new-event.ts";
@@ -256,4 +257,6 @@ const openBudgets = ({ config, log }: DaemonOptions): Budgets =>
 
 function warnOfPolicy(config: Config, log: Logger): void {
   for (const { path, message } of policyWarnings(config)) log.warn(`${path} ${message}`);
+  const ofSigners = signersFileProblem(config);
+  if (ofSigners) log.warn(`no signature decides anything: ${ofSigners.message}`);
 }

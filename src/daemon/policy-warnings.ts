@@ -2,6 +2,7 @@
 
 import type { Config } from "../config/schema.ts";
 import { declaredOperations } from "../services/catalogue.ts";
+import { hasKeygen } from "../signatures/keygen.ts";
 import { createPolicy, patternsOfNothing } from "../writes/policy.ts";
 
 /** @returns the TOML path of each, and what is to be said of it */
@@ -11,7 +12,13 @@ export function policyWarnings(config: Pick<Config, "approvals">): { path: strin
     path: `approvals.policy."${pattern}"`,
     message,
   }));
-  if (!createPolicy(config).isEverythingAuto()) return ofNothing;
+  const found = [...ofNothing, ...(config.approvals.signers === undefined || hasKeygen() ? [] : [NO_KEYGEN])];
+  if (!createPolicy(config).isEverythingAuto()) return found;
   const message = "makes every write automatic: nothing asks a person any more";
-  return [...ofNothing, { path: "approvals.policy", message }];
+  return [...found, { path: "approvals.policy", message }];
 }
+
+const NO_KEYGEN = {
+  path: "approvals.signers",
+  message: "lets nobody decide: ssh-keygen is missing, which verifies signatures. Install openssh-client",
+};

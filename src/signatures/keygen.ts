@@ -1,14 +1,28 @@
 // The system's ssh-keygen as a child process: no shell, a deadline, an environment of its own, its output bounded.
 
 import { spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { SignatureError } from "./error.ts";
 
 const PROGRAM = "ssh-keygen";
+const USUAL_PATH = "/usr/bin:/bin";
 const WITHIN_MS = 5000;
 const MOST_OUTPUT = 2 ** 14;
+
+/** Whether it is where programs are looked for. */
+export function hasKeygen(path = process.env.PATH ?? USUAL_PATH): boolean {
+  return path.split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, PROGRAM), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
 
 export interface Ended {
   code: number;
@@ -18,7 +32,7 @@ export interface Ended {
 
 /** @throws SignatureError `ssh_keygen_missing`, `ssh_keygen_failed` */
 export function runKeygen(args: readonly string[], input: string): Promise<Ended> {
-  const { PATH = "/usr/bin:/bin", TZ } = process.env;
+  const { PATH = USUAL_PATH, TZ } = process.env;
   return new Promise((resolve, reject) => {
     const child = spawn(PROGRAM, args, {
       env: { PATH, LC_ALL: "C", ...(TZ !== undefined && { TZ }) },

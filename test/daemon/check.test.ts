@@ -2,9 +2,11 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { loadConfig } from "../../src/config/load.ts";
 import { runCheck } from "../../src/daemon/check.ts";
 import { ENV, REFERENCES } from "../config/toml-file.ts";
+import { createSigner, signerLine, writeSigners } from "../support/signers.ts";
 
 async function run(path: string, env: Record<string, string>) {
   const out: string[] = [];
@@ -164,4 +166,65 @@ test("a server's address is shown without what may be secret in it, wherever it 
   );
   expect(stdout).toMatch(/servers\[0\] = "https:\/\/…@h\.example": must be/);
   expect(stdout).not.toContain("hunter2");
+});
+
+describe("signers", () => {
+  const directory = mkdtempSync(join(tmpdir(), "nexusd-check-"));
+  const [alice, bob] = [createSigner("alice"), createSigner("bob")];
+  const signers = writeSigners(directory, [signerLine(alice), signerLine(bob)]);
+  const approvals = (policy: string, file = `signers = "${signers}"`) =>
+    `${REFERENCES}[approvals]\n${file}\n[approvals.policy]\n${policy}\n`;
+
+  test.each([
+    ['"nexus.*" = "signed"'],
+    ['"nexus.*" = { by = "signed" }'],
+    ['"nexus.*" = { by = "signed", signers = ["alice", "bob"], quorum = 2 }'],
+  ])("that are in their file are right: %s", async (policy) => {
+    expect(await check(approvals(policy))).toEqual({ code: 0, stdout: "FILE: ok\n", stderr: "" });
+  });
+
+  test.each([
+    [
+      '"nexus.*" = { by = "signed", signers = ["alice", "carol"] }',
+      /\.signers: names carol, not in the file of signers/,
+    ],
+    [
+      '"nexus.*" = { by = "signed", quorum = 3 }',
+      /\.quorum = 3: wants more signatures than the file of signers has names \(2\)/,
+    ],
+    [
+      '"nexus.*" = { by = "signed", signers = ["alice"], quorum = 2 }',
+      /\.quorum = 2: wants more signatures than there are signers \(1\)/,
+    ],
+    ['"nexus.*" = { by = "signed", signers = ["alice", "alice"] }', /\.signers = \[ … \]: names alice twice/],
+    ['"nexus.*" = { by = "signed", signers = ["*"] }', /must be a name of 1 to 128 letters/],
+    ['"nexus.*" = { by = "operator" }', /must be "operator", "auto", "deny", "signed", or \{ by = "signed"/],
+    ['"nexus.*" = { by = "signed", who = ["alice"] }', /who/],
+  ])("that are not are named: %s", async (policy, why) => {
+    const { code, stdout } = await check(approvals(policy));
+    expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(why) });
+  });
+
+  test("are wanted where a policy takes signatures", async () => {
+    const { code, stdout } = await check(approvals('"nexus.*" = "signed"', ""));
+    expect(code).toBe(1);
+    expect(stdout).toContain("wants signatures, and approvals.signers names no file of those who may sign");
+  });
+
+  test("whose file is missing, or open to others, are a problem of the check, and no reason not to start", async () => {
+    const missing = `signers = "${directory}/none"`;
+    expect((await check(approvals('"nexus.*" = "signed"', missing))).stdout).toContain(
+      "approvals.signers: There is no file of signers at",
+    );
+    const open = join(directory, "open");
+    writeFileSync(open, signerLine(alice));
+    chmodSync(open, 0o666);
+    const toml = approvals('"nexus.*" = "signed"', `signers = "${open}"`);
+    expect((await check(toml)).stdout).toContain(
+      `is not trusted: others than its owner can write to it. chmod go-w`,
+    );
+    const path = join(directory, "nexusd.toml");
+    writeFileSync(path, toml);
+    expect(loadConfig({ path, env: ENV }).config.approvals.signers).toBe(open);
+  });
 });

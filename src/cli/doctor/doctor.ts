@@ -57,7 +57,7 @@ async function examine(context: CliContext): Promise<Check[]> {
   const { io, options } = context;
   const daemon = await examineDaemon(context);
   // Loaded only here: no other command has use for the database, undici and the schemas.
-  const [config, local, files, unit, services, jobs, sinks] = await Promise.all([
+  const [config, local, files, unit, services, jobs, sinks, signatures] = await Promise.all([
     import("./config.ts"),
     import("./local.ts"),
     import("./files.ts"),
@@ -65,6 +65,7 @@ async function examine(context: CliContext): Promise<Check[]> {
     import("./services.ts"),
     import("./jobs.ts"),
     import("./sinks.ts"),
+    import("./signatures.ts"),
   ]);
 
   const { checks, path, inspection } = config.examineConfig(options.config, io.env, daemon.status?.services);
@@ -74,6 +75,7 @@ async function examine(context: CliContext): Promise<Check[]> {
   const isSound = database.every(({ state }) => state === "ok");
   return [
     ...checks,
+    ...(found ? signatures.examineSignatures(found.approvals, path) : []),
     ...(await local.examineSockets(context.sockets)),
     daemon.check,
     ...(await unit.examineUnit(daemon.status !== undefined, unit.systemd)),

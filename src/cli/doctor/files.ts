@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { StoreError } from "../../contract/store.ts";
 import { checkAuditChain } from "../../store/inspect.ts";
 import { OWN_FILES } from "../../store/own-files.ts";
+import { signedDifferences } from "../../writes/signed-record.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
 /** Of a directory that this user may look into. */
@@ -59,7 +60,7 @@ function look(path: string, stat: (path: string) => Stats): Stats | undefined {
 export async function examineAudit(dataDir: string): Promise<Check[]> {
   const check = "audit";
   try {
-    const { ok: isWhole, detail } = await checkAuditChain(join(dataDir, "nexusd.db"));
+    const { ok: isWhole, detail } = await checkAuditChain(join(dataDir, "nexusd.db"), signedDifferences);
     if (isWhole) return [ok(check, detail)];
     return [
       fail(
