@@ -3,7 +3,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { AuditVerdictView } from "../contract/api/audit.ts";
 import { whatIsWrong } from "../contract/audit.ts";
+import { stringifyJson } from "../core/exact-json.ts";
 import { count, wholeNumber } from "./arguments.ts";
+import type { SignedVerdict, VerifyOptions } from "./audit-signatures.ts";
 import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { Failed, Reported, WrongUsage } from "./problem.ts";
 import { ofState } from "./terminal/colour.ts";
@@ -21,10 +23,6 @@ interface CheckpointOptions {
   hash?: string;
   note?: string;
   yes?: boolean;
-}
-
-interface VerifyOptions {
-  head?: string;
 }
 
 export function addAudit(program: Command, act: Act): void {
@@ -64,12 +62,27 @@ export function addAudit(program: Command, act: Act): void {
       "check that no row was changed, removed or moved, and that the writes are as it says; exit 1 and what is not",
     )
     .option("--head <hash>", "a hash that you noted: check that it is still in the chain", headHash)
+    .option("--signers <file>", "an allowed_signers file: check every signed decision again, as of its time")
+    .option("--copy <file>", "a copy of the database (nexusctl backup), instead of asking the daemon")
     .action(
-      act(async (context, { head }: VerifyOptions) => {
-        const verdict = await verify(context, head);
-        if (context.output.isHuman) await context.output.text(inWords(verdict));
-        else await context.output.json(jsonOf(verdict));
+      act(async (context, options: VerifyOptions) => {
+        const { output } = context;
+        if (options.signers === undefined && options.copy === undefined) {
+          const verdict = await verify(context, options.head);
+          if (output.isHuman) await output.text(inWords(verdict));
+          else await output.json(jsonOf(verdict));
+          if (!verdict.ok) throw new Reported("the audit log does not hold");
+          return;
+        }
+        // Loaded only here: it brings the database, and the code of the writes.
+        const { verifySigned } = await import("./audit-signatures.ts");
+        const { verdict, signatures } = await verifySigned(context, options);
+        if (output.isHuman)
+          for (const line of [inWords(verdict), ...(signatures ? [signaturesInWords(signatures)] : [])])
+            await output.text(line);
+        else await output.json(stringifyJson({ ...verdict, ...(signatures && { signatures }) }));
         if (!verdict.ok) throw new Reported("the audit log does not hold");
+        if (signatures && signatures.badCount > 0) throw new Reported("not every signed decision holds");
       }),
     );
 
@@ -104,6 +117,17 @@ function inWords(verdict: AuditVerdictView): string {
     : "";
   const found = noted ? ` The noted hash is that of row ${noted.row}.` : "";
   return `The chain holds: ${count}${head ? `, the last hash is ${head}` : ""}.${before}${found}`;
+}
+
+function signaturesInWords({ checked, bad, badCount }: SignedVerdict): string {
+  if (badCount === 0)
+    return `${checked} signed decisions, each signed by a key of its signer that was valid then.`;
+  const left = badCount - bad.length;
+  return [
+    `${badCount} of ${checked} signed decisions do not hold:`,
+    ...bad.map(({ row, writeId, signer, why }) => `  row ${row}, write ${writeId}, ${signer}: ${why}`),
+    ...(left > 0 ? [`  … and ${left} more`] : []),
+  ].join("\n");
 }
 
 /** Asks at a terminal; without one, only with `--yes --row --hash`. The daemon verifies the chain once more. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
 import { checkDatabase, exportDatabase } from "../store/inspect.ts";
+import { signedDifferences } from "../writes/signed-record.ts";
 import type { Act, CliContext } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";
 import { writeNewFile } from "./new-file.ts";
@@ -36,7 +37,7 @@ export function addDb(program: Command, act: Act): void {
       act(async (context, options: Options) => {
         const path = pathOf(context, options);
         const { output } = context;
-        const findings = await checkDatabase(path).catch(storeFailure);
+        const findings = await checkDatabase(path, signedDifferences).catch(storeFailure);
         if (output.isHuman)
           for (const { check, ok, detail } of findings)
             await output.text([ofState(ok ? "ok" : "fail"), `${ok ? "  " : ""}  ${check}: ${detail}`]);

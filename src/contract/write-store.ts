@@ -89,6 +89,9 @@ export interface AuditVerdict {
   noted?: { head: string; row: number | null };
 }
 
+/** What of a write with a signed decision is not as its rows say, beside what the chain covers; empty: nothing. */
+export type FurtherLook = (write: Write, rows: readonly AuditRow[]) => string[];
+
 export interface WriteStore {
   /**
    * In one transaction: looks for the idempotency key and a recent rejection, else stores write, event and audit row,
@@ -163,7 +166,7 @@ export interface WriteStore {
    * Walks the whole chain, and compares it with the writes and their events; in small parts, so that others get their
    * turn. @param head the hash of a row, as it was noted elsewhere: it must still be in the chain
    */
-  verifyAudit(head?: string): Promise<AuditVerdict>;
+  verifyAudit(head?: string, also?: FurtherLook): Promise<AuditVerdict>;
   /**
    * Why the write must not be executed, by its rows of the audit log; undefined: they hold its approval as it is.
    * @param claimed what would be executed: it must be the write that is there

@@ -7,6 +7,7 @@ import Database from "better-sqlite3";
 import { whatIsWrong } from "../contract/audit.ts";
 import { cloudEventJson, type EventRow } from "../contract/cloudevent.ts";
 import { StoreError } from "../contract/store.ts";
+import type { AuditVerdict, FurtherLook } from "../contract/write-store.ts";
 import type { AuditRow } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import { copyName, removeCopy } from "./backup.ts";
@@ -89,7 +90,7 @@ async function openCopy(db: Database.Database, path: string): Promise<Database.D
 }
 
 /** Reads every page of the file, and every row of the audit log. @throws StoreError where it cannot be read at all */
-export const checkDatabase = (path: string): Promise<Finding[]> =>
+export const checkDatabase = (path: string, also?: FurtherLook): Promise<Finding[]> =>
   reading(path, async (db) => {
     const integrity = column(db, "PRAGMA integrity_check(5)");
     const isSound = integrity.length === 1 && integrity[0] === "ok";
@@ -103,12 +104,34 @@ export const checkDatabase = (path: string): Promise<Finding[]> =>
         detail: strays === 0 ? "none leads nowhere" : `${strays} lead nowhere`,
       },
       checkSequence(db),
-      await checkAudit(db),
+      await checkAudit(db, also),
     ];
   });
 
 /** Only the chain of the audit log, which is much less than all. @throws StoreError */
-export const checkAuditChain = (path: string): Promise<Finding> => reading(path, checkAudit);
+export const checkAuditChain = (path: string, also?: FurtherLook): Promise<Finding> =>
+  reading(path, (db) => checkAudit(db, also));
+
+/**
+ * The chain of a copy of the database, and its rows in their order. @param head the hash of a row, noted elsewhere
+ * @param take is given each row @throws StoreError
+ */
+export const verifyAuditCopy = (
+  path: string,
+  { head, also }: { head: string | undefined; also: FurtherLook },
+  take: (row: AuditRow) => Promise<void>,
+): Promise<AuditVerdict> =>
+  reading(path, async (db) => {
+    if (Number(db.pragma("user_version", { simple: true })) < readMigrations().length)
+      throw storeError("unusable", path, "its schema is older than this nexusctl", {
+        remedy: "use the nexusctl of the version that wrote it, or let a daemon bring it up to date first",
+      });
+    const audit = createAuditLog(db);
+    const verdict = await createVerify(db, audit)(head, async (query) => query(), also);
+    for (const row of pages((last?: AuditRow) => audit.read({ after: last?.sequence ?? 0, limit: PAGE })))
+      await take(row);
+    return verdict;
+  });
 
 const column = (db: Database.Database, sql: string): unknown[] => db.prepare<[], unknown>(sql).pluck().all();
 
@@ -131,12 +154,12 @@ function checkSequence(db: Database.Database): Finding {
   return { check, ok: false, detail: `${latest - oldest + 1 - events} events are missing after ${before}` };
 }
 
-async function checkAudit(db: Database.Database): Promise<Finding> {
+async function checkAudit(db: Database.Database, also?: FurtherLook): Promise<Finding> {
   const check = "audit chain";
   const version = Number(db.pragma("user_version", { simple: true }));
   if (version < readMigrations().length)
     return { check, ok: true, detail: "not checked: the daemon brings this older schema up to date first" };
-  const verdict = await createVerify(db, createAuditLog(db))(undefined, async (query) => query());
+  const verdict = await createVerify(db, createAuditLog(db))(undefined, async (query) => query(), also);
   return {
     check,
     ok: verdict.ok,

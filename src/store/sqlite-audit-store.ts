@@ -31,7 +31,7 @@ export const createAuditStore = (parts: {
 
   return {
     readAudit: (query) => read(() => audit.read(query)),
-    verifyAudit: (head) => verify(head, read),
+    verifyAudit: (head, also) => verify(head, read, also),
     whyNotApproved: (id, claimed) =>
       read(() => {
         const row = rowOf(id);

@@ -13,11 +13,11 @@ import {
 } from "../contract/audit.ts";
 import { differences, eventDigest, readCovers } from "../contract/audit-cover.ts";
 import type { EventRow } from "../contract/cloudevent.ts";
-import type { AuditVerdict } from "../contract/write-store.ts";
-import { type AuditRow, WRITE_STATES } from "../contract/writes.ts";
+import type { AuditVerdict, FurtherLook } from "../contract/write-store.ts";
+import { type AuditRow, doorOf, WRITE_STATES } from "../contract/writes.ts";
 import type { AuditLog } from "./sqlite-audit.ts";
 import { type Row, toAuditRow } from "./sqlite-audit-rows.ts";
-import type { WriteRow } from "./sqlite-write-rows.ts";
+import { toWrite, type WriteRow } from "./sqlite-write-rows.ts";
 
 /** The longest that a verification keeps everything else waiting, but for the step that it is in. */
 const TURN_MS = 8;
@@ -28,7 +28,11 @@ const TOLD = 20;
 
 const WRITE_EVENTS = [...WRITE_STATES, "signed"].map((step) => `nexusd.write.${step}`);
 
-type Verify = (head: string | undefined, read: <T>(query: () => T) => Promise<T>) => Promise<AuditVerdict>;
+type Verify = (
+  head: string | undefined,
+  read: <T>(query: () => T) => Promise<T>,
+  also?: FurtherLook,
+) => Promise<AuditVerdict>;
 
 /** Steps until one is the last, or the turn is over. @returns whether one was the last */
 function forATurn(step: () => boolean): boolean {
@@ -179,14 +183,16 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
   };
 
   /** @returns the last write that was looked at; undefined: there are no more */
-  const walkWrites = (after: string, progress: Progress): string | undefined => {
+  const walkWrites = (after: string, progress: Progress, also: FurtherLook): string | undefined => {
     let last: string | undefined;
     let characters = 0;
     const rows = rowsByWrite();
     try {
       for (const write of writesAfter.iterate(after, ROWS_AT_ONCE)) {
         last = write.id;
-        const why = differences(write, rows.of(write.id));
+        const its = rows.of(write.id);
+        const isSigned = its.some(({ actor }) => doorOf(actor) === "signature");
+        const why = [...differences(write, its), ...(isSigned ? also(toWrite(write), its) : [])];
         if (why.length > 0) tell(progress, write.id, `changed: ${why.join(", ")}`);
         characters += write.request.length + write.preview.length + (write.result?.length ?? 0);
         if (characters > CHARACTERS_AT_ONCE) break;
@@ -197,7 +203,7 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
     return last;
   };
 
-  return async (head, read) => {
+  return async (head, read, also = () => []) => {
     const progress: Progress = {
       ...{ chain: undefined, pruned: null, brokenAt: undefined, event: undefined },
       ...{ noted: head === GENESIS_HASH ? 0 : null, changed: [], changedCount: 0 },
@@ -205,7 +211,7 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
     while (!(await read(() => forATurn(() => walkChain(progress, head))))) await nextTurn();
     let after: string | undefined = "";
     const next = (): boolean => {
-      after = after === undefined ? undefined : walkWrites(after, progress);
+      after = after === undefined ? undefined : walkWrites(after, progress, also);
       return after === undefined;
     };
     do await nextTurn();
