@@ -59,6 +59,23 @@ export const defineRoute = <
   },
 ): Route => route;
 
+/**
+ * An event as a view shows it: its data, which is an object, behind its place in the log.
+ * @param event its time and data as JSON text
+ */
+export function loggedText({
+  sequence,
+  time,
+  data,
+}: {
+  sequence: number;
+  time: string;
+  data: string;
+}): string {
+  const members = data.slice(1);
+  return `{"sequence":${sequence},"time":${time}${members === "}" ? "" : ","}${members}`;
+}
+
 /** When a source was read last, for `asOf` of a view. @returns RFC 3339 UTC; null: never */
 export const observedAt = async (store: Pick<Store, "readCursor">, source: string): Promise<string | null> =>
   (await store.readCursor(source))?.updatedAt ?? null;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cloudEventJson, type EventRow } from "../../src/contract/cloudevent.ts";
+import { cloudEventJson, type EventRow, timeAndData } from "../../src/contract/cloudevent.ts";
 import fc from "../support/fc.ts";
 
 const row: EventRow = {
@@ -40,6 +40,23 @@ test("no text of a subject or source can break out of its field", () => {
         subject,
         source,
         data: 1,
+      });
+    }),
+  );
+});
+
+test("its time and its data are found whatever a subject, a source or the data hold", () => {
+  const part = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(',"data":', '","time":"', ",", '"', "\\"),
+  );
+  const text = fc.array(part).map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(text, text, text, (subject, source, said) => {
+      const data = JSON.stringify({ text: said, number: 1 }).replace("1}", "48066188026052611}");
+      expect(timeAndData(cloudEventJson({ ...row, subject, source, data }))).toEqual({
+        time: JSON.stringify(row.time),
+        data,
       });
     }),
   );

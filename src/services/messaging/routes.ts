@@ -2,19 +2,12 @@
 
 import { z } from "zod";
 import { afterQuery, epochQuery, limitQuery, nothing, PAGE_LENGTH } from "../../contract/api/fields.ts";
-import {
-  type LoggedView,
-  messagesAnswer,
-  type SessionView,
-  sessionsAnswer,
-  sessionView,
-} from "../../contract/api/views.ts";
-import type { StoredEvent } from "../../contract/new-event.ts";
+import { messagesAnswer, type SessionView, sessionsAnswer, sessionView } from "../../contract/api/views.ts";
+import { timeAndData } from "../../contract/cloudevent.ts";
 import { checkEpoch, refuseAhead } from "../../contract/position.ts";
 import type { Store } from "../../contract/store.ts";
-import { parseJson } from "../../core/exact-json.ts";
 import { OperationError } from "../operation.ts";
-import { defineRoute, type Route } from "../route.ts";
+import { defineRoute, JsonText, loggedText, type Route } from "../route.ts";
 import {
   type ImportedSession,
   type ImportResult,
@@ -80,13 +73,13 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
         source: sessionSource(sessionId),
       });
       refuseAhead(query.after, page.latest);
-      return {
-        asOf: session.lastPolledAt,
-        sessionId,
-        messages: page.events.map(unwrap),
-        next: page.next,
-        gap: page.gap,
-      };
+      const messages = page.events.map(({ sequence, json }) =>
+        loggedText({ sequence, ...timeAndData(json) }),
+      );
+      return new JsonText(
+        `{"asOf":${JSON.stringify(session.lastPolledAt)},"sessionId":${JSON.stringify(sessionId)},` +
+          `"messages":[${messages.join(",")}],"next":${page.next},"gap":${JSON.stringify(page.gap)}}`,
+      );
     },
   });
 
@@ -144,10 +137,3 @@ async function findSession(
 /** All times are RFC 3339 UTC with milliseconds, which sort as text. */
 const newest = (times: (string | null | undefined)[]): string | null =>
   times.reduce<string | null>((last, time) => (time && (!last || time > last) ? time : last), null);
-
-const stored = z.object({ time: z.string(), data: z.looseObject({}) });
-
-function unwrap({ sequence, json }: StoredEvent): LoggedView {
-  const { time, data } = stored.parse(parseJson(json));
-  return { sequence, time, ...data };
-}

@@ -6,7 +6,7 @@ import { insightsAnswer } from "../../contract/api/views.ts";
 import type { FoundEvent, Store } from "../../contract/store.ts";
 import { isUnspaced, soughtWords } from "../../core/text/words.ts";
 import { present } from "../input.ts";
-import { defineRoute, JsonText, observedAt, type Route } from "../route.ts";
+import { defineRoute, JsonText, loggedText, observedAt, type Route } from "../route.ts";
 
 /**
  * Each word costs a walk through all texts that have it, those that only a hyphen or another sign parts too. One of a
@@ -77,8 +77,5 @@ export const nexRoutes = (store: Pick<Store, "searchEvents" | "readCursor">): Ro
 
 const lengthOf = (found: readonly FoundEvent[]) => found.reduce((sum, { data }) => sum + data.length, 0);
 
-/** Its data as it is stored, which is an object, with its place in the log before it. */
-const insightText = ({ sequence, time, data }: FoundEvent): string => {
-  const members = data.slice(1);
-  return `{"sequence":${sequence},"time":${JSON.stringify(time)}${members === "}" ? "" : ","}${members}`;
-};
+const insightText = ({ sequence, time, data }: FoundEvent): string =>
+  loggedText({ sequence, time: JSON.stringify(time), data });

@@ -5,7 +5,7 @@ import type { JobContext } from "../../job.ts";
 import type { MessagingServer } from "../client.ts";
 import { isAnswer } from "../membership/boot.ts";
 import { isNotMember } from "../membership/membership.ts";
-import { afterTraffic, type Session } from "../membership/session.ts";
+import { afterTraffic, type Session, sessionRecord } from "../membership/session.ts";
 import { observeMembers } from "../membership/session-events.ts";
 import { isActive, type Known, type Turn } from "../membership/sessions.ts";
 import {
@@ -141,9 +141,9 @@ async function read(
       context,
       session,
       (current, now) => {
-        const seen = observe(current, now);
+        const made = isUnchanged(session, current) ? seen : observe(current, now);
         // Of one that was left meanwhile, what came before that is told all the same.
-        return isActive(current) ? seen : { session: current, events: seen.events };
+        return isActive(current) ? made : { session: current, events: made.events };
       },
       // Messages have waited for their poll for much longer.
       { canWait: true },
@@ -152,6 +152,11 @@ async function read(
   const messages = seen.events.filter(({ type }) => type === "messaging.message.received").length;
   return { kind: "polled", messages };
 }
+
+/** Whether nobody has changed a session since, such as a write: then what a page says of it is known. */
+const isUnchanged = (before: Session, now: Session): boolean =>
+  WITHOUT_PACING.every((key) => before[key] === now[key]);
+const WITHOUT_PACING = sessionRecord.omit({ pacing: true }).keyof().options;
 
 /** Notes that it is asked for what the session is: where the server fails at that, it is polled until the next time. */
 function isDescriptionDue({ clock }: JobContext, known: Known): boolean {
