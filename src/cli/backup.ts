@@ -12,23 +12,21 @@ import { writeNewFile } from "./new-file.ts";
 import { Failed } from "./problem.ts";
 import { storeFailure } from "./store-failure.ts";
 
-// The daemon copies everything before its first byte.
-const SILENCE_MS = 10 * 60_000;
-
 export function addBackup(program: Command, act: Act): void {
   program
     .command("backup")
     .description("write a consistent copy of the daemon's database while it runs (operator)")
     .argument("<file>", "must not exist; it will hold every secret that the daemon keeps")
     .action(
-      act(async ({ transport, output, io }, file: string) => {
+      act(async ({ client, output, io }, file: string) => {
         const path = await writeNewFile(file, async (part) => {
-          const answer = await transport.stream("/v1/backup", {
-            ...{ role: "operator", headers: {}, signal: io.signal, silenceMs: SILENCE_MS },
-          });
-          await pipeline(answer, createWriteStream(part, { flags: "wx", mode: 0o600 }), {
-            signal: io.signal,
-          });
+          await pipeline(
+            await client.backup({ signal: io.signal }),
+            createWriteStream(part, { flags: "wx", mode: 0o600 }),
+            {
+              signal: io.signal,
+            },
+          );
           verify(part);
         });
         if (output.isHuman) output.note(`${path}: written and checked`);

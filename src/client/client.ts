@@ -1,7 +1,9 @@
 // The client of a running daemon: everything that its API can do, with types, over its two Unix sockets.
 
 import { existsSync } from "node:fs";
+import type { Readable } from "node:stream";
 import type { AuditPage, AuditRowView, AuditVerdictView } from "../contract/api/audit.ts";
+import type { ImportedSession, ImportResult } from "../contract/api/import.ts";
 import type { JobStatus, JobsView } from "../contract/api/jobs.ts";
 import type { OperationView, ReadAnswer } from "../contract/api/operations.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
@@ -113,6 +115,16 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
       options?: CallControl,
     ): Promise<AuditRowView>;
   };
+  /** Takes over sessions that another client joined, up to 1000 at once; on the operators' socket only. */
+  importSessions(
+    sessions: readonly ImportedSession[],
+    options?: CallControl,
+  ): Promise<{ sessions: ImportResult[] }>;
+  /**
+   * A consistent copy of the database, a SQLite file, with every secret in it; on the operators' socket only.
+   * @returns its bytes; `timeoutMs` is how long none may come, by default 10 minutes: they are copied before the first
+   */
+  backup(options?: CallControl): Promise<Readable>;
   /** Reads the configuration file again; on the operators' socket only. */
   reload(options?: CallControl): Promise<ReloadResult>;
 
@@ -121,6 +133,8 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
 }
 
 const RUN_TIMEOUT_MS = 5 * 60_000;
+const IMPORT_TIMEOUT_MS = 60_000;
+const BACKUP_SILENCE_MS = 10 * 60_000;
 const VERIFY_TIMEOUT_MS = 10 * 60_000;
 // Longer than the slowest service is given, which is two minutes.
 const READ_TIMEOUT_MS = 150_000;
@@ -225,6 +239,13 @@ export function clientOver<Own extends OwnEvents>(
           ...{ ...options, body: row },
         }),
     },
+    importSessions: (sessions, options) =>
+      ask("POST", "/v1/messaging/import", {
+        ...{ role: "operator", timeoutMs: IMPORT_TIMEOUT_MS },
+        ...{ ...options, body: { sessions } },
+      }),
+    backup: ({ role = "operator", timeoutMs: silenceMs = BACKUP_SILENCE_MS, signal } = {}) =>
+      transport.stream("/v1/backup", { role, silenceMs, signal, headers: {} }),
     reload: (options) => ask("POST", "/v1/reload", { role: "operator", ...options }),
     close: () => transport.close(),
   };

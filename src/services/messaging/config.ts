@@ -1,18 +1,10 @@
 // [messaging]: servers, sessions, and how the request budget is spent.
 
 import { z } from "zod";
+import { agentId, sessionAlias, sessionId } from "../../contract/api/import.ts";
 import { isObject } from "../../core/is-object.ts";
 import { always, duration, isLoopback, origin, positive, whole } from "../../core/settings.ts";
 
-export const agentId = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 letters, digits, "-" or "_"');
-export const sessionId = z
-  .string()
-  .regex(/^[A-Za-z0-9_-]{1,128}$/, "must be the session's id, as the service gave it");
-export const sessionAlias = z
-  .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"');
 const session = z.strictObject({
   id: sessionId,
   alias: sessionAlias.optional(),

@@ -2,22 +2,20 @@
 
 import { z } from "zod";
 import { afterQuery, epochQuery, limitQuery, nothing, PAGE_LENGTH } from "../../contract/api/fields.ts";
+import {
+  type ImportedSession,
+  type ImportResult,
+  importAnswer,
+  importBody,
+} from "../../contract/api/import.ts";
 import { messagesAnswer, type SessionView, sessionsAnswer, sessionView } from "../../contract/api/views.ts";
 import { timeAndData } from "../../contract/cloudevent.ts";
 import { checkEpoch, refuseAhead } from "../../contract/position.ts";
 import type { Store } from "../../contract/store.ts";
 import { OperationError } from "../operation.ts";
 import { defineRoute, JsonText, loggedText, type Route } from "../route.ts";
-import {
-  type ImportedSession,
-  type ImportResult,
-  importedSession,
-  importResult,
-} from "./membership/import.ts";
 import { SHORTEST_ID, sessionsNamed } from "./membership/names.ts";
 import { SESSION_KIND, sessionSource } from "./membership/session.ts";
-
-const MOST_IMPORTED = 1000;
 
 export interface MessagingRouteOptions {
   store: Pick<Store, "epoch" | "readRecord" | "readRecords" | "readEvents">;
@@ -83,7 +81,6 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
     },
   });
 
-  const count = { error: `must be an array of 1 to ${MOST_IMPORTED} sessions` };
   // Keys and servers come from outside, so an operator brings them.
   const imports = defineRoute({
     method: "POST",
@@ -95,10 +92,8 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
       "Each is polled from then on, under the agent id and from the cursor given. One that nexusd knows is left as it is.",
     tag: "messaging",
     query: nothing,
-    body: z.strictObject({
-      sessions: z.array(importedSession, count).min(1, count).max(MOST_IMPORTED, count),
-    }),
-    answer: z.object({ sessions: z.array(importResult) }),
+    body: importBody,
+    answer: importAnswer,
     problems: ["service_disabled"],
     handle: async ({ body: { sessions } }) => ({ sessions: await importSessions(sessions) }),
   });

@@ -3,9 +3,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { parsed } from "../../../client/transport.ts";
+import type { ImportedSession, ImportResult } from "../../../contract/api/import.ts";
 import { short } from "../../../core/redaction.ts";
-import type { ImportedSession, ImportResult } from "../../../services/messaging/membership/import.ts";
 import type { Act, CliContext } from "../../context.ts";
 import { Failed, Reported } from "../../problem.ts";
 
@@ -83,19 +82,14 @@ async function read(directory: string) {
 
 /** Keys go in the body, over the operators' socket: never in an argument, where others could see them. */
 async function take(
-  { transport, io }: CliContext,
+  { client, io }: CliContext,
   sessions: ImportedSession[],
 ): Promise<Map<string, ImportResult>> {
   const results = new Map<string, ImportResult>();
   for (let from = 0; from < sessions.length; from += BATCH) {
-    const answer = await transport.call("POST", "/v1/messaging/import", {
-      role: "operator",
-      body: { sessions: sessions.slice(from, from + BATCH) },
-      signal: io.signal,
-      timeoutMs: 60_000,
-    });
-    for (const result of parsed<{ sessions: ImportResult[] }>(answer).sessions)
-      results.set(result.sessionId, result);
+    const batch = sessions.slice(from, from + BATCH);
+    const answer = await client.importSessions(batch, { signal: io.signal });
+    for (const result of answer.sessions) results.set(result.sessionId, result);
   }
   return results;
 }

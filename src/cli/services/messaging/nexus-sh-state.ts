@@ -3,8 +3,8 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
+import { type ImportedSession, importedSession } from "../../../contract/api/import.ts";
 import { isLoopback } from "../../../core/settings.ts";
-import { type ImportedSession, importedSession } from "../../../services/messaging/membership/import.ts";
 import { beginsWith } from "../../../services/messaging/membership/names.ts";
 
 /** A session that can be taken over. */

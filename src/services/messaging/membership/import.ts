@@ -1,43 +1,16 @@
 // Sessions that another client of this machine joined, taken over with their keys and cursors.
 
-import { z } from "zod";
+import type { ImportedSession, ImportResult } from "../../../contract/api/import.ts";
 import type { NewEvent } from "../../../contract/new-event.ts";
 import type { Store } from "../../../contract/store.ts";
 import { type Clock, isoTime } from "../../../core/clock.ts";
-import { origin } from "../../../core/settings.ts";
 import { OperationError } from "../../operation.ts";
-import { agentId, type MessagingSettings, sessionAlias, sessionId } from "../config.ts";
+import type { MessagingSettings } from "../config.ts";
 import type { SessionChanges, SessionEffect } from "./changes.ts";
 import { afterJoin } from "./membership.ts";
 import { beginsWith } from "./names.ts";
 import { newSession, type Session, sessionSource } from "./session.ts";
 import { isActive, type SessionSet } from "./sessions.ts";
-
-/** What another client knows of a session. No message repeats a value: the key is one of them. */
-export const importedSession = z.strictObject({
-  sessionId,
-  agentId: agentId.describe("The id under which that client joined; nexusd goes on under it"),
-  sessionKey: z
-    .string({ error: "must be a session key" })
-    .regex(/^[\x21-\x7e]{1,1024}$/, { error: "must be a session key: 1 to 1024 visible ASCII characters" })
-    .optional(),
-  cursor: z
-    .string({ error: "must be a cursor: a string of digits" })
-    .regex(/^\d{1,40}$/, { error: "must be a cursor: a string of digits" })
-    .optional()
-    .describe("The last message already read; left out: the session is read from its start"),
-  server: origin.optional().describe("The session's server; left out: messaging.base_url"),
-  alias: sessionAlias.optional(),
-});
-export type ImportedSession = z.output<typeof importedSession>;
-
-export const importResult = z.object({
-  sessionId: z.string(),
-  outcome: z.enum(["imported", "known"]),
-  alias: z.string().nullable().describe("What nexusd calls it"),
-  note: z.string().nullable().describe("What a person should know"),
-});
-export type ImportResult = z.output<typeof importResult>;
 
 /** Why the session cannot have the alias; undefined: it can. */
 function whyNot(
