@@ -21,6 +21,7 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   "src/contract/searchable.ts": "the table of the types that can be searched",
   "src/contract/work.ts": "the table of the writes whose work goes on",
   "src/contract/problem-codes.ts": "the table of the problems; the remedy of one is a path of a service",
+  "src/contract/api/import.ts": "the shape of a route of one service, which the client has a method for",
   "src/contract/api/views.ts": "the shapes of the views, made from those of the events",
   "src/core/redaction.ts": "shapes of secrets, one of them by the name that databases have for a session",
   "src/writes/secrets/tokens.ts": "kinds of keys of many vendors",
