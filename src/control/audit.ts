@@ -102,7 +102,11 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
       const { sequence, hash, note = null } = request.body;
       const verdict = await view.verify();
       if (!verdict.ok) throw new Problem("audit_broken", `${whatIsWrong(verdict)} Nothing was signed off.`);
-      const result = await store.signOffAudit({ sequence, hash, note }, actorOf(role), isoTime(clock.now()));
+      const result = await store.signOffAudit(
+        { sequence, hash, note },
+        actorOf(role, request.raw),
+        isoTime(clock.now()),
+      );
       if (!result)
         throw new Problem("audit_row_not_found", `There is no row ${sequence}: GET /v1/audit has the rows.`);
       if (result.kind === "hash_mismatch")

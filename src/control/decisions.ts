@@ -1,5 +1,6 @@
 // What only an operator can do with a write: approve it, reject it, or say what became of it.
 
+import type { IncomingMessage } from "node:http";
 import { z } from "zod";
 import { nothing, text, writeId } from "../contract/api/fields.ts";
 import { rejected, writeSchema } from "../contract/api/writes.ts";
@@ -17,7 +18,7 @@ const digest = z
 const REFUSALS = ["invalid_request", ...BODY_PROBLEMS, "operator_only", "write_not_found"] as const;
 
 export function decisions(app: App, { context: { writes }, role }: RouteOptions): void {
-  const actor = actorOf(role);
+  const actor = (request: { raw: IncomingMessage }) => actorOf(role, request.raw);
   const route = { onRequest: operatorOnly(role) };
   const schema = { tags, params, querystring: nothing };
 
@@ -47,7 +48,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
     async (request, reply) => {
       const { digest, note } = request.body;
       reply.type(JSON_TYPE);
-      return writeText(await writes.approve(request.params.id, digest, actor, note));
+      return writeText(await writes.approve(request.params.id, digest, actor(request), note));
     },
   );
 
@@ -87,7 +88,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
         ...(upTo !== undefined && { upTo }),
         dryRun,
       };
-      return await writes.rejectAll(filter, reason, actor);
+      return await writes.rejectAll(filter, reason, actor(request));
     },
   );
 
@@ -108,7 +109,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
     },
     async (request, reply) => {
       reply.type(JSON_TYPE);
-      return writeText(await writes.reject(request.params.id, request.body.reason, actor));
+      return writeText(await writes.reject(request.params.id, request.body.reason, actor(request)));
     },
   );
 
@@ -127,7 +128,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
     async (request, reply) => {
       reply.type(JSON_TYPE);
       const { outcome, note } = request.body;
-      return writeText(await writes.resolve(request.params.id, outcome, note, actor));
+      return writeText(await writes.resolve(request.params.id, outcome, note, actor(request)));
     },
   );
 }

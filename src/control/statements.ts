@@ -69,7 +69,7 @@ export function statements(app: App, { context: { writes }, role }: RouteOptions
     },
     async (request, reply) => {
       reply.type(JSON_TYPE);
-      return writeText(await writes.decide(request.params.id, request.body, actorOf(role)));
+      return writeText(await writes.decide(request.params.id, request.body, actorOf(role, request.raw)));
     },
   );
 }

@@ -1,15 +1,17 @@
 // A write as the API shows it: everything that is stored, and its input once more as JSON.
 
+import type { IncomingMessage } from "node:http";
 import type { ShownWrite } from "../contract/api/writes.ts";
 import { type Actor, shownActor, type Write } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { Role } from "./context.ts";
+import { peerUser } from "./peer-user.ts";
 
-/**
- * Who sends a request, by the socket alone. The user is not known: Node.js has no call for the credentials of the
- * process at the other end of a Unix socket (SO_PEERCRED).
- */
-export const actorOf = (role: Role): Actor => ({ via: `${role}.sock`, user: null });
+/** Who sends a request: by the socket, and the user whom the kernel names there, where it can be asked. */
+export const actorOf = (role: Role, { socket }: IncomingMessage): Actor => ({
+  via: `${role}.sock`,
+  user: peerUser(socket),
+});
 
 /**
  * The answer's JSON. The input is taken from the stored request as it stands there: read and written again, that of a

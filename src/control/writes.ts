@@ -77,7 +77,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
           ...(agent !== undefined && { agent }),
           ...(ttl !== undefined && { ttlMs: ttl }),
         },
-        actorOf(role),
+        actorOf(role, request.raw),
         token && tokenHash(token),
       );
       reply.type(JSON_TYPE);
@@ -145,7 +145,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
       const { id } = request.params;
       const { wait } = request.query;
       if (wait > 0) gate.longPoll.take(reply.raw);
-      let write = await (role === "operator" ? writes.show(id, actorOf(role)) : writes.get(id));
+      let write = await (role === "operator" ? writes.show(id, actorOf(role, request.raw)) : writes.get(id));
       if (wait > 0) {
         const signal = AbortSignal.any([goneSignal(reply.raw), context.signal]);
         write = await writes.waitFor(id, write.state, wait, signal);
@@ -181,7 +181,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
     async (request, reply) => {
       reply.type(JSON_TYPE);
       return writeText(
-        await writes.cancel(request.params.id, actorOf(role), shownToken(role, request.headers)),
+        await writes.cancel(request.params.id, actorOf(role, request.raw), shownToken(role, request.headers)),
       );
     },
   );

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { Role } from "../../src/control/context.ts";
-import { startTestControl } from "../support/control.ts";
+import { OWN_USER, startTestControl } from "../support/control.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { ORDER_ID, realWritePath, SESSION_ALIAS, SESSION_ID } from "../support/write-path.ts";
 
@@ -57,7 +57,7 @@ test("an agent proposes, an operator sees the very request, approves it by diges
 
   const { status, json } = await post("operator", `writes/${proposed.id}/approve`, { digest: shown.digest });
   expect(status).toBe(200);
-  expect(json).toMatchObject({ state: "approved", decidedBy: { via: "operator.sock", user: null } });
+  expect(json).toMatchObject({ state: "approved", decidedBy: { via: "operator.sock", user: OWN_USER } });
   expect(await actions()).toEqual([
     "proposed by agent.sock",
     "shown by operator.sock",

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type Write, WriteError, type WriteErrorCode, type Writes } from "../../src/contract/writes.ts";
 import type { Role } from "../../src/control/context.ts";
-import { startTestControl } from "../support/control.ts";
+import { OWN_USER, startTestControl } from "../support/control.ts";
 import { exampleWrite, scriptedWrites } from "../support/scripted-writes.ts";
 
 const OPERATION = "nexus.orders.update_status";
@@ -31,14 +31,14 @@ describe("proposing", () => {
     expect(writes.calls[0]).toEqual([
       "propose",
       { ...given, ttlMs: 7_200_000 },
-      { via: "agent.sock", user: null },
+      { via: "agent.sock", user: OWN_USER },
     ]);
   });
 
   test("says by which socket it came, and takes no other word for it", async () => {
     const { call, writes } = await startTestControl();
     await call("POST", "/v1/writes", { body: proposal, role: "operator" });
-    expect(writes.calls[0]?.[2]).toEqual({ via: "operator.sock", user: null });
+    expect(writes.calls[0]?.[2]).toEqual({ via: "operator.sock", user: OWN_USER });
     const actor = { via: "operator.sock", user: "root" };
     const { json } = await call("POST", "/v1/writes", { body: { ...proposal, actor }, role: "agent" });
     expect(json).toMatchObject({ code: "invalid_request", errors: [{ path: "actor" }] });
@@ -131,7 +131,7 @@ describe("reading", () => {
     expect((await call("HEAD", `/v1/writes/${id}`)).status).toBe(405);
     expect(writes.calls).toEqual([]);
     expect((await get(`/v1/writes/${id}`, { role: "operator" })).json.shownAt).not.toBeNull();
-    expect(writes.calls).toEqual([["show", id, { via: "operator.sock", user: null }]]);
+    expect(writes.calls).toEqual([["show", id, { via: "operator.sock", user: OWN_USER }]]);
   });
 
   test("waits for the state that it finds to pass", async () => {
@@ -226,7 +226,7 @@ test("both sockets can cancel", async () => {
 });
 
 describe("an operator", () => {
-  const operator = { via: "operator.sock", user: null };
+  const operator = { via: "operator.sock", user: OWN_USER };
 
   test("approves by digest", async () => {
     const { call, writes } = await startTestControl();
