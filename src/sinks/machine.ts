@@ -32,8 +32,10 @@ export interface State {
   unreadSince: number | null;
   /** Since when it is stuck; null: it is not. */
   stuckSince: number | null;
-  /** Wakes since the ladder began. */
+  /** The step of the ladder that comes next. */
   rung: number;
+  /** Wakes since `unreadSince`. */
+  woken: number;
   /** Not before this the next wake; null while quiet. */
   nextAt: number | null;
   /** When the wakes of the last hour went out, ascending. */
@@ -41,7 +43,8 @@ export interface State {
 }
 
 export const quietSince = (now: number, recent: readonly number[] = []): State => ({
-  ...{ phase: "quiet", since: now, unreadSince: null, stuckSince: null, rung: 0, nextAt: null },
+  ...{ phase: "quiet", since: now, unreadSince: null, stuckSince: null },
+  ...{ rung: 0, woken: 0, nextAt: null },
   recent: withinHour(recent, now),
 });
 
@@ -61,15 +64,15 @@ export function acknowledged(
   random: () => number,
 ): State {
   if (!isPending || state.phase === "quiet") return looked(state, isPending, policy, now);
-  const read = { ...state, unreadSince: now, stuckSince: null, rung: 0 };
+  const read = { ...state, unreadSince: now, stuckSince: null, woken: 0 };
   // Somebody reads: the first step of the ladder is for them to go on. Before the first wake nothing is put off.
-  return state.phase === "due" ? read : { ...read, nextAt: now + step(0, random) };
+  return state.phase === "due" ? read : { ...read, rung: 1, nextAt: now + step(0, random) };
 }
 
 /** The target itself took over what it was handed: that was no wake, and what is left is handed over at once. */
 export function delivered(state: State, isPending: boolean, now: number): State {
   const recent = state.recent.slice(0, -1);
-  return isPending ? due({ ...state, recent, rung: 0 }, now, now) : quietSince(now, recent);
+  return isPending ? due({ ...state, recent }, now, now) : quietSince(now, recent);
 }
 
 /** A wake goes out now. To be on disk before it does. */
@@ -77,6 +80,7 @@ export const woke = (state: State, now: number, random: () => number): State => 
   ...state,
   ...(state.phase !== "waiting" && { phase: "waiting", since: now }),
   rung: state.rung + 1,
+  woken: state.woken + 1,
   nextAt: now + step(state.rung, random),
   recent: [...withinHour(state.recent, now), now],
 });
@@ -84,16 +88,16 @@ export const woke = (state: State, now: number, random: () => number): State => 
 /**
  * What was woken has come to its end, which may have been long after the wake: the step of the ladder begins only now.
  * Where something was acknowledged meanwhile, whoever read has ended as well, and what is left need not wait longer.
- * @param how.rung that of the wake
+ * @param how.unreadSince as it was at the wake
  */
 export function ended(
   state: State,
-  how: { rung: number; tookMs: number; retryAfterMs?: number },
+  how: { unreadSince: number | null; tookMs: number; retryAfterMs?: number },
   policy: Policy,
   now: number,
 ): State {
   if (state.nextAt === null) return state;
-  const isUnread = state.phase === "waiting" && state.rung === how.rung;
+  const isUnread = state.phase === "waiting" && state.unreadSince === how.unreadSince;
   const at = isUnread ? state.nextAt + how.tookMs : Math.max(state.nextAt, now + policy.debounceMs);
   return { ...state, nextAt: Math.max(at, now + (how.retryAfterMs ?? 0)) };
 }
@@ -121,7 +125,7 @@ export const stuck = (state: State, now: number): State => ({ ...state, stuckSin
 
 /** From now on it counts anew how long nobody reads: it was paused, or its target is another one. */
 export const resumed = (state: State, policy: Policy, now: number): State =>
-  state.phase === "quiet" ? state : due({ ...state, rung: 0 }, now + policy.debounceMs, now);
+  state.phase === "quiet" ? state : due(state, now + policy.debounceMs, now);
 
 /** The same with every time moved, from one clock to another. */
 export const shifted = (state: State, by: number): State => ({
@@ -136,12 +140,11 @@ export const shifted = (state: State, by: number): State => ({
 const due = (state: State, at: number, now: number): State => ({
   ...state,
   ...(state.phase !== "due" && { phase: "due", since: now }),
-  unreadSince: now,
-  stuckSince: null,
+  ...{ unreadSince: now, stuckSince: null, rung: 0, woken: 0 },
   nextAt: at,
 });
 
 const withinHour = (recent: readonly number[], now: number) => recent.filter((at) => at + HOUR_MS > now);
 
 const step = (rung: number, random: () => number): number =>
-  (LADDER_MS[Math.min(rung, LADDER_MS.length - 1)] ?? LADDER_MS[0]) * (1 + JITTER * random());
+  Math.round((LADDER_MS[Math.min(rung, LADDER_MS.length - 1)] ?? LADDER_MS[0]) * (1 + JITTER * random()));

@@ -21,6 +21,7 @@ const schema = z.object({
     unreadSince: time.nullable(),
     stuckSince: time.nullable(),
     rung: z.int().min(0),
+    woken: z.int().min(0),
     nextAt: time.nullable(),
     recent: z.array(time),
   }),

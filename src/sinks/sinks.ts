@@ -36,7 +36,8 @@ export interface SinksOptions extends Omit<SinkOptions, "settings" | "target" | 
   http: TargetContext<unknown>["http"];
 }
 
-export function createSinks(options: SinksOptions): Sinks {
+/** @param targetOf makes the target of a sink */
+export function createSinks(options: SinksOptions, targetOf = createTarget): Sinks {
   const { store, log, clock } = options;
   let running: { sink: Sink; fingerprint: string }[] = [];
   const lanes = new Map<string, number>();
@@ -54,7 +55,7 @@ export function createSinks(options: SinksOptions): Sinks {
 
   const make = async (settings: SinkSettings, secrets: Readonly<Record<string, string>>): Promise<Sink> => {
     const own = log.child({ sink: settings.name });
-    const target = await createTarget(settings, secrets, { ...options, log: own });
+    const target = await targetOf(settings, secrets, { ...options, log: own });
     return new Sink({ ...options, lanes, settings, target, log: own });
   };
 

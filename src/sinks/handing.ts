@@ -1,0 +1,63 @@
+// The wake under way: there is never more than one.
+
+import type { Logger } from "pino";
+import type { Notice } from "../contract/notice.ts";
+import type { Outcome, Target } from "./kind.ts";
+
+export interface Handing {
+  isBusy(): boolean;
+  /**
+   * Hands over. To be called only where nothing is under way.
+   * @returns what came of it, when nothing is under way any more; undefined: it was ended before. Never rejects
+   */
+  hand(notice: Notice, wakeId: string): Promise<Outcome | undefined>;
+  /** Resolves when nothing is under way. */
+  ended(): Promise<void>;
+  /** Ends what is under way. */
+  abort(): Promise<void>;
+}
+
+const BROKEN = {
+  ...{ kind: "refused", code: "internal_error" },
+  message: 'the wake failed inside nexusd: log_level = "debug" shows why',
+} satisfies Outcome;
+
+export function createHanding(target: Target, log: Logger): Handing {
+  let controller = new AbortController();
+  let current: Promise<unknown> | undefined;
+
+  const attempt = async (
+    notice: Notice,
+    wakeId: string,
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> => {
+    try {
+      const outcome = await target.hand(notice, { signal, wakeId });
+      return signal.aborted ? undefined : outcome;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      log.debug({ err: error }, "the target of a sink failed");
+      return BROKEN;
+    } finally {
+      current = undefined;
+    }
+  };
+
+  const ended = async () => {
+    await current;
+  };
+  return {
+    isBusy: () => current !== undefined,
+    hand(notice, wakeId) {
+      controller = new AbortController();
+      const attempted = attempt(notice, wakeId, controller.signal);
+      current = attempted;
+      return attempted;
+    },
+    ended,
+    async abort() {
+      controller.abort(new Error("the sink is stopping"));
+      await ended();
+    },
+  };
+}
