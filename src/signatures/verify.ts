@@ -5,7 +5,7 @@ import { createPlaces } from "../core/semaphore.ts";
 import { SignatureError } from "./error.ts";
 import { privateFiles, runKeygen } from "./keygen.ts";
 import { readSignersFile, SIGNER_NAME, SIGNER_NAME_ERROR, type SignersFile } from "./signers-file.ts";
-import { NAMESPACE, readSignature } from "./sshsig.ts";
+import { NAMESPACE, readSignature, type SshSignature } from "./sshsig.ts";
 
 export interface SignedText {
   text: string;
@@ -23,6 +23,8 @@ export interface Verified {
 }
 
 export interface Verifier {
+  /** That the file of signers has the name. @throws SignatureError */
+  assertKnown(signer: string): void;
   /** @throws SignatureError */
   verify(signed: SignedText, who: "people" | "agents"): Promise<Verified>;
 }
@@ -34,19 +36,22 @@ const MOST_WAITING = { people: 256, agents: 32 };
 /** @param signersPath asked each time, since a reload changes it; undefined: none is configured */
 export function createVerifier(signersPath: () => string | undefined): Verifier {
   const places = createPlaces(AT_ONCE);
+  const read = (): SignersFile => {
+    const path = signersPath();
+    if (path !== undefined) return readSignersFile(path);
+    throw new SignatureError(
+      "signers_not_configured",
+      "Nobody may sign here: approvals.signers of the configuration names no file.",
+    );
+  };
   return {
+    assertKnown: (signer) => assertKnown(signer, read()),
     async verify(signed, who) {
-      const path = signersPath();
-      if (path === undefined)
-        throw new SignatureError(
-          "signers_not_configured",
-          "Nobody may sign here: approvals.signers of the configuration names no file.",
-        );
-      const signers = readSignersFile(path);
+      const signers = read();
       const checked = checkFirst(signed, signers);
       const place = await takePlace(places, who);
       try {
-        return await verifyWith(signers, { ...signed, signature: checked.armored });
+        return await verifyWith(signers, signed, checked);
       } finally {
         place.leave();
       }
@@ -65,18 +70,25 @@ async function takePlace(places: Places, who: "people" | "agents") {
 
 /** What can be told without a process. @throws SignatureError */
 function checkFirst({ signature, signer }: Omit<SignedText, "text" | "at">, signers: SignersFile) {
-  if (!SIGNER_NAME.test(signer))
-    throw new SignatureError("signer_unknown", `The name of a signer ${SIGNER_NAME_ERROR}.`);
-  if (!signers.has(signer))
-    throw new SignatureError("signer_unknown", `The file of signers has no ${signer}.`);
+  assertKnown(signer, signers);
   const read = readSignature(signature);
   if (!read.isCertificate && !signers.hasKey(signer, read.publicKey)) throw wrongKey(signer);
   return read;
 }
 
+function assertKnown(signer: string, signers: SignersFile): void {
+  if (!SIGNER_NAME.test(signer))
+    throw new SignatureError("signer_unknown", `The name of a signer ${SIGNER_NAME_ERROR}.`);
+  if (!signers.has(signer))
+    throw new SignatureError("signer_unknown", `The file of signers has no ${signer}.`);
+}
+
 /** @throws SignatureError */
-async function verifyWith(signers: SignersFile, signed: SignedText): Promise<Verified> {
-  const { text, signature, signer, at } = signed;
+async function verifyWith(
+  signers: SignersFile,
+  { text, signer, at }: SignedText,
+  { armored: signature, isCertificate }: SshSignature,
+): Promise<Verified> {
   const files = await privateFiles({ signers: signers.content, signature });
   try {
     const { code, output } = await runKeygen(
@@ -88,7 +100,7 @@ async function verifyWith(signers: SignersFile, signed: SignedText): Promise<Ver
     );
     const key = /^Good "[^"]*" signature for .* with \S+ key (SHA256:\S+)/m.exec(output)?.[1];
     if (code === 0 && key !== undefined) return { signer, key };
-    throw whyNot(output, signer);
+    throw whyNot(output, signer, isCertificate);
   } finally {
     await files.remove();
   }
@@ -98,13 +110,11 @@ async function verifyWith(signers: SignersFile, signed: SignedText): Promise<Ver
 const keygenTime = (ms: number): string =>
   `${new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "")}Z`;
 
-/** What it says depends on nothing but its version; what is not known here is a key that the file does not have. */
-function whyNot(output: string, signer: string): SignatureError {
-  if (/incorrect signature/.test(output))
-    return new SignatureError(
-      "signature_bad",
-      "The signature is not one of this statement: it was made over another text, or one of the two was changed.",
-    );
+/**
+ * What it says depends on nothing but its version. What is not known here is a certificate that no authority of the file
+ * has signed for this name, or a signature that does not hold: of a plain key it is known already that the file has it.
+ */
+function whyNot(output: string, signer: string, isCertificate: boolean): SignatureError {
   if (/has expired|not yet valid/.test(output))
     return new SignatureError(
       "signer_not_valid_now",
@@ -115,9 +125,11 @@ function whyNot(output: string, signer: string): SignatureError {
       "signature_wrong_namespace",
       `The file of signers does not let ${signer} sign decisions with this key: its namespaces need "${NAMESPACE}".`,
     );
-  if (/parse signature|sshsig_armor|invalid format/i.test(output))
-    return new SignatureError("signature_malformed", "ssh-keygen cannot read the signature.");
-  return wrongKey(signer);
+  if (isCertificate && !/incorrect signature/.test(output)) return wrongKey(signer);
+  return new SignatureError(
+    "signature_bad",
+    "The signature is not one of this statement: it was made over another text, or one of the two was changed.",
+  );
 }
 
 const wrongKey = (signer: string) =>

@@ -193,6 +193,7 @@ export function createSignedDecisions(
         assertUnused(write, signed);
         if (write.state === "expired") throw expired(write);
         assertOpen(write, decision);
+        verifier.assertKnown(signed.signer);
         const wanted = assertAllowed(write, signed.signer);
         const text = { text: signed.statement, signature: signed.signature, signer: signed.signer };
         const isPerson = cameBy.via === "operator.sock";

@@ -2,12 +2,13 @@
 
 import { spawn } from "node:child_process";
 import { chmodSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startTestControl } from "../support/control.ts";
 
-const hasFfi = process.platform === "linux" && process.getBuiltinModule("node:ffi") !== undefined;
+const hasFfi = process.platform === "linux" && isBuiltin("node:ffi");
 
 test.runIf(hasFfi)("what an operator does is on record with her user", async () => {
   const { call, writes } = await startTestControl();

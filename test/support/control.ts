@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import { isBuiltin } from "node:module";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
@@ -85,7 +86,7 @@ export const cronJob = (changes: Partial<JobStatus> = {}): JobStatus => ({
 
 /** What the kernel says of whoever asks here; null: this Node.js cannot ask it. */
 export const OWN_USER: string | null =
-  process.platform === "linux" && process.getBuiltinModule("node:ffi") ? userInfo().username : null;
+  process.platform === "linux" && isBuiltin("node:ffi") ? userInfo().username : null;
 
 export type TestControl = Awaited<ReturnType<typeof startTestControl>>;
 

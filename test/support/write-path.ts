@@ -2,7 +2,6 @@
 
 import { configSchema } from "../../src/config/schema.ts";
 import type { Store } from "../../src/contract/store.ts";
-import type { Approval } from "../../src/contract/writes.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { createSteadyClock } from "../../src/core/steady-clock.ts";
 import { catalogue, summaries } from "../../src/services/catalogue.ts";
@@ -10,6 +9,7 @@ import { messagingFacts } from "../../src/services/messaging/facts.ts";
 import { newSession } from "../../src/services/messaging/membership/session.ts";
 import type { OperationAnswer, OperationRequest } from "../../src/services/operation.ts";
 import { createVerifier } from "../../src/signatures/verify.ts";
+import type { PolicyRule } from "../../src/writes/config.ts";
 import { createTextScan } from "../../src/writes/outgoing-text.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createReads } from "../../src/writes/reads.ts";
@@ -24,14 +24,17 @@ export const SESSION_ALIAS = "ops";
 export function realWritePath(options: {
   store: Store;
   clock: Clock;
-  policy?: Record<string, Approval>;
+  policy?: Record<string, PolicyRule>;
   signers?: string;
+  /** How many writes may be open; default: as without [limits]. */
+  openProposals?: number;
 }) {
   const { store, clock } = options;
   const key = { source: "env", id: "KEY" };
   const config = configSchema.parse({
     nex: { api_key: key },
     nexus: { api_key: key, anon_key: { source: "env", id: "ANON" } },
+    ...(options.openProposals !== undefined && { limits: { open_proposals: options.openProposals } }),
     ...(options.policy && {
       approvals: {
         policy: options.policy,
