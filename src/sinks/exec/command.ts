@@ -65,10 +65,16 @@ export function runCommand(options: CommandOptions): Promise<Ran> {
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
       resolve({ ending, stdout: stdout(), stderr: stderr() });
     };
+    let isKilled = false;
+    const killIn = (ms: number) =>
+      later(ms, () => {
+        isKilled = true;
+        killGroup(child.pid, "SIGKILL");
+      });
     const end = (why: "timeout" | "aborted", graceMs: number) => {
       endedFor ??= why;
       killGroup(child.pid, "SIGTERM");
-      later(graceMs, () => killGroup(child.pid, "SIGKILL"));
+      killIn(graceMs);
     };
     const onAbort = () => end("aborted", ABORT_GRACE_MS);
     signal.addEventListener("abort", onAbort, { once: true });
@@ -86,15 +92,8 @@ export function runCommand(options: CommandOptions): Promise<Ran> {
           : { kind: "exited", status: status ?? 0 };
       // What it has left in its group ends with it, so that there are never two at once.
       if (!killGroup(child.pid, "SIGTERM")) return later(PIPES_MS, () => finish(ending));
-      let looksLeft = (signal.aborted ? ABORT_GRACE_MS : GRACE_MS) / LOOK_MS;
-      const look = () => {
-        if (killGroup(child.pid, 0) && looksLeft > 0) {
-          looksLeft -= 1;
-          return later(LOOK_MS, look);
-        }
-        killGroup(child.pid, "SIGKILL");
-        finish(ending);
-      };
+      if (!endedFor) killIn(GRACE_MS);
+      const look = (): void => (killGroup(child.pid, 0) && !isKilled ? later(LOOK_MS, look) : finish(ending));
       look();
     });
     // A command need not read it.
