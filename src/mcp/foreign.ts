@@ -3,8 +3,11 @@
 import { z } from "zod";
 import { stringifyJson } from "../core/exact-json.ts";
 
-/** What one answer may have, in bytes of JSON. */
-const ROOM = 40_000;
+/**
+ * What one answer may have, in bytes of JSON. OpenClaw writes it out indented and cuts it at 20,000 characters: a model
+ * must not acknowledge what it was not shown.
+ */
+const ROOM = 12_000;
 /** Kept free for what stands around the things of a list. */
 const MARGIN = 2_000;
 
