@@ -226,7 +226,7 @@ export class Sink {
     const { clock, random, log } = this.#options;
     const memory = this.#memory;
     const { state, wakes, lastWakeAt } = memory;
-    const wakeId = ulid(clock.now());
+    const wakeId = ulid(Math.floor(clock.now()));
     const woken = machine.woke(state, now, random);
     this.#noteInLane(now);
     Object.assign(memory, { state: woken, wakeId, wakes: wakes + 1, lastWakeAt: isoTime(clock.now()) });
@@ -288,7 +288,7 @@ export class Sink {
     this.#refuseWhileBusy();
     const startedAt = clock.monotonic();
     const notice = noticeOf(consumer, pending, { sink: name, isTest: true });
-    const outcome = await this.#handing.hand(notice, ulid(clock.now()));
+    const outcome = await this.#handing.hand(notice, ulid(Math.floor(clock.now())));
     const tookMs = Math.round(clock.monotonic() - startedAt);
     // What came due meanwhile had to wait.
     this.look();
