@@ -17,6 +17,9 @@ const settings = {
     .default("structured"),
   batch_events: whole.min(1, MOST_EVENTS).max(1000, MOST_EVENTS).default(100),
   timeout: duration("20s", "1s", "30s"),
+  // A delivery is no wake: it costs no turn of a model, and there is nothing to be gathered for it.
+  debounce: duration("0s", "0s", "1h"),
+  max_wakes_per_hour: whole.min(1).max(3600).default(3600),
 };
 export type WebhookSettings = z.output<z.ZodObject<typeof settings>>;
 
