@@ -16,6 +16,8 @@ export interface Installation {
   configPath: string;
   agentSocket: string;
   operatorSocket: string;
+  /** Another `toml`, for the next start or reload. */
+  configure(toml: string): void;
   remove(): void;
 }
 
@@ -25,16 +27,19 @@ export function install(toml: string, elsewhere?: string): Installation {
   const dataDir = elsewhere ?? join(directory, "data");
   mkdirSync(dataDir, { mode: 0o700 });
   const configPath = join(directory, "nexusd.toml");
-  writeFileSync(
-    configPath,
-    `[daemon]\ndata_dir = "${dataDir}"\nlog_level = "trace"\nlog_format = "json"\n${toml}`,
-  );
+  const configure = (text: string) =>
+    writeFileSync(
+      configPath,
+      `[daemon]\ndata_dir = "${dataDir}"\nlog_level = "trace"\nlog_format = "json"\n${text}`,
+    );
+  configure(toml);
   return {
     directory,
     dataDir,
     configPath,
     agentSocket: join(dataDir, "agent.sock"),
     operatorSocket: join(dataDir, "operator.sock"),
+    configure,
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }

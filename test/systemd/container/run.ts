@@ -23,12 +23,13 @@ import {
   reload,
   watchdog,
 } from "./running.ts";
+import { pathUnits } from "./runtimes.ts";
 import { type Sandbox, startSandbox } from "./sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const OLDER = "0.0.1";
 /** Those that are counted as skipped where nothing can run. */
-const CHECKS = 32;
+const CHECKS = 33;
 
 /** Each finds the machine as the one before it left it. */
 const SCENES = [
@@ -41,6 +42,7 @@ const SCENES = [
     reload,
     approval,
     kill,
+    pathUnits,
     watchdog,
     instance,
     personal,

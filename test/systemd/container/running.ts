@@ -240,7 +240,8 @@ export async function failure({ report, machine, sandbox }: Scene): Promise<void
   );
 }
 
-const configuration = ({ messaging, nex, nexus }: Scene["sandbox"]): string => `[messaging]
+/** Of all three services, on the sandbox. */
+export const configuration = ({ messaging, nex, nexus }: Scene["sandbox"]): string => `[messaging]
 enabled = true
 base_url = "${messaging}"
 [nex]

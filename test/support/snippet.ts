@@ -1,0 +1,11 @@
+// What a page of the documentation shows, for a test to run it as a reader would.
+
+import { readFileSync } from "node:fs";
+
+/** The code after `<!-- test: NAME -->` in a page of docs/. @throws Error where the page has none of that name */
+export function snippetOf(page: string, name: string): string {
+  const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), "utf8");
+  const [, code] = new RegExp(`<!-- test: ${name} -->\n\`\`\`\\w*\n(.*?)\n\`\`\`\n`, "s").exec(text) ?? [];
+  if (code === undefined) throw new Error(`docs/${page} has no code that is marked for the test "${name}"`);
+  return code;
+}
