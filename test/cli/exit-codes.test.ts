@@ -22,8 +22,9 @@ const MORE: Record<string, string[]> = {
   "audit checkpoint": ["--yes", "--row", "1", "--hash", "0".repeat(64)],
   "messaging send": ["hello"],
 };
-/** They ask no daemon: the first three read files, and the others say how the machine is or print a script. */
+/** They ask no daemon: they read files, say how the machine is, print a script, or serve on without one (mcp). */
 const WITHOUT_DAEMON = [
+  "mcp",
   ...["restore", "db check", "db export", "statement check"],
   ...["doctor", "service install", "service uninstall", "import nexus-sh"],
   ...["completion bash", "completion zsh", "completion fish"],

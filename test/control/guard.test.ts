@@ -95,7 +95,7 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
     ["GET", "/v1/consumers/a/b/c", {}, 404, "not_found"],
     ["DELETE", "/v1/health", {}, 405, "method_not_allowed"],
     ["OPTIONS", "/v1/events", {}, 405, "method_not_allowed"],
-    ["GET", "/v1/consumers/planner", {}, 405, "method_not_allowed"],
+    ["POST", "/v1/consumers/planner", {}, 405, "method_not_allowed"],
     ["PUT", "/v1/consumers/planner", { raw: "{", headers: json }, 400, "invalid_json"],
     ["PUT", "/v1/consumers/planner", { raw: '{"__proto__":{}}', headers: json }, 400, "invalid_json"],
     ["PUT", "/v1/consumers/planner", { raw: "", headers: json }, 400, "invalid_request"],
@@ -150,7 +150,7 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
 
   test("405 names the methods that there are", async () => {
     const { call } = shared;
-    expect((await call("POST", "/v1/consumers/planner")).headers.allow).toBe("PUT, DELETE");
+    expect((await call("POST", "/v1/consumers/planner")).headers.allow).toBe("PUT, GET, HEAD, DELETE");
     expect((await call("POST", "/v1/events")).headers.allow).toBe("GET, HEAD");
     expect((await call("HEAD", "/v1/events/stream")).headers.allow).toBe("GET");
   });

@@ -52,7 +52,10 @@ export function addWrites(program: Command, act: Act): void {
     .option("--timeout <duration>", "for how long; default: however long it takes", duration)
     .action(
       act(async (context, given: string, { timeout }: { timeout?: string }) => {
+        const { client, io } = context;
         const id = await wholeId(context, given, "either end", "agent");
+        // A daemon that goes away later is waited for, but not one that was never there.
+        await client.writes.get(id, { signal: io.signal });
         await finish(context, id, timeout === undefined ? undefined : parseDuration(timeout), "agent");
       }),
     );
