@@ -33,6 +33,7 @@ import {
   whyUnreadable,
 } from "./secrets.ts";
 import { signerProblems, signersFileProblem } from "./signers.ts";
+import { sinkTypeProblems } from "./sink-types.ts";
 import { socketProblems } from "./sockets.ts";
 
 export { ConfigError } from "./problems.ts";
@@ -140,6 +141,9 @@ function inspect(
   if (inspection.config) inspection.warnings.push(...exposedSecrets(inspection.config, raw.mode));
   if (resolveSecrets) resolveAll(raw.toml, env, inspection);
   inspection.jobsDirectory = leaf(raw.toml, ["jobs", "directory"]);
+  // With a directory its jobs have a say: own-settings.ts.
+  if (inspection.config && inspection.jobsDirectory === undefined)
+    inspection.problems.push(...sinkTypeProblems(inspection.config, []));
 
   return withoutLiterals(raw.toml, inspection);
 }

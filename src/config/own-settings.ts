@@ -3,9 +3,11 @@
 import { explain } from "../core/explain-issue.ts";
 import { nearest } from "../core/text/nearest.ts";
 import type { Job } from "../scheduler/job.ts";
+import { ownEventTypes } from "../scheduler/own-events.ts";
 import type { FoundJobs } from "./find-jobs.ts";
 import { ConfigError, formatPath, isKnownKey, type Problem, unknownKey } from "./problems.ts";
 import type { Config } from "./schema.ts";
+import { sinkTypeProblems } from "./sink-types.ts";
 
 /** The configuration with what the jobs' own schemas make of their tables, and everything that is wrong with those. */
 export function readOwnSettings(config: Config, found: FoundJobs): { config: Config; problems: Problem[] } {
@@ -29,7 +31,15 @@ export function readOwnSettings(config: Config, found: FoundJobs): { config: Con
       for (const { path, message } of parsed.error.issues)
         problems.push({ path: formatPath(["jobs", name, ...path.map(asPart)]), message });
   }
+  problems.push(...unknownTypes(config, found));
   return { config: { ...config, jobs: { ...config.jobs, ...tables } }, problems };
+}
+
+function unknownTypes(config: Config, { own, invalid }: FoundJobs): Problem[] {
+  const jobs = own?.jobs ?? [];
+  // One that declares none may log any, and one that is invalid may declare what is not known here.
+  if (invalid.length > 0 || jobs.some(({ events }) => !events)) return [];
+  return sinkTypeProblems(config, ownEventTypes(jobs));
 }
 
 /** @throws ConfigError */
