@@ -127,6 +127,12 @@ export const stuck = (state: State, now: number): State => ({ ...state, stuckSin
 export const resumed = (state: State, policy: Policy, now: number): State =>
   state.phase === "quiet" ? state : due(state, now + policy.debounceMs, now);
 
+/** It has another policy now: what is due is so by the new debounce, where that is shorter. */
+export const underNewPolicy = (state: State, policy: Policy, now: number): State =>
+  state.phase === "due" && state.nextAt !== null
+    ? { ...state, nextAt: Math.min(state.nextAt, now + policy.debounceMs) }
+    : state;
+
 /** The same with every time moved, from one clock to another. */
 export const shifted = (state: State, by: number): State => ({
   ...state,

@@ -94,8 +94,11 @@ export class Sink {
     const memory = record && fromRecord(record.value, now, steady.ageOf);
     if (record && !memory) log.warn("what this sink remembered cannot be read: it begins anew");
     this.#memory = memory ?? newMemory(this.#reader.position, now);
-    // Another target may take what the last one refused for good.
-    if (isChanged && this.#memory.pausedBy === "target") this.#memory.pausedBy = null;
+    if (isChanged) {
+      this.#memory.state = machine.underNewPolicy(this.#memory.state, this.#policy, now);
+      // Another target may take what the last one refused for good.
+      if (this.#memory.pausedBy === "target") this.#memory.pausedBy = null;
+    }
     const { wakeId } = this.#memory;
     if (wakeId !== null) await target.endAbandoned?.(wakeId).catch(() => {});
     this.#memory.wakeId = null;
