@@ -1,7 +1,7 @@
 // The process around nexusctl: its streams, signals and exit code.
 
 import { isatty } from "node:tty";
-import { run } from "./run.ts";
+import { plainStart } from "./mcp-plain.ts";
 import type { Io } from "./terminal/output.ts";
 
 const stop = new AbortController();
@@ -14,6 +14,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 process.stderr.on("error", () => {});
+
+const argv = process.argv.slice(2);
+const plain = plainStart(argv);
+if (plain) {
+  await import("../mcp/lean.ts");
+  await (await import("./mcp-start.ts")).startPlain(plain, process.env, stop.signal);
+}
 
 const io: Io = {
   stdout: process.stdout,
@@ -30,7 +37,8 @@ const io: Io = {
   signal: stop.signal,
 };
 
-process.exitCode = await run(process.argv.slice(2), io);
+const { run } = await import("./run.ts");
+process.exitCode = await run(argv, io);
 // What is still on its way into a pipe would be lost by process.exit().
 for (const stream of [process.stdout, process.stderr])
   await new Promise<void>((resolve) => stream.write("", () => resolve()));

@@ -1,8 +1,10 @@
 // Where a relative path of a configuration may be: it is relative to where the daemon that reads it was started, and
 // that is not always where nexusctl is called.
 
-import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
+
+// As in core/clock.ts.
+const { existsSync } = process.getBuiltinModule("node:fs");
 
 export interface Place {
   /** As it is used: of several the first that is there, else as it stands. */

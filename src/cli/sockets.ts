@@ -1,10 +1,12 @@
 // Which socket a command talks to: --socket, the environment, or what the config says.
 
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Role, Sockets } from "../client/transport.ts";
 import { type Place, placeOf } from "./places.ts";
 import { Failed, NoDaemon } from "./problem.ts";
+
+// As in core/clock.ts.
+const { existsSync } = process.getBuiltinModule("node:fs");
 
 export type { Role };
 

@@ -1,6 +1,5 @@
 // The client of a running daemon: everything that its API can do, with types, over its two Unix sockets.
 
-import { existsSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type { AuditPage, AuditRowView, AuditVerdictView } from "../contract/api/audit.ts";
 import type { ImportedSession, ImportResult } from "../contract/api/import.ts";
@@ -132,6 +131,8 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
   close(): void;
 }
 
+// As in transport.ts.
+const { existsSync } = process.getBuiltinModule("node:fs");
 const RUN_TIMEOUT_MS = 5 * 60_000;
 const IMPORT_TIMEOUT_MS = 60_000;
 const BACKUP_SILENCE_MS = 10 * 60_000;

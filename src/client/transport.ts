@@ -1,9 +1,13 @@
 // HTTP over the daemon's Unix sockets, on node:http alone so that a program starts fast.
 
-import { statSync } from "node:fs";
-import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import type { IncomingMessage, RequestOptions } from "node:http";
 import { parseJson, stringifyJson } from "../core/exact-json.ts";
 import { NexusdError, type Problem } from "./error.ts";
+
+// Not imported: that reads every export, and with `WebSocket` loads a whole HTTP client that nothing here needs, which is
+// 12 MB of memory and most of the start of a small program.
+const { Agent, request: httpRequest } = process.getBuiltinModule("node:http");
+const { statSync } = process.getBuiltinModule("node:fs");
 
 /** agent.sock reads, follows and proposes; operator.sock can do all that and decide. */
 export type Role = "agent" | "operator";

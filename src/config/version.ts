@@ -1,6 +1,7 @@
 // The version of this nexusd, from the package.json beside src/ (or beside it in dist/).
 
-import { readFileSync } from "node:fs";
+// As in core/clock.ts.
+const { readFileSync } = process.getBuiltinModule("node:fs");
 
 let known: string | undefined;
 

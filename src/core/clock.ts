@@ -1,7 +1,9 @@
 // Time as a parameter: everything that waits or reads the time gets a Clock, so that tests run on a fake one.
 
-import { readFileSync } from "node:fs";
-import { uptime } from "node:os";
+// Not imported: an import reads every export, and loads what stands behind each of them. Small programs that wait all day
+// use this file, too.
+const { readFileSync } = process.getBuiltinModule("node:fs");
+const { uptime } = process.getBuiltinModule("node:os");
 
 export interface Clock {
   /** Wall time in milliseconds since the Unix epoch. It may be stepped; steady-clock.ts says how old things are. */
@@ -19,10 +21,10 @@ export interface Clock {
 // A longer delay makes setTimeout fire at once (Node.js documentation, "timers").
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Both are of the same clock; performance.now() alone counts from the start of the process. */
-const processStartMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-
-const monotonic = () => processStartMs + performance.now();
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
 
 function readUptime(): number {
   try {

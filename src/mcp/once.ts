@@ -5,7 +5,6 @@ import { answerOf } from "../client/request.ts";
 import type { ProposalInput } from "../client/writes.ts";
 import type { WriteSummaryView } from "../contract/api/writes.ts";
 import { isFinal, type WriteState } from "../contract/writes.ts";
-import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** Longer than any client goes on calling again. */
@@ -25,7 +24,7 @@ interface Proposed {
 export async function proposeOnce(context: ToolContext, proposal: ProposalInput): Promise<Proposed> {
   if (proposal.idempotencyKey !== undefined) return await proposeWith(context, proposal);
   const { client, signal } = context;
-  let key = keyOf(context, proposal, "");
+  let key = await keyOf(context, proposal, "");
   let found = await proposeWith(context, { ...proposal, idempotencyKey: key });
   for (let link = 0; isOver(found) && link < MOST_LINKS; link++) {
     // The newest of its like tells at once where a long chain ends.
@@ -34,7 +33,7 @@ export async function proposeOnce(context: ToolContext, proposal: ProposalInput)
     const newest = writes.find((one) => one.digest === digest && one.operation === operation);
     if (newest && newest.id !== found.write.id && !isLongOver(newest, finishedAt(newest)))
       return { write: await client.writes.get(newest.id, { signal }), isRepeated: true };
-    key = keyOf(context, proposal, link === 0 ? (newest?.id ?? found.write.id) : found.write.id);
+    key = await keyOf(context, proposal, link === 0 ? (newest?.id ?? found.write.id) : found.write.id);
     found = await proposeWith(context, { ...proposal, idempotencyKey: key });
   }
   return found;
@@ -46,8 +45,15 @@ async function proposeWith({ client, signal, ownConsumer }: ToolContext, proposa
 }
 
 /** Of who proposes what; after a write that is over, of that one too. */
-const keyOf = ({ ownConsumer }: ToolContext, { operation, input }: ProposalInput, after: string): string =>
-  `mcp-${digestOf(canonicalJson({ agent: ownConsumer ?? null, operation, input: input ?? {}, after }))}`;
+async function keyOf(
+  { ownConsumer }: ToolContext,
+  { operation, input = {} }: ProposalInput,
+  after: string,
+): Promise<string> {
+  // Loaded only here: most agents read far more than they propose.
+  const { canonicalRecord, digestOf } = await import("../core/canonical-json.ts");
+  return `mcp-${digestOf(canonicalRecord({ agent: ownConsumer ?? null, operation, input, after }))}`;
+}
 
 const isOver = ({ write, isRepeated }: Proposed): boolean =>
   isRepeated && isLongOver(write, write.finishedAt);

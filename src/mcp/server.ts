@@ -39,6 +39,7 @@ export function createMcpServer({ client, consumer, version, watch }: McpOptions
     {
       capabilities: { tools: {}, resources: { subscribe: true } },
       instructions: INSTRUCTIONS,
+      jsonSchemaValidator: { getValidator: neverAsks },
       cacheHints: { "tools/list": { ttlMs: TOOLS_KEEP_MS, cacheScope: "public" } },
     },
   );
@@ -75,6 +76,11 @@ export function createMcpServer({ client, consumer, version, watch }: McpOptions
   });
   return server;
 }
+
+/** The library checks with it what a client answers to a question. Its own one costs megabytes. */
+const neverAsks = (): never => {
+  throw new Error("this server never asks the client for anything");
+};
 
 const listed = ({ name, title, description, annotations, input, output }: Tool) => ({
   ...{ name, title, description, annotations: { title, ...annotations } },
