@@ -8,7 +8,7 @@ import { always, duration, whole } from "../core/settings.ts";
 import type { SinkKind } from "./kind.ts";
 import { SINK_KINDS } from "./list.ts";
 
-const NOT_A_NAME = 'must be 1 to 64 small letters, digits, "-" or "_", and begin with a letter or digit';
+const NOT_A_NAME = 'must be 1 to 64 letters, digits, ".", "-" or "_", and begin with a letter or digit';
 
 const knownType = typePattern.superRefine((pattern, context) => {
   // Types of jobs of one's own are known once those are loaded: config/own-settings.ts looks again.
@@ -16,16 +16,16 @@ const knownType = typePattern.superRefine((pattern, context) => {
   if (message !== undefined) context.addIssue({ code: "custom", input: pattern, message });
 });
 
-const typesError = (issue: { input?: unknown }) =>
-  `${issue.input === undefined ? "is missing: " : ""}must be the types of events that are worth a wake, such as ["messaging.message.received"]; ["*"] is all of them`;
+const NOT_TYPES =
+  'must be the types of events that are worth a wake, such as ["messaging.message.received"]; ["*"] is all of them';
 
 /** What every sink has. */
 const common = {
-  name: z.string({ error: NOT_A_NAME }).regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, { error: NOT_A_NAME }),
-  types: z.array(knownType, { error: typesError }).min(1, { error: typesError }).max(100),
+  name: z.string({ error: NOT_A_NAME }).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: NOT_A_NAME }),
+  types: z.array(knownType, { error: NOT_TYPES }).min(1, { error: NOT_TYPES }).max(100).default(["*"]),
   consumer: consumerName.optional(),
   debounce: duration("2s", "0s", "1h"),
-  stuck_after: duration("10m", "10s", "30d"),
+  stuck_after: duration("10m", "100ms", "30d"),
   max_wakes_per_hour: whole.min(1).max(3600).default(20),
 };
 
