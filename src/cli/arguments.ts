@@ -22,7 +22,7 @@ export function count(text: string): number {
 
 /** `--last N`, which says itself where to begin and how many. */
 export const lastOption = () =>
-  new Option("--last <count>", "the newest ones, that many; with --follow those first")
+  new Option("--last <count>", "only the newest, this many; with --follow, before what is new")
     .argParser(count)
     .conflicts(["after", "limit"]);
 

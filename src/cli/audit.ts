@@ -26,14 +26,16 @@ interface CheckpointOptions {
 }
 
 export function addAudit(program: Command, act: Act): void {
-  const audit = program.command("audit").description("the record of every write (operator)");
+  const audit = program
+    .command("audit")
+    .description("show and verify the audit log of the writes (operator)");
 
   audit
     .command("show", { isDefault: true })
-    .description("show rows of the record, the oldest first")
+    .description("show rows of the audit log, oldest first")
     .option("--after <row>", "only rows after this one", wholeNumber, 0)
     .option("--limit <count>", "how many at most", count, 100)
-    .option("--write <id>", "only those of one write")
+    .option("--write <id>", "only the rows of one write")
     .action(
       act(async ({ client, output, io }, { after, limit, write }: ShowOptions) => {
         const page = await client.audit.rows({
@@ -52,14 +54,14 @@ export function addAudit(program: Command, act: Act): void {
             row.detail,
           ]),
         );
-        if (rows.length === limit) output.note(`there may be more: go on with --after ${next}`);
+        if (rows.length === limit) output.note(`there may be more: continue with --after ${next}`);
       }),
     );
 
   audit
     .command("verify")
     .description(
-      "check that no row was changed, removed or moved, and that the writes are as it says; exit 1 and what is not",
+      "check that no row was changed, removed or moved, and that the writes match; exit 1 and what does not",
     )
     .option("--head <hash>", "a hash that you noted: check that it is still in the chain", headHash)
     .option("--signers <file>", "an allowed_signers file: check every signed decision again, as of its time")
@@ -88,9 +90,9 @@ export function addAudit(program: Command, act: Act): void {
 
   audit
     .command("checkpoint")
-    .description("verify the record and sign it off up to a row, which lets retention remove what is before")
-    .option("--row <number>", "the last row to sign off; default: the last there is", wholeNumber)
-    .option("--note <text>", "your words, kept with the checkpoint")
+    .description("verify the audit log and sign it off up to a row; retention may then remove what is before")
+    .option("--row <number>", "the last row to sign off; default: the newest", wholeNumber)
+    .option("--note <text>", "a note, kept with the checkpoint")
     .option("--yes", "do not ask; needs --row and --hash")
     .option("--hash <hash>", "the hash of that row, as you have seen it")
     .action(act(checkpoint));
@@ -113,7 +115,7 @@ function inWords(verdict: AuditVerdictView): string {
   }
   const count = pruned ? `rows ${pruned.to + 1} to ${rows}` : `${rows} rows`;
   const before = pruned
-    ? ` ${pruned.to} rows stand before them: signed off in row ${pruned.checkpoint}, removed by ${pruned.at} (row ${pruned.row}).`
+    ? ` ${pruned.to} rows came before them: signed off in row ${pruned.checkpoint}, removed by ${pruned.at} (row ${pruned.row}).`
     : "";
   const found = noted ? ` The noted hash is that of row ${noted.row}.` : "";
   return `The chain holds: ${count}${head ? `, the last hash is ${head}` : ""}.${before}${found}`;
@@ -136,8 +138,7 @@ async function checkpoint(context: CliContext, options: CheckpointOptions): Prom
   const tty = output.isHuman ? io.tty : undefined;
   let { row: sequence, hash } = options;
   if (!options.yes) {
-    if (!tty)
-      throw new WrongUsage("Without a terminal nobody can be asked: --yes, --row and --hash are needed.");
+    if (!tty) throw new WrongUsage("There is no terminal to ask on: give --yes, --row and --hash.");
     const verdict = await verify(context);
     await output.text(inWords(verdict));
     if (!verdict.ok) throw new Reported("the audit log does not hold");
@@ -155,7 +156,7 @@ async function checkpoint(context: CliContext, options: CheckpointOptions): Prom
     }
   }
   if (sequence === undefined || hash === undefined)
-    throw new WrongUsage("--yes needs --row and --hash: what you have seen (nexusctl audit verify).");
+    throw new WrongUsage("--yes needs --row and --hash, as nexusctl audit verify shows them.");
   const row = await client.audit.signOff({ sequence, hash, note: options.note }, { signal: io.signal });
   if (!output.isHuman) return await output.json(jsonOf(row));
   await output.text(`Signed off: row ${row.sequence} is the checkpoint.`);

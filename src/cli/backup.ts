@@ -16,7 +16,7 @@ export function addBackup(program: Command, act: Act): void {
   program
     .command("backup")
     .description("write a consistent copy of the daemon's database while it runs (operator)")
-    .argument("<file>", "must not exist; it will hold every secret that the daemon keeps")
+    .argument("<file>", "must not exist yet; it will contain every secret that the daemon keeps")
     .action(
       act(async ({ client, output, io }, file: string) => {
         const path = await writeNewFile(file, async (part) => {
@@ -38,8 +38,8 @@ export function addBackup(program: Command, act: Act): void {
 export function addRestore(program: Command, act: Act): void {
   program
     .command("restore")
-    .description("put a backup in the place of the database; the daemon must be stopped")
-    .argument("<file>", "written by nexusctl backup")
+    .description("replace the database with a backup; the daemon must be stopped")
+    .argument("<file>", "a file that nexusctl backup wrote")
     .option("--data-dir <directory>", "default: [daemon] data_dir of the configuration")
     .action(
       act(async ({ output, io, options }, file: string, { dataDir }: { dataDir?: string }) => {
@@ -54,10 +54,10 @@ export function addRestore(program: Command, act: Act): void {
         if (!output.isHuman) return await output.json(JSON.stringify(restored));
         const { path, keptAside, epoch, doubtfulWrites } = restored;
         output.note(`${path}: restored; its epoch is now ${epoch}`);
-        if (keptAside !== null) output.note(`what was there is in ${keptAside}`);
+        if (keptAside !== null) output.note(`the database that was there is now ${keptAside}`);
         if (doubtfulWrites.length > 0)
           output.note(
-            `${doubtfulWrites.length} writes that were approved may have been done since, and are unknown now: nexusctl writes --state unknown`,
+            `${doubtfulWrites.length} approved writes may have been executed since the backup, and are unknown now: nexusctl writes --state unknown`,
           );
       }),
     );
@@ -81,6 +81,6 @@ function verify(path: string): void {
 const damaged = (what: string) =>
   new Failed({
     title: "Damaged",
-    detail: `What arrived is damaged (${what}), and was not kept. Check the database with: nexusctl db check`,
+    detail: `The copy is damaged (${what}) and was not kept. Check the database with: nexusctl db check`,
     code: "backup_damaged",
   });

@@ -45,9 +45,7 @@ async function allConsumers(
 }
 
 export function addConsumers(program: Command, act: Act): void {
-  const consumers = program
-    .command("consumers")
-    .description("named reading positions that survive everything");
+  const consumers = program.command("consumers").description("named, durable reading positions in the log");
 
   consumers
     .command("list", { isDefault: true })
@@ -66,7 +64,7 @@ export function addConsumers(program: Command, act: Act): void {
 
   consumers
     .command("create")
-    .description("create a consumer, or put an existing one at another position (not with --if-absent)")
+    .description("create a consumer, or reset an existing one (not with --if-absent)")
     .argument("<name>")
     .option(
       "--from <position>",
@@ -79,8 +77,8 @@ export function addConsumers(program: Command, act: Act): void {
       'only this type, or a pattern such as "messaging.*"; may be repeated',
       eventTypes,
     )
-    .option("--if-absent", "leave one that is there where it is")
-    .option("--bind", "of a new one: only who has its token may change it; the token is told once")
+    .option("--if-absent", "leave an existing one as it is")
+    .option("--bind", "for a new one: require a token to change it; the token is printed once")
     .option(...TOKEN_OPTION)
     .action(
       act(async (context, name: string, options: CreateOptions) => {
@@ -167,7 +165,7 @@ async function showExisting(context: CliContext, name: string): Promise<void> {
   const { client, io, output } = context;
   const found = await client.consumers.get(name, { signal: io.signal });
   if (found === undefined) throw missingConsumer(name);
-  output.note(`"${name}" is there already, and stays as it is`);
+  output.note(`"${name}" already exists and stays as it is`);
   await show(context, found, jsonOf(found));
 }
 

@@ -25,13 +25,11 @@ export function addDb(program: Command, act: Act): void {
   const db = program
     .command("db")
     .description(
-      "the database file itself, whether a daemon runs or not; run as the owner of the data directory",
+      "check or export the database file, with or without a daemon; run as the owner of the data directory",
     );
 
   db.command("check")
-    .description(
-      "read all of it: integrity, foreign keys, sequence, audit chain; exit 1 if anything is wrong",
-    )
+    .description("check integrity, foreign keys, sequences and the audit chain; exit 1 if anything is wrong")
     .option("--data-dir <directory>", "default: [daemon] data_dir of the configuration")
     .action(
       act(async (context, options: Options) => {
@@ -43,13 +41,13 @@ export function addDb(program: Command, act: Act): void {
             await output.text([ofState(ok ? "ok" : "fail"), `${ok ? "  " : ""}  ${check}: ${detail}`]);
         else await output.json(JSON.stringify({ path, findings }));
         if (findings.every(({ ok }) => ok)) return;
-        output.note("put a backup in its place with the daemon stopped: nexusctl restore FILE");
+        output.note("replace it with a backup while the daemon is stopped: nexusctl restore FILE");
         throw new Reported("something is wrong");
       }),
     );
 
   db.command("export")
-    .description("print every event, write and row of the audit log, a JSON document on each line")
+    .description("print every event, write and audit row, one JSON document a line")
     .argument("[file]", "must not exist; default: stdout")
     .option("--data-dir <directory>", "default: [daemon] data_dir of the configuration")
     .action(

@@ -84,7 +84,7 @@ export function addJobs(program: Command, act: Act): void {
 
 function outcome(verb: "run" | "pause" | "resume", name: string, job: JobStatus): string {
   if (verb !== "run") return `${verb}d ${name}`;
-  if (answerOf(job).status === 202) return `${name} is still running; how it is: nexusctl jobs`;
+  if (answerOf(job).status === 202) return `${name} is still running; see: nexusctl jobs`;
   return job.failures > 0 ? `ran ${name}, which failed: ${describeError(job.lastError)}` : `ran ${name}`;
 }
 
@@ -103,7 +103,7 @@ async function explained(error: unknown, { client, io }: CliContext, name: strin
   );
   const listed = jobs.find((job) => job.name === name);
   const detail = listed
-    ? `The file of "${name}" is no valid job: ${listed.lastError?.message ?? listed.state}. Correct ${listed.description}, then: nexusctl reload`
+    ? `The file of "${name}" is not a valid job: ${listed.lastError?.message ?? listed.state}. Fix ${listed.description}, then: nexusctl reload`
     : meant.length > 0
       ? `There is no job "${name}". Did you mean ${meant.join(" or ")}?`
       : error.problem.detail;

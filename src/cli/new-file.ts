@@ -44,6 +44,6 @@ async function sync(path: string): Promise<void> {
 const alreadyThere = (path: string) =>
   new Failed({
     title: "Already there",
-    detail: `${path} exists, and is never overwritten. Name another file.`,
+    detail: `${path} exists, and files are never overwritten. Name another one.`,
     code: "file_exists",
   });

@@ -46,7 +46,7 @@ export const createProgram = (): Command =>
       "the daemon's socket; default: $NEXUSD_AGENT_SOCKET, $NEXUSD_OPERATOR_SOCKET, the config",
     )
     .option("--config <file>", "the daemon's configuration, which says where its sockets are")
-    .option("--json", "JSON on stdout even on a terminal")
+    .option("--json", "print JSON, even on a terminal")
     .addHelpText("after", EXITS);
 
 /** @param names some of COMMAND_NAMES */

@@ -6,7 +6,7 @@ import { type Act, jsonOf } from "./context.ts";
 export function addReload(program: Command, act: Act): void {
   program
     .command("reload")
-    .description("read the configuration again; an invalid one changes nothing (operator)")
+    .description("reload the configuration; an invalid one changes nothing (operator)")
     .action(
       act(async ({ client, output, io }) => {
         const answer = await client.reload({ signal: io.signal });

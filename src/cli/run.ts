@@ -57,9 +57,9 @@ export async function run(argv: string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.code === "commander.unknownOption")
-        output.note('a text that begins with "-" goes behind "--", after all options');
+        output.note('put a text that begins with "-" behind "--", after all options');
       if (error.code === "commander.excessArguments")
-        output.note(`what it takes says: nexusctl help ${commandNamed(program, argv).join(" ")}`.trimEnd());
+        output.note(`see: nexusctl help ${commandNamed(program, argv).join(" ")}`.trimEnd());
       return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     }
     if (io.signal.aborted) return INTERRUPTED;

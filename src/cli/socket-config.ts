@@ -34,8 +34,8 @@ export function readSockets(file: string): ConfiguredSockets {
   });
   const isFound = dataDir !== undefined || (agent !== undefined && operator !== undefined);
   const taken = isFound
-    ? "what it says of the sockets is used all the same"
-    : `the sockets are taken to be ${paths.agent} and ${paths.operator}`;
+    ? "its socket paths are used all the same"
+    : `using the sockets ${paths.agent} and ${paths.operator}`;
   return { paths, notice: problems.length > 0 ? `${file} ${problems.join("; ")}: ${taken}` : undefined };
 }
 

@@ -67,7 +67,7 @@ async function fromConfig(
     new Failed(
       {
         title: "Invalid configuration",
-        detail: `Where the daemon's socket is cannot be read from ${path}. Put it right, or name the socket with --socket PATH or $${VARIABLE.agent}`,
+        detail: `The path of the daemon's socket cannot be read from ${path}. Fix the file, or name the socket with --socket PATH or $${VARIABLE.agent}`,
         code: "invalid_config",
         errors: [{ path, message }],
       },

@@ -10,7 +10,7 @@ const VARIABLE = "NEXUSD_TOKEN";
 /** What `--token` says in the help of every command that has it. */
 export const TOKEN_OPTION = [
   "--token <source>",
-  `the token that it was made with, where it is bound to one: @FILE, or - for stdin; default: $${VARIABLE}`,
+  `its token, if it needs one: @FILE, or - for stdin; default: $${VARIABLE}`,
 ] as const;
 
 /**
@@ -25,7 +25,7 @@ export async function shownToken(
   const token = (await read(context, source))?.trim();
   if (token === undefined) return undefined;
   if (!/^[\x21-\x7e]+$/.test(token))
-    throw new WrongUsage(`${source === undefined ? `$${VARIABLE}` : "--token"} has no token in it.`);
+    throw new WrongUsage(`${source === undefined ? `$${VARIABLE}` : "--token"} contains no token.`);
   return token;
 }
 
@@ -33,12 +33,12 @@ async function read(context: CliContext, source: string | undefined): Promise<st
   if (source === undefined) return context.io.env[VARIABLE] || undefined;
   if (source !== "-" && !source.startsWith("@"))
     throw new WrongUsage(
-      `What is on the command line, every user of this machine can read. Give the token as --token @FILE, --token - or $${VARIABLE}.`,
+      `Every user of this machine can read command lines. Give the token as --token @FILE, --token - or $${VARIABLE}.`,
     );
   return await textOf(context, source, "--token");
 }
 
 /** To be kept by whoever made it: nexusd has only its hash. */
 export function tellToken({ output }: CliContext, { token }: Pick<PlacedConsumer, "token">): void {
-  if (token !== undefined) output.note(`its token, which is told only now: ${token}`);
+  if (token !== undefined) output.note(`its token, which is shown only now: ${token}`);
 }

@@ -32,7 +32,7 @@ export function addWait(program: Command, act: Act): void {
     .command("wait")
     .description("wait until a consumer has something to read, print a notice and exit")
     .argument("<consumer>")
-    .option("--timeout <duration>", "for how long; default: however long it takes", duration)
+    .option("--timeout <duration>", "at most this long; default: no limit", duration)
     .option("--exit-code <code>", "exit with this code when something is pending", exitCode, 0)
     .option(
       "--backoff <duration>",

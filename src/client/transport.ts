@@ -60,7 +60,7 @@ const TIMEOUT_MS = 15_000;
 const LARGEST_BODY = 2 ** 20;
 const TOO_LARGE: Problem = {
   ...{ title: "The body is too large", status: 413, code: "body_too_large" },
-  detail: "A body can have 1 MiB.",
+  detail: "A body can have at most 1 MiB.",
 };
 /** Sent twice they do no more than once: what a connection that was kept open lost is sent again. */
 export const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);

@@ -14,7 +14,7 @@ export const PROBLEMS = {
   },
   invalid_input: {
     status: 400,
-    title: "The operation does not take this input",
+    title: "The input is not valid for this operation",
     remedy: "See `errors`; `nexusctl help read OPERATION` shows what the operation takes.",
   },
   not_a_read: { status: 400, title: "The operation is not a read", remedy: "Propose it: `POST /v1/writes`." },
@@ -38,10 +38,10 @@ export const PROBLEMS = {
     title: "Not a local client",
     remedy: "Use a client that sends no `Origin` or `Referer`, and the host `localhost`.",
   },
-  operator_only: { status: 403, title: "Only on the operators' socket", remedy: "Send it to operator.sock." },
+  operator_only: { status: 403, title: "Only operators may do this", remedy: "Send it to operator.sock." },
   plan_limit_exceeded: {
     status: 403,
-    title: "The plan at the service allows no more",
+    title: "The plan at the service is used up",
     remedy: "The organization's plan at the service allows no more of this.",
   },
   policy_denied: {
@@ -87,8 +87,8 @@ export const PROBLEMS = {
   },
   token_required: {
     status: 403,
-    title: "Bound to the token of who made it",
-    remedy: "Send the token that was given when it was made, or ask an operator.",
+    title: "A token is required",
+    remedy: "Send the token that was returned when it was created, or ask an operator.",
   },
   not_found: { status: 404, title: "No such resource", remedy: "See `GET /openapi.json` for the paths." },
   consumer_not_found: {
@@ -123,7 +123,7 @@ export const PROBLEMS = {
     remedy: "`GET /v1/sinks` lists the sinks; `detail` names the nearest ones.",
   },
   write_not_found: { status: 404, title: "No such write", remedy: "`GET /v1/writes` lists the writes." },
-  method_not_allowed: { status: 405, title: "Not with this method", remedy: "See the header `Allow`." },
+  method_not_allowed: { status: 405, title: "Method not allowed", remedy: "See the header `Allow`." },
   request_timeout: {
     status: 408,
     title: "The request did not arrive in time",
@@ -142,18 +142,18 @@ export const PROBLEMS = {
   },
   audit_broken: {
     status: 409,
-    title: "The audit log is not as it was written",
+    title: "The audit log was changed",
     remedy: "`nexusctl audit verify` says what differs; keep a copy of the database before anything else.",
   },
   digest_mismatch: {
     status: 409,
-    title: "It is not what was shown",
-    remedy: "Read the write again: this is not the digest of what it holds.",
+    title: "The digest does not match",
+    remedy: "Read the write again, and check what it asks for: its digest is another one.",
   },
   idempotency_conflict: {
     status: 409,
     title: "The idempotency key belongs to another write",
-    remedy: "The key belongs to the write `writeId`, with another input: use another key.",
+    remedy: "The write `writeId` has this key and another input: use another key.",
   },
   nothing_pending: {
     status: 409,
@@ -162,12 +162,12 @@ export const PROBLEMS = {
   },
   operation_refused: {
     status: 409,
-    title: "The operation cannot be done as things are",
-    remedy: "nexusd cannot do it as things are; `detail` says why.",
+    title: "The operation is not possible now",
+    remedy: "`detail` says why.",
   },
   recently_rejected: {
     status: 409,
-    title: "The same write was rejected a short while ago",
+    title: "The same write was rejected recently",
     remedy: "See `rejection`: propose something else, or wait.",
   },
   sink_busy: {
@@ -192,7 +192,7 @@ export const PROBLEMS = {
   },
   stale: {
     status: 409,
-    title: "It would not be sent with the account that it was proposed for",
+    title: "The account has changed since the proposal",
     remedy: "The key or the origin has changed since: propose it again.",
   },
   statement_expired: {
@@ -226,22 +226,26 @@ export const PROBLEMS = {
     title: "The statement is of another version",
     remedy: "Fetch the statement again, and sign it anew.",
   },
-  write_already_decided: { status: 409, title: "The write is decided already", remedy: "See `decision`." },
+  write_already_decided: {
+    status: 409,
+    title: "The write has already been decided",
+    remedy: "See `decision`.",
+  },
   write_expired: { status: 409, title: "The write has expired", remedy: "Propose it again." },
   write_not_unknown: {
     status: 409,
-    title: "The outcome of the write is not in doubt",
+    title: "The outcome of the write is known",
     remedy: "Only a write whose outcome is unknown can be resolved.",
   },
   cursor_ahead: {
     status: 409,
     title: "The position is beyond the end of the log",
-    remedy: "The log ends before this position: it was restored from a backup. Begin again.",
+    remedy: "The log ends before this position: it was restored from a backup. Start again.",
   },
   epoch_changed: {
     status: 409,
-    title: "The log is another one",
-    remedy: "The database was replaced: begin again with `after=0`.",
+    title: "The log was replaced",
+    remedy: "The database was replaced: start again with `after=0`.",
   },
   job_not_runnable: {
     status: 409,
@@ -291,12 +295,12 @@ export const PROBLEMS = {
   },
   secret_in_text: {
     status: 422,
-    title: "The text holds a secret",
+    title: "The text contains a secret",
     remedy: "See `errors`: where, and what kind. Nothing was stored or sent; take it out.",
   },
   too_many_answer_bytes: {
     status: 429,
-    title: "Too many answers wait to be read",
+    title: "Too many unread answers",
     remedy: "`limits.answer_bytes`: read the answers that wait.",
   },
   too_many_connections: {
@@ -311,27 +315,27 @@ export const PROBLEMS = {
   },
   too_many_long_polls: {
     status: 429,
-    title: "Too many requests wait for something",
+    title: "Too many waiting requests",
     remedy: "`limits.long_polls`: wait in fewer requests.",
   },
   too_many_open_proposals: {
     status: 429,
-    title: "Too many writes are open",
+    title: "Too many open writes",
     remedy: "`limits.open_proposals`, `limits.open_proposal_bytes`: wait until some are decided.",
   },
   too_many_reads: {
     status: 429,
-    title: "Too many reads are under way",
+    title: "Too many reads at once",
     remedy: "`limits.reads`: wait for those under way.",
   },
   too_many_request_bytes: {
     status: 429,
-    title: "Too many bodies are under way",
+    title: "Too many request bodies at once",
     remedy: "`limits.request_bytes`: send fewer bodies at once.",
   },
   too_many_requests: {
     status: 429,
-    title: "Too many requests wait for their turn",
+    title: "Too many requests at once",
     remedy: "`limits.expensive_requests`: wait as long as `Retry-After` says.",
   },
   too_many_streams: {
@@ -350,11 +354,11 @@ export const PROBLEMS = {
     remedy: "`max_wakes_per_hour` of the sink: wait as long as `Retry-After` says.",
   },
   headers_too_large: { status: 431, title: "The headers are too large", remedy: "Send smaller headers." },
-  internal_error: { status: 500, title: "nexusd failed", remedy: "The daemon's log says what failed." },
+  internal_error: { status: 500, title: "Internal error", remedy: "See the daemon's log." },
   tool_failed: {
     status: 502,
     title: "The tool of the service failed",
-    remedy: "The tool of the service's MCP server says that it failed; `detail` has its words.",
+    remedy: "The tool of the service's MCP server reported a failure; `detail` has its message.",
   },
   service_error: {
     status: 502,
@@ -363,17 +367,18 @@ export const PROBLEMS = {
   },
   service_busy: {
     status: 503,
-    title: "The service takes no more requests now",
-    remedy: "The service, or its request budget here, takes no more now: wait as long as `Retry-After` says.",
+    title: "The service is busy",
+    remedy:
+      "The service, or its request budget here, accepts no more requests now: wait as long as `Retry-After` says.",
   },
   service_unavailable: {
     status: 503,
-    title: "The service cannot be used now",
+    title: "The service is unavailable",
     remedy: "Something that the request needs is not known yet, or nexusd is stopping: try again.",
   },
   unknown_socket: {
     status: 503,
-    title: "This is not one of the sockets of nexusd",
+    title: "Not a socket of nexusd",
     remedy: "systemd passed this socket to nexusd, and it is neither the agents' nor the operators'.",
   },
   signers_file_insecure: {

@@ -81,7 +81,7 @@ export interface AuditVerdict {
   pruned: { to: number; at: string; row: number; checkpoint: number } | null;
   /** The first row that is changed, removed or out of order, and why. */
   brokenAt?: { sequence: number; why: string };
-  /** Writes and their events that are not as the chain says; the first twenty. */
+  /** Writes and their events that do not match the chain; the first twenty. */
   changed: { writeId: string; why: string }[];
   /** How many there are. */
   changedCount: number;

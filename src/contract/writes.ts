@@ -127,7 +127,7 @@ export interface Write {
   destructive: boolean;
   approval: Approval;
   reason: string | null;
-  /** The name that the proposing agent gave itself; nobody has checked it. */
+  /** The name that the proposing agent gave itself; it is not verified. */
   agent: string | null;
   /** Belongs to the agent's name and the operation: others with the same key are others. */
   idempotencyKey: string | null;
@@ -206,7 +206,7 @@ export interface AuditRow {
   sequence: number;
   at: string;
   action: AuditAction;
-  /** Empty where the row is about the audit log itself. */
+  /** Empty for rows about the audit log itself. */
   writeId: string;
   /** Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers. */
   digest: string;

@@ -173,7 +173,7 @@ function answerBrokenRequest(
       ? new Problem("headers_too_large", "The headers take more than 16 KiB.")
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new Problem("request_timeout", `The request was not complete after ${REQUEST_TIMEOUT_MS / 1000} s.`)
-        : new Problem("invalid_request", "What arrived is not an HTTP/1.1 request.");
+        : new Problem("invalid_request", "This is not an HTTP/1.1 request.");
   // Whoever sent a HEAD reads no body, and would take one for the next answer.
   const { rawPacket } = error;
   const isHead = Buffer.isBuffer(rawPacket) && rawPacket.toString("latin1", 0, 5) === "HEAD ";
@@ -225,7 +225,7 @@ function notFound(request: FastifyRequest, routes: { method: string; pattern: Re
   const path = request.url.split("?", 1)[0] ?? "";
   const allowed = routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
   if (allowed.length === 0)
-    return new Problem("not_found", "There is nothing at this path. GET /openapi.json lists what there is.");
+    return new Problem("not_found", "There is nothing at this path. GET /openapi.json lists the paths.");
   const allow = [...new Set(allowed)].join(", ");
-  return new Problem("method_not_allowed", `This path takes ${allow}.`, { headers: { allow } });
+  return new Problem("method_not_allowed", `This path accepts ${allow}.`, { headers: { allow } });
 }

@@ -52,13 +52,10 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
       onRequest: operatorOnly(role),
       schema: {
         operationId: "verifyAudit",
-        summary:
-          "Whether the audit log is whole, and the writes and their events are as it says (operator.sock)",
+        summary: "Verify the audit log, and that the writes and their events match it (operator.sock)",
         tags,
         querystring: z.strictObject({
-          head: rowHash
-            .optional()
-            .describe("The hash of a row as it was noted elsewhere: it must be in the chain"),
+          head: rowHash.optional().describe("The hash of a row, noted elsewhere: it must be in the chain"),
         }),
         response: {
           200: auditVerdict,
@@ -77,7 +74,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
         operationId: "createAuditCheckpoint",
         summary: "Sign off the audit log up to a row (operator.sock)",
         description:
-          "Leaves a row `checkpoint`. Only rows before one are ever removed, and only where `keep_audit` is set.",
+          "Adds a row `checkpoint`. Only rows before a checkpoint are ever removed, and only if `keep_audit` is set.",
         tags,
         querystring: nothing,
         body: z.strictObject({
@@ -86,7 +83,7 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
           note: text(2000).optional(),
         }),
         response: {
-          200: auditRow.describe("The new checkpoint, or an earlier one that goes as far"),
+          200: auditRow.describe("The new checkpoint, or an earlier one that covers as much"),
           ...problems(
             "invalid_request",
             ...BODY_PROBLEMS,
@@ -108,7 +105,10 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
         isoTime(clock.now()),
       );
       if (!result)
-        throw new Problem("audit_row_not_found", `There is no row ${sequence}: GET /v1/audit has the rows.`);
+        throw new Problem(
+          "audit_row_not_found",
+          `There is no row ${sequence}: GET /v1/audit lists the rows.`,
+        );
       if (result.kind === "hash_mismatch")
         throw new Problem("digest_mismatch", `Row ${sequence} has another hash. Nothing was signed off.`);
       if (result.kind === "signed") view.note(result.row.sequence, result.row.hash);

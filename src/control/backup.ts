@@ -22,7 +22,7 @@ export function backup(app: App, { context: { store }, role }: RouteOptions): vo
         operationId: "getBackup",
         summary: "A consistent copy of the database, as an SQLite file (operator.sock)",
         description:
-          "It holds every secret that nexusd keeps. `nexusctl backup FILE` checks what it received.",
+          "It contains every secret that nexusd keeps. `nexusctl backup FILE` checks what it received.",
         tags: ["operation"],
         querystring: nothing,
         response: {

@@ -29,7 +29,7 @@ const placement = z.strictObject({
     .union([z.literal("oldest"), z.literal("latest"), position], {
       error: 'must be "oldest", "latest" or the last sequence already known',
     })
-    .describe("Where it begins: an end of the log, or the last sequence already known"),
+    .describe("Where it starts: an end of the log, or the last sequence already known"),
   types: typePatterns.optional(),
   bind: z
     .boolean()
@@ -48,7 +48,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
         summary: "The consumers, in the order of their names",
         tags: consumerTags,
         querystring: z.strictObject({
-          after: consumerName.optional().describe("Only those behind this name"),
+          after: consumerName.optional().describe("Only those after this name"),
           limit: pageLimit,
         }),
         response: {
@@ -71,7 +71,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
     {
       schema: {
         operationId: "putConsumer",
-        summary: "Create a consumer, or place one anew; with `If-None-Match: *` only create it",
+        summary: "Create a consumer, or reset an existing one; with `If-None-Match: *` only create it",
         tags: consumerTags,
         params: consumerParams,
         querystring: nothing,
@@ -111,7 +111,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
       if (placed === undefined)
         throw new Problem(
           "too_many_consumers",
-          `There are ${most} consumers, which is the limit. Delete those that nobody uses, or raise limits.consumers.`,
+          `There are ${most} consumers, which is the limit. Delete unused ones, or raise limits.consumers.`,
         );
       handedOut.forget(name);
       // Of two requests that make it at once only the one that did may have the token.

@@ -29,7 +29,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
       schema: {
         operationId: "approveWrite",
         ...schema,
-        summary: "Let a write be executed, exactly as it was shown (operator.sock)",
+        summary: "Approve a write, exactly as it was shown (operator.sock)",
         body: z.strictObject({ digest, note: text(2000).optional() }),
         response: {
           200: asText(writeSchema),
@@ -60,14 +60,14 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
         operationId: "rejectWrites",
         tags,
         querystring: nothing,
-        summary: "Refuse many proposals at once, by agent and operation (operator.sock)",
+        summary: "Reject many proposals at once, by agent and operation (operator.sock)",
         description:
-          "With `dryRun` nothing is decided: it says what would be. `upTo` keeps it to what was seen.",
+          "With `dryRun` nothing is decided: it says what would be rejected. `upTo` excludes newer ones.",
         body: z
           .strictObject({
             agent: text(128).optional().describe("The name that the agent gave itself"),
             operation: text(256).optional().describe('A name, "nexus.*", or "*"'),
-            upTo: writeId.optional().describe("The newest write to look at"),
+            upTo: writeId.optional().describe("The newest write to consider"),
             reason: text(2000),
             dryRun: z.boolean().default(false),
           })
@@ -99,7 +99,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
       schema: {
         operationId: "rejectWrite",
         ...schema,
-        summary: "Refuse a write, with a reason that the agent can read (operator.sock)",
+        summary: "Reject a write, with a reason that the agent can read (operator.sock)",
         body: z.strictObject({ reason: text(2000) }),
         response: {
           200: asText(writeSchema),
@@ -120,7 +120,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
       schema: {
         operationId: "resolveWrite",
         ...schema,
-        summary: "Say what became of a write whose outcome is unknown (operator.sock)",
+        summary: "Record the outcome of a write that ended as unknown (operator.sock)",
         body: z.strictObject({ outcome: z.enum(["succeeded", "failed"]), note: text(2000) }),
         response: { 200: asText(writeSchema), ...problems(...REFUSALS, "write_not_unknown") },
       },

@@ -30,7 +30,7 @@ export function asProblem(error: unknown): Problem {
 }
 
 const unexpected = (cause: unknown) =>
-  new Problem("internal_error", "Something failed inside nexusd; its log says what.", { cause });
+  new Problem("internal_error", "Something failed inside nexusd; see its log.", { cause });
 
 const ofSink = ({ code, message, retryAfterMs }: SinkError) =>
   new Problem(code, message, {
@@ -107,21 +107,24 @@ function ofService(error: HttpError): Problem {
 function ofFastify(error: unknown): Problem | undefined {
   switch (codeOf(error)) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new Problem("body_too_large", "A body can have 1 MiB.");
+      return new Problem("body_too_large", "A body can have at most 1 MiB.");
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new Problem(
         "unsupported_media_type",
         'The body must be JSON, with "content-type: application/json"; curl sends that with --json.',
       );
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
-      return new Problem("invalid_request", "The body is not as long as its content-length.");
+      return new Problem("invalid_request", "The body does not have the length that content-length gives.");
     case "FST_ERR_BAD_URL":
       return new Problem("invalid_request", "The path is not a valid URL path.");
     case "FST_ERR_MAX_PARAM_LENGTH":
-      return new Problem("uri_too_long", `A part of the path has more than ${LONGEST_PARAMETER} characters.`);
+      return new Problem(
+        "uri_too_long",
+        `A segment of the path has more than ${LONGEST_PARAMETER} characters.`,
+      );
     case "ECONNRESET":
       // Nobody is there to read it; it is only no failure of ours.
-      return new Problem("invalid_request", "The connection ended before the body.");
+      return new Problem("invalid_request", "The connection ended before the body was complete.");
     default:
       return undefined;
   }

@@ -58,7 +58,7 @@ export function createGate({ role, limits: configured }: { role: Role; limits: (
         }),
     });
   const tooManyRequests = (most: number) =>
-    new Problem("too_many_requests", `${most} requests wait for their turn on ${socket} already.`, {
+    new Problem("too_many_requests", `${most} requests already wait for their turn on ${socket}.`, {
       headers: { "retry-after": "1" },
     });
 
@@ -72,19 +72,19 @@ export function createGate({ role, limits: configured }: { role: Role; limits: (
     body: share(
       "too_many_request_bytes",
       "request_bytes",
-      (most) => `Bodies of ${sizeText(most)} are under way on ${socket}, which is the limit.`,
+      (most) => `Request bodies take ${sizeText(most)} on ${socket}, which is the limit.`,
       1,
     ),
     answer: share(
       "too_many_answer_bytes",
       "answer_bytes",
-      (most) => `Answers of ${sizeText(most)} wait to be read on ${socket}, which is the limit.`,
+      (most) => `Unread answers take ${sizeText(most)} on ${socket}, which is the limit.`,
       1,
     ),
     longPoll: share(
       "too_many_long_polls",
       "long_polls",
-      (most) => `${most} requests with "wait" are under way on ${socket}, which is the limit.`,
+      (most) => `${most} requests with "wait" are open on ${socket}, which is the limit.`,
       5,
     ),
     stream: share(

@@ -29,7 +29,7 @@ export function refusal(
     if (headers[name])
       return new Problem(
         "forbidden_origin",
-        `A request with the header "${name}" comes from a web page, and those are not served. Use a client that sends none, such as curl.`,
+        `A request with the header "${name}" comes from a web page, and web pages are not served. Use a client that does not send it, such as curl.`,
       );
   const hosts = headers.host ?? [];
   const { host, rule } = OWN_HOSTS[cameBy];

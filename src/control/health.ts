@@ -46,7 +46,7 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
   return [
     ...(store.state === "ok"
       ? []
-      : [{ code: "store", detail: store.lastError?.message ?? "the database takes no commits" }]),
+      : [{ code: "store", detail: store.lastError?.message ?? "the database accepts no commits" }]),
     ...(audit.state === "broken" ? [{ code: "audit", detail: AUDIT_BROKEN }] : []),
     ...services.map(([name, { state, lastError }]) => ({
       code: "service",

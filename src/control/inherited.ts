@@ -119,7 +119,7 @@ function watched(server: Server, role: Role, path: string, log: Logger): Listene
   const look = () => {
     const now = state();
     if (now === "there") {
-      if (lastError) log.info({ socket: role, path }, "the control socket is there again");
+      if (lastError) log.info({ socket: role, path }, "the control socket is back");
       lastError = null;
     } else if (!lastError) {
       const units = "nexusd-agent.socket nexusd-operator.socket nexusd.service";

@@ -24,7 +24,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
     {
       schema: {
         operationId: "listJobs",
-        summary: "All jobs and how they are",
+        summary: "All jobs and their state",
         tags,
         querystring: nothing,
         response: {
@@ -50,7 +50,8 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
       schema: {
         operationId: "runJob",
         summary: "Run a cron job now (operator.sock)",
-        description: "200 once the run has ended, whatever came of it; 202 when it goes on after 10 s.",
+        description:
+          "200 when the run has ended, whatever its result; 202 if it is still running after 10 s.",
         tags,
         params,
         querystring: nothing,
@@ -80,7 +81,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
           summary:
             action === "pause"
               ? "Stop a job until it is resumed (operator.sock)"
-              : "Let a paused job go on (operator.sock)",
+              : "Resume a paused job (operator.sock)",
           tags,
           params,
           querystring: nothing,

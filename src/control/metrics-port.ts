@@ -20,7 +20,7 @@ export async function openMetricsPort(context: ControlContext, port: number): Pr
   const server = createServer({ requireHostHeader: false }, (request, response) => {
     answer(context, request, response).catch((error: unknown) => {
       const problem = asProblem(error);
-      context.log.error({ err: problem.cause ?? error }, "the metrics could not be given");
+      context.log.error({ err: problem.cause ?? error }, "the metrics could not be read");
       if (response.headersSent) response.destroy();
       else sendProblem(response, problem);
     });
@@ -45,7 +45,7 @@ async function answer(
   if (refused) return sendProblem(response, refused);
   const { method, url, headers } = request;
   if (url !== "/metrics" || (method !== "GET" && method !== "HEAD"))
-    return sendProblem(response, new Problem("not_found", "Here is only GET /metrics."));
+    return sendProblem(response, new Problem("not_found", "Only GET /metrics is served here."));
   const { contentType, text } = await scrapeNow(context, headers.accept);
   response.writeHead(200, { "content-type": contentType, "content-length": Buffer.byteLength(text) });
   response.end(method === "HEAD" ? undefined : text);
@@ -63,7 +63,7 @@ function unusable(port: number, error: unknown): SocketError {
   if (code === "EACCES" || code === "EPERM")
     return new SocketError(
       "unusable",
-      `${place}: nexusd may not listen there; take a port above 1023, and under systemd add a drop-in with SocketBindAllow=ipv4:tcp:${port}`,
+      `${place}: nexusd may not listen there; use a port above 1023, and under systemd add a drop-in with SocketBindAllow=ipv4:tcp:${port}`,
       error,
     );
   return new SocketError("unusable", `${place}: it cannot be opened (${code}); name another port`, error);

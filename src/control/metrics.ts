@@ -16,8 +16,7 @@ export function metrics(app: App, { context, role }: RouteOptions): void {
       schema: {
         operationId: "getMetrics",
         summary: "Metrics for Prometheus, as text (operator.sock)",
-        description:
-          "OpenMetrics where the header `Accept` names it. docs/metrics.md says what each one means.",
+        description: "OpenMetrics if the header `Accept` asks for it. docs/metrics.md explains each metric.",
         tags: ["operation"],
         querystring: nothing,
         response: {

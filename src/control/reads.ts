@@ -14,8 +14,8 @@ export function reads(app: App, { context, role, gate }: RouteOptions): void {
     {
       schema: {
         operationId: "runRead",
-        summary: "Ask a service, under its request budget",
-        description: "Given up when the caller hangs up. A failure of the service is 502, 503 or 504.",
+        summary: "Call a read operation of a service, within its request budget",
+        description: "Aborted when the caller disconnects. A failure of the service is 502, 503 or 504.",
         tags: ["operations"],
         querystring: nothing,
         body: z.strictObject({ operation: operationName, input: inputField }),
@@ -35,7 +35,7 @@ export function reads(app: App, { context, role, gate }: RouteOptions): void {
         return { output, meta };
       } catch (error) {
         if (signal.aborted)
-          throw new Problem("service_unavailable", "The read was given up: nexusd is stopping.", {
+          throw new Problem("service_unavailable", "The read was aborted: nexusd is stopping.", {
             cause: error,
           });
         throw error;

@@ -8,7 +8,7 @@ import { Problem } from "./problem.ts";
 /** The route's `onRequest` where only an operator may act: decided by the socket, before anything else is read. */
 export const operatorOnly = (role: Role) => async (): Promise<void> => {
   if (role !== "operator")
-    throw new Problem("operator_only", "Only an operator may do this: send it to operator.sock instead.");
+    throw new Problem("operator_only", "Only operators may do this: send it to operator.sock.");
 };
 
 /** The route's `preValidation` where there is nothing to say: a body with a field in it is refused, not ignored. */
@@ -17,7 +17,7 @@ export const noBody = async ({ body }: { body: unknown }): Promise<void> => {
   const fields = typeof body === "object" ? Object.keys(body) : ["body"];
   if (fields.length === 0) return;
   const errors = fields.map((path) => ({ path, message: "is not a field here" }));
-  throw new Problem("invalid_request", `This takes no fields: ${fields.join(", ")}`, { errors });
+  throw new Problem("invalid_request", `This request takes no fields: ${fields.join(", ")}`, { errors });
 };
 
 /** Aborts when the connection is gone or the answer complete. */

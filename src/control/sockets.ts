@@ -91,7 +91,7 @@ async function bind(server: Server, path: string, mode: number): Promise<FileIde
     const ours = identify(path);
     await Promise.race([listening, failed]);
     if (!ours)
-      throw new SocketError("unusable", `${path}: it was removed as soon as it was there; try again`);
+      throw new SocketError("unusable", `${path}: it was removed right after it was created; try again`);
     return ours;
   } catch (error) {
     server.close();
@@ -120,7 +120,7 @@ async function clearTheWay(path: string): Promise<void> {
   if (!there.isSocket)
     throw new SocketError(
       "not_a_socket",
-      `${path}: something that is not a socket is in the way; move it, or name another path in [control]`,
+      `${path}: a file that is not a socket is in the way; move it, or name another path in [control]`,
     );
   if (await isLive(path)) throw inUse(path);
   await sleep(SECOND_LOOK_MS);

@@ -119,7 +119,7 @@ async function* logFrames(
     }
   } catch (error) {
     // The reader comes back where it was; a stream has no other way to say that it failed.
-    if (!signal.aborted) log.warn({ err: error }, "an event stream ended: the log could not be read");
+    if (!signal.aborted) log.warn({ err: error }, "an event stream ended because the log could not be read");
   }
 }
 

@@ -31,5 +31,5 @@ const NONE = "none";
 export const notYours = (what: string): Problem =>
   new Problem(
     "token_required",
-    `${what} is bound to the token of who made it: send it in the header Nexusd-Token. An operator needs none.`,
+    `${what} needs the token that was returned when it was created: send it in the header Nexusd-Token. Operators need none.`,
   );

@@ -29,11 +29,14 @@ const params = z.strictObject({ id: writeId });
 const proposal = z.strictObject({
   operation: operationName,
   input: inputField,
-  reason: text(2000).optional().describe("Why, for the person who decides"),
+  reason: text(2000).optional().describe("The reason, shown to whoever decides"),
   idempotencyKey: text(256).optional().describe("The same key and input gives the same write"),
-  agent: text(128).optional().describe("A name that the agent gives itself; shown as such"),
+  agent: text(128).optional().describe("A name that the agent gives itself; it is not verified"),
   ttl: ttlField.optional(),
-  bind: z.boolean().default(false).describe("Whether an agent needs a token to withdraw it; answered once"),
+  bind: z
+    .boolean()
+    .default(false)
+    .describe("Whether an agent needs a token to cancel it; the token is returned once"),
 });
 
 const stateQuery = z
@@ -55,7 +58,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         operationId: "proposeWrite",
         summary: "Propose a write",
         description:
-          "202: it is stored, and nothing more has happened unless the policy approves it by itself.",
+          "202: it is stored. Nothing is executed before it is approved, by the policy or a person.",
         tags,
         querystring: nothing,
         body: proposal,
@@ -164,8 +167,8 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
       schema: {
         operationId: "cancelWrite",
         summary:
-          "Withdraw a write that nobody has decided yet; on operator.sock also stop an approved one that has not begun",
-        description: "On agent.sock one that was proposed with `bind` needs the header Nexusd-Token.",
+          "Cancel a write that nobody has decided yet; on operator.sock also an approved one that has not started",
+        description: "On agent.sock a write that was proposed with `bind` needs the header Nexusd-Token.",
         tags,
         params,
         querystring: nothing,

@@ -37,7 +37,7 @@ export async function openDatabase(options: {
     onChange: (error) => {
       if (error?.code === "unusable" && onFatal(error)) return;
       if (error) log.error({ code: error.code }, error.message);
-      else log.info("the database takes commits again");
+      else log.info("the database accepts commits again");
     },
   });
 }

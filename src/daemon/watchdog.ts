@@ -61,7 +61,7 @@ export async function findStuck(options: VitalsOptions): Promise<string[]> {
     inTime(clock, askSelf(socket)),
   ]);
   return [
-    ...(commits ? [] : ["the database takes no commit"]),
+    ...(commits ? [] : ["the database accepts no commits"]),
     ...(answers ? [] : ["the control socket does not answer"]),
     ...pulses()
       .filter((pulse) => isStuck(pulse, BOUND_PERIODS * (notifier.watchdogMs ?? 0)))

@@ -36,7 +36,7 @@ export const writeOutput = z.object({
   state: z.string(),
   isFinal: z.boolean().describe("Whether nothing more happens to it by itself"),
   isRepeated: z.boolean().describe("Whether this is a write that was proposed before, and not a new one"),
-  destructive: z.boolean().describe("Whether it deletes for good"),
+  destructive: z.boolean().describe("Whether it deletes permanently"),
   warning: z.string().optional(),
   approval: z.string(),
   digest: z.string().describe("What an approval names"),

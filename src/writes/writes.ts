@@ -41,7 +41,7 @@ export function createWrites(options: WritesOptions): Writes {
     try {
       await store.expireWrites(now(), isOver(steady));
     } catch (error) {
-      // Reading goes on where the database takes no commits; deciding looks at the time itself.
+      // Reading goes on where the database accepts no commits; deciding looks at the time itself.
       if (!(error instanceof StoreError)) throw error;
     }
   };

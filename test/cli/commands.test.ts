@@ -176,7 +176,7 @@ describe("the socket", () => {
     const config = join(daemon.dir, "wrong.toml");
     writeFileSync(config, "[daemon]\ndata_dir = 7\n");
     const { stderr } = await runHere(["status", "--config", config]);
-    expect(stderr).toMatch(/daemon\.data_dir must be a path .*taken to be data\/agent\.sock/);
+    expect(stderr).toMatch(/daemon\.data_dir must be a path .*using the sockets data\/agent\.sock/);
   });
 
   it("is not guessed where the config is not there", async () => {
@@ -261,7 +261,7 @@ describe("events", () => {
     const { code, stdout, stderr } = await nexusctl("events", "--after", "2", "--limit", "3");
     expect(code).toBe(0);
     expect(stdout).toBe(daemon.log.slice(2, 5).join("\n").concat("\n"));
-    expect(stderr).toBe("nexusctl: there are more: go on with --after 5, or use --follow\n");
+    expect(stderr).toBe("nexusctl: there are more: continue with --after 5, or use --follow\n");
   });
 
   it("takes as many pages as the limit needs, and is silent at the end of the log", async () => {

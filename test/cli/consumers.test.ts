@@ -12,7 +12,7 @@ test("create --if-absent makes a consumer once, and leaves one that is there whe
   expect(made).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(made.stdout)).toMatchObject({ name: "me", position: 0 });
   const again = await nexusctl("create", "me", "--if-absent", "--type", "messaging.*");
-  expect(again).toMatchObject({ code: 0, stderr: 'nexusctl: "me" is there already, and stays as it is\n' });
+  expect(again).toMatchObject({ code: 0, stderr: 'nexusctl: "me" already exists and stays as it is\n' });
   expect(JSON.parse(again.stdout)).toMatchObject({ name: "me", position: 0, types: null });
 });
 

@@ -152,7 +152,7 @@ describe("doctor", () => {
     expect((await doctor()).find("messaging", "fail")?.remedy).toContain("base_url");
     const broken = await serve((response) => response.writeHead(503).end());
     configure(broken.origin, dir);
-    expect((await doctor()).find("messaging", "fail")?.remedy).toContain("later");
+    expect((await doctor()).find("messaging", "fail")?.remedy).toContain("keeps trying");
     const limited = await serve((response) => response.writeHead(429).end("{}"));
     configure(limited.origin, dir);
     expect((await doctor()).state("messaging")).toStrictEqual(["warn"]);

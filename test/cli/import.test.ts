@@ -142,7 +142,7 @@ test("what is only in doubt is taken with a word of warning", async () => {
   const { code, sessions, notes } = await run();
   expect(code).toBe(0);
   expect(sessions[0].notes).toEqual([
-    "its cursor is no number: it is read from its start",
+    "its cursor is not a number: it is read from its start",
     'the alias "also" is left out: a session has one',
   ]);
   expect(sessions[1].notes).toEqual([
@@ -152,7 +152,7 @@ test("what is only in doubt is taken with a word of warning", async () => {
   expect(sessions[2].notes).toEqual([expect.stringContaining("others on this machine can read its key")]);
   expect(notes).toEqual([
     'aliases.json: "wrong" names no session',
-    'aliases.json: "gone" is of a session that is not here any more',
+    'aliases.json: "gone" belongs to a session that no longer exists',
   ]);
   expect((await records()).map((record) => (record as { baseUrl: string }).baseUrl)).toEqual([
     ...["https://messaging.example", "https://messaging.example", "http://127.0.0.1:8080"],
@@ -212,12 +212,12 @@ test("links, pipes, huge files and what is no JSON are not followed, waited for,
     sessions.map(({ outcome, notes: [note] }: { outcome: string; notes: string[] }) => [outcome, note]),
   ).toEqual([
     ["skipped", "key is a symbolic link"],
-    ["skipped", "cursor is no file"],
+    ["skipped", "cursor is not a file"],
     ["skipped", expect.stringContaining("the name of its directory must be")],
     ["skipped", "agent is larger than any value of nexus.sh"],
     ["imported", undefined],
     ["skipped", "it is a symbolic link"],
-    ["nothing", "it is no directory"],
+    ["nothing", "it is not a directory"],
   ]);
 });
 

@@ -75,7 +75,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "writes watch", () => {
     await watch.until("300 to decide");
     expect(residentAtMost(watch.pid())).toBeLessThan(MOST_RESIDENT);
     watch.type("\r");
-    await watch.until("read it to its end");
+    await watch.until("read to the end");
     watch.type("q");
     expect(await watch.ended).toContain("code 0");
   });

@@ -265,7 +265,7 @@ test("poll prints what the log has of one session, a message a line, from a plac
   expect(stdout).toContain(`"id":${HUGE}`);
   expect(JSON.parse((await piped("poll", "ops", "--after", "1")).stdout).sequence).toBe(3);
   const limited = await piped("poll", "ops", "--limit", "1");
-  expect(limited.stderr).toContain("go on with --after 1");
+  expect(limited.stderr).toContain("continue with --after 1");
   expect((await atTerminal("poll", "ops", "--after", "1")).stdout).toMatch(
     /^3 {2}\d\d:\d\d:\d\d {2}peer\n {4}two\n {4}lines \\x1b\[2J\n$/,
   );

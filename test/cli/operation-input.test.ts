@@ -106,7 +106,7 @@ describe("key=value arguments", () => {
     [["frobnicate=1"], /no "frobnicate"\. There are: orderId, status, /],
     [["address.town=1"], /no "address\.town"\. There are: address\.city, address\.geo/],
     [["address.ctiy=1"], /Did you mean address\.city\?/],
-    [["orderId.x=1"], /orderId has nothing inside it.*it is text/],
+    [["orderId.x=1"], /orderId has no fields.*it is text/],
     [["status=lost"], /status must be one of paid, shipped, not "lost"/],
     [["count=1.5"], /count must be a whole number, not "1\.5"/],
     [["count=0x10"], /count must be a whole number/],
@@ -122,9 +122,9 @@ describe("key=value arguments", () => {
     [["lines.1.sku=x"], /elements before it are missing/],
     [["count:=x"], /count is not valid JSON/],
     [["attributes..a=1"], /empty part/],
-    [["orderId"], /"orderId" is no argument/],
-    [["=x"], /is no argument/],
-    [[":=x"], /is no argument/],
+    [["orderId"], /"orderId" is not an argument/],
+    [["=x"], /is not an argument/],
+    [[":=x"], /is not an argument/],
   ])("%j is refused with what to do", (args, message) => {
     expect(refused(...args)).toMatch(message);
   });

@@ -196,7 +196,7 @@ describe("write", () => {
     cli.child.kill("SIGINT");
     const { code, stderr } = await cli.ended;
     expect(code).toBe(130);
-    expect(stderr).toContain(`${[...fake.all.keys()][0]} was proposed and goes on`);
+    expect(stderr).toContain(`${[...fake.all.keys()][0]} was proposed and continues`);
   });
 
   it("shows a person what became of it, whatever a service answered", async () => {

@@ -95,7 +95,7 @@ test("what somebody else put there is named, and left as it is", () => {
   if (!unit) throw new Error("there are units");
   mkdirSync(dirname(join(root, unit.path)), { recursive: true });
   writeFileSync(join(root, unit.path), "[Unit]\n");
-  expect(() => isDone(unit, root, smallProgram())).toThrow(/is there, and nexusctl did not write it/);
+  expect(() => isDone(unit, root, smallProgram())).toThrow(/exists, and nexusctl did not write it/);
   expect(readFileSync(join(root, unit.path), "utf8")).toBe("[Unit]\n");
 });
 

@@ -76,7 +76,7 @@ describe("a write that is bound", () => {
 
   it("tells a person its token, also where its end is waited for", async () => {
     const { stderr, stdout } = await agent(proposal("shipped", "--bind"), { columns: 100 });
-    expect(stderr).toMatch(/its token, which is told only now: nxd_tok_[\w-]{32}$/m);
+    expect(stderr).toMatch(/its token, which is shown only now: nxd_tok_[\w-]{32}$/m);
     expect(stdout).not.toContain("nxd_tok_");
     const waited = await agent(proposal("cancelled", "--bind", "--wait", "1ms"));
     expect(waited.stderr).toMatch(/nxd_tok_[\w-]{32}$/m);

@@ -125,7 +125,7 @@ describe("the inbox", () => {
     const { tty } = start();
     await shows(tty, "1 to decide");
     tty.type("\raaa");
-    await shows(tty, "read it to its end");
+    await shows(tty, "read to the end");
     await looked();
     tty.type("a a a");
     await shows(tty, /lines \d+ to \d+ of/);
@@ -173,7 +173,7 @@ describe("the inbox", () => {
     const { tty } = start();
     await shows(tty, "1 to decide");
     tty.type("1");
-    await shows(tty, "(digest_mismatch)");
+    await shows(tty, "does not match its digest");
     expect(lines(tty, HINT)).toStrictEqual([]);
   });
 

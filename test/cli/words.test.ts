@@ -40,7 +40,7 @@ describe("a text that begins with a dash", () => {
       serveWrites(daemon);
       const { code, stdout, stderr } = await here("messaging", "send", "workshop", "hello", word);
       expect({ code, stdout }).toStrictEqual({ code: 2, stdout: "" });
-      expect(stderr).toContain('goes behind "--"');
+      expect(stderr).toContain('behind "--"');
       expect(daemon.requests).toStrictEqual([]);
     },
   );

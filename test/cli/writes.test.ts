@@ -49,7 +49,7 @@ describe("writes", () => {
       ),
     );
     expect(table.stdout).toMatch(new RegExp(`^${second.id}  rejected \\d s ago .* no\\\\x1b\\[`, "m"));
-    expect((await atTerminal("list", "--limit", "1")).stderr).toContain(`go on with --after ${second.id}`);
+    expect((await atTerminal("list", "--limit", "1")).stderr).toContain(`continue with --after ${second.id}`);
   });
 
   it("show their whole state in 80 columns, whatever it is", async () => {
@@ -332,7 +332,7 @@ describe("a hostile proposal", () => {
     const last = tty.text().split("\n").slice(-14).join("\n");
     for (const part of [id, digest, preview.method, preview.url, "nexus.orders.update_status"])
       expect(last).toContain(part);
-    expect(last).toMatch(/The whole of it is above, in \d+ lines/);
+    expect(last).toMatch(/The full preview is above, in \d+ lines/);
     expect(tty.text().split("word ").length).toBeGreaterThan(150_000);
   });
 });

@@ -239,7 +239,7 @@ describe("a long poll", () => {
     while (clock.pending() < 128) await clock.settle();
     const refused = await get("/v1/events?wait=60s", { role: "agent" });
     expect(refused).toMatchObject({ status: 429, json: { code: "too_many_long_polls" } });
-    expect(refused.json.detail).toContain('128 requests with "wait" are under way on agent.sock');
+    expect(refused.json.detail).toContain('128 requests with "wait" are open on agent.sock');
     expect(refused.headers["retry-after"]).toBe("5");
     // An operator has places of her own.
     polls.push(get("/v1/events?wait=60s", { role: "operator" }));

@@ -161,15 +161,15 @@ describe("the watchdog", () => {
 
   test.each<[string, string, () => void]>([
     [
-      "the database takes no commit",
-      "the database takes no commit",
+      "the database accepts no commits",
+      "the database accepts no commits",
       () => {
         probe = () => Promise.reject(new Error("disk full"));
       },
     ],
     [
       "a commit never ends",
-      "the database takes no commit",
+      "the database accepts no commits",
       () => {
         probe = () => new Promise(() => {});
       },

@@ -5,11 +5,11 @@ import type { Act } from "../context.ts";
 import { SHELLS, scriptFor } from "./shells.ts";
 
 const NOTES = `
-For the shell that runs:
+For this shell:
   source <(nexusctl completion bash)      also zsh, after compinit
   nexusctl completion fish | source
 
-For good, as any file of that name there:
+For every new one:
   nexusctl completion bash > ~/.local/share/bash-completion/completions/nexusctl
   nexusctl completion zsh > _nexusctl     in a directory of $fpath
   nexusctl completion fish > ~/.config/fish/completions/nexusctl.fish`;
@@ -17,12 +17,12 @@ For good, as any file of that name there:
 export function addCompletion(program: Command, act: Act): void {
   const completion = program
     .command("completion")
-    .description("print the script by which a shell completes nexusctl")
+    .description("print a completion script for a shell")
     .addHelpText("after", NOTES);
   for (const shell of SHELLS)
     completion
       .command(shell)
-      .description(`that of ${shell}`)
+      .description(`for ${shell}`)
       .action(
         act(async ({ io }) => {
           io.stdout.write(scriptFor(shell));

@@ -39,8 +39,8 @@ export function examineConfig(
       reported === undefined
         ? fail("secrets", text, "Set it where the daemon is started, or change the reference.")
         : reported[service]?.state === "ok"
-          ? ok("secrets", `${text} here; the daemon that runs has it`)
-          : warn("secrets", `${text} (for this user; the daemon that runs may have it)`),
+          ? ok("secrets", `${text} here; the running daemon has it`)
+          : warn("secrets", `${text} (for this user; the running daemon may have it)`),
     ),
     ...inspection.warnings.map((problem) => warn("secrets", formatProblem(path, problem))),
   ];
@@ -65,7 +65,7 @@ function isForOthers(path: string): boolean {
 
 const ofOthers = (path: string, isRunning: boolean): Check => {
   const owner = ownerOf(path);
-  const detail = `${path} is for ${owner} to read, and was not looked at`;
+  const detail = `${path} is readable by ${owner} only, and was not checked`;
   return isRunning
     ? ok("config", `${detail}; the daemon runs with it`)
     : warn("config", detail, `Run doctor as ${owner}.`);

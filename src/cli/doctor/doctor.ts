@@ -112,7 +112,7 @@ async function examineDaemon({
       check: fail(
         "daemon",
         `${detail}, but its database takes no commits: ${lastError?.message ?? state}`,
-        "Make room on the disk, or do as the message says; the daemon goes on by itself then.",
+        "Free disk space, or do as the message says; the daemon then continues by itself.",
       ),
       status,
     };
@@ -132,8 +132,8 @@ function remedyOf({ problem: { code } }: NexusdError): string {
       return "Run doctor as a user who may connect, or join the group of the socket.";
     case "not_a_socket":
     case "invalid_config":
-      return "Name the daemon's socket with --socket PATH, or correct its configuration.";
+      return "Name the daemon's socket with --socket PATH, or fix its configuration.";
     default:
-      return "Look into the daemon's log, and restart it if it does not answer.";
+      return "Read the daemon's log, and restart it if it does not answer.";
   }
 }

@@ -26,7 +26,7 @@ export function examinePermissions(dataDir: string): Check[] {
         fail(
           "permissions",
           `${path}: is a link, which nexusd does not follow`,
-          "Put what it leads to in its place.",
+          "Replace it with the file that it points to.",
         ),
       );
       continue;
@@ -66,7 +66,7 @@ export async function examineAudit(dataDir: string): Promise<Check[]> {
       fail(
         check,
         detail,
-        "Somebody or something changed the database: keep a copy (nexusctl backup FILE), see what with nexusctl db check and nexusctl audit, and restore a backup from before: nexusctl restore FILE",
+        "Something other than nexusd changed the database. Keep a copy (nexusctl backup FILE), see what changed with nexusctl db check and nexusctl audit, and restore an earlier backup: nexusctl restore FILE",
       ),
     ];
   } catch (error) {

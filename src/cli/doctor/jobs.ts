@@ -13,17 +13,17 @@ export function examineJobs(jobs: JobStatus[]): Check[] {
       case "invalid": {
         const file = job.lastError?.code === "invalid_job" ? `${job.description}: ` : "";
         const detail = `${job.name}: invalid: ${file}${job.lastError?.message ?? "no reason given"}`;
-        return [fail("jobs", detail, "Correct it, then: nexusctl reload")];
+        return [fail("jobs", detail, "Fix it, then: nexusctl reload")];
       }
       case "stale": {
         const why = reasonOf(job) ? `: ${describeError(job.lastError)}` : "";
         const detail = `${job.name}: stale, last success ${age(job.lastSuccessAt)}${why}`;
-        return [fail("jobs", detail, "The daemon's log says more; a restart starts it anew.")];
+        return [fail("jobs", detail, "See the daemon's log; a restart starts it again.")];
       }
       case "failing": {
         const times = job.failures === 1 ? "once" : `${job.failures} times`;
         const detail = `${job.name}: failing, ${times} in a row: ${describeError(job.lastError)}`;
-        return [warn("jobs", detail, "It is tried again by itself; the daemon's log says more.")];
+        return [warn("jobs", detail, "nexusd tries it again; see the daemon's log.")];
       }
       case "paused":
         return [warn("jobs", `${job.name}: paused by an operator`, `nexusctl jobs resume ${job.name}`)];
@@ -45,7 +45,7 @@ export async function examineJobFiles(directory: string | undefined): Promise<Ch
     fail(
       "jobs",
       `${line === undefined ? file : `${file}:${line}`}: ${message}`,
-      "Correct it: the daemon starts without this job.",
+      "Fix it: the daemon starts without this job.",
     ),
   );
 }

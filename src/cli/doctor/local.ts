@@ -58,7 +58,7 @@ async function examineSocket(role: Role, path: string, stat: Stats | string): Pr
   if (typeof stat === "string")
     return fail(
       check,
-      `${path}: this user may not look at it (${stat})`,
+      `${path}: this user may not access it (${stat})`,
       `Run doctor as ${ownerOf(dirname(path))}, or name a socket that this user may use in [control] ${role}_socket.`,
     );
   if (!stat.isSocket())
@@ -86,7 +86,7 @@ async function examineSocket(role: Role, path: string, stat: Stats | string): Pr
   if (refusal === "ECONNREFUSED")
     return fail(
       check,
-      `${path}: nothing listens there; a daemon that has ended left it behind`,
+      `${path}: nothing listens there; a stopped daemon left it behind`,
       "The daemon replaces it when it starts.",
     );
   if (role === "agent" && refusal === "EACCES")
@@ -154,8 +154,8 @@ const notYet = (path: string) =>
 const lost = (path: string) =>
   fail(
     "database",
-    `${path} is not there although a daemon runs`,
-    "Name the configuration of that daemon with --config FILE. If this is its own, its files were deleted under it: restart it, with a backup in their place.",
+    `${path} does not exist although a daemon runs`,
+    "Name the configuration of that daemon with --config FILE. If it is the right one, its files were deleted while it ran: restore a backup and restart it.",
   );
 
 function checkDatabase(path: string): Check {
@@ -176,7 +176,7 @@ function checkDatabase(path: string): Check {
       return warn(
         "database",
         `${path}: sound, schema version ${version} of ${known}`,
-        "The daemon brings it up to date when it starts.",
+        "The daemon upgrades it when it starts.",
       );
     return ok("database", `${path}: sound, schema version ${version}`);
   } catch (error) {
@@ -192,5 +192,5 @@ const damaged = (path: string, what: string) =>
   fail(
     "database",
     `${path}: damaged (${what})`,
-    "Stop the daemon and put a backup in its place: systemctl stop nexusd, nexusctl restore FILE. Without one, `sqlite3 nexusd.db .recover` may save what is in it.",
+    "Stop the daemon and restore a backup: systemctl stop nexusd, nexusctl restore FILE. Without one, `sqlite3 nexusd.db .recover` may save its contents.",
   );

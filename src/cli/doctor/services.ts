@@ -60,8 +60,8 @@ async function examine(
   if (!enabled) return [ok(service, "disabled in the config")];
   if (!probe) {
     const said = reported?.[service];
-    if (said) return said.state === "ok" ? [ok(service, "the daemon reports ok; not asked again")] : [];
-    return [fail(service, "not asked: its key cannot be read here", "See the lines about secrets above.")];
+    if (said) return said.state === "ok" ? [ok(service, "the daemon reports ok; not checked again")] : [];
+    return [fail(service, "not checked: its key cannot be read here", "See the lines about secrets above.")];
   }
 
   const { credential } = probe;
@@ -105,29 +105,17 @@ async function probeOf(service: Module, { secrets, reported }: Subject): Promise
 function diagnose(service: ServiceName, error: HttpError, { refused }: Probe): Check {
   const { status, kind, message } = error;
   if (status === 429)
-    return warn(
-      service,
-      `${message}: reachable, but the limit of requests is used up`,
-      "Try again in a minute.",
-    );
+    return warn(service, `${message}: reachable, but its request limit is used up`, "Try again in a minute.");
   if (status === 401 || status === 403) return fail(service, message, refused);
   if (status !== undefined && status >= 500)
-    return fail(
-      service,
-      message,
-      "The service itself has a problem; nexusd goes on trying. Try again later.",
-    );
+    return fail(service, message, "The service has a problem; nexusd keeps trying.");
   if (kind === "network" || kind === "timeout")
     return fail(
       service,
       message,
       `Check [${service}] base_url, and this machine's network: name resolution, proxy, firewall.`,
     );
-  return fail(
-    service,
-    message,
-    `What answers is not the service as it is known: check [${service}] base_url.`,
-  );
+  return fail(service, message, `What answers does not look like the service: check [${service}] base_url.`);
 }
 
 /** What the daemon knows better than a single request can tell. */
@@ -137,7 +125,7 @@ function report(service: ServiceName, said: ServiceStatus | undefined): Check[] 
   if (said.state === "ok") return attention;
   const why = said.lastError ? `: ${describeError(said.lastError)}` : "";
   const detail = `the daemon reports ${said.state}, last success ${age(said.lastSuccessAt)}${why}`;
-  const remedy = "See its jobs with: nexusctl jobs; the daemon's log says more.";
+  const remedy = "See: nexusctl jobs, and the daemon's log.";
   return [
     said.state === "down" ? fail(service, detail, remedy) : warn(service, detail, remedy),
     ...attention,
@@ -156,6 +144,6 @@ function examineClock(offsets: number[], isAnyAsked: boolean): Check {
   return warn(
     "clock",
     `${seconds} s ${offset > 0 ? "behind" : "ahead of"} the services: times and expiries will be wrong`,
-    "Set it, and keep it set: timedatectl set-ntp true",
+    "Keep it in sync: timedatectl set-ntp true",
   );
 }

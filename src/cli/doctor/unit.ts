@@ -32,7 +32,9 @@ export async function examineUnit(isRunning: boolean, { show }: Systemd): Promis
     shown = await show();
   } catch (error) {
     const why = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
-    return [warn("unit", `systemd does not say how ${UNIT} is (${why})`, `systemctl status ${UNIT}`)];
+    return [
+      warn("unit", `systemd does not report the state of ${UNIT} (${why})`, `systemctl status ${UNIT}`),
+    ];
   }
   if (shown === undefined) return [];
   const facts = new Map(shown.split("\n").map((line) => splitOnce(line)));
@@ -56,7 +58,7 @@ export async function examineUnit(isRunning: boolean, { show }: Systemd): Promis
       ];
     default:
       return isRunning
-        ? [warn("unit", `${detail}, but a daemon that it did not start answers`)]
+        ? [warn("unit", `${detail}, but a daemon answers that it did not start`)]
         : [fail("unit", detail, `systemctl enable --now ${UNIT}`)];
   }
 }

@@ -26,7 +26,7 @@ const PAGE = 500;
 export function addEvents(program: Command, act: Act): void {
   program
     .command("events")
-    .description("print events of the log, the oldest first")
+    .description("print events from the log, oldest first")
     .option(
       "--after <sequence>",
       "only events after this one; default: 0, with --follow the end of the log",
@@ -39,7 +39,7 @@ export function addEvents(program: Command, act: Act): void {
       'only this type, or a pattern such as "messaging.*"; may be repeated',
       eventTypes,
     )
-    .option("-f, --follow", "go on with new events until interrupted, across restarts of the daemon")
+    .option("-f, --follow", "keep printing new events until interrupted, across restarts of the daemon")
     .action(
       act(async (context, options: EventsOptions) => {
         if (options.last === undefined) return await (options.follow ? tail : list)(context, options);
@@ -85,7 +85,7 @@ async function list({ client, output, io }: CliContext, options: EventsOptions):
     after = page.next;
     if (isAtEnd) return;
   }
-  output.note(`there are more: go on with --after ${after}, or use --follow`);
+  output.note(`there are more: continue with --after ${after}, or use --follow`);
 }
 
 interface Wanted {

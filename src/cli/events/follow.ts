@@ -39,7 +39,7 @@ export async function follow({
         break;
       case "replaced":
         onNote(
-          `the log was replaced (epoch ${item.previous} is now ${item.epoch}): following the new one from its beginning`,
+          `the log was replaced (epoch ${item.previous} is now ${item.epoch}): following the new one from its start`,
         );
         break;
       case "away":

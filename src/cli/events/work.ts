@@ -62,7 +62,7 @@ export async function followWork(
     },
   });
   if (!ended) {
-    output.note(`${write.id} was ${status} at ${write.service}, which goes on without this command`);
+    output.note(`${write.id} was ${status} at ${write.service}, which continues without this command`);
     throw new Reported("not done yet");
   }
   const shown = "result" in ended.data ? ended.data.result : ended.data;

@@ -15,16 +15,16 @@ export interface CallOptions {
 }
 
 const ARGUMENTS = `
-Arguments: key=value is typed by the operation's schema; inside an object attributes.name=Acme; a key given again
-adds to its array; key:=JSON for any JSON. "OPERATION --help" says which keys there are.`;
+Arguments: key=value gets its type from the operation's schema; attributes.name=Acme sets a field of an object; a key
+given again adds to its array; key:=JSON takes any JSON. "OPERATION --help" lists the keys.`;
 
 /** The arguments and options of both. `--help` behind an operation is that operation's. */
 export const addCall = (command: Command): Command =>
   command
     .usage("<operation> [options] [key=value...]")
-    .argument("[operation]", "its name; nexusctl operations lists them")
+    .argument("[operation]", "its name; see: nexusctl operations")
     .argument("[arguments...]", "key=value or key:=JSON")
-    .option("--input <json>", "the input as JSON, @FILE for a file, - for stdin")
+    .option("--input <json>", "the input as JSON; @FILE reads a file, - reads stdin")
     .helpOption(false)
     .option("-h, --help", "describe the operation and its input")
     .addHelpText("after", ARGUMENTS);
@@ -39,7 +39,7 @@ export async function printHelp(
   if (name === undefined) {
     if (!help)
       throw new WrongUsage(
-        `Which operation? nexusctl operations lists them; nexusctl ${command.name()} --help says more.`,
+        `Which operation? See: nexusctl operations, and nexusctl ${command.name()} --help`,
       );
     return command.outputHelp();
   }

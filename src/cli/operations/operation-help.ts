@@ -47,7 +47,7 @@ function properties({ effect, approval, idempotent, destructive }: OperationSumm
   if (effect === "read") return ["a read"];
   const decided = {
     operator: "an operator has to approve it",
-    auto: "the policy approves it by itself",
+    auto: "the policy approves it automatically",
     deny: "the policy denies it",
     signed: "people have to sign its approval",
   };
@@ -55,7 +55,7 @@ function properties({ effect, approval, idempotent, destructive }: OperationSumm
     "a write",
     ...(destructive ? ["deletes for good"] : []),
     ...(approval ? [decided[approval]] : []),
-    idempotent ? "doing it twice is the same as once" : "sent once at most",
+    idempotent ? "safe to repeat" : "sent at most once",
   ];
 }
 

@@ -51,7 +51,7 @@ interface Argument {
 function split(arg: string): Argument {
   const at = arg.indexOf("=");
   if (at < 1 || arg.startsWith(":="))
-    throw new WrongUsage(`"${arg}" is no argument: write key=value, or key:=JSON.`);
+    throw new WrongUsage(`"${arg}" is not an argument: write key=value or key:=JSON.`);
   const isRaw = arg[at - 1] === ":";
   return { key: arg.slice(0, isRaw ? at - 1 : at), text: arg.slice(at + 1), isRaw };
 }
@@ -99,9 +99,7 @@ const takesObjects = ({ kinds }: Field) => kinds.has("object") || kinds.has("any
 function unknownKey(key: string, path: Step[], name: string, field: Field): WrongUsage {
   const where = pathText(path);
   if (!takesObjects(field))
-    return new WrongUsage(
-      `${where} has nothing inside it, so that "${key}" cannot be: it is ${describe(field)}.`,
-    );
+    return new WrongUsage(`${where} has no fields, so "${key}" is not possible: it is ${describe(field)}.`);
   const prefix = where ? `${where}.` : "";
   const like = nearest(name, field.names).map((one) => prefix + one);
   const names = field.names.map((one) => prefix + one).join(", ");
@@ -118,7 +116,7 @@ function place(root: Members, path: Step[], value: unknown, key: string): void {
   let at: object = root;
   for (const [index, { name }] of path.entries()) {
     if (Array.isArray(at) && Number(name) > at.length)
-      throw new WrongUsage(`${key}: the elements before it are missing; they are counted from 0.`);
+      throw new WrongUsage(`${key}: the elements before it are missing; they count from 0.`);
     const next = path[index + 1];
     if (!next) {
       define(at, name, value);

@@ -10,7 +10,7 @@ import { helpOf } from "./operation-help.ts";
 import { rawElements } from "./raw-json.ts";
 
 export function addOperations(program: Command, act: Act): void {
-  const operations = program.command("operations").description("what the services can be asked to do");
+  const operations = program.command("operations").description("list and describe what the services can do");
 
   operations
     .command("list", { isDefault: true })

@@ -7,7 +7,7 @@ import { readable } from "../terminal/readable.ts";
 import { addCall, type CallOptions, inputOf, printHelp } from "./operation-call.ts";
 
 export function addRead(program: Command, act: Act): void {
-  const command = program.command("read").description("read from a service");
+  const command = program.command("read").description("call a read operation of a service");
   addCall(command).action(
     act(async (context, name: string | undefined, args: string[], options: CallOptions) => {
       const { client, output, io } = context;

@@ -50,7 +50,7 @@ export async function execute(steps: readonly Step[], execution: Execution): Pro
       throw new Failed(
         {
           title: "A step failed",
-          detail: `Failed at: ${described(step).replace(/ +/, " ")}: ${reason(error)} Put it right and run the same command again: it goes on from there.`,
+          detail: `Failed at: ${described(step).replace(/ +/, " ")}: ${reason(error)} Fix that and run the same command again: it continues from there.`,
           code: "step_failed",
         },
         { cause: error },

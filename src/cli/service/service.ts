@@ -47,27 +47,27 @@ interface Options {
 const OLDEST_SYSTEMD = 252;
 
 const NOTES = `
-The program is copied to ${PROGRAM}, with all it needs, so that neither the next "git pull" nor the end of a
-home directory changes what runs. To bring a newer one into service, run it again from there.
-A configuration that is there is never overwritten.`;
+Copies the program to ${PROGRAM}, with everything it needs, so that a later "git pull" or a removed home
+directory does not change what runs. To upgrade, run it again from the newer copy.
+An existing configuration is never overwritten.`;
 
 export function addService(program: Command, act: Act): void {
   const service = program
     .command("service")
-    .description("nexusd as a service of systemd: install, uninstall (root)");
+    .description("install or uninstall nexusd as a systemd service (root)");
   service
     .command("install")
-    .description("put this nexusd into service, and start it; first it shows what it would do")
-    .option("--yes", "do it without asking")
-    .option("--root <directory>", "into the system in this directory, where nothing is started", "/")
+    .description("install this nexusd and start it; first shows what it would do")
+    .option("--yes", "do not ask")
+    .option("--root <directory>", "install below this directory, and start nothing", "/")
     .addHelpText("after", NOTES)
     .action(act(install));
   service
     .command("uninstall")
-    .description("stop it and take it away; data, configuration and secrets stay")
-    .option("--purge", "these too")
-    .option("--yes", "do it without asking")
-    .option("--root <directory>", "from the system in this directory", "/")
+    .description("stop and remove it; data, configuration and secrets stay")
+    .option("--purge", "remove those, too")
+    .option("--yes", "do not ask")
+    .option("--root <directory>", "uninstall below this directory", "/")
     .action(act(uninstall));
 }
 
@@ -98,7 +98,7 @@ async function install(context: CliContext, options: Options): Promise<void> {
   if (await carryOut(context, options, { steps, root, program }))
     context.output.note(
       root === "/"
-        ? `nexusd runs. Configure it in ${CONFIG}, then: systemctl reload nexusd. Let a user in with: usermod -aG nexusd-agents NAME`
+        ? `nexusd runs. Configure it in ${CONFIG}, then: systemctl reload nexusd. Give a user access with: usermod -aG nexusd-agents NAME`
         : `nexusd is in ${root}, and starts with that system.`,
     );
 }
@@ -139,7 +139,7 @@ async function uninstall(context: CliContext, options: Options): Promise<void> {
   if (await carryOut(context, options, { steps, root, program: undefined }))
     context.output.note(
       options.purge
-        ? "the user nexusd and its groups stay: a number that was theirs must not become somebody else's"
+        ? "the user nexusd and its groups stay, so that nobody else gets their ids"
         : `data (/var/lib/nexusd), configuration (${CONFIG}) and secrets (/etc/credstore) stay; --purge removes them`,
     );
 }
@@ -179,7 +179,7 @@ async function carryOut(
     const tty = output.isHuman && isRoot ? io.tty : undefined;
     const answer = tty && (await ask(tty, "Do this? [y/N] ", io.signal));
     if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) {
-      const how = isRoot ? "--yes does it" : "root does it, with --yes";
+      const how = isRoot ? "--yes does it" : "run it as root with --yes";
       output.note(`nothing was changed; ${how}`);
       await report(false);
       return false;
@@ -203,7 +203,7 @@ async function checkSystem(root: string): Promise<void> {
     throw new Failed({
       title: "Installed as a package",
       detail:
-        "A package of the system has installed nexusd, and keeps it. Update it with the package manager, or remove it first: sudo apt remove nexusd",
+        "nexusd was installed as a package of the system. Update it with the package manager, or remove it first: sudo apt remove nexusd",
       code: "package_installed",
     });
   if (root !== "/") {
@@ -214,7 +214,7 @@ async function checkSystem(root: string): Promise<void> {
     throw new Failed({
       title: "No systemd",
       detail:
-        "systemd does not run this system. Let what does run it start bin/nexusd --config FILE, or name the directory of a system that has systemd with --root.",
+        "This system does not run systemd. Have its own service manager start bin/nexusd --config FILE, or name the root directory of a system with systemd: --root DIRECTORY.",
       code: "no_systemd",
     });
   const version = Number(/^systemd (\d+)/.exec(await run(["systemctl", "--version"]))?.[1]);

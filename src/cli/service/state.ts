@@ -19,7 +19,7 @@ export const OLD = `${PROGRAM}.old`;
 const notOurs = (path: string) =>
   new Failed({
     title: "Already there",
-    detail: `${path} is there, and nexusctl did not write it. Move it away (sudo mv ${path} ${path}.old), then run this again.`,
+    detail: `${path} exists, and nexusctl did not write it. Move it away (sudo mv ${path} ${path}.old), then run this again.`,
     code: "not_ours",
   });
 

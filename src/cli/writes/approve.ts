@@ -25,10 +25,10 @@ export async function approve(context: CliContext, given: string, options: Appro
   const { io, output } = context;
   const tty = output.isHuman ? io.tty : undefined;
   if (options.yes && options.digest === undefined)
-    throw new WrongUsage("--yes needs --digest: the digest of what you have seen.");
+    throw new WrongUsage("--yes needs --digest: the digest of what you reviewed.");
   if (!options.yes && !tty)
     throw new WrongUsage(
-      "Without a terminal nobody can be asked: both --yes and --digest DIGEST are needed. nexusctl writes show ID shows what it is.",
+      "There is no terminal to ask on: give --yes and --digest DIGEST. nexusctl writes show ID shows the digest.",
     );
 
   let id = given;
@@ -94,7 +94,7 @@ export async function showWhole({ io, output }: CliContext, write: ShownWrite): 
   await output.line("");
   if (lines.length > (io.tty?.output.rows || 24) - 3) {
     for (const line of summaryLines(write, columns)) await output.line(line);
-    await output.text(`The whole of it is above, in ${lines.length} lines. Scroll up to read them.`);
+    await output.text(`The full preview is above, in ${lines.length} lines. Scroll up to read it.`);
     await output.line("");
   }
 }

@@ -93,7 +93,7 @@ export function checkDigest({ id, request, digest }: Write): void {
   if (digestOf(request) === digest) return;
   throw new Failed({
     title: "The write is not the one that was shown",
-    detail: `Write ${id} is not what its digest says. Do not approve it.`,
+    detail: `Write ${id} does not match its digest. Do not approve it.`,
     code: "digest_mismatch",
   });
 }

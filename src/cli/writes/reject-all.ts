@@ -20,7 +20,7 @@ export async function rejectAll(context: CliContext, options: RejectOptions): Pr
   if (agent === undefined && operation === undefined)
     throw new WrongUsage('--all needs --agent or --operation ("*" for every operation).');
   const tty = output.isHuman ? io.tty : undefined;
-  if (!options.yes && !tty) throw new WrongUsage("Without a terminal nobody can be asked: --yes is needed.");
+  if (!options.yes && !tty) throw new WrongUsage("There is no terminal to ask on: give --yes.");
   const filter = {
     reason,
     ...(agent !== undefined && { agent }),
@@ -32,7 +32,7 @@ export async function rejectAll(context: CliContext, options: RejectOptions): Pr
   const { count, writes } = await send({ dryRun: true });
   const [newest] = writes;
   if (!newest) {
-    if (output.isHuman) return await output.text("Nothing that is proposed matches.");
+    if (output.isHuman) return await output.text("No proposal matches.");
     return await output.json(JSON.stringify({ count: 0, writes: [] }));
   }
   if (!options.yes && tty) {

@@ -35,10 +35,10 @@ export async function sign(context: CliContext, given: string, options: SignOpti
   if (options.decide && signer === undefined)
     throw new WrongUsage("--decide needs --signer: your name in the daemon's file of signers.");
   if (options.yes && options.digest === undefined)
-    throw new WrongUsage("--yes needs --digest: the digest of what you have seen.");
+    throw new WrongUsage("--yes needs --digest: the digest of what you reviewed.");
   if (!options.yes && !tty)
     throw new WrongUsage(
-      "Without a terminal nobody can be asked: both --yes and --digest DIGEST are needed. nexusctl writes show ID shows what it is.",
+      "There is no terminal to ask on: give --yes and --digest DIGEST. nexusctl writes show ID shows the digest.",
     );
 
   const { write, statement } = await fetchStatement(context, given, decision);

@@ -27,7 +27,7 @@ export function addSigning(writes: Command, act: Act): void {
   writes
     .command("statement")
     .description("print a decision about a write as the text that is signed, byte for byte")
-    .argument("<id>", "its id, or the beginning or end of it")
+    .argument("<id>", "its id, or the start or end of it")
     .addOption(decisionOption())
     .option("--bundle", "with the stored request, as a file for: nexusctl statement check FILE")
     .action(
@@ -50,7 +50,7 @@ export function addSigning(writes: Command, act: Act): void {
   writes
     .command("sign")
     .description("look at a write and sign a decision about it with an SSH key")
-    .argument("<id>", "its id, or the beginning of it")
+    .argument("<id>", "its id, or the start of it")
     .requiredOption(
       "--key <file>",
       "as ssh-keygen -f takes it: a private key, a certificate, a key of the agent",
@@ -58,14 +58,14 @@ export function addSigning(writes: Command, act: Act): void {
     .addOption(decisionOption())
     .option("--decide", "hand the signature over at once; needs --signer")
     .option("--signer <name>", "your name in the daemon's file of signers")
-    .option("--digest <digest>", "the digest of what you have seen")
-    .option("--yes", "without looking and asking, for scripts; needs --digest")
+    .option("--digest <digest>", "the digest of what you reviewed")
+    .option("--yes", "show nothing and do not ask, for scripts; needs --digest")
     .action(act((context, given: string, options: SignOptions) => sign(context, given, options)));
 
   writes
     .command("decide")
     .description("hand over a decision that was signed elsewhere")
-    .argument("<id>", "its id, or the beginning or end of it")
+    .argument("<id>", "its id, or the start or end of it")
     .requiredOption("--signature <file>", "what ssh-keygen -Y sign gave; - for stdin")
     .requiredOption("--signer <name>", "whose it is: the name in the daemon's file of signers")
     .option("--statement <file>", "the text that was signed; default: the daemon's, as it is now")

@@ -21,8 +21,7 @@ const LOOK_MS = 500;
 /** A key that comes again within this is held. The first repetition is the slowest: up to a second, as systems are set. */
 const REPEAT_MS = 1200;
 
-const TOO_EARLY =
-  "Nothing was approved: look at it, let go of the key, and press a once more after a moment.";
+const TOO_EARLY = "Nothing was approved. Read it, let go of the key, and press a again after a moment.";
 
 /** What each key does to the inbox. While the daemon is asked for something, they do nothing. */
 export function createKeys(

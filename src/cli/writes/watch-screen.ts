@@ -110,7 +110,7 @@ function listScreen(inbox: Inbox, size: Size, nowMs: number): Line[] {
       ];
     }),
   ]);
-  const keys = writes.length > 0 ? "Enter or 1-9: look at it   Up, Down: choose   q: quit" : "q: quit";
+  const keys = writes.length > 0 ? "Enter or 1-9: open it   Up, Down: choose   q: quit" : "q: quit";
   return framed([head, "", ...table], [...noticeLines(notice, size), keys], rows);
 }
 
@@ -124,13 +124,13 @@ function openedScreen(opened: Opened, notice: string, size: Size): Line[] {
   const keys = closed
     ? "Esc: back   q: quit"
     : seenAt === undefined
-      ? "Space: read on; to approve, read it to its end   r: reject   Esc: back   q: quit"
+      ? "Space: read on; read to the end to approve   r: reject   Esc: back   q: quit"
       : "a: approve   r: reject   Up, Down, Space: read   Esc: back   q: quit";
   const foot = [
     ...noticeLines(closed ?? notice, size).map(
       (text): Line => [{ text, tone: closed === undefined ? undefined : "bad" }],
     ),
-    reason === undefined ? keys : editedLine("Reason (Enter: reject, Esc: do not): ", reason, size.columns),
+    reason === undefined ? keys : editedLine("Reason (Enter: reject, Esc: cancel): ", reason, size.columns),
   ];
   return framed([head, "", ...all.slice(top, last)], foot, size.rows);
 }

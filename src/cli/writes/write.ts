@@ -29,15 +29,12 @@ interface WriteOptions extends CallOptions {
 export function addWrite(program: Command, act: Act): void {
   const command = program.command("write").description("propose a write; it is executed once it is approved");
   addCall(command)
-    .option("--reason <text>", "why, for the person who decides")
-    .option("--agent <name>", "a name that you give yourself; shown as such")
-    .option(
-      "--idempotency-key <key>",
-      "the same key and input is the same write, however often it is proposed",
-    )
-    .option("--ttl <duration>", "how long the proposal stands; default: as configured", duration)
-    .option("--bind", "only who has its token may withdraw it; the token is told once")
-    .option("--wait [duration]", "until it is decided and executed; exit 0 only if it succeeded")
+    .option("--reason <text>", "the reason, shown to whoever decides")
+    .option("--agent <name>", "a name that you give yourself; it is not verified")
+    .option("--idempotency-key <key>", "proposing again with the same key and input gives the same write")
+    .option("--ttl <duration>", "how long the proposal stays open; default: [approvals] ttl", duration)
+    .option("--bind", "require a token to cancel it; the token is printed once")
+    .option("--wait [duration]", "wait until it is decided and executed; exit 0 only if it succeeded")
     .action(
       act(async (context, first: string | undefined, rest: string[], options: WriteOptions) => {
         const { name, args, waitMs } = sortedOut(first, rest, options.wait);
@@ -108,7 +105,7 @@ export async function finish(
       },
     });
   } catch (error) {
-    if (io.signal.aborted) output.note(`interrupted; ${id} was ${state} and goes on without this command`);
+    if (io.signal.aborted) output.note(`interrupted; ${id} was ${state} and continues without this command`);
     throw error;
   }
   if (!output.isHuman) await output.json(jsonOf(write));

@@ -48,7 +48,7 @@ async function printTable(context: CliContext, options: ListOptions): Promise<vo
       whyOf(write),
     ]),
   );
-  if (after !== null) context.output.note(`there are more: go on with --after ${after}, or use --all`);
+  if (after !== null) context.output.note(`there are more: continue with --after ${after}, or use --all`);
 }
 
 /** What ended it, or what the agent gave as its reason. */

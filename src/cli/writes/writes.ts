@@ -22,17 +22,17 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("list", { isDefault: true })
-    .description("list the writes, the newest first")
+    .description("list the writes, newest first")
     .option("--state <state>", "only those in this state; may be repeated", writeStates)
     .option("--limit <count>", "how many at most", count, 50)
-    .option("--all", "every one of them, however many there are")
-    .option("--after <id>", "only those older than this one: what the end of a list gives to go on with")
+    .option("--all", "list all of them")
+    .option("--after <id>", "only those older than this one; the end of a list names it")
     .action(act(listWrites));
 
   writes
     .command("show")
-    .description("show a write whole, and what became of it")
-    .argument("<id>", "its id, or the beginning or end of it")
+    .description("show a write in full, with its history")
+    .argument("<id>", "its id, or the start or end of it")
     .action(
       act(async (context, given: string) => {
         const { client, output, io } = context;
@@ -47,9 +47,9 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("wait")
-    .description("until a write is decided and executed; exit 0 only if it succeeded")
-    .argument("<id>", "its id, or the beginning or end of it")
-    .option("--timeout <duration>", "for how long; default: however long it takes", duration)
+    .description("wait until a write is decided and executed; exit 0 only if it succeeded")
+    .argument("<id>", "its id, or the start or end of it")
+    .option("--timeout <duration>", "at most this long; default: no limit", duration)
     .action(
       act(async (context, given: string, { timeout }: { timeout?: string }) => {
         const { client, io } = context;
@@ -62,21 +62,21 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("approve")
-    .description("look at a write and let it be executed (operator)")
-    .argument("<id>", "its id, or the beginning of it")
-    .option("--note <text>", "your words for the record")
-    .option("--digest <digest>", "the digest of what you have seen")
-    .option("--yes", "without looking and asking, for scripts; needs --digest")
-    .option("--wait [duration]", "until it is executed; exit 0 only if it succeeded", duration)
+    .description("review a write and approve it (operator)")
+    .argument("<id>", "its id, or the start of it")
+    .option("--note <text>", "a note for the audit log")
+    .option("--digest <digest>", "the digest of what you reviewed")
+    .option("--yes", "show nothing and do not ask, for scripts; needs --digest")
+    .option("--wait [duration]", "wait until it is executed; exit 0 only if it succeeded", duration)
     .action(act((context, given: string, options: ApproveOptions) => approve(context, given, options)));
 
   writes
     .command("reject")
-    .description("refuse a write, or with --all many at once (operator)")
+    .description("reject a write, or many at once with --all (operator)")
     .argument("[id]")
-    .requiredOption("--reason <text>", "why; the agent can read it")
-    .option("--all", "every proposal that --agent and --operation name; shows them and asks")
-    .option("--agent <name>", "with --all: the name that the agent gave itself")
+    .requiredOption("--reason <text>", "the reason; the agent can read it")
+    .option("--all", "every proposal that matches --agent and --operation; shows them and asks first")
+    .option("--agent <name>", "with --all: only from this agent, by the name it gives itself")
     .option("--operation <pattern>", 'with --all: a name, "nexus.*", or "*"')
     .option("--yes", "with --all: do not ask")
     .action(
@@ -93,7 +93,7 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("cancel")
-    .description("withdraw a write that nobody has decided yet; an operator also stops an approved one")
+    .description("cancel a write that nobody has decided yet; an operator can also cancel an approved one")
     .argument("<id>")
     .option(...TOKEN_OPTION)
     .action(
@@ -110,10 +110,12 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("resolve")
-    .description("say what became of a write whose outcome is unknown (operator)")
+    .description("record the outcome of a write that ended as unknown (operator)")
     .argument("<id>")
     .addOption(
-      new Option("--outcome <outcome>", "what it was").choices(["succeeded", "failed"]).makeOptionMandatory(),
+      new Option("--outcome <outcome>", "what happened")
+        .choices(["succeeded", "failed"])
+        .makeOptionMandatory(),
     )
     .requiredOption("--note <text>", "how you know")
     .action(
@@ -124,7 +126,7 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("watch")
-    .description("keep an inbox open: see proposals as they come, approve or reject them (operator)")
+    .description("show proposals as they arrive, and approve or reject them (operator)")
     .action(act((context) => watch(context)));
 }
 

@@ -9,7 +9,7 @@ export const auditRow = z
     sequence: z.int(),
     at: z.string(),
     action: z.enum([...WRITE_MARKS, ...WRITE_STATES, ...AUDIT_MARKS]),
-    writeId: z.string().describe("Empty where the row is about the audit log itself"),
+    writeId: z.string().describe("Empty for rows about the audit log itself"),
     digest: z
       .string()
       .describe("Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers"),
@@ -44,12 +44,12 @@ export const auditVerdict = z.object({
   brokenAt: z.object({ sequence: z.int(), why: z.string() }).exactOptional(),
   changed: z
     .array(z.object({ writeId: z.string(), why: z.string() }))
-    .describe("Writes and their events that are not as the chain says; the first twenty"),
+    .describe("Writes and their events that do not match the chain; the first twenty"),
   changedCount: z.int().describe("How many there are"),
   noted: z
     .object({ head: z.string(), row: z.int().nullable() })
     .exactOptional()
-    .describe("The row that has the hash `head`; null: the chain was cut or made anew since it was noted"),
+    .describe("The row with the hash `head`; null: the chain was cut or rebuilt since it was noted"),
 });
 
 export type AuditRowView = z.output<typeof auditRow>;

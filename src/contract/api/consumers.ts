@@ -27,7 +27,7 @@ const pending = z
 export const consumerDetail = consumer.extend({ pending }).meta({ id: "ConsumerDetail" });
 
 export const placed = consumer.extend({
-  token: z.string().optional().describe("Of a new one, where it was asked for with `bind`: given this once"),
+  token: z.string().optional().describe("Of a new one that was created with `bind`: returned only once"),
 });
 
 export const consumerPage = z.object({

@@ -36,10 +36,10 @@ export const afterQuery = sequence.default(0).describe("The last sequence alread
 export const PAGE_LENGTH = 2 ** 21;
 export const limitQuery = integer(1, 1000)
   .default(100)
-  .describe("How many at most, default 100; where they are long, a page ends when it has 2 MiB of them");
+  .describe("At most this many, default 100; a page ends early when it reaches 2 MiB");
 
 /** Of a list whose elements are short. */
-export const pageLimit = integer(1, 1000).default(100).describe("How many at most, default 100");
+export const pageLimit = integer(1, 1000).default(100).describe("At most this many, default 100");
 
 export const waitQuery = z
   .string({ error: 'must be a duration such as "30s"' })
@@ -75,7 +75,7 @@ export const typeQuery = z
 export const epochQuery = z
   .string()
   .optional()
-  .describe("The log that the position belongs to; another one is answered with 409 `epoch_changed`");
+  .describe("The log that the position belongs to; for another log the answer is 409 `epoch_changed`");
 
 const timestampError = "must be an RFC 3339 time such as 2026-03-01T12:00:00Z";
 
@@ -121,7 +121,7 @@ export const ttlField = z
     context.addIssue({ code: "custom", message: 'must be a duration from 1m to 30d, such as "2h"' });
     return z.NEVER;
   })
-  .describe("How long the proposal stands, 1m to 30d; default: as configured");
+  .describe("How long the proposal stays open, 1m to 30d; default: `[approvals] ttl`");
 
 /** Any text: what is not the id of a write is no write, and not a mistake of another kind. */
 export const writeId = z.string();

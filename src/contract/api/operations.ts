@@ -15,9 +15,9 @@ export const operation = z
     approval: z
       .enum(["operator", "auto", "deny", "signed"])
       .nullable()
-      .describe("What the policy says of it now; null: it is a read"),
-    idempotent: z.boolean().describe("Whether doing it twice is the same as once"),
-    destructive: z.boolean().describe("Whether it deletes for good"),
+      .describe("What the policy says now; null: it is a read"),
+    idempotent: z.boolean().describe("Whether it is safe to repeat"),
+    destructive: z.boolean().describe("Whether it deletes permanently"),
     inputSchema: z.unknown().describe("JSON Schema"),
     describedBy: z
       .literal("service")
@@ -30,8 +30,10 @@ export const readAnswer = z.object({
   output: z.unknown().describe("What the operation makes of the service's answer"),
   meta: z.object({
     service: serviceName,
-    durationMs: z.number().describe("What the answer took, in milliseconds, without the waiting"),
-    waitedMs: z.number().describe("What it waited for its turn in the limits of nexusd, in milliseconds"),
+    durationMs: z
+      .number()
+      .describe("How long the answer took, in milliseconds, without waiting for its turn"),
+    waitedMs: z.number().describe("How long it waited for its turn, in milliseconds"),
   }),
 });
 

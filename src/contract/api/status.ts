@@ -15,11 +15,8 @@ const serviceStatus = z.looseObject({
   state: z.enum(["ok", "degraded", "down", "disabled"]),
   lastSuccessAt: z.string().nullable(),
   lastError,
-  attention: z
-    .array(attention)
-    .optional()
-    .describe("What somebody has to see to, although the service works"),
-  note: z.string().nullish().describe("What a person should know of it, in a few words"),
+  attention: z.array(attention).optional().describe("What needs attention although the service works"),
+  note: z.string().nullish().describe("What a person should know, in a few words"),
 });
 
 export const statusAnswer = z.object({

@@ -52,7 +52,7 @@ export const insightsAnswer = z.object({
   ...{ asOf, insights: z.array(logged) },
   isCut: z
     .boolean()
-    .describe("Whether it ends before `limit` since it is long: ask for the older ones by `until`"),
+    .describe("Whether it ends before `limit` because it is long: ask for older ones with `until`"),
 });
 export const lowStockAnswer = z.object({ asOf, items: z.array(stockItem) });
 export const pendingOrdersAnswer = z.object({ asOf, orders: z.array(pendingOrder) });

@@ -37,24 +37,21 @@ const fields = {
     url: z.string(),
     headers: z.array(z.object({ name: z.string(), value: z.string() })),
     body: z.string().nullable(),
-    notice: z.string().exactOptional().describe("What the person who decides should know beside the request"),
+    notice: z.string().exactOptional().describe("What whoever decides should know besides the request"),
   }),
-  precondition: z.string().nullable().describe("What must still be so when it is executed; canonical JSON"),
+  precondition: z.string().nullable().describe("What must still hold when it is executed; canonical JSON"),
   target: z.string(),
   idempotent: z.boolean(),
   destructive: z.boolean(),
   approval: z.enum(["operator", "auto", "deny", "signed"]).describe("What the policy said at the proposal"),
   reason: z.string().nullable(),
-  agent: z
-    .string()
-    .nullable()
-    .describe("The name that the proposing agent gave itself; nobody has checked it"),
+  agent: z.string().nullable().describe("The name that the proposing agent gave itself; it is not verified"),
   idempotencyKey: z.string().nullable(),
   account: z
     .object({ origin: z.string(), credential: z.string(), fingerprint: z.string().nullable() })
     .nullable()
     .describe("Where it is sent, and with which credential: a fingerprint that tells one key from another"),
-  isBound: z.boolean().describe("Whether an agent needs the proposal's token to withdraw it"),
+  isBound: z.boolean().describe("Whether an agent needs the proposal's token to cancel it"),
   proposedAt: z.string(),
   expiresAt: z.string(),
   shownAt: z.string().nullable(),
@@ -83,7 +80,7 @@ const fields = {
       remedy: z.string().exactOptional().describe("How to find out what became of it"),
     })
     .nullable(),
-  outcome: z.enum(["succeeded", "failed"]).nullable().describe("What `resolved` found it to have been"),
+  outcome: z.enum(["succeeded", "failed"]).nullable().describe("The outcome that `resolved` recorded"),
   bodyRemovedAt: z
     .string()
     .nullable()
@@ -125,7 +122,9 @@ export const summarySchema = z.object(summaryFields).meta({ id: "WriteSummary" }
 export const shownWrite = z
   .object({
     ...fields,
-    previewText: z.string().describe("The whole request for a person, with what is invisible made visible"),
+    previewText: z
+      .string()
+      .describe("The whole request for a person, with invisible characters made visible"),
     signing: z
       .object({
         signers: z.array(z.string()).nullable().describe("null: everybody in the file of signers"),
@@ -142,7 +141,7 @@ export const proposed = writeSchema.extend({
   token: z
     .string()
     .exactOptional()
-    .describe("Where it was asked for with `bind`: given this once, and needed to cancel"),
+    .describe("If it was proposed with `bind`: returned only once, and needed to cancel"),
 });
 
 export const writePage = z.object({

@@ -45,7 +45,7 @@ export const processMetrics: readonly Metric[] = [
   single(
     "counter",
     "nexusd_log_lines_dropped_total",
-    "Lines of the log that were dropped because nobody read them.",
+    "Log lines that were dropped because nobody read them.",
     ({ droppedLogLines }) => droppedLogLines,
   ),
 ];

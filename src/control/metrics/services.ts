@@ -79,7 +79,7 @@ export const serviceMetrics: readonly Metric[] = [
   ),
   ofBudgets(
     "nexusd_budget_reserve_requests",
-    "The part of the limit that polls and watches leave to people and renewals.",
+    "The part of the limit that polls and watches leave for people and renewals.",
     ({ reserve }) => reserve,
   ),
   ofBudgets("nexusd_budget_used_requests", "Requests of the last 60 s.", ({ used }) => used),
@@ -108,7 +108,7 @@ export const serviceMetrics: readonly Metric[] = [
   ),
   ofBudgets(
     "nexusd_budget_cooldown_seconds",
-    "How long nothing is sent to the server from now on, because it asked for that; 0: it did not.",
+    "How much longer nothing is sent to the server, because it asked for that; 0: it did not.",
     ({ quietMs }) => quietMs / 1000,
   ),
 ];

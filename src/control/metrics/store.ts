@@ -28,7 +28,7 @@ export const storeMetrics: readonly Metric[] = [
   ofStore("nexusd_consumers", "Consumers of the log.", ({ consumers }) => consumers.count),
   ofStore(
     "nexusd_consumer_lag_events",
-    "Events in the log from the oldest one on that some consumer wants and has not acknowledged.",
+    "Events in the log since the oldest one that some consumer wants and has not acknowledged.",
     ({ consumers }) => consumers.behind,
   ),
   ofStore(
@@ -68,7 +68,7 @@ export const storeMetrics: readonly Metric[] = [
   single(
     "gauge",
     "nexusd_database_writable",
-    "1 while the database takes commits.",
+    "1 while the database accepts commits.",
     ({ isWritable }: Snapshot) => (isWritable ? 1 : 0),
   ),
   single(

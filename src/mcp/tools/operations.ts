@@ -15,7 +15,7 @@ const summary = z.object({
   name: z.string().describe("What operations_describe, read and propose take"),
   effect: z.enum(["read", "write"]).describe("read: call read; write: call propose"),
   approval: z.string().optional().describe("Of a write: operator (a person decides), auto, deny"),
-  destructive: z.boolean().describe("Whether it deletes for good"),
+  destructive: z.boolean().describe("Whether it deletes permanently"),
   title: z.string().optional(),
   description: z.string().optional(),
   untrusted: untrusted("title and description, where the service itself wrote them").optional(),
@@ -58,7 +58,7 @@ export const operationsDescribe = defineTool({
   annotations: { readOnlyHint: true, openWorldHint: false },
   input: z.strictObject({ name: text(200, "Its name, as operations_find has it"), offset }),
   output: summary.extend({
-    idempotent: z.boolean().describe("Whether doing it twice is the same as once"),
+    idempotent: z.boolean().describe("Whether it is safe to repeat"),
     inputSchema: z.looseObject({}).optional().describe("JSON Schema of the input of read or propose"),
     more: z.string().optional(),
     note,

@@ -24,11 +24,11 @@ export interface WriteOptions {
 /** The options of every command that writes. */
 export const addWriteOptions = (command: Command): Command =>
   command
-    .option("--reason <text>", "why; it is in the record of the write")
-    .option("--agent <name>", "a name that you give yourself; shown as such")
-    .option("--idempotency-key <key>", "the same key is the same write, however often it is asked for")
-    .option("--wait", "also for an operator's approval, where the policy asks for one")
-    .option("--no-wait", "do not wait for the end of it");
+    .option("--reason <text>", "the reason, kept with the write")
+    .option("--agent <name>", "a name that you give yourself; it is not verified")
+    .option("--idempotency-key <key>", "asking again with the same key gives the same write")
+    .option("--wait", "wait even if an operator has to approve it")
+    .option("--no-wait", "do not wait for the result");
 
 /** Of an input, the fields that were given. */
 export const given = (input: Record<string, unknown>): Record<string, unknown> =>
@@ -66,14 +66,13 @@ export async function carryOut(
   );
   const { id } = proposed;
   if (wait === false) {
-    if (output.isHuman)
-      output.note(`${id} is ${proposed.state}; what became of it: nexusctl writes show ${id}`);
+    if (output.isHuman) output.note(`${id} is ${proposed.state}; see: nexusctl writes show ${id}`);
     else await output.json(jsonOf(proposed));
     return undefined;
   }
-  const waits = `An operator decides: nexusctl writes approve ${id}; what became of it: nexusctl writes show ${id}`;
+  const waits = `An operator decides: nexusctl writes approve ${id}; its state: nexusctl writes show ${id}`;
   if (proposed.state === "proposed") {
-    if (!wait) throw failed(proposed, "approval_needed", `The policy asks for an approval. ${waits}`);
+    if (!wait) throw failed(proposed, "approval_needed", `The policy requires an approval. ${waits}`);
     output.note(waits);
   }
   let { state } = proposed;
@@ -89,7 +88,7 @@ export async function carryOut(
     if (isDone(write)) return { ...asResult(write.result?.output), writeId: id };
     throw ended(write);
   } catch (error) {
-    if (io.signal.aborted) output.note(`interrupted; ${id} was ${state} and goes on without this command`);
+    if (io.signal.aborted) output.note(`interrupted; ${id} was ${state} and continues without this command`);
     throw error;
   }
 }

@@ -20,15 +20,15 @@ interface Line {
 }
 
 const NOTES = `
-Takes over sessions, keys, cursors, aliases and servers. The files of nexus.sh are only read, and what nexusd knows
-already is left as it is: it can be run again. Stop the loops and cron jobs of nexus.sh afterwards: nexusd polls.`;
+Imports sessions, keys, cursors, aliases and servers. The files of nexus.sh are only read, and sessions that nexusd
+already knows stay as they are: it can be run again. Stop the loops and cron jobs of nexus.sh afterwards: nexusd polls.`;
 
 export function addImport(program: Command, act: Act): void {
-  const imports = program.command("import").description("take over what another client knows (operator)");
+  const imports = program.command("import").description("import the sessions of another client (operator)");
   imports
     .command("nexus-sh")
-    .description("take over the sessions of nexus.sh (operator)")
-    .option("--dir <directory>", "its state; default: ~/.config/messaging")
+    .description("import the sessions of nexus.sh (operator)")
+    .option("--dir <directory>", "the directory of its state; default: ~/.config/messaging")
     .addHelpText("after", NOTES)
     .action(act(importNexusSh));
 }
@@ -57,10 +57,11 @@ async function importNexusSh(context: CliContext, options: { dir?: string }): Pr
     };
   });
   await report(context, directory, lines, notes);
-  if (lines.some(({ outcome }) => outcome === "skipped")) throw new Reported("not all was taken over");
+  if (lines.some(({ outcome }) => outcome === "skipped"))
+    throw new Reported("not every session was imported");
   const isNews = lines.some(({ outcome }) => outcome === "imported");
   if (output.isHuman && isNews)
-    output.note("nexusd polls them now: stop the loops and cron jobs of nexus.sh that do");
+    output.note("nexusd polls them now: stop the loops and cron jobs of nexus.sh");
 }
 
 async function read(directory: string) {
@@ -72,7 +73,7 @@ async function read(directory: string) {
     throw new Failed(
       {
         title: "Nothing to import",
-        detail: `There is no state of nexus.sh at ${directory} (${why}). Say where it is with --dir DIRECTORY.`,
+        detail: `There is no state of nexus.sh in ${directory} (${why}). Name its directory with --dir DIRECTORY.`,
         code: "nothing_to_import",
       },
       { cause },
@@ -102,7 +103,7 @@ async function report(
 ): Promise<void> {
   if (!output.isHuman) return await output.json(JSON.stringify({ directory, sessions, notes }));
   for (const note of notes) output.note(note);
-  if (sessions.length === 0) return output.note(`there is no session at ${directory}`);
+  if (sessions.length === 0) return output.note(`there is no session in ${directory}`);
   const words = { imported: "taken over", known: "known", skipped: "skipped", nothing: "nothing to take" };
   for (const { sessionId, alias, outcome, notes } of sessions)
     await output.text([alias ?? short(sessionId), words[outcome], ...notes].join(": "));

@@ -16,15 +16,15 @@ interface SendOptions extends WriteOptions {
 export function addMessages(messaging: Command, act: Act): void {
   const send = messaging
     .command("send")
-    .description("write a message to a session")
+    .description("send a message to a session")
     .argument("<session>")
-    .argument("[text]", "the message; - reads it from stdin")
-    .option("--data <json>", "a JSON value for programs, beside the text or instead; @FILE for a file")
-    .option("--strict", "refuse JSON that the server cannot carry as JSON, instead of sending it as text")
+    .argument("[text]", "the message; - reads stdin")
+    .option("--data <json>", "a JSON value for programs, with the text or instead of it; @FILE reads a file")
+    .option("--strict", "fail if the server cannot carry JSON, instead of sending it as text")
     .addHelpText(
       "after",
       `
-A text that holds a secret is refused: whoever is in the session could read it.
+A text that contains a secret is refused: everyone in the session could read it.
 
 Examples:
   nexusctl messaging send ops "hello"
@@ -56,10 +56,10 @@ Examples:
 
   messaging
     .command("history")
-    .description("the messages that the server of a session still has, the own ones too; costs one request")
+    .description("print the messages that the server still has, your own included; costs one request")
     .argument("<session>")
     .option("--after <cursor>", "only those after this cursor; default: all, with the greeting")
-    .option("--members", "the agents of the session as well")
+    .option("--members", "also list the agents of the session")
     .action(
       act(async (context, session: string, { after, members }: { after?: string; members?: true }) => {
         const result = await ask(context, "messaging.messages.list", given({ session, after, members }));

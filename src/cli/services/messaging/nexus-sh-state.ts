@@ -43,14 +43,14 @@ export function readNexusSh(directory: string): NexusShState {
   const sessions = entries.map((entry): FoundSession | SkippedSession => {
     const sessionId = entry.name;
     if (entry.isSymbolicLink()) return skipped(sessionId, "it is a symbolic link");
-    if (!entry.isDirectory()) return skipped(sessionId, "it is no directory", "nothing");
+    if (!entry.isDirectory()) return skipped(sessionId, "it is not a directory", "nothing");
     const isOther = (name: string) =>
       entries.some((one) => one.name !== sessionId && beginsWith(one.name, name));
     return readSession(join(root, sessionId), sessionId, aliases.get(sessionId) ?? [], server, isOther);
   });
   for (const sessionId of aliases.keys())
     if (!entries.some(({ name }) => name === sessionId))
-      notes.push(`aliases.json: ${list(aliases.get(sessionId))} is of a session that is not here any more`);
+      notes.push(`aliases.json: ${list(aliases.get(sessionId))} belongs to a session that no longer exists`);
   return { sessions, notes };
 }
 
@@ -80,7 +80,7 @@ function readSession(
       notes.push("it has no key: messages are sent unverified, and it cannot be left");
     let cursor = readValue(join(directory, "cursor"));
     if (cursor !== undefined && !importedSession.shape.cursor.safeParse(cursor).success) {
-      notes.push("its cursor is no number: it is read from its start");
+      notes.push("its cursor is not a number: it is read from its start");
       cursor = undefined;
     }
     if (aliases.some(isOther)) notes.push("an alias is left out: the id of another session begins with it");
@@ -133,7 +133,7 @@ function readValue(path: string, onMode: (mode: number) => void = () => {}): str
   }
   try {
     const stat = fstatSync(file);
-    if (!stat.isFile()) throw new Error(`${name} is no file`);
+    if (!stat.isFile()) throw new Error(`${name} is not a file`);
     if (stat.size > MAX_BYTES) throw new Error(`${name} is larger than any value of nexus.sh`);
     onMode(stat.mode);
     return readFileSync(file, "utf8").trim() || undefined;
@@ -166,7 +166,7 @@ function readObject(path: string, notes: string[]): Record<string, unknown> | un
     if (text === undefined) return undefined;
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-    notes.push(`${name} is left out: it is no JSON object`);
+    notes.push(`${name} is left out: it is not a JSON object`);
   } catch (error) {
     // The words of the parser would repeat what is in the file.
     notes.push(

@@ -7,7 +7,7 @@ import { addEntry, type EntryOptions, printEntered } from "./sessions.ts";
 
 export function addPairs(messaging: Command, act: Act): void {
   addWriteOptions(messaging.command("pair"))
-    .description("make a code and a link by which one other agent can enter a session")
+    .description("create a code and a link with which one other agent can join a session")
     .argument("<session>")
     .action(
       act(async (context, session: string, options: WriteOptions) => {
@@ -19,13 +19,13 @@ export function addPairs(messaging: Command, act: Act): void {
           ["expiresAt", "ends"],
         ]);
         if (context.output.isHuman)
-          context.output.note("give the link to whoever is to join: it works once, and says how");
+          context.output.note("give the link to whoever should join: it works once, and explains how");
       }),
     );
 
   messaging
     .command("pair-status")
-    .description("whether a pairing code was used")
+    .description("show whether a pairing code was used")
     .argument("<code>", "WORD-WORD-XXXXX, or the link with it")
     .action(
       act(async (context, code: string) => {
@@ -35,7 +35,7 @@ export function addPairs(messaging: Command, act: Act): void {
     );
 
   addEntry(messaging.command("claim"))
-    .description("enter a session by the pairing code, or the link, that you were given")
+    .description("join a session with a pairing code or its link")
     .argument("<code>", "WORD-WORD-XXXXX, or the link with it")
     .action(
       act(async (context, code: string, { alias, server, ...write }: EntryOptions) => {

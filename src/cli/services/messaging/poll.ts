@@ -37,18 +37,16 @@ const RECEIVED = "messaging.message.received";
 export function addPoll(messaging: Command, act: Act): void {
   messaging
     .command("poll")
-    .description(
-      "what the others wrote in a session, from nexusd's log: the oldest first, no request is spent",
-    )
+    .description("print what others wrote in a session, from nexusd's log, oldest first; costs no request")
     .argument("<session>")
     .option(
       "--after <sequence>",
-      "only after this place in the log; default: 0, with --follow its end",
+      "only after this sequence; default: 0, with --follow the end of the log",
       wholeNumber,
     )
     .option("--limit <count>", `how many at most; default: ${DEFAULT_LIMIT}, with --follow no limit`, count)
     .addOption(lastOption())
-    .option("-f, --follow", "go on with new messages until interrupted, across restarts of the daemon")
+    .option("-f, --follow", "keep printing new messages until interrupted, across restarts of the daemon")
     .action(
       act(async (context, session: string, options: PollOptions) => {
         if (options.last === undefined)
@@ -96,7 +94,7 @@ async function list(context: CliContext, session: string, options: PollOptions):
     // A page ends before the limit where its messages are long.
     if (messages.length === 0) return;
   }
-  output.note(`there may be more: go on with --after ${after}, or use --follow`);
+  output.note(`there may be more: continue with --after ${after}, or use --follow`);
 }
 
 async function tail(context: CliContext, session: string, options: PollOptions): Promise<void> {

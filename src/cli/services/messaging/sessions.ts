@@ -43,11 +43,8 @@ export interface EntryOptions extends WriteOptions {
 export const addEntry = (command: Command): Command =>
   addWriteOptions(
     command
-      .option("--alias <name>", "what to call the session from now on")
-      .option(
-        "--server <url>",
-        "its server, one that nexusd knows; default: messaging.base_url of the configuration",
-      ),
+      .option("--alias <name>", "a name for the session")
+      .option("--server <url>", "its server, one that nexusd knows; default: [messaging] base_url"),
   );
 
 /** Prints how nexusd entered a session, and what is next. */
@@ -61,11 +58,11 @@ export async function printEntered(context: CliContext, result: Result | undefin
 export function addSessions(messaging: Command, act: Act): void {
   const create = messaging
     .command("create")
-    .description("make a session and enter it as its creator, who is never removed and can never leave")
-    .option("--ttl <duration>", "how long it lives after its last message, such as 2h or 3660", seconds)
-    .option("--max-agents <count>", "how many agents can be in it", count)
-    .option("--greeting <text>", "its first message, for everybody who joins")
-    .option("--as-member", "enter it like any other agent, who can leave");
+    .description("create a session and join it as its creator, who is never removed and cannot leave")
+    .option("--ttl <duration>", "how long it lives after its last message: 2h, or seconds", seconds)
+    .option("--max-agents <count>", "the most agents that it can have", count)
+    .option("--greeting <text>", "its first message, for everyone who joins")
+    .option("--as-member", "join it as an ordinary member, who can leave");
   addEntry(create).action(
     act(async (context, options: CreateOptions) => {
       const { ttl, maxAgents, greeting, asMember, alias, server, ...write } = options;
@@ -86,7 +83,7 @@ export function addSessions(messaging: Command, act: Act): void {
   );
 
   addEntry(messaging.command("join"))
-    .description("enter a session whose id you know")
+    .description("join a session by its id")
     .argument("<session>", "its whole id")
     .action(
       act(async (context, session: string, { alias, server, ...write }: EntryOptions) => {
@@ -97,7 +94,7 @@ export function addSessions(messaging: Command, act: Act): void {
     );
 
   addWriteOptions(messaging.command("leave"))
-    .description("leave a session, and stop polling it; a creator cannot")
+    .description("leave a session and stop polling it; its creator cannot")
     .argument("<session>")
     .action(
       act(async (context, session: string, options: WriteOptions) => {
@@ -107,7 +104,7 @@ export function addSessions(messaging: Command, act: Act): void {
     );
 
   addWriteOptions(messaging.command("forget"))
-    .description("poll and renew a session no more that cannot be left, so that it ends by expiry")
+    .description("stop tracking a session that cannot be left; it expires on its own")
     .argument("<session>")
     .action(
       act(async (context, session: string, options: WriteOptions) => {
@@ -118,9 +115,9 @@ export function addSessions(messaging: Command, act: Act): void {
 
   const renew = messaging
     .command("renew")
-    .description("let a session live on; nexusd does it by itself unless auto_renew is off")
+    .description("extend the life of a session; nexusd does it itself unless auto_renew is off")
     .argument("<session>")
-    .option("--ttl <duration>", "for how long, such as 2h or 3660", seconds);
+    .option("--ttl <duration>", "its life from now on: 2h, or seconds", seconds);
   addWriteOptions(renew).action(
     act(async (context, session: string, { ttl, ...write }: WriteOptions & { ttl?: number }) => {
       const input = given({ session, ttlSeconds: ttl });
@@ -135,23 +132,23 @@ export function addSessions(messaging: Command, act: Act): void {
   );
 
   addWriteOptions(messaging.command("alias"))
-    .description("give a session a name, in place of the one it has")
+    .description("name a session, in place of the name it has")
     .argument("<session>")
-    .argument("<alias>", "what to call it")
+    .argument("<alias>", "the name")
     .action(
       act(async (context, session: string, alias: string, options: WriteOptions) => {
         const result = await carryOut(context, "messaging.aliases.upsert", { alias, session }, options);
-        await done(context, result, `${alias} is ${session} from now on`);
+        await done(context, result, `${alias} now names ${session}`);
       }),
     );
 
   addWriteOptions(messaging.command("unalias"))
-    .description("take a name away; the session stays")
+    .description("remove the name of a session")
     .argument("<alias>")
     .action(
       act(async (context, alias: string, options: WriteOptions) => {
         const result = await carryOut(context, "messaging.aliases.delete", { alias }, options);
-        await done(context, result, `nothing is called ${alias} any more`);
+        await done(context, result, `${alias} no longer names a session`);
       }),
     );
 }

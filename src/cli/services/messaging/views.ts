@@ -10,7 +10,7 @@ import { ask, given, print, type Result, text } from "./call.ts";
 export function addViews(messaging: Command, act: Act): void {
   messaging
     .command("ls")
-    .description("the sessions that nexusd is or was in, as it remembers them")
+    .description("list the sessions that nexusd is or was in, from its own records")
     .action(
       act(async ({ client, io, output }) => {
         const answer = await client.sessions({ signal: io.signal });
@@ -41,7 +41,7 @@ export function addViews(messaging: Command, act: Act): void {
 
   messaging
     .command("status")
-    .description("a session as its server knows it; costs one request")
+    .description("show a session as its server knows it; costs one request")
     .argument("<session>")
     .action(
       act(async (context, session: string) => {
@@ -60,7 +60,7 @@ export function addViews(messaging: Command, act: Act): void {
 
   messaging
     .command("members")
-    .description("the agents of a session, and when each was last seen; costs one request")
+    .description("list the agents of a session and when each was last seen; costs one request")
     .argument("<session>")
     .action(
       act(async (context, session: string) => {
@@ -72,8 +72,8 @@ export function addViews(messaging: Command, act: Act): void {
 
   messaging
     .command("health")
-    .description("whether a server answers, since when it runs, and what it can carry")
-    .argument("[server]", "its URL; default: messaging.base_url of the configuration")
+    .description("show whether a server answers, how long it has run and what it supports")
+    .argument("[server]", "its URL; default: [messaging] base_url")
     .action(
       act(async (context, server: string | undefined) => {
         const result = await ask(context, "messaging.servers.get_health", given({ server }));
@@ -88,8 +88,8 @@ export function addViews(messaging: Command, act: Act): void {
 
   messaging
     .command("stats")
-    .description("how many sessions, agents and messages a server has")
-    .argument("[server]", "its URL; default: messaging.base_url of the configuration")
+    .description("show how many sessions, agents and messages a server has")
+    .argument("[server]", "its URL; default: [messaging] base_url")
     .action(
       act(async (context, server: string | undefined) => {
         const result = await ask(context, "messaging.servers.get_stats", given({ server }));

@@ -22,12 +22,16 @@ interface InsightsOptions {
 export function addInsights(program: Command, act: Act): void {
   program
     .command("insights")
-    .description("print the insights that Nex ever gave, the newest first")
+    .description("print the insights received from Nex, newest first")
     .option("--type <type>", "only of this type, such as risk or opportunity")
-    .option("--target <words>", "only about whom these words name")
-    .option("--text <words>", "only with these words in them; each may be the beginning of one")
-    .option("--min-confidence <number>", "only those that are at least so sure, from 0 to 1")
-    .option("--since <time>", "only those received since: 2026-03-01, 2026-03-01T12:00:00Z or 24h", moment)
+    .option("--target <words>", "only about a person or company that these words name")
+    .option("--text <words>", "only with these words, or words that begin with them")
+    .option("--min-confidence <number>", "only with at least this confidence, from 0 to 1")
+    .option(
+      "--since <time>",
+      "only those received since then: 2026-03-01, 2026-03-01T12:00:00Z or 24h",
+      moment,
+    )
     .option("--until <time>", "only those received until then", moment)
     .option("--limit <count>", "how many at most", count, 20)
     .action(
