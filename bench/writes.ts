@@ -1,5 +1,5 @@
-// What a proposal costs against the bare insert of the same bytes with the same durability, and how soon an approved
-// write is on the wire.
+// What a proposal costs against the bare insert of the same bytes with the same durability, and how soon a write is on
+// the wire that was approved, or whose signed decision came.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -18,7 +18,9 @@ import { startServices } from "../src/daemon/services.ts";
 import { createWritePath } from "../src/daemon/write-path.ts";
 import { createBudgets } from "../src/http/budgets.ts";
 import { createCounts } from "../src/services/counts.ts";
+import { createVerifier } from "../src/signatures/verify.ts";
 import { openStore } from "../src/store/sqlite.ts";
+import { createSigner, signerLine, writeSigners } from "../test/support/signers.ts";
 import { median, print } from "./figure.ts";
 
 const PROPOSALS = 2000;
@@ -43,7 +45,7 @@ const server = createServer((request, response) => {
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { port } = server.address() as AddressInfo; // a server that listens on TCP has one
 
-const config = configSchema.parse({
+let config = configSchema.parse({
   messaging: { enabled: false },
   nex: { base_url: `http://127.0.0.1:${port}`, api_key: { source: "env", id: "X" } },
   nexus: { enabled: false },
@@ -127,21 +129,54 @@ for (const atOnce of AT_ONCE) {
 }
 
 await executor.start();
-const delays: number[] = [];
-for (let n = 0; n < APPROVALS; n++) {
-  const name = `a${n}`;
-  const { id, digest } = await propose(name);
-  const approvedAt = performance.now();
-  await writes.approve(id, digest, OPERATOR);
-  while ((await store.readWrite(id))?.state !== "succeeded")
-    await new Promise((resolve) => setImmediate(resolve));
-  delays.push((arrivals.get(name) ?? Number.NaN) - approvedAt);
+
+/** From a decision to the first byte of its request, of so many writes one after the other. */
+async function delays(
+  name: string,
+  prepare: (write: Write) => Promise<() => Promise<unknown>>,
+): Promise<number> {
+  const found: number[] = [];
+  for (let n = 0; n < APPROVALS; n++) {
+    const write = await propose(`${name}${n}`);
+    const decide = await prepare(write);
+    const decidedAt = performance.now();
+    await decide();
+    while ((await store.readWrite(write.id))?.state !== "succeeded")
+      await new Promise((resolve) => setImmediate(resolve));
+    found.push((arrivals.get(`${name}${n}`) ?? Number.NaN) - decidedAt);
+  }
+  return median(found);
 }
+const timeToFirstByte = (decision: string, value: number) =>
+  print({ bench: "writes", case: decision, figure: "median time to the first byte", value, unit: "ms" });
+
+const approval = await delays(
+  "a",
+  async ({ id, digest }) =>
+    () =>
+      writes.approve(id, digest, OPERATOR),
+);
+timeToFirstByte("approval", approval);
+
+const alice = createSigner("alice");
+const signers = writeSigners(directory, [signerLine(alice)]);
+config = { ...config, approvals: { ...config.approvals, signers, policy: { "*": "signed" } } };
+const verifier = createVerifier(() => signers);
+const verifications: number[] = [];
+const signed = await delays("s", async ({ id }) => {
+  const statement = await writes.statement(id, "approve");
+  const decision = { statement, signature: alice.sign(statement), signer: alice.name };
+  const startedAt = performance.now();
+  await verifier.verify({ ...decision, text: statement, at: clock.now() }, "agents");
+  verifications.push(performance.now() - startedAt);
+  return () => writes.decide(id, decision, AGENT);
+});
+timeToFirstByte("signed decision", signed);
 print({
   bench: "writes",
-  case: "approval",
-  figure: "median time to the first byte",
-  value: median(delays),
+  case: "signed decision",
+  figure: "of which verifying with ssh-keygen, median",
+  value: median(verifications),
   unit: "ms",
 });
 

@@ -1,8 +1,7 @@
 // The system's ssh-keygen as a child process: no shell, a deadline, an environment of its own, its output bounded.
 
 import { spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { SignatureError } from "./error.ts";
@@ -73,19 +72,25 @@ function cannotStart(error: Error): SignatureError {
   return new SignatureError("ssh_keygen_failed", `${PROGRAM} does not start.`, error);
 }
 
-/** Files that only this user can see, in a directory of their own. */
-export async function privateFiles<K extends string>(contents: Record<K, string | Buffer>) {
-  const directory = await mkdtemp(join(tmpdir(), "nexusd-signature-"));
-  const remove = () => rm(directory, { recursive: true, force: true });
+/**
+ * Files that only this user can see, in a directory of their own. Written at once: a few small files take less time than
+ * each way to the thread pool and back.
+ */
+export function privateFiles<K extends string>(contents: Record<K, string | Buffer>) {
+  let directory: string | undefined;
+  const remove = () => {
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+  };
   try {
+    directory = mkdtempSync(join(tmpdir(), "nexusd-signature-"));
     const paths = {} as Record<K, string>; // filled right below
     for (const [name, content] of Object.entries(contents) as [K, string | Buffer][]) {
       paths[name] = join(directory, name);
-      await writeFile(paths[name], content, { mode: 0o600, flag: "wx" });
+      writeFileSync(paths[name], content, { mode: 0o600, flag: "wx" });
     }
     return { paths, remove };
   } catch (error) {
-    await remove();
+    remove();
     throw new SignatureError(
       "ssh_keygen_failed",
       "Signatures cannot be verified: no temporary file can be written.",
@@ -108,7 +113,7 @@ export function signWithKey(
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     // From stdin to stdout: with a file it would write beside it, or keep an older signature that is there and say nothing.
-    const args = ["-Y", "sign", "-n", namespace, "-f", key];
+    const args = ["-q", "-Y", "sign", "-n", namespace, "-f", key];
     const child = spawn(PROGRAM, args, { env, stdio: ["pipe", "pipe", "inherit"] });
     let signature = "";
     child.stdout.on("data", (chunk: Buffer) => {

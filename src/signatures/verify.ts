@@ -89,7 +89,7 @@ async function verifyWith(
   { text, signer, at }: SignedText,
   { armored: signature, isCertificate }: SshSignature,
 ): Promise<Verified> {
-  const files = await privateFiles({ signers: signers.content, signature });
+  const files = privateFiles({ signers: signers.content, signature });
   try {
     const { code, output } = await runKeygen(
       [
@@ -102,7 +102,7 @@ async function verifyWith(
     if (code === 0 && key !== undefined) return { signer, key };
     throw whyNot(output, signer, isCertificate);
   } finally {
-    await files.remove();
+    files.remove();
   }
 }
 
