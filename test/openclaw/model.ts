@@ -134,15 +134,15 @@ export function lastCall(since: readonly Said[]): Called | undefined {
   return { tool, result: structuredOf(textOf(answer)) };
 }
 
-/** The gateway wraps what comes from outside in words of warning. */
+/**
+ * What a model sees of an answer: the gateway writes its structured content first, wraps all of it in words of warning,
+ * and cuts the whole at some 20,000 characters. @returns undefined where the first part of it is cut or missing
+ */
 function structuredOf(text: string): unknown {
-  const json = text.slice(text.indexOf("\n{") + 1, text.lastIndexOf("}") + 1);
+  const [, literal] = /"text": ("structuredContent:(?:[^"\\]|\\.)*")/.exec(text) ?? [];
   try {
-    const { result, details } = JSON.parse(json) as {
-      result?: { details?: { structuredContent?: unknown }; isError?: boolean };
-      details?: { structuredContent?: unknown };
-    };
-    return result?.details?.structuredContent ?? details?.structuredContent;
+    const whole: string = JSON.parse(literal ?? "");
+    return JSON.parse(whole.slice("structuredContent:".length));
   } catch {
     return undefined;
   }
