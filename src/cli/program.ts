@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   sinks: async () => (await import("./sinks.ts")).addSinks,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
   wait: async () => (await import("./wait.ts")).addWait,
+  skill: async () => (await import("./skill/skill.ts")).addSkill,
   mcp: async () => (await import("./mcp.ts")).addMcp,
   backup: async () => (await import("./backup.ts")).addBackup,
   restore: async () => (await import("./backup.ts")).addRestore,

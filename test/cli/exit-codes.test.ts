@@ -24,7 +24,7 @@ const MORE: Record<string, string[]> = {
 };
 /** They ask no daemon: they read files, say how the machine is, print a script, or serve on without one (mcp). */
 const WITHOUT_DAEMON = [
-  "mcp",
+  ...["mcp", "skill install"],
   ...["restore", "db check", "db export", "statement check"],
   ...["doctor", "service install", "service uninstall", "import nexus-sh"],
   ...["completion bash", "completion zsh", "completion fish"],
