@@ -10,7 +10,7 @@ import { type Act, type CliContext, jsonOf } from "./context.ts";
 import { Failed, Reported, WrongUsage } from "./problem.ts";
 import { ofState } from "./terminal/colour.ts";
 import { ask } from "./terminal/line-editor.ts";
-import { shortId } from "./writes/preview-view.ts";
+import { shortId, whoOf } from "./writes/preview-view.ts";
 
 interface ShowOptions {
   after: number;
@@ -50,7 +50,7 @@ export function addAudit(program: Command, act: Act): void {
             row.at,
             ofState(row.action),
             shortId(row.writeId),
-            [row.actor.user, row.actor.via].filter(Boolean).join(" "),
+            whoOf(row.actor),
             row.detail,
           ]),
         );

@@ -1,9 +1,11 @@
 // Decisions by signature, on a real store and with the system's ssh-keygen.
 
-import { chmodSync } from "node:fs";
-import { describe, expect, test } from "vitest";
-import type { Actor, Write } from "../../src/contract/writes.ts";
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Actor, AuditRow, Write } from "../../src/contract/writes.ts";
 import type { PolicyRule } from "../../src/writes/config.ts";
+import { signedDifferences } from "../../src/writes/signed-record.ts";
 import { createSigner, type Signer, signerLine, writeSigners } from "../support/signers.ts";
 import { temporaryDirectory } from "../support/store.ts";
 import { AGENT, createHarness, OPERATOR, policyOf } from "./harness.ts";
@@ -137,4 +139,198 @@ describe("refused by its own code is", () => {
     harness.world.signers = undefined;
     await expect(decide(harness, write, alice)).rejects.toEqual(code("signers_not_configured"));
   });
+});
+
+const BOTH: PolicyRule = { by: "signed", signers: ["alice", "bob"], quorum: 2 };
+
+describe("a decision that comes too late", () => {
+  test("is refused as expired", async () => {
+    const harness = await signedHarness();
+    const { id } = await harness.propose({ ttlMs: 60_000 });
+    const statement = await harness.writes.statement(id, "approve");
+    await harness.clock.advance(61_000);
+    const signed = { statement, signature: alice.sign(statement), signer: "alice" };
+    await expect(harness.writes.decide(id, signed, AGENT)).rejects.toEqual(code("statement_expired"));
+    await expect(harness.writes.statement(id, "approve")).rejects.toEqual(code("write_expired"));
+  });
+
+  test("is told what was decided before, and by whom", async () => {
+    const harness = await signedHarness();
+    const write = await harness.propose();
+    const statement = await harness.writes.statement(write.id, "approve");
+    await decide(harness, write, alice, { decision: "reject" });
+    const byBob = { statement, signature: bob.sign(statement), signer: "bob" };
+    await expect(harness.writes.decide(write.id, byBob, AGENT)).rejects.toThrow(
+      /was rejected at .* by the signature of alice/,
+    );
+    await expect(harness.writes.statement(write.id, "approve")).rejects.toEqual(
+      code("write_already_decided"),
+    );
+  });
+});
+
+describe("several signers", () => {
+  test("who decide at the same moment all count, and none twice", async () => {
+    const people = ["ann", "ben", "cem", "dan", "eve"].map(createSigner);
+    const names = people.map(({ name }) => name);
+    const harness = await signedHarness(
+      { by: "signed", signers: names, quorum: 5 },
+      people.map((one) => signerLine(one)),
+    );
+    const write = await harness.propose();
+    const decisions = await Promise.allSettled(
+      [...people, ...people].map((one) => decide(harness, write, one)),
+    );
+    expect(decisions.filter(({ status }) => status === "fulfilled")).toHaveLength(5);
+    const { state, signedBy } = await harness.writes.get(write.id);
+    expect([state, signedBy.map(({ signer }) => signer).sort()]).toEqual(["approved", names]);
+    expect(await harness.store.verifyAudit()).toMatchObject({ ok: true });
+  });
+
+  test("who share a key are one: a key counts once, whatever names it has", async () => {
+    const sameKey = { ...alice, name: "bob" };
+    const harness = await signedHarness(BOTH, [signerLine(alice), signerLine(sameKey)]);
+    const write = await harness.propose();
+    await decide(harness, write, alice);
+    await expect(decide(harness, write, sameKey)).rejects.toThrow(/The key SHA256:\S+ approved .* as alice/);
+  });
+
+  test("of whom one was taken out of the file, or out of the policy, count without her", async () => {
+    const harness = await signedHarness(BOTH);
+    const first = await harness.propose();
+    await decide(harness, first, alice);
+    const { signers = "" } = harness.world;
+    writeFileSync(signers, signerLine(bob));
+    expect(await decide(harness, first, bob)).toMatchObject({
+      state: "proposed",
+      signedBy: [{ signer: "bob" }],
+    });
+    // With a new key she may sign again.
+    const renewed = createSigner("alice");
+    writeFileSync(signers, signerLine(bob) + signerLine(renewed));
+    expect(await decide(harness, first, renewed)).toMatchObject({ state: "approved" });
+
+    const second = await harness.propose({ input: { sku: "TEA-2" } });
+    await decide(harness, second, renewed);
+    harness.world.policy = policyOf({ "nexus.*": { by: "signed", signers: ["bob", "carol"], quorum: 2 } });
+    expect(await decide(harness, second, bob)).toMatchObject({
+      state: "proposed",
+      signedBy: [{ signer: "bob" }],
+    });
+  });
+});
+
+describe("what was approved and has not begun is not executed where the policy has come to", () => {
+  test.each<[string, PolicyRule, RegExp]>([
+    ["want an operator", "operator", /by now wants an operator/],
+    [
+      "name other signers",
+      { by: "signed", signers: ["bob"], quorum: 1 },
+      /by now are not those that the policy wants/,
+    ],
+    ["want more of them", BOTH, /by now are not those that the policy wants/],
+    ["deny it", "deny", /By now the policy denies/],
+  ])("%s", async (_what, rule, why) => {
+    const harness = await signedHarness();
+    const write = await harness.propose();
+    await decide(harness, write, alice);
+    harness.world.policy = policyOf({ "nexus.*": rule });
+    await harness.executor.start();
+    const { state, result } = await harness.finished(write.id);
+    expect([state, result?.error?.message]).toEqual(["failed", expect.stringMatching(why)]);
+    expect(harness.service.wire).toEqual([]);
+  });
+
+  test("want signatures where an operator approved it", async () => {
+    const harness = await signedHarness("operator");
+    const write = await harness.approved();
+    harness.world.policy = policyOf({ "nexus.*": "signed" });
+    await harness.executor.start();
+    expect((await harness.finished(write.id)).result?.error?.code).toBe("policy_changed");
+  });
+});
+
+describe("ssh-keygen", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  test("that is missing, or hangs, is said to be what is wrong", async () => {
+    const harness = await signedHarness();
+    const write = await harness.propose();
+    vi.stubEnv("PATH", temporaryDirectory());
+    await expect(decide(harness, write, alice)).rejects.toEqual(code("ssh_keygen_missing"));
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "ssh-keygen"), "#!/bin/sh\nexec /bin/sleep 60\n", { mode: 0o755 });
+    vi.stubEnv("PATH", directory);
+    await expect(decide(harness, write, alice)).rejects.toEqual(code("ssh_keygen_failed"));
+    vi.unstubAllEnvs();
+    expect(await decide(harness, write, alice)).toMatchObject({ state: "approved" });
+  }, 30_000);
+
+  test("leaves no file behind, and others cannot look at what it is given", async () => {
+    const harness = await signedHarness();
+    const write = await harness.propose();
+    const [bin, temporary] = [temporaryDirectory(), temporaryDirectory()];
+    const seen = join(bin, "seen");
+    writeFileSync(
+      join(bin, "ssh-keygen"),
+      `#!/bin/sh\nPATH=/usr/bin:/bin\nstat -c %a ${temporary}/* ${temporary}/*/* >${seen}\nexec /usr/bin/ssh-keygen "$@"\n`,
+      { mode: 0o755 },
+    );
+    vi.stubEnv("PATH", bin);
+    vi.stubEnv("TMPDIR", temporary);
+    expect(await decide(harness, write, alice)).toMatchObject({ state: "approved" });
+    expect(readFileSync(seen, "utf8")).toBe("700\n600\n600\n");
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test("is asked by so many at once, and who comes after too many that wait is told so", async () => {
+    const harness = await signedHarness();
+    const [write, other] = [await harness.propose(), await harness.propose({ input: { sku: "TEA-2" } })];
+    const statement = await harness.writes.statement(write.id, "approve");
+    const another = await harness.writes.statement(other.id, "approve");
+    const forged = { statement, signature: alice.sign(another), signer: "alice" };
+    const asked = Array.from({ length: 60 }, () => harness.writes.decide(write.id, forged, AGENT));
+    const codes = (await Promise.allSettled(asked)).map(
+      (one) => one.status === "rejected" && one.reason.code,
+    );
+    expect(new Set(codes)).toEqual(new Set(["signature_bad", "too_many_verifications"]));
+    expect(codes.filter((one) => one === "signature_bad").length).toBeGreaterThanOrEqual(32);
+    // An operator has places of her own meanwhile.
+    const flood = Array.from({ length: 60 }, () =>
+      harness.writes.decide(write.id, forged, AGENT).catch(() => {}),
+    );
+    expect(await decide(harness, write, alice, { via: OPERATOR })).toMatchObject({ state: "approved" });
+    await Promise.all(flood);
+  });
+});
+
+test("a signed write that was changed in the database is found, and the statement that was signed says what it was", async () => {
+  const harness = await signedHarness();
+  const write = await harness.propose();
+  await decide(harness, write, alice);
+  const [row] = (await harness.store.readAudit({ writeId: write.id, limit: 10 })).slice(-1);
+  if (!row) throw new Error("it was approved");
+  const of = (write: Write, rows: AuditRow[]) => signedDifferences(write, rows);
+  const now = await harness.writes.get(write.id);
+  expect(of(now, [row])).toEqual([]);
+  const changes: [Partial<Write>, RegExp][] = [
+    [
+      { preview: { ...now.preview, body: '{"sku":"GOLD"}' } },
+      /is not the one that the write, as it is stored, has/,
+    ],
+    [{ preview: { ...now.preview, url: "https://evil.example/" } }, /is not the one/],
+    [{ expiresAt: "2999-01-01T00:00:00.000Z" }, /is not the one/],
+  ];
+  for (const [change, why] of changes)
+    expect(of({ ...now, ...change }, [row])).toEqual([expect.stringMatching(why)]);
+  const rows: [Partial<AuditRow>, RegExp][] = [
+    [{ action: "rejected" }, /the statement says approve, and the write was rejected/],
+    [{ actor: { ...row.actor, signer: "bob" } }, /it names bob, and holds a signature of alice/],
+    [{ digest: "0".repeat(64) }, /names another digest/],
+    [{ writeId: "another" }, /is about the write/],
+    [{ at: "2999-01-01T00:00:00.000Z" }, /was valid until .* only/],
+    [{ detail: "{}" }, /holds no statement and signature/],
+  ];
+  for (const [change, why] of rows)
+    expect(of(now, [{ ...row, ...change }])).toEqual([expect.stringMatching(why)]);
 });

@@ -1,7 +1,7 @@
 // A write as a person sees it at a terminal: the daemon's preview, line by line, and what has become of it.
 
 import type { ShownWrite } from "../../contract/api/writes.ts";
-import type { Write, WriteSummary } from "../../contract/writes.ts";
+import type { Actor, Write, WriteSummary } from "../../contract/writes.ts";
 import { digestOf } from "../../core/canonical-json.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
 import { layOutJson } from "../../core/text/exact.ts";
@@ -129,14 +129,23 @@ export function shortStateOf(write: Write | WriteSummary, nowMs = Date.now()): s
 export const errorOf = (write: Write | WriteSummary) =>
   "error" in write ? write.error : (write.result?.error ?? null);
 
+/** "ops over operator.sock", "signature of alice, brought by scout over agent.sock" */
+export function whoOf({ via, user, signer = null }: Actor): string {
+  const way = [user, via].filter(Boolean).join(" over ");
+  return signer === null ? way : `signature of ${signer}, brought by ${way}`;
+}
+
 /** What has become of it, as text for `wrapped`: a fact a line. */
 function history(write: Write): string {
-  const { decidedBy, note, result, attempts } = write;
-  const by = decidedBy && [decidedBy.user, decidedBy.via].filter(Boolean).join(" over ");
+  const { decidedBy, signedBy = [], note, result, attempts } = write;
+  const by = decidedBy && whoOf(decidedBy);
+  // One who was enough is told by the decision itself.
+  const signed = write.state === "proposed" || signedBy.length > 1 ? signedBy : [];
   const facts: [string, string | null | undefined | false][] = [
     ["id", write.id],
     ["state", stateOf(write)],
     ["decided", write.decidedAt && `${write.decidedAt}${by ? `, ${by}` : ""}`],
+    ["signed by", signed.map(({ signer, at }) => `${signer} (${at})`).join(", ")],
     ["note", note],
     ["executing", write.executingAt && `${write.executingAt}, requests sent: ${attempts}`],
     ["finished", write.finishedAt],
