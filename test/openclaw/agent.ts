@@ -27,6 +27,10 @@ const LIMIT = 20;
 export function createAgent(): Agent {
   const history: Entry[] = [];
   let unacked = 0;
+  const acknowledge = (at: number): Reply => {
+    history.push({ kind: "ack", at, upTo: unacked });
+    return { tool: ACK, input: { sequence: unacked } };
+  };
   const agent: Agent = {
     history,
     onRead: () => undefined,
@@ -40,16 +44,13 @@ export function createAgent(): Agent {
         history.push({ kind: "acked", at, upTo: unacked });
         return { tool: READ, input: { limit: LIMIT } };
       }
-      if (!called.tool.endsWith(READ)) return { tool: ACK, input: { sequence: unacked } };
+      if (!called.tool.endsWith(READ)) return acknowledge(at);
       const entry = { kind: "read" as const, at, ...eventsOf(called.result) };
       const last = entry.sequences.at(-1);
       if (last === undefined) return DONE;
       history.push(entry);
       unacked = last;
-      const instead = agent.onRead(entry);
-      if (instead) return instead;
-      history.push({ kind: "ack", at, upTo: last });
-      return { tool: ACK, input: { sequence: last } };
+      return agent.onRead(entry) ?? acknowledge(at);
     },
   };
   return agent;
