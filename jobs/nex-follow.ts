@@ -8,7 +8,7 @@ const PACE_MS = 2500;
 
 export default defineJob({
   name: "nex-follow",
-  description: "Follows texts and lists that Nex works on, until they are done.",
+  description: "Follows texts and lists that Nex is working on until they are done.",
   // Not one by which the state of Nex is judged: most of the time it has nothing to ask it.
   kind: "paced",
   enabled: (config) => config.nex.enabled,

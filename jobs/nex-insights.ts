@@ -5,7 +5,7 @@ import { watchInsights } from "../src/services/nex/stream.ts";
 
 export default defineJob({
   name: "nex-insights",
-  description: "Holds the insight stream of Nex, with REST for what the stream missed.",
+  description: "Holds the insight stream of Nex, and fetches by REST what the stream missed.",
   kind: "stream",
   service: "nex",
   enabled: (config) => config.nex.enabled,

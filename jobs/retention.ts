@@ -12,7 +12,7 @@ const LONGEST_REST_MS = 7 * 86_400_000;
 
 export default defineJob({
   name: "retention",
-  description: "Removes what is older or more than the configuration keeps",
+  description: "Removes what the configuration no longer keeps",
   kind: "cron",
   schedule: (config) => config.jobs.retention.schedule,
   enabled: (config) => config.jobs.retention.enabled,
@@ -26,7 +26,7 @@ export default defineJob({
       // What was missed by it is not made up for, unless the clock is stepped before each run, as where a virtual
       // machine is put to sleep every night.
       if (lastRun !== undefined && steady.ageOf(Date.parse(lastRun)) < LONGEST_REST_MS)
-        return log.info("the wall clock was stepped a moment ago: nothing is removed until the next run");
+        return log.info("the wall clock was stepped recently: nothing is removed until the next run");
       await steady.settled(signal);
     }
     const ago = (ms: number) => isoTime(steady.before(ms));
@@ -35,16 +35,16 @@ export default defineJob({
       repeatsBefore: ago(REPEATS_KEPT_MS),
       ...(limits.max_events !== undefined && { keep: limits.max_events }),
     });
-    if (removed > 0) log.info({ removed }, "old events removed");
+    if (removed > 0) log.info({ removed }, "removed old events");
     const bodies = await store.removeBodies(ago(limits.keep_bodies), isoTime(clock.now()));
-    if (bodies.removed > 0) log.info(bodies, "bodies of writes finished long ago removed");
+    if (bodies.removed > 0) log.info(bodies, "removed the bodies of writes that finished long ago");
     for (const service of SERVICES) {
       const code: Pick<ServiceCode, "forget"> = await service.load();
       await code.forget?.(context);
     }
     if (limits.keep_audit !== undefined) {
       const pruned = await store.pruneAudit(ago(limits.keep_audit), isoTime(clock.now()));
-      if (pruned.rows > 0) log.info(pruned, "signed-off rows of the audit log removed");
+      if (pruned.rows > 0) log.info(pruned, "removed signed-off rows of the audit log");
     }
     await store.commitObservation({ source: CURSOR, cursor: { ranAt: isoTime(clock.now()) } });
   },

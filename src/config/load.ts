@@ -236,7 +236,7 @@ function exposedSecrets(config: Config, mode: number): Problem[] {
   return SERVICES.flatMap(({ name, secretIn }: ServiceModule) => {
     const key = secretIn(settingsOf(config, name));
     if (key === null) return [];
-    const message = `holds secrets, and this file can be read by others (mode ${octal(mode)}): chmod 600`;
+    const message = `contains secrets, and others can read this file (mode ${octal(mode)}): chmod 600`;
     return [{ path: `${name}.${key}`, message }];
   });
 }

@@ -35,8 +35,8 @@ export function createAuditWatch({
     const isWhole = !found.brokenAt && found.changedCount === 0;
     const why = isWhole ? null : whatIsWrong(found);
     if (why !== null && why !== status.why)
-      log.error(`the audit log does not hold: ${why} Keep a copy, and see nexusctl audit verify.`);
-    if (why === null && status.state === "broken") log.info("the audit log holds again");
+      log.error(`the audit log was changed: ${why} Keep a copy, and see nexusctl audit verify.`);
+    if (why === null && status.state === "broken") log.info("the audit log verifies again");
     status = { state: isWhole ? "ok" : "broken", why, verifiedAt: isoTime(clock.now()) };
   };
 

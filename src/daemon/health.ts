@@ -120,7 +120,7 @@ export async function watchServices(options: {
         const { state } = now;
         const source = `/${service}`;
         if (isRecovered) {
-          log.info({ service }, `${service} is well again`);
+          log.info({ service }, `${service} has recovered`);
           await report({ type: "service.recovered", source, data: { service, state } });
           continue;
         }

@@ -93,7 +93,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
   for (const { path: at, message } of warnings) log.warn({ path: at }, message);
 
   process.on("uncaughtException", (error) => {
-    log.fatal({ err: error }, "a defect of nexusd: it stops, so that it can be started afresh");
+    log.fatal({ err: error }, "a defect in nexusd: it stops so that it can be restarted");
     process.exit(70);
   });
   // Signals that come while it starts wait for the start.
@@ -110,7 +110,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
   const readConfig = () => loadConfig({ path, env });
   const version = readVersion();
   const onFatal = (error: Error) => {
-    log.fatal(`nexusd cannot go on: ${error.message}`);
+    log.fatal(`nexusd cannot continue: ${error.message}`);
     process.exit(1);
   };
   let daemon: Awaited<ReturnType<typeof startDaemon>>;
@@ -141,14 +141,14 @@ async function run(configOption: string | undefined): Promise<number | undefined
     if (signal === "SIGHUP") {
       daemon.reload().catch((error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
-        log.error(`the configuration was not reloaded, the old one stays: ${message}`);
+        log.error(`the configuration was not reloaded and the old one stays: ${message}`);
       });
       return;
     }
     if (isStopping) return;
     isStopping = true;
     setTimeout(() => {
-      log.error("stopping took too long: the rest is cut off, the database is safe");
+      log.error("stopping took too long: what was left was aborted; the database is safe");
       process.exit(0);
     }, STOP_WITHIN_MS).unref();
     daemon.stop(signal).then(

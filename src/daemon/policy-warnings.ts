@@ -14,7 +14,7 @@ export function policyWarnings(config: Pick<Config, "approvals">): { path: strin
   }));
   const found = [...ofNothing, ...(config.approvals.signers === undefined || hasKeygen() ? [] : [NO_KEYGEN])];
   if (!createPolicy(config).isEverythingAuto()) return found;
-  const message = "makes every write automatic: nothing asks a person any more";
+  const message = "makes every write automatic: no person is asked any more";
   return [...found, { path: "approvals.policy", message }];
 }
 

@@ -45,11 +45,11 @@ export async function keepVitals(options: VitalsOptions): Promise<void> {
         await notifier.ping();
         pingedAt = clock.monotonic();
       } else if (stuck.join() !== stuckBefore)
-        log.error({ stuck }, "nexusd is stuck: systemd is not told that it lives, and will restart it");
+        log.error({ stuck }, "stalled: watchdog pings withheld, systemd will restart nexusd");
       stuckBefore = stuck.join();
     }
   } catch (error) {
-    if (!signal.aborted) log.error({ err: error }, "systemd is not told any more how nexusd stands");
+    if (!signal.aborted) log.error({ err: error }, "systemd status updates ended");
   }
 }
 
@@ -65,7 +65,7 @@ export async function findStuck(options: VitalsOptions): Promise<string[]> {
     ...(answers ? [] : ["the control socket does not answer"]),
     ...pulses()
       .filter((pulse) => isStuck(pulse, BOUND_PERIODS * (notifier.watchdogMs ?? 0)))
-      .map(({ name }) => `the job ${name} does not move`),
+      .map(({ name }) => `the job ${name} makes no progress`),
   ];
 }
 

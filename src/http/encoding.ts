@@ -102,7 +102,7 @@ const isDecodingError = (error: Error): boolean =>
 
 const undecodable = (answer: Answer, where: Where) =>
   invalidBody(
-    "with a body that is not encoded as it says. Switch off compression on the way: nexusd asks for none",
+    "with a body that does not have its stated encoding. Turn off compression in between: nexusd asks for none",
     "undecodable_body",
     answer,
     where,
@@ -111,5 +111,5 @@ const undecodable = (answer: Answer, where: Where) =>
 /** What stands in a header is shown only where it looks like the name of a coding. */
 function unknown(codings: readonly string[]): string {
   const names = codings.slice(0, 5).map((coding) => (/^[\w.-]{1,20}$/.test(coding) ? coding : "?"));
-  return `in an encoding that nexusd does not read (${names.join(", ")}). Switch off compression on the way: nexusd asks for none`;
+  return `in an encoding that nexusd does not read (${names.join(", ")}). Turn off compression in between: nexusd asks for none`;
 }

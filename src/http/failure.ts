@@ -46,7 +46,7 @@ const HTTP2_ONLY: Reading = {
   kind: "network",
   code: "http2_only",
   what:
-    "was not taken: the server speaks HTTP/2 only, and nexusd HTTP/1.1. " +
+    "was not accepted: the server speaks only HTTP/2, and nexusd HTTP/1.1. " +
     "Let the server, or the proxy in front of it, offer HTTP/1.1 too",
   retryable: false,
 };
@@ -69,7 +69,7 @@ export function givenUp(
   timeoutMs: number,
 ): HttpError {
   const isTimeout = kind === "timeout";
-  const what = isTimeout ? `${OVERDUE[progress.phase]} within ${timeoutMs} ms` : "was given up by its caller";
+  const what = isTimeout ? `${OVERDUE[progress.phase]} within ${timeoutMs} ms` : "was aborted by its caller";
   return new HttpError({
     ...where,
     kind,
@@ -88,10 +88,10 @@ const TIMEOUT_CODES: Record<Progress["phase"], string> = {
 };
 
 const OVERDUE: Record<Progress["phase"], string> = {
-  credential: "was not sent: its credential did not come",
-  budget: "was not sent: the request budget had no place",
+  credential: "was not sent: its credential did not arrive in time",
+  budget: "was not sent: the request budget was used up",
   server: "was not answered completely",
-  room: "was not read to its end: answers under way fill limits.service_answers_bytes, and made no room",
+  room: "was not read completely: other answers fill limits.service_answers_bytes",
 };
 
 /** The same error for a request that depended on the one that failed, and was therefore not sent itself. */
@@ -145,7 +145,7 @@ function read(code: string, maybeSent: boolean): Reading {
       return {
         kind: "aborted",
         code: "client_closed",
-        what: "was given up: nexusd is stopping",
+        what: "was aborted: nexusd is stopping",
         retryable: false,
       };
   }
@@ -153,7 +153,7 @@ function read(code: string, maybeSent: boolean): Reading {
     return {
       kind: "network",
       code: "tls_failed",
-      what: "was not sent: no TLS connection to the server that can be trusted",
+      what: "was not sent: no trusted TLS connection to the server",
       retryable: false,
     };
   }
@@ -161,7 +161,7 @@ function read(code: string, maybeSent: boolean): Reading {
     return network("invalid_http", "was answered by something that is not HTTP");
   if (maybeSent) return network("connection_lost", "lost its connection before the answer was complete");
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") {
-    return network("connect_timeout", "was not sent: the server did not take the connection in time");
+    return network("connect_timeout", "was not sent: the server did not accept the connection in time");
   }
   return network("connection_failed", "was not sent: no connection to the server");
 }

@@ -31,7 +31,7 @@ export function assertOrigin(
 }
 
 export const strayed = (label: string) =>
-  new OperationError("refused", `${label} was not sent: it goes to a server that it does not belong to.`);
+  new OperationError("refused", `${label} was not sent: it belongs to another server.`);
 
 const toAnswer = (response: HttpResponse): OperationAnswer => ({
   status: response.status,

@@ -148,7 +148,7 @@ async function assertApproved({ write, options }: Run): Promise<void> {
   if (why === undefined) return;
   throw new Refusal(
     "not_approved",
-    `Nothing was sent: ${why}. Something else than nexusd changed its database: see nexusctl audit verify.`,
+    `Nothing was sent: ${why}. Something other than nexusd changed its database: see nexusctl audit verify.`,
   );
 }
 
@@ -191,7 +191,7 @@ const STOPPED = "nexusd was stopped before it could be";
 
 const INTERRUPTED: Failure = {
   code: "interrupted",
-  message: "nexusd ended while it was executed: whether the request arrived is not known.",
+  message: "nexusd ended during its execution: whether the request arrived is unknown.",
 };
 
 const DONE = Promise.resolve();

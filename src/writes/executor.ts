@@ -116,8 +116,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     // A commit that was reported as failed may have happened all the same.
     if (written?.kind !== "done" && written?.write.state !== state)
       log.error({ ...line, found: written?.write.state ?? null }, "the result of a write found it changed");
-    else if (state === "unknown")
-      log.warn(line, "the outcome of a write is unknown: a person has to find out");
+    else if (state === "unknown") log.warn(line, "the outcome of a write is unknown: a person has to check");
     else log.info(line, `a write ${state}`);
   };
 
@@ -233,7 +232,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
         if (page.length < PAGE) break;
       }
       for (const write of left) {
-        log.warn({ writeId: write.id, operation: write.operation }, "a write was interrupted: finding out");
+        log.warn(
+          { writeId: write.id, operation: write.operation },
+          "a write was interrupted: looking up its outcome",
+        );
         begin(write, true);
       }
       isStarted = true;

@@ -91,8 +91,8 @@ function refusal(hits: Hit[], parts: Part[]): WriteError {
   const more = hits.length > 1 ? `, and ${hits.length - 1} more` : "";
   return new WriteError(
     "secret_in_text",
-    `${first ? `${first.path} ${first.message}` : "The text holds a secret"}${more}. ` +
-      "Nothing was stored or sent: take it out, since others could read it where it goes.",
+    `${first ? `${first.path} ${first.message}` : "The text contains a secret"}${more}. ` +
+      "Nothing was stored or sent: take it out, because others could read it there.",
     { errors },
   );
 }

@@ -47,12 +47,12 @@ export class Refusal extends Error {
 export async function readStored(write: Write, { catalogue, facts }: PrepareOptions): Promise<Prepared> {
   const operation = catalogue.get(write.operation);
   if (operation?.effect !== "write")
-    throw new Refusal("operation_not_found", `This nexusd has no write ${write.operation} any more.`);
+    throw new Refusal("operation_not_found", `This nexusd no longer has the write ${write.operation}.`);
   if (digestOf(write.request) !== write.digest)
     throw new Refusal("digest_mismatch", "The stored request is not the one that was approved.");
   const stored = storedRequest(write.request);
   if (stored.operation !== write.operation)
-    throw new Refusal("digest_mismatch", "The stored request is one of another operation.");
+    throw new Refusal("digest_mismatch", "The stored request belongs to another operation.");
   return { operation, input: stored.input, facts: await facts(operation.service) };
 }
 
@@ -75,7 +75,7 @@ export async function checkedRequest(
   if (changes.length > 0)
     throw new Refusal(
       "stale",
-      `Nothing was sent: it would not be sent as it was shown: ${changes.join(", ")} would be different. Propose it again.`,
+      `Nothing was sent: the request would differ from what was shown: ${changes.join(", ")}. Propose it again.`,
     );
   // The policy may have changed while the precondition was read.
   assertPolicy(write, operation, policy());
@@ -106,7 +106,7 @@ export function assertAccount(write: Write, request: OperationRequest, { account
 function assertPolicy(write: Write, operation: Operation, policy: Policy): void {
   const destructive = write.destructive || operation.destructive;
   const approval = policy.approvalOf({ name: operation.name, destructive });
-  if (approval === "deny") throw new Refusal("policy_denied", `By now the policy denies ${write.operation}.`);
+  if (approval === "deny") throw new Refusal("policy_denied", `The policy now denies ${write.operation}.`);
   const why = whyNotDecided(write, approval, policy.signingOf({ name: operation.name, destructive }));
   if (why !== undefined)
     throw new Refusal("policy_changed", `${why} for ${write.operation}: propose it again.`);

@@ -133,7 +133,7 @@ function renderRemoved(write: Write, removedAt: string, columns: number): string
 function warningLines(write: Write, columns: number): string[] {
   const warnings = previewWarnings(write);
   if (warnings.length === 0) return [];
-  const head = "NOT WHAT IT LOOKS LIKE: some characters look like others, or like nothing.";
+  const head = "NOT WHAT IT LOOKS LIKE: some characters look like others, or are invisible.";
   return [head, ...warnings].flatMap((text) => frame(text, "!! ", CONTINUED, columns));
 }
 

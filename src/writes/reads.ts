@@ -69,7 +69,7 @@ const gaveUp = (kind: "timeout" | "aborted", service: Service, label: string, ti
     message:
       kind === "timeout"
         ? `${service}: ${label} was not answered within ${timeoutMs / 1000} s`
-        : `${service}: ${label} was given up by its caller`,
+        : `${service}: ${label} was aborted by its caller`,
     code: kind,
     retryable: kind === "timeout",
     maybeSent: true,

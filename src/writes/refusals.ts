@@ -25,8 +25,8 @@ export const signatureRequired = (write: Write) =>
 export const bound = (write: Write) =>
   new WriteError(
     "token_required",
-    `The write ${write.id} is bound to the token that its proposal was answered with: send it in the header ` +
-      "Nexusd-Token. An operator needs none.",
+    `The write ${write.id} needs the token that its proposal returned: send it in the header ` +
+      "Nexusd-Token. Operators need none.",
     { write },
   );
 
@@ -60,20 +60,20 @@ export const recentlyRejected = (write: Write, leftMs: number, now: number) => {
 export const proposalTooLarge = (most: number) =>
   new WriteError(
     "proposal_too_large",
-    `A proposal can have ${sizeText(most)}: send less at once, or raise limits.proposal_bytes.`,
+    `A proposal can have at most ${sizeText(most)}: send less at once, or raise limits.proposal_bytes.`,
   );
 
 export const previewTooLong = (write: Write, most: number) =>
   new WriteError(
     "preview_too_long",
-    `Of the body of the write ${write.id} only ${most} lines are shown, and it has more: what nobody can look at is not approved. Reject it, or raise limits.preview_lines.`,
+    `Of the body of the write ${write.id} only ${most} lines are shown, and it has more: what cannot be shown in full cannot be approved. Reject it, or raise limits.preview_lines.`,
     { write },
   );
 
 export const tooManyOpen = ({ writes, bytes }: OpenWrites) =>
   new WriteError(
     "too_many_open_proposals",
-    `${writes} writes, or ${sizeText(bytes)} of them, may wait for a decision or their execution at once, and there are as many. Withdraw some (POST /v1/writes/{id}/cancel), wait until some are decided, or raise limits.open_proposals or limits.open_proposal_bytes.`,
+    `${writes} writes, or ${sizeText(bytes)} of them, can be open at once, and that many are. Cancel some (POST /v1/writes/{id}/cancel), wait until some are decided, or raise limits.open_proposals or limits.open_proposal_bytes.`,
   );
 
 const PAST: Partial<Record<WriteState, string>> = {

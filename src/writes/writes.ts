@@ -144,7 +144,7 @@ export function createWrites(options: WritesOptions): Writes {
       if (!isSame(digest, write.digest))
         throw new WriteError(
           "digest_mismatch",
-          `The write ${id} has another digest than the one approved: look at it again (nexusctl writes show ${id}).`,
+          `The write ${id} has another digest than the one approved: review it again (nexusctl writes show ${id}).`,
           { write },
         );
       if (write.state === "proposed" && policy().signingOf(subjectOf(write))) throw signatureRequired(write);

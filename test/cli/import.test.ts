@@ -343,7 +343,7 @@ test("a run that meets a session of no use says what to do about it", async () =
   sessions.put({ ...a, state: "lost" });
   sessions.put({ ...b, state: "left" });
   const notes = (await run()).sessions.map(({ notes }: { notes: string[] }) => notes.join());
-  expect(notes[0]).toContain(`(lost): nothing of it was changed; it has ended`);
+  expect(notes[0]).toContain(`(lost) and did not change it; it has ended`);
   expect(notes[0]).toContain(`nexusctl messaging forget ${A.slice(0, 8)}`);
   expect(notes[1]).toContain(`nexusctl messaging join ${B.slice(0, 8)}`);
   expect((await over("operator", 200)).stdout).toContain("nexusctl messaging forget");

@@ -155,7 +155,7 @@ describe("insights", () => {
     expect(await status("a-b-c-d-e-f-g-h-i-j-k")).toBe(400);
     expect(await status("款".repeat(100))).toBe(200);
     const long = await get(`/v1/nex/insights?text=${encodeURIComponent("款".repeat(102))}`);
-    expect(long.text).toContain("at most 100 signs of scripts without blanks, and has 101");
+    expect(long.text).toContain("at most 100 characters of scripts without spaces, and has 101");
     const short = await get("/v1/nex/insights?target=budget%20x");
     expect(short).toMatchObject({ status: 400, json: { errors: [{ path: "target" }] } });
     expect(short.text).toContain("at least 2 letters");

@@ -123,7 +123,7 @@ test("a file with the ids of sessions that others can read is warned of, but for
     return err.replaceAll(path, "FILE");
   };
   expect(await warned(REFERENCES + session, 0o640)).toBe(
-    "FILE: messaging.sessions: warning: holds secrets, and this file can be read by others (mode 0640): chmod 600\n",
+    "FILE: messaging.sessions: warning: contains secrets, and others can read this file (mode 0640): chmod 600\n",
   );
   expect(await warned(REFERENCES + session, 0o600)).toBe("");
   expect(await warned(REFERENCES, 0o644)).toBe("");

@@ -153,7 +153,7 @@ describe("the watchdog", () => {
     await advance(60_000);
     expect(pings).toEqual([]);
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatchObject({ level: 50, stuck: ["the job stock does not move"] });
+    expect(lines[0]).toMatchObject({ level: 50, stuck: ["the job stock makes no progress"] });
     pulses = [];
     await advance(5000);
     expect(pings).toHaveLength(1);

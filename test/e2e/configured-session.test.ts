@@ -51,10 +51,10 @@ enabled = false
     const found = await reasons();
     return found.length === 1 && found;
   }, "one session to be left");
-  expect(absent[0].detail).toContain("nexusd is not in the session crowded of the configuration");
+  expect(absent[0].detail).toContain("nexusd is not in the configured session crowded");
   expect((await get("/v1/health")).status).toBe("degraded");
   expect((await get("/v1/status")).services.messaging.notJoined).toEqual(["crowded"]);
   const examined = await runCli(["--json", "--config", installation.configPath, "doctor"]);
-  expect(examined.stdout).toContain("nexusd is not in the session crowded of the configuration");
+  expect(examined.stdout).toContain("nexusd is not in the configured session crowded");
   expect(`${examined.stdout}${JSON.stringify(await reasons())}`).not.toContain(full);
 });

@@ -61,7 +61,7 @@ describe("an answer that is encoded although none was asked for", () => {
   ])("in %s is refused, with the remedy", async (_, encoding, body, code) => {
     const error = await failure(answers(body, { "content-encoding": encoding }));
     expect(error).toMatchObject({ kind: "invalid_body", code, status: 200 });
-    expect(error.message).toContain("Switch off compression on the way");
+    expect(error.message).toContain("Turn off compression in between");
     // The status of an error says more than what is wrong with its body.
     const refusal = await failure(answers(body, { "content-encoding": encoding }, 404));
     expect(refusal).toMatchObject({ kind: "status", status: 404, code: "http_404" });

@@ -523,7 +523,7 @@ describe("between approval and execution", () => {
         }),
       }));
     });
-    expect(otherBody.write).toMatchObject(stale("the header prefer, the body would be different"));
+    expect(otherBody.write).toMatchObject(stale("the header prefer, the body."));
     expect(sent(elsewhere.harness) + sent(otherBody.harness)).toBe(0);
   });
 

@@ -146,7 +146,7 @@ describe("what a person sees of a write", () => {
       { width: 200 },
     ).split("\n");
     expect(shown.filter((line) => line.startsWith("!! "))).toEqual([
-      "!! NOT WHAT IT LOOKS LIKE: some characters look like others, or like nothing.",
+      "!! NOT WHAT IT LOOKS LIKE: some characters look like others, or are invisible.",
       expect.stringMatching(
         /^!! in the URL, in ".*": "\u0430" is U\+0430, a Cyrillic letter that looks like "a"$/,
       ),
@@ -154,7 +154,7 @@ describe("what a person sees of a write", () => {
       '!! in the reason, in "as\\u{200b}": U+200B is invisible',
     ]);
     expect(
-      shown.indexOf("!! NOT WHAT IT LOOKS LIKE: some characters look like others, or like nothing."),
+      shown.indexOf("!! NOT WHAT IT LOOKS LIKE: some characters look like others, or are invisible."),
     ).toBe(1);
     const many = write({ reason: Array.from({ length: 50 }, (_, n) => `\u0430b${n}`).join(" ") });
     expect(renderPreview(many).split("\n")[12]).toBe("!! and 40 more like these");

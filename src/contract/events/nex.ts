@@ -106,7 +106,7 @@ export const nexEvents = {
     example: {
       from: "2026-11-30T10:00:00.000Z",
       to: "2026-11-30T10:05:00.000Z",
-      reason: "more than 50 notifications, which is all that Nex gives at once",
+      reason: "more than 50 notifications, which is the most that Nex returns at once",
     },
   }),
 };

@@ -150,7 +150,7 @@ function separators(chunk: string): string[] {
           (isAscii(before) && isAscii(after) && !(/\d/.test(before ?? "") && /\d/.test(after ?? "")));
     const looks = narrow ?? WIDE_SEPARATOR_LOOKS.get(char);
     return looks !== undefined && counts
-      ? [`"${char}" is ${POINT(char)}, which looks like "${looks}" and is not`]
+      ? [`"${char}" is ${POINT(char)}, which looks like "${looks}" but is not`]
       : [];
   });
 }

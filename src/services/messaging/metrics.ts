@@ -22,7 +22,7 @@ export const messagingMetrics = (
   {
     type: "gauge",
     name: "nexusd_messaging_sessions",
-    help: "Sessions of NexusMessaging by their state.",
+    help: "Sessions of NexusMessaging, by state.",
     labels: ["state"],
     samples() {
       const counts = new Map(SESSION_STATES.map((state) => [state, 0]));
@@ -36,14 +36,14 @@ export const messagingMetrics = (
   {
     type: "histogram",
     name: "nexusd_messaging_poll_gap_seconds",
-    help: "Between two polls of a session: no message waited longer for the poll that brought it.",
+    help: "Time between two polls of a session: no message waited longer for its poll.",
     labels: [],
     histogram: () => pollGaps,
   },
   single(
     "gauge",
     "nexusd_messaging_poll_age_max_seconds",
-    "Since the last poll, or else the joining, of the joined session that has waited longest; 0: none is joined, or messaging is disabled.",
+    "Time since the last poll, or else since the join, of the joined session that has waited longest; 0: none is joined, or messaging is disabled.",
     (now) =>
       sessions().reduce((oldest, { session: { state, joinedAt }, polledAtMs }) => {
         if (state !== "joined") return oldest;

@@ -87,9 +87,9 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
     path: "/v1/messaging/import",
     isForOperators: true,
     operationId: "importSessions",
-    summary: "Take over sessions that another client joined (operator.sock)",
+    summary: "Import sessions that another client joined (operator.sock)",
     description:
-      "Each is polled from then on, under the agent id and from the cursor given. One that nexusd knows is left as it is.",
+      "From then on nexusd polls each of them, under the given agent id and from the given cursor. Sessions that it already knows stay as they are.",
     tag: "messaging",
     query: nothing,
     body: importBody,
@@ -119,7 +119,7 @@ async function findSession(
   if (!found)
     throw new OperationError(
       "session_not_found",
-      `No session has this id or alias, or an id that begins so (${SHORTEST_ID} characters or more). GET /v1/messaging/sessions (nexusctl messaging ls) lists them.`,
+      `No session has this id or alias, or an id that begins with it (${SHORTEST_ID} characters or more). GET /v1/messaging/sessions (nexusctl messaging ls) lists them.`,
     );
   if (others.length > 0)
     throw new OperationError(

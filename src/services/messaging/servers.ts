@@ -27,6 +27,6 @@ export function findServer(known: readonly string[], name: string): string {
   if (found !== undefined) return found;
   throw new OperationError(
     "refused",
-    `nexusd does not talk to this server. It knows ${known.join(", ")}; others can be added to messaging.servers of the configuration.`,
+    `nexusd does not use this server. It knows ${known.join(", ")}; add others to messaging.servers.`,
   );
 }

@@ -114,7 +114,7 @@ async function findForgotten(
     if (before === "too large" || before.insights.length > 0) return [];
   }
   const isRestKept = oldestAt !== undefined && (await isStillKept(list, oldestAt));
-  return gap(insights, from, isRestKept ? oldestAt : until, "Nex no longer has all that it emitted then");
+  return gap(insights, from, isRestKept ? oldestAt : until, "Nex no longer has everything from that time");
 }
 
 async function isStillKept(list: CatchUpOptions["list"], at: number): Promise<boolean> {
@@ -136,7 +136,7 @@ const cutGap = (insights: InsightLog, { from, to, tooLarge }: Slice) =>
     insights,
     from,
     to,
-    tooLarge ?? `more than ${LIST_LIMIT} insights in one second, which is all that Nex gives`,
+    tooLarge ?? `more than ${LIST_LIMIT} insights in one second, which is the most that Nex returns`,
   );
 
 /** The gap that remains where REST refuses for good, up to when the stream was there again. */
@@ -145,7 +145,7 @@ export const refusedGap = (insights: InsightLog, to: number, why: string): NewEv
     insights,
     insights.coveredUntil - UNSURE_MS,
     to + AHEAD_MS,
-    `Nex refuses to list what was missed (${why})`,
+    `Nex refuses to list the missed insights (${why})`,
   );
 
 /** Told once, however often its window is asked for; none for the time before nexusd existed. */

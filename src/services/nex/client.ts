@@ -112,7 +112,7 @@ export function createNexClient(options: {
       if (!batch)
         throw unexpectedShape(
           { service: "nex", label, status: response.status },
-          "with insights in a shape that is not known",
+          "with insights in an unknown shape",
         );
       return { ...batch, size: response.body.length };
     },

@@ -67,8 +67,7 @@ async function adopt({ store, log }: JobContext): Promise<void> {
       cursor: { sequence: after },
       put: begun.map((value) => ({ kind: FOLLOW_KIND, key: value.writeId, value })),
     });
-    for (const { writeId, operation } of begun)
-      log.info({ writeId, operation }, "following what Nex works on");
+    for (const { writeId, operation } of begun) log.info({ writeId, operation }, "following work in Nex");
   }
 }
 
@@ -89,7 +88,8 @@ async function look(context: JobContext, follow: Follow): Promise<void> {
     events: [eventOf(follow, progress)],
     ...(isDone ? { remove: [key] } : { put: [{ ...key, value: { ...follow, status: progress.status } }] }),
   });
-  if (isDone) log.info({ writeId, operation: follow.operation, state: progress.kind }, "Nex ended its work");
+  if (isDone)
+    log.info({ writeId, operation: follow.operation, state: progress.kind }, "Nex finished its work");
 }
 
 /** What Nex says, or what follows from its silence. @throws HttpError where it can be asked again */
@@ -114,7 +114,7 @@ async function ask(context: JobContext, follow: Follow): Promise<Progress> {
   const minutes = DEADLINE_MS / 60_000;
   return {
     kind: "failed",
-    message: `It was not done within ${minutes} min; Nex may still be working on it.`,
+    message: `It did not finish within ${minutes} min; Nex may still be working on it.`,
   };
 }
 

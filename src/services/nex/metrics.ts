@@ -27,13 +27,13 @@ export const nexMetrics = (
   single(
     "gauge",
     "nexusd_nex_covered_until_timestamp_seconds",
-    "What Nex told before is in the log, or in a reported gap; by Nex's clock, in seconds since 1970.",
+    "Everything that Nex sent before this time is in the log or in a reported gap; by Nex's clock, in seconds since 1970.",
     () => seconds(stream()?.coveredUntil ?? null),
   ),
   {
     type: "histogram",
     name: "nexusd_nex_insight_delay_seconds",
-    help: "From the making of an insight to its commit, of those that came live; by Nex's clock, as its answers show it: up to a second less than it was.",
+    help: "Time from the creation of a live insight to its commit; by Nex's clock as its answers show it, which may be up to a second too short.",
     labels: [],
     histogram: () => insightDelays,
   },

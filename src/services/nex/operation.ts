@@ -215,7 +215,7 @@ export const gone = (verb: string, field: string) => (_answer: OperationAnswer, 
 });
 
 export const unknownShape = (status: number, label: string) =>
-  unexpectedShape({ service: "nex", label, status }, "in a shape that is not known");
+  unexpectedShape({ service: "nex", label, status }, "in an unknown shape");
 
 /** An id of Nex: a text or an integer, exact. */
 export const id = (what: string) => opaqueId.describe(what);

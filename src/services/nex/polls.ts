@@ -67,7 +67,7 @@ export function createPolls(options: {
     failure = described;
     log[isNews ? "warn" : "debug"](
       { ...described, from: isoTime(insights.coveredUntil) },
-      "missed insights could not be fetched yet",
+      "missed insights cannot be fetched yet",
     );
     notBefore = Math.max(notBefore, clock.monotonic() + Math.max(waitAfter(error), error.retryAfterMs ?? 0));
     refusedSince = isRefusal(error) ? (refusedSince ?? clock.monotonic()) : undefined;

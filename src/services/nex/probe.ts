@@ -9,8 +9,8 @@ export function probe({ secret }: ProbeOptions): Probe | undefined {
     credential: { authorization: `Bearer ${apiKey}` },
     ask: (send) =>
       send({ method: "GET", path: "/api/developers/v1/insights?limit=1", label: "GET /v1/insights" }),
-    success: "answers and takes the key",
+    success: "answers and accepts the key",
     refused:
-      "Check the key that [nex] api_key refers to, and that it has the scope insight.stream; keys are made at https://app.nex.ai/settings/developer",
+      "Check the key that [nex] api_key refers to, and that it has the scope insight.stream; create keys at https://app.nex.ai/settings/developer",
   };
 }

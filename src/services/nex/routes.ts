@@ -30,12 +30,12 @@ const words = z
     const count = Math.max(given.length, spaced);
     if (count > MOST_WORDS)
       refuse(
-        `must have at most ${MOST_WORDS} words, and has ${count}: hyphens and other signs part them too`,
+        `must have at most ${MOST_WORDS} words, and has ${count}: hyphens and other signs separate words too`,
       );
     else if (given.some((words) => isShort(words.join(""))))
       refuse(`must be words of at least ${FEWEST_LETTERS} letters each`);
     else if (signs > MOST_SIGNS)
-      refuse(`must have at most ${MOST_SIGNS} signs of scripts without blanks, and has ${signs}`);
+      refuse(`must have at most ${MOST_SIGNS} characters of scripts without spaces, and has ${signs}`);
   })
   .optional();
 const confidence = z
@@ -49,13 +49,15 @@ export const nexRoutes = (store: Pick<Store, "searchEvents" | "readCursor">): Ro
     path: "/v1/nex/insights",
     isExpensive: true,
     operationId: "listInsights",
-    summary: "All insights ever received, the newest first",
+    summary: "All insights ever received, newest first",
     tag: "views",
     query: z.strictObject({
       type: z.string().min(1).max(128).optional().describe("Such as risk or opportunity"),
-      target: words.describe("Only about whom these words name, each the beginning of one of theirs"),
-      text: words.describe("Only with these words, each the beginning of one in the insight"),
-      minConfidence: confidence.optional().describe("Only those that are at least so sure, from 0 to 1"),
+      target: words.describe(
+        "Only about a person or company that these words name; each may be the start of a word",
+      ),
+      text: words.describe("Only with these words; each may be the start of a word"),
+      minConfidence: confidence.optional().describe("Only with at least this confidence, from 0 to 1"),
       since: timestamp.optional(),
       until: timestamp.optional(),
       limit: limitQuery,

@@ -64,7 +64,7 @@ export const service: ServiceCode<Settings, NexClient> = {
     const { keep_insights } = config.jobs.retention;
     if (keep_insights === undefined) return;
     const forgotten = await store.forgetSearchable(isoTime(steady.before(keep_insights)));
-    if (forgotten.removed > 0) log.info(forgotten, "old insights forgotten");
+    if (forgotten.removed > 0) log.info(forgotten, "removed old insights");
   },
   start,
 };

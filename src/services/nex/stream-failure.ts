@@ -15,7 +15,7 @@ export function describeLoss(error: HttpError | undefined): Failure {
     case 401:
       return {
         code: "nex_key_refused",
-        message: "Nex refused the API key (nex.api_key). Put a valid key in its place and reload.",
+        message: "Nex refused the API key (nex.api_key). Replace it with a valid key and reload.",
       };
     case 403:
       return {
@@ -23,7 +23,7 @@ export function describeLoss(error: HttpError | undefined): Failure {
         message: "The Nex API key lacks the scope insight.stream. Create a key that has it and reload.",
       };
     case 204:
-      return { code: "stream_declined", message: "Nex says that there is no insight stream (204)." };
+      return { code: "stream_declined", message: "Nex reports that there is no insight stream (204)." };
     default:
       return { code: error.code, message: error.message };
   }

@@ -22,7 +22,7 @@ const JUMP_MS = 2000;
 const UNREADABLE: Failure = {
   code: "insight_unreadable",
   message:
-    "Nex sent an insight event in a shape that nexusd does not know; REST is asked for it instead. A newer nexusd may know it.",
+    "Nex sent an insight event in a shape that nexusd does not know, so it is fetched by REST instead. A newer nexusd may know it.",
 };
 
 /** Runs until the signal aborts. @throws StoreError, or what else is no failure of Nex */
@@ -153,7 +153,7 @@ export async function watchInsights(context: JobContext): Promise<void> {
       const jumpMs = clock.now() - clock.monotonic() - offset;
       if (Math.abs(jumpMs) > JUMP_MS) {
         offset += jumpMs;
-        log.info({ jumpMs: Math.round(jumpMs) }, "the clock jumped, or this machine slept");
+        log.info({ jumpMs: Math.round(jumpMs) }, "the clock jumped, or the machine slept");
         if (current.state === "live") polls.request(nex.now());
         showHealth();
       }

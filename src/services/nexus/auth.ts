@@ -187,7 +187,7 @@ export function createTokenSource(options: {
       ...(error.status === undefined ? {} : { status: error.status }),
       message:
         "nexus: the agent key (nexus.api_key) was refused: revoked, expired or wrong. " +
-        `Put a valid key in its place and reload; until then it is tried every ${REFUSED_FOR_MS / MINUTE_MS} minutes.`,
+        `Replace it with a valid key and reload; until then it is tried every ${REFUSED_FOR_MS / MINUTE_MS} minutes.`,
       retryAfterMs: REFUSED_FOR_MS,
       maybeSent: true,
       cause: error,
@@ -210,7 +210,8 @@ export function createTokenSource(options: {
       }
     }
     const { current: newest, previous, organizationId } = state;
-    if (newest === null || organizationId === null) throw new Error("an exchange ended without a token");
+    if (newest === null || organizationId === null)
+      throw new Error("an exchange of the agent key ended without a token");
     const isEarly = clock.monotonic() < earlyUntil && previous !== null && isAlive(previous);
     return { token: isEarly ? previous.token : newest.token, organizationId };
   };
@@ -253,7 +254,7 @@ const malformed = () =>
   failure({
     kind: "invalid_request",
     code: "agent_key_malformed",
-    message: `nexus: nexus.api_key is no agent key, which begins with ${KEY_PREFIX}: it was not sent. Put one in its place and reload.`,
+    message: `nexus: nexus.api_key is not an agent key, which begins with ${KEY_PREFIX}: it was not sent. Replace it with one and reload.`,
     maybeSent: false,
   });
 

@@ -30,9 +30,9 @@ const columns = (job: WatchJob) => {
     .superRefine((names, context) => {
       for (const [column, name] of Object.entries(names)) {
         const message = !Object.hasOwn(known, column)
-          ? `is no column that it reads: known are ${Object.keys(known).join(", ")}`
+          ? `is not a column that it reads: known are ${Object.keys(known).join(", ")}`
           : name === "" && known[column] === "needed"
-            ? 'cannot be left out with "": the watch is about it'
+            ? 'cannot be left out with "": the watch needs it'
             : undefined;
         if (message) context.addIssue({ code: "custom", path: [column], input: name, message });
       }

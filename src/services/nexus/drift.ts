@@ -64,14 +64,14 @@ export function driftError(error: HttpError, drift: Drift, watch: Drifted): Http
       : drift.kind === "value" && valueKey !== undefined
         ? `set ${valueKey} ${section}`
         : drift.kind === "column"
-          ? `set columns = { "${column ?? drift.name ?? "NAME"}" = "its name there" } ${section}, or "" to do without`
+          ? `set columns = { "${column ?? drift.name ?? "NAME"}" = "its name there" } ${section}, or "" to leave it out`
           : drift.kind === "relation"
             ? `set "" for its columns in columns ${section}`
             : `check that [nexus] base_url is the right project, or set enabled = false ${section}`;
   const what = {
     column: `${table} has no column${named}`,
     table: `there is no table${named || ` ${table}`}`,
-    relation: `${table} is not related to${named || " what is read with it"}`,
+    relation: `${table} has no relation to${named || " what is read with it"}`,
     value: `${table} does not know the value${named}`,
   }[drift.kind];
   return new HttpError({

@@ -70,7 +70,7 @@ export function shownNexusFacts({ url, body }: ShownRequest): NexusFacts {
       if (typeof found === "string") return found;
       throw new OperationError(
         "service_unavailable",
-        "The request does not show whose organization it is for.",
+        "The request does not show which organization it is for.",
       );
     },
   };

@@ -33,14 +33,11 @@ export const customerId = rowId("customer", (called) => ({
 
 /** A value of an enum of which no document has the list: Nexus refuses what it does not know. */
 export const label = (examples: string) =>
-  z.string().regex(/^[a-z][a-z_]{0,39}$/, `must be in small letters, such as ${examples}`);
+  z.string().regex(/^[a-z][a-z_]{0,39}$/, `must be in lower case, such as ${examples}`);
 
 export const time = z.iso.datetime({ offset: true });
 
 export const phoneNumber = z
   .string()
-  .regex(
-    /^\+[1-9]\d{4,14}$/,
-    "must be a number with its country code and nothing else, such as +201005550101",
-  )
+  .regex(/^\+[1-9]\d{4,14}$/, "must be a number with its country code only, such as +201005550101")
   .describe("A phone number with its country code (E.164)");

@@ -78,8 +78,8 @@ const tokenEarly = (error: HttpError, waitMs: number) =>
   passing(
     error,
     "token_not_yet_valid",
-    `nexus: ${error.label} answered 401: the token that Nexus has just issued is valid only later, since the clocks of its servers differ. ` +
-      "nexusd keeps the token, waits and tries again; if it stays so, tell Nexus.",
+    `nexus: ${error.label} answered 401: the token that Nexus just issued is not valid yet, because the clocks of its servers differ. ` +
+      "nexusd keeps the token, waits and tries again; if this persists, tell Nexus.",
     waitMs,
   );
 
@@ -87,7 +87,7 @@ const tokenReplaced = (error: HttpError) =>
   passing(
     error,
     "token_replaced",
-    `nexus: ${error.label} answered 401 to a token that was no longer good. The next attempt has another one.`,
+    `nexus: ${error.label} answered 401 to an expired token. The next attempt uses a new one.`,
     0,
   );
 
@@ -126,5 +126,5 @@ const tokenRefused = (error: HttpError) =>
   renamed(
     error,
     "token_refused",
-    `nexus: ${error.label} answered 401 to a token that was just exchanged. Check that the agent key is still active in Nexus.`,
+    `nexus: ${error.label} answered 401 to a new token. Check that the agent key is still active in Nexus.`,
   );

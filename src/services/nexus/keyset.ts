@@ -100,6 +100,6 @@ function keyOf(row: Row, column: string): Key {
   if (typeof value === "number" && isExact) return value;
   throw new OperationError(
     "refused",
-    `The rows cannot be paged by ${column}: its values do not come exactly. Order them by another column.`,
+    `The rows cannot be paged by ${column}, whose values are not exact. Order them by another column.`,
   );
 }

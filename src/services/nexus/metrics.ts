@@ -8,25 +8,25 @@ export const nexusMetrics = (quota: () => QuotaStatus | null): readonly MetricOf
   single(
     "gauge",
     "nexusd_nexus_quota_limit_calls",
-    "Calls a day that the organization's plan allows, as Nexus said last; none where it has no limit.",
+    "Calls a day that the plan of the organization allows, as Nexus last reported; no sample without a limit.",
     () => quota()?.limit,
   ),
   single(
     "gauge",
     "nexusd_nexus_quota_used_calls",
-    "Calls of the day that are used, as Nexus said last, and what the watches asked for since.",
+    "Calls used today, as Nexus last reported, plus those of the watches since.",
     () => quota()?.used,
   ),
   single(
     "gauge",
     "nexusd_nexus_quota_remaining_calls",
-    "Calls of the day that are left; none where the plan has no limit.",
+    "Calls left today; no sample without a limit.",
     () => quota()?.remaining,
   ),
   single(
     "gauge",
     "nexusd_nexus_quota_slowed",
-    "1 while the watches go slower so that the quota lasts the day.",
+    "1 while the watches run less often so that the quota lasts the day.",
     () => {
       const now = quota();
       return now && (now.isSlowed ? 1 : 0);

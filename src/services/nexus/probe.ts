@@ -30,7 +30,7 @@ export function probe({ secret, isRunning }: ProbeOptions): Probe | undefined {
         headers: { authorization: `Bearer ${access_token}` },
       });
     },
-    success: "answers, exchanges the key for a token, and takes both",
+    success: "answers, exchanges the key for a token, and accepts both",
     refused:
       "Check what [nexus] api_key and anon_key refer to: the agent key may be revoked or expired, and begins with nxs_ak_.",
   };

@@ -11,13 +11,13 @@ interface Meaning {
 }
 
 const NO_COLUMN: Meaning = {
-  says: "Nexus has no such column (any more). nexus.rest.select of the table without `columns` shows those that it has.",
+  says: "Nexus has no such column, or no longer. nexus.rest.select of the table without `columns` shows those that it has.",
 };
 const NO_TABLE: Meaning = {
   says: "Nexus has no such table, or shows none of it to this key.",
 };
 const FORBIDDEN: Meaning = {
-  says: "the agent key has no right to this. Check its scopes (read, write, admin) and give nexus.api_key one that has it.",
+  says: "the agent key has no permission for this. Check its scopes (read, write, admin), or set nexus.api_key to one that has it.",
 };
 
 /** By code: of PostgREST, an SQLSTATE, one of the platform or of a function. */
@@ -32,36 +32,36 @@ const BY_CODE: Record<string, Meaning> = {
   PGRST205: NO_TABLE,
   PGRST200: { says: "Nexus knows no relation between these tables: read them one after the other." },
   PGRST201: { says: "Nexus knows several relations between these tables: read them one after the other." },
-  PGRST100: { says: "Nexus does not understand the query. Check filters and order." },
-  PGRST103: { says: "there are no rows so far on: begin with the first page again." },
+  PGRST100: { says: "Nexus does not understand the query. Check its filters and order." },
+  PGRST103: { says: "there are no rows that far: start with the first page again." },
   "22P02": {
-    says: "a value is not of the kind that its column has. Check ids, numbers and the names of states.",
+    says: "a value does not have the type of its column. Check ids, numbers and the names of states.",
   },
-  "22007": { says: "a time is not one that Nexus understands: RFC 3339 with its offset." },
+  "22007": { says: "Nexus does not understand a time: use RFC 3339 with an offset." },
   "23502": { says: "a value that Nexus needs is missing." },
-  "23503": { says: "it names something that Nexus does not have. Check the ids." },
-  "23505": { says: "Nexus has one like it already: look for it first." },
-  "23514": { says: "a value is not one that Nexus allows there." },
+  "23503": { says: "it refers to something that does not exist in Nexus. Check the ids." },
+  "23505": { says: "Nexus already has one like it: look for it first." },
+  "23514": { says: "Nexus does not allow one of the values." },
   "428C9": { says: "Nexus computes this column itself: leave it out." },
   "42501": FORBIDDEN,
   "57014": { says: "the query took too long for Nexus: ask for less, with a filter or a smaller limit." },
   insufficient_scope: FORBIDDEN,
   plan_limit_exceeded: {
-    says: "the plan of the organization allows no more of this. Look at its usage and its plan in Nexus.",
+    says: "the plan of the organization does not allow more of this. Check its usage and plan in Nexus.",
   },
-  WORKER_LIMIT: { says: "the function ran out of its resources at Nexus. Ask for less, or later." },
-  BOOT_ERROR: { says: "the function does not start at Nexus. Try later; if it stays so, tell Nexus." },
-  NOT_FOUND: { says: "Nexus has no such function (any more)." },
+  WORKER_LIMIT: { says: "the function ran out of resources at Nexus. Ask for less, or try later." },
+  BOOT_ERROR: { says: "the function does not start at Nexus. Try later; if this persists, tell Nexus." },
+  NOT_FOUND: { says: "Nexus has no such function, or no longer." },
 };
 
 const BY_STATUS: Record<number, Meaning> = {
-  402: { says: "the project of Nexus is restricted, for its quota or its bills. Only Nexus can mend that." },
+  402: { says: "the project at Nexus is restricted, for its quota or its bills. Only Nexus can fix that." },
   403: FORBIDDEN,
-  404: { says: "Nexus has nothing at this address. Check nexus.base_url." },
+  404: { says: "There is nothing at this address. Check nexus.base_url." },
   429: { says: "too many requests. nexusd waits as long as Nexus asks for." },
-  540: { says: "the project of Nexus is paused. Only Nexus can wake it." },
+  540: { says: "the project at Nexus is paused. Only Nexus can resume it." },
   544: { says: "the gateway of Nexus waited too long. Try later." },
-  546: { says: "the function ran out of its resources at Nexus. Ask for less, or later." },
+  546: { says: "the function ran out of resources at Nexus. Ask for less, or try later." },
 };
 
 /** The error with its meaning; one whose answer says nothing that is known stays as it is. */

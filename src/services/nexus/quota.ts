@@ -151,8 +151,8 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
         status: error.status,
         code: error.code,
         message:
-          "nexus: the plan of the organization allows no more of this now (a daily limit begins anew at 00:00 UTC). " +
-          "Its own page in Nexus says what is used up; nexusctl status shows the calls of the day.",
+          "nexus: the plan of the organization does not allow more of this now (daily limits reset at 00:00 UTC). " +
+          "Its page in Nexus shows what is used up; nexusctl status shows the calls of the day.",
         retryable: false,
         retryAfterMs: Math.min(ASK_EVERY_MS, msLeftToday()),
         maybeSent: true,
@@ -169,6 +169,6 @@ export const describeQuota = ({ remaining, limit }: QuotaStatus): string =>
 /** "12 of 500 calls left today (plan Free)"; null where there is no limit. */
 export function quotaNote({ plan, remaining, limit, isSlowed }: QuotaStatus): string | null {
   if (limit === null) return null;
-  const slowed = isSlowed ? "; the watches go slower for it" : "";
+  const slowed = isSlowed ? "; the watches run less often" : "";
   return `${remaining ?? "?"} of ${limit} calls left today${plan === null ? "" : ` (plan ${plan})`}${slowed}`;
 }

@@ -20,7 +20,7 @@ export const anonKeyRefused = (error: HttpError) =>
   renamed(
     error,
     "anon_key_refused",
-    "nexus: the gateway refused nexus.anon_key. Put the project's anon key in its place and reload.",
+    "nexus: the gateway refused nexus.anon_key. Replace it with the project's anon key and reload.",
   );
 
 /** The same refusal with the words and the code of nexusd. Asking again cannot help. */

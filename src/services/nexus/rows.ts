@@ -44,7 +44,7 @@ const table = (
   if (path.length > LONGEST_QUERY)
     throw new OperationError(
       "refused",
-      `The query takes ${path.length} bytes, and Nexus takes ${LONGEST_QUERY} at most: ask with fewer or shorter values, such as a part of a list at a time. A letter that is not ASCII takes 6 to 12 bytes.`,
+      `The query has ${path.length} bytes, and Nexus accepts at most ${LONGEST_QUERY}: use fewer or shorter values, such as part of a list at a time. A letter that is not ASCII takes 6 to 12 bytes.`,
     );
   return {
     method,
@@ -162,7 +162,4 @@ const unexpected = (label: string, status: number, what: string) =>
   unexpectedShape({ service: "nexus", label, status }, what);
 
 const noRow = (name: string) =>
-  new OperationError(
-    "no_row_matched",
-    `No such row in ${name}, or none that the organization of nexus.api_key can see.`,
-  );
+  new OperationError("no_row_matched", `No such row in ${name}, or this API key may not see it.`);

@@ -9,7 +9,10 @@ import { MOST_ROWS, pageOf, type Query, readPage } from "./rows.ts";
 
 const identifier = z
   .string()
-  .regex(/^[a-z_][a-z0-9_]{0,62}$/, "must be a name of a table or column: small letters, digits and _");
+  .regex(
+    /^[a-z_][a-z0-9_]{0,62}$/,
+    "must be the name of a table or column: lower-case letters, digits and _",
+  );
 
 /** The operators that compare with one value. */
 const COMPARING = ["eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "isdistinct"] as const;

@@ -35,7 +35,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
 
   const mcpNow = (): McpConnection => {
     if (mcp) return mcp;
-    throw new OperationError("service_disabled", "The tools of Nexus are off: set nexus.mcp = true");
+    throw new OperationError("service_disabled", "The tools of Nexus are disabled: set nexus.mcp = true");
   };
   const storage: TokenStorage = {
     load: () => store.readSecret(TOKEN),

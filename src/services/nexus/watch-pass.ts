@@ -180,7 +180,7 @@ const emptyReading = (table: string, count: number) =>
   unbelievable(
     table,
     "empty_reading",
-    `shows no row at all, where there were ${count}: not believed. Check the scopes of nexus.api_key.`,
+    `shows no row at all, where there were ${count}: ignored. Check the scopes of nexus.api_key.`,
     true,
   );
 

@@ -136,7 +136,7 @@ describe("both documented shapes are read", () => {
     });
     expect(read("nex.context.add_text", { artifact_id: "abc123" })).toEqual({ artifactId: "abc123" });
     for (const body of [{}, { artifact_id: null }, { artifact_id: 1.5 }, [], undefined])
-      expect(() => read("nex.context.add_text", body)).toThrow(/shape that is not known/);
+      expect(() => read("nex.context.add_text", body)).toThrow(/unknown shape/);
   });
 
   test("a list job with its wrapping and without", () => {
@@ -157,7 +157,9 @@ describe("both documented shapes are read", () => {
       ...{ records: [], total: 0, has_more: false },
     });
     for (const body of [undefined, "x", {}, { data: {} }])
-      expect(() => read("nex.tasks.list", body)).toThrow(/GET \/v1\/tasks answered 200, but in a shape/);
+      expect(() => read("nex.tasks.list", body)).toThrow(
+        /GET \/v1\/tasks answered 200, but in an unknown shape/,
+      );
   });
 
   test("any JSON at all is read or refused as not known, never a defect", () => {

@@ -22,7 +22,7 @@ describe.each([
   ["PostgREST, a column of a body", 400, postgrest("PGRST204"), {}, "PGRST204", "no such column"],
   ["PostgREST, rights", 403, postgrest("42501"), {}, "42501", "Check its scopes"],
   ["PostgREST, too slow", 500, postgrest("57014"), {}, "57014", "ask for less"],
-  ["the gateway", 540, { message: "Project paused" }, {}, "http_540", "Only Nexus can wake it"],
+  ["the gateway", 540, { message: "Project paused" }, {}, "http_540", "Only Nexus can resume it"],
   ["the gateway, HTML", 402, "<html>", {}, "http_402", "restricted"],
   ["the platform", 546, { code: "WORKER_LIMIT" }, {}, "WORKER_LIMIT", "resources"],
   [

@@ -295,7 +295,7 @@ describe("a long query", () => {
     const before = nexus.server.requests.length;
     const tooLong = await refusal(select(names(100, "م".repeat(90))));
     expect(tooLong).toMatchObject({ code: "refused" });
-    expect(tooLong.message).toMatch(/takes \d{5,} bytes, and Nexus takes 45000 at most: .*fewer or shorter/);
+    expect(tooLong.message).toMatch(/has \d{5,} bytes, and Nexus accepts at most 45000: .*fewer or shorter/);
     expect(nexus.server.requests).toHaveLength(before);
     const letters = (count: number) => ["م".repeat(count)].flatMap((name) => names(20, name));
     // 20 names of so many letters of six bytes each.

@@ -177,7 +177,7 @@ export async function watchdog({ report, machine, sandbox }: Scene): Promise<voi
       await machine.output(`systemctl daemon-reload && systemctl restart ${UNIT}`);
       const pid = await machine.property("MainPID");
       await machine.until("the journal", () => machine.journal(), /Failed with result 'watchdog'/);
-      match(await machine.journal("-p err"), /the job stuck does not move/);
+      match(await machine.journal("-p err"), /the job stuck makes no progress/);
       await machine.until(
         "the next process",
         () => machine.property("MainPID"),

@@ -19,8 +19,8 @@ export function describeSessions(settings: MessagingSettings, sessions: SessionS
     notJoined,
     attention: notJoined.map((name) => ({
       code: "session",
-      detail: `nexusd is not in the session ${name} of the configuration: nexusctl messaging ls says why`,
-      remedy: "Join it again, or take it out of [[messaging.sessions]].",
+      detail: `nexusd is not in the configured session ${name}: nexusctl messaging ls says why`,
+      remedy: "Join it again, or remove it from [[messaging.sessions]].",
     })),
   };
 }

@@ -36,5 +36,5 @@ export async function forgetEnded(
       forgotten += 1;
     });
   }
-  if (forgotten > 0) log.info({ forgotten }, "sessions that ended long ago forgotten");
+  if (forgotten > 0) log.info({ forgotten }, "forgot sessions that ended long ago");
 }

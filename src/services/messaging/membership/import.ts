@@ -29,15 +29,15 @@ function whyNot(
 const alreadyKnown = (session: Session): ImportResult => {
   const { sessionId, alias, state } = session;
   const next = isActive(session) ? "" : `; ${goOn(alias ?? sessionId.slice(0, 8), state)}`;
-  const note = `nexusd knows it already (${state}): nothing of it was changed${next}`;
+  const note = `nexusd already knows it (${state}) and did not change it${next}`;
   return { sessionId, outcome: "known", alias, note };
 };
 
 /** How to have a session again that is of no use as it is: running the import once more never changes it. */
 const goOn = (name: string, state: Session["state"]): string =>
   state === "left"
-    ? `to be in it again: nexusctl messaging join ${name}`
-    : `it has ended and cannot be taken over again: enter another one (nexusctl messaging create, or claim with a new code), and nexusctl messaging forget ${name}`;
+    ? `to join it again: nexusctl messaging join ${name}`
+    : `it has ended and cannot be imported again: join another one (nexusctl messaging create, or claim with a new code), then nexusctl messaging forget ${name}`;
 
 export function createImport(options: {
   store: Pick<Store, "commitObservation">;

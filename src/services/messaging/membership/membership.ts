@@ -27,7 +27,7 @@ const reference = (session: Session) => ({ sessionId: session.sessionId, alias: 
 const WITHOUT_KEY = {
   code: "missing_session_key",
   message:
-    "The key of this session never arrived: what is sent is unverified, and it cannot be left, only forgotten.",
+    "The key of this session never arrived: messages are sent unverified, and the session cannot be left, only forgotten.",
 };
 
 /**
@@ -139,15 +139,15 @@ export function afterRenewal(
 const ENDINGS: Record<string, { state: "expired" | "lost"; message: string }> = {
   session_not_found: {
     state: "expired",
-    message: "Its server knows no such session, or not any more. Create or claim another one.",
+    message: "Its server does not know this session, or no longer. Create or claim another one.",
   },
   session_full: {
     state: "lost",
-    message: "Every place in the session is taken. Ask its creator for a session with more places.",
+    message: "The session is full. Ask its creator for one with more places.",
   },
   agent_id_taken: {
     state: "lost",
-    message: "Another agent is in the session under this agent id. Set another messaging.agent_id.",
+    message: "Another agent uses this agent id in the session. Set another messaging.agent_id.",
   },
 };
 

@@ -141,7 +141,7 @@ async function described(
     return await server.describe(sessionId, context.signal);
   } catch (error) {
     if (isEnding(error) || context.signal.aborted) throw error;
-    context.log.debug({ err: error }, "what a session is was not told before it was entered");
+    context.log.debug({ err: error }, "a session could not be described before it was joined");
     return undefined;
   }
 }
@@ -151,7 +151,7 @@ const taken = () =>
   new HttpError({
     ...{ kind: "status", service: "messaging", label: "POST /v1/sessions/:id/join", status: 409 },
     ...{ code: "agent_id_taken", retryable: false, maybeSent: true },
-    message: "messaging: another agent is in the session under this agent id",
+    message: "messaging: another agent uses this agent id in the session",
   });
 
 /** The server has removed us: in again, but not again and again. */

@@ -168,7 +168,7 @@ const lost = (error: HttpError): HttpError =>
     label: error.label,
     ...(error.status !== undefined && { status: error.status }),
     code: SESSION_LOST,
-    message: `nexus: ${error.label} was refused, because the session with the MCP server had ended. The next one begins a new session.`,
+    message: `nexus: ${error.label} was refused, because the session with the MCP server had ended. The next one starts a new session.`,
     retryable: false,
     maybeSent: true,
     cause: error,
@@ -183,7 +183,7 @@ const asHttpError = (error: unknown, label: string): HttpError =>
         service: "nexus",
         label,
         code: "mcp_not_understood",
-        message: `nexus: ${label} was answered by something that is not MCP as it was agreed on (${error instanceof Error ? error.name : typeof error})`,
+        message: `nexus: ${label} got an answer that does not follow the agreed MCP version (${error instanceof Error ? error.name : typeof error})`,
         retryable: false,
         maybeSent: true,
       });

@@ -170,7 +170,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
 
   const giveUpLater = async (call: McpCall, answer: HttpStream) => {
     await clock.sleep(GRACE_MS, call.signal).catch(() => {});
-    call.fail(invalidBody("a stream without the answer", "no_answer", answer, answer));
+    call.fail(invalidBody("a stream that ended without the answer", "no_answer", answer, answer));
   };
 
   return {
@@ -222,7 +222,7 @@ async function whole(
   // An error of the message itself has the id null.
   const own = messages.find((message) => String(message.id) === String(id) || message.id === null);
   if (!own || !("result" in own || "error" in own))
-    throw invalidBody("something else than was asked for", "no_answer", answer, where);
+    throw invalidBody("something other than was asked for", "no_answer", answer, where);
   const response = new Response("", {
     status: 200,
     headers: { ...sessionOf(headers), "content-type": JSON_TYPE },

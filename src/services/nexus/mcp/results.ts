@@ -47,13 +47,13 @@ export function toolOutput(answer: OperationAnswer, label: string): unknown {
   if (error === PLAN_LIMIT)
     throw new OperationError(
       "plan_limit_exceeded",
-      `The plan of the organization allows no more of this${said(message)}`,
+      `The plan of the organization does not allow more of this${said(message)}`,
     );
   const hasFailed = result.isError === true || success === false || typeof error === "string";
   if (hasFailed)
     throw new OperationError(
       "tool_failed",
-      `The tool says that it failed${said(message ?? error ?? texts.join(" "))}`,
+      `The tool reported a failure${said(message ?? error ?? texts.join(" "))}`,
     );
   return data ?? { content: result.content ?? [] };
 }

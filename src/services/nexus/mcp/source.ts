@@ -120,7 +120,7 @@ export function createMcpTools(options: {
       }
       if (!name.startsWith(PREFIX)) return;
       if (!isEnabled)
-        throw new OperationError("service_disabled", "The tools of Nexus are off: set nexus.mcp = true");
+        throw new OperationError("service_disabled", "The tools of Nexus are disabled: set nexus.mcp = true");
       if (isFresh(known)) return;
       try {
         await list();
