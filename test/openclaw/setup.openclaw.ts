@@ -16,7 +16,7 @@ import {
 import { snippetOf } from "../support/snippet.ts";
 import { type Agent, createAgent } from "./agent.ts";
 import { type Gateway, installGateway } from "./gateway.ts";
-import { type ScriptedModel, startModel, turnOf } from "./model.ts";
+import { type ScriptedModel, startModel, textOf, turnOf } from "./model.ts";
 
 const BIN = new URL("../../bin", import.meta.url).pathname;
 const shown = (name: string) => snippetOf("runtimes.md", `openclaw ${name}`);
@@ -80,7 +80,7 @@ test("what the page shows wakes an agent, which reads and acknowledges", async (
     });
 
   const startedAt = Date.now();
-  run(shown("gateway").replace("/run/nexusd/agent.sock", installation.agentSocket));
+  run(shown("gateway"));
   installation.configure(
     base(session) +
       shown("toml").replace("/home/me", gateway.home).replace("http://127.0.0.1:18789", gateway.origin),
@@ -97,7 +97,9 @@ test("what the page shows wakes an agent, which reads and acknowledges", async (
     120_000,
   );
   expect(Date.now() - startedAt).toBeLessThan(300_000);
+  const [system] = model.prompts.at(-1)?.messages ?? [];
+  expect(textOf(system)).toContain("skills/nexusd/SKILL.md");
   expect(agent.history.flatMap((entry) => (entry.kind === "read" ? entry.texts : []))).toEqual(["hello"]);
-  const { text } = await ask(installation.agentSocket, "/v1/consumers/claw");
+  const { text } = await ask(installation.agentSocket, "/v1/consumers/openclaw");
   expect(JSON.parse(text).pending.count).toBe(0);
 });
