@@ -31,7 +31,7 @@ export async function proposeOnce(context: ToolContext, proposal: ProposalInput)
     const { digest, operation } = found.write;
     const { writes } = await client.writes.summaries({ limit: LOOKED_THROUGH, signal });
     const newest = writes.find((one) => one.digest === digest && one.operation === operation);
-    if (newest && newest.id !== found.write.id && !isLongOver(newest, finishedAt(newest)))
+    if (newest && newest.id !== found.write.id && !isLongOver(newest, endOf(newest)))
       return { write: await client.writes.get(newest.id, { signal }), isRepeated: true };
     key = await keyOf(context, proposal, link === 0 ? (newest?.id ?? found.write.id) : found.write.id);
     found = await proposeWith(context, { ...proposal, idempotencyKey: key });
@@ -55,10 +55,11 @@ async function keyOf(
   return `mcp-${digestOf(canonicalRecord({ agent: ownConsumer ?? null, operation, input, after }))}`;
 }
 
-const isOver = ({ write, isRepeated }: Proposed): boolean =>
-  isRepeated && isLongOver(write, write.finishedAt);
+const isOver = ({ write, isRepeated }: Proposed): boolean => isRepeated && isLongOver(write, endOf(write));
 
-const finishedAt = ({ finishedAt, decidedAt }: WriteSummaryView) => finishedAt ?? decidedAt;
+/** One that was withdrawn or rejected was only decided. */
+const endOf = ({ finishedAt, decidedAt }: Pick<WriteSummaryView, "finishedAt" | "decidedAt">) =>
+  finishedAt ?? decidedAt;
 
 /** What is `unknown` is never over by itself: it would be repeated. */
 function isLongOver(

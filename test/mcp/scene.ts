@@ -9,7 +9,7 @@ import { type NexServer, startNex } from "../../sandbox/nex.ts";
 import { createClient, type Client as Nexusd } from "../../src/client/index.ts";
 import { type Installation, install, type RunningDaemon, startDaemon } from "../support/daemon.ts";
 
-const NEXUSCTL = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+export const NEXUSCTL = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 
 export interface Scene {
   messaging: MessagingServer;
