@@ -1,255 +1,18 @@
-// One sink as it runs: what machine.ts decides, done. Everything goes one after the other through `#step`, which is taken
-// where the log grew, the consumer moved, a time came, a wake ended or an operator asked; there is no other clock.
-//
-// S1  A wake goes out only after the record that counts it is on disk: a SIGKILL forgets none, and repeats none early.
-// S2  Never two at once.
-// S3  The position of the consumer is the truth: it is read before every wake.
+// A sink as others have it: what it shows, and the operator's hand on it. How it runs is in runner.ts.
 
-import type { Logger } from "pino";
 import { ulid } from "ulid";
 import type { SinkStatus, SinkTest } from "../contract/api/sinks.ts";
 import { noticeOf } from "../contract/notice.ts";
-import type { Pending, Store } from "../contract/store.ts";
-import { type Clock, isoTime } from "../core/clock.ts";
-import type { SteadyClock } from "../core/steady-clock.ts";
 import { SinkError } from "./errors.ts";
-import type { Figures } from "./figures.ts";
-import { createHanding, type Handing } from "./handing.ts";
-import { createKeeper, type Keeper } from "./keeper.ts";
-import type { Outcome, Target } from "./kind.ts";
 import * as machine from "./machine.ts";
-import { createReader, type Reader } from "./reader.ts";
-import { fromRecord, type Memory, newMemory, RECORD_KIND } from "./record.ts";
-import type { SinkSettings } from "./settings.ts";
+import { Runner, type RunnerOptions } from "./runner.ts";
 import { statusOf } from "./status.ts";
-import { createTroubles, type Troubles } from "./trouble.ts";
-
-export interface SinkOptions {
-  settings: SinkSettings;
-  target: Target;
-  store: Store;
-  clock: Clock;
-  steady: Pick<SteadyClock, "ageOf">;
-  random: () => number;
-  log: Logger;
-  figures: Figures;
-  /** When the last wake of each lane went out, by the uptime of the machine; shared by all sinks. */
-  lanes: Map<string, number>;
-}
-
-interface Result {
-  /** Undefined: it was ended before it had one. */
-  outcome: Outcome | undefined;
-  /** As it was when it went out. */
-  unreadSince: number | null;
-  tookMs: number;
-}
-
-/** After a look at the database that failed. */
-const RETRY_MS = 30_000;
-/** What a target may ask for with `retryAfterMs`. */
-const LONGEST_RETRY_MS = 86_400_000;
 
 export class Sink {
-  readonly settings: SinkSettings;
-  readonly #options: SinkOptions;
-  readonly #policy: machine.Policy;
-  readonly #reader: Reader;
-  readonly #handing: Handing;
-  readonly #keeper: Keeper;
-  readonly #troubles: Troubles;
-  #memory: Memory;
-  /** The oldest pending event, as far as it was read. */
-  #oldest: Pick<Pending, "oldest" | "oldestAt"> | undefined;
-  #result: Result | undefined;
-  #turns: Promise<void> | undefined;
-  #isAskedAgain = false;
-  #cancelTimer = () => {};
-  #isStarted = false;
-  #isStopped = false;
+  readonly runner: Runner;
 
-  constructor(options: SinkOptions) {
-    const { settings, target, store, clock, log } = options;
-    this.settings = settings;
-    this.#options = options;
-    this.#policy = {
-      debounceMs: settings.debounce,
-      stuckAfterMs: settings.stuck_after,
-      maxWakesPerHour: settings.max_wakes_per_hour,
-      leastIntervalMs: target.leastIntervalMs ?? 0,
-    };
-    this.#reader = createReader(settings, store, log);
-    this.#handing = createHanding(target, log);
-    this.#keeper = createKeeper(settings.name, store, clock);
-    this.#troubles = createTroubles(settings, log);
-    this.#memory = newMemory(0, clock.uptime());
-  }
-
-  /** Takes up what an earlier life has left. @param isChanged it takes the place of another one. @throws StoreError */
-  async start({ isChanged = false } = {}): Promise<void> {
-    const { store, clock, steady, log, target } = this.#options;
-    await this.#reader.adopt();
-    const now = clock.uptime();
-    const record = await store.readRecord(RECORD_KIND, this.settings.name);
-    const memory = record && fromRecord(record.value, now, steady.ageOf);
-    if (record && !memory) log.warn("what this sink remembered cannot be read: it begins anew");
-    this.#memory = memory ?? newMemory(this.#reader.position, now);
-    if (isChanged) {
-      this.#memory.state = machine.underNewPolicy(this.#memory.state, this.#policy, now);
-      // Another target may take what the last one refused for good.
-      if (this.#memory.pausedBy === "target") this.#memory.pausedBy = null;
-    }
-    const { wakeId } = this.#memory;
-    if (wakeId !== null) await target.endAbandoned?.(wakeId).catch(() => {});
-    this.#memory.wakeId = null;
-    this.#noteInLane(this.#memory.state.recent.at(-1));
-    this.#isStarted = true;
-    this.look();
-  }
-
-  /** The log grew. Where something is pending already, a wake covers what is new, too. */
-  appended(): void {
-    // A look under way may have read what was pending before, and find the sink quiet.
-    if (this.#memory.state.phase === "quiet" || this.#turns) this.look();
-  }
-
-  /** The consumer is at another place; 0: it may have been deleted. */
-  moved(position: number): void {
-    this.#reader.position = position;
-    this.look();
-  }
-
-  /** Sees what there is to do. Never rejects; a look under way is followed by another one. */
-  look(): void {
-    if (!this.#isStarted || this.#isStopped) return;
-    this.#isAskedAgain = true;
-    this.#turns ??= this.#takeTurns().finally(() => {
-      this.#turns = undefined;
-      if (this.#isAskedAgain) this.look();
-    });
-  }
-
-  async #takeTurns(): Promise<void> {
-    const { clock, log } = this.#options;
-    while (this.#isAskedAgain && !this.#isStopped) {
-      this.#isAskedAgain = false;
-      try {
-        await this.#step();
-      } catch (error) {
-        log.warn({ err: error }, "a sink cannot read or write the database: it tries again");
-        this.#arm(clock.uptime() + RETRY_MS);
-      }
-    }
-  }
-
-  async #step(): Promise<void> {
-    const { clock, random } = this.#options;
-    const memory = this.#memory;
-    const before = memory.state;
-    const result = this.#result;
-    this.#result = undefined;
-    const isDelivered = result !== undefined && (await this.#finish(result));
-
-    const pending = await this.#reader.pending();
-    const isPending = this.#reader.isWorthAWake(pending);
-    const from = memory.position;
-    const to = this.#reader.position;
-    if (to > from) await this.#countAcknowledged(from, to);
-    memory.position = to;
-    this.#oldest = pending;
-
-    const now = clock.uptime();
-    if (isDelivered) memory.state = machine.delivered(memory.state, isPending, now);
-    else if (to > from)
-      memory.state = machine.acknowledged(memory.state, isPending, this.#policy, now, random);
-    else memory.state = machine.looked(memory.state, isPending, this.#policy, now);
-    this.#seeWhetherStuck(before, pending, now);
-
-    if (this.#mayWake(now)) await this.#wake(pending, now);
-    else if (result || before !== memory.state || this.#keeper.hasNews()) await this.#keeper.save(memory);
-    this.#arm();
-  }
-
-  /** Takes notice of how a wake ended. @returns whether its events were taken over */
-  async #finish({ outcome, unreadSince, tookMs }: Result): Promise<boolean> {
-    const { clock, figures } = this.#options;
-    const memory = this.#memory;
-    memory.wakeId = null;
-    figures.of(this.settings.name).outcomes[outcome?.kind ?? "lost"] += 1;
-    if (!outcome) return false;
-    this.#keeper.tell(...this.#troubles.ofOutcome(memory, outcome, isoTime(clock.now())));
-    if (outcome.kind === "acknowledged" && (await this.#reader.acknowledge(outcome.upTo))) return true;
-    const wanted = outcome.kind === "refused" ? (outcome.retryAfterMs ?? 0) : 0;
-    const how = { unreadSince, tookMs, retryAfterMs: Math.min(wanted, LONGEST_RETRY_MS) };
-    memory.state = machine.ended(memory.state, how, this.#policy, clock.uptime());
-    return false;
-  }
-
-  #seeWhetherStuck(before: machine.State, pending: Pending, now: number): void {
-    const { state, pausedBy } = this.#memory;
-    if (before.stuckSince !== null && state.stuckSince === null)
-      this.#keeper.tell(...this.#troubles.isStuckNoMore(this.#wall(before.stuckSince)));
-    const at = machine.stuckAt(state, this.#policy);
-    if (at === undefined || at > now || pausedBy !== null || state.unreadSince === null) return;
-    this.#memory.state = machine.stuck(state, now);
-    const since = this.#wall(state.unreadSince);
-    this.#keeper.tell(...this.#troubles.isStuck({ since, pending: pending.count, wakes: state.woken }));
-  }
-
-  async #countAcknowledged(after: number, upTo: number): Promise<void> {
-    const { clock, figures } = this.#options;
-    this.#memory.acknowledged += await this.#reader.count(after, upTo);
-    this.#memory.lastAcknowledgedAt = isoTime(clock.now());
-    const { oldest, oldestAt } = this.#oldest ?? {};
-    if (oldest && oldestAt && oldest <= upTo)
-      figures.delayed(this.settings.name, clock.now() - Date.parse(oldestAt));
-  }
-
-  /** When the next wake goes out, whatever woke the same target last; undefined: nothing is pending. */
-  #wakeAt(state = this.#memory.state): number | undefined {
-    const { target, lanes } = this.#options;
-    const at = machine.wakeAt(state, this.#policy);
-    const last = target.lane === undefined ? undefined : lanes.get(target.lane);
-    return at === undefined || last === undefined ? at : Math.max(at, last + this.#policy.leastIntervalMs);
-  }
-
-  #noteInLane(at: number | undefined): void {
-    const { target, lanes } = this.#options;
-    if (target.lane === undefined || at === undefined) return;
-    lanes.set(target.lane, Math.max(at, lanes.get(target.lane) ?? at));
-  }
-
-  #mayWake(now: number): boolean {
-    const at = this.#wakeAt();
-    const isFree = !this.#handing.isBusy() && this.#memory.pausedBy === null && !this.#isStopped;
-    return at !== undefined && at <= now && isFree;
-  }
-
-  async #wake(pending: Pending, now: number): Promise<void> {
-    const { clock, random, log } = this.#options;
-    const memory = this.#memory;
-    const { state, wakes, lastWakeAt } = memory;
-    const wakeId = ulid(Math.floor(clock.now()));
-    const woken = machine.woke(state, now, random);
-    this.#noteInLane(now);
-    Object.assign(memory, { state: woken, wakeId, wakes: wakes + 1, lastWakeAt: isoTime(clock.now()) });
-    try {
-      await this.#keeper.save(memory);
-    } catch (error) {
-      // Not on disk, not sent: as if its time had not come.
-      Object.assign(memory, { state, wakeId: null, wakes, lastWakeAt });
-      throw error;
-    }
-    // An operator may have tested it meanwhile: then this wake is none, and the ladder goes on.
-    if (this.#isStopped || this.#handing.isBusy()) return;
-    const { name, consumer } = this.settings;
-    const { unreadSince } = woken;
-    log.debug({ wakeId, pending: pending.count, woken: woken.woken }, "wakes");
-    const startedAt = clock.uptime();
-    void this.#handing.hand(noticeOf(consumer, pending, { sink: name }), wakeId).then((outcome) => {
-      this.#result = { outcome, unreadSince, tookMs: clock.uptime() - startedAt };
-      this.look();
-    });
+  constructor(options: RunnerOptions) {
+    this.runner = new Runner(options);
   }
 
   /**
@@ -257,11 +20,11 @@ export class Sink {
    * @throws SinkError, StoreError
    */
   async wakeNow(): Promise<void> {
-    const { clock } = this.#options;
-    const { name, max_wakes_per_hour } = this.settings;
-    await this.#settled();
+    const { clock } = this.runner.options;
+    const { name, max_wakes_per_hour } = this.runner.settings;
+    await this.runner.settled();
     this.#refuseWhileBusy();
-    const { state, pausedBy } = this.#memory;
+    const { state, pausedBy } = this.runner.memory;
     if (pausedBy !== null)
       throw new SinkError("sink_paused", `It is paused. Resume it first: nexusctl sinks resume ${name}`);
     if (state.phase === "quiet")
@@ -270,109 +33,77 @@ export class Sink {
         "Nothing is pending, so that there is nothing to wake for. A test sends a wake all the same.",
       );
     const soon = { ...state, nextAt: clock.uptime() };
-    const waitMs = (this.#wakeAt(soon) ?? 0) - soon.nextAt;
+    const waitMs = (this.runner.wakeAt(soon) ?? 0) - soon.nextAt;
     if (waitMs > 0)
       throw new SinkError(
         "too_many_wakes",
         `It was woken just now, or as often as it may be within an hour (${max_wakes_per_hour}): the next wake can go out in ${Math.ceil(waitMs / 1000)} s. max_wakes_per_hour is its limit.`,
         waitMs,
       );
-    this.#memory.state = soon;
-    await this.#settled();
-    await this.#handing.ended();
-    await this.#settled();
+    this.runner.memory.state = soon;
+    await this.runner.settled();
+    await this.runner.handing.ended();
+    await this.runner.settled();
   }
 
   /** Hands over once, marked as a test, which counts for nothing. @throws SinkError, StoreError */
   async test(): Promise<SinkTest> {
-    const { clock } = this.#options;
-    const { name, consumer } = this.settings;
-    const pending = await this.#reader.pending();
+    const { clock } = this.runner.options;
+    const { name, consumer } = this.runner.settings;
+    const pending = await this.runner.reader.pending();
     this.#refuseWhileBusy();
     const startedAt = clock.monotonic();
     const notice = noticeOf(consumer, pending, { sink: name, isTest: true });
-    const outcome = await this.#handing.hand(notice, ulid(Math.floor(clock.now())));
+    const outcome = await this.runner.handing.hand(notice, ulid(Math.floor(clock.now())));
     const tookMs = Math.round(clock.monotonic() - startedAt);
     // What came due meanwhile had to wait.
-    this.look();
+    this.runner.look();
     if (!outcome) return { outcome: "refused", code: "stopped", message: "the sink was stopped", tookMs };
     const { code, message } = outcome.kind === "refused" ? outcome : { code: null, message: null };
     return { outcome: outcome.kind, code, message, tookMs };
   }
 
   #refuseWhileBusy(): void {
-    if (this.#handing.isBusy() || this.#isStopped)
+    if (this.runner.handing.isBusy() || this.runner.isStopped)
       throw new SinkError("sink_busy", "A wake is under way. Wait until it has ended.");
   }
 
   /** No wake until `resume`; one under way goes on. Durable when this resolves. @throws StoreError */
   async pause(): Promise<void> {
-    this.#memory.pausedBy ??= "operator";
-    await this.#keeper.save(this.#memory);
-    this.#options.log.info("the sink is paused by an operator");
-    this.#arm();
+    this.runner.memory.pausedBy ??= "operator";
+    await this.runner.keeper.save(this.runner.memory);
+    this.runner.options.log.info("the sink is paused by an operator");
+    this.runner.arm();
   }
 
   /** @throws StoreError */
   async resume(): Promise<void> {
-    if (this.#memory.pausedBy === null) return;
-    this.#memory.pausedBy = null;
-    this.#memory.state = machine.resumed(this.#memory.state, this.#policy, this.#options.clock.uptime());
-    await this.#keeper.save(this.#memory);
-    this.#options.log.info("the sink is resumed");
-    this.look();
+    if (this.runner.memory.pausedBy === null) return;
+    this.runner.memory.pausedBy = null;
+    this.runner.memory.state = machine.resumed(
+      this.runner.memory.state,
+      this.runner.policy,
+      this.runner.options.clock.uptime(),
+    );
+    await this.runner.keeper.save(this.runner.memory);
+    this.runner.options.log.info("the sink is resumed");
+    this.runner.look();
   }
 
   /** @throws StoreError */
   async status(): Promise<SinkStatus> {
-    const { clock, figures } = this.#options;
+    const { clock, figures } = this.runner.options;
     return statusOf({
-      ...{ settings: this.settings, memory: this.#memory, figures: figures.of(this.settings.name) },
-      pending: await this.#reader.pending(),
-      nextAt: this.#wakeAt(),
-      isRunning: this.#handing.isBusy(),
-      wall: (at) => this.#wall(at),
+      ...{
+        settings: this.runner.settings,
+        memory: this.runner.memory,
+        figures: figures.of(this.runner.settings.name),
+      },
+      pending: await this.runner.reader.pending(),
+      nextAt: this.runner.wakeAt(),
+      isRunning: this.runner.handing.isBusy(),
+      wall: (at) => this.runner.wall(at),
       now: clock.uptime(),
     });
-  }
-
-  /** Ends a wake under way. Resolves when nothing of this sink goes on; never rejects. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    this.#cancelTimer();
-    await this.#turns;
-    await this.#handing.abort();
-    this.#memory.wakeId = null;
-    if (this.#isStarted) await this.#keeper.save(this.#memory).catch(() => {});
-    await this.#options.target.close?.().catch(() => {});
-  }
-
-  /** Resolves when the looks that are under way have ended. */
-  async #settled(): Promise<void> {
-    this.look();
-    while (this.#turns) await this.#turns;
-  }
-
-  /** Looks again at the next time at which something is to happen, or at this one. Where nothing is, no timer runs. */
-  #arm(at = this.#nextAt()): void {
-    const { clock } = this.#options;
-    this.#cancelTimer();
-    this.#cancelTimer = () => {};
-    if (at === undefined || this.#isStopped) return;
-    this.#cancelTimer = clock.after(Math.max(0, at - clock.uptime()), () => this.look());
-  }
-
-  #nextAt(): number | undefined {
-    const { state, pausedBy } = this.#memory;
-    if (pausedBy !== null) return undefined;
-    const wakeAt = this.#handing.isBusy() ? undefined : this.#wakeAt();
-    const times = [machine.stuckAt(state, this.#policy), wakeAt].filter((at) => at !== undefined);
-    return times.length === 0 ? undefined : Math.min(...times);
-  }
-
-  /** A time of the machine as RFC 3339. */
-  #wall(at: number): string {
-    const { clock } = this.#options;
-    return isoTime(Math.round(clock.now() - (clock.uptime() - at)));
   }
 }

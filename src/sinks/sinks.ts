@@ -7,8 +7,10 @@ import { nearest } from "../core/text/nearest.ts";
 import { within } from "../core/within.ts";
 import { SinkError } from "./errors.ts";
 import type { Target, TargetContext } from "./kind.ts";
+import type { Lanes } from "./lanes.ts";
+import type { RunnerOptions } from "./runner.ts";
 import { kindNamed, type SinkSettings } from "./settings.ts";
-import { Sink, type SinkOptions } from "./sink.ts";
+import { Sink } from "./sink.ts";
 
 export interface Sinks {
   /** Makes those that are new or changed, and ends those that are gone. The others go on undisturbed. @throws StoreError */
@@ -29,7 +31,7 @@ export interface SinksConfig {
   secrets(sink: string): Readonly<Record<string, string>>;
 }
 
-export interface SinksOptions extends Omit<SinkOptions, "settings" | "target" | "store" | "lanes"> {
+export interface SinksOptions extends Omit<RunnerOptions, "settings" | "target" | "store" | "lanes"> {
   store: Store;
   version: string;
   agentSocket: string;
@@ -40,16 +42,16 @@ export interface SinksOptions extends Omit<SinkOptions, "settings" | "target" | 
 export function createSinks(options: SinksOptions, targetOf = createTarget): Sinks {
   const { store, log, clock } = options;
   let running: { sink: Sink; fingerprint: string }[] = [];
-  const lanes = new Map<string, number>();
+  const lanes: Lanes = new Map();
   let isStopped = false;
   const all = () => running.map(({ sink }) => sink);
 
   const unsubscribe = [
     store.onAppend(() => {
-      for (const sink of all()) sink.appended();
+      for (const sink of all()) sink.runner.appended();
     }),
     store.onAcknowledge((consumer, position) => {
-      for (const sink of all()) if (sink.settings.consumer === consumer) sink.moved(position);
+      for (const sink of all()) if (sink.runner.settings.consumer === consumer) sink.runner.moved(position);
     }),
   ];
 
@@ -72,7 +74,7 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
       await Promise.all(
         before
           .filter((one) => !wanted.some((other) => other.fingerprint === one.fingerprint))
-          .map(({ sink }) => sink.stop()),
+          .map(({ sink }) => sink.runner.stop()),
       );
       running = await Promise.all(
         wanted.map(
@@ -84,17 +86,17 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
         ),
       );
       const made = running.filter((one) => !before.includes(one));
-      const isChanged = ({ settings }: Sink) =>
-        before.some(({ sink }) => sink.settings.name === settings.name);
-      await Promise.all(made.map(({ sink }) => sink.start({ isChanged: isChanged(sink) })));
+      const isChanged = ({ runner }: Sink) =>
+        before.some(({ sink }) => sink.runner.settings.name === runner.settings.name);
+      await Promise.all(made.map(({ sink }) => sink.runner.start({ isChanged: isChanged(sink) })));
     },
     list: () => Promise.all(all().map((sink) => sink.status())),
     named(name) {
-      const found = all().find(({ settings }) => settings.name === name);
+      const found = all().find(({ runner }) => runner.settings.name === name);
       if (found) return found;
       const near = nearest(
         name,
-        all().map(({ settings }) => settings.name),
+        all().map(({ runner }) => runner.settings.name),
       );
       const hint =
         near.length > 0
@@ -103,12 +105,12 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
       throw new SinkError("sink_not_found", `There is no sink of this name. ${hint}`);
     },
     look() {
-      for (const sink of all()) sink.look();
+      for (const sink of all()) sink.runner.look();
     },
     async stop(graceMs) {
       isStopped = true;
       for (const end of unsubscribe) end();
-      await within(clock, graceMs, Promise.all(all().map((sink) => sink.stop())));
+      await within(clock, graceMs, Promise.all(all().map((sink) => sink.runner.stop())));
     },
   };
 }
