@@ -32,7 +32,7 @@ import { complainOf, createReload, type Running } from "./reload.ts";
 import { budgetFigures, startServices } from "./services.ts";
 import { sinksConfig, startSinks } from "./sinks.ts";
 import type { StoreHealth } from "./store-health.ts";
-import { keepVitals, statusLine } from "./watchdog.ts";
+import { runWatchdog, statusLine } from "./watchdog.ts";
 import { createWritePath } from "./write-path.ts";
 
 /** The whole stop has 5 s; the jobs and the writes under way have most of them. */
@@ -167,7 +167,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
     // What cannot be written now is in the log of the daemon; the state itself is in status.
     await store.commitObservation({ source: "daemon", events }).catch(() => {});
   };
-  const vitals = {
+  const watchdog = {
     ...{ notifier, store, clock, log, signal },
     pulses: scheduler.pulses,
     lines: () =>
@@ -181,7 +181,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
     try {
       return await parts.reload();
     } finally {
-      await notifier.ready(await statusLine(vitals));
+      await notifier.ready(await statusLine(watchdog));
     }
   };
 
@@ -194,12 +194,12 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
   // What they start may ask the sockets at once.
   await sinks.configure(sinksConfig(running));
   log.info({ ...sockets, version, pid: process.pid }, "nexusd is ready");
-  await notifier.ready(await statusLine(vitals));
+  await notifier.ready(await statusLine(watchdog));
   const onJump = () => {
     scheduler.wake();
     sinks.look();
   };
-  const living = keepVitals(vitals);
+  const living = runWatchdog(watchdog);
   const auditing = audit.run(signal);
   const timing = watchClock({ steady, store, clock, log, signal, onJump });
   const watching = watchServices({ status, health, store, report, clock, log, signal });

@@ -15,7 +15,7 @@ const BOUND_INTERVALS = 3;
 /** A job whose interval is short may still wait for an answer of its service: so many periods of the watchdog. */
 const BOUND_PERIODS = 3;
 
-export interface VitalsOptions {
+export interface WatchdogOptions {
   notifier: Notifier;
   store: Pick<Store, "probe" | "countWrites">;
   pulses: () => JobPulse[];
@@ -29,7 +29,7 @@ export interface VitalsOptions {
 }
 
 /** Runs until the signal; the ping is withheld while anything that must move does not, and the log says what. */
-export async function keepVitals(options: VitalsOptions): Promise<void> {
+export async function runWatchdog(options: WatchdogOptions): Promise<void> {
   const { notifier, clock, log, signal } = options;
   const everyMs = Math.min(STATUS_EVERY_MS, (notifier.watchdogMs ?? Number.POSITIVE_INFINITY) / 3);
   let pingedAt = clock.monotonic();
@@ -54,7 +54,7 @@ export async function keepVitals(options: VitalsOptions): Promise<void> {
 }
 
 /** What does not move, in words; that this runs at all proves that the event loop turns. */
-export async function findStuck(options: VitalsOptions): Promise<string[]> {
+export async function findStuck(options: WatchdogOptions): Promise<string[]> {
   const { notifier, store, socket, pulses, clock } = options;
   const [commits, answers] = await Promise.all([
     inTime(clock, store.probe()),
@@ -105,7 +105,10 @@ const askSelf = (socketPath: string): Promise<void> =>
   });
 
 /** "polling 12 sessions, Nex live, Nexus ok, 2 writes wait for approval" */
-export async function statusLine({ lines, store }: Pick<VitalsOptions, "lines" | "store">): Promise<string> {
+export async function statusLine({
+  lines,
+  store,
+}: Pick<WatchdogOptions, "lines" | "store">): Promise<string> {
   const waiting = await store.countWrites().then(
     ({ proposed }) => proposed,
     () => 0,

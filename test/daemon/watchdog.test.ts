@@ -7,7 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { findStuck, isStuck, keepVitals, statusLine, type VitalsOptions } from "../../src/daemon/watchdog.ts";
+import {
+  findStuck,
+  isStuck,
+  runWatchdog,
+  statusLine,
+  type WatchdogOptions,
+} from "../../src/daemon/watchdog.ts";
 import type { JobPulse } from "../../src/scheduler/job.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
@@ -73,7 +79,7 @@ describe("the line of systemctl status", () => {
     ["Nexus degraded", ["Nexus degraded"], 0],
     ["running; every service is disabled", [], 0],
   ])("%s", async (expected, lines, proposed) => {
-    const store = { countWrites: async () => ({ proposed }) } as unknown as VitalsOptions["store"]; // no more is read
+    const store = { countWrites: async () => ({ proposed }) } as unknown as WatchdogOptions["store"]; // no more is read
     expect(await statusLine({ lines: () => lines, store })).toBe(expected);
   });
 });
@@ -88,10 +94,10 @@ describe("the watchdog", () => {
   let pulses: JobPulse[];
   let pings: number[];
   let lines: { level: number; stuck?: string[] }[];
-  let options: VitalsOptions;
+  let options: WatchdogOptions;
 
   beforeEach(async () => {
-    directory = mkdtempSync(join(tmpdir(), "nexusd-vitals-"));
+    directory = mkdtempSync(join(tmpdir(), "nexusd-watchdog-"));
     answer = 200;
     probe = async () => {};
     pulses = [];
@@ -138,7 +144,7 @@ describe("the watchdog", () => {
   };
 
   test("is fed several times within its period while everything moves", async () => {
-    const kept = keepVitals(options);
+    const kept = runWatchdog(options);
     await advance(60_000);
     stop.abort();
     await clock.settle();
@@ -149,7 +155,7 @@ describe("the watchdog", () => {
 
   test("is not fed while a job is stuck, which the log says once, and is fed again afterwards", async () => {
     pulses = [job({ name: "stock", runningForMs: 3_600_000 })];
-    void keepVitals(options);
+    void runWatchdog(options);
     await advance(60_000);
     expect(pings).toEqual([]);
     expect(lines).toHaveLength(1);

@@ -229,7 +229,7 @@ describe("what was approved and has not begun is not executed where the policy h
       /by now are not those that the policy wants/,
     ],
     ["want more of them", BOTH, /by now are not those that the policy wants/],
-    ["deny it", "deny", /By now the policy denies/],
+    ["deny it", "deny", /The policy now denies/],
   ])("%s", async (_what, rule, why) => {
     const harness = await signedHarness();
     const write = await harness.propose();

@@ -1,4 +1,4 @@
-// What Nex knows and concludes: questions, texts to learn from, lists made on request, insights, and its own upkeep.
+// What Nex knows and concludes: questions, texts to learn from, lists made on request, insights, and its own maintenance.
 
 import { z } from "zod";
 import { fieldsOf, prose } from "../input.ts";
@@ -131,7 +131,7 @@ export const contextOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Let Nex go over what it knows now",
-    description: "Begins at once a job of upkeep that Nex otherwise does at its own times.",
+    description: "Starts a maintenance job now that Nex otherwise runs at its own times.",
     input: () => ({
       jobType: z
         .enum(["consolidation", "pattern_detection", "playbook_synthesis", "decay_sweep", "metrics"])
@@ -147,7 +147,7 @@ export const contextOperations = nexTable([
     name: "nex.compounding.get_job",
     call: "GET /compounding/jobs/{jobRunId}",
     effect: "read",
-    title: "Show a job of upkeep",
+    title: "Show a maintenance job",
     description: "How far Nex is with a job of nex.compounding.trigger, and what it did.",
     input: () => ({ jobRunId: id("job_run_id of the answer to nex.compounding.trigger") }),
     output: one("job"),

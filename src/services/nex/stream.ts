@@ -5,10 +5,10 @@ import { isoTime } from "../../core/clock.ts";
 import type { Loss, ServerSentEvent } from "../../http/sse.ts";
 import type { JobContext } from "../job.ts";
 import { readBatch } from "./client.ts";
-import { createHoldBack } from "./hold-back.ts";
 import { openInsightLog } from "./insight-log.ts";
 import { createdAt } from "./insights.ts";
 import { createPolls, POLL_EVERY_MS } from "./polls.ts";
+import { createReorderBuffer } from "./reorder-buffer.ts";
 import { describeLoss, isKeyRefused } from "./stream-failure.ts";
 import { FLAPPING, INITIAL, type StreamInput, step } from "./stream-state.ts";
 
@@ -57,11 +57,11 @@ export async function watchInsights(context: JobContext): Promise<void> {
   const polls = createPolls({
     ...{ context, insights, signal },
     state: () => current.state,
-    onClosed: () => heldBack.drop(),
-    onGivenUp: () => heldBack.release(),
+    onClosed: () => buffer.drop(),
+    onGivenUp: () => buffer.release(),
     onHealth: showHealth,
   });
-  const heldBack = createHoldBack(clock);
+  const buffer = createReorderBuffer(clock);
 
   function showHealth() {
     // As the log was told: the turns of a stream that comes and goes are not those of the service.
@@ -121,9 +121,9 @@ export async function watchInsights(context: JobContext): Promise<void> {
     if (batches.length > 0) showHealth();
     const taken = batches.flatMap((batch) => {
       const found = insights.events(batch, batch.isReplay ? "replay" : "live");
-      return batch.isReplay && !isFirstReplay ? heldBack.sift(found) : found;
+      return batch.isReplay && !isFirstReplay ? buffer.sift(found) : found;
     });
-    if (!polls.isMissing()) heldBack.drop();
+    if (!polls.isMissing()) buffer.drop();
     if (taken.length === 0) return;
     await commit(taken, polls.isMissing() || isUnreadable ? undefined : nex.now());
     for (const made of batches.flatMap(({ isReplay, insights }) => (isReplay ? [] : insights.map(createdAt))))
@@ -157,7 +157,7 @@ export async function watchInsights(context: JobContext): Promise<void> {
         if (current.state === "live") polls.request(nex.now());
         showHealth();
       }
-      const told = [...proceed({ kind: "tick" }), ...heldBack.overdue()];
+      const told = [...proceed({ kind: "tick" }), ...buffer.overdue()];
       if (told.length > 0 || untold.length > 0) await commit(told);
       if (told.length > 0) polls.wake();
       const isDue = clock.monotonic() - coveredAt >= COVER_EVERY_MS;

@@ -4,10 +4,6 @@ import { isoTime } from "../../../core/clock.ts";
 import type { JobContext } from "../../job.ts";
 import type { MessagingServer } from "../client.ts";
 import { isAnswer } from "../membership/boot.ts";
-import { isNotMember } from "../membership/membership.ts";
-import { afterTraffic, type Session, sessionRecord } from "../membership/session.ts";
-import { observeMembers } from "../membership/session-events.ts";
-import { isActive, type Known, type Turn } from "../membership/sessions.ts";
 import {
   change,
   describe,
@@ -20,7 +16,11 @@ import {
   renew,
   served,
   showRefusal,
-} from "../membership/upkeep.ts";
+} from "../membership/lifecycle.ts";
+import { isNotMember } from "../membership/membership.ts";
+import { afterTraffic, type Session, sessionRecord } from "../membership/session.ts";
+import { observeMembers } from "../membership/session-events.ts";
+import { isActive, type Known, type Turn } from "../membership/sessions.ts";
 import { type BootSeen, observePage, pollAfter, saysNothing } from "./observation.ts";
 import type { MessagePage } from "./page.ts";
 

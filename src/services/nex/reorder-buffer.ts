@@ -12,7 +12,7 @@ const MOST = 1000;
  * so that it would hide another one of these words that REST has. Once REST has told all there is, it is needed no
  * more; only where REST cannot be had it is taken for what it is.
  */
-export interface HoldBack {
+export interface ReorderBuffer {
   /** Keeps those that are to wait. @returns the others */
   sift(events: NewEvent[]): NewEvent[];
   /** All that wait, where REST will not tell them. */
@@ -23,7 +23,7 @@ export interface HoldBack {
   overdue(): NewEvent[];
 }
 
-export function createHoldBack(clock: Clock): HoldBack {
+export function createReorderBuffer(clock: Clock): ReorderBuffer {
   let held: NewEvent[] = [];
   let since = 0;
   const release = () => {
