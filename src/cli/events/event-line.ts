@@ -57,7 +57,9 @@ function digest(name: string, data: Data, now: Date): string {
     const why = text(error.code)
       ? `${text(error.code)}: ${text(error.message)}`
       : text(data.note ?? data.reason);
-    return [text(data.operation), why].filter(Boolean).join(": ");
+    const signer = text(record(data.actor).signer);
+    const what = signer ? `${text(data.operation)}, signed by ${signer}` : text(data.operation);
+    return [what, why].filter(Boolean).join(": ");
   }
   const ofService = Object.hasOwn(SERVICE_WORDS, family)
     ? SERVICE_WORDS[family]?.(name, data, now)
