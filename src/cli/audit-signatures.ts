@@ -1,8 +1,9 @@
 // nexusctl audit verify --signers, --copy: every signed decision checked again, of the daemon that runs or of a copy of
 // its database on another machine.
 
+import { doorOf } from "../contract/actor.ts";
 import type { AuditVerdictView } from "../contract/api/audit.ts";
-import { type AuditRow, doorOf } from "../contract/writes.ts";
+import type { AuditRow } from "../contract/writes.ts";
 import { SignatureError } from "../signatures/error.ts";
 import { createVerifier } from "../signatures/verify.ts";
 import { verifyAuditCopy } from "../store/inspect.ts";

@@ -7,7 +7,8 @@ import type {
   WriteSummaryView,
   WriteView,
 } from "../contract/api/writes.ts";
-import { type Decision, isFinal, type SignedDecision, type WriteState } from "../contract/writes.ts";
+import type { Decision, SignedDecision } from "../contract/signing.ts";
+import { isFinal, type WriteState } from "../contract/writes.ts";
 import { isPassing } from "./error.ts";
 import { patiently, type Time } from "./patience.ts";
 import { at, type CallControl, type Requester, waitFor } from "./request.ts";

@@ -2,7 +2,9 @@
 
 import { z } from "zod";
 import { parseJson } from "../core/exact-json.ts";
-import { type AuditRow, DECISIONS, doorOf } from "./writes.ts";
+import { doorOf } from "./actor.ts";
+import { DECISIONS } from "./signing.ts";
+import type { AuditRow } from "./writes.ts";
 
 const signedDetail = z.object({
   decision: z.enum(DECISIONS),

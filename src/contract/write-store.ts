@@ -1,16 +1,10 @@
 // What the store does with writes and with the audit log: every step of a write is one conditional update, one event and
 // one audit row, in one transaction.
 
+import type { Actor } from "./actor.ts";
+import type { SignedApproval } from "./signing.ts";
 import type { Observation } from "./store.ts";
-import type {
-  Actor,
-  AuditRow,
-  SignedApproval,
-  Write,
-  WriteQuery,
-  WriteState,
-  WriteSummary,
-} from "./writes.ts";
+import type { AuditRow, Write, WriteQuery, WriteState, WriteSummary } from "./writes.ts";
 
 /** Writes that are neither decided against nor done: how many, and the bytes (UTF-8) of their requests and previews. */
 export interface OpenWrites {

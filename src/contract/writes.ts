@@ -1,6 +1,8 @@
 // A write as it is stored, and everything that can be done to it: the words of the write path.
 
+import type { Actor } from "./actor.ts";
 import type { Service } from "./new-event.ts";
+import type { Decision, SignedApproval, SignedDecision, Signing } from "./signing.ts";
 
 export const WRITE_STATES = [
   "proposed",
@@ -61,45 +63,6 @@ export interface Account {
   credential: string;
   /** HMAC-SHA-256 of the long-lived secret under a key of this database, lower case hex; null: there is no secret. */
   fingerprint: string | null;
-}
-
-/** Who did something, as far as it is known. A name that somebody gave itself is never here. */
-export interface Actor {
-  via: "agent.sock" | "operator.sock" | "policy" | "nexusd";
-  /** The operating system's user, where the socket tells. */
-  user: string | null;
-  /** Whose signature it was that decided, however it came here; left out: nobody's. */
-  signer?: string | null;
-}
-
-/** By what right somebody did something: a signature where there is one, else the way that it came. */
-export type Door = Actor["via"] | "signature";
-export const doorOf = ({ via, signer = null }: Actor): Door => (signer === null ? via : "signature");
-
-/** An actor as the API and the events show one. */
-export interface ShownActor {
-  via: Actor["via"];
-  door: Door;
-  user: string | null;
-  signer: string | null;
-}
-export const shownActor = (actor: Actor): ShownActor => ({
-  via: actor.via,
-  door: doorOf(actor),
-  user: actor.user,
-  signer: actor.signer ?? null,
-});
-
-/** What a statement can say of a write. */
-export const DECISIONS = ["approve", "reject"] as const;
-export type Decision = (typeof DECISIONS)[number];
-
-/** An approval by signature that was verified. */
-export interface SignedApproval {
-  signer: string;
-  /** The fingerprint of the key, "SHA256:…": one key is one person, whatever names it has. */
-  key: string;
-  at: string;
 }
 
 export interface WriteResult {
@@ -278,22 +241,6 @@ export interface Proposal {
   idempotencyKey?: string;
   agent?: string;
   ttlMs?: number;
-}
-
-/** A decision that somebody made elsewhere. */
-export interface SignedDecision {
-  /** The text that was signed, byte for byte. */
-  statement: string;
-  /** Armored, as `ssh-keygen -Y sign -n nexusd-decision` prints it. */
-  signature: string;
-  signer: string;
-}
-
-/** Whose signatures the policy of now wants for an approval. */
-export interface Signing {
-  /** null: everybody in the file of signers. */
-  signers: readonly string[] | null;
-  quorum: number;
 }
 
 /** At least one of `agent` and `operation`. */

@@ -1,10 +1,11 @@
 // /v1/audit: the record of every write, and whether it is whole.
 
 import { z } from "zod";
+import { shownActor } from "../contract/actor.ts";
 import { auditPage, auditRow, auditVerdict } from "../contract/api/audit.ts";
 import { limitQuery, nothing, sequence, text, writeId } from "../contract/api/fields.ts";
 import { whatIsWrong } from "../contract/audit.ts";
-import { type AuditRow, shownActor } from "../contract/writes.ts";
+import type { AuditRow } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import type { App } from "./app.ts";
 import { BODY_PROBLEMS, Problem, problems } from "./problem.ts";

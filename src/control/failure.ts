@@ -1,10 +1,11 @@
 // What each error means to the caller: from the errors of the parts below to the problems of the API.
 
 import type { FastifyError } from "fastify";
+import { doorOf } from "../contract/actor.ts";
 import { PositionError } from "../contract/position.ts";
 import type { Extensions } from "../contract/problem.ts";
 import { StoreError } from "../contract/store.ts";
-import { doorOf, type Write, WriteError } from "../contract/writes.ts";
+import { type Write, WriteError } from "../contract/writes.ts";
 import { HttpError } from "../http/errors.ts";
 import { JobError } from "../scheduler/job.ts";
 import { OperationError } from "../services/operation.ts";

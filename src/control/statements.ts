@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { text, writeId } from "../contract/api/fields.ts";
 import { writeSchema } from "../contract/api/writes.ts";
-import { DECISIONS } from "../contract/writes.ts";
+import { DECISIONS } from "../contract/signing.ts";
 import { LONGEST_SIGNATURE } from "../signatures/sshsig.ts";
 import type { App } from "./app.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";

@@ -1,8 +1,9 @@
 // A write as the API shows it: everything that is stored, and its input once more as JSON.
 
 import type { IncomingMessage } from "node:http";
+import { type Actor, shownActor } from "../contract/actor.ts";
 import type { ShownWrite } from "../contract/api/writes.ts";
-import { type Actor, shownActor, type Write } from "../contract/writes.ts";
+import type { Write } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { Role } from "./context.ts";
 import { peerUser } from "./peer-user.ts";

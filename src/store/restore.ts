@@ -18,8 +18,8 @@ import {
 import { join, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
+import type { Actor } from "../contract/actor.ts";
 import type { Store } from "../contract/store.ts";
-import type { Actor } from "../contract/writes.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
 import { acquireLock } from "./lock.ts";
 import { readMigrations, refuseNewer } from "./migrate.ts";

@@ -1,9 +1,10 @@
 // What an operator signs off in the audit log, and what may be removed after that.
 
 import type { Database } from "better-sqlite3";
+import type { Actor } from "../contract/actor.ts";
 import { type Break, breakBefore, readCheckpoint } from "../contract/audit.ts";
 import type { Store } from "../contract/store.ts";
-import { type Actor, type AuditRow, TRANSITIONS, type WriteState } from "../contract/writes.ts";
+import { type AuditRow, TRANSITIONS, type WriteState } from "../contract/writes.ts";
 import { canonicalRecord } from "../core/canonical-json.ts";
 import { isoTime } from "../core/clock.ts";
 import type { AuditLog } from "./sqlite-audit.ts";

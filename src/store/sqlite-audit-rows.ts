@@ -1,6 +1,7 @@
 // A row of the audit log as a row of its table, and back.
 
-import type { Actor, AuditAction, AuditRow } from "../contract/writes.ts";
+import type { Actor } from "../contract/actor.ts";
+import type { AuditAction, AuditRow } from "../contract/writes.ts";
 
 export interface Row {
   sequence: number;

@@ -3,6 +3,7 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
+import { doorOf } from "../contract/actor.ts";
 import {
   type Break,
   breakAfter,
@@ -14,7 +15,7 @@ import {
 import { differences, eventDigest, readCovers } from "../contract/audit-cover.ts";
 import type { EventRow } from "../contract/cloudevent.ts";
 import type { AuditVerdict, FurtherLook } from "../contract/write-store.ts";
-import { type AuditRow, doorOf, WRITE_STATES } from "../contract/writes.ts";
+import { type AuditRow, WRITE_STATES } from "../contract/writes.ts";
 import type { AuditLog } from "./sqlite-audit.ts";
 import { type Row, toAuditRow } from "./sqlite-audit-rows.ts";
 import { toWrite, type WriteRow } from "./sqlite-write-rows.ts";

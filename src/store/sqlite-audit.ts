@@ -1,11 +1,12 @@
 // The audit log: rows that are only ever appended, each holding the hash of the one before.
 
 import type { Database } from "better-sqlite3";
+import type { Actor } from "../contract/actor.ts";
 import { auditHash, type Break, beginningAfter, type Chain, GENESIS_HASH } from "../contract/audit.ts";
 import type { StoredColumns } from "../contract/audit-cover.ts";
 import { notApproved } from "../contract/audit-cover.ts";
 import type { AuditVerdict } from "../contract/write-store.ts";
-import type { Actor, AuditAction, AuditMark, AuditRow, Write } from "../contract/writes.ts";
+import type { AuditAction, AuditMark, AuditRow, Write } from "../contract/writes.ts";
 import { type Row, toAuditRow, toRow } from "./sqlite-audit-rows.ts";
 
 export interface AuditEntry {

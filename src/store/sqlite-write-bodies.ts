@@ -2,8 +2,9 @@
 // that tells of it covers the columns as they are after it.
 
 import type { Database } from "better-sqlite3";
+import type { Actor } from "../contract/actor.ts";
 import { coversOf } from "../contract/audit-cover.ts";
-import type { Actor, AuditRow, PreviewRequest, WriteResult } from "../contract/writes.ts";
+import type { AuditRow, PreviewRequest, WriteResult } from "../contract/writes.ts";
 import { canonicalRecord } from "../core/canonical-json.ts";
 import { parseJson, stringifyJson } from "../core/exact-json.ts";
 import type { AuditLog } from "./sqlite-audit.ts";

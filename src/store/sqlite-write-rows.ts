@@ -1,13 +1,13 @@
 // A write as a row of its table, and back.
 
+import type { Actor } from "../contract/actor.ts";
 import type { Service } from "../contract/new-event.ts";
+import type { SignedApproval } from "../contract/signing.ts";
 import type { WriteTransition } from "../contract/write-store.ts";
 import type {
   Account,
-  Actor,
   Approval,
   PreviewRequest,
-  SignedApproval,
   Write,
   WriteResult,
   WriteState,

@@ -1,16 +1,10 @@
 // One step of a write: the event and the row of the audit log that belong to it, and what is counted along.
 
 import type { Database } from "better-sqlite3";
+import { type Actor, shownActor } from "../contract/actor.ts";
 import { type Columns, coversOf, eventDigest, withoutNulls } from "../contract/audit-cover.ts";
 import type { StoredEvent } from "../contract/new-event.ts";
-import {
-  type Actor,
-  type AuditRow,
-  shownActor,
-  WRITE_STATES,
-  type Write,
-  type WriteState,
-} from "../contract/writes.ts";
+import { type AuditRow, WRITE_STATES, type Write, type WriteState } from "../contract/writes.ts";
 import { canonicalRecord } from "../core/canonical-json.ts";
 import type { AuditLog } from "./sqlite-audit.ts";
 import { type EventLog, prepareEvent } from "./sqlite-events.ts";

@@ -2,9 +2,10 @@
 // several targets at once.
 
 import type { Logger } from "pino";
+import type { Actor } from "../contract/actor.ts";
 import type { Service } from "../contract/new-event.ts";
 import { type Store, StoreError } from "../contract/store.ts";
-import type { Actor, Write, WriteResult } from "../contract/writes.ts";
+import type { Write, WriteResult } from "../contract/writes.ts";
 import { createBackoff } from "../core/backoff.ts";
 import { isoTime } from "../core/clock.ts";
 import { stringifyJson } from "../core/exact-json.ts";

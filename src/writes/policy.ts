@@ -1,6 +1,7 @@
 // Who approves which operation, from the configuration: the most specific pattern that names it.
 
-import type { Approval, Signing, Write } from "../contract/writes.ts";
+import type { Signing } from "../contract/signing.ts";
+import type { Approval, Write } from "../contract/writes.ts";
 import { nearest } from "../core/text/nearest.ts";
 import { SERVICE_NAMES, SERVICES } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";

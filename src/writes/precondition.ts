@@ -1,6 +1,6 @@
 // The precondition of a write, read from its service when it is proposed.
 
-import type { Actor } from "../contract/writes.ts";
+import type { Actor } from "../contract/actor.ts";
 import type { Clock } from "../core/clock.ts";
 import { startDeadline } from "../http/deadline.ts";
 import { HttpError } from "../http/errors.ts";

@@ -1,7 +1,9 @@
 // From the stored bytes of a write to the request that is sent, if everything is still as it was approved.
 
+import { doorOf } from "../contract/actor.ts";
 import type { Failure } from "../contract/new-event.ts";
-import { type Approval, doorOf, type Signing, type Write } from "../contract/writes.ts";
+import type { Signing } from "../contract/signing.ts";
+import type { Approval, Write } from "../contract/writes.ts";
 import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import type { Facts, Operation, OperationRequest, ReadCall, ReadFacts } from "../services/operation.ts";
 import type { Accounts } from "./accounts.ts";

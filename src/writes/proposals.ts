@@ -1,10 +1,11 @@
 // Proposals: from what an agent asks for to a stored write that shows the real request. Nothing here sends a write.
 
 import { monotonicFactory } from "ulid";
+import type { Actor } from "../contract/actor.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { Observation, Store } from "../contract/store.ts";
 import type { OpenWrites } from "../contract/write-store.ts";
-import { type Actor, type Proposal, type Write, WriteError, type Writes } from "../contract/writes.ts";
+import { type Proposal, type Write, WriteError, type Writes } from "../contract/writes.ts";
 import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";

@@ -1,7 +1,8 @@
 // What the write path says when it refuses: each refusal with its reason and the way out.
 
+import type { Actor } from "../contract/actor.ts";
 import type { OpenWrites } from "../contract/write-store.ts";
-import { type Actor, type Write, WriteError, type WriteState } from "../contract/writes.ts";
+import { type Write, WriteError, type WriteState } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import { sizeText } from "../core/size.ts";
 

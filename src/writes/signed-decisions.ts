@@ -1,18 +1,11 @@
 // Decisions by signature: the statement must be that of the write now, and its signer one whom the policy names. By
 // which socket it came gives no right to anything.
 
+import type { Actor } from "../contract/actor.ts";
 import { readSignedDetail, type SignedDetail } from "../contract/signed-detail.ts";
+import type { Decision, SignedApproval, SignedDecision, Signing } from "../contract/signing.ts";
 import { StoreError } from "../contract/store.ts";
-import {
-  type Actor,
-  type Decision,
-  type SignedApproval,
-  type SignedDecision,
-  type Signing,
-  type Write,
-  WriteError,
-  type Writes,
-} from "../contract/writes.ts";
+import { type Write, WriteError, type Writes } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import { SignatureError, type SignatureErrorCode } from "../signatures/error.ts";
 import type { Verified, Verifier } from "../signatures/verify.ts";

@@ -2,7 +2,8 @@
 // without the daemon and without a network.
 
 import { z } from "zod";
-import { DECISIONS, type Decision, type Write } from "../contract/writes.ts";
+import { DECISIONS, type Decision } from "../contract/signing.ts";
+import type { Write } from "../contract/writes.ts";
 import { digestOf } from "../core/canonical-json.ts";
 import { parseJson, stringifyJson } from "../core/exact-json.ts";
 import { catalogue, shownFacts } from "../services/catalogue.ts";

@@ -1,7 +1,8 @@
 // A decision about one write as a short text that a person can read and sign: made from the stored bytes, by the
 // renderer of the preview. The same write gives the same bytes, always.
 
-import { DECISIONS, type Decision, type Write } from "../contract/writes.ts";
+import { DECISIONS, type Decision } from "../contract/signing.ts";
+import type { Write } from "../contract/writes.ts";
 import { exact, exactJson } from "../core/text/exact.ts";
 import { bodyLines } from "./preview.ts";
 

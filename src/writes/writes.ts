@@ -1,8 +1,9 @@
 // What can be done with writes: proposed (src/writes/proposals.ts), looked at, waited for, decided.
 
 import { timingSafeEqual } from "node:crypto";
+import type { Actor } from "../contract/actor.ts";
 import { type Observation, StoreError } from "../contract/store.ts";
-import { type Actor, TRANSITIONS, type Write, WriteError, type Writes } from "../contract/writes.ts";
+import { TRANSITIONS, type Write, WriteError, type Writes } from "../contract/writes.ts";
 import { isoTime } from "../core/clock.ts";
 import { within } from "../core/within.ts";
 import { isOver } from "./expiry.ts";

@@ -3,7 +3,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Actor } from "../../src/contract/writes.ts";
+import type { Actor } from "../../src/contract/actor.ts";
 import { fillDisk, openTestStore, smallDisk } from "../support/store.ts";
 import { AGENT, NO_REJECTION, propose, proposedWrite, t } from "../support/stored-write.ts";
 

@@ -1,8 +1,9 @@
 // The write path of the small daemon in cli.ts: operations, proposals and decisions in memory, shaped as the API is.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { shownActor } from "../../src/contract/actor.ts";
 import type { ShownWrite } from "../../src/contract/api/writes.ts";
-import { type OperationSummary, shownActor, type Write, type WriteState } from "../../src/contract/writes.ts";
+import type { OperationSummary, Write, WriteState } from "../../src/contract/writes.ts";
 import { digestOf } from "../../src/core/canonical-json.ts";
 import { parseJson, stringifyJson } from "../../src/core/exact-json.ts";
 import { renderPreview } from "../../src/writes/preview.ts";

@@ -3,9 +3,10 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
+import type { Actor } from "../../src/contract/actor.ts";
 import type { Store } from "../../src/contract/store.ts";
 import type { WriteTransition } from "../../src/contract/write-store.ts";
-import type { Actor, Write } from "../../src/contract/writes.ts";
+import type { Write } from "../../src/contract/writes.ts";
 import { canonicalJson, digestOf } from "../../src/core/canonical-json.ts";
 import { toRow } from "../../src/store/sqlite-write-rows.ts";
 

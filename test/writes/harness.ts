@@ -3,8 +3,9 @@
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
+import type { Actor } from "../../src/contract/actor.ts";
 import type { Store } from "../../src/contract/store.ts";
-import type { Actor, Proposal, Write, WriteState, Writes } from "../../src/contract/writes.ts";
+import type { Proposal, Write, WriteState, Writes } from "../../src/contract/writes.ts";
 import { HttpError, type HttpErrorKind } from "../../src/http/errors.ts";
 import type { Catalogue } from "../../src/services/catalogue.ts";
 import { fieldsOf } from "../../src/services/input.ts";

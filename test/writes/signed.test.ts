@@ -3,7 +3,8 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Actor, AuditRow, Write } from "../../src/contract/writes.ts";
+import type { Actor } from "../../src/contract/actor.ts";
+import type { AuditRow, Write } from "../../src/contract/writes.ts";
 import type { PolicyRule } from "../../src/writes/config.ts";
 import { signedDifferences } from "../../src/writes/signed-record.ts";
 import { createSigner, type Signer, signerLine, writeSigners } from "../support/signers.ts";

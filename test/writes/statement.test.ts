@@ -1,7 +1,7 @@
 // The text of a decision: the same write gives the same bytes, and no two that differ give the same.
 
 import { describe, expect, test } from "vitest";
-import type { Decision } from "../../src/contract/writes.ts";
+import type { Decision } from "../../src/contract/signing.ts";
 import { canonicalJson, digestOf } from "../../src/core/canonical-json.ts";
 import {
   readStatement,

@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from "vitest";
-import { type Actor, type Write, WriteError, type WriteErrorCode } from "../../src/contract/writes.ts";
+import type { Actor } from "../../src/contract/actor.ts";
+import { type Write, WriteError, type WriteErrorCode } from "../../src/contract/writes.ts";
 import { parseJson } from "../../src/core/exact-json.ts";
 import {
   AGENT,

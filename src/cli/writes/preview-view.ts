@@ -1,7 +1,8 @@
 // A write as a person sees it at a terminal: the daemon's preview, line by line, and what has become of it.
 
+import type { Actor } from "../../contract/actor.ts";
 import type { ShownWrite } from "../../contract/api/writes.ts";
-import type { Actor, Write, WriteSummary } from "../../contract/writes.ts";
+import type { Write, WriteSummary } from "../../contract/writes.ts";
 import { digestOf } from "../../core/canonical-json.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
 import { layOutJson } from "../../core/text/exact.ts";

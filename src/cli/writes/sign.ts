@@ -2,7 +2,7 @@
 
 import { answerOf } from "../../client/request.ts";
 import type { ShownWrite } from "../../contract/api/writes.ts";
-import type { Decision } from "../../contract/writes.ts";
+import type { Decision } from "../../contract/signing.ts";
 import { SignatureError } from "../../signatures/error.ts";
 import { signWithKey } from "../../signatures/keygen.ts";
 import { NAMESPACE } from "../../signatures/sshsig.ts";

@@ -5,7 +5,7 @@ import { text as readAll } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { answerOf } from "../../client/request.ts";
 import type { WriteView } from "../../contract/api/writes.ts";
-import { DECISIONS, type Decision } from "../../contract/writes.ts";
+import { DECISIONS, type Decision } from "../../contract/signing.ts";
 import { type Act, type CliContext, jsonOf } from "../context.ts";
 import { WrongUsage } from "../problem.ts";
 import { ofState } from "../terminal/colour.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { configSchema } from "../../../../src/config/schema.ts";
 import { Secret } from "../../../../src/config/secrets.ts";
-import type { Actor } from "../../../../src/contract/writes.ts";
+import type { Actor } from "../../../../src/contract/actor.ts";
 import { createRedactor } from "../../../../src/core/redaction.ts";
 import { createSteadyClock } from "../../../../src/core/steady-clock.ts";
 import { startServices } from "../../../../src/daemon/services.ts";
