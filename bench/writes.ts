@@ -1,7 +1,8 @@
 // What a proposal costs against the bare insert of the same bytes with the same durability, and how soon a write is on
 // the wire that was approved, or whose signed decision came.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -18,6 +19,7 @@ import { startServices } from "../src/daemon/services.ts";
 import { createWritePath } from "../src/daemon/write-path.ts";
 import { createBudgets } from "../src/http/budgets.ts";
 import { createCounts } from "../src/services/counts.ts";
+import { NAMESPACE } from "../src/signatures/sshsig.ts";
 import { createVerifier } from "../src/signatures/verify.ts";
 import { openStore } from "../src/store/sqlite.ts";
 import { createSigner, signerLine, writeSigners } from "../test/support/signers.ts";
@@ -178,7 +180,22 @@ print({
   figure: "of which verifying with ssh-keygen, median",
   value: median(verifications),
   unit: "ms",
+  baseline: bareVerification(),
 });
+
+/** ssh-keygen on files that are there already, in ms. */
+function bareVerification(): number {
+  const signature = join(directory, "signature");
+  const input = "a text\n";
+  writeFileSync(signature, alice.sign(input));
+  const args = ["-Y", "verify", "-f", signers, "-I", alice.name, "-n", NAMESPACE, "-s", signature];
+  const taken = Array.from({ length: APPROVALS }, () => {
+    const startedAt = performance.now();
+    spawnSync("ssh-keygen", args, { input });
+    return performance.now() - startedAt;
+  });
+  return median(taken);
+}
 
 await executor.stop(1000);
 await store.close();
