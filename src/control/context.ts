@@ -39,7 +39,7 @@ export interface ControlContext {
   store: Store;
   log: Logger;
   scheduler: Scheduler;
-  sinks: Pick<Sinks, "list" | "named">;
+  sinks: Pick<Sinks, "list" | "named" | "troubles">;
   writes: Writes;
   reads: Reads;
   /** The catalogue with the policy of now: `approval` is null for a read. */

@@ -16,7 +16,7 @@ export function health(app: App, { context, socketStatus }: RouteOptions): void 
     {
       schema: {
         operationId: "getHealth",
-        summary: "Whether every enabled service, every job, the database and both sockets work",
+        summary: "Whether every enabled service, every job and sink, the database and both sockets work",
         tags: ["state"],
         querystring: nothing,
         response: { 200: healthAnswer, ...problems("invalid_request") },
@@ -53,6 +53,7 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
       detail: `${name} is ${state}${lastError ? `: ${lastError.message}` : ""}`,
     })),
     ...attention.map(({ code, detail }) => ({ code, detail })),
+    ...context.sinks.troubles().map((detail) => ({ code: "sink", detail })),
     ...jobs.map(({ name, state }) => ({ code: "job", detail: `the job ${name} is ${state}` })),
   ];
 }

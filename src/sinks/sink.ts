@@ -90,6 +90,18 @@ export class Sink {
     this.runner.look();
   }
 
+  /** Undefined: it is well. An operator's pause is no trouble. */
+  trouble(): string | undefined {
+    const { settings, memory } = this.runner;
+    const { state, pausedBy, failedSince, lastError } = memory;
+    if (pausedBy === "operator") return undefined;
+    const { name, consumer } = settings;
+    if (failedSince !== null) return `the target of the sink ${name} refuses: ${lastError?.message ?? ""}`;
+    return state.stuckSince === null
+      ? undefined
+      : `the sink ${name} is stuck: nobody acknowledges what "${consumer}" has pending`;
+  }
+
   /** @throws StoreError */
   async status(): Promise<SinkStatus> {
     const { clock, figures } = this.runner.options;

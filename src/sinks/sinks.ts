@@ -17,6 +17,8 @@ export interface Sinks {
   configure(from: SinksConfig): Promise<void>;
   /** In the order of the configuration. @throws StoreError */
   list(): Promise<SinkStatus[]>;
+  /** What is wrong with each that is not well, in words for a person; read from memory alone. */
+  troubles(): string[];
   /** @throws SinkError `sink_not_found`, with the nearest names */
   named(name: string): Sink;
   /** To be called after a time in which no timer ran, such as a sleep of the machine. */
@@ -91,6 +93,7 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
       await Promise.all(made.map(({ sink }) => sink.runner.start({ isChanged: isChanged(sink) })));
     },
     list: () => Promise.all(all().map((sink) => sink.status())),
+    troubles: () => all().flatMap((sink) => sink.trouble() ?? []),
     named(name) {
       const found = all().find(({ runner }) => runner.settings.name === name);
       if (found) return found;

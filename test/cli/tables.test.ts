@@ -42,6 +42,47 @@ describe("at a terminal", () => {
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(60);
   });
 
+  it("sinks are a table: their state, what is pending, how soon it is read, and why a wake was refused", async () => {
+    const base = {
+      ...{ name: "agent", kind: "exec", consumer: "agent", types: ["*"], state: "waiting", pausedBy: null },
+      ...{ since: new Date(Date.now() - 40_000).toISOString(), running: false, pending: 1000, isMore: true },
+      ...{ oldestPendingAt: new Date(Date.now() - 50_000).toISOString(), wakes: 4, acknowledged: 6 },
+      ...{ eventsPerWake: 1.5, acknowledgementMs: { last: 1900, median: 4240, p99: 9000 }, failing: false },
+      ...{ lastWakeAt: null, nextWakeAt: null, lastAcknowledgedAt: null, lastError: null },
+    };
+    const error = { code: "exit_status", message: "it ended with status 3", at: new Date().toISOString() };
+    const quiet = {
+      state: "quiet",
+      pending: 0,
+      isMore: false,
+      oldestPendingAt: null,
+      wakes: 0,
+      eventsPerWake: null,
+    };
+    daemon.override = (_request, response) => {
+      const sinks = [
+        base,
+        { ...base, name: "failing", state: "stuck", failing: true, lastError: error },
+        {
+          ...base,
+          ...quiet,
+          name: "held",
+          pausedBy: "operator",
+          acknowledgementMs: { last: null, median: null, p99: null },
+        },
+      ];
+      response.end(JSON.stringify({ asOf: null, sinks }));
+      return true;
+    };
+    const { stdout } = await atTerminal(["sinks"]);
+    daemon.override = undefined;
+    expect(stdout).toMatch(
+      /^agent +exec +waiting, 40 s ago +1000\+, 50 s ago +never +- +4, 1\.5 events each +4\.2 s \(1\.9 s\) +-$/m,
+    );
+    expect(stdout).toMatch(/^failing +exec +stuck, .*exit_status, \d s ago: it ended with status 3$/m);
+    expect(stdout).toMatch(/^held +exec +paused +- +never +- +0 +- +-$/m);
+  });
+
   it("insights are a table, whatever is in them, and every filter goes to the daemon", async () => {
     let asked = "";
     daemon.override = (request, response) => {

@@ -33,6 +33,15 @@ describe("health", () => {
     expect((await get("/v1/health")).json.status).toBe("degraded");
   });
 
+  test("a sink that is stuck or refused degrades it", async () => {
+    const { get, state } = await startTestControl();
+    state.sinkTroubles = ["the sink agent is stuck"];
+    expect((await get("/v1/health")).json).toMatchObject({
+      status: "degraded",
+      reasons: [{ code: "sink", detail: "the sink agent is stuck" }],
+    });
+  });
+
   test("a database that takes no commits degrades it", async () => {
     const { get, state } = await startTestControl();
     state.store = { ...state.store, state: "degraded" };

@@ -1,7 +1,7 @@
 // The command of a sink, as real processes: what it is given, how it ends, and that nothing of it is left behind.
 
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
@@ -109,6 +109,16 @@ describe("what it is given", () => {
     expect(await scene({ command: [file, ...args] }).hand()).toEqual({ kind: "heard" });
     expect(readFileSync(path("args"), "utf8")).toBe(`${args.join("\n")}\n`);
     expect(existsSync(path("hacked"))).toBe(false);
+  });
+
+  test("no file that nexusd has open", async () => {
+    const { file, path } = sh("ls -l /proc/$$/fd > fds");
+    const held = openSync(path("database"), "w");
+    await scene({ command: [file] }).hand();
+    closeSync(held);
+    const fds = readFileSync(path("fds"), "utf8");
+    expect(fds).toContain(" 2 -> ");
+    expect(fds).not.toContain(path("database"));
   });
 
   test("a directory to run in, and a mark where it is a test", async () => {

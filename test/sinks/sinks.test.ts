@@ -319,11 +319,13 @@ describe("what it tells", () => {
     expect(await scene.troubles()).toEqual([]);
     await scene.clock.advance(1);
     expect(await scene.troubles()).toEqual(["stuck"]);
+    expect(scene.sinks.troubles()).toEqual([expect.stringContaining("is stuck")]);
     expect(await scene.status()).toMatchObject({ state: "stuck", since: "2026-01-01T00:10:00.000Z" });
     await scene.clock.advance(HOUR);
     expect(await scene.troubles()).toEqual(["stuck"]);
     await scene.acknowledge(1);
     expect(await scene.troubles()).toEqual(["stuck", "recovered from stuck"]);
+    expect(scene.sinks.troubles()).toEqual([]);
     expect((await scene.status()).state).toBe("waiting");
     await scene.clock.advance(10 * MINUTE);
     expect(await scene.troubles()).toEqual(["stuck", "recovered from stuck", "stuck"]);

@@ -137,6 +137,7 @@ export async function startTestControl(
       ],
     } as Measured,
     sinks: [] as SinkStatus[],
+    sinkTroubles: [] as string[],
     operations: [updateOrderStatus],
     ownEventTypes: [] as string[],
     limits: limitsOf(),
@@ -166,6 +167,7 @@ export async function startTestControl(
     },
     sinks: {
       list: async () => state.sinks,
+      troubles: () => state.sinkTroubles,
       named: () => {
         throw new SinkError("sink_not_found", "There is no sink of this name. GET /v1/sinks lists them.");
       },
