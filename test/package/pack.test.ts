@@ -1,10 +1,12 @@
 // The package as npm makes it of the files that git has: installed globally it runs, and a TypeScript project that
 // installs it compiles against both of its entries, strictly, and runs.
 
-import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
@@ -118,6 +120,53 @@ it("installed globally, both programs run, and what the package has is all there
   expect((await run(root, join(bin, "nexusctl"), "--version")).trim()).toContain(version);
   expect(await run(root, join(bin, "nexusctl"), "completion", "bash")).toContain("nexusctl");
 });
+
+it("the MCP server answers its first call soon after its start, in little memory, and has its skill", async () => {
+  const skill = join(root, "skills");
+  await run(
+    root,
+    join(prefix, "bin/nexusctl"),
+    "--socket",
+    "/none",
+    "skill",
+    "install",
+    "--dir",
+    skill,
+    "--yes",
+  );
+  expect(readFileSync(join(skill, "nexusd/SKILL.md"), "utf8")).toContain("name: nexusd");
+  // The best of some: what is measured is the server, not what else the machine does.
+  const tries = [];
+  for (let count = 0; count < 5; count++) tries.push(await firstCall());
+  expect(Math.min(...tries.map(({ ms }) => ms))).toBeLessThan(400);
+  expect(Math.min(...tries.map(({ megabytes }) => megabytes))).toBeLessThan(62);
+});
+
+/** Of the installed server: how long from its start to the answer of a tool, and its resident memory then, in MB. */
+async function firstCall(): Promise<{ ms: number; megabytes: number }> {
+  const startedAt = performance.now();
+  const server = spawn(join(prefix, "bin/nexusctl"), ["--socket", "/none", "mcp", "--consumer", "me"], {
+    ...{ env, stdio: ["pipe", "pipe", "inherit"] },
+  });
+  try {
+    const send = (message: object) =>
+      server.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    const client = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "t", version: "1" },
+    };
+    send({ id: 1, method: "initialize", params: client });
+    send({ id: 2, method: "tools/call", params: { name: "sessions_list", arguments: {} } });
+    for await (const line of createInterface(server.stdout ?? Readable.from([])))
+      if (JSON.parse(line).id === 2) break;
+    const ms = performance.now() - startedAt;
+    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8")) ?? [];
+    return { ms, megabytes: (Number(kilobytes) * 1024) / 1e6 };
+  } finally {
+    server.kill("SIGKILL");
+  }
+}
 
 it("a project compiles against both entries, strictly, and talks to the daemon that was installed", async () => {
   await run(project, join(modules, ".bin/tsc"), "-p", ".");
