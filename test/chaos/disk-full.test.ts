@@ -56,7 +56,7 @@ enabled = false
     for (let n = 20; n < 25; n++) send(n);
 
     rmSync(ballast);
-    await until(() => daemon.log().includes("takes commits again"), "the recovery");
+    await until(() => daemon.log().includes("accepts commits again"), "the recovery");
     const events = await until(
       async () => {
         const log = await readLog(installation.agentSocket);

@@ -102,7 +102,7 @@ describe("nexusctl write --wait", () => {
       100,
     );
     expect(code).toBe(1);
-    expect(stderr).toMatch(/goes on without this command/);
+    expect(stderr).toMatch(/continues without this command/);
     clock.advance(60_000);
     await until(
       async () => (await works()).filter(({ type }) => /completed$/.test(type)).length === 3,

@@ -137,7 +137,7 @@ describe("the fallback", () => {
     nex.addFault({ kind: "status", match: "/stream", status: 503 });
     nex.cutStreams();
     nex.emit(some(0, 3), { live: false });
-    await job.advanceUntil(() => job.log().includes("could not be fetched yet"), "the refusal");
+    await job.advanceUntil(() => job.log().includes("cannot be fetched yet"), "the refusal");
     expect(job.job().state).toBe("degraded");
     await job.advanceUntil(async () => (await contents(job)).length === 3, "the window closed");
     await job.advanceUntil(() => job.job().state === "ok", "ok again");
