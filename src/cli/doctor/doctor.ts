@@ -111,7 +111,7 @@ async function examineDaemon({
     return {
       check: fail(
         "daemon",
-        `${detail}, but its database takes no commits: ${lastError?.message ?? state}`,
+        `${detail}, but its database accepts no commits: ${lastError?.message ?? state}`,
         "Free disk space, or do as the message says; the daemon then continues by itself.",
       ),
       status,
