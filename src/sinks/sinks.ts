@@ -63,34 +63,41 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
     return new Sink({ ...options, lanes, settings, target, log: own });
   };
 
+  const apply = async ({ sinks, secrets }: SinksConfig): Promise<void> => {
+    if (isStopped) return;
+    const before = running;
+    const wanted = sinks.map((settings) => {
+      const known = secrets(settings.name);
+      return { settings, known, fingerprint: JSON.stringify([settings, known]) };
+    });
+    const isKept = ({ fingerprint }: { fingerprint: string }) =>
+      wanted.some((other) => other.fingerprint === fingerprint);
+    // A changed one ends before another takes its place: there are never two of one name.
+    await Promise.all(before.filter((one) => !isKept(one)).map(({ sink }) => sink.runner.stop()));
+    running = await Promise.all(
+      wanted.map(async ({ settings, known, fingerprint }) => {
+        const kept = before.find((one) => one.fingerprint === fingerprint);
+        return kept ?? { sink: await make(settings, known), fingerprint };
+      }),
+    );
+    const made = running.filter((one) => !before.includes(one));
+    const isChanged = ({ name }: SinkSettings) =>
+      before.some(({ sink }) => sink.runner.settings.name === name);
+    const started = await Promise.allSettled(
+      made.map(({ sink: { runner } }) => runner.start({ isChanged: isChanged(runner.settings) })),
+    );
+    // One that could not be started is made anew by the next configuration.
+    running = running.filter((one) => started[made.indexOf(one)]?.status !== "rejected");
+    for (const result of started) if (result.status === "rejected") throw result.reason;
+  };
+  /** One after the other: a reload may come while another one is under way. */
+  let applied = Promise.resolve();
+
   return {
-    async configure({ sinks, secrets }) {
-      if (isStopped) return;
-      const before = running;
-      const wanted = sinks.map((settings) => {
-        const known = secrets(settings.name);
-        return { settings, secrets: known, fingerprint: JSON.stringify([settings, known]) };
-      });
-      const kept = (fingerprint: string) => before.find((one) => one.fingerprint === fingerprint);
-      // A changed one ends before another takes its place: there are never two of one name.
-      await Promise.all(
-        before
-          .filter((one) => !wanted.some((other) => other.fingerprint === one.fingerprint))
-          .map(({ sink }) => sink.runner.stop()),
-      );
-      running = await Promise.all(
-        wanted.map(
-          async (one) =>
-            kept(one.fingerprint) ?? {
-              sink: await make(one.settings, one.secrets),
-              fingerprint: one.fingerprint,
-            },
-        ),
-      );
-      const made = running.filter((one) => !before.includes(one));
-      const isChanged = ({ runner }: Sink) =>
-        before.some(({ sink }) => sink.runner.settings.name === runner.settings.name);
-      await Promise.all(made.map(({ sink }) => sink.runner.start({ isChanged: isChanged(sink) })));
+    configure(from) {
+      const next = applied.catch(() => {}).then(() => apply(from));
+      applied = next;
+      return next;
     },
     list: () => Promise.all(all().map((sink) => sink.status())),
     troubles: () => all().flatMap((sink) => sink.trouble() ?? []),
@@ -113,7 +120,10 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
     async stop(graceMs) {
       isStopped = true;
       for (const end of unsubscribe) end();
-      await within(clock, graceMs, Promise.all(all().map((sink) => sink.runner.stop())));
+      const stopped = applied
+        .catch(() => {})
+        .then(() => Promise.all(all().map(({ runner }) => runner.stop())));
+      await within(clock, graceMs, stopped);
     },
   };
 }

@@ -564,6 +564,34 @@ describe("a new configuration", () => {
   });
 });
 
+test("configurations that come at once are taken one after the other, and the last one stands", async () => {
+  const scene = await createScene().start(sinkOf());
+  await Promise.all([
+    scene.configure([sinkOf({ debounce: 1000 }), sinkOf({ name: "b" })]),
+    scene.configure([sinkOf({ debounce: 3000 })]),
+    scene.configure([sinkOf({ debounce: 1000 })]),
+  ]);
+  await scene.append(message());
+  await scene.clock.advance(20_000);
+  expect(scene.handed.map(({ sink, at }) => [sink, at])).toEqual([["agent", 1000]]);
+  expect(await scene.sinks.list()).toHaveLength(1);
+});
+
+test("a sink that could not be started is made by the next configuration", async () => {
+  const scene = await createScene().start();
+  const { store } = scene;
+  const { readRecord } = store;
+  store.readRecord = async () => {
+    throw new StoreError("io", "the disk failed");
+  };
+  await expect(scene.configure([sinkOf()])).rejects.toThrow("the disk failed");
+  store.readRecord = readRecord;
+  await scene.configure([sinkOf()]);
+  await scene.append(message());
+  await scene.clock.advance(2000);
+  expect(scene.handed).toHaveLength(1);
+});
+
 describe("trouble with the database", () => {
   test("no wake that is not on disk goes out; it goes on by itself when the disk does", async () => {
     const scene = await createScene().start(sinkOf());
