@@ -34,7 +34,7 @@ const OF_THE_SIGNER: ReadonlySet<string> = new Set<SignatureErrorCode>([
 const MOST_ROWS = 1000;
 
 /** Another signer came first: what was read is read again. */
-const MOST_TRIES = 8;
+const MOST_TRIES = 32;
 
 export function createSignedDecisions(
   options: SignedOptions,
@@ -120,11 +120,17 @@ export function createSignedDecisions(
     }
   };
 
-  /** Those of the approvals it has that still count: by people whom the policy names, with a key that is valid now. */
+  /**
+   * Those of the approvals it has that still count: of its statement as it is now (a database that was restored is another
+   * one), by people whom the policy names, with a key that is valid now.
+   */
   const standing = async (write: Write, wanted: Signing): Promise<SignedApproval[]> => {
     if (write.signedBy.length === 0) return [];
     const rows = await store.readAudit({ writeId: write.id, limit: MOST_ROWS });
-    const signed = rows.flatMap((row) => readSignedDetail(row) ?? []);
+    const now = renderStatement(write, store.epoch, "approve");
+    const signed = rows
+      .flatMap((row) => readSignedDetail(row) ?? [])
+      .filter(({ statement }) => statement === now);
     const counted = await Promise.all(
       write.signedBy.map(async (approval) => {
         if (wanted.signers !== null && !wanted.signers.includes(approval.signer)) return [];
@@ -142,7 +148,8 @@ export function createSignedDecisions(
   ): Promise<Write | undefined> => {
     const before = await standing(write, wanted);
     const twice = before.find(({ signer, key }) => signer === verified.signer || key === verified.key);
-    if (twice) throw used(write, twice, verified);
+    // Whoever has approved can still reject, as long as others are waited for.
+    if (twice && decision === "approve") throw used(write, twice, verified);
     const at = isoTime(clock.now());
     const madeAt = Date.parse(write.proposedAt);
     const notExpiredAt = isoTime(madeAt + steady.ageOf(madeAt));

@@ -188,6 +188,16 @@ describe("several signers", () => {
     expect(await harness.store.verifyAudit()).toMatchObject({ ok: true });
   });
 
+  test("can change their minds as long as others are waited for", async () => {
+    const harness = await signedHarness(BOTH);
+    const write = await harness.propose();
+    await decide(harness, write, alice);
+    expect(await decide(harness, write, alice, { decision: "reject" })).toMatchObject({
+      state: "rejected",
+      decidedBy: { signer: "alice" },
+    });
+  });
+
   test("who share a key are one: a key counts once, whatever names it has", async () => {
     const sameKey = { ...alice, name: "bob" };
     const harness = await signedHarness(BOTH, [signerLine(alice), signerLine(sameKey)]);
