@@ -76,8 +76,14 @@ function sortedOut(
 async function printProposal({ output }: CliContext, write: Write, json: string): Promise<void> {
   if (!output.isHuman) return await output.json(json);
   await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
-  if (write.state === "proposed") output.note(`an operator decides: nexusctl writes approve ${write.id}`);
+  if (write.state === "proposed") output.note(whoDecides(write));
 }
+
+/** And how. */
+const whoDecides = ({ id, approval }: Pick<Write, "id" | "approval">): string =>
+  approval === "signed"
+    ? `people sign its approval: nexusctl writes sign ${id} --key FILE`
+    : `an operator decides: nexusctl writes approve ${id}`;
 
 /**
  * Follows a write to its end and prints it, with progress for a person.
@@ -100,7 +106,7 @@ export async function finish(
       onProgress: (write) => {
         state = write.state;
         if (!isWatched || isFinal(write)) return;
-        const next = state === "proposed" ? `; an operator decides: nexusctl writes approve ${id}` : "";
+        const next = state === "proposed" ? `; ${whoDecides(write)}` : "";
         output.note(`${id} ${stateOf(write)}${next}`);
       },
     });
