@@ -120,6 +120,20 @@ describe("when it wakes", () => {
     expect(scene.handed).toHaveLength(2);
   });
 
+  test("a sleep of the machine counts as time, and a step of its clock does not", async () => {
+    const scene = await createScene().start(sinkOf());
+    await scene.append(message());
+    await scene.clock.advance(2000);
+    scene.clock.jump(3 * HOUR);
+    scene.sinks.look();
+    await scene.clock.settle();
+    expect(scene.handed).toHaveLength(1);
+    scene.clock.suspend(40_000);
+    scene.sinks.look();
+    await scene.clock.settle();
+    expect(scene.handed).toHaveLength(2);
+  });
+
   test("the troubles of sinks wake nobody but those who ask for them", async () => {
     const scene = await createScene().start(
       sinkOf({ name: "failing" }),
