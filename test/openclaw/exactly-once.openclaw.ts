@@ -1,6 +1,6 @@
 // Events in bursts, the gateway and nexusd killed at random: each is acknowledged once, and a wake is rare.
 //
-// NEXUSD_OPENCLAW_EVENTS and NEXUSD_OPENCLAW_KILLS (of each of the two) make it longer: 2000 and 20 take an hour.
+// NEXUSD_OPENCLAW_EVENTS and NEXUSD_OPENCLAW_KILLS (of each of the two) make it longer: 2000 and 20 take half an hour.
 // NEXUSD_OPENCLAW_SEED gives the same bursts and pauses again.
 
 import { setTimeout as sleep } from "node:timers/promises";
