@@ -4,7 +4,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";
 import {
   ask,
@@ -19,7 +19,11 @@ import { snippetOf } from "../support/snippet.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const shown = (name: string) => snippetOf("runtimes.md", name);
+/** A request that was under way when nexusd was killed comes again after half a minute. */
+const PATIENCE_MS = 120_000;
 const isThere = (program: string) => spawnSync("which", [program]).status === 0;
+
+vi.setConfig({ testTimeout: 2 * PATIENCE_MS });
 
 let home: string;
 let messaging: MessagingServer;
@@ -102,12 +106,12 @@ describe("a shell script", () => {
     await until(async () => (await pendingOf("worker")) !== undefined, "a consumer");
     say("one", "two");
     const done = () => linesOf("work.txt").filter((line) => line.endsWith("messaging.message.received"));
-    await until(() => done().length === 2, "two events");
+    await until(() => done().length === 2, "two events", PATIENCE_MS);
     await until(async () => (await pendingOf("worker")) === 0, "their acknowledgement");
     await daemon.end("SIGKILL");
     await launch();
     say("three");
-    await until(() => done().length === 3, "the third");
+    await until(() => done().length === 3, "the third", PATIENCE_MS);
     expect(new Set(done()).size).toBe(3);
   });
 });
@@ -180,6 +184,7 @@ describe("a webhook", () => {
       await until(
         () => lines().length === 3,
         () => daemon.log(),
+        PATIENCE_MS,
       );
       expect(lines().map((line) => line.split(" ")[1])).toEqual(
         Array(3).fill("nexusd.messaging.message.received"),
