@@ -18,7 +18,7 @@ export async function serveMcp(
 ): Promise<never> {
   const server = serveOnStdio({
     ...{ client, consumer, version: readVersion() },
-    ...{ clock: systemClock, random: Math.random },
+    ...{ clock: systemClock, random: Math.random, onMessage: tidyWhenQuiet() },
   });
   onParentGone(() => process.exit());
   const stop = () => void server.close();
@@ -27,6 +27,21 @@ export async function serveMcp(
   await server.ended;
   // What is under way has nobody left to answer.
   process.exit();
+}
+
+const QUIET_MS = 1000;
+
+/** What loading, or a large answer, has left is given back once nothing is asked: most of the day nothing is. */
+function tidyWhenQuiet(): (() => void) | undefined {
+  // There where bin/nexusctl has started it (--expose-gc).
+  const { gc } = globalThis;
+  if (!gc) return undefined;
+  const timer = setTimeout(
+    () => void gc({ type: "major", execution: "sync", flavor: "last-resort" }),
+    QUIET_MS,
+  );
+  timer.unref();
+  return () => void timer.refresh();
 }
 
 /** Where nothing else of nexusctl is loaded, and nothing has loaded the libraries yet. */

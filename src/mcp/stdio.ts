@@ -7,7 +7,11 @@ import { consumerOf, uriOf } from "./resources.ts";
 import { createMcpServer, type McpOptions } from "./server.ts";
 import { createWatch, type Watch } from "./watch.ts";
 
-type StdioOptions = Omit<McpOptions, "watch"> & Pick<Parameters<typeof createWatch>[0], "clock" | "random">;
+type StdioOptions = Omit<McpOptions, "watch"> &
+  Pick<Parameters<typeof createWatch>[0], "clock" | "random"> & {
+    /** Told of each message of the client. */
+    onMessage?: (() => void) | undefined;
+  };
 
 export interface StdioServer {
   /** Resolves when the client has closed stdin, or `close` was called. */
@@ -16,7 +20,7 @@ export interface StdioServer {
 }
 
 /** Serves the process's own stdin and stdout: nothing else may write to stdout from then on. */
-export function serveOnStdio({ clock, random, ...options }: StdioOptions): StdioServer {
+export function serveOnStdio({ clock, random, onMessage, ...options }: StdioOptions): StdioServer {
   let server: ReturnType<typeof createMcpServer> | undefined;
   const watch = createWatch({
     ...{ client: options.client, clock, random },
@@ -29,7 +33,7 @@ export function serveOnStdio({ clock, random, ...options }: StdioOptions): Stdio
   const ended = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  const transport = followListens(new StdioServerTransport(), watch);
+  const transport = followListens(new StdioServerTransport(), watch, onMessage);
   const handle = serveStdio(
     () => {
       server = createMcpServer({ ...options, watch });
@@ -57,7 +61,7 @@ export function serveOnStdio({ clock, random, ...options }: StdioOptions): Stdio
  * `subscriptions/listen` of revision 2026-07-28 is answered before the server sees it, so that which consumers to watch
  * is only to be read on the way in.
  */
-function followListens(transport: Transport, watch: Watch): Transport {
+function followListens(transport: Transport, watch: Watch, onMessage?: () => void): Transport {
   let receive: Transport["onmessage"];
   return Object.defineProperty(transport, "onmessage", {
     get: () => receive,
@@ -65,6 +69,7 @@ function followListens(transport: Transport, watch: Watch): Transport {
       receive =
         next &&
         ((message, extra) => {
+          onMessage?.();
           takeListen(message, watch);
           next(message, extra);
         });
