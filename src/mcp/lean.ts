@@ -29,12 +29,17 @@ registerHooks({
   },
 });
 
+/** Behind a backslash the escape would mean something else. */
+const ESCAPED = /\\[\u0080-\uffff]/;
+
 /** As bytes: only of those V8 makes a text with one byte for each character. */
-const ascii = (source: string): Buffer =>
-  Buffer.from(
-    source.replace(
-      /[\u0080-\uffff]/g,
-      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-    ),
-    "latin1",
-  );
+const ascii = (source: string): Buffer | string =>
+  ESCAPED.test(source)
+    ? source
+    : Buffer.from(
+        source.replace(
+          /[\u0080-\uffff]/g,
+          (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+        ),
+        "latin1",
+      );

@@ -102,7 +102,7 @@ const TROUBLES: Record<string, () => Promise<void>> = {
     await start();
   },
 };
-const trouble = async (): Promise<string> => {
+const anyTrouble = async (): Promise<string> => {
   const names = Object.keys(TROUBLES);
   const name = names[randomInt(names.length)] ?? "nothing";
   await TROUBLES[name]?.();
@@ -127,9 +127,12 @@ const writeOf = async (id: string) =>
 test(
   `${ROUNDS} times at random: nothing is lost, nothing is sent twice`,
   async () => {
-    const done: string[] = [];
+    let done = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const name = `Company ${round}`;
+      // One without trouble, which must succeed: the test can tell that something is sent at all.
+      const isCalm = round === 0;
+      const trouble = async () => (isCalm ? "nothing" : await anyTrouble());
       const input = { objectSlug: "company", attributes: { name } };
       const proposal = { operation: "nex.records.create", input, idempotencyKey: name };
       const proposed = await ask(installation.agentSocket, "/v1/writes", { method: "POST", body: proposal });
@@ -139,7 +142,7 @@ test(
       what.push(await trouble());
       for (const signer of [alice, bob]) {
         const signed = { statement, signature: signer.sign(statement), signer: signer.name };
-        const isKilled = randomInt(3) === 0;
+        const isKilled = !isCalm && randomInt(3) === 0;
         const answer = await decide(id, signed, isKilled);
         const about = `round ${round}: ${what.join(", ")}, ${signer.name}${isKilled ? ", killed" : ""}: ${answer.text}`;
         const { code } = JSON.parse(answer.text);
@@ -156,13 +159,12 @@ test(
       expect(write.signedBy.map(({ signer }: { signer: string }) => signer)).toEqual(["alice", "bob"]);
       // Killed while it was sent, its outcome may not be known; sent twice it never is.
       const about = `round ${round}: ${what.join(", ")}: ${JSON.stringify(write.result)}`;
-      expect(["succeeded", "unknown"], about).toContain(write.state);
+      expect(isCalm ? ["succeeded"] : ["succeeded", "unknown"], about).toContain(write.state);
       expect(sent.get(name) ?? 0, about).toBeLessThanOrEqual(1);
       if (write.state === "succeeded") expect(sent.get(name), about).toBe(1);
-      done.push(write.state);
+      done += 1;
     }
-    expect(done).toHaveLength(ROUNDS);
-    expect(done.filter((state) => state === "succeeded").length).toBeGreaterThan(ROUNDS / 2);
+    expect(done).toBe(ROUNDS);
     const verdict = await ask(installation.operatorSocket, "/v1/audit/verify");
     expect(JSON.parse(verdict.text)).toMatchObject({ ok: true });
   },

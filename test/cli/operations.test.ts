@@ -242,7 +242,7 @@ describe("audit", () => {
     expect(daemon.requests.at(-1)).toBe("GET /v1/audit?after=5&limit=1&writeId=w");
     const { stdout } = await atTerminal("audit", "show");
     expect(stdout).toMatch(
-      /^1 +2026-\S+ +approved +…00000001 +root operator\.sock +\{"note":"\\u\{202e\}x"\}$/m,
+      /^1 +2026-\S+ +approved +…00000001 +root over operator\.sock +\{"note":"\\u\{202e\}x"\}$/m,
     );
   });
 

@@ -185,7 +185,7 @@ describe("against the real control API and a real log", () => {
     ];
     daemon.state.run = async () => Promise.reject(new JobError("job_not_found", "there is no job"));
     expect(await ran("broken")).toMatch(
-      /no valid job: has no default export\. Correct \/j\/broken\.ts.*\(job_not_found\)/,
+      /not a valid job: has no default export\. Fix \/j\/broken\.ts.*\(job_not_found\)/,
     );
     expect(await ran("brokn")).toContain("Did you mean broken?");
     expect(await ran("xyzzy-plugh")).toContain("nexusctl jobs lists them");

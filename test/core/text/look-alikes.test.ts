@@ -39,7 +39,7 @@ describe("what looks like something else", () => {
       { word: "w\u043erkshop.example", what: '"\u043e" is U+043E, a Cyrillic letter that looks like "o"' },
     ]);
     expect(told("https://workshop.example\u2215x")).toEqual([
-      '"\u2215" is U+2215, which looks like "/" and is not',
+      '"\u2215" is U+2215, which looks like "/" but is not',
     ]);
     expect(told("https://work\u2010shop.example/x")).toEqual([
       '"\u2010" is U+2010, which looks like "-" and is not',
