@@ -120,7 +120,7 @@ export const PROBLEMS = {
   sink_not_found: {
     status: 404,
     title: "No such sink",
-    remedy: "`GET /v1/sinks` lists the sinks; `detail` names the nearest ones.",
+    remedy: "`GET /v1/sinks` lists the sinks; `detail` names the nearest ones, or all.",
   },
   write_not_found: { status: 404, title: "No such write", remedy: "`GET /v1/writes` lists the writes." },
   method_not_allowed: { status: 405, title: "Method not allowed", remedy: "See the header `Allow`." },

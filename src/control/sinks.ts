@@ -1,7 +1,7 @@
 // /v1/sinks: who is woken when there is something to read, and the operator's hand on it.
 
 import { z } from "zod";
-import { nothing } from "../contract/api/fields.ts";
+import { consumerName, nothing } from "../contract/api/fields.ts";
 import { type SinkStatus, sinkStatus, sinksAnswer, sinkTest } from "../contract/api/sinks.ts";
 import { isoTime } from "../core/clock.ts";
 import { within } from "../core/within.ts";
@@ -10,7 +10,7 @@ import { problems } from "./problem.ts";
 import { noBody, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 
-const params = z.strictObject({ name: z.string() });
+const params = z.strictObject({ name: consumerName }); // what the configuration takes as the name of a sink is one, too
 
 const tags = ["sinks"];
 const WAIT_MS = 10_000;

@@ -53,7 +53,10 @@ export const secretRef = z.strictObject(
     }),
     id: z.string().min(1, "must name the variable, file or credential"),
   },
-  { error: (issue) => (issue.code === "unrecognized_keys" ? undefined : SECRET_FORM) },
+  {
+    error: ({ code, input }) =>
+      code === "unrecognized_keys" ? undefined : `${input === undefined ? "is missing: " : ""}${SECRET_FORM}`,
+  },
 );
 export type SecretRef = z.infer<typeof secretRef>;
 

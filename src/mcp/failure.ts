@@ -1,6 +1,5 @@
 // A failed call as an agent reads it: the code and what to do in words of our own, and apart from them what others said.
 
-import { z } from "zod";
 import { isPassing, NexusdError } from "../client/error.ts";
 import { PROBLEMS, type ProblemCode } from "../contract/problem-codes.ts";
 import { cut, UNTRUSTED_NOTE } from "./foreign.ts";
@@ -29,7 +28,6 @@ const AWAY = "The daemon is away. Nothing was lost: events wait in its log. Try 
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof ToolError) return own(error.code, error.message);
-  if (error instanceof z.ZodError) return own("invalid_arguments", z.prettifyError(error));
   if (error instanceof NexusdError) return ofDaemon(error);
   if (error instanceof Error && error.name === "TimeoutError")
     return {

@@ -2,7 +2,11 @@
 
 import { z } from "zod";
 import { parseJson } from "../core/exact-json.ts";
+import { explainValue } from "../core/explain-issue.ts";
 import { isObject } from "../core/is-object.ts";
+import { placesOfIssues } from "../core/text/wrong-places.ts";
+import { portableSchema } from "./portable.ts";
+import { type Tool, ToolError } from "./tool.ts";
 
 /** Digits become a number, since models send integers as text; anything else is left to the schema behind. */
 const fromDigits = (value: unknown) =>
@@ -16,7 +20,8 @@ export const whole = (min: number, max: number, description: string) => {
 };
 
 export const text = (most: number, description: string) => {
-  const error = `must be a text of 1 to ${most} characters`;
+  const words = `must be a text of 1 to ${most} characters`;
+  const error = ({ input }: { input?: unknown }) => (input === undefined ? `is missing: ${words}` : words);
   return z.string({ error }).min(1, { error }).max(most, { error }).describe(description);
 };
 
@@ -55,8 +60,23 @@ export const offset = whole(
   "Where to go on in the JSON text of a single thing that is longer than one answer, as the answer before says",
 ).optional();
 
+const MOST_PLACES = 5;
+
+/** @throws ToolError `invalid_arguments`: what is wrong, place by place, and what the tool takes */
+export function parseArguments({ name, input }: Tool, args: unknown): unknown {
+  const parsed = input.safeParse(withoutBlanks(args), { error: explainValue });
+  if (parsed.success) return parsed.data;
+  const { text } = placesOfIssues(parsed.error.issues, MOST_PLACES, {
+    unknownField: "is no argument of this tool",
+    of: ({ path, message }) => ({ path: z.core.toDotPath(path), message }),
+  });
+  const taken = Object.keys(portableSchema(input).properties ?? {});
+  const takes = taken.length > 0 ? `It takes ${taken.join(", ")}` : "It takes no arguments";
+  throw new ToolError("invalid_arguments", `${name}: ${text}. ${takes}.`);
+}
+
 /** Nulls and empty texts stand for what was left out: models fill in every argument that they are shown. */
-export const withoutBlanks = (args: unknown): Record<string, unknown> =>
+const withoutBlanks = (args: unknown): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(isObject(args) ? args : {}).filter(([, value]) => value !== null && value !== ""),
   );

@@ -5,7 +5,7 @@ import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from "@
 import type { Client } from "../client/client.ts";
 import { failureOf } from "./failure.ts";
 import { plain } from "./foreign.ts";
-import { withoutBlanks } from "./input.ts";
+import { parseArguments } from "./input.ts";
 import { createOwnConsumer } from "./own-consumer.ts";
 import { portableSchema } from "./portable.ts";
 import { consumerOf, listResources, readResource, TEMPLATES } from "./resources.ts";
@@ -91,7 +91,7 @@ const listed = ({ name, title, description, annotations, input, output }: Tool) 
 /** Never throws: a failure is an answer that the agent reads. */
 async function call(tool: Tool, args: unknown, context: Parameters<Tool["run"]>[1]): Promise<CallToolResult> {
   try {
-    const input = tool.input.parse(withoutBlanks(args));
+    const input = parseArguments(tool, args);
     // What a tool answers is an object, and stays one.
     const answer = plain(await tool.run(input, context)) as Record<string, unknown>;
     return { content: [{ type: "text", text: JSON.stringify(answer) }], structuredContent: answer };

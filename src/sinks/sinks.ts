@@ -104,15 +104,15 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
     named(name) {
       const found = all().find(({ runner }) => runner.settings.name === name);
       if (found) return found;
-      const near = nearest(
-        name,
-        all().map(({ runner }) => runner.settings.name),
-      );
+      const names = all().map(({ runner }) => runner.settings.name);
+      const near = nearest(name, names).map((one) => `"${one}"`);
       const hint =
         near.length > 0
-          ? `Did you mean ${near.map((one) => `"${one}"`).join(" or ")}?`
-          : "GET /v1/sinks lists them.";
-      throw new SinkError("sink_not_found", `There is no sink of this name. ${hint}`);
+          ? `Did you mean ${near.join(" or ")}?`
+          : names.length > 0
+            ? `There are: ${names.join(", ")}.`
+            : "The configuration has none: add [[sinks]].";
+      throw new SinkError("sink_not_found", `There is no sink "${name}". ${hint}`);
     },
     look() {
       for (const sink of all()) sink.runner.look();

@@ -89,7 +89,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     const { call } = await connect(scene.installation, era, "--consumer", `writer-${era}`);
     const found = await call("operations_find", { query: "delete a contact from the CRM", effect: "write" });
     expect(found.value.operations[0]).toMatchObject({ name: "nex.records.delete", destructive: true });
-    const described = await call("operations_describe", { name: "nex.records.delete" });
+    const described = await call("operations_describe", { operation: "nex.records.delete" });
     expect(described.value.inputSchema).toMatchObject({ properties: { recordId: { type: "string" } } });
     const input = { recordId: await makeRecord(`Gone ${era}`) };
     const proposal = { operation: "nex.records.delete", input, reason: "asked for by the owner" };
@@ -166,7 +166,17 @@ describe.each(ERAS)("in revision %s", (era) => {
       isError: true,
       value: { error: { code: "invalid_arguments", message: expect.stringContaining("whole number") } },
     });
-    expect(await call("operations_describe", { name: "nex.record.delete" })).toMatchObject({
+    expect(await call("operations_describe", { name: "nex.records.delete" })).toMatchObject({
+      isError: true,
+      value: {
+        error: {
+          code: "invalid_arguments",
+          message:
+            "operations_describe: operation is missing: must be a text of 1 to 200 characters; name is no argument of this tool. It takes operation, offset.",
+        },
+      },
+    });
+    expect(await call("operations_describe", { operation: "nex.record.delete" })).toMatchObject({
       isError: true,
       value: { error: { message: expect.stringContaining("nex.records.delete") } },
     });

@@ -116,7 +116,7 @@ const CALLS: readonly (readonly [string, Record<string, unknown>])[] = [
   ["messages_read", { session: "x" }],
   ["insights_search", {}],
   ["operations_find", { query: "tool" }],
-  ["operations_describe", { name: "nexus.mcp.tool" }],
+  ["operations_describe", { operation: "nexus.mcp.tool" }],
   ["read", { operation: "x" }],
   ["writes_get", { id: "w" }],
 ];

@@ -503,7 +503,11 @@ describe("the operator's hand on it", () => {
   test("a name that there is not is refused with the nearest", async () => {
     const scene = await createScene().start(sinkOf(), sinkOf({ name: "webhook" }));
     expect(() => scene.sinks.named("agnet")).toThrow('Did you mean "agent"?');
-    expect(() => scene.sinks.named("zzzzzz")).toThrow("GET /v1/sinks lists them.");
+    expect(() => scene.sinks.named("zzzzzz")).toThrow(
+      'There is no sink "zzzzzz". There are: agent, webhook.',
+    );
+    await scene.configure([]);
+    expect(() => scene.sinks.named("agent")).toThrow("The configuration has none");
   });
 });
 

@@ -12,7 +12,7 @@ const DEFAULT_LIMIT = 8;
 const LONGEST_READ_MS = 50_000;
 
 const summary = z.object({
-  name: z.string().describe("What operations_describe, read and propose take"),
+  name: z.string().describe("What operations_describe, read and propose take as `operation`"),
   effect: z.enum(["read", "write"]).describe("read: call read; write: call propose"),
   approval: z.string().optional().describe("Of a write: operator (a person decides), auto, deny"),
   destructive: z.boolean().describe("Whether it deletes permanently"),
@@ -56,23 +56,23 @@ export const operationsDescribe = defineTool({
   description:
     "Says what one operation does and what input it takes, as JSON Schema. Look before you call it.",
   annotations: { readOnlyHint: true, openWorldHint: false },
-  input: z.strictObject({ name: text(200, "Its name, as operations_find has it"), offset }),
+  input: z.strictObject({ operation: text(200, "Its name, as operations_find has it"), offset }),
   output: summary.extend({
     idempotent: z.boolean().describe("Whether it is safe to repeat"),
     inputSchema: z.looseObject({}).optional().describe("JSON Schema of the input of read or propose"),
     more: z.string().optional(),
     note,
   }),
-  run: async ({ name, offset }, { client, signal }) => {
+  run: async ({ operation, offset }, { client, signal }) => {
     const all = await client.operations({ signal });
-    const operation = all.find((one) => one.name === name);
-    if (operation === undefined) throw unknownOperation(name, all);
-    const { value, nextOffset } = cut(operation.inputSchema, { offset: offset ?? 0 });
+    const found = all.find(({ name }) => name === operation);
+    if (found === undefined) throw unknownOperation(operation, all);
+    const { value, nextOffset } = cut(found.inputSchema, { offset: offset ?? 0 });
     const schema = plain(value) as Record<string, unknown>; // a JSON Schema, or a part of its text
-    const { untrusted: words, ...rest } = summaryOf(operation);
+    const { untrusted: words, ...rest } = summaryOf(found);
     return {
       ...rest,
-      idempotent: operation.idempotent,
+      idempotent: found.idempotent,
       ...(words ? { untrusted: { ...words, inputSchema: schema } } : { inputSchema: schema }),
       ...(nextOffset !== undefined && {
         more: `The schema is longer than one answer: the same with offset=${nextOffset} gives its next part.`,
