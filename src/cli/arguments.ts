@@ -1,6 +1,7 @@
 // Arguments and options as several commands read them.
 
 import { InvalidArgumentError, Option } from "commander";
+import { CONSUMER_NAME, NO_CONSUMER_NAME } from "../contract/consumer-name.ts";
 import { unknownType } from "../contract/event-names.ts";
 import { WRITE_STATES, type WriteState } from "../contract/writes.ts";
 import { parseDuration } from "../core/duration.ts";
@@ -63,4 +64,9 @@ export function writeStates(text: string, before: WriteState[] = []): WriteState
   if (!states.every((state): state is WriteState => known.includes(state)))
     throw new InvalidArgumentError(`It must be one of ${known.join(", ")}.`);
   return [...before, ...states];
+}
+
+export function consumerName(text: string): string {
+  if (CONSUMER_NAME.test(text)) return text;
+  throw new InvalidArgumentError(`It ${NO_CONSUMER_NAME}.`);
 }

@@ -1,8 +1,7 @@
 // Whether `nexusctl mcp` was started with nothing but plain arguments, as runtimes start it.
 
+import { CONSUMER_NAME } from "../contract/consumer-name.ts";
 import type { GlobalOptions } from "./sockets.ts";
-
-export const isConsumerName = (text: string): boolean => /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/.test(text);
 
 export interface PlainStart {
   options: GlobalOptions;
@@ -27,7 +26,7 @@ export function plainStart(argv: readonly string[]): PlainStart | undefined {
     else return undefined;
   }
   const [socket, config, consumer] = ["--socket", "--config", "--consumer"].map((name) => given.get(name));
-  if (!isMcp || (consumer !== undefined && !isConsumerName(consumer))) return undefined;
+  if (!isMcp || (consumer !== undefined && !CONSUMER_NAME.test(consumer))) return undefined;
   return {
     options: { ...(socket !== undefined && { socket }), ...(config !== undefined && { config }) },
     consumer,

@@ -1,8 +1,8 @@
 // nexusctl mcp: the MCP server on stdin and stdout, for agent runtimes that start it.
 
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { consumerName } from "./arguments.ts";
 import type { Act } from "./context.ts";
-import { isConsumerName } from "./mcp-plain.ts";
 import { serveMcp } from "./mcp-start.ts";
 
 const NOTES = `
@@ -26,9 +26,4 @@ export function addMcp(program: Command, act: Act): void {
         await serveMcp(client, consumer, io.signal);
       }),
     );
-}
-
-function consumerName(text: string): string {
-  if (isConsumerName(text)) return text;
-  throw new InvalidArgumentError('It must be 1 to 64 letters, digits, ".", "-" or "_".');
 }

@@ -1,18 +1,17 @@
 // A notice: that a consumer has something to read. Words and numbers of nexusd's own, never a character from outside.
 
 import { z } from "zod";
+import { CONSUMER_NAME } from "./consumer-name.ts";
 import type { Pending } from "./store.ts";
 
 const TYPE = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/;
-// As control takes the name of a consumer.
-const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** What becomes of a type that no job could have declared. */
 const OTHER = "other";
 
 export const notice = z
   .strictObject({
-    consumer: z.string().regex(NAME),
+    consumer: z.string().regex(CONSUMER_NAME),
     pending: z.int().min(0).describe("How many events it has not acknowledged, counted up to 1000"),
     isMore: z.boolean().describe("Whether there are more than `pending`"),
     oldest: z.int().nullable().describe("The first of their sequences; null: nothing is pending"),
@@ -20,7 +19,7 @@ export const notice = z
     types: z
       .record(z.string().regex(TYPE), z.int().min(1))
       .describe("How many of each type are among those counted"),
-    sink: z.string().regex(NAME).optional().describe("Which sink gives notice, where one does"),
+    sink: z.string().regex(CONSUMER_NAME).optional().describe("Which sink gives notice, where one does"),
     test: z.literal(true).optional().describe("Asked for by a person, to see whether it arrives"),
   })
   .meta({

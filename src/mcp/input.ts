@@ -1,6 +1,7 @@
 // What a tool is called with: what models send for a number, an object or nothing at all is taken for what it means.
 
 import { z } from "zod";
+import { consumerName, integer } from "../contract/api/fields.ts";
 import { parseJson } from "../core/exact-json.ts";
 import { explainValue } from "../core/explain-issue.ts";
 import { isObject } from "../core/is-object.ts";
@@ -8,29 +9,15 @@ import { placesOfIssues } from "../core/text/wrong-places.ts";
 import { portableSchema } from "./portable.ts";
 import { type Tool, ToolError } from "./tool.ts";
 
-/** Digits become a number, since models send integers as text; anything else is left to the schema behind. */
-const fromDigits = (value: unknown) =>
-  typeof value === "string" && /^\d{1,16}$/.test(value.trim()) ? Number(value) : value;
-
-export const whole = (min: number, max: number, description: string) => {
-  const error = `must be a whole number from ${min} to ${max}`;
-  return z
-    .preprocess(fromDigits, z.int({ error }).min(min, { error }).max(max, { error }))
-    .describe(description);
-};
+/** Also as text of its digits, since models send integers so. */
+export const whole = (min: number, max: number, description: string) =>
+  integer(min, max).describe(description);
 
 export const text = (most: number, description: string) => {
   const words = `must be a text of 1 to ${most} characters`;
   const error = ({ input }: { input?: unknown }) => (input === undefined ? `is missing: ${words}` : words);
   return z.string({ error }).min(1, { error }).max(most, { error }).describe(description);
 };
-
-/** As the daemon takes the name of a consumer. */
-const consumerName = z
-  .string({ error: "must be the name of a consumer" })
-  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, {
-    error: 'must be 1 to 64 letters, digits, ".", "-" or "_"',
-  });
 
 export const consumer = consumerName
   .optional()

@@ -3,6 +3,7 @@
 import { ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelcontextprotocol/server";
 import type { Client } from "../client/client.ts";
 import { NexusdError } from "../client/error.ts";
+import { CONSUMER_NAME } from "../contract/consumer-name.ts";
 import { noticeOf, noticeText } from "../contract/notice.ts";
 
 const ROOT = "nexusd://consumers/";
@@ -14,7 +15,7 @@ export const uriOf = (consumer: string): string => `${ROOT}${consumer}`;
 /** The consumer of a resource; undefined: it is none of ours. */
 export function consumerOf(uri: string): string | undefined {
   const name = uri.startsWith(ROOT) ? uri.slice(ROOT.length) : "";
-  return /^[A-Za-z0-9._-]{1,64}$/.test(name) ? name : undefined;
+  return CONSUMER_NAME.test(name) ? name : undefined;
 }
 
 export const TEMPLATES = [

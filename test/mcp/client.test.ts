@@ -164,7 +164,12 @@ describe.each(ERAS)("in revision %s", (era) => {
     });
     expect(await call("events_read", { limit: "many" })).toMatchObject({
       isError: true,
-      value: { error: { code: "invalid_arguments", message: expect.stringContaining("whole number") } },
+      value: {
+        error: {
+          code: "invalid_arguments",
+          message: expect.stringContaining("limit must be an integer from 1 to 500"),
+        },
+      },
     });
     expect(await call("operations_describe", { name: "nex.records.delete" })).toMatchObject({
       isError: true,

@@ -2,9 +2,9 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { consumerName } from "../arguments.ts";
 import type { Act, CliContext } from "../context.ts";
-import { isConsumerName } from "../mcp-plain.ts";
 import { Failed, WrongUsage } from "../problem.ts";
 import { packageRoot } from "../service/program.ts";
 import { ask } from "../terminal/line-editor.ts";
@@ -128,9 +128,4 @@ function command(): string {
     ...{ title: "Not complete", code: "not_complete" },
     detail: `This nexusd is not complete: there is no ${path}.`,
   });
-}
-
-function consumerName(text: string): string {
-  if (isConsumerName(text)) return text;
-  throw new InvalidArgumentError('It must be 1 to 64 letters, digits, ".", "-" or "_".');
 }

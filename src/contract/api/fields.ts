@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { parseDuration } from "../../core/duration.ts";
+import { CONSUMER_NAME, NO_CONSUMER_NAME } from "../consumer-name.ts";
 
 const LONGEST_WAIT_MS = 60_000;
 
@@ -9,7 +10,7 @@ const LONGEST_WAIT_MS = 60_000;
 const fromDigits = (value: unknown) =>
   typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : value;
 
-const integer = (min: number, max: number) => {
+export const integer = (min: number, max: number) => {
   const error = `must be an integer from ${min} to ${max}`;
   return z.preprocess(fromDigits, z.int({ error }).min(min, { error }).max(max, { error }));
 };
@@ -89,10 +90,7 @@ export const timestamp = z.string({ error: timestampError }).transform((text, co
   return z.NEVER;
 });
 
-// Clients take "." and ".." out of a path before they send it, so that nobody could reach a consumer of that name.
-export const consumerName = z.string().regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, {
-  error: 'must be 1 to 64 letters, digits, ".", "-" or "_", and not "." or ".."',
-});
+export const consumerName = z.string().regex(CONSUMER_NAME, { error: NO_CONSUMER_NAME });
 
 /** The name of an operation, in a body; whether there is such a one is for the catalogue to say. */
 export const operationName = z.string({ error: "must be the name of an operation" }).max(128);

@@ -1,10 +1,11 @@
 // Operations on aliases: what nexusd calls a session. No server hears of them, yet they leave their record.
 
 import { z } from "zod";
+import { sessionAlias } from "../../../contract/api/import.ts";
 import { OperationError } from "../../operation.ts";
 import { defineOperation, type SessionFacts } from "../facts.ts";
 import type { SessionEffect } from "../membership/changes.ts";
-import { alias, assertNamesNoOther, inFull, session } from "./common.ts";
+import { assertNamesNoOther, inFull, session } from "./common.ts";
 
 /** The session gets the alias in place of the one it has, or loses it. */
 const renamed = (sessionId: string, name: string | null): SessionEffect => ({
@@ -25,7 +26,7 @@ const upsertAlias = defineOperation({
   description:
     "Gives a session an alias in place of the one it has; another session that had it loses it. One that stands in " +
     "the configuration comes back with the next start.",
-  input: z.lazy(() => z.strictObject({ alias: alias.describe("The new name"), session })),
+  input: z.lazy(() => z.strictObject({ alias: sessionAlias.describe("The new name"), session })),
   normalize: (input, facts) => {
     if (facts.sessions.some(({ sessionId }) => sessionId === input.alias))
       throw new OperationError("refused", "This is the id of a session: choose another alias.");
@@ -52,7 +53,7 @@ const deleteAlias = defineOperation({
   description:
     "Takes an alias away from its session, which stays. One that stands in the configuration comes back with the " +
     "next start.",
-  input: z.lazy(() => z.strictObject({ alias: alias.describe("The name to take away") })),
+  input: z.lazy(() => z.strictObject({ alias: sessionAlias.describe("The name to take away") })),
   normalize: (input, facts) => {
     if (holdersOf(facts.sessions, input.alias).length > 0) return input;
     throw new OperationError("session_not_found", `No session has the alias ${input.alias}.`);

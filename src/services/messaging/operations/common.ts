@@ -1,6 +1,7 @@
 // What the operations of NexusMessaging have in common: how sessions, servers and aliases are named, and entered.
 
 import { z } from "zod";
+import { sessionAlias } from "../../../contract/api/import.ts";
 import { readAnswer } from "../../../http/answer.ts";
 import { fieldsOf, segment } from "../../input.ts";
 import { NO_CREDENTIAL, OperationError, type OperationRequest } from "../../operation.ts";
@@ -22,10 +23,7 @@ export const ttlSeconds = z
   .max(86_400)
   .optional()
   .describe("How long the session lives after its last message, in seconds; left out: as the server has it");
-export const alias = z
-  .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"');
-export const newAlias = alias.optional().describe("What to call the session from now on");
+export const newAlias = sessionAlias.optional().describe("What to call the session from now on");
 export const server = z
   .string()
   .min(1)
