@@ -5,6 +5,7 @@ import { z } from "zod";
 import { text, writeId } from "../contract/api/fields.ts";
 import { writeSchema } from "../contract/api/writes.ts";
 import { DECISIONS } from "../contract/signing.ts";
+import { CANNOT_VERIFY, REFUSED } from "../signatures/error.ts";
 import { LONGEST_SIGNATURE } from "../signatures/sshsig.ts";
 import type { App } from "./app.ts";
 import { BODY_PROBLEMS, problems } from "./problem.ts";
@@ -85,18 +86,7 @@ const REFUSALS = [
   "statement_mismatch",
   "statement_expired",
   "statement_used",
-  "signature_malformed",
-  "signature_wrong_namespace",
-  "signature_wrong_key",
-  "signature_bad",
-  "signer_unknown",
   "signer_not_allowed",
-  "signer_not_valid_now",
-  "signers_not_configured",
-  "signers_file_missing",
-  "signers_file_unreadable",
-  "signers_file_insecure",
-  "ssh_keygen_missing",
-  "ssh_keygen_failed",
-  "too_many_verifications",
+  ...REFUSED,
+  ...CANNOT_VERIFY,
 ] as const;

@@ -2,7 +2,7 @@
 
 import { readSignedDetail } from "../contract/signed-detail.ts";
 import type { AuditRow, Write } from "../contract/writes.ts";
-import { SignatureError } from "../signatures/error.ts";
+import { REFUSED, SignatureError, type SignatureErrorCode } from "../signatures/error.ts";
 import type { Verifier } from "../signatures/verify.ts";
 import { readStatement, renderStatement } from "./statement.ts";
 
@@ -57,17 +57,9 @@ export async function whySignatureFails(row: AuditRow, verifier: Verifier): Prom
       ? undefined
       : `it was made with the key ${verified.key}, and the row names ${key}`;
   } catch (error) {
-    if (error instanceof SignatureError && !CANNOT_TELL.has(error.code)) return error.message;
+    if (error instanceof SignatureError && isRefusal(error.code)) return error.message;
     throw error;
   }
 }
 
-const CANNOT_TELL: ReadonlySet<string> = new Set<SignatureError["code"]>([
-  "signers_not_configured",
-  "signers_file_missing",
-  "signers_file_unreadable",
-  "signers_file_insecure",
-  "ssh_keygen_missing",
-  "ssh_keygen_failed",
-  "too_many_verifications",
-]);
+const isRefusal = (code: SignatureErrorCode): boolean => REFUSED.some((refusal) => refusal === code);

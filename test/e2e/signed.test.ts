@@ -83,6 +83,8 @@ const propose = async (orderStatus: string) => {
   );
   return JSON.parse(stdout);
 };
+const decide = (id: string) =>
+  nexusctl("writes", "decide", id, "--signature", inDirectory("signature"), "--signer", "alice");
 const statusOf = async () =>
   (await nexus.sql("select order_status from orders where id = $1", [ORDER]))[0]?.order_status;
 const settled = (id: string) =>
@@ -97,15 +99,7 @@ test("a statement that was signed by hand with ssh-keygen is executed, and the a
   expect(statement).toContain(`decision: approve\nwrite: ${id}\n`);
   const signature = keygen(["-Y", "sign", "-n", "nexusd-decision", "-f", inDirectory("alice")], statement);
   writeFileSync(inDirectory("signature"), signature);
-  const decided = await nexusctl(
-    "writes",
-    "decide",
-    id,
-    "--signature",
-    inDirectory("signature"),
-    "--signer",
-    "alice",
-  );
+  const decided = await decide(id);
   expect(decided).toMatchObject({ code: 0 });
   expect(await settled(id)).toMatchObject({
     state: "succeeded",
@@ -113,15 +107,7 @@ test("a statement that was signed by hand with ssh-keygen is executed, and the a
   });
   expect(await statusOf()).toBe("confirmed");
 
-  const again = await nexusctl(
-    "writes",
-    "decide",
-    id,
-    "--signature",
-    inDirectory("signature"),
-    "--signer",
-    "alice",
-  );
+  const again = await decide(id);
   expect(again.code).toBe(1);
   const { rows } = JSON.parse((await nexusctl("audit", "show", "--write", id)).stdout);
   const row = rows.find(({ action }: { action: string }) => action === "approved");
