@@ -366,6 +366,28 @@ describe("what it tells", () => {
     expect(scene.figures.of("agent").outcomes).toMatchObject({ heard: 1 });
   });
 
+  test("a target that is away for a day is tried all day, and woken for all of it once it is back", async () => {
+    const scene = createScene();
+    scene.answerWith(async () => refusal);
+    await scene.start(sinkOf());
+    for (let hour = 0; hour < 24; hour++) {
+      await scene.append(message(), message());
+      await scene.clock.advance(HOUR);
+    }
+    // The ladder ends at 5 minutes, with up to a tenth more.
+    expect(scene.handed.length).toBeGreaterThan(24 * 10);
+    expect(scene.handed.length).toBeLessThan(24 * 13);
+    expect(await scene.troubles()).toEqual(["failed", "stuck"]);
+    scene.answerWith(async () => ({ kind: "heard" }));
+    await scene.clock.advance(6 * MINUTE);
+    expect(scene.handed.at(-1)?.notice).toMatchObject({ pending: 48, oldest: 1 });
+    await scene.acknowledge(scene.handed.at(-1)?.notice.newest ?? 0);
+    expect(await scene.status()).toMatchObject({ state: "quiet", pending: 0, failing: false });
+    expect(await scene.troubles()).toEqual([
+      ...["failed", "stuck", "recovered from failed", "recovered from stuck"],
+    ]);
+  });
+
   test("what a target throws is a refusal in words of nexusd's own", async () => {
     const scene = await createScene().start(sinkOf());
     scene.answerWith(async () => {
