@@ -1,4 +1,4 @@
-// The operating system's user at the other end of a Unix socket (SO_PEERCRED), as the kernel noted it when she connected.
+// The operating system's user at the other end of a Unix socket (SO_PEERCRED), as the kernel noted it at the connection.
 // Node.js has no call for it; its module node:ffi, which is there from Node.js 26 on, can ask the C library. Where that
 // module is missing, on other systems and on other processors the user is not known.
 
@@ -14,7 +14,7 @@ const UID_AT = 4;
 
 type UidOf = (fd: number) => number | undefined;
 
-/** @returns her name, `uid 1234` for one without a name, or null where the kernel does not say who it is */
+/** @returns the name, `uid 1234` for one without a name, or null where the kernel does not say who it is */
 export function peerUser(socket: Socket): string | null {
   uidOf ??= createUidOf();
   const uid = uidOf(fdOf(socket));

@@ -28,9 +28,11 @@ export async function proposeOnce(context: ToolContext, proposal: ProposalInput)
   let found = await proposeWith(context, { ...proposal, idempotencyKey: key });
   for (let link = 0; isOver(found) && link < MOST_LINKS; link++) {
     // The newest of its like tells at once where a long chain ends.
-    const { digest, operation } = found.write;
+    const { digest, operation, agent } = found.write;
     const { writes } = await client.writes.summaries({ limit: LOOKED_THROUGH, signal });
-    const newest = writes.find((one) => one.digest === digest && one.operation === operation);
+    const newest = writes.find(
+      (one) => one.digest === digest && one.operation === operation && one.agent === agent,
+    );
     if (newest && newest.id !== found.write.id && !isLongOver(newest, endOf(newest)))
       return { write: await client.writes.get(newest.id, { signal }), isRepeated: true };
     key = await keyOf(context, proposal, link === 0 ? (newest?.id ?? found.write.id) : found.write.id);

@@ -78,6 +78,17 @@ test("ten minutes after it is over the same input is a new write, again and agai
   }
 });
 
+test("after it is over, the open write of another agent with the same input is not taken for one's own", async () => {
+  const { propose, context, client, pass } = await start();
+  const { id } = await propose();
+  await client.writes.cancel(id);
+  pass(11 * MINUTE);
+  const other = await propose("shipped", context("other"));
+  const mine = await propose();
+  expect(mine.isRepeated).toBe(false);
+  expect(mine.id).not.toBe(other.id);
+});
+
 test("a key that the agent gives stays with its write for ever", async () => {
   const { propose, context, client, pass } = await start();
   const mine = () => propose("shipped", context("me"), { idempotencyKey: "mine" });
