@@ -38,8 +38,6 @@ export function createHanding(target: Target, log: Logger): Handing {
       if (signal.aborted) return undefined;
       log.debug({ err: error }, "the target of a sink failed");
       return BROKEN;
-    } finally {
-      current = undefined;
     }
   };
 
@@ -50,7 +48,9 @@ export function createHanding(target: Target, log: Logger): Handing {
     isBusy: () => current !== undefined,
     hand(notice, wakeId) {
       controller = new AbortController();
-      const attempted = attempt(notice, wakeId, controller.signal);
+      const attempted = attempt(notice, wakeId, controller.signal).finally(() => {
+        current = undefined;
+      });
       current = attempted;
       return attempted;
     },
