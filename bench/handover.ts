@@ -10,7 +10,7 @@ import { systemClock as clock } from "../src/core/clock.ts";
 import { createFigures } from "../src/sinks/figures.ts";
 import type { SinkSettings } from "../src/sinks/settings.ts";
 import { createSinks } from "../src/sinks/sinks.ts";
-import { openStore } from "../src/store/sqlite.ts";
+import { openStore } from "../src/store/sqlite/store.ts";
 import { median, print } from "./figure.ts";
 import { sleep } from "./process.ts";
 

@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import type { NewEvent } from "../src/contract/new-event.ts";
 import type { SearchQuery } from "../src/contract/store.ts";
 import { systemClock } from "../src/core/clock.ts";
-import { openStore } from "../src/store/sqlite.ts";
+import { openStore } from "../src/store/sqlite/store.ts";
 import { median, print } from "./figure.ts";
 
 const INSIGHTS = 100_000;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { systemClock } from "../src/core/clock.ts";
 import { newSession, SESSION_KIND } from "../src/services/messaging/membership/session.ts";
-import { openStore } from "../src/store/sqlite.ts";
+import { openStore } from "../src/store/sqlite/store.ts";
 import { print } from "./figure.ts";
 import { cpuMs, end, resident, sleep, startDaemon } from "./process.ts";
 

@@ -15,7 +15,7 @@ import { orderWatch } from "../src/services/nexus/orders.ts";
 import { restPath } from "../src/services/nexus/query.ts";
 import { stockWatch } from "../src/services/nexus/stock.ts";
 import { runWatch } from "../src/services/nexus/watch-job.ts";
-import { openStore } from "../src/store/sqlite.ts";
+import { openStore } from "../src/store/sqlite/store.ts";
 
 const PASSES = 6;
 const [, , side, origin = "", directory = "", changed] = process.argv;

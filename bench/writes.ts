@@ -21,7 +21,7 @@ import { createBudgets } from "../src/http/budgets.ts";
 import { createCounts } from "../src/services/counts.ts";
 import { NAMESPACE } from "../src/signatures/sshsig.ts";
 import { createVerifier } from "../src/signatures/verify.ts";
-import { openStore } from "../src/store/sqlite.ts";
+import { openStore } from "../src/store/sqlite/store.ts";
 import { createSigner, signerLine, writeSigners } from "../test/support/signers.ts";
 import { median, print } from "./figure.ts";
 

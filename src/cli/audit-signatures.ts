@@ -6,7 +6,7 @@ import type { AuditVerdictView } from "../contract/api/audit.ts";
 import type { AuditRow } from "../contract/writes.ts";
 import { SignatureError } from "../signatures/error.ts";
 import { createVerifier } from "../signatures/verify.ts";
-import { verifyAuditCopy } from "../store/inspect.ts";
+import { verifyAuditCopy } from "../store/sqlite/inspect.ts";
 import { signedDifferences, whySignatureFails } from "../writes/signed-record.ts";
 import type { CliContext } from "./context.ts";
 import { Failed } from "./problem.ts";

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import Database from "better-sqlite3";
 import type { Command } from "commander";
 import { systemClock } from "../core/clock.ts";
-import { restoreDatabase } from "../store/restore.ts";
+import { restoreDatabase } from "../store/sqlite/restore.ts";
 import type { Act } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";
 import { writeNewFile } from "./new-file.ts";

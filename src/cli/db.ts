@@ -5,7 +5,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
-import { checkDatabase, exportDatabase } from "../store/inspect.ts";
+import { checkDatabase, exportDatabase } from "../store/sqlite/inspect.ts";
 import { signedDifferences } from "../writes/signed-record.ts";
 import type { Act, CliContext } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";

@@ -1,5 +1,5 @@
 // The store as the rest of nexusd sees it: asynchronous, and made of whole units of work, never of open
-// transactions, so that another database can stand behind it. src/store/sqlite.ts is the one there is.
+// transactions, so that another database can stand behind it. src/store/sqlite/ is the one there is.
 
 import type { Readable } from "node:stream";
 import type { Dedupe, NewEvent, StoredEvent } from "./new-event.ts";

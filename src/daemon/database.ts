@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { type Redactor, short } from "../core/redaction.ts";
 import { SERVICES } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
-import { openStore } from "../store/sqlite.ts";
+import { openStore } from "../store/sqlite/store.ts";
 import type { Notifier } from "../systemd/notify.ts";
 import { type StoreHealth, watchStore } from "./store-health.ts";
 

@@ -20,7 +20,7 @@ import {
   type OperationSender,
 } from "../../src/services/operation.ts";
 import { createVerifier } from "../../src/signatures/verify.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { createExecutor } from "../../src/writes/executor.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createWrites } from "../../src/writes/writes.ts";

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { runHere } from "../support/cli.ts";
 import { startTestControl, temporaryDirectory } from "../support/control.ts";
 import { numbered, numbersOf } from "../support/store.ts";

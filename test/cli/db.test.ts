@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { exportDatabase } from "../../src/store/inspect.ts";
+import { exportDatabase } from "../../src/store/sqlite/inspect.ts";
 import { runHere } from "../support/cli.ts";
 import { message, startTestControl } from "../support/control.ts";
 import { numbered } from "../support/store.ts";

@@ -16,7 +16,7 @@ import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Check } from "../../src/cli/doctor/doctor.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { runCli, runHere } from "../support/cli.ts";
 import { cronJob, okService, startTestControl, temporaryDirectory } from "../support/control.ts";
 import { type Behaviour, serve } from "../support/http-server.ts";

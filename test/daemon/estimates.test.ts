@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { startMessaging } from "../../sandbox/messaging.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { SESSION_KIND, sessionRecord } from "../../src/services/messaging/membership/session.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { install, startDaemon, until } from "../support/daemon.ts";
 
 test("what was learnt of a quiet session outlives an orderly stop", async () => {

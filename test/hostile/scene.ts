@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -195,7 +195,11 @@ async function askAgain(daemon: RunningDaemon, isOver: () => boolean, look: () =
 /** Long enough for an answer that costs something to leave unread, and for a search that costs something. */
 async function fillLog(root: string, dataDir: string): Promise<void> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
-  const { openStore } = await load("src/store/sqlite.ts");
+  // Before it had a folder of its own, SQLite's store was one file.
+  const [found] = ["src/store/sqlite/store.ts", "src/store/sqlite.ts"].filter((file) =>
+    existsSync(join(root, file)),
+  );
+  const { openStore } = await load(found ?? "src/store/sqlite/store.ts");
   const store = await openStore({ dataDir, clock: systemClock });
   const text = "x".repeat(2 ** 15);
   const event = (n: number) => ({

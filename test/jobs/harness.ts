@@ -15,7 +15,7 @@ import type { Job, JobStatus } from "../../src/scheduler/job.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
 import { createCounts } from "../../src/services/counts.ts";
 import type { Services } from "../../src/services/services.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import type { SeenEvent } from "../support/daemon.ts";
 import { isStreaming } from "../support/exchanges.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";

@@ -7,7 +7,7 @@ import { type NexOptions, startNex } from "../../sandbox/nex.ts";
 import { systemClock as wallClock } from "../../src/core/clock.ts";
 import { catalogue } from "../../src/services/catalogue.ts";
 import { fieldsOf } from "../../src/services/input.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { createBench } from "../services/operations/support.ts";
 import { temporaryDirectory } from "../support/store.ts";
 import { approval, NEXUSD, propose, t } from "../support/stored-write.ts";

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from "vitest";
 import nexNotifications from "../../jobs/nex-notifications.ts";
 import { type NexOptions, startNex } from "../../sandbox/nex.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { temporaryDirectory } from "../support/store.ts";
 import { type JobHarness, runJob } from "./harness.ts";
 

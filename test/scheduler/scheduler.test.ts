@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { StoreError } from "../../src/contract/store.ts";
 import type { Job, JobContext, StreamJob } from "../../src/scheduler/job.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { createFakeStore, createHarness, deferred, HOUR, MINUTE, NOON, SECOND } from "./harness.ts";

@@ -10,7 +10,7 @@ import { createFigures } from "../../src/sinks/figures.ts";
 import type { Outcome, Target } from "../../src/sinks/kind.ts";
 import type { SinkSettings } from "../../src/sinks/settings.ts";
 import { createSinks } from "../../src/sinks/sinks.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { watchedClock } from "../support/steady-clock.ts";
 import { temporaryDirectory } from "../support/store.ts";

@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import fc from "../support/fc.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, rejection, t } from "../support/stored-write.ts";

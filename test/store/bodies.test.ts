@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
 import type { WriteState } from "../../src/contract/writes.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import {
   AGENT,

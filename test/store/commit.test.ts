@@ -4,9 +4,9 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import type { Observation } from "../../src/contract/store.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { createWriter } from "../../src/store/sqlite-commit.ts";
-import { toStoreError } from "../../src/store/sqlite-errors.ts";
-import { openDatabase } from "../../src/store/sqlite-open.ts";
+import { createWriter } from "../../src/store/sqlite/commit.ts";
+import { toStoreError } from "../../src/store/sqlite/errors.ts";
+import { openDatabase } from "../../src/store/sqlite/open.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import {
   fillDisk,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { toStoreError } from "../../src/store/sqlite-errors.ts";
+import { toStoreError } from "../../src/store/sqlite/errors.ts";
 import { fillDisk, smallDisk, temporaryDirectory } from "../support/store.ts";
 
 const sqlite = (code: string) => new Database.SqliteError("disk I/O error", code);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
-import { migrate, readMigrations } from "../../src/store/migrate.ts";
+import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 const memory = () => {

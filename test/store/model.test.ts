@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { expandTypes } from "../../src/contract/event-patterns.ts";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { Observation, Store } from "../../src/contract/store.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import fc from "../support/fc.ts";
 import { settableClock, temporaryDirectory } from "../support/store.ts";
 

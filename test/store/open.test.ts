@@ -16,7 +16,7 @@ import Database from "better-sqlite3";
 import { expect, test } from "vitest";
 import { StoreError } from "../../src/contract/store.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { fillDisk, numbered, openTestStore, smallDisk, temporaryDirectory } from "../support/store.ts";
 
 const open = (dataDir: string) => openStore({ dataDir, clock: systemClock });
@@ -136,7 +136,7 @@ test("a second store on the directory is refused and names the process of the fi
 const openInChild = (dataDir: string): Promise<string> =>
   new Promise((resolve, reject) => {
     const script = `
-      import { openStore } from ${JSON.stringify(new URL("../../src/store/sqlite.ts", import.meta.url).href)};
+      import { openStore } from ${JSON.stringify(new URL("../../src/store/sqlite/store.ts", import.meta.url).href)};
       import { systemClock } from ${JSON.stringify(new URL("../../src/core/clock.ts", import.meta.url).href)};
       try {
         const store = await openStore({ dataDir: ${JSON.stringify(dataDir)}, clock: systemClock });

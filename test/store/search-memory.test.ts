@@ -5,7 +5,7 @@ import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { SearchQuery, Store } from "../../src/contract/store.ts";
-import { migrate, readMigrations } from "../../src/store/migrate.ts";
+import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
 import fc from "../support/fc.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 

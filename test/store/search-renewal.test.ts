@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { expect, test, vi } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
-import { migrate, readMigrations } from "../../src/store/migrate.ts";
+import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 
 const WRITER = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import { createSearch } from "../../src/store/search.ts";
+import { createSearch } from "../../src/store/sqlite/search.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 

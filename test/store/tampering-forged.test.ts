@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { GENESIS_HASH } from "../../src/contract/audit.ts";
 import { coversOf } from "../../src/contract/audit-cover.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { approval, NEXUSD, proposedWrite, t } from "../support/stored-write.ts";
 import { append, attack, insertRow, setHead, written, writtenLongAgo } from "../support/tampered.ts";

@@ -8,9 +8,9 @@ import { auditHash } from "../../src/contract/audit.ts";
 import type { AuditAction, Write } from "../../src/contract/writes.ts";
 import { canonicalJson } from "../../src/core/canonical-json.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { migrate, readMigrations } from "../../src/store/migrate.ts";
-import { openStore } from "../../src/store/sqlite.ts";
-import { type NewRow, toRow } from "../../src/store/sqlite-write-rows.ts";
+import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
+import { type NewRow, toRow } from "../../src/store/sqlite/write-rows.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, proposedWrite, T0, t } from "../support/stored-write.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
 import { TRANSITIONS, WRITE_STATES, type Write, type WriteState } from "../../src/contract/writes.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import fc from "../support/fc.ts";
 import { settableClock, temporaryDirectory } from "../support/store.ts";
 import { AGENT, NEXUSD, OPERATOR, proposedWrite, T0, t } from "../support/stored-write.ts";

@@ -7,8 +7,8 @@ import type { WriteTransition } from "../../src/contract/write-store.ts";
 import { WRITE_STATES, type Write } from "../../src/contract/writes.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { stringifyJson } from "../../src/core/exact-json.ts";
-import { migrate, readMigrations } from "../../src/store/migrate.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import fc from "../support/fc.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import {

@@ -30,7 +30,7 @@ import { nexusMetrics } from "../../src/services/nexus/metrics.ts";
 import { nexusRoutes } from "../../src/services/nexus/routes.ts";
 import { SinkError } from "../../src/sinks/errors.ts";
 import { createFigures } from "../../src/sinks/figures.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { limitsOf } from "./limits.ts";
 import { scriptedReads, scriptedWrites } from "./scripted-writes.ts";
 

@@ -11,7 +11,7 @@ import { createHistogram } from "../../src/services/counts.ts";
 import type { JobContext } from "../../src/services/job.ts";
 import { createNexClient, INSIGHT_DELAY_BOUNDS, type StreamStatus } from "../../src/services/nex/client.ts";
 import { watchInsights } from "../../src/services/nex/stream.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import type { SeenEvent } from "./daemon.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { limitsOf } from "./limits.ts";

@@ -28,7 +28,7 @@ import {
   type SentFor,
 } from "../../src/services/operation.ts";
 import { createVerifier } from "../../src/signatures/verify.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { createAccounts } from "../../src/writes/accounts.ts";
 import type { PolicyRule } from "../../src/writes/config.ts";
 import { createExecutor, type Executor } from "../../src/writes/executor.ts";

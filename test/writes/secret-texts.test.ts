@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { WriteError } from "../../src/contract/writes.ts";
 import { catalogue } from "../../src/services/catalogue.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { samples } from "../services/operations/samples.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { TOKENS } from "../support/secret-formats.ts";

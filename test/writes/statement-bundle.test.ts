@@ -11,7 +11,7 @@ import { digestOf } from "../../src/core/canonical-json.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { stringifyJson } from "../../src/core/exact-json.ts";
 import { catalogue } from "../../src/services/catalogue.ts";
-import { openStore } from "../../src/store/sqlite.ts";
+import { openStore } from "../../src/store/sqlite/store.ts";
 import { renderStatement } from "../../src/writes/statement.ts";
 import { type Bundle, bundleText, checkBundle, readBundle } from "../../src/writes/statement-bundle.ts";
 import { createSigner, signerLine, writeSigners } from "../support/signers.ts";

@@ -3,8 +3,8 @@
 import { lstatSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { StoreError } from "../../contract/store.ts";
-import { checkAuditChain } from "../../store/inspect.ts";
-import { OWN_FILES } from "../../store/own-files.ts";
+import { checkAuditChain } from "../../store/sqlite/inspect.ts";
+import { OWN_FILES } from "../../store/sqlite/own-files.ts";
 import { signedDifferences } from "../../writes/signed-record.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 

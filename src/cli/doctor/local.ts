@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { NexusdError } from "../../client/error.ts";
-import { readMigrations } from "../../store/migrate.ts";
+import { readMigrations } from "../../store/sqlite/migrate.ts";
 import type { Role, SocketChoice } from "../sockets.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { ulid } from "ulid";
-import { migrate, readMigrations } from "../../../src/store/migrate.ts";
+import { migrate, readMigrations } from "../../../src/store/sqlite/migrate.ts";
 import { UNIT } from "./machine.ts";
 import type { Scene } from "./scene.ts";
 

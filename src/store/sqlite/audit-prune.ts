@@ -1,0 +1,116 @@
+// What an operator signs off in the audit log, and what may be removed after that.
+
+import type { Database } from "better-sqlite3";
+import type { Actor } from "../../contract/actor.ts";
+import { type Break, breakBefore, readCheckpoint } from "../../contract/audit.ts";
+import type { Store } from "../../contract/store.ts";
+import { type AuditRow, TRANSITIONS, type WriteState } from "../../contract/writes.ts";
+import { canonicalRecord } from "../../core/canonical-json.ts";
+import { isoTime } from "../../core/clock.ts";
+import type { AuditLog } from "./audit.ts";
+
+// A small transaction, so that commits and readers get their turn in between.
+const PRUNED_AT_ONCE = 500;
+const AHEAD_MS = 86_400_000;
+
+const NEXUSD: Actor = { via: "nexusd", user: null };
+
+/** What one transaction removed: rows of the audit log, and of writes the state that each was in. */
+export interface Pruned {
+  rows: number;
+  writes: WriteState[];
+  /** The row that tells of it, where anything was removed. */
+  row?: AuditRow;
+  more: boolean;
+}
+
+export interface AuditPruning {
+  /** Inside a transaction, as `prune` is. */
+  signOff(...given: Parameters<Store["signOffAudit"]>): Awaited<ReturnType<Store["signOffAudit"]>>;
+  prune(before: string, at: string): Pruned;
+}
+
+export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning => {
+  const first = db.prepare<[], number>("SELECT min(sequence) FROM audit").pluck();
+  const stateOf = db.prepare<[string], WriteState>("SELECT state FROM writes WHERE id = ?").pluck();
+  const removeRows = db.prepare<[number]>("DELETE FROM audit WHERE sequence <= ?");
+  const removeWrite = db
+    .prepare<[string, string], WriteState>(
+      "DELETE FROM writes WHERE id = ? AND NOT EXISTS (SELECT 1 FROM audit WHERE write_id = ?) RETURNING state",
+    )
+    .pluck();
+
+  /** The oldest rows that may go. @throws Error where the chain does not hold: what shows that must not be removed */
+  const removable = (to: number, before: string, at: string): AuditRow[] => {
+    const beginning = audit.beginning();
+    if ("why" in beginning) throw broken(beginning);
+    const rows: AuditRow[] = [];
+    const ahead = isoTime(Date.parse(at) + AHEAD_MS);
+    let removed = 0;
+    let { chain } = beginning;
+    for (const row of audit.read({ after: chain.rows, limit: PRUNED_AT_ONCE })) {
+      // The first row that must stay keeps all after it, since a chain has no holes.
+      const isAhead = row.at > ahead;
+      if (row.sequence > to || (row.at >= before && !isAhead) || !isFinished(stateOf.get(row.writeId))) break;
+      const brokenAt = breakBefore(chain, row);
+      if (brokenAt) throw broken(brokenAt);
+      rows.push(row);
+      // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+      if (!isAhead) removed = rows.length;
+      chain = { rows: row.sequence, hash: row.hash };
+    }
+    return rows.slice(0, removed);
+  };
+
+  return {
+    signOff: ({ sequence, hash, note }, actor, at) => {
+      const last = audit.one(sequence);
+      if (!last) return undefined;
+      if (last.hash !== hash) return { kind: "hash_mismatch" };
+      const before = audit.newest("checkpoint");
+      if (before && (readCheckpoint(before)?.to ?? 0) >= sequence) return { kind: "covered", row: before };
+      const from = first.get() ?? 1;
+      const detail = canonicalRecord({ from, to: sequence, rows: sequence - from + 1, note });
+      const write = { id: "", digest: hash };
+      return { kind: "signed", row: audit.append({ at, action: "checkpoint", write, actor, detail }) };
+    },
+
+    prune: (before, at) => {
+      const none: Pruned = { rows: 0, writes: [], more: false };
+      const checkpoint = audit.newest("checkpoint");
+      const to = checkpoint && readCheckpoint(checkpoint)?.to;
+      if (!checkpoint || !to) return none;
+      const removed = removable(to, before, at);
+      const from = removed[0];
+      const last = removed.at(-1);
+      if (!from || !last) return none;
+      const rows = removed.length;
+      // First the row that tells of it: the database lets go of nothing else.
+      const row = audit.append({
+        at,
+        action: "pruned",
+        write: { id: "", digest: last.hash },
+        actor: NEXUSD,
+        detail: canonicalRecord({
+          from: from.sequence,
+          to: last.sequence,
+          rows,
+          checkpoint: checkpoint.sequence,
+        }),
+      });
+      removeRows.run(last.sequence);
+      const ids = new Set(removed.map(({ writeId }) => writeId));
+      const writes = [...ids].flatMap((id) => removeWrite.get(id, id) ?? []);
+      return { rows, writes, row, more: rows === PRUNED_AT_ONCE };
+    },
+  };
+};
+
+const broken = ({ sequence, why }: Break) =>
+  new Error(
+    `nothing is removed from the audit log, which is broken at row ${sequence} (${why}): see nexusctl audit verify`,
+  );
+
+/** Rows about the log itself belong to no write. An unknown outcome is not final: somebody has to resolve it. */
+const isFinished = (state: WriteState | undefined): boolean =>
+  state === undefined || TRANSITIONS[state].length === 0;

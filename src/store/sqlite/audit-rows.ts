@@ -1,0 +1,46 @@
+// A row of the audit log as a row of its table, and back.
+
+import type { Actor } from "../../contract/actor.ts";
+import type { AuditAction, AuditRow } from "../../contract/writes.ts";
+
+export interface Row {
+  sequence: number;
+  at: string;
+  // These two as nexusd writes them; what somebody else put there shows in the hash.
+  action: AuditAction;
+  via: Actor["via"];
+  user: string | null;
+  signer: string | null;
+  write_id: string;
+  digest: string;
+  detail: string;
+  covers: string | null;
+  previous_hash: string;
+  hash: string;
+}
+
+export const toRow = ({ writeId, actor, previousHash, covers, ...row }: AuditRow): Row => ({
+  ...row,
+  covers: covers ?? null,
+  write_id: writeId,
+  via: actor.via,
+  user: actor.user,
+  signer: actor.signer ?? null,
+  previous_hash: previousHash,
+});
+
+export const toAuditRow = ({
+  write_id,
+  via,
+  user,
+  signer,
+  previous_hash,
+  covers,
+  ...row
+}: Row): AuditRow => ({
+  ...row,
+  ...(covers !== null && { covers }),
+  writeId: write_id,
+  actor: { via, user, ...(signer !== null && { signer }) },
+  previousHash: previous_hash,
+});

@@ -1,0 +1,232 @@
+// Whether the audit log is whole, and whether the writes and their events are as it says. In three walks, each in parts
+// of a few milliseconds: the chain with the events, the end, the writes.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Database } from "better-sqlite3";
+import { doorOf } from "../../contract/actor.ts";
+import {
+  type Break,
+  breakAfter,
+  breakBefore,
+  type Chain,
+  GENESIS_HASH,
+  readCheckpoint,
+} from "../../contract/audit.ts";
+import { differences, eventDigest, readCovers } from "../../contract/audit-cover.ts";
+import type { EventRow } from "../../contract/cloudevent.ts";
+import type { AuditVerdict, FurtherLook } from "../../contract/write-store.ts";
+import { type AuditRow, WRITE_STATES } from "../../contract/writes.ts";
+import type { AuditLog } from "./audit.ts";
+import { type Row, toAuditRow } from "./audit-rows.ts";
+import { toWrite, type WriteRow } from "./write-rows.ts";
+
+/** The longest that a verification keeps everything else waiting, but for the step that it is in. */
+const TURN_MS = 8;
+// A step is a few milliseconds of hashing.
+const ROWS_AT_ONCE = 40;
+const CHARACTERS_AT_ONCE = 500_000;
+const TOLD = 20;
+
+const WRITE_EVENTS = [...WRITE_STATES, "signed"].map((step) => `nexusd.write.${step}`);
+
+type Verify = (
+  head: string | undefined,
+  read: <T>(query: () => T) => Promise<T>,
+  also?: FurtherLook,
+) => Promise<AuditVerdict>;
+
+/** Steps until one is the last, or the turn is over. @returns whether one was the last */
+function forATurn(step: () => boolean): boolean {
+  const end = performance.now() + TURN_MS;
+  do if (step()) return true;
+  while (performance.now() < end);
+  return false;
+}
+
+/** What has been walked so far. */
+interface Progress {
+  chain: Chain | undefined;
+  pruned: AuditVerdict["pruned"];
+  brokenAt: Break | undefined;
+  /** The event of the last row that names one: from the first of them on all events of writes are in the chain. */
+  event: number | undefined;
+  /** The row whose hash was asked for. */
+  noted: number | null;
+  changed: { writeId: string; why: string }[];
+  changedCount: number;
+}
+
+export const createVerify = (db: Database, audit: AuditLog): Verify => {
+  const following = db.prepare<[number, number], Row>(
+    "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
+  );
+  const hasWrite = db.prepare<[string], number>("SELECT 1 FROM writes WHERE id = ?").pluck();
+  const event = db.prepare<[number], EventRow>(
+    "SELECT sequence, id, source, type, subject, time, data FROM events WHERE sequence = ?",
+  );
+  const oldestEvent = db.prepare<[], number | null>("SELECT min(sequence) FROM events").pluck();
+  const writeEvents = db.prepare<[string, number, number], { sequence: number; source: string }>(
+    `SELECT sequence, source FROM events INDEXED BY events_by_type
+     WHERE type = ? AND sequence > ? AND sequence <= ?`,
+  );
+  const writesAfter = db.prepare<[string, number], WriteRow & { approval_order: number | null }>(
+    "SELECT * FROM writes WHERE id > ? ORDER BY id LIMIT ?",
+  );
+
+  const tell = (progress: Progress, writeId: string, why: string): void => {
+    progress.changedCount++;
+    if (progress.changed.length < TOLD) progress.changed.push({ writeId, why });
+  };
+
+  /** That a checkpoint signs off what is there, as far as it is still there. */
+  const checkpointBreak = (row: AuditRow): Break | undefined => {
+    const detail = readCheckpoint(row);
+    const signed = detail && audit.one(detail.to);
+    const isGood =
+      detail &&
+      row.actor.via === "operator.sock" &&
+      detail.to < row.sequence &&
+      (!signed || signed.hash === row.digest);
+    if (isGood) return undefined;
+    return {
+      sequence: row.sequence,
+      why: "changed: it is a checkpoint that does not sign off the rows before it",
+    };
+  };
+
+  /** Every event that the rows name, and no other of a write. */
+  const checkEvents = (rows: readonly AuditRow[], upTo: number | undefined, progress: Progress): void => {
+    const oldest = oldestEvent.get() ?? Number.POSITIVE_INFINITY;
+    const named = new Set<number>();
+    let from = progress.event;
+    for (const row of rows) {
+      const covered = readCovers(row)?.event;
+      if (!covered) continue;
+      from ??= covered.sequence - 1;
+      progress.event = covered.sequence;
+      named.add(covered.sequence);
+      if (covered.sequence < oldest) continue;
+      const found = event.get(covered.sequence);
+      if (!found) tell(progress, row.writeId, `its event ${covered.sequence} was removed`);
+      else if (eventDigest(found) !== covered.digest)
+        tell(progress, row.writeId, `its event ${covered.sequence} was changed`);
+    }
+    const end = upTo ?? progress.event;
+    if (from === undefined || end === undefined) return;
+    for (const type of WRITE_EVENTS)
+      for (const { sequence, source } of writeEvents.all(type, from, end))
+        if (!named.has(sequence))
+          tell(
+            progress,
+            source.replace("/writes/", ""),
+            `the event ${sequence} was added: the audit log does not know it`,
+          );
+  };
+
+  /** Goes on with the chain. @returns whether it is at its end */
+  const walkChain = (progress: Progress, head: string | undefined): boolean => {
+    const beginning = audit.beginning();
+    if ("why" in beginning) {
+      progress.brokenAt = beginning;
+      return true;
+    }
+    progress.pruned = beginning.pruned;
+    const before = progress.chain;
+    // Since the last turn the rows that come next may have been removed.
+    let chain = before && before.rows >= beginning.chain.rows ? before : beginning.chain;
+    if (chain.hash === head) progress.noted = chain.rows;
+    // At first with every row that somebody may have put in front of the first.
+    const found = following.all(before ? chain.rows : Number.MIN_SAFE_INTEGER, ROWS_AT_ONCE).map(toAuditRow);
+    const held: AuditRow[] = [];
+    for (const row of found) {
+      progress.brokenAt =
+        breakBefore(chain, row) ?? (row.action === "checkpoint" ? checkpointBreak(row) : undefined);
+      if (progress.brokenAt) break;
+      chain = { rows: row.sequence, hash: row.hash };
+      if (row.hash === head) progress.noted = row.sequence;
+      held.push(row);
+      if (row.writeId !== "" && row.action === "proposed" && hasWrite.get(row.writeId) === undefined)
+        tell(progress, row.writeId, `it was removed: row ${row.sequence} of the audit log is about it`);
+    }
+    progress.chain = chain;
+    const isDone = progress.brokenAt !== undefined || found.length < ROWS_AT_ONCE;
+    // At the end up to the newest event: none may follow.
+    checkEvents(held, isDone && !progress.brokenAt ? Number.MAX_SAFE_INTEGER : undefined, progress);
+    // In the same turn as the last rows, so that no append comes between the two.
+    if (isDone && !progress.brokenAt) progress.brokenAt = breakAfter(chain, audit.head()) ?? foreignRow();
+    return isDone;
+  };
+
+  const foreignRow = (): Break | undefined => {
+    const sequence = audit.foreign();
+    return sequence === undefined
+      ? undefined
+      : { sequence, why: "added or replaced by something else than this nexusd, while it ran" };
+  };
+
+  /** The rows of one write after the other, in the order of their ids: one query, where their rows are side by side. */
+  const rowsByWrite = () => {
+    let rows: IterableIterator<AuditRow> | undefined;
+    let next: AuditRow | undefined;
+    const close = () => rows?.return?.();
+    const of = (writeId: string): AuditRow[] => {
+      if (next === undefined || next.writeId < writeId) {
+        close();
+        rows = audit.rowsFrom(writeId);
+        next = rows.next().value;
+      }
+      const found: AuditRow[] = [];
+      for (; next?.writeId === writeId; next = rows?.next().value) found.push(next);
+      return found;
+    };
+    // As long as it is open, the connection writes nothing.
+    return { of, close };
+  };
+
+  /** @returns the last write that was looked at; undefined: there are no more */
+  const walkWrites = (after: string, progress: Progress, also: FurtherLook): string | undefined => {
+    let last: string | undefined;
+    let characters = 0;
+    const rows = rowsByWrite();
+    try {
+      for (const write of writesAfter.iterate(after, ROWS_AT_ONCE)) {
+        last = write.id;
+        const its = rows.of(write.id);
+        const isSigned = its.some(({ actor }) => doorOf(actor) === "signature");
+        const why = [...differences(write, its), ...(isSigned ? also(toWrite(write), its) : [])];
+        if (why.length > 0) tell(progress, write.id, `changed: ${why.join(", ")}`);
+        characters += write.request.length + write.preview.length + (write.result?.length ?? 0);
+        if (characters > CHARACTERS_AT_ONCE) break;
+      }
+    } finally {
+      rows.close();
+    }
+    return last;
+  };
+
+  return async (head, read, also = () => []) => {
+    const progress: Progress = {
+      ...{ chain: undefined, pruned: null, brokenAt: undefined, event: undefined },
+      ...{ noted: head === GENESIS_HASH ? 0 : null, changed: [], changedCount: 0 },
+    };
+    while (!(await read(() => forATurn(() => walkChain(progress, head))))) await nextTurn();
+    let after: string | undefined = "";
+    const next = (): boolean => {
+      after = after === undefined ? undefined : walkWrites(after, progress, also);
+      return after === undefined;
+    };
+    do await nextTurn();
+    while (!(await read(() => forATurn(next))));
+    const { chain, pruned, brokenAt, noted, changed, changedCount } = progress;
+    const { rows, hash } = chain ?? { rows: 0, hash: GENESIS_HASH };
+    return {
+      ok: !brokenAt && changedCount === 0 && (head === undefined || noted !== null),
+      rows,
+      head: rows === 0 ? null : hash,
+      pruned,
+      ...(brokenAt && { brokenAt }),
+      ...{ changed, changedCount },
+      ...(head !== undefined && { noted: { head, row: noted } }),
+    };
+  };
+};

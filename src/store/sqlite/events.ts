@@ -1,0 +1,246 @@
+// The log: appending, paging by index, and removing the oldest events.
+
+import type { Database } from "better-sqlite3";
+import { decodeTime, encodeTime, monotonicFactory } from "ulid";
+import { cloudEventJson, type EventRow } from "../../contract/cloudevent.ts";
+import { expandTypes, fullType } from "../../contract/event-patterns.ts";
+import type { NewEvent, StoredEvent } from "../../contract/new-event.ts";
+import { SEARCHABLE, type SearchTerms, searchTermsOf } from "../../contract/searchable.ts";
+import type { EventPage, EventQuery } from "../../contract/store.ts";
+import { isoTime } from "../../core/clock.ts";
+import { stringifyJson } from "../../core/exact-json.ts";
+import { takeLength } from "../take-length.ts";
+import { createDedupe, type DedupeKey, dedupeKeys } from "./dedupe.ts";
+import type { SearchMemory } from "./search-memory.ts";
+
+const PRUNE_CHUNK = 1000;
+const AHEAD_MS = 86_400_000;
+const COLUMNS = "sequence, id, source, type, subject, time, data";
+
+/** An event as it will be stored, apart from its place in the log. */
+export interface PreparedEvent {
+  source: string;
+  type: string;
+  subject: string | null;
+  time: string | undefined;
+  data: string;
+  /** What it is found by; undefined where it cannot be searched. */
+  terms: SearchTerms | undefined;
+  dedupe: DedupeKey[] | undefined;
+}
+
+export interface EventLog {
+  latest(): number;
+  oldest(): number;
+  /** How many events of each type were appended since the log was opened. */
+  counts(): ReadonlyMap<string, number>;
+  /** Of the events that are or were in it. */
+  types(): string[];
+  /** Inside a transaction. @returns undefined for a repetition */
+  append(event: PreparedEvent, now: number): StoredEvent | undefined;
+  /** What comes with these keys from now on is a repetition. Inside a transaction. */
+  remember(keys: readonly DedupeKey[], now: number): void;
+  /** Once `append` is on disk. */
+  appended(events: readonly StoredEvent[]): void;
+  /** Removes the oldest thousand events that are beyond the limits. Inside a transaction. */
+  /** @param now ms since the epoch */
+  prune(
+    limits: { before?: string; keep?: number },
+    now: number,
+  ): { removed: number; oldest: number; more: boolean };
+  /** Once `prune` is on disk. */
+  pruned(oldest: number): void;
+  /** Forgets a part of the repetitions not met since `before` (ms since the epoch), nor since the oldest event. */
+  pruneKeys(part: number, before: number): void;
+  /** As it is stored, inside a transaction too. */
+  row(sequence: number): EventRow | undefined;
+  page(query: EventQuery): EventPage;
+}
+
+/** Fixes the event as it is now; @throws TypeError for data that is not JSON. */
+export const prepareEvent = (event: NewEvent): PreparedEvent => ({
+  source: event.source,
+  type: fullType(event.type),
+  subject: event.subject ?? null,
+  time: normalTime(event.time),
+  data: stringifyJson(event.data),
+  terms: event.type === SEARCHABLE ? searchTermsOf(event.data) : undefined,
+  dedupe: event.dedupe && dedupeKeys(event.dedupe),
+});
+
+/** In one form, so that times compare as text; undefined for what is not a time. */
+const normalTime = (time: string | undefined): string | undefined => {
+  const ms = time === undefined ? Number.NaN : Date.parse(time);
+  return Number.isNaN(ms) ? undefined : isoTime(ms);
+};
+
+const toStored = (row: EventRow): StoredEvent => ({
+  sequence: row.sequence,
+  type: row.type,
+  json: cloudEventJson(row),
+});
+
+export const createEventLog = (
+  db: Database,
+  searchable: Pick<SearchMemory, "add" | "keep">,
+  random: () => number,
+): EventLog => {
+  const nextId = monotonicFactory(random);
+  const dedupe = createDedupe(db);
+  const insert = db.prepare<[string, string, string, string | null, string, string]>(
+    "INSERT INTO events (id, source, type, subject, time, data) VALUES (?, ?, ?, ?, ?, ?)",
+  );
+  const one = db.prepare<[number], EventRow>(`SELECT ${COLUMNS} FROM events WHERE sequence = ?`);
+  const following = db.prepare<[number, number], EventRow>(
+    `SELECT ${COLUMNS} FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  );
+  const ofType = db
+    .prepare<[string, number, number, number], number>(
+      `SELECT sequence FROM events INDEXED BY events_by_type
+       WHERE type = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
+    )
+    .pluck();
+  const ofSource = db
+    .prepare<[string, string, number, number, number], number>(
+      `SELECT sequence FROM events INDEXED BY events_by_source
+       WHERE source = ? AND type = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
+    )
+    .pluck();
+  const first = db.prepare<[], { sequence: number; id: string }>(
+    "SELECT sequence, id FROM events ORDER BY sequence LIMIT 1",
+  );
+  const oldestIds = db.prepare<[number], { sequence: number; id: string }>(
+    "SELECT sequence, id FROM events ORDER BY sequence LIMIT ?",
+  );
+  const removeTo = db.prepare<[number]>("DELETE FROM events WHERE sequence <= ?");
+
+  let latest = readLatest(db);
+  let oldest = first.get()?.sequence ?? latest + 1;
+  const types = readTypes(db);
+  const counts = new Map<string, number>();
+
+  const sequencesOf = ({ after, limit, types: patterns = ["*"], source }: EventQuery): number[] => {
+    let found: number[] = [];
+    let upTo = latest;
+    for (const type of expandTypes(patterns, types)) {
+      found = found.concat(
+        source === undefined
+          ? ofType.all(type, after, upTo, limit)
+          : ofSource.all(source, type, after, upTo, limit),
+      );
+      if (found.length <= limit) continue;
+      // The next types only matter where they are older than what is already enough.
+      found = found.sort((a, b) => a - b).slice(0, limit);
+      upTo = found.at(-1) ?? upTo;
+    }
+    return found.sort((a, b) => a - b);
+  };
+
+  const select = (query: EventQuery): Iterable<EventRow> =>
+    query.types === undefined && query.source === undefined
+      ? following.iterate(query.after, query.limit)
+      : found(sequencesOf(query));
+  function* found(sequences: number[]): Generator<EventRow> {
+    for (const sequence of sequences) {
+      const row = one.get(sequence);
+      if (row) yield row;
+    }
+  }
+
+  return {
+    latest: () => latest,
+    oldest: () => oldest,
+    counts: () => counts,
+    types: () => [...types],
+
+    append: (event, now) => {
+      if (event.dedupe && dedupe.isRepeated(event.dedupe, now)) return undefined;
+      // ulid takes 0 for "now" by the system's clock.
+      const id = nextId(Math.max(1, Math.floor(now)));
+      const { source, type, subject, data } = event;
+      const time = event.time ?? isoTime(now);
+      const sequence = Number(insert.run(id, source, type, subject, time, data).lastInsertRowid);
+      if (event.terms) searchable.add({ sequence, time, terms: event.terms });
+      return toStored({ sequence, id, source, type, subject, time, data });
+    },
+    remember: (keys, now) => {
+      dedupe.isRepeated(keys, now);
+    },
+    appended: (events) => {
+      for (const { type } of events) {
+        types.add(type);
+        counts.set(type, (counts.get(type) ?? 0) + 1);
+      }
+      latest = events.at(-1)?.sequence ?? latest;
+    },
+
+    prune: ({ before, keep }, now) => {
+      const lastUnwanted = keep === undefined ? 0 : latest - keep;
+      // By the time of the commit, which a ULID begins with: the event's own time is the service's word.
+      const idBefore = before === undefined ? "" : encodeTime(Date.parse(before));
+      const head = oldestIds.all(PRUNE_CHUNK);
+      const idAhead = encodeTime(now + AHEAD_MS);
+      let removed = 0;
+      for (const [at, { sequence, id }] of head.entries()) {
+        if (sequence <= lastUnwanted || id < idBefore) removed = at + 1;
+        // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+        else if (id < idAhead) break;
+      }
+      const last = head[removed - 1];
+      if (last) {
+        searchable.keep(last.sequence);
+        removeTo.run(last.sequence);
+      }
+      return {
+        removed,
+        oldest: last ? last.sequence + 1 : oldest,
+        more: removed === PRUNE_CHUNK,
+      };
+    },
+    pruned: (next) => {
+      oldest = next;
+    },
+    pruneKeys: (part, before) => {
+      const kept = first.get();
+      dedupe.prune(part, Math.min(before, kept ? decodeTime(kept.id) : before));
+    },
+
+    row: (sequence) => one.get(sequence),
+
+    page: (query) => {
+      const { after, limit, maxLength } = query;
+      const { taken: rows, isCut } = takeLength(
+        limit > 0 ? select(query) : [],
+        maxLength,
+        (row) => row.data.length,
+      );
+      const last = rows.at(-1);
+      const isFull = isCut || rows.length >= limit;
+      return {
+        events: rows.map(toStored),
+        next: isFull ? (last?.sequence ?? after) : latest,
+        oldest,
+        latest,
+        gap: after + 1 < oldest ? { from: after + 1, to: oldest - 1 } : null,
+      };
+    },
+  };
+};
+
+const readLatest = (db: Database): number =>
+  db.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck().get() ?? 0;
+
+/** From one entry of the index to the next other type, not through the log. */
+const readTypes = (db: Database): Set<string> =>
+  new Set(
+    db
+      .prepare<[], string>(
+        `WITH RECURSIVE found (type) AS (
+           SELECT min(type) FROM events
+           UNION ALL
+           SELECT (SELECT min(type) FROM events WHERE type > found.type) FROM found WHERE found.type IS NOT NULL
+         ) SELECT type FROM found WHERE type IS NOT NULL`,
+      )
+      .pluck()
+      .all(),
+  );

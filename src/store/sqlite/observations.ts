@@ -1,0 +1,45 @@
+// Observations: the events, the cursor that covers them and what is remembered with them, in one transaction.
+
+import type { StoredEvent } from "../../contract/new-event.ts";
+import type { Observation } from "../../contract/store.ts";
+import { type Clock, isoTime } from "../../core/clock.ts";
+import { stringifyJson } from "../../core/exact-json.ts";
+import { dedupeKeys } from "./dedupe.ts";
+import { type EventLog, prepareEvent } from "./events.ts";
+import type { createState } from "./state.ts";
+
+export type PreparedObservation = ReturnType<typeof prepareObservation>;
+
+/** As JSON text, so that what the caller changes later is not what is stored. */
+export const prepareObservation = (observation: Observation) => ({
+  source: observation.source,
+  cursor: observation.cursor === undefined ? undefined : stringifyJson(observation.cursor),
+  events: (observation.events ?? []).map(prepareEvent),
+  known: (observation.known ?? []).map(dedupeKeys),
+  put: (observation.put ?? []).map(({ kind, key, value }) => ({ kind, key, value: stringifyJson(value) })),
+  remove: observation.remove ?? [],
+  secrets: observation.secrets ?? [],
+});
+
+/** @returns what stores an observation inside a transaction, and gives the events of it that were new */
+export const createObserve =
+  ({
+    log,
+    state,
+    clock,
+  }: {
+    log: EventLog;
+    state: ReturnType<typeof createState>;
+    clock: Pick<Clock, "now">;
+  }) =>
+  (unit: PreparedObservation): StoredEvent[] => {
+    const now = clock.now();
+    const updatedAt = isoTime(now);
+    for (const keys of unit.known) log.remember(keys, now);
+    const stored = unit.events.flatMap((event) => log.append(event, now) ?? []);
+    if (unit.cursor !== undefined) state.putCursor(unit.source, unit.cursor, updatedAt);
+    for (const { kind, key } of unit.remove) state.removeRecord(kind, key);
+    for (const { kind, key, value } of unit.put) state.putRecord(kind, key, value, updatedAt);
+    for (const { name, value } of unit.secrets) state.putSecret(name, value);
+    return stored;
+  };

@@ -1,0 +1,90 @@
+// Opens the database file of a data directory, or says in one line why it cannot be used.
+
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import { removeLeftCopies } from "./backup.ts";
+import { storeError, toStoreError } from "./errors.ts";
+import { acquireLock } from "./lock.ts";
+import { isOlder, type Migration, migrate, readMigrations, refuseNewer } from "./migrate.ts";
+import { refuseForeignDirectory, refuseLinks } from "./own-files.ts";
+
+export interface OpenDatabase {
+  db: Database.Database;
+  path: string;
+  /** Closes the database, then gives the directory free. */
+  close(): void;
+}
+
+// A program that writes to the database from outside holds everything up, so it is not waited for long.
+const BUSY_TIMEOUT_MS = 2000;
+
+/** Told before an older database is brought to the newest schema, which may take long, and waited for. */
+export type OnMigration = () => Promise<void>;
+
+/**
+ * Creates `dataDir` (0700) and `nexusd.db` (0600) where they are missing, takes the lock, checks and migrates. A
+ * directory that is there keeps its mode: somebody gave it that one, and doctor says where it is too open.
+ * @throws StoreError
+ */
+export const openDatabase = async (
+  dataDir: string,
+  onMigration: OnMigration = async () => {},
+): Promise<OpenDatabase> => {
+  const undo: (() => void)[] = [];
+  const close = () => {
+    for (const step of undo.splice(0).reverse()) step();
+  };
+  try {
+    refuseForeignDirectory(dataDir);
+    makeDirectory(dataDir);
+    refuseLinks(dataDir);
+    const lock = acquireLock(dataDir);
+    undo.push(lock.release);
+    removeLeftCopies(dataDir);
+    const path = join(dataDir, "nexusd.db");
+    // SQLite gives the -wal and -shm files the mode of the database.
+    if (!existsSync(path)) closeSync(openSync(path, "a", 0o600));
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
+    const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    undo.push(() => db.close());
+    const migrations = readMigrations();
+    prepare(db, migrations, dataDir);
+    if (isOlder(db, migrations)) await onMigration();
+    migrate(db, migrations);
+    return { db, path, close };
+  } catch (error) {
+    const reported = toStoreError(error, dataDir);
+    close();
+    throw reported;
+  }
+};
+
+// Not `recursive: true`: that reports a read-only file system as ENOENT, and never returns on some paths in /proc.
+export const makeDirectory = (path: string): void => {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EEXIST" && statSync(path).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
+};
+
+const prepare = (db: Database.Database, migrations: readonly Migration[], dataDir: string): void => {
+  refuseNewer(db, migrations, dataDir);
+  const check = db.pragma("quick_check(1)", { simple: true });
+  if (check !== "ok") throw storeError("corrupt", dataDir, `the database is damaged (${check})`);
+
+  if (db.pragma("journal_mode = WAL", { simple: true }) !== "wal")
+    throw storeError("unusable", dataDir, "the file system cannot share memory between processes");
+  db.pragma("synchronous = FULL");
+  db.pragma("foreign_keys = ON");
+  db.pragma("secure_delete = ON");
+  db.pragma("cache_size = -4000"); // KiB; the log is read by index, the operating system caches the rest
+  db.pragma("temp_store = MEMORY"); // nothing of the log outside its directory
+  db.pragma("wal_autocheckpoint = 4000"); // pages: the WAL stays around 16 MiB, and what is written often is copied rarely
+  db.pragma("journal_size_limit = 16777216"); // bytes: and shrinks again after a burst
+};

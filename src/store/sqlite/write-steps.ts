@@ -1,0 +1,130 @@
+// One step of a write: the event and the row of the audit log that belong to it, and what is counted along.
+
+import type { Database } from "better-sqlite3";
+import { type Actor, shownActor } from "../../contract/actor.ts";
+import { type Columns, coversOf, eventDigest, withoutNulls } from "../../contract/audit-cover.ts";
+import type { StoredEvent } from "../../contract/new-event.ts";
+import { type AuditRow, WRITE_STATES, type Write, type WriteState } from "../../contract/writes.ts";
+import { canonicalRecord } from "../../core/canonical-json.ts";
+import type { AuditLog } from "./audit.ts";
+import { type EventLog, prepareEvent } from "./events.ts";
+import { toPatchRow, toWrite, type WriteRow } from "./write-rows.ts";
+import { createOpenTotals, OPEN_STATES, type WriteStatements } from "./write-statements.ts";
+
+const NEXUSD: Actor = { via: "nexusd", user: null };
+
+/** What one step left: the write after it, the state before it, and its event. */
+export interface Step {
+  write: Write;
+  from: WriteState | null;
+  event: StoredEvent;
+  audit: AuditRow;
+  /** The events that were committed with it. */
+  observed?: StoredEvent[];
+}
+
+/** All but `committed`, `counts` and `openTotals.read` are for the inside of a transaction. */
+export const createSteps = (parts: {
+  db: Database;
+  log: EventLog;
+  audit: AuditLog;
+  statements: WriteStatements;
+  now(): number;
+}) => {
+  const { db, log, audit, statements, now } = parts;
+  const counts = readCounts(db);
+  const openTotals = createOpenTotals(db);
+
+  /**
+   * Appends what belongs to every step, inside its transaction.
+   * @param set what the step changed in the row
+   * @param mark what happened where the state stays as it is
+   */
+  const record = (
+    from: WriteState | null,
+    row: WriteRow,
+    { at, actor, detail, set }: { at: string; actor: Actor; detail: string; set: Columns },
+    mark?: "signed",
+  ): Step => {
+    const after = toWrite(row);
+    const { state, operation, id, digest, agent, reason, note, result } = after;
+    const { door, user, signer } = shownActor(actor);
+    const event = log.append(
+      prepareEvent({
+        type: `write.${mark ?? state}`,
+        source: `/writes/${id}`,
+        subject: operation,
+        time: at,
+        data: {
+          ...{ writeId: id, operation, state, digest, agent, reason, note, error: result?.error ?? null },
+          actor: { door, user, signer },
+        },
+      }),
+      now(),
+    );
+    if (!event) throw new Error("the event of a step of a write was taken for a repetition");
+    // Requests are counted while it is executed: how many there were is known with the result.
+    const attempts = from === "executing" ? { attempts: row.attempts } : {};
+    const stored = log.row(event.sequence);
+    const told = stored && { sequence: event.sequence, digest: eventDigest(stored) };
+    const covers = coversOf(withoutNulls({ ...set, ...attempts }), told);
+    const entry = audit.append({ at, action: mark ?? state, write: after, actor, detail, covers });
+    const opened = (isOpen(state) ? 1 : 0) - (from !== null && isOpen(from) ? 1 : 0);
+    if (opened !== 0) openTotals.add({ writes: opened, bytes: opened * bytesOf(row) });
+    return { write: after, from, event, audit: entry };
+  };
+
+  /** The approval of a write in the transaction that proposes it. */
+  const approveNew = (row: WriteRow, actor: Actor, at: string): Step | undefined => {
+    const set = toPatchRow({ decidedAt: at, decidedBy: actor });
+    const where = {
+      id: row.id,
+      from: "proposed",
+      to: "approved",
+      notExpiredAt: null,
+      tokenHash: null,
+      signedBefore: null,
+    } as const;
+    const approved = statements.move.get({ ...set, ...where });
+    const detail = canonicalRecord({ operation: row.operation });
+    return approved && record("proposed", approved, { at, actor, detail, set });
+  };
+
+  /** Once steps are on disk. */
+  const committed = (steps: readonly Step[]): void => {
+    log.appended(steps.flatMap(({ event, observed = [] }) => [event, ...observed]));
+    for (const { write, from, audit: entry } of steps) {
+      audit.appended(entry);
+      counts[write.state]++;
+      if (from !== null) counts[from]--;
+    }
+  };
+
+  const expire = (due: readonly { id: string }[], at: string): Step[] =>
+    due.flatMap(({ id }) => {
+      const set = toPatchRow({ finishedAt: at });
+      const free = { notExpiredAt: null, tokenHash: null, signedBefore: null };
+      const row = statements.move.get({ ...set, ...free, id, from: "proposed", to: "expired" });
+      if (!row) return [];
+      const detail = canonicalRecord({ operation: row.operation, expiresAt: row.expires_at });
+      return record("proposed", row, { at, actor: NEXUSD, detail, set });
+    });
+
+  return { record, approveNew, expire, committed, counts, openTotals };
+};
+
+export const bytesOf = ({ request, preview }: Pick<WriteRow, "request" | "preview">): number =>
+  Buffer.byteLength(request) + Buffer.byteLength(preview);
+
+const isOpen = (state: WriteState): boolean => OPEN_STATES.some((open) => open === state);
+
+/** Read once: afterwards they are counted along. */
+const readCounts = (db: Database): Record<WriteState, number> => {
+  // Every state is a key.
+  const counts = Object.fromEntries(WRITE_STATES.map((state) => [state, 0])) as Record<WriteState, number>;
+  const rows = db.prepare<[], { state: WriteState; writes: number }>(
+    "SELECT state, count(*) AS writes FROM writes GROUP BY state",
+  );
+  for (const { state, writes } of rows.all()) counts[state] = writes;
+  return counts;
+};
