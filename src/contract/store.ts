@@ -1,32 +1,38 @@
-// The store as the rest of nexusd sees it: asynchronous, and made of whole units of work, never of open
-// transactions, so that another database can stand behind it. src/store/sqlite/ is the one there is.
+// The store as the rest of nexusd sees it: asynchronous, and made of whole units of work instead of open
+// transactions, so that another database can implement it. src/store/sqlite/ is the present implementation.
 
 import type { Readable } from "node:stream";
 import type { Dedupe, NewEvent, StoredEvent } from "./new-event.ts";
 import type { WriteStore } from "./write-store.ts";
 
 /**
- * One thing that a service told nexusd, committed in one transaction or not at all: its events, the cursor that
- * covers them, the deduplication keys, the records that changed with them, and the secrets it came with.
+ * One observation of a service, committed in one transaction or not at all: its events, the cursor that covers them,
+ * the deduplication keys, and the records and secrets that changed with them.
  */
 export interface Observation<Event = NewEvent> {
-  /** Names the cursor, where there is one: "job:<name>", the name of a job, … */
+  /** Names the cursor, if there is one: "job:<name>", the name of a job, … */
   source: string;
-  /** Any JSON value. Left out: the stored cursor stays. */
+  /** Any JSON value. Left out: the stored cursor stays as it is. */
   cursor?: unknown;
   events?: Event[];
-  /** Of what is known and shall never be an event: what comes with such a key later is a repetition. */
+  /**
+   * Keys of what is known already and must never become an event: anything that arrives with such a key is a
+   * repetition.
+   */
   known?: Dedupe[];
   /** Records to write: the current rows of a watch, the sessions. `value` is any JSON value. */
   put?: { kind: string; key: string; value: unknown }[];
   remove?: { kind: string; key: string }[];
   secrets?: { name: string; value: string | null }[];
-  /** Some milliseconds, for others to share its commit, where commits follow each other closely. */
+  /**
+   * Whether the commit may be delayed by some milliseconds to share it with others, if commits follow each other
+   * closely.
+   */
   canWait?: boolean;
 }
 
 export interface Committed {
-  /** Events that were new, in their order, with the sequence each got; duplicates are not among them. */
+  /** Events that were new, in order, with the sequence each got; duplicates are left out. */
   appended: StoredEvent[];
   duplicates: number;
   /** The newest sequence of the log after the commit (0: the log is empty). */
@@ -40,21 +46,21 @@ export interface EventQuery {
   types?: string[];
   /** Only events of this CloudEvents source, such as "/messaging/sessions/<id>". */
   source?: string;
-  /** The page ends with the event by which their data is as long, in characters. */
+  /** The page ends with the event that brings the total length of their data to this many characters. */
   maxLength?: number;
 }
 
-/** A part of the log: `after` is not in it, `upTo` is. */
+/** A part of the log: `after` is exclusive, `upTo` inclusive. */
 export interface EventRange {
   after: number;
   upTo: number;
-  /** As in an EventQuery. */
+  /** As in EventQuery. */
   types?: string[];
 }
 
 export interface EventPage {
   events: StoredEvent[];
-  /** What to pass as `after` next: the last event's sequence, or `latest` when nothing more matches. */
+  /** What to pass as `after` next: the last event's sequence, or `latest` if nothing more matches. */
   next: number;
   /** The first sequence still kept (latest + 1 when none is). */
   oldest: number;
@@ -68,65 +74,65 @@ export interface Consumer {
   /** The last acknowledged sequence. */
   position: number;
   types: string[] | null;
-  /** Whether an agent needs its token to move, place or delete it. */
+  /** Whether an agent needs its token to move, reset or delete it. */
   isBound: boolean;
   createdAt: string;
   updatedAt: string;
 }
 
-/** What a consumer has not acknowledged, of the types that it wants. Events that retention removed are not counted. */
+/** The events that a consumer wants and has not acknowledged. Events that retention removed are not counted. */
 export interface Pending {
-  /** At most as many as were asked for. */
+  /** At most the limit that was asked for. */
   count: number;
   /** Whether there are more than `count`. */
   isMore: boolean;
-  /** The first and the last pending sequence, the latter also beyond `count`; null: nothing is pending. */
+  /** The first and the last pending sequence, the last one also beyond `count`; null: nothing is pending. */
   oldest: number | null;
   newest: number | null;
   /** When the oldest one was committed, RFC 3339. */
   oldestAt: string | null;
-  /** How many of each full type are among the first `count`. */
+  /** How many of the first `count` events have each full type. */
   types: Record<string, number>;
 }
 
 export interface Binding {
-  /** The hash of the token that an agent shows; left out: none is wanted. */
+  /** The hash of the agent's token; left out: no token is needed. */
   proof?: string;
-  /** The hash of the token that a consumer which is made now is bound to. */
+  /** The hash of the token that a new consumer is bound to. */
   bindTo?: string;
 }
 
 export interface Placing extends Binding {
-  /** Leaves one that is there where it is. */
+  /** Only create: leave an existing consumer where it is. */
   isNew?: boolean;
 }
 
 export interface SearchQuery {
   type?: string;
-  /** Each word of it begins a word of whom the event is about: names, addresses, the kind. */
+  /** Each word of it must begin a word of whom the event is about: names, addresses, the kind. */
   target?: string;
-  /** Each word of it begins a word of the content, the evidence or the target. */
+  /** Each word of it must begin a word of the content, the evidence or the target. */
   text?: string;
-  /** 0 to 1; one that does not say how sure it is has none. */
+  /** 0 to 1; an event without a confidence counts as having none. */
   minConfidence?: number;
   /** RFC 3339, inclusive; compared with the event's time. */
   since?: string;
   until?: string;
   limit: number;
-  /** The page ends with the event by which their data is as long, in characters. */
+  /** The page ends with the event that brings the total length of their data to this many characters. */
   maxLength?: number;
 }
 
-/** A searchable event (see searchable.ts): it is kept when the log does not have it any more. */
+/** A searchable event (see searchable.ts): kept after the log has removed it. */
 export interface FoundEvent {
-  /** The place of its event in the log, also where retention has removed that. */
+  /** The sequence of its event, even after retention has removed that. */
   sequence: number;
   time: string;
   /** JSON text, as in the event. */
   data: string;
 }
 
-/** The first `limit` keys after `after`, up to `upTo` (inclusive; default: to the last one). */
+/** The first `limit` keys after `after`, up to `upTo` (inclusive; default: the last key). */
 export interface RecordRange {
   after: string;
   upTo?: string;
@@ -141,69 +147,73 @@ export interface StoredRecord {
   updatedAt: string;
 }
 
-/** How the store stands, in numbers. Times are RFC 3339 or null. */
+/** Figures of the store. Times are RFC 3339 or null. */
 export interface StoreFigures {
-  /** Events appended since the store was opened, by their full type. */
+  /** Events appended since the store was opened, by full type. */
   appended: Record<string, number>;
   /** The first sequence still kept (latest + 1 when none is). */
   oldest: number;
   latest: number;
   bytes: { database: number; wal: number };
-  /** Since when the oldest write of each state has been in it; null: there is none. */
+  /** When the oldest write of each state entered it; null: no write is in it. */
   waitingSince: Record<"proposed" | "approved" | "executing" | "unknown", string | null>;
   consumers: {
     count: number;
-    /** Events from the oldest one on that some consumer wants and has not acknowledged; 0: there is no such event. */
+    /**
+     * How many events the furthest-behind consumer is behind: from the oldest event that some consumer wants and has
+     * not acknowledged to the end of the log; 0: there is none.
+     */
     behind: number;
-    /** When that one was committed. */
+    /** When that event was committed. */
     behindSince: string | null;
   };
 }
 
-/** A service that repeats something after so long a silence repeats it to a log that forgot it. */
+/** What a service repeats after a longer silence counts as new: the log has forgotten it. */
 export const REPEATS_KEPT_MS = 90 * 86_400_000;
 
 export interface Store extends WriteStore {
-  /** Names this database; another value means another log. */
+  /** Identifies this database; another value means another log. */
   readonly epoch: string;
-  /** @throws StoreError `full`, `read_only` or `io`: nothing was committed, the same call can be made again. */
+  /** @throws StoreError `full`, `read_only` or `io`: nothing was committed, and the call can be repeated. */
   commitObservation(observation: Observation): Promise<Committed>;
   readEvents(query: EventQuery): Promise<EventPage>;
-  /** How many there are, at the cost of a look into an index for each. */
+  /** How many events there are; the cost is one index lookup for each. */
   countEvents(range: EventRange): Promise<number>;
-  /** The types of the events that are in the log or were, with their prefix. */
+  /** The types of all events that are or were in the log, with their prefix. */
   readEventTypes(): Promise<string[]>;
   readCursor(source: string): Promise<{ value: unknown; updatedAt: string } | undefined>;
-  /** In the order of their keys, byte by byte; all of them, or those of a part of the keys. */
+  /** Ordered by key, byte by byte; all records, or a range of keys. */
   readRecords(kind: string, part?: RecordRange): Promise<StoredRecord[]>;
   readRecord(kind: string, key: string): Promise<StoredRecord | undefined>;
   readSecret(name: string): Promise<string | undefined>;
   /**
-   * Of all that were ever received, the newest first. Words are looked for beside everything else, not before it.
-   * @throws StoreError `busy` where that took too long
+   * All searchable events ever received, newest first. Word searches run beside all other calls, and do not hold them
+   * up.
+   * @throws StoreError `busy` if it takes too long
    */
   searchEvents(query: SearchQuery): Promise<FoundEvent[]>;
 
-  // "bound" is the answer of these three where the consumer is bound to another token than that of `proof`.
+  // These three return "bound" if the consumer is bound to another token than that of `proof`.
 
   /**
-   * Creates or repositions. `from` is a sequence already acknowledged, or one of the two ends of the log.
-   * "exists" is the answer where only a new one was wanted.
+   * Creates or repositions a consumer. `from` is a sequence already acknowledged, or one of the two ends of the log.
+   * Returns "exists" if only a new one was wanted.
    */
   putConsumer(
     name: string,
     from: number | "oldest" | "latest",
     types?: string[],
-    /** Undefined is the answer where a new one would be more than so many. */
+    /** The limit on consumers: returns undefined if a new one would exceed it. */
     most?: number,
     placing?: Placing,
   ): Promise<Consumer | "bound" | "exists" | undefined>;
-  /** Which events it wants from now on (null: all), wherever it is. @returns undefined when unknown */
+  /** Sets the types that it wants from now on (null: all), whatever its position. @returns undefined when unknown */
   setConsumerTypes(name: string, types: string[] | null): Promise<Consumer | undefined>;
   readConsumer(name: string): Promise<Consumer | undefined>;
-  /** In the order of their names. */
+  /** Ordered by name. */
   readConsumers(page: { after?: string; limit: number }): Promise<Consumer[]>;
-  /** Moves the position forward; a sequence behind it changes nothing. @returns undefined when unknown. */
+  /** Moves the position forward; a smaller sequence changes nothing. @returns undefined when unknown. */
   ackConsumer(
     name: string,
     sequence: number,
@@ -216,28 +226,32 @@ export interface Store extends WriteStore {
    */
   pending(consumer: string, most?: number): Promise<Pending | undefined>;
   /**
-   * Calls back after each commit that moved a consumer: acknowledged, placed anew (also where it was made, or placed
-   * where it was) or deleted, with its position, which is 0 for one that was deleted. @returns unsubscribe
+   * Calls back after each commit that acknowledged, created, reset or deleted a consumer, also if its position stayed
+   * the same. The position of a deleted one is 0. @returns unsubscribe
    */
   onAcknowledge(listener: (consumer: string, sequence: number) => void): () => void;
 
   /**
-   * Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. What was not met
-   * since `repeatsBefore` (default: `REPEATS_KEPT_MS` ago), nor since the oldest event, counts as new when it comes again.
+   * Removes the oldest events: those before `before` (RFC 3339) and those beyond the newest `keep`. Deduplication
+   * keys not seen since `repeatsBefore` (default: `REPEATS_KEPT_MS` ago), nor since the oldest event, are forgotten:
+   * what comes with them counts as new.
    */
   pruneEvents(limits: {
     before?: string;
     keep?: number;
     repeatsBefore?: string;
   }): Promise<{ removed: number }>;
-  /** Removes what is before a time (RFC 3339) from what can be searched, not from the log. */
+  /** Removes what is before a time (RFC 3339) from the search index, not from the log. */
   forgetSearchable(before: string): Promise<{ removed: number }>;
   /** Calls back after each commit that appended events, with the newest sequence. @returns unsubscribe */
   onAppend(listener: (latest: number) => void): () => void;
-  /** A consistent copy of the database: an SQLite file of `size` bytes, gone when the stream is closed. @throws StoreError */
+  /**
+   * A consistent copy of the database: an SQLite file of `size` bytes, removed when the stream is closed. @throws
+   * StoreError
+   */
   backup(): Promise<{ size: number; stream: Readable }>;
   readFigures(): Promise<StoreFigures>;
-  /** Whether a commit works now; the error is the one that a commit would meet. */
+  /** Checks that a commit works now; rejects with the error that a commit would meet. */
   probe(): Promise<void>;
   close(): Promise<void>;
 }
@@ -252,7 +266,7 @@ export type StoreErrorCode =
   | "busy"
   | "io";
 
-/** A database that cannot be used, or a commit that did not happen. The message ends with the remedy. */
+/** A database that cannot be used, or a commit that failed. The message ends with the remedy. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
   readonly code: StoreErrorCode;

@@ -1,4 +1,4 @@
-// Who hears of a commit.
+// The listeners that are told of each commit.
 
 export interface Listeners<Words extends unknown[]> {
   /** @returns unsubscribe */
@@ -21,7 +21,7 @@ export function createListeners<Words extends unknown[]>(): Listeners<Words> {
         try {
           listener(...words);
         } catch (error) {
-          // The commit stands, whatever a listener makes of it; the others must still hear of it.
+          // A commit stands even if a listener throws, and the other listeners must still be called.
           process.emitWarning(error instanceof Error ? error : String(error));
         }
     },

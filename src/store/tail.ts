@@ -1,20 +1,20 @@
-// The end of the log: waiting for what is appended next, for any number of readers on one subscription.
+// The end of the log: any number of readers wait for new events on one subscription.
 
 import type { EventPage, EventQuery, Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 
-/** `appended`: the log is longer now; `elapsed`: the time is up; `closed`: nobody waits any more. */
+/** `appended`: the log has grown; `elapsed`: the time is up; `closed`: nobody waits any more. */
 type WaitOutcome = "appended" | "elapsed" | "closed";
 
 export interface Tail {
   /**
    * Resolves as soon as the log is longer than `latest`, after `ms`, or when the signal aborts or the tail closes.
-   * Never rejects. An append between the read that gave `latest` and this call is not missed.
+   * Never rejects. Does not miss an append between the read that returned `latest` and this call.
    */
   wait(latest: number, ms: number, signal?: AbortSignal): Promise<WaitOutcome>;
   /**
-   * The page after `query.after`; when it is empty, the first one with an event or a gap that comes within `ms`,
-   * and else the empty page of then. Beyond the end of the log there is nothing to wait for: the answer comes at once.
+   * The page after `query.after`. If it is empty, waits up to `ms` for the first page with an event or a gap, then
+   * returns the empty page. Beyond the end of the log there is nothing to wait for, so it returns at once.
    * @throws StoreError
    */
   read(query: EventQuery, ms: number, signal?: AbortSignal): Promise<EventPage>;
@@ -74,7 +74,7 @@ export function followLog(options: { store: Store; clock: Clock; signal: AbortSi
     while (page.events.length === 0 && page.gap === null && query.after <= page.latest) {
       const left = deadline - clock.monotonic();
       if ((await wait(page.latest, left, signal)) !== "appended") break;
-      // What did not match is behind: the cost of the next look is that of what is new.
+      // Skips what did not match, so that the next look costs only what is new.
       page = await store.readEvents({ ...query, after: page.next });
     }
     return page;

@@ -1,6 +1,6 @@
-// How much of a table is read at once, where its rows may be long.
+// How many rows are read at once from tables whose rows may be long.
 
-/** The first rows, up to the one by which they are `maxLength` long together; `isCut`: they reached it. */
+/** The first rows, up to the one that brings their total length to `maxLength`; `isCut`: they reached it. */
 export function takeLength<T>(
   rows: Iterable<T>,
   maxLength: number | undefined,

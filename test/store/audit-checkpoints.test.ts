@@ -41,14 +41,14 @@ const shortened = async () => {
   return { store, db, dataDir, ids };
 };
 
-test("without a checkpoint nothing is removed, however old it is", async () => {
+test("without a checkpoint nothing is removed, however old", async () => {
   const store = await openTestStore();
   await finished(store);
   expect(await store.pruneAudit(LATER, t(6))).toEqual({ rows: 0, writes: 0 });
   expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 2, pruned: null });
 });
 
-test("what was signed off goes with its writes, the rest stays, and the chain tells of it", async () => {
+test("signed-off rows are removed with their writes, the rest stays, and the chain records it", async () => {
   const { store, ids, dataDir } = await shortened();
   expect(await sequencesOf(store)).toEqual([5, 6, 7, 8]);
   expect(await store.readWrite(ids[0] ?? "")).toBeUndefined();
@@ -62,7 +62,7 @@ test("what was signed off goes with its writes, the rest stays, and the chain te
   expect((await reopened.countWrites()).rejected).toBe(1);
 });
 
-test("rows that are too young, and those of a write that is not finished, stay with all after them", async () => {
+test("rows that are too young, and rows of an unfinished write, stay together with all rows after them", async () => {
   const store = await openTestStore();
   await finished(store);
   const { id } = await propose(store);
@@ -76,7 +76,7 @@ test("rows that are too young, and those of a write that is not finished, stay w
   expect(await store.verifyAudit()).toMatchObject({ ok: true, pruned: { to: 5 } });
 });
 
-test("a checkpoint names the hash that was seen, and one that goes no further adds nothing", async () => {
+test("a checkpoint names the hash that the operator saw, and one that reaches no further adds nothing", async () => {
   const store = await openTestStore();
   await finished(store);
   const signed = { note: null, sequence: 2 };
@@ -92,7 +92,7 @@ test("a checkpoint names the hash that was seen, and one that goes no further ad
   expect(await sequencesOf(store)).toEqual([1, 2, 3]);
 });
 
-test("an agent cannot sign off, in the database itself", async () => {
+test("an agent cannot sign off, even in the database", async () => {
   const store = await openTestStore();
   await finished(store);
   const [, row] = await store.readAudit(everything);
@@ -143,7 +143,7 @@ test.each<[what: string, sql: string, sequence: number, why: RegExp]>([
   expect((await store.verifyAudit()).brokenAt).toEqual({ sequence, why: expect.stringMatching(why) });
 });
 
-test("whatever is written, signed off and removed, the chain verifies, and no more goes than was signed off", async () => {
+test("after any sequence of writes, sign-offs and removals the chain verifies, and only signed-off rows are gone", async () => {
   const step = fc.oneof(
     fc.constantFrom("finish", "leave open", "close").map((kind) => ({ kind, at: 0 })),
     fc.nat({ max: 30 }).map((at) => ({ kind: "sign off", at })),
@@ -202,7 +202,7 @@ test("a SIGKILL while rows are removed leaves a chain that verifies", async () =
   }
 });
 
-test("a row that a wrong clock put into the future is removed with those that came after it", async () => {
+test("a row stamped in the future is removed with the rows after it", async () => {
   const store = await openTestStore();
   const { id } = await propose(store);
   await store.transitionWrite({ ...rejection(id, "no"), at: "2099-01-01T00:00:00.000Z" });
@@ -214,7 +214,7 @@ test("a row that a wrong clock put into the future is removed with those that ca
   expect(await store.verifyAudit()).toMatchObject({ ok: true });
 });
 
-test("what is approved and not executed is not finished", async () => {
+test("an approved write that was not executed counts as unfinished", async () => {
   const store = await openTestStore();
   const { id } = await propose(store);
   await store.transitionWrite(approval(id));

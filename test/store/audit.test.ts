@@ -37,7 +37,7 @@ const dropTriggers = (db: Database.Database) => {
   for (const name of names.all()) db.exec(`DROP TRIGGER ${name}`);
 };
 
-test("each row holds the hash of the row before, over all its fields, from a known beginning", async () => {
+test("each row holds the hash of the row before, over all its fields, from a known start", async () => {
   const { store } = await tenRows();
   const rows = await store.readAudit(everything);
   expect(rows.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
@@ -51,7 +51,7 @@ test("each row holds the hash of the row before, over all its fields, from a kno
   expect(await store.verifyAudit()).toEqual({ ...HOLDS, rows: 10, head: previousHash });
 });
 
-test("there is no field of a row that can change without its hash", () => {
+test("no field of a row can change without changing its hash", () => {
   const row: AuditRow = {
     sequence: 1,
     at: t(0),
@@ -77,7 +77,7 @@ test("there is no field of a row that can change without its hash", () => {
   expect(new Set([row, ...others].map(auditHash)).size).toBe(others.length + 1);
 });
 
-test("the chain goes on over a restart", async () => {
+test("the chain continues after a restart", async () => {
   const { store, dataDir } = await tenRows();
   await store.close();
   const reopened = await openTestStore({ dataDir });
@@ -85,7 +85,7 @@ test("the chain goes on over a restart", async () => {
   expect(await reopened.verifyAudit()).toMatchObject({ ok: true, rows: 11 });
 });
 
-test("the audit log is read in its order, from any place, and for one write", async () => {
+test("the audit log is read in order, from any position, and for one write", async () => {
   const { store } = await tenRows();
   const sequences = async (query: Parameters<typeof store.readAudit>[0]) =>
     (await store.readAudit(query)).map(({ sequence }) => sequence);
@@ -105,7 +105,7 @@ test.each([
   "DELETE FROM audit",
   "INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE sequence = 5",
   "INSERT INTO audit SELECT 0, at, action, write_id, digest, via, user, detail, previous_hash, hash, covers, signer FROM audit LIMIT 1",
-])("the database itself refuses %s", async (sql) => {
+])("the database refuses %s", async (sql) => {
   const { store, db } = await tenRows();
   expect(() => db.exec(sql)).toThrow("append-only");
   expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 10 });
@@ -174,7 +174,7 @@ const put = (db: Database.Database, row: AuditRow) =>
       row.actor.signer ?? null,
     );
 
-test("a row that was changed along with its hash shows in the row after it", async () => {
+test("a row that was changed along with its hash is found by the row after it", async () => {
   const { store, db } = await tenRows();
   dropTriggers(db);
   const [row] = await store.readAudit({ after: 4, limit: 1 });
@@ -183,7 +183,7 @@ test("a row that was changed along with its hash shows in the row after it", asy
   expect(await store.verifyAudit()).toMatchObject({ ok: false, rows: 5, brokenAt: { sequence: 6 } });
 });
 
-test("a chain that was made anew to its end shows in the last row", async () => {
+test("a chain that was recomputed to its end is found by the last row", async () => {
   const { store, db } = await tenRows();
   dropTriggers(db);
   const rows = await store.readAudit(everything);
@@ -202,7 +202,7 @@ test("a chain that was made anew to its end shows in the last row", async () => 
   });
 });
 
-test("a row that somebody added at the end is found, and nothing is appended to a forged log", async () => {
+test("a row that was added at the end by hand is found, and nothing is appended to a forged log", async () => {
   const { store, db } = await tenRows();
   const { id } = await propose(store);
   dropTriggers(db);
@@ -247,7 +247,7 @@ const longLog = async (rows: number) => {
   return { store, db, id };
 };
 
-test("a long log is verified in many turns, with others' commits in between", async () => {
+test("a long log is verified in many turns, with other commits in between", async () => {
   const { store, db, id } = await longLog(5000);
   let turns = 0;
   let isDone = false;
@@ -268,7 +268,7 @@ test("a long log is verified in many turns, with others' commits in between", as
   expect((await store.verifyAudit()).brokenAt?.sequence).toBe(4999);
 });
 
-test("a verification ends with an error when the store is closed under it", async () => {
+test("a verification fails if the store is closed during it", async () => {
   const { store } = await longLog(1000);
   const verified = store.verifyAudit();
   await store.close();

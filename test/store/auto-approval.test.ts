@@ -27,14 +27,14 @@ test("a proposal and its approval by the policy are two events and two audit row
   expect((await store.claimNextWrite({ via: "nexusd", user: null }, t(1)))?.id).toBe(rows[0]?.writeId);
 });
 
-test("a repeated proposal is the one that is there, as it is: who asks decides whether it is approved", async () => {
+test("a repeated proposal returns the existing write unchanged: the first one decided how it is approved", async () => {
   const store = await openTestStore();
   const open = await propose(store, { approval: "auto", idempotencyKey: "k", input: {} });
   const repeated = proposedWrite({ approval: "auto", idempotencyKey: "k", input: {} });
   expect(await store.proposeWrite(repeated, AGENT, AUTO)).toEqual({ kind: "existing", write: open });
 });
 
-test("on a full disk a proposal that failed is not there, whichever commit it was that found no room", async ({
+test("on a full disk a failed proposal is not stored, whichever of its commits found no room", async ({
   skip,
 }) => {
   const disk = smallDisk(skip, "3m");

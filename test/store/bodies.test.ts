@@ -86,7 +86,7 @@ test("finished writes lose their bodies and keep the rest; open and unknown ones
   expect(await store.verifyAudit()).toMatchObject({ ok: true, changedCount: 0 });
 });
 
-test("only what was finished before the time is touched", async () => {
+test("only what finished before the given time is touched", async () => {
   const store = await openTestStore();
   const first = await propose(store);
   await store.transitionWrite(rejection(first.id, "no", t(10)));
@@ -98,7 +98,7 @@ test("only what was finished before the time is touched", async () => {
   expect(await store.readWrite(second.id)).toMatchObject({ bodyRemovedAt: null });
 });
 
-test("a removed text is in no file of the database once it is written down", async () => {
+test("a removed text is in no file of the database after a checkpoint", async () => {
   const dataDir = temporaryDirectory();
   const store = await openStore({ dataDir, clock: systemClock });
   const { id } = await propose(store, { input: { text: SECRET } });
@@ -108,7 +108,7 @@ test("a removed text is in no file of the database once it is written down", asy
   expect(readFileSync(join(dataDir, "nexusd.db")).includes(SECRET)).toBe(false);
 });
 
-test("a rejection and an idempotency key hold as before", async () => {
+test("rejections and idempotency keys still work", async () => {
   const store = await openTestStore();
   const write = await propose(store, { input: 1, idempotencyKey: "key" });
   await store.transitionWrite(rejection(write.id, "no"));
@@ -120,7 +120,7 @@ test("a rejection and an idempotency key hold as before", async () => {
   expect(await again(1, null)).toMatchObject({ kind: "recently_rejected", write: { note: "no" } });
 });
 
-test("the database lets go of no body but whole, once, and of a write that is finished", async () => {
+test("the database allows removing a body only as a whole, once, and from a finished write", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const ids = await oneOfEach(store);
@@ -141,7 +141,7 @@ test("the database lets go of no body but whole, once, and of a write that is fi
   }
 });
 
-test("a SIGKILL while bodies are removed leaves each write whole or without, and a chain that verifies", async () => {
+test("a SIGKILL while bodies are removed leaves each write with all of its body or none, and a chain that verifies", async () => {
   const dataDir = temporaryDirectory();
   for (let round = 0; round < 5; round++) {
     const child = spawn(process.execPath, [REMOVER, dataDir], { stdio: ["ignore", "pipe", "inherit"] });

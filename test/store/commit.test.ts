@@ -31,7 +31,7 @@ const whole: Observation = {
 // Its last part, a secret without a name, fails when everything before it was done.
 const broken: Observation = { ...whole, secrets: [JSON.parse('{"value": "t"}')] };
 
-test("an observation is there with all its parts or with none", async () => {
+test("an observation is committed with all its parts or none", async () => {
   const store = await openTestStore();
   await store.commitObservation({ source: "x", put: [{ kind: "nexus.stock.low", key: "old", value: 1 }] });
 
@@ -47,7 +47,7 @@ test("an observation is there with all its parts or with none", async () => {
   expect(await store.readSecret("nexus.token")).toBe("t");
 });
 
-test("what is stored is what was passed, whatever the caller changes before the commit", async () => {
+test("what is stored is what was passed, even if the caller changes it before the commit", async () => {
   const store = await openTestStore();
   const cursor = { after: "1" };
   const pending = store.commitObservation({ source: "s", cursor });
@@ -83,7 +83,7 @@ test("one bad observation of a group fails alone; the others keep their order, w
   expect(await store.readCursor("s3")).toBeUndefined();
 });
 
-test("observations of one turn share a transaction, and each of another turn has its own", async () => {
+test("observations of one turn share a transaction; those of the next turn get another", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const commits = countCommits(dataDir);
@@ -97,7 +97,7 @@ test("observations of one turn share a transaction, and each of another turn has
   expect(commits()).toBe(5);
 });
 
-test("what others see after a promise resolved is already on disk", async () => {
+test("once a promise has resolved, its data is on disk", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const reader = new Database(join(dataDir, "nexusd.db"), { readonly: true });
@@ -113,7 +113,7 @@ test("what others see after a promise resolved is already on disk", async () => 
   expect(seen).toEqual(Array.from({ length: 10 }, () => 10));
 });
 
-test("an observation that changes nothing costs no write", async () => {
+test("an observation that changes nothing causes no write", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const same: Observation = {
@@ -155,7 +155,7 @@ const countCommits = (dataDir: string): (() => number) => {
   };
 };
 
-test("listeners hear of the newest sequence once a commit, when it is readable, and none stops another", async () => {
+test("each listener is called once per commit with the newest sequence, when it is readable; one that throws stops no other", async () => {
   const store = await openTestStore();
   const heard: number[] = [];
   const warned = new Promise((resolve) => process.once("warning", resolve));
@@ -222,7 +222,7 @@ test("a full disk refuses commits, keeps the store readable, and loses nothing",
   }
 });
 
-test("of a group that finds no room together, what fits alone is committed", async () => {
+test("of a group that does not fit on the disk, what fits alone is committed", async () => {
   const place = temporaryDirectory();
   const { db, close } = await openDatabase(place);
   onTestFinished(close);
@@ -245,7 +245,7 @@ test("of a group that finds no room together, what fits alone is committed", asy
   await write("b", 100_000);
 });
 
-test("a database file taken away is noticed at the next commit, not when it is too late", async () => {
+test("a database file that was moved away is noticed at the next commit", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const path = join(dataDir, "nexusd.db");
@@ -258,7 +258,7 @@ test("a database file taken away is noticed at the next commit, not when it is t
   expect((await store.commitObservation({ source: "s", events: [numbered(1)] })).latest).toBe(1);
 });
 
-test("what can wait shares the next commit with more of its kind, and with whoever cannot wait", async () => {
+test("units that can wait share the next commit with others like them and with units that cannot", async () => {
   const dataDir = temporaryDirectory();
   const clock = createFakeClock();
   const store = await openTestStore({ dataDir, clock });

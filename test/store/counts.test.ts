@@ -4,7 +4,7 @@ import { numbered, openTestStore } from "../support/store.ts";
 
 const started: NewEvent = { type: "daemon.started", source: "/test", data: { version: "1.0.0", pid: 1 } };
 
-test("events of a part of the log are counted, of all types or of some, its beginning left out", async () => {
+test("events of a part of the log are counted, of all types or of some, without its start", async () => {
   const store = await openTestStore();
   await store.commitObservation({
     source: "s",
@@ -18,7 +18,7 @@ test("events of a part of the log are counted, of all types or of some, its begi
   expect(await store.countEvents({ after: 5, upTo: 5 })).toBe(0);
 });
 
-test("a consumer is given other types where it is, and nobody is told that it moved", async () => {
+test("changing a consumer's types keeps its position and calls no listener", async () => {
   const store = await openTestStore();
   await store.commitObservation({ source: "s", events: [numbered(1), started] });
   await store.putConsumer("a", 1, ["service.*"]);

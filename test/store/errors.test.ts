@@ -28,7 +28,7 @@ test.each([
   expect(String(error)).toMatch(/^StoreError: \/data: [^\n]+; [^\n]+$/);
 });
 
-test("a defect of ours is not taken for one of the disk", () => {
+test("a defect of nexusd is not reported as an error of the disk", () => {
   for (const error of [sqlite("SQLITE_CONSTRAINT_NOTNULL"), sqlite("SQLITE_ERROR"), new TypeError("x")])
     expect(toStoreError(error, "/data")).toBe(error);
 });

@@ -59,7 +59,7 @@ test("an event is served as a CloudEvent with the time of its commit, integers a
   });
 });
 
-test("ids grow with the log, also when the clock goes back", async () => {
+test("ids grow with the log, even if the clock goes back", async () => {
   const clock = settableClock(START);
   const store = await openTestStore({ clock });
   await commit(store, numbered(1), numbered(2));
@@ -70,7 +70,7 @@ test("ids grow with the log, also when the clock goes back", async () => {
   expect(ids).toEqual([...new Set(ids)].sort());
 });
 
-test("a time of the event's own is kept, in one form; what is no time is replaced by the commit's", async () => {
+test("an event's own time is kept, in one form; an invalid one is replaced by the time of the commit", async () => {
   const store = await openTestStore({ clock: settableClock(START) });
   const { appended } = await commit(
     store,
@@ -91,7 +91,7 @@ test.each([
   { query: { source: "/messaging/sessions/b", types: ["service.*"] }, expected: [] },
   { query: { source: "/nowhere" }, expected: [] },
 ])(
-  "$query reads its events, the oldest first, without renumbering, by pages of any size",
+  "$query reads its events, oldest first, without renumbering, by pages of any size",
   async ({ query, expected }) => {
     const store = await mixedLog();
     for (let after = 0; after <= 9; after++)
@@ -105,7 +105,7 @@ test.each([
   },
 );
 
-test("an empty log, a limit of nothing and a position beyond the log are told as they are", async () => {
+test("an empty log, a limit of 0 and a position beyond the log give correct pages", async () => {
   const store = await openTestStore();
   const none = { events: [], gap: null };
   expect(await store.readEvents({ after: 0, limit: 10 })).toEqual({ ...none, next: 0, oldest: 1, latest: 0 });
@@ -114,7 +114,7 @@ test("an empty log, a limit of nothing and a position beyond the log are told as
   expect(await store.readEvents({ after: 7, limit: 5 })).toEqual({ ...none, next: 2, oldest: 1, latest: 2 });
 });
 
-test("types that were seen before a restart are found after it", async () => {
+test("types that were seen before a restart are known after it", async () => {
   const dataDir = temporaryDirectory();
   const first = await openTestStore({ dataDir });
   await commit(first, numbered(1), message("a", 2), numbered(3));
@@ -145,7 +145,7 @@ test("reading a rare type costs the same however long the log is", async () => {
   expect(long).toBeLessThan(short * 10 + 5);
 });
 
-test("a repetition is left out, and what it adds to be recognised by is recorded", async () => {
+test("a repetition is left out, and its additional keys are recorded", async () => {
   const store = await openTestStore();
   const event = (n: number, match: string[], record: string[], scope = "s"): NewEvent => ({
     ...numbered(n),
@@ -164,7 +164,7 @@ test("a repetition is left out, and what it adds to be recognised by is recorded
   expect(numbersOf({ events: second.appended })).toEqual([6, 7, 8]);
 });
 
-test("what is recorded is known after a restart, and not when its commit failed", async () => {
+test("recorded keys survive a restart, and are not recorded if their commit failed", async () => {
   const dataDir = temporaryDirectory();
   const first = await openTestStore({ dataDir });
   const refused = { source: "s", events: [message("a", 2)], secrets: [JSON.parse('{"value": "nameless"}')] };
@@ -176,7 +176,7 @@ test("what is recorded is known after a restart, and not when its commit failed"
   expect([appended.length, duplicates]).toEqual([1, 1]);
 });
 
-test("retention removes the oldest by number or by time of commit, and the rest knows its gap", async () => {
+test("retention removes the oldest by number or by time of commit, and readers of the rest see the gap", async () => {
   const clock = settableClock(START);
   const store = await openTestStore({ clock });
   await commit(store, numbered(1), numbered(2));
@@ -201,7 +201,7 @@ test("retention removes the oldest by number or by time of commit, and the rest 
   expect(sequences(await store.readEvents({ after: 0, limit: 10, types: ["*"] }))).toEqual([6]);
 });
 
-test("retention is not kept up by an event that a wrong clock put into the future, nor takes a young one for old", async () => {
+test("an event stamped in the future does not hold up retention, and a young event is not removed as old", async () => {
   const clock = settableClock("2036-01-01T00:00:00Z");
   const dataDir = temporaryDirectory();
   const ahead = await openTestStore({ clock, dataDir });
@@ -218,7 +218,7 @@ test("retention is not kept up by an event that a wrong clock put into the futur
   expect(await store.pruneEvents({ before: "2026-02-01T00:00:00Z" })).toEqual({ removed: 2 });
 });
 
-test("a sequence is never given twice, even when every event was removed and the store restarted", async () => {
+test("a sequence is never used twice, even if every event was removed and the store restarted", async () => {
   const dataDir = temporaryDirectory();
   const first = await openTestStore({ dataDir });
   await commit(first, ...Array.from({ length: 2500 }, (_, n) => numbered(n)));
@@ -231,7 +231,7 @@ test("a sequence is never given twice, even when every event was removed and the
   expect((await commit(store, numbered(1))).appended[0]?.sequence).toBe(2501);
 });
 
-test("what a service repeats is known for as long as it repeats it, and forgotten 90 days after", async () => {
+test("a key is remembered for as long as the service repeats it, and forgotten 90 days later", async () => {
   const clock = settableClock("2026-01-01T00:00:00Z");
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir, clock });

@@ -47,7 +47,7 @@ const readAll = async (store: Store) => {
   }
 };
 
-test("SIGKILL at any moment loses nothing that was acknowledged and leaves no half of an observation", async () => {
+test("SIGKILL at any moment loses nothing that was acknowledged and leaves no partial observation", async () => {
   const dataDir = join(temporaryDirectory(), "data");
   const random = (below: number) => Math.floor(Math.random() * below);
   for (let round = 0; round < 10; round++) {

@@ -23,7 +23,7 @@ test("the migrations of this version apply to an empty database, once", () => {
   expect(version(db)).toBe(migrations.length);
 });
 
-test("each migration is applied on the one before it, and one that fails leaves nothing behind", () => {
+test("each migration builds on the one before it, and one that fails leaves nothing behind", () => {
   const db = memory();
   const first = { version: 1, sql: "CREATE TABLE a (x)" };
   const second = { version: 2, sql: "ALTER TABLE a ADD COLUMN y; INSERT INTO a VALUES (1, 2)" };
@@ -36,7 +36,7 @@ test("each migration is applied on the one before it, and one that fails leaves 
   expect(() => db.prepare("SELECT * FROM b")).toThrow();
 });
 
-test("migrations are read in the order of their numbers, and a missing number is a defect", () => {
+test("migrations are read in numeric order, and a missing number is a defect", () => {
   const directory = temporaryDirectory();
   const write = (name: string) => writeFileSync(join(directory, name), `-- ${name}`);
   for (const name of ["0002_b.sql", "0001_a.sql", "notes.txt"]) write(name);

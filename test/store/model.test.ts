@@ -119,7 +119,7 @@ const toEvent = ({ source, type, match, record }: Draft): NewEvent => ({
   dedupe: { scope: "scope", match, record },
 });
 
-test("whatever happens to it, the log equals a list that anyone can understand", async () => {
+test("after any sequence of operations the log equals a simple list", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
       const dataDir = temporaryDirectory();

@@ -44,7 +44,7 @@ const closedStore = async (events: number): Promise<string> => {
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-test("nobody but the owner can read the directory or a file in it", async () => {
+test("only the owner can read the directory and its files", async () => {
   const parent = temporaryDirectory();
   const dataDir = join(parent, "a", "b");
   const store = await openTestStore({ dataDir });
@@ -54,7 +54,7 @@ test("nobody but the owner can read the directory or a file in it", async () => 
     expect([file, modeOf(join(dataDir, file))]).toEqual([file, "600"]);
 });
 
-test("a directory that exists keeps its mode, and nexusd's files in it are closed to others", async () => {
+test("an existing directory keeps its mode, and nexusd's files in it are closed to others", async () => {
   const dataDir = join(temporaryDirectory(), "data");
   mkdirSync(dataDir, { mode: 0o750 });
   writeFileSync(join(dataDir, "nexusd.db"), "", { mode: 0o644 });
@@ -65,7 +65,7 @@ test("a directory that exists keeps its mode, and nexusd's files in it are close
 });
 
 test.each(["nexusd.db", "nexusd.db-wal", "nexusd.lock", "nexusd.pid", "budgets"])(
-  "%s that is a link is refused, and what it leads to stays as it is",
+  "%s that is a link is refused, and its target is not touched",
   async (name) => {
     const directory = temporaryDirectory();
     const dataDir = join(directory, "data");
@@ -84,14 +84,14 @@ test.each(["nexusd.db", "nexusd.db-wal", "nexusd.lock", "nexusd.pid", "budgets"]
   },
 );
 
-test("a database that is no file is refused", async () => {
+test("a database that is not a regular file is refused", async () => {
   const dataDir = temporaryDirectory();
   mkdirSync(join(dataDir, "nexusd.db"));
-  expect((await refusal(dataDir)).message).toContain("nexusd.db in it is something else");
+  expect((await refusal(dataDir)).message).toContain("nexusd.db in it is not a regular file");
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  "root is refused a directory of somebody else, or one in it, with the remedy (needs root)",
+  "root may not use another user's directory, or create one in it; the error has the remedy (needs root)",
   async () => {
     const dataDir = temporaryDirectory();
     chownSync(dataDir, 65_534, 65_534);
@@ -106,7 +106,7 @@ test.skipIf(process.getuid?.() !== 0)(
   },
 );
 
-test("the epoch names the database: kept by a restart, another for another database", async () => {
+test("the epoch identifies the database: a restart keeps it, another database has another", async () => {
   const dataDir = temporaryDirectory();
   const first = await open(dataDir);
   await first.close();
@@ -117,7 +117,7 @@ test("the epoch names the database: kept by a restart, another for another datab
   expect(other.epoch).not.toBe(first.epoch);
 });
 
-test("a second store on the directory is refused and names the process of the first", async () => {
+test("a second store on the directory is refused, and the error names the first one's process", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const error = await refusal(dataDir);
@@ -155,7 +155,7 @@ const openInChild = (dataDir: string): Promise<string> =>
     child.on("error", reject).on("close", () => resolve(output.trim()));
   });
 
-test("a database of a newer nexusd is refused and left as it is", async () => {
+test("a database of a newer nexusd is refused and left unchanged", async () => {
   const dataDir = await closedStore(1);
   const path = join(dataDir, "nexusd.db");
   const db = new Database(path);
@@ -168,7 +168,7 @@ test("a database of a newer nexusd is refused and left as it is", async () => {
   expect(readFileSync(path).equals(before)).toBe(true);
 });
 
-test("a file that is no database is refused as corrupt and not overwritten", async () => {
+test("a file that is not a database is refused as corrupt and not overwritten", async () => {
   const dataDir = temporaryDirectory();
   const path = join(dataDir, "nexusd.db");
   const text = "not a database, but somebody's notes\n".repeat(500);
@@ -186,7 +186,7 @@ test.each([100, 4096, 20_000, 100_000])(
   },
 );
 
-test("a database with a damaged page is refused as corrupt, and the lock is given back", async () => {
+test("a database with a damaged page is refused as corrupt, and the lock is released", async () => {
   const dataDir = await closedStore(1000);
   const path = join(dataDir, "nexusd.db");
   const bytes = readFileSync(path);
@@ -200,7 +200,7 @@ test("a database with a damaged page is refused as corrupt, and the lock is give
   expect((await store.readEvents({ after: 0, limit: 1 })).latest).toBe(1000);
 });
 
-test("a data directory that is a file, or cannot be made, is refused as unusable", async () => {
+test("a data directory that is a file, or cannot be created, is refused as unusable", async () => {
   const path = join(temporaryDirectory(), "file");
   writeFileSync(path, "");
   expect((await refusal(path)).code).toBe("unusable");
@@ -244,7 +244,7 @@ test("a full disk is refused as full, with a database or without one, and opens 
   await store.commitObservation({ source: "test", events: [numbered(1)] });
 });
 
-test("after close every call is refused, and closing again is nothing", async () => {
+test("after close every call is refused, and closing again does nothing", async () => {
   const dataDir = temporaryDirectory();
   const store = await open(dataDir);
   const underWay = store.commitObservation({ source: "test", cursor: 1, events: [numbered(1)] });

@@ -10,7 +10,7 @@ const started = (): NewEvent => ({
   data: { version: "1.0.0", pid: 1 },
 });
 
-test("pending is what the consumer wants and has not acknowledged, by type, with its ends and its age", async () => {
+test("pending is what the consumer wants and has not acknowledged, with counts by type, both ends and its age", async () => {
   const clock = settableClock(START);
   const store = await openTestStore({ clock });
   await store.putConsumer("all", "oldest");
@@ -83,7 +83,7 @@ test("pending costs no more in a log a hundred times as long", async () => {
   expect(await cost()).toBeLessThan(short * 5 + 1);
 });
 
-test("a listener hears of every move of a consumer, and of nothing else", async () => {
+test("a listener is told of every move of a consumer, and of nothing else", async () => {
   const store = await openTestStore();
   const heard: [string, number][] = [];
   const stop = store.onAcknowledge((...words) => heard.push(words));
@@ -106,7 +106,7 @@ test("a listener hears of every move of a consumer, and of nothing else", async 
   expect(heard).toHaveLength(4);
 });
 
-test("a consumer that its maker keeps to itself is not heard to move where the move was refused", async () => {
+test("a refused move of a bound consumer calls no listener", async () => {
   const store = await openTestStore();
   await store.commitObservation({ source: "s", events: [numbered(1)] });
   await store.putConsumer("a", "oldest", undefined, undefined, { bindTo: "hash" });

@@ -24,7 +24,7 @@ const commit = (store: Store, ...events: NewEvent[]) => store.commitObservation(
 const contents = async (store: Store, query: Partial<SearchQuery> = {}) =>
   (await store.searchEvents({ limit: 100, ...query })).map(({ data }) => JSON.parse(data).insight.content);
 
-test("insights are read the newest first by their own time, by type and by time", async () => {
+test("insights are read newest first by their own time, filtered by type and by time", async () => {
   const store = await openTestStore({ clock: settableClock(START) });
   await commit(
     store,
@@ -47,7 +47,7 @@ test("insights are read the newest first by their own time, by type and by time"
   expect(await found({ since: "2026-02-02T10:00:00Z", until: "2026-02-03T09:00:00Z" })).toBe("54");
 });
 
-test("an insight is in the memory exactly when its event is in the log, once", async () => {
+test("an insight is indexed exactly when its event is in the log, once", async () => {
   const store = await openTestStore();
   const dedupe = { scope: "nex.insights", match: ["a"], record: ["a"] };
   await commit(store, { ...insight("one"), dedupe }, { ...insight("one"), dedupe });
@@ -59,7 +59,7 @@ test("an insight is in the memory exactly when its event is in the log, once", a
   expect(await contents(store)).toEqual(["one"]);
 });
 
-test("retention removes the event and leaves the insight, also to a new start", async () => {
+test("retention removes the event and keeps the insight, across a restart too", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   await commit(store, insight("kept budget"), numbered(1));
@@ -70,7 +70,7 @@ test("retention removes the event and leaves the insight, also to a new start", 
   expect(await contents(await openTestStore({ dataDir }), { text: "budget" })).toEqual(["kept budget"]);
 });
 
-test("insights logged before there was a memory are remembered at the start, once", async () => {
+test("insights logged before there was an index are indexed at the start, once", async () => {
   const dataDir = temporaryDirectory();
   const db = new Database(join(dataDir, "nexusd.db"));
   migrate(db, readMigrations().slice(0, 2));
@@ -90,7 +90,7 @@ test("insights logged before there was a memory are remembered at the start, onc
   }
 });
 
-test("an insight nested deeper than SQLite's JSON goes is stored like any other", async () => {
+test("an insight nested deeper than SQLite's JSON allows is stored like any other", async () => {
   const store = await openTestStore();
   let nested: unknown = "deep";
   for (let n = 0; n < 1500; n++) nested = [nested];
@@ -98,7 +98,7 @@ test("an insight nested deeper than SQLite's JSON goes is stored like any other"
   expect((await store.searchEvents({ type: "risk", limit: 1 }))[0]?.data).toContain('"deep"');
 });
 
-test("more insights of one millisecond than it has keys are all kept, in their order", async () => {
+test("more insights in one millisecond than there are keys for it are all kept, in order", async () => {
   const store = await openTestStore({ clock: settableClock(START) });
   const numbers = Array.from({ length: 1500 }, (_, n) => n);
   await commit(store, ...numbers.map((n) => insight(String(n))));
@@ -189,7 +189,7 @@ describe("words", () => {
     expect(await contents(await filled(), query)).toEqual(expected.map(({ content }) => content));
   });
 
-  test("no text is a fault, whatever is in it", async () => {
+  test("no search text causes an error, whatever it holds", async () => {
     const store = await filled();
     await fc.assert(
       fc.asyncProperty(
@@ -204,7 +204,7 @@ describe("words", () => {
   });
 });
 
-test("any mixture of filters finds what a look at every insight would", async () => {
+test("any combination of filters finds what a scan of all insights finds", async () => {
   const store = await openTestStore({ clock: settableClock(START) });
   const people = ["Jane Doe", "John Smith", "Jan Berg"];
   const made = Array.from({ length: 300 }, (_, n) => ({

@@ -65,7 +65,7 @@ const sequences = async (store: Store, text: string, limit = 10) =>
 const untilDone = (dataDir: string) =>
   vi.waitFor(() => expect(renewedFrom(dataDir)).toBeUndefined(), { timeout: 60_000, interval: 50 });
 
-test("every older insight is found while they are indexed anew, and by its other forms after that", async () => {
+test("while older insights are indexed again, each is found; afterwards also by its other forms", async () => {
   const dataDir = written();
   const store = await openTestStore({ dataDir });
   expect(await sequences(store, `number${OLDER - 1}`)).toEqual([OLDER - 1]);
@@ -80,7 +80,7 @@ test("every older insight is found while they are indexed anew, and by its other
   expect(await sequences(store, "number3 محمد", OLDER)).toContain(3);
 });
 
-test("what comes late among the older ones, or is forgotten meanwhile, is found once or not at all", async () => {
+test("an insight that arrives late or is forgotten while older ones are indexed again is found once or not at all", async () => {
   const dataDir = written();
   const store = await openTestStore({ dataDir });
   const type = "nex.insight.received";
@@ -99,7 +99,7 @@ test("what comes late among the older ones, or is forgotten meanwhile, is found 
   await check();
 });
 
-test("a daemon that is killed while it indexes anew goes on where it was", async () => {
+test("a daemon that is killed while it indexes again goes on where it stopped", async () => {
   const dataDir = written();
   const child = spawn(process.execPath, [WRITER, dataDir], { stdio: ["ignore", "ignore", "inherit"] });
   const closed = once(child, "close");

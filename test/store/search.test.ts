@@ -34,7 +34,7 @@ const exitOf = (thread: Worker | undefined) =>
   new Promise<void>((resolve) => thread?.once("exit", () => resolve()));
 const found = (limit: number) => [{ sequence: limit, time: "", data: "{}" }];
 
-test("a search is answered in its order, by one thread", async () => {
+test("searches are answered in order, by one thread", async () => {
   const { find, threads } = search(GOOD);
   const asked = [find(1), find(2), find(3)];
   expect(await Promise.all(asked)).toEqual([found(1), found(2), found(3)]);
@@ -44,7 +44,7 @@ test("a search is answered in its order, by one thread", async () => {
 test.each([
   ["is silent", SILENT],
   ["never comes back", HUNG],
-])("a search whose thread %s fails after 10 s, and the next one has another thread", async (_, code) => {
+])("a search whose thread %s fails after 10 s, and the next one gets a new thread", async (_, code) => {
   const { find, clock, threads } = search(code, GOOD);
   const late = expect(find(1)).rejects.toMatchObject({
     code: "busy",
@@ -58,7 +58,7 @@ test.each([
   expect(threads).toHaveLength(2);
 });
 
-test("a thread that dies takes only the search it was at", async () => {
+test("a thread that dies fails only the search it was working on", async () => {
   const { find, threads } = search(CRASHING, GOOD);
   const first = expect(find(1)).rejects.toMatchObject({
     code: "busy",
@@ -70,7 +70,7 @@ test("a thread that dies takes only the search it was at", async () => {
   expect(threads).toHaveLength(2);
 });
 
-test("a thread that was idle for 30 s ends, and is started again for the next search", async () => {
+test("a thread that was idle for 30 s ends, and the next search starts a new one", async () => {
   const { find, clock, threads } = search(GOOD);
   await find(1);
   const exit = exitOf(threads[0]);
@@ -84,7 +84,7 @@ test("a thread that was idle for 30 s ends, and is started again for the next se
   expect(threads).toHaveLength(2);
 });
 
-test("a search asked for while its thread ends is answered by the next one", async () => {
+test("a search that arrives while its thread ends is answered by the next one", async () => {
   const { find, clock, threads } = search(GOOD);
   await find(1);
   await clock.advance(30_000);
@@ -92,7 +92,7 @@ test("a search asked for while its thread ends is answered by the next one", asy
   expect(threads.length).toBeLessThanOrEqual(2);
 });
 
-test("closing fails what is under way, and leaves no thread", async () => {
+test("closing fails searches in progress, and leaves no thread", async () => {
   const { find, clock, close, threads } = search(HUNG);
   const failed = [find(1), find(2)].map((asked) => expect(asked).rejects.toMatchObject({ code: "busy" }));
   const exit = exitOf(threads[0]);
@@ -102,7 +102,7 @@ test("closing fails what is under way, and leaves no thread", async () => {
   await Promise.all([closed, exit]);
 });
 
-test("the event loop turns while a store searches, and a page ends where it is long", async () => {
+test("a search does not block the event loop, and a page ends when it is long enough", async () => {
   const store = await openTestStore({ dataDir: join(temporaryDirectory(), "data") });
   const content = (n: number) => `budget ${"offer delivery renewal ".repeat(20)}${n}`;
   const event = (n: number) => ({

@@ -7,7 +7,7 @@ import { numbered, openTestStore, settableClock, temporaryDirectory } from "../s
 const START = "2026-03-01T00:00:00.000Z";
 const LATER = "2026-03-01T00:00:10.000Z";
 
-test("a cursor is any JSON value, exact, and updatedAt is when it last changed", async () => {
+test("a cursor is any JSON value, exact, and updatedAt is the time of its last change", async () => {
   const clock = settableClock(START);
   const store = await openTestStore({ clock });
   expect(await store.readCursor("s")).toBeUndefined();
@@ -20,7 +20,7 @@ test("a cursor is any JSON value, exact, and updatedAt is when it last changed",
   expect(await store.readCursor("s")).toEqual({ value: null, updatedAt: LATER });
 });
 
-test("records are kept by kind and key, in the order of their keys", async () => {
+test("records are kept by kind and key, ordered by key", async () => {
   const clock = settableClock(START);
   const store = await openTestStore({ clock });
   await store.commitObservation({
@@ -46,7 +46,7 @@ test("records are kept by kind and key, in the order of their keys", async () =>
   expect(await store.readRecords("other")).toEqual([]);
 });
 
-test("records are read in parts of their keys, none twice and none left out", async () => {
+test("records are read by ranges of keys, none twice and none left out", async () => {
   const store = await openTestStore();
   const keys = ["a", "b", "c", "d", "e"];
   await store.commitObservation({
@@ -62,7 +62,7 @@ test("records are read in parts of their keys, none twice and none left out", as
   expect(await store.readRecords("none", { after: "", limit: 9 })).toEqual([]);
 });
 
-test("a secret is kept over a restart, and in no file any more once it was removed", async () => {
+test("a secret survives a restart, and is in no file once it was removed", async () => {
   const dataDir = temporaryDirectory();
   const holdsSecret = () =>
     readdirSync(dataDir).some((file) => readFileSync(join(dataDir, file)).includes("hunter2hunter2"));
@@ -79,7 +79,7 @@ test("a secret is kept over a restart, and in no file any more once it was remov
   expect(holdsSecret()).toBe(false);
 });
 
-test("a consumer begins where it is put, moves forward only, and may be put back", async () => {
+test("a consumer starts where it is put, moves only forward, and can be put back", async () => {
   const clock = settableClock(START);
   const store = await openTestStore({ clock });
   await store.commitObservation({ source: "s", events: Array.from({ length: 5 }, (_, n) => numbered(n)) });

@@ -41,7 +41,7 @@ test("an append between the read and the wait is not missed", async () => {
   expect(await tail.wait(0, 60_000)).toBe("appended");
 });
 
-test("only those are woken for whom the log is longer now", async () => {
+test("only readers for whom the log has grown are woken", async () => {
   const { clock, tail, append } = await setUp();
   const outcome = tail.wait(1, 1000);
   await append();
@@ -61,7 +61,7 @@ test("a wait ends with its own signal, and with the tail", async () => {
   expect(clock.pending()).toBe(0);
 });
 
-test("no wait at all is answered at once", async () => {
+test("a wait of 0 is answered at once", async () => {
   const { tail } = await setUp();
   expect(await tail.wait(0, 0)).toBe("elapsed");
   expect(await tail.wait(0, 1000, AbortSignal.abort())).toBe("closed");

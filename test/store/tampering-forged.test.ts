@@ -12,7 +12,7 @@ import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { approval, NEXUSD, proposedWrite, t } from "../support/stored-write.ts";
 import { append, attack, insertRow, setHead, written, writtenLongAgo } from "../support/tampered.ts";
 
-test("a write that was another one at the moment of its claim is not executed", async () => {
+test("a write that was swapped for another at the moment of its claim is not executed", async () => {
   const dataDir = await written();
   const store = await openTestStore({ dataDir });
   await store.transitionWrite(approval("w2"));
@@ -57,7 +57,7 @@ describe("a body", () => {
     expect(changed[0]?.why).toMatch(why);
   });
 
-  test("whose removal is forged with a row that fits, of a write that is open, is found, and it is not approved", async () => {
+  test("whose removal is forged with a matching row, of an open write, is found, and the write counts as not approved", async () => {
     const dataDir = await written();
     const before = await openTestStore({ dataDir });
     await before.transitionWrite(approval("w2"));
@@ -77,7 +77,7 @@ describe("a body", () => {
     expect(await store.whyNotApproved("w2")).toMatch(/removed while it was approved/);
   });
 
-  test("of an approved write, exchanged with a row that fits but for the digest, is found and not executed", async () => {
+  test("of an approved write, replaced together with a matching row of another digest, is found, and it is not executed", async () => {
     const dataDir = await written();
     const before = await openTestStore({ dataDir });
     await before.transitionWrite(approval("w2"));
@@ -95,7 +95,7 @@ describe("a body", () => {
 });
 
 describe("rows of the audit log", () => {
-  test("that changed places are found", async () => {
+  test("that were swapped are found", async () => {
     const dataDir = await written();
     attack(dataDir, (db) =>
       db.exec(`UPDATE audit SET sequence = 99 WHERE sequence = 2; UPDATE audit SET sequence = 2 WHERE sequence = 3;
@@ -105,7 +105,7 @@ describe("rows of the audit log", () => {
     expect(brokenAt?.sequence).toBe(2);
   });
 
-  test("that were removed in the middle, with all after them made to fit, are found by what they were about", async () => {
+  test("that were removed from the middle, with all later rows made to match, are found by what they were about", async () => {
     const dataDir = await written();
     const before = await openTestStore({ dataDir });
     const rows = (await before.readAudit({ limit: 100 })).filter(({ action }) => action !== "approved");
@@ -127,7 +127,7 @@ describe("rows of the audit log", () => {
   });
 });
 
-test("there is no cell of a write, of its events or of the audit log that can be changed unnoticed", async () => {
+test("no cell of a write, of its events or of the audit log can be changed unnoticed", async () => {
   const whole = await writtenLongAgo();
   const cells: { table: string; rowid: number; column: string }[] = [];
   const source = new Database(join(whole, "nexusd.db"));

@@ -61,7 +61,7 @@ test.each<[what: string, sql: string, why: RegExp]>([
   expect(verdict.brokenAt, "the chain itself is whole").toBeUndefined();
 });
 
-test("a write that was put into the table is found", async () => {
+test("a write that was inserted into the table is found", async () => {
   const { changed } = await verifyAfter((db) => {
     db.exec(`CREATE TEMP TABLE copy AS SELECT * FROM writes ${ONE}; UPDATE copy SET id = 'w0';
       INSERT INTO writes SELECT * FROM copy`);
@@ -92,7 +92,7 @@ test.each<[what: string, sql: string, why: RegExp]>([
   expect([ok, changed.map((one) => one.why)]).toEqual([false, [expect.stringMatching(why)]]);
 });
 
-test("events that retention removed are missed by nobody", async () => {
+test("events that retention removed are not reported as missing", async () => {
   const dataDir = await written();
   const store = await openTestStore({ dataDir });
   await store.pruneEvents({ keep: 2 });
@@ -100,7 +100,7 @@ test("events that retention removed are missed by nobody", async () => {
   expect(await store.verifyAudit()).toMatchObject({ ok: true, changedCount: 0 });
 });
 
-test("a tail that was cut off, with its totals corrected, is found by the writes and by the events", async () => {
+test("a tail that was cut off, with corrected totals, is found by the writes and by the events", async () => {
   const { ok, brokenAt, changed } = await verifyAfter((db) => {
     db.exec("DELETE FROM audit WHERE sequence > 4");
     setHead(db, 4, hashOf(db, 4));
@@ -108,9 +108,9 @@ test("a tail that was cut off, with its totals corrected, is found by the writes
   expect([ok, brokenAt]).toEqual([false, undefined]);
   expect(changed.map(({ writeId, why }) => `${writeId} ${why}`).toSorted()).toEqual([
     expect.stringMatching(/^w1 changed: the state \(succeeded instead of executing\)/),
-    "w1 the event 4 was added: the audit log does not know it",
+    "w1 the event 4 was added: the audit log does not have it",
     "w2 changed: the whole write, which the audit log does not know",
-    "w2 the event 5 was added: the audit log does not know it",
+    "w2 the event 5 was added: the audit log does not have it",
   ]);
 });
 
@@ -121,7 +121,7 @@ const forgetSecond = (db: Database.Database) => {
   setHead(db, 5, hashOf(db, 5));
 };
 
-test("a database put back as a whole is only found by a head that was noted elsewhere", async () => {
+test("a database that was replaced by an older copy is found only by a head that was noted elsewhere", async () => {
   const dataDir = await written();
   const before = await openTestStore({ dataDir });
   const noted = (await before.verifyAudit()).head ?? "";
@@ -132,7 +132,7 @@ test("a database put back as a whole is only found by a head that was noted else
   expect(await store.verifyAudit(noted)).toMatchObject({ ok: false, noted: { head: noted, row: null } });
 });
 
-test("a chain that was made anew, totals and all, does not hold the head that was noted", async () => {
+test("a chain that was recomputed, with its totals, does not contain the head that was noted", async () => {
   const dataDir = await written();
   const before = await openTestStore({ dataDir });
   const rows = await before.readAudit({ limit: 100 });
@@ -157,7 +157,7 @@ test("a chain that was made anew, totals and all, does not hold the head that wa
   expect(await store.verifyAudit(noted)).toMatchObject({ ok: false, noted: { row: null } });
 });
 
-test("a head that was noted long ago is found at its row, also after rows before it were removed", async () => {
+test("a head that was noted long ago is found at its row, even after rows before it were removed", async () => {
   const dataDir = await written();
   const store = await openTestStore({ dataDir });
   const rows = await store.readAudit({ limit: 100 });
@@ -182,11 +182,11 @@ test.each<[what: string, changes: Partial<AuditRow>]>([
   );
   expect([ok, brokenAt]).toEqual([
     false,
-    { sequence: 7, why: "changed: it is a checkpoint that does not sign off the rows before it" },
+    { sequence: 7, why: "changed: a checkpoint that does not sign off the rows before it" },
   ]);
 });
 
-test("a row that another program adds while nexusd runs is found, however well it fits", async () => {
+test("a row that another program adds while nexusd runs is found, however well it matches", async () => {
   const dataDir = await written();
   const store = await openTestStore({ dataDir });
   const { digest } = (await store.readWrite("w2")) ?? { digest: "" };
@@ -200,12 +200,12 @@ test("a row that another program adds while nexusd runs is found, however well i
   await store.proposeWrite(proposedWrite({ id: "w3" }), AGENT, NO_REJECTION);
   expect(await store.verifyAudit()).toMatchObject({
     ok: false,
-    brokenAt: { sequence: 7, why: expect.stringMatching(/^added or replaced by something else/) },
+    brokenAt: { sequence: 7, why: expect.stringMatching(/^added or replaced by something other/) },
   });
-  expect(await store.whyNotApproved("w2")).toMatch(/row 7 .* not written by this nexusd/);
+  expect(await store.whyNotApproved("w2")).toMatch(/row 7 .* written by something other than this nexusd/);
 });
 
-test("what is approved by SQL alone is not approved", async () => {
+test("an approval by SQL alone does not count", async () => {
   const dataDir = await written();
   attack(dataDir, (db) =>
     db.exec(`UPDATE writes SET state = 'approved', approval_order = 3, decided_at = '${t(1)}',
@@ -216,14 +216,14 @@ test("what is approved by SQL alone is not approved", async () => {
   expect(await store.whyNotApproved("w2")).toMatch(/from proposed to executing .* nexusd never makes/);
 });
 
-test("a write changed after its approval is not approved as it is, and one that is whole is", async () => {
+test("a write that was changed after its approval does not count as approved, and an unchanged one does", async () => {
   const dataDir = await written();
   const before = await openTestStore({ dataDir });
   await before.transitionWrite(approval("w2"));
   expect(await before.whyNotApproved("w2")).toBeUndefined();
   await before.claimNextWrite(NEXUSD, t(9));
   expect(await before.whyNotApproved("w2")).toBeUndefined();
-  expect(await before.whyNotApproved("nobody")).toMatch(/not there/);
+  expect(await before.whyNotApproved("nobody")).toMatch(/does not exist/);
   await before.close();
   attack(dataDir, (db) => db.exec("UPDATE writes SET reason = 'urgent' WHERE id = 'w2'"));
   const store = await openTestStore({ dataDir });

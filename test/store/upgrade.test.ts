@@ -160,7 +160,7 @@ describe.each([1, 2] as const)("a database of schema %i, opened by this version,
     expect(await store.readAudit({ limit: 100 })).toHaveLength(version === 2 ? 13 : 0);
   });
 
-  test("keeps its deduplication keys and goes on where it was", async () => {
+  test("keeps its deduplication keys and cursors", async () => {
     const { dataDir } = written(version);
     const store = await openTestStore({ dataDir });
     const { id } = await propose(store, { id: "w9" });

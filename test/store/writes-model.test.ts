@@ -279,7 +279,7 @@ const compare = async (store: Store, { known, steps, shown, removed }: ReturnTyp
   }
 };
 
-test("whatever is called in whatever order, the writes, the log and the audit log tell one story", async () => {
+test("after any sequence of calls the writes, the log and the audit log agree", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
       const dataDir = temporaryDirectory();

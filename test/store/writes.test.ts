@@ -44,7 +44,7 @@ const keyOf = (key: string) => ({ key, operation: "nexus.orders.update_status", 
 const eventsOf = async (store: Store) =>
   (await store.readEvents({ ...everything, types: ["write.*"] })).events.map(({ json }) => JSON.parse(json));
 
-test("a write is stored as it was proposed, whatever is in it and whatever becomes of the object", async () => {
+test("a write is stored as it was proposed, whatever it holds and whatever happens to the object later", async () => {
   const store = await openTestStore();
   const text = fc.option(fc.string({ unit: "binary" }), { nil: null });
   await fc.assert(
@@ -71,7 +71,7 @@ test("a write is stored as it was proposed, whatever is in it and whatever becom
   );
 });
 
-test("a step is a state, an event and an audit row, or nothing of the three", async () => {
+test("a step stores a state, an event and an audit row, or none of the three", async () => {
   const store = await openTestStore();
   const write = await propose(store, { reason: "late order", agent: "claude" });
   const refused = store.transitionWrite({
@@ -119,7 +119,7 @@ test("a step is a state, an event and an audit row, or nothing of the three", as
   expect(await store.countWrites()).toMatchObject({ proposed: 0, approved: 1 });
 });
 
-test("listeners of the log hear of a step as of any other event", async () => {
+test("listeners of the log are told of a step as of any other event", async () => {
   const store = await openTestStore();
   const heard: number[] = [];
   store.onAppend((latest) => heard.push(latest));
@@ -128,7 +128,7 @@ test("listeners of the log hear of a step as of any other event", async () => {
   expect(heard).toEqual([1, 2]);
 });
 
-test("the same idempotency key gives the same write, and with another request a conflict", async () => {
+test("the same idempotency key returns the same write, and with another request a conflict", async () => {
   const store = await openTestStore();
   const first = proposedWrite({ idempotencyKey: "k", input: { n: 1 } });
   const again = proposedWrite({ idempotencyKey: "k", input: { n: 1 } });
@@ -152,7 +152,7 @@ test("the same idempotency key gives the same write, and with another request a 
   expect(await store.readWrites({ limit: 10 })).toHaveLength(1);
 });
 
-test("a request that was rejected cannot be proposed again until its time is over", async () => {
+test("a rejected request cannot be proposed again for a while", async () => {
   const store = await openTestStore();
   const input = { orderId: 1 };
   const first = await propose(store, { input });
@@ -168,7 +168,7 @@ test("a request that was rejected cannot be proposed again until its time is ove
   expect(await store.countWrites()).toMatchObject({ proposed: 2, rejected: 1 });
 });
 
-test("of two approvals in the same turn exactly one happens, and of an approval and a rejection too", async () => {
+test("of two approvals in the same turn exactly one happens, and likewise of an approval and a rejection", async () => {
   const store = await openTestStore();
   for (const rival of [approval, (id: string) => rejection(id, "no")]) {
     const { id } = await propose(store);
@@ -191,7 +191,7 @@ test("an approval after the expiry is refused, to the millisecond", async () => 
   expect(await approve(store, id, "2026-03-01T12:00:59.999Z")).toMatchObject({ kind: "done" });
 });
 
-test("a transition that the diagram does not have is a defect, and one of an unknown write is undefined", async () => {
+test("a transition that the diagram does not have is a defect, and one of an unknown write returns undefined", async () => {
   const store = await openTestStore();
   const { id } = await propose(store);
   for (const [from, to] of [
@@ -214,7 +214,7 @@ test("a transition that the diagram does not have is a defect, and one of an unk
   expect((await store.readWrite(id))?.state).toBe("proposed");
 });
 
-test("no step takes back what an earlier one recorded", async () => {
+test("no step undoes what an earlier one recorded", async () => {
   const store = await openTestStore();
   const { id } = await propose(store);
   const decided = approval(id);
@@ -257,7 +257,7 @@ test("writes are claimed in the order of their approval, one at a time for each 
   await expect(store.countWriteAttempt(a1)).rejects.toThrow("not executing");
 });
 
-test("the order of approval outlives a restart", async () => {
+test("the order of approval survives a restart", async () => {
   const dataDir = temporaryDirectory();
   const first = await openTestStore({ dataDir });
   const writes = [await propose(first), await propose(first), await propose(first)];
@@ -274,7 +274,7 @@ test("the order of approval outlives a restart", async () => {
   }
 });
 
-test("what is past its expiry expires, each with its event and audit row, and nothing else does", async () => {
+test("writes past their expiry expire, each with its event and audit row, and nothing else does", async () => {
   const store = await openTestStore();
   const late = await Promise.all(
     Array.from({ length: 250 }, (_, n) => propose(store, { expiresAt: t(n % 60) })),
@@ -345,7 +345,7 @@ test("writes are listed newest first, page by page, by any set of states", async
   }
 });
 
-test("a page of writes ends where they are as long as is wanted, and holds one at least", async () => {
+test("a page of writes ends at the requested length, and holds at least one", async () => {
   const store = await openTestStore();
   for (let n = 0; n < 5; n++) await propose(store, { id: ulid(1_000_000 + n), target: `t${n}` });
   const [newest] = await store.readWrites({ limit: 1 });
@@ -359,7 +359,7 @@ test("a page of writes ends where they are as long as is wanted, and holds one a
   }
 });
 
-test("what a service said is recorded even where it is no proper text", async () => {
+test("a service's answer is recorded even if it is not well-formed text", async () => {
   const store = await openTestStore();
   const { id } = await propose(store);
   await approve(store, id);
@@ -375,7 +375,7 @@ test("what a service said is recorded even where it is no proper text", async ()
   expect((await store.verifyAudit()).ok).toBe(true);
 });
 
-test("the database itself refuses to change what was proposed, and to remove a write", async () => {
+test("the database refuses to change what was proposed, and to remove a write", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   await propose(store);
@@ -406,7 +406,7 @@ test("retention leaves every write and the audit log", async () => {
   expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 1 });
 });
 
-test("a database of the first schema is brought up with its log, its epoch and everything remembered", async () => {
+test("a database of the first schema is upgraded with its log, its epoch and everything stored", async () => {
   const dataDir = temporaryDirectory();
   const old = new Database(join(dataDir, "nexusd.db"));
   migrate(old, readMigrations().slice(0, 1));
@@ -456,7 +456,7 @@ test("after close every call is refused", async () => {
   for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "unusable" });
 });
 
-test("proposals that are committed together keep to the limit in bytes together, a restart and an end included", async () => {
+test("proposals that are committed together share the limit in bytes, also after a restart and when writes end", async () => {
   const dataDir = temporaryDirectory();
   let store = await openStore({ dataDir, clock: systemClock });
   // Two bytes a letter: what counts is what the disk keeps.

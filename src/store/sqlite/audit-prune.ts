@@ -1,4 +1,4 @@
-// What an operator signs off in the audit log, and what may be removed after that.
+// What an operator signs off in the audit log, and what retention may remove after that.
 
 import type { Database } from "better-sqlite3";
 import type { Actor } from "../../contract/actor.ts";
@@ -15,17 +15,17 @@ const AHEAD_MS = 86_400_000;
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
-/** What one transaction removed: rows of the audit log, and of writes the state that each was in. */
+/** What one transaction removed: rows of the audit log, and the state of each write removed with them. */
 export interface Pruned {
   rows: number;
   writes: WriteState[];
-  /** The row that tells of it, where anything was removed. */
+  /** The audit row that records the removal, if anything was removed. */
   row?: AuditRow;
   more: boolean;
 }
 
 export interface AuditPruning {
-  /** Inside a transaction, as `prune` is. */
+  /** Runs inside a transaction, like `prune`. */
   signOff(...given: Parameters<Store["signOffAudit"]>): Awaited<ReturnType<Store["signOffAudit"]>>;
   prune(before: string, at: string): Pruned;
 }
@@ -40,7 +40,7 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
     )
     .pluck();
 
-  /** The oldest rows that may go. @throws Error where the chain does not hold: what shows that must not be removed */
+  /** The oldest rows that may be removed. @throws Error if the chain is broken: the evidence must not be removed */
   const removable = (to: number, before: string, at: string): AuditRow[] => {
     const beginning = audit.beginning();
     if ("why" in beginning) throw broken(beginning);
@@ -49,13 +49,13 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
     let removed = 0;
     let { chain } = beginning;
     for (const row of audit.read({ after: chain.rows, limit: PRUNED_AT_ONCE })) {
-      // The first row that must stay keeps all after it, since a chain has no holes.
+      // The first row that must stay keeps all rows after it, since a chain has no holes.
       const isAhead = row.at > ahead;
       if (row.sequence > to || (row.at >= before && !isAhead) || !isFinished(stateOf.get(row.writeId))) break;
       const brokenAt = breakBefore(chain, row);
       if (brokenAt) throw broken(brokenAt);
       rows.push(row);
-      // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+      // A time in the future comes from a wrong clock: the row counts as old as the one after it.
       if (!isAhead) removed = rows.length;
       chain = { rows: row.sequence, hash: row.hash };
     }
@@ -85,7 +85,7 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
       const last = removed.at(-1);
       if (!from || !last) return none;
       const rows = removed.length;
-      // First the row that tells of it: the database lets go of nothing else.
+      // The row that records the removal comes first: the triggers of the database allow no other removal.
       const row = audit.append({
         at,
         action: "pruned",
@@ -108,9 +108,9 @@ export const createAuditPruning = (db: Database, audit: AuditLog): AuditPruning 
 
 const broken = ({ sequence, why }: Break) =>
   new Error(
-    `nothing is removed from the audit log, which is broken at row ${sequence} (${why}): see nexusctl audit verify`,
+    `nothing is removed from the audit log, because it is broken at row ${sequence} (${why}): see nexusctl audit verify`,
   );
 
-/** Rows about the log itself belong to no write. An unknown outcome is not final: somebody has to resolve it. */
+/** Rows about the log itself belong to no write. An unknown outcome is not final: a person has to resolve it. */
 const isFinished = (state: WriteState | undefined): boolean =>
   state === undefined || TRANSITIONS[state].length === 0;

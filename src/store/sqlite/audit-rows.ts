@@ -1,4 +1,4 @@
-// A row of the audit log as a row of its table, and back.
+// Maps a row of the audit log to a row of its table, and back.
 
 import type { Actor } from "../../contract/actor.ts";
 import type { AuditAction, AuditRow } from "../../contract/writes.ts";
@@ -6,7 +6,7 @@ import type { AuditAction, AuditRow } from "../../contract/writes.ts";
 export interface Row {
   sequence: number;
   at: string;
-  // These two as nexusd writes them; what somebody else put there shows in the hash.
+  // As nexusd writes these two; a change by anything else shows in the hash.
   action: AuditAction;
   via: Actor["via"];
   user: string | null;

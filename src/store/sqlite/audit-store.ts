@@ -1,4 +1,4 @@
-// What the store does with the audit log as such: reading, verifying, signing off, and what retention removes with a row.
+// The audit log's part of the store: reading, verifying, signing off, and removing old rows.
 
 import type { Database } from "better-sqlite3";
 import type { WriteStore } from "../../contract/write-store.ts";
@@ -19,7 +19,7 @@ export const createAuditStore = (parts: {
   db: Database;
   audit: AuditLog;
   rowOf(id: string): WriteRow | undefined;
-  /** Of all writes; what is pruned is taken off. */
+  /** Counts all writes; pruned ones are subtracted. */
   counts: Record<WriteState, number>;
   read<T>(query: () => T): Promise<T>;
   write<T>(work: () => T, committed?: (result: T) => void): Promise<T>;
@@ -35,8 +35,8 @@ export const createAuditStore = (parts: {
     whyNotApproved: (id, claimed) =>
       read(() => {
         const row = rowOf(id);
-        if (!row) return "it is not there any more";
-        // Changed for the moment in which it was claimed, it would be another one that the audit log is asked about.
+        if (!row) return "it does not exist any more";
+        // If the row changed at the moment of the claim, the audit log would be asked about another write.
         if (claimed && lasting(toWrite(row)) !== lasting(claimed)) return "it changed since it was claimed";
         return audit.whyNotApproved(row);
       }),
@@ -78,5 +78,5 @@ export const createAuditStore = (parts: {
   };
 };
 
-/** What stays as it is while a write is executed. */
+/** The fields that do not change while a write is executed. */
 const lasting = ({ attempts: _, shownAt: __, ...rest }: Write): string => stringifyJson(rest);

@@ -1,5 +1,5 @@
-// Whether the audit log is whole, and whether the writes and their events are as it says. In three walks, each in parts
-// of a few milliseconds: the chain with the events, the end, the writes.
+// Verifies that the audit log is unbroken, and that the writes and their events match it. Three passes, each in parts
+// of a few milliseconds: the chain with its events, the end of the log, the writes.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
@@ -20,7 +20,7 @@ import type { AuditLog } from "./audit.ts";
 import { type Row, toAuditRow } from "./audit-rows.ts";
 import { toWrite, type WriteRow } from "./write-rows.ts";
 
-/** The longest that a verification keeps everything else waiting, but for the step that it is in. */
+/** The longest time that a verification blocks everything else, apart from the step it is in. */
 const TURN_MS = 8;
 // A step is a few milliseconds of hashing.
 const ROWS_AT_ONCE = 40;
@@ -35,7 +35,7 @@ type Verify = (
   also?: FurtherLook,
 ) => Promise<AuditVerdict>;
 
-/** Steps until one is the last, or the turn is over. @returns whether one was the last */
+/** Runs steps until the last one, or until its time is over. @returns whether that was the last one */
 function forATurn(step: () => boolean): boolean {
   const end = performance.now() + TURN_MS;
   do if (step()) return true;
@@ -43,12 +43,12 @@ function forATurn(step: () => boolean): boolean {
   return false;
 }
 
-/** What has been walked so far. */
+/** What has been verified so far. */
 interface Progress {
   chain: Chain | undefined;
   pruned: AuditVerdict["pruned"];
   brokenAt: Break | undefined;
-  /** The event of the last row that names one: from the first of them on all events of writes are in the chain. */
+  /** The event of the last row that names one: from the first of them on, the chain covers all events of writes. */
   event: number | undefined;
   /** The row whose hash was asked for. */
   noted: number | null;
@@ -78,7 +78,7 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
     if (progress.changed.length < TOLD) progress.changed.push({ writeId, why });
   };
 
-  /** That a checkpoint signs off what is there, as far as it is still there. */
+  /** A checkpoint must sign off the rows before it, as far as they still exist. */
   const checkpointBreak = (row: AuditRow): Break | undefined => {
     const detail = readCheckpoint(row);
     const signed = detail && audit.one(detail.to);
@@ -90,11 +90,11 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
     if (isGood) return undefined;
     return {
       sequence: row.sequence,
-      why: "changed: it is a checkpoint that does not sign off the rows before it",
+      why: "changed: a checkpoint that does not sign off the rows before it",
     };
   };
 
-  /** Every event that the rows name, and no other of a write. */
+  /** Every event that the rows name must exist, and no other event of a write. */
   const checkEvents = (rows: readonly AuditRow[], upTo: number | undefined, progress: Progress): void => {
     const oldest = oldestEvent.get() ?? Number.POSITIVE_INFINITY;
     const named = new Set<number>();
@@ -119,11 +119,11 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
           tell(
             progress,
             source.replace("/writes/", ""),
-            `the event ${sequence} was added: the audit log does not know it`,
+            `the event ${sequence} was added: the audit log does not have it`,
           );
   };
 
-  /** Goes on with the chain. @returns whether it is at its end */
+  /** Continues with the chain. @returns whether it has reached the end */
   const walkChain = (progress: Progress, head: string | undefined): boolean => {
     const beginning = audit.beginning();
     if ("why" in beginning) {
@@ -132,10 +132,10 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
     }
     progress.pruned = beginning.pruned;
     const before = progress.chain;
-    // Since the last turn the rows that come next may have been removed.
+    // The next rows may have been removed since the last turn.
     let chain = before && before.rows >= beginning.chain.rows ? before : beginning.chain;
     if (chain.hash === head) progress.noted = chain.rows;
-    // At first with every row that somebody may have put in front of the first.
+    // Begins with any row that somebody put in front of the first.
     const found = following.all(before ? chain.rows : Number.MIN_SAFE_INTEGER, ROWS_AT_ONCE).map(toAuditRow);
     const held: AuditRow[] = [];
     for (const row of found) {
@@ -146,13 +146,13 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
       if (row.hash === head) progress.noted = row.sequence;
       held.push(row);
       if (row.writeId !== "" && row.action === "proposed" && hasWrite.get(row.writeId) === undefined)
-        tell(progress, row.writeId, `it was removed: row ${row.sequence} of the audit log is about it`);
+        tell(progress, row.writeId, `it was removed, but row ${row.sequence} of the audit log is about it`);
     }
     progress.chain = chain;
     const isDone = progress.brokenAt !== undefined || found.length < ROWS_AT_ONCE;
-    // At the end up to the newest event: none may follow.
+    // At the end, up to the newest event: there must be no further one.
     checkEvents(held, isDone && !progress.brokenAt ? Number.MAX_SAFE_INTEGER : undefined, progress);
-    // In the same turn as the last rows, so that no append comes between the two.
+    // In the same turn as the last rows, so that no append comes in between.
     if (isDone && !progress.brokenAt) progress.brokenAt = breakAfter(chain, audit.head()) ?? foreignRow();
     return isDone;
   };
@@ -161,10 +161,10 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
     const sequence = audit.foreign();
     return sequence === undefined
       ? undefined
-      : { sequence, why: "added or replaced by something else than this nexusd, while it ran" };
+      : { sequence, why: "added or replaced by something other than this nexusd, while it was running" };
   };
 
-  /** The rows of one write after the other, in the order of their ids: one query, where their rows are side by side. */
+  /** The rows of one write after the other, by their ids: one query reads rows that are stored side by side. */
   const rowsByWrite = () => {
     let rows: IterableIterator<AuditRow> | undefined;
     let next: AuditRow | undefined;
@@ -179,11 +179,11 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
       for (; next?.writeId === writeId; next = rows?.next().value) found.push(next);
       return found;
     };
-    // As long as it is open, the connection writes nothing.
+    // While this iterator is open, the connection cannot write.
     return { of, close };
   };
 
-  /** @returns the last write that was looked at; undefined: there are no more */
+  /** @returns the last write that was checked; undefined: there are no more */
   const walkWrites = (after: string, progress: Progress, also: FurtherLook): string | undefined => {
     let last: string | undefined;
     let characters = 0;

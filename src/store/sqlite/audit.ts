@@ -1,4 +1,4 @@
-// The audit log: rows that are only ever appended, each holding the hash of the one before.
+// The audit log: append-only rows, each holding the hash of the one before.
 
 import type { Database } from "better-sqlite3";
 import type { Actor } from "../../contract/actor.ts";
@@ -12,33 +12,36 @@ import { type Row, toAuditRow, toRow } from "./audit-rows.ts";
 export interface AuditEntry {
   at: string;
   action: AuditAction;
-  /** Empty id: the row is about the audit log itself. */
+  /** Empty: the row is about the audit log itself. */
   write: Pick<Write, "id" | "digest">;
   actor: Actor;
   /** Canonical JSON. */
   detail: string;
-  /** What the row covers of the write, from src/contract/audit-cover.ts; left out for a row about the log itself. */
+  /**
+   * The columns of the write that the row covers, from src/contract/audit-cover.ts; left out for a row about the log
+   * itself.
+   */
   covers?: string;
 }
 
 export interface AuditLog {
   /** Inside a transaction. */
   append(entry: AuditEntry): AuditRow;
-  /** Once what `append` returned is on disk: the end of the log as this process knows it. */
+  /** Called when the row that `append` returned is on disk: the end of the log as this process knows it. */
   appended(row: Pick<AuditRow, "sequence" | "hash">): void;
-  /** The first row that something else than this process appended since the log was opened; undefined: none. */
+  /** The first row since the log was opened that this process did not append; undefined: none. */
   foreign(): number | undefined;
   one(sequence: number): AuditRow | undefined;
   /** The newest row of this kind. */
   newest(mark: AuditMark): AuditRow | undefined;
   head(): Chain | undefined;
-  /** The chain of the rows that are not there any more, or why they should be. */
+  /** The chain over the removed rows, or why their removal is not accounted for. */
   beginning(): { chain: Chain; pruned: AuditVerdict["pruned"] } | Break;
   read(query: { after?: number; limit: number; writeId?: string }): AuditRow[];
   rowsOf(writeId: string): AuditRow[];
-  /** Rows of this write and of those after it by their ids, each write's in their order. */
+  /** Rows of this write and of the writes with larger ids, each write's rows in order. */
   rowsFrom(writeId: string): IterableIterator<AuditRow>;
-  /** Why a write must not be executed; undefined: its approval is in the chain, and of the write as it is. */
+  /** Why a write must not be executed; undefined: the chain has its approval, and the write matches it. */
   whyNotApproved(write: StoredColumns & { id: string }): string | undefined;
 }
 
@@ -82,7 +85,7 @@ export const createAuditLog = (db: Database): AuditLog => {
   const find = (sequence: number) => orNothing(one.get(sequence));
   const newest = (mark: AuditMark) => orNothing(newestOf.get(mark));
 
-  // What this process knows of the end: on disk, and of a transaction that may still be rolled back.
+  // The end of the log as this process knows it: on disk, and in a transaction that may still be rolled back.
   let known = readHead();
   let tentative: Chain | undefined;
   let foreign: number | undefined;
@@ -126,7 +129,7 @@ export const createAuditLog = (db: Database): AuditLog => {
     append: ({ at, action, write, actor, detail, covers }) => {
       const last = readHead();
       if (!last)
-        throw new Error("the last row of the audit log is not known: something else changed the database");
+        throw new Error("the last row of the audit log is unknown: something else changed the database");
       notice(last);
       const row = {
         sequence: last.rows + 1,
@@ -157,19 +160,19 @@ export const createAuditLog = (db: Database): AuditLog => {
       if (why !== undefined) return why;
       const end = readHead();
       for (const row of rows) {
-        // Whoever adds a row by hand has to make all after it anew as well.
+        // A row added by hand would need new hashes in all rows after it.
         const follower = row.sequence === end?.rows ? end.hash : find(row.sequence + 1)?.previousHash;
         if (auditHash(row) !== row.hash || follower !== row.hash)
           return `row ${row.sequence} of the audit log was changed or added: it is not part of the chain`;
         if (foreign !== undefined && row.action === "approved" && row.sequence >= foreign)
-          return `row ${row.sequence} of the audit log was not written by this nexusd, but while it ran`;
+          return `row ${row.sequence} of the audit log was written by something other than this nexusd, while it was running`;
       }
       return undefined;
     },
   };
 };
 
-// Of one write; far more than the steps that there are.
+// Per write; far more than it can have steps.
 const MOST_ROWS = 100_000;
 
 const orNothing = (row: Row | undefined): AuditRow | undefined => row && toAuditRow(row);

@@ -1,17 +1,17 @@
-// Group commit: the units of work that arrive in one turn of the event loop share one transaction and one fsync. Those
-// that can wait share it with more where commits follow each other closely: a commit costs as much as many units.
+// Group commit: units of work that arrive in one turn of the event loop share one transaction and one fsync. When
+// commits follow closely, units that can wait share one with even more: a commit costs as much as many units.
 
 import type { Database } from "better-sqlite3";
 import type { Clock } from "../../core/clock.ts";
 
 export interface Writer {
   /**
-   * Runs `work` inside the next transaction, after the units queued before it; it may run twice, so only the
-   * database may change in it. `committed` sees the result once it is on disk, before the promise resolves.
-   * @param canWait for others, up to some milliseconds, but never behind one that cannot
+   * Runs `work` inside the next transaction, after the units queued before it. It may run twice, so it may change
+   * nothing but the database. `committed` gets the result once it is on disk, before the promise resolves.
+   * @param canWait for other units, up to some milliseconds, but never behind one that cannot wait
    */
   write<T>(work: () => T, committed?: (result: T) => void, canWait?: boolean): Promise<T>;
-  /** Commits what is queued, now. */
+  /** Commits the queue now. */
   flush(): void;
 }
 
@@ -21,14 +21,14 @@ interface Unit {
   reject(error: unknown): void;
 }
 
-/** From one commit to the next, where all in it can wait. */
+/** Minimum time between commits, if all units in the queue can wait. */
 const GATHER_MS = 5;
 
 export interface WriterOptions {
   clock: Pick<Clock, "monotonic" | "after">;
-  /** Throws where a commit would go to a file that nobody will find again. */
+  /** Throws if a commit would go to a file that has been moved or removed. */
   beforeCommit(): void;
-  /** After each transaction that came through, when its promises are resolved. */
+  /** Called after each successful transaction, when its promises are resolved. */
   afterCommit(): void;
   toError(error: unknown): unknown;
 }
@@ -61,10 +61,10 @@ export const createWriter = (db: Database, options: WriterOptions): Writer => {
       results = units.map((unit) => unit.run());
       commit.run();
     } catch (error) {
-      // On a full disk or an I/O error SQLite may have rolled back by itself.
+      // On a full disk or an I/O error, SQLite may already have rolled back.
       if (db.inTransaction) rollback.run();
-      // One bad unit must not fail the others, and a small one may find the room that all together did not.
-      // Cheaper than a savepoint around each unit of every group, since it hardly ever happens.
+      // One bad unit must not fail the others, and a small one may fit where all together did not. This is rare, so
+      // it is cheaper than a savepoint for each unit of every group.
       if (units.length > 1) for (const unit of units) commitUnits([unit]);
       else rejectAll(units, error);
       return;
@@ -89,7 +89,7 @@ export const createWriter = (db: Database, options: WriterOptions): Writer => {
 
   const flushSoon = (canWait: boolean) => {
     const waitMs = lastAt + GATHER_MS - clock.monotonic();
-    // After the poll phase, so that every answer that came in with this one shares its fsync.
+    // After the poll phase, so that every response that arrived with this one shares its fsync.
     if (!canWait || waitMs <= 0) next ??= setImmediate(flush);
     else if (!next) stopWaiting ??= clock.after(waitMs, flush);
   };
@@ -100,7 +100,7 @@ export const createWriter = (db: Database, options: WriterOptions): Writer => {
         queue.push({
           run: work,
           settle: (result) => {
-            // The result of this unit's own `work`, which the queue cannot type.
+            // The result of this unit's own `work`; the queue cannot type it.
             const own = result as ReturnType<typeof work>;
             committed?.(own);
             resolve(own);

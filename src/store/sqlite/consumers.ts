@@ -1,4 +1,5 @@
-// The consumers of the log as the store's port has them: placed, read, moved, deleted, and what each has pending.
+// The consumers of the log, as the store's port declares them: created, read, moved, deleted, with what each has
+// pending.
 
 import type { Store } from "../../contract/store.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";

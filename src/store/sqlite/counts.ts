@@ -1,4 +1,4 @@
-// How many events there are in a part of the log: counted in the indexes, without a look at the events.
+// Counts the events in a part of the log by the indexes, without reading the events.
 
 import type { Database } from "better-sqlite3";
 import { expandTypes } from "../../contract/event-patterns.ts";

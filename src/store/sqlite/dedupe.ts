@@ -1,4 +1,4 @@
-// What was seen before, whatever became of their events.
+// What was seen before, whether or not its event is still in the log.
 
 import { hash } from "node:crypto";
 import type { Database } from "better-sqlite3";
@@ -9,20 +9,20 @@ const DIGEST_BYTES = 16;
 
 export interface DedupeKey {
   digest: Buffer;
-  /** Whether its presence makes a repetition. */
+  /** Whether its presence makes the event a repetition. */
   match: boolean;
-  /** Whether it is added where it is missing. */
+  /** Whether it is added if missing. */
   record: boolean;
 }
 
 export interface DedupeTable {
-  /** Records the keys. @returns whether one that matters was there before */
+  /** Records the keys. @returns whether one that decides was there before */
   isRepeated(keys: readonly DedupeKey[], now: number): boolean;
-  /** Removes a part of the keys not met since that time (ms since the epoch); parts are 0 to PARTS - 1. */
+  /** Removes part of the keys not seen since that time (ms since the epoch); parts are 0 to PARTS - 1. */
   prune(part: number, before: number): void;
 }
 
-/** Digests are spread evenly, so that each first byte names an equal part of the table. */
+/** Digests are evenly distributed, so each first byte is an equal part of the table. */
 export const PARTS = 16;
 
 export const dedupeKeys = ({ scope, match, record }: Dedupe): DedupeKey[] =>
@@ -37,7 +37,7 @@ export const createDedupe = (db: Database): DedupeTable => {
   const insert = db.prepare<[Buffer, number]>(
     "INSERT INTO dedupe (digest, seen_day) VALUES (?, ?) ON CONFLICT DO NOTHING",
   );
-  // By days, so that what a service repeats on every connection is written once a day at most.
+  // In days: an event that a service repeats on every connection is written at most once a day.
   const refresh = db.prepare<[number, Buffer, number]>(
     "UPDATE dedupe SET seen_day = ? WHERE digest = ? AND seen_day < ?",
   );

@@ -1,25 +1,27 @@
-// What SQLite and the file system report, as the few things that a person can do something about.
+// Maps errors of SQLite and the file system to the few cases that a person can do something about.
 
 import { statfsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { StoreError, type StoreErrorCode } from "../../contract/store.ts";
 
-// Less than this is no room: SQLite grows its files by pages and by 32 KiB of shared memory.
+// Less than this counts as no room: SQLite grows its files by pages and by 32 KiB of shared memory.
 const ROOM_BYTES = 64 * 1024;
 
 const REMEDIES: Record<StoreErrorCode, string> = {
   locked: "stop the other program that uses it, then try again",
   newer_version: "update nexusd, or name another directory in [daemon] data_dir",
   corrupt:
-    "move the directory's nexusd.db* files away to begin a new log, or put a backup in their place; `sqlite3 nexusd.db .recover` may save what is in them",
-  full: "free some space there, or name a larger place in [daemon] data_dir",
+    "move the directory's nexusd.db* files away to begin a new log, or replace them with a backup; `sqlite3 nexusd.db .recover` may save what is in them",
+  full: "free some space there, or name another directory in [daemon] data_dir",
   read_only: "mount it writable, or name another directory in [daemon] data_dir",
   unusable: "name a directory that nexusd's user owns in [daemon] data_dir",
-  busy: "ask for less at once, or try again later",
+  busy: "ask for less, or try again later",
   io: "check the disk (dmesg), its quota and its mount",
 };
 
-/** A StoreError whose message is one line: the place, what is wrong, the remedy (unless given, the code's own). */
+/**
+ * A StoreError with a message of one line: the place, what is wrong, the remedy (default: the remedy of the code).
+ */
 export const storeError = (
   code: StoreErrorCode,
   place: string,
@@ -27,7 +29,7 @@ export const storeError = (
   { remedy = REMEDIES[code], cause }: { remedy?: string; cause?: unknown } = {},
 ): StoreError => new StoreError(code, `${place}: ${wrong.replaceAll(/\s+/g, " ")}; ${remedy}`, cause);
 
-/** The StoreError for what SQLite or the file system threw; anything else is a defect and comes back unchanged. */
+/** The StoreError for an error of SQLite or the file system; any other error is a defect and comes back unchanged. */
 export const toStoreError = (error: unknown, place: string): unknown => {
   if (error instanceof Database.SqliteError) return fromSqlite(error, place);
   if (isSystemError(error)) return fromSystem(error, place);
@@ -42,7 +44,7 @@ const fromSqlite = (error: InstanceType<typeof Database.SqliteError>, place: str
   if (is("SQLITE_CORRUPT") || is("SQLITE_NOTADB"))
     return storeError("corrupt", place, `the database is damaged (${error.message})`, { cause: error });
   if (is("SQLITE_BUSY")) return storeError("locked", place, "the database is locked", { cause: error });
-  // A full disk also shows as a failure to extend the shared memory file or to create a file.
+  // On a full disk, extending the shared memory file or creating a file can fail, too.
   if ((is("SQLITE_IOERR") || is("SQLITE_CANTOPEN")) && !hasRoom(place)) return full(place, error);
   if (is("SQLITE_CANTOPEN"))
     return storeError("unusable", place, "the database cannot be opened or created", { cause: error });
@@ -50,7 +52,7 @@ const fromSqlite = (error: InstanceType<typeof Database.SqliteError>, place: str
     return storeError("io", place, `the database cannot be read or written (${error.code})`, {
       cause: error,
     });
-  return error; // a constraint, a wrong statement: a defect of ours
+  return error; // a constraint, a wrong statement: a defect of nexusd
 };
 
 const fromSystem = (error: NodeJS.ErrnoException, place: string): StoreError => {
@@ -84,6 +86,6 @@ const hasRoom = (place: string): boolean => {
     const { bavail, bsize, ffree, files } = statfsSync(place);
     return bavail * bsize >= ROOM_BYTES && (files === 0 || ffree > 0);
   } catch {
-    return true; // not known: the error speaks for itself
+    return true; // unknown: the error speaks for itself
   }
 };

@@ -1,4 +1,4 @@
-// The log: appending, paging by index, and removing the oldest events.
+// The log: appending events, paging by index, and removing the oldest.
 
 import type { Database } from "better-sqlite3";
 import { decodeTime, encodeTime, monotonicFactory } from "ulid";
@@ -17,14 +17,14 @@ const PRUNE_CHUNK = 1000;
 const AHEAD_MS = 86_400_000;
 const COLUMNS = "sequence, id, source, type, subject, time, data";
 
-/** An event as it will be stored, apart from its place in the log. */
+/** An event as it will be stored, without its sequence. */
 export interface PreparedEvent {
   source: string;
   type: string;
   subject: string | null;
   time: string | undefined;
   data: string;
-  /** What it is found by; undefined where it cannot be searched. */
+  /** Its index entry; undefined if the event is not searchable. */
   terms: SearchTerms | undefined;
   dedupe: DedupeKey[] | undefined;
 }
@@ -34,30 +34,30 @@ export interface EventLog {
   oldest(): number;
   /** How many events of each type were appended since the log was opened. */
   counts(): ReadonlyMap<string, number>;
-  /** Of the events that are or were in it. */
+  /** The types of all events that are or were in the log. */
   types(): string[];
-  /** Inside a transaction. @returns undefined for a repetition */
+  /** Runs inside a transaction. @returns undefined for a repetition */
   append(event: PreparedEvent, now: number): StoredEvent | undefined;
-  /** What comes with these keys from now on is a repetition. Inside a transaction. */
+  /** Events with these keys count as repetitions from now on. Runs inside a transaction. */
   remember(keys: readonly DedupeKey[], now: number): void;
-  /** Once `append` is on disk. */
+  /** Called once `append` is on disk. */
   appended(events: readonly StoredEvent[]): void;
-  /** Removes the oldest thousand events that are beyond the limits. Inside a transaction. */
+  /** Removes the oldest thousand events that are beyond the limits. Runs inside a transaction. */
   /** @param now ms since the epoch */
   prune(
     limits: { before?: string; keep?: number },
     now: number,
   ): { removed: number; oldest: number; more: boolean };
-  /** Once `prune` is on disk. */
+  /** Called once `prune` is on disk. */
   pruned(oldest: number): void;
-  /** Forgets a part of the repetitions not met since `before` (ms since the epoch), nor since the oldest event. */
+  /** Forgets part of the keys not seen since `before` (ms since the epoch), nor since the oldest event. */
   pruneKeys(part: number, before: number): void;
-  /** As it is stored, inside a transaction too. */
+  /** As it is stored; also works inside a transaction. */
   row(sequence: number): EventRow | undefined;
   page(query: EventQuery): EventPage;
 }
 
-/** Fixes the event as it is now; @throws TypeError for data that is not JSON. */
+/** Serializes the event as it is now; @throws TypeError for data that is not JSON. */
 export const prepareEvent = (event: NewEvent): PreparedEvent => ({
   source: event.source,
   type: fullType(event.type),
@@ -68,7 +68,7 @@ export const prepareEvent = (event: NewEvent): PreparedEvent => ({
   dedupe: event.dedupe && dedupeKeys(event.dedupe),
 });
 
-/** In one form, so that times compare as text; undefined for what is not a time. */
+/** In one form, so that times compare as text; undefined if it is not a time. */
 const normalTime = (time: string | undefined): string | undefined => {
   const ms = time === undefined ? Number.NaN : Date.parse(time);
   return Number.isNaN(ms) ? undefined : isoTime(ms);
@@ -129,7 +129,7 @@ export const createEventLog = (
           : ofSource.all(source, type, after, upTo, limit),
       );
       if (found.length <= limit) continue;
-      // The next types only matter where they are older than what is already enough.
+      // A further type matters only if it has something older than what is already enough.
       found = found.sort((a, b) => a - b).slice(0, limit);
       upTo = found.at(-1) ?? upTo;
     }
@@ -176,14 +176,14 @@ export const createEventLog = (
 
     prune: ({ before, keep }, now) => {
       const lastUnwanted = keep === undefined ? 0 : latest - keep;
-      // By the time of the commit, which a ULID begins with: the event's own time is the service's word.
+      // The time of the commit, which a ULID begins with: the event's own time is the service's claim.
       const idBefore = before === undefined ? "" : encodeTime(Date.parse(before));
       const head = oldestIds.all(PRUNE_CHUNK);
       const idAhead = encodeTime(now + AHEAD_MS);
       let removed = 0;
       for (const [at, { sequence, id }] of head.entries()) {
         if (sequence <= lastUnwanted || id < idBefore) removed = at + 1;
-        // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+        // A time in the future comes from a wrong clock: the event counts as old as the one after it.
         else if (id < idAhead) break;
       }
       const last = head[removed - 1];
@@ -230,7 +230,7 @@ export const createEventLog = (
 const readLatest = (db: Database): number =>
   db.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck().get() ?? 0;
 
-/** From one entry of the index to the next other type, not through the log. */
+/** Jumps in the index from one type to the next, instead of scanning the log. */
 const readTypes = (db: Database): Set<string> =>
   new Set(
     db

@@ -1,4 +1,4 @@
-// How the store stands, in numbers, for those who watch over nexusd: read when asked, and never a scan.
+// Figures of the store, for monitoring: read on request, and never by a scan.
 
 import { statSync } from "node:fs";
 import type { Database } from "better-sqlite3";
@@ -10,7 +10,7 @@ import type { EventLog } from "./events.ts";
 
 /** @param path of the database file */
 export const createFigures = (db: Database, log: EventLog, path: string): (() => StoreFigures) => {
-  // Most daemons are never asked.
+  // Most daemons are never asked, so it is opened late.
   let statements: ReturnType<typeof prepare> | undefined;
 
   return () => {
@@ -55,21 +55,21 @@ const prepare = (db: Database) => {
       executing: one("SELECT min(executing_at) FROM writes WHERE state = 'executing'"),
       unknown: one("SELECT min(finished_at) FROM writes WHERE state = 'unknown'"),
     },
-    // The furthest behind first.
+    // Furthest behind first.
     consumers: db.prepare<[], Position>("SELECT DISTINCT position, types FROM consumers ORDER BY position"),
     consumerCount: db.prepare<[], number>("SELECT count(*) FROM consumers").pluck(),
     idOf: db.prepare<[number], string>("SELECT id FROM events WHERE sequence = ?").pluck(),
   };
 };
 
-/** Of all consumers, the oldest event that one of them wants and has not acknowledged. */
+/** Over all consumers, the oldest event that one of them wants and has not acknowledged. */
 function firstUnacknowledged(consumers: Iterable<Position>, log: EventLog): number | undefined {
   let first: number | undefined;
   for (const { position, types } of consumers) {
-    // None of the rest can be further behind.
+    // None of the others can be further behind.
     if (first !== undefined && position + 1 >= first) break;
     const query = { after: position, limit: 1 };
-    // As putConsumer wrote it, from string[].
+    // putConsumer wrote it from string[].
     const page = log.page(types === null ? query : { ...query, types: parseJson(types) as string[] });
     const found = page.events[0]?.sequence;
     if (found !== undefined) first = Math.min(first ?? found, found);

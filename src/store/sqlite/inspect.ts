@@ -1,5 +1,5 @@
-// Looks at a database file without changing it, beside a daemon that runs or without one: whether it is sound and
-// whole, and all that is in it.
+// Inspects a database file without changing it, whether or not a daemon is running: is it sound and complete, and
+// what does it hold.
 
 import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { dirname } from "node:path";
@@ -20,17 +20,17 @@ import { toWrite, type WriteRow } from "./write-rows.ts";
 export interface Finding {
   check: "integrity" | "foreign keys" | "sequence" | "audit chain";
   ok: boolean;
-  /** What was found, a phrase. */
+  /** What was found, as a phrase. */
   detail: string;
 }
 
 const PAGE = 500;
 
-/** Everything in one read transaction, so that it is of one moment. @throws StoreError */
+/** Reads everything in one transaction, as of one moment. @throws StoreError */
 async function reading<T>(path: string, work: (db: Database.Database) => Promise<T>): Promise<T> {
   let db: Database.Database | undefined;
   try {
-    // better-sqlite3 answers to a directory that is not there with an error of no code.
+    // better-sqlite3 throws an error without a code when the directory does not exist.
     accessSync(path, constants.R_OK);
     db = new Database(path, { readonly: true, fileMustExist: true, timeout: 2000 });
     db.exec("BEGIN");
@@ -41,7 +41,7 @@ async function reading<T>(path: string, work: (db: Database.Database) => Promise
     throw error instanceof Error && "syscall" in error
       ? storeError("unusable", path, `it cannot be read (${error.message})`, {
           cause: error,
-          remedy: "name the daemon's directory with --data-dir, and run as its owner",
+          remedy: "give the daemon's directory with --data-dir, and run as its owner",
         })
       : toStoreError(error, path);
   } finally {
@@ -50,14 +50,14 @@ async function reading<T>(path: string, work: (db: Database.Database) => Promise
 }
 
 /**
- * The same on a copy. Whoever takes what is read may take hours, and as long as a transaction reads the database
- * itself, nothing that its daemon writes meanwhile can leave the write-ahead log.
+ * The same on a copy. A slow reader may take hours, and while a transaction reads the database itself, nothing that
+ * the daemon writes can leave the write-ahead log.
  */
 const readingCopy = <T>(path: string, work: (db: Database.Database) => Promise<T>): Promise<T> =>
   reading(path, async (db) => {
     const copy = await openCopy(db, path).catch((error: unknown) => {
       const { code } = error instanceof StoreError ? error : {};
-      // Where there is no room for one, nothing much is written either: all that is left is to read.
+      // With no room for a copy, the daemon writes little either, so reading the database itself is fine.
       if (code === "full" || code === "read_only") return undefined;
       throw error;
     });
@@ -70,12 +70,12 @@ const readingCopy = <T>(path: string, work: (db: Database.Database) => Promise<T
     }
   });
 
-/** Its name is gone already: closing it is all that is left to do. @throws StoreError */
+/** Its file name is already removed, so the caller only has to close it. @throws StoreError */
 async function openCopy(db: Database.Database, path: string): Promise<Database.Database> {
   const copy = copyName(dirname(path));
   try {
     closeSync(openSync(copy, "wx", 0o600));
-    // All at once, after the first hundred: in small steps it would begin anew with each commit of the daemon.
+    // The first hundred pages, then all the rest: in small steps it would start over with each commit of the daemon.
     db.exec("COMMIT");
     await db.backup(copy, { progress: ({ remainingPages }) => remainingPages });
     const opened = new Database(copy);
@@ -89,7 +89,9 @@ async function openCopy(db: Database.Database, path: string): Promise<Database.D
   }
 }
 
-/** Reads every page of the file, and every row of the audit log. @throws StoreError where it cannot be read at all */
+/**
+ * Reads every page of the file and every row of the audit log. @throws StoreError if the file cannot be read at all
+ */
 export const checkDatabase = (path: string, also?: FurtherLook): Promise<Finding[]> =>
   reading(path, async (db) => {
     const integrity = column(db, "PRAGMA integrity_check(5)");
@@ -97,24 +99,24 @@ export const checkDatabase = (path: string, also?: FurtherLook): Promise<Finding
     if (!isSound) return [{ check: "integrity", ok: false, detail: integrity.join("; ") }];
     const strays = db.prepare("PRAGMA foreign_key_check").all().length;
     return [
-      { check: "integrity", ok: true, detail: "every page and index is as it should be" },
+      { check: "integrity", ok: true, detail: "every page and index is intact" },
       {
         check: "foreign keys",
         ok: strays === 0,
-        detail: strays === 0 ? "none leads nowhere" : `${strays} lead nowhere`,
+        detail: strays === 0 ? "every reference is valid" : `${strays} point to a missing row`,
       },
       checkSequence(db),
       await checkAudit(db, also),
     ];
   });
 
-/** Only the chain of the audit log, which is much less than all. @throws StoreError */
+/** Only the chain of the audit log, which is much faster. @throws StoreError */
 export const checkAuditChain = (path: string, also?: FurtherLook): Promise<Finding> =>
   reading(path, (db) => checkAudit(db, also));
 
 /**
- * The chain of a copy of the database, and its rows in their order. @param head the hash of a row, noted elsewhere
- * @param take is given each row @throws StoreError
+ * The chain of a copy of the database, and its rows in order. @param head the hash of a row that was noted elsewhere
+ * @param take is called with each row @throws StoreError
  */
 export const verifyAuditCopy = (
   path: string,
@@ -124,7 +126,7 @@ export const verifyAuditCopy = (
   reading(path, async (db) => {
     if (Number(db.pragma("user_version", { simple: true })) < readMigrations().length)
       throw storeError("unusable", path, "its schema is older than this nexusctl", {
-        remedy: "use the nexusctl of the version that wrote it, or let a daemon bring it up to date first",
+        remedy: "use the nexusctl of the version that wrote it, or let a daemon upgrade it first",
       });
     const audit = createAuditLog(db);
     const verdict = await createVerify(db, audit)(head, async (query) => query(), also);
@@ -158,7 +160,7 @@ async function checkAudit(db: Database.Database, also?: FurtherLook): Promise<Fi
   const check = "audit chain";
   const version = Number(db.pragma("user_version", { simple: true }));
   if (version < readMigrations().length)
-    return { check, ok: true, detail: "not checked: the daemon brings this older schema up to date first" };
+    return { check, ok: true, detail: "not checked: start the daemon once to upgrade this older schema" };
   const verdict = await createVerify(db, createAuditLog(db))(undefined, async (query) => query(), also);
   return {
     check,
@@ -170,14 +172,14 @@ async function checkAudit(db: Database.Database, also?: FurtherLook): Promise<Fi
 }
 
 /**
- * Every event, write and audit row as JSON text, one at a time: `{"event":…}`, `{"write":…}`, `{"audit":…}`, each kind
- * in its order, the oldest first. @throws StoreError
+ * Every event, write and audit row as JSON text, one at a time: `{"event":…}`, `{"write":…}`, `{"audit":…}`. Each
+ * kind is in order, oldest first. @throws StoreError
  */
 export const exportDatabase = (path: string, take: (line: string) => Promise<void>): Promise<void> =>
   readingCopy(path, async (db) => {
     if (Number(db.pragma("user_version", { simple: true })) < readMigrations().length)
       throw storeError("unusable", path, "its schema is older than this nexusctl", {
-        remedy: "start the daemon once, which brings it up to date",
+        remedy: "start the daemon once to upgrade it",
       });
     const events = db.prepare<[number, number], EventRow>(
       "SELECT sequence, id, source, type, subject, time, data FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?",

@@ -1,4 +1,4 @@
-// One process per data directory, by a lock that the kernel drops with the process, however it ends.
+// One process per data directory, by a lock that the kernel releases when the process ends, however it ends.
 
 import { chmodSync, closeSync, constants, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -12,14 +12,15 @@ export interface Lock {
 }
 
 /**
- * Takes the directory for this process. Nothing is ever written into the lock's database: its transaction alone
- * is the lock, an fcntl lock of SQLite. The holder's pid is beside it, for the message to the second one.
- * @throws StoreError `locked`, and what SQLite and the file system throw
+ * Takes the directory for this process. The lock is an open transaction on a database of its own, so an fcntl lock of
+ * SQLite; nothing is ever written to it. The holder's pid is stored beside it, for the error message of a second
+ * process.
+ * @throws StoreError `locked`, and whatever SQLite and the file system throw
  */
 export const acquireLock = (dataDir: string): Lock => {
   const path = join(dataDir, "nexusd.lock");
   const pidPath = join(dataDir, "nexusd.pid");
-  // Never opened once it is there: closing any descriptor of a file drops every fcntl lock of this process on it.
+  // An existing file is never opened: closing any descriptor of it drops every fcntl lock of this process on it.
   if (existsSync(path)) chmodSync(path, 0o600);
   else closeSync(openSync(path, "a", 0o600));
 
@@ -31,7 +32,7 @@ export const acquireLock = (dataDir: string): Lock => {
     if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY"))
       throw storeError("locked", dataDir, `in use by ${holder(pidPath)}`, {
         cause: error,
-        remedy: "stop that one, or name another directory in [daemon] data_dir",
+        remedy: "stop that process, or name another directory in [daemon] data_dir",
       });
     throw error;
   }
@@ -40,7 +41,7 @@ export const acquireLock = (dataDir: string): Lock => {
     writeSync(pid, `${process.pid}\n`);
     closeSync(pid);
   } catch {
-    // It only serves a message; what is wrong with the directory shows when the database is opened.
+    // The pid is only for a message; if the directory is unusable, opening the database reports it.
   }
   return { release: () => db.close() };
 };

@@ -1,4 +1,4 @@
-// Brings a database to the newest schema, by the numbered files of migrations/, each in its own transaction.
+// Upgrades a database to the newest schema: the numbered files of migrations/, each in its own transaction.
 
 import { readdirSync, readFileSync } from "node:fs";
 import type { Database } from "better-sqlite3";
@@ -20,7 +20,7 @@ export const readMigrations = (directory: URL = new URL("./migrations/", import.
       return { version, sql: readFileSync(new URL(name, directory), "utf8") };
     });
 
-/** @throws StoreError `newer_version`: the database was written by a newer nexusd, and is left as it is */
+/** @throws StoreError `newer_version`: a newer nexusd wrote the database, which is left unchanged */
 export const refuseNewer = (db: Database, migrations: readonly Migration[], place: string): void => {
   const version = schemaVersion(db);
   if (version > migrations.length)
@@ -31,13 +31,13 @@ export const refuseNewer = (db: Database, migrations: readonly Migration[], plac
     );
 };
 
-/** Whether there is something in the database, of an earlier schema. */
+/** Whether the database has data of an older schema. */
 export const isOlder = (db: Database, migrations: readonly Migration[]): boolean => {
   const version = schemaVersion(db);
   return version > 0 && version < migrations.length;
 };
 
-/** Applies what is missing. A migration that fails leaves the database at the one before it. */
+/** Applies the missing migrations. One that fails leaves the database at the version before it. */
 export const migrate = (db: Database, migrations: readonly Migration[]): void => {
   const from = schemaVersion(db);
   for (const { version, sql } of migrations)

@@ -1,4 +1,4 @@
-// Observations: the events, the cursor that covers them and what is remembered with them, in one transaction.
+// Observations: events, the cursor that covers them and what is stored with them, in one transaction.
 
 import type { StoredEvent } from "../../contract/new-event.ts";
 import type { Observation } from "../../contract/store.ts";
@@ -10,7 +10,7 @@ import type { createState } from "./state.ts";
 
 export type PreparedObservation = ReturnType<typeof prepareObservation>;
 
-/** As JSON text, so that what the caller changes later is not what is stored. */
+/** As JSON text, so that later changes by the caller do not change what is stored. */
 export const prepareObservation = (observation: Observation) => ({
   source: observation.source,
   cursor: observation.cursor === undefined ? undefined : stringifyJson(observation.cursor),
@@ -21,7 +21,7 @@ export const prepareObservation = (observation: Observation) => ({
   secrets: observation.secrets ?? [],
 });
 
-/** @returns what stores an observation inside a transaction, and gives the events of it that were new */
+/** @returns a function that stores an observation inside a transaction, and returns its new events */
 export const createObserve =
   ({
     log,

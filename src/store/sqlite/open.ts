@@ -12,19 +12,19 @@ import { refuseForeignDirectory, refuseLinks } from "./own-files.ts";
 export interface OpenDatabase {
   db: Database.Database;
   path: string;
-  /** Closes the database, then gives the directory free. */
+  /** Closes the database, then releases the directory. */
   close(): void;
 }
 
-// A program that writes to the database from outside holds everything up, so it is not waited for long.
+// Another program that writes to the database holds everything up, so the wait for it is short.
 const BUSY_TIMEOUT_MS = 2000;
 
-/** Told before an older database is brought to the newest schema, which may take long, and waited for. */
+/** Called, and awaited, before an older database is upgraded, which may take long. */
 export type OnMigration = () => Promise<void>;
 
 /**
- * Creates `dataDir` (0700) and `nexusd.db` (0600) where they are missing, takes the lock, checks and migrates. A
- * directory that is there keeps its mode: somebody gave it that one, and doctor says where it is too open.
+ * Creates `dataDir` (0700) and `nexusd.db` (0600) if missing, takes the lock, checks and migrates. An existing
+ * directory keeps its mode, which somebody chose; doctor warns if it is too open.
  * @throws StoreError
  */
 export const openDatabase = async (
@@ -83,8 +83,8 @@ const prepare = (db: Database.Database, migrations: readonly Migration[], dataDi
   db.pragma("synchronous = FULL");
   db.pragma("foreign_keys = ON");
   db.pragma("secure_delete = ON");
-  db.pragma("cache_size = -4000"); // KiB; the log is read by index, the operating system caches the rest
-  db.pragma("temp_store = MEMORY"); // nothing of the log outside its directory
-  db.pragma("wal_autocheckpoint = 4000"); // pages: the WAL stays around 16 MiB, and what is written often is copied rarely
-  db.pragma("journal_size_limit = 16777216"); // bytes: and shrinks again after a burst
+  db.pragma("cache_size = -4000"); // KiB; the log is read by index, and the operating system caches the rest
+  db.pragma("temp_store = MEMORY"); // no temporary file outside the directory
+  db.pragma("wal_autocheckpoint = 4000"); // pages: keeps the WAL around 16 MiB, so that pages that are written often are copied rarely
+  db.pragma("journal_size_limit = 16777216"); // bytes: the WAL shrinks again after a burst
 };

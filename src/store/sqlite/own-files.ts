@@ -1,4 +1,4 @@
-// What is nexusd's own in its data directory, and that nobody else has put something else in its place.
+// Which files in the data directory are nexusd's own, and whether somebody replaced one of them.
 
 import { lstatSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -8,9 +8,9 @@ export const OWN_FILES = ["nexusd.db", "nexusd.db-wal", "nexusd.db-shm", "nexusd
 const OWN_DIRECTORIES = ["budgets"];
 
 /**
- * What root makes in somebody else's directory is lost to that user's own nexusd, and whoever owns a directory can lead
- * root to any file of the machine.
- * @throws StoreError `unusable` where root would use a directory of another user, or make one in it
+ * Files that root creates in another user's directory lock that user's nexusd out, and the owner of a directory can
+ * point root at any file of the machine.
+ * @throws StoreError `unusable` if root would use another user's directory, or create one in it
  */
 export function refuseForeignDirectory(dataDir: string): void {
   if (process.getuid?.() !== 0) return;
@@ -32,19 +32,19 @@ export function refuseForeignDirectory(dataDir: string): void {
 }
 
 /**
- * Neither SQLite nor chmod stops at a link, so that it is looked for before them.
- * @throws StoreError `unusable` where something is a link, or no file
+ * SQLite and chmod both follow links, so links are looked for first.
+ * @throws StoreError `unusable` if a name is a link, or not a regular file
  */
 export function refuseLinks(dataDir: string): void {
   for (const name of [...OWN_FILES, ...OWN_DIRECTORIES]) {
     const stat = lstatSync(join(dataDir, name), { throwIfNoEntry: false });
     if (stat === undefined) continue;
     if (stat.isSymbolicLink())
-      throw storeError("unusable", dataDir, `${name} in it is a link, and nexusd follows none there`, {
-        remedy: "put what it leads to in its place, or name another directory in [daemon] data_dir",
+      throw storeError("unusable", dataDir, `${name} in it is a link, which nexusd does not follow`, {
+        remedy: "replace it with the file it points to, or name another directory in [daemon] data_dir",
       });
     if (OWN_DIRECTORIES.includes(name) ? !stat.isDirectory() : !stat.isFile())
-      throw storeError("unusable", dataDir, `${name} in it is something else than nexusd makes`, {
+      throw storeError("unusable", dataDir, `${name} in it is not a regular file`, {
         remedy: "move it away, or name another directory in [daemon] data_dir",
       });
   }

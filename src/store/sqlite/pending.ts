@@ -1,4 +1,4 @@
-// What a consumer has still to read, counted up to a limit: a few looks into the indexes, whatever the log's length.
+// What a consumer has still to read, counted up to a limit: a few index lookups, however long the log is.
 
 import type { Database } from "better-sqlite3";
 import { decodeTime } from "ulid";
@@ -37,14 +37,14 @@ export const createPending = (
     .pluck();
   const idOf = db.prepare<[number], string>("SELECT id FROM events WHERE sequence = ?").pluck();
 
-  /** The first `most` of these types after a position, in order. */
+  /** The first `most` events of these types after a position, in order. */
   const firstOf = (types: readonly string[], after: number, most: number): Found[] => {
     let found: Found[] = [];
     let upTo = log.latest();
     for (const type of types) {
       found = found.concat(ofType.all(type, after, upTo, most)).sort((a, b) => a.sequence - b.sequence);
       if (found.length < most) continue;
-      // The next types only matter where they are older than what is already enough.
+      // A further type matters only if it has something older than what is already enough.
       found = found.slice(0, most);
       upTo = found.at(-1)?.sequence ?? upTo;
     }
@@ -53,7 +53,7 @@ export const createPending = (
 
   return ({ position, types }, most) => {
     const wanted = types === null ? undefined : expandTypes(types, log.types());
-    // One more, which tells whether there are more.
+    // One more, to tell whether there are more.
     const found = wanted ? firstOf(wanted, position, most + 1) : following.all(position, most + 1);
     const oldest = found[0]?.sequence;
     if (oldest === undefined) return NOTHING;

@@ -1,5 +1,5 @@
-// What is removed from the log and from what can be searched, in small transactions: commits and readers get their turn
-// in between.
+// Removes events from the log and from the search index, in small transactions, so that commits and readers get their
+// turn in between.
 
 import { REPEATS_KEPT_MS, type Store } from "../../contract/store.ts";
 import type { Clock } from "../../core/clock.ts";

@@ -1,4 +1,4 @@
-// Puts a backup in the place of the database, while no daemon runs.
+// Replaces the database with a backup, while no daemon is running.
 
 import {
   chmodSync,
@@ -30,19 +30,20 @@ import { openStore } from "./store.ts";
 
 export interface Restored {
   path: string;
-  /** Another one than before, so that every reader notices that the log may have gone back. */
+  /** A new epoch, so that every reader notices that the log may have gone back. */
   epoch: string;
-  /** Where the database that was there is now; null where there was none. */
+  /** Where the previous database is now; null if there was none. */
   keptAside: string | null;
-  /** Writes that were approved and not done when the backup was made: their outcome is unknown now. */
+  /** Writes that were approved but not finished when the backup was made: their outcome is unknown. */
   doubtfulWrites: string[];
 }
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
 /**
- * The present database is kept aside. Whatever fails before the last step leaves the present one in its place.
- * @throws StoreError: `locked` while a daemon runs, `corrupt` or `newer_version` for the file, and those of the disk
+ * The present database is kept. If anything fails before the last step, it stays in place.
+ * @throws StoreError: `locked` while a daemon runs, `corrupt` or `newer_version` for the backup file, and errors of
+ * the disk
  */
 export async function restoreDatabase(file: string, dataDir: string, clock: Clock): Promise<Restored> {
   const directory = resolve(dataDir);
@@ -70,7 +71,7 @@ export async function restoreDatabase(file: string, dataDir: string, clock: Cloc
   }
 }
 
-/** Makes `nexusd.db` in `staging` what will be installed: checked, of another epoch, and of the newest schema. */
+/** Prepares `nexusd.db` in `staging` for installation: checked, with a new epoch, and of the newest schema. */
 async function prepare(
   file: string,
   staging: string,
@@ -78,8 +79,8 @@ async function prepare(
 ): Promise<Pick<Restored, "epoch" | "doubtfulWrites">> {
   const path = join(staging, "nexusd.db");
   if (existsSync(`${file}-wal`) && statSync(`${file}-wal`).size > 0)
-    throw storeError("corrupt", file, "beside it is a -wal file with a part of it", {
-      remedy: "restore a file that `nexusctl backup` made",
+    throw storeError("corrupt", file, "part of it is in a -wal file beside it", {
+      remedy: "restore a file made by `nexusctl backup`",
     });
   copyFileSync(file, path, constants.COPYFILE_EXCL);
   chmodSync(path, 0o600);
@@ -89,7 +90,7 @@ async function prepare(
   } catch (error) {
     throw toStoreError(error, file);
   }
-  // The store itself brings it up to date, so that nothing is left to fail when the daemon starts.
+  // The store itself upgrades it, so that nothing is left to fail when the daemon starts.
   const store = await openStore({ dataDir: staging, clock });
   let doubtfulWrites: string[];
   try {
@@ -102,8 +103,8 @@ async function prepare(
 }
 
 /**
- * Approved then, a write may have been done since. Only a person can find that out, so that nothing is done twice. The
- * one way from approved to unknown is by executing.
+ * A write that was approved then may have been executed since. Only a person can find out, and nothing may be
+ * executed twice. The only way from approved to unknown leads through executing.
  */
 async function doubtApproved(store: Store, clock: Clock): Promise<string[]> {
   const code = "restored";
@@ -134,7 +135,7 @@ function renew(path: string, file: string, epoch: string): void {
     const changed = isOurs
       ? db.prepare("UPDATE meta SET value = ? WHERE key = 'epoch'").run(epoch).changes
       : 0;
-    if (changed !== 1) throw storeError("corrupt", file, "it is not a database of nexusd", { remedy: OTHER });
+    if (changed !== 1) throw storeError("corrupt", file, "it is not a nexusd database", { remedy: OTHER });
   } catch (error) {
     if (error instanceof Database.SqliteError && /CORRUPT|NOTADB/.test(error.code))
       throw storeError("corrupt", file, `it is damaged (${error.message})`, { remedy: OTHER, cause: error });
@@ -144,22 +145,22 @@ function renew(path: string, file: string, epoch: string): void {
   }
 }
 
-const OTHER = "restore another backup; the present database was left as it is";
+const OTHER = "restore another backup; the present database is unchanged";
 
-/** @returns the new path. The database stays in its place as well, under both names, where it is whole. */
+/** @returns the new path. An intact database also keeps its old name until it is replaced. */
 function keepAside(path: string, clock: Clock): string {
   const time = isoTime(clock.now()).replaceAll(/[:.]/g, "-");
   const aside = `${path}.before-restore-${time}`;
   if (foldWal(path)) linkSync(path, aside);
   else {
-    // Damaged: what there is of it is kept as it is, its log under the name by which SQLite finds it.
+    // Damaged: kept as it is, with its write-ahead log under the name that SQLite looks for.
     renameSync(path, aside);
     if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${aside}-wal`);
   }
   return aside;
 }
 
-/** Writes what is in the -wal file into the database. @returns false where that cannot be done */
+/** Writes the -wal file's content into the database. @returns false if that cannot be done */
 function foldWal(path: string): boolean {
   let db: Database.Database | undefined;
   try {
@@ -174,7 +175,7 @@ function foldWal(path: string): boolean {
   }
 }
 
-/** Restored by root, the files would be root's, and the daemon could not open them. */
+/** Files restored by root would belong to root, and the daemon could not open them. */
 function giveToOwner(directory: string, files: (string | null)[]): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(directory);

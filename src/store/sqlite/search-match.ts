@@ -1,11 +1,11 @@
-// A search for words as a query of FTS5.
+// A word search as an FTS5 query.
 
 import { isUnspaced, soughtWords } from "../../core/text/words.ts";
 
 /**
- * A query of FTS5 for events in which each word of `text` and of `target` begins a word; undefined where neither is
- * given. Whatever they hold is words, never syntax.
- * @param phraseOf a part without blanks as the index has it, as a phrase of FTS5; undefined: it holds no word
+ * An FTS5 query for events in which each word of `text` and of `target` is the beginning of a word; undefined if
+ * neither is given. The input is always words, never syntax.
+ * @param phraseOf turns a part without blanks into an FTS5 phrase as the index has it; undefined: it holds no word
  */
 export function matchOf(
   query: { text?: string; target?: string },
@@ -15,9 +15,9 @@ export function matchOf(
     const given = query[field];
     if (given === undefined) return [];
     const column = field === "target" ? "target : " : "";
-    // A sign between two words matches nothing: left out, "R&D - plans" is found.
+    // A sign on its own between two words would match nothing. It is left out, so that "R&D - plans" is found.
     const phrases = given.split(/\s+/u).flatMap((part) => phraseOf(part) ?? []);
-    // What begins another word is found wherever that is: it would only be looked for twice.
+    // The beginning of another word is found wherever that word is, so it need not be looked for twice.
     const wanted = phrases.filter(
       (phrase, at) =>
         !phrases.some((other, place) =>
@@ -29,18 +29,18 @@ export function matchOf(
   return parts.length > 0 ? parts.join(" AND ") : undefined;
 }
 
-/** Ends a phrase whose last word is the beginning of one. */
+/** Ends a phrase whose last word is only the beginning of a word. */
 const BEGINNING = '" *';
 const beginningOf = (phrase: string) => phrase.slice(0, -BEGINNING.length);
 
-/** Which no tokenizer leaves anything of. */
+/** A character that every tokenizer drops. */
 const NO_WORD = '" "';
 
 const phraseOfTerms = (part: string): string | undefined => {
   const words = soughtWords(part);
   const last = words.at(-1);
   if (last === undefined) return undefined;
-  // A single letter behind another word, as in "R&D", begins a word of nearly every text: it is taken for all of one.
+  // A single letter at the end, as in "R&D", begins a word in nearly every text, so it is taken as a whole word.
   const isWhole = words.length > 1 && last.length === 1 && !isUnspaced(last);
   return `"${words.join(" ")}${isWhole ? '"' : BEGINNING}`;
 };

@@ -1,6 +1,6 @@
-// The events that can be searched: indexed in the commit that logs them, kept when the log removes them, read by many
-// filters. Their data stays in the log as long as that has them, so that nothing is on the disk twice. The tables are
-// called after insights, the one type of them (contract/searchable.ts).
+// The searchable events: indexed in the commit that logs them, kept when the log removes them, read by many filters.
+// Their data stays in the log as long as the log has them, so nothing is stored twice. The tables are named after
+// insights, the only searchable type so far (contract/searchable.ts).
 
 import type { Database } from "better-sqlite3";
 import { TYPE_PREFIX } from "../../contract/new-event.ts";
@@ -12,16 +12,16 @@ import { createTermIndex } from "./search-terms.ts";
 export const FORGET_CHUNK = 1000;
 
 export interface SearchMemory {
-  /** Inside the transaction of its event. `time` is RFC 3339. */
+  /** Runs inside the transaction of the event. `time` is RFC 3339. */
   add(event: { sequence: number; time: string; terms: SearchTerms }): void;
-  /** Takes over what the events up to a sequence say, before they are removed in the same transaction. */
+  /** Copies the data of the events up to a sequence, before the same transaction removes them. */
   keep(upTo: number): void;
   read: SearchReader;
-  /** Removes the oldest thousand of those before `before`. Inside a transaction. @returns how many */
+  /** Removes the oldest thousand of those before `before`. Runs inside a transaction. @returns how many */
   forget(before: string): number;
-  /** Indexes some of what an earlier version indexed in another way. Inside a transaction. */
+  /** Indexes some of the rows that an earlier version indexed differently. Runs inside a transaction. */
   renew(): void;
-  /** Whether there is something to renew. */
+  /** Whether rows are left to index again. */
   hasOlder(): boolean;
 }
 
@@ -73,7 +73,7 @@ export const createSearchMemory = (db: Database): SearchMemory => {
   return memory;
 };
 
-/** What an earlier version logged without remembering it. */
+/** Events that an earlier version logged without indexing them. */
 function rememberOlder(db: Database, memory: SearchMemory): void {
   const older = db
     .prepare<[], { sequence: number; time: string; data: string }>(

@@ -1,16 +1,16 @@
-// Searches the searchable events. Needs no more than a connection that reads: src/store/sqlite/search-thread.ts has one.
+// Searches the searchable events. Needs only a read connection, such as that of src/store/sqlite/search-thread.ts.
 
 import type { Database } from "better-sqlite3";
 import type { FoundEvent, SearchQuery } from "../../contract/store.ts";
 import { takeLength } from "../take-length.ts";
 import { createFoundTerms } from "./search-terms.ts";
 
-/** Events of one millisecond that have keys of their own; more of them go on into the next. */
+/** How many events of one millisecond get distinct keys; further ones use keys of the next millisecond. */
 export const PER_MS = 1024;
-/** In the year 2248: a key must be a number that is exact. */
+/** In the year 2248: a key must be an exact number. */
 const LATEST_MS = 8.7e12;
 
-/** The newest first. */
+/** Newest first. */
 export type SearchReader = (query: SearchQuery) => FoundEvent[];
 
 export const createSearchReader = (db: Database): SearchReader => {

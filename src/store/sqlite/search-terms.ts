@@ -1,12 +1,12 @@
-// The index of the words of the searchable events, and its making anew of what an earlier version indexed in another way: the newest
-// first, in small transactions while the daemon works. Until that is done what is left is found as it was before.
+// The word index of the searchable events. Rows that an earlier version indexed differently are indexed again: newest
+// first, in small transactions while the daemon works. Until then they are found through the old index.
 
 import type { Database } from "better-sqlite3";
 import { type SearchTerms, searchTermsOf } from "../../contract/searchable.ts";
 import { parseJson } from "../../core/exact-json.ts";
 import { matchOf } from "./search-match.ts";
 
-// What one transaction takes anew: some ten milliseconds, with the merging that SQLite does at times.
+// Rows per transaction: some ten milliseconds, including the merges that SQLite does at times.
 const EVENTS_AT_ONCE = 10;
 const CHARACTERS_AT_ONCE = 20_000;
 
@@ -15,16 +15,16 @@ const FROM = "insight_terms_from";
 export interface TermIndex {
   /** Inside a transaction. */
   add(key: number, index: Pick<SearchTerms, "content" | "target">): void;
-  /** Those up to a key. Inside a transaction. */
+  /** The rows up to a key. Runs inside a transaction. */
   remove(upTo: number): void;
-  /** Takes some more of the older ones over. Inside a transaction. */
+  /** Moves some more of the older rows. Runs inside a transaction. */
   renew(): void;
-  /** Whether there are older ones. */
+  /** Whether older rows are left. */
   hasOlder(): boolean;
 }
 
 export const createTermIndex = (db: Database): TermIndex => {
-  // Which replaces: a key that came late, among the older ones, is met again.
+  // REPLACE: a key that arrived late, among the older ones, is met again.
   const insert = db.prepare<[number, string, string]>(
     "INSERT OR REPLACE INTO insight_terms (rowid, content, target) VALUES (?, ?, ?)",
   );
@@ -65,14 +65,14 @@ export const createTermIndex = (db: Database): TermIndex => {
   return terms;
 };
 
-/** In `insight_words` alone are those before this key; undefined: there is no such table. */
+/** Only `insight_words` has the keys below this one; undefined: that table does not exist. */
 const createFrom = (db: Database) => {
   const hasTable = db.prepare<[], number>("SELECT 1 FROM sqlite_schema WHERE name = 'insight_words'").pluck();
   const readFrom = db.prepare<[], number>(`SELECT value FROM meta WHERE key = '${FROM}'`).pluck();
   return () => (hasTable.get() === undefined ? undefined : (readFrom.get() ?? Number.MAX_SAFE_INTEGER));
 };
 
-/** @returns SQL with the column `key`, for those with the words of a query; undefined: it names none */
+/** @returns SQL with the column `key`, for the events that match a query; undefined: the query has no words */
 export const createFoundTerms = (db: Database) => {
   const from = createFrom(db);
   return (query: {
@@ -96,13 +96,13 @@ const dataOf = (data: string | null): unknown => {
   try {
     return parseJson(data);
   } catch (error) {
-    // Nested so deeply that only its text can be kept: it has no words to be found by, and the next ones have.
+    // Nested too deeply to be more than text: it has no words to index, but the rows after it do.
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 };
 
-// As the earlier index had them: cut by SQLite, and each sign of scripts without blanks for itself.
+// As the earlier index has them: split by SQLite, with each sign of scripts without blanks on its own.
 const NOT_OF_WORDS = /[^\p{L}\p{N}\p{Co}\p{M}]+/gu;
 const UNSPACED =
   /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]/gu;

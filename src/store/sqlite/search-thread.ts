@@ -1,4 +1,4 @@
-// The thread of src/store/sqlite/search.ts: reads on a connection of its own, one query after the other.
+// The thread of src/store/sqlite/search.ts: reads on its own connection, one query after the other.
 
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
@@ -14,9 +14,9 @@ const db = new Database(String(workerData), {
   timeout: BUSY_TIMEOUT_MS,
 });
 db.pragma("cache_size = -4000"); // KiB
-db.pragma("temp_store = MEMORY"); // nothing of the log outside its directory
+db.pragma("temp_store = MEMORY"); // no temporary file outside the directory
 const reader = createSearchReader(db);
-// All statements of one query see the same database.
+// All statements of a query read the same snapshot.
 const read = db.transaction(reader);
 
 const answer = (query: SearchQuery): SearchAnswer => {

@@ -1,5 +1,5 @@
-// Looks for words beside the event loop: what one search of a large memory costs, nobody else waits for. The thread
-// is started for the first search and ended when there was none for a while, so that an idle daemon does not pay for it.
+// Searches for words off the event loop, so that a search of a large memory holds nothing else up. The thread starts
+// with the first search and ends after a while without one, so an idle daemon does not pay for it.
 
 import { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
@@ -10,15 +10,15 @@ import { storeError } from "./errors.ts";
 const WITHIN_MS = 10_000;
 const IDLE_MS = 30_000;
 const CLOSE_WITHIN_MS = 1000;
-/** In MiB: of one page of events and its statement. */
+/** In MiB: enough for one page of events and its statement. */
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
 export type SearchAnswer = { found: FoundEvent[] } | { failed: { message: string; code: string } };
 
 export interface Search {
-  /** In the order in which they were asked for. @throws StoreError `busy`, SqliteError */
+  /** In the order of the calls. @throws StoreError `busy`, SqliteError */
   find(query: SearchQuery): Promise<FoundEvent[]>;
-  /** What is under way fails. */
+  /** Searches in progress fail. */
   close(): Promise<void>;
 }
 
@@ -27,13 +27,13 @@ interface Waiting {
   settle(answer: SearchAnswer | Error): void;
 }
 
-// In dist/ it is JavaScript.
+// dist/ has JavaScript files.
 const THREAD = new URL(`./search-thread${import.meta.url.slice(-3)}`, import.meta.url);
 const startThread = (path: string): Worker => new Worker(THREAD, { workerData: path, resourceLimits: HEAP });
 
 /**
- * @param options.path of the database
- * @param options.place of the data directory, for its errors
+ * @param options.path the database file
+ * @param options.place the data directory, named in errors
  */
 export function createSearch(options: {
   path: string;
@@ -49,7 +49,7 @@ export function createSearch(options: {
   let stopIdling = () => {};
 
   const ended = (why: string) =>
-    storeError("busy", place, `a search ended before it was done (${why})`, { remedy: "try it again" });
+    storeError("busy", place, `a search ended early (${why})`, { remedy: "try it again" });
 
   const settle = (answer: SearchAnswer | Error) => {
     const done = current;
@@ -58,7 +58,7 @@ export function createSearch(options: {
   };
 
   const next = (): void => {
-    // One that ends makes room for another by its exit.
+    // The exit of the thread makes room for another one.
     if (current || isEnding) return;
     stopIdling();
     current = queue.shift();
@@ -98,7 +98,7 @@ export function createSearch(options: {
   };
 
   const giveUp = (waiting: Waiting): void => {
-    const late = storeError("busy", place, `a search was not done within ${WITHIN_MS / 1000} s`);
+    const late = storeError("busy", place, `a search took longer than ${WITHIN_MS / 1000} s`);
     if (waiting === current) {
       settle(late);
       isEnding = true;

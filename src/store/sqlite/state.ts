@@ -1,5 +1,5 @@
-// What jobs and readers remember beside the log: cursors, records, secrets, consumers.
-// Writing what is already there changes no page, so that the transaction costs no fsync.
+// What jobs and readers store beside the log: cursors, records, secrets, consumers. Writing an unchanged value
+// changes no page, so the transaction costs no fsync.
 
 import type { Database } from "better-sqlite3";
 import type { Consumer, RecordRange, StoredRecord } from "../../contract/store.ts";
@@ -14,7 +14,7 @@ interface ConsumerRow {
   updated_at: string;
 }
 
-/** Reads at any time; writes inside a transaction. `value` is JSON text where it is written. */
+/** Reads at any time; writes inside a transaction. Writes take `value` as JSON text. */
 export const createState = (db: Database) => {
   const cursor = db.prepare<[string], { value: string; updated_at: string }>(
     "SELECT value, updated_at FROM cursors WHERE source = ?",
@@ -86,7 +86,7 @@ export const createState = (db: Database) => {
       const { after, upTo, limit } = part;
       const rows =
         upTo === undefined ? recordsAfter.all(kind, after, limit) : recordRange.all(kind, after, upTo, limit);
-      // One text for all is parsed in half the time.
+      // Parsing one text for all rows takes half the time.
       const values = parseJson(`[${rows.map(({ value }) => value).join(",")}]`);
       if (!Array.isArray(values)) throw new TypeError("records are a list");
       return rows.map((row, index) => ({
@@ -113,7 +113,7 @@ export const createState = (db: Database) => {
     readConsumers: ({ after = "", limit }: { after?: string; limit: number }): Consumer[] =>
       consumers.all(after, limit).map(toConsumer),
     countConsumers: (): number => countConsumers.get() ?? 0,
-    /** Whether what an agent shows lets it change the consumer; undefined: it need not show anything. */
+    /** Whether the agent's token lets it change the consumer; undefined: no token is needed. */
     mayUse: (name: string, proof: string | undefined): boolean => {
       const bound = proof === undefined ? null : (consumer.get(name)?.token_hash ?? null);
       return bound === null || bound === proof;
@@ -125,7 +125,7 @@ export const createState = (db: Database) => {
       now: string,
       bindTo: string | undefined,
     ): Consumer => {
-      // The binding of one that is there stays as it is.
+      // An existing consumer keeps its binding.
       putConsumer.run(name, position, types ? stringifyJson(types) : null, now, now, bindTo ?? null);
       return readConsumer(name) ?? missing(name);
     },
@@ -134,7 +134,7 @@ export const createState = (db: Database) => {
       setTypes.run(json, now, name, json);
       return readConsumer(name);
     },
-    /** `isMoved`: whether the position is another one than before. */
+    /** `isMoved`: whether the position has changed. */
     ackConsumer: (
       name: string,
       sequence: number,

@@ -25,7 +25,7 @@ import { createState } from "./state.ts";
 import { createWriteStore } from "./writes.ts";
 
 export interface StoreOptions {
-  /** Created with mode 0700 where it is missing; relative to the working directory. */
+  /** Created with mode 0700 if missing; relative to the working directory. */
   dataDir: string;
   clock: Clock;
   /** 0 (inclusive) to 1 (exclusive): the random part of ULIDs. */
@@ -47,7 +47,7 @@ export const openStore = async ({
   const { db, path, close } = await openDatabase(place, onMigration);
   try {
     const { store, renew } = createStore({ db, path, place, clock, random, close });
-    // A directory that takes no commit now is better known before any service is asked.
+    // A directory that cannot take a commit is reported before any service is asked.
     await store.probe();
     renew();
     return store;
@@ -123,7 +123,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
     countPending: createPending(db, log),
   });
 
-  /** Indexes what an earlier version left, at its leisure: a store that is closed, or fails, goes on at the next start. */
+  /** Indexes in small steps what an earlier version left. If the store is closed or fails, the next start goes on. */
   const renew = async (): Promise<void> => {
     while (!isClosed && searchable.hasOlder()) await write(() => searchable.renew(), undefined, true);
   };

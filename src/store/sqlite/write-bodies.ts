@@ -1,5 +1,5 @@
-// Removes what is long of the writes that were finished long ago. What is left still verifies: the row of the audit log
-// that tells of it covers the columns as they are after it.
+// Removes the long fields of writes that finished long ago. The rest still verifies: the audit row of the removal
+// covers the columns as they are after it.
 
 import type { Database } from "better-sqlite3";
 import type { Actor } from "../../contract/actor.ts";
@@ -14,7 +14,7 @@ const REMOVED_AT_ONCE = 50;
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
-/** In the place of the preview, whose shape others rely on. */
+/** In place of the preview, whose shape others rely on. */
 const REMOVED: PreviewRequest = { method: "REMOVED", url: "", headers: [], body: null };
 
 export const createBodyRemoval = (db: Database, audit: AuditLog) => {
@@ -36,7 +36,7 @@ export const createBodyRemoval = (db: Database, audit: AuditLog) => {
        body_removed_at = :body_removed_at WHERE id = :id`,
   );
 
-  /** Inside a transaction. @returns the rows that tell of it */
+  /** Runs inside a transaction. @returns the audit rows of the removal */
   return (before: string, at: string): { rows: AuditRow[]; more: boolean } => {
     const found = due.all(before);
     const rows = found.map(({ id, digest, operation, result }) => {
@@ -60,7 +60,7 @@ export const createBodyRemoval = (db: Database, audit: AuditLog) => {
   };
 };
 
-/** Why it failed is short, and what lists show. */
+/** The reason of a failure is short, and lists show it. */
 const errorOf = (result: string | null): string | null => {
   if (result === null) return null;
   const { error } = parseJson(result) as WriteResult; // as stored

@@ -1,4 +1,4 @@
-// A write as a row of its table, and back.
+// Maps a write to a row of its table, and back.
 
 import type { Actor } from "../../contract/actor.ts";
 import type { Service } from "../../contract/new-event.ts";
@@ -14,7 +14,7 @@ import type {
 } from "../../contract/writes.ts";
 import { parseJson, stringifyJson } from "../../core/exact-json.ts";
 
-/** Booleans as 0 and 1, what has a shape as JSON. */
+/** Booleans as 0 and 1, structured values as JSON. */
 export interface WriteRow {
   id: string;
   operation: string;
@@ -51,16 +51,16 @@ export interface WriteRow {
   approval_order: number | null;
 }
 
-/** One that is not decided. */
+/** For a write that is not decided. */
 export type NewRow = Omit<WriteRow, "approval_order" | "body_removed_at" | "signed_by">;
 
-/** What a transition sets; null leaves what is there, since no step takes back what an earlier one recorded. */
+/** What a transition sets; null leaves the column as it is, since no step undoes what an earlier one recorded. */
 export type PatchRow = Pick<
   WriteRow,
   "decided_at" | "decided_by" | "signed_by" | "note" | "executing_at" | "finished_at" | "result" | "outcome"
 > & { attempts: number | null };
 
-/** @param tokenHash of the token without which no agent withdraws it; null: every agent can */
+/** @param tokenHash hash of the token that an agent needs to withdraw it; null: any agent can */
 export const toRow = (write: Write, tokenHash: string | null): NewRow => ({
   id: write.id,
   operation: write.operation,
@@ -111,7 +111,7 @@ export const toWrite = (row: WriteRow): Write => ({
   state: row.state,
   request: row.request,
   digest: row.digest,
-  // This and the two below as `toRow` and `toPatchRow` wrote them.
+  // `toRow` and `toPatchRow` wrote this and the two below.
   preview: parseJson(row.preview) as PreviewRequest,
   precondition: row.precondition,
   target: row.target,

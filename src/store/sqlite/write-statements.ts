@@ -1,19 +1,19 @@
-// The statements on the table of writes, each step one conditional update.
+// The statements on the table of writes; each step is one conditional update.
 
 import type { Database } from "better-sqlite3";
 import type { WriteState } from "../../contract/writes.ts";
 import type { NewRow, PatchRow, WriteRow } from "./write-rows.ts";
 
-// SQLite compares a bound value with the conditions of partial indices, and for that prepares the statement again
-// whenever another value is bound, which takes longer than running it. A unary plus hides the value from it.
+// SQLite compares a bound value with the conditions of partial indices, so it prepares the statement again whenever
+// another value is bound, which takes longer than running it. A unary plus hides the value from it.
 
 export type WriteStatements = ReturnType<typeof prepareStatements>;
 
-/** Neither decided against nor done. */
+/** Neither rejected nor finished. */
 export const OPEN_STATES: readonly WriteState[] = ["proposed", "approved", "executing"];
 const OPEN = `(${OPEN_STATES.map((state) => `'${state}'`).join(", ")})`;
 
-/** Those that change something return the row as it is after that, and nothing where their condition does not hold. */
+/** Each of these returns the row after the change, or nothing if its condition does not hold. */
 export const prepareStatements = (db: Database) => ({
   one: db.prepare<[string], WriteRow>("SELECT * FROM writes WHERE id = ?"),
   byKey: db.prepare<[string, string, string], WriteRow>(
@@ -37,9 +37,9 @@ export const prepareStatements = (db: Database) => ({
       from: WriteState;
       to: WriteState;
       notExpiredAt: string | null;
-      /** What the caller can show; null: it need not. */
+      /** The caller's token; null: none is needed. */
       tokenHash: string | null;
-      /** JSON of those that it has; null: whichever there are. */
+      /** JSON of the approvals it must have; null: any. */
       signedBefore: string | null;
     },
     WriteRow
@@ -93,8 +93,8 @@ export const prepareStatements = (db: Database) => ({
 });
 
 /**
- * How many writes are open and their bytes, in a table of this connection alone: it changes and is rolled back with the
- * transaction that opens or closes a write, so that proposals that are committed together see each other.
+ * The number of open writes and their bytes, in a table of this connection alone. It changes and rolls back with the
+ * transaction that opens or closes a write, so proposals that are committed together see each other.
  */
 export const createOpenTotals = (db: Database) => {
   db.exec(

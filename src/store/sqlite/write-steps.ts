@@ -1,4 +1,4 @@
-// One step of a write: the event and the row of the audit log that belong to it, and what is counted along.
+// One step of a write: its event, its audit row, and the counters it changes.
 
 import type { Database } from "better-sqlite3";
 import { type Actor, shownActor } from "../../contract/actor.ts";
@@ -13,7 +13,7 @@ import { createOpenTotals, OPEN_STATES, type WriteStatements } from "./write-sta
 
 const NEXUSD: Actor = { via: "nexusd", user: null };
 
-/** What one step left: the write after it, the state before it, and its event. */
+/** The result of a step: the write after it, the state before it, and its event. */
 export interface Step {
   write: Write;
   from: WriteState | null;
@@ -23,7 +23,7 @@ export interface Step {
   observed?: StoredEvent[];
 }
 
-/** All but `committed`, `counts` and `openTotals.read` are for the inside of a transaction. */
+/** All but `committed`, `counts` and `openTotals.read` run inside a transaction. */
 export const createSteps = (parts: {
   db: Database;
   log: EventLog;
@@ -38,7 +38,7 @@ export const createSteps = (parts: {
   /**
    * Appends what belongs to every step, inside its transaction.
    * @param set what the step changed in the row
-   * @param mark what happened where the state stays as it is
+   * @param mark what happened, if the state stays the same
    */
   const record = (
     from: WriteState | null,
@@ -63,7 +63,7 @@ export const createSteps = (parts: {
       now(),
     );
     if (!event) throw new Error("the event of a step of a write was taken for a repetition");
-    // Requests are counted while it is executed: how many there were is known with the result.
+    // Attempts are counted while it is executed; the result says how many there were.
     const attempts = from === "executing" ? { attempts: row.attempts } : {};
     const stored = log.row(event.sequence);
     const told = stored && { sequence: event.sequence, digest: eventDigest(stored) };
@@ -90,7 +90,7 @@ export const createSteps = (parts: {
     return approved && record("proposed", approved, { at, actor, detail, set });
   };
 
-  /** Once steps are on disk. */
+  /** Called once the steps are on disk. */
   const committed = (steps: readonly Step[]): void => {
     log.appended(steps.flatMap(({ event, observed = [] }) => [event, ...observed]));
     for (const { write, from, audit: entry } of steps) {
@@ -118,7 +118,7 @@ export const bytesOf = ({ request, preview }: Pick<WriteRow, "request" | "previe
 
 const isOpen = (state: WriteState): boolean => OPEN_STATES.some((open) => open === state);
 
-/** Read once: afterwards they are counted along. */
+/** Read once, then kept up to date. */
 const readCounts = (db: Database): Record<WriteState, number> => {
   // Every state is a key.
   const counts = Object.fromEntries(WRITE_STATES.map((state) => [state, 0])) as Record<WriteState, number>;

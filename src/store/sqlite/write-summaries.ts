@@ -1,4 +1,4 @@
-// Writes as a list shows them: read without what may be long of each, so that thousands cost little.
+// Writes as lists show them: read without their long fields, so that thousands are cheap.
 
 import type { Database } from "better-sqlite3";
 import { aboutOf } from "../../contract/write-about.ts";
@@ -7,9 +7,11 @@ import { parseJson } from "../../core/exact-json.ts";
 import { takeLength } from "../take-length.ts";
 import type { WriteRow } from "./write-rows.ts";
 
-/** What is longer stays on the disk: a list has no room for it, and a page of a thousand must not cost its length. */
+/**
+ * Longer values stay on the disk: a list has no room for them, and a page of a thousand must not cost their length.
+ */
 const LONGEST_READ = 4096;
-// To reach the columns behind a long text SQLite walks over its pages.
+// To reach the columns behind a long text, SQLite walks over its pages.
 const WALKED_AT_ONCE = 8 * 2 ** 20;
 
 type SummaryRow = Pick<
@@ -33,7 +35,7 @@ type SummaryRow = Pick<
   | "outcome"
   | "body_removed_at"
 > & {
-  /** Null where it is long. */
+  /** Null if it is long. */
   request: string | null;
   precondition: string | null;
   result: string | null;
@@ -48,7 +50,7 @@ const COLUMNS = `id, operation, service, state, digest, target, destructive, app
     .join(", ")},
   octet_length(request) + octet_length(preview) + ifnull(octet_length(result), 0) AS stored`;
 
-/** The query's `maxLength` counts what the summaries say. */
+/** The query's `maxLength` is compared with the length of the summaries. */
 export const createReadSummaries = (
   db: Database,
   idsOf: (query: Pick<WriteQuery, "after" | "limit"> & { states: WriteState[] }) => string[],
@@ -72,9 +74,9 @@ export const createReadSummaries = (
   };
 };
 
-/** Behind every ULID. */
+/** Sorts after every ULID. */
 export const LAST_ID = "~";
-/** About what the fields of a fixed length take together, in characters. */
+/** Roughly the length of all fields of fixed length together, in characters. */
 const SHORT_FIELDS = 800;
 
 function toSummary(row: SummaryRow): WriteSummary {

@@ -24,7 +24,9 @@ export interface WriteStoreParts {
   now(): number;
   read: ReadUnit;
   write: WriteUnit;
-  /** Prepares an observation; what it gives commits it inside a transaction, and says which of its events were new. */
+  /**
+   * Prepares an observation and returns a function that commits it inside a transaction and returns its new events.
+   */
   observing(observation: Observation): () => StoredEvent[];
 }
 
@@ -48,7 +50,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     }
   }
 
-  /** The newest first. */
+  /** Newest first. */
   const idsOf: Parameters<typeof createReadSummaries>[1] = ({ states, after = LAST_ID, limit }) =>
     [...new Set(states)]
       .flatMap((state) => statements.newestOf.all(state, after, limit))
@@ -210,7 +212,7 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   };
 };
 
-/** Of what may be long of it, as it is shown. */
+/** The long fields, as they are shown. */
 const lengthOf = ({ request, preview, result }: WriteRow): number =>
   request.length + preview.length + (result?.length ?? 0);
 
@@ -225,6 +227,6 @@ const proposalDetail = (row: NewRow): string =>
     agent: row.agent,
     idempotencyKey: row.idempotency_key,
     expiresAt: row.expires_at,
-    // So that a preview that was changed later can be told from the one that was proposed.
+    // So that a changed preview can be told from the one that was proposed.
     previewDigest: digestOf(row.preview),
   });
