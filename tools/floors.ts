@@ -20,6 +20,7 @@ export const FLOORS: readonly string[] = [
   "sinks",
   "config",
   "control",
+  "page",
   "cli",
   "daemon",
 ];

@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   writes: async () => (await import("./writes/writes.ts")).addWrites,
   statement: async () => (await import("./statement.ts")).addStatement,
   ...SERVICE_COMMANDS,
+  page: async () => (await import("./page/page.ts")).addPage,
   audit: async () => (await import("./audit.ts")).addAudit,
   jobs: async () => (await import("./jobs.ts")).addJobs,
   sinks: async () => (await import("./sinks.ts")).addSinks,

@@ -1,0 +1,51 @@
+// The files of the page: those of the build, or made of the sources where this runs from a checkout.
+
+import { readdir, readFile } from "node:fs/promises";
+import { extname } from "node:path";
+
+export interface Asset {
+  type: string;
+  body: Uint8Array;
+}
+
+/** By name, such as "app.js". Nothing else can be asked for. */
+export type Assets = ReadonlyMap<string, Asset>;
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+};
+
+/** The page has not been built, and cannot be built here. */
+export class NoPage extends Error {
+  override readonly name = "NoPage";
+}
+
+/** @throws NoPage */
+export async function loadAssets(): Promise<Assets> {
+  // The sources are there, and what was built of them may be of yesterday.
+  if (import.meta.filename.endsWith(".ts")) {
+    const { bundlePage } = await import("./bundle.ts");
+    const files = await bundlePage();
+    if (files) return asAssets(files);
+  }
+  // dist/page, of dist/src/page/ as of src/page/ and of a bundle in dist/src/cli/.
+  for (const place of ["../../page/", "../../dist/page/"]) {
+    const folder = new URL(place, import.meta.url);
+    const names = await readdir(folder).catch(() => []);
+    const files = names.map(async (name) => [name, await readFile(new URL(name, folder))] as const);
+    if (names.length > 0) return asAssets(new Map(await Promise.all(files)));
+  }
+  throw new NoPage("The page is not built here. Build it with: npm run build");
+}
+
+const asAssets = (files: ReadonlyMap<string, Uint8Array>): Assets =>
+  new Map(
+    [...files].flatMap(([name, body]) => {
+      const type = TYPES[extname(name)];
+      return type === undefined ? [] : [[name, { type, body }]];
+    }),
+  );

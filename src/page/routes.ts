@@ -1,0 +1,39 @@
+// What of the control API the page may ask for. Everything else stays on the socket.
+
+const NAME = "[\\w.~-]+";
+/** A part of a path that may be any text: encoded, as the browser does it. */
+const TEXT = "(?:[\\w.~!*'()-]|%[0-9A-F]{2})+";
+
+const READS = [
+  "health|status|operations|events|events/stream|jobs|sinks|nodes|consumers|history|writes",
+  `writes/${NAME}(?:/statement|/review)?`,
+  "messaging/sessions",
+  `messaging/sessions/${TEXT}/messages`,
+  "nex/insights",
+  "nexus/stock/low|nexus/orders/pending",
+];
+const CHANGES = [
+  `writes/${NAME}/(?:approve|reject|cancel|resolve|decide)`,
+  `jobs/${NAME}/(?:run|pause|resume)`,
+  `sinks/${NAME}/(?:wake|pause|resume)`,
+];
+
+const patternOf = (paths: readonly string[]) => new RegExp(`^/v1/(?:${paths.join("|")})$`);
+const ALLOWED = { GET: patternOf(READS), POST: patternOf(CHANGES) } as const;
+const QUERY = /^[\x21\x24-\x7e]{0,4096}$/;
+
+/** Whether a request is passed on, and is the same to whoever reads it: no `//`, no `..`, nothing encoded twice. */
+export function isPassedOn(method: string, url: string): boolean {
+  const [path = "", query = "", ...more] = url.split("?");
+  if (more.length > 0 || (method !== "GET" && method !== "POST")) return false;
+  return ALLOWED[method].test(path) && path.split("/").every(isPlain) && QUERY.test(query);
+}
+
+/** Says the same encoded as decoded, but for what it is: one part of a path. */
+function isPlain(part: string): boolean {
+  try {
+    return !/^\.{1,2}$|[/\\%\p{Cc}]/u.test(decodeURIComponent(part));
+  } catch {
+    return false;
+  }
+}
