@@ -29,7 +29,7 @@ export interface TestPage extends Page {
 
 const file = (type: string, text: string) => ({ type, body: Buffer.from(text) });
 
-export const TEST_ASSETS: Assets = new Map([
+const TEST_ASSETS: Assets = new Map([
   ["index.html", file("text/html; charset=utf-8", "<!doctype html><title>the page</title>")],
   ["open.html", file("text/html; charset=utf-8", "<!doctype html><title>the link</title>")],
   ["open.js", file("text/javascript; charset=utf-8", "")],
