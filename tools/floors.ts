@@ -62,7 +62,7 @@ const folderOf = (file: string): string => file.split("/")[0] ?? "";
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, "../src");
-  const files = globSync("**/*.ts", { cwd: root });
+  const files = globSync("**/*.{ts,tsx}", { cwd: root });
   const faults = faultsOf(new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")])));
   for (const { file, message } of faults)
     process.stderr.write(`${relative(process.cwd(), join(root, file))}: ${message}\n`);

@@ -16,6 +16,7 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
     "the typed methods for the views of the services, in one class for whoever programs",
   "src/mcp/tools/insights.ts": "a tool for the view of one service, as the client has a method for it",
   "src/mcp/tools/messages.ts": "tools for the views and the sending of one service, likewise",
+  "src/page/browser/stores/conversations.ts": "the view of the sessions of one service, as conversations",
   "src/page/routes.ts": "the views of the services that the page may ask for",
   "src/contract/events.ts": "the table of the event types",
   "src/contract/event-names.ts": "the table of the event types, without zod",

@@ -5,26 +5,31 @@ import { basename, join } from "node:path";
 import type { BuildOptions } from "esbuild";
 
 const SOURCES = new URL("browser/", import.meta.url).pathname;
-/** Each is one file of script, with everything that it imports. */
-const ENTRIES = ["app.ts", "open.ts"];
+/**
+ * What is loaded together. Whoever has not opened the page yet can load the files of the first, so that it shares none;
+ * the page itself loads its plots when they are looked at.
+ */
+const BUNDLES = [["open.ts"], ["app.tsx", "app.css"]];
 /** Served as they are. */
 const AS_IT_IS = /\.(?:html|svg|png)$/;
 
 const options = {
-  entryPoints: [...ENTRIES, "app.css"].map((name) => join(SOURCES, name)),
-  ...{ bundle: true, minify: true, format: "esm", target: "es2023", charset: "utf8" },
-  ...{ jsx: "automatic", jsxImportSource: "preact", legalComments: "none", write: false },
+  ...{ bundle: true, splitting: true, minify: true, format: "esm", target: "es2024", charset: "utf8" },
+  ...{ jsx: "automatic", jsxImportSource: "preact", legalComments: "none", write: false, outdir: "/" },
 } as const satisfies BuildOptions;
 
 /** By name. @returns undefined where there is no esbuild: in an installed package */
 export async function bundlePage(): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
   const esbuild = await import("esbuild").catch(() => undefined);
   if (!esbuild) return undefined;
-  const { outputFiles } = await esbuild.build({ ...options, outdir: "/" });
-  const built = outputFiles.map(({ path, contents }) => [basename(path), contents] as const);
+  const built = BUNDLES.map(async (names) => {
+    const entryPoints = names.map((name) => join(SOURCES, name));
+    const { outputFiles } = await esbuild.build({ ...options, entryPoints });
+    return outputFiles.map(({ path, contents }) => [basename(path), contents] as const);
+  });
   const plain = (await readdir(SOURCES)).filter((name) => AS_IT_IS.test(name));
   const copied = plain.map(async (name) => [name, await readFile(join(SOURCES, name))] as const);
-  return new Map([...built, ...(await Promise.all(copied))]);
+  return new Map([...(await Promise.all(built)).flat(), ...(await Promise.all(copied))]);
 }
 
 if (import.meta.main) {

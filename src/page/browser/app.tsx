@@ -1,0 +1,25 @@
+// The operator's page: its stores are started, and what is on the screen follows them.
+
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { startClock } from "./stores/clock.ts";
+import { follow } from "./stores/connection.ts";
+import { startConversations } from "./stores/conversations.ts";
+import { startEvents } from "./stores/events.ts";
+import { openCount, startInbox } from "./stores/inbox.ts";
+import { startReview } from "./stores/review.ts";
+import { startRoute } from "./stores/route.ts";
+import { startRunning } from "./stores/running.ts";
+import { Shell } from "./views/shell.tsx";
+
+const starts = [startRoute, startInbox, startReview, startEvents, startRunning, startConversations];
+for (const start of [startClock, ...starts]) start();
+
+effect(() => {
+  document.title = openCount.value > 0 ? `(${openCount.value}) nexusd` : "nexusd";
+});
+
+const app = document.getElementById("app");
+if (app) render(<Shell />, app);
+
+void follow();

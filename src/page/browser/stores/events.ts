@@ -1,0 +1,113 @@
+// The events on the screen: the newest as they come, or a page of older ones. However many the log has and however long
+// this runs, so many are kept and no more.
+
+import { computed, signal } from "@preact/signals";
+import type { EventPageView } from "../../../contract/api/events.ts";
+import { get, wordsOf } from "../lib/api.ts";
+import { eventWords } from "../lib/event-words.ts";
+import { type LogEvent, onConnected, onEvent, onOtherLog, status } from "./connection.ts";
+
+export interface ShownEvent extends LogEvent {
+  time: string;
+  words: string;
+}
+
+const PAGE = 500;
+const MOST = { events: 1000, characters: 2_000_000 };
+/** An event that is longer is shown up to here; the API has all of it. */
+const LONGEST = 100_000;
+/** The screen follows this often, however much comes. */
+const DRAWN_EVERY_MS = 250;
+
+/** The newest first. */
+const live = signal<readonly ShownEvent[]>([]);
+const paged = signal<readonly ShownEvent[] | undefined>(undefined);
+export const eventsProblem = signal("");
+export const search = signal("");
+export const family = signal("");
+
+export const isLive = computed(() => paged.value === undefined);
+/** The sequence before the oldest that is shown; 0: there are none before. */
+export const before = computed(() => {
+  const oldest = (paged.value ?? live.value).at(-1)?.sequence ?? 0;
+  return oldest > (status.value?.log.oldest ?? 1) ? oldest - 1 : 0;
+});
+const all = computed(() => paged.value ?? live.value);
+export const families = computed(() => [...new Set(all.value.map(({ type }) => familyOf(type)))].sort());
+export const shown = computed(() => {
+  const wanted = search.value.trim().toLowerCase();
+  return all.value.filter(
+    ({ type, json }) =>
+      (family.value === "" || familyOf(type) === family.value) &&
+      (wanted === "" || type.includes(wanted) || json.toLowerCase().includes(wanted)),
+  );
+});
+
+const familyOf = (type: string): string => type.split(".", 1)[0] ?? type;
+
+export function startEvents(): void {
+  let waiting: LogEvent[] = [];
+  onEvent((event) => {
+    waiting.push(event);
+    if (waiting.length > MOST.events) waiting = waiting.slice(-MOST.events);
+    if (waiting.length === 1) setTimeout(take, DRAWN_EVERY_MS);
+  });
+  const take = () => {
+    const fresh = waiting.reverse().map(asShown);
+    waiting = [];
+    const known = live.value[0]?.sequence ?? 0;
+    live.value = bounded([...fresh.filter(({ sequence }) => sequence > known), ...live.value]);
+  };
+  onOtherLog(() => {
+    live.value = [];
+    paged.value = undefined;
+  });
+  onConnected(async (signal) => {
+    // What came while there was no stream comes by the stream: only the first time there is nothing to go on from.
+    if (live.value.length > 0) return;
+    const latest = status.value?.log.latest ?? 0;
+    const read = await readPage(Math.max(0, latest - PAGE), signal);
+    const known = read[0]?.sequence ?? 0;
+    live.value = bounded([...live.value.filter(({ sequence }) => sequence > known), ...read]);
+  });
+}
+
+/** The events up to a sequence, instead of the newest. */
+export async function showOlder(upTo: number): Promise<void> {
+  try {
+    const page = await readPage(Math.max(0, upTo - PAGE));
+    paged.value = page.filter(({ sequence }) => sequence <= upTo);
+    eventsProblem.value = "";
+  } catch (error) {
+    eventsProblem.value = wordsOf(error);
+  }
+}
+
+export const showNewest = (): void => {
+  paged.value = undefined;
+};
+
+async function readPage(after: number, signal?: AbortSignal): Promise<ShownEvent[]> {
+  const { events } = await get<EventPageView>(`/v1/events?after=${after}&limit=${PAGE}`, signal);
+  return events
+    .map((event) => {
+      const type = event.type.replace(/^nexusd\./, "");
+      return asShown({ sequence: Number(event.sequence), type, json: JSON.stringify(event) });
+    })
+    .reverse();
+}
+
+function asShown({ sequence, type, json }: LogEvent): ShownEvent {
+  const { time }: { time: string } = JSON.parse(json); // the log's own contract
+  const kept = json.length > LONGEST ? `${json.slice(0, LONGEST).toWellFormed()}…` : json;
+  return { sequence, type, time, words: eventWords(json), json: kept };
+}
+
+function bounded(events: ShownEvent[]): ShownEvent[] {
+  let characters = 0;
+  const at = events.findIndex(({ json, words }) => {
+    characters += json.length + words.length;
+    return characters > MOST.characters;
+  });
+  return events.slice(0, Math.min(at < 0 ? events.length : Math.max(1, at), MOST.events));
+}

@@ -1,0 +1,75 @@
+// The one write that is open: all that is known of it, and what happens to it meanwhile.
+
+import { effect, signal } from "@preact/signals";
+import type { ShownWrite } from "../../../contract/api/writes.ts";
+import type { WriteStep } from "../../../contract/new-event.ts";
+import { get, Refused, wordsOf } from "../lib/api.ts";
+import type { ReviewView } from "../lib/shapes.ts";
+import { stepWords } from "../lib/steps.ts";
+import { announce } from "./announce.ts";
+import { onConnected, onEvent } from "./connection.ts";
+import { inbox } from "./inbox.ts";
+import { route } from "./route.ts";
+
+export interface Opened {
+  id: string;
+  review: ReviewView | undefined;
+  /** The last thing that happened to it since it was opened. */
+  step: WriteStep | undefined;
+  /** Why it cannot be shown. */
+  problem: string;
+}
+
+export const opened = signal<Opened | undefined>(undefined);
+
+/** Decisions of this page, so that it tells those of others. */
+const ownDecisions = new Set<string>();
+export const rememberOwn = (id: string): Set<string> => ownDecisions.add(id);
+export const isOwn = (id: string): boolean => ownDecisions.has(id);
+
+export function startReview(): void {
+  effect(() => {
+    const { view, id } = route.value;
+    if (view !== "inbox" || !id) {
+      opened.value = undefined;
+      return;
+    }
+    if (opened.peek()?.id === id) return;
+    opened.value = { id, review: undefined, step: undefined, problem: "" };
+    void read(id);
+  });
+  onConnected(async (signal) => {
+    const id = opened.value?.id;
+    if (id) await read(id, signal);
+  });
+  onEvent(({ type, json }) => {
+    if (!opened.value || !type.startsWith("write.") || type === "write.proposed") return;
+    const { data }: { data: WriteStep } = JSON.parse(json); // the log's own contract
+    if (data.writeId !== opened.value.id) return;
+    opened.value = { ...opened.value, step: data };
+    announce(stepWords(data));
+    void read(data.writeId);
+  });
+}
+
+/** @throws what `get` throws, where a signal is given: then somebody waits for it */
+async function read(id: string, signal?: AbortSignal): Promise<void> {
+  const take = (what: Partial<Opened>) => {
+    if (opened.value?.id === id) opened.value = { ...opened.value, ...what };
+  };
+  try {
+    const write = await get<ShownWrite>(`/v1/writes/${encodeURIComponent(id)}`, signal);
+    take({ review: reviewOf(write), problem: "" });
+  } catch (error) {
+    // Where nobody answers, what is on the screen stays, and is shown as stale.
+    if (error instanceof Refused) take({ problem: wordsOf(error) });
+    else if (signal) throw error;
+  }
+}
+
+/** What the write itself says. */
+function reviewOf(write: ShownWrite): ReviewView {
+  const row = inbox.peek().find((one) => one.write.id === write.id);
+  const about = { text: row?.write.about ?? write.operation, target: null, changes: [] };
+  return { write, preview: write.previewText, about, previous: null, history: [] };
+}

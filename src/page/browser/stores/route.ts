@@ -1,0 +1,37 @@
+// Which view is on the screen: the part of the address behind `#`.
+
+import { signal } from "@preact/signals";
+
+export const VIEWS = ["inbox", "running", "events", "conversations"] as const;
+export type View = (typeof VIEWS)[number];
+
+export interface Route {
+  view: View;
+  /** A write of the inbox, a session of the conversations. */
+  id: string | undefined;
+}
+
+export const route = signal<Route>(read());
+
+export const hrefOf = (view: View, id?: string): string =>
+  `#/${view}${id === undefined ? "" : `/${encodeURIComponent(id)}`}`;
+
+export const startRoute = (): void => {
+  addEventListener("hashchange", () => {
+    route.value = read();
+  });
+};
+
+function read(): Route {
+  const [, name = "", id = ""] = location.hash.split("/");
+  const view = VIEWS.find((one) => one === name) ?? "inbox";
+  return { view, id: decoded(id) };
+}
+
+function decoded(id: string): string | undefined {
+  try {
+    return decodeURIComponent(id) || undefined;
+  } catch {
+    return undefined; // no address of this page's own
+  }
+}

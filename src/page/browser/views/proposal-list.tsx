@@ -1,0 +1,76 @@
+// The list of the inbox: one link a proposal, by arrow keys as well as by Tab.
+
+import { memo } from "../lib/memo.ts";
+import { stateWord } from "../lib/steps.ts";
+import { Said } from "../lib/text.tsx";
+import { ago, duration } from "../lib/time.ts";
+import { now } from "../stores/clock.ts";
+import { inbox, isInboxRead, openCount, type Row, sweepInbox } from "../stores/inbox.ts";
+import { hrefOf, route } from "../stores/route.ts";
+import { Heading } from "./heading.tsx";
+
+export function ProposalList() {
+  const rows = inbox.value;
+  const ended = rows.length - openCount.value;
+  return (
+    <section class="proposals" aria-label="Proposals">
+      <div class="titled">
+        <Heading>{title(isInboxRead.value, openCount.value)}</Heading>
+        {ended > 0 && (
+          <button type="button" class="quiet" onClick={sweepInbox}>
+            Clear {ended} decided
+          </button>
+        )}
+      </div>
+      {isInboxRead.value && rows.length === 0 && (
+        <p class="empty">Nothing waits for a decision. What agents propose appears here by itself.</p>
+      )}
+      <ul onKeyDown={moveByArrow}>
+        {rows.map((row) => (
+          <Proposal key={row.write.id} row={row} isOpen={route.value.id === row.write.id} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const title = (isRead: boolean, count: number): string =>
+  !isRead ? "Inbox" : count === 0 ? "Nothing to decide" : `${count} to decide`;
+
+const Proposal = memo(({ row: { write, ended }, isOpen }: { row: Row; isOpen: boolean }) => (
+  <li class={ended ? "ended" : undefined}>
+    <a href={hrefOf("inbox", write.id)} aria-current={isOpen ? "true" : undefined}>
+      <span class="about">
+        {write.destructive && <strong class="careful">Deletes: </strong>}
+        <Said text={write.about} />
+      </span>
+      <span class="why">
+        <Said text={write.agent ?? "an agent without a name"} />
+        {write.reason && (
+          <>
+            {": "}
+            <Said text={write.reason} />
+          </>
+        )}
+      </span>
+      <span class="when">{ended ? stateWord(ended.state) : <Left until={write.expiresAt} />}</span>
+    </a>
+  </li>
+));
+
+/** How long it stays open. */
+export function Left({ until }: { until: string }) {
+  const ms = Date.parse(until) - now.value;
+  return <>{ms <= 0 ? `expired ${ago(until, now.value)}` : `${duration(ms)} left`}</>;
+}
+
+function moveByArrow(event: KeyboardEvent): void {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !(event.currentTarget instanceof HTMLElement)) return;
+  const links = [...event.currentTarget.querySelectorAll("a")];
+  const at = links.findIndex((link) => link.matches(":focus"));
+  const next = links[at + step];
+  if (at < 0 || !next) return;
+  event.preventDefault();
+  next.focus();
+}
