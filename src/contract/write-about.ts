@@ -20,7 +20,18 @@ const NAMES = [/[a-z]Number$/, /^sku$/, /^alias$/, /^(contact)?Name$/i, /^title$
 const IDS = [/^id$/, /^session$/, /[a-z]Id$/];
 
 /** Text of unknown origin: a screen makes it visible. It says what was asked for, never all of it. */
-export function aboutOf({ operation, input, before }: Aim): string {
+export function aboutOf(aim: Aim): string {
+  const { known, name, fields } = partsOf(aim);
+  const few = fields.slice(0, MOST_CHANGES);
+  const isMove = few.some(([key]) => isSaid(known[key]));
+  const verb = isMove ? "" : verbOf(aim.operation);
+  const subject = [verb, nounOf(aim.operation), name?.value].filter(Boolean).join(" ");
+  const changes = few.map(([key, value]) => changeOf(key, known[key], value));
+  return clipped([subject, changes.join(", ")].filter(Boolean).join(": "), MOST_CHARACTERS);
+}
+
+/** What a write asks for, taken apart. */
+export function partsOf({ operation, input, before }: Aim) {
   const asked = record(input);
   // The fields of a tool have any names, those of the properties of every object too.
   const known: Record<string, unknown> = Object.assign(Object.create(null), record(before));
@@ -28,14 +39,13 @@ export function aboutOf({ operation, input, before }: Aim): string {
   const fields = Object.entries(asked)
     .filter(([key, value]) => key !== name?.key && !isId(key) && value !== undefined && value !== null)
     // What moves from one value to another comes first: the input's keys are in the order of the alphabet.
-    .sort(([a], [b]) => Number(isSaid(known[b])) - Number(isSaid(known[a])))
-    .slice(0, MOST_CHANGES);
-  const isMove = fields.some(([key]) => isSaid(known[key]));
-  const verb = isMove ? "" : operation.split(".").slice(-1).join("").replaceAll("_", " ");
-  const subject = [verb, nounOf(operation), name?.value].filter(Boolean).join(" ");
-  const changes = fields.map(([key, value]) => changeOf(key, known[key], value));
-  return clipped([subject, changes.join(", ")].filter(Boolean).join(": "), MOST_CHARACTERS);
+    .sort(([a], [b]) => Number(isSaid(known[b])) - Number(isSaid(known[a])));
+  /** Whole: that of a name is cut where it is long. */
+  const id = firstWhole(asked, IDS);
+  return { known, name, fields, id, noun: nounOf(operation), verb: verbOf(operation) };
 }
+
+const verbOf = (operation: string) => operation.split(".").slice(-1).join("").replaceAll("_", " ");
 
 /** "order_items" of "nexus.order_items.create" is "order item". */
 function nounOf(operation: string): string {
@@ -67,6 +77,13 @@ function firstOf(fields: Record<string, unknown>, patterns: readonly RegExp[]): 
   for (const pattern of patterns)
     for (const [key, value] of Object.entries(fields))
       if (pattern.test(key) && isShort(value)) return { key, value: clipped(String(value), MOST_OF_A_VALUE) };
+  return undefined;
+}
+
+function firstWhole(fields: Record<string, unknown>, patterns: readonly RegExp[]): string | undefined {
+  for (const pattern of patterns)
+    for (const [key, value] of Object.entries(fields))
+      if (pattern.test(key) && isShort(value)) return String(value);
   return undefined;
 }
 

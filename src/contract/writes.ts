@@ -1,6 +1,7 @@
 // A write as it is stored, and everything that can be done to it: the words of the write path.
 
 import type { Actor } from "./actor.ts";
+import type { WriteReviewView } from "./api/writes.ts";
 import type { Service } from "./new-event.ts";
 import type { Decision, SignedApproval, SignedDecision, Signing } from "./signing.ts";
 
@@ -263,6 +264,10 @@ export interface Rejected {
 
 export interface WriteQuery {
   states?: WriteState[];
+  /** Only those on this target. */
+  target?: string;
+  /** Only those of this operation. */
+  operation?: string;
   /** A write id: those older than it. */
   after?: string;
   limit: number;
@@ -292,6 +297,8 @@ export interface Writes {
    * @throws WriteError, SignatureError
    */
   decide(id: string, signed: SignedDecision, actor: Actor): Promise<Write>;
+  /** What else a person wants to know before deciding about it. */
+  review(write: Write): Promise<Omit<WriteReviewView, "write" | "preview">>;
   /** What the policy of now wants signed of it; undefined: no signature decides it. */
   signing(write: Write): Signing | undefined;
   /** Every proposal that the filter names, none of them newer than `upTo`; with `dryRun` they are only counted. */

@@ -19,6 +19,7 @@ import { metrics } from "./metrics.ts";
 import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
 import { reload } from "./reload.ts";
+import { review } from "./review.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { sinks } from "./sinks.ts";
 import { statements } from "./statements.ts";
@@ -52,6 +53,6 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     writes,
   ])
     register(app, options);
-  for (const register of [decisions, statements, audit, reload, backup, metrics, description])
+  for (const register of [review, decisions, statements, audit, reload, backup, metrics, description])
     register(app, options);
 }

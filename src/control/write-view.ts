@@ -3,7 +3,7 @@
 import type { IncomingMessage } from "node:http";
 import { type Actor, shownActor } from "../contract/actor.ts";
 import type { ShownWrite } from "../contract/api/writes.ts";
-import type { Write } from "../contract/writes.ts";
+import type { Write, Writes } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 import type { Role } from "./context.ts";
 import { peerUser } from "./peer-user.ts";
@@ -13,6 +13,12 @@ export const actorOf = (role: Role, { socket }: IncomingMessage): Actor => ({
   via: `${role}.sock`,
   user: peerUser(socket),
 });
+
+/** Whose signatures the policy of now wants for an approval; null: no signature decides it. */
+export function signingOf(writes: Pick<Writes, "signing">, write: Write): ShownWrite["signing"] {
+  const { signers, quorum } = writes.signing(write) ?? {};
+  return quorum === undefined ? null : { signers: signers ? [...signers] : null, quorum };
+}
 
 /**
  * The answer's JSON. The input is taken from the stored request as it stands there: read and written again, that of a

@@ -21,7 +21,7 @@ import { BODY_PROBLEMS, problems } from "./problem.ts";
 import { asText, goneSignal, JSON_TYPE, noBody } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 import { newToken, shownToken, tokenHash } from "./token.ts";
-import { actorOf, writeText } from "./write-view.ts";
+import { actorOf, signingOf, writeText } from "./write-view.ts";
 
 const tags = ["writes"];
 const params = z.strictObject({ id: writeId });
@@ -154,8 +154,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         write = await writes.waitFor(id, write.state, wait, signal);
       }
       const previewText = renderPreview(write, { maxBodyLines: gate.limits().preview_lines });
-      const { signers, quorum } = writes.signing(write) ?? {};
-      const signing = quorum === undefined ? null : { signers: signers ? [...signers] : null, quorum };
+      const signing = signingOf(writes, write);
       return reply.type(JSON_TYPE).send(writeText(write, { previewText, signing }));
     },
   );

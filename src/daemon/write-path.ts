@@ -74,6 +74,7 @@ export function createWritePath(options: {
   const writes = createWrites({
     ...common,
     ...{ scanText, ttlMs, limits },
+    localView: async (service, input) => services.of(service).localView?.(input),
     verifier: createVerifier(() => config().approvals.signers),
     withApproval(write) {
       const kept = sources.map((source) => source.withApproval(write));

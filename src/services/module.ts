@@ -19,6 +19,7 @@ import type { Job, JobContext } from "./job.ts";
 import type {
   Effect,
   Facts,
+  LocalView,
   Operation,
   OperationAnswer,
   OperationRequest,
@@ -129,6 +130,8 @@ export interface RunningService<Settings = unknown, Client = unknown> {
   readonly routes: readonly Route[];
   /** The operations that only the service knows. */
   readonly source?: OperationSource;
+  /** What is kept here of what a write with this input would change. Left out, or undefined: nothing. */
+  localView?(input: unknown): Promise<LocalView | undefined>;
   readonly changes: Changes;
   describe(): Description;
   /** For `systemctl status`, in a few words: "polling 12 sessions". */

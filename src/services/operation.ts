@@ -73,6 +73,16 @@ export interface OutgoingText {
   name?: string;
 }
 
+/** What nexusd keeps of the thing that a write would change, for whoever decides about it. */
+export interface LocalView {
+  /** What people call it; null: it has no name. */
+  label: string | null;
+  /** How it is, by the names that the input has for the same; left out where that is not kept. */
+  fields: Readonly<Record<string, unknown>>;
+  /** When that was read, RFC 3339; null: nobody knows. */
+  asOf: string | null;
+}
+
 /** What a look at the service says about a write whose outcome was in doubt. */
 export type Finding<E = Effect> =
   | { kind: "done"; output: unknown; effects?: E[] }
@@ -143,6 +153,8 @@ export interface Operation<I = unknown, F extends Facts = Facts, E = Effect> {
   precondition?: (input: I, facts: F, read: ReadCall) => Promise<unknown>;
   /** Looks for the effect of a write whose answer was lost. `startedAt` in ms since the epoch. */
   readBack?: (input: I, facts: F, read: ReadCall, startedAt: number) => Promise<Finding<E>>;
+  /** How a write with it is named to a person, by what it is done to; left out: by the operation's own words. */
+  subject?: (name: string) => string;
   /** What a person who decides a write should know beside the request; kept with the proposal. */
   notice?: () => string | undefined;
   /** For a person, when the outcome stays unknown: how to find out. */

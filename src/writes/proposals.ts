@@ -10,7 +10,7 @@ import { canonicalJson, digestOf } from "../core/canonical-json.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
 import { textsIn } from "../services/input.ts";
-import type { Facts, Operation, OperationSender, ReadFacts } from "../services/operation.ts";
+import type { Facts, LocalView, Operation, OperationSender, ReadFacts } from "../services/operation.ts";
 import type { Verifier } from "../signatures/verify.ts";
 import type { Accounts } from "./accounts.ts";
 import { isOver } from "./expiry.ts";
@@ -47,6 +47,8 @@ export interface WritesOptions {
   policy: () => Policy;
   sender: Pick<OperationSender, "read">;
   facts: ReadFacts;
+  /** What nexusd keeps of what a write with this input would change; undefined: nothing. */
+  localView?: (service: string, input: unknown) => Promise<LocalView | undefined>;
   accounts: Pick<Accounts, "of" | "change">;
   verifier: Verifier;
   /** What is kept of the approval of a write by an operator, in one transaction with it; then `committed` is called. */

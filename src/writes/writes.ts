@@ -12,6 +12,7 @@ import { countHiddenLines } from "./preview.ts";
 import { createPropose, type WritesOptions } from "./proposals.ts";
 import { bound, denied, previewTooLong, signatureRequired, stale, undecidable } from "./refusals.ts";
 import { rejectAll } from "./reject-all.ts";
+import { createReview } from "./review.ts";
 import { createSignedDecisions } from "./signed-decisions.ts";
 
 /** How often it is looked whether what is past its time has expired, while the clock is not steady. */
@@ -139,6 +140,7 @@ export function createWrites(options: WritesOptions): Writes {
         unsubscribe();
       }
     },
+    review: createReview(options),
     ...createSignedDecisions({ ...options, get, assertApprovable }),
     async approve(id, digest, actor, note) {
       const write = await get(id);

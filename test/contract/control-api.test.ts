@@ -327,6 +327,12 @@ const calls: Call[] = [
     path: "/v1/writes/w2/cancel",
     ...{ status: 409, code: "write_already_decided" },
   },
+  { route: "GET /v1/writes/{id}/review", path: "/v1/writes/w3/review", ...{ status: 200 } },
+  {
+    route: "GET /v1/writes/{id}/review",
+    path: "/v1/writes/nothing/review",
+    ...{ status: 404, code: "write_not_found" },
+  },
   {
     route: "GET /v1/writes/{id}/statement",
     path: "/v1/writes/w3/statement?decision=reject",

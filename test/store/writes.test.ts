@@ -345,6 +345,31 @@ test("writes are listed newest first, page by page, by any set of states", async
   }
 });
 
+test("writes are found by their target and by their operation, with any set of states", async () => {
+  const store = await openTestStore();
+  const ids: string[] = [];
+  for (let n = 0; n < 12; n++) {
+    const of = { target: `t${n % 2}`, operation: `nexus.orders.${n % 3 === 0 ? "create" : "update_status"}` };
+    ids.push((await propose(store, { id: ulid(1_000_000 + n), ...of })).id);
+  }
+  for (const n of [1, 2, 3, 8]) await approve(store, ids[n] ?? "");
+  const numbers = async (query: Omit<Parameters<Store["readWrites"]>[0], "limit">, limit = 100) => {
+    const whole = (await store.readWrites({ ...query, limit })).map(({ id }) => ids.indexOf(id));
+    const short = (await store.readWriteSummaries({ ...query, limit })).map(({ id }) => ids.indexOf(id));
+    expect(short).toEqual(whole);
+    return whole;
+  };
+  expect(await numbers({ target: "t0" })).toEqual([10, 8, 6, 4, 2, 0]);
+  expect(await numbers({ target: "t0" }, 2)).toEqual([10, 8]);
+  expect(await numbers({ target: "t0", after: ids[6] ?? "" })).toEqual([4, 2, 0]);
+  expect(await numbers({ operation: "nexus.orders.create" })).toEqual([9, 6, 3, 0]);
+  expect(await numbers({ target: "t1", operation: "nexus.orders.create" })).toEqual([9, 3]);
+  expect(await numbers({ target: "t0", states: ["approved", "executing"] })).toEqual([8, 2]);
+  expect(await numbers({ operation: "nexus.orders.update_status", states: ["approved"] })).toEqual([8, 2, 1]);
+  expect(await numbers({ target: "t0", states: [] })).toEqual([]);
+  expect(await numbers({ target: "nothing" })).toEqual([]);
+});
+
 test("a page of writes ends at the requested length, and holds at least one", async () => {
   const store = await openTestStore();
   for (let n = 0; n < 5; n++) await propose(store, { id: ulid(1_000_000 + n), target: `t${n}` });

@@ -114,6 +114,10 @@ export function scriptedWrites() {
       calls.push(["reject", id, reason, actor]);
       return move(id, "rejected", { decidedBy: actor, note: reason });
     },
+    review: async () => ({
+      about: { text: "an order", target: null, changes: [], asOf: null },
+      ...{ previous: null, history: [] },
+    }),
     signing: () => undefined,
     statement: async (id, decision) => renderStatement(known(id), "epoch", decision),
     async decide(id, signed, actor) {

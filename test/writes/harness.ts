@@ -19,6 +19,7 @@ import { AGENT_TOKEN } from "../../src/services/nexus/facts.ts";
 import { isRolledBack } from "../../src/services/nexus/rolled-back.ts";
 import {
   defineOperationsOf,
+  type LocalView,
   NO_CREDENTIAL,
   type Operation,
   type OperationAnswer,
@@ -300,6 +301,7 @@ export interface Harness {
     operations: Operation[];
     apiKey: string;
     signers: string | undefined;
+    localView: LocalView | undefined;
   };
   lines: Record<string, unknown>[];
   propose(proposal?: Partial<Proposal>): Promise<Write>;
@@ -345,6 +347,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     operations: OPERATIONS,
     apiKey: "key-one",
     signers: undefined as string | undefined,
+    localView: undefined as LocalView | undefined,
   };
   const catalogue: Pick<Catalogue, "get" | "near" | "refresh"> = {
     refresh: async () => {},
@@ -394,6 +397,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
       ttlMs: () => 3_600_000,
       limits: () => limitsOf(options.limits),
       onApproved: executor.wake,
+      localView: async () => world.localView,
     });
     return { opened, life, store, service, executor, writes };
   };

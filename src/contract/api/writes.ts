@@ -135,6 +135,63 @@ export const shownWrite = z
   })
   .meta({ id: "ShownWrite" });
 
+/** A write with what a person wants to know before deciding about it. */
+export const writeReview = z
+  .object({
+    write: writeSchema.extend({ signing: shownWrite.shape.signing }),
+    preview: shownWrite.shape.previewText,
+    about: z
+      .object({
+        text: z.string().describe('Target and change in words: "order NX-1006: pending → shipped"'),
+        target: z
+          .object({
+            kind: z.string().describe('What it is: "order", "session"'),
+            id: z.string(),
+            label: z.string().exactOptional().describe("What people call it, where nexusd knows that"),
+          })
+          .nullable()
+          .describe("null: it makes something new, or names nothing"),
+        changes: z.array(
+          z.object({
+            field: z.string(),
+            from: z
+              .string()
+              .nullable()
+              .describe("As read at the proposal, and checked again before it is executed; null: not known"),
+            to: z.string(),
+            now: z
+              .string()
+              .nullable()
+              .describe("What nexusd has read of it last (`asOf`), which may be old; null: not known"),
+          }),
+        ),
+        asOf: z.string().nullable().describe("When `now` and `label` were read; null: they are not known"),
+      })
+      .describe("Text of unknown origin, with invisible characters made visible; long values are cut"),
+    previous: z
+      .object({
+        id: z.string(),
+        decidedAt: z.string().nullable(),
+        lines: z
+          .array(z.object({ kind: z.enum(["same", "added", "removed"]), text: z.string() }))
+          .describe("Its request as lines, and what of this one is added to them and removed"),
+      })
+      .nullable()
+      .describe(
+        "The write of this operation that was approved last; null: there is none whose request is still kept",
+      ),
+    history: z
+      .array(
+        z.object({
+          ...{ id: z.string(), operation: z.string(), state: writeState },
+          at: z.string().describe("When it came into that state"),
+          reason: z.string().nullable().describe("Why it was asked for"),
+        }),
+      )
+      .describe("The other writes on the same target, the newest first; at most ten"),
+  })
+  .meta({ id: "WriteReview" });
+
 export const writeCounts = z.object(keyed(WRITE_STATES)).describe("How many writes are in each state");
 
 export const proposed = writeSchema.extend({
@@ -166,6 +223,7 @@ export type RejectedView = z.output<typeof rejected>;
 export type ProposedWrite = z.output<typeof proposed>;
 export type WriteView = z.output<typeof writeSchema>;
 export type WriteSummaryView = z.output<typeof summarySchema>;
+export type WriteReviewView = z.output<typeof writeReview>;
 export type ShownWrite = z.output<typeof shownWrite>;
 
 function pick<K extends keyof typeof fields>(...keys: K[]): Pick<typeof fields, K> {

@@ -4,6 +4,7 @@ import messagingPoll from "../../../jobs/messaging-poll.ts";
 import type { StoredRecord } from "../../contract/store.ts";
 import { short } from "../../core/redaction.ts";
 import { createHistogram } from "../counts.ts";
+import { fieldsOf } from "../input.ts";
 import type { Base, RunningService, ServiceCode } from "../module.ts";
 import type { Operation } from "../operation.ts";
 import { createMessagingClient, isCooldown, type MessagingClient, POLL_GAP_BOUNDS } from "./client.ts";
@@ -108,6 +109,11 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
         .filter((session) => session.state === "joined").length;
       const polling = `polling ${joined} ${joined === 1 ? "session" : "sessions"}`;
       return state === "ok" ? polling : `${polling}, NexusMessaging ${state}`;
+    },
+    async localView(input) {
+      const { session } = fieldsOf(input);
+      const known = typeof session === "string" ? current().sessions.get(session) : undefined;
+      return known && { label: known.alias, fields: {}, asOf: known.lastPolledAt };
     },
     routes: messagingRoutes({
       store,

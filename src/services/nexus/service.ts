@@ -17,6 +17,7 @@ import { createMcpConnection, type McpConnection } from "./mcp/connection.ts";
 import { createMcpTools } from "./mcp/source.ts";
 import { nexusMetrics } from "./metrics.ts";
 import { nexusOperations } from "./operations.ts";
+import { orderView } from "./order-view.ts";
 import { quotaNote } from "./quota.ts";
 import { nexusRoutes } from "./routes.ts";
 import type { TokenStorage } from "./saved-token.ts";
@@ -58,6 +59,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
 
   return {
     ...KEEPS_NOTHING,
+    localView: (input) => orderView(store, input),
     connect({ settings: configured, signal, secret, http, budget }) {
       settings = configured;
       const origin = settings.base_url;

@@ -90,7 +90,26 @@ export const prepareStatements = (db: Database) => ({
       "SELECT id FROM writes INDEXED BY writes_by_state WHERE state = +? AND id < ? ORDER BY id DESC LIMIT ?",
     )
     .pluck(),
+  newestOnTarget: db.prepare<Narrowed & { target: string }, string>(newestWith("target")).pluck(),
+  newestByOperation: db.prepare<Narrowed & { operation: string }, string>(newestWith("operation")).pluck(),
 });
+
+interface Narrowed {
+  /** Null, as below: any. */
+  operation: string | null;
+  /** JSON. */
+  states: string | null;
+  after: string;
+  limit: number;
+}
+
+/** Without a look at the writes themselves, which may be long. */
+function newestWith(column: "target" | "operation"): string {
+  return `SELECT id FROM writes INDEXED BY writes_by_${column}
+    WHERE ${column} = :${column} AND id < :after AND (:operation IS NULL OR operation = :operation)
+      AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+    ORDER BY id DESC LIMIT :limit`;
+}
 
 /**
  * The number of open writes and their bytes, in a table of this connection alone. It changes and rolls back with the

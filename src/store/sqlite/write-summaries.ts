@@ -2,7 +2,7 @@
 
 import type { Database } from "better-sqlite3";
 import { aboutOf } from "../../contract/write-about.ts";
-import type { WriteQuery, WriteResult, WriteState, WriteSummary } from "../../contract/writes.ts";
+import type { WriteQuery, WriteResult, WriteSummary } from "../../contract/writes.ts";
 import { parseJson } from "../../core/exact-json.ts";
 import { takeLength } from "../take-length.ts";
 import type { WriteRow } from "./write-rows.ts";
@@ -53,7 +53,8 @@ const COLUMNS = `id, operation, service, state, digest, target, destructive, app
 /** The query's `maxLength` is compared with the length of the summaries. */
 export const createReadSummaries = (
   db: Database,
-  idsOf: (query: Pick<WriteQuery, "after" | "limit"> & { states: WriteState[] }) => string[],
+  /** Undefined: all of them. */
+  idsOf: (query: WriteQuery) => string[] | undefined,
 ): ((query: WriteQuery) => WriteSummary[]) => {
   const one = db.prepare<[string], SummaryRow>(`SELECT ${COLUMNS} FROM writes WHERE id = ?`);
   const newest = db.prepare<[string, number], SummaryRow>(
@@ -65,9 +66,10 @@ export const createReadSummaries = (
       if (row) yield row;
     }
   }
-  return ({ states, after = LAST_ID, limit, maxLength = Number.POSITIVE_INFINITY }) => {
-    const rows =
-      states === undefined ? newest.iterate(after, limit) : rowsOf(idsOf({ states, after, limit }));
+  return (query) => {
+    const { after = LAST_ID, limit, maxLength = Number.POSITIVE_INFINITY } = query;
+    const ids = idsOf(query);
+    const rows = ids ? rowsOf(ids) : newest.iterate(after, limit);
     return takeLength(rows, 1, (row) =>
       Math.max(row.stored / WALKED_AT_ONCE, ((row.reason?.length ?? 0) + SHORT_FIELDS) / maxLength),
     ).taken.map(toSummary);

@@ -5,7 +5,7 @@ import { coversOf } from "../../contract/audit-cover.ts";
 import type { StoredEvent } from "../../contract/new-event.ts";
 import type { Observation } from "../../contract/store.ts";
 import type { IdempotencyKey, WriteStore } from "../../contract/write-store.ts";
-import { TRANSITIONS, type Write } from "../../contract/writes.ts";
+import { TRANSITIONS, type Write, type WriteQuery } from "../../contract/writes.ts";
 import { canonicalRecord, digestOf } from "../../core/canonical-json.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
 import { takeLength } from "../take-length.ts";
@@ -51,12 +51,18 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   }
 
   /** Newest first. */
-  const idsOf: Parameters<typeof createReadSummaries>[1] = ({ states, after = LAST_ID, limit }) =>
-    [...new Set(states)]
+  const idsOf = ({ states, target, operation, after = LAST_ID, limit }: WriteQuery): string[] | undefined => {
+    const narrowed = { operation: operation ?? null, states: states ? JSON.stringify(states) : null };
+    if (target !== undefined) return statements.newestOnTarget.all({ ...narrowed, target, after, limit });
+    if (operation !== undefined)
+      return statements.newestByOperation.all({ ...narrowed, operation, after, limit });
+    if (states === undefined) return undefined;
+    return [...new Set(states)]
       .flatMap((state) => statements.newestOf.all(state, after, limit))
       .sort()
       .reverse()
       .slice(0, limit);
+  };
   const readSummaries = createReadSummaries(db, idsOf);
 
   return {
@@ -198,11 +204,12 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
     isWriteIn: (id, state) => read(() => statements.isIn.get(state, id) !== undefined),
     readWrite: (id) => read(() => find(id)),
     readWriteByIdempotencyKey: (key) => read(() => orNothing(findByKey(key))),
-    readWrites: ({ states, after = LAST_ID, limit, maxLength }) =>
+    readWrites: (query) =>
       read(() => {
-        if (states === undefined)
-          return takeLength(statements.newest.iterate(after, limit), maxLength, lengthOf).taken.map(toWrite);
-        return takeLength(rowsOf(idsOf({ states, after, limit })), maxLength, lengthOf).taken.map(toWrite);
+        const { after = LAST_ID, limit, maxLength } = query;
+        const ids = idsOf(query);
+        const rows = ids ? rowsOf(ids) : statements.newest.iterate(after, limit);
+        return takeLength(rows, maxLength, lengthOf).taken.map(toWrite);
       }),
     readWriteSummaries: (query) => read(() => readSummaries(query)),
     countWrites: () => read(() => ({ ...counts })),

@@ -161,6 +161,7 @@ const sendMessage = defineOperation({
     };
   },
   target: sessionTarget,
+  subject: (name) => `message to session ${name}`,
   precondition: async (input, facts, read): Promise<Sendable> => {
     const { state, baseUrl } = facts.session(input.session);
     if (input.json === undefined) return { state };
