@@ -10,20 +10,20 @@ import { parseDuration } from "../core/duration.ts";
 export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+    throw new InvalidArgumentError("It must be an integer of at least 0.");
   return value;
 }
 
 /** A whole number, 1 or more. */
 export function count(text: string): number {
   const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError("It must be 1 or more.");
+  if (value === 0) throw new InvalidArgumentError("It must be at least 1.");
   return value;
 }
 
 /** `--last N`, which says itself where to begin and how many. */
 export const lastOption = () =>
-  new Option("--last <count>", "only the newest, this many; with --follow, before what is new")
+  new Option("--last <count>", "only this many of the newest; with --follow, before new ones")
     .argParser(count)
     .conflicts(["after", "limit"]);
 

@@ -61,7 +61,7 @@ export function addAudit(program: Command, act: Act): void {
   audit
     .command("verify")
     .description(
-      "check that no row was changed, removed or moved, and that the writes match; exit 1 and what does not",
+      "check that no row was changed, removed or moved, and that the writes match; exit 1 with what does not",
     )
     .option("--head <hash>", "a hash that you noted: check that it is still in the chain", headHash)
     .option("--signers <file>", "an allowed_signers file: check every signed decision again, as of its time")
@@ -73,7 +73,7 @@ export function addAudit(program: Command, act: Act): void {
           const verdict = await verify(context, options.head);
           if (output.isHuman) await output.text(inWords(verdict));
           else await output.json(jsonOf(verdict));
-          if (!verdict.ok) throw new Reported("the audit log does not hold");
+          if (!verdict.ok) throw new Reported("the audit log is not intact");
           return;
         }
         // Loaded only here: it brings the database, and the code of the writes.
@@ -83,14 +83,16 @@ export function addAudit(program: Command, act: Act): void {
           for (const line of [inWords(verdict), ...(signatures ? [signaturesInWords(signatures)] : [])])
             await output.text(line);
         else await output.json(stringifyJson({ ...verdict, ...(signatures && { signatures }) }));
-        if (!verdict.ok) throw new Reported("the audit log does not hold");
-        if (signatures && signatures.badCount > 0) throw new Reported("not every signed decision holds");
+        if (!verdict.ok) throw new Reported("the audit log is not intact");
+        if (signatures && signatures.badCount > 0) throw new Reported("not every signed decision is valid");
       }),
     );
 
   audit
     .command("checkpoint")
-    .description("verify the audit log and sign it off up to a row; retention may then remove what is before")
+    .description(
+      "verify the audit log and sign it off up to a row; retention may then remove the rows before it",
+    )
     .option("--row <number>", "the last row to sign off; default: the newest", wholeNumber)
     .option("--note <text>", "a note, kept with the checkpoint")
     .option("--yes", "do not ask; needs --row and --hash")
@@ -115,18 +117,18 @@ function inWords(verdict: AuditVerdictView): string {
   }
   const count = pruned ? `rows ${pruned.to + 1} to ${rows}` : `${rows} rows`;
   const before = pruned
-    ? ` ${pruned.to} rows came before them: signed off in row ${pruned.checkpoint}, removed by ${pruned.at} (row ${pruned.row}).`
+    ? ` ${pruned.to} rows before them were signed off in row ${pruned.checkpoint} and removed by ${pruned.at} (row ${pruned.row}).`
     : "";
   const found = noted ? ` The noted hash is that of row ${noted.row}.` : "";
-  return `The chain holds: ${count}${head ? `, the last hash is ${head}` : ""}.${before}${found}`;
+  return `The chain is intact: ${count}${head ? `, the last hash is ${head}` : ""}.${before}${found}`;
 }
 
 function signaturesInWords({ checked, bad, badCount }: SignedVerdict): string {
   if (badCount === 0)
-    return `${checked} signed decisions, each signed by a key of its signer that was valid then.`;
+    return `${checked} signed decisions are valid: each was signed by a key that its signer had then.`;
   const left = badCount - bad.length;
   return [
-    `${badCount} of ${checked} signed decisions do not hold:`,
+    `${badCount} of ${checked} signed decisions are not valid:`,
     ...bad.map(({ row, writeId, signer, why }) => `  row ${row}, write ${writeId}, ${signer}: ${why}`),
     ...(left > 0 ? [`  … and ${left} more`] : []),
   ].join("\n");
@@ -141,7 +143,7 @@ async function checkpoint(context: CliContext, options: CheckpointOptions): Prom
     if (!tty) throw new WrongUsage("There is no terminal to ask on: give --yes, --row and --hash.");
     const verdict = await verify(context);
     await output.text(inWords(verdict));
-    if (!verdict.ok) throw new Reported("the audit log does not hold");
+    if (!verdict.ok) throw new Reported("the audit log is not intact");
     sequence ??= verdict.rows;
     const seen = await hashOf(context, sequence);
     if (hash !== undefined && hash !== seen) throw failed(`Row ${sequence} has another hash than --hash.`);

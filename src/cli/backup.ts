@@ -39,7 +39,7 @@ export function addRestore(program: Command, act: Act): void {
   program
     .command("restore")
     .description("replace the database with a backup; the daemon must be stopped")
-    .argument("<file>", "a file that nexusctl backup wrote")
+    .argument("<file>", "a file written by nexusctl backup")
     .option("--data-dir <directory>", "default: [daemon] data_dir of the configuration")
     .action(
       act(async ({ output, io, options }, file: string, { dataDir }: { dataDir?: string }) => {
@@ -54,7 +54,7 @@ export function addRestore(program: Command, act: Act): void {
         if (!output.isHuman) return await output.json(JSON.stringify(restored));
         const { path, keptAside, epoch, doubtfulWrites } = restored;
         output.note(`${path}: restored; its epoch is now ${epoch}`);
-        if (keptAside !== null) output.note(`the database that was there is now ${keptAside}`);
+        if (keptAside !== null) output.note(`the previous database is now ${keptAside}`);
         if (doubtfulWrites.length > 0)
           output.note(
             `${doubtfulWrites.length} approved writes may have been executed since the backup, and are unknown now: nexusctl writes --state unknown`,

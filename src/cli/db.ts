@@ -47,7 +47,7 @@ export function addDb(program: Command, act: Act): void {
     );
 
   db.command("export")
-    .description("print every event, write and audit row, one JSON document a line")
+    .description("print every event, write and audit row, one JSON document per line")
     .argument("[file]", "must not exist; default: stdout")
     .option("--data-dir <directory>", "default: [daemon] data_dir of the configuration")
     .action(

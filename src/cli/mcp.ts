@@ -17,7 +17,7 @@ export function addMcp(program: Command, act: Act): void {
     .description("serve the Model Context Protocol on stdin and stdout, for agents")
     .option(
       "--consumer <name>",
-      "the consumer of this agent; made where it is missing, from the end of the log on",
+      "the consumer of this agent; created if missing, from the end of the log on",
       consumerName,
     )
     .addHelpText("after", NOTES)

@@ -57,7 +57,7 @@ export async function run(argv: string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.code === "commander.unknownOption")
-        output.note('put a text that begins with "-" behind "--", after all options');
+        output.note('put a value that begins with "-" after "--", after all options');
       if (error.code === "commander.excessArguments")
         output.note(`see: nexusctl help ${commandNamed(program, argv).join(" ")}`.trimEnd());
       return error.exitCode === 0 ? EXIT.done : EXIT.usage;

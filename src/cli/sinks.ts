@@ -60,26 +60,24 @@ const inSeconds = (ms: number) => `${ms < 100_000 ? (ms / 1000).toFixed(1) : Mat
 export function addSinks(program: Command, act: Act): void {
   const sinks = program
     .command("sinks")
-    .description(
-      "list who is woken when there is something to read; wake, pause, resume or test one (operator)",
-    );
+    .description("list the sinks, which wake agents; wake, pause, resume or test one (operator)");
 
   sinks
     .command("list", { isDefault: true })
-    .description("list the sinks, and whether what they wake for is read")
+    .description("list the sinks, and whether their events are being read")
     .action(
       act(async ({ client, output, io }) => {
         const found = await client.sinks.list({ signal: io.signal });
         if (!output.isHuman) return await output.json(jsonOf(found));
         if (found.sinks.length === 0)
-          return output.note("there are no sinks: [[sinks]] of the configuration makes them");
+          return output.note("there are no sinks: add [[sinks]] to the configuration");
         await printSinks(output, found.sinks);
       }),
     );
 
   for (const [verb, description] of [
     ["wake", "wake now for what is pending"],
-    ["pause", "wake no more until it is resumed, over restarts too"],
+    ["pause", "send no wakes until it is resumed, across restarts too"],
     ["resume", "let a paused sink wake again"],
   ] as const)
     sinks
@@ -96,7 +94,7 @@ export function addSinks(program: Command, act: Act): void {
 
   sinks
     .command("test")
-    .description("send one wake that is marked as a test, and say what came of it (operator)")
+    .description("send one wake that is marked as a test, and show the answer (operator)")
     .argument("<name>", "the sink's name")
     .action(
       act(async ({ client, output, io }, name: string) => {
@@ -110,7 +108,7 @@ export function addSinks(program: Command, act: Act): void {
 
 function outcome(verb: "wake" | "pause" | "resume", sink: SinkStatus): string {
   if (verb !== "wake") return `${verb}d ${sink.name}`;
-  if (answerOf(sink).status === 202) return `${sink.name} is being woken; how it is: nexusctl sinks`;
+  if (answerOf(sink).status === 202) return `${sink.name} is being woken; see: nexusctl sinks`;
   return sink.failing
     ? `${sink.name} refused the wake: ${describeError(sink.lastError)}`
     : `woke ${sink.name}`;
@@ -118,8 +116,8 @@ function outcome(verb: "wake" | "pause" | "resume", sink: SinkStatus): string {
 
 function outcomeOfTest(name: string, { outcome, code, message, tookMs }: SinkTest): string {
   const took = `${Math.round(tookMs)} ms`;
-  if (outcome === "running") return `${name} is still at it after ${took}; how it is: nexusctl sinks`;
+  if (outcome === "running") return `${name} is still running after ${took}; see: nexusctl sinks`;
   return outcome === "refused"
     ? `${name} refused the test, ${took}: ${code}: ${message}`
-    : `${name} took the test, ${took}`;
+    : `${name} accepted the test, ${took}`;
 }

@@ -34,7 +34,7 @@ export function readSockets(file: string): ConfiguredSockets {
   });
   const isFound = dataDir !== undefined || (agent !== undefined && operator !== undefined);
   const taken = isFound
-    ? "its socket paths are used all the same"
+    ? "its socket paths are used anyway"
     : `using the sockets ${paths.agent} and ${paths.operator}`;
   return { paths, notice: problems.length > 0 ? `${file} ${problems.join("; ")}: ${taken}` : undefined };
 }

@@ -12,9 +12,9 @@ export function addStatement(program: Command, act: Act): void {
     .description("a statement on another machine, without the daemon")
     .command("check")
     .description(
-      "make digest, text and request again from the stored request, and compare; exit 1 and what is not the same",
+      "recreate digest, text and request from the stored request, and compare; exit 1 with what differs",
     )
-    .argument("<file>", "what nexusctl writes statement ID --bundle gave; - for stdin")
+    .argument("<file>", "the output of nexusctl writes statement ID --bundle; - for stdin")
     .action(
       act(async ({ io, output }, file: string) => {
         const { checkBundle, readBundle } = await import("../writes/statement-bundle.ts");
@@ -22,7 +22,7 @@ export function addStatement(program: Command, act: Act): void {
         if (!bundle)
           throw new Failed({
             title: "Nothing was checked",
-            detail: `${file} is not what nexusctl writes statement ID --bundle gives: a statement with its stored request.`,
+            detail: `${file} is not the output of nexusctl writes statement ID --bundle: a statement with its stored request.`,
             code: "statement_malformed",
           });
         const checks = checkBundle(bundle);
@@ -33,7 +33,7 @@ export function addStatement(program: Command, act: Act): void {
           for (const { check, ok, detail } of checks)
             await output.text([ofState(ok ? "ok" : ok === null ? "warn" : "fail"), `  ${check}: ${detail}`]);
         } else await output.json(JSON.stringify({ ok, decision, writeId: write.id, checks }));
-        if (!ok) throw new Reported("the statement is not the one of the stored request: do not sign it");
+        if (!ok) throw new Reported("the statement does not match the stored request: do not sign it");
       }),
     );
 }

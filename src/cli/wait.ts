@@ -36,7 +36,7 @@ export function addWait(program: Command, act: Act): void {
     .option("--exit-code <code>", "exit with this code when something is pending", exitCode, 0)
     .option(
       "--backoff <duration>",
-      "let what has been pending for a while be pending as long again, at most this long, before it is told: for hooks that run after every turn of an agent",
+      "report what has already been pending for a while only after it has been pending as long again, at most this long: for hooks that run after every turn of an agent",
       duration,
     )
     .addHelpText("after", NOTES)
@@ -89,6 +89,8 @@ function ageOf({ pending: { oldestAt } }: ConsumerDetailView): number {
 function exitCode(text: string): number {
   const code = wholeNumber(text);
   if (code > 255 || code === TIMED_OUT)
-    throw new InvalidArgumentError(`It must be 0 to 255, and not ${TIMED_OUT}, which says that time is up.`);
+    throw new InvalidArgumentError(
+      `It must be 0 to 255, and not ${TIMED_OUT}, which stands for the time-out.`,
+    );
   return code;
 }

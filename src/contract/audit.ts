@@ -100,8 +100,8 @@ export function whatIsWrong({
     return `The writes are not as the audit log says: write ${first.writeId}: ${first.why}${others}.`;
   }
   if (noted?.row === null)
-    return `No row has the noted hash ${noted.head}: the audit log was cut or made anew since then, or is another one.`;
-  return "The audit log is not as it was written.";
+    return `No row has the noted hash ${noted.head}: the audit log was cut or recomputed since then, or is another one.`;
+  return "The audit log was changed after it was written.";
 }
 
 const covered = z.object({ from: z.int().positive(), to: z.int().positive(), rows: z.int().positive() });

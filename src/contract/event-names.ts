@@ -95,9 +95,9 @@ export function unknownType(pattern: string, own?: readonly string[]): string | 
   if (near.length === 0 && !isKnownPart)
     return own === undefined
       ? undefined
-      : "is no type of event: nexusd has none like it, and no job of its own declares one (`events`) or has logged one";
+      : "is not an event type: nexusd has none like it, and no own job declares one (`events`) or has logged one";
   const like = near.length > 0 ? near : [`${TYPE_PREFIX}${first}.*`];
-  return `is no type of event; did you mean ${like.join(" or ")}?`;
+  return `is not an event type; did you mean ${like.join(" or ")}?`;
 }
 
 /** Whether a type, without prefix, begins as none of nexusd's own does: those are left to jobs of one's own. */

@@ -18,7 +18,7 @@ export function checkEpoch(store: Pick<Store, "epoch">, epoch: string | undefine
   if (epoch !== undefined && epoch !== store.epoch)
     throw new PositionError(
       "epoch_changed",
-      `This log is ${store.epoch}: the database was replaced, and positions in the other log mean nothing here. Begin again with after=0.`,
+      `This log is ${store.epoch}: the database was replaced, and positions in the other log mean nothing here. Start again with after=0.`,
     );
 }
 

@@ -10,7 +10,7 @@ export const PROBLEMS = {
   invalid_json: {
     status: 400,
     title: "The body is not JSON",
-    remedy: "Send valid JSON: UTF-8, no duplicate members, no half of a surrogate pair.",
+    remedy: "Send valid JSON: UTF-8, no duplicate members, no unpaired surrogates.",
   },
   invalid_input: {
     status: 400,
@@ -21,16 +21,16 @@ export const PROBLEMS = {
   not_a_write: {
     status: 400,
     title: "The operation is not a write",
-    remedy: "Ask for it: `POST /v1/reads`.",
+    remedy: "Call it as a read: `POST /v1/reads`.",
   },
   signature_malformed: {
     status: 400,
-    title: "This is no SSH signature",
-    remedy: "Send all that `ssh-keygen -Y sign -n nexusd-decision` prints.",
+    title: "This is not an SSH signature",
+    remedy: "Send the whole output of `ssh-keygen -Y sign -n nexusd-decision`.",
   },
   statement_malformed: {
     status: 400,
-    title: "This is no statement",
+    title: "This is not a statement",
     remedy: "Send the text of `GET /v1/writes/{id}/statement`, byte for byte.",
   },
   forbidden_origin: {
@@ -41,8 +41,8 @@ export const PROBLEMS = {
   operator_only: { status: 403, title: "Only operators may do this", remedy: "Send it to operator.sock." },
   plan_limit_exceeded: {
     status: 403,
-    title: "The plan at the service is used up",
-    remedy: "The organization's plan at the service allows no more of this.",
+    title: "The service's plan is used up",
+    remedy: "The organization's plan at the service does not allow more of this.",
   },
   policy_denied: {
     status: 403,
@@ -51,19 +51,20 @@ export const PROBLEMS = {
   },
   signature_bad: {
     status: 403,
-    title: "The signature is not one of this statement",
+    title: "The signature does not match this statement",
     remedy:
-      "Sign the statement itself, as it is sent: another text was signed, or one of the two was changed.",
+      "Sign the statement exactly as it is sent: another text was signed, or one of the two was changed.",
   },
   signature_required: {
     status: 403,
-    title: "Only a signature approves this",
-    remedy: "The policy wants signatures: `nexusctl writes sign ID --key FILE`. An operator can reject it.",
+    title: "The approval requires a signature",
+    remedy:
+      "The policy requires signatures: `nexusctl writes sign ID --key FILE`. An operator can reject it.",
   },
   signature_wrong_key: {
     status: 403,
-    title: "The key is not one of this signer",
-    remedy: "Sign with a key that the file of signers (`approvals.signers`) has for this name.",
+    title: "The key does not belong to this signer",
+    remedy: "Sign with a key that the file of signers (`approvals.signers`) lists for this name.",
   },
   signature_wrong_namespace: {
     status: 403,
@@ -138,27 +139,28 @@ export const PROBLEMS = {
     status: 409,
     title: "The consumer was not given these events yet",
     remedy:
-      "`detail` says how far it was given events: read on and acknowledge those, or place the consumer with `PUT`.",
+      "`detail` says up to which event it was served: read on and acknowledge those, or reset the consumer with `PUT`.",
   },
   audit_broken: {
     status: 409,
     title: "The audit log was changed",
-    remedy: "`nexusctl audit verify` says what differs; keep a copy of the database before anything else.",
+    remedy:
+      "`nexusctl audit verify` says what was changed; before anything else, keep a copy of the database.",
   },
   digest_mismatch: {
     status: 409,
     title: "The digest does not match",
-    remedy: "Read the write again, and check what it asks for: its digest is another one.",
+    remedy: "The write has another digest: read it again, and check what it asks for.",
   },
   idempotency_conflict: {
     status: 409,
     title: "The idempotency key belongs to another write",
-    remedy: "The write `writeId` has this key and another input: use another key.",
+    remedy: "The write `writeId` has this key but another input: use another key.",
   },
   nothing_pending: {
     status: 409,
     title: "Nothing is pending",
-    remedy: "There is nothing to wake for; `POST /v1/sinks/{name}/test` sends a wake all the same.",
+    remedy: "There is nothing to wake for; `POST /v1/sinks/{name}/test` sends a test wake anyway.",
   },
   operation_refused: {
     status: 409,
@@ -172,8 +174,8 @@ export const PROBLEMS = {
   },
   sink_busy: {
     status: 409,
-    title: "A wake is under way",
-    remedy: "There are never two at once: wait until it has ended.",
+    title: "A wake is in progress",
+    remedy: "Only one at a time: wait until it has ended.",
   },
   sink_paused: {
     status: 409,
@@ -187,8 +189,8 @@ export const PROBLEMS = {
   },
   signers_not_configured: {
     status: 409,
-    title: "Nobody may sign here",
-    remedy: "Set `approvals.signers`, and a policy that takes signatures.",
+    title: "No signer may decide here",
+    remedy: "Set `approvals.signers`, and a policy that accepts signatures.",
   },
   stale: {
     status: 409,
@@ -202,9 +204,8 @@ export const PROBLEMS = {
   },
   statement_mismatch: {
     status: 409,
-    title: "It is not the statement of this write",
-    remedy:
-      "Fetch the statement again and compare: something changed it on its way, or the write is another one.",
+    title: "The statement does not match this write",
+    remedy: "Fetch the statement again and compare: it was changed in transit, or belongs to another write.",
   },
   statement_other_epoch: {
     status: 409,
@@ -218,13 +219,13 @@ export const PROBLEMS = {
   },
   statement_used: {
     status: 409,
-    title: "This signer has decided it already",
-    remedy: "Nothing is left to do: each signer and each key counts once.",
+    title: "This signer has already decided it",
+    remedy: "There is nothing left to do: each signer and each key counts once.",
   },
   statement_version: {
     status: 409,
-    title: "The statement is of another version",
-    remedy: "Fetch the statement again, and sign it anew.",
+    title: "The statement has another version",
+    remedy: "Fetch the statement again, and sign that.",
   },
   write_already_decided: {
     status: 409,
@@ -254,13 +255,13 @@ export const PROBLEMS = {
   },
   consumer_exists: {
     status: 412,
-    title: "There is such a consumer already",
-    remedy: "It goes on where it is. Leave `If-None-Match` out to place it anew.",
+    title: "The consumer already exists",
+    remedy: "It keeps its position. Omit `If-None-Match` to reset it.",
   },
   body_too_large: {
     status: 413,
     title: "The body is too large",
-    remedy: "See `detail` for the limit and the figure.",
+    remedy: "`detail` has the limit and the size.",
   },
   proposal_too_large: {
     status: 413,
@@ -270,7 +271,7 @@ export const PROBLEMS = {
   preview_too_long: {
     status: 413,
     title: "The preview is too long to be approved",
-    remedy: "`limits.preview_lines`: what cannot be shown whole cannot be approved.",
+    remedy: "`limits.preview_lines`: a preview that cannot be shown whole cannot be approved.",
   },
   too_many_types: {
     status: 413,
@@ -286,7 +287,7 @@ export const PROBLEMS = {
   expectation_failed: {
     status: 417,
     title: "The expectation cannot be met",
-    remedy: "Send no header `Expect`.",
+    remedy: "Do not send the header `Expect`.",
   },
   invalid_config: {
     status: 422,
@@ -296,12 +297,12 @@ export const PROBLEMS = {
   secret_in_text: {
     status: 422,
     title: "The text contains a secret",
-    remedy: "See `errors`: where, and what kind. Nothing was stored or sent; take it out.",
+    remedy: "See `errors` for its place and kind. Nothing was stored or sent; remove it.",
   },
   too_many_answer_bytes: {
     status: 429,
     title: "Too many unread answers",
-    remedy: "`limits.answer_bytes`: read the answers that wait.",
+    remedy: "`limits.answer_bytes`: read the answers that are waiting.",
   },
   too_many_connections: {
     status: 429,
@@ -311,7 +312,7 @@ export const PROBLEMS = {
   too_many_consumers: {
     status: 429,
     title: "Too many consumers",
-    remedy: "`limits.consumers`: delete those that nobody uses.",
+    remedy: "`limits.consumers`: delete unused ones.",
   },
   too_many_long_polls: {
     status: 429,
@@ -326,7 +327,7 @@ export const PROBLEMS = {
   too_many_reads: {
     status: 429,
     title: "Too many reads at once",
-    remedy: "`limits.reads`: wait for those under way.",
+    remedy: "`limits.reads`: wait until some have finished.",
   },
   too_many_request_bytes: {
     status: 429,
@@ -369,7 +370,7 @@ export const PROBLEMS = {
     status: 503,
     title: "The service is busy",
     remedy:
-      "The service, or its request budget here, accepts no more requests now: wait as long as `Retry-After` says.",
+      "The service, or nexusd's request budget for it, accepts no more requests now: wait as long as `Retry-After` says.",
   },
   service_unavailable: {
     status: 503,
@@ -378,19 +379,19 @@ export const PROBLEMS = {
   },
   unknown_socket: {
     status: 503,
-    title: "Not a socket of nexusd",
+    title: "Not one of nexusd's sockets",
     remedy: "systemd passed this socket to nexusd, and it is neither the agents' nor the operators'.",
   },
   signers_file_insecure: {
     status: 503,
     title: "The file of signers is not trusted",
     remedy:
-      "`approvals.signers`: nobody but root and the user of nexusd may write to it; `detail` says what to do.",
+      "`approvals.signers`: only root and the user of nexusd may be able to write to it; `detail` says what to do.",
   },
   signers_file_missing: {
     status: 503,
     title: "The file of signers is missing",
-    remedy: "Put it where `approvals.signers` says.",
+    remedy: "Create it at the path in `approvals.signers`.",
   },
   signers_file_unreadable: {
     status: 503,
@@ -400,7 +401,7 @@ export const PROBLEMS = {
   ssh_keygen_failed: {
     status: 503,
     title: "ssh-keygen failed",
-    remedy: "Try again; `detail` says what it did.",
+    remedy: "Try again; `detail` has its error.",
   },
   ssh_keygen_missing: {
     status: 503,

@@ -6,8 +6,8 @@ import { z } from "zod";
 const fieldError = z.object({
   path: z.string(),
   message: z.string(),
-  file: z.string().optional().describe("The file that it stands in"),
-  line: z.int().optional().describe("The line of that file, from 1, where it is known"),
+  file: z.string().optional().describe("The file with the error"),
+  line: z.int().optional().describe("The line of that file, counted from 1, if known"),
 });
 
 /** What some problems tell beside the members that all have (RFC 9457, section 3.2). */
@@ -23,16 +23,16 @@ const extensions = {
       signer: z.string().nullable().optional(),
     })
     .optional()
-    .describe("What was decided, when, by which way, and the operator's words"),
+    .describe("What was decided, when, in which way, and the operator's words"),
   rejection: z
     .object({ writeId: z.string(), at: z.string().nullable(), reason: z.string().nullable() })
     .optional()
-    .describe("The rejection that stands against proposing the same again"),
-  writeId: z.string().optional().describe("The write that the refusal is about"),
+    .describe("The earlier rejection"),
+  writeId: z.string().optional().describe("The write that the error is about"),
   state: z.string().optional().describe("The state of that write"),
   service: z.string().optional(),
   serviceCode: z.string().optional().describe("The service's own code, or `http_<status>`"),
-  serviceStatus: z.int().optional().describe("The status that the service answered with"),
+  serviceStatus: z.int().optional().describe("The HTTP status of the service's answer"),
 };
 
 export type Extensions = z.output<z.ZodObject<typeof extensions>>;

@@ -80,11 +80,11 @@ export function audit(app: App, { context: { store, clock, audit: view }, role }
         querystring: nothing,
         body: z.strictObject({
           sequence: rowNumber,
-          hash: rowHash.describe("The hash of that row, as it was seen"),
+          hash: rowHash.describe("The hash of that row, as the operator saw it"),
           note: text(2000).optional(),
         }),
         response: {
-          200: auditRow.describe("The new checkpoint, or an earlier one that covers as much"),
+          200: auditRow.describe("The new checkpoint, or an earlier one that reaches as far"),
           ...problems(
             "invalid_request",
             ...BODY_PROBLEMS,

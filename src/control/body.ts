@@ -97,7 +97,7 @@ function refuseKeys(part: object): void {
 }
 
 function refuseHalfPair(text: string): void {
-  if (!text.isWellFormed()) throw invalid("a text has half a surrogate pair");
+  if (!text.isWellFormed()) throw invalid("a string has an unpaired surrogate");
 }
 
 const invalid = (why: string) => new Problem("invalid_json", `The body cannot be used: ${why}.`);

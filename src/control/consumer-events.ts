@@ -50,11 +50,11 @@ export function consumerEvents(app: App, { context, role, tail, gate, handedOut 
         operationId: "acknowledgeEvents",
         summary: "Move the position forward; a sequence behind it changes nothing",
         description:
-          "The sequence of an event that was handed out, or `next` of a page. What nobody was given is refused with `ack_out_of_order`.",
+          "The sequence of an event that was served, or `next` of a page. Anything that was not served to the consumer is refused with `ack_out_of_order`.",
         tags: consumerTags,
         params: consumerParams,
         querystring: nothing,
-        body: z.strictObject({ sequence: position.describe("The last sequence that is done with") }),
+        body: z.strictObject({ sequence: position.describe("The last sequence that has been handled") }),
         response: {
           200: consumer,
           ...problems(

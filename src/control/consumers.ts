@@ -34,7 +34,7 @@ const placement = z.strictObject({
   bind: z
     .boolean()
     .default(false)
-    .describe("Of a new one: whether an agent needs its token, which is answered once, to change it"),
+    .describe("For a new one: whether an agent needs its token, which is returned once, to change it"),
 });
 
 export function consumers(app: App, { context, role, tail, gate, handedOut }: RouteOptions): void {
@@ -45,7 +45,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
     {
       schema: {
         operationId: "listConsumers",
-        summary: "The consumers, in the order of their names",
+        summary: "All consumers, ordered by name",
         tags: consumerTags,
         querystring: z.strictObject({
           after: consumerName.optional().describe("Only those after this name"),
@@ -106,7 +106,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
         isNew: isNewWanted,
       });
       if (placed === "exists")
-        throw new Problem("consumer_exists", `There is a consumer "${name}" already. It stays where it is.`);
+        throw new Problem("consumer_exists", `The consumer "${name}" already exists. It was not changed.`);
       if (placed === "bound") throw notYours(`The consumer "${name}"`);
       if (placed === undefined)
         throw new Problem(

@@ -62,7 +62,7 @@ export function decisions(app: App, { context: { writes }, role }: RouteOptions)
         querystring: nothing,
         summary: "Reject many proposals at once, by agent and operation (operator.sock)",
         description:
-          "With `dryRun` nothing is decided: it says what would be rejected. `upTo` excludes newer ones.",
+          "With `dryRun` nothing is decided: the answer lists what would be rejected. `upTo` excludes newer ones.",
         body: z
           .strictObject({
             agent: text(128).optional().describe("The name that the agent gave itself"),

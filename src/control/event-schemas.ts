@@ -37,6 +37,6 @@ export function eventSchemas(event: JsonSchema): Schemas {
       },
     },
     ...Object.fromEntries(known),
-    OtherEvent: { description: "An event of a job of one's own.", allOf: [ref("AnyEvent"), other] },
+    OtherEvent: { description: "An event of an own job.", allOf: [ref("AnyEvent"), other] },
   };
 }

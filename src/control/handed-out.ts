@@ -38,7 +38,7 @@ export function createHandedOut(latest: number): HandedOut {
       if (given === undefined || sequence <= Math.max(given, toReaders)) return;
       throw new Problem(
         "ack_out_of_order",
-        `The consumer "${name}" was given events up to ${given}, and ${sequence} was handed out to nobody: read on before you acknowledge it. To pass over events, place the consumer with PUT /v1/consumers/${name}.`,
+        `The consumer "${name}" was given events up to ${given}, so ${sequence} was never served: read on before you acknowledge it. To skip events, reset the consumer with PUT /v1/consumers/${name}.`,
       );
     },
   };

@@ -63,4 +63,4 @@ const reasonOfSocket = ({ state, ...socket }: ReturnType<RouteOptions["socketSta
 
 /** Which write it is, and how, is for operators. */
 const AUDIT_BROKEN =
-  "the audit log, or a write or event that it covers, was changed: nexusctl audit verify says which";
+  "the audit log, or a write or event that it covers, was changed: nexusctl audit verify has the details";

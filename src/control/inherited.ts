@@ -124,7 +124,7 @@ function watched(server: Server, role: Role, path: string, log: Logger): Listene
     } else if (!lastError) {
       const units = "nexusd-agent.socket nexusd-operator.socket nexusd.service";
       const happened = now === "missing" ? "removed" : "replaced by something else";
-      const message = `${path} was ${happened}, and systemd has to make it again: systemctl restart ${units}`;
+      const message = `${path} was ${happened}, and systemd has to create it again: systemctl restart ${units}`;
       lastError = { code: `socket_${now}`, message };
       log.error({ socket: role }, `a control socket cannot be reached: ${message}`);
     }

@@ -60,7 +60,7 @@ export async function keepListening(options: ListenerOptions): Promise<Listener>
     try {
       socket = await open();
       if (isClosing) return socket.close();
-      log.warn({ socket: role, path }, `the control socket was ${wasTaken(presence)}; it is there again`);
+      log.warn({ socket: role, path }, `the control socket was ${wasTaken(presence)}, and was created again`);
       presence = "there";
       lastError = null;
     } catch (error) {
@@ -69,7 +69,7 @@ export async function keepListening(options: ListenerOptions): Promise<Listener>
       if (lastError?.message !== message)
         log.error(
           { socket: role, code },
-          `the control socket was ${wasTaken(presence)} and cannot be opened again: ${message}`,
+          `the control socket was ${wasTaken(presence)} and cannot be created again: ${message}`,
         );
       lastError = { code, message };
     }

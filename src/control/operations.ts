@@ -16,7 +16,7 @@ export function operations(app: App, { context }: RouteOptions): void {
       config: { isExpensive: true },
       schema: {
         operationId: "listOperations",
-        summary: "Everything that the services can do",
+        summary: "All operations of the services",
         tags: ["operations"],
         querystring: z.strictObject({ service: service.optional(), effect: effect.optional() }),
         response: { 200: z.array(operation), ...problems("invalid_request") },

@@ -23,7 +23,7 @@ export function sinks(app: App, { context, role }: RouteOptions): void {
     {
       schema: {
         operationId: "listSinks",
-        summary: "All sinks, and whether what they wake for is read",
+        summary: "All sinks, and whether their events are being read",
         tags,
         querystring: nothing,
         response: { 200: sinksAnswer, ...problems("invalid_request") },
@@ -39,9 +39,9 @@ export function sinks(app: App, { context, role }: RouteOptions): void {
       preValidation: noBody,
       schema: {
         operationId: "wakeSink",
-        summary: "Wake now for what is pending, whatever time the next wake was to be (operator.sock)",
+        summary: "Wake now for what is pending, without waiting for the next scheduled wake (operator.sock)",
         description:
-          "It counts as any other wake. 200 once the target has taken or refused it; 202 when that goes on after 10 s.",
+          "It counts like any other wake. 200 once the target has accepted or refused it; 202 if it is still in progress after 10 s.",
         tags,
         params,
         querystring: nothing,
@@ -69,9 +69,9 @@ export function sinks(app: App, { context, role }: RouteOptions): void {
       preValidation: noBody,
       schema: {
         operationId: "testSink",
-        summary: "Send one wake that is marked as a test, and say what the target made of it (operator.sock)",
+        summary: "Send one wake that is marked as a test, and return the target's answer (operator.sock)",
         description:
-          "Also where nothing is pending or the sink is paused. It changes nothing: no position, no limit, no state. 202 when the target has not answered after 10 s.",
+          "Works even if nothing is pending or the sink is paused. It changes nothing: no position, no limit, no state. 202 if the target has not answered after 10 s.",
         tags,
         params,
         querystring: nothing,
@@ -100,8 +100,8 @@ export function sinks(app: App, { context, role }: RouteOptions): void {
           operationId: action === "pause" ? "pauseSink" : "resumeSink",
           summary:
             action === "pause"
-              ? "Wake no more until the sink is resumed, over restarts too (operator.sock)"
-              : "Let a paused sink wake again (operator.sock)",
+              ? "Pause a sink: it sends no wakes until it is resumed, across restarts too (operator.sock)"
+              : "Resume a paused sink (operator.sock)",
           tags,
           params,
           querystring: nothing,

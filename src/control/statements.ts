@@ -22,7 +22,7 @@ const NOT_TO_APPROVE = ["policy_denied", "stale", "preview_too_long"] as const;
 const decision = z
   .enum(DECISIONS, { error: 'must be "approve" or "reject"' })
   .default("approve")
-  .describe("What the statement says of the write; default approve");
+  .describe("The decision that the statement states; default: approve");
 
 export function statements(app: App, { context: { writes }, role }: RouteOptions): void {
   app.get(
@@ -30,9 +30,9 @@ export function statements(app: App, { context: { writes }, role }: RouteOptions
     {
       schema: {
         operationId: "getStatement",
-        summary: "A decision about a write as a text to read and to sign",
+        summary: "A decision about a write, as a text to read and sign",
         description:
-          "The same bytes as long as the write waits: sign it with `ssh-keygen -Y sign -n nexusd-decision`.",
+          "The bytes stay the same while the write waits: sign them with `ssh-keygen -Y sign -n nexusd-decision`.",
         tags,
         params,
         querystring: z.strictObject({ decision }),
@@ -54,16 +54,16 @@ export function statements(app: App, { context: { writes }, role }: RouteOptions
     {
       schema: {
         operationId: "decideWrite",
-        summary: "Decide a write by a signed statement, whoever brings it",
+        summary: "Decide a write by a signed statement, whoever sends it",
         description:
-          "The write is still `proposed` where the policy wants more signers: `signedBy` has those that there are.",
+          "The write stays `proposed` while the policy requires more signers: `signedBy` lists those who have signed.",
         tags,
         params,
         querystring: z.strictObject({}),
         body: z.strictObject({
           statement: text(LONGEST_STATEMENT).describe("The text that was signed, byte for byte"),
           signature: text(LONGEST_SIGNATURE).describe("Armored, as `ssh-keygen -Y sign` prints it"),
-          signer: text(256).describe("The principal in the file of signers"),
+          signer: text(256).describe("The name (principal) in the file of signers"),
         }),
         response: { 200: asText(writeSchema), ...problems("invalid_request", ...BODY_PROBLEMS, ...REFUSALS) },
       },

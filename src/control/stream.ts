@@ -23,7 +23,7 @@ const PAGE_LENGTH = 2 ** 18;
 const query = z.strictObject({
   after: sequence
     .default(0)
-    .describe("The last sequence already known, default 0; `Last-Event-ID` goes before it"),
+    .describe("The last sequence already known, default 0; `Last-Event-ID` takes precedence"),
   type: typeQuery,
   epoch: epochQuery,
 });

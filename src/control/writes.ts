@@ -58,12 +58,12 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
         operationId: "proposeWrite",
         summary: "Propose a write",
         description:
-          "202: it is stored. Nothing is executed before it is approved, by the policy or a person.",
+          "202: it is stored. It is executed only after it is approved, by the policy or a person.",
         tags,
         querystring: nothing,
         body: proposal,
         response: {
-          200: asText(writeSchema.describe("The write that was proposed with this idempotency key before")),
+          200: asText(writeSchema.describe("The write that was proposed earlier with this idempotency key")),
           202: asText(proposed),
           ...problems("invalid_request", ...BODY_PROBLEMS, ...PROPOSAL_PROBLEMS),
         },
@@ -95,11 +95,11 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
       config: { isExpensive: true },
       schema: {
         operationId: "listWrites",
-        summary: "The newest writes first",
+        summary: "Writes, newest first",
         tags,
         querystring: z.strictObject({
           state: stateQuery,
-          after: writeId.optional().describe("Only those older than this write"),
+          after: writeId.optional().describe("Only writes older than this one"),
           limit: limitQuery,
           view: z
             .enum(["whole", "summary"], { error: 'must be "whole" or "summary"' })
@@ -133,7 +133,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
       exposeHeadRoute: false,
       schema: {
         operationId: "getWrite",
-        summary: "A write; with `wait`, as soon as it has left the state that it is in now",
+        summary: "A write; with `wait`, as soon as it has left its current state",
         description: "On operator.sock the audit log records that it was shown.",
         tags,
         params,
@@ -166,7 +166,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
       schema: {
         operationId: "cancelWrite",
         summary:
-          "Cancel a write that nobody has decided yet; on operator.sock also an approved one that has not started",
+          "Cancel a write that is not decided yet; on operator.sock also an approved one that has not started",
         description: "On agent.sock a write that was proposed with `bind` needs the header Nexusd-Token.",
         tags,
         params,

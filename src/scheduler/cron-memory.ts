@@ -1,4 +1,4 @@
-// What a cron job remembers over restarts, kept as the cursor of the source "job:<name>".
+// What a cron job remembers across restarts, stored as the cursor of the source "job:<name>".
 
 import { z } from "zod";
 import type { Store } from "../contract/store.ts";
@@ -11,9 +11,9 @@ import type { Health } from "./supervise.ts";
 /** Wall times in milliseconds. */
 export interface CronMemory {
   lastRunAt: number | null;
-  /** Scheduled times up to here have been run, reported or waived. */
+  /** Scheduled times up to this one have been run, reported or waived. */
   accountedUntil: number;
-  /** A run is owed whatever the schedule says: the last one failed, or a catch-up was cut short. */
+  /** A run is due whatever the schedule says: the last one failed, or a catch-up was cut short. */
   owed: boolean;
 }
 
@@ -26,7 +26,7 @@ const cursorSchema = z.object({
 });
 
 /**
- * @returns `sameSchedule`: the times since belong to the schedule of now, so those that passed were missed
+ * @returns `sameSchedule`: the schedule has not changed since, so scheduled times that have passed were missed
  * @throws StoreError
  */
 export async function recall(
@@ -45,7 +45,7 @@ export async function recall(
   };
 }
 
-/** Of a job that never ran: with `once` its first run is owed, with `none` it waits for its time. */
+/** For a job that never ran: with `once` it is due at once, with `none` it waits for its time. */
 export const firstMemory = (job: CronJob, now: number): CronMemory => ({
   lastRunAt: null,
   accountedUntil: now,
@@ -59,7 +59,7 @@ export const toCursor = (memory: CronMemory, schedule: Schedule) => ({
   schedule: schedule.identity,
 });
 
-/** A job that succeeded before the restart has succeeded, and ages on. */
+/** A job that succeeded before the restart counts as successful, and its success ages from then. */
 export function recallHealth(health: Health, memory: CronMemory, now: Moment): void {
   if (memory.lastRunAt === null) return;
   health.lastRunAt ??= memory.lastRunAt;

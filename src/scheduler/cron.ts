@@ -1,4 +1,4 @@
-// The loop of a cron job: waits for scheduled times, catches up on those that passed unseen, retries failures.
+// The loop of a cron job: waits for scheduled times, catches up on missed ones, retries failures.
 
 import type { NewEvent } from "../contract/new-event.ts";
 import { isoTime } from "../core/clock.ts";
@@ -8,19 +8,19 @@ import type { Life, Loop } from "./life.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Wait } from "./supervise.ts";
 
-/** The wall clock may jump while we sleep, so no sleep is longer than this. */
+/** The wall clock may jump during a sleep, so no sleep is longer than this. */
 const REPLAN_MS = 60_000;
-/** A run that starts so late is still on time: event loop lag, or a small correction of the clock. */
+/** A run that starts this late is still on time: event loop lag, or a small clock correction. */
 const ON_TIME_MS = 5000;
 
 export interface CronLoopOptions {
   job: CronJob;
   schedule: Schedule;
-  /** Changed in place. */
+  /** Updated in place. */
   memory: CronMemory;
-  /** Keeps the memory over restarts, in one commit with what there is to report. */
+  /** Stores the memory, in one commit with what there is to report. */
   save(events?: NewEvent[]): void;
-  /** Whether times that passed before this life were missed; not so when the job was paused or its schedule is new. */
+  /** Whether times that passed before this life count as missed; not if the job was paused or its schedule is new. */
   reportMissed: boolean;
 }
 
@@ -30,7 +30,7 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
   const catchUp = job.catchUp === "once";
 
   let current: Promise<void> | undefined;
-  // Monotonic times: when a failed run is due again, and before when the service wants no request.
+  // Monotonic times: when a failed run is due again, and until when the service wants no request.
   let retry: { at: number; notBefore: number } | undefined;
   // The latest time accounted for, while the wall clock is behind it.
   let highWater = memory.accountedUntil;
@@ -42,7 +42,7 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
     const next = schedule.next(startedAt);
     supervision.planned(next === undefined ? undefined : next - startedAt);
     const outcome = await supervision.attempt(() => job.run(context), signal);
-    // Nothing is kept of a run that was cut short: its time stays unaccounted, and the next life sees it.
+    // A run that was cut short records nothing: its time stays unaccounted for, and the next life sees that.
     if (outcome.kind === "aborted") return;
     if (outcome.kind === "failed") retry = retryAt(supervision.failed(outcome.error));
     else {
@@ -51,7 +51,7 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
     }
 
     const now = clock.now();
-    // Times that passed while the run went on are skipped (no overlap), unless the machine slept through them.
+    // Times that passed during the run are skipped (no overlap), unless the machine slept through them.
     const slept = now - startedAt - (clock.monotonic() - started) > ON_TIME_MS;
     memory.accountedUntil = Math.max(memory.accountedUntil, startedAt, slept ? startedAt : now);
     memory.lastRunAt = startedAt;
@@ -90,7 +90,7 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
     if (current) return current;
     const now = clock.now();
     if (memory.accountedUntil > now + ON_TIME_MS) {
-      // The wall clock went back: plan by what it says now, until it is past where it was.
+      // The wall clock went back: plan by its new time until it has passed the old one.
       highWater = Math.max(highWater, memory.accountedUntil);
       memory.accountedUntil = now;
     } else if (now >= highWater) memory.accountedUntil = Math.max(memory.accountedUntil, highWater);
@@ -102,7 +102,7 @@ export function createCronLoop(life: Life, options: CronLoopOptions): Loop {
     supervision.planned(Number.isFinite(wait) ? Math.max(0, wait) : undefined);
     if (wait > 0) return life.nap(Math.min(wait, REPLAN_MS));
 
-    // Times that the service's Retry-After held back were not missed.
+    // Times held back by the service's Retry-After were not missed.
     const isHeldBack = retry !== undefined && retry.notBefore > 0;
     const isDue = untilPlanned <= 0 && settleDueTimes(now, !isHeldBack);
     if (isDue || untilRetry <= 0) return attempt();

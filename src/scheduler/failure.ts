@@ -1,4 +1,4 @@
-// What a log may say about anything that was thrown: a stable code, and a message without text from outside.
+// What a log may say about anything thrown: a stable code, and a message without text from outside.
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,14 +8,14 @@ import { HttpError } from "../http/errors.ts";
 import { JobError } from "./job.ts";
 import { ScheduleError } from "./schedule.ts";
 
-// Their messages are ours, and safe.
+// Their messages are nexusd's own, and safe.
 const OWN_ERRORS = [HttpError, StoreError, JobError, ScheduleError];
 const LONGEST_MESSAGE = 500;
 const LONGEST_CODE = 64;
 
 /**
  * Never throws, whatever was thrown. The code is the error's own, else its name; the message is one short line.
- * @param directory of jobs of one's own: where one of their lines is to blame, the message ends with it
+ * @param directory of own jobs: if one of their lines is to blame, the message ends with it
  */
 export function describeFailure(thrown: unknown, directory?: string): Failure {
   try {
@@ -27,20 +27,23 @@ export function describeFailure(thrown: unknown, directory?: string): Failure {
       message: oneLine(describeMessage(thrown)) + (directory === undefined ? "" : at(thrown, directory)),
     };
   } catch {
-    return { code: "unreadable_error", message: "an error that cannot be read was thrown" };
+    return { code: "unreadable_error", message: "an unreadable error was thrown" };
   }
 }
 
-/** " (report.ts:12)", of the first line of the stack that is in the directory. */
+/** " (report.ts:12)", from the first line of the stack that is in the directory. */
 function at({ stack = "" }: Error, directory: string): string {
   const place = placeIn(stack, directory);
   return place ? ` (${place.file}:${place.line})` : "";
 }
 
-/** The first file of the directory in a stack, relative to it, and its line. Modules in node_modules are others'. */
+/**
+ * The first file of the directory in a stack, relative to it, and its line. Skips node_modules, which is other people's
+ * code.
+ */
 export function placeIn(stack: string, directory: string): { file: string; line: number } | undefined {
   const path = `${resolve(directory)}/`;
-  // Modules have addresses in it, CommonJS has paths.
+  // ES modules appear as URLs, CommonJS as paths.
   const roots = [pathToFileURL(path).href, path];
   for (const line of stack.split("\n"))
     for (const root of roots) {
@@ -51,10 +54,10 @@ export function placeIn(stack: string, directory: string): { file: string; line:
     }
   return undefined;
 }
-/** A file, what a reload adds to its address, and the line. */
+/** A file, the suffix that a reload adds to its URL, and the line. */
 const PLACE = /^([^?:]+)(?:\?[^:]*)?:(\d+)/;
 
-/** What the service asked to wait (`Retry-After`), in milliseconds; 0 when it did not. Never throws. */
+/** The wait that the service asked for (`Retry-After`), in milliseconds; 0 if none. Never throws. */
 export function retryAfterOf(thrown: unknown): number {
   try {
     return (thrown instanceof HttpError && thrown.retryAfterMs) || 0;
@@ -63,7 +66,7 @@ export function retryAfterOf(thrown: unknown): number {
   }
 }
 
-/** The error itself for a log line, unless reading it throws, which a logger would do. */
+/** The error itself, for a log line, unless reading it throws, as a logger would. */
 export function loggable(thrown: unknown): Error | undefined {
   try {
     if (!(thrown instanceof Error)) return undefined;
@@ -81,7 +84,7 @@ function describeMessage(error: Error): string {
   return `${error.name}: ${error.message}`;
 }
 
-// \p{C}: control characters, and those that turn the direction of the text around.
+// \p{C}: control characters, including those that change the direction of text.
 const oneLine = (text: string) =>
   text
     .slice(0, 4 * LONGEST_MESSAGE)

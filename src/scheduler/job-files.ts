@@ -1,4 +1,4 @@
-// The files of the jobs directory, and whether anything in it has changed.
+// The files of the jobs directory, and whether any of them has changed.
 
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
@@ -8,8 +8,8 @@ const isSource = (name: string) => /\.(c|m)?(js|ts)$|\.json$/.test(name);
 const isOthers = (name: string) => /(^|[/\\])(node_modules|\.git)([/\\]|$)/.test(name);
 
 /**
- * Their names relative to the directory, in order, and what stands for all that they hold.
- * @returns the code of the system's error where the directory cannot be read
+ * Their names relative to the directory, sorted, and a fingerprint of all their contents.
+ * @returns the system's error code if the directory cannot be read
  */
 export async function readFiles(
   directory: string,

@@ -1,4 +1,4 @@
-// How the modules of jobs of one's own are imported: anew when they have changed, with nexusd's own entries at hand.
+// Imports the modules of own jobs: again when they have changed, and with nexusd's own entries available.
 
 import { execFile } from "node:child_process";
 import { createRequire, registerHooks } from "node:module";
@@ -8,10 +8,10 @@ import { systemClock } from "../core/clock.ts";
 import { within } from "../core/within.ts";
 import { placeIn } from "./failure.ts";
 
-/** A file that holds no job. */
+/** A file without a job. */
 export class JobFileError extends Error {
   override readonly name = "JobFileError";
-  /** From 1, where it is known. */
+  /** Counted from 1, if known. */
   readonly line: number | undefined;
 
   constructor(message: string, line?: number) {
@@ -20,22 +20,22 @@ export class JobFileError extends Error {
   }
 }
 
-/** The entries of the package, of the nexusd that runs: a job needs no copy of its own. */
+/** The package entries of the running nexusd: a job needs no copy of its own. */
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const ENTRIES: Readonly<Record<string, string>> = {
   "nexusd/job": new URL(`../job/index${EXTENSION}`, import.meta.url).href,
   "nexusd/client": new URL(`../client/index${EXTENSION}`, import.meta.url).href,
 };
 
-/** Directories of jobs, as URLs, with what their modules' addresses end with: another one is another module. */
+/** Job directories as URLs, with the suffix of their modules' URLs: a new suffix makes Node.js load a new module. */
 const versions = new Map<string, string>();
 let isHooked = false;
 
-/** From now on modules of the directory are those of this version. */
+/** From now on, modules of the directory are loaded in this version. */
 export function prepareImports(directory: string, version: string): void {
   const root = pathToFileURL(`${resolve(directory)}/`).href;
   const isFirst = !versions.has(root);
-  // The first ones have plain addresses, which is what debuggers and stacks show best.
+  // The first version has plain URLs, which debuggers and stack traces show best.
   versions.set(root, isFirst ? "" : `?nexusd=${version}`);
   const { cache } = createRequire(import.meta.url);
   for (const file of Object.keys(cache)) if (pathToFileURL(file).href.startsWith(root)) delete cache[file];
@@ -54,7 +54,7 @@ export function prepareImports(directory: string, version: string): void {
 
 type Resolve = Parameters<Parameters<typeof registerHooks>[0]["resolve"] & {}>;
 
-/** A directory without node_modules has zod all the same. */
+/** A directory without node_modules can still import zod. */
 function resolveWithZod(specifier: Resolve[0], context: Resolve[1], next: Resolve[2]) {
   try {
     return next(specifier, context);
@@ -74,7 +74,7 @@ function versionOf(url: string): string {
     : (versions.get(root) ?? "");
 }
 
-/** @returns undefined where there is no default export @throws JobFileError where it cannot be loaded */
+/** @returns undefined without a default export @throws JobFileError if it cannot be loaded */
 export async function importDefault(file: string, timeoutMs: number): Promise<unknown> {
   const url = pathToFileURL(resolve(file)).href;
   const loading: Promise<{ default?: unknown }> = import(url + versionOf(url)).catch(async (error) => {
@@ -88,9 +88,9 @@ export async function importDefault(file: string, timeoutMs: number): Promise<un
 }
 
 async function asJobFileError(error: unknown, file: string): Promise<JobFileError> {
-  if (!(error instanceof Error)) return new JobFileError(`throws when it is loaded: ${String(error)}`);
+  if (!(error instanceof Error)) return new JobFileError(`throws while it is loaded: ${String(error)}`);
   if (error.name === "SyntaxError") {
-    // Node.js puts the place first in the stack ("/…/job.ts:3") for TypeScript, but nowhere for JavaScript.
+    // For TypeScript, Node.js puts the position first in the stack ("/…/job.ts:3"); for JavaScript it has none.
     const [, place = "", line] = /^([^\n]*):(\d+)\n/.exec(error.stack ?? "") ?? [];
     if (line !== undefined) {
       const where = place.replace(/^file:\/\//, "").replace(/\?.*$/, "") === file ? "" : ` (in ${place})`;
@@ -102,14 +102,17 @@ async function asJobFileError(error: unknown, file: string): Promise<JobFileErro
   const isHere = place !== undefined && resolve(dirname(file), place.file) === file;
   const elsewhere = place && !isHere ? ` (${place.file}:${place.line})` : "";
   return new JobFileError(
-    `throws when it is loaded: ${error.name}: ${error.message}${elsewhere}`,
+    `throws while it is loaded: ${error.name}: ${error.message}${elsewhere}`,
     isHere ? place.line : undefined,
   );
 }
 
 const CHECK_WITHIN_MS = 5000;
 
-/** Asks Node.js, which says it in the first line of what it writes. Undefined: the fault is in a module it imports. */
+/**
+ * Asks Node.js, which prints the position in the first line of its output. Undefined: the fault is in an imported
+ * module.
+ */
 const lineOfSyntaxError = (file: string): Promise<number | undefined> =>
   new Promise((resolve) => {
     execFile(process.execPath, ["--check", file], { timeout: CHECK_WITHIN_MS }, (_error, _stdout, stderr) => {

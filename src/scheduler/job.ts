@@ -1,4 +1,5 @@
-// What a job is. Every file in jobs/, and in the directory named by `[jobs] directory`, exports one by default.
+// What a job is. Every file in jobs/, and in the directory that `[jobs] directory` names, has one as its default
+// export.
 
 import type { Logger } from "pino";
 import type { z } from "zod";
@@ -9,42 +10,47 @@ import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 import type { SteadyClock } from "../core/steady-clock.ts";
 
-/** What a running job is given. What it sees of the configuration and the services, the scheduler only passes on. */
+/** What a running job receives. The scheduler only passes on the configuration and the services in it. */
 export interface JobContext<Config = unknown, Services = unknown, Settings = unknown, JobStore = Store> {
   config: Config;
-  /** What `[jobs.<name>]` says, as the job's own schema gives it; undefined: it has none. */
+  /** The table `[jobs.<name>]`, parsed by the job's own schema; undefined: it has no schema. */
   settings: Settings;
   store: JobStore;
   services: Services;
   clock: Clock;
-  /** How old things are: what removes, expires or ends something asks it, and not the wall clock. */
+  /** Measures ages. Use it instead of the wall clock to decide what to remove, expire or end. */
   steady: SteadyClock;
   /** 0 (inclusive) to 1 (exclusive). */
   random: () => number;
   log: Logger;
   /** Aborts when the daemon stops, the job is paused, or a reload replaces it. */
   signal: AbortSignal;
-  /** Proof of progress: the job reached its service just now. A cron run or a paced step that ends proves it too. */
+  /**
+   * Reports progress: the job has just reached its service. A finished cron run or paced step counts as progress, too.
+   */
   progress(): void;
-  /** A fault that the job lives with (a stream on its fallback): status shows it until it is cleared by undefined. */
+  /**
+   * Reports a fault that the job can live with (a stream on its fallback): status shows it until it is cleared with
+   * undefined.
+   */
   degraded(failure: { code: string; message: string } | undefined): void;
 }
 
-/** A question to the job. Its arguments are what the composition root gives, whatever the scheduler takes them for. */
+/** A function of the job. The composition root passes its arguments, whatever types the scheduler gives them. */
 type Ask<Arguments extends unknown[], Answer> = { ask(...given: Arguments): Answer }["ask"];
-/** Asked of the configuration, before there is a context. */
+/** Called with the configuration, before there is a context. */
 type AskConfig<Context extends JobContext, Answer> = Ask<
   [config: Context["config"], settings: Context["settings"]],
   Answer
 >;
 
 interface JobBase<Context extends JobContext> {
-  /** Lower case words joined by "-"; also its key in `[jobs.<name>]` where it has settings. */
+  /** Lower case words joined by "-"; also its key in `[jobs.<name>]` if it has settings. */
   name: string;
   description: string;
-  /** The service whose state this job's state is. */
+  /** The service whose state reflects this job. */
   service?: Service;
-  /** The schema of `[jobs.<name>]`. Without one the job has no table there. */
+  /** The schema of `[jobs.<name>]`. Without one, the job has no table there. */
   settings?: z.ZodType;
   /** The types of the events that the job logs itself; their data is checked against them. */
   events?: OwnEventTable;
@@ -52,41 +58,44 @@ interface JobBase<Context extends JobContext> {
   enabled?: AskConfig<Context, boolean>;
 }
 
-/** Runs on a schedule, never twice at once. */
+/** Runs on a schedule, one run at a time. */
 export interface CronJob<Context extends JobContext = JobContext> extends JobBase<Context> {
   kind: "cron";
   /** A croner expression, with an optional field for seconds. */
   schedule: string | AskConfig<Context, string>;
   /** IANA name; default: the time zone of the machine. */
   timezone?: string;
-  /** After a time when nexusd was not running or asleep: `once` runs at once, `none` waits for the next time. */
+  /**
+   * After scheduled times were missed because nexusd was not running or the machine slept: `once` runs at once, `none`
+   * waits for the next time.
+   */
   catchUp: "none" | "once";
   run(context: Context): Promise<void>;
 }
 
-/** Goes on step by step: a new step starts at the pace, or later when all places are taken. */
+/** Runs step by step: a new step starts at the pace, or later if `concurrency` steps are running. */
 export interface PacedJob<Context extends JobContext = JobContext> extends JobBase<Context> {
   kind: "paced";
   /**
-   * What goes on side by side, each with the pace, the places and the backoff to itself, such as servers; the names
-   * stand in logs and status. Read anew before each step; default: one.
+   * Lanes run in parallel, such as one for each server; each has its own pace, concurrency and backoff. The names
+   * appear in logs and status. Read before each step; default: one lane.
    */
   lanes?: Ask<[context: Context], readonly string[]>;
-  /** Milliseconds between the starts of two steps of a lane, read anew before each; finer than 0.05 is 0.05. */
+  /** Milliseconds between the starts of two steps of a lane, read before each step; at least 0.05. */
   paceMs: Ask<[context: Context], number>;
-  /** Steps of a lane under way at once, read anew before each; default 1. */
+  /** How many steps of a lane run at once, read before each step; default 1. */
   concurrency?: number | Ask<[context: Context], number>;
-  /** How long without a finished step counts as stuck, in milliseconds; default 30 s. */
+  /** How long without a finished step counts as stalled, in milliseconds; default 30 s. */
   intervalMs?: Ask<[context: Context], number>;
   /** `idle`: there was nothing to do, which is neither a success nor a failure. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a step that gives nothing need not say so
   step(context: Context, lane: string): Promise<"idle" | void>;
 }
 
-/** Is held open; when it returns or throws it is started again after a backoff. */
+/** Runs all the time; when it returns or throws, it is started again after a backoff. */
 export interface StreamJob<Context extends JobContext = JobContext> extends JobBase<Context> {
   kind: "stream";
-  /** How long without `progress()` counts as stuck, in milliseconds. */
+  /** How long without `progress()` counts as stalled, in milliseconds. */
   intervalMs: Ask<[context: Context], number>;
   run(context: Context): Promise<void>;
 }
@@ -99,24 +108,24 @@ export type Job<Context extends JobContext = JobContext> =
 export type { JobStatus };
 export type JobState = JobStatus["state"];
 
-/** Whether a job moves, by the monotonic clock: in milliseconds. */
+/** Whether a job makes progress, in milliseconds of the monotonic clock. */
 export interface JobPulse {
   name: string;
   state: JobState;
   intervalMs: number | null;
-  /** Since its run or its newest step began; null: none is under way. */
+  /** Time since its run or its newest step began; null: none is running. */
   runningForMs: number | null;
-  /** Since its last success or sign of progress; null: there was none. */
+  /** Time since its last success or sign of progress; null: there was none. */
   quietForMs: number | null;
-  /** Since it should have run; negative: until then; null: that is not known. */
+  /** Time since it should have run; negative: time until then; null: unknown. */
   overdueForMs: number | null;
 }
 
-/** What became of the runs of a job, or of its steps; `idle`: there was nothing to do. */
+/** Outcomes of a job's runs, or of its steps; `idle`: there was nothing to do. */
 export const RUN_OUTCOMES = ["succeeded", "idle", "failed", "aborted"] as const;
 export type RunOutcomes = Readonly<Record<(typeof RUN_OUTCOMES)[number], number>>;
 
-/** The jobs there are, and the files that should be jobs and are not. */
+/** The jobs, and the files that should be jobs but are not. */
 export interface LoadedJobs {
   jobs: Job[];
   /** `message` is for a person, and names the field or line that is wrong. */
@@ -125,37 +134,37 @@ export interface LoadedJobs {
 
 export interface InvalidFile {
   file: string;
-  /** From 1, where it is known. */
+  /** Counted from 1, if known. */
   line?: number;
   message: string;
 }
 
 export interface Scheduler {
-  /** Starts every enabled job; resolves when each has been started, not when it has succeeded. */
+  /** Starts every enabled job; resolves when each has started, not when it has succeeded. */
   start(): void;
-  /** Stops taking new work and waits for what is under way, at most `graceMs`. */
+  /** Starts nothing new and waits for running work, at most `graceMs`. */
   stop(graceMs: number): Promise<void>;
   /**
-   * Takes a new configuration: jobs that it enables start, jobs that it disables stop, and all others are started
-   * again with it, on their new schedule.
-   * @param jobs where they were loaded anew: all there are now; one of the same name takes the place of that before
+   * Applies a new configuration: newly enabled jobs start, disabled ones stop, and all others restart with it, on their
+   * new schedule.
+   * @param jobs if they were loaded again: all jobs; one replaces the job of the same name
    */
   reconfigure(config: unknown, jobs?: LoadedJobs): void;
-  /** Lets every job look again at what is due: the clock has jumped, or the machine was asleep. */
+  /** Makes every job check again what is due: the clock has jumped, or the machine was asleep. */
   wake(): void;
-  /** Lets the cron jobs of a service that wait out a failure of theirs try again: the service is there again. */
+  /** Ends the backoff of a service's failed cron jobs, because the service is back. */
   retryNow(service: Service): void;
   list(): JobStatus[];
-  /** Those of `list()` that are jobs. */
+  /** The jobs in `list()`, without invalid files. */
   pulses(): JobPulse[];
-  /** Of each job by its name, counted since the start. */
+  /** By the name of the job, counted since the start. */
   outcomes(): ReadonlyMap<string, RunOutcomes>;
   /**
-   * Runs a cron job now, or joins the run under way. Resolves at its end, whatever it was: `list()` tells.
+   * Runs a cron job now, or joins the current run. Resolves when it ends, whatever the outcome; `list()` has it.
    * @throws JobError `job_not_found`, `job_not_runnable` (disabled, paused, invalid, paced or a stream)
    */
   run(name: string): Promise<void>;
-  /** Kept over restarts. @throws JobError `job_not_found` */
+  /** Persists across restarts. @throws JobError `job_not_found` */
   pause(name: string): void;
   /** @throws JobError `job_not_found` */
   resume(name: string): void;

@@ -1,24 +1,24 @@
-// One life of a job, from its start to a stop, pause or reload: what the loops of the three kinds have in common.
+// One life of a job, from its start to a stop, pause or reload: what the loops of the three kinds share.
 
 import type { Clock } from "../core/clock.ts";
 import type { JobContext } from "./job.ts";
 import type { Supervision } from "./supervise.ts";
 
-/** What a loop is given. */
+/** What a loop receives. */
 export interface Life {
   context: JobContext;
   signal: AbortSignal;
   clock: Clock;
   supervision: Supervision;
-  /** Sleeps; returns early, never throws, when the life ends or something calls `wake`. */
+  /** Sleeps; returns early, and never throws, when the life ends or something calls `wake`. */
   nap(ms: number): Promise<void>;
   wake(): void;
 }
 
 export interface Loop {
-  /** Resolves once the life has ended and nothing of it is under way; never rejects. */
+  /** Resolves once the life has ended and none of its work is running; never rejects. */
   run(): Promise<void>;
-  /** One run now, or the one under way. */
+  /** Starts a run now, or returns the current one. */
   runNow?(): Promise<void>;
   /** Ends the wait after a failure, unless the service asked for it. */
   retryNow?(): void;

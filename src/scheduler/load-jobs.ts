@@ -1,4 +1,4 @@
-// Loads the jobs of a directory: one file a job, by default export. A bad file is a problem of its own, not of the rest.
+// Loads the jobs of a directory: one job per file, as its default export. A bad file does not affect the others.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,15 +10,15 @@ import { type FieldFault, parseJob } from "./job-schema.ts";
 export interface OwnJobs {
   jobs: Job[];
   invalid: InvalidFile[];
-  /** Stands for the contents of the directory: the same where nothing has changed. */
+  /** A fingerprint of the directory's contents: it stays the same while nothing changes. */
   fingerprint: string;
 }
 
-/** What there is already. */
+/** What exists already. */
 export interface Known {
-  /** Names of jobs, which no other can have. */
+  /** Names of jobs that are taken. */
   jobs: Iterable<string>;
-  /** Those whose state a job can be. */
+  /** The services that a job can belong to. */
   services: readonly string[];
 }
 
@@ -28,8 +28,8 @@ const isJobFile = (name: string) =>
   /^[^/]+\.(js|mjs|ts|mts)$/.test(name) && !/\.(test|spec)\.|\.d\.m?ts$/.test(name) && !/^[._]/.test(name); // "_" marks a module that jobs share
 
 /**
- * Loads each file, anew where anything in the directory has changed since this process loaded it.
- * @param before what was loaded last; where nothing has changed it is given back
+ * Loads each file; loads it again if anything in the directory has changed since this process last loaded it.
+ * @param before the previous result; returned if nothing has changed
  */
 export async function loadJobs(
   directory: string,
@@ -45,7 +45,7 @@ export async function loadJobs(
   if (before?.fingerprint === fingerprint) return before;
   prepareImports(directory, fingerprint);
   const loaded: OwnJobs = { jobs: [], invalid: [], fingerprint };
-  const owners = new Map([...known.jobs].map((name) => [name, "a job of nexusd"]));
+  const owners = new Map([...known.jobs].map((name) => [name, "a built-in job"]));
   for (const name of files.names.filter(isJobFile)) {
     const file = join(directory, name);
     try {
@@ -69,7 +69,7 @@ export async function loadJobs(
   return loaded;
 }
 
-/** Every wrong field, and the line of the first of them that is there, else that of the export. */
+/** Every wrong field, and the line of the first of them that is present, else that of the export. */
 async function wrongFields(file: string, faults: FieldFault[]): Promise<JobFileError> {
   const message = faults.map(({ field, message }) => `${field || "default export"}: ${message}`).join("; ");
   const source = await readFile(file, "utf8").catch(() => "");
@@ -79,7 +79,7 @@ async function wrongFields(file: string, faults: FieldFault[]): Promise<JobFileE
   return new JobFileError(message, found ?? lineOf(source, /\bexport\s+default\b/));
 }
 
-/** Finds the key of a field, as far as a look without a parser can tell. */
+/** Finds the key of a field, as far as that is possible without a parser. */
 function keyPattern(field: string): RegExp | undefined {
   const isEvent = /^events\.(?<type>.*\..*)/.exec(field)?.groups?.type;
   const key = isEvent ?? field.split(".").at(-1) ?? "";

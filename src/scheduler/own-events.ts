@@ -1,4 +1,4 @@
-// The events of jobs of one's own: checked against what the job declares, before anything is committed.
+// The events of own jobs: checked against the job's declaration before anything is committed.
 
 import { isOwnType } from "../contract/event-names.ts";
 import type { NewEvent } from "../contract/new-event.ts";
@@ -7,7 +7,7 @@ import { explainValue } from "../core/explain-issue.ts";
 import { nearest } from "../core/text/nearest.ts";
 import type { Job } from "./job.ts";
 
-/** The store as the job is given it. One without declared types has the store itself. */
+/** The store as the job receives it. A job that declares no types gets the store itself. */
 export function storeFor({ name, events }: Job, store: Store): Store {
   if (!events) return store;
   const checked = ({ type, data, ...rest }: NewEvent): NewEvent => {
@@ -15,7 +15,7 @@ export function storeFor({ name, events }: Job, store: Store): Store {
     if (!declared) {
       if (isOwnType(type))
         throw new TypeError(`event ${type}: ${undeclared(type, Object.keys(events), name)}`);
-      return { type, data, ...rest } as NewEvent; // as it was: nexusd's own types are the compiler's matter
+      return { type, data, ...rest } as NewEvent; // unchanged: nexusd's own types are checked by the compiler
     }
     const parsed = declared.data.safeParse(data, { error: explainValue });
     if (parsed.success) return { type, data: parsed.data, ...rest } as NewEvent; // of a type that only the job knows
@@ -35,7 +35,7 @@ export function storeFor({ name, events }: Job, store: Store): Store {
 
 function undeclared(type: string, declared: string[], job: string): string {
   const [meant] = nearest(type, declared);
-  return `is none of the events of the job ${job}${meant === undefined ? "" : `; did you mean "${meant}"?`}`;
+  return `is not among the events of the job ${job}${meant === undefined ? "" : `; did you mean "${meant}"?`}`;
 }
 
 /** The types that these jobs declare, without prefix. */

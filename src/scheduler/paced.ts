@@ -1,5 +1,6 @@
-// The loop of a paced job: in each lane, steps start at a constant pace on a bounded number of places, and back off
-// together. Lanes do not wait for each other: one that fails degrades the job, and only all of them are its failure.
+// The loop of a paced job: in each lane, steps start at a constant pace with limited concurrency, and back off
+// together. Lanes do not wait for each other: one failing lane degrades the job, and only if all fail has the job
+// failed.
 
 import type { Failure } from "../contract/new-event.ts";
 import { type Backoff, createBackoff } from "../core/backoff.ts";
@@ -8,29 +9,29 @@ import type { JobContext, PacedJob } from "./job.ts";
 import type { Life, Loop } from "./life.ts";
 import type { Outcome } from "./supervise.ts";
 
-/** The pace and the lanes are read anew at least so often, so that what changes while we wait takes effect. */
+/** The pace and the lanes are read at least this often, so that changes take effect during a wait. */
 const REREAD_MS = 5000;
-/** Timers are no finer than this: starts that one of them was late for are made up for, where the pace is finer. */
+/** Timers are no finer than this: with a finer pace, starts that a timer delayed are done at once. */
 const TIMER_MS = 20;
-/** Where there was nothing to do, no finer pace is needed to see that there is something. */
+/** With nothing to do, looking for work needs no finer pace. */
 const IDLE_MS = 100;
 /** The lane of a job that names none. */
 const ONLY = [""] as const;
 
 interface Lane {
   name: string;
-  /** The job's context, with a `degraded` of this lane. */
+  /** The job's context, with a `degraded` for this lane. */
   context: JobContext;
   backoff: Backoff;
   underWay: number;
-  /** Monotonic. A start that is late moves the next one only when it is late by much: no drift, no burst. */
+  /** Monotonic. A late start moves the next one only if it is very late: no drift, no burst. */
   previous: { planned: number; started: number } | undefined;
   holdUntil: number;
-  /** Steps of one era started without a failure between them: together they back off once, not once each. */
+  /** Steps of one era started with no failure in between: together they back off once, not once each. */
   era: number;
   /** Of the last step, unless it succeeded. */
   failure: Failure | undefined;
-  /** What the steps say that they live with. */
+  /** The faults that the steps reported with `degraded`. */
   degraded: Failure | undefined;
 }
 
@@ -83,7 +84,7 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
 
   const areAllFailing = () => lanes.values().every(({ failure }) => failure !== undefined);
 
-  /** Names the first lane that is in trouble, a failing one before others. */
+  /** Names the first lane that is in trouble, failing lanes first. */
   const showDegraded = () => {
     const isFailing = areAllFailing();
     const failing = isFailing ? undefined : lanes.values().find(({ failure }) => failure);
@@ -118,7 +119,8 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
     const { era } = lane;
     lane.underWay += 1;
     underWay += 1;
-    // Not an async function: one that begins the next of its kind keeps hold of it, and so all of them of the last.
+    // Not an async function: a step that starts the next one would keep it alive, and so the whole chain back from the
+    // last.
     supervision
       .attempt(() => job.step(lane.context, lane.name), signal)
       .then((outcome) => end(lane, outcome, era === lane.era));
@@ -126,7 +128,7 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
 
   const end = (lane: Lane, outcome: Outcome, isCurrent: boolean): void => {
     if (outcome.kind === "failed") fail(lane, outcome.error, isCurrent);
-    // Having had nothing to do proves nothing.
+    // An idle step proves nothing.
     else if (outcome.kind === "idle") lane.holdUntil = Math.max(lane.holdUntil, clock.monotonic() + IDLE_MS);
     else if (outcome.kind === "done") {
       if (isCurrent) succeed(lane);
@@ -134,12 +136,12 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
     }
     underWay -= 1;
     if (underWay === 0) onDrained();
-    // The loop waits for the end of a step only where it takes the last place, and is not needed to give it away.
+    // The loop waits for a step to end only if it takes the last free slot, so only then must the step wake it.
     if (lane.underWay-- < places || signal.aborted || lanes.get(lane.name) !== lane) return;
     if (Number.isFinite(startDue(lane, clock.monotonic()))) life.wake();
   };
 
-  /** Starts what is due; gives when the next step is, on the monotonic clock. */
+  /** Starts what is due; returns when the next step is due, on the monotonic clock. */
   const startDue = (lane: Lane, now: number): number => {
     for (;;) {
       if (lane.underWay >= places) return Number.POSITIVE_INFINITY;
@@ -168,7 +170,7 @@ export function createPacedLoop(life: Life, job: PacedJob): Loop {
         try {
           await turn();
         } catch (error) {
-          // Only reading the pace, the places and the lanes can throw here; it is the job's own code.
+          // Only reading the pace, the concurrency and the lanes can throw here; that is the job's own code.
           await life.nap(supervision.failed(error).retryInMs);
         }
       }
@@ -183,18 +185,18 @@ function nextStart(previous: { planned: number; started: number }, pace: number)
   return (late <= Math.max(pace / 2, TIMER_MS) ? previous.planned : previous.started) + pace;
 }
 
-/** @throws TypeError when the job gives no number */
+/** @throws TypeError if the job returns no number */
 function readPace(job: PacedJob, context: JobContext): number {
   const pace = job.paceMs(context);
-  if (typeof pace !== "number" || Number.isNaN(pace)) throw new TypeError("paceMs did not give a number");
-  // A pace of nothing would leave the event loop no time for anything else.
+  if (typeof pace !== "number" || Number.isNaN(pace)) throw new TypeError("paceMs did not return a number");
+  // A pace of 0 would starve the event loop.
   return Math.max(0.05, pace);
 }
 
-/** @throws TypeError when the job gives no number of places */
+/** @throws TypeError if the job returns no number */
 function readPlaces(job: PacedJob, context: JobContext): number {
   const asked = job.concurrency ?? 1;
   const count = typeof asked === "function" ? asked(context) : asked;
-  if (typeof count !== "number" || !(count >= 1)) throw new TypeError("concurrency did not give a number");
+  if (typeof count !== "number" || !(count >= 1)) throw new TypeError("concurrency did not return a number");
   return Math.floor(count);
 }

@@ -1,4 +1,4 @@
-// Commits on behalf of jobs that may fail without anyone noticing but the log: a full disk must not stop a job.
+// Commits for jobs whose failure only goes to the log: a full disk must not stop a job.
 
 import type { Logger } from "pino";
 import type { Observation, Store } from "../contract/store.ts";
@@ -7,7 +7,7 @@ import { describeFailure } from "./failure.ts";
 export interface Reports {
   /** @returns whether the observation was committed; never rejects */
   commit(observation: Observation): Promise<boolean>;
-  /** Resolves when no commit is under way. */
+  /** Resolves when no commit is in progress. */
   drain(): Promise<void>;
 }
 
@@ -22,10 +22,10 @@ export function createReports(store: Store, log: Logger): Reports {
       return true;
     } catch (error) {
       const failure = describeFailure(error);
-      // Every job meets the same full disk at every run: one line for it is enough.
+      // A full disk affects every run of every job: one log line is enough.
       log[failing === failure.code ? "debug" : "warn"](
         { ...failure, source: observation.source },
-        "what a job has to report is not stored",
+        "reports of jobs cannot be stored",
       );
       failing = failure.code;
       return false;

@@ -6,9 +6,9 @@ import { createZone } from "./zone.ts";
 export interface Schedule {
   /** The expression as status shows it. */
   text: string;
-  /** Differs whenever the scheduled times may differ. */
+  /** Changes whenever the scheduled times may change. */
   identity: string;
-  /** The first scheduled time after `ms`; undefined when there is none. */
+  /** The first scheduled time after `ms`; undefined if there is none. */
   next(ms: number): number | undefined;
   /** The distance between the next two scheduled times after `ms`. */
   intervalMs(ms: number): number | undefined;
@@ -18,7 +18,7 @@ export interface Schedule {
 
 const COUNT_CAP = 1000;
 
-/** An expression or time zone that croner does not know. */
+/** An expression or time zone that croner does not accept. */
 export class ScheduleError extends Error {
   override readonly name = "ScheduleError";
   readonly field: "schedule" | "timezone";
@@ -35,7 +35,7 @@ export class ScheduleError extends Error {
 export function createSchedule(expression: string, timezone?: string): Schedule {
   const cron = parse(expression, timezone);
   const next = withSkippedDays(expression, timezone, (ms) => cron.nextRun(new Date(ms))?.getTime());
-  if (next(0) === undefined) throw new ScheduleError("schedule", "names a time that never comes");
+  if (next(0) === undefined) throw new ScheduleError("schedule", "describes a time that never comes");
   return {
     text: expression,
     identity: timezone === undefined ? expression : `${expression} ${timezone}`,
@@ -64,7 +64,7 @@ function parse(expression: string, timezone: string | undefined): Cron {
     throw new ScheduleError("timezone", 'must be an IANA name, such as "Europe/Berlin"');
   }
   const fields = expression.trim().split(/\s+/).length;
-  // croner takes a date for a schedule, too, and a seventh field for the year: both end, and a job does not.
+  // croner also accepts a date, or a seventh field for the year. Both come to an end, and a job does not.
   if (!(expression.trim().startsWith("@") || fields === 5 || fields === 6)) throw malformed();
   try {
     return new Cron(expression, { paused: true, ...(timezone !== undefined && { timezone }) });
@@ -80,8 +80,8 @@ const malformed = () =>
   );
 
 /**
- * croner gives a single hour that the clocks skip its run at the end of the gap, but not where that is in the next
- * day: then it drops the run. A list of hours, or each hour, skips the gap anyway.
+ * If the clocks skip the single hour of a schedule, croner runs it at the end of the gap, but drops the run if that is
+ * on the next day. A list of hours, or every hour, skips the gap anyway.
  */
 function withSkippedDays(
   expression: string,
@@ -91,7 +91,7 @@ function withSkippedDays(
   const hour = expression.trim().split(/\s+/).at(-4) ?? "";
   if (!/^\d+$/.test(hour)) return next;
   const zone = createZone(timezone);
-  /** The same times of the wall, as if there were no changes of the clocks. */
+  /** The same wall times, as if the clocks never changed. */
   const onTheWall = parse(expression, "UTC");
   return (ms) => {
     const planned = next(ms);

@@ -1,4 +1,4 @@
-// The scheduler: gives every job a life of its own, and ends and renews it on stop, pause and reload.
+// The scheduler: starts a life for every job, and ends and renews it on stop, pause and reload.
 
 import type { Logger } from "pino";
 import { isoTime } from "../core/clock.ts";
@@ -26,17 +26,17 @@ import { createSupervision, type Supervision } from "./supervise.ts";
 
 export interface SchedulerOptions {
   jobs: Job[];
-  /** Files that held no job; `list()` shows them. */
+  /** Files without a valid job; `list()` shows them. */
   invalid?: readonly InvalidFile[];
-  /** What every job is given; each gets its own child of `log`. */
+  /** What every job receives; each gets its own child of `log`. */
   context: Omit<JobContext, "signal" | "progress" | "degraded" | "log" | "settings"> & { log: Logger };
-  /** The table of a job in the configuration, as its schema gives it. */
+  /** The job's table in the configuration, as its schema parses it. */
   settingsOf?: (config: unknown, name: string) => unknown;
-  /** Where the files of jobs of one's own are: a failure names the line in them. */
+  /** The directory of own jobs: a failure names the line in their files. */
   directory?: string | undefined;
 }
 
-/** Why a life begins; only over a restart of the daemon can scheduled times have been missed. */
+/** Why a life begins; scheduled times can have been missed only across a restart of the daemon. */
 type Beginning = "boot" | "resumed" | "reloaded";
 
 interface Entry {
@@ -50,7 +50,7 @@ interface Entry {
   memory: CronMemory | undefined;
   activeSince: Moment | undefined;
   life: { controller: AbortController; loop: Promise<Loop | undefined>; wake(): void } | undefined;
-  /** Resolves when no life of the job is under way; a new one waits for it, so that two never overlap. */
+  /** Resolves when no life of the job is active; a new one waits for it, so that two never overlap. */
   ended: Promise<void>;
 }
 
@@ -107,7 +107,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     signal,
     progress() {
       if (signal.aborted) return;
-      // A stream has no end that would prove its success, so that reaching its service does.
+      // A stream never ends successfully, so reaching its service counts as success.
       if (entry.job.kind === "stream") entry.supervision.succeeded();
       else entry.supervision.progressed();
     },
@@ -116,7 +116,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     },
   });
 
-  /** Asks the job what it makes of the configuration; its answers are its own code, and may throw. */
+  /** Asks the job about its configuration; the answers come from its own code, which may throw. */
   const configure = (entry: Entry) => {
     const { job } = entry;
     entry.problem = null;
@@ -137,7 +137,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     const { job, schedule } = entry;
     if (job.kind === "paced") return createPacedLoop(life, job);
     if (job.kind === "stream") return createStreamLoop(life, job);
-    if (!schedule) throw new Error("a cron job has a schedule once it is configured");
+    if (!schedule) throw new Error("a cron job has no schedule before it is configured");
     let reportMissed = beginning === "boot";
     if (!entry.memory) {
       try {
@@ -145,7 +145,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
         entry.memory = recalled.memory;
         reportMissed &&= recalled.sameSchedule;
       } catch (error) {
-        entry.log.warn({ ...describeFailure(error), err: error }, "when the job last ran cannot be read");
+        entry.log.warn({ ...describeFailure(error), err: error }, "the last run of a job cannot be read");
         entry.memory = { ...firstMemory(job, clock.now()), owed: false };
       }
       recallHealth(entry.supervision.health, entry.memory, moment());
@@ -239,7 +239,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       context: contextOf(entry, entry.life?.controller.signal ?? AbortSignal.abort()),
     }));
 
-  /** A job of the same name goes on with what is known of the one before: that it is paused, when it last ran. */
+  /** A job of the same name inherits the state of the one before: that it is paused, when it last ran. */
   const replaceJobs = (loaded: LoadedJobs) => {
     ({ invalid } = loaded);
     const names = new Set(loaded.jobs.map(({ name }) => name));
@@ -334,7 +334,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   };
 }
 
-/** A loop's own code must not throw; should it, the job goes on all the same. */
+/** A loop's own code must not throw; if it does, the job still goes on. */
 async function runForGood(loop: Loop, life: Life): Promise<void> {
   while (!life.signal.aborted) {
     try {

@@ -1,11 +1,11 @@
-// What status says of a job, computed when asked, from the clock and not from what the job believes.
+// The status of a job, computed on request from the clock, not from what the job believes.
 
 import { isoTime } from "../core/clock.ts";
 import type { InvalidFile, Job, JobContext, JobPulse, JobState, JobStatus } from "./job.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Health } from "./supervise.ts";
 
-/** A moment on both clocks, in milliseconds: the wall's for the calendar, the other for the age. */
+/** A moment on both clocks, in milliseconds: the wall clock for the calendar, the monotonic one for ages. */
 export interface Moment {
   at: number;
   monotonic: number;
@@ -19,9 +19,9 @@ export interface JobView {
   paused: boolean;
   /** Why the job cannot run at all. */
   problem: JobStatus["lastError"];
-  /** Since when it has been meant to run; undefined while it is not. */
+  /** Since when it has been meant to run; undefined while it is not meant to. */
   activeSince: Moment | undefined;
-  /** For the job's own questions to its configuration. */
+  /** For the functions that take the configuration. */
   context: JobContext;
 }
 
@@ -67,7 +67,7 @@ export function jobPulse(view: JobView, now: Moment): JobPulse {
 const sayInvalid = ({ line, message }: InvalidFile): string =>
   line === undefined ? message : `line ${line}: ${message}`;
 
-/** A file of the jobs directory that holds no job; its kind is not known. */
+/** A file of the jobs directory without a valid job; its kind is unknown. */
 export const invalidStatus = (problem: InvalidFile, at: string): JobStatus => ({
   name: problem.file.replace(/^.*[/\\]/, "").replace(/\.\w+$/, ""),
   kind: "cron",
@@ -102,8 +102,8 @@ function stateOf(view: JobView, now: Moment, intervalMs: number | undefined): Jo
 }
 
 /**
- * How old a success of wall time `at` may grow. A cron job that has nothing to do at night is not stale in the
- * morning: with a schedule, the count begins at most one interval before the first time after that success.
+ * How old a success at wall time `at` may be. A cron job with nothing to do at night is not stale in the morning: with
+ * a schedule, the count begins at most one interval before the first time after that success.
  */
 function allowance(schedule: Schedule | undefined, at: number, intervalMs: number): number {
   const age = INTERVALS_UNTIL_STALE * intervalMs;

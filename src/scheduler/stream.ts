@@ -1,4 +1,4 @@
-// The loop of a stream job: holds one run open, and starts it again after a backoff when it ends.
+// The loop of a stream job: keeps one run active, and restarts it after a backoff when it ends.
 
 import type { StreamJob } from "./job.ts";
 import type { Life, Loop } from "./life.ts";
@@ -21,7 +21,7 @@ export function createStreamLoop(life: Life, job: StreamJob): Loop {
   return {
     async run() {
       while (!signal.aborted) {
-        // A new run knows nothing of what the last one lived with.
+        // Faults that the previous run reported do not apply to a new one.
         supervision.degraded(undefined);
         const outcome = await holdOpen();
         if (outcome.kind === "aborted") break;

@@ -1,4 +1,4 @@
-// Supervision of one job: counts its runs, turns whatever it throws into a report and a delay, and keeps its health.
+// Supervision of one job: counts its runs, turns anything it throws into a report and a delay, and tracks its health.
 
 import type { Logger } from "pino";
 import type { Failure, NewEvent } from "../contract/new-event.ts";
@@ -8,10 +8,10 @@ import { describeFailure, loggable, retryAfterOf } from "./failure.ts";
 import type { JobStatus, RunOutcomes } from "./job.ts";
 import type { Reports } from "./reports.ts";
 
-/** A run that lasts so long is healthy; a job that fails sooner after its recovery had not recovered. */
+/** A run that lasts this long is healthy; a job that fails sooner after its recovery had not recovered. */
 export const HEALTHY_MS = 30_000;
 
-/** What status shows of a job; times are wall times in milliseconds. */
+/** The status of a job; times are wall times in milliseconds. */
 export interface Health {
   running: number;
   runs: number;
@@ -20,7 +20,7 @@ export interface Health {
   failures: number;
   lastRunAt: number | null;
   nextRunAt: number | null;
-  /** The same two on the monotonic clock, which stands still while the machine sleeps, as the timers do. */
+  /** The same two on the monotonic clock, which stands still while the machine sleeps, as timers do. */
   begun: number | null;
   due: number | null;
   lastSuccess: { at: number; monotonic: number } | null;
@@ -28,10 +28,10 @@ export interface Health {
   degraded: JobStatus["lastError"];
 }
 
-/** How a failure is to be waited out, in milliseconds from now. */
+/** How long to wait after a failure, in milliseconds from now. */
 export interface Wait {
   retryInMs: number;
-  /** What the service asked for (`Retry-After`); 0 when it did not. */
+  /** What the service asked for (`Retry-After`); 0 if nothing. */
   atLeastMs: number;
 }
 
@@ -47,23 +47,20 @@ const ABORTED: Outcome = { kind: "aborted" };
 
 export interface Supervision {
   readonly health: Health;
-  /**
-   * Runs `work`; never throws or rejects. An outcome after the signal's abort is
-   * "aborted", whatever it was.
-   */
+  /** Runs `work`; never throws or rejects. After the signal has aborted, every outcome is "aborted". */
   attempt(work: () => Promise<unknown>, signal: AbortSignal): Promise<Outcome>;
-  /** Reports a failure. `waitMs` replaces the backoff's next delay where the wait was decided before. */
+  /** Reports a failure. `waitMs` replaces the next delay of the backoff if the wait is already decided. */
   failed(error: unknown, waitMs?: number): Wait;
   succeeded(): void;
-  /** The job reached its service; unlike a success, this does not end a streak of failures. */
+  /** The job reached its service; unlike a success, this does not end a series of failures. */
   progressed(): void;
   degraded(failure: Failure | undefined): void;
-  /** When it runs next, in milliseconds from now; undefined: that is not known. */
+  /** When it runs next, in milliseconds from now; undefined: unknown. */
   planned(inMs: number | undefined): void;
-  /** One more delay, for an end that is no failure. */
+  /** One more delay, for an end that is not a failure. */
   nextDelayMs(): number;
   resetBackoff(): void;
-  /** Ends what runs on its own: the wait before a recovery is believed. */
+  /** Cancels the timer that waits before a recovery counts. */
   close(): void;
 }
 
@@ -73,7 +70,7 @@ export function createSupervision(deps: {
   random: () => number;
   log: Logger;
   reports: Reports;
-  /** What is said of a failure; default: `describeFailure`. */
+  /** How to describe a failure; default: `describeFailure`. */
   describe?: (error: unknown) => Failure;
 }): Supervision {
   const { name, clock, log, reports, describe = describeFailure } = deps;
@@ -93,7 +90,7 @@ export function createSupervision(deps: {
     degraded: null,
   };
 
-  // What the events have said last: `code` while they say that the job fails.
+  // What the last event said: `code` if it said that the job fails.
   const streak: { code: string | undefined; failures: number; recoveredAt: number; relapsed: boolean } = {
     code: undefined,
     failures: 0,
@@ -107,7 +104,7 @@ export function createSupervision(deps: {
   const reportFailure = async (failure: Failure, retryInMs: number) => {
     streak.code = failure.code;
     const stored = await report({ ...event, type: "job.failed", data: { job: name, ...failure, retryInMs } });
-    // The events do not know of it: the next failure tells them again.
+    // The event was not stored: the next failure reports it again.
     if (!stored && streak.code === failure.code) streak.code = undefined;
   };
 
@@ -120,13 +117,13 @@ export function createSupervision(deps: {
     log.info({ failures }, "job recovered");
     const stored = await report({ ...event, type: "job.recovered", data: { job: name, failures } });
     if (stored || streak.code !== undefined) return;
-    // The events still say that it fails: the next success tells them again.
+    // The last event still says that it fails: the next success reports the recovery again.
     streak.code = code;
     streak.failures = failures;
   };
 
-  // A job that fails and succeeds by turns, each second, must not fill the log with its turns: after a relapse
-  // only a time without failures counts as a recovery.
+  // A job that alternates between failure and success every second must not flood the log: after a relapse, only some
+  // time without failures counts as a recovery.
   const recoverLater = () => {
     if (doubt) return;
     const waiting = new AbortController();
@@ -207,7 +204,7 @@ export function createSupervision(deps: {
 
     degraded(failure) {
       const before = health.degraded;
-      // Jobs from a directory are JavaScript: what they call text may not be.
+      // Own jobs may be JavaScript: what should be a string may be anything.
       const code = failure && String(failure.code).slice(0, 64);
       const message = failure && String(failure.message).slice(0, 500);
       if (before?.code === code && before?.message === message) return;

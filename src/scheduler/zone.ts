@@ -1,6 +1,6 @@
-// Where the clocks of a time zone skip midnight: as they go forward at 23:00, or as a whole day is left out.
+// Where the clocks of a time zone skip midnight: when they go forward at 23:00, or a whole day is left out.
 
-/** The clocks skip the times of the wall from `fromWall` to `toWall`, both as if they were UTC, at the instant `at`. */
+/** The clocks skip the wall times from `fromWall` to `toWall`, both as if they were UTC, at the instant `at`. */
 export interface Gap {
   at: number;
   fromWall: number;
@@ -8,9 +8,9 @@ export interface Gap {
 }
 
 const DAY_MS = 86_400_000;
-/** The clocks change twice a year at most, but for odd years: changes closer together cancel each other out unseen. */
+/** In all but odd years the clocks change at most twice; changes closer together cancel out unseen. */
 const STEP_MS = 7 * DAY_MS;
-/** Beyond that a run is planned again long before. */
+/** Beyond that, a run is planned again long before. */
 const LONGEST_MS = 400 * DAY_MS;
 
 /** @param timezone IANA name; default: that of the machine */
@@ -29,7 +29,7 @@ export function createZone(timezone: string | undefined) {
     const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
     return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(ms / 1000) * 1000;
   };
-  /** Of the ends of the steps, which are asked for again and again. */
+  /** Caches the offsets at the ends of the steps, which are needed again and again. */
   const offsetAt = (ms: number): number => {
     const found = known.get(ms);
     if (found !== undefined) return found;
@@ -39,7 +39,7 @@ export function createZone(timezone: string | undefined) {
     return offset;
   };
 
-  /** The gap in the step from `start` on, if it is one over midnight. */
+  /** The gap in the step from `start` on, if it covers midnight. */
   const gapIn = (start: number): Gap | undefined => {
     const before = offsetAt(start);
     const after = offsetAt(start + STEP_MS);

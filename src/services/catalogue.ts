@@ -54,7 +54,7 @@ export function createCatalogue(
     const { name, service } = operation;
     if (byName.has(name)) throw new Error(`two operations are named ${name}`);
     if (!NAME.test(name) || !name.startsWith(`${service}.`))
-      throw new Error(`${name} is not a name of an operation of ${service}: it must be ${service}.noun.verb`);
+      throw new Error(`${name} is not an operation name of ${service}: it must be ${service}.noun.verb`);
     byName.set(name, operation);
   }
   const all = () => {

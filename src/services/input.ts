@@ -28,13 +28,13 @@ export const prose = z
 export const freeForm = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value, context) => {
     if (typeof value === "object" && value !== null && Object.hasOwn(value, "__proto__"))
-      context.addIssue({ code: "custom", path: ["__proto__"], message: "cannot be a field" });
+      context.addIssue({ code: "custom", path: ["__proto__"], message: "is not allowed as a field name" });
     return value;
   }, schema);
 
 /** One segment of a path, whatever the text: it cannot end the segment, the path, or leave it. */
 export const segment = (id: string): string => {
-  if (id === "" || id === "." || id === "..") throw new TypeError("not a segment of a path");
+  if (id === "" || id === "." || id === "..") throw new TypeError("must be a single path segment");
   return encodeURIComponent(id);
 };
 

@@ -177,7 +177,7 @@ test("an alias that could mean another session is left out, whichever comes firs
   const written = { [A]: oldSession, [B]: oldSession };
   writeNexusSh(directory, written, { aliases: { [A.slice(0, 8)]: B, [B]: A, [A]: A } });
   const { sessions } = await run();
-  const note = "an alias is left out: the id of another session begins with it";
+  const note = "an alias is left out: another session's id begins with it";
   expect(sessions).toMatchObject([
     { outcome: "imported", alias: A, notes: [note] },
     { outcome: "imported", alias: null, notes: [note] },
@@ -186,7 +186,7 @@ test("an alias that could mean another session is left out, whichever comes firs
   set.put(newSession({ sessionId: D, alias: null, baseUrl: "https://own.example", agentId: "me" }));
   expect((await run()).sessions[2]).toMatchObject({
     ...{ outcome: "imported", alias: null },
-    notes: ["its alias is left out: the id of another session begins with it"],
+    notes: ["its alias is left out: another session's id begins with it"],
   });
   expect(await records()).toMatchObject([{ alias: A }, { alias: null }, { alias: null }]);
 });

@@ -249,7 +249,7 @@ describe("audit", () => {
   it("verified whole ends with 0, broken with 1 and the row", async () => {
     expect(await atTerminal("audit", "verify")).toMatchObject({
       code: 0,
-      stdout: "The chain holds: 0 rows.\n",
+      stdout: "The chain is intact: 0 rows.\n",
     });
     const broken = { ok: false, rows: 9, head: "h", brokenAt: { sequence: 4, why: "it was changed" } };
     fake.audit.verdict = { ...broken, changed: [], changedCount: 0 };

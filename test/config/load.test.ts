@@ -173,7 +173,7 @@ describe("every kind of problem says where it is, what is there and what would b
     [
       "alias used twice",
       "[[messaging.sessions]]\nid = 'aaaaaaaa'\nalias = 'x'\n[[messaging.sessions]]\nid = 'bbbbbbbb'\nalias = 'x'",
-      'f: messaging.sessions[1].alias = "x": must be another alias than that of the sessions before it',
+      'f: messaging.sessions[1].alias = "x": must differ from the alias of the sessions before it',
     ],
     [
       "same socket for both",

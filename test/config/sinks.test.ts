@@ -34,12 +34,12 @@ describe("what is refused", () => {
     [
       "an unknown type",
       exec("", "a", '["messaging.mesage.received"]'),
-      /types\[0\] = "messaging\.mesage\.received": is no type of event; did you mean nexusd\.messaging\.message\.received\?/,
+      /types\[0\] = "messaging\.mesage\.received": is not an event type; did you mean nexusd\.messaging\.message\.received\?/,
     ],
     [
       "a type of no job",
       exec("", "a", '["shop.item.sold"]'),
-      /types\[0\] = "shop\.item\.sold": is no type of event: nexusd has none like it/,
+      /types\[0\] = "shop\.item\.sold": is not an event type: nexusd has none like it/,
     ],
     [
       "no pattern",

@@ -14,7 +14,7 @@ describe("a type that is asked for", () => {
     ["daemon.exploded.into.many.pieces", "nexusd.daemon.*"],
   ])("%s is refused, with %s first", (type, near) => {
     expect(unknownType(type)).toMatch(
-      new RegExp(`^is no type of event; did you mean ${near.replace("*", "\\*")}[ ?]`),
+      new RegExp(`^is not an event type; did you mean ${near.replace("*", "\\*")}[ ?]`),
     );
   });
 
@@ -32,7 +32,7 @@ describe("a type that is asked for", () => {
       expect(unknownType(type, own)).toBeUndefined();
     expect(unknownType("shop.reports.made", own)).toContain("did you mean nexusd.shop.report.made");
     expect(unknownType("library.boook.*", own)).toContain("did you mean nexusd.library.book.*");
-    expect(unknownType("payments.received", own)).toContain("no job of its own declares one");
+    expect(unknownType("payments.received", own)).toContain("no own job declares one");
   });
 
   it("is taken where it is one of nexusd's own", () => {

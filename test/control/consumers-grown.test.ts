@@ -19,7 +19,7 @@ test("If-None-Match: * makes a consumer once, and leaves one that is there where
   const before = (await control.get("/v1/consumers")).json;
   expect(await put(control, { from: "latest", types: ["messaging.*"] }, onlyNew)).toMatchObject({
     status: 412,
-    json: { code: "consumer_exists", detail: 'There is a consumer "planner" already. It stays where it is.' },
+    json: { code: "consumer_exists", detail: 'The consumer "planner" already exists. It was not changed.' },
   });
   expect((await control.get("/v1/consumers")).json).toEqual(before);
   expect(await put(control, { from: "latest" })).toMatchObject({ status: 200, json: { position: 2 } });
@@ -125,7 +125,7 @@ test("what nobody was given is not acknowledged: a number in a notice is no even
     json: {
       code: "ack_out_of_order",
       detail:
-        'The consumer "planner" was given events up to 2, and 3 was handed out to nobody: read on before you acknowledge it. To pass over events, place the consumer with PUT /v1/consumers/planner.',
+        'The consumer "planner" was given events up to 2, so 3 was never served: read on before you acknowledge it. To skip events, reset the consumer with PUT /v1/consumers/planner.',
     },
   });
   expect((await control.get("/v1/consumers/planner")).json.position).toBe(0);

@@ -153,7 +153,7 @@ describe("a socket is looked after", () => {
       expect.objectContaining({
         level: 40,
         socket: "agent",
-        msg: expect.stringMatching(/removed; it is there again/),
+        msg: expect.stringMatching(/removed, and was created again/),
       }),
     );
     reader.close();

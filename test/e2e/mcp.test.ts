@@ -176,7 +176,7 @@ describe("the official server-everything", () => {
       attempts: 1,
       result: { error: { code: "connection_lost" } },
     });
-    expect(write.result.remedy).toMatch(/Look at Nexus/);
+    expect(write.result.remedy).toMatch(/Look in Nexus/);
     expect(calls.length - before).toBe(1);
   });
 

@@ -215,7 +215,7 @@ describe("entering a session", () => {
     ]);
     for (const session of [full, taken]) expect(await sessionOf(session)).toBeUndefined();
     const { result } = await write("messaging.sessions.join", { session: full });
-    expect(result.error.message).toContain("Ask its creator for one with more places");
+    expect(result.error.message).toContain("Ask its creator for a larger one");
   });
 
   it("a key that is a word is no reason to take that word for a secret", async () => {

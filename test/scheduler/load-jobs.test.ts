@@ -136,23 +136,23 @@ it("loads the good ones beside the bad, and names the problem of each", async ()
     "02-syntax.mjs": /^3: is not valid JavaScript: /,
     "02-syntax.ts": /^2: is not valid TypeScript for Node.js: .*enum/,
     "03-no-default.js": /^-: has no default export; write `export default \{/,
-    "04-throws.js": /^1: throws when it is loaded: TypeError: /,
-    "05-throws-text.js": /^-: throws when it is loaded: text$/,
-    "06-import.js": /^-: throws when it is loaded: .*not-there/,
-    "07-not-an-object.js": /^1: default export: must be a job, an object$/,
+    "04-throws.js": /^1: throws while it is loaded: TypeError: /,
+    "05-throws-text.js": /^-: throws while it is loaded: text$/,
+    "06-import.js": /^-: throws while it is loaded: .*not-there/,
+    "07-not-an-object.js": /^1: default export: must be a job object$/,
     "08-no-kind.js": /^1: kind: must be "cron", "paced" or "stream"$/,
     "09-fields.js":
-      /^1: name: must be lower case words[^;]*; run: must be a function; catchup: is not a field of such a job: did you mean "catchUp"\?$/,
+      /^1: name: must be lower case words[^;]*; run: must be a function; catchup: is not a field of this kind of job: did you mean "catchUp"\?$/,
     "09-words.js":
-      /^1: description: must be a text; catchUp: must be "none" or "once"; colour: [^;]*: known are name, .*, run; schedule: must be a cron.*; service: must be "messaging" or "nex" or "nexus"$/,
+      /^1: description: must be a string; catchUp: must be "none" or "once"; colour: [^;]*: known fields are name, .*, run; schedule: must be a cron.*; service: must be "messaging" or "nex" or "nexus"$/,
     "10-schedule.js": /^1: schedule: must be a cron expression/,
-    "11-never.js": /^1: schedule: names a time that never comes$/,
+    "11-never.js": /^1: schedule: describes a time that never comes$/,
     "12-timezone.js": /^1: timezone: must be an IANA name/,
     "13-duplicate.js": /^1: name: "good" is taken by 01-good.js$/,
-    "14-taken.js": /^1: name: "retention" is taken by a job of nexusd$/,
+    "14-taken.js": /^1: name: "retention" is taken by a built-in job$/,
     "16-line.ts": /^4: schedule: must be a cron expression/,
     "17-events.js":
-      /^3: events.nexus.report.made: must not begin with "nexus", as events of nexusd do; events.shop: must be named like "shop.report.made"; events.shop.report.made: example.items: must be a number$/,
+      /^3: events.nexus.report.made: must not begin with "nexus", which nexusd's own events use; events.shop: must have a name like "shop.report.made"; events.shop.report.made: example.items: must be a number$/,
     "18-settings.js": /^1: settings: must be a zod schema; events.shop.made.data: must be a zod schema$/,
   };
   expect(Object.keys(messages)).toEqual(Object.keys(expected));

@@ -112,7 +112,7 @@ async function examineDaemon({
       check: fail(
         "daemon",
         `${detail}, but its database accepts no commits: ${lastError?.message ?? state}`,
-        "Free disk space, or do as the message says; the daemon then continues by itself.",
+        "Free disk space, or do as the message says; the daemon then continues automatically.",
       ),
       status,
     };

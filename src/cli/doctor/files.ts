@@ -42,7 +42,7 @@ export function examinePermissions(dataDir: string): Check[] {
         ),
       );
   }
-  return checks.length > 0 ? checks : [ok("permissions", `${dataDir}: for its owner alone`)];
+  return checks.length > 0 ? checks : [ok("permissions", `${dataDir}: accessible only to its owner`)];
 }
 
 const octal = ({ mode }: Stats) => (mode & 0o777).toString(8).padStart(4, "0");

@@ -12,8 +12,8 @@ export function examineSinks(sinks: SinkStatus[]): Check[] {
   const checks = sinks.flatMap(({ name, consumer, ...sink }): Check[] => {
     const resume = `nexusctl sinks resume ${name}`;
     if (sink.pausedBy === "target") {
-      const detail = `${name}: its target refused for good: ${describeError(sink.lastError)}`;
-      return [fail("sinks", detail, `Put it right, then: ${resume}`)];
+      const detail = `${name}: its target refused permanently: ${describeError(sink.lastError)}`;
+      return [fail("sinks", detail, `Fix it, then: ${resume}`)];
     }
     if (sink.pausedBy !== null) return [warn("sinks", `${name}: paused by an operator`, resume)];
     const failing = sink.failing
@@ -30,8 +30,8 @@ export function examineSinks(sinks: SinkStatus[]): Check[] {
         ? [
             fail(
               "sinks",
-              `${name}: nobody has acknowledged anything since ${age(sink.oldestPendingAt)}, with ${sink.pending} pending`,
-              `See whether whoever reads "${consumer}" runs, and acknowledges what it has done.`,
+              `${name}: nothing was acknowledged since ${age(sink.oldestPendingAt)}, with ${sink.pending} pending`,
+              `Check whether the reader of "${consumer}" is running, and acknowledges what it has handled.`,
             ),
           ]
         : [];

@@ -47,7 +47,7 @@ export async function examineUnit(isRunning: boolean, { show }: Systemd): Promis
       return [ok("unit", detail)];
     case "activating":
     case "deactivating":
-      return [warn("unit", detail, `Wait, or see why it takes so long: ${LOOK}`)];
+      return [warn("unit", detail, `Wait, or find out why it takes so long: ${LOOK}`)];
     case "failed":
       return [
         fail(

@@ -49,11 +49,11 @@ function properties({ effect, approval, idempotent, destructive }: OperationSumm
     operator: "an operator has to approve it",
     auto: "the policy approves it automatically",
     deny: "the policy denies it",
-    signed: "people have to sign its approval",
+    signed: "its approval requires signatures",
   };
   return [
     "a write",
-    ...(destructive ? ["deletes for good"] : []),
+    ...(destructive ? ["deletes permanently"] : []),
     ...(approval ? [decided[approval]] : []),
     idempotent ? "safe to repeat" : "sent at most once",
   ];

@@ -10,7 +10,9 @@ import { helpOf } from "./operation-help.ts";
 import { rawElements } from "./raw-json.ts";
 
 export function addOperations(program: Command, act: Act): void {
-  const operations = program.command("operations").description("list and describe what the services can do");
+  const operations = program
+    .command("operations")
+    .description("list and describe the operations of the services");
 
   operations
     .command("list", { isDefault: true })

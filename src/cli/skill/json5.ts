@@ -59,7 +59,7 @@ class Scanner {
 
   fail(): never {
     const line = this.text.slice(0, this.at).split("\n").length;
-    throw new SyntaxError(`line ${line} is no JSON`);
+    throw new SyntaxError(`line ${line} is not JSON`);
   }
 
   private members(depth: number): Member[] {

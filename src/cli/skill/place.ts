@@ -41,7 +41,7 @@ function openClaw(home: string, env: NodeJS.ProcessEnv): Target {
     config: env.OPENCLAW_CONFIG_PATH || join(state, "openclaw.json"),
     servers: ["mcp", "servers"],
     consumer: "openclaw",
-    next: "OpenClaw takes it from its next session on; restart the gateway to have it at once",
+    next: "OpenClaw loads it in its next session; restart the gateway to load it now",
   };
 }
 
@@ -53,12 +53,12 @@ function claude(home: string, env: NodeJS.ProcessEnv): Target {
     config: join(own || home, ".claude.json"),
     servers: ["mcpServers"],
     consumer: "claude-code",
-    next: "Claude Code takes it from its next session on",
+    next: "Claude Code loads it in its next session",
   };
 }
 
 const directory = (path: string): Target => ({
   ...{ name: path, skills: path, config: join(path, "nexusd", "mcp.json"), servers: ["mcpServers"] },
   consumer: "agent",
-  next: `give your runtime what is in ${join(path, "nexusd", "mcp.json")}`,
+  next: `give your runtime the content of ${join(path, "nexusd", "mcp.json")}`,
 });

@@ -31,7 +31,7 @@ export function replaceFile(path: string, before: string | undefined, after: str
   if (readText(path) !== before)
     throw new Failed({
       ...{ title: "Changed meanwhile", code: "changed_meanwhile" },
-      detail: `${path} was changed while this looked at it. Run it again.`,
+      detail: `${path} was changed in the meantime. Run it again.`,
     });
   try {
     mkdirSync(dirname(path), { recursive: true });

@@ -35,10 +35,10 @@ is, comments included. Run again, it changes only what is not so already.`;
 export function addSkill(program: Command, act: Act): void {
   const skill = program
     .command("skill")
-    .description("what an agent has to know to work with nexusd: install");
+    .description("install what an agent needs to know to work with nexusd");
   skill
     .command("install")
-    .description("give a runtime the skill and the MCP server; first it shows what it would change")
+    .description("give a runtime the skill and the MCP server; shows first what it would change")
     .option("--openclaw", "OpenClaw")
     .option("--claude-code", "Claude Code")
     .option("--dir <directory>", "a directory of skills")
@@ -64,7 +64,7 @@ async function install(context: CliContext, options: Options): Promise<void> {
     await output.json(JSON.stringify({ changes: shown, done }));
   };
   if (changes.length === 0) {
-    output.note("nothing to do: all of it is there already");
+    output.note("nothing to do: everything is in place");
     return await report(true);
   }
   if (!(await isWanted(context, options, changes))) {
@@ -105,7 +105,7 @@ function changesOf(target: Target, socket: string, consumer = target.consumer): 
     text = setMember(text, [...entry, "args"], args);
   } catch (cause) {
     if (!(cause instanceof SyntaxError || cause instanceof NoObject)) throw cause;
-    const why = cause instanceof NoObject ? `${cause.message} is no object there` : cause.message;
+    const why = cause instanceof NoObject ? `${cause.message} is not an object there` : cause.message;
     throw new Failed(
       {
         ...{ title: "Not a configuration", code: "invalid_config" },

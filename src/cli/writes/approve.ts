@@ -43,7 +43,7 @@ export async function approve(context: CliContext, given: string, options: Appro
       });
     const answer = await ask(tty, "Approve this write? [y/N] ", io.signal);
     if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) {
-      output.note(`not approved; ${write.id} stays as it is`);
+      output.note(`not approved; ${write.id} is unchanged`);
       throw new Reported("not approved");
     }
     ({ id, digest } = write);

@@ -133,7 +133,7 @@ export const errorOf = (write: Write | WriteSummary) =>
 /** "ops over operator.sock", "signature of alice, brought by scout over agent.sock" */
 export function whoOf({ via, user, signer = null }: Actor): string {
   const way = [user, via].filter(Boolean).join(" over ");
-  return signer === null ? way : `signature of ${signer}, brought by ${way}`;
+  return signer === null ? way : `signature of ${signer}, sent by ${way}`;
 }
 
 /** What has become of it, as text for `wrapped`: a fact a line. */
@@ -150,7 +150,10 @@ function history(write: Write): string {
     ["note", note],
     ["executing", write.executingAt && `${write.executingAt}, requests sent: ${attempts}`],
     ["finished", write.finishedAt],
-    ["body", write.bodyRemovedAt && `removed at ${write.bodyRemovedAt}, as jobs.retention.keep_bodies says`],
+    [
+      "body",
+      write.bodyRemovedAt && `removed at ${write.bodyRemovedAt}, according to jobs.retention.keep_bodies`,
+    ],
     ["what to do", result?.remedy],
   ];
   const lines = facts.flatMap(([name, value]) => (value ? [`${pad(name, 11)} ${visible(value)}`] : []));
@@ -172,7 +175,7 @@ function summary(write: Write): string {
   const { id, operation, preview, digest, destructive } = write;
   const warned = previewWarnings(write).length;
   return [
-    ["operation", destructive ? `${visible(operation)} (deletes for good)` : visible(operation)],
+    ["operation", destructive ? `${visible(operation)} (deletes permanently)` : visible(operation)],
     ["request", `${visible(preview.method)} ${visible(preview.url)}`],
     ["write", visible(id)],
     ["digest", visible(digest)],

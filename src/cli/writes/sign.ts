@@ -48,7 +48,7 @@ export async function sign(context: CliContext, given: string, options: SignOpti
     await showWhole(context, write);
     const answer = await ask(tty, `Sign "${decision}" for this write? [y/N] `, io.signal);
     if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) {
-      output.note(`not signed; ${write.id} stays as it is`);
+      output.note(`not signed; ${write.id} is unchanged`);
       throw new Reported("not signed");
     }
   }
@@ -93,13 +93,13 @@ async function fetchStatement(
   const version = readStatement(statement)?.version;
   if (version !== undefined && version !== STATEMENT_VERSION)
     throw notSigned(
-      `The daemon makes statements of version ${version}, and this nexusctl knows version ${STATEMENT_VERSION}.`,
+      `The daemon makes statements of version ${version}, but this nexusctl knows version ${STATEMENT_VERSION}.`,
       "statement_version",
     );
   const epoch = answerOf(write).epoch ?? "";
   if (statement !== renderStatement(write, epoch, decision))
     throw notSigned(
-      "The statement is not the one of the write that was shown: something changed one of the two. Do not sign it.",
+      "The statement does not match the write that was shown: one of the two was changed. Do not sign it.",
       "statement_mismatch",
     );
   // Loaded only here: it brings the operations of all services with it.

@@ -21,7 +21,9 @@ interface DecideOptions {
 }
 
 const decisionOption = () =>
-  new Option("--decision <decision>", "what the statement says").choices(DECISIONS).default("approve");
+  new Option("--decision <decision>", "the decision that the statement states")
+    .choices(DECISIONS)
+    .default("approve");
 
 export function addSigning(writes: Command, act: Act): void {
   writes
@@ -51,12 +53,9 @@ export function addSigning(writes: Command, act: Act): void {
     .command("sign")
     .description("look at a write and sign a decision about it with an SSH key")
     .argument("<id>", "its id, or the start of it")
-    .requiredOption(
-      "--key <file>",
-      "as ssh-keygen -f takes it: a private key, a certificate, a key of the agent",
-    )
+    .requiredOption("--key <file>", "as for ssh-keygen -f: a private key, a certificate, a key of the agent")
     .addOption(decisionOption())
-    .option("--decide", "hand the signature over at once; needs --signer")
+    .option("--decide", "send the signature to the daemon at once; needs --signer")
     .option("--signer <name>", "your name in the daemon's file of signers")
     .option("--digest <digest>", "the digest of what you reviewed")
     .option("--yes", "show nothing and do not ask, for scripts; needs --digest")
@@ -64,11 +63,11 @@ export function addSigning(writes: Command, act: Act): void {
 
   writes
     .command("decide")
-    .description("hand over a decision that was signed elsewhere")
+    .description("send a decision that was signed elsewhere")
     .argument("<id>", "its id, or the start or end of it")
-    .requiredOption("--signature <file>", "what ssh-keygen -Y sign gave; - for stdin")
-    .requiredOption("--signer <name>", "whose it is: the name in the daemon's file of signers")
-    .option("--statement <file>", "the text that was signed; default: the daemon's, as it is now")
+    .requiredOption("--signature <file>", "the output of ssh-keygen -Y sign; - for stdin")
+    .requiredOption("--signer <name>", "the signer's name in the daemon's file of signers")
+    .option("--statement <file>", "the text that was signed; default: the daemon's current one")
     .addOption(decisionOption())
     .action(act(decide));
 }
@@ -100,5 +99,7 @@ export async function printDecided({ output }: CliContext, write: WriteView): Pr
   if (!output.isHuman) return await output.json(jsonOf(write));
   await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
   if (write.state === "proposed")
-    output.note(`signed by ${write.signedBy.map(({ signer }) => signer).join(", ")}; the policy wants more`);
+    output.note(
+      `signed by ${write.signedBy.map(({ signer }) => signer).join(", ")}; the policy requires more`,
+    );
 }

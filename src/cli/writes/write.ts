@@ -31,7 +31,7 @@ export function addWrite(program: Command, act: Act): void {
   addCall(command)
     .option("--reason <text>", "the reason, shown to whoever decides")
     .option("--agent <name>", "a name that you give yourself; it is not verified")
-    .option("--idempotency-key <key>", "proposing again with the same key and input gives the same write")
+    .option("--idempotency-key <key>", "a proposal with the same key and input returns the same write")
     .option("--ttl <duration>", "how long the proposal stays open; default: [approvals] ttl", duration)
     .option("--bind", "require a token to cancel it; the token is printed once")
     .option("--wait [duration]", "wait until it is decided and executed; exit 0 only if it succeeded")

@@ -26,7 +26,7 @@ export function addWrites(program: Command, act: Act): void {
     .option("--state <state>", "only those in this state; may be repeated", writeStates)
     .option("--limit <count>", "how many at most", count, 50)
     .option("--all", "list all of them")
-    .option("--after <id>", "only those older than this one; the end of a list names it")
+    .option("--after <id>", "only writes older than this one; the end of a list names it")
     .action(act(listWrites));
 
   writes
@@ -93,7 +93,7 @@ export function addWrites(program: Command, act: Act): void {
 
   writes
     .command("cancel")
-    .description("cancel a write that nobody has decided yet; an operator can also cancel an approved one")
+    .description("cancel a write that is not decided yet; an operator can also cancel an approved one")
     .argument("<id>")
     .option(...TOKEN_OPTION)
     .action(

@@ -12,14 +12,14 @@ export const auditRow = z
     writeId: z.string().describe("Empty for rows about the audit log itself"),
     digest: z
       .string()
-      .describe("Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers"),
+      .describe("Of the write; for a checkpoint or pruned rows: the hash of the last row that it covers"),
     actor,
     detail: z.string().describe("Canonical JSON"),
     covers: z
       .string()
       .exactOptional()
       .describe(
-        "Canonical JSON of `{set, event}`: the columns of the write that the step set, long ones by their hash, and the event that tells of it",
+        "Canonical JSON of `{set, event}`: the columns of the write that the step set, long ones by their hash, and the event of the step",
       ),
     previousHash: z.string(),
     hash: z.string().describe("SHA-256 over all the other fields"),
@@ -33,19 +33,20 @@ export const auditPage = z.object({
 
 export const auditVerdict = z.object({
   ok: z.boolean(),
-  rows: z.int().describe("All there ever were: the sequence of the last one"),
-  head: z.string().nullable().describe("The hash of the last row: kept elsewhere, it proves the rest"),
+  rows: z.int().describe("The number of rows ever written: the sequence of the last one"),
+  head: z
+    .string()
+    .nullable()
+    .describe("The hash of the last row: kept elsewhere, it proves all rows up to it"),
   pruned: z
     .object({ to: z.int(), at: z.string(), row: z.int(), checkpoint: z.int() })
     .nullable()
-    .describe(
-      "The rows 1 to `to` were removed, as the row `row` says; the row `checkpoint` had signed them off",
-    ),
+    .describe("The rows 1 to `to` were removed, as row `row` records; row `checkpoint` had signed them off"),
   brokenAt: z.object({ sequence: z.int(), why: z.string() }).exactOptional(),
   changed: z
     .array(z.object({ writeId: z.string(), why: z.string() }))
-    .describe("Writes and their events that do not match the chain; the first twenty"),
-  changedCount: z.int().describe("How many there are"),
+    .describe("The first twenty writes and events that do not match the chain"),
+  changedCount: z.int().describe("How many there are in all"),
   noted: z
     .object({ head: z.string(), row: z.int().nullable() })
     .exactOptional()

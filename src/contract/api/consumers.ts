@@ -7,7 +7,7 @@ export const consumer = z
     name: z.string(),
     position: z.int().describe("The last acknowledged sequence"),
     types: z.array(z.string()).nullable(),
-    isBound: z.boolean().describe("Whether an agent needs its token to place, move or delete it"),
+    isBound: z.boolean().describe("Whether an agent needs its token to reset, move or delete it"),
     createdAt: z.string(),
     updatedAt: z.string(),
   })
@@ -20,14 +20,14 @@ const pending = z
     oldest: z.int().nullable().describe("The first sequence that is pending; null: nothing is"),
     newest: z.int().nullable(),
     oldestAt: z.string().nullable().describe("When the oldest was committed"),
-    types: z.record(z.string(), z.int()).describe("How many of each type are among those counted"),
+    types: z.record(z.string(), z.int()).describe("How many of the counted events have each type"),
   })
   .meta({ id: "Pending", description: "What a consumer has not acknowledged and the log still has" });
 
 export const consumerDetail = consumer.extend({ pending }).meta({ id: "ConsumerDetail" });
 
 export const placed = consumer.extend({
-  token: z.string().optional().describe("Of a new one that was created with `bind`: returned only once"),
+  token: z.string().optional().describe("Only for a new one with `bind`; returned only once"),
 });
 
 export const consumerPage = z.object({

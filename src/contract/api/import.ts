@@ -16,7 +16,7 @@ export const sessionAlias = z
 /** What another client knows of a session. No message repeats a value: the key is one of them. */
 export const importedSession = z.strictObject({
   sessionId,
-  agentId: agentId.describe("The id under which that client joined; nexusd goes on under it"),
+  agentId: agentId.describe("The id under which that client joined, which nexusd continues to use"),
   sessionKey: z
     .string({ error: "must be a session key" })
     .regex(/^[\x21-\x7e]{1,1024}$/, { error: "must be a session key: 1 to 1024 visible ASCII characters" })
@@ -34,8 +34,8 @@ export type ImportedSession = z.output<typeof importedSession>;
 const importResult = z.object({
   sessionId: z.string(),
   outcome: z.enum(["imported", "known"]),
-  alias: z.string().nullable().describe("What nexusd calls it"),
-  note: z.string().nullable().describe("What a person should know"),
+  alias: z.string().nullable().describe("The alias in nexusd"),
+  note: z.string().nullable().describe("Notes for a person"),
 });
 export type ImportResult = z.output<typeof importResult>;
 

@@ -11,7 +11,7 @@ export const jobStatus = z
     service: serviceName.nullable(),
     state: z
       .enum(["ok", "starting", "failing", "stale", "degraded", "paused", "disabled", "invalid"])
-      .describe("`stale`: the last success is older than three intervals, whatever the job says"),
+      .describe("`stale`: the last success is older than three intervals, whatever the job reports"),
     schedule: z.string().nullable(),
     intervalMs: z.number().nullable(),
     running: z.boolean(),

@@ -15,7 +15,7 @@ export const operation = z
     approval: z
       .enum(["operator", "auto", "deny", "signed"])
       .nullable()
-      .describe("What the policy says now; null: it is a read"),
+      .describe("The current policy; null: it is a read"),
     idempotent: z.boolean().describe("Whether it is safe to repeat"),
     destructive: z.boolean().describe("Whether it deletes permanently"),
     inputSchema: z.unknown().describe("JSON Schema"),
@@ -27,12 +27,12 @@ export const operation = z
   .meta({ id: "Operation" });
 
 export const readAnswer = z.object({
-  output: z.unknown().describe("What the operation makes of the service's answer"),
+  output: z.unknown().describe("The operation's result"),
   meta: z.object({
     service: serviceName,
     durationMs: z
       .number()
-      .describe("How long the answer took, in milliseconds, without waiting for its turn"),
+      .describe("How long the service took to answer, in milliseconds, without the wait for its turn"),
     waitedMs: z.number().describe("How long it waited for its turn, in milliseconds"),
   }),
 });

@@ -9,28 +9,28 @@ export const sinkStatus = z
   .object({
     name: z.string(),
     kind: z.string(),
-    consumer: z.string().describe("Whose position is the truth of what was read"),
+    consumer: z.string().describe("The consumer whose position tells what was read"),
     types: z.array(z.string()),
     state: z
       .enum(["quiet", "due", "waiting", "stuck"])
       .describe(
-        "`quiet`: nothing is pending; `due`: a wake is to go out at `nextWakeAt`; `waiting`: one went out, and nothing was acknowledged since; `stuck`: so for longer than `stuck_after`",
+        "`quiet`: nothing is pending; `due`: a wake goes out at `nextWakeAt`; `waiting`: one went out, and nothing has been acknowledged since; `stuck`: waiting for longer than `stuck_after`",
       ),
     since: z.string().describe("Since when it is in this state"),
     pausedBy: z
       .enum(["operator", "target"])
       .nullable()
-      .describe("`target`: it refused for good; null: the sink is not paused"),
-    running: z.boolean().describe("Whether a wake is being handed over now"),
+      .describe("`target`: it refused permanently; null: the sink is not paused"),
+    running: z.boolean().describe("Whether a wake is being delivered now"),
     pending: count.describe("Events not acknowledged, counted up to 1000"),
     isMore: z.boolean().describe("Whether there are more than `pending`"),
     oldestPendingAt: z.string().nullable().describe("When the oldest of them was logged"),
-    wakes: count.describe("Handed over since the sink was made; tests are not among them"),
-    acknowledged: count.describe("Events acknowledged since the sink was made"),
+    wakes: count.describe("Wakes delivered since the sink was created, without tests"),
+    acknowledged: count.describe("Events acknowledged since the sink was created"),
     eventsPerWake: z.number().nullable(),
     acknowledgementMs: z
       .object({ last: ms, median: ms, p99: ms })
-      .describe("From the oldest event to its acknowledgement, of the last 256 since nexusd started"),
+      .describe("From the oldest event to its acknowledgement, over the last 256 since nexusd started"),
     lastWakeAt: z.string().nullable(),
     lastAcknowledgedAt: z.string().nullable(),
     nextWakeAt: z.string().nullable().describe("null: nothing is pending, or the sink is paused"),
@@ -44,7 +44,7 @@ export const sinksAnswer = z.object({ asOf: z.string(), sinks: z.array(sinkStatu
 export const sinkTest = z.object({
   outcome: z
     .enum(["heard", "acknowledged", "refused", "running"])
-    .describe("`running`: the target has not answered after 10 s; it goes on"),
+    .describe("`running`: the target has not answered after 10 s; the test goes on"),
   code: z.string().nullable(),
   message: z.string().nullable().describe("Why it was refused, and what to do"),
   tookMs: z.number(),

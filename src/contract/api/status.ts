@@ -16,7 +16,7 @@ const serviceStatus = z.looseObject({
   lastSuccessAt: z.string().nullable(),
   lastError,
   attention: z.array(attention).optional().describe("What needs attention although the service works"),
-  note: z.string().nullish().describe("What a person should know, in a few words"),
+  note: z.string().nullish().describe("A short summary for a person"),
 });
 
 export const statusAnswer = z.object({

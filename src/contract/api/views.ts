@@ -52,7 +52,9 @@ export const insightsAnswer = z.object({
   ...{ asOf, insights: z.array(logged) },
   isCut: z
     .boolean()
-    .describe("Whether it ends before `limit` because it is long: ask for older ones with `until`"),
+    .describe(
+      "Whether the page is shorter than `limit` because the insights are long: use `until` for older ones",
+    ),
 });
 export const lowStockAnswer = z.object({ asOf, items: z.array(stockItem) });
 export const pendingOrdersAnswer = z.object({ asOf, orders: z.array(pendingOrder) });

@@ -7,13 +7,13 @@ import { serviceName } from "./service.ts";
 const DOORS = ["agent.sock", "operator.sock", "policy", "nexusd"] as const;
 
 export const actor = z.object({
-  via: z.enum(DOORS).describe("How it came here"),
-  door: z.enum([...DOORS, "signature"]).describe("By what right: a signature where there is one, else `via`"),
+  via: z.enum(DOORS).describe("How it was proposed"),
+  door: z.enum([...DOORS, "signature"]).describe("By what right: a signature if there is one, else `via`"),
   user: z
     .string()
     .nullable()
-    .describe("The operating system's user, where the socket tells; null: not known"),
-  signer: z.string().nullable().describe("Whose signature it was; null: nobody's"),
+    .describe("The operating system's user, if the socket reports it; null: unknown"),
+  signer: z.string().nullable().describe("The signer; null: no signature"),
 });
 
 export const writeState = z.enum(WRITE_STATES);
@@ -32,18 +32,18 @@ const fields = {
     method: z
       .string()
       .describe(
-        "LOCAL: nothing is sent, only what nexusd itself keeps changes; REMOVED: `bodyRemovedAt` says when",
+        "LOCAL: nothing is sent, only nexusd's own state changes; REMOVED: `bodyRemovedAt` says when",
       ),
     url: z.string(),
     headers: z.array(z.object({ name: z.string(), value: z.string() })),
     body: z.string().nullable(),
-    notice: z.string().exactOptional().describe("What whoever decides should know besides the request"),
+    notice: z.string().exactOptional().describe("What a decision needs to know besides the request"),
   }),
   precondition: z.string().nullable().describe("What must still hold when it is executed; canonical JSON"),
   target: z.string(),
   idempotent: z.boolean(),
   destructive: z.boolean(),
-  approval: z.enum(["operator", "auto", "deny", "signed"]).describe("What the policy said at the proposal"),
+  approval: z.enum(["operator", "auto", "deny", "signed"]).describe("The policy at the time of the proposal"),
   reason: z.string().nullable(),
   agent: z.string().nullable().describe("The name that the proposing agent gave itself; it is not verified"),
   idempotencyKey: z.string().nullable(),
@@ -65,7 +65,7 @@ const fields = {
         at: z.string(),
       }),
     )
-    .describe("Who signed its approval, also while more are wanted"),
+    .describe("Who signed its approval, even if more signers are required"),
   note: z
     .string()
     .nullable()
@@ -77,7 +77,7 @@ const fields = {
     .object({
       output: z.unknown().exactOptional(),
       error: z.object({ code: z.string(), message: z.string() }).exactOptional(),
-      remedy: z.string().exactOptional().describe("How to find out what became of it"),
+      remedy: z.string().exactOptional().describe("How to find out whether it was executed"),
     })
     .nullable(),
   outcome: z.enum(["succeeded", "failed"]).nullable().describe("The outcome that `resolved` recorded"),
@@ -85,8 +85,8 @@ const fields = {
     .string()
     .nullable()
     .describe(
-      "When request, preview, precondition and output were removed, long after it was finished " +
-        "(`jobs.retention.keep_bodies`); null: they are there",
+      "When request, preview, precondition and output were removed, long after it finished " +
+        "(`jobs.retention.keep_bodies`); null: they are still stored",
     ),
 };
 
@@ -128,10 +128,12 @@ export const shownWrite = z
     signing: z
       .object({
         signers: z.array(z.string()).nullable().describe("null: everybody in the file of signers"),
-        quorum: z.int().describe("How many of them it takes"),
+        quorum: z.int().describe("How many signers are required"),
       })
       .nullable()
-      .describe("Whose signatures the policy of now wants for an approval; null: no signature decides it"),
+      .describe(
+        "Whose signatures the current policy requires for an approval; null: it is not decided by signatures",
+      ),
   })
   .meta({ id: "ShownWrite" });
 
@@ -216,7 +218,7 @@ export const rejected = z.object({
         ...{ reason: z.string().nullable(), proposedAt: z.string() },
       }),
     )
-    .describe("The first hundred of them, the newest first"),
+    .describe("The first hundred of them, newest first"),
 });
 
 export type RejectedView = z.output<typeof rejected>;

@@ -5,11 +5,11 @@ import { declareEvent } from "../event.ts";
 import { failure, time } from "./fields.ts";
 
 const session = {
-  sessionId: z.string().describe("as the service gave it; whoever knows it can take part"),
-  alias: z.string().nullable().describe("our name for the session"),
+  sessionId: z.string().describe("as the service gave it; anyone who knows it can take part"),
+  alias: z.string().nullable().describe("nexusd's name for the session"),
 };
 const expiresAt = time.nullable().describe("when the service ends it unless something happens");
-const agentId = z.string().describe("an agent in the session, by the name that it gave itself");
+const agentId = z.string().describe("an agent in the session, by its self-chosen name");
 
 const inSession = { sessionId: "5a5a…", alias: "workshop" };
 const EXPIRY = "2026-11-30T11:01:00.000Z";
@@ -31,8 +31,8 @@ export const messagingEvents = {
         .describe(
           "why its JSON is left out: it is nested more than 500 levels deep, the JSON of its page has more than 200,000 values, or a number has more than 100 digits",
         ),
-      verified: z.boolean().describe("whether the service checked the key of the sender"),
-      expiresAt: expiresAt.describe("when the service forgets the message"),
+      verified: z.boolean().describe("whether the service checked the sender's key"),
+      expiresAt: expiresAt.describe("when the service deletes the message"),
     }),
     example: {
       ...inSession,
@@ -51,8 +51,8 @@ export const messagingEvents = {
       ...session,
       agentId: z.string().describe("the name that nexusd has in it"),
       expiresAt,
-      rejoined: z.boolean().describe("whether it had been a member before"),
-      imported: z.literal(true).optional().describe("taken over from another client, which had joined it"),
+      rejoined: z.boolean().describe("whether nexusd had been a member before"),
+      imported: z.literal(true).optional().describe("imported from another client, which had joined it"),
     }),
     example: { ...inSession, agentId: "nexusd", expiresAt: EXPIRY, rejoined: false },
   }),
@@ -63,7 +63,7 @@ export const messagingEvents = {
     example: { ...inSession, expiresAt: EXPIRY },
   }),
   "messaging.session.expired": declareEvent({
-    when: "A session ended because nothing happened in it for its time to live.",
+    when: "A session expired because there was no activity in it for its time to live.",
     subject: null,
     data: z.object({ ...session, ...failure }),
     example: { ...inSession, code: "session_not_found", message: "the session is gone" },
@@ -81,29 +81,29 @@ export const messagingEvents = {
     example: inSession,
   }),
   "messaging.session.key_refused": declareEvent({
-    when: "The service refuses the key of a session; the session goes on, but what is sent there is unverified.",
+    when: "The service refuses the key of a session; the session continues, but messages are sent unverified.",
     subject: null,
     data: z.object({ ...session, ...failure }),
     example: { ...inSession, code: "invalid_session_key", message: "the session key is not valid" },
   }),
   "messaging.session.challenged": declareEvent({
-    when: "The service wants a challenge answered, which only an agent can do.",
+    when: "The service requires the answer to a challenge, which only an agent can give.",
     subject: null,
     data: z.object({ ...session, challenge: z.unknown().describe("as the service gave it") }),
     example: { ...inSession, challenge: { question: "…" } },
   }),
   "messaging.session.restarted": declareEvent({
-    when: "The service lost the messages of a session, as it does when it restarts; all that it has is read again.",
+    when: "The service lost the messages of a session, as it does when it restarts; everything that it still has is read again.",
     subject: null,
     data: z.object({
       ...session,
-      generation: z.int().nonnegative().describe("how often that happened"),
+      generation: z.int().nonnegative().describe("how often that has happened"),
       lastCursor: z.string().nullable().describe("the last cursor before it"),
     }),
     example: { ...inSession, generation: 1, lastCursor: "57" },
   }),
   "messaging.member.joined": declareEvent({
-    when: "Another agent came into a session, where members are watched.",
+    when: "Another agent joined a session whose members are watched.",
     subject: "the agent",
     data: z.object({ ...session, agentId }),
     example: { ...inSession, agentId: "shop-assistant" },

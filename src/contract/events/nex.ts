@@ -5,7 +5,7 @@ import { declareEvent } from "../event.ts";
 import { failure, time } from "./fields.ts";
 
 const gap = z.object({
-  from: time.describe("by the clock of Nex"),
+  from: time.describe("by Nex's clock"),
   to: time,
   reason: z.string().describe("why it could not be closed, for a person"),
 });
@@ -25,14 +25,14 @@ const TEXT = {
 
 export const nexEvents = {
   "nex.insight.received": declareEvent({
-    when: "Nex told an insight that was not known yet; each is logged once, whichever way it came.",
+    when: "Nex sent a new insight; each insight is logged once, whichever way it came.",
     subject: null,
     data: z.object({
       insight: z.unknown().describe("as Nex gave it; integers above 2^53 keep their digits"),
-      workspace: z.unknown().describe("that of its batch, as Nex gave it"),
+      workspace: z.unknown().describe("the workspace of its batch, as Nex gave it"),
       origin: z
         .enum(["replay", "live", "backfill"])
-        .describe("sent again on connect, sent as it happened, or fetched for a missed window"),
+        .describe("sent again on connect, sent as it happened, or fetched for a missed period"),
     }),
     example: {
       insight: {
@@ -51,13 +51,13 @@ export const nexEvents = {
     example: { afterFailures: 0 },
   }),
   "nex.stream.lost": declareEvent({
-    when: "The insight stream ended or was given up; it is tried again.",
+    when: "The insight stream ended or was given up; nexusd tries again.",
     subject: null,
     data: z.object(failure),
     example: { code: "stream_silent", message: "nothing came for 90 s" },
   }),
   "nex.stream.fallback": declareEvent({
-    when: "The stream stays away, and insights are fetched by REST meanwhile.",
+    when: "The stream stays unavailable; insights are fetched by REST meanwhile.",
     subject: null,
     data: z.object({
       pollEveryMs: z.number().describe("milliseconds between two fetches"),
@@ -66,7 +66,7 @@ export const nexEvents = {
     example: { pollEveryMs: 60_000, failures: 3 },
   }),
   "nex.stream.gap": declareEvent({
-    when: "Insights of a stretch of time may be missing from the log.",
+    when: "Insights of a period may be missing from the log.",
     subject: null,
     data: gap,
     example: {
@@ -76,31 +76,31 @@ export const nexEvents = {
     },
   }),
   "nex.context.progressed": declareEvent({
-    when: "Work that a write began in Nex is under way.",
+    when: "Work that a write started in Nex is in progress.",
     subject: null,
     data: z.object({ ...work, status: z.string().describe("in the words of Nex") }),
     example: { ...TEXT, status: "processing" },
   }),
   "nex.context.completed": declareEvent({
-    when: "Work that a write began in Nex has its result.",
+    when: "Work that a write started in Nex has its result.",
     subject: null,
     data: z.object({ ...work, result: z.unknown().describe("as Nex gave it") }),
     example: { ...TEXT, result: { entities_created: 2 } },
   }),
   "nex.context.failed": declareEvent({
-    when: "Work that a write began in Nex failed there, or its result can no longer be fetched.",
+    when: "Work that a write started in Nex failed there, or its result can no longer be fetched.",
     subject: null,
     data: z.object({ ...work, error: z.string() }),
     example: { ...TEXT, error: "Nex says that it failed" },
   }),
   "nex.notification.received": declareEvent({
-    when: "The notification feed has a notification that was not known yet.",
+    when: "The notification feed has a new notification.",
     subject: null,
     data: z.object({ notification: z.unknown().describe("as Nex gave it") }),
     example: { notification: { id: "n-1", type: "context_alert" } },
   }),
   "nex.notification.gap": declareEvent({
-    when: "Notifications of a stretch of time may be missing from the log.",
+    when: "Notifications of a period may be missing from the log.",
     subject: null,
     data: gap,
     example: {

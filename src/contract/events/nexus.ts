@@ -4,7 +4,7 @@ import { z } from "zod";
 import { declareEvent } from "../event.ts";
 import { given, time } from "./fields.ts";
 
-const removed = z.boolean().describe("whether the row is gone, or no longer shown to this key");
+const removed = z.boolean().describe("whether the row was deleted, or this key can no longer see it");
 
 export const stockItem = z.object({
   itemId: z.string(),
@@ -12,7 +12,7 @@ export const stockItem = z.object({
   name: given,
   warehouseId: given,
   availableQuantity: z.number().nullable().describe("pieces in the warehouse that are not reserved"),
-  threshold: z.number().describe("pieces: it is low below this"),
+  threshold: z.number().describe("pieces: the stock is low below this"),
 });
 const HOODIE = {
   itemId: "0a000000-0000-4000-8000-000000000104",
@@ -82,7 +82,7 @@ const PARCEL = {
   trackingNumber: "BST-55",
   status: "in_transit",
 };
-const previousStatus = given.describe("the status at the last look");
+const previousStatus = given.describe("the status when it was last read");
 
 export const nexusEvents = {
   "nexus.stock.low": declareEvent({
@@ -92,19 +92,19 @@ export const nexusEvents = {
     example: HOODIE,
   }),
   "nexus.stock.recovered": declareEvent({
-    when: "An item that was low rose above the mark of recovery, or its row is gone (its quantity null).",
+    when: "A low item rose above the recovery threshold, or its row is gone (its quantity null).",
     subject: "the SKU, or the id of the item",
     data: stockItem.extend({ removed }),
     example: { ...HOODIE, availableQuantity: 40, removed: false },
   }),
   "nexus.order.pending": declareEvent({
-    when: "An order is pending that was not before.",
+    when: "An order became pending.",
     subject: "the order's number, or its id",
     data: pendingOrder,
     example: ORDER,
   }),
   "nexus.order.overdue": declareEvent({
-    when: "An order has been pending for longer than `overdue_after`; told once for each stay.",
+    when: "An order has been pending for longer than `overdue_after`; reported once each time it is pending.",
     subject: "the order's number, or its id",
     data: pendingOrder.extend({ overdueAfterMs: z.number().describe("the limit, in milliseconds") }),
     example: { ...ORDER, overdueAfterMs: 1_800_000 },
@@ -116,7 +116,7 @@ export const nexusEvents = {
     example: { ...ORDER, orderStatus: "confirmed", previousStatus: "pending", removed: false },
   }),
   "nexus.conversation.unread": declareEvent({
-    when: "A conversation has messages that nobody has read.",
+    when: "A conversation has unread messages.",
     subject: "the id of the conversation",
     data: conversation,
     example: CHAT,
@@ -148,34 +148,32 @@ export const nexusEvents = {
     },
   }),
   "nexus.shipment.opened": declareEvent({
-    when: "A shipment is under way that was not before.",
+    when: "A shipment became active.",
     subject: "the waybill's number, or the id of the shipment",
     data: shipment,
     example: { ...PARCEL, status: "created" },
   }),
   "nexus.shipment.moved": declareEvent({
-    when: "A shipment under way has another status.",
+    when: "An active shipment changed its status.",
     subject: "the waybill's number, or the id of the shipment",
     data: shipment.extend({ previousStatus }),
     example: { ...PARCEL, previousStatus: "picked_up" },
   }),
   "nexus.shipment.closed": declareEvent({
-    when: "A shipment is no longer under way, or its row is gone (its status null).",
+    when: "A shipment is no longer active, or its row is gone (its status null).",
     subject: "the waybill's number, or the id of the shipment",
     data: shipment.extend({ previousStatus, removed }),
     example: { ...PARCEL, status: "delivered", previousStatus: "in_transit", removed: false },
   }),
   "nexus.shipment.logged": declareEvent({
-    when: "The tracking history has an entry that was not known yet.",
+    when: "The tracking history has a new entry.",
     subject: "the id of the shipment, or of the entry",
     data: z.object({
       logId: z.string(),
       shipmentId: given,
       status: given,
       loggedAt: given,
-      entry: z
-        .record(z.string(), z.unknown())
-        .describe("the row of the history, with whatever columns it has"),
+      entry: z.record(z.string(), z.unknown()).describe("the row of the history, with all its columns"),
     }),
     example: {
       logId: "0a000000-0000-4000-8000-000000000951",

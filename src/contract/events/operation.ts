@@ -28,23 +28,23 @@ export const operationEvents = {
     example: { service: "nex", state: "ok" },
   }),
   "job.failed": declareEvent({
-    when: "A job began to fail; told once until it works again.",
+    when: "A job began to fail; reported once until it works again.",
     subject: "the job",
     data: z.object({
       job,
       ...failure,
-      retryInMs: z.number().describe("milliseconds until it is tried again"),
+      retryInMs: z.number().describe("milliseconds until the next attempt"),
     }),
     example: { job: "nexus-low-stock", code: "timeout", message: "no answer within 30 s", retryInMs: 1000 },
   }),
   "job.missed": declareEvent({
-    when: "Runs of a job fell into a time when nexusd was not running or the machine slept.",
+    when: "Scheduled runs of a job were missed, because nexusd was not running or the machine slept.",
     subject: "the job",
     data: z.object({
       job,
       missed: z.int().nonnegative().describe("how many runs"),
-      since: time.describe("when the first one would have been"),
-      catchUp: z.boolean().describe("whether it runs once now for all of them"),
+      since: time.describe("when the first one was scheduled"),
+      catchUp: z.boolean().describe("whether the job runs once now to make up for them"),
     }),
     example: { job: "retention", missed: 1, since: "2026-11-30T03:17:00.000Z", catchUp: true },
   }),
@@ -61,7 +61,7 @@ export const operationEvents = {
     example: { version: "0.2.0", pid: 4711 },
   }),
   "daemon.stopped": declareEvent({
-    when: "nexusd stopped in good order; a killed one says nothing.",
+    when: "nexusd stopped normally; a killed one logs nothing.",
     subject: null,
     data: z.object({ reason: z.string() }),
     example: { reason: "SIGTERM" },

@@ -9,10 +9,7 @@ export const writeStep = z.object({
   operation: z.string(),
   state: z.string().describe("the state that this step led to"),
   digest: z.string().describe("SHA-256 of the request, 64 hexadecimal digits"),
-  agent: z
-    .string()
-    .nullable()
-    .describe("the name that the proposing agent gave itself; nobody has checked it"),
+  agent: z.string().nullable().describe("the name that the proposing agent gave itself; unverified"),
   reason: z.string().nullable().describe("the agent's reason for the proposal"),
   note: z
     .string()
@@ -28,9 +25,7 @@ export const writeStep = z.object({
       signer: z.string().nullable().describe("whose signature it was"),
     })
     .exactOptional()
-    .describe(
-      "who did it; a name that somebody gave itself is never here; left out: from before this was kept",
-    ),
+    .describe("who did it, never by a self-chosen name; left out in events of older versions"),
 });
 
 type State =
@@ -68,29 +63,29 @@ export const writeEvents = {
   "write.proposed": step("proposed", "An agent proposed a write; a person decides, unless the policy does.", {
     actor: { door: "agent.sock", user: null, signer: null },
   }),
-  "write.signed": step("proposed", "One of several signers approved a write, which waits for the others.", {
+  "write.signed": step("proposed", "One of several required signers approved a write.", {
     actor: { door: "signature", user: null, signer: "alice" },
   }),
-  "write.approved": step("approved", "A write may be carried out.", {
+  "write.approved": step("approved", "A write may be executed.", {
     actor: { door: "operator.sock", user: "alice", signer: null },
   }),
   "write.rejected": step("rejected", "A person rejected a write.", {
     note: "the order was cancelled by phone",
     actor: { door: "operator.sock", user: "alice", signer: null },
   }),
-  "write.expired": step("expired", "Nobody decided about a write within its time."),
-  "write.cancelled": step("cancelled", "A write was withdrawn before it began.", {
+  "write.expired": step("expired", "A write was not decided in time."),
+  "write.cancelled": step("cancelled", "A write was withdrawn before it was sent.", {
     actor: { door: "agent.sock", user: null, signer: null },
   }),
   "write.executing": step("executing", "A write is about to be sent."),
-  "write.succeeded": step("succeeded", "The service confirmed that it did what a write asks for."),
+  "write.succeeded": step("succeeded", "The service confirmed that a write was done."),
   "write.failed": step("failed", "A write was not done.", {
     error: { code: "precondition_failed", message: "the order is no longer pending" },
   }),
-  "write.unknown": step("unknown", "Whether a write was done is not known; it is not sent again.", {
+  "write.unknown": step("unknown", "Whether a write was done is unknown; it is not sent again.", {
     error: { code: "timeout", message: "no answer within 120 s" },
   }),
-  "write.resolved": step("resolved", "A person found out what became of a write whose outcome was unknown.", {
+  "write.resolved": step("resolved", "A person found out the outcome of a write whose outcome was unknown.", {
     note: "the order shows the new status",
     actor: { door: "operator.sock", user: "alice", signer: null },
   }),

@@ -28,14 +28,14 @@ export const jobMetrics: readonly Metric[] = [
   {
     type: "gauge",
     name: "nexusd_job_state",
-    help: "1 for the state that the job is in; stale: its last success is older than three of its intervals.",
+    help: "1 for the current state of the job; stale: its last success is older than three of its intervals.",
     labels: ["name", "service", "state"],
     samples: ({ jobs }) => jobs.flatMap((job) => oneHot(STATES, job.state, labelsOf(job))),
   },
   {
     type: "counter",
     name: "nexusd_job_runs_total",
-    help: "Runs of a job, by what became of them; of a paced job its steps, such as the poll of a session.",
+    help: "Runs of a job by outcome; for a paced job its steps, such as the poll of a session.",
     labels: ["name", "service", "outcome"],
     samples: ({ jobs, outcomes }) =>
       jobs.flatMap((job) => {
@@ -53,12 +53,12 @@ export const jobMetrics: readonly Metric[] = [
     "When the job last succeeded, in seconds since 1970; none before its first success.",
     ({ lastSuccessAt }) => seconds(lastSuccessAt),
   ),
-  each("nexusd_job_interval_seconds", "How often the job means to succeed.", ({ intervalMs }) =>
+  each("nexusd_job_interval_seconds", "How often the job should succeed.", ({ intervalMs }) =>
     intervalMs !== null && Number.isFinite(intervalMs) ? intervalMs / 1000 : null,
   ),
   each(
     "nexusd_job_overdue_seconds",
-    "How long the job has been due without having begun; 0: it is not due, or is under way.",
+    "How long the job has been due without having begun; 0: it is not due, or is running.",
     ({ running, nextRunAt }, { now }) => (running ? 0 : ageSeconds(nextRunAt, now)),
   ),
 ];

@@ -8,7 +8,7 @@ export const processMetrics: readonly Metric[] = [
   {
     type: "gauge",
     name: "nexusd_build_info",
-    help: "Always 1; the labels say what runs.",
+    help: "Always 1; the labels name what runs.",
     labels: ["version", "node_version"],
     samples: ({ version }) => [{ value: 1, labels: { version, node_version: process.versions.node } }],
   },
@@ -27,7 +27,7 @@ export const processMetrics: readonly Metric[] = [
   single(
     "gauge",
     "nodejs_heap_size_used_bytes",
-    "Memory that the objects of JavaScript take.",
+    "Memory of JavaScript objects.",
     () => process.memoryUsage().heapUsed,
   ),
   single(
@@ -39,7 +39,7 @@ export const processMetrics: readonly Metric[] = [
   single(
     "counter",
     "nexusd_event_loop_busy_seconds_total",
-    "Time in which the event loop worked instead of waiting; its rate is the share of the one thread that is used.",
+    "Time in which the event loop worked instead of waiting; its rate is the share of the one thread that is in use.",
     () => performance.eventLoopUtilization().active / 1000,
   ),
   single(

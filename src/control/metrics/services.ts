@@ -43,7 +43,7 @@ export const serviceMetrics: readonly Metric[] = [
   {
     type: "gauge",
     name: "nexusd_service_state",
-    help: "1 for the state that the service is in.",
+    help: "1 for the current state of the service.",
     labels: ["service", "state"],
     samples: ({ services }) =>
       SERVICE_NAMES.flatMap((service) => oneHot(SERVICE_STATES, services[service].state, { service })),
@@ -62,7 +62,7 @@ export const serviceMetrics: readonly Metric[] = [
   {
     type: "counter",
     name: "nexusd_http_requests_total",
-    help: "Requests to the service, polls among them, by how they ended.",
+    help: "Requests to the service, including polls, by outcome.",
     labels: ["service", "outcome"],
     samples: ({ counts }) =>
       SERVICE_NAMES.flatMap((service) =>
@@ -74,7 +74,7 @@ export const serviceMetrics: readonly Metric[] = [
   },
   ofBudgets(
     "nexusd_budget_limit_requests",
-    "The most requests that nexusd sends to the server in 60 s; where the server limits texts to read, texts.",
+    "The most requests that nexusd sends to the server in 60 s; if the server limits reads of texts, texts.",
     ({ limit }) => limit,
   ),
   ofBudgets(
@@ -82,33 +82,33 @@ export const serviceMetrics: readonly Metric[] = [
     "The part of the limit that polls and watches leave for people and renewals.",
     ({ reserve }) => reserve,
   ),
-  ofBudgets("nexusd_budget_used_requests", "Requests of the last 60 s.", ({ used }) => used),
+  ofBudgets("nexusd_budget_used_requests", "Requests in the last 60 s.", ({ used }) => used),
   ofBudgets(
     "nexusd_budget_waiting_requests",
-    "Requests that wait for a place in the budget.",
+    "Requests that wait for the request budget.",
     ({ waiting }) => waiting,
   ),
   ofShares(
     "gauge",
     "nexusd_budget_class_used_requests",
-    "Requests of the last 60 s by on whose behalf they were; those before the start are in none.",
+    "Requests in the last 60 s, by who they were for; requests from before the start are not included.",
     ({ used }) => used,
   ),
   ofShares(
     "gauge",
     "nexusd_budget_class_waiting_requests",
-    "Requests that wait for a place in the budget, by on whose behalf.",
+    "Requests that wait for the request budget, by who they are for.",
     ({ waiting }) => waiting,
   ),
   ofShares(
     "counter",
     "nexusd_budget_class_waited_seconds_total",
-    "Time that requests have waited for a place in the budget, all together, by on whose behalf.",
+    "Total time that requests have waited for the request budget, by who they were for.",
     ({ waitedMs }) => waitedMs / 1000,
   ),
   ofBudgets(
     "nexusd_budget_cooldown_seconds",
-    "How much longer nothing is sent to the server, because it asked for that; 0: it did not.",
+    "How much longer nexusd sends nothing to the server, at its request; 0: no such request.",
     ({ quietMs }) => quietMs / 1000,
   ),
 ];

@@ -17,7 +17,7 @@ export const sinkMetrics: readonly Metric[] = [
   {
     type: "gauge",
     name: "nexusd_sink_state",
-    help: "1 for the state that the sink is in; stuck: nobody has acknowledged anything for as long as stuck_after.",
+    help: "1 for the current state of the sink; stuck: nothing was acknowledged for stuck_after.",
     labels: ["sink", "state"],
     samples: ({ sinks }) => sinks.flatMap(({ name, state }) => oneHot(STATES, state, { sink: name })),
   },
@@ -30,7 +30,7 @@ export const sinkMetrics: readonly Metric[] = [
   {
     type: "counter",
     name: "nexusd_sink_wakes_total",
-    help: "Wakes by what became of them: heard says nothing of who reads, acknowledged is a delivery, lost was under way when nexusd stopped or the sink changed.",
+    help: "Wakes by outcome; heard does not mean that anybody read, acknowledged is a delivery, lost was in progress when nexusd stopped or the sink changed.",
     labels: ["sink", "outcome"],
     samples: ({ sinks, handedOver }) =>
       sinks.flatMap(({ name }) =>
@@ -53,7 +53,7 @@ export const sinkMetrics: readonly Metric[] = [
   {
     type: "histogram",
     name: "nexusd_sink_acknowledgement_seconds",
-    help: "From the oldest event that an acknowledgement covers to the acknowledgement, of all sinks.",
+    help: "From the oldest event that an acknowledgement covers to the acknowledgement, over all sinks.",
     labels: [],
     histogram: ({ handedOver }) => handedOver.delays,
   },

@@ -24,7 +24,7 @@ export const storeMetrics: readonly Metric[] = [
     samples: ({ store }) => (store ? eventCounts(store.figures) : []),
   },
   ofStore("nexusd_log_events", "Events in the log.", ({ oldest, latest }) => latest - oldest + 1),
-  ofStore("nexusd_log_latest_sequence", "The number of the newest event.", ({ latest }) => latest),
+  ofStore("nexusd_log_latest_sequence", "The sequence of the newest event.", ({ latest }) => latest),
   ofStore("nexusd_consumers", "Consumers of the log.", ({ consumers }) => consumers.count),
   ofStore(
     "nexusd_consumer_lag_events",
@@ -47,7 +47,7 @@ export const storeMetrics: readonly Metric[] = [
   {
     type: "gauge",
     name: "nexusd_write_oldest_age_seconds",
-    help: "How long the oldest write has waited in its state: proposed for a decision, approved for its execution, unknown for somebody to find out; 0: none waits.",
+    help: "How long the oldest write has been in its state: proposed waits for a decision, approved for its execution, unknown for a person to find out; 0: there is none.",
     labels: ["state"],
     samples: ({ store, now }) =>
       store
@@ -74,13 +74,13 @@ export const storeMetrics: readonly Metric[] = [
   single(
     "gauge",
     "nexusd_audit_intact",
-    "1 while the audit log, the writes and their events are as they were written; none before the first look.",
+    "1 while the audit log, the writes and their events are unchanged; none before the first verification.",
     ({ audit: { state } }: Snapshot) => (state === "unknown" ? undefined : state === "ok" ? 1 : 0),
   ),
   single(
     "gauge",
     "nexusd_audit_verified_timestamp_seconds",
-    "When the audit log was verified last, in seconds since 1970.",
+    "When the audit log was last verified, in seconds since 1970.",
     ({ audit: { verifiedAt } }: Snapshot) => seconds(verifiedAt),
   ),
 ];

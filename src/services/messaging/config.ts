@@ -44,7 +44,7 @@ export const messagingSettings = z
             code: "custom",
             path: ["sessions", index, field],
             input: text,
-            message: `must be another ${field} than that of the sessions before it`,
+            message: `must differ from the ${field} of the sessions before it`,
           });
         seen.add(text);
       });

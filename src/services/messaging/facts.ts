@@ -118,12 +118,12 @@ function findSession(sessions: readonly SessionFacts[], idOrAlias: string): Sess
   if (another)
     throw new OperationError(
       "ambiguous_session",
-      `${found.length} sessions have this alias or an id that begins so: use the whole id or alias.`,
+      `${found.length} sessions have this alias, or an id that begins with it: use the whole id or alias.`,
     );
   if (session) return session;
   throw new OperationError(
     "session_not_found",
-    `nexusd knows no session with this id or alias. An id can be shortened to ${SHORTEST_ID} characters; ` +
-      "GET /v1/messaging/sessions (nexusctl messaging ls) lists them.",
+    `nexusd knows no session with this id or alias. An id can be shortened to ${SHORTEST_ID} ` +
+      "characters; GET /v1/messaging/sessions (nexusctl messaging ls) lists the sessions.",
   );
 }

@@ -36,14 +36,14 @@ export const messagingMetrics = (
   {
     type: "histogram",
     name: "nexusd_messaging_poll_gap_seconds",
-    help: "Time between two polls of a session: no message waited longer for its poll.",
+    help: "Time between two polls of a session: the longest that a message waited to be polled.",
     labels: [],
     histogram: () => pollGaps,
   },
   single(
     "gauge",
     "nexusd_messaging_poll_age_max_seconds",
-    "Time since the last poll, or else since the join, of the joined session that has waited longest; 0: none is joined, or messaging is disabled.",
+    "Time since the last poll, or else since the join, of the joined session that has waited longest; 0: no session is joined, or messaging is disabled.",
     (now) =>
       sessions().reduce((oldest, { session: { state, joinedAt }, polledAtMs }) => {
         if (state !== "joined") return oldest;

@@ -35,7 +35,7 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
     method: "GET",
     path: "/v1/messaging/sessions",
     operationId: "listSessions",
-    summary: "The sessions that nexusd is or was a member of",
+    summary: "All sessions that nexusd is or was a member of",
     tag: "views",
     query: nothing,
     answer: sessionsAnswer,
@@ -55,7 +55,7 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
     summary: "The oldest messages of a session after a position in the log",
     tag: "views",
     params: z.strictObject({
-      idOrAlias: z.string().describe("A session id, an alias, or the first 6 or more characters of an id"),
+      idOrAlias: z.string().describe("A session id, an alias, or at least the first 6 characters of an id"),
     }),
     query: z.strictObject({ after: afterQuery, limit: limitQuery, epoch: epochQuery }),
     answer: messagesAnswer,
@@ -89,7 +89,7 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
     operationId: "importSessions",
     summary: "Import sessions that another client joined (operator.sock)",
     description:
-      "From then on nexusd polls each of them, under the given agent id and from the given cursor. Sessions that it already knows stay as they are.",
+      "nexusd polls each of them from then on, under the given agent id and from the given cursor. Sessions that it already knows stay unchanged.",
     tag: "messaging",
     query: nothing,
     body: importBody,
@@ -119,7 +119,7 @@ async function findSession(
   if (!found)
     throw new OperationError(
       "session_not_found",
-      `No session has this id or alias, or an id that begins with it (${SHORTEST_ID} characters or more). GET /v1/messaging/sessions (nexusctl messaging ls) lists them.`,
+      `No session has this id or alias, or an id that begins with it (at least ${SHORTEST_ID} characters). GET /v1/messaging/sessions (nexusctl messaging ls) lists the sessions.`,
     );
   if (others.length > 0)
     throw new OperationError(

@@ -48,7 +48,7 @@ async function keyOf({ readKey }: Sender, sessionId: string, label: string): Pro
   try {
     return await readKey(sessionId);
   } catch (cause) {
-    const message = `${label} was not sent: its key cannot be read now.`;
+    const message = `${label} was not sent: its key cannot be read at the moment.`;
     throw Object.assign(new OperationError("service_unavailable", message), { cause });
   }
 }

@@ -78,7 +78,7 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
     },
     async adopt() {
       await storeRenamed(changed, { changes, store, clock }).catch((err: unknown) =>
-        log.error({ err }, "the alias that the configuration gives a session was not stored"),
+        log.error({ err }, "an alias from the configuration was not stored"),
       );
     },
     // A poll that brought nothing is not written down at once; what was learnt from it is kept here.

@@ -136,7 +136,7 @@ const cutGap = (insights: InsightLog, { from, to, tooLarge }: Slice) =>
     insights,
     from,
     to,
-    tooLarge ?? `more than ${LIST_LIMIT} insights in one second, which is the most that Nex returns`,
+    tooLarge ?? `more than ${LIST_LIMIT} insights in one second, the most that Nex returns`,
   );
 
 /** The gap that remains where REST refuses for good, up to when the stream was there again. */

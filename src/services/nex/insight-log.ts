@@ -129,7 +129,7 @@ function tooLargeGap(
     data: {
       from: isoTime(from),
       to: isoTime(from + 1),
-      reason: `an insight of ${Math.ceil(size / 1024)} KiB, where limits.insight_bytes allows ${sizeText(mostBytes)}: it is not stored; read it at Nex`,
+      reason: `an insight of ${Math.ceil(size / 1024)} KiB, more than limits.insight_bytes allows (${sizeText(mostBytes)}): it is not stored; read it at Nex`,
     },
     dedupe: { ...insightDedupe(insight), scope: "nex.gaps" },
   };

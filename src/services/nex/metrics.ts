@@ -17,7 +17,7 @@ export const nexMetrics = (
   {
     type: "gauge",
     name: "nexusd_nex_stream_state",
-    help: "1 for the state that the insight stream is in; none while nex is disabled.",
+    help: "1 for the current state of the insight stream; none while nex is disabled.",
     labels: ["state"],
     samples() {
       const now = stream();
@@ -33,7 +33,7 @@ export const nexMetrics = (
   {
     type: "histogram",
     name: "nexusd_nex_insight_delay_seconds",
-    help: "Time from the creation of a live insight to its commit; by Nex's clock as its answers show it, which may be up to a second too short.",
+    help: "Time from the creation of a live insight to its commit, by Nex's clock as its responses show it; may be up to one second too short.",
     labels: [],
     histogram: () => insightDelays,
   },

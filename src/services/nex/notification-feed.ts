@@ -42,7 +42,7 @@ export async function readNotificationFeed(context: JobContext): Promise<void> {
         dedupe: { scope: "nex.notification.gaps", match: [`${gap.to}`], record: [`${gap.to}`] },
         data: {
           ...{ from: isoTime(gap.from), to: isoTime(gap.to) },
-          reason: `more than ${FEED_LIMIT} notifications, which is the most that Nex returns at once`,
+          reason: `more than ${FEED_LIMIT} notifications, the most that Nex returns at once`,
         },
       });
     const { coveredUntil, again } = position;

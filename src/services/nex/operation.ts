@@ -100,7 +100,7 @@ function withLook(operation: Operation<Fields>, look: Look): Operation<Fields> {
   operation.precondition = async (input, facts, read) => {
     const found = await lookUp(look, input, facts, read);
     if (found) return look.show(found);
-    throw new OperationError("no_row_matched", `${operation.name} has nothing to do: it is not in Nex.`);
+    throw new OperationError("no_row_matched", `${operation.name} has nothing to do: Nex does not have it.`);
   };
   operation.readBack = async (input, facts, read) => {
     const found = await lookUp(look, input, facts, read).catch(undefinedWhereNotFound);

@@ -6,7 +6,7 @@ import { atLeastOneOf, type Fields, gone, id, many, mayHaveMore, nexTable, one, 
 
 const RULE = "GET /notifications/custom/{ruleId}";
 
-const ruleId = () => id("The id of the rule, as nex.notifications.list_rules has it");
+const ruleId = () => id("The id of the rule, from nex.notifications.list_rules");
 
 /** The connection among all integrations. */
 const connectionIn = (integrations: unknown, wanted: unknown): Fields | undefined => {
@@ -24,7 +24,7 @@ export const accountOperations = nexTable([
     call: "GET /integrations",
     effect: "read",
     title: "List integrations",
-    description: "What Nex can be connected with (mail, calendar, …), and which connections there are.",
+    description: "The services that Nex can connect to (mail, calendar, …), and the existing connections.",
     output: many("integrations"),
   },
   {
@@ -32,27 +32,27 @@ export const accountOperations = nexTable([
     call: "POST /integrations/{type}/{provider}/connect",
     effect: "write",
     idempotent: false,
-    title: "Begin to connect an integration",
+    title: "Start connecting an integration",
     description:
-      "Gives an address at which a person has to sign in and agree, within 10 minutes. Nex takes 10 of these a minute.",
+      "Returns a URL where a person has to sign in and agree within 10 minutes. Nex accepts 10 of these calls a minute.",
     input: () => ({
-      type: z.enum(["email", "calendar", "messaging", "crm"]).describe("What is connected"),
+      type: z.enum(["email", "calendar", "messaging", "crm"]).describe("The type of service to connect"),
       provider: z
         .enum(["google", "microsoft", "slack", "attio", "hubspot", "salesforce"])
-        .describe("Whose it is"),
+        .describe("The provider of the service"),
     }),
     output: whole,
     howToFindOut:
-      "Nothing has to be found out: without a person who agrees nothing is connected. Propose it again.",
+      "There is nothing to find out: without a person's consent nothing is connected. Propose it again.",
   },
   {
     name: "nex.integrations.get_connect_status",
     call: "GET /integrations/connect/{connectId}/status",
     effect: "read",
-    title: "Show how far a connection is",
+    title: "Show the status of a connection",
     description:
-      "Whether a person has agreed to a connection that was begun; after 10 minutes it is refused.",
-    input: () => ({ connectId: id("connect_id of the answer to nex.integrations.connect") }),
+      "Whether a person has agreed to a started connection; after 10 minutes it counts as refused.",
+    input: () => ({ connectId: id("connect_id from the answer of nex.integrations.connect") }),
     output: whole,
   },
   {
@@ -63,8 +63,8 @@ export const accountOperations = nexTable([
     // Only a person who signs in can connect it again.
     destructive: true,
     title: "Disconnect an integration",
-    description: "Ends a connection. To have it again a person has to sign in and agree once more.",
-    input: () => ({ connectionId: id("The id of the connection, as nex.integrations.list has it") }),
+    description: "Ends a connection. To restore it, a person has to sign in and agree again.",
+    input: () => ({ connectionId: id("The id of the connection, from nex.integrations.list") }),
     output: gone("disconnected", "connectionId"),
     look: {
       call: "GET /integrations",
@@ -80,10 +80,10 @@ export const accountOperations = nexTable([
     effect: "read",
     title: "List notifications",
     description:
-      "What Nex has lately told the people of the workspace. `mayHaveMore` says that it is as many as were asked for, and that there may be more.",
+      "The latest notifications of Nex to the people of the workspace. `mayHaveMore`: the limit was reached, and there may be more.",
     input: () => ({
-      since: z.iso.datetime({ offset: true }).optional().describe("Only what came after this time"),
-      limit: z.int().min(1).max(50).optional().describe("The most notifications; 20 where left out"),
+      since: z.iso.datetime({ offset: true }).optional().describe("Only notifications after this time"),
+      limit: z.int().min(1).max(50).optional().describe("At most this many notifications; default: 20"),
     }),
     output: (answer, input, label) => {
       const listed = many("notifications", "items")(answer, input, label);
@@ -94,8 +94,9 @@ export const accountOperations = nexTable([
     name: "nex.notifications.get_preferences",
     call: "GET /notifications/preferences",
     effect: "read",
-    title: "Show what is notified",
-    description: "How often Nex looks for something to tell, and of which kinds.",
+    title: "Show notification preferences",
+    description:
+      "How often Nex looks for something to notify about, and which kinds of notifications it sends.",
     output: one("preferences"),
   },
   {
@@ -103,17 +104,16 @@ export const accountOperations = nexTable([
     call: "PATCH /notifications/preferences",
     effect: "write",
     idempotent: true,
-    title: "Change what is notified",
-    description: "Sets how often Nex looks for something to tell, and of which kinds.",
+    title: "Change notification preferences",
+    description:
+      "Sets how often Nex looks for something to notify about, and which kinds of notifications it sends.",
     input: () => ({
-      frequencyMinutes: z.int().min(1).optional().describe("Minutes between two looks"),
+      frequencyMinutes: z.int().min(1).optional().describe("Minutes between two checks"),
       enabledTypes: z
         .array(line)
         .optional()
-        .describe(
-          "Every kind that is wanted, such as daily_digest or context_alert; others are switched off",
-        ),
-      digestEnabled: z.boolean().optional().describe("Whether there is a digest"),
+        .describe("Every kind to send, such as daily_digest or context_alert; all others are switched off"),
+      digestEnabled: z.boolean().optional().describe("Whether to send a digest"),
     }),
     rules: atLeastOneOf("frequencyMinutes", "enabledTypes", "digestEnabled"),
     output: one("preferences"),
@@ -122,16 +122,16 @@ export const accountOperations = nexTable([
     name: "nex.notifications.list_rules",
     call: "GET /notifications/custom",
     effect: "read",
-    title: "List own rules of notification",
-    description: "The rules, made in words, of what else Nex is to tell.",
+    title: "List custom notification rules",
+    description: "The rules, described in words, about what else Nex notifies.",
     output: many("rules"),
   },
   {
     name: "nex.notifications.get_rule",
     call: RULE,
     effect: "read",
-    title: "Show a rule of notification",
-    description: "One rule, with what Nex made of its words.",
+    title: "Show a notification rule",
+    description: "One rule, and how Nex understood its description.",
     input: () => ({ ruleId: ruleId() }),
     output: one("rule"),
   },
@@ -140,11 +140,11 @@ export const accountOperations = nexTable([
     call: "POST /notifications/custom",
     effect: "write",
     idempotent: false,
-    title: "Create a rule of notification",
-    description: "A new rule of what Nex is to tell, described in words.",
-    input: () => ({ description: prose.describe("What to be told of, in natural language") }),
+    title: "Create a notification rule",
+    description: "Creates a rule about what Nex notifies, described in words.",
+    input: () => ({ description: prose.describe("What to be notified about, in natural language") }),
     output: one("rule"),
-    howToFindOut: "Read nex.notifications.list_rules: is there a rule made of these words?",
+    howToFindOut: "Read nex.notifications.list_rules: is there a rule with this description?",
   },
   {
     name: "nex.notifications.delete_rule",
@@ -152,8 +152,8 @@ export const accountOperations = nexTable([
     effect: "write",
     idempotent: false,
     destructive: true,
-    title: "Delete a rule of notification",
-    description: "Deletes a rule for good.",
+    title: "Delete a notification rule",
+    description: "Deletes a rule permanently.",
     input: () => ({ ruleId: ruleId() }),
     output: gone("deleted", "ruleId"),
     look: { call: RULE, show: ({ name = null, prompt = null }) => ({ name, prompt }) },

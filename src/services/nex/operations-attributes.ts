@@ -5,20 +5,20 @@ import { fieldsOf, line, present, prose } from "../input.ts";
 import type { OperationAnswer } from "../operation.ts";
 import { atLeastOneOf, type Fields, gone, id, many, nexTable, objectSlug, one } from "./operation.ts";
 
-const displayName = () => line.describe("The name that people see");
+const displayName = () => line.describe("The display name");
 const about = () => prose.optional().describe("What it is for");
-const attributeId = () => id("The id of the attribute, as nex.objects.get has it");
+const attributeId = () => id("The id of the attribute, from nex.objects.get");
 const flag = (what: string) => z.boolean().optional().describe(what);
 const selectOptions = () =>
   z
-    .array(z.strictObject({ id: id("Of an option that is there already").optional(), name: line }))
+    .array(z.strictObject({ id: id("The id of an existing option").optional(), name: line }))
     .optional()
-    .describe("What can be chosen, for the type select: {name}, with the id of one that is there already");
+    .describe("The options, for the type select: {name}, with the id for an existing option");
 
 const changeableOptions = () => ({
   isRequired: flag("Whether each record must have it"),
-  useRawFormat: flag("Whether values are kept as they were written"),
-  isWholeNumber: flag("Whether numbers have no fraction"),
+  useRawFormat: flag("Whether values are kept as they were entered"),
+  isWholeNumber: flag("Whether numbers are integers"),
   selectOptions: selectOptions(),
 });
 
@@ -48,11 +48,11 @@ export const attributeOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Add an attribute to a kind of record",
-    description: "A new attribute of all records of a kind.",
+    description: "Adds an attribute to all records of a kind.",
     input: () => ({
       objectSlug: objectSlug(),
       name: displayName(),
-      slug: line.describe("Its name in the attributes of a record"),
+      slug: line.describe("Its key in the attributes of a record"),
       type: z
         .enum([
           ...(["text", "number", "email", "phone", "url", "date", "boolean", "currency"] as const),
@@ -61,12 +61,12 @@ export const attributeOperations = nexTable([
         .describe("The type of its values"),
       description: about(),
       ...changeableOptions(),
-      isUnique: flag("Whether no two records can have the same value"),
+      isUnique: flag("Whether each record must have a different value"),
       isMultiValue: flag("Whether a record can have several values"),
     }),
     body: attributeBody,
     output: one("attribute"),
-    howToFindOut: "Read nex.objects.get of the kind: is an attribute with this slug in it?",
+    howToFindOut: "Read nex.objects.get of the kind: does it have an attribute with this slug?",
   },
   {
     name: "nex.attributes.update",
@@ -75,7 +75,7 @@ export const attributeOperations = nexTable([
     // An option to choose that has no id yet may be added again each time.
     idempotent: false,
     title: "Change an attribute",
-    description: "Changes the name, the description or the options of an attribute. Its type stays.",
+    description: "Changes the name, the description or the options of an attribute. Its type stays the same.",
     input: () => ({
       objectSlug: objectSlug(),
       attributeId: attributeId(),
@@ -88,7 +88,7 @@ export const attributeOperations = nexTable([
     ),
     body: attributeBody,
     output: one("attribute"),
-    howToFindOut: "Read nex.objects.get of the kind: is the attribute as it should be?",
+    howToFindOut: "Read nex.objects.get of the kind: does the attribute have the new values?",
   },
   {
     name: "nex.attributes.delete",
@@ -97,7 +97,7 @@ export const attributeOperations = nexTable([
     idempotent: false,
     destructive: true,
     title: "Delete an attribute",
-    description: "Deletes an attribute for good, with its value in every record.",
+    description: "Deletes an attribute permanently, with its value in every record.",
     input: () => ({ objectSlug: objectSlug(), attributeId: attributeId() }),
     output: gone("deleted", "attributeId"),
     look: {
@@ -106,14 +106,14 @@ export const attributeOperations = nexTable([
         withId(fieldsOf(one("object")(answer).object).attributes, attributeId),
       show: ({ slug = null, name = null, type = null }) => ({ slug, name, type }),
     },
-    howToFindOut: "Read nex.objects.get of the kind: is the attribute still in it?",
+    howToFindOut: "Read nex.objects.get of the kind: does it still have the attribute?",
   },
   {
     name: "nex.relationships.list",
     call: "GET /relationships",
     effect: "read",
     title: "List kinds of relationships",
-    description: "Which kinds of records can be related, and how each side calls it.",
+    description: "Which kinds of records can be related, and what each side is called.",
     output: many("relationships"),
   },
   {
@@ -122,12 +122,12 @@ export const attributeOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Create a kind of relationship",
-    description: "Lets records of two kinds be related, by nex.records.add_relationship.",
+    description: "Defines a relationship between two kinds of records, for nex.records.add_relationship.",
     input: () => ({
       type: z
         .enum(["one_to_one", "one_to_many", "many_to_many"])
-        .describe("How many records of each side can be related"),
-      objectId1: id("The id of the first kind of record, as nex.objects.list has it"),
+        .describe("How many records each side can have"),
+      objectId1: id("The id of the first kind of record, from nex.objects.list"),
       objectId2: id("The id of the second kind of record"),
       predicate1To2: line.optional().describe("What the first is to the second, such as works at"),
       predicate2To1: line.optional().describe("What the second is to the first, such as employs"),
@@ -139,7 +139,7 @@ export const attributeOperations = nexTable([
       predicate2To1: "entity_2_to_1_predicate",
     },
     output: one("relationship"),
-    howToFindOut: "Read nex.relationships.list: is it in there?",
+    howToFindOut: "Read nex.relationships.list: is it there?",
   },
   {
     name: "nex.relationships.delete",
@@ -148,8 +148,9 @@ export const attributeOperations = nexTable([
     idempotent: false,
     destructive: true,
     title: "Delete a kind of relationship",
-    description: "Deletes a kind of relationship for good; what of it relates records goes with it.",
-    input: () => ({ relationshipId: id("Its id, as nex.relationships.list has it") }),
+    description:
+      "Deletes a kind of relationship permanently, with all relationships of this kind between records.",
+    input: () => ({ relationshipId: id("Its id, from nex.relationships.list") }),
     output: gone("deleted", "relationshipId"),
     look: {
       call: "GET /relationships",
@@ -160,6 +161,6 @@ export const attributeOperations = nexTable([
         return { type, predicate };
       },
     },
-    howToFindOut: "Read nex.relationships.list: is it still in there?",
+    howToFindOut: "Read nex.relationships.list: is it still there?",
   },
 ]);

@@ -25,7 +25,7 @@ export const contextOperations = nexTable([
     call: "POST /context/ask",
     effect: "read",
     title: "Ask about people, companies and deals",
-    description: "An answer in words from everything that Nex knows. It takes up to a minute.",
+    description: "Answers a question in words, from everything that Nex knows. It takes up to a minute.",
     input: () => ({ query: prose.describe("The question, in natural language") }),
     output: whole,
   },
@@ -36,10 +36,10 @@ export const contextOperations = nexTable([
     idempotent: false,
     title: "Let Nex learn from a text",
     description:
-      "Gives Nex a text (the notes of a call, an e-mail), from which it takes people, companies and insights by itself. nexusd follows it: what Nex found comes as the event nexusd.nex.context.completed, or .failed.",
+      "Gives Nex a text (call notes, an e-mail), from which it extracts people, companies and insights. nexusd follows the work: the result comes as the event nexusd.nex.context.completed, or .failed.",
     input: () => ({
       content: prose.describe("The text"),
-      context: prose.optional().describe("What it is, such as notes of a sales call"),
+      context: prose.optional().describe("What the text is, such as notes of a sales call"),
     }),
     output: started("artifact_id", "artifactId"),
     howToFindOut: "Ask nex.context.ask about something that only this text says, or look in Nex.",
@@ -48,9 +48,9 @@ export const contextOperations = nexTable([
     name: "nex.context.get_artifact",
     call: "GET /context/artifacts/{artifactId}",
     effect: "read",
-    title: "Show what Nex took from a text",
+    title: "Show what Nex extracted from a text",
     description: "How far Nex is with a text, and what it found in it.",
-    input: () => ({ artifactId: id("The id that nex.context.add_text gave") }),
+    input: () => ({ artifactId: id("The id that nex.context.add_text returned") }),
     output: one("artifact"),
   },
   {
@@ -61,19 +61,16 @@ export const contextOperations = nexTable([
     idempotent: false,
     title: "Let Nex make a list",
     description:
-      "Begins a job that looks for people or companies by a description in words. It changes no record, but is work that Nex does and may count; so it is proposed as a write and sent once. nexusd follows it: the list comes as the event nexusd.nex.context.completed, or .failed.",
+      "Starts a job that looks for people or companies that match a description in words. It changes no record, but it is work for Nex that may count against the plan, so it is proposed as a write and sent once. nexusd follows the work: the list comes as the event nexusd.nex.context.completed, or .failed.",
     input: () => ({
       query: prose.describe("Whom to look for, in natural language"),
-      objectType: z
-        .enum(["contact", "company"])
-        .optional()
-        .describe("What to look for; contact where left out"),
-      limit: z.int().min(1).max(100).optional().describe("The most to find; 50 where left out"),
-      includeAttributes: z.boolean().optional().describe("Whether to give all attributes of each"),
+      objectType: z.enum(["contact", "company"]).optional().describe("What to look for; default: contact"),
+      limit: z.int().min(1).max(100).optional().describe("At most this many; default: 50"),
+      includeAttributes: z.boolean().optional().describe("Whether to return all attributes of each"),
     }),
     output: started("job_id", "jobId"),
     howToFindOut:
-      "Nothing has to be found out: it changed no record. Propose it again where the list is needed.",
+      "There is nothing to find out: it changed no record. Propose it again if the list is needed.",
   },
   {
     name: "nex.context.get_list_job",
@@ -82,8 +79,8 @@ export const contextOperations = nexTable([
     title: "Show a list that Nex makes",
     description: "How far Nex is with a list, and what is in it.",
     input: () => ({
-      jobId: id("The id that nex.context.list_jobs gave"),
-      includeAttributes: z.boolean().optional().describe("Whether to give all attributes of each"),
+      jobId: id("The id that nex.context.list_jobs returned"),
+      includeAttributes: z.boolean().optional().describe("Whether to return all attributes of each"),
     }),
     output: one("job"),
   },
@@ -93,17 +90,17 @@ export const contextOperations = nexTable([
     effect: "read",
     title: "List insights",
     description:
-      "The insights of a stretch of time, by default the latest. `mayHaveMore` says that it is as many as were asked for: a shorter stretch shows the rest. Those that nexusd has seen itself are in its log.",
+      "The insights of a period, by default the latest. `mayHaveMore`: the limit was reached, and a shorter period shows the rest. Insights that nexusd has received are in its log.",
     input: () => ({
       last: z
         .string()
         .regex(/^(?!0+[hm])(?:\d{1,4}h)?(?:\d{1,4}m)?$/, "must be hours and minutes, such as 90m or 1h30m")
         .min(2)
         .optional()
-        .describe("The stretch up to now, in hours and minutes: 30m, 2h, 1h30m"),
-      from: wholeSeconds().optional().describe("The start of the stretch, UTC, in whole seconds; with `to`"),
-      to: wholeSeconds().optional().describe("The end of the stretch, UTC, in whole seconds; with `from`"),
-      limit: z.int().min(1).max(LIST_LIMIT).default(20).describe("The most insights to give"),
+        .describe("The period up to now, in hours and minutes: 30m, 2h, 1h30m"),
+      from: wholeSeconds().optional().describe("The start of the period, UTC, in whole seconds; with `to`"),
+      to: wholeSeconds().optional().describe("The end of the period, UTC, in whole seconds; with `from`"),
+      limit: z.int().min(1).max(LIST_LIMIT).default(20).describe("At most this many insights"),
     }),
     rules: (schema) =>
       schema
@@ -130,26 +127,26 @@ export const contextOperations = nexTable([
     call: "POST /compounding/trigger",
     effect: "write",
     idempotent: false,
-    title: "Let Nex go over what it knows now",
-    description: "Starts a maintenance job now that Nex otherwise runs at its own times.",
+    title: "Run a maintenance job in Nex",
+    description: "Starts a maintenance job now that Nex otherwise runs on its own schedule.",
     input: () => ({
       jobType: z
         .enum(["consolidation", "pattern_detection", "playbook_synthesis", "decay_sweep", "metrics"])
         .describe(
-          "consolidation joins insights that are nearly the same, pattern_detection looks for what recurs, playbook_synthesis makes rules of it, decay_sweep trusts old insights less, metrics counts",
+          "consolidation merges nearly identical insights, pattern_detection looks for recurring patterns, playbook_synthesis turns them into rules, decay_sweep lowers the confidence of old insights, metrics counts",
         ),
-      dryRun: z.boolean().optional().describe("Whether to change nothing, only say what would be"),
+      dryRun: z.boolean().optional().describe("Whether to change nothing, and only report what would change"),
     }),
     output: one("job"),
-    howToFindOut: "Look in Nex whether the job ran; to run it once more does no harm beyond its work.",
+    howToFindOut: "Look in Nex whether the job ran; running it again does no harm beyond its work.",
   },
   {
     name: "nex.compounding.get_job",
     call: "GET /compounding/jobs/{jobRunId}",
     effect: "read",
     title: "Show a maintenance job",
-    description: "How far Nex is with a job of nex.compounding.trigger, and what it did.",
-    input: () => ({ jobRunId: id("job_run_id of the answer to nex.compounding.trigger") }),
+    description: "How far Nex is with a job started by nex.compounding.trigger, and what it did.",
+    input: () => ({ jobRunId: id("job_run_id from the answer of nex.compounding.trigger") }),
     output: one("job"),
   },
 ]);

@@ -7,11 +7,9 @@ import { pageBody, pageInput, pageRules } from "./operations-records.ts";
 
 const LIST = "GET /lists/{listId}";
 
-const listId = () => id("The id of the list, as nex.lists.list has it");
+const listId = () => id("The id of the list, from nex.lists.list");
 const memberAttributes = () =>
-  freeForm(z.record(z.string(), z.unknown())).describe(
-    "Attributes of the record in this list, by their slugs",
-  );
+  freeForm(z.record(z.string(), z.unknown())).describe("Attributes of the record in this list, by slug");
 
 export const listOperations = nexTable([
   {
@@ -19,10 +17,13 @@ export const listOperations = nexTable([
     call: "GET /objects/{objectSlug}/lists",
     effect: "read",
     title: "List the lists of a kind of record",
-    description: "The lists that records of one kind can be put in.",
+    description: "The lists for records of one kind.",
     input: () => ({
       objectSlug: objectSlug(),
-      includeAttributes: z.boolean().optional().describe("Whether to list the attributes of each list too"),
+      includeAttributes: z
+        .boolean()
+        .optional()
+        .describe("Whether to return the attributes of each list, too"),
     }),
     output: many("lists"),
   },
@@ -31,7 +32,7 @@ export const listOperations = nexTable([
     call: LIST,
     effect: "read",
     title: "Show a list",
-    description: "One list, without its records: nex.lists.list_records has those.",
+    description: "One list, without its records, which nex.lists.list_records returns.",
     input: () => ({ listId: listId() }),
     output: one("list"),
   },
@@ -41,16 +42,16 @@ export const listOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Create a list",
-    description: "A new list, still without records.",
+    description: "Creates an empty list.",
     input: () => ({
       objectSlug: objectSlug(),
-      name: line.describe("The name that people see"),
+      name: line.describe("The display name"),
       slug: line.describe("Its name in paths"),
-      namePlural: line.optional().describe("The name of several"),
+      namePlural: line.optional().describe("The plural of the name"),
       description: prose.optional().describe("What it is for"),
     }),
     output: one("list"),
-    howToFindOut: "Read nex.lists.list of the kind: is a list with this slug in it?",
+    howToFindOut: "Read nex.lists.list of the kind: is there a list with this slug?",
   },
   {
     name: "nex.lists.delete",
@@ -60,7 +61,7 @@ export const listOperations = nexTable([
     destructive: true,
     title: "Delete a list",
     description:
-      "Deletes a list for good, with what was noted of its records there. The records themselves stay.",
+      "Deletes a list permanently, with the attributes that its records have only there. The records themselves stay.",
     input: () => ({ listId: listId() }),
     output: gone("deleted", "listId"),
     look: { call: LIST, show: ({ slug = null, name = null }) => ({ slug, name }) },
@@ -71,7 +72,7 @@ export const listOperations = nexTable([
     call: "POST /lists/{listId}/records",
     effect: "read",
     title: "List the records of a list",
-    description: "The records in one list, in pages.",
+    description: "The records of one list, page by page.",
     input: () => ({ listId: listId(), ...pageInput() }),
     rules: pageRules,
     body: pageBody,
@@ -82,9 +83,9 @@ export const listOperations = nexTable([
     call: "POST /lists/{listId}",
     effect: "write",
     idempotent: false,
-    title: "Put a record in a list",
+    title: "Add a record to a list",
     description:
-      "Puts a record in a list, where it may already be: nex.lists.upsert_record looks for that first.",
+      "Adds a record to a list, even if it is there already: nex.lists.upsert_record checks that first.",
     input: () => ({
       listId: listId(),
       recordId: recordId(),
@@ -92,15 +93,15 @@ export const listOperations = nexTable([
     }),
     named: { recordId: "parent_id" },
     output: one("record"),
-    howToFindOut: "Read nex.lists.list_records of the list: is the record in it, and once?",
+    howToFindOut: "Read nex.lists.list_records of the list: is the record there, and only once?",
   },
   {
     name: "nex.lists.upsert_record",
     call: "PUT /lists/{listId}",
     effect: "write",
     idempotent: true,
-    title: "Put a record in a list, or update it there",
-    description: "Puts a record in a list; where it is in there already, its attributes in the list are set.",
+    title: "Add a record to a list, or update it there",
+    description: "Adds a record to a list; if it is there already, sets its attributes in the list.",
     input: () => ({
       listId: listId(),
       recordId: recordId(),
@@ -126,11 +127,11 @@ export const listOperations = nexTable([
     idempotent: false,
     // The record stays, but what was noted of it in the list cannot be had back.
     destructive: true,
-    title: "Take a record out of a list",
+    title: "Remove a record from a list",
     description:
-      "Takes a record out of a list, with the attributes that it has only there. The record itself stays.",
+      "Removes a record from a list, with the attributes that it has only there. The record itself stays.",
     input: () => ({ listId: listId(), recordId: recordId() }),
     output: gone("removed", "recordId"),
-    howToFindOut: "Read nex.lists.list_records of the list: is the record still in it?",
+    howToFindOut: "Read nex.lists.list_records of the list: is the record still there?",
   },
 ]);

@@ -6,8 +6,8 @@ import { atLeastOneOf, gone, many, nexTable, objectSlug, one } from "./operation
 
 const OBJECT = "GET /objects/{objectSlug}";
 
-const displayName = () => line.describe("The name that people see");
-const namePlural = () => line.optional().describe("The name of several");
+const displayName = () => line.describe("The display name");
+const namePlural = () => line.optional().describe("The plural of the name");
 const about = () => prose.optional().describe("What it is for");
 
 export const objectOperations = nexTable([
@@ -17,9 +17,12 @@ export const objectOperations = nexTable([
     effect: "read",
     title: "List kinds of records",
     description:
-      "The kinds of records of the workspace (person, company, …), on request with their attributes.",
+      "The kinds of records of the workspace (person, company, …), optionally with their attributes.",
     input: () => ({
-      includeAttributes: z.boolean().optional().describe("Whether to list the attributes of each kind too"),
+      includeAttributes: z
+        .boolean()
+        .optional()
+        .describe("Whether to return the attributes of each kind, too"),
     }),
     output: many("objects"),
   },
@@ -38,7 +41,7 @@ export const objectOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Create a kind of record",
-    description: "A new kind of record; its attributes are added by nex.attributes.create.",
+    description: "Creates a kind of record; nex.attributes.create adds its attributes.",
     input: () => ({
       name: displayName(),
       slug: line.describe("Its name in paths and attributes"),
@@ -47,7 +50,7 @@ export const objectOperations = nexTable([
       type: z
         .enum(["person", "company", "custom", "deal"])
         .optional()
-        .describe("What it is derived from; custom where left out"),
+        .describe("What it is derived from; default: custom"),
     }),
     output: one("object"),
     howToFindOut: "Read nex.objects.get of its slug: found means that it was created.",
@@ -58,7 +61,7 @@ export const objectOperations = nexTable([
     effect: "write",
     idempotent: true,
     title: "Rename a kind of record",
-    description: "Changes the names or the description of a kind of record. Its slug stays.",
+    description: "Changes the names or the description of a kind of record. Its slug stays the same.",
     input: () => ({
       objectSlug: objectSlug(),
       name: displayName().optional(),
@@ -75,7 +78,8 @@ export const objectOperations = nexTable([
     idempotent: false,
     destructive: true,
     title: "Delete a kind of record",
-    description: "Deletes a kind of record for good, with every record of it and all that belongs to them.",
+    description:
+      "Deletes a kind of record permanently, with all its records and everything that belongs to them.",
     input: () => ({ objectSlug: objectSlug() }),
     output: gone("deleted", "objectSlug"),
     look: { call: OBJECT, show: ({ id = null, name = null }) => ({ id, name }) },

@@ -9,19 +9,19 @@ const RECORD = "GET /records/{recordId}";
 const name = () =>
   z
     .union([z.string().min(1), z.record(z.string(), z.unknown())])
-    .describe("A text, or an object such as {first_name, last_name}");
-const attributesHint = "The attributes by their slugs, as nex.objects.get has them";
+    .describe("A string, or an object such as {first_name, last_name}");
+const attributesHint = "The attributes by slug, from nex.objects.get";
 
 /** Which records of a list, and what of each: of a kind, and of a list that people keep. */
 export const pageInput = () => ({
   attributes: z
     .union([z.enum(["all", "primary", "none"]), z.array(line).min(1)])
     .optional()
-    .describe("Which attributes to show: all, primary, none, or a list of slugs"),
-  limit: z.int().min(1).max(10_000).optional().describe("The most records to give"),
-  offset: z.int().min(0).optional().describe("How many records to pass over first"),
+    .describe("Which attributes to return: all, primary, none, or a list of slugs"),
+  limit: z.int().min(1).max(10_000).optional().describe("At most this many records"),
+  offset: z.int().min(0).optional().describe("How many records to skip"),
   sortBy: line.optional().describe("The slug of the attribute to sort by, such as updated_at"),
-  sortDirection: z.enum(["asc", "desc"]).optional().describe("asc (rising) or desc (falling); with sortBy"),
+  sortDirection: z.enum(["asc", "desc"]).optional().describe("asc or desc; with sortBy"),
 });
 
 export const pageBody = ({ attributes, limit, offset, sortBy, sortDirection }: Fields): Fields =>
@@ -34,7 +34,7 @@ export const pageBody = ({ attributes, limit, offset, sortBy, sortDirection }: F
 export const pageRules = (schema: z.ZodObject): z.ZodType<Fields> =>
   schema.refine(({ sortBy, sortDirection }) => sortDirection === undefined || sortBy !== undefined, {
     path: ["sortBy"],
-    message: "is missing: sortDirection says how, not by what",
+    message: "is missing: sortDirection needs it",
   });
 
 /** What it is that goes. Its other attributes change by themselves, as Nex learns. */
@@ -49,7 +49,7 @@ export const recordOperations = nexTable([
     call: "POST /objects/{objectSlug}/records",
     effect: "read",
     title: "List records of a kind",
-    description: "The records of one kind, in pages.",
+    description: "The records of one kind, page by page.",
     input: () => ({ objectSlug: objectSlug(), ...pageInput() }),
     rules: pageRules,
     body: pageBody,
@@ -69,7 +69,7 @@ export const recordOperations = nexTable([
     call: "POST /search",
     effect: "read",
     title: "Search records",
-    description: "Records of every kind in which a text is found, by kind.",
+    description: "The records of every kind that contain a text, grouped by kind.",
     input: () => ({ query: z.string().min(1).max(500).describe("What to look for, 1 to 500 characters") }),
     output: whole,
   },
@@ -79,13 +79,13 @@ export const recordOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Create a record",
-    description: "A new record, even where there is one like it: nex.records.upsert looks for that first.",
+    description: "Creates a record, even if there is a similar one: nex.records.upsert looks for that first.",
     input: () => ({
       objectSlug: objectSlug(),
       attributes: freeForm(z.looseObject({ name: name() })).describe(attributesHint),
     }),
     output: one("record"),
-    howToFindOut: "Read nex.records.search with its name: is there a record made at that time?",
+    howToFindOut: "Read nex.records.search with its name: is there a record created at that time?",
   },
   {
     name: "nex.records.upsert",
@@ -93,10 +93,10 @@ export const recordOperations = nexTable([
     effect: "write",
     idempotent: true,
     title: "Create or update a record",
-    description: "Updates the record that agrees in one attribute, or creates it where there is none.",
+    description: "Updates the record with the same value in one attribute, or creates it if there is none.",
     input: () => ({
       objectSlug: objectSlug(),
-      matchingAttribute: line.describe("The slug or id of the attribute by which the record is recognised"),
+      matchingAttribute: line.describe("The slug or id of the attribute that identifies the record"),
       attributes: freeForm(z.looseObject({ name: name().optional() })).describe(
         `${attributesHint}; a new record needs a name`,
       ),
@@ -109,7 +109,7 @@ export const recordOperations = nexTable([
     effect: "write",
     idempotent: true,
     title: "Update a record",
-    description: "Sets attributes of a record; those that are not named stay as they are.",
+    description: "Sets attributes of a record; attributes that are not named stay unchanged.",
     input: () => ({
       recordId: recordId(),
       attributes: freeForm(z.record(z.string(), z.unknown())).describe(attributesHint),
@@ -124,7 +124,7 @@ export const recordOperations = nexTable([
     idempotent: false,
     destructive: true,
     title: "Delete a record",
-    description: "Deletes a record for good.",
+    description: "Deletes a record permanently.",
     input: () => ({ recordId: recordId() }),
     output: gone("deleted", "recordId"),
     look: { call: RECORD, show: typeAndName },
@@ -134,12 +134,12 @@ export const recordOperations = nexTable([
     name: "nex.records.get_timeline",
     call: "GET /records/{recordId}/timeline",
     effect: "read",
-    title: "Show what happened to a record",
-    description: "The changes of a record with its tasks, notes and lists, in pages.",
+    title: "Show the history of a record",
+    description: "What happened to a record: its changes, tasks, notes and lists, page by page.",
     input: () => ({
       recordId: recordId(),
-      limit: z.int().min(1).max(100).optional().describe("The most events to give; 50 where left out"),
-      cursor: line.optional().describe("next_cursor of the page before"),
+      limit: z.int().min(1).max(100).optional().describe("At most this many events; default: 50"),
+      cursor: line.optional().describe("next_cursor from the previous page"),
     }),
     output: many("events"),
   },
@@ -149,7 +149,7 @@ export const recordOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Relate two records",
-    description: "Relates two records by a kind of relationship, as nex.relationships.list has them.",
+    description: "Relates two records by a kind of relationship from nex.relationships.list.",
     input: () => ({
       recordId: recordId(),
       relationshipId: id("The id of the kind of relationship"),
@@ -166,11 +166,11 @@ export const recordOperations = nexTable([
     effect: "write",
     idempotent: false,
     destructive: true,
-    title: "Take a relationship of two records away",
-    description: "Deletes for good that two records are related; the records stay.",
+    title: "Remove a relationship between two records",
+    description: "Removes the relationship between two records permanently; the records stay.",
     input: () => ({
       recordId: recordId(),
-      instanceId: id("The id of the relationship of the two, as nex.records.add_relationship gave it"),
+      instanceId: id("The id of the relationship, from the answer of nex.records.add_relationship"),
     }),
     output: gone("deleted", "instanceId"),
     howToFindOut: "Read nex.graph.get, or look in Nex: are the two records still related?",
@@ -180,9 +180,9 @@ export const recordOperations = nexTable([
     call: "GET /graph",
     effect: "read",
     title: "Show the knowledge graph",
-    description: "Records as nodes, with their relationships and what Nex has concluded about them. Large.",
+    description: "Records as nodes, with their relationships and Nex's conclusions about them. Large.",
     input: () => ({
-      limit: z.int().min(1).max(5000).optional().describe("The most records; 1000 where left out"),
+      limit: z.int().min(1).max(5000).optional().describe("At most this many records; default: 1000"),
     }),
     output: whole,
   },

@@ -11,13 +11,10 @@ const taskId = () => id("The id of the task");
 const noteId = () => id("The id of the note");
 const ids = (what: string) => z.array(id(what)).optional().describe(what);
 const recordIds = () => ids("The ids of the records that it belongs to");
-const assigneeIds = () => ids("The ids of the users who have to do it");
+const assigneeIds = () => ids("The ids of the users it is assigned to");
 const PRIORITIES = ["unspecified", "low", "medium", "high", "urgent"] as const;
 const dueDate = () =>
-  z.iso
-    .datetime({ offset: true })
-    .optional()
-    .describe("When it has to be done, such as 2026-03-01T17:00:00Z");
+  z.iso.datetime({ offset: true }).optional().describe("When it is due, such as 2026-03-01T17:00:00Z");
 
 const taskNames = { recordIds: "entity_ids" };
 const noteNames = { recordId: "entity_id" };
@@ -31,14 +28,14 @@ export const workOperations = nexTable([
     call: "GET /tasks",
     effect: "read",
     title: "List tasks",
-    description: "Tasks, of everything or of one record or user, in pages.",
+    description: "Tasks: all, or those of one record or user, page by page.",
     input: () => ({
       recordId: id("Only tasks of this record").optional(),
       assigneeId: id("Only tasks of this user").optional(),
-      search: line.optional().describe("Only tasks with this in their title"),
-      isCompleted: z.boolean().optional().describe("Only those that are done, or only those that are not"),
-      limit: z.int().min(1).max(500).optional().describe("The most tasks to give; 100 where left out"),
-      offset: z.int().min(0).optional().describe("next_offset of the page before"),
+      search: line.optional().describe("Only tasks with this text in their title"),
+      isCompleted: z.boolean().optional().describe("true: only completed tasks; false: only open ones"),
+      limit: z.int().min(1).max(500).optional().describe("At most this many tasks; default: 100"),
+      offset: z.int().min(0).optional().describe("next_offset from the previous page"),
     }),
     named: noteNames,
     output: many("tasks"),
@@ -48,7 +45,7 @@ export const workOperations = nexTable([
     call: TASK,
     effect: "read",
     title: "Show a task",
-    description: "One task, also where it is archived.",
+    description: "One task, even if it is archived.",
     input: () => ({ taskId: taskId() }),
     output: one("task"),
   },
@@ -58,10 +55,10 @@ export const workOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Create a task",
-    description: "A new task, on its own or at records.",
+    description: "Creates a task, on its own or attached to records.",
     input: () => ({
-      title: line.describe("What is to be done"),
-      description: prose.optional().describe("What else there is to know"),
+      title: line.describe("What has to be done"),
+      description: prose.optional().describe("Further details"),
       priority: z.enum(PRIORITIES).optional().describe("How urgent it is"),
       dueDate: dueDate(),
       recordIds: recordIds(),
@@ -69,7 +66,7 @@ export const workOperations = nexTable([
     }),
     named: taskNames,
     output: one("task"),
-    howToFindOut: "Read nex.tasks.list with search for its title: was it created at that time?",
+    howToFindOut: "Read nex.tasks.list with search for its title: is there a task created at that time?",
   },
   {
     name: "nex.tasks.update",
@@ -77,7 +74,8 @@ export const workOperations = nexTable([
     effect: "write",
     idempotent: true,
     title: "Update a task",
-    description: "Sets fields of a task, also whether it is done; those that are not named stay as they are.",
+    description:
+      "Sets fields of a task, including whether it is completed; fields that are not named stay unchanged.",
     input: () => ({
       taskId: taskId(),
       title: line.optional().describe("The new title"),
@@ -106,8 +104,7 @@ export const workOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Archive a task",
-    description:
-      "Puts a task away. It can still be read, but the API of Nex has no way to take it out again.",
+    description: "Archives a task. It can still be read, but the API of Nex has no way to restore it.",
     input: () => ({ taskId: taskId() }),
     output: gone("archived", "taskId"),
     look: { call: TASK, show, isGone: isArchived },
@@ -118,7 +115,7 @@ export const workOperations = nexTable([
     call: "GET /notes",
     effect: "read",
     title: "List notes",
-    description: "Notes, of everything or of one record: at most 200, and there is no next page.",
+    description: "Notes: all, or those of one record. Nex returns at most 200, and there is no next page.",
     input: () => ({ recordId: id("Only notes of this record").optional() }),
     named: noteNames,
     output: many("notes"),
@@ -128,7 +125,7 @@ export const workOperations = nexTable([
     call: NOTE,
     effect: "read",
     title: "Show a note",
-    description: "One note, also where it is archived.",
+    description: "One note, even if it is archived.",
     input: () => ({ noteId: noteId() }),
     output: one("note"),
   },
@@ -138,10 +135,10 @@ export const workOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Create a note",
-    description: "A new note, on its own or at a record.",
+    description: "Creates a note, on its own or attached to a record.",
     input: () => ({
       title: line.describe("The title of the note"),
-      content: prose.optional().describe("What it says"),
+      content: prose.optional().describe("The text of the note"),
       recordId: id("The id of the record that it belongs to").optional(),
     }),
     named: noteNames,
@@ -154,7 +151,8 @@ export const workOperations = nexTable([
     effect: "write",
     idempotent: true,
     title: "Update a note",
-    description: "Sets the title, the text or the record of a note; what is not named stays as it is.",
+    description:
+      "Sets the title, the text or the record of a note; fields that are not named stay unchanged.",
     input: () => ({
       noteId: noteId(),
       title: line.optional().describe("The new title"),
@@ -162,7 +160,7 @@ export const workOperations = nexTable([
         .union([prose, z.literal("")])
         .optional()
         .describe("The new text"),
-      recordId: id("The id of the record that it belongs to from now on").optional(),
+      recordId: id("The id of the record that it should belong to").optional(),
     }),
     rules: atLeastOneOf("title", "content", "recordId"),
     named: noteNames,
@@ -174,8 +172,7 @@ export const workOperations = nexTable([
     effect: "write",
     idempotent: false,
     title: "Archive a note",
-    description:
-      "Puts a note away. It can still be read, but the API of Nex has no way to take it out again.",
+    description: "Archives a note. It can still be read, but the API of Nex has no way to restore it.",
     input: () => ({ noteId: noteId() }),
     output: gone("archived", "noteId"),
     look: { call: NOTE, show, isGone: isArchived },

@@ -30,10 +30,10 @@ const words = z
     const count = Math.max(given.length, spaced);
     if (count > MOST_WORDS)
       refuse(
-        `must have at most ${MOST_WORDS} words, and has ${count}: hyphens and other signs separate words too`,
+        `must have at most ${MOST_WORDS} words, and has ${count}: hyphens and other signs separate words, too`,
       );
     else if (given.some((words) => isShort(words.join(""))))
-      refuse(`must be words of at least ${FEWEST_LETTERS} letters each`);
+      refuse(`must have at least ${FEWEST_LETTERS} letters in each word`);
     else if (signs > MOST_SIGNS)
       refuse(`must have at most ${MOST_SIGNS} characters of scripts without spaces, and has ${signs}`);
   })
@@ -54,10 +54,12 @@ export const nexRoutes = (store: Pick<Store, "searchEvents" | "readCursor">): Ro
     query: z.strictObject({
       type: z.string().min(1).max(128).optional().describe("Such as risk or opportunity"),
       target: words.describe(
-        "Only about a person or company that these words name; each may be the start of a word",
+        "Only insights about a person or company with these words; each may be the start of a word",
       ),
-      text: words.describe("Only with these words; each may be the start of a word"),
-      minConfidence: confidence.optional().describe("Only with at least this confidence, from 0 to 1"),
+      text: words.describe("Only insights with these words; each may be the start of a word"),
+      minConfidence: confidence
+        .optional()
+        .describe("Only insights with at least this confidence, from 0 to 1"),
       since: timestamp.optional(),
       until: timestamp.optional(),
       limit: limitQuery,

@@ -22,7 +22,7 @@ const JUMP_MS = 2000;
 const UNREADABLE: Failure = {
   code: "insight_unreadable",
   message:
-    "Nex sent an insight event in a shape that nexusd does not know, so it is fetched by REST instead. A newer nexusd may know it.",
+    "Nex sent an insight event in an unknown shape, so it is fetched by REST instead. A newer nexusd may know the shape.",
 };
 
 /** Runs until the signal aborts. @throws StoreError, or what else is no failure of Nex */

@@ -186,8 +186,9 @@ export function createTokenSource(options: {
       code: "agent_key_refused",
       ...(error.status === undefined ? {} : { status: error.status }),
       message:
-        "nexus: the agent key (nexus.api_key) was refused: revoked, expired or wrong. " +
-        `Replace it with a valid key and reload; until then it is tried every ${REFUSED_FOR_MS / MINUTE_MS} minutes.`,
+        "nexus: the agent key (nexus.api_key) was refused: revoked, expired or wrong. Replace it " +
+        `with a valid key and reload; until then nexusd tries it every ${REFUSED_FOR_MS / MINUTE_MS} ` +
+        "minutes.",
       retryAfterMs: REFUSED_FOR_MS,
       maybeSent: true,
       cause: error,
@@ -254,7 +255,7 @@ const malformed = () =>
   failure({
     kind: "invalid_request",
     code: "agent_key_malformed",
-    message: `nexus: nexus.api_key is not an agent key, which begins with ${KEY_PREFIX}: it was not sent. Replace it with one and reload.`,
+    message: `nexus: nexus.api_key is not an agent key, which begins with ${KEY_PREFIX}: it was not sent. Replace it with an agent key and reload.`,
     maybeSent: false,
   });
 
@@ -262,7 +263,7 @@ const tooMany = (waitMs: number) =>
   failure({
     kind: "timeout",
     code: "exchange_budget",
-    message: `nexus: the agent key was exchanged ${MOST_EXCHANGES} times within a minute: it waits ${Math.ceil(waitMs / 1000)} s`,
+    message: `nexus: the agent key was exchanged ${MOST_EXCHANGES} times within a minute: nexusd waits ${Math.ceil(waitMs / 1000)} s`,
     retryable: true,
     retryAfterMs: waitMs,
     maybeSent: false,

@@ -29,8 +29,8 @@ export const listCalls = defineOperation({
         .enum(["inbound", "outbound", "internal"])
         .optional()
         .describe("inbound, outbound or internal"),
-      status: status.optional().describe(`Only calls that ended so: ${STATUSES}`),
-      calledFrom: time.optional().describe("Only calls at this time or later"),
+      status: status.optional().describe(`Only calls with this outcome: ${STATUSES}`),
+      calledFrom: time.optional().describe("Only calls at or after this time"),
       calledTo: time.optional().describe("Only calls before this time"),
       ...paging(NEWEST_CALL_FIRST, "calls"),
     }),
@@ -60,7 +60,7 @@ export const initiateCall = defineOperation({
   effect: "write",
   idempotent: false,
   title: "Start a phone call",
-  description: "Has Nexus call a number. The phone at the other end rings.",
+  description: "Makes Nexus call a number. The phone at the other end rings.",
   input: z.lazy(() => z.strictObject({ phoneNumber })),
   request: (input, facts) => callFunction(facts, "call-initiate", { phone_number: input.phoneNumber }),
   output: answerOf,

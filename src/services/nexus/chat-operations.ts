@@ -25,17 +25,14 @@ export const listChats = defineOperation({
   effect: "read",
   idempotent: true,
   title: "List conversations",
-  description: "Chats with customers, the last active first, page by page: `next` is null at the end.",
+  description: "Chats with customers, most recently active first, page by page: `next` is null at the end.",
   input: z.lazy(() =>
     z.strictObject({
-      platform: z.enum(platforms).optional().describe("Only those on this platform"),
-      isArchived: z
-        .boolean()
-        .default(false)
-        .describe("Those that are archived, instead of those that are not"),
-      unread: z.boolean().default(false).describe("Only those with messages that nobody has read"),
-      contactPhone: phoneNumber.optional().describe("Only those with this phone number (E.164)"),
-      assignedTo: line.optional().describe("Only those assigned to this person"),
+      platform: z.enum(platforms).optional().describe("Only chats on this platform"),
+      isArchived: z.boolean().default(false).describe("true: only archived chats; default: only the others"),
+      unread: z.boolean().default(false).describe("Only chats with unread messages"),
+      contactPhone: phoneNumber.optional().describe("Only chats with this phone number (E.164)"),
+      assignedTo: line.optional().describe("Only chats assigned to this person"),
       ...paging(LAST_ACTIVE_FIRST, "chats"),
     }),
   ),
@@ -78,8 +75,8 @@ export const listMessages = defineOperation({
       direction: z
         .enum(["inbound", "outbound"])
         .optional()
-        .describe("Only those to us, or only those from us"),
-      sentFrom: time.optional().describe("Only messages sent at this time or later"),
+        .describe("Only received messages, or only sent ones"),
+      sentFrom: time.optional().describe("Only messages sent at or after this time"),
       sentTo: time.optional().describe("Only messages sent before this time"),
       ...paging(NEWEST_MESSAGE_FIRST, "messages"),
     }),
@@ -122,7 +119,7 @@ const sendMessage = (
     effect: "write",
     idempotent: false,
     title: `Send ${article} ${brand} message`,
-    description: `Writes to a customer in a chat of ${brand} that is open. It cannot be taken back.`,
+    description: `Sends a message to a customer in an open ${brand} chat. It cannot be undone.`,
     input: z.lazy(() => z.strictObject({ chatId, message: prose.describe("The text of the message") })),
     request: ({ chatId, message }, facts) =>
       callFunction(facts, `${platform}-send-message`, {
@@ -136,7 +133,7 @@ const sendMessage = (
     precondition: async ({ chatId }, facts, read) => {
       const chat = rowOf(await read(chatRequest(facts, chatId)), "chats");
       if (chat.platform !== platform)
-        throw new OperationError("refused", `This chat is not one of ${brand}: the message cannot reach it.`);
+        throw new OperationError("refused", `This is not a ${brand} chat: the message cannot reach it.`);
       return { contactName: chat.contact_name ?? null, contactPhone: chat.contact_phone ?? null };
     },
     readBack: async ({ chatId, message }, facts, read, startedAt) => {
@@ -167,7 +164,7 @@ export const sendTemplate = defineOperation({
   idempotent: false,
   title: "Send a WhatsApp template",
   description:
-    "Writes to a phone number with a template that WhatsApp has approved, with or without an open chat. It cannot be taken back.",
+    "Sends a template that WhatsApp has approved to a phone number, with or without an open chat. It cannot be undone.",
   input: z.lazy(() =>
     z.strictObject({
       phoneNumber,
@@ -180,7 +177,7 @@ export const sendTemplate = defineOperation({
         .array(z.record(z.string(), z.unknown()))
         .max(50)
         .default([])
-        .describe("The values that the template takes, as WhatsApp's API has them"),
+        .describe("The values for the template, in the form of WhatsApp's API"),
     }),
   ),
   request: ({ phoneNumber, templateName, language, components }, facts) =>
@@ -192,5 +189,5 @@ export const sendTemplate = defineOperation({
   output: answerOf,
   target: (input) => `nexus/phones/${input.phoneNumber}`,
   howToFindOut:
-    "Look with nexus.chats.list for the chat with this phone number, and in it for a message of the type template.",
+    "Look with nexus.chats.list for the chat with this phone number, and in it for a message of type template.",
 });

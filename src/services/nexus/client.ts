@@ -122,7 +122,7 @@ function readRows(answer: { status: number; json(): unknown }, label: string): R
   const body = answer.json();
   // Checked by hand, since a schema would copy each of what may be a hundred thousand rows.
   if (Array.isArray(body) && body.every(hasId)) return body;
-  throw unexpectedShape({ service: "nexus", label, status: answer.status }, "not rows with an id each");
+  throw unexpectedShape({ service: "nexus", label, status: answer.status }, "with rows that lack an id");
 }
 
 /** A number as an id becomes text, in place. */

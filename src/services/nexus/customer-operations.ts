@@ -32,9 +32,9 @@ export const listCustomers = defineOperation({
   description: "Customers, newest first, page by page: `next` is null at the end.",
   input: z.lazy(() =>
     z.strictObject({
-      journeyStageId: z.guid().optional().describe("Only those in this stage of the journey, a UUID"),
-      assignedTo: line.optional().describe("Only those assigned to this person"),
-      createdFrom: time.optional().describe("Only customers created at this time or later"),
+      journeyStageId: z.guid().optional().describe("Only customers in this stage of the journey, a UUID"),
+      assignedTo: line.optional().describe("Only customers assigned to this person"),
+      createdFrom: time.optional().describe("Only customers created at or after this time"),
       createdTo: time.optional().describe("Only customers created before this time"),
       ...paging(NEWEST_FIRST, "customers"),
     }),
@@ -67,7 +67,7 @@ export const getCustomer = defineOperation({
   idempotent: true,
   title: "Show a customer",
   description:
-    "One customer by the id. Phone numbers and e-mail addresses are looked up by nexus.customers.search.",
+    "One customer by id. To find one by phone number or e-mail address, use nexus.customers.search.",
   input: z.lazy(() => z.strictObject({ customerId })),
   request: (input, facts) => customerRequest(facts, input.customerId),
   output: (answer) => ({ customer: rowOf(answer, "customers") }),
@@ -107,7 +107,7 @@ export const searchCustomers = defineOperation({
       })
       .refine((input) => input.phoneNumber !== undefined || input.email !== undefined, {
         path: ["phoneNumber"],
-        message: "is needed, or email",
+        message: "or email is required",
       }),
   ),
   request: ({ phoneNumber, email, ...page }, facts) =>
@@ -125,7 +125,7 @@ export const createCustomer = defineOperation({
   idempotent: false,
   title: "Create a customer",
   description:
-    "A new customer, even where there is one like it: look with nexus.customers.search first. It needs a name, a phone number or an e-mail address.",
+    "Creates a customer, even if there is a similar one: look with nexus.customers.search first. It needs a name, a phone number or an e-mail address.",
   input: z.lazy(() =>
     z
       .strictObject({
@@ -136,20 +136,20 @@ export const createCustomer = defineOperation({
         address: z
           .strictObject({
             line1: line.optional().describe("Street and number"),
-            line2: line.optional().describe("What else the address has"),
+            line2: line.optional().describe("Further address lines"),
             city: line.optional().describe("The city"),
             country: line.optional().describe("The country"),
           })
           .optional()
-          .describe("Where the customer lives"),
+          .describe("The address"),
         tags: tags.optional().describe("The tags"),
-        notes: prose.optional().describe("What else there is to know"),
+        notes: prose.optional().describe("Notes about the customer"),
       })
       .refine(
         ({ firstName, lastName, phoneNumber, email }) => firstName ?? lastName ?? phoneNumber ?? email,
         {
           path: ["firstName"],
-          message: "is needed, or lastName, phoneNumber or email",
+          message: "or lastName, phoneNumber or email is required",
         },
       ),
   ),
@@ -185,9 +185,9 @@ export const updateTags = defineOperation({
   idempotent: false,
   title: "Set the tags of a customer",
   description:
-    "Replaces all tags of a customer, if they are still those that the proposal showed: those that are not in the list are removed.",
+    "Replaces all tags of a customer, if they are still those that the proposal showed: tags that are not in the list are removed.",
   input: z.lazy(() =>
-    z.strictObject({ customerId, tags: tags.describe("All tags that the customer is to have") }),
+    z.strictObject({ customerId, tags: tags.describe("All tags that the customer should have") }),
   ),
   request: ({ customerId, tags }, facts) =>
     writeRow(facts, "PATCH", "customers", { id: where("eq", customerId) }, { tags }),
@@ -206,5 +206,5 @@ export const updateTags = defineOperation({
     const isDone = JSON.stringify(customer.tags ?? []) === JSON.stringify(input.tags);
     return isDone ? { kind: "done", output: { customer } } : { kind: "cannot_tell" };
   },
-  howToFindOut: "Read nexus.customers.get of the customer: are these the tags?",
+  howToFindOut: "Read nexus.customers.get of the customer: does it have these tags?",
 });

@@ -66,12 +66,12 @@ export function driftError(error: HttpError, drift: Drift, watch: Drifted): Http
         : drift.kind === "column"
           ? `set columns = { "${column ?? drift.name ?? "NAME"}" = "its name there" } ${section}, or "" to leave it out`
           : drift.kind === "relation"
-            ? `set "" for its columns in columns ${section}`
+            ? `set its columns to "" in columns ${section}`
             : `check that [nexus] base_url is the right project, or set enabled = false ${section}`;
   const what = {
     column: `${table} has no column${named}`,
     table: `there is no table${named || ` ${table}`}`,
-    relation: `${table} has no relation to${named || " what is read with it"}`,
+    relation: `${table} has no relation to${named || " the table it is read with"}`,
     value: `${table} does not know the value${named}`,
   }[drift.kind];
   return new HttpError({
@@ -80,7 +80,7 @@ export function driftError(error: HttpError, drift: Drift, watch: Drifted): Http
     label: error.label,
     ...(error.status === undefined ? {} : { status: error.status }),
     code: "schema_drift",
-    message: `nexus: ${what}: ${whatToSet}. It is tried again every hour.`,
+    message: `nexus: ${what}: ${whatToSet}. nexusd tries it again every hour.`,
     retryable: false,
     retryAfterMs: LOOK_AGAIN_MS,
     maybeSent: true,

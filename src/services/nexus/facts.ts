@@ -91,4 +91,4 @@ async function readOrganization(
 }
 
 const unknownOrganization = (why: string) =>
-  new OperationError("service_unavailable", `nexus: the organization of the agent key is not known: ${why}`);
+  new OperationError("service_unavailable", `nexus: the organization of the agent key is unknown: ${why}`);

@@ -48,5 +48,5 @@ export function listOf(answer: OperationAnswer): unknown {
 const unexpected = ({ status }: OperationAnswer) =>
   unexpectedShape(
     { service: "nexus", label: "a function", status },
-    "in an unknown form: what it did is not known",
+    "in an unknown form: what it did is unknown",
   );

@@ -29,13 +29,13 @@ export const createInvite = defineOperation({
   service: "nexus",
   effect: "write",
   idempotent: false,
-  title: "Invite somebody to the organization",
+  title: "Invite a person to the organization",
   description:
-    "Sends an invitation by e-mail. Who takes it sees the data of the organization, as far as the role goes.",
+    "Sends an invitation by e-mail. Whoever accepts it sees the data of the organization that the role allows.",
   input: z.lazy(() =>
     z.strictObject({
-      email: z.email().describe("Where the invitation goes"),
-      role: label("agent, member").describe("What the new member may do, as Nexus names it"),
+      email: z.email().describe("The e-mail address to invite"),
+      role: label("agent, member").describe("The role of the new member, as Nexus names it"),
     }),
   ),
   request: ({ email, role }, facts) => invite(facts, "invite", { email, role }),
@@ -50,7 +50,7 @@ export const cancelInvite = defineOperation({
   effect: "write",
   idempotent: false,
   title: "Withdraw an invitation",
-  description: "Makes an invitation that nobody has taken yet invalid.",
+  description: "Cancels an invitation that has not been accepted yet.",
   input: z.lazy(() => z.strictObject({ inviteId })),
   request: (input, facts) => invite(facts, "cancel", { invite_id: input.inviteId }),
   output: answerOf,

@@ -50,7 +50,7 @@ export function createKeyset(sorts: readonly Sort[]): Keyset {
       z
         .string()
         .max(LONGEST_CURSOR)
-        .refine((cursor) => read(cursor) !== undefined, "must be `next` of an answer in the same order"),
+        .refine((cursor) => read(cursor) !== undefined, "must be `next` from an answer with the same order"),
     after(cursor) {
       const keys = read(cursor);
       if (!keys) throw new OperationError("refused", "The cursor does not belong to this order of rows.");
@@ -100,6 +100,6 @@ function keyOf(row: Row, column: string): Key {
   if (typeof value === "number" && isExact) return value;
   throw new OperationError(
     "refused",
-    `The rows cannot be paged by ${column}, whose values are not exact. Order them by another column.`,
+    `The rows cannot be paged by ${column}, because its values are not exact. Order them by another column.`,
   );
 }

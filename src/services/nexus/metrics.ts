@@ -14,7 +14,7 @@ export const nexusMetrics = (quota: () => QuotaStatus | null): readonly MetricOf
   single(
     "gauge",
     "nexusd_nexus_quota_used_calls",
-    "Calls used today, as Nexus last reported, plus those of the watches since.",
+    "Calls used today, as Nexus last reported, plus the calls of the watches since then.",
     () => quota()?.used,
   ),
   single(
@@ -26,7 +26,7 @@ export const nexusMetrics = (quota: () => QuotaStatus | null): readonly MetricOf
   single(
     "gauge",
     "nexusd_nexus_quota_slowed",
-    "1 while the watches run less often so that the quota lasts the day.",
+    "1 while the watches run less often to make the quota last the day.",
     () => {
       const now = quota();
       return now && (now.isSlowed ? 1 : 0);

@@ -28,7 +28,7 @@ const withItems = z
   .boolean()
   .default(false)
   .describe(
-    "Also what is in it: `order_items`, with `qty` of each, and `order_items_next` where there are more of them: `after` of nexus.order_items.list",
+    "Also return the items: `order_items`, with the quantity of each in `qty`; if there are more, `order_items_next` is the `after` for nexus.order_items.list",
   );
 
 /**
@@ -69,7 +69,7 @@ export const listOrders = defineOperation({
       orderStatus: status.optional().describe(`Only orders in this status: ${STATUSES}`),
       orderNumber: line.optional().describe("Only the order with this number"),
       customerId: z.guid().optional().describe("Only orders of this customer"),
-      createdFrom: time.optional().describe("Only orders created at this time or later"),
+      createdFrom: time.optional().describe("Only orders created at or after this time"),
       createdTo: time.optional().describe("Only orders created before this time"),
       items: withItems,
       ...paging(NEWEST_FIRST, "orders"),
@@ -105,7 +105,7 @@ export const getOrder = defineOperation({
   effect: "read",
   idempotent: true,
   title: "Show an order",
-  description: "One order by its id. Its number is looked up by nexus.orders.list.",
+  description: "One order by id. To find one by its number, use nexus.orders.list.",
   input: z.lazy(() => z.strictObject({ orderId, items: withItems })),
   request: (input, facts) => orderRequest(facts, input.orderId, input.items),
   output: (answer) => ({ order: withRest(rowOf(answer, "orders")) }),
@@ -118,7 +118,7 @@ export const listOrderItems = defineOperation({
   idempotent: true,
   title: "Show what is in an order",
   description:
-    "The items of one order, the quantity of each in `qty`, page by page: `next` is null at the end. None, where there is no such order.",
+    "The items of one order, the quantity of each in `qty`, page by page: `next` is null at the end. The list is empty if there is no such order.",
   input: z.lazy(() => z.strictObject({ orderId, ...pagingOfFew(BY_ID, "items") })),
   request: ({ orderId, ...page }, facts) =>
     readPage(facts, "order_items", { order_id: where("eq", orderId) }, BY_ID, page),
@@ -135,16 +135,16 @@ export const createOrder = defineOperation({
   idempotent: false,
   title: "Create an order",
   description:
-    "A new order of a customer, without items. Give it a number of its own: by that it is found again where the answer is lost.",
+    "Creates an order of a customer, without items. Give it a unique number, by which it can be found if the answer is lost.",
   input: z.lazy(() =>
     z.strictObject({
       customerId,
-      totalAmount: z.number().min(0).max(99_999_999.99).describe("What it costs, in `currency`"),
+      totalAmount: z.number().min(0).max(99_999_999.99).describe("The price, in `currency`"),
       currency: z
         .string()
         .regex(/^[A-Z]{3}$/, "must be a code of three capital letters, such as EGP")
         .describe("The currency (ISO 4217)"),
-      orderStatus: status.default("pending").describe(`The status that it begins in: ${STATUSES}`),
+      orderStatus: status.default("pending").describe(`The initial status: ${STATUSES}`),
       orderNumber: line.optional().describe("The number of the order"),
     }),
   ),
@@ -197,7 +197,7 @@ export const updateOrderStatus = defineOperation({
   // lost answer could set back an order that went on in between. So it is sent once, and read back where in doubt.
   idempotent: false,
   title: "Change the status of an order",
-  description: "Sets the status of one order, if it still has the status that it had at the proposal.",
+  description: "Sets the status of one order, if it still has the status that the proposal showed.",
   input: z.lazy(() =>
     z.strictObject({ orderId, orderStatus: status.describe(`The new status: ${STATUSES}`) }),
   ),

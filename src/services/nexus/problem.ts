@@ -11,10 +11,10 @@ interface Meaning {
 }
 
 const NO_COLUMN: Meaning = {
-  says: "Nexus has no such column, or no longer. nexus.rest.select of the table without `columns` shows those that it has.",
+  says: "Nexus does not have this column, or no longer has it. nexus.rest.select of the table without `columns` shows its columns.",
 };
 const NO_TABLE: Meaning = {
-  says: "Nexus has no such table, or shows none of it to this key.",
+  says: "Nexus does not have this table, or shows none of it to this key.",
 };
 const FORBIDDEN: Meaning = {
   says: "the agent key has no permission for this. Check its scopes (read, write, admin), or set nexus.api_key to one that has it.",
@@ -30,19 +30,19 @@ const BY_CODE: Record<string, Meaning> = {
   PGRST204: NO_COLUMN,
   "42P01": NO_TABLE,
   PGRST205: NO_TABLE,
-  PGRST200: { says: "Nexus knows no relation between these tables: read them one after the other." },
-  PGRST201: { says: "Nexus knows several relations between these tables: read them one after the other." },
+  PGRST200: { says: "Nexus knows no relation between these tables: read them one by one." },
+  PGRST201: { says: "Nexus knows several relations between these tables: read them one by one." },
   PGRST100: { says: "Nexus does not understand the query. Check its filters and order." },
-  PGRST103: { says: "there are no rows that far: start with the first page again." },
+  PGRST103: { says: "there are no rows that far: start again with the first page." },
   "22P02": {
     says: "a value does not have the type of its column. Check ids, numbers and the names of states.",
   },
   "22007": { says: "Nexus does not understand a time: use RFC 3339 with an offset." },
   "23502": { says: "a value that Nexus needs is missing." },
   "23503": { says: "it refers to something that does not exist in Nexus. Check the ids." },
-  "23505": { says: "Nexus already has one like it: look for it first." },
+  "23505": { says: "Nexus already has such a row: look for it first." },
   "23514": { says: "Nexus does not allow one of the values." },
-  "428C9": { says: "Nexus computes this column itself: leave it out." },
+  "428C9": { says: "Nexus computes this column: leave it out." },
   "42501": FORBIDDEN,
   "57014": { says: "the query took too long for Nexus: ask for less, with a filter or a smaller limit." },
   insufficient_scope: FORBIDDEN,
@@ -51,14 +51,16 @@ const BY_CODE: Record<string, Meaning> = {
   },
   WORKER_LIMIT: { says: "the function ran out of resources at Nexus. Ask for less, or try later." },
   BOOT_ERROR: { says: "the function does not start at Nexus. Try later; if this persists, tell Nexus." },
-  NOT_FOUND: { says: "Nexus has no such function, or no longer." },
+  NOT_FOUND: { says: "Nexus does not have this function, or no longer has it." },
 };
 
 const BY_STATUS: Record<number, Meaning> = {
-  402: { says: "the project at Nexus is restricted, for its quota or its bills. Only Nexus can fix that." },
+  402: {
+    says: "the project at Nexus is restricted, because of its quota or unpaid bills. Only Nexus can fix that.",
+  },
   403: FORBIDDEN,
   404: { says: "There is nothing at this address. Check nexus.base_url." },
-  429: { says: "too many requests. nexusd waits as long as Nexus asks for." },
+  429: { says: "too many requests. nexusd waits as long as Nexus asks." },
   540: { says: "the project at Nexus is paused. Only Nexus can resume it." },
   544: { says: "the gateway of Nexus waited too long. Try later." },
   546: { says: "the function ran out of resources at Nexus. Ask for less, or try later." },

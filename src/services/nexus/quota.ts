@@ -151,8 +151,9 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
         status: error.status,
         code: error.code,
         message:
-          "nexus: the plan of the organization does not allow more of this now (daily limits reset at 00:00 UTC). " +
-          "Its page in Nexus shows what is used up; nexusctl status shows the calls of the day.",
+          "nexus: the plan of the organization does not allow more of this now (daily limits reset at " +
+          "00:00 UTC). Its page in Nexus shows what is used up; nexusctl status shows the calls of the " +
+          "day.",
         retryable: false,
         retryAfterMs: Math.min(ASK_EVERY_MS, msLeftToday()),
         maybeSent: true,

@@ -12,7 +12,7 @@ export const nexusRoutes = (store: Pick<Store, "readRecords" | "readCursor">): R
     ...common,
     path: "/v1/nexus/stock/low",
     operationId: "listLowStock",
-    summary: "The items whose stock is low",
+    summary: "All items whose stock is low",
     answer: lowStockAnswer,
     async handle() {
       const [records, asOf] = await Promise.all([
@@ -26,7 +26,7 @@ export const nexusRoutes = (store: Pick<Store, "readRecords" | "readCursor">): R
     ...common,
     path: "/v1/nexus/orders/pending",
     operationId: "listPendingOrders",
-    summary: "The orders that are pending",
+    summary: "All pending orders",
     answer: pendingOrdersAnswer,
     async handle() {
       const [records, asOf] = await Promise.all([

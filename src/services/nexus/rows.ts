@@ -44,7 +44,7 @@ const table = (
   if (path.length > LONGEST_QUERY)
     throw new OperationError(
       "refused",
-      `The query has ${path.length} bytes, and Nexus accepts at most ${LONGEST_QUERY}: use fewer or shorter values, such as part of a list at a time. A letter that is not ASCII takes 6 to 12 bytes.`,
+      `The query has ${path.length} bytes, and Nexus accepts at most ${LONGEST_QUERY}: use fewer or shorter values, such as part of a list at a time. A non-ASCII letter takes 6 to 12 bytes.`,
     );
   return {
     method,
@@ -69,12 +69,9 @@ export const where = (operator: string, value: string | number | boolean | undef
 
 /** The input of a list, beside its filters. */
 export const paging = (keyset: Keyset, what: string, defaults = { limit: 25, count: false }) => ({
-  limit: z.int().min(1).max(MOST_ROWS).default(defaults.limit).describe(`The most ${what} to give`),
-  after: keyset.cursor().optional().describe("`next` of the answer before this one: what comes after it"),
-  count: z
-    .boolean()
-    .default(defaults.count)
-    .describe(`Also count how many ${what} there are, from this page to the end`),
+  limit: z.int().min(1).max(MOST_ROWS).default(defaults.limit).describe(`At most this many ${what}`),
+  after: keyset.cursor().optional().describe("`next` from the previous answer, to get what comes after it"),
+  count: z.boolean().default(defaults.count).describe(`Also count the ${what}, from this page to the end`),
 });
 
 /** The same of a list that fits into one page as a rule: then its count says that there is no more. */
@@ -134,7 +131,7 @@ export const writeRow = (
 /** @throws HttpError where it is no list of rows */
 export const rowsOf = ({ status, body }: OperationAnswer, name: string): Record<string, unknown>[] => {
   if (Array.isArray(body) && body.every(isObject)) return body;
-  throw unexpected(`GET /rest/v1/${name}`, status, "no list of rows");
+  throw unexpected(`GET /rest/v1/${name}`, status, "without a list of rows");
 };
 
 /** The one row that is asked for by its id. @throws OperationError `no_row_matched` */

@@ -26,14 +26,17 @@ const scalar = z.preprocess(
   z.union([text, z.number(), z.boolean()]),
 );
 const column = identifier.describe("The column");
-const not = z.boolean().default(false).describe("The opposite. Rows without a value meet neither.");
+const not = z
+  .boolean()
+  .default(false)
+  .describe("Negates the filter. Rows without a value match neither way.");
 
 const filter = z.preprocess(
   named,
   z.discriminatedUnion("operator", [
     z.strictObject({
       column,
-      operator: z.enum(COMPARING).describe("How to compare; in like and ilike * stands for any text"),
+      operator: z.enum(COMPARING).describe("How to compare; in like and ilike, * stands for any text"),
       value: scalar.describe("With what"),
       not,
     }),
@@ -66,7 +69,7 @@ function named(value: unknown): unknown {
   return { ...rest, operator: op };
 }
 
-const FILTERS = `What all rows must meet, each {"column", "operator", "value", "not"}; an operator is ${COMPARING.join(", ")}, in (a list of values), is (null, true, false), or cs, cd, ov (a list that contains, is contained in, overlaps)`;
+const FILTERS = `The filters that all rows must match, each {"column", "operator", "value", "not"}; an operator is ${COMPARING.join(", ")}, in (a list of values), is (null, true, false), or cs, cd, ov (a list that contains, is contained in, overlaps)`;
 
 /** The condition of PostgREST. `in` and lists have a syntax of their own; a single value needs none. */
 function conditionOf({ operator, value, not }: Filter): string {
@@ -86,7 +89,7 @@ const order = z
   .array(
     z.strictObject({
       column,
-      descending: z.boolean().default(false).describe("The largest first"),
+      descending: z.boolean().default(false).describe("Largest first"),
     }),
   )
   .max(3);
@@ -123,7 +126,7 @@ export const selectRows = defineOperation({
   idempotent: true,
   title: "Read rows of any table",
   description:
-    "Rows of a table or view of Nexus that meet all filters, page by page: `next` is null at the end. For what the other operations do not have.",
+    "Rows of a table or view of Nexus that match all filters, page by page: `next` is null at the end. For data that the other operations do not cover.",
   input: z.lazy(() =>
     z
       .strictObject({
@@ -135,10 +138,12 @@ export const selectRows = defineOperation({
           .optional()
           .describe("Only these columns, and those that the rows are ordered by; default: all"),
         filters: z.array(filter).max(20).default([]).describe(FILTERS),
-        order: order.default([]).describe("By which columns, the first one first; default: by the key"),
-        key: identifier.default("id").describe("A column that is different in every row"),
-        limit: z.int().min(1).max(MOST_ROWS).default(25).describe("The most rows to give"),
-        after: line.max(4000).optional().describe("`next` of the answer before this one, for the same order"),
+        order: order
+          .default([])
+          .describe("The columns to order by, most significant first; default: the key"),
+        key: identifier.default("id").describe("A column with a different value in every row"),
+        limit: z.int().min(1).max(MOST_ROWS).default(25).describe("At most this many rows"),
+        after: line.max(4000).optional().describe("`next` from the previous answer, with the same order"),
         count: z.boolean().default(false).describe("Also count the rows, from this page to the end"),
       })
       .superRefine(({ filters, after, ...ordering }, context) => {
@@ -147,13 +152,13 @@ export const selectRows = defineOperation({
             context.addIssue({
               code: "custom",
               path: ["filters", index, "column"],
-              message: "cannot be asked for",
+              message: "is not allowed in a query",
             });
         if (after === undefined || keysetOf(ordering).cursor().safeParse(after).success) return;
         context.addIssue({
           code: "custom",
           path: ["after"],
-          message: "must be `next` of an answer in the same order",
+          message: "must be `next` from an answer with the same order",
         });
       }),
   ),

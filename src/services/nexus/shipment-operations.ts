@@ -23,8 +23,8 @@ export const listAwbs = defineOperation({
   description: "Shipments, newest first, page by page: `next` is null at the end.",
   input: z.lazy(() =>
     z.strictObject({
-      status: status.optional().describe(`Only those in this status: ${STATUSES}`),
-      orderId: z.guid().optional().describe("Only those of this order, a UUID"),
+      status: status.optional().describe(`Only shipments in this status: ${STATUSES}`),
+      orderId: z.guid().optional().describe("Only shipments of this order, a UUID"),
       awbNumber: line.optional().describe("Only the shipment with this number"),
       ...paging(NEWEST_FIRST, "shipments"),
     }),
@@ -49,7 +49,7 @@ export const getAwb = defineOperation({
   effect: "read",
   idempotent: true,
   title: "Show a shipment",
-  description: "One shipment by its id. Its history is in nexus.awb_status_logs.list.",
+  description: "One shipment by id. Its history is in nexus.awb_status_logs.list.",
   input: z.lazy(() => z.strictObject({ awbId })),
   request: (input, facts) => readRows(facts, "awbs", { id: where("eq", input.awbId), limit: 1 }),
   output: (answer) => ({ awb: rowOf(answer, "awbs") }),
@@ -82,13 +82,13 @@ export const createBosta = defineOperation({
   service: "nexus",
   effect: "write",
   idempotent: false,
-  title: "Have an order shipped by Bosta",
+  title: "Ship an order with Bosta",
   description:
-    "Makes an air waybill for an order that has none, and orders its pickup. It costs what Bosta charges, and is not taken back from here.",
+    "Creates an air waybill for an order that has none, and orders its pickup. Bosta charges for it, and it cannot be undone here.",
   input: z.lazy(() =>
     z.strictObject({
       orderId,
-      pickupDate: z.iso.date().describe("The day on which Bosta comes, such as 2026-06-17"),
+      pickupDate: z.iso.date().describe("The day of the pickup by Bosta, such as 2026-06-17"),
     }),
   ),
   request: ({ orderId, pickupDate }, facts) =>
@@ -98,7 +98,7 @@ export const createBosta = defineOperation({
   precondition: async ({ orderId }, facts, read) => {
     const order = rowOf(await read(orderRequest(facts, orderId)), "orders");
     if (order.awb_number)
-      throw new OperationError("refused", "This order has an air waybill already: nexus.awbs.list shows it.");
+      throw new OperationError("refused", "This order already has an air waybill: nexus.awbs.list shows it.");
     return { orderNumber: order.order_number ?? null, orderStatus: order.order_status ?? null };
   },
   readBack: async ({ orderId }, facts, read, startedAt) => {
@@ -110,5 +110,5 @@ export const createBosta = defineOperation({
     return { kind: "cannot_tell" };
   },
   howToFindOut:
-    "Look with nexus.awbs.list of the order, and at Bosta: is there a shipment made at this time?",
+    "Look with nexus.awbs.list of the order, and at Bosta: is there a shipment created at this time?",
 });

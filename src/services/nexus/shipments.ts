@@ -12,7 +12,7 @@ interface ShipmentSettings extends WatchSettings {
 
 export const shipmentWatch = defineWatch<ShipmentSettings, z.infer<typeof shipment>>({
   job: "nexus-shipments",
-  description: "Follows the shipments of Nexus that are under way.",
+  description: "Follows the active shipments of Nexus.",
   table: "awbs",
   filter: ({ statuses }) => [{ column: "status", operator: "in", value: statuses }],
   valueKey: "statuses",

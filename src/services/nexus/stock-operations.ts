@@ -15,7 +15,7 @@ export const getStock = defineOperation({
   idempotent: true,
   title: "Show the stock of an item",
   description:
-    "The stock balances of the item with a SKU, one for each warehouse, page by page: `next` is null at the end. The list is empty where no item has it.",
+    "The stock of the item with a SKU, one balance for each warehouse, page by page: `next` is null at the end. The list is empty if no item has it.",
   input: z.lazy(() => z.strictObject({ sku, ...pagingOfFew(BY_ID, "balances") })),
   request: ({ sku, ...page }, facts) =>
     readPage(
@@ -42,12 +42,12 @@ export const listStock = defineOperation({
   idempotent: true,
   title: "List stock balances",
   description:
-    "Stock balances with their items, the scarcest first: of one item in all warehouses, of one warehouse, or all that are below a quantity.",
+    "Stock balances with their items, lowest quantity first: of one item in all warehouses, of one warehouse, or all below a quantity.",
   input: z.lazy(() =>
     z.strictObject({
-      itemId: z.guid().optional().describe("Only those of this item, a UUID"),
-      warehouseId: z.guid().optional().describe("Only those in this warehouse, a UUID"),
-      below: z.int().optional().describe("Only those with less than this available"),
+      itemId: z.guid().optional().describe("Only balances of this item, a UUID"),
+      warehouseId: z.guid().optional().describe("Only balances in this warehouse, a UUID"),
+      below: z.int().optional().describe("Only balances with less than this available"),
       ...paging(SCARCEST_FIRST, "balances"),
     }),
   ),
@@ -76,13 +76,13 @@ export const listItems = defineOperation({
   effect: "read",
   idempotent: true,
   title: "List items",
-  description: "What can be sold: by its id, all of it, or what has a SKU, a barcode or a category.",
+  description: "The items for sale: one by its id, all, or those with a SKU, a barcode or a category.",
   input: z.lazy(() =>
     z.strictObject({
       sku: line.optional().describe("Only the items with this SKU, exactly as Nexus has it"),
       barcode: line.optional().describe("Only the items with this barcode"),
       category: line.optional().describe("Only the items of this category"),
-      isActive: z.boolean().optional().describe("Only those that are sold, or only those that are not"),
+      isActive: z.boolean().optional().describe("true: only active items; false: only inactive ones"),
       ...paging(BY_ID, "items"),
     }),
   ),
@@ -111,7 +111,7 @@ export const listWarehouses = defineOperation({
   effect: "read",
   idempotent: true,
   title: "List warehouses",
-  description: "Where stock is kept.",
+  description: "The warehouses where stock is kept.",
   input: z.lazy(() => z.strictObject(paging(BY_ID, "warehouses"))),
   request: (page, facts) => readPage(facts, "warehouses", {}, BY_ID, page),
   output: (answer, input) => {

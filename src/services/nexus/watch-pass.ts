@@ -166,12 +166,7 @@ function assertOrder(page: readonly Row[], after: string, table: string): void {
   let last = after;
   for (const { id } of page) {
     if (!(id > last))
-      throw unbelievable(
-        table,
-        "unexpected_order",
-        `answered rows that are not in the order of their ids`,
-        false,
-      );
+      throw unbelievable(table, "unexpected_order", `returned rows that are not ordered by id`, false);
     last = id;
   }
 }
@@ -180,7 +175,7 @@ const emptyReading = (table: string, count: number) =>
   unbelievable(
     table,
     "empty_reading",
-    `shows no row at all, where there were ${count}: ignored. Check the scopes of nexus.api_key.`,
+    `returned no row at all, after ${count} before: ignored. Check the scopes of nexus.api_key.`,
     true,
   );
 

@@ -54,7 +54,7 @@ describe("an insight that is too large", () => {
     const { from, to, reason } = gaps[0]?.data ?? {};
     expect(from).toBe(model.emitted[1]?.created_at);
     expect(Date.parse(to)).toBe(Date.parse(from) + 1);
-    expect(reason).toMatch(/an insight of \d+ KiB, where limits.insight_bytes allows 64 KiB/);
+    expect(reason).toMatch(/an insight of \d+ KiB, more than limits.insight_bytes allows \(64 KiB\)/);
     expect(watched.degraded()).toBeUndefined();
   });
 

@@ -26,7 +26,7 @@ export const addWriteOptions = (command: Command): Command =>
   command
     .option("--reason <text>", "the reason, kept with the write")
     .option("--agent <name>", "a name that you give yourself; it is not verified")
-    .option("--idempotency-key <key>", "asking again with the same key gives the same write")
+    .option("--idempotency-key <key>", "a retry with the same key returns the same write")
     .option("--wait", "wait even if an operator has to approve it")
     .option("--no-wait", "do not wait for the result");
 
@@ -38,7 +38,7 @@ export const given = (input: Record<string, unknown>): Record<string, unknown> =
 export function seconds(text: string): number {
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : parseDuration(text);
   if (ms === undefined || ms < 1000)
-    throw new InvalidArgumentError('It must be a length of time such as "2h", or a number of seconds.');
+    throw new InvalidArgumentError('It must be a duration such as "2h", or a number of seconds.');
   return Math.round(ms / 1000);
 }
 

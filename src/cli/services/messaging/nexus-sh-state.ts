@@ -83,7 +83,7 @@ function readSession(
       notes.push("its cursor is not a number: it is read from its start");
       cursor = undefined;
     }
-    if (aliases.some(isOther)) notes.push("an alias is left out: the id of another session begins with it");
+    if (aliases.some(isOther)) notes.push("an alias is left out: another session's id begins with it");
     const names = aliases.filter((name) => !isOther(name));
     const [alias, ...others] = names.filter((name) => importedSession.shape.alias.safeParse(name).success);
     const left = names.filter((name) => name !== alias);

@@ -26,7 +26,7 @@ export function addPairs(messaging: Command, act: Act): void {
   messaging
     .command("pair-status")
     .description("show whether a pairing code was used")
-    .argument("<code>", "WORD-WORD-XXXXX, or the link with it")
+    .argument("<code>", "WORD-WORD-XXXXX, or the link that contains it")
     .action(
       act(async (context, code: string) => {
         const result = await ask(context, "messaging.pairs.get", { code });
@@ -36,7 +36,7 @@ export function addPairs(messaging: Command, act: Act): void {
 
   addEntry(messaging.command("claim"))
     .description("join a session with a pairing code or its link")
-    .argument("<code>", "WORD-WORD-XXXXX, or the link with it")
+    .argument("<code>", "WORD-WORD-XXXXX, or the link that contains it")
     .action(
       act(async (context, code: string, { alias, server, ...write }: EntryOptions) => {
         const input = given({ code, alias, server });

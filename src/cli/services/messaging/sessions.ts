@@ -132,7 +132,7 @@ export function addSessions(messaging: Command, act: Act): void {
   );
 
   addWriteOptions(messaging.command("alias"))
-    .description("name a session, in place of the name it has")
+    .description("give a session an alias, replacing its previous one")
     .argument("<session>")
     .argument("<alias>", "the name")
     .action(
@@ -143,7 +143,7 @@ export function addSessions(messaging: Command, act: Act): void {
     );
 
   addWriteOptions(messaging.command("unalias"))
-    .description("remove the name of a session")
+    .description("remove the alias of a session")
     .argument("<alias>")
     .action(
       act(async (context, alias: string, options: WriteOptions) => {

@@ -24,15 +24,15 @@ export function addInsights(program: Command, act: Act): void {
     .command("insights")
     .description("print the insights received from Nex, newest first")
     .option("--type <type>", "only of this type, such as risk or opportunity")
-    .option("--target <words>", "only about a person or company that these words name")
+    .option("--target <words>", "only about a person or company with these words")
     .option("--text <words>", "only with these words, or words that begin with them")
     .option("--min-confidence <number>", "only with at least this confidence, from 0 to 1")
     .option(
       "--since <time>",
-      "only those received since then: 2026-03-01, 2026-03-01T12:00:00Z or 24h",
+      "only insights received since then: 2026-03-01, 2026-03-01T12:00:00Z or 24h",
       moment,
     )
-    .option("--until <time>", "only those received until then", moment)
+    .option("--until <time>", "only insights received until then", moment)
     .option("--limit <count>", "how many at most", count, 20)
     .action(
       act(async ({ client, output, io }, options: InsightsOptions) => {

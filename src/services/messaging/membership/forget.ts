@@ -36,5 +36,5 @@ export async function forgetEnded(
       forgotten += 1;
     });
   }
-  if (forgotten > 0) log.info({ forgotten }, "forgot sessions that ended long ago");
+  if (forgotten > 0) log.info({ forgotten }, "removed sessions that ended long ago");
 }

@@ -22,7 +22,7 @@ function whyNot(
   if (others.some((one) => one.alias === alias && isActive(one)))
     return `the alias "${alias}" already names another session`;
   return others.some((one) => beginsWith(one.sessionId, alias))
-    ? "its alias is left out: the id of another session begins with it"
+    ? "its alias is left out: another session's id begins with it"
     : undefined;
 }
 
@@ -36,8 +36,8 @@ const alreadyKnown = (session: Session): ImportResult => {
 /** How to have a session again that is of no use as it is: running the import once more never changes it. */
 const goOn = (name: string, state: Session["state"]): string =>
   state === "left"
-    ? `to join it again: nexusctl messaging join ${name}`
-    : `it has ended and cannot be imported again: join another one (nexusctl messaging create, or claim with a new code), then nexusctl messaging forget ${name}`;
+    ? `join it again with nexusctl messaging join ${name}`
+    : `it has ended and cannot be imported again: create or join another session (nexusctl messaging create, or claim with a new code), then run nexusctl messaging forget ${name}`;
 
 export function createImport(options: {
   store: Pick<Store, "commitObservation">;

@@ -104,7 +104,7 @@ export async function join(
         current.state === "joining" ? { session: { ...current, state: "new" }, events: [] } : undefined,
       );
     if (!wasJoining || !isTaken) throw error;
-    context.log.warn({ session: label(session) }, "joined before a crash; its session key is not known");
+    context.log.warn({ session: label(session) }, "joined before a crash; its session key is unknown");
   }
   const { changes, sessions } = context.services.messaging;
   const isWanted = sessions.get(session.sessionId)?.state === "joining" && !changes.isHeld(session.sessionId);

@@ -27,7 +27,7 @@ const reference = (session: Session) => ({ sessionId: session.sessionId, alias: 
 const WITHOUT_KEY = {
   code: "missing_session_key",
   message:
-    "The key of this session never arrived: messages are sent unverified, and the session cannot be left, only forgotten.",
+    "The key of this session never arrived: messages are sent unverified, and nexusd cannot leave the session, only forget it.",
 };
 
 /**
@@ -139,11 +139,11 @@ export function afterRenewal(
 const ENDINGS: Record<string, { state: "expired" | "lost"; message: string }> = {
   session_not_found: {
     state: "expired",
-    message: "Its server does not know this session, or no longer. Create or claim another one.",
+    message: "Its server does not have this session, or no longer has it. Create or claim another one.",
   },
   session_full: {
     state: "lost",
-    message: "The session is full. Ask its creator for one with more places.",
+    message: "The session is full. Ask its creator for a larger one.",
   },
   agent_id_taken: {
     state: "lost",

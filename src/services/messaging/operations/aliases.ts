@@ -24,12 +24,12 @@ const upsertAlias = defineOperation({
   idempotent: true,
   title: "Name a session",
   description:
-    "Gives a session an alias in place of the one it has; another session that had it loses it. One that stands in " +
-    "the configuration comes back with the next start.",
-  input: z.lazy(() => z.strictObject({ alias: sessionAlias.describe("The new name"), session })),
+    "Gives a session an alias, replacing its previous one; another session that had this alias " +
+    "loses it. An alias from the configuration comes back at the next start.",
+  input: z.lazy(() => z.strictObject({ alias: sessionAlias.describe("The new alias"), session })),
   normalize: (input, facts) => {
     if (facts.sessions.some(({ sessionId }) => sessionId === input.alias))
-      throw new OperationError("refused", "This is the id of a session: choose another alias.");
+      throw new OperationError("refused", "This is a session's id: choose another alias.");
     const full = inFull(input, facts);
     assertNamesNoOther(full.alias, facts, full.session);
     return full;
@@ -49,11 +49,10 @@ const deleteAlias = defineOperation({
   service: "messaging",
   effect: "write",
   idempotent: true,
-  title: "Take a name away",
+  title: "Remove an alias",
   description:
-    "Takes an alias away from its session, which stays. One that stands in the configuration comes back with the " +
-    "next start.",
-  input: z.lazy(() => z.strictObject({ alias: sessionAlias.describe("The name to take away") })),
+    "Removes an alias; the session stays. An alias from the configuration comes back at the next " + "start.",
+  input: z.lazy(() => z.strictObject({ alias: sessionAlias.describe("The alias to remove") })),
   normalize: (input, facts) => {
     if (holdersOf(facts.sessions, input.alias).length > 0) return input;
     throw new OperationError("session_not_found", `No session has the alias ${input.alias}.`);

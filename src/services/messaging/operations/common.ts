@@ -22,15 +22,15 @@ export const ttlSeconds = z
   .min(1)
   .max(86_400)
   .optional()
-  .describe("How long the session lives after its last message, in seconds; left out: as the server has it");
-export const newAlias = sessionAlias.optional().describe("What to call the session from now on");
+  .describe("How long the session lives after its last message, in seconds; default: the server's");
+export const newAlias = sessionAlias.optional().describe("The alias to give the session");
 export const server = z
   .string()
   .min(1)
   .max(300)
   .optional()
   .describe(
-    "The server, by its URL: one of the configuration or of a session; left out: messaging.base_url of the configuration",
+    "The URL of the server: one from the configuration or of a known session; default: messaging.base_url",
   );
 
 /** As the configuration takes it, too: what stands in paths and logs is of these characters alone. */
@@ -111,7 +111,7 @@ export const withoutKey = (body: unknown): Record<string, unknown> => {
 export function assertNamesNoOther(name: string | undefined, facts: MessagingFacts, besides?: string): void {
   if (name === undefined) return;
   if (facts.sessions.some(({ sessionId }) => sessionId !== besides && beginsWith(sessionId, name)))
-    throw new OperationError("refused", "The id of another session begins with this: choose another alias.");
+    throw new OperationError("refused", "Another session's id begins with this: choose another alias.");
 }
 
 /** @throws OperationError `refused` where a session that goes on has this alias already, or an id that begins so */
@@ -134,7 +134,7 @@ export function assertNotEntered(known: SessionFacts | undefined): void {
       "refused",
       known.state === "joined"
         ? `nexusd is in this session already${known.alias === null ? "" : `, under the alias ${known.alias}`}.`
-        : "nexusd is about to join this session by itself.",
+        : "nexusd is already trying to join this session.",
     );
 }
 
@@ -178,7 +178,10 @@ export const joinedEffect = (
 export function assertOwn(id: string, origin: string, facts: MessagingFacts): void {
   const known = facts.sessions.find((one) => one.sessionId === id);
   if (known && known.baseUrl !== origin)
-    throw new OperationError("refused", "The server answered with the id of a session on another server.");
+    throw new OperationError(
+      "refused",
+      "The server answered with the id of a session that is on another server.",
+    );
 }
 
 /** How the body of an answer to an operation is read. @throws HttpError `invalid_body` */

@@ -19,7 +19,7 @@ import {
 } from "./common.ts";
 
 const FORGET_IT =
-  "Forget it (messaging.sessions.forget, nexusctl messaging forget): then it is renewed no more, and ends by expiry.";
+  "Forget it (messaging.sessions.forget, nexusctl messaging forget): nexusd stops renewing it, and it expires.";
 
 /** What a person wrote into the configuration no agent takes out of nexusd by itself. */
 function isConfigured(input: { session: string }, facts: MessagingFacts): boolean {
@@ -34,7 +34,7 @@ export const leaveSession = defineOperation({
   isDestructiveFor: isConfigured,
   title: "Leave a session",
   description:
-    "Gives the place in a session back; nexusd polls it no more, and its alias is free again. A creator cannot leave.",
+    "Leaves a session; nexusd stops polling it and frees its alias. A session's creator cannot leave it.",
   input: z.lazy(() => z.strictObject({ session })),
   normalize: (input, facts) => {
     const { sessionId, isCreator, state } = nameOf(input.session, facts);
@@ -64,7 +64,7 @@ export const leaveSession = defineOperation({
   refused: (error, { session }, facts, read) => meaningOfLeaving(error, session, facts, read),
   target: sessionTarget,
   howToFindOut:
-    "Read messaging.sessions.get of the session: is the own agent id among its agents? Leave it again.",
+    "Read messaging.sessions.get of the session. If its agents still include this agent's id, leave it again.",
 });
 
 export const forgetSession = defineOperation({
@@ -75,9 +75,9 @@ export const forgetSession = defineOperation({
   isDestructiveFor: isConfigured,
   title: "Forget a session",
   description:
-    "nexusd polls and renews a session no more, and frees its alias; its server is not told. For a session that " +
-    "cannot be left: one that nexusd created, whose key it has not, or whose server is gone. At its server nexusd " +
-    "stays a member until the session ends by expiry.",
+    "Stops polling and renewing a session, and frees its alias, without telling its server. Use " +
+    "it for a session that cannot be left: nexusd created it, has no key for it, or its server " +
+    "is gone. On the server nexusd stays a member until the session expires.",
   input: z.lazy(() => z.strictObject({ session })),
   normalize: (input, facts) => ({ session: nameOf(input.session, facts).sessionId }),
   output: (_answer, { session }) => ({ sessionId: session, status: "forgotten" }),
@@ -122,7 +122,7 @@ async function meaningOfLeaving(
   const { state, agentId } = facts.session(sessionId);
   const hasNoKey = failure(
     code,
-    `Without its key a member cannot leave, and nexusd has none for this session. ${FORGET_IT}`,
+    `A member cannot leave without the session's key, which nexusd does not have. ${FORGET_IT}`,
   );
   if (code === "missing_session_key" && isMember(state)) return hasNoKey;
 
@@ -130,7 +130,7 @@ async function meaningOfLeaving(
   if (found === "gone" || (found && !found.includes(agentId))) return over;
   if (!found) return { kind: "retry" };
   if (code === "missing_session_key") return hasNoKey;
-  const message = `The server refuses the key of this session, while the agent is still in it. ${FORGET_IT}`;
+  const message = `The server refuses the key of this session, although the agent is still in it. ${FORGET_IT}`;
   return {
     ...failure(code, message),
     effects: [{ sessionId, change: (current) => current && afterKeyRefused(current, message) }],

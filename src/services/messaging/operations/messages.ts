@@ -23,8 +23,8 @@ const listMessages = defineOperation({
   idempotent: true,
   title: "List messages",
   description:
-    "The messages of a session that its server still has, own ones included. What came in before is in the log " +
-    "of nexusd, also after the server has forgotten it.",
+    "The messages of a session that its server still has, own ones included. Received messages " +
+    "stay in the log of nexusd, even after the server has removed them.",
   input: z.lazy(() =>
     z.strictObject({
       session,
@@ -32,8 +32,8 @@ const listMessages = defineOperation({
         .string()
         .regex(/^\d{1,30}$/, "must be a cursor")
         .optional()
-        .describe("The cursor of the last message not wanted; left out: from the greeting on"),
-      members: z.boolean().optional().describe("Whether to list the agents of the session too"),
+        .describe("The cursor of the last message to skip; default: begin with the greeting"),
+      members: z.boolean().optional().describe("Also list the agents of the session"),
     }),
   ),
   normalize: inFull,
@@ -55,7 +55,7 @@ interface Sendable {
 
 const isAsText = (read: unknown) => fieldsOf(read).jsonAs === "text";
 
-const JOINING = "it is joined by itself, and status says what keeps it from that";
+const JOINING = "nexusd is trying to join it, and status shows what prevents it";
 const REMEDIES: Partial<Record<SessionFacts["state"], string>> = {
   new: JOINING,
   joining: JOINING,
@@ -69,19 +69,20 @@ const sendMessage = defineOperation({
   idempotent: false,
   title: "Send a message",
   description:
-    "Writes a message to a session that nexusd is a member of, under its own agent id: text, json or both. For a " +
-    "server that takes text only the json is written into the text, unless strict.",
+    "Sends a message to a session that nexusd is a member of, under its own agent id: text, json " +
+    "or both. If the server accepts only text, the JSON is put into the text, unless strict is " +
+    "set.",
   input: z.lazy(() =>
     z
       .strictObject({
         session,
-        text: prose.optional().describe("The message, for people and agents to read"),
+        text: prose.optional().describe("The message, for people and agents"),
         json: z.unknown().optional().describe("Any JSON value, for programs"),
-        strict: z.boolean().optional().describe("Whether to refuse json that would have to go as text"),
+        strict: z.boolean().optional().describe("Refuse to send json as text"),
       })
       .refine(({ text, json }) => text !== undefined || json !== undefined, {
         path: ["text"],
-        message: "is needed, or json",
+        message: "or json is required",
       }),
   ),
   normalize: (input, facts) => {
@@ -101,7 +102,7 @@ const sendMessage = defineOperation({
     const { id, cursor, expiresAt } = fieldsOf(body);
     return {
       ...{ messageId: id ?? null, cursor: cursor ?? null, expiresAt: expiresAt ?? null },
-      ...(isAsText(read) && { warning: "The server takes text only: the JSON was sent in the text." }),
+      ...(isAsText(read) && { warning: "The server accepts only text: the JSON was sent in the text." }),
     };
   },
   // Sending begins the time of the session anew.
@@ -123,8 +124,9 @@ const sendMessage = defineOperation({
     if (error.status === 412 && error.code.toLowerCase() === "challenge_required")
       return failed(
         "challenge_required",
-        "The server wants a challenge answered before it takes messages of this agent, which nexusd cannot do: the " +
-          "event messaging.session.challenged has it, where the server gives one.",
+        "The server requires the answer to a challenge before it accepts messages from this agent, " +
+          "which nexusd cannot give. The event messaging.session.challenged has the challenge, if the " +
+          "server sent one.",
       );
     if (isCooldown(error)) {
       const wait =
@@ -133,7 +135,7 @@ const sendMessage = defineOperation({
           : `in ${Math.ceil((error.retryAfterMs ?? 0) / 1000)} s`;
       return failed(
         "cooldown_active",
-        `The server lets this agent rest in this session: send it again ${wait}.`,
+        `The server is rate-limiting this agent in this session: send it again ${wait}.`,
       );
     }
     if (error.code !== "invalid_session_key") return undefined;
@@ -141,10 +143,10 @@ const sendMessage = defineOperation({
     if ((await now()).session(sessionId).joinedAt !== joinedAt)
       return failed(
         error.code,
-        "It was sent with the key of an earlier membership, and nexusd has entered the session anew since. Send it again.",
+        "It was sent with the key of an earlier membership, and nexusd has joined the session again since. Send it again.",
       );
     const message =
-      "The server refuses the key of this session. nexusd has forgotten it: what is sent from now on is unverified.";
+      "The server refuses the key of this session. nexusd has dropped the key: later messages are sent unverified.";
     return {
       ...failed(error.code, message),
       effects: [
@@ -169,7 +171,7 @@ const sendMessage = defineOperation({
     if (input.strict)
       throw new OperationError(
         "refused",
-        "The server of the session takes text only, and strict is set: send it as text.",
+        "The server of the session accepts only text, and strict is set: send it as text.",
       );
     return { state, jsonAs: "text" };
   },
@@ -180,7 +182,7 @@ const sendMessage = defineOperation({
     if (finding.kind !== "done") return finding;
     return { ...finding, effects: [marked(known.sessionId, sentAs(finding.output))] };
   },
-  howToFindOut: "Read messaging.messages.list of the session: is the message there, under the own agent id?",
+  howToFindOut: "Read messaging.messages.list of the session: is the message there, under this agent's id?",
 });
 
 const failed = (code: string, message: string) =>

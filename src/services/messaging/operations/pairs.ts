@@ -24,7 +24,7 @@ const codeOrLink = z
   .string()
   .min(3)
   .max(300)
-  .describe("The pairing code, WORD-WORD-XXXXX, or the link with it");
+  .describe("The pairing code, WORD-WORD-XXXXX, or the link that contains it");
 
 /** The code alone, and the server that it is of. @throws OperationError `refused` */
 function inFullCode<I extends { code: string; server?: string | undefined }>(
@@ -36,11 +36,11 @@ function inFullCode<I extends { code: string; server?: string | undefined }>(
   if (code === undefined || !CODE.test(code))
     throw new OperationError(
       "refused",
-      "This is neither a pairing code (WORD-WORD-XXXXX) nor a link with one.",
+      "This is neither a pairing code (WORD-WORD-XXXXX) nor a link that contains one.",
     );
   const origin = facts.server(input.server ?? url?.origin);
   if (url && origin !== url.origin)
-    throw new OperationError("refused", `The link is one of ${url.origin}, not of ${origin}.`);
+    throw new OperationError("refused", `The link belongs to ${url.origin}, not to ${origin}.`);
   return { ...input, code, server: origin };
 }
 
@@ -54,7 +54,7 @@ const createPair = defineOperation({
   idempotent: true,
   title: "Create a pairing code",
   description:
-    "A code, and a link that explains itself, by which one other agent can enter a session within some minutes.",
+    "Creates a code, and a link with instructions, that one other agent can use to join a session within a few minutes.",
   input: z.lazy(() => z.strictObject({ session })),
   normalize: inFull,
   request: ({ session: idOrAlias }, facts) => {
@@ -97,7 +97,7 @@ const claimPair = defineOperation({
   idempotent: false,
   title: "Claim a pairing code",
   description:
-    "Enters the session that a pairing code is for; the code works once. nexusd polls it from then on.",
+    "Joins the session of a pairing code, which works once. nexusd polls the session from then on.",
   input: z.lazy(() => z.strictObject({ code: codeOrLink, alias: newAlias, server })),
   normalize: inFullCode,
   request: (input, facts) => {
@@ -120,8 +120,9 @@ const claimPair = defineOperation({
     return [joinedEffect(entry, fieldsOf(answer.body))];
   },
   howToFindOut:
-    "Read messaging.pairs.get of the code. Pending: claim it again. Claimed: nexusd may be in a session whose id did " +
-    "not arrive; ask whoever made the code for the id of the session, or for another session.",
+    "Read messaging.pairs.get of the code. Pending: claim it again. Claimed: nexusd may be in a " +
+    "session whose id did not arrive; ask whoever created the code for the session's id, or for " +
+    "another session.",
 });
 
 export const pairOperations = [createPair, getPair, claimPair] as const;

@@ -22,7 +22,7 @@ export const serverOperations = [
   of(
     "messaging.servers.get_health",
     "Show the health of a server",
-    "Its version, for how many seconds it has been running, and what messages it can carry.",
+    "Its version, its uptime in seconds, and the kinds of messages that it supports.",
     "/health",
   ),
   of(

@@ -37,7 +37,7 @@ const getSession = defineOperation({
   effect: "read",
   idempotent: true,
   title: "Show a session",
-  description: "The state of a session on its server, with the agents that are in it.",
+  description: "The state of a session on its server, and its agents.",
   input: z.lazy(() => z.strictObject({ session })),
   normalize: inFull,
   request: (input, facts) => describeRequest(facts, input.session),
@@ -54,14 +54,14 @@ const createSession = defineOperation({
   idempotent: false,
   title: "Create a session",
   description:
-    "A new session, which nexusd enters at once and polls from then on. As its creator it is never removed and can " +
-    "never leave; with asCreator false it joins like any other agent.",
+    "Creates a session, joins it at once and polls it from then on. The creator is never removed " +
+    "and can never leave; with asCreator false nexusd joins like any other agent.",
   input: z.lazy(() =>
     z.strictObject({
       ttlSeconds,
-      maxAgents: z.int().min(1).max(50).optional().describe("How many agents can be in it"),
+      maxAgents: z.int().min(1).max(50).optional().describe("How many agents the session can have"),
       greeting: prose.optional().describe("The first message, shown to everybody who joins"),
-      asCreator: z.boolean().optional().describe("Whether to enter it as its creator; default: true"),
+      asCreator: z.boolean().optional().describe("Whether to join as its creator; default: true"),
       alias: newAlias,
       server,
     }),
@@ -111,7 +111,7 @@ const createSession = defineOperation({
     ];
   },
   howToFindOut:
-    "A session whose id did not arrive cannot be looked up. It ends by itself; propose another one in its place.",
+    "A session whose id did not arrive cannot be looked up. It expires; propose another one instead.",
 });
 
 const joinSession = defineOperation({
@@ -121,7 +121,7 @@ const joinSession = defineOperation({
   // A second one finds that the agent is in it already.
   idempotent: true,
   title: "Join a session",
-  description: "Enters a session whose id is known. nexusd polls it from then on.",
+  description: "Joins a session whose id is known. nexusd polls it from then on.",
   input: z.lazy(() =>
     z.strictObject({
       session: z
@@ -129,7 +129,7 @@ const joinSession = defineOperation({
         .min(1)
         .max(256)
         .describe(
-          "The whole id; of one that nexusd was in also its alias, or the first characters of its id",
+          "The whole id; if nexusd was in the session before, also its alias or the first characters of its id",
         ),
       alias: newAlias,
       server,
@@ -142,10 +142,7 @@ const joinSession = defineOperation({
       throw new OperationError("refused", `The session belongs to ${known.baseUrl}.`);
     const id = known?.sessionId ?? input.session;
     if (!sessionId.safeParse(id).success)
-      throw new OperationError(
-        "session_not_found",
-        "No session has this alias, and it is not the id of one.",
-      );
+      throw new OperationError("session_not_found", "No session has this alias, and it is not a session id.");
     // By the alias under which it was left, it gets that back.
     const alias = input.alias ?? (known?.leftAs === input.session ? input.session : undefined);
     return {
@@ -195,8 +192,7 @@ const joinSession = defineOperation({
     if (!agentsOf(body)?.includes(entry.agentId)) return { kind: "not_found" };
     return { kind: "done", output, effects: [joinedEffect(entry, {})] };
   },
-  howToFindOut:
-    "nexusd goes on joining the session by itself: nexusctl messaging ls says what has become of it.",
+  howToFindOut: "nexusd keeps trying to join the session: nexusctl messaging ls shows the result.",
 });
 
 const entryOf = (
@@ -216,7 +212,7 @@ const renewSession = defineOperation({
   idempotent: true,
   title: "Renew a session",
   description:
-    "Lets a session live on. nexusd does it by itself for its own sessions, unless auto_renew is off.",
+    "Extends the life of a session. nexusd renews its own sessions automatically, unless auto_renew is off.",
   input: z.lazy(() => z.strictObject({ session, ttlSeconds })),
   normalize: inFull,
   request: (input, facts) => ({

@@ -168,7 +168,7 @@ const lost = (error: HttpError): HttpError =>
     label: error.label,
     ...(error.status !== undefined && { status: error.status }),
     code: SESSION_LOST,
-    message: `nexus: ${error.label} was refused, because the session with the MCP server had ended. The next one starts a new session.`,
+    message: `nexus: ${error.label} was refused, because the session with the MCP server had ended. The next request starts a new session.`,
     retryable: false,
     maybeSent: true,
     cause: error,

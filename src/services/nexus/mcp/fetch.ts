@@ -218,11 +218,11 @@ async function whole(
   const json = createResponse({ status, headers, body }, where).json();
   const messages = [json].flat().map(fieldsOf);
   if (messages.some(({ jsonrpc }) => jsonrpc !== "2.0"))
-    throw invalidBody("no JSON-RPC", serviceCode(status, headers, json), answer, where);
+    throw invalidBody("without JSON-RPC", serviceCode(status, headers, json), answer, where);
   // An error of the message itself has the id null.
   const own = messages.find((message) => String(message.id) === String(id) || message.id === null);
   if (!own || !("result" in own || "error" in own))
-    throw invalidBody("something other than was asked for", "no_answer", answer, where);
+    throw invalidBody("with something other than requested", "no_answer", answer, where);
   const response = new Response("", {
     status: 200,
     headers: { ...sessionOf(headers), "content-type": JSON_TYPE },

@@ -39,7 +39,7 @@ export function isReadable(schema: Schema): boolean {
 export function inputOf(schema: Schema): z.ZodType<Record<string, unknown>> {
   return z.custom<Record<string, unknown>>(isObject, "must be an object").superRefine((input, context) => {
     if (Object.hasOwn(input, "__proto__"))
-      context.addIssue({ code: "custom", path: ["__proto__"], message: "cannot be a field" });
+      context.addIssue({ code: "custom", path: ["__proto__"], message: "is not allowed as a field name" });
     for (const { path, message } of refusals(schema, input))
       context.addIssue({ code: "custom", path, message });
   });

@@ -45,7 +45,7 @@ export const readResource = defineOperation({
   effect: "read",
   idempotent: true,
   title: "Read a resource of the MCP server",
-  description: `What Nexus says of itself: ${RESOURCES.map((path) => `nexus://${path}`).join(", ")} and nexus://schema/conversation-intelligence.`,
+  description: `Information that Nexus publishes about itself: ${RESOURCES.map((path) => `nexus://${path}`).join(", ")} and nexus://schema/conversation-intelligence.`,
   input: z.lazy(() =>
     z.strictObject({
       uri: z
@@ -96,7 +96,7 @@ export function toolOperation(tool: Tool, { reads, approvedHash }: ToolSettings)
           ? undefined
           : "Nexus has changed this tool (its description or its input) since a write with it was last approved.";
       },
-      howToFindOut: "Look at Nexus for its effect, with the reads that show it (nexusctl operations).",
+      howToFindOut: "Look in Nexus for its effect, with the reads that show it (nexusctl operations).",
     }),
   });
   // As in the catalogue: whoever calls its functions passes them what its own `input` has parsed.

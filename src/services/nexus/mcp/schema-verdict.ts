@@ -172,7 +172,7 @@ export function createVerdicts(root: Schema): Verdicts {
     if (Array.isArray(required))
       for (const name of required)
         if (typeof name === "string" && !Object.hasOwn(value, name))
-          verdicts.push([{ path: [...path, name], message: "is needed" }]);
+          verdicts.push([{ path: [...path, name], message: "is required" }]);
     // Which names meet a pattern is not known.
     const isOpen = isObject(schema.patternProperties) && Object.keys(schema.patternProperties).length > 0;
     for (const name of names) {
@@ -180,7 +180,7 @@ export function createVerdicts(root: Schema): Verdicts {
       if (isOpen) verdicts.push("unknown");
       if (Object.hasOwn(declared, name)) verdicts.push(of(declared[name], value[name], inner));
       else if (additionalProperties === false && !isOpen)
-        verdicts.push([{ path: inner, message: "is not a field of it" }]);
+        verdicts.push([{ path: inner, message: "is not one of its fields" }]);
       else if (additionalProperties !== undefined && !isOpen)
         verdicts.push(of(additionalProperties, value[name], inner));
       if ("propertyNames" in schema) verdicts.push(of(schema.propertyNames, name, inner));
@@ -204,7 +204,7 @@ export function createVerdicts(root: Schema): Verdicts {
       if (!Array.isArray(demand)) return [of(demand, value, path)];
       return demand
         .filter((other) => typeof other === "string" && !Object.hasOwn(value, other))
-        .map((other) => [{ path: [...path, other], message: `is needed beside ${name}` }]);
+        .map((other) => [{ path: [...path, other], message: `is required beside ${name}` }]);
     });
   };
 
@@ -228,7 +228,7 @@ export function createVerdicts(root: Schema): Verdicts {
       const isRepeated = value.some((one, at) =>
         value.slice(0, at).some((other) => isSameJson(one, other, step)),
       );
-      verdicts.push(met(!isRepeated, path, "must not have an item twice"));
+      verdicts.push(met(!isRepeated, path, "must not have duplicate items"));
     }
     if (contains !== undefined) {
       const each = value.map((item) => of(contains, item, path));
@@ -236,7 +236,7 @@ export function createVerdicts(root: Schema): Verdicts {
       const isPlain = minContains === 1 && schema.maxContains === undefined;
       if (!isPlain || each.includes("unknown"))
         verdicts.push(each.includes("valid") && isPlain ? "valid" : "unknown");
-      else verdicts.push(met(each.includes("valid"), path, "must contain an item that it does not"));
+      else verdicts.push(met(each.includes("valid"), path, "lacks an item that it must contain"));
     }
     if ("unevaluatedItems" in schema) verdicts.push("unknown");
     return verdicts;

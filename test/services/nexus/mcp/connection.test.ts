@@ -184,7 +184,7 @@ describe("a server that misbehaves", () => {
     ["HTML in a 200", html(200), "invalid_json"],
     ["an error in a 200", json({ error: "plan_limit_exceeded" }), "plan_limit_exceeded"],
     ["nothing", json(""), "no_answer"],
-    ["no JSON-RPC", json({ ok: true }), "http_200"],
+    ["without JSON-RPC", json({ ok: true }), "http_200"],
     ["the answer to something else", json({ jsonrpc: "2.0", id: "other", result: {} }), "no_answer"],
     ["neither result nor error", json({ jsonrpc: "2.0", id: null }), "no_answer"],
     ["a worker that was killed", json({ code: "WORKER_LIMIT" }, 546), "WORKER_LIMIT"],

@@ -128,18 +128,18 @@ describe("a valid input is not refused", () => {
 });
 
 test.each<[string, Record<string, unknown>, unknown, string]>([
-  ["a field that is missing", object({}, { required: ["sku"] }), {}, "sku: is needed"],
+  ["a field that is missing", object({}, { required: ["sku"] }), {}, "sku: is required"],
   [
     "a field that is inherited by every object",
     object({}, { required: ["toString"] }),
     {},
-    "toString: is needed",
+    "toString: is required",
   ],
   [
     "a field that is not there",
     object({ a: {} }, { additionalProperties: false }),
     { b: 1 },
-    "b: is not a field of it",
+    "b: is not one of its fields",
   ],
   [
     "a wrong type behind a reference",
@@ -166,12 +166,17 @@ test.each<[string, Record<string, unknown>, unknown, string]>([
     { v: 2n ** 71n },
     `v: must be at most ${2n ** 70n}`,
   ],
-  ["an item twice", of({ uniqueItems: true }), { v: [{ a: 1 }, { a: 1 }] }, "v: must not have an item twice"],
+  [
+    "an item twice",
+    of({ uniqueItems: true }),
+    { v: [{ a: 1 }, { a: 1 }] },
+    "v: must not have duplicate items",
+  ],
   [
     "what is needed beside another field",
     object({}, { dependentRequired: { a: ["b"] } }),
     { a: 1 },
-    "b: is needed beside a",
+    "b: is required beside a",
   ],
   [
     "a wrong item",
