@@ -121,8 +121,8 @@ test.each([
   [["send", "ops"], "What is the message?"],
   [["send", "ops", "-", "--data", "-"], "Only one of"],
   [["send", "ops", "--data", "{"], "--data"],
-  [["create", "--ttl", "soon"], "length of time"],
-  [["create", "--max-agents", "0"], "1 or more"],
+  [["create", "--ttl", "soon"], "a duration"],
+  [["create", "--max-agents", "0"], "at least 1"],
   [["send", "ops", "a", "b"], "too many arguments"],
   [["nonsense"], "unknown command"],
 ])("%j is wrong usage, and nothing is asked for", async (args, words) => {

@@ -16,10 +16,10 @@ const failure = (status: number, body: unknown, headers: Record<string, string> 
 const postgrest = (code: string) => ({ code, message: "m", details: null, hint: null });
 
 describe.each([
-  ["PostgREST 12", 404, postgrest("42P01"), {}, "42P01", "no such table"],
-  ["PostgREST 14", 404, postgrest("PGRST205"), {}, "PGRST205", "no such table"],
-  ["PostgREST, a column", 400, postgrest("42703"), {}, "42703", "no such column"],
-  ["PostgREST, a column of a body", 400, postgrest("PGRST204"), {}, "PGRST204", "no such column"],
+  ["PostgREST 12", 404, postgrest("42P01"), {}, "42P01", "does not have this table"],
+  ["PostgREST 14", 404, postgrest("PGRST205"), {}, "PGRST205", "does not have this table"],
+  ["PostgREST, a column", 400, postgrest("42703"), {}, "42703", "does not have this column"],
+  ["PostgREST, a column of a body", 400, postgrest("PGRST204"), {}, "PGRST204", "does not have this column"],
   ["PostgREST, rights", 403, postgrest("42501"), {}, "42501", "Check its scopes"],
   ["PostgREST, too slow", 500, postgrest("57014"), {}, "57014", "ask for less"],
   ["the gateway", 540, { message: "Project paused" }, {}, "http_540", "Only Nexus can resume it"],
@@ -39,7 +39,7 @@ describe.each([
     "Function not found",
     { "sb-error-code": "NOT_FOUND" },
     "NOT_FOUND",
-    "no such function",
+    "does not have this function",
   ],
   [
     "a function",

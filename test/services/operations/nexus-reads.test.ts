@@ -374,7 +374,7 @@ describe("nexus.rest.select", () => {
     expect(await refusal(select({ table: "nothing" }))).toMatchObject({ code: "42P01", status: 404 });
     expect(await refusal(select({ table: "items", columns: ["colour"] }))).toMatchObject({
       code: "42703",
-      message: expect.stringContaining("no such column"),
+      message: expect.stringContaining("does not have this column"),
     });
     const filters = [{ column: "order_status", operator: "eq", value: "lost" }];
     expect(await refusal(select({ table: "orders", filters }))).toMatchObject({
