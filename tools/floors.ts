@@ -14,6 +14,7 @@ export const FLOORS: readonly string[] = [
   "http",
   "scheduler",
   "store",
+  "history",
   "services",
   "job",
   "writes",

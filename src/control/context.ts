@@ -8,6 +8,7 @@ import type { Store } from "../contract/store.ts";
 import type { AuditVerdict } from "../contract/write-store.ts";
 import type { OperationSummary, Reads, Writes } from "../contract/writes.ts";
 import type { Clock } from "../core/clock.ts";
+import type { History } from "../history/history.ts";
 import type { Scheduler } from "../scheduler/job.ts";
 import type { ServiceName } from "../services/list.ts";
 import type { Route } from "../services/route.ts";
@@ -58,6 +59,7 @@ export interface ControlContext {
     lastError: { code: string; message: string; at: string } | null;
   };
   audit: AuditView;
+  history: Pick<History, "read">;
   /** @throws ConfigError: the old configuration stays */
   reload(): Promise<ReloadResult>;
   /** Those of the services. */

@@ -13,6 +13,7 @@ import { events } from "./events.ts";
 import type { Gate } from "./gate.ts";
 import type { HandedOut } from "./handed-out.ts";
 import { health } from "./health.ts";
+import { history } from "./history.ts";
 import { jobs } from "./jobs.ts";
 import type { SocketStatus } from "./listener.ts";
 import { metrics } from "./metrics.ts";
@@ -41,6 +42,7 @@ export function registerRoutes(app: App, options: RouteOptions): void {
   for (const register of [
     health,
     status,
+    history,
     events,
     stream,
     consumers,

@@ -27,6 +27,7 @@ import { createAuditWatch } from "./audit-watch.ts";
 import { recallSteadyClock, watchClock } from "./clock.ts";
 import { openDatabase } from "./database.ts";
 import { allServices, watchServices } from "./health.ts";
+import { startHistory } from "./history.ts";
 import { policyWarnings } from "./policy-warnings.ts";
 import { complainOf, createReload, type Running } from "./reload.ts";
 import { budgetFigures, startServices } from "./services.ts";
@@ -150,9 +151,15 @@ async function assemble(
     },
   });
   const status = () => allServices(running.config, scheduler.list(), services);
+  const budgetsNow = () =>
+    budgetFigures(budgets).filter(({ service }) => settingsOf(running.config, service).enabled);
+  const history = startHistory({
+    ...{ store, clock, handedOver },
+    ...{ budgets: budgetsNow, services: () => services.all() },
+  });
   return {
     ...{ store, health, running, budgets, counts, steady, services, scheduler, writePath, reload, status },
-    ...{ sinks, handedOver },
+    ...{ sinks, handedOver, budgetsNow, history },
     audit: createAuditWatch({ store, clock, log }),
   };
 }
@@ -201,6 +208,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
   };
   const living = runWatchdog(watchdog);
   const auditing = audit.run(signal);
+  const measuring = parts.history.run(signal);
   const timing = watchClock({ steady, store, clock, log, signal, onJump });
   const watching = watchServices({ status, health, store, report, clock, log, signal });
 
@@ -211,7 +219,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
       const told = notifier.stopping();
       await Promise.all([scheduler, writePath.executor, sinks].map((part) => part.stop(WORK_GRACE_MS)));
       stopping.abort(new Error("nexusd is stopping"));
-      await Promise.all([watching, living, timing, told]);
+      await Promise.all([watching, living, timing, measuring, told]);
       await control.close();
       for (const service of services.all()) await service.leave();
       await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
@@ -230,10 +238,11 @@ function controlContext(
   parts: Parts,
   own: { reload: Daemon["reload"]; signal: AbortSignal },
 ): ControlContext {
-  const { startedAt, store, running, services, scheduler, sinks, audit, writePath } = parts;
+  const { startedAt, store, running, services, scheduler, sinks, audit, history, writePath } = parts;
   const { writes, reads, operations } = writePath;
   return {
-    ...{ version, startedAt, clock, store, log, scheduler, sinks, writes, reads, operations, audit, ...own },
+    ...{ version, startedAt, clock, store, log, scheduler, sinks, writes, reads, operations, audit },
+    ...{ history, ...own },
     services: parts.status,
     storeStatus: parts.health.status,
     limits: () => running.config.limits,
@@ -241,8 +250,7 @@ function controlContext(
     ownEventTypes: () => ownEventTypes(running.jobs.jobs),
     measured: {
       ...{ droppedLogLines, counts: parts.counts, handedOver: parts.handedOver },
-      budgets: () =>
-        budgetFigures(parts.budgets).filter(({ service }) => settingsOf(running.config, service).enabled),
+      budgets: parts.budgetsNow,
       ofServices: () => services.all().flatMap(({ metrics }) => metrics),
     },
   };

@@ -13,7 +13,11 @@ export interface Counts {
 /** Seconds. */
 export interface Histogram extends Counted {
   observe(seconds: number): void;
+  /** What was observed since this was asked last, the newest of it, in seconds. */
+  take(): number[];
 }
+
+const MOST_TAKEN = 1000;
 
 export function createCounts(): Counts {
   const none = () =>
@@ -29,6 +33,7 @@ export function createCounts(): Counts {
 export function createHistogram(bounds: readonly number[]): Histogram {
   const counts = new Array<number>(bounds.length + 1).fill(0);
   let sum = 0;
+  let taken: number[] = [];
   return {
     bounds,
     counts,
@@ -42,6 +47,13 @@ export function createHistogram(bounds: readonly number[]): Histogram {
       const bucket = found === -1 ? bounds.length : found;
       counts[bucket] = (counts[bucket] ?? 0) + 1;
       sum += value;
+      if (taken.length >= MOST_TAKEN) taken.shift();
+      taken.push(value);
+    },
+    take() {
+      const all = taken;
+      taken = [];
+      return all;
     },
   };
 }

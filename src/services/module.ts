@@ -15,6 +15,7 @@ import type { HttpClient, HttpRequest, HttpResponse, Retry } from "../http/clien
 import type { BudgetLimits } from "../http/shares.ts";
 import type { HttpClientOptions } from "../http/transport.ts";
 import type { OperationSource } from "./catalogue.ts";
+import type { Histogram } from "./counts.ts";
 import type { Job, JobContext } from "./job.ts";
 import type {
   Effect,
@@ -136,6 +137,8 @@ export interface RunningService<Settings = unknown, Client = unknown> {
   describe(): Description;
   /** For `systemctl status`, in a few words: "polling 12 sessions". */
   line(state: ServiceStatus["state"]): string;
+  /** How late what comes from it is, by what comes, such as "messages": for the history of it. */
+  readonly delays?: Readonly<Record<string, Pick<Histogram, "take">>>;
   /** `now` in milliseconds since 1970. */
   readonly metrics: readonly ServiceMetric[];
 }

@@ -1,7 +1,6 @@
 // What is counted of hand-over while nexusd runs: kept over a reload, so that no counter falls.
 
-import type { Counted } from "../contract/metric.ts";
-import { createHistogram } from "../services/counts.ts";
+import { createHistogram, type Histogram } from "../services/counts.ts";
 
 /** `lost`: nexusd was stopped or the sink changed before the target had answered. */
 export const WAKE_OUTCOMES = ["heard", "acknowledged", "refused", "lost"] as const;
@@ -20,10 +19,12 @@ export interface SinkFigures {
 
 export interface Figures {
   of(sink: string): SinkFigures;
+  /** Of all sinks together. */
+  totals(): Record<WakeOutcome, number>;
   /** Of one more acknowledgement. */
   delayed(sink: string, ms: number): void;
   /** Of all sinks, in seconds. */
-  readonly delays: Counted;
+  readonly delays: Histogram;
 }
 
 export function createFigures(): Figures {
@@ -39,6 +40,12 @@ export function createFigures(): Figures {
   };
   return {
     of,
+    totals() {
+      const sum = { heard: 0, acknowledged: 0, refused: 0, lost: 0 };
+      for (const { outcomes } of sinks.values())
+        for (const outcome of WAKE_OUTCOMES) sum[outcome] += outcomes[outcome];
+      return sum;
+    },
     delays: histogram,
     delayed(sink, ms) {
       const { delays } = of(sink);

@@ -327,6 +327,12 @@ const calls: Call[] = [
     path: "/v1/writes/w2/cancel",
     ...{ status: 409, code: "write_already_decided" },
   },
+  { route: "GET /v1/history", path: "/v1/history?range=month", ...{ status: 200 } },
+  {
+    route: "GET /v1/history",
+    path: "/v1/history?range=year",
+    ...{ status: 400, code: "invalid_request" },
+  },
   { route: "GET /v1/writes/{id}/review", path: "/v1/writes/w3/review", ...{ status: 200 } },
   {
     route: "GET /v1/writes/{id}/review",

@@ -18,6 +18,7 @@ import type { AuditStatus, ControlContext, Role } from "../../src/control/contex
 import type { Measured } from "../../src/control/metrics/metric.ts";
 import { startControl } from "../../src/control/server.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
+import { createHistory } from "../../src/history/history.ts";
 import { JobError, type JobStatus, type RunOutcomes } from "../../src/scheduler/job.ts";
 import { createCounts, createHistogram } from "../../src/services/counts.ts";
 import { POLL_GAP_BOUNDS } from "../../src/services/messaging/client.ts";
@@ -178,6 +179,7 @@ export async function startTestControl(
     signal: stop.signal,
     services: () => state.services,
     storeStatus: () => state.store,
+    history: createHistory({ store, clock, measure: async () => [] }),
     audit: {
       status: () => state.audit,
       verify: (head) => store.verifyAudit(head),

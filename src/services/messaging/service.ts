@@ -124,6 +124,8 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
         sessions: () => current().sessions,
       }),
     }),
+    // A message waits for its poll no longer than this: its server does not say when it came in.
+    delays: { messages: pollGaps },
     metrics: messagingMetrics(() => (settings.enabled ? current().sessions.known() : []), pollGaps),
   };
 }

@@ -53,6 +53,7 @@ function start({ store, clock, random }: Base): RunningService<Settings, NexClie
     describe: () => ({ stream: isEnabled ? { ...client.status } : null }),
     line: (state) => `Nex ${state === "down" ? state : client.status.state}`,
     routes: nexRoutes(store),
+    delays: { insights: delays },
     metrics: nexMetrics(() => (isEnabled ? client.status : null), delays),
   };
 }
