@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { isNexusdError } from "../client/error.ts";
-import type { ConsumerPage, ConsumerView } from "../contract/api/consumers.ts";
+import type { ConsumerPage, ConsumerView, ListedConsumer } from "../contract/api/consumers.ts";
 import { noticeOf, noticeText } from "../contract/notice.ts";
 import { parseDuration } from "../core/duration.ts";
 import { count, duration, eventTypes, wholeNumber } from "./arguments.ts";
@@ -12,8 +12,6 @@ import { rawElements } from "./operations/raw-json.ts";
 import { Failed } from "./problem.ts";
 import { age, type Output } from "./terminal/output.ts";
 import { shownToken, TOKEN_OPTION, tellToken } from "./token.ts";
-
-const HEAD = ["CONSUMER", "POSITION", "TYPES", "CREATED", "LAST MOVED"];
 
 function start(text: string): number | "oldest" | "latest" {
   if (text === "oldest" || text === "latest") return text;
@@ -33,10 +31,13 @@ interface CreateOptions {
 async function allConsumers(
   client: CliContext["client"],
   signal: AbortSignal,
-): Promise<{ consumer: ConsumerView; json: string }[]> {
-  const found: { consumer: ConsumerView; json: string }[] = [];
+): Promise<{ consumer: ListedConsumer; json: string }[]> {
+  const found: { consumer: ListedConsumer; json: string }[] = [];
   for (let after: string | null = ""; after !== null; ) {
-    const page: ConsumerPage = await client.consumers.list({ limit: 1000, ...(after && { after }), signal });
+    const page: ConsumerPage = await client.consumers.list({
+      ...{ limit: 100, pending: true, signal },
+      ...(after && { after }),
+    });
     const texts = rawElements(jsonOf(page), "consumers");
     found.push(...page.consumers.map((consumer, at) => ({ consumer, json: texts[at] ?? "" })));
     after = page.next ?? null;
@@ -49,7 +50,7 @@ export function addConsumers(program: Command, act: Act): void {
 
   consumers
     .command("list", { isDefault: true })
-    .description("list the consumers")
+    .description("list the consumers, and how many events each has pending")
     .action(
       act(async ({ client, output, io }) => {
         const consumers = await allConsumers(client, io.signal);
@@ -181,14 +182,24 @@ async function show({ output }: CliContext, consumer: ConsumerView, json: string
   await table(output, [consumer]);
 }
 
-const table = (output: Output, consumers: ConsumerView[]) =>
-  output.table(
-    HEAD,
+/** What each has pending is shown where the daemon says it: not after an acknowledgement. */
+const table = (output: Output, consumers: ListedConsumer[]) => {
+  const isCounted = consumers.some(({ pending }) => pending !== undefined);
+  return output.table(
+    ["CONSUMER", "POSITION", ...(isCounted ? ["PENDING"] : []), "TYPES", "CREATED", "LAST MOVED"],
     consumers.map((one) => [
       one.name,
       one.position,
+      ...(isCounted ? [pendingOf(one)] : []),
       one.types?.join(" ") ?? "all",
       age(one.createdAt),
       age(one.updatedAt),
     ]),
   );
+};
+
+/** "12, 4 min ago": how many events, and when the oldest was logged. */
+function pendingOf({ pending }: ListedConsumer): string {
+  if (!pending?.count) return "-";
+  return `${pending.count}${pending.isMore ? "+" : ""}, ${age(pending.oldestAt)}`;
+}

@@ -56,8 +56,8 @@ export interface Consumers<Own extends OwnEvents> {
     name: string,
     options?: Placement & WithToken & { bind?: boolean; ifAbsent?: boolean },
   ): Promise<PlacedConsumer>;
-  /** In the order of their names, page by page. */
-  list(options?: CallControl & { after?: string; limit?: number }): Promise<ConsumerPage>;
+  /** Ordered by name, page by page; with `pending`, also what each has pending. */
+  list(options?: CallControl & { after?: string; limit?: number; pending?: boolean }): Promise<ConsumerPage>;
   /**
    * With what it has pending; with `waitMs` (up to 60,000) as soon as something is, that is newer than `after` where
    * that is given. Undefined: there is none of this name.
@@ -105,7 +105,8 @@ export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester,
         body: { from, ...(types && { types }), ...(bind && { bind }) },
       }),
 
-    list: ({ after, limit, ...rest } = {}) => ask("GET", ROOT, { ...rest, query: { limit, after } }),
+    list: ({ after, limit, pending, ...rest } = {}) =>
+      ask("GET", ROOT, { ...rest, query: { limit, after, ...(pending && { pending: "true" }) } }),
 
     async get(name, { waitMs, after, ...rest } = {}) {
       const { wait, ...timeout } = waitFor(waitMs);

@@ -1,8 +1,15 @@
 // /v1/consumers: named reading positions that outlive their readers.
 
 import type { IncomingHttpHeaders } from "node:http";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
-import { consumer, consumerDetail, consumerPage, placed } from "../contract/api/consumers.ts";
+import {
+  consumer,
+  consumerDetail,
+  consumerPage,
+  type ListedConsumer,
+  placed,
+} from "../contract/api/consumers.ts";
 import {
   consumerName,
   nothing,
@@ -43,6 +50,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
   app.get(
     "/v1/consumers",
     {
+      config: { isExpensive: true },
       schema: {
         operationId: "listConsumers",
         summary: "All consumers, ordered by name",
@@ -50,6 +58,10 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
         querystring: z.strictObject({
           after: consumerName.optional().describe("Only those after this name"),
           limit: pageLimit,
+          pending: z
+            .stringbool({ truthy: ["true"], falsy: ["false"] })
+            .default(false)
+            .describe("Also what each has pending"),
         }),
         response: {
           200: consumerPage,
@@ -58,11 +70,18 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
       },
     },
     async (request) => {
-      const { after, limit } = request.query;
+      const { after, limit, pending } = request.query;
       // One more, which tells whether there is another page.
       const found = await store.readConsumers({ ...(after !== undefined && { after }), limit: limit + 1 });
       const consumers = found.slice(0, limit);
-      return { consumers, next: found.length > limit ? (consumers.at(-1)?.name ?? null) : null };
+      const next = found.length > limit ? (consumers.at(-1)?.name ?? null) : null;
+      if (!pending) return { consumers, next };
+      const counted: ListedConsumer[] = [];
+      for (const one of consumers) {
+        counted.push(detail(one, await store.pending(one.name)));
+        await nextTurn();
+      }
+      return { consumers: counted, next };
     },
   );
 

@@ -1,7 +1,7 @@
 // nexusctl consumers and writes wait against the real control API.
 
 import { expect, test } from "vitest";
-import { runCli } from "../support/cli.ts";
+import { runCli, runHere } from "../support/cli.ts";
 import { message, startTestControl } from "../support/control.ts";
 
 test("create --if-absent makes a consumer once, and leaves one that is there where it is", async () => {
@@ -28,4 +28,18 @@ test("show has what is pending, as JSON and in words", async () => {
     code: 1,
     stderr: expect.stringContaining("Create it with: nexusctl consumers create nobody"),
   });
+});
+
+test("list shows how many events each consumer has pending, and since when", async () => {
+  const { sockets, append } = await startTestControl();
+  const args = ["--socket", sockets.agent, "consumers"];
+  await runCli([...args, "create", "behind", "--from", "oldest"]);
+  await append(message(), message());
+  await runCli([...args, "create", "done"]);
+  const listed = JSON.parse((await runCli(args)).stdout);
+  expect(listed.consumers).toMatchObject([{ pending: { count: 2 } }, { pending: { count: 0 } }]);
+  const { stdout } = await runHere(args, 120);
+  expect(stdout).toMatch(/^CONSUMER +POSITION +PENDING /);
+  expect(stdout).toMatch(/^behind +0 +2, \d+ s ago +all /m);
+  expect(stdout).toMatch(/^done +2 +- +all /m);
 });

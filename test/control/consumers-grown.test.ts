@@ -166,3 +166,24 @@ test("a consumer that is placed anew begins anew", async () => {
   await put(control, { from: "oldest" });
   expect(await ack(control, 2)).toMatchObject({ status: 200 });
 });
+
+test("the list says what each consumer has pending where it is asked for, and nothing of it otherwise", async () => {
+  const control = await startTestControl();
+  const place = (name: string, body: object) =>
+    control.call("PUT", `/v1/consumers/${name}`, { body, role: "agent" });
+  await place("all", { from: "oldest" });
+  await place("service", { from: "oldest", types: ["service.*"] });
+  await control.append(message(), recovered());
+  await place("done", { from: "latest" });
+  const { consumers, next } = (await control.get("/v1/consumers?pending=true&limit=2")).json;
+  expect(consumers).toMatchObject([
+    { name: "all", pending: { count: 2, isMore: false, oldest: 1, newest: 2 } },
+    { name: "done", pending: { count: 0, oldest: null } },
+  ]);
+  expect((await control.get(`/v1/consumers?pending=true&after=${next}`)).json.consumers).toMatchObject([
+    { name: "service", pending: { count: 1, types: { "nexusd.service.recovered": 1 } } },
+  ]);
+  const plain = (await control.get("/v1/consumers")).json.consumers;
+  expect(plain.filter((one: object) => "pending" in one)).toEqual([]);
+  expect(await control.get("/v1/consumers?pending=perhaps")).toMatchObject({ status: 400 });
+});

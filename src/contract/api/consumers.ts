@@ -31,11 +31,16 @@ export const placed = consumer.extend({
 });
 
 export const consumerPage = z.object({
-  consumers: z.array(consumer),
+  consumers: z.array(
+    consumer
+      .extend({ pending: pending.optional().describe("With `pending=true`") })
+      .meta({ id: "ListedConsumer" }),
+  ),
   next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
 });
 
 export type ConsumerPage = z.output<typeof consumerPage>;
+export type ListedConsumer = ConsumerPage["consumers"][number];
 export type ConsumerDetailView = z.output<typeof consumerDetail>;
 export type ConsumerView = z.output<typeof consumer>;
 export type PlacedConsumer = z.output<typeof placed>;
