@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Act } from "./context.ts";
 import { Failed, Reported } from "./problem.ts";
 import { ofState } from "./terminal/colour.ts";
+import { noteFingerprint } from "./writes/fingerprint.ts";
 import { fileOrStdin } from "./writes/signing.ts";
 
 export function addStatement(program: Command, act: Act): void {
@@ -33,6 +34,7 @@ export function addStatement(program: Command, act: Act): void {
           for (const { check, ok, detail } of checks)
             await output.text([ofState(ok ? "ok" : ok === null ? "warn" : "fail"), `  ${check}: ${detail}`]);
         } else await output.json(JSON.stringify({ ok, decision, writeId: write.id, checks }));
+        await noteFingerprint(output, statement);
         if (!ok) throw new Reported("the statement does not match the stored request: do not sign it");
       }),
     );

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { fingerprintOf } from "../../src/core/fingerprint.ts";
 import { type CliResult, runHere } from "../support/cli.ts";
 import { startTestControl, type TestControl, temporaryDirectory } from "../support/control.ts";
 import { createFakeTty, runAtTty } from "../support/tty.ts";
@@ -149,13 +150,18 @@ test("a key that does not sign is said to be the reason, and nothing is handed o
 
 test("a statement with its stored request is checked without a daemon", async () => {
   const write = await propose();
-  const { stdout } = await nexusctl(["writes", "statement", write.id, "--bundle"]);
+  const { stdout, stderr: made } = await nexusctl(["writes", "statement", write.id, "--bundle"]);
   writeFileSync(at("bundle"), stdout);
   const nowhere = { NEXUSD_AGENT_SOCKET: at("none.sock"), NEXUSD_OPERATOR_SOCKET: at("none.sock") };
   const right = await nexusctl(["statement", "check", at("bundle")], nowhere);
   expect({ code: right.code, ...JSON.parse(right.stdout) }).toMatchObject({ code: 0, ok: true });
+  const told = (text: string) => /in words .*/.exec(text)?.[0];
+  const { words } = await fingerprintOf(JSON.parse(stdout).statement);
+  expect(told(made)).toContain(words.join(" "));
+  expect(told(right.stderr)).toBe(told(made));
   writeFileSync(at("bundle"), stdout.replaceAll(`Company ${counter}`, "Company 0"));
   const wrong = await nexusctl(["statement", "check", at("bundle")], nowhere);
+  expect(told(wrong.stderr)).not.toBe(told(made));
   expect({ code: wrong.code, ...JSON.parse(wrong.stdout) }).toMatchObject({ code: 1, ok: false });
   writeFileSync(at("bundle"), "please approve");
   expect((await nexusctl(["statement", "check", at("bundle")], nowhere)).code).toBe(1);

@@ -11,6 +11,7 @@ import type { CliContext } from "../context.ts";
 import { Failed, Reported, WrongUsage } from "../problem.ts";
 import { ask } from "../terminal/line-editor.ts";
 import { showWhole } from "./approve.ts";
+import { noteFingerprint } from "./fingerprint.ts";
 import { checkDigest, stateOf } from "./preview-view.ts";
 import { printDecided } from "./signing.ts";
 import { wholeId } from "./write-id.ts";
@@ -46,6 +47,7 @@ export async function sign(context: CliContext, given: string, options: SignOpti
     throw notSigned("The digest of this write is not the one given with --digest.", "digest_mismatch");
   if (tty && !options.yes) {
     await showWhole(context, write);
+    await noteFingerprint(output, statement);
     const answer = await ask(tty, `Sign "${decision}" for this write? [y/N] `, io.signal);
     if (!/^\s*y(es)?\s*$/i.test(answer ?? "")) {
       output.note(`not signed; ${write.id} is unchanged`);

@@ -9,6 +9,7 @@ import { DECISIONS, type Decision } from "../../contract/signing.ts";
 import { type Act, type CliContext, jsonOf } from "../context.ts";
 import { WrongUsage } from "../problem.ts";
 import { ofState } from "../terminal/colour.ts";
+import { noteFingerprint } from "./fingerprint.ts";
 import { stateOf } from "./preview-view.ts";
 import { type SignOptions, sign } from "./sign.ts";
 import { wholeId } from "./write-id.ts";
@@ -43,9 +44,12 @@ export function addSigning(writes: Command, act: Act): void {
           // Loaded only here: it brings the operations of all services with it.
           const { bundleText } = await import("../../writes/statement-bundle.ts");
           const epoch = answerOf(write).epoch ?? "";
-          return await output.exactly(bundleText({ write, epoch, decision, statement }));
-        }
-        await (context.options.json ? output.json(JSON.stringify({ statement })) : output.exactly(statement));
+          await output.exactly(bundleText({ write, epoch, decision, statement }));
+        } else
+          await (context.options.json
+            ? output.json(JSON.stringify({ statement }))
+            : output.exactly(statement));
+        await noteFingerprint(output, statement);
       }),
     );
 
