@@ -56,11 +56,15 @@ export function createUpstream(socketPath: string, { unreadMs = UNREAD_MS } = {}
       response.writeHead(answer.statusCode ?? 502, pick(answer.headers, ANSWER_HEADERS));
       response.flushHeaders();
       // Where nothing moves: the daemon sends a comment each 15 s into a stream.
-      request.socket.setTimeout(unreadMs, () => {
+      const { socket } = request;
+      const endUnread = () => {
         if (response.writableNeedDrain) response.destroy();
-      });
+      };
+      socket.setTimeout(unreadMs).on("timeout", endUnread);
       // Cut off where the answer was: to the browser a part must not look like the whole.
       await pipeline(answer, response).catch(() => response.destroy());
+      // The connection goes on with the next request.
+      socket.off("timeout", endUnread);
     },
   };
 }
