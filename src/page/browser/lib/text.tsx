@@ -13,7 +13,3 @@ export const SaidLines = ({ text }: { text: string }) => (
 
 /** JSON as it was sent, laid out: no number is rounded, and nothing is hidden. */
 export const laidOut = (json: string): string => exactJson(layOutJson(json)?.lines.join("\n") ?? json);
-
-/** Any value of an answer in a few words. */
-export const plain = (value: unknown): string =>
-  value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);

@@ -1,19 +1,17 @@
 // The one write that is open: all that is known of it, and what happens to it meanwhile.
 
 import { effect, signal } from "@preact/signals";
-import type { ShownWrite } from "../../../contract/api/writes.ts";
+import type { WriteReviewView } from "../../../contract/api/writes.ts";
 import type { WriteStep } from "../../../contract/new-event.ts";
 import { get, Refused, wordsOf } from "../lib/api.ts";
-import type { ReviewView } from "../lib/shapes.ts";
 import { stepWords } from "../lib/steps.ts";
 import { announce } from "./announce.ts";
 import { onConnected, onEvent } from "./connection.ts";
-import { inbox } from "./inbox.ts";
 import { route } from "./route.ts";
 
 export interface Opened {
   id: string;
-  review: ReviewView | undefined;
+  review: WriteReviewView | undefined;
   /** The last thing that happened to it since it was opened. */
   step: WriteStep | undefined;
   /** Why it cannot be shown. */
@@ -58,18 +56,13 @@ async function read(id: string, signal?: AbortSignal): Promise<void> {
     if (opened.value?.id === id) opened.value = { ...opened.value, ...what };
   };
   try {
-    const write = await get<ShownWrite>(`/v1/writes/${encodeURIComponent(id)}`, signal);
-    take({ review: reviewOf(write), problem: "" });
+    take({
+      review: await get<WriteReviewView>(`/v1/writes/${encodeURIComponent(id)}/review`, signal),
+      problem: "",
+    });
   } catch (error) {
     // Where nobody answers, what is on the screen stays, and is shown as stale.
     if (error instanceof Refused) take({ problem: wordsOf(error) });
     else if (signal) throw error;
   }
-}
-
-/** What the write itself says. */
-function reviewOf(write: ShownWrite): ReviewView {
-  const row = inbox.peek().find((one) => one.write.id === write.id);
-  const about = { text: row?.write.about ?? write.operation, target: null, changes: [] };
-  return { write, preview: write.previewText, about, previous: null, history: [] };
 }

@@ -1,32 +1,32 @@
 // What a write changes: each field, from what to what.
 
-import type { ReviewView } from "../lib/shapes.ts";
-import { plain, Said } from "../lib/text.tsx";
+import type { WriteReviewView } from "../../../contract/api/writes.ts";
+import { Said } from "../lib/text.tsx";
 
-export function Changes({ changes }: { changes: ReviewView["about"]["changes"] }) {
+export function Changes({ changes }: { changes: WriteReviewView["about"]["changes"] }) {
   if (changes.length === 0) return null;
   return (
     <section>
-      <h3>What changes</h3>
+      <h2>What changes</h2>
       <table class="changes">
         <thead>
           <tr>
             <th scope="col">Field</th>
-            <th scope="col">Now</th>
-            <th scope="col">Then</th>
+            <th scope="col">Before</th>
+            <th scope="col">After</th>
           </tr>
         </thead>
         <tbody>
-          {changes.map(({ field, from, to }) => (
+          {changes.map(({ field, from, to, now }) => (
             <tr key={field}>
               <th scope="row">
                 <Said text={field} />
               </th>
               <td>
-                <Value value={from} />
+                <Before from={from} now={now} />
               </td>
               <td>
-                <Value value={to} />
+                <Said text={to} />
               </td>
             </tr>
           ))}
@@ -36,5 +36,15 @@ export function Changes({ changes }: { changes: ReviewView["about"]["changes"] }
   );
 }
 
-const Value = ({ value }: { value: unknown }) =>
-  plain(value) === "" ? <span class="aside">not known</span> : <Said text={plain(value)} />;
+/** What was read at the proposal; beside it what was seen since, where that is something else. */
+const Before = ({ from, now }: { from: string | null; now: string | null }) => (
+  <>
+    {from === null ? <span class="aside">not known</span> : <Said text={from} />}
+    {now !== null && now !== from && (
+      <span class="aside">
+        {" "}
+        (last seen as <Said text={now} />)
+      </span>
+    )}
+  </>
+);

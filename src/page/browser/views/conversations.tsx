@@ -19,7 +19,7 @@ export function Conversations() {
   return (
     <div class={id ? "inbox has-open" : "inbox"}>
       <section class="proposals" aria-label="Sessions">
-        <Heading>Conversations</Heading>
+        <Heading isAside={id !== undefined}>Conversations</Heading>
         {sessionsProblem.value && <p class="problem">{sessionsProblem.value}</p>}
         {sessions.value?.length === 0 && <p class="empty">nexusd is in no session.</p>}
         <ul>
@@ -54,7 +54,7 @@ function Opened({ id, talk }: { id: string; talk: Conversation | undefined }) {
       <p class="back">
         <a href={hrefOf("conversations")}>Back to the conversations</a>
       </p>
-      <Heading level={2}>{session?.alias ?? id}</Heading>
+      <Heading>{session?.alias ?? id}</Heading>
       {session && (
         <p class="aside">
           {session.baseUrl}, as {session.agentId}

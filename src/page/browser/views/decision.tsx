@@ -1,15 +1,15 @@
 // The decision about a write: approving it names the digest of exactly what was on the screen.
 
 import { useId, useState } from "preact/hooks";
+import type { WriteReviewView } from "../../../contract/api/writes.ts";
 import { post, wordsOf } from "../lib/api.ts";
-import type { ReviewView } from "../lib/shapes.ts";
 import { announce } from "../stores/announce.ts";
 import { isCurrent } from "../stores/connection.ts";
 import { rememberOwn } from "../stores/review.ts";
 import { Signing } from "./signing.tsx";
 
 interface Props {
-  review: ReviewView;
+  review: WriteReviewView;
   isSeen: boolean;
 }
 
@@ -36,7 +36,7 @@ export function Decision({ review: { write }, isSeen }: Props) {
 
   return (
     <section class="decision">
-      <h3>Decide</h3>
+      <h2>Decide</h2>
       {problem && <p class="problem">{problem}</p>}
       {write.signing ? (
         <Signing write={write} why={why} onDecide={(body) => send("decide", body)} />

@@ -5,14 +5,20 @@ import { useEffect, useRef } from "preact/hooks";
 
 let isFirstView = true;
 
-export function Heading({ children, level = 1 }: { children: ComponentChildren; level?: 1 | 2 }) {
+interface Props {
+  children: ComponentChildren;
+  /** Beside what is open: one of two headings, and not the one that matters. */
+  isAside?: boolean;
+}
+
+export function Heading({ children, isAside = false }: Props) {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     // When the page itself is opened, the browser has the focus where it belongs.
-    if (!isFirstView) ref.current?.focus();
+    if (!isFirstView && !isAside) ref.current?.focus();
     isFirstView = false;
-  }, []);
-  const Level = level === 1 ? "h1" : "h2";
+  }, [isAside]);
+  const Level = isAside ? "h2" : "h1";
   return (
     <Level ref={ref} tabIndex={-1}>
       {children}

@@ -1,5 +1,6 @@
 // The list of the inbox: one link a proposal, by arrow keys as well as by Tab.
 
+import { useEffect, useRef } from "preact/hooks";
 import { memo } from "../lib/memo.ts";
 import { stateWord } from "../lib/steps.ts";
 import { Said } from "../lib/text.tsx";
@@ -12,10 +13,21 @@ import { Heading } from "./heading.tsx";
 export function ProposalList() {
   const rows = inbox.value;
   const ended = rows.length - openCount.value;
+  const openId = route.value.id;
+  const last = useRef(openId);
+  const list = useRef<HTMLUListElement>(null);
+  // Back from a write, the focus is where it was before.
+  useEffect(() => {
+    if (last.current && !openId)
+      list.current
+        ?.querySelector<HTMLElement>(`[href="${CSS.escape(hrefOf("inbox", last.current))}"]`)
+        ?.focus();
+    last.current = openId;
+  }, [openId]);
   return (
     <section class="proposals" aria-label="Proposals">
       <div class="titled">
-        <Heading>{title(isInboxRead.value, openCount.value)}</Heading>
+        <Heading isAside={openId !== undefined}>{title(isInboxRead.value, openCount.value)}</Heading>
         {ended > 0 && (
           <button type="button" class="quiet" onClick={sweepInbox}>
             Clear {ended} decided
@@ -25,9 +37,9 @@ export function ProposalList() {
       {isInboxRead.value && rows.length === 0 && (
         <p class="empty">Nothing waits for a decision. What agents propose appears here by itself.</p>
       )}
-      <ul onKeyDown={moveByArrow}>
+      <ul ref={list} onKeyDown={moveByArrow}>
         {rows.map((row) => (
-          <Proposal key={row.write.id} row={row} isOpen={route.value.id === row.write.id} />
+          <Proposal key={row.write.id} row={row} isOpen={openId === row.write.id} />
         ))}
       </ul>
     </section>

@@ -27,11 +27,9 @@ export function Request({ text, onSeen }: Props) {
   };
   return (
     <section>
-      <h3>The request in full</h3>
+      <h2>The request in full</h2>
       <pre ref={ref} class="request">
-        {parts(text).map(({ isWarning, lines }, at) =>
-          isWarning ? <strong key={at}>{lines}</strong> : <span key={at}>{lines}</span>,
-        )}
+        <Lines text={text} />
       </pre>
       <p class="reading">
         {firstUnseen < 0 ? (
@@ -52,14 +50,21 @@ export function Request({ text, onSeen }: Props) {
 const ROOM_ABOVE = 16;
 
 /** Warnings stand out. Text from outside begins no line of a preview, so that it can be none. */
-function parts(text: string): { isWarning: boolean; lines: string }[] {
-  const found: { isWarning: boolean; lines: string }[] = [];
+export function Lines({ text }: { text: string }) {
   let isWarning = false;
-  for (const line of text.split("\n")) {
-    isWarning = line.startsWith("!! ") || (isWarning && /^ *[┊:] /.test(line));
-    const last = found.at(-1);
-    if (last?.isWarning === isWarning) last.lines += `${line}\n`;
-    else found.push({ isWarning, lines: `${line}\n` });
-  }
-  return found;
+  return text
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line, at) => {
+      isWarning = line.startsWith("!! ") || (isWarning && /^ *[┊:] /.test(line));
+      return isWarning ? (
+        <strong key={at} class="line">
+          {line}
+        </strong>
+      ) : (
+        <span key={at} class="line">
+          {line}
+        </span>
+      );
+    });
 }

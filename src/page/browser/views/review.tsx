@@ -9,12 +9,14 @@ import { isOwn, type Opened } from "../stores/review.ts";
 import { hrefOf } from "../stores/route.ts";
 import { Changes } from "./changes.tsx";
 import { Decision } from "./decision.tsx";
+import { Difference } from "./difference.tsx";
 import { Heading } from "./heading.tsx";
 import { Left } from "./proposal-list.tsx";
 import { Request } from "./request.tsx";
+import { TargetHistory } from "./target-history.tsx";
 
 export function Review({ opened }: { opened: Opened }) {
-  const { review, problem } = opened;
+  const { id, review, problem } = opened;
   const [isSeen, setSeen] = useState(false);
   return (
     <article class="review" aria-label="One proposal">
@@ -29,13 +31,15 @@ export function Review({ opened }: { opened: Opened }) {
       {!review && !problem && <p class="empty">Reading the write…</p>}
       {review && (
         <>
-          <Heading level={2}>
+          <Heading>
             <Said text={review.about.text} />
           </Heading>
           <State opened={opened} />
           {review.write.destructive && <p class="careful">This deletes for good: it cannot be taken back.</p>}
           <Asked opened={opened} />
           <Changes changes={review.about.changes} />
+          <Difference previous={review.previous} />
+          <TargetHistory target={review.about.target} entries={review.history} except={id} />
           <Request key={review.write.digest} text={review.preview} onSeen={setSeen} />
           <Decision review={review} isSeen={isSeen} />
         </>

@@ -1,14 +1,15 @@
 // A decision by signature: the statement, what to compare on a second device, and the signature that comes back.
 
 import { useEffect, useId, useState } from "preact/hooks";
-import type { ShownWrite } from "../../../contract/api/writes.ts";
+import type { WriteReviewView } from "../../../contract/api/writes.ts";
 import type { Decision, SignedDecision } from "../../../contract/signing.ts";
 import { type Fingerprint, fingerprintOf } from "../../../core/fingerprint.ts";
 import { getText, wordsOf } from "../lib/api.ts";
 import { taken } from "./decision.tsx";
+import { Lines } from "./request.tsx";
 
 interface Props {
-  write: ShownWrite;
+  write: WriteReviewView["write"];
   /** Why it cannot be decided now; "": it can. */
   why: string;
   onDecide(signed: SignedDecision): void;
@@ -64,7 +65,9 @@ export function Signing({ write, why, onDecide }: Props) {
       {problem && <p class="problem">{problem}</p>}
       {statement && (
         <>
-          <pre class="request statement">{statement.text}</pre>
+          <pre class="request statement">
+            <Lines text={statement.text} />
+          </pre>
           <Compare fingerprint={statement.fingerprint} />
           <p>Sign it where your key is:</p>
           <pre class="command">{`nexusctl writes sign ${id} --key FILE --decision ${decision}`}</pre>
@@ -82,7 +85,7 @@ export function Signing({ write, why, onDecide }: Props) {
   );
 }
 
-function wanted(signing: ShownWrite["signing"]): string {
+function wanted(signing: WriteReviewView["write"]["signing"]): string {
   const names = signing?.signers?.join(", ") ?? "somebody in the file of signers";
   const quorum = signing?.quorum ?? 1;
   return quorum > 1

@@ -1,0 +1,74 @@
+// How a write differs from the last one of its operation that was approved, line by line.
+
+import type { WriteReviewView } from "../../../contract/api/writes.ts";
+import { Said } from "../lib/text.tsx";
+import { ago } from "../lib/time.ts";
+import { now } from "../stores/clock.ts";
+
+type Lines = NonNullable<WriteReviewView["previous"]>["lines"];
+
+/** Lines that are the same are left out beyond these around a change. */
+const AROUND = 2;
+const SIGNS = { same: " ", added: "+", removed: "−" } as const;
+const WORDS = { same: "", added: "now: ", removed: "before: " } as const;
+
+export function Difference({ previous }: { previous: WriteReviewView["previous"] }) {
+  return (
+    <section>
+      <h2>Compared with the last approved</h2>
+      {!previous && <p class="aside">No write of this operation was approved before.</p>}
+      {previous && (
+        <>
+          <p class="aside">
+            {previous.lines.every(({ kind }) => kind === "same")
+              ? "The same request was approved "
+              : "Beside the request that was approved "}
+            {previous.decidedAt ? (
+              <time dateTime={previous.decidedAt}>{ago(previous.decidedAt, now.value)}</time>
+            ) : (
+              "before"
+            )}
+            .
+          </p>
+          <ol class="difference">
+            {shortened(previous.lines).map((line, at) =>
+              typeof line === "number" ? (
+                <li key={at} class="left-out">
+                  {line} lines are the same
+                </li>
+              ) : (
+                <li key={at} class={line.kind}>
+                  <span class="sign" aria-hidden="true">
+                    {SIGNS[line.kind]}
+                  </span>
+                  <span class="unseen">{WORDS[line.kind]}</span>
+                  <Said text={line.text} />
+                </li>
+              ),
+            )}
+          </ol>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** A number stands for so many lines that are left out. */
+function shortened(lines: Lines): (Lines[number] | number)[] {
+  const changed = lines.flatMap(({ kind }, at) => (kind === "same" ? [] : [at]));
+  const near = new Set(
+    changed.flatMap((at) => Array.from({ length: 2 * AROUND + 1 }, (_, i) => at + i - AROUND)),
+  );
+  const kept: (Lines[number] | number)[] = [];
+  lines.forEach((line, at) => {
+    const last = kept.at(-1);
+    if (near.has(at)) kept.push(line);
+    else if (typeof last === "number") kept[kept.length - 1] = last + 1;
+    else kept.push(1);
+  });
+  // A single line is as short as the words for it.
+  return kept.map((one, at) => (one === 1 ? (lines[positionOf(kept, at)] ?? one) : one));
+}
+
+const positionOf = (kept: readonly (Lines[number] | number)[], at: number): number =>
+  kept.slice(0, at).reduce<number>((sum, one) => sum + (typeof one === "number" ? one : 1), 0);
