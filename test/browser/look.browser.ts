@@ -1,0 +1,145 @@
+// Every view as everybody sees it: on any width, in the dark, on paper, in colours of one's own, and with a screen reader.
+
+import axe from "axe-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ask } from "../support/daemon.ts";
+import { hasChromium, inChromium } from "./chromium.ts";
+import { isLive, type Operator, openScene, type Scene } from "./scene.ts";
+
+let scene: Scene;
+let someone: Operator;
+let routes: Record<string, string>;
+
+const WIDTHS = [320, 768, 1440];
+const LOOKS = {
+  light: { colorScheme: "light" },
+  dark: { colorScheme: "dark" },
+  paper: { media: "print" },
+  "forced colours": { forcedColors: "active" },
+} as const;
+
+beforeAll(async () => {
+  if (!hasChromium) return;
+  scene = await openScene();
+  const { messaging, session } = scene;
+  messaging.post(session, "shop-assistant", { text: "Order NX-1006 is paid.\nCan it go out today?" });
+  const done = await scene.propose("done before");
+  const body = { digest: done.digest };
+  await ask(scene.installation.operatorSocket, `/v1/writes/${done.id}/approve`, { method: "POST", body });
+  const long = `a word without end: ${"x".repeat(400)}`;
+  const { id } = await scene.propose(long, { reason: long, agent: "scout" });
+  const signed = await scene.proposeAny("messaging.aliases.upsert", { alias: "annex", session });
+  routes = {
+    ...{ inbox: "inbox", "one write": `inbox/${id}`, "a write to sign": `inbox/${signed.id}` },
+    ...{ running: "running", events: "events", conversations: "conversations" },
+    ...{ "a conversation": `conversations/${session}` },
+  };
+  someone = await scene.operator();
+});
+afterAll(async () => {
+  await someone?.close();
+  await scene?.close();
+});
+
+const READY: Record<string, string> = {
+  inbox: ".proposals li",
+  "one write": ".review .decision",
+  "a write to sign": ".review .words",
+  running: ".running tbody tr",
+  events: ".log li",
+  conversations: ".proposals li",
+  "a conversation": ".messages li",
+};
+
+const views = Object.keys(READY);
+
+describe.skipIf(!hasChromium)(`the look of the page, ${inChromium}`, () => {
+  test.each(views)(
+    "axe finds nothing wrong with %s, at any width and in any look, and none scrolls sideways",
+    async (view) => {
+      const { tab, go } = someone;
+      await tab.setViewportSize({ width: 1440, height: 900 });
+      await go(routes[view] ?? "");
+      await tab
+        .locator(READY[view] ?? "")
+        .first()
+        .waitFor();
+      for (const [look, media] of Object.entries(LOOKS)) {
+        await tab.emulateMedia({
+          ...{ colorScheme: "light", media: "screen", forcedColors: "none" },
+          ...media,
+        });
+        for (const width of WIDTHS) {
+          await tab.setViewportSize({ width, height: width < 500 ? 640 : 900 });
+          const overhang = await tab.evaluate(
+            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+          );
+          expect(overhang, `${view} is wider than ${width} px (${look})`).toBeLessThanOrEqual(0);
+          if (look === "paper" || (look !== "light" && width !== 320)) continue;
+          expect(await violations(someone), `${view} at ${width} px, ${look}`).toEqual([]);
+        }
+      }
+    },
+  );
+
+  test("what has the focus shows it, in every view", async () => {
+    const { tab, go } = someone;
+    await tab.emulateMedia({ colorScheme: "light", media: "screen", forcedColors: "none" });
+    await tab.setViewportSize({ width: 768, height: 900 });
+    for (const view of views) {
+      await go(routes[view] ?? "");
+      await tab
+        .locator(READY[view] ?? "")
+        .first()
+        .waitFor();
+      for (let steps = 0; steps < 15; steps++) {
+        await tab.keyboard.press("Tab");
+        const { outline, name } = await tab.evaluate(() => {
+          const element = document.activeElement ?? document.body;
+          const { outlineStyle, outlineWidth } = getComputedStyle(element);
+          return { outline: `${outlineStyle} ${outlineWidth}`, name: element.outerHTML.slice(0, 120) };
+        });
+        if (name.startsWith("<body")) break;
+        expect(outline, `${view}: ${name}`).toMatch(/^(?:solid|auto) [1-9]/);
+      }
+    }
+  });
+
+  test("all of it without a word on the console, nor a violation of the Content-Security-Policy", async () => {
+    const { tab, go, troubles, origin } = someone;
+    const asked: string[] = [];
+    tab.on("request", (request) => asked.push(request.url()));
+    await tab.reload();
+    await isLive(tab);
+    for (const view of views) {
+      await go(routes[view] ?? "");
+      await tab
+        .locator(READY[view] ?? "")
+        .first()
+        .waitFor();
+    }
+    expect(troubles).toEqual([]);
+    expect(asked.length).toBeGreaterThan(8);
+    expect(asked.filter((url) => !url.startsWith(`${origin}/`))).toEqual([]);
+  });
+});
+
+interface Violation {
+  id: string;
+  targets: string[];
+}
+
+/** Run by the debugger, which no policy of the page binds. */
+async function violations({ tab }: Operator): Promise<Violation[]> {
+  await tab.evaluate(axe.source);
+  return tab.evaluate(async () => {
+    // axe defines itself as a global.
+    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } };
+    const { violations } = await axe.run({ resultTypes: ["violations"] });
+    return violations.map(({ id, nodes }) => ({ id, targets: nodes.map(({ html }) => html.slice(0, 200)) }));
+  });
+}
+
+interface AxeResults {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
