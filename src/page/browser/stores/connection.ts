@@ -91,7 +91,10 @@ async function* events(
   { epoch, after }: { epoch: string; after: number },
   signal: AbortSignal,
 ): AsyncGenerator<LogEvent | undefined> {
-  const answer = await open(`/v1/events/stream?after=${after}&epoch=${encodeURIComponent(epoch)}`, signal);
+  const opening = open(`/v1/events/stream?after=${after}&epoch=${encodeURIComponent(epoch)}`, signal);
+  // What is read after the position is known has everything before it; the stream brings what is behind it.
+  void readAll(opening, signal);
+  const answer = await opening;
   if (!answer.body) return;
   const waiting: LogEvent[] = [];
   const parser = createParser({
@@ -99,7 +102,6 @@ async function* events(
       if (id) waiting.push({ sequence: Number(id), type: event.replace(/^nexusd\./, ""), json: data });
     },
   });
-  void readAll(signal);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
     const { done, value } = await reader.read();
@@ -112,15 +114,15 @@ async function* events(
 }
 
 /** All views read what they show; until then nothing is decided. */
-async function readAll(signal: AbortSignal): Promise<void> {
+async function readAll(opening: Promise<unknown>, signal: AbortSignal): Promise<void> {
   try {
-    await Promise.all(readers.map((read) => read(signal)));
+    await Promise.all([opening, ...readers.map((read) => read(signal))]);
     if (signal.aborted) return;
     isRead.value = true;
     trouble.value = "";
   } catch (error) {
     if (signal.aborted) return;
     trouble.value = wordsOf(error);
-    setTimeout(() => readAll(signal), AGAIN_MS.most);
+    setTimeout(() => readAll(opening, signal), AGAIN_MS.most);
   }
 }

@@ -3,7 +3,7 @@
 import { effect } from "@preact/signals";
 import type { StatusView } from "../../../contract/api/status.ts";
 import { get } from "../lib/api.ts";
-import { onConnected, onEvent, status } from "./connection.ts";
+import { onEvent, status } from "./connection.ts";
 import { route } from "./route.ts";
 
 /** While somebody looks at it. */
@@ -11,7 +11,6 @@ const EVERY_MS = 10_000;
 const TOLD = /^(?:service|job|sink|node|daemon)\./;
 
 export function startRunning(): void {
-  onConnected(read);
   let isWaiting = false;
   onEvent(({ type }) => {
     if (!TOLD.test(type) || isWaiting) return;
