@@ -1,5 +1,5 @@
-// The operation catalogue: everything that the services can be asked to do, by name.
-// Inputs are z.lazy, built when first used: a daemon that only watches keeps about 1 kB for each operation, not 20.
+// The operation catalogue: every operation of the services, by name. Inputs are z.lazy, built when first used: a daemon
+// that only watches keeps about 1 kB for each operation, not 20.
 
 import { z } from "zod";
 import type { Observation } from "../contract/store.ts";
@@ -14,16 +14,16 @@ export interface Catalogue {
   /** Sorted by name. */
   all(): Operation[];
   /**
-   * Has what is known only at run time looked up, as far as the operation `name` needs it, or all of them.
-   * @throws HttpError, OperationError where it is not known what `name` is
+   * Looks up operations that are known only at run time, as far as the operation `name` needs it, or all of them.
+   * @throws HttpError, OperationError if it is unknown what `name` is
    */
   refresh(name?: string): Promise<void>;
   /**
-   * Has the operation looked up once more, right before a write with it, where only the service knows what it is.
-   * @throws HttpError, OperationError where that cannot be told now
+   * Looks the operation up once more, right before a write with it, if only the service knows what it is.
+   * @throws HttpError, OperationError if that cannot be determined now
    */
   lookAgain(name: string): Promise<void>;
-  /** Names that somebody who wrote `name` may have meant, the nearest first; at most three. */
+  /** Names that `name` may have been meant for, nearest first; at most three. */
   near(name: string): string[];
 }
 
@@ -31,20 +31,22 @@ export interface Catalogue {
 export interface OperationSource {
   get(name: string): Operation | undefined;
   all(): Operation[];
-  /** What is stored; before it nothing is known. @throws StoreError */
+  /** Loads what is stored; nothing is known before. @throws StoreError */
   load(): Promise<void>;
-  /** These two as of the catalogue; a name of another service is none of its business. */
+  /** These two as in the catalogue; the names of other services are ignored. */
   refresh(name?: string): Promise<void>;
   lookAgain(name: string): Promise<void>;
-  /** What is kept of the approval of a write by an operator: the operation as it is in it is what was approved. */
+  /** Remembers an operator's approval of a write: the operation as it was approved. */
   withApproval(write: { operation: string; precondition: string | null }): {
     observations?: Observation[];
     committed?: () => void;
   };
 }
 
-/** An operation that is declared here goes before one of the same name from a source.
- * @throws Error where two operations have the same name, or one is not named after its service */
+/**
+ * An operation that is declared here takes precedence over one of the same name from a source.
+ * @throws Error if two operations have the same name, or one is not named after its service
+ */
 export function createCatalogue(
   operations: readonly Operation[],
   ...sources: readonly OperationSource[]
@@ -98,12 +100,12 @@ for (const { name, code } of await Promise.all(
 ))
   codes.set(name, code);
 
-/** What nexusd itself knows the services can do. */
+/** The operations that nexusd itself declares. */
 export const declaredOperations: readonly Operation[] = [...codes.values()].flatMap(
   ({ operations }) => operations,
 );
 
-/** What a request of the service was made of, as far as the request itself shows it. */
+/** The facts that a request of the service was made from, as far as the request shows them. */
 export const shownFacts = (service: string, request: ShownRequest): Facts => ({
   origin: URL.parse(request.url)?.origin ?? "",
   ...codes.get(service)?.shownFacts?.(request),
@@ -111,7 +113,7 @@ export const shownFacts = (service: string, request: ShownRequest): Facts => ({
 
 export const catalogue: Catalogue = createCatalogue(declaredOperations);
 
-/** The catalogue as `GET /v1/operations` lists it, with what the policy says of each write now. */
+/** The catalogue as `GET /v1/operations` lists it, with the current policy of each write. */
 export const summaries = (
   approvalOf: (operation: Operation) => Approval,
   from: Catalogue = catalogue,

@@ -1,4 +1,4 @@
-// What jobs are told of the configuration: the settings of the services, of the built-in jobs, and the limits.
+// The part of the configuration that jobs see: the settings of the services, of the built-in jobs, and the limits.
 
 import { z } from "zod";
 import { limits } from "../contract/limits.ts";
@@ -36,7 +36,7 @@ const serviceTables = Object.fromEntries(
   SERVICES.map(({ name, settings }: ServiceModule) => [name, settings.prefault({})]),
 ) as unknown as ServiceTables;
 
-// Jobs of one's own have tables here, which are checked once those are loaded (config/own-settings.ts).
+// Own jobs have tables here, too, which are checked once those jobs are loaded (config/own-settings.ts).
 const jobs = z
   .object({
     directory: filePath.optional(),
@@ -55,6 +55,6 @@ export const jobTables = {
 const jobConfig = z.object(jobTables);
 export type JobConfig = z.output<typeof jobConfig>;
 
-/** The table of a service. @throws Error where there is none of this name */
+/** The table of a service. @throws Error if there is none of this name */
 export const settingsOf = (config: JobConfig, service: string): JobConfig[ServiceName] =>
   config[serviceNamed(service).name];

@@ -1,5 +1,4 @@
-// What is counted of the services while nexusd runs, where nothing else keeps it. Kept over a reload, so that no
-// counter falls.
+// Counters of the services that nothing else keeps. They survive a reload, so that no counter falls.
 
 import type { Counted } from "../contract/metric.ts";
 import { REQUEST_OUTCOMES, type RequestOutcome } from "../http/outcome.ts";
@@ -29,7 +28,7 @@ export function createCounts(): Counts {
   };
 }
 
-/** What is below 0, by clocks that do not agree, counts as 0; what is no number, not at all. */
+/** Negative values, from clocks that disagree, count as 0; values that are not numbers are ignored. */
 export function createHistogram(bounds: readonly number[]): Histogram {
   const counts = new Array<number>(bounds.length + 1).fill(0);
   let sum = 0;

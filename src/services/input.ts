@@ -1,11 +1,11 @@
-// Pieces that the inputs of operations are made of, and how they get into a path.
+// Building blocks for the inputs of operations, and for putting them into a path.
 
 import { z } from "zod";
 import type { OutgoingText } from "./operation.ts";
 
 /**
- * An id of a service: taken as it is, but for what no id holds (white space, invisible characters) and `.` and `..`,
- * which a path would understand. An integer is taken too, because services print their ids as such; it stays exact.
+ * An id of a service: any text except white space, invisible characters, and `.` and `..`, which have a meaning in
+ * paths. Integers are accepted, too, because services print their ids that way; they stay exact.
  */
 export const opaqueId = z.preprocess(
   (value) => (typeof value === "bigint" || Number.isSafeInteger(value) ? String(value) : value),
@@ -22,8 +22,8 @@ export const prose = z
   .refine((text) => text.isWellFormed(), "must be well-formed Unicode");
 
 /**
- * An object whose fields only the service knows. zod leaves out a field named `__proto__` without a word, and what is
- * approved must be what was proposed: it is refused.
+ * An object whose fields only the service knows. zod silently drops a field named `__proto__`, but what is approved
+ * must be what was proposed, so it is refused.
  */
 export const freeForm = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value, context) => {
@@ -32,20 +32,20 @@ export const freeForm = <T extends z.ZodType>(schema: T) =>
     return value;
   }, schema);
 
-/** One segment of a path, whatever the text: it cannot end the segment, the path, or leave it. */
+/** One segment of a path, whatever the text: it can neither end the segment nor leave the path. */
 export const segment = (id: string): string => {
   if (id === "" || id === "." || id === "..") throw new TypeError("must be a single path segment");
   return encodeURIComponent(id);
 };
 
-/** The fields that are there. */
+/** The fields that are present. */
 export const present = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   // Object.fromEntries forgets the types of the fields.
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 
-/** Every text in a JSON value, with where it is; the names of members are texts, too. */
+/** Every string in a JSON value, with its place; names of members count as strings, too. */
 export function textsIn(value: unknown, path: OutgoingText["path"]): OutgoingText[] {
   const texts: OutgoingText[] = [];
   const walk = (part: unknown, path: OutgoingText["path"], name?: string) => {
@@ -60,6 +60,6 @@ export function textsIn(value: unknown, path: OutgoingText["path"]): OutgoingTex
   return texts;
 }
 
-/** The fields of an answer of any shape; none where it is no object. */
+/** The fields of an answer of any shape; none if it is not an object. */
 export const fieldsOf = (body: unknown): Record<string, unknown> =>
   typeof body === "object" && body !== null && !Array.isArray(body) ? { ...body } : {};

@@ -1,4 +1,4 @@
-// The services that there are. A new one is a folder beside this file, and a line here.
+// The list of services. A new one is a folder beside this file, and a line here.
 
 import { messaging } from "./messaging/module.ts";
 import { nex } from "./nex/module.ts";
@@ -10,7 +10,7 @@ export type ServiceName = (typeof SERVICES)[number]["name"];
 
 export const SERVICE_NAMES: readonly ServiceName[] = SERVICES.map(({ name }) => name);
 
-/** @throws Error where there is none of this name */
+/** @throws Error if there is none of this name */
 export function serviceNamed(name: string): (typeof SERVICES)[number] {
   const found = SERVICES.find((service) => service.name === name);
   if (found) return found;

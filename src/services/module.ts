@@ -1,5 +1,5 @@
-// How the rest of nexusd meets a service. Each has a folder here with a module.ts, and a line in list.ts; nothing else
-// knows which services there are.
+// The port through which the rest of nexusd uses a service. Each service has a folder here with a module.ts, and a line
+// in list.ts; nothing else knows which services there are.
 
 import type { Logger } from "pino";
 import type { z } from "zod";
@@ -29,51 +29,54 @@ import type {
 } from "./operation.ts";
 import type { Route } from "./route.ts";
 
-/** What is known of a service before any of its code is loaded. */
+/** What is known of a service before its code is loaded. */
 export interface ServiceModule {
-  /** Its table in the configuration, the first part of its operations and events, and its name in status and metrics. */
+  /**
+   * The name of its table in the configuration, the first part of its operations and events, and its name in status and
+   * metrics.
+   */
   readonly name: string;
-  /** What people call it. */
+  /** The name that people know. */
   readonly title: string;
-  /** Its table. It has `enabled` and `base_url`. */
+  /** The schema of its table, which has `enabled` and `base_url`. */
   readonly settings: z.ZodType<{ enabled: boolean; base_url: string }>;
-  /** The keys of its table that refer to secrets; the first is the one that an account belongs to. */
+  /** The keys of its table that refer to secrets; the first one identifies the account. */
   readonly secrets: readonly string[];
   /** The tables of its jobs, by their names. */
   readonly jobSettings: Readonly<Record<string, z.ZodType>>;
-  /** Who decides about its writes where the configuration does not say. */
+  /** The default policy for its writes. */
   readonly approval: "operator" | "auto";
-  /** The beginning of the names of operations that are known only once the service was asked; null: it has none. */
+  /** The prefix of operations that are known only after asking the service; null: it has none. */
   readonly runtimePrefix: string | null;
   /** Kinds of stored records whose keys are secrets. */
   readonly secretKinds: readonly string[];
-  /** The path of what of its table is itself a secret, so that nobody else may read the file; null: nothing is. */
+  /** The path of the part of its table that is itself a secret, so that nobody else may read the file; null: none. */
   secretIn(settings: unknown): string | null;
-  /** For a read as a whole, repetitions and the wait for a place included. */
+  /** For a whole read, including retries and waits. */
   readonly readWithinMs: number;
-  /** For one that a write depends on. */
+  /** For a read that a write depends on. */
   readonly lookWithinMs: number;
   load(): Promise<ServiceCode>;
-  /** Gives undefined where nothing can be asked without the help of the daemon. */
+  /** Undefined if nothing can be asked without the daemon. */
   loadProbe(): Promise<(options: ProbeOptions) => Probe | undefined>;
 }
 
 export interface ServiceCode<Settings = unknown, Client = unknown> {
-  /** The types of their inputs and facts are known at run time only: each is passed what its own service made. */
+  /** The types of their inputs and facts are known only at run time: each gets what its own service made. */
   readonly operations: readonly Operation[];
   readonly jobs: readonly Job[];
   /**
-   * The facts that a request was made of, as far as the request itself shows them: for whoever makes it again without
-   * the daemon. Left out: there are none but the origin.
+   * The facts that a request was made from, as far as the request shows them, for recreating it without the daemon.
+   * Left out: only the origin.
    */
   shownFacts?(request: ShownRequest): Facts;
-  /** Removes what of it is kept apart from the log and has become too old. Called when the log itself is pruned. */
+  /** Removes data that is kept outside the log and has become too old. Called when the log is pruned. */
   forget?(context: Pick<JobContext, "config" | "services" | "store" | "steady" | "log">): Promise<void>;
-  /** Once, at the start of nexusd: what outlives a reload is kept in what this gives. */
+  /** Called once, at the start of nexusd: the result keeps what survives a reload. */
   start(base: Base): RunningService<Settings, Client>;
 }
 
-/** What every service is given for the life of the daemon. */
+/** What every service receives for the life of the daemon. */
 export interface Base {
   version: string;
   store: Store;
@@ -84,54 +87,54 @@ export interface Base {
   random: () => number;
   retry: Retry;
   log: Logger;
-  /** Is told of every credential, and takes what it knows out of what the service answers. */
+  /** Receives every credential, and removes known ones from the service's answers. */
   redactor: Pick<Redactor, "add" | "addPassing" | "hide" | "isFree" | "scrub">;
-  /** To be told that the service is there again after a time in which it could not be reached. */
+  /** To call when the service is reachable again after an outage. */
   onBack: () => void;
 }
 
-/** What it is given with a configuration. */
+/** What it receives with a configuration. */
 export interface Connecting<Settings = unknown> {
   settings: Settings;
   limits: Limits;
-  /** From then on nothing is sent but what somebody asks for: another connection has come in its place, or nobody. */
+  /** Aborts when another connection replaces it, or none: after that, only what is explicitly requested is sent. */
   signal: AbortSignal;
-  /** @throws Error where the key is not in `secrets` of the module, or its service is disabled */
+  /** @throws Error if the key is not in `secrets` of the module, or its service is disabled */
   secret(key: string): string;
-  /** A client that is counted, and takes no larger answers than the limits allow. */
+  /** A client whose requests are counted, and which accepts no larger answers than the limits allow. */
   http(
     options: Pick<HttpClientOptions, "origin" | "timeoutMs"> &
       Partial<Pick<HttpClientOptions, "credential" | "budget" | "broughtBy" | "isRateLimit">>,
   ): HttpClient;
-  /** Of a server, by a name that begins with its origin; kept over a reload, and over a restart. */
+  /** The budget of a server, by a name that begins with its origin; survives a reload and a restart. */
   budget(server: string, limits: BudgetLimits): RequestBudget;
 }
 
-/** A service as it runs. All of it is about the newest configuration that it was connected with. */
+/** A service at run time. Everything is about the newest configuration that it was connected with. */
 export interface RunningService<Settings = unknown, Client = unknown> {
-  /** Reads what `connect` needs. To be called before each. @throws StoreError */
+  /** Reads what `connect` needs. Call it before each. @throws StoreError */
   recall(): Promise<void>;
   /** @returns what jobs get */
   connect(connecting: Connecting<Settings>): Client;
-  /** Commits what the configuration has changed of what is stored. */
+  /** Commits what the configuration has changed in stored data. */
   adopt(): Promise<void>;
   /** Commits what is only in memory, at the end. */
   leave(): Promise<void>;
-  /** Has the redactor learn of every credential that is only in the store. @throws StoreError */
+  /** Registers every credential that is only in the store with the redactor. @throws StoreError */
   loadCredentials(): Promise<void>;
-  /** What requests depend on beside their input. @throws OperationError */
+  /** What requests depend on besides their input. @throws OperationError */
   facts(): Promise<Facts>;
   /**
-   * One request of an operation to the server that it belongs to, with its credential.
-   * @throws OperationError where nothing was sent
+   * Sends one request of an operation to its server, with its credential.
+   * @throws OperationError if nothing was sent
    * @throws HttpError
    */
   send(request: OperationRequest, sending: Sending): Promise<OperationAnswer>;
-  /** What of it the API shows, and what it lets one do with that, beside the operations. */
+  /** What the API shows of it, and offers besides the operations. */
   readonly routes: readonly Route[];
   /** The operations that only the service knows. */
   readonly source?: OperationSource;
-  /** What is kept here of what a write with this input would change. Left out, or undefined: nothing. */
+  /** What nexusd stores about the object that a write with this input would change. Left out, or undefined: nothing. */
   localView?(input: unknown): Promise<LocalView | undefined>;
   readonly changes: Changes;
   describe(): Description;
@@ -143,47 +146,47 @@ export interface RunningService<Settings = unknown, Client = unknown> {
   readonly metrics: readonly ServiceMetric[];
 }
 
-/** What status says of a service beside its state. */
+/** What status shows of a service beside its state. */
 export interface Description extends Pick<ServiceStatus, "attention" | "note"> {
   [detail: string]: unknown;
 }
 
-/** Requests that prove a service reachable and our credential good. */
+/** Requests that prove that the service is reachable and the credential is valid. */
 export interface Probe {
   credential?: Record<string, string>;
   /** @returns the last answer. @throws HttpError */
   ask(send: (request: HttpRequest) => Promise<HttpResponse>): Promise<HttpResponse>;
-  /** What is right when it succeeds. */
+  /** What success means, in words. */
   success: string;
-  /** What to do when the service refuses the credential. */
+  /** What to do if the service refuses the credential. */
   refused: string;
 }
 
 export interface ProbeOptions {
   /** Undefined: it cannot be read here. */
   secret(key: string): string | undefined;
-  /** Whether a daemon runs, which says itself how its requests went. */
+  /** Whether a daemon runs, which reports itself how its requests went. */
   isRunning: boolean;
 }
 
 export type ServiceMetric = MetricOf<number>;
 
-/** How what nexusd keeps of a service changes with a write. */
+/** How a write changes what nexusd stores of a service. */
 export interface Changes {
   /**
-   * Makes the changes of `effects` and gives them to `commit` as observations; what it committed is in memory when
-   * this resolves. Nothing is, where it throws or says that nothing was committed.
+   * Computes the changes of `effects` and passes them to `commit` as observations; when this resolves, memory has what
+   * was committed. Memory does not change if it throws or says that nothing was committed.
    */
   apply<T extends { isCommitted: boolean }>(
     effects: readonly Effect[],
     now: () => number,
     commit: (observations: Observation[]) => Promise<T>,
   ): Promise<T>;
-  /** Keeps the jobs from undoing a write that is under way. @returns the end of it */
+  /** Keeps the jobs from undoing a write in progress. @returns a function that ends this */
   hold(key: string): () => void;
 }
 
-/** The part of a service of which nexusd keeps nothing but what its jobs commit. */
+/** The part of a service of which nexusd stores only what its jobs commit. */
 export const KEEPS_NOTHING = {
   recall: async () => {},
   adopt: async () => {},

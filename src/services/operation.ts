@@ -1,21 +1,21 @@
-// What an operation is: one thing that a service can do, from its input to the request, with its effect declared.
+// What an operation is: one call of a service, from its input to the request, with its effect declared.
 
 import type { z } from "zod";
 import type { Failure, Service } from "../contract/new-event.ts";
 import type { HttpRequest } from "../http/client.ts";
 import type { HttpError } from "../http/errors.ts";
 
-/** Which credential goes along: its service adds it, the preview names it, and nothing else ever holds it. */
+/** Which credential the request carries: its service adds it, the preview names it, and nothing else ever holds it. */
 export interface Credential {
   /** "none", "session", or the name of the service whose key it is. */
   readonly kind: string;
-  /** The headers that it brings, with what a person is shown instead: `‹api key›`. */
+  /** Its headers, with what a person sees instead: `‹api key›`. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export const NO_CREDENTIAL: Credential = { kind: "none", headers: {} };
 
-/** A request as an operation wants it: everything of it that is not a credential. */
+/** A request as an operation builds it: everything except the credential. */
 export interface OperationRequest {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Scheme, host and port: the service's, or the server that a session is bound to. */
@@ -29,17 +29,17 @@ export interface OperationRequest {
   /** Sent as JSON, integers above 2^53 (bigint) exact. */
   json?: unknown;
   credential: Credential;
-  /** Of a read: an answer that is at most so many milliseconds old will do. */
+  /** For a read: an answer that is at most this many milliseconds old is acceptable. */
   maxAgeMs?: number;
 }
 
-/** What a request depends on beside its input, read once before it is built; it makes `request` a pure function. */
+/** What a request depends on besides its input, read once before it is built; it makes `request` a pure function. */
 export interface Facts {
   /** Of the service, as it is configured. */
   readonly origin: string;
 }
 
-/** What of a request is shown to a person. */
+/** What a person sees of a request. */
 export interface ShownRequest {
   /** Whole, with the query. */
   url: string;
@@ -58,38 +58,38 @@ export interface OperationAnswer {
   body: unknown;
 }
 
-/** A change to what nexusd keeps of the service; only the `changes` of that service know what is in it. */
+/** A change to what nexusd stores of the service; only the `changes` of that service can read it. */
 export type Effect = unknown;
 
-/** Sends one read on behalf of an operation: for preconditions and for finding out what became of a write. */
+/** Sends one read for an operation: for preconditions and for finding out the outcome of a write. */
 export type ReadCall = (request: OperationRequest) => Promise<OperationAnswer>;
 
 /** A text in what a write sends. */
 export interface OutgoingText {
-  /** Where it is in the input: `["json", "steps", 2]`. */
+  /** Its place in the input: `["json", "steps", 2]`. */
   path: (string | number)[];
   text: string;
-  /** The name of the member that holds it, where that is the caller's own and goes out too. */
+  /** The name of the member that holds it, if the caller chose the name and it is sent, too. */
   name?: string;
 }
 
-/** What nexusd keeps of the thing that a write would change, for whoever decides about it. */
+/** What nexusd stores about the object that a write would change, for whoever decides about it. */
 export interface LocalView {
   /** What people call it; null: it has no name. */
   label: string | null;
-  /** How it is, by the names that the input has for the same; left out where that is not kept. */
+  /** Its present state, by the names of the input; left out if it is not stored. */
   fields: Readonly<Record<string, unknown>>;
-  /** When that was read, RFC 3339; null: nobody knows. */
+  /** When that was read, RFC 3339; null: unknown. */
   asOf: string | null;
 }
 
-/** What a look at the service says about a write whose outcome was in doubt. */
+/** What the service shows about a write whose outcome was in doubt. */
 export type Finding<E = Effect> =
   | { kind: "done"; output: unknown; effects?: E[] }
   | { kind: "not_found" }
   | { kind: "cannot_tell" };
 
-/** What a refusal means where it is not simply a failure of the write. */
+/** What a refusal means if it is not simply a failure of the write. */
 export type RefusalMeaning<E = Effect> =
   | { kind: "done"; output: unknown; effects?: E[] }
   | { kind: "failed"; error: Failure; effects?: E[] }
@@ -101,39 +101,39 @@ export interface Operation<I = unknown, F extends Facts = Facts, E = Effect> {
   name: string;
   service: Service;
   effect: "read" | "write";
-  /** Whether doing it twice is the same as once: only then is it ever repeated. */
+  /** Whether repeating it has the same effect as doing it once: only then is it ever repeated. */
   idempotent: boolean;
-  /** Deletes for good: shown as such, and never covered by a wildcard `auto` policy. */
+  /** Deletes permanently: shown as such, and never covered by a wildcard `auto` policy. */
   destructive: boolean;
-  /** The same of some of its inputs, as they are stored. */
+  /** The same for some of its inputs, as they are stored. */
   isDestructiveFor?: (input: I, facts: F) => boolean;
   title: string;
   description: string;
   /** A strict object, every field described. */
   input: z.ZodType<I>;
-  /** JSON Schema of the input as the service gives it; default: made from `input`. */
+  /** JSON Schema of the input from the service; default: derived from `input`. */
   inputSchema?: Record<string, unknown>;
-  /** The input with what is only a local name (an alias) put in full: this is what is stored, shown and approved. */
+  /** The input with local names (an alias) replaced by full ones: this is what is stored, shown and approved. */
   normalize?: (input: I, facts: F) => I;
   /**
-   * The request, of the input, the facts and what the precondition read. Left out: a write that changes only what
-   * nexusd itself keeps.
+   * Builds the request from the input, the facts and what the precondition read. Left out: a write that only changes
+   * nexusd's own state.
    */
   request?: (input: I, facts: F, read?: unknown) => OperationRequest;
-  /** Reads the answer leniently. @throws HttpError or OperationError when a 2xx says that nothing was done */
+  /** Reads the answer leniently. @throws HttpError or OperationError if a 2xx says that nothing was done */
   output: (answer: OperationAnswer, input: I, read?: unknown) => unknown;
   /**
-   * What nexusd itself keeps of a write that succeeded: committed in one transaction with its result. Keys go here,
-   * never into the output. @throws OperationError where the answer cannot be right
+   * What nexusd itself stores of a write that succeeded: committed in one transaction with its result. Keys go here,
+   * never into the output. @throws OperationError if the answer cannot be right
    */
   effects?: (answer: OperationAnswer, input: I, facts: F) => E[];
-  /** The same of one whose outcome stays unknown. */
+  /** The same for one whose outcome stays unknown. */
   effectsInDoubt?: (input: I, facts: F) => E[];
-  /** The session that it takes us out of, which the job must not enter again meanwhile. */
+  /** The session that it leaves, which the job must not join again meanwhile. */
   holds?: (input: I) => string;
   /**
-   * Reads a complete answer of 4xx to its request: undefined, a failure under the code of the service. An HttpError of
-   * `read` means that it cannot be told yet. `facts` are those that the request was made of, `now` gives today's.
+   * Reads a complete 4xx answer to its request: undefined, a failure under the service's code. An HttpError of `read`
+   * means that it cannot be decided yet. `facts` are those that the request was made from, `now` returns today's.
    */
   refused?: (
     error: HttpError,
@@ -144,20 +144,20 @@ export interface Operation<I = unknown, F extends Facts = Facts, E = Effect> {
   ) => Promise<RefusalMeaning<E> | undefined>;
   /** Writes of the same target are executed one after the other; default: the operation's name. */
   target?: (input: I) => string;
-  /** Whether an answer that is no 4xx proves all the same that nothing was done. */
+  /** Whether an answer other than 4xx still proves that nothing was done. */
   isRolledBack?: (error: HttpError) => boolean;
   /**
-   * What must still be so when it is executed: read at the proposal, shown, stored, and read again just before.
-   * Compared as canonical JSON.
+   * What must still hold when it is executed: read at the proposal, shown, stored, and read again just before. Compared
+   * as canonical JSON.
    */
   precondition?: (input: I, facts: F, read: ReadCall) => Promise<unknown>;
   /** Looks for the effect of a write whose answer was lost. `startedAt` in ms since the epoch. */
   readBack?: (input: I, facts: F, read: ReadCall, startedAt: number) => Promise<Finding<E>>;
-  /** How a write with it is named to a person, by what it is done to; left out: by the operation's own words. */
+  /** How a write with it is described to a person, by what it changes; left out: by the operation's own words. */
   subject?: (name: string) => string;
-  /** What a person who decides a write should know beside the request; kept with the proposal. */
+  /** What a person who decides a write should know besides the request; stored with the proposal. */
   notice?: () => string | undefined;
-  /** For a person, when the outcome stays unknown: how to find out. */
+  /** For a person, if the outcome stays unknown: how to find out. */
   howToFindOut?: string;
 }
 
@@ -192,9 +192,9 @@ export class OperationError extends Error {
   }
 }
 
-/** On whose behalf a request is sent, and who is told how long it waited for the limits of nexusd. */
+/** Who a request is sent for, and who is told how long it waited for nexusd's limits. */
 export type SentFor = Pick<HttpRequest, "onWaited"> & {
-  /** Default: that of an agent's read or write. */
+  /** Default: an agent's read or write. */
   priority?: "people" | "agent_reads" | "agent_writes";
 };
 
@@ -206,9 +206,9 @@ export type Sending = Pick<HttpRequest, "onWaited" | "waitMs"> & {
   priority: NonNullable<SentFor["priority"]>;
 };
 
-/** Sends the requests of operations, each to the service that it is one of; made in src/services/sender.ts. */
+/** Sends the requests of operations, each to its service; implemented in src/services/sender.ts. */
 export interface OperationSender {
-  /** A read: under the budget, retried while that can help, cancelled by `signal`. @throws HttpError */
+  /** A read: within the budget, retried while that can help, cancelled by `signal`. @throws HttpError */
   read(
     service: string,
     request: OperationRequest,
@@ -216,7 +216,7 @@ export interface OperationSender {
     sentFor?: SentFor,
   ): Promise<OperationAnswer>;
   /**
-   * A write: put on the wire at most once. Where the error says `maybeSent: false` nothing was sent.
+   * A write: put on the wire at most once. If the error says `maybeSent: false`, nothing was sent.
    * @throws HttpError
    */
   writeOnce(

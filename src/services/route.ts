@@ -1,10 +1,10 @@
-// A route of the API that a service brings: a view of what nexusd keeps of it, or something that is done with that.
+// An API route of a service: a view of what nexusd stores of it, or an action on it.
 
 import type { z } from "zod";
 import type { ProblemCode } from "../contract/problem-codes.ts";
 import type { Store } from "../contract/store.ts";
 
-/** What the schemas of the route made of a request; undefined where it has none of the kind. */
+/** What the route's schemas made of a request; undefined if it has none of the kind. */
 export interface RouteRequest<Params = unknown, Query = unknown, Body = unknown> {
   params: Params;
   query: Query;
@@ -17,7 +17,7 @@ export interface Route {
   path: string;
   /** Only on operator.sock. */
   isForOperators?: boolean;
-  /** A search: only so many are worked on at once. */
+  /** A search: only a limited number run at once. */
   isExpensive?: boolean;
   operationId: string;
   summary: string;
@@ -28,7 +28,7 @@ export interface Route {
   query: z.ZodType;
   body?: z.ZodType;
   answer: z.ZodType;
-  /** Those that its handler alone can answer with. */
+  /** Problems that only its handler can answer with. */
   problems: readonly ProblemCode[];
   /** @throws OperationError, PositionError, StoreError: answered as the problem of the same code */
   handle(request: RouteRequest): Promise<unknown>;

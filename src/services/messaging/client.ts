@@ -42,7 +42,7 @@ export interface MessagingServer {
     signal: AbortSignal,
   ): Promise<z.output<typeof renewed>>;
   describe(sessionId: string, signal: AbortSignal): Promise<z.output<typeof described>>;
-  /** `uptime` in seconds; it falls when the server was restarted and its messages are gone. */
+  /** `uptime` in seconds; it falls if the server restarted, which deletes its messages. */
   health(signal: AbortSignal): Promise<z.output<typeof health>>;
 }
 
@@ -64,7 +64,7 @@ function createMessagingServer(http: HttpClient, mostPageBytes: number | undefin
         method: "POST",
         path: session(sessionId, "/join"),
         label: "POST /v1/sessions/:id/join",
-        // Not from the reserve: hundreds of them would keep the polls from the budget for minutes.
+        // Not from the reserve: hundreds of them would keep polls waiting for minutes.
         headers: { "x-agent-id": agentId },
       }),
     poll: (sessionId, agentId, after, signal, { members = false } = {}) =>
@@ -75,7 +75,7 @@ function createMessagingServer(http: HttpClient, mostPageBytes: number | undefin
           label: POLL,
           headers: { "x-agent-id": agentId },
           signal,
-          // A page cannot be asked for in parts: what is not read of it now would never be.
+          // A page cannot be requested in parts: anything not read now would never be read.
           ...(mostPageBytes !== undefined && { maxBytes: mostPageBytes }),
         })
         .then((response) =>
@@ -115,14 +115,14 @@ const pollPath = (after: string | null, members: boolean) => {
   return `/messages?after=${after}${members ? "&members=true" : ""}`;
 };
 
-/** A 429 that concerns one agent in one session, not the budget of the server. */
+/** A 429 about one agent in one session, not about the budget of the server. */
 export const isCooldown = ({ status, code }: HttpError): boolean =>
   status === 429 && code.toLowerCase() === "cooldown_active";
 
-/** Up to `max_staleness` as it is by default, and far beyond it. */
+/** Up to the default of `max_staleness`, and far beyond it. */
 export const POLL_GAP_BOUNDS = [1, 2, 5, 10, 20, 30, 60, 90, 120, 300, 600];
 
-/** The servers by origin, each made when first asked for, and the sessions on them. */
+/** The servers by origin, each created when first needed, and their sessions. */
 export interface MessagingClient {
   readonly sessions: SessionSet;
   readonly changes: SessionChanges;

@@ -1,4 +1,4 @@
-// [messaging]: servers, sessions, and how the request budget is spent.
+// [messaging]: servers, sessions, and the request budget.
 
 import { z } from "zod";
 import { agentId, sessionAlias, sessionId } from "../../contract/api/import.ts";
@@ -53,6 +53,6 @@ export const messagingSettings = z
 
 export type MessagingSettings = z.output<typeof messagingSettings>;
 
-/** Whoever reads the id of a session takes part in it; one of a server on this machine leads nowhere else. */
+/** Whoever can read a session's id can take part in it; an id on a server of this machine is no risk. */
 export const secretIn = ({ sessions, base_url }: MessagingSettings): string | null =>
   sessions.some(({ base_url: own = base_url }) => !isLoopback(new URL(own).hostname)) ? "sessions" : null;

@@ -1,4 +1,5 @@
-// What the requests of NexusMessaging depend on beside their input: its servers, and the sessions that nexusd is or was in.
+// What the requests of NexusMessaging depend on besides their input: its servers, and the sessions that nexusd is or
+// was in.
 
 import { parseJson } from "../../core/exact-json.ts";
 import { fieldsOf } from "../input.ts";
@@ -19,31 +20,31 @@ import { findServer, knownServers } from "./servers.ts";
 export interface SessionFacts {
   sessionId: string;
   alias: string | null;
-  /** Its alias when it was left. */
+  /** The alias that it had when it was left. */
   leftAs?: string | null;
   baseUrl: string;
   agentId: string;
   state: string;
-  /** Whether nexusd created it under its agent id: then it can never leave it. */
+  /** Whether nexusd created it under its agent id: then it can never leave. */
   isCreator?: boolean;
-  /** Whether the configuration names it: then an operator decides whether it is left. */
+  /** Whether the configuration names it: then an operator decides about leaving it. */
   isConfigured?: boolean;
-  /** When it was entered, which tells one membership from the next. */
+  /** When nexusd joined it, which distinguishes one membership from the next. */
   joinedAt?: string | null;
-  /** The last cursor read when these facts were taken; null: none yet; left out: not known. */
+  /** The last cursor read when these facts were taken; null: none yet; left out: unknown. */
   cursor?: string | null;
-  /** The cursor of the last message that was certainly sent from here; null: none was. */
+  /** The cursor of the last message that was certainly sent from here; null: none. */
   sentCursor?: string | null;
-  /** Whether there may be later messages of ours. */
+  /** Whether there may be later own messages. */
   isSendInDoubt?: boolean;
 }
 
 export interface MessagingFacts extends Facts {
-  /** The name under which nexusd enters sessions. */
+  /** The name under which nexusd joins sessions. */
   agentId: string;
   /** Every session that nexusd is or was in. */
   sessions: readonly SessionFacts[];
-  /** The origin of a server that nexusd may talk to; left out: the one of the configuration. @throws OperationError */
+  /** The origin of a server that nexusd may talk to; left out: the configured one. @throws OperationError */
   server(name?: string): string;
   /** By id, alias, or unambiguous prefix of an id (at least 6 characters). @throws OperationError */
   session(idOrAlias: string): SessionFacts;
@@ -54,7 +55,7 @@ export interface SessionCredential extends Credential {
   sessionId: string;
 }
 
-/** The key of a session: made anew with each joining. Which session it belongs to is in the URL. */
+/** Placeholder for the session's key, which is new with each join. The URL says which session it belongs to. */
 export const sessionCredential = (sessionId: string): SessionCredential => ({
   kind: "session",
   sessionId,
@@ -111,7 +112,7 @@ const sessionFacts = (session: LastingSession): SessionFacts => {
   };
 };
 
-/** Ids are secrets: no message repeats one. */
+/** Ids are secrets: no message contains one. */
 function findSession(sessions: readonly SessionFacts[], idOrAlias: string): SessionFacts {
   const found = sessionsNamed(sessions, idOrAlias);
   const [session, another] = found;

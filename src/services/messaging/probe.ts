@@ -1,4 +1,4 @@
-// How doctor finds out whether NexusMessaging can be reached.
+// How doctor checks that NexusMessaging can be reached.
 
 import type { Probe } from "../module.ts";
 

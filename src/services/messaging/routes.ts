@@ -1,4 +1,4 @@
-// What the API shows of sessions, and how sessions of another client are taken over.
+// The API's views of sessions, and the import of another client's sessions.
 
 import { z } from "zod";
 import { afterQuery, epochQuery, limitQuery, nothing, PAGE_LENGTH } from "../../contract/api/fields.ts";
@@ -19,9 +19,9 @@ import { SESSION_KIND, sessionSource } from "./membership/session.ts";
 
 export interface MessagingRouteOptions {
   store: Pick<Store, "epoch" | "readRecord" | "readRecords" | "readEvents">;
-  /** When a session was polled last, which the store learns of a quiet one only now and then; undefined: not known. */
+  /** When a session was last polled, which is only stored now and then for a quiet one; undefined: unknown. */
   lastPolledAt(sessionId: string): string | null | undefined;
-  /** Takes over sessions that another client joined. @throws OperationError, StoreError */
+  /** Imports sessions that another client joined. @throws OperationError, StoreError */
   importSessions(sessions: ImportedSession[]): Promise<ImportResult[]>;
 }
 
@@ -81,7 +81,7 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
     },
   });
 
-  // Keys and servers come from outside, so an operator brings them.
+  // Keys and servers come from outside, so only an operator may send them.
   const imports = defineRoute({
     method: "POST",
     path: "/v1/messaging/import",
@@ -102,7 +102,7 @@ export function messagingRoutes({ store, lastPolledAt, importSessions }: Messagi
 }
 
 /**
- * The one session that is named so: see `sessionsNamed`.
+ * The one session with this name: see `sessionsNamed`.
  * @throws OperationError `session_not_found`, `ambiguous_session`
  */
 async function findSession(

@@ -1,4 +1,4 @@
-// Requests of operations to NexusMessaging: to a server that nexusd knows, with the key of the session where one is wanted.
+// Requests of operations to NexusMessaging: to a server that nexusd knows, with the session's key if needed.
 
 import type { HttpClient } from "../../http/client.ts";
 import { type OperationAnswer, OperationError, type OperationRequest, type Sending } from "../operation.ts";
@@ -8,14 +8,14 @@ import { isOfSession } from "./facts.ts";
 
 export interface Sender {
   client: MessagingClient;
-  /** The origins of the servers that there are. */
+  /** The origins of the known servers. */
   servers: readonly string[];
-  /** The key of a session that nexusd is in; undefined where its server gave none. */
+  /** The key of a session that nexusd is in; undefined if its server gave none. */
   readKey: (sessionId: string) => Promise<string | undefined>;
 }
 
 /**
- * @throws OperationError where nothing was sent
+ * @throws OperationError if nothing was sent
  * @throws HttpError
  */
 export async function sendToServer(
@@ -33,7 +33,7 @@ export async function sendToServer(
   return answer;
 }
 
-/** @throws OperationError `refused` where the request is not one for a server that nexusd talks to */
+/** @throws OperationError `refused` if the request is not for a server that nexusd talks to */
 function clientFor({ client, servers }: Sender, { origin, credential, label }: OperationRequest): HttpClient {
   if (!isOfSession(credential)) {
     if (credential.kind === "none" && servers.includes(origin)) return client.http(origin);

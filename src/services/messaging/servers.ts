@@ -1,10 +1,10 @@
-// Which NexusMessaging servers nexusd talks to: those of the configuration, and those of its sessions. No other, so
-// that nobody who can propose a write can make it call an address of his choice.
+// The NexusMessaging servers that nexusd talks to: those of the configuration, and those of its sessions. No other, so
+// that a proposal cannot make it call an arbitrary address.
 
 import { OperationError } from "../operation.ts";
 import type { MessagingSettings } from "./config.ts";
 
-/** Origins, the one of the configuration first. */
+/** Origins, the configured one first. */
 export const knownServers = (
   { base_url, servers, sessions: configured }: MessagingSettings,
   sessions: readonly { baseUrl: string }[],
@@ -18,8 +18,8 @@ export const knownServers = (
 ];
 
 /**
- * The origin that is meant by a URL on it, or by its host.
- * @throws OperationError `refused` where it is none of `known`
+ * The origin for a URL on it, or for its host.
+ * @throws OperationError `refused` if it is none of `known`
  */
 export function findServer(known: readonly string[], name: string): string {
   const origin = URL.parse(name)?.origin;

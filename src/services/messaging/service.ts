@@ -1,4 +1,4 @@
-// NexusMessaging at run time: a client for each server, and the sessions, which outlive a reload.
+// NexusMessaging at run time: a client for each server, and the sessions, which survive a reload.
 
 import messagingPoll from "../../../jobs/messaging-poll.ts";
 import type { StoredRecord } from "../../contract/store.ts";
@@ -24,7 +24,7 @@ import { sendToServer } from "./send.ts";
 import { knownServers } from "./servers.ts";
 
 const TIMEOUT_MS = 20_000;
-/** Requests by which an agent enters a session, and gets its key. */
+/** Requests with which an agent joins a session, and gets its key. */
 const ENTRY = /^\/v1\/(?:sessions|sessions\/[^/]+\/join|pair\/[^/]+\/claim)$/;
 
 function start({ store, clock, log, redactor }: Base): RunningService<MessagingSettings, MessagingClient> {
@@ -38,7 +38,7 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
     if (client) return client;
     throw new Error("NexusMessaging is not connected yet");
   };
-  // What is under way when the configuration changes is done with the sessions as they are after it.
+  // Work in progress when the configuration changes finishes with the sessions as they are afterwards.
   const changes = createSessionChanges(() => current().sessions);
 
   return {
@@ -81,7 +81,7 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
         log.error({ err }, "an alias from the configuration was not stored"),
       );
     },
-    // A poll that brought nothing is not written down at once; what was learnt from it is kept here.
+    // A poll without news is not stored at once; its estimate is kept here.
     leave: async () => void (await store.commitObservation(remembered(current().sessions)).catch(() => {})),
     async loadCredentials() {
       for (const { sessionId } of current().sessions.all()) await store.readSecret(sessionKeyName(sessionId));

@@ -1,4 +1,4 @@
-// What the stream missed: fetched by REST up to now, and what cannot be had is said as a gap.
+// Fetches by REST what the stream missed, up to now; reports what cannot be fetched as a gap.
 
 import type { NewEvent } from "../../contract/new-event.ts";
 import { isoTime } from "../../core/clock.ts";
@@ -7,23 +7,25 @@ import { isTooLarge, readWindow, type Slice } from "./coverage.ts";
 import type { InsightLog, Unproven } from "./insight-log.ts";
 import { createdAt, type InsightBatch } from "./insights.ts";
 
-/** What is asked for again before a window, because insights are stored late. */
+/** Overlap before a window, because insights are stored late. */
 const OVERLAP_MS = 5 * 60_000;
-/** What was emitted less than this before the end of what is covered may have been on its way when the stream was lost. */
+/**
+ * What was emitted this shortly before the end of the covered time may have been in transit when the stream was lost.
+ */
 const UNSURE_MS = 2 * 60_000;
-/** A window ends a little later than Nex's time is known to be, since that lags behind. */
+/** A window ends a little later than Nex's known time, since that lags behind. */
 const AHEAD_MS = 5000;
-/** A service is taken to keep its insights for a day at least, and one page of them. */
+/** A service is assumed to keep its insights for at least a day, and one page of them. */
 const SURELY_KEPT_MS = 24 * 3_600_000;
-/** Where Nex's time turns out to be so much later than was known (this machine slept), there is more to ask for. */
+/** If Nex's time turns out to be this much later than known (this machine slept), there is more to fetch. */
 const LAG_MS = 30_000;
-/** A server whose time runs away is not followed for ever. */
+/** A server whose time runs away is not followed forever. */
 const MOST_ROUNDS = 3;
 const BEFORE_THE_START_MS = 3_600_000;
 
 export interface CatchUpOptions {
   insights: InsightLog;
-  /** By Nex's clock; it may learn of it with each answer of `list`. */
+  /** By Nex's clock; each answer of `list` may update it. */
   now(): number;
   /** Milliseconds that never go back. */
   monotonic(): number;
@@ -32,16 +34,16 @@ export interface CatchUpOptions {
 }
 
 /**
- * Fetches and commits what was emitted since `coveredUntil`, with an overlap, oldest first. One that was interrupted
- * goes on where it was, within the overlap too, however often that happens.
- * @throws HttpError where REST fails: what was committed before is good, the rest stays to be fetched
+ * Fetches and commits what was emitted since `coveredUntil`, with an overlap, oldest first. After an interruption it
+ * continues where it was, within the overlap too, however often that happens.
+ * @throws HttpError if REST fails: what was committed stays valid, the rest remains to be fetched
  */
 export async function catchUp(options: CatchUpOptions): Promise<void> {
   const { insights, now } = options;
   const interrupted = insights.pass;
   await closeWindows(options);
   if (interrupted && !interrupted.isSecond) {
-    // What it had fetched was as Nex had it then: what was stored late since, and not streamed, is fetched once more.
+    // What it fetched is as of then: insights stored late since, and not streamed, are fetched once more.
     const fetchedUntil = wholeSecond(interrupted.startedAt - OVERLAP_MS);
     insights.pass = { startedAt: now(), fetchedUntil, isSecond: true };
     await closeWindows(options);
@@ -51,19 +53,19 @@ export async function catchUp(options: CatchUpOptions): Promise<void> {
 }
 
 async function closeWindows(options: CatchUpOptions): Promise<void> {
-  // The answers tell the time: where it was not known well enough, the window is another one.
+  // The answers reveal the time: if it was not known well enough, the window changes.
   for (let round = 1; !(await closeWindow(options, round < MOST_ROUNDS)); round++);
 }
 
 const wholeSecond = (ms: number) => Math.floor(ms / 1000) * 1000;
 
-/** @returns false where the window was not closed, since it turned out to end earlier than now */
+/** @returns false if the window was not closed, since it turned out to end earlier than now */
 async function closeWindow(options: CatchUpOptions, mayBeLate: boolean): Promise<boolean> {
   const { insights, list, now, monotonic, onProgress } = options;
   const until = now();
   const startedAt = monotonic();
   const isLate = () => mayBeLate && now() - until - (monotonic() - startedAt) > LAG_MS;
-  // Where the clocks had run ahead, `coveredUntil` would lie after now.
+  // If the clocks had run ahead, `coveredUntil` would be after now.
   const covered = Math.min(insights.coveredUntil, until);
   const unsureFrom = covered - UNSURE_MS;
   const resumed = insights.pass;
@@ -76,7 +78,7 @@ async function closeWindow(options: CatchUpOptions, mayBeLate: boolean): Promise
     oldestAt: undefined,
   };
   for await (const slice of readWindow(list, from, to, LIST_LIMIT)) {
-    // A page of it may look whole only because what came later is not in it.
+    // A page may look complete only because later insights are not in it.
     if (isLate()) {
       insights.pass = undefined;
       return false;
@@ -95,19 +97,19 @@ async function closeWindow(options: CatchUpOptions, mayBeLate: boolean): Promise
   return true;
 }
 
-/** What Nex may have emitted in the window and had forgotten when it was asked for, now that all was asked for. */
+/** Whether Nex may have emitted something in the window and had removed it by now. */
 async function findForgotten(
   { insights, list }: CatchUpOptions,
   { from, oldestAt }: Unproven,
   until: number,
 ): Promise<NewEvent[]> {
   const { begunAt } = insights;
-  // Nex forgets the oldest first: what is older than the window, and still there, shows that all of it is.
+  // Nex removes the oldest first: if something older than the window is still there, all of the window is.
   const older = oldestAt !== undefined && oldestAt <= from ? oldestAt : insights.newestAt;
   if (older !== undefined && (await isStillKept(list, older))) return [];
   // Nothing was ever seen, and nothing was fetched.
   if (older === undefined && oldestAt === undefined) return [];
-  // Nothing had been seen yet: what is kept from before the first start shows that all after it is.
+  // Nothing had been seen yet: an insight from before the first start shows that everything after it is there.
   if (older === undefined && begunAt !== undefined) {
     const second = wholeSecond(begunAt);
     const before = await orTooLarge(list(second - BEFORE_THE_START_MS, second));
@@ -124,7 +126,7 @@ async function isStillKept(list: CatchUpOptions["list"], at: number): Promise<bo
   return found.insights.some((insight) => (createdAt(insight) ?? Number.POSITIVE_INFINITY) <= at);
 }
 
-/** What is too large to be read is there all the same. */
+/** What is too large to be read exists all the same. */
 const orTooLarge = (batch: Promise<InsightBatch>): Promise<InsightBatch | "too large"> =>
   batch.catch((error: unknown) => {
     if (isTooLarge(error)) return "too large";
@@ -139,7 +141,7 @@ const cutGap = (insights: InsightLog, { from, to, tooLarge }: Slice) =>
     tooLarge ?? `more than ${LIST_LIMIT} insights in one second, the most that Nex returns`,
   );
 
-/** The gap that remains where REST refuses for good, up to when the stream was there again. */
+/** The gap that remains if REST refuses permanently, up to when the stream was back. */
 export const refusedGap = (insights: InsightLog, to: number, why: string): NewEvent[] =>
   gap(
     insights,
@@ -148,7 +150,7 @@ export const refusedGap = (insights: InsightLog, to: number, why: string): NewEv
     `Nex refuses to list the missed insights (${why})`,
   );
 
-/** Told once, however often its window is asked for; none for the time before nexusd existed. */
+/** Reported once, however often its window is requested; none for the time before nexusd existed. */
 function gap({ begunAt }: InsightLog, fromMs: number, toMs: number, reason: string): NewEvent[] {
   const begins = Math.max(fromMs, begunAt ?? fromMs);
   if (begins >= toMs) return [];

@@ -15,23 +15,23 @@ import { waitAfter } from "./stream-failure.ts";
 import type { StreamStateName } from "./stream-state.ts";
 
 export const PREFIX = "/api/developers/v1";
-/** The most that the list gives; a list of exactly so many may have been cut. */
+/** The most that the list returns; a list of exactly this many may be cut. */
 export const LIST_LIMIT = 100;
 
 export interface NexClient {
   /** For operations: with the credential, one origin, the deadline, and the limits of src/services/nex/limits.ts. */
   readonly http: HttpClient;
-  /** Filled in by the job that holds the stream, shown by status. */
+  /** Updated by the job that holds the stream, shown by status. */
   readonly status: StreamStatus;
-  /** Seconds from the making of an insight to its commit, of those that came live. */
+  /** Seconds from the creation of a live insight to its commit. */
   readonly delays: Histogram;
   /** The time by Nex's clock, in milliseconds since the Unix epoch. */
   now(): number;
   /** Holds the insight stream, one connection at a time, until the signal aborts or the handler fails. */
   holdStream(handler: EventSourceHandler, signal: AbortSignal): Promise<void>;
   /**
-   * The insights of a window (ms since the epoch), at most LIST_LIMIT, in no promised order. One request, not
-   * repeated. @throws HttpError
+   * The insights of a window (ms since the epoch), at most LIST_LIMIT, in no particular order. One request, without
+   * retries. @throws HttpError
    */
   listInsights(from: number, to: number, signal: AbortSignal): Promise<InsightBatch>;
 }
@@ -41,7 +41,7 @@ export interface StreamStatus {
   since: string | null;
   /** Streams in a row that failed before they were healthy. */
   failures: number;
-  /** When the stream is tried again. */
+  /** When the next attempt is. */
   nextAttemptAt: string | null;
   /** By Nex's clock: everything that was emitted before is in the log, or in a reported gap. */
   coveredUntil: string | null;
@@ -49,7 +49,7 @@ export interface StreamStatus {
   isMissing: boolean;
 }
 
-/** Whole seconds, because no document shows the service taking fractions. */
+/** Whole seconds, because no document shows fractions. */
 const wholeSeconds = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** Nex's clock is known to a second. */
@@ -60,10 +60,10 @@ export function createNexClient(options: {
   clock: Clock;
   /** 0 (inclusive) to 1 (exclusive). */
   random: () => number;
-  /** For `POST /v1/context/text`; it outlives the client, as the server's window does. */
+  /** For `POST /v1/context/text`; survives the client, as the server's window does. */
   texts: RequestBudget;
   delays: Histogram;
-  /** Silence on the stream that counts as its death. */
+  /** Silence after which the stream counts as lost. */
   idleTimeoutMs: number;
   /** For REST, which may take a minute to answer. */
   timeoutMs: number;
@@ -121,13 +121,13 @@ export function createNexClient(options: {
 
 export type StreamBatch = InsightBatch & {
   isReplay: boolean;
-  /** Whether the payload was in no known shape, so that `insights` is empty without meaning it. */
+  /** Whether the payload had an unknown shape, so that `insights` is empty for that reason. */
   isUnreadable: boolean;
 };
 
 /**
- * Undefined for an event that is about something else, which is passed over: it must not break the stream. One of
- * another name that brings insights is taken, since only two names were ever documented.
+ * Undefined for an event about something else, which is skipped and must not break the stream. An event with another
+ * name that contains insights is accepted, since only two names were ever documented.
  */
 export function readBatch({ event, data }: ServerSentEvent): StreamBatch | undefined {
   const isNamed = event.startsWith("insight.");

@@ -9,7 +9,7 @@ export const nexSettings = z
     enabled: z.boolean().default(true),
     base_url: origin.default("https://app.nex.ai"),
     api_key: secretRef.optional(),
-    // A timer of Node.js that is set for longer than 24.8 days fires at once.
+    // A Node.js timer of more than 24.8 days fires at once.
     keepalive_timeout: duration("90s", "1s", "24h"),
     timeout: duration("120s", "1s", "24h"),
   })

@@ -1,14 +1,14 @@
-// Closing a window of the insight stream by REST: the list has no pages, so a full answer is split until it is not.
+// Closes a window of the insight stream by REST: the list has no pages, so a full answer is split until it is not full.
 
 import { HttpError } from "../../http/errors.ts";
 import { createdAt, type InsightBatch } from "./insights.ts";
 
-/** The shortest window that is asked for: the service is known to take whole seconds. */
+/** The shortest window to request: the service is known to accept whole seconds. */
 const SHORTEST_MS = 1000;
-/** A refused window longer than this may only be too long: no document says how long one may be. */
+/** A refused window longer than this may only be too long: the limit is undocumented. */
 const SURELY_SHORT_MS = 3_600_000;
 
-/** More are no burst: a server that answers so whatever it is asked is not asked for each second of a day. */
+/** More is not a burst: a server that always answers so is not asked for each second of a day. */
 const MOST_TOO_LARGE = 40;
 
 export interface Slice {
@@ -16,21 +16,21 @@ export interface Slice {
   to: number;
   /** Oldest first. */
   batch: InsightBatch;
-  /** Still full, or too large, at the shortest window: there may be more that cannot be had. */
+  /** Still full, or too large, at the shortest window: there may be more that cannot be fetched. */
   isCut: boolean;
-  /** Why nothing at all could be read of a cut window; undefined: what one answer holds was. */
+  /** Why nothing could be read of a cut window; undefined: one answer's worth was read. */
   tooLarge: string | undefined;
-  /** The whole window, of which this is a part, has more insights than one answer holds. */
+  /** The whole window, of which this is a part, has more insights than one answer can hold. */
   isPartOfMore: boolean;
 }
 
 /**
  * Yields the window in slices, oldest first, so that each can be committed with the time it covers.
- * @param list asks for one window; what it throws ends the generator, the slices yielded before are good. A 400 to a
- *   long window is taken for "too long", and an answer that is too large for one of a window that is to be split. Too
- *   large at the shortest window, its time is yielded without insights, as cut; so is any that is too large after
- *   many that were.
- * @param from in whole seconds, as `to`
+ * @param list requests one window; if it throws, the generator ends, and the slices yielded before are valid. A 400 for
+ * a long window counts as "too long", and an answer that is too large means that the window must be split. If the
+ * shortest window is too large, its time is yielded without insights, as cut; so is any window after many that were too
+ * large.
+ * @param from in whole seconds, like `to`
  */
 export async function* readWindow(
   list: (from: number, to: number) => Promise<InsightBatch>,
@@ -55,7 +55,7 @@ export async function* readWindow(
   if (batch === undefined || (isFull && to - from > SHORTEST_MS)) {
     const middle = from + Math.ceil((to - from) / 2 / SHORTEST_MS) * SHORTEST_MS;
     yield* readWindow(list, from, middle, limit, isPartOfMore || isFull, patience);
-    // Whether the bounds are inclusive is not known: the two halves share one, and repetitions are recognised.
+    // It is unknown whether the bounds are inclusive: the two halves share one, and repetitions are recognised.
     if (middle < to) yield* readWindow(list, middle, to, limit, isPartOfMore || isFull, patience);
     return;
   }
@@ -66,11 +66,11 @@ export async function* readWindow(
   };
 }
 
-/** Whether an answer was too large for what it had in it: asked for less, it need not be. */
+/** Whether an answer was too large because of its content: for a smaller window it need not be. */
 export const isTooLarge = (error: unknown): error is HttpError =>
   error instanceof HttpError && (error.code === "body_too_large" || error.code === "json_too_large");
 
-/** The list may come newest first, and is taken to where it does not say: those of one instant are then reversed. */
+/** The list may be newest first, and is assumed to be if it does not say: insights of one instant are then reversed. */
 function oldestFirst(insights: InsightBatch["insights"]): InsightBatch["insights"] {
   const time = (insight: unknown) => createdAt(insight) ?? 0;
   const isNewestFirst = time(insights[0]) >= time(insights.at(-1));

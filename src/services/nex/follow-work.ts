@@ -1,4 +1,4 @@
-// Follows the work that writes have begun in Nex, until it ends as an event with its result.
+// Follows the work that writes have started in Nex, until an event reports its result.
 
 import type { NewEvent, StoredEvent } from "../../contract/new-event.ts";
 import { parseJson } from "../../core/exact-json.ts";
@@ -22,13 +22,13 @@ import { unknownShape } from "./operation.ts";
 const CURSOR = "nex.follow";
 const SOURCE = "/nex/context";
 const AT_ONCE = 4;
-/** From the answer to the write. What is not done by then is given up, unless Nex itself could not be asked. */
+/** From the answer to the write. Work that is not done by then is given up, unless Nex itself could not be asked. */
 const DEADLINE_MS = 30 * 60_000;
-/** How long Nex may not know what it has just begun. */
+/** How long Nex may not know what it has just started. */
 const UNKNOWN_FOR_MS = 60_000;
 const PAGE = 100;
 
-/** Looks at all that is followed, once. */
+/** Checks everything that is followed, once. */
 export async function followStep(context: JobContext): Promise<void> {
   await adopt(context);
   const follows = (await context.store.readRecords(FOLLOW_KIND)).map(({ value }) =>
@@ -45,8 +45,8 @@ export async function followStep(context: JobContext): Promise<void> {
 }
 
 /**
- * The event that a write succeeded is in the log exactly when its result is in the database. What it began is a record
- * of its own from then on, in the commit that moves the place in the log: a restart in between changes nothing.
+ * The event that a write succeeded is in the log exactly when its result is in the database. From then on, the work has
+ * its own record, in the commit that moves the cursor: a restart in between changes nothing.
  */
 async function adopt({ store, log }: JobContext): Promise<void> {
   const stored = (await store.readCursor(CURSOR))?.value as { sequence: number } | undefined; // written below
@@ -60,7 +60,7 @@ async function adopt({ store, log }: JobContext): Promise<void> {
       if (follow) begun.push(follow);
     }
     after = page.events.at(-1)?.sequence ?? after;
-    // Other writes move the place only when there are many of them: a look that finds nothing costs no write.
+    // Other writes move the cursor only if there are many: a check that finds nothing causes no write.
     if (begun.length === 0 && isLast) return;
     await store.commitObservation({
       source: CURSOR,
@@ -72,7 +72,7 @@ async function adopt({ store, log }: JobContext): Promise<void> {
 }
 
 const stepOf = ({ json }: StoredEvent): { writeId: string; operation: string } =>
-  // The log's own contract.
+  // The log's contract.
   (parseJson(json) as { data: { writeId: string; operation: string } }).data;
 
 async function look(context: JobContext, follow: Follow): Promise<void> {
@@ -92,7 +92,7 @@ async function look(context: JobContext, follow: Follow): Promise<void> {
     log.info({ writeId, operation: follow.operation, state: progress.kind }, "Nex finished its work");
 }
 
-/** What Nex says, or what follows from its silence. @throws HttpError where it can be asked again */
+/** What Nex says, or what its silence means. @throws HttpError if it can be asked again */
 async function ask(context: JobContext, follow: Follow): Promise<Progress> {
   const { steady, services, signal } = context;
   const isPast = (ms: number) => steady.isOlder(Date.parse(follow.startedAt), ms);

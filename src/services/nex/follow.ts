@@ -1,11 +1,11 @@
-// Work that goes on in Nex after a write was answered: what is kept of it, and what Nex says of it.
+// Work that continues in Nex after a write was answered: what is stored of it, and what Nex says of it.
 
 import { z } from "zod";
 import type { EventData } from "../../contract/new-event.ts";
 import { fieldsOf, segment } from "../input.ts";
 import { FOLLOWED } from "./followed.ts";
 
-/** The kind of the records of what is followed; their key is the id of the write. */
+/** The kind of the records of followed work; the key is the id of the write. */
 export const FOLLOW_KIND = "nex.follow";
 
 export const followRecord = z.object({
@@ -15,12 +15,12 @@ export const followRecord = z.object({
   id: z.string(),
   /** RFC 3339: when the write was answered. */
   startedAt: z.string(),
-  /** As Nex last said it; null: it was not asked yet. */
+  /** As Nex last reported it; null: not asked yet. */
   status: z.string().nullable(),
 });
 export type Follow = z.output<typeof followRecord>;
 
-/** What is to be followed of a write that succeeded; undefined: nothing. */
+/** What to follow after a write that succeeded; undefined: nothing. */
 export function followOf(write: {
   id: string;
   operation: string;
@@ -34,7 +34,7 @@ export function followOf(write: {
   return { writeId: write.id, operation: write.operation, id, startedAt, status: null };
 }
 
-/** Where Nex tells of it, below `/v1`. */
+/** Where Nex reports it, below `/v1`. */
 export const progressPath = ({ operation, id }: Follow): string =>
   `${FOLLOWED[operation]?.path ?? ""}/${segment(id)}`;
 
@@ -54,7 +54,7 @@ export type Progress =
   | { kind: "completed"; result: unknown }
   | { kind: "failed"; message: string };
 
-/** Reads both documented shapes, with a wrapping and without; undefined where there is no status in it. */
+/** Reads both documented shapes, with and without a wrapper; undefined if there is no status. */
 export function readProgress(body: unknown): Progress | undefined {
   const { message: inner, data } = fieldsOf(body);
   const shown = [inner, data, body].map(fieldsOf).find(({ status }) => typeof status === "string");

@@ -1,9 +1,9 @@
-// Which writes begin work that goes on in Nex, and where Nex tells of it.
+// Which writes start work that continues in Nex, and where Nex reports it.
 
 import type { WORK } from "../../contract/work.ts";
 
 interface Followed {
-  /** The field of the output with the id of the work: the answer says no more than that it has begun. */
+  /** The field of the output with the id of the work: the answer only says that it has started. */
   id: "artifactId" | "jobId";
   path: string;
 }

@@ -1,4 +1,4 @@
-// The insights on their way into the log, each with the cursor that says up to when nothing is missing.
+// Writes insights into the log, each with the cursor that says up to when nothing is missing.
 
 import { z } from "zod";
 import type { EventData, NewEvent } from "../../contract/new-event.ts";
@@ -10,44 +10,47 @@ import { createdAt, type InsightBatch, insightDedupe } from "./insights.ts";
 
 const CURSOR = "nex.insights";
 
-/** A window that is being fetched, of which Nex may forget the beginning before the end is reached. Times as below. */
+/** A window that is being fetched; Nex may remove its start before the end is reached. Times as below. */
 export interface Unproven {
   from: number;
-  /** When the oldest insight was made that was fetched of it. */
+  /** When the oldest fetched insight of it was created. */
   oldestAt: number | undefined;
 }
 
-/** A catch-up that has not come to its end. Times as below. */
+/** An unfinished catch-up. Times as below. */
 export interface Pass {
-  /** What Nex stored late before this was on its way may still be missing from what was fetched. */
+  /** What Nex stored late before this was in transit may still be missing from what was fetched. */
   startedAt: number;
-  /** What was made before is fetched, as far as Nex had it then; within what is covered already, too. */
+  /** Insights created before this are fetched, as far as Nex had them then; also within the covered time. */
   fetchedUntil: number;
-  /** It looks once more for what was stored late, after one that was interrupted. */
+  /** It checks once more for insights that were stored late, after an interrupted one. */
   isSecond: boolean;
 }
 
 /** All times by Nex's clock, milliseconds since the Unix epoch. */
 export interface InsightLog {
-  /** What was emitted before is in the log, or in a reported gap. */
+  /** Everything emitted before is in the log, or in a reported gap. */
   readonly coveredUntil: number;
-  /** When the first start began: nothing before is missing. Undefined: by an earlier version, which did not keep it. */
+  /**
+   * When the first start began: nothing before it counts as missing. Undefined: from an earlier version, which did not
+   * store it.
+   */
   readonly begunAt: number | undefined;
-  /** When the newest insight of the covered time was made; undefined: none that says so. */
+  /** When the newest insight of the covered time was created; undefined: none says. */
   readonly newestAt: number | undefined;
-  /** Kept with the cursor from the next commit on. While there is one, `newestAt` stays what it was before. */
+  /** Stored with the cursor from the next commit on. While there is one, `newestAt` stays what it was before. */
   unproven: Unproven | undefined;
-  /** Kept with the cursor from the next commit on. */
+  /** Stored with the cursor from the next commit on. */
   pass: Pass | undefined;
-  /** Commits events, and with them the cursor where they complete the time until `until`. @throws StoreError */
+  /** Commits events, and with them the cursor if they complete the time until `until`. @throws StoreError */
   commit(events: NewEvent[], until?: number): Promise<void>;
   /** The insights of a batch as events. */
   events(batch: InsightBatch, origin: EventData["nex.insight.received"]["origin"]): NewEvent[];
 }
 
 /**
- * @param now by Nex's clock: where a first start begins, for which nothing before is missing
- * @param mostBytes of one insight with the workspace of its batch; a larger one is told as a gap
+ * @param now by Nex's clock: where a first start begins, before which nothing counts as missing
+ * @param mostBytes of one insight with the workspace of its batch; a larger one is reported as a gap
  */
 export async function openInsightLog(
   store: Pick<Store, "readCursor" | "commitObservation">,
@@ -55,12 +58,12 @@ export async function openInsightLog(
   onCovered: (until: number) => void,
   mostBytes: number,
 ): Promise<{ insights: InsightLog; isFirst: boolean }> {
-  // What cannot be read is as a first start.
+  // An unreadable cursor counts as a first start.
   const stored = storedCursor.safeParse((await store.readCursor(CURSOR))?.value).data;
   let coveredUntil = stored?.coveredUntil ?? now();
   const begunAt = stored ? stored.begunAt : coveredUntil;
   let newestAt = stored?.newestAt;
-  /** When an insight was made that is in the log, but after what is covered. */
+  /** When an insight was created that is in the log, but after the covered time. */
   let aheadAt: number | undefined;
 
   const insights: InsightLog = {
@@ -75,7 +78,7 @@ export async function openInsightLog(
     pass: stored?.pass,
     async commit(events, until) {
       const made = [aheadAt, newestAt, ...events.map(madeAt)].filter((at) => at !== undefined);
-      // Before anything is awaited, so that of two commits under way the later one has the later cursor.
+      // Before any await, so that of two commits in progress the later one has the later cursor.
       if (until !== undefined) coveredUntil = Math.max(coveredUntil, until);
       if (until !== undefined && !insights.unproven) newestAt = latest(made.filter((at) => at <= until));
       aheadAt = latest(made);
@@ -111,13 +114,16 @@ export async function openInsightLog(
 
 const MOST_BYTES_A_UNIT = 3;
 
-/** In bytes as it would be stored; 0 where the whole batch is small enough, so that it need not be written to be measured. */
+/**
+ * In bytes as it would be stored; 0 if the whole batch is small enough, so that it need not be serialized to measure
+ * it.
+ */
 function sizeIn({ size, workspace }: InsightBatch, insight: unknown, mostBytes: number): number {
   if (size !== undefined && size * MOST_BYTES_A_UNIT <= mostBytes) return 0;
   return Buffer.byteLength(stringifyJson({ insight, workspace }));
 }
 
-/** In the place of an insight that is not stored, however it was delivered. */
+/** In place of an insight that is not stored, however it was delivered. */
 function tooLargeGap(
   insight: Record<string, unknown>,
   { size, mostBytes, now }: { size: number; mostBytes: number; now: () => number },

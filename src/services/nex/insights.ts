@@ -9,13 +9,13 @@ export interface InsightBatch {
   /** Each as the service gave it. */
   insights: Record<string, unknown>[];
   workspace: unknown;
-  /** Of the text that it was read from, in UTF-16 units or bytes; left out: not known. */
+  /** Of the text that it was read from, in UTF-16 units or bytes; left out: unknown. */
   size?: number;
 }
 
 /**
  * Reads a payload of the stream or of REST: `{insights: []}`, `{data: []}`, a bare array, or a single insight.
- * @returns undefined when it is none of these
+ * @returns undefined if it is none of these
  */
 export function readInsights(payload: unknown): InsightBatch | undefined {
   if (Array.isArray(payload)) return { insights: payload.filter(isObject), workspace: null };
@@ -44,7 +44,7 @@ const instant = (value: unknown): string | undefined => {
   return Number.isNaN(ms) ? time : String(ms);
 };
 
-/** Milliseconds since the epoch, or undefined where the insight does not say. */
+/** Milliseconds since the epoch, or undefined if the insight does not say. */
 export function createdAt(insight: unknown): number | undefined {
   const ms = instantOf((isObject(insight) && text(insight.created_at)) || "");
   return Number.isNaN(ms) ? undefined : ms;
@@ -54,12 +54,12 @@ const hash = (parts: readonly string[]) =>
   createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 22);
 
 /**
- * The keys that make one event of one insight, whatever mixture of replay, live and REST delivered it.
+ * The deduplication keys that make one event of one insight, whatever mixture of replay, live and REST delivered it.
  *
- * Two deliveries are the same when their ids are; where one has no id, when type and content are, and neither the
- * time of creation nor the target contradicts: replay leaves these out, and one of the two public shapes has no
- * target at all. So each delivery records itself once under what it has and once under "whatever it is", and
- * asks for what agrees with it. Confidence, evidence and the batch's fields vary between deliveries: not in it.
+ * Two deliveries are the same if their ids are; if one has no id, if type and content are, and neither the time of
+ * creation nor the target contradicts: replay leaves these out, and one of the two public shapes has no target at all.
+ * So each delivery records itself once under what it has and once under "whatever it is", and looks for what agrees
+ * with it. Confidence, evidence and the batch's fields vary between deliveries, so they are left out.
  */
 export function insightDedupe(insight: Record<string, unknown>): Dedupe {
   const id = text(insight.id);
@@ -79,7 +79,7 @@ export function insightDedupe(insight: Record<string, unknown>): Dedupe {
     );
 
   const own = id === undefined ? "without id" : "with id";
-  // Two that both have an id are compared by it alone: the same text twice is then two insights.
+  // Two with ids are compared by id alone: the same text twice is then two insights.
   const others = id === undefined ? ["without id", "with id"] : ["without id"];
   const identity = id === undefined ? [] : [`id:${id}`];
   return {

@@ -1,4 +1,4 @@
-// What the operations may ask of Nex at once: four reads, and ten texts a minute. The stream and its polls are outside.
+// What operations may ask of Nex at once: four reads, and ten texts a minute. The stream and its polls are separate.
 
 import type { Clock } from "../../core/clock.ts";
 import { createPlaces, type PlaceFor } from "../../core/semaphore.ts";
@@ -7,16 +7,16 @@ import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { startDeadline } from "../../http/deadline.ts";
 import { givenUp } from "../../http/failure.ts";
 
-/** Nex has no limit that is documented, and takes up to a minute: more would only wait there instead of here. */
+/** Nex documents no limit, and takes up to a minute: further requests would only wait there instead of here. */
 const READS_AT_ONCE = 4;
-/** What the clients of Nex allow themselves for `POST /v1/context/text`; the service documents no number. */
+/** The limit that Nex's own clients use for `POST /v1/context/text`; the service documents no number. */
 export const TEXTS_PER_MINUTE = 10;
 
 /**
- * The client for operations. A read waits for one of four places, of which agents have three, a text for its turn in
- * `texts`; both no longer than the time-out of a request, as HttpError `timeout` with code `budget_timeout`, and were
- * then not sent. A 429 to a text keeps the others back for as long as its Retry-After says. Writes wait for nothing
- * else.
+ * The client for operations. A read waits for one of four slots, of which agents may use three; a text waits for its
+ * turn in `texts`. Both wait at most as long as the time-out of a request; then the HttpError is `timeout` with code
+ * `budget_timeout`, and nothing was sent. A 429 to a text holds the others back for its Retry-After. Other writes do
+ * not wait.
  */
 export function limitForOperations(
   http: HttpClient,
@@ -50,7 +50,7 @@ export function limitForOperations(
     async request(request) {
       if (request.method === "POST" && request.path === textsPath)
         return await http.request({ ...request, budget: texts });
-      // Only a write is marked as to be sent once.
+      // Only a write is marked to be sent once.
       if (request.once) return await http.request(request);
       const place = await takePlace(request);
       try {

@@ -1,4 +1,4 @@
-// The metrics of Nex: the state of its stream, and how late insights come.
+// The metrics of Nex: the state of its stream, and how late insights arrive.
 
 import { keysOf, type MetricOf, oneHot, seconds, single } from "../../contract/metric.ts";
 import type { Histogram } from "../counts.ts";

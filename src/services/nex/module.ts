@@ -1,4 +1,4 @@
-// Nex as the rest of nexusd meets it.
+// The module of Nex.
 
 import type { ServiceModule } from "../module.ts";
 import { nexJobSettings, nexSettings } from "./config.ts";
@@ -12,7 +12,7 @@ export const nex = {
   approval: "operator",
   runtimePrefix: null,
   secretKinds: [],
-  // It alone takes up to a minute to answer.
+  // Only Nex takes up to a minute to answer.
   readWithinMs: 120_000,
   lookWithinMs: 120_000,
   secretIn: () => null,

@@ -1,4 +1,4 @@
-// Follows the notification feed of Nex: one event for each notification, however often the feed has it.
+// Follows the notification feed of Nex: one event per notification, however often the feed returns it.
 
 import type { NewEvent } from "../../contract/new-event.ts";
 import { isoTime } from "../../core/clock.ts";
@@ -19,7 +19,7 @@ const CURSOR = "nex.notifications";
 const SOURCE = "/nex/notifications";
 const LABEL = "GET /v1/notifications/feed";
 
-/** Reads the feed from where it was left to its end. */
+/** Reads the feed from its last position to its end. */
 export async function readNotificationFeed(context: JobContext): Promise<void> {
   const { store, services, log } = context;
   const stored = readPosition((await store.readCursor(CURSOR))?.value);
@@ -59,7 +59,7 @@ export async function readNotificationFeed(context: JobContext): Promise<void> {
   }
 }
 
-/** As it was stored above; earlier versions stored `coveredUntil` alone. */
+/** As stored above; earlier versions stored only `coveredUntil`. */
 function readPosition(stored: unknown): FeedPosition | undefined {
   const coveredUntil = timeOf(fieldsOf(stored).coveredUntil);
   if (coveredUntil === undefined) return undefined;

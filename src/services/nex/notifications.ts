@@ -1,4 +1,4 @@
-// The notification feed of Nex: reading on from a time, page by page, and saying what no page could have had.
+// The notification feed of Nex: reads on from a time, page by page, and reports what no page could have had.
 
 import { createHash } from "node:crypto";
 import type { Dedupe } from "../../contract/new-event.ts";
@@ -6,15 +6,15 @@ import { stringifyJson } from "../../core/exact-json.ts";
 import { instantOf } from "../../core/instant.ts";
 import { fieldsOf } from "../input.ts";
 
-/** The most that the feed gives at once. */
+/** The most that the feed returns at once. */
 export const FEED_LIMIT = 50;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** What is asked for again each time, because a notification may be in the feed later than it says that it was sent. */
+/** Overlap of each read, because a notification may appear in the feed later than its own time. */
 const OVERLAP_MS = 15 * MINUTE_MS;
-/** How late it may be, and still be told. A busy day is gone through again a page at a time. */
+/** How late it may be and still be reported. A busy day is read again one page at a time. */
 const LATEST_MS = DAY_MS;
-/** A position so far ahead of Nex's time was never read up to, and goes back so far. */
+/** A position this far ahead of Nex's time cannot have been read, and is moved back this far. */
 const AHEAD_MS = 60 * MINUTE_MS;
 const BACK_MS = 7 * DAY_MS;
 
@@ -22,24 +22,24 @@ const BACK_MS = 7 * DAY_MS;
 export interface FeedPosition {
   /** The newest notification that was read, of those whose time has come; never ahead of Nex's time. */
   coveredUntil: number;
-  /** How far the day before that was gone through again; undefined: from its beginning. */
+  /** How far the previous day was read again; undefined: from its start. */
   again?: number | undefined;
 }
 
 export interface FeedPage {
-  /** As the service gave them, oldest first. */
+  /** As the service returned them, oldest first. */
   notifications: Record<string, unknown>[];
   position: FeedPosition;
-  /** A stretch in which there may have been more than the feed gives, ms since the epoch. */
+  /** A period in which there may have been more than the feed returns, ms since the epoch. */
   gap: { from: number; to: number } | undefined;
 }
 
 /**
- * Yields what is new in the feed, and what came late. No document says which of too many the feed gives: where it
- * begins with the oldest the rest is asked for, where with the newest what lies before cannot be had. What comes again
- * is left to the log, which knows its id.
- * @param list asks for what was sent after a time, or for the latest
- * @param now by Nex's clock, as its last answer has it
+ * Yields what is new in the feed, and what arrived late. It is undocumented which of too many the feed returns: if the
+ * oldest, the rest is requested; if the newest, what lies before cannot be fetched. Repetitions are left to the log,
+ * which knows their ids.
+ * @param list requests what was sent after a time, or the latest
+ * @param now by Nex's clock, from its last answer
  * @param stored undefined: nothing is known, and the latest are enough
  */
 export async function* readFeed(
@@ -71,7 +71,7 @@ export async function* readFeed(
     yield newestOnly(first, known, now());
     return;
   }
-  // A whole page of one instant cannot be turned.
+  // A whole page of one instant cannot be advanced.
   const reached = newest - 1 > from ? newest - 1 : newest;
   const again = reached < known - OVERLAP_MS ? reached : undefined;
   yield { notifications, position: { coveredUntil, again }, gap: undefined };
@@ -89,7 +89,7 @@ async function* readOn(
   for (let since = Math.max(0, known - OVERLAP_MS); ; ) {
     const page = readPage(await list(since));
     const { notifications, newest } = page;
-    // A full page of what is not after `since` is that of a feed that takes no heed of it.
+    // A full page with nothing after `since` comes from a feed that ignores it.
     if (!page.isFull || newest === undefined || newest <= since) {
       coveredUntil = moved(coveredUntil, page, now());
       yield { notifications, position: { coveredUntil, again }, gap: undefined };
@@ -100,7 +100,7 @@ async function* readOn(
       return;
     }
     coveredUntil = moved(coveredUntil, page, now());
-    // Those of the same instant may be on the next page; a whole page of one instant cannot be turned.
+    // Others of the same instant may be on the next page; a whole page of one instant cannot be advanced.
     const isStuck = newest - 1 <= since;
     const gap = isStuck ? { from: newest, to: newest } : undefined;
     yield { notifications, position: { coveredUntil, again }, gap };
@@ -108,7 +108,7 @@ async function* readOn(
   }
 }
 
-/** Of more than a page, the newest: what lies before them cannot be had. */
+/** Of more than a page, the newest: what lies before them cannot be fetched. */
 function newestOnly(page: Page, known: number, now: number): FeedPage {
   const { notifications, oldest = known } = page;
   const gap = oldest > known ? { from: known, to: oldest } : undefined;
@@ -119,7 +119,7 @@ function newestOnly(page: Page, known: number, now: number): FeedPage {
 interface Page {
   /** Oldest first. */
   notifications: Record<string, unknown>[];
-  /** Undefined where none says its time. */
+  /** Undefined if none says its time. */
   newest: number | undefined;
   oldest: number | undefined;
   isFull: boolean;
@@ -138,11 +138,11 @@ function readPage(given: Record<string, unknown>[]): Page {
   };
 }
 
-/** Only forward, and by what has come: one of the future must not hide what is sent until then. */
+/** Only forward, and only by times that have come: one in the future must not hide what is sent until then. */
 const moved = (known: number, { notifications }: Page, now: number): number =>
   Math.max(known, ...notifications.map((one) => sentAt(one) ?? known).filter((time) => time <= now));
 
-/** The notifications of an answer, in every wrapping that Nex is seen to use; undefined where it has none. */
+/** The notifications of an answer, in every wrapper that Nex has been seen to use; undefined if it has none. */
 export function readNotifications(body: unknown): Record<string, unknown>[] | undefined {
   const { items, data } = fieldsOf(body);
   const list = [body, items, data].find(Array.isArray);
@@ -158,7 +158,7 @@ function sentAt({ sent_at, alert_time }: Record<string, unknown>): number | unde
 const byTime = (a: Record<string, unknown>, b: Record<string, unknown>) =>
   (sentAt(a) ?? 0) - (sentAt(b) ?? 0);
 
-/** One event for one notification, by its id; where it has none, by all that it says. */
+/** One event per notification, by its id; without an id, by all its content. */
 export function notificationDedupe(notification: Record<string, unknown>): Dedupe {
   const { id } = notification;
   const isId = typeof id === "string" || typeof id === "number" || typeof id === "bigint";

@@ -1,4 +1,4 @@
-// The operations of Nex as rows of a table: what each one is, once, and here what all of them do alike.
+// The operations of Nex as rows of a table: the rows say what is special, and this file what all share.
 
 import { z } from "zod";
 import { unexpectedShape } from "../../http/answer.ts";
@@ -22,33 +22,33 @@ export const API_KEY = {
   headers: { authorization: "‹api key›" },
 } as const satisfies Credential;
 
-/** How a resource is looked up: before it is deleted, and where it is not known whether it was. */
+/** How a resource is looked up: before it is deleted, and if it is unknown whether it was. */
 interface Look {
-  /** As `call`, a read. */
+  /** Like `call`, a read. */
   call: `GET /${string}`;
-  /** The resource in the answer, where that is a list; undefined: not there. */
+  /** The resource in the answer, if that is a list; undefined: not there. */
   find?: (answer: OperationAnswer, input: Fields) => Fields | undefined;
-  /** What a person is shown of it, and what must still be so when it is executed. */
+  /** What a person sees of it, and what must still hold when it is executed. */
   show: (found: Fields) => Fields;
-  /** Whether it is there only as something put away. */
+  /** Whether it only exists as archived. */
   isGone?: (found: Fields) => boolean;
 }
 
 interface CommonRow {
   name: `nex.${string}.${string}`;
-  /** Method and path below `/v1`; what stands in braces are ids in the input. */
+  /** Method and path below `/v1`; names in braces are ids from the input. */
   call: `${OperationRequest["method"]} /${string}`;
   title: string;
   description: string;
   /**
-   * The fields of the input. Those that the path does not name are the query of a GET or DELETE, else the body, each
-   * under its own name in snake case or the one in `named`.
+   * The fields of the input. Those not in the path become the query of a GET or DELETE, else the body, each under its
+   * own name in snake case or the one in `named`.
    */
   input?: () => z.core.$ZodShape;
-  /** Rules over several fields. */
+  /** Rules across several fields. */
   rules?: (schema: z.ZodObject) => z.ZodType<Fields>;
   named?: Record<string, string>;
-  /** The body, where it is not just the fields. */
+  /** The body, if it is not just the fields. */
   body?: (input: Fields) => Fields;
   output: (answer: OperationAnswer, input: Fields, label: string) => unknown;
 }
@@ -67,7 +67,7 @@ interface WriteRow extends CommonRow {
 
 export type Row = ReadRow | WriteRow;
 
-/** The operations of a table, in its order. */
+/** The operations of a table, in order. */
 export const nexTable = (rows: readonly Row[]): Operation<Fields>[] => rows.map(toOperation);
 
 function toOperation(row: Row): Operation<Fields> {
@@ -82,7 +82,7 @@ function toOperation(row: Row): Operation<Fields> {
     description,
     idempotent: !isWrite || row.idempotent,
     destructive: isWrite && row.destructive === true,
-    // Built when it is first used: a schema of zod, even one that is only to be, is larger than all else together.
+    // Built when it is first used: even an unused zod schema is larger than everything else together.
     get input() {
       input ??= inputOf(row);
       return input;
@@ -105,7 +105,7 @@ function withLook(operation: Operation<Fields>, look: Look): Operation<Fields> {
   operation.readBack = async (input, facts, read) => {
     const found = await lookUp(look, input, facts, read).catch(undefinedWhereNotFound);
     if (found && look.isGone?.(found) !== true) return { kind: "not_found" };
-    // The answer that was lost would have been empty too.
+    // The lost answer would have been empty, too.
     return { kind: "done", output: operation.output({ status: 200, headers: {}, body: undefined }, input) };
   };
   return operation;
@@ -152,7 +152,7 @@ function requestOf(
     origin: facts.origin,
     path: `${PREFIX}${pathOf(call, input)}${query && `?${query}`}`,
     label: labelOf(call),
-    // A POST without fields has no body at all.
+    // A POST without fields has no body.
     ...(json && Object.keys(json).length > 0 && { json }),
     credential: API_KEY,
   };
@@ -172,24 +172,24 @@ function undefinedWhereNotFound(error: unknown): undefined {
   if (!(error instanceof HttpError && error.status === 404)) throw error;
 }
 
-/** An answer without the one field that some answers of Nex are wrapped in. */
+/** An answer without the one field that wraps some answers of Nex. */
 const unwrapped = (body: unknown): unknown => {
   const entries = Object.entries(fieldsOf(body));
   const [key, value] = entries[0] ?? [];
   return entries.length === 1 && (key === "data" || key === "message") && value !== null ? value : body;
 };
 
-/** The answer, without what it may be wrapped in, as this field of the output. */
+/** The answer, without a wrapper, as this field of the output. */
 export const one = (field: string) => (answer: OperationAnswer) => ({
   [field]: unwrapped(answer.body) ?? null,
 });
 
-/** The answer as it is, apart from a wrapping. */
+/** The answer unchanged, except for a wrapper. */
 export const whole = ({ body }: OperationAnswer): unknown => unwrapped(body) ?? null;
 
 /**
- * A list in every wrapping that Nex is seen to use, as this field of the output; what stands beside it (the total, the
- * next cursor) follows as it is. @throws HttpError for an answer without a list
+ * A list in every wrapper that Nex has been seen to use, as this field of the output; what stands beside it (the total,
+ * the next cursor) is kept. @throws HttpError for an answer without a list
  */
 export const many =
   (field: string, ...wrappings: string[]) =>
@@ -203,13 +203,13 @@ export const many =
   };
 
 /**
- * For a list without pages, which Nex ends at the limit without a word: whether there may be more.
- * @param most its limit where the input has none
+ * For a list without pages, which Nex silently cuts at the limit: whether there may be more.
+ * @param most its limit if the input has none
  */
 export const mayHaveMore = (items: unknown, { limit }: Fields, most: number): boolean =>
   Array.isArray(items) && items.length >= Number(limit ?? most);
 
-/** For an answer that says nothing: which one it was that was deleted, archived or removed. */
+/** For an answer without content: what was deleted, archived or removed. */
 export const gone = (verb: string, field: string) => (_answer: OperationAnswer, input: Fields) => ({
   [verb]: input[field],
 });
@@ -217,12 +217,12 @@ export const gone = (verb: string, field: string) => (_answer: OperationAnswer, 
 export const unknownShape = (status: number, label: string) =>
   unexpectedShape({ service: "nex", label, status }, "in an unknown shape");
 
-/** An id of Nex: a text or an integer, exact. */
+/** An id of Nex: a string or an integer, exact. */
 export const id = (what: string) => opaqueId.describe(what);
 export const objectSlug = () => id("The kind of record by its slug, such as person or company");
 export const recordId = () => id("The id of the record");
 
-/** At least one field beside those that say what is changed. */
+/** At least one field beside those that identify what is changed. */
 export const atLeastOneOf =
   (...fields: string[]) =>
   (schema: z.ZodObject): z.ZodType<Fields> =>

@@ -1,4 +1,4 @@
-// What Nex is connected with, and what it tells its people by itself.
+// Nex's connections, and its notifications to people.
 
 import { z } from "zod";
 import { fieldsOf, line, prose } from "../input.ts";
@@ -8,7 +8,7 @@ const RULE = "GET /notifications/custom/{ruleId}";
 
 const ruleId = () => id("The id of the rule, from nex.notifications.list_rules");
 
-/** The connection among all integrations. */
+/** The connection, among all integrations. */
 const connectionIn = (integrations: unknown, wanted: unknown): Fields | undefined => {
   for (const integration of Array.isArray(integrations) ? integrations.map(fieldsOf) : []) {
     const connections = Array.isArray(integration.connections) ? integration.connections.map(fieldsOf) : [];
@@ -60,7 +60,7 @@ export const accountOperations = nexTable([
     call: "DELETE /integrations/connections/{connectionId}",
     effect: "write",
     idempotent: false,
-    // Only a person who signs in can connect it again.
+    // Only a person who signs in can restore it.
     destructive: true,
     title: "Disconnect an integration",
     description: "Ends a connection. To restore it, a person has to sign in and agree again.",

@@ -1,4 +1,4 @@
-// The attributes that records of Nex have by their kind, and the kinds of relationships that records can have.
+// The attributes of Nex's records by kind, and the kinds of relationships between records.
 
 import { z } from "zod";
 import { fieldsOf, line, present, prose } from "../input.ts";
@@ -22,7 +22,7 @@ const changeableOptions = () => ({
   selectOptions: selectOptions(),
 });
 
-/** The options of an attribute, which are flat in the input, as Nex nests them. */
+/** The options of an attribute, flat in the input, as Nex nests them. */
 const attributeBody = ({ name, slug, type, description, ...rest }: Fields): Fields => {
   const options = present({
     is_required: rest.isRequired,
@@ -72,7 +72,7 @@ export const attributeOperations = nexTable([
     name: "nex.attributes.update",
     call: "PATCH /objects/{objectSlug}/attributes/{attributeId}",
     effect: "write",
-    // An option to choose that has no id yet may be added again each time.
+    // A select option without an id may be added again each time.
     idempotent: false,
     title: "Change an attribute",
     description: "Changes the name, the description or the options of an attribute. Its type stays the same.",

@@ -1,4 +1,4 @@
-// What Nex knows and concludes: questions, texts to learn from, lists made on request, insights, and its own maintenance.
+// Nex's knowledge: questions, texts to learn from, lists made on request, insights, and its maintenance jobs.
 
 import { z } from "zod";
 import { fieldsOf, prose } from "../input.ts";
@@ -9,7 +9,7 @@ import { type Fields, id, mayHaveMore, nexTable, one, unknownShape, whole } from
 
 const wholeSeconds = () => z.iso.datetime({ precision: 0 });
 
-/** The id of what Nex works on from now: a text in one of its descriptions, an integer in the other. */
+/** The id of the work that Nex has started: a string in one of its descriptions, an integer in the other. */
 const started =
   (field: "artifact_id" | "job_id" | "job_run_id", as: string) =>
   (answer: OperationAnswer, _input: Fields, label: string): Fields => {
@@ -56,7 +56,7 @@ export const contextOperations = nexTable([
   {
     name: "nex.context.list_jobs",
     call: "POST /context/list/jobs",
-    // It changes no record, but each one is work that Nex does and counts: it must not be repeated by itself.
+    // It changes no record, but each call is work that Nex does and counts: it must not be repeated automatically.
     effect: "write",
     idempotent: false,
     title: "Let Nex make a list",

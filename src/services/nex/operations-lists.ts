@@ -125,7 +125,7 @@ export const listOperations = nexTable([
     call: "DELETE /lists/{listId}/records/{recordId}",
     effect: "write",
     idempotent: false,
-    // The record stays, but what was noted of it in the list cannot be had back.
+    // The record stays, but its attributes in the list cannot be restored.
     destructive: true,
     title: "Remove a record from a list",
     description:

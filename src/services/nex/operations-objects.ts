@@ -1,4 +1,4 @@
-// The kinds of records (objects) of a workspace of Nex. Their attributes are in operations-attributes.ts.
+// The kinds of records (objects) of a Nex workspace. Their attributes are in operations-attributes.ts.
 
 import { z } from "zod";
 import { line, prose } from "../input.ts";

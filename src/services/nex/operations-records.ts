@@ -1,4 +1,4 @@
-// The records of Nex: people, companies, deals and what else a workspace keeps, how they are related, and their history.
+// The records of Nex: people, companies, deals and others, their relationships, and their history.
 
 import { z } from "zod";
 import { fieldsOf, freeForm, line, present } from "../input.ts";
@@ -12,7 +12,7 @@ const name = () =>
     .describe("A string, or an object such as {first_name, last_name}");
 const attributesHint = "The attributes by slug, from nex.objects.get";
 
-/** Which records of a list, and what of each: of a kind, and of a list that people keep. */
+/** Which records a list returns, and what of each; for a kind of records, and for a list. */
 export const pageInput = () => ({
   attributes: z
     .union([z.enum(["all", "primary", "none"]), z.array(line).min(1)])
@@ -37,7 +37,7 @@ export const pageRules = (schema: z.ZodObject): z.ZodType<Fields> =>
     message: "is missing: sortDirection needs it",
   });
 
-/** What it is that goes. Its other attributes change by themselves, as Nex learns. */
+/** Identifies what is deleted. Its other attributes change as Nex learns. */
 const typeAndName = ({ type = null, attributes }: Fields) => ({
   type,
   name: fieldsOf(attributes).name ?? null,
@@ -120,7 +120,7 @@ export const recordOperations = nexTable([
     name: "nex.records.delete",
     call: "DELETE /records/{recordId}",
     effect: "write",
-    // A second DELETE answers 404, which does not say whether the first one did it: it is read back instead.
+    // A second DELETE answers 404, which does not say whether the first one worked, so it is read back.
     idempotent: false,
     destructive: true,
     title: "Delete a record",

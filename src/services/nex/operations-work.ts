@@ -1,4 +1,4 @@
-// Tasks and notes of Nex, on their own or at records. Neither can be deleted: they are archived.
+// Tasks and notes of Nex, on their own or attached to records. Neither can be deleted: they are archived.
 
 import { z } from "zod";
 import { line, prose } from "../input.ts";

@@ -1,5 +1,5 @@
-// What Nex can be asked to do, to its OpenAPI descriptions; its answers are given on as they are. The stream of
-// insights is not among it: the job nex-insights holds that.
+// The operations of Nex, by its OpenAPI descriptions; its answers are passed on unchanged. The insight stream is not
+// among them: the job nex-insights holds it.
 
 import { accountOperations } from "./operations-account.ts";
 import { attributeOperations } from "./operations-attributes.ts";

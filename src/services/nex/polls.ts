@@ -1,4 +1,4 @@
-// Asks REST for what the stream missed: never more than once a minute, one at a time, and beside the stream.
+// Fetches by REST what the stream missed: at most once a minute, one at a time, and beside the stream.
 
 import type { Failure, NewEvent } from "../../contract/new-event.ts";
 import { isoTime } from "../../core/clock.ts";
@@ -10,15 +10,15 @@ import { describeLoss, isRefusal, waitAfter } from "./stream-failure.ts";
 import type { StreamStateName } from "./stream-state.ts";
 
 export const POLL_EVERY_MS = 60_000;
-/** A window that REST has refused for so long, while the stream was open, is given up as a gap. */
+/** A window that REST has refused for this long while the stream was open is given up as a gap. */
 const REFUSED_FOR_GOOD_MS = 3_600_000;
 
 export interface Polls {
-  /** There is something to fetch, up to when the stream was open: `openedAt`, by Nex's clock. */
+  /** There is something to fetch, up to when the stream was opened: `openedAt`, by Nex's clock. */
   request(openedAt: number): void;
-  /** The stream is open, and what it missed is not in the log yet. */
+  /** The stream is open, but what it missed is not in the log yet. */
   isMissing(): boolean;
-  /** Why it is not, where an attempt failed. */
+  /** Why not, if an attempt failed. */
   failure(): Failure | undefined;
   /** The state has changed. */
   wake(): void;
@@ -33,7 +33,7 @@ export function createPolls(options: {
   state: () => StreamStateName;
   /** What was missed is in the log. */
   onClosed(): void;
-  /** It will not be had. @returns what else there is to be told of it */
+  /** It cannot be fetched. @returns what else to report about it */
   onGivenUp(): NewEvent[];
   /** An attempt is over, however it ended. */
   onHealth(): void;
@@ -41,7 +41,7 @@ export function createPolls(options: {
   const { context, insights, signal, state } = options;
   const { clock, log } = context;
   const { nex } = context.services;
-  /** What the stream missed: asked for by the last attempt since then, or not yet. */
+  /** What the stream missed: already requested by the last attempt, or not yet. */
   let missing: { openedAt: number } | undefined;
   let failure: Failure | undefined;
   let refusedSince: number | undefined;
@@ -51,7 +51,7 @@ export function createPolls(options: {
   const isDue = () => state() === "polling" || (state() === "live" && missing !== undefined);
 
   const succeeded = (asked: typeof missing) => {
-    // An outage or a jump since the attempt began is still to be fetched.
+    // An outage or a clock jump since the attempt began still has to be fetched.
     if (missing === asked) {
       missing = undefined;
       options.onClosed();

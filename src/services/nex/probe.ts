@@ -1,4 +1,4 @@
-// How doctor finds out whether Nex can be reached and takes the key.
+// How doctor checks that Nex is reachable and accepts the key.
 
 import type { Probe, ProbeOptions } from "../module.ts";
 

@@ -1,25 +1,25 @@
-// Replayed insights that tell neither an id nor a time, kept until REST has told the same ones in full.
+// Replayed insights without id and time, kept until REST has returned the same ones in full.
 
 import type { NewEvent } from "../../contract/new-event.ts";
 import type { Clock } from "../../core/clock.ts";
 
-/** REST can fail for a while; what is only in the replay is then told after so long, whatever REST may add. */
+/** REST can fail for a while; what is only in the replay is then reported after this time, whatever REST may add. */
 const LONGEST_MS = 15 * 60_000;
 const MOST = 1000;
 
 /**
- * After an outage a replay may say less of an insight than REST does. Such a one is known to be any of the same words,
- * so that it would hide another one of these words that REST has. Once REST has told all there is, it is needed no
- * more; only where REST cannot be had it is taken for what it is.
+ * After an outage, a replay may say less of an insight than REST does. Such an insight counts as equal to any with the
+ * same words, so it would hide another one with these words that REST has. Once REST has returned everything, it is not
+ * needed; it is used as it is only if REST is unavailable.
  */
 export interface ReorderBuffer {
-  /** Keeps those that are to wait. @returns the others */
+  /** Keeps those that have to wait. @returns the others */
   sift(events: NewEvent[]): NewEvent[];
-  /** All that wait, where REST will not tell them. */
+  /** All that are waiting, because REST will not return them. */
   release(): NewEvent[];
-  /** Forgets all that wait: REST has told them. */
+  /** Drops all that are waiting: REST has returned them. */
   drop(): void;
-  /** All that wait, where they have waited long enough. */
+  /** All that have waited long enough. */
   overdue(): NewEvent[];
 }
 

@@ -1,4 +1,4 @@
-// The memory of insights: everything that Nex ever said, answered from the store alone.
+// The stored insights: everything that Nex ever sent, answered from the store alone.
 
 import { z } from "zod";
 import { limitQuery, PAGE_LENGTH, timestamp } from "../../contract/api/fields.ts";
@@ -9,12 +9,12 @@ import { present } from "../input.ts";
 import { defineRoute, JsonText, loggedText, observedAt, type Route } from "../route.ts";
 
 /**
- * Each word costs a walk through all texts that have it, those that only a hyphen or another sign parts too. One of a
- * single letter costs a look through most of the index.
+ * Each word costs a walk through all texts that contain it, including words separated only by a hyphen or another sign.
+ * A word of one letter costs a walk through most of the index.
  */
 const MOST_WORDS = 10;
 const FEWEST_LETTERS = 2;
-/** In scripts without blanks between words, where a single sign is a word. */
+/** In scripts without blanks between words, where a single character can be a word. */
 const MOST_SIGNS = 100;
 const words = z
   .string()

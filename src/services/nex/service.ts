@@ -19,7 +19,7 @@ import { nexRoutes } from "./routes.ts";
 
 type Settings = z.output<typeof nexSettings>;
 
-/** The texts that Nex takes in a minute; its other requests have no budget. */
+/** The texts that Nex accepts in a minute; its other requests have no budget. */
 const TEXTS = " texts";
 
 function start({ store, clock, random }: Base): RunningService<Settings, NexClient> {

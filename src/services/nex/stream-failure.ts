@@ -1,14 +1,14 @@
-// What a failure of the insight stream or of its list means, with the remedy, and how long it is waited out.
+// What a failure of the insight stream or of its list means, with the remedy, and how long to wait.
 
 import type { Failure } from "../../contract/new-event.ts";
 import type { HttpError } from "../../http/errors.ts";
 
-/** A refused key is tried again slowly: somebody may give it its scope back. */
+/** A refused key is tried again slowly: somebody may restore its scope. */
 const REFUSED_WAIT_MS = 5 * 60_000;
-/** A refusal that a later attempt can outlive, unlike the other statuses of a caller's fault. */
+/** A refusal that a later attempt can overcome, unlike the other 4xx statuses. */
 const PASSING = new Set([408, 425, 429]);
 
-/** @param error undefined: the server ended the stream in order */
+/** @param error undefined: the server ended the stream normally */
 export function describeLoss(error: HttpError | undefined): Failure {
   if (!error) return { code: "stream_ended", message: "Nex ended the insight stream." };
   switch (error.status) {
@@ -29,14 +29,14 @@ export function describeLoss(error: HttpError | undefined): Failure {
   }
 }
 
-/** The key is the reason: REST would refuse it too. */
+/** The key is the reason: REST would refuse it, too. */
 export const isKeyRefused = (error: HttpError | undefined): boolean =>
   error?.status === 401 || error?.status === 403;
 
-/** How long at least, in milliseconds, the next attempt waits. A 204 asks not to come back; REST is polled meanwhile. */
+/** The least wait before the next attempt, in milliseconds. A 204 asks not to come back; REST is polled meanwhile. */
 export const waitAfter = (error: HttpError): number =>
   isKeyRefused(error) || error.status === 204 ? REFUSED_WAIT_MS : 0;
 
-/** Asked again, it would be refused again. */
+/** A repeated request would be refused again. */
 export const isRefusal = ({ status = 0 }: HttpError): boolean =>
   status >= 400 && status < 500 && !PASSING.has(status);

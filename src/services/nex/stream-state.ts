@@ -1,11 +1,11 @@
-// The states of the insight stream and what leads from one to the other; pure, so that each path can be tested.
+// The states of the insight stream and the transitions between them; pure, so that each path can be tested.
 
 /**
  * - `connecting`: since the start, no attempt has ended yet
- * - `live`: a stream is open, and has begun with something that could be read
- * - `recovering`: lost a moment ago, tried again
- * - `polling`: lost for longer, REST instead, while it is tried again
- * - `refused`: Nex takes the key for no good, for the stream and for REST; tried again slowly
+ * - `live`: a stream is open, and readable data has arrived
+ * - `recovering`: lost a moment ago, trying again
+ * - `polling`: lost for longer; REST instead, while trying again
+ * - `refused`: Nex refuses the key, for the stream and for REST; trying again slowly
  */
 export type StreamStateName = "connecting" | "live" | "recovering" | "polling" | "refused";
 
@@ -13,31 +13,31 @@ export interface StreamState {
   state: StreamStateName;
   /** Streams in a row that failed before they were healthy. */
   failures: number;
-  /** When the outage began that lasts, monotonic milliseconds. */
+  /** When the present outage began, monotonic milliseconds. */
   lostAt: number | undefined;
-  /** What the log says so far: of the last loss the code, or that it is open; undefined: nothing yet. */
+  /** The last entry in the log: the code of the last loss, or that it is open; undefined: nothing yet. */
   told: { kind: "opened"; at: number } | { kind: "lost"; code: string; fallback: boolean } | undefined;
 }
 
 export type StreamInput =
   | { kind: "opened" }
-  /** It has lived for 30 s. */
+  /** It has been open for 30 s. */
   | { kind: "healthy" }
   | { kind: "lost"; failures: number; retryInMs: number; code: string; isRefusal: boolean }
   /** Time has passed. */
   | { kind: "tick" };
 
-/** What the log is to be told. */
+/** What to report to the log. */
 export type Announcement = "opened" | "lost" | "fallback";
 
 export const INITIAL: StreamState = { state: "connecting", failures: 0, lostAt: undefined, told: undefined };
 
-/** So many failures in a row are no single mishap. */
+/** This many failures in a row are not a single mishap. */
 export const FLAPPING = 2;
 const FALLBACK_AFTER_FAILURES = 3;
-/** Neither an outage nor the wait for the next attempt may take longer without a poll. */
+/** Neither an outage nor the wait for the next attempt may last longer without a poll. */
 const FALLBACK_AFTER_MS = 60_000;
-/** A stream that is lost sooner after it was announced had not come back: its turns must not fill the log. */
+/** A stream that is lost sooner after it was reported was not back yet: it must not flood the log. */
 const SETTLED_AFTER_MS = 60_000;
 
 /** @param at monotonic milliseconds */
@@ -48,7 +48,7 @@ export function step(
 ): { after: StreamState; announce: Announcement[] } {
   switch (input.kind) {
     case "opened": {
-      // One that is lost again and again before it has lived is told to be open once it has.
+      // If it is lost again and again, it is reported as open only once it has lasted.
       const isNews = before.told?.kind !== "opened" && before.failures < FLAPPING;
       const told = isNews ? ({ kind: "opened", at } as const) : before.told;
       return {
@@ -80,7 +80,7 @@ export function step(
   }
 }
 
-/** A loss, with what of it is news to the log. */
+/** A loss, with what is news to the log. */
 function announced(state: StreamState, at: number, code: string) {
   const announce: Announcement[] = [];
   const told = state.told;

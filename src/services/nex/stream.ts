@@ -1,4 +1,4 @@
-// Watches the insights of Nex: the stream, REST for what it missed and while it cannot be had, and all that is told.
+// Watches the insights of Nex: the stream, REST for what it missed and while it is down, and all reports.
 
 import type { Failure, NewEvent } from "../../contract/new-event.ts";
 import { isoTime } from "../../core/clock.ts";
@@ -14,9 +14,9 @@ import { FLAPPING, INITIAL, type StreamInput, step } from "./stream-state.ts";
 
 const TICK_MS = 5000;
 const COVER_EVERY_MS = 30_000;
-/** A stream that has brought no insight yet may not be able to: REST is asked so often what there is. */
+/** A stream without an insight so far may be broken: REST is asked this often. */
 const UNPROVEN_EVERY_MS = 10 * 60_000;
-/** More than any adjustment of the clock by steps too small to matter. */
+/** More than any clock adjustment by steps too small to matter. */
 const JUMP_MS = 2000;
 
 const UNREADABLE: Failure = {
@@ -25,7 +25,7 @@ const UNREADABLE: Failure = {
     "Nex sent an insight event in an unknown shape, so it is fetched by REST instead. A newer nexusd may know the shape.",
 };
 
-/** Runs until the signal aborts. @throws StoreError, or what else is no failure of Nex */
+/** Runs until the signal aborts. @throws StoreError, or any other error that is not a failure of Nex */
 export async function watchInsights(context: JobContext): Promise<void> {
   const { clock, log, services, store } = context;
   const { nex } = services;
@@ -42,15 +42,15 @@ export async function watchInsights(context: JobContext): Promise<void> {
 
   let current = INITIAL;
   let failure: ReturnType<typeof describeLoss> | undefined;
-  /** When the last that could be read came, by Nex's clock. */
+  /** When the last readable data arrived, by Nex's clock. */
   let lastSignAt = 0;
-  /** Whether this connection has brought insights: until then its time is covered by REST alone. */
+  /** Whether this connection has brought insights: until then only REST covers its time. */
   let isProven = false;
   let askedAt = 0;
   /** Set by an event about insights that could not be read, until one can be. */
   let unreadable: Failure | undefined;
   const untold: NewEvent[] = [];
-  // The replay of the very first connection is history, and is taken as it comes.
+  // The replay of the very first connection is history, and is accepted as it is.
   let hasMissed = !isFirst;
   let isFirstReplay = false;
 
@@ -64,15 +64,15 @@ export async function watchInsights(context: JobContext): Promise<void> {
   const buffer = createReorderBuffer(clock);
 
   function showHealth() {
-    // As the log was told: the turns of a stream that comes and goes are not those of the service.
+    // As reported to the log: an unstable stream does not make the service change its state each time.
     const isLost = current.told?.kind === "lost" && current.state !== "live";
-    // A stream that is lost again and again before it has lived is not well in between, either.
+    // A stream that is lost again and again is not well in between, either.
     const isFlapping = current.failures >= FLAPPING;
     context.degraded(isLost || isFlapping ? failure : (polls.failure() ?? unreadable));
     nex.status.isMissing = current.state === "live" && polls.isMissing();
   }
 
-  /** Takes the next state, shows it, and gives what the log is to be told. */
+  /** Moves to the next state, shows it, and returns what to report to the log. */
   const proceed = (input: StreamInput): NewEvent[] => {
     const { failures, state } = current;
     const { after, announce } = step(current, input, clock.monotonic());
@@ -92,7 +92,7 @@ export async function watchInsights(context: JobContext): Promise<void> {
     return announce.map((name) => events[name]);
   };
 
-  /** With what was to be told before, in order. */
+  /** With what was to be reported before, in order. */
   const commit = (events: NewEvent[], until?: number) =>
     insights.commit([...untold.splice(0), ...events], until);
 
@@ -186,7 +186,7 @@ export async function watchInsights(context: JobContext): Promise<void> {
   try {
     await Promise.all(all);
   } catch (error) {
-    // Only Nex is waited for here; what the store or the code throws is for the scheduler to report.
+    // Only failures of Nex are waited out here; other errors are for the scheduler to report.
     if (!context.signal.aborted) throw error;
   } finally {
     over.abort();

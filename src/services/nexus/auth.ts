@@ -1,4 +1,4 @@
-// Agent key to token: one exchange in flight at most, never more than ten a minute, across restarts too.
+// Exchanges the agent key for a token: one exchange at a time, at most ten a minute, across restarts too.
 
 import { createHash } from "node:crypto";
 import { z } from "zod";
@@ -12,23 +12,23 @@ import { anonKeyRefused, isAnonKeyRefused } from "./refusals.ts";
 import { createAges, type Issued, loadToken, type SavedToken, type TokenStorage } from "./saved-token.ts";
 
 const LABEL = "POST /functions/v1/agent-auth";
-/** What every agent key begins with. Its length is not checked: the vendor's own pages do not agree on it. */
+/** The prefix of every agent key. Its length is not checked: the vendor's own pages disagree on it. */
 const KEY_PREFIX = "nxs_ak_";
 
 export const EXCHANGE_PATH = "/functions/v1/agent-auth";
 
 const MOST_EXCHANGES = 10;
-/** A minute, and as long as an exchange may be under way: the server counts when it arrives, not when it is sent. */
+/** A minute, plus the longest time of an exchange: the server counts when it arrives, not when it is sent. */
 const EXCHANGE_WINDOW_MS = 90_000;
 /** A token that the service refuses is replaced at once, but its successor not before this time has passed. */
 const REJECT_AGAIN_AFTER_MS = 60_000;
 const MINUTE_MS = 60_000;
-/** A key that was refused stays refused until somebody acts: it is tried again this seldom. */
+/** A refused key stays refused until somebody acts, so it is tried again this rarely. */
 const REFUSED_FOR_MS = 15 * MINUTE_MS;
 /** Refreshed at 80 % of its life, a little earlier at random so that many daemons do not do it at once. */
 const REFRESH_AT = 0.8;
 const REFRESH_JITTER = 0.05;
-/** A token that is said to end sooner is used for so long all the same, or until it is refused. */
+/** A token that claims to end sooner is used for this long anyway, or until it is refused. */
 const SHORTEST_LIFE_MS = 15_000;
 
 const answerSchema = z.looseObject({
@@ -40,17 +40,20 @@ const answerSchema = z.looseObject({
 export interface TokenSource {
   /**
    * The token for REST, functions and MCP alike.
-   * @throws HttpError `agent_key_malformed`, `agent_key_refused`, `exchange_budget`, or what the exchange met
+   * @throws HttpError `agent_key_malformed`, `agent_key_refused`, `exchange_budget`, or an error of the exchange
    */
   token(): Promise<string>;
-  /** The organization of the key, once a token was had. */
+  /** The organization of the key, after the first token. */
   organizationId(): Promise<string>;
   /**
-   * Says that the service refused this token: it is not given out again, but for a while where it is itself the
-   * successor of a refused one, since a service that refuses every token must not make us ask for ever.
+   * Reports that the service refused this token: it is not returned again, except for a while if it is itself the
+   * successor of a refused one, since a service that refuses every token must not cause endless exchanges.
    */
   reject(token: string): void;
-  /** Says that the service will take this token only after so long: the one before is given out until then, if it lives. */
+  /**
+   * Reports that the service will accept this token only after this time: until then the previous one is returned, if
+   * it is still valid.
+   */
   isEarly(token: string, waitMs: number): void;
 }
 
@@ -61,11 +64,11 @@ export function createTokenSource(options: {
   clock: Clock;
   steady: Pick<SteadyClock, "ageOf">;
   random: () => number;
-  /** Told of every token, so that no log line can hold one. */
+  /** Receives every token, so that no log line can contain one. */
   onToken: (token: string) => void;
-  /** Told that there is a token after a time in which the service could not be reached for one. */
+  /** Called when there is a token again after an outage. */
   onBack?: () => void;
-  /** From then on it asks for nothing by itself. */
+  /** Aborts: from then on it requests nothing on its own. */
   signal?: AbortSignal;
 }): TokenSource {
   const { http, apiKey, storage, clock, steady, random, onToken, onBack } = options;
@@ -80,7 +83,7 @@ export function createTokenSource(options: {
   const owner = () => createHash("sha256").update(`${http.origin}\n${apiKey()}`).digest("hex");
   const isAlive = (issued: Issued) => ages.of(issued) < issued.lifeMs;
 
-  /** What is on disk: another source may have written there, before a reload. */
+  /** What is on disk: another source may have written it, before a reload. */
   const load = async (): Promise<SavedToken> => {
     const found = await loadToken(storage, owner());
     for (const issued of [found.current, found.previous]) {
@@ -96,7 +99,7 @@ export function createTokenSource(options: {
     const key = apiKey();
     if (!key.startsWith(KEY_PREFIX)) throw malformed();
     const before = await load();
-    // Stamped anew by the wall clock of now, so that a step of it neither ages them nor keeps them young.
+    // Stamped again by the present wall clock, so that a step of it neither ages them nor keeps them young.
     const now = clock.now();
     const recent = before.exchanges
       .map((at) => now - steady.ageOf(at))
@@ -106,7 +109,7 @@ export function createTokenSource(options: {
       await storage.save(JSON.stringify({ ...before, exchanges: recent }));
       throw tooMany(EXCHANGE_WINDOW_MS - (now - oldest));
     }
-    // Counted on disk before it is sent, so that a daemon that crashes at once again does not hammer.
+    // Counted on disk before it is sent, so that a daemon that crashes at once does not hammer the service.
     const exchanges = [...recent, now];
     await storage.save(JSON.stringify({ ...before, exchanges }));
     const answer = await http
@@ -119,7 +122,7 @@ export function createTokenSource(options: {
         priority: "renewals",
       })
       .catch(async (error: unknown) => {
-        // What was never sent counts nowhere, at Nexus no more than here.
+        // What was never sent does not count, neither at Nexus nor here.
         if (error instanceof HttpError && !error.maybeSent)
           await storage.save(JSON.stringify({ ...before, exchanges: recent }));
         throw refused(error) ?? error;
@@ -153,7 +156,7 @@ export function createTokenSource(options: {
     return fresh;
   };
 
-  /** The exchange under way, or a new one. */
+  /** The current exchange, or a new one. */
   const exchanged = (): Promise<SavedToken> => {
     inFlight ??= exchange()
       .then(
@@ -205,7 +208,7 @@ export function createTokenSource(options: {
       try {
         state = await exchanged();
       } catch (error) {
-        // A token that still lives is good enough while the exchange is unreachable.
+        // A token that is still valid is good enough while the exchange is unreachable.
         const isUsable = state.current && !isRejected && isAlive(state.current) && !refusal;
         if (!isUsable) throw error;
       }
@@ -233,14 +236,14 @@ export function createTokenSource(options: {
   };
 }
 
-/** Whether there was no connection to send it on, so that trying again costs nobody anything. */
+/** Whether there was no connection to send it on, so that trying again costs nothing. */
 const isUnreachable = (error: unknown): boolean =>
   error instanceof HttpError &&
   error.retryable &&
   !error.maybeSent &&
   (error.kind === "network" || error.code === "timeout");
 
-/** Whether the answer speaks of the key: not of the anon key, of a plan, or of a proxy in between. */
+/** Whether the answer is about the key: not about the anon key, a plan, or a proxy in between. */
 const isKeyRefused = (error: unknown): error is HttpError => {
   if (!(error instanceof HttpError)) return false;
   if (error.status === 401) return true;

@@ -1,4 +1,4 @@
-// Phone calls: those that were, and starting one.
+// Phone calls: listing them, and starting one.
 
 import { z } from "zod";
 import { defineOperation } from "./facts.ts";

@@ -13,7 +13,7 @@ const chatId = rowId("chat");
 const platforms = ["whatsapp", "facebook", "instagram"] as const;
 type Platform = (typeof platforms)[number];
 
-/** Where something was said last; those without any message at the end. */
+/** Most recently active first; those without any message at the end. */
 const LAST_ACTIVE_FIRST = createKeyset([
   { column: "last_message_time", descending: true, nullsLast: true },
   { column: "id", descending: true },
@@ -107,7 +107,7 @@ export interface ChatMessage {
   message: string;
 }
 
-/** A message in an open chat. The functions differ by the platform in their name alone. */
+/** A message in an open chat. The functions differ by platform only in their name. */
 const sendMessage = (
   platform: Platform,
   brand: string,
@@ -147,7 +147,7 @@ const sendMessage = (
         }),
       );
       const found = rowsOf(answer, "messages").find((row) => row.content === message);
-      // Whether Nexus writes a message down before or after it has sent it is not documented.
+      // It is undocumented whether Nexus stores a message before or after it has sent it.
       return found ? { kind: "done", output: found } : { kind: "cannot_tell" };
     },
     howToFindOut: "Look with nexus.messages.list of the chat: is the message there?",

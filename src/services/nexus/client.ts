@@ -12,22 +12,22 @@ import { createQuota, type Quota } from "./quota.ts";
 /** Ids in one `in.(…)`: about 4 kB of query, well below what gateways accept. */
 const IDS_AT_ONCE = 100;
 
-/** Columns of which nobody promised the types, and an id. */
+/** Columns of unknown types, and an id. */
 export type Row = Record<string, unknown> & { id: string };
 
 export interface RowReader {
   /**
-   * The rows that the server gives for this query, which may be fewer than there are (`db-max-rows`).
+   * The rows that the server returns for this query, which may be fewer than there are (`db-max-rows`).
    * @throws HttpError
    */
   read(query: RowQuery, signal: AbortSignal): Promise<Row[]>;
-  /** The same, unless the answer has the digest `known`: then the rows are those of that time, and are not parsed. */
+  /** The same, unless the answer has the digest `known`: then the rows are the same as before, and are not parsed. */
   readUnless(known: string | undefined, query: RowQuery, signal: AbortSignal): Promise<RowPage>;
 }
 
 export interface CountedRows {
   rows: Row[];
-  /** Those of the answer, and what comes after them in the same order; undefined where the server does not say. */
+  /** The rows of the answer, and what comes after them in the same order; undefined if the server does not say. */
   total: number | undefined;
 }
 
@@ -41,18 +41,18 @@ export interface RowPage {
 export interface NexusClient extends RowReader {
   /** For operations: with the token, one origin, the budget. */
   readonly http: NexusHttp;
-  /** As `read`, with how many rows there are from there on. */
+  /** Like `read`, with the number of rows from there on. */
   readCounted(query: RowQuery, signal: AbortSignal): Promise<CountedRows>;
   /** The time by Nexus's clock. */
   readonly time: Pick<ServerTime, "now" | "isKnown">;
-  /** The calls that the plan allows; whoever reads in a loop asks it first. */
+  /** The calls that the plan allows; ask it first before reading in a loop. */
   readonly quota: Quota;
 }
 
 export function createNexusClient(options: { http: NexusHttp; retry: Retry; clock: Clock }): NexusClient {
   const { http, retry, clock } = options;
   const time = createServerTime(clock);
-  /** An answer that is no rows is asked for again, as one that failed. */
+  /** An answer without rows is requested again, like a failed one. */
   const ask = <T>(
     query: RowQuery,
     signal: AbortSignal,
@@ -90,7 +90,7 @@ export function createNexusClient(options: { http: NexusHttp; retry: Retry; cloc
   };
 }
 
-/** The rows with these ids; those that do not exist, or are not shown, are left out. */
+/** The rows with these ids; those that do not exist, or are not visible, are left out. */
 export async function readByIds(
   nexus: RowReader,
   query: Pick<RowQuery, "table" | "select">,
@@ -101,7 +101,7 @@ export async function readByIds(
   for (let start = 0; start < ids.length; start += IDS_AT_ONCE) {
     const some = ids.slice(start, start + IDS_AT_ONCE);
     const filters: Filter[] = [{ column: "id", operator: "in", value: some }];
-    // A server that gives fewer rows than it was asked for is asked for the rest.
+    // A server that returns fewer rows than requested is asked for the rest.
     for (let found = 0, after: Position = []; found < some.length; ) {
       const page = await nexus.read({ ...query, filters, order: ["id"], after }, signal);
       const last = page.at(-1);
@@ -114,25 +114,25 @@ export async function readByIds(
   return rows;
 }
 
-/** Whether the table shows any row at all: an empty answer can also mean that nobody is signed in. */
+/** Whether the table shows any row at all: an empty answer can also mean that the token is not accepted. */
 export const hasAnyRow = async (nexus: RowReader, table: string, signal: AbortSignal): Promise<boolean> =>
   (await nexus.read({ table, select: "id", filters: [], limit: 1 }, signal)).length > 0;
 
 function readRows(answer: { status: number; json(): unknown }, label: string): Row[] {
   const body = answer.json();
-  // Checked by hand, since a schema would copy each of what may be a hundred thousand rows.
+  // Checked by hand, since a schema would copy each of up to a hundred thousand rows.
   if (Array.isArray(body) && body.every(hasId)) return body;
   throw unexpectedShape({ service: "nexus", label, status: answer.status }, "with rows that lack an id");
 }
 
-/** A number as an id becomes text, in place. */
+/** A numeric id becomes a string, in place. */
 const hasId = (value: unknown): value is Row => {
   if (typeof value !== "object" || value === null || !("id" in value)) return false;
   if (typeof value.id === "number" || typeof value.id === "bigint") value.id = String(value.id);
   return typeof value.id === "string" && value.id !== "";
 };
 
-/** Column values of rows nobody promised the types of. */
+/** Column values of rows of unknown types. */
 export const asText = (value: unknown): string | null =>
   typeof value === "string" || typeof value === "number" || typeof value === "bigint" ? String(value) : null;
 

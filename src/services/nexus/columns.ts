@@ -1,13 +1,14 @@
-// The columns that the watches read, and how the configuration maps them to those of a database that has others.
+// The columns that the watches read, and how the configuration maps them to those of another database.
 
 /**
- * What becomes of a watch whose column is not there. `needed`: it cannot do without; `wanted`: it says so, until the
- * configuration leaves the column out; `optional`: it goes on without, since the vendor says that some lack it.
+ * What a watch does if its column is missing. `needed`: it cannot work; `wanted`: it reports it, until the
+ * configuration leaves the column out; `optional`: it continues without, since the vendor says that some databases lack
+ * it.
  */
 type Need = "needed" | "wanted" | "optional";
 export type Columns = Readonly<Record<string, Need>>;
 
-/** Our name of a column to that of the database; "" leaves it out. */
+/** Maps our name of a column to the database's; "" leaves it out. */
 export type ColumnNames = Readonly<Partial<Record<string, string>>>;
 
 /** By job. A name with a dot is a column of an embedded table. */
@@ -51,7 +52,7 @@ export type WatchJob = keyof typeof WATCHED_COLUMNS;
 export const nameOf = (column: string, names: ColumnNames): string =>
   names[column] || (column.split(".").at(-1) ?? column);
 
-/** What PostgREST is to select, so that its rows have our names: `id,available_quantity:on_hand,items(sku,name)`. */
+/** The `select` for PostgREST that gives its rows our names: `id,available_quantity:on_hand,items(sku,name)`. */
 export function selectOf(columns: Columns, names: ColumnNames): string {
   const tables = new Map<string, string[]>([["", ["id"]]]);
   for (const column of Object.keys(columns)) {

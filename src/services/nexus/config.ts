@@ -22,7 +22,7 @@ export const nexusSettings = z
   })
   .superRefine(needsWhenEnabled("api_key", "anon_key"), always);
 
-/** What the columns of a watch are called in this database; "" leaves one out. */
+/** The names of a watch's columns in this database; "" leaves one out. */
 const columns = (job: WatchJob) => {
   const known: Readonly<Record<string, string>> = WATCHED_COLUMNS[job];
   return z

@@ -1,4 +1,4 @@
-// Conversations with customers: which of them nobody has read, and each new message of a customer.
+// Conversations with customers: the unread ones, and each new message of a customer.
 
 import type { z } from "zod";
 import { conversation } from "../../contract/events/nexus.ts";

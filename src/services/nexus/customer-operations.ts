@@ -1,4 +1,4 @@
-// Customers of Nexus: what can be asked and changed.
+// The operations on customers.
 
 import { z } from "zod";
 import { instantOf } from "../../core/instant.ts";
@@ -169,7 +169,7 @@ export const createCustomer = defineOperation({
   readBack: async ({ phoneNumber, email }, facts, read, startedAt) => {
     if (phoneNumber === undefined && email === undefined) return { kind: "cannot_tell" };
     const customers = rowsOf(await read(contactRequest(facts, { phoneNumber, email })), "customers");
-    // By the clock of Nexus. Where that is behind ours nothing is certain, and nothing is claimed.
+    // By Nexus's clock. If that is behind ours nothing is certain, and nothing is claimed.
     const [created, ...more] = customers.filter((row) => instantOf(String(row.created_at)) >= startedAt);
     if (created && more.length === 0) return { kind: "done", output: { customer: created } };
     return { kind: customers.length === 0 ? "not_found" : "cannot_tell" };
@@ -181,7 +181,7 @@ export const updateTags = defineOperation({
   name: "nexus.customers.update_tags",
   service: "nexus",
   effect: "write",
-  // Set as a whole it could be repeated, were there nobody else: a repetition could undo what another did meanwhile.
+  // Setting all tags would be idempotent if nobody else changed them: a repetition could undo another change meanwhile.
   idempotent: false,
   title: "Set the tags of a customer",
   description:

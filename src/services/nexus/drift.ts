@@ -1,15 +1,15 @@
-// Schema drift: the database has another column, table or value than the one asked for. No retry cures it, a person does.
+// Schema drift: the database has another column, table or value than requested. No retry helps; a person has to act.
 
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf } from "../input.ts";
 
 export interface Drift {
   kind: "column" | "table" | "relation" | "value";
-  /** The name of what is missing, where the answer has it in a form that can be trusted in a log. */
+  /** The name of what is missing, if the answer has it in a form that is safe to log. */
   name: string | null;
 }
 
-/** SQLSTATEs as every version answers them, and what PostgREST says itself, before the database is asked. */
+/** SQLSTATEs, which every version returns, and PostgREST's own codes, before the database is asked. */
 const KINDS: Record<string, Drift["kind"]> = {
   "42703": "column",
   PGRST204: "column",
@@ -28,7 +28,7 @@ const NAME: Record<Drift["kind"], RegExp> = {
   value: /: "([\w ]{1,60})"$/,
 };
 
-/** What an error says of the schema; undefined where it is about something else. */
+/** What an error says about the schema; undefined if it is about something else. */
 export function driftOf(error: unknown): Drift | undefined {
   if (!(error instanceof HttpError) || error.kind !== "status") return undefined;
   const kind = Object.hasOwn(KINDS, error.code) ? KINDS[error.code] : undefined;
@@ -37,22 +37,22 @@ export function driftOf(error: unknown): Drift | undefined {
   return { kind, name: NAME[kind].exec(typeof message === "string" ? message : "")?.[1] ?? null };
 }
 
-/** Until somebody has changed the configuration, or the vendor the schema. */
+/** Until somebody changes the configuration, or the vendor the schema. */
 const LOOK_AGAIN_MS = 60 * 60_000;
 
-/** The watch that met it. */
+/** The watch that found it. */
 export interface Drifted {
   job: string;
   table: string;
   /** Those that `columns` can map, by our names. */
   columns: readonly string[];
-  /** The setting with the value that it asks for. */
+  /** The setting with the value that is requested. */
   valueKey?: string | undefined;
-  /** The setting that leaves this table out, where it can be left out. */
+  /** The setting that leaves this table out, if it can be left out. */
   without?: string;
 }
 
-/** The failure of the watch: what is missing, what to set, and nothing to do for an hour. */
+/** The failure of the watch: what is missing, what to set, and the next attempt in an hour. */
 export function driftError(error: HttpError, drift: Drift, watch: Drifted): HttpError {
   const { job, table, columns, valueKey, without } = watch;
   const named = drift.name === null ? "" : ` ${drift.name}`;

@@ -1,4 +1,4 @@
-// What the requests of Nexus depend on beside their input: whose data the agent key shows.
+// What the requests of Nexus depend on besides their input: the organization of the agent key.
 
 import type { Clock } from "../../core/clock.ts";
 import { parseJson } from "../../core/exact-json.ts";
@@ -16,7 +16,7 @@ import {
 import { isRolledBack } from "./rolled-back.ts";
 
 export interface NexusFacts extends Facts {
-  /** The organization of the agent key. @throws OperationError `service_unavailable` where it is not known yet */
+  /** The organization of the agent key. @throws OperationError `service_unavailable` if it is not known yet */
   organizationId(): string;
 }
 
@@ -31,7 +31,7 @@ export const AGENT_TOKEN = {
   headers: { authorization: "‹agent token›", apikey: "‹anon key›" },
 } as const satisfies Credential;
 
-/** Over the connection with the MCP server, whose session and protocol version go along. */
+/** Over the connection with the MCP server, with its session and protocol version. */
 export const MCP_SESSION = {
   kind: "nexus",
   headers: {
@@ -49,7 +49,7 @@ export async function nexusFacts(
   organizationId: () => Promise<string>,
   clock: Clock,
 ): Promise<NexusFacts> {
-  // Made where it is thrown: an error costs more than all the rest here.
+  // Created where it is thrown: an error costs more than everything else here.
   const organization = await readOrganization(organizationId, clock);
   return {
     origin,
@@ -60,7 +60,7 @@ export async function nexusFacts(
   };
 }
 
-/** Of what a request shows: what it makes belongs to the organization. */
+/** Shown in a request: what it creates belongs to the organization. */
 export function shownNexusFacts({ url, body }: ShownRequest): NexusFacts {
   const { organization_id, organizationId } = fieldsOf(body === null ? undefined : parseJson(body));
   const found = organization_id ?? organizationId;

@@ -1,4 +1,4 @@
-// The first look at a feed: what is there by then is history, and is remembered instead of told.
+// The first poll of a feed: existing rows are history, which is remembered instead of reported.
 
 import type { Dedupe } from "../../contract/new-event.ts";
 import { instantOf } from "../../core/instant.ts";
@@ -18,13 +18,13 @@ import {
 } from "./feed-rows.ts";
 import type { Position } from "./query.ts";
 
-/** What the first look asks for, to know a day's rows. */
+/** What the first poll requests, to know a day's rows. */
 const FIRST_PAGES = 10;
 const BEFORE_ALL = "1970-01-01T00:00:00Z";
 
 /**
- * What is there is history, and stays it: the rows of the last day are remembered by their ids, since one that comes
- * late, or within the same second, can be told from them by nothing else.
+ * Existing rows are history: the rows of the last day are remembered by id, since nothing else distinguishes them from
+ * a row that comes late, or within the same second.
  */
 export async function firstLook(nexus: FeedReader, feed: Feed, signal: AbortSignal): Promise<FeedPart> {
   const { table, time, filters } = feed;
@@ -60,7 +60,7 @@ export async function firstLook(nexus: FeedReader, feed: Feed, signal: AbortSign
   };
 }
 
-/** What has no time, and never gets one, is told from what comes by its id alone; undefined: it is too much for that. */
+/** Rows without a time are distinguished from new ones only by id; undefined: there are too many for that. */
 async function findTimeless(
   nexus: FeedReader,
   feed: Feed,

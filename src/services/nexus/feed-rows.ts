@@ -1,4 +1,4 @@
-// The rows of a feed: what is declared of them, where they stand, and what of them is remembered.
+// The rows of a feed: their declaration, their position, and what is remembered of them.
 
 import type { Dedupe, NewEvent } from "../../contract/new-event.ts";
 import { instantOf } from "../../core/instant.ts";
@@ -14,17 +14,17 @@ export interface Feed {
   event: (row: Row) => NewEvent;
 }
 
-/** How far a feed was read. The times are texts of the server: what a Date makes of one loses the microseconds. */
+/** How far a feed was read. The times are strings of the server: a Date would lose the microseconds. */
 export interface FeedPosition {
-  /** What was there at the first look is history up to here; later rows were told, or were known by their ids. */
+  /** Everything up to here existed at the first poll; later rows were reported, or were known by id. */
   since: string;
   /** The newest row that was read, of those that are not ahead of the server's time. */
   time: string;
-  /** A reading that was interrupted: where it began, and the last row that it came to. */
+  /** An interrupted read: where it began, and the last row that it reached. */
   reading?: { from: string; last: Place };
-  /** The last row that the reading of the rest came to; left out: it begins again. */
+  /** The last row that the read of the rest reached; left out: it starts again. */
   rest?: Place;
-  /** Rows without a time are told: those of the first look were few enough to be known by their ids. */
+  /** Rows without a time are reported: those of the first poll were few enough to be known by id. */
   hasTimeless?: true;
 }
 
@@ -35,7 +35,7 @@ export interface Place {
 
 export interface FeedPart {
   events: NewEvent[];
-  /** Of rows that were there before the first look. */
+  /** Of rows that existed before the first poll. */
   known?: Dedupe[];
   position: FeedPosition;
 }
@@ -43,7 +43,7 @@ export interface FeedPart {
 export type FeedReader = Pick<NexusClient, "read" | "readCounted" | "time">;
 
 export const MOST_ROWS = 1000;
-/** How late a row can come, by its time, and still be told. */
+/** How late a row can be, by its time, and still be reported. */
 export const LATEST_MS = 86_400_000;
 
 /** The newest of the rows whose time has come, as the server wrote it. */

@@ -1,10 +1,10 @@
-// Feeds: the new rows of a table to which rows are only added, each told once, in the order of their time.
+// Feeds: the new rows of append-only tables, each reported once, ordered by time.
 //
-// Their time is the word of whoever wrote them: a row can come late, bear the time of one that was read, or one that
-// has not come. So a pass reads what is newer than its position, a little overlapping, and after that one page of all
-// the rest: the day before, what is ahead of the server's time, and what has no time. From pass to pass that page goes on to the end and
-// begins again, so that a quiet table is read whole each time and a busy one costs no more requests. What comes again
-// is left out by the log, which knows its id.
+// Their time is set by their author: a row can come late, have the same time as one that was read, or a time in the
+// future. So a pass reads what is newer than its position, with a small overlap, and then one page of all the rest: the
+// day before, rows ahead of the server's time, and rows without a time. From pass to pass that page moves on to the end
+// and starts again, so that a quiet table is read completely each time and a busy one costs no more requests. The log
+// leaves out repetitions, since it knows their ids.
 
 import { instantOf } from "../../core/instant.ts";
 import { HttpError } from "../../http/errors.ts";
@@ -28,16 +28,16 @@ import type { Filter } from "./query.ts";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** A row can become visible after one that is newer, as long as its transaction was: it is looked for each time. */
+/** A row can become visible after a newer one, by as much as its transaction took: each pass looks for it. */
 const OVERLAP_MS = 15 * MINUTE_MS;
-/** A position so far ahead of the server's time was never read up to. */
+/** A position this far ahead of the server's time cannot have been read. */
 const AHEAD_MS = HOUR_MS;
-/** How far such a one goes back. */
+/** How far such a position is moved back. */
 const BACK_MS = 7 * DAY_MS;
 /** Of the rest in one pass: one page of any server. */
 const REST_ROWS = 100;
 
-/** The rows since `position`, part by part; each has to be committed before the next one is asked for. */
+/** The rows since `position`, part by part; each has to be committed before the next one is requested. */
 export async function* readFeed(
   nexus: FeedReader,
   feed: Feed,
@@ -49,7 +49,7 @@ export async function* readFeed(
     return;
   }
   const start = believed(position, nexus.time);
-  // Any bound will do, as long as both readings have the same: beyond it the rest begins.
+  // Any bound works, as long as both reads use the same: beyond it the rest begins.
   const ahead = isoOf(nexus.time.now() + OVERLAP_MS);
   const from = start.reading?.from ?? isoOf(instantOf(start.time) - OVERLAP_MS);
 
@@ -68,7 +68,7 @@ interface Reading {
   signal: AbortSignal;
 }
 
-/** What is newer than the position, to the end, from where it was interrupted. */
+/** What is newer than the position, to the end, continuing after an interruption. */
 async function* readNew(nexus: FeedReader, feed: Feed, reading: Reading): AsyncGenerator<FeedPart> {
   const { start, from, ahead, signal } = reading;
   const { table, select, time, filters } = feed;
@@ -89,11 +89,11 @@ async function* readNew(nexus: FeedReader, feed: Feed, reading: Reading): AsyncG
       signal,
     );
     const newest = newestOf(rows, feed, nexus.time.now());
-    // Only forward: the last page of a feed that was read before lies in the overlap.
+    // Only forward: the last page of a feed that was read before is in the overlap.
     if (newest !== undefined && instantOf(newest) >= instantOf(position.time))
       position = { ...position, time: newest };
     after = lastOf(rows, feed);
-    // A page that is not full proves nothing, since the server has a limit of its own.
+    // A page that is not full proves nothing, since the server has its own limit.
     isEnd = after === undefined || (total !== undefined && rows.length >= total);
     yield {
       events: eventsOf(rows, feed),
@@ -102,7 +102,7 @@ async function* readNew(nexus: FeedReader, feed: Feed, reading: Reading): AsyncG
   }
 }
 
-/** One page of what the other reading leaves out: what came late, and what is ahead of the server's time. */
+/** One page of what the other read leaves out: late rows, and rows ahead of the server's time. */
 async function readRest(nexus: FeedReader, feed: Feed, reading: Reading): Promise<FeedPart> {
   const { start, from, ahead, signal } = reading;
   const { table, select, time, filters } = feed;
@@ -133,10 +133,10 @@ async function readRest(nexus: FeedReader, feed: Feed, reading: Reading): Promis
   };
 }
 
-/** A position that a row of the future has moved, as earlier versions let it, is deaf: back to where rows are. */
+/** A position that a future row has moved, as in earlier versions, finds nothing: it moves back to where rows are. */
 function believed(position: FeedPosition, time: FeedReader["time"]): FeedPosition {
   const now = time.now();
-  // No time at all is such as "infinity", which PostgreSQL has and an earlier version may have stored.
+  // An invalid time is one like "infinity", which PostgreSQL has and an earlier version may have stored.
   const isOff = (text: string) =>
     Number.isNaN(instantOf(text)) || (time.isKnown() && instantOf(text) > now + AHEAD_MS);
   const since = isOff(position.since) ? isoOf(now - LATEST_MS) : position.since;
@@ -147,7 +147,7 @@ function believed(position: FeedPosition, time: FeedReader["time"]): FeedPositio
 
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 
-/** A schema that is not as expected, with what to set; any other error as it is. */
+/** An unexpected schema, with what to set; any other error unchanged. */
 export const feedFailure = (error: unknown, feed: Feed, watch: { job: string; without: string }): unknown => {
   const drift = driftOf(error);
   if (!drift || !(error instanceof HttpError)) return error;

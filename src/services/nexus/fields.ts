@@ -1,8 +1,8 @@
-// Pieces of the inputs of Nexus's operations.
+// Building blocks for the inputs of Nexus's operations.
 
 import { z } from "zod";
 
-/** How a row is looked up by what people call it: `input` of `operation`. */
+/** How to look a row up by what people call it: `input` of `operation`. */
 interface LookUp {
   operation: string;
   input: string;
@@ -11,7 +11,7 @@ interface LookUp {
 /** What people call a row by: a number, a phone number, an e-mail address. In no other word is it repeated. */
 const CALLED = /^[\w#+@./-]{1,60}$/;
 
-/** A row's id. Not z.uuid, which refuses ids that PostgreSQL takes. */
+/** A row's id. Not z.uuid, which refuses ids that PostgreSQL accepts. */
 export const rowId = (of: string, lookUp?: (called: string) => LookUp) =>
   z
     .guid({
@@ -31,7 +31,7 @@ export const customerId = rowId("customer", (called) => ({
   input: called.includes("@") ? "email" : "phoneNumber",
 }));
 
-/** A value of an enum of which no document has the list: Nexus refuses what it does not know. */
+/** A value of an enum without a documented list: Nexus refuses unknown ones. */
 export const label = (examples: string) =>
   z.string().regex(/^[a-z][a-z_]{0,39}$/, `must be in lower case, such as ${examples}`);
 

@@ -1,4 +1,4 @@
-// Requests for the edge functions of Nexus, and what their answers say.
+// Requests for the edge functions of Nexus, and what their answers mean.
 
 import { scrubShapes } from "../../core/redaction.ts";
 import { unexpectedShape } from "../../http/answer.ts";
@@ -22,8 +22,8 @@ export const callFunction = (
 const LONGEST_SAID = 300;
 
 /**
- * The answer of a function that acts: an object. Some say in a 200 that they have failed.
- * @throws OperationError `refused`; HttpError where it is something else, and what was done is not known
+ * The answer of a function that acts: an object. Some report a failure with status 200.
+ * @throws OperationError `refused`; HttpError if it is something else, and what was done is unknown
  */
 export function answerOf(answer: OperationAnswer): Record<string, unknown> {
   const body = listOf(answer);

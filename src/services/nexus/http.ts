@@ -1,4 +1,4 @@
-// Nexus's answers of 401, each by its cause: an old token is exchanged once, a wrong anon key is configuration.
+// Nexus's 401 answers, by cause: an old token is exchanged once, a wrong anon key is a configuration error.
 
 import type { HttpClient, HttpRequest } from "../../http/client.ts";
 import { HttpError } from "../../http/errors.ts";
@@ -10,15 +10,15 @@ import { anonKeyRefused, isAnonKeyRefused, renamed } from "./refusals.ts";
 
 /** The client of Nexus, and whose data it sees. */
 export interface NexusHttp extends HttpClient {
-  /** The organization of the agent key. @throws HttpError where the key cannot be exchanged */
+  /** The organization of the agent key. @throws HttpError if the key cannot be exchanged */
   organizationId(): Promise<string>;
 }
 
 /**
- * The client with the agent's token. After a 401 that a new token can cure, the request is sent once more, unless it
- * is to be sent `once`: then the error is `retryable`, and the next request gets the new token. A token that a clock
- * of Nexus takes for one of the future is kept, and the one before is used until then. Where no token is to be had,
- * `maybeSent` is false.
+ * The client with the agent's token. After a 401 that a new token can fix, the request is sent once more, unless it is
+ * to be sent `once`: then the error is `retryable`, and the next request gets the new token. A token that a Nexus clock
+ * considers to be from the future is kept, and the previous one is used until then. Without a token, `maybeSent` is
+ * false.
  */
 export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
   const tokenFor = async (): Promise<string> => {
@@ -48,7 +48,7 @@ export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
       else tokens.isEarly(token, earlyMs);
       const next = await tokenFor();
       if (next === token) throw earlyMs === undefined ? tokenRefused(error) : tokenEarly(error, earlyMs);
-      // It has to be the caller who sends it again; the 401 proves that nothing was done.
+      // Only the caller may send it again; the 401 proves that nothing was done.
       if (request.once) throw tokenReplaced(error);
       return await send(authorized(next)).catch((again: unknown) => {
         if (!(again instanceof HttpError) || again.status !== 401) throw again;
@@ -67,7 +67,7 @@ export function withToken(http: HttpClient, tokens: TokenSource): NexusHttp {
   };
 }
 
-/** A 401 that another attempt can outlive. */
+/** A 401 that another attempt can overcome. */
 const passing = (error: HttpError, code: string, message: string, retryAfterMs: number) =>
   new HttpError({
     ...{ kind: "status", service: "nexus", label: error.label, status: 401, code, message },
@@ -96,7 +96,7 @@ const LONGEST_EARLY_MS = 30_000;
 const USUAL_EARLY_MS = 2000;
 const IS_EARLY = /\bissued (at|in the) future\b|\bnot yet valid\b|\bnot active\b/i;
 
-/** How long the server that refused this token will still take it for one of the future; undefined: it does not. */
+/** How long the server that refused this token will consider it to be from the future; undefined: it does not. */
 function earlyBy(error: HttpError, token: string): number | undefined {
   const { message, msg } = fieldsOf(error.body);
   const isSaid = [message, msg, error.headers["www-authenticate"]].some(
@@ -105,14 +105,14 @@ function earlyBy(error: HttpError, token: string): number | undefined {
   const { iat, nbf } = claimsOf(token);
   const validFrom = Math.max(...[iat, nbf].map((at) => (typeof at === "number" ? at * 1000 : 0)));
   const serverNow = Date.parse(error.headers.date ?? "");
-  // The Date header is cut to a second.
+  // The Date header has whole seconds.
   const aheadMs = validFrom > 0 && !Number.isNaN(serverNow) ? validFrom - serverNow : 0;
   if (!isSaid && aheadMs <= 1000) return undefined;
   const waitMs = aheadMs > 0 ? aheadMs : USUAL_EARLY_MS;
   return Math.min(Math.max(waitMs, SHORTEST_EARLY_MS), LONGEST_EARLY_MS);
 }
 
-/** What a token says of itself, where it is a JWT; nothing where it is not. */
+/** The claims of a token that is a JWT; none if it is not. */
 function claimsOf(token: string): Record<string, unknown> {
   try {
     return fieldsOf(JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()));
@@ -121,7 +121,7 @@ function claimsOf(token: string): Record<string, unknown> {
   }
 }
 
-/** Every request that asks for one more token would be one more exchange: the next one is left to the backoff. */
+/** Every request that asks for another token would be another exchange: the next one is left to the backoff. */
 const tokenRefused = (error: HttpError) =>
   renamed(
     error,

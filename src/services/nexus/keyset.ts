@@ -1,12 +1,12 @@
-// Pages by keyset: each begins after the last row of the one before, so that rows that come and go meanwhile neither
-// hide nor repeat another. The position is an opaque cursor.
+// Keyset pagination: each page begins after the last row of the previous one, so that rows that come and go neither
+// hide nor repeat others. The position is an opaque cursor.
 
 import { z } from "zod";
 import { parseJson, stringifyJson } from "../../core/exact-json.ts";
 import { OperationError } from "../operation.ts";
 import { quoted } from "./query.ts";
 
-/** A column that rows are ordered by. NULLs stand where PostgreSQL puts them: last, and first where `descending`. */
+/** A column that rows are ordered by. NULLs are where PostgreSQL puts them: last, and first if `descending`. */
 export interface Sort {
   column: string;
   descending?: boolean;
@@ -18,19 +18,19 @@ type Key = string | number | bigint | boolean | null;
 type Row = Record<string, unknown>;
 
 export interface Keyset {
-  /** As PostgREST's `order`. */
+  /** As in PostgREST's `order`. */
   order: string;
-  /** A cursor of this order, as a caller gives it back. */
+  /** A cursor of this order, as a caller sends it back. */
   cursor(): z.ZodString;
   /** PostgREST's `or`: what comes after the cursor. @throws OperationError for a cursor of another order */
   after(cursor: string): string;
-  /** @throws OperationError where a value of the row cannot be compared exactly */
+  /** @throws OperationError if a value of the row cannot be compared exactly */
   cursorOf(row: Row): string;
 }
 
 /**
- * The last of the columns must be unique. A timestamp stays the text that PostgREST gave: a Date would drop its
- * microseconds, and then no row would be equal to it.
+ * The last of the columns must be unique. A timestamp stays PostgREST's string: a Date would drop its microseconds, and
+ * then no row would equal it.
  */
 export function createKeyset(sorts: readonly Sort[]): Keyset {
   const order = sorts.map(orderOf).join(",");
@@ -88,7 +88,7 @@ function isAfter({ column, descending = false, nullsLast = !descending }: Sort, 
   return nullsLast ? [beyond, `${column}.is.null`] : [beyond];
 }
 
-// The digits that a double keeps of every decimal number: more may have been rounded on the way.
+// The digits that a double keeps of every decimal number: further ones may have been rounded.
 const EXACT_DIGITS = 15;
 
 function keyOf(row: Row, column: string): Key {

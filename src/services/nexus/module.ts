@@ -1,4 +1,4 @@
-// Nexus as the rest of nexusd meets it.
+// The module of Nexus.
 
 import type { ServiceModule } from "../module.ts";
 import { nexusJobSettings, nexusSettings } from "./config.ts";

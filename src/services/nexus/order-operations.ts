@@ -1,4 +1,4 @@
-// Orders of Nexus and what is in them: what can be asked and changed.
+// The operations on orders and their items.
 
 import { z } from "zod";
 import { instantOf } from "../../core/instant.ts";
@@ -32,8 +32,8 @@ const withItems = z
   );
 
 /**
- * All columns, and where it is asked for the rows that belong to each. The server cuts those too, at as many rows as it
- * gives at all, and says nothing of it: so they are counted beside.
+ * All columns, and optionally the rows that belong to each. The server silently cuts those, too, at its row limit, so
+ * they are counted as well.
  */
 const columns = (items: boolean): Query =>
   items
@@ -47,7 +47,7 @@ function withRest(order: Record<string, unknown>): Record<string, unknown> {
   if (!Array.isArray(items)) return order;
   const { count } = fieldsOf(Array.isArray(counted) ? counted[0] : undefined);
   const last = fieldsOf(items.at(-1));
-  // Not every server counts so: then only the next page says whether there is one.
+  // Not every server counts so: then only the next page shows whether there is one.
   const isWhole = items.length === 0 || (typeof count === "number" && items.length >= count);
   return {
     ...own,
@@ -95,7 +95,7 @@ export const listOrders = defineOperation({
   },
 });
 
-/** Asks for one order, for what depends on it. */
+/** Reads one order, for everything that depends on it. */
 export const orderRequest = (facts: NexusFacts, id: string, items = false) =>
   readRows(facts, "orders", { ...columns(items), id: where("eq", id), limit: 1 });
 
@@ -179,7 +179,7 @@ export const createOrder = defineOperation({
       limit: MOST_ROWS,
     });
     const orders = rowsOf(await read(request), "orders");
-    // By the clock of Nexus. Where that is behind ours nothing is certain, and nothing is claimed.
+    // By Nexus's clock. If that is behind ours nothing is certain, and nothing is claimed.
     const [created, ...more] = orders.filter(
       (row) => instantOf(String(row.created_at)) >= startedAt && Number(row.total_amount) === totalAmount,
     );
@@ -193,8 +193,8 @@ export const updateOrderStatus = defineOperation({
   name: "nexus.orders.update_status",
   service: "nexus",
   effect: "write",
-  // HTTP calls a PATCH to a fixed value idempotent, and alone it is. But others move orders too: a repetition after a
-  // lost answer could set back an order that went on in between. So it is sent once, and read back where in doubt.
+  // HTTP calls a PATCH to a fixed value idempotent, and alone it is. But others change orders, too: a repetition after
+  // a lost answer could set back an order that moved on in between. So it is sent once, and read back if in doubt.
   idempotent: false,
   title: "Change the status of an order",
   description: "Sets the status of one order, if it still has the status that the proposal showed.",
@@ -219,5 +219,5 @@ export const updateOrderStatus = defineOperation({
   howToFindOut: "Read nexus.orders.get of the order: does it have the new status?",
 });
 
-/** The most that the clocks of this machine and of Nexus are taken to differ by. */
+/** The largest assumed difference between the clocks of this machine and of Nexus. */
 const CLOCKS_DIFFER_BY_MS = 120_000;

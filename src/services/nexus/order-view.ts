@@ -6,7 +6,7 @@ import { fieldsOf } from "../input.ts";
 import type { LocalView } from "../operation.ts";
 import { observedAt } from "../route.ts";
 
-/** @returns undefined where the input names no order, or one that was not pending when the watch last looked */
+/** @returns undefined if the input names no order, or one that was not pending when the watch last looked */
 export async function orderView(
   store: Pick<Store, "readRecord" | "readCursor">,
   input: unknown,

@@ -1,4 +1,4 @@
-// Pending orders as edges: pending when one comes in, overdue once a stay, advanced when it leaves.
+// The watch of pending orders: pending when one enters, overdue once per stay, advanced when it leaves.
 
 import { z } from "zod";
 import { pendingOrder } from "../../contract/events/nexus.ts";
@@ -32,8 +32,8 @@ function readRow(row: Row, pendingSince: string): EventData["nexus.order.pending
 }
 
 /**
- * An order counts as pending since it was created, when that was after the last pass began (or there was none);
- * otherwise it came back, and counts since it was seen.
+ * An order counts as pending since its creation if that was after the last pass began (or there was none); otherwise it
+ * came back, and counts since it was seen.
  */
 function arrivedAt(row: Row, now: number, lastPassAt: number | null): string {
   const created = instantOf(asText(row.created_at) ?? "");
@@ -70,7 +70,7 @@ export const orderWatch = defineWatch<OrderSettings, z.infer<typeof orderState>>
     const { overdue: _, ...known } = before;
     const order = row ? readRow(row, before.pendingSince) : known;
     const subject = order.orderNumber ?? order.orderId;
-    // One that is deleted has no status any more.
+    // A deleted order has no status.
     const data = {
       ...order,
       ...(row === undefined && { orderStatus: null }),

@@ -1,24 +1,24 @@
-// What a watch remembers of the pages of its last pass: one that comes again byte for byte has no edges, and need be
-// neither parsed nor compared with what is stored. Lost with the process; then every page is looked at once more.
+// What a watch remembers of the pages of its last pass: a page that is unchanged byte for byte has no changes, and need
+// be neither parsed nor compared with what is stored. Lost with the process; then every page is compared once more.
 
 export interface SeenPage {
   /** Of the bytes of the answer. */
   digest: string;
   /** The id of its last row; undefined: it had none. */
   upTo: string | undefined;
-  /** Until when its rows mean what they meant, in milliseconds since the epoch; NaN: not any more. */
+  /** Until when its rows keep their meaning, in milliseconds since the epoch; NaN: not any more. */
   until: number;
 }
 
 export interface PageMemory {
   /**
-   * Begins a pass that reads and judges by all that `key` says. Only pages that were seen in the pass before are
-   * given: from page to page they lie one behind the other, so that what is stored within each is as it left it.
+   * Starts a pass whose reading and judging depend on `key`. Returns only pages of the previous pass: they follow each
+   * other, so what is stored within each is as it left it.
    */
   begin(key: string): void;
   /** The page that followed this id. */
   seen(after: string): SeenPage | undefined;
-  /** Once all that follows from the page is stored. */
+  /** Called once everything that follows from the page is stored. */
   keep(after: string, page: SeenPage): void;
 }
 

@@ -1,4 +1,4 @@
-// How doctor finds out whether Nexus can be reached, exchanges the key, and takes both credentials.
+// How doctor checks that Nexus is reachable, exchanges the key, and accepts both credentials.
 
 import { z } from "zod";
 import { readAnswer } from "../../http/answer.ts";
@@ -9,7 +9,7 @@ const tokenAnswer = z.looseObject({ access_token: z.string().regex(/^[\x21-\x7e]
 export function probe({ secret, isRunning }: ProbeOptions): Probe | undefined {
   const apiKey = secret("api_key");
   const anonKey = secret("anon_key");
-  // An exchange is one of ten a minute, which the daemon may need: it says itself how its last one went.
+  // An exchange is one of ten a minute, which the daemon may need; the daemon reports its last one itself.
   if (isRunning || apiKey === undefined || anonKey === undefined) return undefined;
   return {
     credential: { apikey: anonKey },

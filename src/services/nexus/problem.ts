@@ -1,11 +1,11 @@
-// Nexus answers errors in four shapes: PostgREST's, the gateway's, a function's, and JSON-RPC's. Here they become one:
-// the code that it gave, what that means, and what to do.
+// Nexus has four error formats: PostgREST's, the gateway's, a function's, and JSON-RPC's. Here they become one: the
+// code, what it means, and what to do.
 
 import { HttpError } from "../../http/errors.ts";
 import { fieldsOf } from "../input.ts";
 
 interface Meaning {
-  /** nexusd's own code, where it has one for this. */
+  /** nexusd's own code, if it has one for this. */
   code?: string;
   says: string;
 }
@@ -66,7 +66,7 @@ const BY_STATUS: Record<number, Meaning> = {
   546: { says: "the function ran out of resources at Nexus. Ask for less, or try later." },
 };
 
-/** The error with its meaning; one whose answer says nothing that is known stays as it is. */
+/** The error with its meaning; an unknown one stays unchanged. */
 export function explained(error: HttpError): HttpError {
   if (error.kind !== "status" || error.status === undefined) return error;
   const code = codeOf(error);
@@ -82,7 +82,7 @@ export function explained(error: HttpError): HttpError {
   });
 }
 
-/** The platform names its own failures in a header, whatever stands in the body. */
+/** The platform names its own failures in a header, whatever the body says. */
 function codeOf({ code, headers, body }: HttpError): string {
   if (Object.hasOwn(BY_CODE, code)) return code;
   const fields = fieldsOf(body);

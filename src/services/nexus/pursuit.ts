@@ -1,29 +1,29 @@
-// What could not even be sent is tried again by itself, so that whoever waits for it has it soon after it can be.
+// Tries again automatically what could not even be sent, so that waiters get it soon after it is possible.
 
 import type { Clock } from "../../core/clock.ts";
 
 const SHORTEST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
-/** Of the time that has passed without success: nobody waits much longer than the service was away. */
+/** As a share of the time without success: nobody waits much longer than the service was away. */
 const SHARE = 0.2;
-/** Where nobody has asked for so long, nobody waits. */
+/** If nobody has asked for this long, nobody is waiting. */
 const UNWANTED_AFTER_MS = 10 * 60_000;
 
 export interface Pursuit {
   /** Somebody asks. */
   want(): void;
-  /** It failed: goes on trying by itself, unless it does already. */
+  /** It failed: keeps trying, unless it already does. */
   begin(): void;
-  /** It is had, or failed in a way that trying again cannot cure. @returns whether it was pursued */
+  /** It succeeded, or failed in a way that retries cannot fix. @returns whether it was pursued */
   end(): boolean;
 }
 
-/** @param options.attempt calls `end` where it is over; never rejects */
+/** @param options.attempt calls `end` when it is over; never rejects */
 export function createPursuit(options: {
   clock: Clock;
   random: () => number;
   attempt: () => Promise<void>;
-  /** Ends it for good. */
+  /** Stops it permanently. */
   signal: AbortSignal;
 }): Pursuit {
   const { clock, random, attempt } = options;

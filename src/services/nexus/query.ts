@@ -1,4 +1,4 @@
-// A query of PostgREST as data: columns and conditions become the query string here, and nowhere by hand.
+// A PostgREST query as data: only this file turns columns and conditions into a query string.
 
 /** A condition on one column. `null` is only for `is` and `not.is`; a list only for `in`. */
 export interface Filter {
@@ -9,23 +9,23 @@ export interface Filter {
 
 export interface RowQuery {
   table: string;
-  /** As PostgREST takes it: "id,sku:item_no,items(name)"; made of names that are ours. */
+  /** As PostgREST takes it: "id,sku:item_no,items(name)"; made of nexusd's own names. */
   select: string;
   filters: readonly Filter[];
-  /** All the conditions of at least one of these must hold, too. */
+  /** Also requires all the conditions of at least one of these. */
   anyOf?: readonly (readonly Filter[])[];
   /** Only the rows after this one, in the order of `order`. */
   after?: Position;
   /** Columns, ascending; the last one makes the order whole. */
   order?: readonly string[];
-  /** The other way round, rows without a value last. */
+  /** Descending, with rows without a value last. */
   newestFirst?: boolean;
   limit?: number;
 }
 
 /**
- * The place of a row in the order of its columns: their values as the server wrote them, never parsed. Null is for the
- * first of two: rows without a value come last.
+ * The position of a row in the order of its columns: their values as the server wrote them, never parsed. Null is
+ * allowed for the first of two: rows without a value come last.
  */
 export type Position = readonly { column: string; value: string | null }[];
 
@@ -72,7 +72,7 @@ function appendAfter(query: URLSearchParams, [first, second]: Position, beyond: 
   );
 }
 
-/** The total of `Content-Range: 0-24/1523`; undefined where the server does not say it. */
+/** The total of `Content-Range: 0-24/1523`; undefined if the server does not say it. */
 export function totalOf(headers: Record<string, string>): number | undefined {
   const total = /\/(\d{1,15})$/.exec(headers["content-range"] ?? "")?.[1];
   return total === undefined ? undefined : Number(total);

@@ -1,4 +1,4 @@
-// The daily quota of the plan: what is left of it, and how slowly the watches have to go so that it lasts the day.
+// The daily quota of the plan: how much is left, and how far the watches have to slow down to make it last the day.
 
 import { z } from "zod";
 import { type Clock, isoTime } from "../../core/clock.ts";
@@ -6,10 +6,10 @@ import { readAnswer } from "../../http/answer.ts";
 import { HttpError } from "../../http/errors.ts";
 import type { NexusHttp } from "./http.ts";
 
-/** What the plan allows, as Nexus said last, less what the watches have asked for since. */
+/** What the plan allows, as Nexus last reported, less the calls of the watches since. */
 export interface QuotaStatus {
   plan: string | null;
-  /** Calls a day; null: as many as one likes. */
+  /** Calls per day; null: unlimited. */
   limit: number | null;
   used: number | null;
   remaining: number | null;
@@ -20,17 +20,17 @@ export interface QuotaStatus {
 }
 
 export interface Quota {
-  /** Null: not known (yet). */
+  /** Null: unknown (so far). */
   status(): QuotaStatus | null;
   /**
-   * Waits until the day's quota has room for one more pass. Asks Nexus for it first where that is due; a Nexus that
-   * does not say is no reason to wait.
-   * @param onWait told how long it will be, before a wait
+   * Waits until the day's quota has room for another pass. Asks Nexus for it first if that is due; if Nexus does not
+   * answer, it does not wait.
+   * @param onWait called with the length of a wait, before it
    */
   admit(signal: AbortSignal, onWait: (waitMs: number, status: QuotaStatus) => void): Promise<void>;
-  /** Accounts for the requests of a pass. */
+  /** Subtracts the requests of a pass. */
   spent(requests: number): void;
-  /** Asks again before the next pass. @returns the error with the time to wait, where it is the plan's limit */
+  /** Asks again before the next pass. @returns the error with the time to wait, if it is the plan's limit */
   met(error: unknown): unknown;
 }
 
@@ -43,7 +43,7 @@ const RESERVED = 0.1;
 /** Calls that may be made at once after a time without any: at least a few passes. */
 const BURST_MS = 15 * 60_000;
 const LEAST_BURST = 10;
-/** A wait is looked at again: by then Nexus may have been asked, or the plan changed. */
+/** How often a wait is checked again: Nexus may have been asked, or the plan changed. */
 const LONGEST_WAIT_MS = ASK_EVERY_MS;
 
 const count = z.number().nullish().catch(null);
@@ -58,12 +58,12 @@ const usageSchema = z.looseObject({
 export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }): Quota {
   let known: Omit<QuotaStatus, "isSlowed"> | undefined;
   let askAgainAt = 0;
-  // Calls that may be made now; below 0: a debt that time pays off.
+  // Calls that may be made now; below 0: a debt that time repays.
   let credit = Number.POSITIVE_INFINITY;
   let creditedAt = clock.monotonic();
 
   const msLeftToday = () => DAY_MS - (clock.now() % DAY_MS);
-  /** Calls per millisecond with which the rest of the day gets by; undefined: as many as one likes. */
+  /** Calls per millisecond that make the quota last the day; undefined: unlimited. */
   const pace = (): number | undefined => {
     if (!known || known.limit === null || known.remaining === null) return undefined;
     return Math.max(0, known.remaining - known.limit * RESERVED) / msLeftToday();
@@ -87,7 +87,7 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
     const isNewDay = known !== undefined && clock.now() - (clock.now() % DAY_MS) > Date.parse(known.asOf);
     if (now < askAgainAt && !isNewDay) return;
     askAgainAt = now + ASK_EVERY_MS;
-    // What was borrowed of yesterday's calls is no debt of today's.
+    // Calls borrowed yesterday are no debt today.
     if (isNewDay) credit = Math.max(credit, 0);
     try {
       const answer = await http.request({
@@ -110,7 +110,7 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
         asOf: isoTime(clock.now()),
       };
     } catch (error) {
-      // What it cannot say does not hold anything up; what is wrong with the service the pass will meet itself.
+      // A failure here holds nothing up: the pass will find out itself what is wrong with the service.
       if (!(error instanceof HttpError) || error.kind === "aborted") throw error;
     }
   };
@@ -167,7 +167,7 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
 export const describeQuota = ({ remaining, limit }: QuotaStatus): string =>
   `${remaining ?? "?"} of the plan's ${limit ?? "unlimited"} calls a day are left`;
 
-/** "12 of 500 calls left today (plan Free)"; null where there is no limit. */
+/** "12 of 500 calls left today (plan Free)"; null without a limit. */
 export function quotaNote({ plan, remaining, limit, isSlowed }: QuotaStatus): string | null {
   if (limit === null) return null;
   const slowed = isSlowed ? "; the watches run less often" : "";

@@ -4,8 +4,8 @@ import { HttpError } from "../../http/errors.ts";
 import { fieldsOf } from "../input.ts";
 
 /**
- * Whether the gateway missed or refused the `apikey`: configuration, which no new token can cure. Supabase says so in
- * the header `sb-error-code`, older gateways only in the message.
+ * Whether the gateway missed or refused the `apikey`: a configuration error, which no new token can fix. Supabase says
+ * so in the header `sb-error-code`, older gateways only in the message.
  */
 export const isAnonKeyRefused = (error: HttpError): boolean => {
   if (error.status !== 401) return false;
@@ -23,7 +23,7 @@ export const anonKeyRefused = (error: HttpError) =>
     "nexus: the gateway refused nexus.anon_key. Replace it with the project's anon key and reload.",
   );
 
-/** The same refusal with the words and the code of nexusd. Asking again cannot help. */
+/** The same refusal in nexusd's words and with its code. Retrying cannot help. */
 export const renamed = (error: HttpError, code: string, message: string) =>
   new HttpError({
     kind: "status",

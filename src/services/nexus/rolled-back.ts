@@ -1,9 +1,9 @@
-// Answers of Nexus that are no 4xx and prove all the same that nothing was done.
+// Answers of Nexus other than 4xx that still prove that nothing was done.
 
 import type { HttpError } from "../../http/errors.ts";
 
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
-// Classes and codes that say themselves that nobody knows whether the transaction was committed.
+// Classes and codes that say that it is unknown whether the transaction was committed.
 const DOUBTFUL_SQLSTATE = /^(08...|40003|57P0[1-3])$/;
 
 /** PostgREST's answer to an error of PostgreSQL, with its SQLSTATE: the transaction was rolled back. */

@@ -1,4 +1,4 @@
-// The views of Nexus: what the watches found true when they last looked.
+// The views of Nexus: what the watches last found.
 
 import { nothing } from "../../contract/api/fields.ts";
 import { lowStockAnswer, pendingOrdersAnswer } from "../../contract/api/views.ts";

@@ -9,22 +9,22 @@ import { AGENT_TOKEN, type NexusFacts } from "./facts.ts";
 import { createKeyset, type Keyset } from "./keyset.ts";
 import { totalOf } from "./query.ts";
 
-/** The newest first; the id makes the order whole. */
+/** Newest first; the id makes the order total. */
 export const NEWEST_FIRST = createKeyset([
   { column: "created_at", descending: true },
   { column: "id", descending: true },
 ]);
 export const BY_ID = createKeyset([{ column: "id" }]);
 
-/** Above it PostgREST may cut the answer without a word. */
+/** Above this, PostgREST may cut the answer silently. */
 export const MOST_ROWS = 100;
 
-/** In bytes: PostgREST takes 50 KiB of request line and headers together, and the credential is among those. */
+/** In bytes: PostgREST accepts 50 KiB of request line and headers together, which include the credential. */
 const LONGEST_QUERY = 45_000;
 
 /**
- * A query of PostgREST. The values are whole conditions ("eq.pending"): they need encoding, and no quoting. Several
- * for one column must all hold.
+ * A PostgREST query. The values are whole conditions ("eq.pending"): they need encoding, but no quoting. Several for
+ * one column must all hold.
  */
 export type Query = Record<string, string | number | (string | undefined)[] | undefined>;
 
@@ -63,7 +63,7 @@ export const readRows = (
   more: Pick<OperationRequest, "headers"> = {},
 ) => table(facts, "GET", name, query, more);
 
-/** The condition, where there is a value for it. */
+/** The condition, if there is a value for it. */
 export const where = (operator: string, value: string | number | boolean | undefined): string | undefined =>
   value === undefined ? undefined : `${operator}.${value}`;
 
@@ -74,7 +74,7 @@ export const paging = (keyset: Keyset, what: string, defaults = { limit: 25, cou
   count: z.boolean().default(defaults.count).describe(`Also count the ${what}, from this page to the end`),
 });
 
-/** The same of a list that fits into one page as a rule: then its count says that there is no more. */
+/** The same for a list that usually fits into one page: then its count says that there is no more. */
 export const pagingOfFew = (keyset: Keyset, what: string) =>
   paging(keyset, what, { limit: MOST_ROWS, count: true });
 
@@ -99,7 +99,7 @@ export const readPage = (facts: NexusFacts, name: string, query: Query, keyset: 
 
 /**
  * The rows of a page, and where the next one begins. A page that is shorter than its limit need not be the last one,
- * since a server may have a lower limit of its own: only an empty one is, or one that the count says is.
+ * since a server may have its own lower limit: only an empty page is, or one that the count says is.
  */
 export function pageOf(answer: OperationAnswer, name: string, keyset: Keyset, page: Paging) {
   const rows = rowsOf(answer, name);
@@ -113,8 +113,8 @@ export function pageOf(answer: OperationAnswer, name: string, keyset: Keyset, pa
 }
 
 /**
- * A write of one row. PostgREST takes it back and answers 406 where it would be none, or several: without this a
- * change of nothing looks like success.
+ * A write of one row. PostgREST rolls it back and answers 406 if it would match none, or several: otherwise changing
+ * nothing would look like success.
  */
 export const writeRow = (
   facts: NexusFacts,
@@ -128,13 +128,13 @@ export const writeRow = (
     json,
   });
 
-/** @throws HttpError where it is no list of rows */
+/** @throws HttpError if it is not a list of rows */
 export const rowsOf = ({ status, body }: OperationAnswer, name: string): Record<string, unknown>[] => {
   if (Array.isArray(body) && body.every(isObject)) return body;
   throw unexpected(`GET /rest/v1/${name}`, status, "without a list of rows");
 };
 
-/** The one row that is asked for by its id. @throws OperationError `no_row_matched` */
+/** The one row with the requested id. @throws OperationError `no_row_matched` */
 export const rowOf = (answer: OperationAnswer, name: string): Record<string, unknown> => {
   const [row] = rowsOf(answer, name);
   if (row) return row;
@@ -142,15 +142,15 @@ export const rowOf = (answer: OperationAnswer, name: string): Record<string, unk
 };
 
 /**
- * The row that was written; null where the server does not show it.
- * @throws OperationError `no_row_matched` where it says that it was none; HttpError where it is something else
+ * The row that was written; null if the server does not show it.
+ * @throws OperationError `no_row_matched` if it says that there was none; HttpError if it is something else
  */
 export const writtenRow = ({ status, body }: OperationAnswer, name: string): unknown => {
   if (body === undefined) return null;
   const rows = [body].flat();
   const [row] = rows;
   if (rows.length === 0) throw noRow(name);
-  // The answer of a gateway, or of something that is not PostgREST: what became of the row it does not say.
+  // The answer of a gateway, or of something other than PostgREST: it does not say what happened to the row.
   if (!("id" in fieldsOf(row))) throw unexpected(`a write of /rest/v1/${name}`, status, "no row");
   return row;
 };

@@ -1,10 +1,10 @@
-// The token as it is on disk, and how old it is, whatever became of the wall clock meanwhile.
+// The token as stored on disk, and its age, whatever happened to the wall clock meanwhile.
 
 import { z } from "zod";
 import type { Clock } from "../../core/clock.ts";
 import type { SteadyClock } from "../../core/steady-clock.ts";
 
-/** Where the token outlives the process; `save` resolves once it is on disk. */
+/** Stores the token beyond the process; `save` resolves once it is on disk. */
 export interface TokenStorage {
   load(): Promise<string | undefined>;
   save(json: string): Promise<void>;
@@ -12,26 +12,26 @@ export interface TokenStorage {
 
 const issuedSchema = z.object({
   token: z.string(),
-  /** When it was had, by the wall clock of that moment, in ms since the epoch. */
+  /** When it was issued, by the wall clock of that moment, in ms since the epoch. */
   issuedAt: z.number(),
   lifeMs: z.number(),
 });
-/** A token that was exchanged, and for how long it is good. */
+/** An exchanged token, and how long it is valid. */
 export type Issued = z.infer<typeof issuedSchema>;
 
 const savedSchema = z.object({
-  /** Which key at which origin the token is of: another one must never get it. */
+  /** The key and the origin that the token belongs to: no other may ever get it. */
   owner: z.string().nullable().default(null),
   organizationId: z.string().nullable().default(null),
   current: issuedSchema.extend({ refreshAfterMs: z.number() }).nullable().default(null),
-  /** The one before, while it lives: it is of use where a clock of Nexus does not take the new one yet. */
+  /** The previous one, while it is valid: it helps if a Nexus clock does not accept the new one yet. */
   previous: issuedSchema.nullable().default(null),
   /** When the latest exchanges were sent, in ms since the epoch. */
   exchanges: z.array(z.number()).default([]),
 });
 export type SavedToken = z.infer<typeof savedSchema>;
 
-/** What cannot be read counts as nothing. */
+/** Unreadable content counts as nothing. */
 export async function loadToken(storage: TokenStorage, owner: string): Promise<SavedToken> {
   const parsed = savedSchema.safeParse(readJson(await storage.load()));
   const found = parsed.success ? parsed.data : savedSchema.parse({});
@@ -39,9 +39,8 @@ export async function loadToken(storage: TokenStorage, owner: string): Promise<S
 }
 
 /**
- * Gives the age of a token in milliseconds. One that was had in this life is as old as the uptime says, which no step
- * of the wall clock moves and which goes on while the machine sleeps; of one from an earlier life the steady clock
- * knows at least how old it is.
+ * The age of a token in milliseconds. One from this life is as old as the uptime says, which no clock step changes and
+ * which includes sleep; for one from an earlier life the steady clock knows at least how old it is.
  */
 export function createAges(clock: Pick<Clock, "uptime">, steady: Pick<SteadyClock, "ageOf">) {
   const bornAt = new Map<string, number>();

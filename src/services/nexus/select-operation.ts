@@ -1,4 +1,4 @@
-// nexus.rest.select: any table, for what no operation has a name. The query is data, never a query string.
+// nexus.rest.select: any table, for data without a named operation. The query is data, never a query string.
 
 import { z } from "zod";
 import { line } from "../input.ts";
@@ -62,7 +62,7 @@ const filter = z.preprocess(
 );
 type Filter = z.output<typeof filter>;
 
-/** `op`, as many call it. */
+/** `op` is a common name for it. */
 function named(value: unknown): unknown {
   if (typeof value !== "object" || value === null || !("op" in value) || "operator" in value) return value;
   const { op, ...rest } = value;
@@ -71,7 +71,7 @@ function named(value: unknown): unknown {
 
 const FILTERS = `The filters that all rows must match, each {"column", "operator", "value", "not"}; an operator is ${COMPARING.join(", ")}, in (a list of values), is (null, true, false), or cs, cd, ov (a list that contains, is contained in, overlaps)`;
 
-/** The condition of PostgREST. `in` and lists have a syntax of their own; a single value needs none. */
+/** A PostgREST condition. `in` and lists have their own syntax; a single value needs none. */
 function conditionOf({ operator, value, not }: Filter): string {
   const values = Array.isArray(value) ? value.map((part) => quoted(String(part))).join(",") : String(value);
   const operand = operator === "in" ? `(${values})` : Array.isArray(value) ? `{${values}}` : values;
@@ -79,7 +79,7 @@ function conditionOf({ operator, value, not }: Filter): string {
 }
 
 const queryOf = (filters: readonly Filter[]): Query => {
-  // A column can be named like a property of every object.
+  // A column can have the name of a property of every object.
   const query = new Map<string, string[]>();
   for (const one of filters) query.set(one.column, [...(query.get(one.column) ?? []), conditionOf(one)]);
   return Object.fromEntries(query);
@@ -106,7 +106,7 @@ const keysetOf = ({ order, key }: Ordering) => {
   return createKeyset([...sorts, { column: key, descending: own?.descending ?? false }]);
 };
 
-/** Names that PostgREST takes for something else than a column. */
+/** Names that PostgREST does not take as a column. */
 const RESERVED = new Set([
   "select",
   "order",

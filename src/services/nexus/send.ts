@@ -7,8 +7,8 @@ import { AGENT_TOKEN, MCP_SESSION } from "./facts.ts";
 import type { McpConnection } from "./mcp/connection.ts";
 
 /**
- * @param mcp throws an OperationError where the tools are off
- * @throws OperationError where nothing was sent
+ * @param mcp throws an OperationError if the tools are off
+ * @throws OperationError if nothing was sent
  * @throws HttpError
  */
 export async function sendToNexus(

@@ -1,4 +1,4 @@
-// Shipments (air waybills): what can be asked, and having one made by the courier Bosta.
+// The operations on shipments (air waybills), including creating one with the courier Bosta.
 
 import { z } from "zod";
 import { instantOf } from "../../core/instant.ts";
@@ -55,7 +55,7 @@ export const getAwb = defineOperation({
   output: (answer) => ({ awb: rowOf(answer, "awbs") }),
 });
 
-// The vendor names no other column of this table than these two and its id.
+// The vendor names no columns of this table except these two and its id.
 const NEWEST_LOG_FIRST = createKeyset([
   { column: "timestamp", descending: true },
   { column: "id", descending: true },
@@ -106,7 +106,7 @@ export const createBosta = defineOperation({
     const awbs = rowsOf(await read(request), "awbs");
     const [made, ...more] = awbs.filter((row) => instantOf(String(row.created_at)) >= startedAt);
     if (made && more.length === 0) return { kind: "done", output: { awb: made } };
-    // That Nexus has none does not say that Bosta has none.
+    // If Nexus has none, Bosta may still have one.
     return { kind: "cannot_tell" };
   },
   howToFindOut:

@@ -1,4 +1,4 @@
-// Shipments: those under way by their status, and each entry of their tracking history.
+// The watch of shipments: active ones by status, and each entry of their tracking history.
 
 import type { z } from "zod";
 import { shipment } from "../../contract/events/nexus.ts";
@@ -6,7 +6,7 @@ import { asText } from "./client.ts";
 import { defineWatch, type WatchSettings } from "./watch.ts";
 
 interface ShipmentSettings extends WatchSettings {
-  /** Under way: in one of these. */
+  /** Active: in one of these. */
   statuses: string[];
 }
 
@@ -47,7 +47,7 @@ export const shipmentWatch = defineWatch<ShipmentSettings, z.infer<typeof shipme
   feed: {
     setting: "history",
     table: "awb_status_logs",
-    // Only awb_id and timestamp are published: whatever else there is goes along.
+    // Only awb_id and timestamp are published: any other columns are included as they are.
     select: "*",
     time: "timestamp",
     filters: [],

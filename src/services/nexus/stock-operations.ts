@@ -1,4 +1,4 @@
-// Items, the warehouses that they are in, and how many are left: what can be asked.
+// The operations on items, warehouses and stock.
 
 import { z } from "zod";
 import { line } from "../input.ts";
@@ -32,7 +32,7 @@ export const getStock = defineOperation({
   },
 });
 
-/** The scarcest first. */
+/** Lowest quantity first. */
 const SCARCEST_FIRST = createKeyset([{ column: "available_quantity" }, { column: "id" }]);
 
 export const listStock = defineOperation({

@@ -1,4 +1,4 @@
-// Low stock as edges: low when it falls below the threshold, recovered only when it rises above a higher mark.
+// The watch of low stock: low when it falls below the threshold, recovered only when it rises above a higher one.
 
 import { z } from "zod";
 import { stockItem } from "../../contract/events/nexus.ts";
@@ -13,7 +13,7 @@ export interface StockSettings {
   threshold: number;
   recover_above: number;
   per_sku: Record<string, number>;
-  /** Whether `items.min_stock_level`, where it is above 0, is the threshold of its item. */
+  /** Whether `items.min_stock_level`, if above 0, is the threshold of its item. */
   min_stock_level: boolean;
   columns: ColumnNames;
   /** The highest min_stock_level there is. */
@@ -22,7 +22,7 @@ export interface StockSettings {
 
 const LEVEL = "items.min_stock_level";
 
-/** The threshold of its SKU, else of its item, else of all. */
+/** The threshold of its SKU, else of its item, else the general one. */
 function thresholdOf(sku: string | null, level: number | null, settings: StockSettings): number {
   const own = sku !== null && Object.hasOwn(settings.per_sku, sku) ? settings.per_sku[sku] : undefined;
   const ofItem = settings.min_stock_level && level !== null && level > 0 ? level : undefined;
@@ -33,7 +33,7 @@ function thresholdOf(sku: string | null, level: number | null, settings: StockSe
 const recoverAbove = (threshold: number, settings: StockSettings): number =>
   threshold + settings.recover_above - settings.threshold;
 
-/** The largest quantity that can still matter: everything up to it is read. */
+/** The largest quantity that can matter: everything up to it is read. */
 const readUpTo = ({ threshold, per_sku, recover_above, highest = 0 }: StockSettings): number =>
   Math.max(threshold, highest, ...Object.values(per_sku)) + recover_above - threshold;
 
@@ -88,7 +88,7 @@ export const stockWatch = defineWatch<StockSettings, z.infer<typeof lowStock>>({
     const seen = readRow(row, settings);
     const { availableQuantity: quantity, threshold } = seen;
     const subject = seen.sku ?? seen.itemId;
-    // A quantity of NULL says nothing: what was low stays low.
+    // A quantity of NULL says nothing: a low item stays low.
     if (quantity === null) return { events: [], state: before };
     if (before && quantity > recoverAbove(threshold, settings)) {
       const data = { ...seen, removed: false };

@@ -1,4 +1,4 @@
-// What the watches of Nexus share: a declaration becomes a job, and its changes are committed as they come.
+// What the watches of Nexus share: turns a declaration into a job, and commits its changes as they arrive.
 
 import { isoTime } from "../../core/clock.ts";
 import { type CronJob, defineJob, type JobContext } from "../job.ts";
@@ -15,7 +15,7 @@ type WatchContext = Pick<
   "store" | "services" | "clock" | "steady" | "log" | "signal" | "degraded"
 >;
 
-/** Of each store by itself, since a page tells nothing new only beside the records that it was compared with. */
+/** Per store, since a page can be skipped only beside the records that it was compared with. */
 const memories = new WeakMap<JobContext["store"], Map<WatchJob, PageMemory>>();
 
 function pagesOf(store: JobContext["store"], job: WatchJob): PageMemory {
@@ -26,7 +26,7 @@ function pagesOf(store: JobContext["store"], job: WatchJob): PageMemory {
   return pages;
 }
 
-/** Where its last complete pass began, and how far its feed was read. */
+/** When its last complete pass began, and how far its feed was read. */
 interface Cursor {
   completedAt?: string;
   feed?: FeedPosition;
@@ -47,7 +47,7 @@ export const watchJob = <J extends WatchJob, Settings extends WatchSettings, Sta
     run: (context) => runWatch(context, watch, settingsOf(context)),
   });
 
-/** One complete pass, when the day's quota has room for it; what was committed before it failed stands. */
+/** One complete pass, when the day's quota has room for it; what was committed before a failure stays. */
 export async function runWatch<Settings extends WatchSettings, State>(
   context: WatchContext,
   watch: Watch<Settings, State>,
@@ -94,7 +94,7 @@ async function pass<Settings extends WatchSettings, State>(
   const source = watch.job;
   // Written below.
   const cursor = ((await store.readCursor(source))?.value ?? {}) as Cursor;
-  // The time the pass begins: an order created while it runs is new to the next one.
+  // The start of the pass: an order created during it is new to the next one.
   const completedAt = isoTime(clock.now());
   let edges = 0;
   for await (const changes of readChanges(nexus, watch, {

@@ -1,4 +1,4 @@
-// One pass of a watch over its table: page by page, each compared with what is stored of its stretch of ids.
+// One pass of a watch over its table: page by page, each compared with the records stored in its range of ids.
 
 import type { StoredRecord } from "../../contract/store.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
@@ -8,12 +8,12 @@ import { nameOf, selectOf, WATCHED_COLUMNS } from "./columns.ts";
 import type { Filter } from "./query.ts";
 import type { Changes, Pass, Watch, WatchSettings } from "./watch.ts";
 
-/** db-max-rows may be 100 or 1000 (the vendor's pages differ): a page is what comes, and its end proves nothing. */
+/** db-max-rows may be 100 or 1000 (the vendor's pages differ): a page may be any length, and its end proves nothing. */
 const MOST_ROWS = 1000;
 const FEWEST_ROWS = 10;
-/** PostgreSQL's statement timeout: the same page would run into it again. */
+/** PostgreSQL's statement timeout: the same page would meet it again. */
 const STATEMENT_TIMEOUT = "57014";
-/** Records at once, so that a large set is never in memory as a whole. */
+/** Records read at once, so that a large set is never completely in memory. */
 const RECORDS = 500;
 
 /** Which rows of which table, with the server's names of the columns. */
@@ -24,7 +24,7 @@ interface Query {
 }
 
 /**
- * Reads the whole set once, and gives its changes page by page.
+ * Reads the whole set once, and returns its changes page by page.
  * @throws HttpError, `empty_reading`, `unexpected_order`
  */
 export async function* readPages<Settings extends WatchSettings, State>(
@@ -69,7 +69,9 @@ export async function* readPages<Settings extends WatchSettings, State>(
   }
 }
 
-/** @returns what reads the page behind an id, with fewer rows from then on where the server took too long for one */
+/**
+ * @returns a function that reads the page after an id, with fewer rows from then on if the server took too long for one
+ */
 function createReadPage(nexus: RowReader, query: Query, signal: AbortSignal) {
   let limit = MOST_ROWS;
   return async (after: string, known: () => string | undefined): Promise<RowPage> => {
@@ -87,10 +89,10 @@ function createReadPage(nexus: RowReader, query: Query, signal: AbortSignal) {
 }
 
 interface Judge {
-  /** What a row, and what was stored of it, mean for the log; added to `changes`. */
+  /** What a row and its stored record mean for the log; added to `changes`. */
   (key: string, row: Row | undefined, stored: StoredRecord | undefined): void;
   changes: Changes;
-  /** Until when all that was judged stays as it is; NaN: it is to be looked at again. */
+  /** Until when everything judged stays valid; NaN: it has to be judged again. */
   until(): number;
 }
 
@@ -105,7 +107,7 @@ function createJudge<Settings extends WatchSettings, State>(
     const before = stored && watch.state.parse(stored.value);
     const { events, state } = watch.edges({ settings, row, before, now, isOlder, lastPassAt });
     changes.events.push(...events);
-    // Math.min keeps NaN, by which the page is looked at again.
+    // Math.min keeps NaN, which makes the page be judged again.
     if (state !== undefined && watch.turnsAt) until = Math.min(until, watch.turnsAt(state, settings));
     if (state === undefined) {
       if (stored) changes.remove.push({ kind: watch.kind, key });
@@ -116,9 +118,9 @@ function createJudge<Settings extends WatchSettings, State>(
 }
 
 /**
- * Walks through a page and the records of its stretch of ids side by side: both are in the order of their ids.
- * @returns isWhole: false where something is stored that is not in the page. One that comes back at once stays stored,
- * though it is not in the page: the same page says something else then
+ * Walks through a page and the records in its range of ids side by side: both are ordered by id.
+ * @returns isWhole: false if something is stored that is not in the page. A row that comes back at once stays stored,
+ * although it is not in the page: the same page then means something else
  */
 async function compare(
   nexus: RowReader,
@@ -144,7 +146,7 @@ async function compare(
     }
     if (gone.length > 0) {
       isWhole = false;
-      // How they are now says where they went; one that is back by now never left.
+      // Their present state says where they went; one that is back by now never left.
       const ids = gone.map(({ key }) => key);
       const found = new Map(
         (await readByIds(nexus, { table, select }, ids, signal)).map((row) => [row.id, row]),
@@ -161,7 +163,7 @@ async function compare(
   return { isWhole };
 }
 
-/** Our order of ids must be the server's, or a row would be taken for one that left. */
+/** Our order of ids must be the server's, or a row would count as having left. */
 function assertOrder(page: readonly Row[], after: string, table: string): void {
   let last = after;
   for (const { id } of page) {

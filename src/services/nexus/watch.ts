@@ -1,5 +1,5 @@
-// Watches: a level condition on the rows of a table, told by its edges. A declaration says which table, which condition,
-// and what it means when a row enters, changes or leaves; everything else is here.
+// Watches: a level condition on the rows of a table, reported when it changes. A declaration says which table, which
+// condition, and what it means when a row enters, changes or leaves; everything else is here.
 
 import type { z } from "zod";
 import type { NewEvent } from "../../contract/new-event.ts";
@@ -14,16 +14,16 @@ import type { PageMemory } from "./pages.ts";
 import type { Filter } from "./query.ts";
 import { readPages } from "./watch-pass.ts";
 
-/** What is known of one row: what was stored of it, and how it is now. */
+/** What is known of one row: its stored record, and its present state. */
 export interface Look<Settings, State> {
   settings: Settings;
-  /** As it is now, with our names of the columns; undefined: there is no such row any more. */
+  /** Its present state, with our names of the columns; undefined: the row does not exist any more. */
   row: Row | undefined;
-  /** What was stored of it; undefined: it was not in the set. */
+  /** Its stored record; undefined: it was not in the set. */
   before: State | undefined;
   /** Milliseconds since the epoch. */
   now: number;
-  /** Whether a time stamp of this machine is so old, whatever became of its clock; not while that is being put right. */
+  /** Whether a time stamp of this machine is this old, despite clock steps; false while the clock is not steady. */
   isOlder: SteadyClock["isOlder"];
   /** When the last complete pass began; null: there was none. */
   lastPassAt: number | null;
@@ -47,23 +47,23 @@ export interface Watch<Settings, State> {
   job: WatchJob;
   description: string;
   table: string;
-  /** Which rows are read: all that can be in the set. Columns by our names. */
+  /** Which rows to read: all that can be in the set. Columns by our names. */
   filter: (settings: Settings) => Filter[];
   /** Kind of its records, each stored under the id of its row. */
   kind: string;
   state: z.ZodType<State>;
   /**
-   * Must not depend on anything else, and give nothing new where nothing has changed: not on `lastPassAt` for what was
-   * in the set, and on `now` only from `turnsAt` on.
+   * Must be a pure function that reports nothing new if nothing has changed: it may not depend on `lastPassAt` for what
+   * was in the set, and on `now` only from `turnsAt` on.
    */
   edges: (look: Look<Settings, State>) => Verdict<State>;
-  /** When time alone will be an edge of a row with this state, in milliseconds since the epoch. */
+  /** When time alone will change a row with this state, in milliseconds since the epoch. */
   turnsAt?: (state: State, settings: Settings) => number;
-  /** What has to be read before the rows: a threshold, say. */
+  /** What has to be read before the rows, such as a threshold. */
   prepare?: (nexus: RowReader, settings: Settings, signal: AbortSignal) => Promise<Settings>;
-  /** New rows of another table that are told along with it, unless its setting is false. */
+  /** New rows of another table that are reported along with it, unless its setting is false. */
   feed?: Feed & { setting: "messages" | "history" };
-  /** The key of the settings with the value that the filter asks for. */
+  /** The key of the settings with the value that the filter uses. */
   valueKey?: string;
 }
 
@@ -80,17 +80,17 @@ export interface Pass<Settings> {
   now: () => number;
   isOlder: SteadyClock["isOlder"];
   lastPassAt: number | null;
-  /** Of the passes before, which nothing but this watch has followed by a change of its records. */
+  /** Of earlier passes, whose records only this watch has changed since. */
   pages: PageMemory;
   signal: AbortSignal;
 }
 
 /**
- * Reads the whole set once and gives its changes page by page. Pages are cut by `id`, which no update moves: the rows
- * of a page are all that there are in its stretch of ids at that moment, so that what is stored there and missing in
- * the page has left the set, whatever happens to the pages after it. Each row is judged by one look at it. Changes that
- * were given stand also where a later page fails; what was not reached is neither seen nor missed.
- * @throws HttpError; `empty_reading` where Nexus shows no row at all while there should be some: the sign of a token
+ * Reads the whole set once and returns its changes page by page. Pages are cut by `id`, which no update changes: the
+ * rows of a page are all that exist in its range of ids at that moment, so a stored record that is missing from the
+ * page has left the set, whatever happens to later pages. Each row is judged once. Returned changes stay valid even if
+ * a later page fails; rows that were not reached are neither seen nor missed.
+ * @throws HttpError; `empty_reading` if Nexus shows no row at all although there should be some: the sign of a token
  * without rights, not of an empty shop; `schema_drift`
  */
 export async function* readChanges<Settings extends WatchSettings, State>(

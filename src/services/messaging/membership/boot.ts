@@ -1,21 +1,21 @@
-// When a server was started, as far as its `uptime` says: one that was restarted has forgotten its messages.
+// When a server was started, by its `uptime`: a restarted server has lost its messages.
 
 import type { Clock } from "../../../core/clock.ts";
 import { HttpError } from "../../../http/errors.ts";
 
-// A start computed from `uptime` wanders by the delay of the answers; a restart moves it by far more.
+// A start time computed from `uptime` varies by the delay of the answers; a restart changes it by far more.
 const TOLERANCE_MS = 5000;
 
 export interface ServerBoot {
-  /** In ms since the epoch; null: it does not say. */
+  /** In ms since the epoch; null: the server does not say. */
   readonly bootAt: number | null;
-  /** When it last said so, by the wall's clock; null: never. */
+  /** When it last said so, by the wall clock; null: never. */
   readonly saidAt: number | null;
   /** When it was last asked, on the monotonic clock; null: never. */
   readonly askedAt: number | null;
   /** Whether an answer is under way. */
   readonly isAsking: boolean;
-  /** Whether the wall's clock was moved since it was last asked, or the machine was asleep. */
+  /** Whether the wall clock was stepped since it was last asked, or the machine was asleep. */
   isClockMoved(): boolean;
   /** Asks for the `uptime` in seconds. */
   ask(uptime: () => Promise<unknown>): Promise<void>;
@@ -53,14 +53,14 @@ export function createBoot(clock: Pick<Clock, "now" | "monotonic">): ServerBoot 
   return boot;
 }
 
-/** An answer that says nothing of the health, but that there is a server. */
+/** An answer without an uptime still shows that there is a server. */
 export const isAnswer = (error: unknown): error is HttpError =>
   error instanceof HttpError &&
   (error.kind === "invalid_body" || (error.kind === "status" && error.status !== 429));
 
 /**
- * Whether the server may have been restarted since the cursors of this session were read: its start is another one.
- * Also an earlier one, which a clock that was put right makes of it: by then it may have been restarted as well.
+ * Whether the server may have restarted since the cursors of this session were read: its start time differs. An earlier
+ * one counts, too, as after a clock correction: the server may have restarted in between.
  */
 export const isOtherBoot = (session: { serverBootAt: number | null }, bootAt: number | null): boolean =>
   bootAt !== null && session.serverBootAt !== null && Math.abs(bootAt - session.serverBootAt) > TOLERANCE_MS;

@@ -1,44 +1,44 @@
-// Changes of sessions: what the job and the writes make of them, one after the other for each session, on disk first
-// and in memory after that. Without this, a poll under way would undo what a write has changed meanwhile.
+// Changes of sessions by the job and the writes: one after the other for each session, first on disk, then in memory.
+// Otherwise a poll in progress would undo what a write has changed meanwhile.
 
 import type { NewEvent } from "../../../contract/new-event.ts";
 import type { Observation } from "../../../contract/store.ts";
 import { SESSION_KIND, type Session, sessionSource } from "./session.ts";
 import type { SessionSet } from "./sessions.ts";
 
-/** What a session becomes, with the events that say so. */
+/** The new state of a session, with the events that report it. */
 export interface SessionChange {
   session: Session;
   events: NewEvent[];
 }
 
-/** A change that is still to be made, pure, so that it is made of the session as it is at that moment. */
+/** A pending change, as a pure function, so that it is applied to the session as it is at that moment. */
 export interface SessionEffect {
   sessionId: string;
-  /** `current` is undefined where nexusd knows no such session. @returns undefined: nothing changes */
+  /** `current` is undefined if nexusd has no such session. @returns undefined: nothing changes */
   change(current: Session | undefined, now: number): SessionChange | undefined;
-  /** A key that came with it; null: the one there is, is forgotten. */
+  /** A key that arrived with it; null: the present key is dropped. */
   sessionKey?: string | null;
 }
 
 export interface SessionChanges {
-  /** While a write takes us out of a session, the job must not bring us back. @returns the end of it */
+  /** While a write takes nexusd out of a session, the job must not bring it back. @returns a function that ends this */
   hold(sessionId: string): () => void;
   isHeld(sessionId: string): boolean;
   /**
-   * Makes the changes of `effects` and gives them to `commit` as observations; what it committed is in memory when
-   * this resolves. Nothing is, where it throws or says that nothing was committed.
+   * Computes the changes of `effects` and passes them to `commit` as observations; when this resolves, memory has what
+   * was committed. Memory does not change if it throws or says that nothing was committed.
    */
   apply<T extends { isCommitted: boolean }>(
     effects: readonly SessionEffect[],
     now: () => number,
     commit: (observations: Observation[]) => Promise<T>,
   ): Promise<T>;
-  /** Runs `work` while no change of the session is under way. */
+  /** Runs `work` while the session does not change. */
   inTurn<T>(sessionId: string, work: () => Promise<T>): Promise<T>;
 }
 
-/** @param sessions asked each time, since a reload replaces them */
+/** @param sessions called each time, since a reload replaces them */
 export function createSessionChanges(sessions: () => Pick<SessionSet, "get" | "put">): SessionChanges {
   const lastOf = new Map<string, Promise<unknown>>();
 
@@ -76,7 +76,7 @@ export function createSessionChanges(sessions: () => Pick<SessionSet, "get" | "p
         if (result.isCommitted) for (const { session } of changed) sessions().put(session);
         return result;
       };
-      // Always in the same order, so that two that want the same sessions do not wait for each other.
+      // Always in the same order, so that two callers that want the same sessions do not deadlock.
       const ids = [...new Set(effects.map(({ sessionId }) => sessionId))].toSorted();
       return ids.reduceRight<() => ReturnType<typeof make>>((work, id) => () => inTurn(id, work), make)();
     },
@@ -86,7 +86,7 @@ export function createSessionChanges(sessions: () => Pick<SessionSet, "get" | "p
 /** The name of the session's key among the secrets. */
 export const sessionKeyName = (sessionId: string) => `messaging.key:${sessionId}`;
 
-/** The one form in which a change of a session is committed: its events and its record, with its cursor, together. */
+/** The only form in which a change of a session is committed: events, record and cursor together. */
 const sessionObservation = (
   session: Session,
   events: NewEvent[],

@@ -1,4 +1,4 @@
-// What status says of NexusMessaging: the sessions by their state, and those of the configuration that nexusd is not in.
+// The status of NexusMessaging: the sessions by state, and the configured ones that nexusd is not in.
 
 import { short } from "../../../core/redaction.ts";
 import type { Description } from "../../module.ts";

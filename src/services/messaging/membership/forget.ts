@@ -1,19 +1,19 @@
-// Sessions that have ended are forgotten in the end: when the log has nothing of them any more, either.
+// Forgets sessions that have ended, once the log has nothing of them any more.
 
 import type { JobContext } from "../../job.ts";
 import { sessionKeyName } from "./changes.ts";
 import { SESSION_KIND, type Session, sessionSource } from "./session.ts";
 import { isActive } from "./sessions.ts";
 
-/** When something of it was last true, or will be, in ms since the epoch. */
+/** The last time at which something about it was, or will be, true, in ms since the epoch. */
 const lastSignOf = ({ lastPolledAt, joinedAt, expiresAt }: Session, updatedAt: string): number =>
   Math.max(
     ...[lastPolledAt, joinedAt, expiresAt, updatedAt].map((time) => (time === null ? 0 : Date.parse(time))),
   );
 
 /**
- * Forgets every session that ended before the oldest event that is kept, with its key. One that stands in the
- * configuration stays: that it was left must not be forgotten.
+ * Forgets every session that ended before the oldest event that is kept, with its key. A configured one stays: it must
+ * be remembered that it was left.
  */
 export async function forgetEnded(
   context: Pick<JobContext, "store" | "services" | "config" | "steady" | "log">,

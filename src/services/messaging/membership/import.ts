@@ -1,4 +1,4 @@
-// Sessions that another client of this machine joined, taken over with their keys and cursors.
+// Imports sessions that another client of this machine joined, with their keys and cursors.
 
 import type { ImportedSession, ImportResult } from "../../../contract/api/import.ts";
 import type { NewEvent } from "../../../contract/new-event.ts";
@@ -33,7 +33,7 @@ const alreadyKnown = (session: Session): ImportResult => {
   return { sessionId, outcome: "known", alias, note };
 };
 
-/** How to have a session again that is of no use as it is: running the import once more never changes it. */
+/** How to get a session back that is unusable as it is: repeating the import never changes it. */
 const goOn = (name: string, state: Session["state"]): string =>
   state === "left"
     ? `join it again with nexusctl messaging join ${name}`
@@ -43,7 +43,7 @@ export function createImport(options: {
   store: Pick<Store, "commitObservation">;
   changes: Pick<SessionChanges, "apply">;
   clock: Clock;
-  /** Asked each time, since a reload changes both. */
+  /** Called each time, since a reload changes both. */
   settings: () => MessagingSettings;
   sessions: () => SessionSet;
 }): (imported: ImportedSession[]) => Promise<ImportResult[]> {
@@ -65,9 +65,9 @@ export function createImport(options: {
     const session: Session = {
       ...afterJoin(found, now, { sessionKey: imported.sessionKey }).session,
       cursor: imported.cursor ?? null,
-      // What that client sent, it did under the same name.
+      // That client sent its messages under the same name.
       isSendInDoubt: true,
-      // How long it still lives nobody has told: it is renewed at once.
+      // Its remaining life is unknown, so it is renewed at once.
       expiresAt: settings().auto_renew ? isoTime(now) : null,
     };
     const events: NewEvent[] = [
@@ -80,7 +80,7 @@ export function createImport(options: {
         },
       },
     ];
-    // One that was entered meanwhile is known: its key must not be replaced.
+    // A session that was joined meanwhile is known: its key must not be replaced.
     const effect: SessionEffect = {
       sessionId,
       change: (current) => (current ? undefined : { session, events }),
@@ -95,7 +95,7 @@ export function createImport(options: {
       : alreadyKnown(options.sessions().get(sessionId) ?? session);
   };
 
-  // One after the other: a session that comes twice at once must not begin twice.
+  // One after the other: a session that is imported twice at once must not start twice.
   let last: Promise<unknown> = Promise.resolve();
   return (imported) => {
     const work = last.then(async () => {

@@ -1,4 +1,4 @@
-// What keeps nexusd in a session: joining it, asking how long it lives, renewing it, and noticing that it has ended.
+// Keeps nexusd in a session: joins it, asks how long it lives, renews it, and notices when it has ended.
 
 import { isoTime } from "../../../core/clock.ts";
 import { HttpError } from "../../../http/errors.ts";
@@ -19,20 +19,23 @@ import {
 import type { Session } from "./session.ts";
 import { isActive, type Known, type LastingSession, type Turn } from "./sessions.ts";
 
-/** Who was a member for so long was removed for inactivity: nobody is throwing us out. */
+/** A member for this long was removed for inactivity, not thrown out. */
 const CALM_MS = 5 * 60_000;
 const LONGEST_WAIT_MS = 5 * 60_000;
 
 const SERVED: Turn = { kind: "served" };
 export const POSTPONED: Turn = { kind: "postponed" };
 
-/** An answer about one session alone: the service answered, even if not as it should. */
+/** An answer about one session alone: the service answered, even if with an error. */
 export const isAboutOneSession = (error: unknown): error is HttpError =>
   error instanceof HttpError &&
   !error.retryable &&
   (error.kind === "status" || error.kind === "invalid_body" || error.kind === "too_large");
 
-/** It must not slow the others down, and has to be seen; the log says it once, until it was polled or there is another one. */
+/**
+ * It must not slow the others down, but has to be seen; it is logged once, until the session was polled or the error
+ * changes.
+ */
 export function showRefusal(context: JobContext, known: Known, error: HttpError): void {
   context.degraded({ code: error.code, message: error.message });
   const level = known.shownCode === error.code ? "debug" : "warn";
@@ -40,7 +43,7 @@ export function showRefusal(context: JobContext, known: Known, error: HttpError)
   context.log[level]({ session: label(known.session), code: error.code }, error.message);
 }
 
-/** A turn that went to something else than a poll. */
+/** A turn that was not used for a poll. */
 export async function served(
   context: JobContext,
   session: LastingSession,
@@ -54,9 +57,9 @@ export async function served(
   return SERVED;
 }
 
-/** A turn whose failure means the end of the session; one that means anything else is thrown again. */
+/** A turn whose failure means the end of the session; other failures are thrown again. */
 export async function ended(context: JobContext, session: LastingSession, error: unknown): Promise<Turn> {
-  // Taken, where we were in: the server let us in before, and may do so again.
+  // Taken although nexusd was in: the server let it in before, and may do so again.
   const isTakenBack = codeOf(error) === "agent_id_taken" && session.joinedAt !== null;
   const known = context.services.messaging.sessions.get(session.sessionId);
   const end = isTakenBack || !known ? undefined : afterRefusal(known, error);
@@ -65,7 +68,7 @@ export async function ended(context: JobContext, session: LastingSession, error:
     context,
     session,
     (current) => (isActive(current) ? afterRefusal(current, error) : undefined),
-    // Of one that is gone nobody needs the key; of one that was lost it may still be good.
+    // The key of an ended session is useless; that of a lost one may still be valid.
     end.session.state === "expired" ? { sessionKey: null } : {},
   );
   context.log.warn({ reason: end.session.reason?.code, session: label(session) }, "session ended");
@@ -74,7 +77,7 @@ export async function ended(context: JobContext, session: LastingSession, error:
 
 const codeOf = (error: unknown) => (error instanceof HttpError ? error.code : undefined);
 
-/** The server has certainly not let us in. */
+/** The server has certainly not let nexusd in. */
 const isCertain = (error: unknown) =>
   error instanceof HttpError &&
   (!error.maybeSent || (error.kind === "status" && (error.status ?? 500) < 500));
@@ -84,8 +87,8 @@ export async function join(
   server: MessagingServer,
   session: LastingSession,
 ): Promise<void> {
-  // On disk before the request: after a crash in between, "agent id taken" means that we are in. So it must not be
-  // another agent that is in, under the same id.
+  // On disk before the request: after a crash in between, "agent id taken" means that nexusd is in. So no other agent
+  // may be in under the same id.
   const wasJoining = session.state === "joining";
   const description = session.state === "new" ? await described(context, server, session) : undefined;
   if (agentsOf(description)?.includes(session.agentId)) throw taken();
@@ -98,7 +101,7 @@ export async function join(
     answer = await server.join(session.sessionId, session.agentId);
   } catch (error) {
     const isTaken = codeOf(error) === "agent_id_taken";
-    // Nothing is in doubt: should the id be taken next time, then by another agent.
+    // There is no doubt: if the id is taken next time, then by another agent.
     if (!wasJoining && !isTaken && isCertain(error))
       await change(context, session, (current) =>
         current.state === "joining" ? { session: { ...current, state: "new" }, events: [] } : undefined,
@@ -109,11 +112,11 @@ export async function join(
   const { changes, sessions } = context.services.messaging;
   const isWanted = sessions.get(session.sessionId)?.state === "joining" && !changes.isHeld(session.sessionId);
   if (!isWanted) {
-    // Left while the request was under way: the place is given back.
+    // Left during the request: leave again.
     if (answer.sessionKey) await server.leave(session.sessionId, session.agentId, answer.sessionKey);
     return;
   }
-  // Left meanwhile, it stays left. What the session is, is asked at its next turn.
+  // If it was left meanwhile, it stays left. The next turn asks what the session is.
   await change(
     context,
     session,
@@ -131,7 +134,7 @@ export async function join(
 
 type Description = Awaited<ReturnType<MessagingServer["describe"]>>;
 
-/** What the session is before it is entered for the first time; undefined: the server does not say. */
+/** What the session is before it is first joined; undefined: the server does not say. */
 async function described(
   context: JobContext,
   server: MessagingServer,
@@ -146,7 +149,7 @@ async function described(
   }
 }
 
-/** As the server itself would say it. */
+/** In the server's own words. */
 const taken = () =>
   new HttpError({
     ...{ kind: "status", service: "messaging", label: "POST /v1/sessions/:id/join", status: 409 },
@@ -154,7 +157,7 @@ const taken = () =>
     message: "messaging: another agent uses this agent id in the session",
   });
 
-/** The server has removed us: in again, but not again and again. */
+/** The server has removed nexusd: it joins again, but not again and again. */
 export function rejoin(
   context: JobContext,
   server: MessagingServer,
@@ -173,7 +176,7 @@ export function rejoin(
   return served(context, session, join(context, server, session));
 }
 
-/** Notes that it is tried now: who is removed soon after has to wait, longer each time. */
+/** Records the attempt: if nexusd is removed soon after, it waits, longer each time. */
 function mayRejoin(known: Known, now: number): boolean {
   const last = rejoins.get(known);
   if (last && now < last.until) return false;
@@ -183,10 +186,10 @@ function mayRejoin(known: Known, now: number): boolean {
   return true;
 }
 
-/** Of each session that was entered again: how long it has to wait should it be removed, on the monotonic clock. */
+/** For each session that was rejoined: how long to wait if it is removed, on the monotonic clock. */
 const rejoins = new WeakMap<Known, { waitMs: number; until: number }>();
 
-/** Where the server does not say what the session is, it is polled all the same, with the usual life of a session. */
+/** If the server does not say what the session is, it is polled anyway, with the usual lifetime. */
 export async function describe(context: JobContext, server: MessagingServer, known: Known): Promise<void> {
   const { session } = known;
   let answer: Description = {};
@@ -195,7 +198,7 @@ export async function describe(context: JobContext, server: MessagingServer, kno
   } catch (error) {
     if (isEnding(error) || !(isAboutOneSession(error) || isAnswer(error))) throw error;
     showRefusal(context, known, error);
-    // It is polled meanwhile, and renewed at once: that tells how long it lives, too.
+    // It is polled meanwhile, and renewed at once, which also tells how long it lives.
     if (error.retryable)
       return change(context, session, (current, now) =>
         isActive(current) ? { session: { ...current, expiresAt: isoTime(now) }, events: [] } : undefined,
@@ -206,7 +209,7 @@ export async function describe(context: JobContext, server: MessagingServer, kno
   );
 }
 
-/** A renewal that fails is tried again later: meanwhile the session is polled. */
+/** A failed renewal is tried again later; meanwhile the session is polled. */
 export async function renew(context: JobContext, server: MessagingServer, known: Known): Promise<void> {
   const { session } = known;
   const { sessions } = context.services.messaging;
@@ -215,12 +218,12 @@ export async function renew(context: JobContext, server: MessagingServer, known:
   try {
     answer = await server.renew(session.sessionId, session.agentId, ttlSeconds, context.signal);
   } catch (error) {
-    // Its next poll finds it out too, and takes it up again.
+    // Its next poll finds out, too, and rejoins it.
     if (isNotMember(error)) return;
     if (isEnding(error)) return void (await ended(context, session, error));
     if (context.signal.aborted) throw error;
     sessions.renewalRefused(known);
-    // Whether the server is well, the polls show.
+    // Polls show whether the server is well.
     if (!isAboutOneSession(error) && !isAnswer(error)) throw error;
     return showRefusal(context, known, error);
   }
@@ -229,7 +232,7 @@ export async function renew(context: JobContext, server: MessagingServer, known:
   );
 }
 
-/** In memory only after it is on disk: a commit that failed is met by the same page again. */
+/** In memory only once it is on disk: after a failed commit the same page comes again. */
 export async function change(
   context: JobContext,
   { sessionId }: LastingSession,
@@ -247,5 +250,5 @@ export async function change(
   });
 }
 
-/** What a log line may say of a session. */
+/** How a log line names a session. */
 export const label = (session: LastingSession) => session.alias ?? `${session.sessionId.slice(0, 6)}…`;

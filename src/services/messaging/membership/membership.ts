@@ -6,24 +6,24 @@ import { HttpError } from "../../../http/errors.ts";
 import type { SessionChange } from "./changes.ts";
 import { type Session, sessionSource } from "./session.ts";
 
-/** The longest that is believed: any more is a mistake, and would end behind what a date can say. */
+/** The longest lifetime that is believed: anything longer is a mistake, and may exceed what a Date can hold. */
 const LONGEST_LIFE_MS = 10 * 365 * 86_400_000;
 
-/** By what part of a life its end may differ from what our own clock makes of it, and still be believed. */
+/** By what part of a lifetime its end may differ from our own clock's estimate, and still be believed. */
 const CLOCKS_APART = 1 / 8;
 
-/** How long a session lives, of what its server says in seconds; null: it says nothing, or nothing that can be true. */
+/** A session's lifetime, as its server gives it in seconds; null: none, or an impossible one. */
 export const lifeMs = (ttlSeconds: number | null | undefined): number | null => {
   const ms = (ttlSeconds ?? 0) * 1000;
   return ms >= 1000 && ms <= LONGEST_LIFE_MS ? ms : null;
 };
 
-/** What the protocol gives a session whose server does not say how long it lives. */
+/** The lifetime that the protocol gives a session whose server does not say it. */
 const DEFAULT_TTL_MS = 3_660_000;
 
 const reference = (session: Session) => ({ sessionId: session.sessionId, alias: session.alias });
 
-/** A key that is not there: what it means, and what can be done. */
+/** A missing key: what it means, and what to do. */
 const WITHOUT_KEY = {
   code: "missing_session_key",
   message:
@@ -31,8 +31,8 @@ const WITHOUT_KEY = {
 };
 
 /**
- * After the server took us in.
- * @param answer `sessionKey` where it gave one: nothing else of the session tells whether there is a key
+ * After a successful join.
+ * @param answer has `sessionKey` if there is one: nothing else in the session tells
  */
 export function afterJoin(
   session: Session,
@@ -59,14 +59,14 @@ export function afterJoin(
   };
 }
 
-/** After the server said what the session is: how long it lives, who is in it, whose it is. */
+/** After the server described the session: its lifetime, its members, its creator. */
 export function afterDescription(
   session: Session,
   now: number,
   answer: { ttl?: number | null | undefined; creatorAgentId?: string | null | undefined },
 ): Session {
   const ttlMs = lifeMs(answer.ttl) ?? DEFAULT_TTL_MS;
-  // It may have lived a while, but has no more than one life before it.
+  // It may be some time old, but has at most one lifetime left.
   const isPossible =
     session.expiresAt !== null && Date.parse(session.expiresAt) <= now + ttlMs * (1 + CLOCKS_APART);
   return {
@@ -77,7 +77,7 @@ export function afterDescription(
   };
 }
 
-/** After we left, or found that we were in it no more. Its alias is free for another one. */
+/** After leaving, or after finding that nexusd is no longer a member. Its alias is free for another session. */
 export const afterLeaving = (session: Session): SessionChange => ({
   session: { ...session, state: "left", alias: null, leftAs: session.alias, reason: null, members: null },
   events: [
@@ -89,7 +89,7 @@ export const afterLeaving = (session: Session): SessionChange => ({
   ],
 });
 
-/** After the server refused the session's key: the membership stays, and is reported once. */
+/** After the server refused the session's key: the membership stays, and the refusal is reported once. */
 export function afterKeyRefused(session: Session, message: string): SessionChange | undefined {
   const reason = { code: "invalid_session_key", message };
   if (session.reason?.code === reason.code && session.reason.message === message) return undefined;
@@ -105,7 +105,7 @@ export function afterKeyRefused(session: Session, message: string): SessionChang
   };
 }
 
-/** A time that a service gave, in our form; null where it is none. */
+/** A time from a service, in our format; null if it is none. */
 function time(text: string | null | undefined): string | null {
   const ms = instantOf(text ?? "");
   return Number.isNaN(ms) ? null : isoTime(ms);
@@ -119,7 +119,7 @@ export function afterRenewal(
 ): SessionChange {
   const ttlMs = lifeMs(answer.ttl) ?? session.ttlMs;
   const said = time(answer.expiresAt);
-  // It has a whole life before it. A clock that goes wrong, here or there, must not make it end at once, or late.
+  // It has a full lifetime left. A wrong clock, here or there, must not end it at once, or late.
   const isPossible =
     ttlMs === null || (said !== null && Math.abs(Date.parse(said) - now - ttlMs) <= ttlMs * CLOCKS_APART);
   const expiresAt = isPossible ? said : isoTime(now + ttlMs);
@@ -160,7 +160,7 @@ export const endingOf = (error: unknown) => {
   return ending && { code: error.code, ...ending };
 };
 
-/** What an error answer makes of the session: its end, or undefined when it says nothing about the session. */
+/** What an error answer means for the session: its end, or undefined if it says nothing about the session. */
 export function afterRefusal(session: Session, error: unknown): SessionChange | undefined {
   const ending = endingOf(error);
   if (!ending) return undefined;
@@ -177,13 +177,13 @@ export function afterRefusal(session: Session, error: unknown): SessionChange | 
   };
 }
 
-/** Whether the server says that we are no member (any more): removed for inactivity, most likely. */
+/** Whether the server says that nexusd is not (or no longer) a member: most likely removed for inactivity. */
 export const isNotMember = (error: unknown): boolean =>
   error instanceof HttpError &&
   error.status === 403 &&
   (error.code === "agent_not_in_session" || error.code === "forbidden");
 
-/** The end of a membership that the configuration does not let us take up again. */
+/** The end of a membership that the configuration does not allow to resume. */
 export function afterRemoval(session: Session): SessionChange {
   const reason = {
     code: "agent_not_in_session",

@@ -1,17 +1,17 @@
-// Which session a caller means: by its id, its alias, or the beginning of its id.
+// Finds the session that a caller means: by id, alias, or the start of an id.
 
 import { isActive } from "./sessions.ts";
 
-/** To how many characters an id can be shortened. */
+/** The shortest that an id can be shortened to. */
 export const SHORTEST_ID = 6;
 
-/** Whether the name could mean the session of this id, shortened. */
+/** Whether the name could be this session's id, shortened. */
 export const beginsWith = (sessionId: string, name: string): boolean =>
   name.length >= SHORTEST_ID && sessionId.startsWith(name);
 
 /**
- * The whole id counts before an alias, and that before the beginning of an id; of several with the same alias the one
- * that goes on: the others are what it was before.
+ * A whole id takes precedence over an alias, and that over the start of an id; of several sessions with the same alias,
+ * the active one counts.
  * @returns none: there is no such session; more than one: the name is ambiguous
  */
 export function sessionsNamed<S extends { sessionId: string; alias: string | null; state: string }>(

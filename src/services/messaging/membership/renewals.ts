@@ -1,45 +1,45 @@
-// Which session of a server is to be renewed now: the one that ends first, in time and no sooner than it has to be.
-// Where there is time it takes turns with the polls; else they wait, since with a session all its messages are gone.
+// Chooses the session of a server to renew now: the one that ends first, early enough but not too early. With enough
+// time, renewals alternate with polls; otherwise polls wait, since an expired session loses all its messages.
 
 import type { Clock } from "../../../core/clock.ts";
 import { createHeap } from "../pacing/heap.ts";
 import type { Session } from "./session.ts";
 
-/** How long a renewal that did not come about waits to be tried again, longer each time, up to near its end. */
+/** How long a failed renewal waits for the next attempt: longer each time, up to near the session's end. */
 const RETRY_MS = 15_000;
 const LONGEST_RETRY_MS = 5 * 60_000;
 const SHORTEST_RETRY_MS = 1000;
-/** A clock that is ahead by more, all at once, was put right, or the machine was asleep. */
+/** A clock that jumps ahead by more was corrected, or the machine was asleep. */
 const JUMP_MS = 5000;
 const LOOK_EVERY_MS = 1000;
 
 type Living = Pick<Session, "expiresAt" | "ttlMs">;
 
-/** Sessions are known by their slots: with thousands of them, an object more for each is more for every collection. */
+/** Sessions are identified by slots: with thousands of them, one more object each costs at every garbage collection. */
 export interface Renewals {
-  /** Adds the session, or takes in its new end. */
+  /** Adds the session, or updates its end. */
   put(slot: number): void;
   remove(slot: number): void;
-  /** The slot of the session to renew now, which is not given again for a while; -1: none. */
+  /** The slot of the session to renew now, which is then not returned again for a while; -1: none. */
   take(): number;
-  /** It was refused, or failed: until it is not, the polls do not wait for it. */
+  /** It was refused, or failed: from then on the polls do not wait for it. */
   refused(slot: number): void;
   countRefused(): number;
 }
 
-/** At the last quarter of its life, or at its end where it is not known how long it lives. In ms since the epoch. */
+/** At the last quarter of its life, or at its end if its lifetime is unknown. In ms since the epoch. */
 const dueAt = ({ expiresAt, ttlMs }: Living): number =>
   expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - (ttlMs ?? 0) / 4;
 
 /**
- * In O(log n), but for a clock that jumps ahead.
+ * In O(log n), unless a clock jumps ahead.
  * @param at the session of a slot
  */
 export function createRenewals(
   clock: Pick<Clock, "now" | "monotonic">,
   at: (slot: number) => Living | undefined,
 ): Renewals {
-  // On the monotonic clock, so that one that is put back delays nothing.
+  // On the monotonic clock, so that a clock step back delays nothing.
   const positions: number[] = [];
   const due = createHeap({ count: 0 }, positions);
   const refusals = new Map<number, number>();
@@ -50,7 +50,7 @@ export function createRenewals(
   function schedule(slot: number): void {
     const session = at(slot);
     const { ttlMs = null } = session ?? {};
-    // Where a clock was wrong when its end was told, it is renewed in time all the same.
+    // If a clock was wrong when its end was reported, it is still renewed in time.
     const inMs = Math.min(
       session ? dueAt(session) - clock.now() : Number.POSITIVE_INFINITY,
       session?.expiresAt && ttlMs !== null ? (3 / 4) * ttlMs : Number.POSITIVE_INFINITY,
@@ -64,19 +64,19 @@ export function createRenewals(
     const { ttlMs = null, expiresAt = null } = at(slot) ?? {};
     const lifeMs = ttlMs ?? Number.POSITIVE_INFINITY;
     const leftMs = expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt) - clock.now();
-    // Of what is left a part each time, so that one that fails has been tried shortly before the end.
+    // A part of the remaining time each time, so that the last attempt is shortly before the end.
     const inTimeMs = leftMs > 0 ? leftMs / 4 : Number.POSITIVE_INFINITY;
     due.set(slot, now + Math.max(SHORTEST_RETRY_MS, Math.min(retryMs, lifeMs / 8, inTimeMs)));
   }
 
-  /** Half of the time in which it is to be renewed is over. */
+  /** Half of the time for its renewal has passed. */
   function isUrgent(slot: number): boolean {
     const { expiresAt = null, ttlMs = null } = at(slot) ?? {};
     if (expiresAt === null || refusals.has(slot)) return false;
     return Date.parse(expiresAt) - clock.now() < (ttlMs ?? 0) / 8;
   }
 
-  /** While the machine sleeps the monotonic clock stands still, and the sessions grow old. */
+  /** While the machine sleeps, the monotonic clock stands still, but sessions age. */
   function noticeJump(now: number): void {
     lookedAt = now;
     const before = offsetMs;

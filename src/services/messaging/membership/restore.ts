@@ -1,4 +1,4 @@
-// The sessions as a start finds them: those that were stored, and those that the configuration names.
+// The sessions at a start: those that are stored, and those in the configuration.
 
 import { isDeepStrictEqual } from "node:util";
 import type { Observation, Store } from "../../../contract/store.ts";
@@ -11,7 +11,7 @@ import { isActive, type SessionSet } from "./sessions.ts";
 const SOURCE = "messaging.sessions";
 
 /**
- * Fills the set. What ended but is still in the configuration is tried again.
+ * Fills the set. A session that ended but is still in the configuration is tried again.
  * @param before the set that it replaces, which is never older than what was stored
  * @returns how many stored sessions could not be read, and the stored ones that the configuration has changed
  */
@@ -35,14 +35,14 @@ export function restoreSessions(
   }
   for (const { sessionId } of before?.all() ?? []) {
     const session = before?.get(sessionId);
-    // One that was never entered may have stood in the configuration alone.
+    // A session that was never joined may have been in the configuration only.
     if (session && session.state !== "new") sessions.put(session);
   }
   for (const entry of messaging.sessions) {
     const known = sessions.get(entry.id);
-    // Left by our own will: that it still stands in the file is no wish to come back.
+    // Left on purpose: its entry in the file does not bring it back.
     if (known?.state === "left") continue;
-    // Once entered, it stays on its server, and so does its key.
+    // Once joined, it stays on its server, with its key.
     const isBound = known && known.joinedAt !== null;
     const settings = {
       sessionId: entry.id,
@@ -65,7 +65,7 @@ export function restoreSessions(
   return { unreadable, changed: [...changed] };
 }
 
-/** Brings to the disk what the configuration has made of stored sessions: the views are read from there. */
+/** Stores what the configuration has changed in stored sessions, since views read from the store. */
 export async function storeRenamed(
   sessionIds: readonly string[],
   { changes, store, clock }: { changes: SessionChanges; store: Store; clock: Clock },
@@ -81,7 +81,7 @@ export async function storeRenamed(
   });
 }
 
-/** What the sessions have become since they were last committed: of a quiet one, when it was polled and its estimate. */
+/** What has changed in the sessions since their last commit: for a quiet one, its last poll and its estimate. */
 export const remembered = (sessions: SessionSet): Observation => ({
   source: SOURCE,
   put: sessions

@@ -9,7 +9,7 @@ import { type Session, sessionSource } from "./session.ts";
 
 const dedupeScope = (sessionId: string) => `messaging:${sessionId}`;
 
-/** The id is the identity of a message, its cursor only a position: a repeated page adds nothing. */
+/** A message's identity is its id; the cursor is only a position. A repeated page adds nothing. */
 export function messageReceived(session: Session, message: Message): NewEvent {
   return {
     type: "messaging.message.received",
@@ -46,7 +46,7 @@ export const sessionRestarted = (before: Session, after: Session): NewEvent => (
   },
 });
 
-/** A challenge that comes with every page is one event. nexusd cannot answer it: an agent has to know. */
+/** A challenge that comes with every page is one event. nexusd cannot answer it, so an agent has to know. */
 export function challenged(session: Session, page: MessagePage): NewEvent[] {
   const challenge = page.ctrl?.challenge;
   if (challenge === undefined || challenge === null) return [];
@@ -62,7 +62,7 @@ export function challenged(session: Session, page: MessagePage): NewEvent[] {
   ];
 }
 
-/** Who came and who went since the last look, we ourselves left out. The first look only remembers. */
+/** Who joined and left since the last check, without nexusd itself. The first check only remembers. */
 export function observeMembers(session: Session, page: MessagePage): SessionChange {
   if (!page.members) return { session, events: [] };
   const now = [...new Set(page.members.map(({ agentId }) => agentId))].toSorted();

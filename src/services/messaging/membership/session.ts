@@ -1,4 +1,4 @@
-// A session as nexusd remembers it. What a page of its messages makes of it stands in observation.ts.
+// A session as nexusd stores it. observation.ts says what a page of messages changes.
 
 import { z } from "zod";
 import { sessionView } from "../../../contract/api/views.ts";
@@ -7,24 +7,24 @@ import { estimateRecord } from "../pacing/estimates.ts";
 
 export const SESSION_KIND = "messaging.session";
 
-/** What is served of it is in its view; all that is added here stays inside. */
+/** The view decides what is served; fields added here stay internal. */
 export const sessionRecord = z.object({
   ...sessionView.shape,
-  /** The alias it had when it was left: under that name it can be left again, as long as no other session has it. */
+  /** The alias it had when it was left: it can be left again under that name, as long as no other session has it. */
   leftAs: z.string().nullable().default(null),
-  /** Where the last message went that was certainly sent from here; null: none was. It may not have been polled yet. */
+  /** The cursor of the last message that was certainly sent from here; null: none. It may not have been polled yet. */
   sentCursor: z.string().nullable().default(null),
-  /** Whether there may be later ones of ours: their answers did not come, or did not say where they went. */
+  /** Whether there may be later own messages whose answers were lost or had no cursor. */
   isSendInDoubt: z.boolean().default(false),
-  /** When the server that these cursors belong to was started, in ms since the epoch, as far as it says. */
+  /** When the server that these cursors belong to was started, in ms since the epoch, if it says so. */
   serverBootAt: z.number().nullable(),
-  /** The message at `cursor`, and when it was read; null: not known. Still there, it proves that nothing is gone. */
+  /** The message at `cursor`, and when it was read; null: unknown. If it is still there, nothing is lost. */
   tail: z.object({ cursor: z.string(), id: z.string(), readAt: z.number() }).nullable().default(null),
-  /** A message that came before any restart that is still to be noticed: the last of a reading from the start, or later. */
+  /** A message from before any unnoticed restart: the last of a reading from the start, or a later one. */
   anchor: z.object({ cursor: z.string(), id: z.string() }).nullable().default(null),
-  /** When a page ended before `cursor`: until that is settled each poll begins at the start. In ms since the epoch. */
+  /** When a page ended before `cursor`: until that is settled, each poll begins at the start. In ms since the epoch. */
   inDoubtSince: z.number().nullable().default(null),
-  /** How often messages are expected, so that a restart need not learn it anew; null: not known. */
+  /** How often messages are expected, so that a restart need not learn it again; null: unknown. */
   pacing: estimateRecord.nullable().default(null),
 });
 export type Session = z.infer<typeof sessionRecord>;
@@ -56,7 +56,7 @@ export const newSession = (
 export const sessionSource = (sessionId: string) => `/messaging/sessions/${sessionId}`;
 
 /**
- * A message begins the time of a session anew, so that a lively one needs no renewal.
+ * A message restarts a session's lifetime, so an active session needs no renewal.
  * @param since when there was no such message yet, in ms since the epoch
  */
 export function afterTraffic(session: Session, since: number): Session {

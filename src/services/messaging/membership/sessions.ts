@@ -1,4 +1,4 @@
-// The sessions in memory, and whose turn it is on each server: the pacing decides among those that are active.
+// The sessions in memory, and whose turn it is on each server: the pacing chooses among the active ones.
 
 import { type Clock, isoTime } from "../../../core/clock.ts";
 import { createPacing, type Pacing } from "../pacing/pacing.ts";
@@ -6,40 +6,40 @@ import { createRenewals, type Renewals } from "./renewals.ts";
 import type { Session } from "./session.ts";
 
 const LONGEST_PAUSE_MS = 5 * 60_000;
-/** A server may take so long to answer before the number of its places slows down the pace. */
+/** How long a server may take to answer before the concurrency limit slows down the pace. */
 const SLOW_ANSWER_MS = 5000;
 const FEWEST_PLACES = 4;
 const MOST_PLACES = 16;
 
 /** How a session's turn ended. */
 export type Turn =
-  /** It was polled, and others had written so many messages. */
+  /** It was polled, and others had written this many messages. */
   | { kind: "polled"; messages: number }
-  /** The turn went to something else that succeeded: joining, renewing. */
+  /** The turn was used for something else that succeeded: joining, renewing. */
   | { kind: "served" }
-  /** An answer that concerns this session alone: it pauses, longer each time. */
+  /** An error about this session alone: it pauses, longer each time. */
   | { kind: "refused" }
-  /** Something else failed, the network most likely: nothing is known about the session. */
+  /** Another failure, most likely of the network: it says nothing about the session. */
   | { kind: "postponed" };
 
-/** A session but for what each poll changes. */
+/** A session without what each poll changes. */
 export type LastingSession = Omit<Session, "lastPolledAt" | "pacing">;
 
 /**
- * A session as long as it is in memory. What each poll changes stands here as numbers, changed in place: with thousands
- * of polls a second, what each leaves behind anew costs more than most of what it does.
+ * A session in memory. What each poll changes is stored as numbers, updated in place: with thousands of polls a second,
+ * allocations would cost more than the polls.
  */
 export interface Known {
   session: Readonly<LastingSession>;
   /** Its number in this set. */
   readonly slot: number;
-  /** When it was polled last, in ms since the epoch; NaN: never. */
+  /** When it was last polled, in ms since the epoch; NaN: never. */
   polledAtMs: number;
-  /** The code of the refusal that the log told last; undefined: none since it was polled. */
+  /** The code of the refusal that was last logged; undefined: none since it was polled. */
   shownCode: string | undefined;
-  /** When its server was last asked what it is, on the monotonic clock. */
+  /** When its server was last asked for its description, on the monotonic clock. */
   describedAt: number;
-  /** When its members were last asked for, on the monotonic clock. */
+  /** When its members were last requested, on the monotonic clock. */
   membersAskedAt: number;
   /** When it was last read from its start for lack of an uptime, on the monotonic clock. */
   wholeReadAt: number;
@@ -52,19 +52,22 @@ export interface SessionSet {
   put(session: Session): void;
   remove(sessionId: string): void;
   all(): readonly LastingSession[];
-  /** All, with what each poll changes. */
+  /** All, including what each poll changes. */
   known(): readonly Known[];
-  /** The servers with sessions that are polled or wait to be joined. */
+  /** The servers with sessions that are polled or waiting to be joined. */
   servers(): readonly string[];
-  /** Takes the session of a server whose turn it is; undefined: none, or all have theirs now. */
+  /** Takes the session of a server whose turn it is; undefined: none is free. */
   take(baseUrl: string): Known | undefined;
-  /** Gives it back after its turn. */
+  /** Returns it after its turn. */
   release(known: Known, turn: Turn): void;
-  /** Takes the session of a server that is to be renewed now; undefined: none. It is given again, later, if it is not. */
+  /**
+   * Takes the session of a server that is to be renewed now; undefined: none. If it is not renewed, it comes again
+   * later.
+   */
   takeRenewal(baseUrl: string): Known | undefined;
   /** The server refused to renew it. */
   renewalRefused(known: Known): void;
-  /** An own message was sent in it: an answer is likely. */
+  /** nexusd sent a message in it: an answer is likely. */
   sent(sessionId: string): void;
   /** How many sessions of a server were refused at their last turn, or their renewal. */
   refused(baseUrl: string): number;
@@ -75,7 +78,7 @@ interface Limits {
   reserve_per_minute: number;
 }
 
-/** Whether it is polled or waits to be joined. */
+/** Whether it is polled or waiting to be joined. */
 export const isActive = (session: { state: string }) =>
   session.state === "new" || session.state === "joining" || session.state === "joined";
 
@@ -83,19 +86,19 @@ export const isActive = (session: { state: string }) =>
 export const pollPaceMs = (limits: Limits): number =>
   60_000 / (limits.requests_per_minute - limits.reserve_per_minute);
 
-/** How many polls of one server may be under way at once, so that its answers do not slow down the pace. */
+/** How many polls of one server may run at once, so that slow answers do not slow down the pace. */
 export const pollPlaces = (limits: Limits): number =>
   Math.min(MOST_PLACES, Math.max(FEWEST_PLACES, Math.ceil(SLOW_ANSWER_MS / pollPaceMs(limits))));
 
 /** The turns of one server. */
 interface Turns {
-  /** Those that we are in, polled in the order in which messages would wait longest. */
+  /** Joined sessions, in the order in which messages would wait longest. */
   pacing: Pacing;
-  /** Those that wait to be joined, in turn. */
+  /** Sessions waiting to be joined, in turn. */
   joins: Pacing;
   /** Polls since the last join. */
   pollsSinceJoin: number;
-  /** How often each session was refused since it last was not. */
+  /** How often each session was refused since its last success. */
   refusals: Map<string, number>;
   renewals: Renewals;
 }
@@ -107,7 +110,7 @@ export function createSessionSet(options: {
   maxStalenessMs: number;
 }): SessionSet {
   const { clock } = options;
-  // Wall time, since the estimates outlive the process; it goes on steadily while the wall's clock is put right.
+  // Wall time, since the estimates outlive the process; it runs steadily while the wall clock is corrected.
   const offsetMs = clock.now() - clock.monotonic();
   const now = () => offsetMs + clock.monotonic();
   const sessions = new Map<string, Known>();
@@ -201,7 +204,7 @@ export function createSessionSet(options: {
       const turns = servers.get(baseUrl);
       if (!turns) return;
       const { pacing, joins, refusals } = turns;
-      // It is in one of them; the other one knows nothing of it.
+      // It is in one of the two; the other ignores it.
       if (turn.kind === "polled") pacing.polled(sessionId, now(), turn.messages);
       else if (turn.kind === "served") pacing.returned(sessionId, now());
       else pacing.failed(sessionId, now());
@@ -230,12 +233,12 @@ export function createSessionSet(options: {
   };
 }
 
-/** One poll is the first one of the session that was joined, the other one of those that were before. */
+/** After a join, one poll is for the new session and one for those from before. */
 const POLLS_PER_JOIN = 2;
 
 /**
- * Whatever joins there are, no session waits longer than it may. Where all of them fit into that, the joins come first,
- * since what is not joined in time is gone; else joins and polls take turns.
+ * No matter how many joins there are, no session waits too long. If the budget allows that for all, joins come first,
+ * since a session that is not joined in time is gone; otherwise joins and polls alternate.
  */
 function nextTurn(turns: Turns, nowMs: number): string | undefined {
   const { pacing, joins } = turns;
@@ -249,7 +252,7 @@ function nextTurn(turns: Turns, nowMs: number): string | undefined {
   return id;
 }
 
-/** Whether nothing has changed of how long it lives, and where. */
+/** Whether its lifetime and server are unchanged. */
 const livesAs = (a: LastingSession, b: LastingSession): boolean =>
   a.expiresAt === b.expiresAt && a.ttlMs === b.ttlMs && a.state === b.state && a.baseUrl === b.baseUrl;
 

@@ -1,4 +1,4 @@
-// Operations on aliases: what nexusd calls a session. No server hears of them, yet they leave their record.
+// Operations on aliases, nexusd's names for sessions. No server is told, but they are recorded like any other write.
 
 import { z } from "zod";
 import { sessionAlias } from "../../../contract/api/import.ts";
@@ -7,7 +7,7 @@ import { defineOperation, type SessionFacts } from "../facts.ts";
 import type { SessionEffect } from "../membership/changes.ts";
 import { assertNamesNoOther, inFull, session } from "./common.ts";
 
-/** The session gets the alias in place of the one it has, or loses it. */
+/** Gives the session the alias in place of its previous one, or removes it. */
 const renamed = (sessionId: string, name: string | null): SessionEffect => ({
   sessionId,
   change: (current) =>

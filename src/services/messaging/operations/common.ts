@@ -1,4 +1,4 @@
-// What the operations of NexusMessaging have in common: how sessions, servers and aliases are named, and entered.
+// What the operations of NexusMessaging share: naming sessions, servers and aliases, and joining.
 
 import { z } from "zod";
 import { sessionAlias } from "../../../contract/api/import.ts";
@@ -33,7 +33,7 @@ export const server = z
     "The URL of the server: one from the configuration or of a known session; default: messaging.base_url",
   );
 
-/** As the configuration takes it, too: what stands in paths and logs is of these characters alone. */
+/** The same characters as in the configuration, since aliases appear in paths and logs. */
 export const sessionId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{6,128}$/, "must be the whole id, as the service gave it");
@@ -42,8 +42,8 @@ export const sessionPath = (id: string, rest = "") => `/v1/sessions/${segment(id
 export const sessionTarget = (input: { session: string }) => `messaging/sessions/${input.session}`;
 
 /**
- * A session that nexusd is or was in, also by the alias under which it was left, as long as no other one has that;
- * undefined: it knows none of this name.
+ * A session that nexusd is or was in; also by the alias under which it was left, unless another session has it;
+ * undefined: there is none.
  * @throws OperationError `ambiguous_session`
  */
 export function findKnown(name: string, facts: MessagingFacts): SessionFacts | undefined {
@@ -58,7 +58,7 @@ export const inFull = <I extends { session: string }>(input: I, facts: Messaging
   session: facts.session(input.session).sessionId,
 });
 
-/** A request that no session's key goes along with. */
+/** A request without a session key. */
 export const openRequest = (
   method: OperationRequest["method"],
   origin: string,
@@ -66,7 +66,7 @@ export const openRequest = (
   label: string,
 ): OperationRequest => ({ method, origin, path, label: `${method} ${label}`, credential: NO_CREDENTIAL });
 
-/** A request as the member of a session that nexusd is. */
+/** A request as a member of the session. */
 export const asMember = (
   facts: MessagingFacts,
   idOrAlias: string,
@@ -90,7 +90,7 @@ export const describeRequest = (facts: MessagingFacts, idOrAlias: string): Opera
   return openRequest("GET", baseUrl, sessionPath(sessionId), "/v1/sessions/:id");
 };
 
-/** The names in a session's description; undefined where it has none. */
+/** The names in a session's description; undefined if it has none. */
 export const agentsOf = (body: unknown): unknown[] | undefined => {
   const { agents } = fieldsOf(body);
   return Array.isArray(agents)
@@ -98,14 +98,15 @@ export const agentsOf = (body: unknown): unknown[] | undefined => {
     : undefined;
 };
 
-/** What the server says of a session, without the one field that is a credential. */
+/** The server's description of a session, without the one field that is a credential. */
 export const withoutKey = (body: unknown): Record<string, unknown> => {
   const { sessionKey: _, ...rest } = fieldsOf(body);
   return rest;
 };
 
 /**
- * An alias goes before a shortened id: one that another session's id begins with would take its messages.
+ * An alias takes precedence over a shortened id: if another session's id begins with it, it would take that session's
+ * messages.
  * @throws OperationError `refused`
  */
 export function assertNamesNoOther(name: string | undefined, facts: MessagingFacts, besides?: string): void {
@@ -114,7 +115,7 @@ export function assertNamesNoOther(name: string | undefined, facts: MessagingFac
     throw new OperationError("refused", "Another session's id begins with this: choose another alias.");
 }
 
-/** @throws OperationError `refused` where a session that goes on has this alias already, or an id that begins so */
+/** @throws OperationError `refused` if an active session has this alias already, or an id that begins with it */
 export function assertAliasIsFree(name: string | undefined, facts: MessagingFacts, besides?: string): void {
   assertNamesNoOther(name, facts, besides);
   const holder = facts.sessions.find(
@@ -127,7 +128,7 @@ export function assertAliasIsFree(name: string | undefined, facts: MessagingFact
     );
 }
 
-/** @throws OperationError `refused` for a session that nexusd is in, or is about to enter */
+/** @throws OperationError `refused` for a session that nexusd is in, or is joining */
 export function assertNotEntered(known: SessionFacts | undefined): void {
   if (known && isActive(known))
     throw new OperationError(
@@ -138,7 +139,7 @@ export function assertNotEntered(known: SessionFacts | undefined): void {
     );
 }
 
-/** How a session is entered, whichever way it was done. */
+/** How a session was joined. */
 export interface Entry {
   sessionId: string;
   baseUrl: string;
@@ -146,17 +147,17 @@ export interface Entry {
   alias: string | undefined;
 }
 
-/** The record that is changed: what is known of the session, on the server and under the name of the entry. */
+/** The record to change: what is known of the session, on the server and under the name of the entry. */
 export const entered = (entry: Entry, current: Session | undefined): Session => {
   const { sessionId, baseUrl, agentId } = entry;
   const before = current ?? newSession({ sessionId, alias: null, baseUrl, agentId });
-  // On another server it is another session.
+  // The same id on another server is another session.
   const known =
     before.baseUrl === baseUrl ? before : newSession({ sessionId, alias: null, baseUrl, agentId });
   return { ...known, agentId, alias: entry.alias ?? known.alias, expiresAt: null, ttlMs: null };
 };
 
-/** nexusd is in the session: it is polled from now on. What it is, the job asks at its next turn. */
+/** nexusd is in the session: it is polled from now on. The job asks for its description at its next turn. */
 export const joinedEffect = (
   entry: Entry,
   answer: { sessionKey?: unknown; expiresAt?: unknown },
@@ -166,13 +167,13 @@ export const joinedEffect = (
   return {
     sessionId: entry.sessionId,
     change: (current, now) => afterJoin(entered(entry, current), now, { sessionKey, expiresAt }),
-    // One of an earlier membership is no longer good.
+    // The key of an earlier membership is no longer valid.
     sessionKey: sessionKey ?? null,
   };
 };
 
 /**
- * A server must not be able to give a session of ours to itself by answering with its id.
+ * A server must not be able to take over another server's session by answering with its id.
  * @throws OperationError `refused`
  */
 export function assertOwn(id: string, origin: string, facts: MessagingFacts): void {
@@ -184,7 +185,7 @@ export function assertOwn(id: string, origin: string, facts: MessagingFacts): vo
     );
 }
 
-/** How the body of an answer to an operation is read. @throws HttpError `invalid_body` */
+/** Reads the body of an operation's answer. @throws HttpError `invalid_body` */
 export const readBody =
   <T>(label: string, schema: z.ZodType<T>) =>
   ({ status, body }: { status: number; body: unknown }): T =>

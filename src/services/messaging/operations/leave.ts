@@ -1,5 +1,5 @@
-// Leaving a session, by the table of the protocol: what each answer means for the session that nexusd remembers; and
-// forgetting one that cannot be left.
+// Leaving a session, by the table of the protocol: what each answer means for the stored session; and forgetting a
+// session that cannot be left.
 
 import { z } from "zod";
 import type { HttpError } from "../../../http/errors.ts";
@@ -21,7 +21,7 @@ import {
 const FORGET_IT =
   "Forget it (messaging.sessions.forget, nexusctl messaging forget): nexusd stops renewing it, and it expires.";
 
-/** What a person wrote into the configuration no agent takes out of nexusd by itself. */
+/** An agent must not take nexusd out of a session that a person put into the configuration. */
 function isConfigured(input: { session: string }, facts: MessagingFacts): boolean {
   return findKnown(input.session, facts)?.isConfigured === true;
 }
@@ -85,7 +85,7 @@ export const forgetSession = defineOperation({
   target: sessionTarget,
 });
 
-/** Who leaves a session twice may do so twice by its alias, which it has lost since. */
+/** Leaving a session twice by its alias works, although it has lost the alias by then. */
 const nameOf = (name: string, facts: MessagingFacts) => findKnown(name, facts) ?? facts.session(name);
 
 const forgotten = (sessionId: string) => [
@@ -113,7 +113,7 @@ async function meaningOfLeaving(
     effects: forgotten(sessionId),
   };
   const { status, code } = error;
-  // Whatever a proxy has to say is nothing about the session.
+  // Whatever a proxy answers says nothing about the session.
   if (status === 429 || code.startsWith("http_")) return { kind: "retry" };
   if (status === 404 && (code === "session_not_found" || code === "agent_not_found")) return over;
   if (status === 403 && code === "forbidden")
@@ -137,10 +137,10 @@ async function meaningOfLeaving(
   };
 }
 
-/** Of a session that we never entered, or are out of already, the key may be missing for that reason. */
+/** For a session that was never joined, or was left already, the key may be missing for that reason. */
 const isMember = (state: string) => state === "joined" || state === "joining";
 
-/** The agents of a session; undefined where the answer does not say. @throws HttpError where there is no answer */
+/** The agents of a session; undefined if the answer does not say. @throws HttpError without an answer */
 async function whoIsIn(
   sessionId: string,
   facts: MessagingFacts,

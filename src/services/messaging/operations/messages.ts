@@ -1,4 +1,4 @@
-// Operations on messages: what is in a session, and saying something in it.
+// Operations on messages: reading a session, and sending to it.
 
 import { z } from "zod";
 import { HttpError } from "../../../http/errors.ts";
@@ -13,7 +13,7 @@ import { messagePage } from "../reading/page.ts";
 import { asMember, inFull, openRequest, readBody, session, sessionTarget } from "./common.ts";
 import { findOwn, inText, lastBefore, marked, sentAs } from "./read-back.ts";
 
-/** How long what a server says of its message formats is taken for true. */
+/** How long a server's statement about its message formats is trusted. */
 const FORMATS_FOR_MS = 300_000;
 
 const listMessages = defineOperation({
@@ -49,7 +49,7 @@ const readPage = readBody("GET /v1/sessions/:id/messages", messagePage);
 /** What the precondition of a message reads. */
 interface Sendable {
   state: string;
-  /** How its JSON travels, where it has any: as such, or written out in the text. */
+  /** How its JSON is sent, if it has any: as JSON, or as part of the text. */
   jsonAs?: "json" | "text";
 }
 
@@ -105,7 +105,7 @@ const sendMessage = defineOperation({
       ...(isAsText(read) && { warning: "The server accepts only text: the JSON was sent in the text." }),
     };
   },
-  // Sending begins the time of the session anew.
+  // A sent message restarts the session's lifetime.
   effects: ({ body }, { session }) => [
     {
       sessionId: session,
@@ -152,7 +152,7 @@ const sendMessage = defineOperation({
       effects: [
         {
           sessionId,
-          // A key that came meanwhile is not the one that was refused.
+          // A key that arrived meanwhile is not the one that was refused.
           change: (current) =>
             current && current.joinedAt === joinedAt
               ? (afterKeyRefused(current, message) ?? { session: current, events: [] })
@@ -188,11 +188,11 @@ const sendMessage = defineOperation({
 const failed = (code: string, message: string) =>
   ({ kind: "failed", error: { code, message } }) satisfies RefusalMeaning<SessionEffect>;
 
-/** It answered, and will not say more when asked again. */
+/** It answered, and would not say more if asked again. */
 const isRefusal = (error: unknown): boolean =>
   error instanceof HttpError && error.kind === "status" && !error.retryable;
 
-/** A server that says nothing of its formats takes text only. */
+/** A server that does not declare its formats accepts only text. */
 async function takesJson(origin: string, read: ReadCall): Promise<boolean> {
   try {
     const { body } = await read({

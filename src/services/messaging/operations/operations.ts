@@ -1,4 +1,4 @@
-// What NexusMessaging can be asked to do.
+// The operations of NexusMessaging.
 
 import { aliasOperations } from "./aliases.ts";
 import { forgetSession, leaveSession } from "./leave.ts";

@@ -1,4 +1,4 @@
-// Operations on pairing codes: how two agents that share no session yet come together.
+// Operations on pairing codes, which connect two agents that share no session yet.
 
 import { z } from "zod";
 import { fieldsOf, present, segment } from "../../input.ts";
@@ -26,7 +26,7 @@ const codeOrLink = z
   .max(300)
   .describe("The pairing code, WORD-WORD-XXXXX, or the link that contains it");
 
-/** The code alone, and the server that it is of. @throws OperationError `refused` */
+/** The bare code, and its server. @throws OperationError `refused` */
 function inFullCode<I extends { code: string; server?: string | undefined }>(
   input: I,
   facts: MessagingFacts,
@@ -50,7 +50,7 @@ const createPair = defineOperation({
   name: "messaging.pairs.create",
   service: "messaging",
   effect: "write",
-  // Another one in its place does no harm: a code that nobody has heard of ends by itself.
+  // Creating another one does no harm: an unused code expires.
   idempotent: true,
   title: "Create a pairing code",
   description:

@@ -1,4 +1,4 @@
-// Whether a message whose answer was lost is in its session, and what is remembered for that of those sent before it.
+// Whether a message whose answer was lost is in its session, and what is stored of earlier own messages for that.
 
 import { isDeepStrictEqual } from "node:util";
 import { stringifyJson } from "../../../core/exact-json.ts";
@@ -9,13 +9,13 @@ import type { SessionEffect } from "../membership/changes.ts";
 import type { Session } from "../membership/session.ts";
 import { type MessagePage, messagePage } from "../reading/page.ts";
 
-/** A message for a server that takes text only: the text, and the JSON in a line of its own. */
+/** A message for a server that accepts only text: the text, and the JSON on its own line. */
 export const inText = (text: string | undefined, json: unknown): string =>
   [...(text === undefined ? [] : [text]), stringifyJson(json)].join("\n");
 
 type Sent = Partial<Pick<Session, "sentCursor" | "isSendInDoubt">>;
 
-/** What is remembered of a message that is certainly in the session. */
+/** What is stored of a message that is certainly in the session. */
 export const sentAs = (message: unknown): Sent => {
   const { data: cursor } = messagePage.shape.nextCursor.safeParse(fieldsOf(message).cursor);
   return typeof cursor === "string" ? { sentCursor: cursor, isSendInDoubt: false } : { isSendInDoubt: true };
@@ -27,9 +27,9 @@ export const marked = (sessionId: string, sent: Sent): SessionEffect => ({
 });
 
 /**
- * The last message that certainly was in the session before the next one of ours is sent: one that was read, or one
- * that we sent. The latter stays though the server was restarted: the page that tells of it may be older than it.
- * @returns null: none was; undefined: not known
+ * The last message that certainly was in the session before our next one is sent: one that was read, or one that we
+ * sent. The latter stays even if the server restarted: the page that reveals that may be older.
+ * @returns null: there was none; undefined: unknown
  */
 export const lastBefore = ({
   cursor,
@@ -43,7 +43,7 @@ export const lastBefore = ({
 
 /**
  * Looks for a message in a page that was read from the start.
- * @param cursor the last one known before the message was sent; null: none was; undefined: not known
+ * @param cursor the last one known before the message was sent; null: none; undefined: unknown
  */
 export function findOwn(
   page: MessagePage,
@@ -51,7 +51,7 @@ export function findOwn(
   cursor: string | null | undefined,
 ): Finding<SessionEffect> {
   const own = page.messages.filter(({ agentId }) => agentId === sent.agentId);
-  // A server that takes text only got the JSON in the text.
+  // A server that accepts only text got the JSON in the text.
   const { text, json } = sent;
   const forms = [
     { text, json },
@@ -68,7 +68,7 @@ export function findOwn(
     (max, value) => (value && BigInt(value) > max ? BigInt(value) : max),
     0n,
   );
-  // A server that was restarted has forgotten its messages, and counts from the start again.
+  // A restarted server has lost its messages, and counts from the start again.
   const forgot = cursor && last < BigInt(cursor);
   if (cursor === undefined || forgot)
     return same.length > 0 || forgot ? { kind: "cannot_tell" } : { kind: "not_found" };
@@ -79,7 +79,7 @@ export function findOwn(
     const { id, cursor: at, expiresAt } = found;
     return { kind: "done", output: { messageId: id, cursor: at, expiresAt: expiresAt ?? null } };
   }
-  // The cursor may have moved past it, and the server puts [REDACTED:…] in the place of what looks like a secret.
+  // The cursor may have moved past it, and the server replaces what looks like a secret with [REDACTED:…].
   const isRedacted = own.some((message) => isAfter(message) && message.text?.includes("[REDACTED:"));
   return { kind: same.length > 0 || isRedacted ? "cannot_tell" : "not_found" };
 }

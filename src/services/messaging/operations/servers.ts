@@ -1,4 +1,4 @@
-// Operations on servers: whether one answers, and what is on it.
+// Operations on servers: health and statistics.
 
 import { z } from "zod";
 import { fieldsOf } from "../../input.ts";

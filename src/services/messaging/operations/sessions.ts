@@ -1,4 +1,4 @@
-// Operations on sessions: create, show, join, renew, and who is in them.
+// Operations on sessions: create, show, join, renew, and list their members.
 
 import { z } from "zod";
 import { isoTime } from "../../../core/clock.ts";
@@ -89,7 +89,7 @@ const createSession = defineOperation({
     const baseUrl = facts.server(server);
     const { agentId } = facts;
     assertOwn(sessionId, baseUrl, facts);
-    // A server that does not know the field has made the session, but nobody is in it: the job joins it then.
+    // A server that does not know the field has created the session without a member: then the job joins it.
     const isCreator = creatorAgentId === agentId || typeof sessionKey === "string";
     const ttlMs = lifeMs(ttl);
     return [
@@ -118,7 +118,7 @@ const joinSession = defineOperation({
   name: "messaging.sessions.join",
   service: "messaging",
   effect: "write",
-  // A second one finds that the agent is in it already.
+  // A second attempt finds the agent already in the session.
   idempotent: true,
   title: "Join a session",
   description: "Joins a session whose id is known. nexusd polls it from then on.",
@@ -143,7 +143,7 @@ const joinSession = defineOperation({
     const id = known?.sessionId ?? input.session;
     if (!sessionId.safeParse(id).success)
       throw new OperationError("session_not_found", "No session has this alias, and it is not a session id.");
-    // By the alias under which it was left, it gets that back.
+    // If it is named by the alias under which it was left, it gets that alias back.
     const alias = input.alias ?? (known?.leftAs === input.session ? input.session : undefined);
     return {
       ...{ ...input, session: id, server: known?.baseUrl ?? facts.server(input.server) },
@@ -168,7 +168,7 @@ const joinSession = defineOperation({
     const ending = endingOf(error);
     return ending && { kind: "failed", error: { code: ending.code, message: ending.message } };
   },
-  // The job goes on: where the agent is in the session already, the request has arrived.
+  // The job continues: if the agent is already in the session, the request has arrived.
   effectsInDoubt: (input, facts) => {
     const entry = entryOf(input, facts);
     return [
@@ -248,7 +248,7 @@ const listMembers = defineOperation({
   normalize: inFull,
   request: ({ session: idOrAlias }, facts) => {
     const { cursor } = facts.session(idOrAlias);
-    // What was read already need not come once more.
+    // What was already read need not be read again.
     const query = new URLSearchParams(present({ after: cursor ?? undefined, members: "true" }));
     return asMember(facts, idOrAlias, "GET", `/messages?${query}`).request;
   },

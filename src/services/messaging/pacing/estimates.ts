@@ -1,7 +1,7 @@
 // What is known of each session, by the models of pacing-model.ts, and the index that its wait has reached.
 //
-// All estimates stand in one array of numbers, a row for each session: each turn of each session reads and changes
-// nearly all of its row, and with thousands of sessions the misses of the cache are what that costs.
+// All estimates are in one array of numbers, one row per session: each turn of a session reads and changes nearly all
+// of its row, and with thousands of sessions cache misses dominate the cost.
 
 import { z } from "zod";
 import {
@@ -35,14 +35,14 @@ export const estimateRecord = z.object({
   atMs: z.number(),
   /** The index that was reached at `atMs`. */
   waited: z.number(),
-  /** Messages, and the seconds in which they came; both fade. */
+  /** Messages, and the seconds in which they arrived; both decay. */
   messages: z.number(),
   exposureS: z.number(),
   /** The long-run rate according to each model. */
   baseRates: triple,
-  /** What the messages seen add to the rate, by model; nothing in the steady one. */
+  /** What the observed messages add to the rate, by model; nothing in the steady one. */
   excitation: triple,
-  /** What each model foretold from `seenAtMs` to `atMs`. */
+  /** What each model predicted from `seenAtMs` to `atMs`. */
   expected: triple,
   /** The logarithms of the weights of the models, the largest being 0. */
   logWeights: triple,
@@ -51,12 +51,12 @@ export const estimateRecord = z.object({
 });
 export type Estimate = z.infer<typeof estimateRecord>;
 
-// The places in a row. First what the index is computed from, in one line of the cache.
+// The columns of a row. First those that the index is computed from, in one cache line.
 const AT_MS = 0;
 const WAITED = 1;
 const TURN_AT_MS = 2;
 const ANSWER = 3;
-/** The mixture of the models at AT_MS: the rate is BASE, and what decays from there on, at the speeds of both. */
+/** The mixture of the models at AT_MS: the rate is BASE, plus what decays from then on, at both speeds. */
 const BASE = 4;
 const ABOVE = 5; // of models 1 and 2
 /** NaN: never. */
@@ -71,30 +71,30 @@ const ROW = 24;
 
 const since = (fromMs: number, toMs: number) => Math.max(0, toMs - fromMs) / 1000;
 
-/** How far off `reachedAt` may be, as a share of the value. */
+/** The possible error of `reachedAt`, as a share of the value. */
 export const PRECISION = 1e-4;
 
 /** How the index of each slot grows while it waits. */
 export interface Curves {
   /**
-   * ∫ λ̂(s)·s ds over the wait, which is λ̂·τ²/2 where λ̂ is constant. In this form it counts what has been waiting,
-   * whatever the rate is by now, and only grows while the session waits.
+   * ∫ λ̂(s)·s ds over the wait, which is λ̂·τ²/2 for a constant λ̂. In this form it counts what has been waiting,
+   * whatever the present rate is, and only grows while the session waits.
    */
   indexAt(slot: number, nowMs: number): number;
-  /** When the index reaches a value, in ms since the epoch; when the estimate was made if it had by then. */
+  /** When the index reaches a value, in ms since the epoch; the time of the estimate if it already had by then. */
   reachedAt(slot: number, value: number): number;
 }
 
 export interface Estimates extends Curves {
-  /** Begins a row: with what was stored, or with nothing but the mean rate, in messages a second. */
+  /** Starts a row: with what was stored, or with only the mean rate, in messages a second. */
   begin(slot: number, nowMs: number, from: Estimate | number): void;
   /**
-   * Learns from a poll: `messages` of others since the poll before. The first poll of a session only starts the
-   * clock, since it reads what was said before. The index counts on from a new wait, which has to begin next.
+   * Learns from a poll: `messages` of others since the previous poll. The first poll of a session only starts the
+   * clock, since it reads what was written before. The index continues from a new wait, which has to begin next.
    * @param meanRate messages a second of a session, over all sessions
    */
   observe(slot: number, atMs: number, messages: number, meanRate: number): void;
-  /** Begins a new wait: the session has had its turn, whatever came of it. */
+  /** Starts a new wait: the session has had its turn, whatever the result. */
   beginWait(slot: number, atMs: number): void;
   /** An own message was sent: an answer is likely soon. */
   expectAnswer(slot: number, atMs: number): void;
@@ -109,7 +109,7 @@ export function createEstimates(): Estimates {
   let rows = new Float64Array(16 * ROW);
   const at = (place: number) => rows[place] ?? 0;
 
-  /** Moves the row forward in time without a look at the session. */
+  /** Moves the row forward in time without an observation. */
   function advance(row: number, toMs: number): void {
     const u = since(at(row + AT_MS), toMs);
     if (u === 0) return;
@@ -131,7 +131,7 @@ export function createEstimates(): Estimates {
   const aboveMean = (row: number, model: Model) =>
     at(row + EXCITATION + model) - MODELS[model].alpha * at(row + BASE_RATES + model);
 
-  /** Weighs the models by how well they foretold the messages of so many seconds, and lets these excite. */
+  /** Weighs the models by how well they predicted the messages of this many seconds, and lets these excite. */
   function weigh(row: number, messages: number, seconds: number): void {
     for (const model of ALL) {
       const mean = Math.max(1e-9, at(row + EXPECTED + model));
@@ -195,7 +195,7 @@ export function createEstimates(): Estimates {
         rows[row + SEEN_AT_MS] = Number.NaN;
         rows.fill(from, row + BASE_RATES, row + BASE_RATES + ALL.length);
       } else {
-        // One from the future is of a clock that has been put back since: it is of now.
+        // A time in the future comes from a clock that was set back since: it is treated as now.
         const aheadMs = Math.max(0, from.atMs - nowMs, from.turnAtMs - nowMs);
         rows[row + AT_MS] = from.atMs - aheadMs;
         rows[row + TURN_AT_MS] = from.turnAtMs - aheadMs;

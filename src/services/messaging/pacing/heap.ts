@@ -1,5 +1,5 @@
-// A heap of session slots by a number: the smallest first, any one of them moved or removed in O(log n).
-// Each node has four children: half as deep as a binary heap, and half as many misses of the cache.
+// A heap of session slots by a number: smallest first; moving or removing any slot takes O(log n). Each node has four
+// children: half as deep as a binary heap, and half as many cache misses.
 
 export interface Heap {
   size(): number;
@@ -8,13 +8,13 @@ export interface Heap {
   /** Infinity where the heap is empty. */
   topKey(): number;
   has(slot: number): boolean;
-  /** Puts the slot in, or moves it to its new key. */
+  /** Inserts the slot, or moves it to its new key. */
   set(slot: number, key: number): void;
   /** Takes the slot out, if it is in. */
   delete(slot: number): void;
 }
 
-/** Positions of slots, which several heaps may share as long as no slot is in two of them at once. */
+/** Positions of slots, which several heaps may share if no slot is in two of them at once. */
 export type Positions = number[];
 
 /**
@@ -24,7 +24,7 @@ export type Positions = number[];
 export function createHeap(work: { count: number }, positions: Positions = []): Heap {
   const slots: number[] = [];
   const keys: number[] = [];
-  // Never behind the end: an array that is read there gives its numbers out boxed ever after.
+  // Never past the end: after one such read, an array returns its numbers boxed.
   const keyAt = (index: number) => keys[index] ?? Number.POSITIVE_INFINITY;
   const slotAt = (index: number) => slots[index] ?? -1;
 
@@ -40,7 +40,7 @@ export function createHeap(work: { count: number }, positions: Positions = []): 
     positions[slot] = index;
   }
 
-  /** Finds the place of a slot, beginning at a free index. */
+  /** Finds the place of a slot, starting at a free index. */
   function place(start: number, slot: number, key: number): void {
     let index = start;
     while (index > 0) {
@@ -61,7 +61,7 @@ export function createHeap(work: { count: number }, positions: Positions = []): 
     write(index, slot, key);
   }
 
-  /** Where the slot is in this heap; -1: it is not, or in another one that shares the positions. */
+  /** The slot's position in this heap; -1: it is not in it, or in another one that shares the positions. */
   function find(slot: number): number {
     const index = positions[slot] ?? -1;
     return index >= 0 && slots[index] === slot ? index : -1;

@@ -1,10 +1,10 @@
-// What is believed of the messages of one session: how many come, and what it costs to let them wait.
+// What is assumed about the messages of one session: how many arrive, and what it costs to let them wait.
 //
-// Three models run side by side, weighted by how well each foretold what the polls found (a likelihood ratio):
-// steady traffic (gamma-Poisson), and two self-exciting ones (Hawkes: each message makes others likely, for about
-// 20 s or 90 s). Equal and steady sessions are soon left to the first, conversations to the others.
-// A poll only tells how many messages came since the one before it, not when: they count as spread over that time.
-// Here are their numbers; what each session makes of them is in pacing-estimates.ts.
+// Three models run side by side, weighted by how well each predicted what the polls found (a likelihood ratio): steady
+// traffic (gamma-Poisson), and two self-exciting ones (Hawkes: each message makes others likely, for about 20 s or 90
+// s). Steady sessions are soon left to the first, conversations to the others. A poll only tells how many messages
+// arrived since the previous one, not when: they count as spread over that time. This file has their parameters;
+// pacing-estimates.ts has what each session makes of them.
 
 export const MODELS = [
   { alpha: 0, betaPerS: 0 },
@@ -16,14 +16,14 @@ export const ALL: readonly Model[] = [0, 1, 2];
 /** Those in which a message makes others likely. */
 export const EXCITED: readonly Model[] = [1, 2];
 
-/** Unobserved, an excited rate falls this fast to its long-run mean, since what it brings excites in turn. */
+/** Unobserved, an excited rate falls this fast to its long-run mean, since its messages excite in turn. */
 const RELAXATION_PER_S = MODELS.map(({ alpha, betaPerS }) => betaPerS * (1 - alpha));
 export const relaxation = (model: Model) => RELAXATION_PER_S[model] ?? 0;
 
-/** A steady session's messages count one by one; those of a conversation come in clusters, and count as those. */
+/** A steady session's messages count singly; those of a conversation come in clusters, and count as clusters. */
 export const evidence = (model: Model) => (1 - MODELS[model].alpha) ** 2;
 
-/** The prior of a session's rate is that of all sessions together, worth as much as this many messages. */
+/** The prior of a session's rate is that of all sessions together, weighted like this many messages. */
 export const PRIOR_MESSAGES = 2;
 /** A model that failed is never further than this from returning (in nats): sessions change. */
 export const LOG_WEIGHT_FLOOR = -8;
@@ -35,7 +35,7 @@ export const ANSWER_PER_S = 1 / 30;
 /** More messages than this in one poll say nothing more about the model. */
 const MAX_COUNT = 100;
 
-/** Below this, series are as exact as is needed (to 10^-7) and several times as fast: most waits are that short. */
+/** Below this, series are exact enough (to 10^-7) and several times as fast: most waits are that short. */
 const SHORT = 0.05;
 
 /** e^(−x). */
@@ -70,7 +70,7 @@ export function logLikelihood(count: number, mean: number, spread: number): numb
   return log;
 }
 
-/** How much more than Poisson's a model's counts vary over a time: clusters are cut off by short times. */
+/** How much more than Poisson's a model's counts vary over a time: short times cut clusters off. */
 export function spread(model: Model, seconds: number): number {
   if (model === 0) return 1;
   return 1 + (1 / evidence(model) - 1) * (1 - decayed(relaxation(model), seconds) / seconds);

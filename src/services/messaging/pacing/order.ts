@@ -1,32 +1,32 @@
-// Which of many growing indices is the largest, without looking at all of them.
+// Finds the largest of many growing indices without looking at all of them.
 //
-// The scale of the index is cut into levels, each a fifth above the one below. A slot stands in the heap of its
-// level, keyed by the time when it will cross into the next one, so that it is looked at only then: all that is in
-// the highest level is within RATIO of the largest index, and its heap's top is about to be the first to leave it.
-// A slot that has just been polled is far below the levels that matter, and would climb through dozens of them:
-// it sleeps instead, until it reaches `entry`, the level above which a sixteenth of the slots were when last counted.
-// Hence one to three crossings a turn, whatever n, each O(log n). When none is above `entry`, or more than a sixth
-// are, all are counted again, in O(n): n/16 turns (or removals) at least lie between two counts, so that a turn's
-// share of it is constant.
+// The scale of the index is divided into levels, each a fifth above the one below. A slot is in the heap of its level,
+// keyed by the time when it will cross into the next one, so it is only looked at then: everything in the highest level
+// is within RATIO of the largest index, and the top of its heap is about to be the first to leave it. A slot that has
+// just been polled is far below the levels that matter, and would climb through dozens of them: it sleeps instead,
+// until it reaches `entry`, the level above which a sixteenth of the slots were at the last count. So there are one to
+// three crossings per turn, whatever n, each O(log n). When none is above `entry`, or more than a sixth are, all are
+// counted again, in O(n): at least n/16 turns (or removals) lie between two counts, so a turn's share of it is
+// constant.
 
 import { type Curves, PRECISION } from "./estimates.ts";
 import { createHeap, type Heap, type Positions } from "./heap.ts";
 
 /** The chosen index is at least the largest divided by this. Timing goes with its root: at most 10 % off. */
 const RATIO = 1.2;
-/** The share of the slots that is awake after a count, and the one that leads to the next count. */
+/** The share of the slots that is awake after a count, and the share that triggers the next count. */
 const COUNTED = 1 / 16;
 const CROWDED = 1 / 6;
 const LEVELS = 320;
-/** The level of an index of 1 (a message waiting for a second, about); the range is 10^-12 to 10^13. */
+/** The level of an index of 1 (about a message waiting for a second); the range is 10^-12 to 10^13. */
 const LEVEL_OF_ONE = 152;
-/** Above every index: slots that come first, in the order of their keys. */
+/** Above every index: slots that come first, ordered by key. */
 const FIRST = LEVELS;
 const ASLEEP = -1;
 const ABSENT = -2;
 
 const LOG_RATIO = Math.log(RATIO);
-/** In levels: a crossing computed by reachedAt may miss its level by so much. */
+/** In levels: how far a crossing computed by reachedAt may miss its level. */
 const SLACK = (2 * PRECISION) / LOG_RATIO;
 
 const levelOf = (index: number) => {
@@ -37,9 +37,9 @@ const levelOf = (index: number) => {
 const bottomOf = (level: number) => RATIO ** (level - LEVEL_OF_ONE);
 
 export interface Order {
-  /** Puts a slot in by its curve, or anew where that has changed. */
+  /** Inserts a slot by its curve, or again if the curve has changed. */
   set(slot: number, nowMs: number): void;
-  /** Puts a slot before all those that are in by their curves; the smallest key comes first. */
+  /** Puts a slot before all those inserted by their curves; the smallest key comes first. */
   setFirst(slot: number, key: number): void;
   delete(slot: number): void;
   /** The slot with the largest index, to within RATIO; -1: there is none. `nowMs` does not go back. */
@@ -83,13 +83,13 @@ export function createOrder(curves: Curves, work: { count: number }): Order {
     const level = levelOf(curves.indexAt(slot, nowMs));
     const isAsleep = level < entry;
     const goal = isAsleep ? entry : level + 1;
-    // Later than now, whatever the rounding: what has crossed would be looked at again and again.
+    // Later than now despite rounding: otherwise a crossed slot would be looked at again and again.
     const key =
       goal < LEVELS ? Math.max(nowMs + 1, curves.reachedAt(slot, bottomOf(goal))) : Number.POSITIVE_INFINITY;
     insert(slot, isAsleep ? ASLEEP : level, key);
   }
 
-  /** Moves those whose time has come up to the level that they have reached. */
+  /** Moves slots whose time has come up to the level that they have reached. */
   function promote(heap: Heap, nowMs: number): void {
     while (heap.topKey() <= nowMs) {
       const slot = heap.top();

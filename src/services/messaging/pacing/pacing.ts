@@ -1,9 +1,9 @@
-// Which session to poll next, so that messages wait as little as a constant number of polls a minute allows.
+// Chooses the session to poll next, so that messages wait as little as a constant number of polls a minute allows.
 //
-// The rule: the session with the largest index, ∫ λ̂(s)·s ds over its wait (λ̂·τ²/2 where the rate λ̂ is steady).
-// Steady sessions are polled in proportion to √λ by it, which is the optimum; equal ones in turn; and a session
-// that talks at once gets most of the polls. See pacing-model.ts for λ̂ and pacing-order.ts for the largest of n.
-// Pure: no clock, no timers, no requests, no chance.
+// The rule: the session with the largest index, ∫ λ̂(s)·s ds over its wait (λ̂·τ²/2 for a steady rate λ̂). Steady
+// sessions are then polled in proportion to √λ, which is the optimum; equal ones in turn; and a session that becomes
+// active at once gets most of the polls. See pacing-model.ts for λ̂ and pacing-order.ts for the largest of n. Pure: no
+// clock, no timers, no requests, no randomness.
 
 import { createEstimates, type Estimate } from "./estimates.ts";
 import { createHeap } from "./heap.ts";
@@ -17,32 +17,32 @@ export interface PacingOptions {
 }
 
 /**
- * Where the pace does not allow the longest wait, all share evenly: none waits longer than this many even shares
- * (sessions · paceMs). 1 would be round robin. So much room above it is what the order needs to be of use: by
- * simulation at n = 100, conversations then wait 0.44 of round robin's mean (0.58 at 1.1, 0.42 without a limit) and
- * 0.84 of its p95 (0.97 without a limit).
+ * If the pace does not allow the longest wait, all share evenly: none waits longer than this many even shares (sessions
+ * · paceMs). 1 would be round robin. The order needs this much room to be useful: by simulation at n = 100,
+ * conversations then wait 0.44 of round robin's mean (0.58 at 1.1, 0.42 without a limit) and 0.84 of its p95 (0.97
+ * without a limit).
  */
 const MOST_SHARES = 4 / 3;
-/** The part of the pace that polls can count on: health, renewals and what else takes a turn have the rest. */
+/** The part of the pace that polls can count on: health checks, renewals and other turns have the rest. */
 const FOR_POLLS = 0.95;
 
-/** Times are in ms since the epoch and do not go back. Everything about an id that is not there is ignored. */
+/** Times are in ms since the epoch and do not go back. Calls about an unknown id are ignored. */
 export interface Pacing {
-  /** Adds a session; one without an estimate is polled before those that may wait. One that is there stays as it is. */
+  /** Adds a session; one without an estimate is polled before those that may wait. An existing one is unchanged. */
   add(id: string, nowMs: number, remembered?: Estimate): void;
   remove(id: string): void;
   /**
-   * Takes the session to poll now; it is not given again until it is reported. Undefined: none is free.
+   * Takes the session to poll now; it is not returned again until it is reported. Undefined: none is free.
    * @param prefersNew new ones even before those that are overdue
    */
   next(nowMs: number, prefersNew?: boolean): string | undefined;
-  /** The poll succeeded, and brought so many messages of others. Counts for the time when it was taken. */
+  /** The poll succeeded, and brought this many messages of others. Counts for the time when it was taken. */
   polled(id: string, nowMs: number, messages: number): void;
-  /** The poll did not succeed: the session had its turn, and nothing was learnt. */
+  /** The poll failed: the session had its turn, and nothing was learnt. */
   failed(id: string, nowMs: number): void;
-  /** The turn went to something else: the session waits on, since when it did. */
+  /** The turn was used for something else: the session keeps waiting, since when it did. */
   returned(id: string, nowMs: number): void;
-  /** So many more are about to be added: the pace is shared with them already. */
+  /** This many more are about to be added: the pace is already shared with them. */
   expect(count: number): void;
   /** Whether none of them, nor of those expected, has to wait longer than `maxStalenessMs`. */
   isAmple(): boolean;
@@ -50,9 +50,9 @@ export interface Pacing {
   isOverdue(nowMs: number): boolean;
   /** An own message was sent: an answer is likely. */
   sent(id: string, nowMs: number): void;
-  /** Not to be given before this time. */
+  /** Not returned before this time. */
   pause(id: string, untilMs: number): void;
-  /** What to hand to `add` after a restart, as it is now: plain JSON. */
+  /** What to pass to `add` after a restart: plain JSON. */
   estimate(id: string): Estimate | undefined;
   size(): number;
   /** Comparisons and evaluations so far: the cost of the decisions, the same on every machine. */
@@ -69,7 +69,7 @@ interface Entry {
   pausedUntilMs: number;
 }
 
-/** Before anything is known: a message in five minutes, believed like an hour of one session. */
+/** Before anything is known: one message in five minutes, believed like an hour of one session. */
 const USUAL_RATE = 1 / 300;
 const USUAL_EXPOSURE_S = 3600;
 
@@ -79,8 +79,8 @@ export function createPacing(options: PacingOptions): Pacing {
   const byId = new Map<string, Entry>();
   const bySlot: (Entry | undefined)[] = [];
   const freeSlots: number[] = [];
-  // Those that are free stand in `order`, the paused in `paused`; both the free and the taken in `waiting`, by a turn
-  // that may be an earlier one than their last: that is put right when it comes to the top, not at each turn.
+  // Free ones are in `order`, paused ones in `paused`; free and taken ones in `waiting`, possibly by an earlier turn
+  // than their last: that is corrected when it reaches the top, not at each turn.
   const estimates = createEstimates();
   const order = createOrder(estimates, work);
   const waiting = createHeap(work);
@@ -89,7 +89,7 @@ export function createPacing(options: PacingOptions): Pacing {
   let exposureS = 0;
   let expected = 0;
 
-  /** Of all sessions together, in messages a second and session. */
+  /** Over all sessions together, in messages a second and session. */
   const meanRate = () =>
     Math.max(
       1e-7,
@@ -122,7 +122,7 @@ export function createPacing(options: PacingOptions): Pacing {
     paused.delete(slot);
   }
 
-  /** Whether the pace allows the longest wait to all, those that are expected included. */
+  /** Whether the pace allows the longest wait for all, including those expected. */
   const isAmple = () => (byId.size - paused.size() + expected) * paceMs <= FOR_POLLS * maxStalenessMs;
 
   /** How long a session may wait. The last poll in time is the one a pace before. */

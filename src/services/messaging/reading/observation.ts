@@ -1,5 +1,5 @@
-// What a page of messages makes of a session: pure, so that every trap of the protocol (restarted servers, repeated and
-// unordered pages, own messages) is decided in one place.
+// What a page of messages means for a session. Pure, so that every trap of the protocol (restarted servers, repeated
+// and unordered pages, own messages) is handled in one place.
 
 import { isOtherBoot } from "../membership/boot.ts";
 import type { SessionChange } from "../membership/changes.ts";
@@ -8,8 +8,8 @@ import { challenged, messageReceived, sessionRestarted } from "../membership/ses
 import type { Message, MessagePage } from "./page.ts";
 
 /**
- * What to poll after: null begins at the start, where the messages may be others than those that were read. Of a cursor
- * that another client has left nobody knows to which life of the server it belongs.
+ * The cursor to poll after; null begins at the start, where the messages may differ from those that were read. For a
+ * cursor from another client, the server's restarts are unknown.
  */
 export const pollAfter = (
   session: Pick<Session, "inDoubtSince" | "serverBootAt" | "cursor">,
@@ -28,7 +28,7 @@ export interface PageResult extends SessionChange {
 
 /** What is known of a server's start when a page is read; times in ms since the epoch. */
 export interface BootSeen {
-  /** When it says that it was started; null: it does not say. */
+  /** Its start time by its own account; null: it does not say. */
   bootAt: number | null;
   /** When it said so; null: never. */
   checkedAt: number | null;
@@ -67,7 +67,7 @@ export function observePage(
   const next: Session = {
     ...session,
     inDoubtSince: verdict === "in_doubt" ? (session.inDoubtSince ?? boot.now) : null,
-    // What is known of the start is replaced only by a reading from there that settled what it means.
+    // What is known of the start is replaced only by a reading from the start that settled what it means.
     serverBootAt:
       isWhole && isOtherBoot(session, boot.bootAt) ? boot.bootAt : (session.serverBootAt ?? boot.bootAt),
     ...(isMoved && {
@@ -93,8 +93,8 @@ export function observePage(
 }
 
 /**
- * Up to where all was told before, of a reading from the start: the mark of the last one is still there, and with it
- * what was read since. Where there is none, another client has read up to the cursor.
+ * In a reading from the start, the position up to which everything was reported before: its mark is still there, and so
+ * is everything read since. Without a mark, another client has read up to the cursor.
  */
 function readBefore(session: Session, idAt: (cursor: string) => string | undefined): bigint {
   const { anchor, tail, cursor } = session;
@@ -103,7 +103,7 @@ function readBefore(session: Session, idAt: (cursor: string) => string | undefin
   return isThere ? BigInt(cursor) : -1n;
 }
 
-/** Most pages: there is nothing after the cursor, as was to be expected, and all else of the session stays as it is. */
+/** Most pages: nothing after the cursor, as expected, and the rest of the session stays the same. */
 export const saysNothing = (
   session: Pick<Session, "cursor" | "serverBootAt">,
   page: MessagePage,
@@ -127,18 +127,18 @@ function judged(
 ): Verdict {
   const { isBehind, idAt, boot } = page;
   const isOther = isOtherBoot(session, boot.bootAt);
-  // After a restart the newest that was read may be one of the new messages already.
+  // After a restart, the newest message read may already be one of the new ones.
   const known = (isOther || boot.bootAt === null ? session.anchor : null) ?? session.tail;
   const there = known ? idAt(known.cursor) : undefined;
   if (known && there !== undefined) return there === known.id ? "remembers" : "forgot";
   if (!isBehind) return isOther && known ? "forgot" : "remembers";
   if (isOther || boot.bootAt === null) return "forgot";
-  // By its uptime it was not restarted. An older page may come twice; what it says after the doubt arose, counts.
+  // By its uptime it was not restarted. An older page may come twice; only what it says after the doubt arose counts.
   const isAskedSince = session.inDoubtSince !== null && (boot.checkedAt ?? 0) > session.inDoubtSince;
   return isAskedSince ? "forgot" : "in_doubt";
 }
 
-/** The newest message of which it is known, by a start that was asked for after it, that it came before no restart. */
+/** The newest message that is known to be from before any restart, by a start time that was requested after it. */
 function anchorOf(session: Session, { bootAt, checkedAt }: BootSeen): Session["anchor"] {
   const { tail, anchor, serverBootAt } = session;
   const isSameBoot = bootAt !== null && serverBootAt !== null && !isOtherBoot(session, bootAt);

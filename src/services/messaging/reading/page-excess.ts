@@ -1,13 +1,13 @@
-// The JSON of messages that is too much to be read, taken out of the text of a page before it is parsed: one sender must
-// not keep what the others wrote from being read.
+// Removes JSON that is too large to parse from the text of a page: one sender must not keep others' messages from being
+// read.
 
 import { type Excess, endOfString, excessIn, type Most } from "../../../core/json-shape.ts";
 
-/** Deeper than anybody means it, and as deep as everything here can walk. */
+/** Deeper than any sensible message, and as deep as the code here can walk. */
 const DEEPEST = 500;
 /** Of the JSON of all messages of a page together. */
 const MOST_IN_JSON = 200_000;
-/** A page cannot be asked for in parts, and has all that was written in a day. */
+/** A page cannot be requested in parts, and has everything that was written in a day. */
 export const MOST_OF_PAGE: Most = { depth: DEEPEST + 10, values: 1_000_000 };
 
 export const OMITTED = {
@@ -16,7 +16,7 @@ export const OMITTED = {
   digits: "a number of too many digits",
 } as const satisfies Record<Excess, string>;
 
-/** The page, in which a message has `jsonOmitted` instead of a JSON that is too much. It need not be JSON. */
+/** The page with `jsonOmitted` in place of JSON that is too large. The input need not be JSON. */
 export function withoutExcess(text: string): string {
   const kept: string[] = [];
   let from = 0;
@@ -32,11 +32,11 @@ export function withoutExcess(text: string): string {
   return kept.length === 0 ? text : kept.join("") + text.slice(from);
 }
 
-/** Within the page, its list and a message of it. */
+/** Nested in the page, its list and a message. */
 const MESSAGE_DEPTH = 3;
 const IS_JSON = /^"json"\s*:\s*/;
 
-/** Where the members named `json` of messages stand: their names, and where their values begin and end. */
+/** The members named `json` of messages: where their names are, and where their values begin and end. */
 function* jsonMembers(text: string): Generator<{ name: number; start: number; end: number }> {
   let depth = 0;
   let member: { name: number; start: number } | undefined;

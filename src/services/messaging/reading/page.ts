@@ -1,4 +1,4 @@
-// A page of messages, as any server may give it. What a message carries is its sender's: it must not stop the others.
+// A page of messages, as any server may return it. A message's content is its sender's: it must not stop the others.
 
 import { z } from "zod";
 import type { HttpResponse } from "../../../http/client.ts";
@@ -19,7 +19,7 @@ const message = z.looseObject({
   verified: z.boolean().nullish().catch(undefined),
   expiresAt: z.string().nullish().catch(undefined),
 });
-/** An object with more in it, or the name alone. */
+/** An object with further fields, or just the name. */
 const member = z
   .union([z.string(), z.looseObject({ agentId: z.string() })])
   .transform((value) => (typeof value === "string" ? { agentId: value } : value));
@@ -33,6 +33,6 @@ export const messagePage = z.looseObject({
 export type Message = z.output<typeof message>;
 export type MessagePage = z.output<typeof messagePage>;
 
-/** The body of a page, in which JSON that is too much to be read is left out. */
+/** The body of a page, without JSON that is too large to parse. */
 export const parsePage = (response: Pick<HttpResponse, "json">): unknown =>
   response.json({ most: MOST_OF_PAGE, edit: withoutExcess });

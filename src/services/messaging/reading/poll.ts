@@ -1,4 +1,4 @@
-// Keeps every session joined, renewed and polled, one request a step, within the budget of the server.
+// Keeps every session joined, renewed and polled: one request per step, within the budget of the server.
 
 import { isoTime } from "../../../core/clock.ts";
 import type { JobContext } from "../../job.ts";
@@ -26,9 +26,9 @@ import type { MessagePage } from "./page.ts";
 
 /** With the 60 s that a session may wait for its poll, a restart is noticed within two minutes. */
 const HEALTH_EVERY_MS = 50_000;
-/** Where no uptime tells of a restart, a session is read from its start so often. It costs no request of its own. */
+/** How often a session is read from its start if no uptime reveals a restart. It costs no extra request. */
 const WHOLE_EVERY_MS = 60_000;
-/** A poll that asks for the members as well costs no request of its own. */
+/** A poll that also requests the members costs no extra request. */
 const MEMBERS_EVERY_MS = 60_000;
 const DESCRIBE_EVERY_MS = 60_000;
 
@@ -37,7 +37,7 @@ const NOTHING_NEW: Turn = { kind: "polled", messages: 0 };
 /** One step of the job for one server: the most urgent of renewing, joining and polling. */
 export async function pollStep(context: JobContext, baseUrl: string): Promise<"idle" | undefined> {
   const { sessions, server: serverAt } = context.services.messaging;
-  // Where nexusd is in no session nothing is to be kept, and the server is not asked for anything.
+  // Without a session there is nothing to keep, and the server is not asked for anything.
   if (!isPolled(context.services, baseUrl)) {
     context.degraded(undefined);
     return undefined;
@@ -45,12 +45,12 @@ export async function pollStep(context: JobContext, baseUrl: string): Promise<"i
   const server = serverAt(baseUrl);
   const isChecked = isHealthDue(context, server);
   if (isChecked) await checkHealth(context, server);
-  // What is not renewed in time is gone, with all that was said in it.
+  // A session that is not renewed in time is gone, with all its messages.
   const due = context.config.messaging.auto_renew ? sessions.takeRenewal(baseUrl) : undefined;
   if (due) await renew(context, server, due);
   else {
     const known = sessions.take(baseUrl);
-    // Nothing to poll is not proof that the service answers: its health is, once a minute.
+    // With nothing to poll, its health, once a minute, shows whether the service answers.
     if (!known) return isChecked ? undefined : "idle";
     let turn = POSTPONED;
     try {
@@ -69,10 +69,10 @@ export async function pollStep(context: JobContext, baseUrl: string): Promise<"i
   return undefined;
 }
 
-// Not async: a quiet poll goes through as few async functions as it can, since each costs more than what it does.
+// Not async: a quiet poll uses as few async functions as possible, since each costs more than the work.
 function takeTurn(context: JobContext, server: MessagingServer, known: Known): Promise<Turn> {
   const { session } = known;
-  // A write is taking us out of it.
+  // A write is taking nexusd out of it.
   if (context.services.messaging.changes.isHeld(session.sessionId)) return Promise.resolve(POSTPONED);
   if (session.state !== "joined") return served(context, session, join(context, server, session));
   if (isDescriptionDue(context, known)) return served(context, session, describe(context, server, known));
@@ -94,7 +94,7 @@ async function poll(context: JobContext, server: MessagingServer, known: Known):
 
   const now = context.clock.now();
   if (!Number.isNaN(known.polledAtMs)) messaging.pollGaps.observe((now - known.polledAtMs) / 1000);
-  // A poll that brought nothing is not worth a write to the disk.
+  // A poll without news is not worth a write to the disk.
   if (saysNothing(known.session, page, after, bootAt)) {
     if (isActive(known.session)) known.polledAtMs = now;
     return NOTHING_NEW;
@@ -114,8 +114,8 @@ async function read(
     const seen = observePage(current, page, after, { ...boot, now });
     const looked = observeMembers(seen.session, page);
     const last = current.lastPolledAt === null ? null : Date.parse(current.lastPolledAt);
-    // From the start come old ones, too; after the cursor they are newer than the last poll. That its own messages
-    // begin the time of a session anew no server has promised.
+    // From the start, old messages come, too; after the cursor they are newer than the last poll. No server has
+    // promised that own messages restart a session's lifetime.
     const isSent = page.messages.some(({ agentId }) => (agentId ?? "system") !== "system");
     const isTraffic = isSent && after !== null && last !== null && seen.session.cursor !== current.cursor;
     const polled = { ...looked.session, lastPolledAt: isoTime(now) };
@@ -142,10 +142,10 @@ async function read(
       session,
       (current, now) => {
         const made = isUnchanged(session, current) ? seen : observe(current, now);
-        // Of one that was left meanwhile, what came before that is told all the same.
+        // For a session that was left meanwhile, what arrived before is still reported.
         return isActive(current) ? made : { session: current, events: made.events };
       },
-      // Messages have waited for their poll for much longer.
+      // Messages have waited much longer for their poll.
       { canWait: true },
     );
   else if (isActive(session)) sessions.put(seen.session);
@@ -153,12 +153,12 @@ async function read(
   return { kind: "polled", messages };
 }
 
-/** Whether nobody has changed a session since, such as a write: then what a page says of it is known. */
+/** Whether the session was not changed since, such as by a write: then what a page says of it is known. */
 const isUnchanged = (before: Session, now: Session): boolean =>
   WITHOUT_PACING.every((key) => before[key] === now[key]);
 const WITHOUT_PACING = sessionRecord.omit({ pacing: true }).keyof().options;
 
-/** Notes that it is asked for what the session is: where the server fails at that, it is polled until the next time. */
+/** Records the request for its description: if the server fails, the session is polled until the next time. */
 function isDescriptionDue({ clock }: JobContext, known: Known): boolean {
   if (known.session.ttlMs !== null) return false;
   const now = clock.monotonic();
@@ -167,7 +167,7 @@ function isDescriptionDue({ clock }: JobContext, known: Known): boolean {
   return true;
 }
 
-/** Notes that the members are asked for now, where it is time. */
+/** Records that the members are requested now, if it is time. */
 function areMembersDue({ clock }: JobContext, known: Known): boolean {
   const now = clock.monotonic();
   if (now - known.membersAskedAt < MEMBERS_EVERY_MS) return false;
@@ -175,7 +175,7 @@ function areMembersDue({ clock }: JobContext, known: Known): boolean {
   return true;
 }
 
-/** Notes that the session is read from its start now, where it is time. */
+/** Records that the session is read from its start now, if it is time. */
 function isWholeDue({ clock }: JobContext, known: Known): boolean {
   const now = clock.monotonic();
   if (now - known.wholeReadAt < WHOLE_EVERY_MS) return false;
@@ -183,7 +183,7 @@ function isWholeDue({ clock }: JobContext, known: Known): boolean {
   return true;
 }
 
-/** A server that was restarted has forgotten its messages, and often only its uptime says so. */
+/** A restarted server has lost its messages, and often only its uptime shows it. */
 function isHealthDue({ services, clock }: JobContext, { baseUrl }: MessagingServer): boolean {
   const boot = services.messaging.boot(baseUrl);
   const { isAsking, askedAt } = boot;
@@ -194,7 +194,7 @@ function isHealthDue({ services, clock }: JobContext, { baseUrl }: MessagingServ
 const isPolled = ({ messaging }: JobContext["services"], baseUrl: string) =>
   messaging.sessions.servers().includes(baseUrl);
 
-/** The sessions of a server that says nothing of its health are polled all the same. */
+/** The sessions of a server without a health answer are polled anyway. */
 async function checkHealth({ services, log, signal }: JobContext, server: MessagingServer): Promise<void> {
   const boot = services.messaging.boot(server.baseUrl);
   const wasKnown = boot.bootAt !== null || boot.askedAt === null;

@@ -1,5 +1,5 @@
-// The MCP server of Nexus, by the official client: connected when it is first needed, and anew where its session was
-// lost. Its library is loaded only then.
+// The MCP server of Nexus, through the official client: connected when first needed, and again if its session was lost.
+// The library is loaded only then.
 
 import type { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { z } from "zod";
@@ -14,9 +14,9 @@ import { CALL_HEADER, createMcpFetch, MCP_PATH, type McpCall } from "./fetch.ts"
 
 export interface McpConnection {
   /**
-   * One request of an operation, its `json` a JSON-RPC request. The body of the answer is a JSON-RPC response, with
+   * One request of an operation; `json` is a JSON-RPC request. The body of the answer is a JSON-RPC response, with
    * `result` or `error`. With `once` it is sent with exactly this body, and at most once; otherwise the id is the
-   * connection's own, and it is sent again where only the session had been lost.
+   * connection's own, and it is sent again if only the session had been lost.
    * @throws HttpError
    */
   call(
@@ -32,7 +32,7 @@ interface Session {
   send(call: McpCall): Promise<unknown>;
 }
 
-/** Longer than any request of its own may take: where it ends first, nobody has told what it waits for. */
+/** Longer than any request may take: if it ended first, nobody would know what it waited for. */
 const TIMEOUT_MS = 90_000;
 const HANDSHAKE_MS = 30_000;
 
@@ -42,7 +42,7 @@ export function createMcpConnection(options: {
   version: string;
   /** Of the server, on the origin of `http`; default: Nexus's. */
   path?: string;
-  /** Takes credentials out of what the server answers. */
+  /** Removes credentials from the server's answers. */
   hide?: <T>(value: T) => T;
 }): McpConnection {
   const { http, clock, version, path = MCP_PATH, hide = (value) => value } = options;
@@ -61,7 +61,7 @@ export function createMcpConnection(options: {
     const library = await import("@modelcontextprotocol/client");
     const wire = createMcpFetch(http, clock, path);
     const client = new library.Client({ name: "nexusd", version });
-    // Every error comes here and as the rejection of its request; the rejection is enough.
+    // Every error arrives here and as the rejection of its request; the rejection is enough.
     client.onerror = () => {};
     const transport = new library.StreamableHTTPClientTransport(new URL(path, http.origin), {
       fetch: wire.fetch,
@@ -83,7 +83,7 @@ export function createMcpConnection(options: {
         const key = String(++calls);
         wire.calls.set(key, call);
         try {
-          // What is sent is the call's own body; the client needs the method to know the answer.
+          // The call's own body is sent; the client needs the method to understand the answer.
           const request = { method: String(call.json.method), params: {} };
           const result = await client.request(request, z.looseObject({}), {
             headers: { [CALL_HEADER]: key },
@@ -110,7 +110,7 @@ export function createMcpConnection(options: {
       let isSent = false;
       const deadline = startDeadline({
         clock,
-        // What comes before it, the session and its turn; once that has come it has the whole time again.
+        // For the session and its turn; when that has come, it has the whole time again.
         timeoutMs: Math.max(HANDSHAKE_MS + (waitMs ?? 0), TIMEOUT_MS),
         signal,
         failure: (kind) => givenUp(kind, where, { phase: "server", sent: isSent }, TIMEOUT_MS),
@@ -155,7 +155,7 @@ export function createMcpConnection(options: {
 
 const SESSION_LOST = "mcp_session_lost";
 
-/** A server that does not know the session (any more): 404 by the specification, 400 by some servers. */
+/** A server that does not (or no longer) know the session: 404 by the specification, 400 by some servers. */
 const isSessionLost = (error: unknown, { transport }: Session): error is HttpError =>
   error instanceof HttpError &&
   (error.status === 404 || error.status === 400) &&
@@ -174,7 +174,7 @@ const lost = (error: HttpError): HttpError =>
     cause: error,
   });
 
-/** What the client says of an answer that it did not understand repeats the answer: none of it is told. */
+/** The client's message about an answer that it did not understand repeats the answer, so it is not shown. */
 const asHttpError = (error: unknown, label: string): HttpError =>
   error instanceof HttpError
     ? error

@@ -1,5 +1,5 @@
 // The `fetch` under the official MCP client: every request goes through nexusd's own transport, with its token, budget,
-// deadline and errors, and the calls of operations go out with exactly the body that the operation made.
+// deadline and errors, and the calls of operations are sent with exactly the body that the operation made.
 
 import { Readable } from "node:stream";
 import type { FetchLike } from "@modelcontextprotocol/client";
@@ -17,32 +17,32 @@ import { createEventDecoder } from "../../../http/sse-decode.ts";
 import { serviceCode } from "../../../http/status.ts";
 import { fieldsOf } from "../../input.ts";
 
-/** Marks a request of the client as one call of `calls`; it is taken off again, and never sent. */
+/** Marks a request of the client as one call of `calls`; it is removed again, and never sent. */
 export const CALL_HEADER = "nexusd-call";
 export const MCP_PATH = "/functions/v1/mcp-server";
 
 const TIMEOUT_MS = 60_000;
-/** Results are what a person or an agent reads; a list of 500 tools fits too. */
+/** Results are what a person or an agent reads; a list of 500 tools fits, too. */
 const MAX_BYTES = 4 * 1024 * 1024;
-/** How long after its last byte a stream may take to be read, until it is said to have had no answer in it. */
+/** How long after its last byte a stream may take to be read, until it counts as having no answer. */
 const GRACE_MS = 1000;
 
-/** One request of an operation on its way. */
+/** One request of an operation in progress. */
 export interface McpCall {
   label: string;
   json: Record<string, unknown>;
-  /** Sent as it is, id included, and never again. */
+  /** Sent unchanged, id included, and never again. */
   once: boolean;
   signal: AbortSignal;
   priority?: Priority;
-  /** For its turn; default: as long as any request of the client. */
+  /** For its turn; default: as for any request of the client. */
   waitMs?: number;
   onWaited?: (ms: number) => void;
   /** Its turn has come. */
   onTurn(): void;
-  /** Told of what the client would only log. */
+  /** Receives what the client would only log. */
   fail(error: HttpError): void;
-  /** The response as it came in an event stream: the client reads it too, and rounds its integers above 2^53. */
+  /** The response as it arrived in an event stream: the client reads it, too, and rounds its integers above 2^53. */
   exact?: Record<string, unknown>;
 }
 
@@ -50,22 +50,22 @@ export interface McpFetch {
   fetch: FetchLike;
   /** By the value of CALL_HEADER. */
   calls: Map<string, McpCall>;
-  /** The client's own id of a request that went out with another one. */
+  /** The client's own id of a request that was sent with another one. */
   idOf: Map<string, string | number>;
-  /** Whoever made it waits for it no more. */
+  /** Its caller no longer waits for it. */
   forget(call: McpCall): void;
 }
 
 export function createMcpFetch(http: HttpClient, clock: Clock, path: string): McpFetch {
   const calls: McpFetch["calls"] = new Map();
   const idOf: McpFetch["idOf"] = new Map();
-  /** By the id that went out: an answer can also come by the stream that goes on where another one broke off. */
+  /** By the id that was sent: an answer can also arrive on the stream that continues a broken one. */
   const awaited = new Map<string, McpCall>();
 
   const post = async (headers: Headers, body: string): Promise<Response> => {
     // Written by the client itself, from one message.
     const message = fieldsOf(parseJson(body));
-    // The request that it is about is cut already; Nexus would count this one.
+    // The request that it is about is already cut; Nexus would count this one.
     if (message.method === "notifications/cancelled") return new Response(null, { status: 202 });
     const call = calls.get(headers.get(CALL_HEADER) ?? "");
     headers.delete(CALL_HEADER);
@@ -82,7 +82,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
     headers: Headers;
     body?: string;
     call?: McpCall | undefined;
-    /** Of the request whose answer is expected; undefined: none is. */
+    /** The request whose answer is expected; undefined: none. */
     id?: unknown;
   }): Promise<Response> => {
     const { method, label, headers, body, call, id } = request;
@@ -91,7 +91,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
     const turn = { hasCome: false };
     const deadline = startDeadline({
       clock,
-      // The client's own ends first, and tells what it waited for.
+      // The client's own time-out ends first, and says what it waited for.
       timeoutMs: waitMs + GRACE_MS,
       signal: call?.signal,
       failure: (kind) =>
@@ -114,7 +114,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
         ...(call?.priority && { priority: call.priority }),
         ...(call?.onWaited && { onWaited: call.onWaited }),
         ...(call?.waitMs !== undefined && { waitMs: call.waitMs }),
-        // The session is everybody's: it waits for nobody's share.
+        // The session is shared: it waits for nobody's share.
         ...(!call && method === "POST" && { priority: "renewals" as const }),
       });
       isStream = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");
@@ -138,7 +138,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
           if (length > MAX_BYTES) throw tooLarge(MAX_BYTES, answer.status, answer);
           canResume ||= bytes.includes("id:");
           for (const { data } of decoder.decode(bytes) ?? []) {
-            // The client would parse it before anybody else is asked.
+            // The client would parse it before anything else could look at it.
             const excess = excessOf(data);
             if (excess !== undefined) throw excessive(excess, answer.status, answer);
             keepExact(data);
@@ -157,7 +157,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
       }
     };
     const body = Readable.toWeb(Readable.from(events(), { objectMode: false }));
-    // The two declarations of the same stream, of Node.js and of the DOM, do not know of each other.
+    // Node.js and the DOM each declare the same stream; the two types do not match.
     return new Response(body as ReadableStream, { status: 200, headers: answer.headers });
   };
 
@@ -183,8 +183,8 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
       const headers = new Headers(init.headers);
       const method = init.method ?? "GET";
       if (method === "POST" && typeof init.body === "string") return post(headers, init.body);
-      // Only to read on where an answer broke off. A GET for messages of the server's own would be held for minutes,
-      // and be counted each time that it is opened again; 405 is how a server says that it has none.
+      // Only to continue where an answer broke off. A GET for the server's own messages would be held for minutes, and
+      // counted each time it is opened again; with 405 a server says that it has none.
       if (method === "GET" && headers.has("last-event-id"))
         return exchange({ method: "GET", label: `GET ${path}`, headers });
       return new Response(null, { status: 405 });
@@ -192,7 +192,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
   };
 }
 
-/** What is no JSON the client reports. */
+/** Invalid JSON is reported by the client. */
 function messagesIn(data: string): Record<string, unknown>[] {
   try {
     return [parseJson(data)].flat().map(fieldsOf);
@@ -201,7 +201,9 @@ function messagesIn(data: string): Record<string, unknown>[] {
   }
 }
 
-/** The complete answer, if it is one to the request: the client would wait for ever, or fail without a word why. */
+/**
+ * The complete answer, if it is one to the request: otherwise the client would wait forever, or fail without a reason.
+ */
 async function whole(
   answer: HttpStream,
   id: unknown,

@@ -11,7 +11,7 @@ import { PUBLISHED_READS, type Tool } from "./tools.ts";
 
 export const PREFIX = "nexus.mcp.";
 
-/** The request as it goes out. A read gets an id of its connection's own. */
+/** The request as it is sent. A read gets an id from its connection. */
 const mcpRequest = (
   facts: NexusFacts,
   method: string,
@@ -26,7 +26,7 @@ const mcpRequest = (
   credential: MCP_SESSION,
 });
 
-/** Of the request itself, so that what is shown before is what is sent after. */
+/** Derived from the request, so that what is shown before is what is sent later. */
 const idOf = (params: Record<string, unknown>): string =>
   `nexusd-${digestOf(canonicalRecord(params)).slice(0, ID_DIGITS)}`;
 const ID_DIGITS = 16;
@@ -63,13 +63,13 @@ export const readResource = defineOperation({
 });
 
 export interface ToolSettings {
-  /** Names of tools that are reads beside those that the vendor publishes as such. */
+  /** Names of tools that are reads, beside those that the vendor publishes as such. */
   reads: readonly string[];
-  /** The hash that an operator approved a write with last; undefined: never. */
+  /** The hash of the tool when an operator last approved a write with it; undefined: never. */
   approvedHash(tool: string): string | undefined;
 }
 
-/** The operation of a tool. One that is not known to read is a write, whatever it says of itself. */
+/** The operation of a tool. A tool that is not known to be a read is a write, whatever it claims. */
 export function toolOperation(tool: Tool, { reads, approvedHash }: ToolSettings): Operation {
   const { name, title, description, inputSchema, isChecked, isDestructive, hash } = tool;
   const isRead = PUBLISHED_READS.has(name) || reads.includes(name);
@@ -88,7 +88,7 @@ export function toolOperation(tool: Tool, { reads, approvedHash }: ToolSettings)
     request: (input, facts) => mcpRequest(facts, "tools/call", { name, arguments: input }),
     output: (answer) => toolOutput(answer, label),
     ...(!isRead && {
-      // The tool must still be the one that was listed when it was shown.
+      // The tool must still be the one that was listed when the proposal was shown.
       precondition: async () => ({ tool: name, version: hash }),
       notice: () => {
         const approved = approvedHash(name);

@@ -6,12 +6,12 @@ import { HttpError } from "../../../http/errors.ts";
 import { fieldsOf } from "../../input.ts";
 import { type OperationAnswer, OperationError } from "../../operation.ts";
 
-/** Codes by which a server says that it did not begin: not understood, no such method or tool, wrong arguments. */
+/** Codes with which a server says that it did not begin: not understood, no such method or tool, wrong arguments. */
 const REFUSALS = new Set([-32_700, -32_600, -32_601, -32_602, -32_002]);
 
 /**
  * The result of a response.
- * @throws OperationError `refused`; HttpError where the server failed in a way that leaves open what it did
+ * @throws OperationError `refused`; HttpError if the server failed in a way that leaves open what it did
  */
 export function resultOf({ status, body }: OperationAnswer, label: string): Record<string, unknown> {
   const { result, error } = fieldsOf(body);
@@ -32,7 +32,7 @@ export function resultOf({ status, body }: OperationAnswer, label: string): Reco
 }
 
 /**
- * What a tool gave: its structured content, else the JSON in its text, else its content as it is.
+ * The output of a tool: its structured content, else the JSON in its text, else its content unchanged.
  * @throws OperationError `tool_failed`, `plan_limit_exceeded`, `refused`; HttpError
  */
 export function toolOutput(answer: OperationAnswer, label: string): unknown {
@@ -66,7 +66,7 @@ const said = (message: unknown): string =>
     ? `: ${scrubShapes(message.trim()).slice(0, LONGEST_SAID).toWellFormed()}`
     : ".";
 
-/** An object or a list; a text that merely happens to be a number or a word is a text. */
+/** An object or a list; a text that merely happens to be a number or a word stays a text. */
 function jsonIn(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {

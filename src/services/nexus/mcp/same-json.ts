@@ -1,6 +1,6 @@
-// Whether two values of JSON are the same: numbers by their value, objects whatever the order of their members.
+// Whether two JSON values are equal: numbers by value, objects in any order of their members.
 
-/** @param step told of each comparison; it may throw where there are too many */
+/** @param step called for each comparison; it may throw if there are too many */
 export function isSameJson(a: unknown, b: unknown, step: () => void): boolean {
   step();
   if (isNumeric(a) && isNumeric(b)) return a >= b && a <= b;

@@ -60,7 +60,7 @@ function isOf(type: unknown, value: unknown): boolean | undefined {
   }
 }
 
-/** Exact among integers that a number can hold; undefined beyond, where a double decides nothing. */
+/** Exact among integers that a number can hold; undefined beyond, where a double cannot decide. */
 export function isMultiple(value: number | bigint, of: unknown): boolean | undefined {
   if (!Number.isSafeInteger(value) || !Number.isSafeInteger(of) || of === 0) return undefined;
   return Number(value) % Number(of) === 0;

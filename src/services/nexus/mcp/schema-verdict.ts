@@ -1,7 +1,6 @@
-// What a JSON Schema (drafts 4 to 2020-12) says of a value, in three verdicts: valid, invalid with its reasons, or
-// unknown. Patterns and formats are unknown: a pattern from outside could keep the one thread of nexusd busy for ever,
-// and servers differ in what they take for a format. Schemas of other addresses are never fetched. The work is bounded,
-// whatever the schema.
+// Evaluates a JSON Schema (drafts 4 to 2020-12) for a value, with three verdicts: valid, invalid with its reasons, or
+// unknown. Patterns and formats are unknown: an untrusted pattern could block nexusd's one thread forever, and servers
+// disagree on formats. External schemas are never fetched. The work is bounded, whatever the schema.
 
 import { isSameJson } from "./same-json.ts";
 import {
@@ -23,15 +22,15 @@ import {
 const MOST_STEPS = 50_000;
 const DEEPEST = 100;
 const KNOWN_DRAFT = /^https?:\/\/json-schema\.org\/draft(-0[4567]|\/2019-09|\/2020-12)\/schema#?$/;
-/** There `$ref` takes the place of everything beside it. */
+/** In these drafts `$ref` replaces everything beside it. */
 const OLD_DRAFT = /draft-0[4567]\//;
 
 export interface Verdicts {
-  /** Whether the draft of the schema is one that is understood. */
+  /** Whether the draft of the schema is supported. */
   canRead: boolean;
   /** The schema that a local reference names; undefined: there is none, or it is elsewhere. */
   resolve(reference: unknown): unknown;
-  /** @throws RangeError beyond what may be done for one input */
+  /** @throws RangeError when the limit of work for one input is reached */
   of(schema: unknown, value: unknown, path: Path): Verdict;
 }
 

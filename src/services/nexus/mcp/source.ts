@@ -1,5 +1,5 @@
-// The tools of the MCP server over time: listed at most once a day, kept over a restart, and which of them an operator
-// has approved as what.
+// The tools of the MCP server over time: listed at most once a day, kept across restarts, and which of them an operator
+// has approved in which form.
 
 import { z } from "zod";
 import type { Store } from "../../../contract/store.ts";
@@ -18,9 +18,9 @@ import { MOST_TOOLS, readTools, toolSchema } from "./tools.ts";
 const LIST_KIND = "nexus.mcp.tools";
 const APPROVED_KIND = "nexus.mcp.approved";
 const LISTED_FOR_MS = 24 * 60 * 60_000;
-/** After a failure the server is left alone so long. */
+/** After a failure the server is not asked again for this long. */
 const QUIET_MS = 60_000;
-/** A list of all operations does not wait longer for those of the server. */
+/** How long a list of all operations waits for those of the server. */
 const PATIENCE_MS = 3000;
 const MOST_PAGES = 20;
 
@@ -29,19 +29,19 @@ type List = z.infer<typeof listSchema>;
 const approvalSchema = z.object({ hash: z.string() });
 
 export interface McpSettings {
-  /** false: nothing is listed, and nothing is offered. */
+  /** false: nothing is listed or offered. */
   isEnabled: boolean;
   origin: string;
   reads: readonly string[];
 }
 
 export function createMcpTools(options: {
-  /** Asked each time, since a reload changes them. */
+  /** Called each time, since a reload changes them. */
   settings: () => McpSettings;
   connection: () => McpConnection;
   store: Pick<Store, "readRecord" | "readRecords" | "commitObservation">;
   clock: Clock;
-  /** Told how many tools were listed, and how many of them nexusd cannot use. */
+  /** Called with how many tools were listed, and how many of them nexusd cannot use. */
   onListed: (tools: number, leftOut: number) => void;
 }): OperationSource {
   const { settings, connection, store, clock, onListed } = options;
@@ -81,7 +81,7 @@ export function createMcpTools(options: {
         lists.set(origin, found);
         failure = undefined;
         onListed(tools.length, leftOut);
-        // A database that takes no commits is reported elsewhere; the list is good until the next start.
+        // A database that accepts no commits is reported elsewhere; the list is valid until the next start.
         await store
           .commitObservation({ source: LIST_KIND, put: [{ kind: LIST_KIND, key: origin, value: found }] })
           .catch(() => {});
@@ -125,7 +125,7 @@ export function createMcpTools(options: {
       try {
         await list();
       } catch (error) {
-        // What was known of the tool yesterday is good enough while the server cannot be asked.
+        // What was known of the tool yesterday is good enough while the server is unreachable.
         if (!operations().has(name)) throw error;
       }
     },
@@ -165,7 +165,7 @@ async function readList(connection: McpConnection): Promise<unknown[]> {
       throw unexpectedShape({ service: "nexus", label }, "without a list of tools");
     tools.push(...result.tools);
     const { nextCursor } = result;
-    // Some servers end with an empty one, or with that of the same page; each request counts.
+    // Some servers end with an empty cursor, or with that of the same page; each request counts.
     if (typeof nextCursor !== "string" || nextCursor === "" || nextCursor === cursor) break;
     cursor = nextCursor;
   }

@@ -1,5 +1,5 @@
-// The tools that the MCP server lists: which of them only read, and what is kept of each. All of it is text from
-// outside, with bounds.
+// The tools that the MCP server lists: which of them are reads, and what is stored of each. All of it is untrusted
+// text, with limits.
 
 import { z } from "zod";
 import { canonicalRecord, digestOf } from "../../../core/canonical-json.ts";
@@ -7,7 +7,7 @@ import { stringifyJson } from "../../../core/exact-json.ts";
 import { fieldsOf } from "../../input.ts";
 import { isReadable } from "./input-schema.ts";
 
-/** Those of the 41 that the vendor publishes which only read. Whatever is not here counts as a write. */
+/** The read-only ones of the 41 tools that the vendor publishes. Any other tool counts as a write. */
 export const PUBLISHED_READS: ReadonlySet<string> = new Set([
   "nexus_list_contacts",
   "nexus_get_contact",
@@ -67,7 +67,7 @@ export const toolSchema = z.object({
   /** Whether nexusd can check an input against the schema. */
   isChecked: z.boolean(),
   isDestructive: z.boolean(),
-  /** SHA-256 of everything that the server says of it: another hash is another tool. */
+  /** SHA-256 of everything that the server says about it: another hash is another tool. */
   hash: z.string(),
 });
 export type Tool = z.infer<typeof toolSchema>;
@@ -81,8 +81,8 @@ const LONGEST_SCHEMA = 64 * 1024;
 const ANYTHING = { type: "object" };
 
 /**
- * The tools in a `tools/list`, the first of each name, at most 500. One without a name that can be used is left out;
- * a schema that is too large or no object is replaced by one that takes any object.
+ * The tools in a `tools/list`, the first of each name, at most 500. A tool without a usable name is left out; a schema
+ * that is too large or not an object is replaced by one that accepts any object.
  */
 export function readTools(listed: readonly unknown[]): { tools: Tool[]; leftOut: number } {
   const tools = new Map<string, Tool>();
