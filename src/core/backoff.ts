@@ -1,4 +1,4 @@
-// How long to wait after a failure: doubling, bounded, and jittered so that many daemons do not come back together.
+// How long to wait after a failure: doubling, bounded, and with jitter, so that many daemons do not come back together.
 
 export interface Backoff {
   /** Milliseconds to wait after one more failure. */

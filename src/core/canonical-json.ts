@@ -1,20 +1,20 @@
-// Canonical JSON (RFC 8785) and its digest: the one text for a value, so that what was approved can be named by a hash.
+// Canonical JSON (RFC 8785) and its digest: the one text for a value, so that a hash can name what was approved.
 
 import { hash } from "node:crypto";
 
-// Far beyond what a person could be shown, far below what the stack holds; a circular value ends here too.
+// Far beyond what a person could read, far below what the stack holds; circular values end here, too.
 const DEEPEST = 1000;
 
 /**
- * The value as RFC 8785 writes it: members sorted by UTF-16 code units, numbers as ECMAScript writes them, no
- * white space. Members that are undefined are left out. An extension: a bigint is written as its exact digits,
- * where RFC 8785 has no number beyond the doubles.
- * @throws TypeError for what is not JSON (NaN, a function, undefined in an array, a Date), for lone surrogates, and
- *   for nesting deeper than 1000
+ * The value as RFC 8785 writes it: members sorted by UTF-16 code units, numbers as in ECMAScript, no white space.
+ * Undefined members are left out. An extension: a bigint is written with its exact digits, since RFC 8785 has no number
+ * beyond doubles.
+ * @throws TypeError for what is not JSON (NaN, a function, undefined in an array, a Date), for lone surrogates, and for
+ * nesting deeper than 1000
  */
 export const canonicalJson = (value: unknown): string => encode(value, refuseLoneSurrogates, 0);
 
-/** Canonical JSON of a record that must be kept whatever is in it: a lone surrogate becomes U+FFFD. */
+/** Canonical JSON of a record that must be stored whatever it contains: a lone surrogate becomes U+FFFD. */
 export const canonicalRecord = (value: unknown): string => encode(value, replaceLoneSurrogates, 0);
 
 /** SHA-256 of the text as UTF-8, lower case hex. */

@@ -1,18 +1,18 @@
 // Time as a parameter: everything that waits or reads the time gets a Clock, so that tests run on a fake one.
 
-// Not imported: an import reads every export, and loads what stands behind each of them. Small programs that wait all day
-// use this file, too.
+// Not imported: an import reads every export, and loads the module behind each. Small programs that wait all day use
+// this file, too.
 const { readFileSync } = process.getBuiltinModule("node:fs");
 const { uptime } = process.getBuiltinModule("node:os");
 
 export interface Clock {
-  /** Wall time in milliseconds since the Unix epoch. It may be stepped; steady-clock.ts says how old things are. */
+  /** Wall time in milliseconds since the Unix epoch. It may be stepped; use steady-clock.ts for ages. */
   now(): number;
-  /** Milliseconds since the machine was started, about: they never go back, also not over a restart of nexusd. */
+  /** Milliseconds since about the start of the machine: never goes back, not even across a restart of nexusd. */
   monotonic(): number;
-  /** Milliseconds since the machine was started, the time that it slept included. Read from the system at each call. */
+  /** Milliseconds since the start of the machine, including sleep. Read from the system at each call. */
   uptime(): number;
-  /** Calls back once, after `ms` milliseconds, unless the function that it gives is called before. */
+  /** Calls back once, after `ms` milliseconds, unless the returned function is called before. */
   after(ms: number, callback: () => void): () => void;
   /** Resolves after `ms` milliseconds; rejects with `signal.reason` as soon as the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -30,12 +30,12 @@ function readUptime(): number {
   try {
     return uptime() * 1000;
   } catch {
-    // A system that does not tell: then a sleep of the machine looks like a step of its clock.
+    // If the system does not tell, a sleep of the machine looks like a clock step.
     return monotonic();
   }
 }
 
-/** Names this start of the machine; empty where the system does not say. */
+/** Identifies this start of the machine; empty if the system does not say. */
 export function readBootId(): string {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -63,7 +63,7 @@ export const systemClock: Clock = {
   sleep: createSleep(after),
 };
 
-/** The `sleep` of a clock, made of its `after`. */
+/** The `sleep` of a clock, built on its `after`. */
 export function createSleep(wakeAfter: Clock["after"]): Clock["sleep"] {
   return (ms, signal) =>
     new Promise((resolve, reject) => {

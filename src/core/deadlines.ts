@@ -1,5 +1,5 @@
-// All deadlines of a clock share a timer, and all that have the same caller share a listener: at thousands a second,
-// one for each would cost more than the requests.
+// All deadlines of a clock share a timer, and all deadlines with the same caller share a listener: at thousands a
+// second, one for each would cost more than the requests.
 
 import type { Clock } from "./clock.ts";
 
@@ -7,14 +7,14 @@ type Place = "clock" | "caller";
 
 /** What the timer and the caller know of a deadline. */
 export interface Timed {
-  /** On the monotonic clock. It may move on. */
+  /** On the monotonic clock. It may be moved. */
   readonly dueAt: number;
-  /** Where it stands among those of its clock and of its caller; -1: it does not. */
+  /** Its position among those of its clock and of its caller; -1: none. */
   readonly places: Record<Place, number>;
   fail(kind: "timeout" | "aborted"): void;
 }
 
-/** In no order. A Set with so much coming and going leaves old tables behind, which keep alive what was in them. */
+/** Unordered. A Set with this much churn leaves old tables behind, which keep their content alive. */
 class Deadlines {
   readonly #place: Place;
   readonly #all: Timed[] = [];
@@ -51,7 +51,7 @@ class Deadlines {
   }
 }
 
-/** The timer of all deadlines of a clock. It is set for the first that is due, and off where there is none. */
+/** The timer of all deadlines of a clock. Set for the first that is due, and off if there is none. */
 class Timer {
   readonly #clock: Clock;
   readonly #running = new Deadlines("clock");
@@ -79,10 +79,10 @@ class Timer {
     this.#cancel = this.#clock.after(at - this.#clock.monotonic(), () => this.#look());
   }
 
-  /** Those that have ended since, or begun anew, are not due. */
+  /** Those that have ended since, or restarted, are not due. */
   #look(): void {
     const first = this.#first();
-    // Where the process was busy or stopped, the answer may be there already, unread: it gets a turn of the event loop.
+    // If the process was busy or stopped, the answer may already be there, unread: it gets one turn of the event loop.
     if (first <= this.#clock.monotonic()) this.#cancel = this.#clock.after(0, () => this.#ring());
     else this.#set(first);
   }
@@ -135,7 +135,7 @@ class Caller {
 
 const callers = new WeakMap<AbortSignal, Caller>();
 
-/** Where there is none, one is made; nothing of it stays behind on the signal when its last deadline has ended. */
+/** Creates one if missing; nothing stays on the signal after its last deadline has ended. */
 export function callerOf(signal: AbortSignal): Caller {
   const known = callers.get(signal);
   if (known) return known;

@@ -1,5 +1,5 @@
-// JSON whose integers above 2^53 stay exact: they are read as bigint and written as plain integers.
-// Nex gives such ids, and JSON.parse alone rounds them without a word.
+// JSON whose integers above 2^53 stay exact: they are read as bigint and written as plain integers. Nex uses such ids,
+// which JSON.parse alone rounds silently.
 
 declare global {
   interface JSON {
@@ -36,7 +36,10 @@ export const parseJson = (text: string): unknown => {
   }
 };
 
-/** Whether 16 digits follow each other: a look at every 16th character finds them all, in a third of the regex's time. */
+/**
+ * Whether 16 digits follow each other: a look at every 16th character finds all such runs, in a third of the regex's
+ * time.
+ */
 function hasLongRun(text: string): boolean {
   for (let at = DIGITS - 1; at < text.length; at += DIGITS) {
     if (!isDigit(text, at)) continue;
@@ -59,7 +62,7 @@ function isDigit(text: string, at: number): boolean {
 
 /**
  * Like JSON.stringify, with bigint as plain integers.
- * @throws TypeError for what JSON cannot say: undefined, a function, a circular value
+ * @throws TypeError for what JSON cannot represent: undefined, a function, a circular value
  */
 export const stringifyJson = (value: unknown): string => {
   const text = stringify(value);
@@ -72,7 +75,7 @@ const stringify = (value: unknown): string | undefined => {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // A bigint is a TypeError to JSON.stringify. Finding it out this way costs nothing where there is none.
+    // A bigint is a TypeError to JSON.stringify. Finding it out this way costs nothing if there is none.
     if (!(error instanceof TypeError)) throw error;
     return JSON.stringify(value, (_key, part: unknown) =>
       typeof part === "bigint" ? JSON.rawJSON(part.toString()) : part,

@@ -1,5 +1,4 @@
-// What would be right where an input does not fit its schema: words for the issues that the schema has none of its own
-// for.
+// Says what is valid if an input does not fit its schema: words for issues without a message of their own.
 
 import type { z } from "zod";
 
@@ -14,7 +13,7 @@ const TYPES: Record<string, string> = {
 };
 const TOML_TYPES = { ...TYPES, string: "text in quotes", object: "a table", record: "a table" };
 
-/** What is wrong with a text of a format that has no words of its own. */
+/** The message for a string of the wrong format. */
 const FORMATS: Record<string, string> = {
   uuid: "must be a UUID",
   guid: "must be a UUID",
@@ -64,7 +63,7 @@ const explainWith =
     }
   };
 
-/** What would be right in a TOML file, for the issues that the schema has no words of its own for. */
+/** What is valid in a TOML file, for issues without a message of their own. */
 export const explain = explainWith(TOML_TYPES);
 
 /** The same for JSON and JavaScript: requests and job files. */

@@ -1,6 +1,6 @@
-// How much a text of JSON is made of, before it is parsed: a few megabytes of empty objects are a gigabyte in memory.
+// How much a JSON text contains, before it is parsed: a few megabytes of empty objects are a gigabyte in memory.
 
-/** What a text may be made of. */
+/** The limits of a text. */
 export interface Most {
   /** Levels of nesting. */
   depth: number;
@@ -9,20 +9,20 @@ export interface Most {
 }
 
 /**
- * Nothing that the services answer is known to go deeper than a dozen, and a page of a thousand rows of fifty columns
- * has a fifth of the values.
+ * No service's answer is known to be deeper than a dozen levels, and a page of a thousand rows of fifty columns has a
+ * fifth of the values.
  */
 const USUAL: Most = { depth: 100, values: 250_000 };
-/** Reading an exact integer takes the square of its digits in time. */
+/** Reading an exact integer takes quadratic time in its digits. */
 const MOST_DIGITS = 100;
-/** A shorter text cannot have too much of anything. */
+/** A shorter text cannot exceed any limit. */
 const SURELY_SMALL = 100;
 
 const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
 
 export type Excess = "depth" | "values" | "digits";
 
-/** What is too much about the text between the two places. It need not be JSON. */
+/** Which limit the text between the two positions exceeds. It need not be JSON. */
 export function excessIn(
   text: string,
   most: Most,
@@ -62,14 +62,14 @@ const SAID: Record<Excess, (most: Most) => string> = {
   digits: () => `a number of more than ${MOST_DIGITS} digits`,
 };
 
-/** What is too much about it, for a person; undefined: nothing. It need not be JSON. */
+/** Which limit it exceeds, for a person; undefined: none. It need not be JSON. */
 export function excessOf(text: string, most: Partial<Most> = {}): string | undefined {
   const all = { ...USUAL, ...most };
   const { excess } = excessIn(text, all);
   return excess && SAID[excess](all);
 }
 
-/** Where the quote is that ends the string, or the end of the text. */
+/** The position of the quote that ends the string, or the end of the text. */
 export function endOfString(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let escapes = 0;
@@ -79,7 +79,7 @@ export function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether more digits than are taken follow each other, in a string or not: a look at few characters finds them. */
+/** Whether too many digits follow each other, in a string or not: a look at few characters finds them. */
 function hasLongNumber(text: string, start: number, end: number): boolean {
   for (let at = start + MOST_DIGITS; at < end; at += MOST_DIGITS) {
     let first = at;

@@ -1,11 +1,11 @@
-// The last line of defence before a line is written: every known secret and everything shaped like one is taken
-// out. The first is not to log secrets at all (Secret in src/config/secrets.ts, HttpError).
+// The last line of defence before a log line is written: every known secret and everything shaped like one is removed.
+// The first is not to log secrets at all (Secret in src/config/secrets.ts, HttpError).
 
 import { createSecretIndex, type Found, type SecretIndex } from "./secret-index.ts";
 
 export const REDACTED = "‹redacted›";
 
-/** A session id as logs and errors show it: enough to tell sessions apart, too little to take part in one. */
+/** A session id as logs and errors show it: enough to distinguish sessions, too little to take part in one. */
 export const short = (sessionId: string): string => `${sessionId.slice(0, 6)}…`;
 
 // Each is anchored on its left side, so that "task-…" is no "sk-…" and a SHA-256 digest no session id.
@@ -15,13 +15,13 @@ const SHAPES: [RegExp, (match: string, ...groups: string[]) => string][] = [
   [/(?<![0-9A-Za-z])sb_(?:secret|publishable)_[\w-]+/g, () => REDACTED],
   [/(?<![0-9A-Za-z])sk-[\w-]{20,}/g, () => REDACTED],
   [/(\bBearer\s+)[\w.~+/=-]{8,}/gi, (_match, scheme) => `${scheme}${REDACTED}`],
-  // A pairing code lets whoever has it join for ten minutes.
+  // A pairing code lets anyone who has it join for ten minutes.
   [/(?<![0-9A-Za-z-])[A-Z]{2,}-[A-Z]{2,}-[A-Z0-9]{5}(?![0-9A-Za-z-])/g, () => REDACTED],
   [/((?:\/sessions\/|\bmessaging:))([\w-]{7,})/g, (_match, before, id) => `${before}${short(id)}`],
   [/(?:(?<![0-9a-f])|(?<=%[0-9a-f]{2}))[0-9a-f]{48}(?![0-9a-f])/gi, (id) => short(id)],
 ];
 
-/** Takes out what is recognised by its shape alone. */
+/** Removes what is recognised only by its shape. */
 export const scrubShapes = (text: string): string => {
   let scrubbed = text;
   for (const [shape, replace] of SHAPES) scrubbed = scrubbed.replace(shape, replace);
@@ -29,28 +29,31 @@ export const scrubShapes = (text: string): string => {
 };
 
 export interface Redactor {
-  /** Makes a value unprintable from now on; `replacement` stands in its place (a session id: `short(id)`). */
+  /** Hides a value from now on; `replacement` appears instead (for a session id: `short(id)`). */
   add(secret: string, replacement?: string): void;
-  /** The same, of one of many that follow each other, such as tokens: only the latest few are kept. */
+  /** The same, for one of many that follow each other, such as tokens: only the latest few are kept. */
   addPassing(secret: string): void;
   /**
-   * A value of any form without the credentials added, also where half of one or more is left, and where they are
-   * encoded: in an address, as JSON in a string, in base64 (`user:password`) or hexadecimal digits. The value itself
-   * where there is none. Ids of sessions stay. A member of the outermost object that is named in `keep` stays as it is.
+   * A value of any type without the registered credentials, even if only half of one is left, or if they are encoded:
+   * in a URL, as JSON in a string, in base64 (`user:password`) or hexadecimal digits. Returns the value itself if there
+   * are none. Session ids stay. A member of the outermost object that is named in `keep` stays unchanged.
    */
   hide<T>(value: T, keep?: string): T;
-  /** Whether a text of JSON surely has none of the credentials added in it, in whatever form: then it need not be hidden. */
+  /**
+   * Whether a JSON text certainly has none of the registered credentials in it, in any form: then nothing needs to be
+   * hidden.
+   */
   isFree(json: string): boolean;
-  /** The same text without the secrets added and without what is shaped like one. */
+  /** The same text without registered secrets and without anything shaped like one. */
   scrub(text: string): string;
-  /** Where the credentials added stand in a text, each from its `start` up to its `end`. */
+  /** The positions of registered credentials in a text, each from its `start` up to its `end`. */
   find(text: string): { start: number; end: number }[];
 }
 
 // Known secrets are found by their first characters, so that the cost of a line does not grow with their number.
 const PREFIX = 6;
 
-/** The longest of these secrets that stands at this place of the text, and what stands in its place. */
+/** The longest of these secrets at this position of the text, and its replacement. */
 function longestAt(known: Map<string, string>, text: string, at: number): [string, string] | undefined {
   let longest: [string, string] | undefined;
   for (const entry of known)
@@ -58,7 +61,7 @@ function longestAt(known: Map<string, string>, text: string, at: number): [strin
   return longest;
 }
 
-/** A token lives for an hour or so. */
+/** A token lives for about an hour. */
 const MOST_PASSING = 16;
 
 export function createRedactor(): Redactor {
@@ -67,7 +70,7 @@ export function createRedactor(): Redactor {
   const tiny = new Map<string, string>();
   const index = createSecretIndex();
 
-  // One pass, which leaves alone what stands for a secret already: a text may be scrubbed more than once.
+  // One pass, which leaves earlier replacements alone: a text may be scrubbed more than once.
   const scrubKnown = (text: string): string => {
     if (byPrefix.size === 0 && tiny.size === 0) return text;
     let scrubbed = "";
@@ -95,7 +98,7 @@ export function createRedactor(): Redactor {
 
   const add: Redactor["add"] = (secret, replacement = REDACTED) => {
     if (secret === "") return;
-    // What has a replacement of its own (a session's id) is hidden from logs, but is no credential.
+    // A value with its own replacement (a session's id) is hidden from logs, but is not a credential.
     if (replacement === REDACTED) index.add(secret);
     for (const form of formsOf(secret)) {
       if (form.length < PREFIX) {
@@ -167,7 +170,7 @@ const isCoded = (code: number): boolean =>
   code === 0x5f;
 const EQUALS = 0x3d;
 
-/** Of what is encoded, the whole run goes: what surrounds the secret in it is encoded with it. */
+/** Of an encoded text, the whole run is removed: what surrounds the secret is encoded together with it. */
 function hideFound(text: string, found: readonly Found[]): string {
   let hidden = "";
   let copied = 0;
@@ -211,7 +214,7 @@ function digitOf(code: number): number {
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
-/** A piece of a text, up to a blank or a quote, that has a secret in it once the bytes in it are decoded. */
+/** A piece of a text, up to a blank or a quote, that contains a secret once its bytes are decoded. */
 function hideEscaped(text: string, index: SecretIndex): string {
   if (!hasEscapes(text) || index.find(unescaped(text)).length === 0) return text;
   return text
@@ -220,7 +223,7 @@ function hideEscaped(text: string, index: SecretIndex): string {
     .join("");
 }
 
-/** Without reading it as JSON: what could become a secret by that counts as one. */
+/** Without parsing it as JSON: what could become a secret by that counts as one. */
 function isFree(json: string, index: SecretIndex): boolean {
   const hasBackslash = json.includes("\\");
   // A character of ASCII that need not be written so.

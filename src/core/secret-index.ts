@@ -1,6 +1,6 @@
-// Where known secrets stand in a text, in whatever form: as they are, in JSON, in a URL, in base64, in hexadecimal
-// digits, and in part. Everything that a service answers goes through here, so a text without any must cost little:
-// one look at every eighth place, however many secrets there are.
+// Finds known secrets in a text, in any form: unchanged, in JSON, in a URL, in base64, in hexadecimal digits, and in
+// part. Every answer of a service passes through here, so a text without any must cost little: one look at every eighth
+// position, however many secrets there are.
 
 export interface Found {
   start: number;
@@ -12,7 +12,7 @@ export interface Found {
 export interface SecretIndex {
   add(secret: string): void;
   delete(secret: string): void;
-  /** In order, none within another one. Takes time as the length of the text does. */
+  /** In order, none within another one. Takes linear time. */
   find(text: string): Found[];
 }
 
@@ -26,13 +26,13 @@ interface Form {
 const GRAM = 8;
 /** What is as long as this has a gram at a place that is looked at, wherever it stands. */
 const SURELY_SAMPLED = 2 * GRAM - 1;
-/** Encoded, less than this is found in texts that mean nothing by it. */
+/** Shorter encoded parts also occur in ordinary texts. */
 const SHORTEST_ENCODED = 8;
 const SHORTEST = 6;
 /** How many places of the filter there are for each that is taken: one in so many grams is looked at in vain. */
 const SPARSE = 8;
 const SMALLEST_BITS = 16;
-/** Forms in one text, over all places. Beyond it, what looks like a part of one is taken for one. */
+/** Forms in one text, over all positions. Beyond it, what looks like a part of one counts as one. */
 const MOST_COMPARED = 2_000_000;
 
 export function createSecretIndex(): SecretIndex {
@@ -106,7 +106,7 @@ export function createSecretIndex(): SecretIndex {
     let compared = 0;
     for (let at = 0; at + GRAM <= text.length; at += GRAM) {
       if (!isIn(text, at) || !isCandidate(text, at)) continue;
-      // A text of nothing but such places must not take the time of all forms for each of them.
+      // A text full of such positions must not take the time of all forms for each of them.
       const hit = compared < MOST_COMPARED ? longestAt(text, at, from) : spanAt(text, at, from);
       compared += long.length;
       if (!hit) continue;

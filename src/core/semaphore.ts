@@ -1,19 +1,19 @@
-// Bounded concurrency for what people and agents ask: people first, and a place is kept for them.
+// Limited concurrency for people's and agents' requests: people first, with one slot reserved for them.
 
 interface Place {
-  /** To be called once, however the work ended. */
+  /** Call once, however the work ended. */
   leave(): void;
 }
 
-/** On whose behalf the place is taken, in the order in which they get one. */
+/** Who the slot is for, in the order in which they get one. */
 export type PlaceFor = "people" | "agent_reads" | "agent_writes";
 
 export interface Places {
   /** Those that wait. */
   readonly waiting: number;
   /**
-   * Resolves when there is a place; rejects with `signal.reason` as soon as the signal aborts. Agents leave one to
-   * people, and where both their kinds wait, the one that has fewer places goes first.
+   * Resolves when there is a slot; rejects with `signal.reason` as soon as the signal aborts. Agents leave one to
+   * people, and if both kinds of agents' requests wait, the kind with fewer slots goes first.
    */
   take(who: PlaceFor, signal?: AbortSignal): Promise<Place>;
 }

@@ -1,5 +1,5 @@
-// What the settings of every part are made of: each says what would be right where it is wrong. Durations are
-// milliseconds once parsed.
+// Building blocks for all settings: each says what is valid if a value is wrong. Durations are milliseconds once
+// parsed.
 
 import { z } from "zod";
 import { parseDuration } from "./duration.ts";
@@ -45,7 +45,7 @@ export const origin = z.string().transform((text, context) => {
 
 const SECRET_FORM = 'must be a reference such as { source = "env", id = "NAME" }, never the secret itself';
 
-/** Where a secret is to be found; never the secret. */
+/** Where a secret can be found; never the secret. */
 export const secretRef = z.strictObject(
   {
     source: z.enum(["env", "file", "credential"], {
@@ -60,8 +60,8 @@ export const secretRef = z.strictObject(
 );
 export type SecretRef = z.infer<typeof secretRef>;
 
-// Cross-checks run even where another key of the table is wrong, so that every problem comes out at once; what
-// they read may therefore be of any type, or missing.
+// Cross-checks run even if another key of the table is wrong, so that all problems are reported at once; their input
+// may therefore be of any type, or missing.
 export const always = { when: (payload: { value: unknown }) => isObject(payload.value) };
 
 export const whole = z.int({

@@ -1,18 +1,18 @@
-// How old things are, although the wall clock may be wrong and put right while nexusd runs, or while it does not.
+// Ages of time stamps, although the wall clock may be wrong and corrected, while nexusd runs or while it does not.
 //
 // The wall clock's readings fall into stretches: within one it advances evenly beside the uptime of the machine, which
-// counts its sleep too; from one to the next it was stepped. A time stamp is as old as the uptime that has passed since
-// the stretch that it was made in, whatever the wall clock says now. Where that cannot be told, the youngest age counts:
-// whoever removes, expires or ends something asks here, and does so too late rather than too early.
+// includes sleep; between two it was stepped. The age of a time stamp is the uptime that has passed since the stretch
+// in which it was made, whatever the wall clock says now. If that is unknown, the youngest age counts: code that
+// removes, expires or ends something asks here, and does so too late rather than too early.
 
 import { z } from "zod";
 import type { Clock } from "./clock.ts";
 
-/** What was stepped by less is drift, or a reading that was late. */
+/** A smaller difference is drift, or a late reading. */
 const STEP_MS = 5000;
-/** A clock that was stepped may be stepped again soon: it is believed once it has been steady for so long. */
+/** A clock that was stepped may be stepped again soon: it is trusted once it has been steady for this long. */
 const STEADY_AFTER_MS = 10 * 60_000;
-/** nexusd was off for so long, or the wall clock is wrong by it: which of them cannot be told. */
+/** Either nexusd was off for this long, or the wall clock is wrong by it: which one is unknown. */
 const LONGEST_PAUSE_MS = 30 * 86_400_000;
 /** A machine whose clock is stepped all the time must not make the list endless. */
 const MOST_STRETCHES = 32;
@@ -27,18 +27,20 @@ export interface SteadyClock {
   isSteady(): boolean;
   /** Resolves once it is steady; rejects with the signal's reason. */
   settled(signal: AbortSignal): Promise<void>;
-  /** How long ago, at least, a time stamp of this machine was made. @param madeAt ms since the epoch, as does the result */
+  /** The least age of a time stamp of this machine. @param madeAt ms since the epoch, like the result */
   ageOf(madeAt: number): number;
-  /** Whether the clock is steady and the time stamp certainly at least so old. */
+  /** Whether the clock is steady and the time stamp certainly at least this old. */
   isOlder(madeAt: number, ageMs: number): boolean;
-  /** A time for comparisons in bulk: every stamp before it is at least so old. 0: nothing is certain to be. */
+  /** A time for comparisons in bulk: every stamp before it is at least this old. 0: nothing is certain to be. */
   before(ageMs: number): number;
 }
 
-/** What is told of a step, or of a sleep of the machine. */
+/** Describes a step, or a sleep of the machine. */
 export interface ClockJump {
   kind: "stepped" | "slept";
-  /** By how much the wall clock is ahead of where it would be, or how long the machine slept. Negative: it was put back. */
+  /**
+   * How far the wall clock is ahead of where it should be, or how long the machine slept. Negative: it was set back.
+   */
   ms: number;
 }
 
@@ -65,18 +67,18 @@ const stateSchema = z.object({
     .nullable()
     .default(null),
 });
-/** JSON: what has to be remembered for the next start. */
+/** JSON: what to store for the next start. */
 export type SteadyClockState = z.infer<typeof stateSchema>;
 
 export interface SteadyClockKeeper extends SteadyClock {
-  /** Compares the clocks; to be called often. @returns what has happened since the last call */
+  /** Compares the clocks; call it often. @returns what has happened since the last call */
   look(): ClockJump | undefined;
   state(): SteadyClockState;
 }
 
 /**
- * @param options.stored what `state` gave in an earlier life; anything else counts as nothing
- * @param options.bootId names the start of the machine, or is empty where that is not known
+ * @param options.stored what `state` returned in an earlier life; anything else counts as nothing
+ * @param options.bootId identifies the start of the machine, or is empty if unknown
  */
 export function createSteadyClock(
   clock: Pick<Clock, "now" | "monotonic" | "uptime" | "sleep">,

@@ -1,11 +1,11 @@
-// Waiting for something, but not for ever. Requests have http/deadline.ts, which also aborts what it gives up.
+// Waits for something, but not forever. Requests have http/deadline.ts, which also aborts what it gives up.
 
 import type { Clock } from "./clock.ts";
 
 /**
- * What `work` gives, if it does within `ms` milliseconds and before the signal aborts; work that does not goes on
+ * The result of `work`, if it arrives within `ms` milliseconds and before the signal aborts; later work continues
  * unwatched.
- * @returns undefined: it was not done in time. Rejects where the work does so in time
+ * @returns undefined: it was not done in time. Rejects if the work does so in time
  */
 export async function within<T>(
   clock: Pick<Clock, "sleep">,

@@ -1,10 +1,10 @@
-// Reading an answer: its JSON against a schema that asks only for what is needed.
+// Reads an answer: validates its JSON with a schema that requires only what is needed.
 
 import type { z } from "zod";
 import type { HttpResponse } from "./client.ts";
 import { HttpError } from "./errors.ts";
 
-/** @throws HttpError `invalid_body` that names the first field that is not as promised, never its value. */
+/** @throws HttpError `invalid_body`, which names the first field that is not as documented, never its value. */
 export function readAnswer<T>(
   response: Pick<HttpResponse, "status" | "json">,
   schema: z.ZodType<T>,

@@ -1,26 +1,26 @@
-// The rate budget of one server: whoever sends it a request passes through here, so that it never counts too many.
+// The rate budget of one server: every request to it passes through here, so the server never counts too many.
 
 import type { Clock } from "../core/clock.ts";
 import type { Ledger } from "./ledger.ts";
 import { type BudgetLimits, createShares, PRIORITIES, type Priority } from "./shares.ts";
 import { createSpent } from "./sliding-window.ts";
 
-/** While both wait, watches go out so often until an agent does: so neither waits for ever. */
+/** While both wait, this many watches go out before an agent does: so neither waits forever. */
 const WATCHES_PER_AGENT = 3;
 
 /** The right to send one request. */
 export interface Lease {
-  /** The exchange is over, however it ended. Its place is free again one window later. */
+  /** The exchange is over, whatever the result. Its slot is free again one window later. */
   done(): void;
 }
 
-/** What requests of one kind have of a budget. */
+/** How much of a budget requests of one kind use. */
 export interface Share {
-  /** Places taken now. */
+  /** Slots in use now. */
   used: number;
   /** Callers that wait for their lease. */
   waiting: number;
-  /** How long all that no longer wait have waited since the start, those that gave up included. */
+  /** The total wait of all that no longer wait since the start, including those that gave up. */
   waitedMs: number;
 }
 
@@ -29,30 +29,30 @@ export interface RequestBudget {
   readonly reserve: number;
   /** Callers that wait for their lease. */
   readonly waiting: number;
-  /** How much of it each kind of request takes, and how it waits. */
+  /** How much of it each kind of request uses, and how long it waits. */
   shares(): Record<Priority, Share>;
-  /** Places taken now: exchanges under way and those that ended less than a window ago. */
+  /** Slots in use: current exchanges and those that ended less than a window ago. */
   used(): number;
-  /** How long nobody goes out from now on, in milliseconds: the server asked for it. */
+  /** How long nothing is sent from now on, in milliseconds, at the server's request. */
   quietMs(): number;
-  /** A lease where a request may go out at once, before none that waits for it. */
+  /** Returns a lease if a request may go out at once, before any that waits for it. */
   tryAcquire(priority: Priority): Lease | undefined;
   /**
-   * Resolves when a request may go out: by priority, each within its share (see shares.ts), and those of one priority
-   * in order of arrival. Rejects with `signal.reason` as soon as the signal aborts.
+   * Resolves when a request may go out: by priority, each within its share (see shares.ts), and within a priority in
+   * order of arrival. Rejects with `signal.reason` as soon as the signal aborts.
    */
   acquire(options: { priority: Priority; signal?: AbortSignal }): Promise<Lease>;
-  /** Nobody goes out before `clock.monotonic()` has reached `atMs`; a later time than before extends it. */
+  /** Nothing is sent before `clock.monotonic()` has reached `atMs`; a later time extends it. */
   cooldownUntil(atMs: number): void;
-  /** From now on with these limits; what was spent stays spent. @throws RangeError */
+  /** Applies new limits from now on; used budget stays used. @throws RangeError */
   resize(limits: BudgetLimits): void;
   close(): void;
 }
 
 /**
- * A sliding window over `windowMs`; see spent.ts for how long a request counts.
- * @param options.batch how many requests are kept together
- * @param options.ledger what was spent before the start, and where it is written down
+ * A sliding window over `windowMs`; see sliding-window.ts for how long a request counts.
+ * @param options.batch how many requests are counted together
+ * @param options.ledger what was used before the start, and where usage is stored
  * @throws RangeError for a reserve that leaves nothing
  */
 export function createBudget(
@@ -61,7 +61,7 @@ export function createBudget(
   const { windowMs = 60_000, clock, batch = 1, ledger } = options;
   let { limit, reserve } = checked(options);
 
-  // Sets keep the order of arrival and let a waiter leave from the middle.
+  // Sets keep the order of arrival and allow a waiter to leave from the middle.
   const queues: Record<Priority, Set<() => void>> = {
     ...{ people: new Set(), renewals: new Set(), watches: new Set() },
     ...{ agent_reads: new Set(), agent_writes: new Set() },
@@ -82,7 +82,7 @@ export function createBudget(
   const hasPlace = (priority: Priority) => shares.hasPlace(priority, used());
   const isQuiet = () => clock.monotonic() < quietUntil;
 
-  /** In the order in which they may go now: agents behind the watches, but for their turn. */
+  /** In the order in which they may go now: agents after the watches, except for their turn. */
   const inOrder = (): Priority[] => {
     const agents: Priority[] = ["agent_reads", "agent_writes"];
     agents.sort((a, b) => shares.used(a) - shares.used(b));
@@ -110,7 +110,7 @@ export function createBudget(
     return false;
   };
 
-  /** Grants what can be granted, and sets the alarm for the next time when more can be. */
+  /** Grants what can be granted, and sets a timer for the next time when more can be. */
   const advance = () => {
     if (waiting() === 0) return setAlarm(undefined);
     const quiet = isQuiet();
@@ -118,7 +118,7 @@ export function createBudget(
     setAlarm(waiting() === 0 ? undefined : quiet ? quietUntil : nextAt());
   };
 
-  /** When the next place comes free, of all or of a share. */
+  /** When the next slot is free, of all or of a share. */
   const nextAt = (): number | undefined => {
     used();
     const times = [spent.nextAt(), shares.nextAt()].filter((at) => at !== undefined);

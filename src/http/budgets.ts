@@ -1,4 +1,4 @@
-// The budgets of all servers, one for each origin: kept over a reload, and by their ledgers over a restart.
+// The budgets of all servers, one per origin: kept across a reload, and by their ledgers across a restart.
 
 import { join } from "node:path";
 import type { Service } from "../contract/new-event.ts";
@@ -9,9 +9,9 @@ import type { BudgetLimits } from "./shares.ts";
 import { batchSize } from "./sliding-window.ts";
 
 export interface Budgets {
-  /** The budget of a server, from now on with these limits; `service` is the first that asked for it. */
+  /** The budget of a server, with these limits from now on; `service` is the first that asked for it. */
   of(origin: string, limits: BudgetLimits, service: Service): RequestBudget;
-  /** All that there are. */
+  /** All budgets. */
   list(): { origin: string; service: Service; budget: RequestBudget }[];
   close(): void;
 }
@@ -19,9 +19,9 @@ export interface Budgets {
 const WINDOW_MS = 60_000;
 
 /**
- * @param options.directory where the ledgers are; left out: what was spent is forgotten at the end
- * @param options.batch how many requests are kept together, by the limit; default: few enough
- * @param options.onFailure told of a ledger that cannot be read or written
+ * @param options.directory where the ledgers are; left out: usage is forgotten at the end
+ * @param options.batch how many requests are counted together, by the limit; default: few enough
+ * @param options.onFailure called about a ledger that cannot be read or written
  */
 export function createBudgets(options: {
   clock: Clock;

@@ -1,5 +1,5 @@
-// The bytes of a body as they come, copied together: a server that sends them one by one would else cost a hundred
-// times their size.
+// The bytes of a body as they arrive, copied together: otherwise a server that sends them one by one would cost a
+// hundred times their size.
 
 const FIRST_CAPACITY = 16 * 1024;
 const NOTHING = Buffer.alloc(0);
@@ -7,7 +7,7 @@ const NOTHING = Buffer.alloc(0);
 export class Chunks {
   #bytes: Buffer = NOTHING;
   #length = 0;
-  /** The bytes are not ours, and nothing may be written behind them. */
+  /** The bytes belong to others, and nothing may be written after them. */
   #isForeign = false;
 
   get length(): number {
@@ -15,7 +15,7 @@ export class Chunks {
   }
 
   add(chunk: Buffer): void {
-    // Nearly all bodies come at once: those are not copied.
+    // Nearly all bodies arrive at once: those are not copied.
     if (this.#length === 0) {
       this.#bytes = chunk;
       this.#length = chunk.length;
@@ -33,7 +33,7 @@ export class Chunks {
     this.#length = length;
   }
 
-  /** All of them; nothing is added any more. */
+  /** All of them; nothing may be added afterwards. */
   whole(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }

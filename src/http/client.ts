@@ -1,5 +1,5 @@
-// What a service's client asks of HTTP: requests bound to one origin, with its credential, deadline and budget.
-// src/http/transport.ts is the implementation, on undici.
+// HTTP as a service's client sees it: requests to one origin, with its credential, deadline and budget.
+// src/http/transport.ts implements it, on undici.
 
 import type { Readable } from "node:stream";
 import type { Most } from "../core/json-shape.ts";
@@ -13,15 +13,15 @@ export interface HttpRequest {
   method: Method;
   /** Path and query on the client's origin. It may hold secrets (a session id): it is never logged or thrown. */
   path: string;
-  /** What logs and errors say instead of the path: "GET /v1/sessions/:id/messages". */
+  /** What logs and errors show instead of the path: "GET /v1/sessions/:id/messages". */
   label: string;
   headers?: Record<string, string>;
   /** Sent as JSON, integers above 2^53 (bigint) exact. */
   json?: unknown;
-  /** Sent as it is, instead of `json`. */
+  /** Sent unchanged, instead of `json`. */
   body?: string;
   /**
-   * For the whole exchange, body included, and once more for what comes before it, the credential and the wait for
+   * For the whole exchange, including the body, and once more for the time before it: the credential and the wait for
    * the budget; default: the client's.
    */
   timeoutMs?: number;
@@ -30,15 +30,18 @@ export interface HttpRequest {
   signal?: AbortSignal;
   /** `false`: without the client's credential. */
   authorize?: boolean;
-  /** On whose behalf, which says when it may go out; default: `watches`. */
+  /** Who the request is for, which decides when it may go out; default: `watches`. */
   priority?: Priority;
-  /** For what comes before the exchange, the credential and the wait for the budget; default: as `timeoutMs`. */
+  /** For the time before the exchange, the credential and the wait for the budget; default: like `timeoutMs`. */
   waitMs?: number;
-  /** Told how long it waited for the budget or another limit of nexusd's own, in milliseconds; not where it did not. */
+  /**
+   * Called with how long it waited for the budget or another of nexusd's limits, in milliseconds; not if it did not
+   * wait.
+   */
   onWaited?: (ms: number) => void;
-  /** Told when its turn has come: from here on the time of the exchange counts, and the server may come to see it. */
+  /** Called when its turn has come: from here on the time of the exchange counts, and the server may see it. */
   onTurn?: () => void;
-  /** Instead of the client's, for an endpoint that has a limit of its own. */
+  /** Replaces the client's, for an endpoint with its own limit. */
   budget?: RequestBudget;
   /** Put on the wire at most once, whatever the answer: nothing below the caller may send it again. */
   once?: boolean;
@@ -51,22 +54,22 @@ export interface HttpResponse {
   body: Uint8Array;
   text(): string;
   /**
-   * Integers above 2^53 come as bigint. @throws HttpError `invalid_body`, `json_too_large`
-   * @param options.most what a text may be made of that is more than usual, after `edit`
-   * @param options.edit takes out of such a text what is too much
+   * Integers above 2^53 are bigint. @throws HttpError `invalid_body`, `json_too_large`
+   * @param options.most limits above the usual ones, after `edit`
+   * @param options.edit removes from such a text what is too much
    */
   json(options?: { most?: Partial<Most>; edit?: (text: string) => string }): unknown;
 }
 
 export interface HttpStream {
-  /** Where it is told how much of the body is kept; left out: nobody counts. */
+  /** Called with how much of the body is held; left out: nobody counts. */
   place?: Place;
   /** As in an HttpError: whose stream, and which. */
   service: string;
   label: string;
   status: number;
   headers: Record<string, string>;
-  /** Whoever takes it must destroy it in the end. It fails with an HttpError where the signal aborts. */
+  /** The receiver must destroy it in the end. It fails with an HttpError if the signal aborts. */
   body: Readable;
 }
 
@@ -79,8 +82,8 @@ export interface HttpClient {
 }
 
 /**
- * A request as each caller sees it retried: `retry` runs `attempt` again while its error is retryable, with
- * backoff and jitter, at least after `Retry-After`, at most until `deadlineMs` from now. For reads only.
+ * A request that is retried: `retry` runs `attempt` again while its error is retryable, with backoff and jitter, no
+ * sooner than `Retry-After`, and at most until `deadlineMs` from now. For reads only.
  */
 export type Retry = <T>(
   attempt: () => Promise<T>,

@@ -1,5 +1,5 @@
-// One deadline for a whole exchange, joined with the caller's signal, on the clock that is passed in.
-// Each request has one, and at thousands a second their cost counts: a signal is made only for whoever asks for it.
+// One deadline for a whole exchange, combined with the caller's signal, on the given clock. Each request has one, and
+// at thousands a second their cost counts: a signal is created only for those who ask for it.
 
 import type { Clock } from "../core/clock.ts";
 import { callerOf, type Timed, timerOf } from "../core/deadlines.ts";
@@ -9,11 +9,11 @@ export interface DeadlineOptions {
   clock: Clock;
   timeoutMs: number;
   signal: AbortSignal | undefined;
-  /** Makes the error at the moment it is needed, since only then is it known what was sent. */
+  /** Creates the error when it is needed, since only then is it known what was sent. */
   failure: (kind: "timeout" | "aborted") => HttpError;
 }
 
-/** Who is told when the deadline fails. */
+/** Called when the deadline fails. */
 export interface Waiter {
   giveUp(error: HttpError): void;
 }
@@ -22,7 +22,7 @@ export const startDeadline = (options: DeadlineOptions): Deadline => new Deadlin
 
 export class Deadline implements Timed {
   dueAt: number;
-  /** Of what came first: the end of the time, or the caller's signal. */
+  /** Whichever came first: the time-out, or the caller's signal. */
   error: HttpError | undefined;
   readonly places = { clock: -1, caller: -1 };
   readonly #options: DeadlineOptions;
@@ -50,7 +50,7 @@ export class Deadline implements Timed {
     return this.#controller.signal;
   }
 
-  /** Tells the waiter once it fails, at once where it has. */
+  /** Calls the waiter once it fails, immediately if it already has. */
   add(waiter: Waiter): void {
     if (this.error) waiter.giveUp(this.error);
     else this.#waiters.push(waiter);
@@ -61,7 +61,7 @@ export class Deadline implements Timed {
     if (at >= 0) this.#waiters.splice(at, 1);
   }
 
-  /** What `work` gives, or a rejection as soon as the deadline fails, whatever `work` is waiting for. */
+  /** The result of `work`, or a rejection as soon as the deadline fails, whatever `work` is waiting for. */
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiter = { giveUp: reject };
@@ -70,7 +70,7 @@ export class Deadline implements Timed {
     });
   }
 
-  /** Counts from now again, the whole time or another one. */
+  /** Restarts the time from now, the whole time or another one. */
   restart(timeoutMs = this.#options.timeoutMs): void {
     const dueAt = this.#options.clock.monotonic() + timeoutMs;
     // The timer expects that it only ever moves away.
@@ -80,12 +80,12 @@ export class Deadline implements Timed {
     if (isSooner) timerOf(this.#options.clock).add(this);
   }
 
-  /** Time no longer counts; the caller's signal still does. */
+  /** The time no longer counts; the caller's signal still does. */
   lift(): void {
     timerOf(this.#options.clock).delete(this);
   }
 
-  /** Neither counts any longer; nothing is left behind on the clock or the caller's signal. */
+  /** Neither counts any longer; nothing stays registered on the clock or the caller's signal. */
   end(): void {
     this.lift();
     const { signal } = this.#options;

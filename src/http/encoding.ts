@@ -1,5 +1,5 @@
-// Content codings (RFC 9110, 8.4). nexusd asks for none, but a proxy in between may compress all the same: what can be
-// decoded is, and anything else is refused by name. Nothing is ever read as if it were not encoded.
+// Content codings (RFC 9110, 8.4). nexusd requests none, but a proxy may compress anyway: supported codings are
+// decoded, and any other is refused by name. Nothing is ever read as if it were not encoded.
 
 import { pipeline, type Readable, type Transform } from "node:stream";
 import { promisify } from "node:util";
@@ -30,14 +30,14 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map([
   ["br", { whole: promisify(brotliDecompress), stream: createBrotliDecompress }],
   ["zstd", { whole: promisify(zstdDecompress), stream: createZstdDecompress }],
 ]);
-/** More than one is rare, more than two is no server that means well. */
+/** More than one is rare, and no well-behaved server uses more than two. */
 const MOST_CODINGS = 2;
 
 /**
- * The answer without its content coding; `body` and `stream` as the server meant them. The body of an error that
- * cannot be decoded is left out, since its status says enough.
+ * The answer without its content coding; `body` and `stream` as the server meant them. An undecodable body of an error
+ * is left out, since its status says enough.
  * @param maxBytes of the decoded body; a larger one is `isTooLarge`
- * @throws HttpError `invalid_body` for a 2xx in a coding that is not known, or not what it is said to be
+ * @throws HttpError `invalid_body` for a 2xx in an unknown coding, or not in the coding that it claims
  */
 export async function decoded(
   answer: Answer,
@@ -58,7 +58,7 @@ export async function decoded(
     if (!options.isSuccess) return { ...plain, body: NOTHING };
     throw invalidBody(unknown(codings), "unknown_encoding", plain, options.where);
   }
-  // The last that was applied is named last.
+  // The coding that was applied last is named last.
   decoders.reverse();
   if (answer.stream)
     return { ...plain, stream: decodedStream(answer.stream, decoders, plain, options.where) };
@@ -75,7 +75,7 @@ export async function decoded(
 
 const NOTHING = Buffer.alloc(0);
 
-/** Gives what has been decoded as soon as it can be; destroyed, it destroys the stream that it reads. */
+/** Returns decoded data as soon as possible; when destroyed, it destroys the stream that it reads. */
 function decodedStream(
   encoded: Readable,
   decoders: readonly Decoder[],
@@ -85,7 +85,7 @@ function decodedStream(
   const transforms = decoders.map(({ stream }) => stream());
   const last = transforms.at(-1);
   if (!last) return encoded;
-  // Of the decoders only the last one is seen, and of its errors only what they mean.
+  // Only the last decoder is visible, and only the meaning of its errors.
   const destroy = last.destroy.bind(last);
   last.destroy = (error) =>
     destroy(error && isDecodingError(error) ? undecodable(answer, where) : withMeaning(error, where));
@@ -108,7 +108,7 @@ const undecodable = (answer: Answer, where: Where) =>
     where,
   );
 
-/** What stands in a header is shown only where it looks like the name of a coding. */
+/** Part of a header is shown only if it looks like the name of a coding. */
 function unknown(codings: readonly string[]): string {
   const names = codings.slice(0, 5).map((coding) => (/^[\w.-]{1,20}$/.test(coding) ? coding : "?"));
   return `in an encoding that nexusd does not read (${names.join(", ")}). Turn off compression in between: nexusd asks for none`;

@@ -1,4 +1,4 @@
-// The one error model of HTTP: what failed, whether trying again can help, and whether the server may have acted.
+// The one error model of HTTP: what failed, whether a retry can help, and whether the server may have acted.
 
 export type HttpErrorKind =
   | "network" // no connection, or it was cut
@@ -16,14 +16,14 @@ export interface HttpErrorDetails {
   label: string;
   message: string;
   status?: number;
-  /** The service's own error code ("session_not_found", "PGRST301", …), else one that nexusd gives. */
+  /** The service's own error code ("session_not_found", "PGRST301", …), else one of nexusd's. */
   code: string;
   retryable: boolean;
   retryAfterMs?: number;
   /** Whether the request may have reached the server: false only when it certainly did not. */
   maybeSent: boolean;
   headers?: Record<string, string>;
-  /** The parsed body of an error answer, for the service's own reading of it; never logged. */
+  /** The parsed body of an error answer, for the service's own code to read; never logged. */
   body?: unknown;
   cause?: unknown;
 }
@@ -53,7 +53,7 @@ export class HttpError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.maybeSent = details.maybeSent;
     this.headers = details.headers ?? {};
-    // Not enumerable: a logger that walks the error must not print what a service answered.
+    // Not enumerable: a logger that walks the error must not print a service's answer.
     Object.defineProperty(this, "body", { value: details.body, enumerable: false });
     Object.defineProperty(this, "headers", { value: details.headers ?? {}, enumerable: false });
   }

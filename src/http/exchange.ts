@@ -1,5 +1,5 @@
-// One request on the wire and its answer, below undici's promises and streams: at thousands of requests a second
-// those cost more than all that nexusd does with an answer.
+// One request on the wire and its answer, below undici's promises and streams: at thousands of requests a second those
+// cost more than everything that nexusd does with an answer.
 
 import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
@@ -18,7 +18,7 @@ interface Outgoing {
   method: Method;
   headers: Record<string, string>;
   body: string | null;
-  /** Without limits of undici's own: the deadline is for the whole. */
+  /** Without undici's own limits: the deadline covers everything. */
   headersTimeout: 0;
   bodyTimeout: 0;
 }
@@ -26,15 +26,15 @@ interface Outgoing {
 export interface ExchangeOptions {
   dispatcher: Dispatcher;
   deadline: Deadline;
-  /** Told when the request begins to be written: until then the server cannot have seen it. */
+  /** Called when the request begins to be written: until then the server cannot have seen it. */
   progress: Progress;
   /** The largest body of a 2xx. */
   maxBytes: number;
-  /** Where a large body takes its place. */
+  /** Where a large body waits for room. */
   room: Room | undefined;
-  /** Whether the body of a 2xx is given as a stream. */
+  /** Whether the body of a 2xx is returned as a stream. */
   asStream: boolean;
-  /** Over with the headers: the server has counted the request by then. */
+  /** Ends with the headers: the server has counted the request by then. */
   lease: Lease | undefined;
 }
 
@@ -43,24 +43,24 @@ export interface Answer {
   /** Names in lower case; a repeated header is joined with ", ". */
   headers: Record<string, string>;
   body: Buffer;
-  /** Instead of `body`, where it was asked for and the answer is a 2xx. It fails where the deadline does. */
+  /** Instead of `body`, if it was requested and the answer is a 2xx. It fails if the deadline does. */
   stream?: Readable;
-  /** Whether the body was larger than accepted: then it is not here, and its connection was given up. */
+  /** Whether the body was larger than allowed: then it is missing, and its connection was closed. */
   isTooLarge?: boolean;
-  /** What the body holds, to be given back by whoever made something of it. */
+  /** The room that the body takes, to be released by whoever has processed it. */
   place?: Place;
-  /** What cut off the body of an answer that is not a 2xx: its status says more. */
+  /** What cut off the body of a non-2xx answer: its status says more. */
   cut?: unknown;
 }
 
-// Enough of an error answer to find its code in; the rest of a large one is not worth reading.
+// Enough of an error answer to find its code; the rest of a large one is not worth reading.
 const MAX_ERROR_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 const GIVEN_UP = new Error("nobody waits for the answer any more");
 
 /**
- * Resolves at the end of the answer, or at the headers of a 2xx that is to be a stream. It rejects with what undici
- * says, or with the deadline's error as soon as it comes, whatever there is to wait for.
+ * Resolves at the end of the answer, or at the headers of a 2xx that is to be a stream. Rejects with undici's error, or
+ * with the deadline's as soon as it comes, whatever there is to wait for.
  */
 export const exchange = (outgoing: Outgoing, options: ExchangeOptions): Promise<Answer> =>
   new Promise((resolve, reject) => {
@@ -89,7 +89,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // undici keeps what was given up in its queue until there is a connection.
+    // undici keeps a cancelled request in its queue until there is a connection.
     if (this.#isOver) controller.abort(GIVEN_UP);
     else this.#options.progress.sent = true;
     this.#controller = controller;
@@ -132,7 +132,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
     }
     const place = this.#place;
     const body = this.#chunks.whole();
-    // It is given back by whoever takes the answer.
+    // Released by the receiver of the answer.
     this.#place = undefined;
     this.#settle({ status: this.#status, headers: this.#headers, body, ...(place && { place }) });
   }
@@ -162,7 +162,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
     controller.pause();
   }
 
-  /** Of a body that says how long it is, no more than that. */
+  /** If a body says its length, no more than that. */
   #mostBytes(): number {
     const { "content-length": length, "content-encoding": coding } = this.#headers;
     const said = coding === undefined ? Number(length) : 0;
@@ -181,7 +181,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
         done(error);
       },
     });
-    // A body that is given up says so by an error event, even where nobody reads it any more.
+    // A destroyed body emits an error event, even if nobody reads it any more.
     stream.on("error", () => {});
     this.#stream = stream;
     this.#resolve({ status: this.#status, headers: this.#headers, body: NOTHING, stream });
@@ -211,7 +211,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
 
 export const isSuccess = (status: number) => status >= 200 && status < 300;
 
-/** The same object, in which only what is repeated is changed. */
+/** The same object, in which only repeated headers are changed. */
 function joined(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   for (const name in headers) {
     const value = headers[name];

@@ -1,4 +1,4 @@
-// What went wrong below HTTP: from the errors of undici and Node.js to the one error model.
+// What went wrong below HTTP: maps the errors of undici and Node.js to the one error model.
 
 import { LONGEST_ANSWER_HEAD } from "./dispatcher.ts";
 import { HttpError, type HttpErrorKind } from "./errors.ts";
@@ -26,7 +26,7 @@ interface Reading {
 const CERTIFICATE_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
 
 /**
- * The HttpError of a request or body that failed; one that is an HttpError already stays as it is.
+ * The HttpError of a failed request or body; an HttpError stays unchanged.
  * @param maybeSent whether the request had begun to be written to a connection
  */
 export function exchangeFailure(error: unknown, where: Where, maybeSent: boolean): HttpError {
@@ -36,7 +36,7 @@ export function exchangeFailure(error: unknown, where: Where, maybeSent: boolean
     ...where,
     ...reading,
     message: `${where.service}: ${where.label} ${what}`,
-    // Such a server has taken no request of HTTP/1.1 for one.
+    // Such a server does not recognise an HTTP/1.1 request.
     maybeSent: maybeSent && reading.code !== HTTP2_ONLY.code,
     cause: withoutContents(error),
   });
@@ -61,7 +61,7 @@ function isHttp2Only(error: unknown): boolean {
   return high === 0 && type === 4 && stream.every((byte) => byte === 0);
 }
 
-/** The error of a request that was given up, by its deadline or its caller. */
+/** The error of a request that was cancelled, by its deadline or its caller. */
 export function givenUp(
   kind: "timeout" | "aborted",
   where: Where,
@@ -94,7 +94,7 @@ const OVERDUE: Record<Progress["phase"], string> = {
   room: "was not read completely: other answers fill limits.service_answers_bytes",
 };
 
-/** The same error for a request that depended on the one that failed, and was therefore not sent itself. */
+/** The same error for a request that depended on the one that failed, and was therefore not sent. */
 export const notSent = (error: HttpError): HttpError =>
   new HttpError({
     kind: error.kind,
@@ -166,14 +166,14 @@ function read(code: string, maybeSent: boolean): Reading {
   return network("connection_failed", "was not sent: no connection to the server");
 }
 
-/** The code of an error of undici or Node.js; for those of the HTTP parser, which often have none, their name. */
+/** The code of an error of undici or Node.js; for errors of the HTTP parser, which often have none, their name. */
 function errorCode(error: unknown): string {
   if (!(error instanceof Error)) return "";
   if (error.name === "HTTPParserError") return error.name;
   return "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
-/** undici puts the bytes that its parser did not understand on the error: a logger would print them. */
+/** undici attaches the bytes that its parser did not understand to the error: a logger would print them. */
 function withoutContents(error: unknown): unknown {
   return error instanceof Error && "data" in error ? new Error(`${error.name}: ${error.message}`) : error;
 }

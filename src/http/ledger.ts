@@ -1,12 +1,12 @@
-// What was spent of a server's budget, in a small file, so that a new start of nexusd knows it: also one after a
-// SIGKILL, since what was written to a file outlives its process without having reached the disk.
+// The used budget of a server, in a small file, so that a restarted nexusd knows it, even after a SIGKILL: what was
+// written to a file survives the process without having reached the disk.
 //
-// The file has one number for each batch of requests (see spent.ts): when the last of them ended, or Infinity while
-// there are some to come or under way.
-// Times are those of `clock.monotonic()`, which counts from the start of the machine, so that no correction of the
-// wall clock changes what they mean. What a start cannot know is taken for the worst: an exchange that was under way
-// ends with that start; of a machine that was restarted, all places were taken until then; of a file that cannot be
-// read, they are taken until now. So no window ever holds more than the limit, whatever ended nexusd.
+// The file has one number for each batch of requests (see sliding-window.ts): when the last of them ended, or Infinity
+// while some are still to come or in progress. Times are those of `clock.monotonic()`, which counts from the start of
+// the machine, so that no clock correction changes their meaning. What a start cannot know is assumed to be the worst
+// case: an exchange that was in progress ends with that start; after a restart of the machine, all slots were in use
+// until then; if the file cannot be read, they are in use until now. So no window ever holds more than the limit,
+// however nexusd ended.
 
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
@@ -18,15 +18,15 @@ const { O_RDONLY, O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
 export interface Ledger {
   /** When each batch ended, for those that still count. */
   readonly ends: readonly number[];
-  /** Until when nobody goes out; -Infinity: there is no such time. */
+  /** Until when nothing is sent; -Infinity: there is no such time. */
   readonly quietUntil: number;
-  /** A batch began (Infinity), before the first of it goes out, or has ended. */
+  /** Records that a batch began (Infinity), before its first request goes out, or has ended. */
   write(place: number, endedAt: number): void;
   writeQuiet(untilMs: number): void;
   close(): void;
 }
 
-/** The first lines: what the file is, and the start of the machine that its times count from. */
+/** The first lines: the kind of file, and the machine start that its times count from. */
 const HEADER_BYTES = 128;
 const KIND = "nexusd request budget 1";
 const header = (bootId: string, batch: number) => `${KIND}\n${bootId}\n${batch}\n`.padEnd(HEADER_BYTES, " ");
@@ -34,10 +34,10 @@ const NUMBER_BYTES = 8;
 const FIRST_PLACE = HEADER_BYTES + NUMBER_BYTES;
 
 /**
- * Opens or makes the file. Never throws: a file that cannot be used is one that cannot be read.
- * @param options.limit how many requests the server takes, where it is not known what was spent
+ * Opens or creates the file. Never throws: a file that cannot be used counts as unreadable.
+ * @param options.limit how many requests the server accepts, if usage is unknown
  * @param options.batch how many requests each number stands for
- * @param options.onFailure told once, of what could not be read or written
+ * @param options.onFailure called once, about what could not be read or written
  */
 export function openLedger(options: {
   path: string;
@@ -46,7 +46,7 @@ export function openLedger(options: {
   windowMs: number;
   clock: Pick<Clock, "monotonic">;
   onFailure: (error: unknown) => void;
-  /** Names the start of the machine; default: as Linux says, elsewhere nothing. */
+  /** Identifies the start of the machine; default: Linux's boot id, elsewhere nothing. */
   bootId?: string;
 }): Ledger {
   const { path, limit, batch, windowMs, clock, bootId = readBootId() } = options;
@@ -92,7 +92,7 @@ export function openLedger(options: {
 
 type Known = { ends: number[]; quietUntil: number } | "unknown" | "earlier boot";
 
-/** @throws where there is a file that cannot be read */
+/** @throws if the file exists and cannot be read */
 function read(path: string, bootId: string, batch: number, now: number): Known {
   let bytes: Buffer;
   try {
@@ -106,24 +106,25 @@ function read(path: string, bootId: string, batch: number, now: number): Known {
   }
   const [kind, boot, before = ""] = bytes.subarray(0, HEADER_BYTES).toString().split("\n");
   if (kind !== KIND || bytes.length < FIRST_PLACE || bytes.length % NUMBER_BYTES !== 0) return "unknown";
-  // Where the system does not name its starts, a time to come tells an earlier one.
+  // If the system does not identify its starts, a time in the future reveals an earlier one.
   if (boot !== bootId) return "earlier boot";
   const quietUntil = bytes.readDoubleLE(HEADER_BYTES);
-  // Files of earlier versions do not say it. Of another limit, each number stands for as many as then, or more.
+  // Files of earlier versions do not say it. With another limit, each number stands for as many requests as then, or
+  // more.
   const times = Math.ceil((Number.parseInt(before, 10) || 1) / batch);
   const ends: number[] = [];
   for (let at = FIRST_PLACE; at < bytes.length; at += NUMBER_BYTES) {
     const endedAt = bytes.readDoubleLE(at);
-    // Infinity: under way when nexusd ended; its request reached the server before now.
+    // Infinity: in progress when nexusd ended; its request reached the server before now.
     const isUnderWay = endedAt === Number.POSITIVE_INFINITY;
-    // A time to come is of another start of the machine, on a system that does not say so.
+    // A time in the future belongs to another start of the machine, on a system that does not identify them.
     if (!isUnderWay && !(endedAt <= now)) return Number.isNaN(endedAt) ? "unknown" : "earlier boot";
     for (let n = 0; n < times; n++) ends.push(isUnderWay ? now : endedAt);
   }
   return { ends, quietUntil: Number.isNaN(quietUntil) ? -Infinity : quietUntil };
 }
 
-/** On the disk before anything is spent: after a loss of power, the file must say that it is of an earlier start. */
+/** On disk before anything is sent: after a loss of power, the file must say that it is from an earlier start. */
 function create(path: string, head: string, numbers: number[]): number {
   const directory = dirname(path);
   mkdirSync(directory, { recursive: true, mode: 0o700 });

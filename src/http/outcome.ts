@@ -1,10 +1,10 @@
-// How a request ended, for whoever counts them.
+// How a request ended, for counting.
 
 import { HttpError } from "./errors.ts";
 
 /**
- * `refused`: a status from 400 to 499 but 429; `server_error`: any other that is not 2xx; `invalid`: an answer that
- * cannot be used, or a request that HTTP cannot carry; `no_budget`: never sent, for want of a place in the budget.
+ * `refused`: a status from 400 to 499 except 429; `server_error`: any other non-2xx; `invalid`: an unusable answer, or
+ * a request that HTTP cannot carry; `no_budget`: never sent, because the budget was used up.
  */
 export const REQUEST_OUTCOMES = [
   "succeeded",

@@ -1,18 +1,19 @@
-// A request as it goes out: its URL on the one origin, its headers, its body.
+// A request as it is sent: its URL on the one origin, its headers, its body.
 
 import { stringifyJson } from "../core/exact-json.ts";
 import type { HttpRequest } from "./client.ts";
 import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
 
-// A URL leaves a path of these as it is, but for dot segments. Nearly all are, and need not be parsed.
+// A URL leaves a path of these characters unchanged, except for dot segments. Nearly all paths are like this, and need
+// not be parsed.
 const UNCHANGED = /^\/[\w\-.~/?&=,:]*$/;
-// A URL drops these without a word, and so could be made to name something else than the caller checked.
+// A URL silently drops these, and could then name something other than the caller checked.
 const STRIPPED = /[\t\r\n]/;
 const DOT_SEGMENT = /(^|[/\\])(\.|%2e){1,2}([/\\]|$)/i;
 
 /**
- * The path and query as they go out to the origin.
+ * The path and query as they are sent to the origin.
  * @throws HttpError `invalid_request` for a path that would not be what it seems to be
  */
 export function targetPath(origin: string, path: string, where: Where): string {
@@ -31,11 +32,11 @@ export function targetPath(origin: string, path: string, where: Where): string {
   });
 }
 
-/** @throws TypeError for a `json` that JSON cannot say */
+/** @throws TypeError for a `json` that JSON cannot represent */
 export const requestBody = (request: HttpRequest): string | undefined =>
   request.body ?? (request.json === undefined ? undefined : stringifyJson(request.json));
 
-/** The names in lower case, so that what comes later replaces what came before. */
+/** The names in lower case, so that later ones replace earlier ones. */
 export function requestHeaders(
   request: HttpRequest,
   userAgent: string,
@@ -44,7 +45,7 @@ export function requestHeaders(
   const headers: Record<string, string> = {
     "user-agent": userAgent,
     accept: "application/json",
-    // Without it a server may compress as it likes.
+    // Without it a server may use any compression.
     "accept-encoding": "identity",
   };
   const isJson = request.body === undefined && request.json !== undefined;

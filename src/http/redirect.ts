@@ -1,4 +1,4 @@
-// Redirects: followed only where they cannot carry a request or a credential to anybody else.
+// Redirects: followed only if they cannot carry a request or a credential to another origin.
 
 import type { Method } from "./client.ts";
 import { HttpError } from "./errors.ts";
@@ -8,9 +8,9 @@ const STATUSES = new Set([301, 302, 303, 307, 308]);
 const MAX_HOPS = 3;
 
 /**
- * The path and query where a redirect leads; undefined where the answer is none.
+ * The path and query of a redirect's target; undefined if the answer is not a redirect.
  * @param hops redirects followed so far
- * @throws HttpError `redirect_refused`: to another origin, of a method with effects, or one too many
+ * @throws HttpError `redirect_refused`: to another origin, for a method with effects, or one too many
  */
 export function redirectTarget(
   answer: { status: number; headers: Record<string, string> },

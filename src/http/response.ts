@@ -1,4 +1,4 @@
-// Bodies: read up to a limit, and given out as bytes, text or JSON.
+// Bodies: read up to a limit, and returned as bytes, text or JSON.
 
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
@@ -10,7 +10,7 @@ import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
 import { type Place, roomFor } from "./room.ts";
 
-/** The whole body; undefined where it is larger, and then neither read to its end nor its connection used again. */
+/** The whole body; undefined if it is larger: then it is not read to its end, and its connection is not used again. */
 export async function readBody(body: Readable, maxBytes: number, place?: Place): Promise<Buffer | undefined> {
   const chunks = new Chunks();
   for await (const chunk of body) {
@@ -26,9 +26,9 @@ export async function readBody(body: Readable, maxBytes: number, place?: Place):
 
 const UTF_8 = new TextDecoder();
 
-/** Takes the credentials of nexusd out of what was read. */
+/** Removes nexusd's credentials from what was read. */
 interface Hiding {
-  /** Whether there are surely none in a text of JSON. */
+  /** Whether a JSON text certainly contains none. */
   isFree(json: string): boolean;
   hide(value: unknown): unknown;
 }
@@ -65,7 +65,7 @@ export function createResponse(
   };
 }
 
-/** Asked again, it would be the same. */
+/** A retry would give the same. */
 export const excessive = (what: string, status: number, where: Where): HttpError =>
   new HttpError({
     ...{ ...where, status, kind: "too_large", code: "json_too_large" },
@@ -79,9 +79,9 @@ const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
 const IS_WIDE = /^(utf-?(16|32)|ucs-?[24]|iso-10646-ucs)/i;
 
 /**
- * The text of a body. JSON is UTF-8 (RFC 8259), and what is UTF-8 is taken for it whatever the server says; what is
- * not is read by the charset that it names.
- * @throws HttpError `invalid_body` for a charset that is not known
+ * The text of a body. JSON is UTF-8 (RFC 8259), and valid UTF-8 is read as such whatever the server says; anything else
+ * is read in the charset that it names.
+ * @throws HttpError `invalid_body` for an unknown charset
  */
 function decodeText(
   answer: { status: number; headers: Record<string, string>; body: Uint8Array },
@@ -100,9 +100,7 @@ function decodeText(
   return decoder.decode(body);
 }
 
-/**
- * A 2xx that is not what was asked for, most often the page of a proxy in between: asking again can help.
- */
+/** A 2xx that is not what was requested, most often a proxy's page: a retry can help. */
 export function invalidBody(
   what: string,
   code: string,
@@ -121,7 +119,7 @@ export function invalidBody(
   });
 }
 
-/** The error of a body that is larger than the caller accepts. */
+/** The error of a body that is larger than the caller allows. */
 export const tooLarge = (maxBytes: number, status: number, where: Where): HttpError =>
   new HttpError({
     ...where,

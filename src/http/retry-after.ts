@@ -1,6 +1,6 @@
 // Retry-After (RFC 9110, section 10.2.3): a number of seconds or a date, as milliseconds to wait.
 
-// A server that asks for days is obeyed for an hour, then asked again.
+// If a server asks for days, nexusd waits an hour, then asks again.
 const LONGEST_MS = 3_600_000;
 
 const DELAY_SECONDS = /^\d+$/;
@@ -8,8 +8,8 @@ const DELAY_SECONDS = /^\d+$/;
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /;
 
 /**
- * Milliseconds to wait, from 0 to one hour; undefined where the value is absent or neither of the two forms.
- * @param nowMs the server's wall time, as milliseconds since the Unix epoch; ours where it does not say
+ * Milliseconds to wait, from 0 to one hour; undefined if the value is absent or in neither form.
+ * @param nowMs the server's wall time, as milliseconds since the Unix epoch; ours if it does not say
  */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   const text = value?.trim() ?? "";
@@ -17,9 +17,9 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(0, waitMs), LONGEST_MS);
 }
 
-/** Milliseconds since the Unix epoch, NaN where the text is not an HTTP-date. */
+/** Milliseconds since the Unix epoch, NaN if the text is not an HTTP-date. */
 export function parseHttpDate(text: string): number {
   if (!HTTP_DATE.test(text)) return Number.NaN;
-  // The asctime form names no zone and means UTC; Date.parse would take it as local time.
+  // The asctime form names no zone and means UTC; Date.parse would read it as local time.
   return Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
 }

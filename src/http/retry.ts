@@ -9,9 +9,9 @@ const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 
 /**
- * A Retry whose n-th wait (from 0) is random up to 0.5 s · 2ⁿ, at most 30 s, and at least the server's Retry-After.
- * It fails with the last HttpError, at once where the next attempt would start after the deadline; an attempt under
- * way is not cut. With `signal` aborted it rejects with `signal.reason`.
+ * A Retry whose n-th wait (from 0) is random up to 0.5 s · 2ⁿ, at most 30 s, and at least the server's Retry-After. It
+ * fails with the last HttpError, immediately if the next attempt would start after the deadline; a running attempt is
+ * not cut. If `signal` aborts, it rejects with `signal.reason`.
  * @param options.retries attempts after the first; default 4
  */
 export const createRetry = (options: { clock: Clock; random: () => number; retries?: number }): Retry => {
@@ -20,7 +20,7 @@ export const createRetry = (options: { clock: Clock; random: () => number; retri
     const deadline = clock.monotonic() + deadlineMs;
     return pRetry(() => attempt(), {
       retries,
-      // p-retry has real timers only: it keeps the loop, the waiting is done on our clock.
+      // p-retry only has real timers: it runs the loop, and the waiting is done on our clock.
       minTimeout: 0,
       ...(signal ? { signal } : {}),
       shouldRetry: async ({ error, retriesConsumed }) => {

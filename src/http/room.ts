@@ -1,28 +1,28 @@
-// The bytes of answers that are held at once, of all services together: each answer takes its place as it comes, and
-// waits where there is none, so that many large ones at once cannot end the daemon.
+// The bytes of answers that are held at once, for all services together: each answer takes room as it arrives, and
+// waits if there is none, so that many large ones at once cannot end the daemon.
 
 import type { Readable } from "node:stream";
 
-/** Smaller answers are not counted: their number is bounded by that of the connections. */
+/** Smaller answers are not counted: the number of connections limits them. */
 export const UNCOUNTED_BYTES = 64 * 1024;
 
 export interface Room {
   /**
-   * @param most how large the answer may become, in bytes; what is more than the whole room is taken for that
-   * @param whose answer it is: where several wait, those go first whose turn was longest ago
+   * @param most how large the answer may become, in bytes; limited to the whole room
+   * @param whose answer it is: if several wait, those go first whose turn was longest ago
    */
   open(most: number, whose?: string): Place;
 }
 
-/** What one answer holds. */
+/** The room of one answer. */
 export interface Place {
-  /** Whether it may hold so many bytes in all, from now on. Where it may not yet, `onReady` is called once it may. */
+  /** Whether it may hold this many bytes in all, from now on. If not yet, `onReady` is called once it may. */
   grow(bytes: number, onReady: () => void): boolean;
-  /** Holds nothing any more, and waits for nothing; it may grow again. */
+  /** Releases everything, and waits for nothing; it may grow again. */
   release(): void;
 }
 
-/** Taken at once, so that not each piece of an answer has to ask. */
+/** Taken in advance, so that not each piece of an answer has to ask. */
 const STEP_BYTES = 512 * 1024;
 
 interface Holder {
@@ -34,15 +34,15 @@ interface Holder {
 }
 
 /**
- * Two half-read answers must never wait for each other: bytes are given only where all who hold some could still come
- * to their end one after the other (Dijkstra's banker). Who holds none yet waits behind those who wait: a service that
- * answers much and slowly holds up another one for one of its answers, however many it has.
+ * Two half-read answers must never wait for each other: bytes are granted only if all who hold some could still finish
+ * one after the other (Dijkstra's banker). Those that hold none queue behind those that wait: a service with large,
+ * slow answers delays another one by at most one of its answers, however many it has.
  * @param capacity in bytes
  */
 export function createRoom(capacity: number): Room {
   const holders = new Set<Holder>();
   const waiting = new Set<Holder>();
-  /** When each was last given some for another answer, counted in turns. */
+  /** When each last got some for another answer, counted in turns. */
   const turns = new Map<string, number>();
   let turn = 0;
 
@@ -77,7 +77,7 @@ export function createRoom(capacity: number): Room {
     onReady?.();
   };
 
-  /** Of those who wait and hold none. */
+  /** Those that wait and hold none. */
   const firstInTurn = (): Holder | undefined => {
     let first: Holder | undefined;
     for (const holder of waiting) {
@@ -119,7 +119,7 @@ export function createRoom(capacity: number): Room {
   };
 }
 
-/** Resolves once so much may be held of what is read, at once where nobody counts, or when the body is over. */
+/** Resolves once the bytes read may be held, immediately if nobody counts, or when the body is over. */
 export function roomFor(place: Place | undefined, bytes: number, body: Readable): Promise<void> | undefined {
   if (!place || bytes <= UNCOUNTED_BYTES) return undefined;
   const { promise, resolve } = Promise.withResolvers<void>();

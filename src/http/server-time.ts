@@ -1,4 +1,4 @@
-// The time as a server has it, by the Date of its answers: what it stores goes by its clock, and ours may be wrong or
+// The time on a server's clock, by the Date of its answers: what it stores goes by its clock, and ours may be wrong or
 // jump.
 
 import type { Clock } from "../core/clock.ts";
@@ -7,13 +7,13 @@ import { parseHttpDate } from "./retry-after.ts";
 export interface ServerTime {
   /**
    * Milliseconds since the Unix epoch, never ahead of the server by more than a clock drifts between two answers:
-   * behind by the way of the last answer and up to a second, and by the time that this machine slept since. Our own
-   * time until the first answer that says it.
+   * behind by the transit of the last answer and up to a second, and by the time that this machine has slept since. Our
+   * own time until the first answer with a Date.
    */
   now(): number;
-  /** Whether an answer has said it. */
+  /** Whether an answer had a Date. */
   isKnown(): boolean;
-  /** Takes note of an answer that has just come; one without a Date, or with a broken one, changes nothing. */
+  /** Records an answer that has just arrived; one without a Date, or with a broken one, changes nothing. */
   observe(headers: Record<string, string>): void;
 }
 

@@ -1,37 +1,37 @@
-// Who goes first where a server takes few requests, and how many of them each may have: people, then what keeps
-// sessions and tokens alive, then the watches and polls, then agents.
+// Who goes first if a server accepts few requests, and how many each may have: people, then renewals of sessions and
+// tokens, then watches and polls, then agents.
 //
-// A request counts for a whole window, so order alone would not do: a burst of agents' requests into an idle budget
-// would keep everybody else out for a minute. So each has a share of the window, weighed by what the others use of it.
+// A request counts for a whole window, so order alone is not enough: a burst of agents' requests into an idle budget
+// would block everybody else for a minute. So each has a share of the window, depending on what the others use of it.
 
 import { createSpent, type Spent } from "./sliding-window.ts";
 
-/** In this order. What an agent's write does without a person's approval is the agent's. */
+/** In this order. An agent's write without a person's approval counts as the agent's. */
 export const PRIORITIES = ["people", "renewals", "watches", "agent_reads", "agent_writes"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 export interface BudgetLimits {
   /** Requests that the server accepts in one window. */
   limit: number;
-  /** Places that only people and renewals may use; half of them also the first writes of agents. */
+  /** Slots that only people and renewals may use; half of them also the first writes of agents. */
   reserve: number;
 }
 
 export interface Shares {
-  /** Whether there is a place for such a request, where `used` are taken in all. */
+  /** Whether there is a slot for such a request, if `used` are in use in total. */
   hasPlace(priority: Priority, used: number): boolean;
-  /** Places that such requests take now. What was spent before the start is nobody's. */
+  /** Slots that such requests use now. Usage from before the start belongs to nobody. */
   used(priority: Priority): number;
-  /** When the next of those that have a share ceases to count; undefined: that depends on those under way. */
+  /** When the next of those with a share stops counting; undefined: that depends on those in progress. */
   nextAt(): number | undefined;
-  /** One goes out; what it gives is to be called once, at its end. */
+  /** Records one that goes out; call the result once, at its end. */
   begin(priority: Priority): () => void;
   resize(limits: BudgetLimits): void;
 }
 
-/** Of the places that are shared: what each kind of agents' requests may always have, and the watches as well. */
+/** Of the shared slots: what each kind of agents' requests may always have, and the watches as well. */
 const LEAST_SHARE = 1 / 4;
-/** Watches often run minutes apart: so long their use is remembered, and up to twice that. */
+/** Watches often run minutes apart: their use is remembered for this long, and up to twice that. */
 const REMEMBERED_MS = 300_000;
 
 export function createShares(options: {
@@ -56,7 +56,7 @@ export function createShares(options: {
     const places = limits.limit - limits.reserve;
     const at = now();
     const first = usedInAll - shared.reduce((sum, each) => sum + each.count(at), 0);
-    // Kept even while nobody uses it, since what agents take is gone for a whole window.
+    // Kept even while unused, since a slot that agents take is gone for a whole window.
     const kept = Math.max(places * LEAST_SHARE, peak.over(at)) + Math.max(limits.reserve / 2, first);
     return Math.max(1, Math.floor(places * LEAST_SHARE), Math.floor((places - kept) / 2));
   };
@@ -75,7 +75,7 @@ export function createShares(options: {
         case "agent_reads":
           return isShared && used(priority) < agentsShare(usedInAll);
         case "agent_writes": {
-          // A message now and then must not wait for polls that take all there is.
+          // An occasional message must not wait for polls that use the whole budget.
           const isFirst = used(priority) < reserve / 2 && usedInAll < limit - Math.ceil(reserve / 2);
           return (isShared || isFirst) && used(priority) < agentsShare(usedInAll);
         }

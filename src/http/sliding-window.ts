@@ -1,13 +1,13 @@
-// What was spent of a budget: the requests that the server may count in the window that ends now.
+// The used budget: the requests that the server may count in the window that ends now.
 //
-// A server counts a request at some time between its start and its end, which is not known here, so it counts from
-// its start until one window after its end: no window can then hold more than the limit, however long a request takes.
-// They are kept in batches, which cease to count as a whole. With usual limits a batch is one request. With one in the
-// thousands it is a thousandth of the limit, so that what is written down of each request costs next to nothing.
+// A server counts a request at some unknown time between its start and its end, so it counts here from its start until
+// one window after its end: no window can then hold more than the limit, however long a request takes. Requests are
+// kept in batches, which expire as a whole. With usual limits a batch is one request. With a limit in the thousands it
+// is a thousandth of the limit, so that storing usage costs next to nothing per request.
 
 import type { Ledger } from "./ledger.ts";
 
-/** How many requests are kept together. */
+/** How many requests are counted together. */
 export const batchSize = (limit: number): number => Math.max(1, Math.floor(limit / 1000));
 
 interface Batch {
@@ -22,14 +22,14 @@ interface Batch {
 export interface Spent {
   /** Requests that count now. */
   count(now: number): number;
-  /** When the next ones cease to; undefined: that depends on those under way. */
+  /** When the next ones stop counting; undefined: that depends on those in progress. */
   nextAt(): number | undefined;
   begin(): Batch;
-  /** To be called once for each `begin`. */
+  /** Call once for each `begin`. */
   end(batch: Batch, now: number): void;
 }
 
-/** @param options.ledger what was spent before the start, and where it is written down */
+/** @param options.ledger what was used before the start, and where usage is stored */
 export function createSpent(options: { size: number; windowMs: number; ledger?: Ledger }): Spent {
   const { size, windowMs, ledger } = options;
   const before = ledger?.ends ?? [];

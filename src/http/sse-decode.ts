@@ -1,4 +1,4 @@
-// Bytes of an event stream to its events, as the WHATWG HTML standard interprets them ("Server-sent events").
+// Decodes the bytes of an event stream into its events, by the WHATWG HTML standard ("Server-sent events").
 
 import { createParser } from "eventsource-parser";
 
@@ -12,13 +12,13 @@ export interface ServerSentEvent {
 
 export interface EventDecoder {
   /**
-   * The events that these bytes complete, however the stream is cut into pieces. Undefined once more than `maxLength`
-   * came without a blank line: a line or an event that does not end is kept no longer.
+   * The events that these bytes complete, however the stream is split. Undefined once more than `maxLength` arrived
+   * without a blank line: an endless line or event is not kept any longer.
    */
   decode(bytes: Uint8Array): ServerSentEvent[] | undefined;
-  /** How much is kept of an event that has not ended, in UTF-16 units. */
+  /** How much is kept of an unfinished event, in UTF-16 units. */
   readonly pending: number;
-  /** Whether the last bytes had anything of a stream of events in them: noise, or a page, has not. */
+  /** Whether the last bytes contained any part of an event stream, unlike noise or a page. */
   readonly isReadable: boolean;
   /** To be sent as `Last-Event-ID` with the next connection; "" for none. */
   readonly lastEventId: string;
@@ -27,11 +27,11 @@ export interface EventDecoder {
 }
 
 /**
- * The lines, fields and the dispatch are eventsource-parser's. What it leaves to its user is here: UTF-8 over the
- * bounds of pieces, the one BOM, the ID that outlives its event, and a limit on everything that is kept.
+ * The lines, fields and the dispatch are eventsource-parser's. The rest is here: UTF-8 across the bounds of pieces, the
+ * one BOM, the ID that outlives its event, and a limit on everything that is kept.
  * @param maxLength in UTF-16 units, of which a text has at most as many as bytes
  * @param lastEventId of the connection before
- * @param isStrict whether `decode` throws a TypeError for what is not UTF-8, instead of putting U+FFFD in its place
+ * @param isStrict whether `decode` throws a TypeError for invalid UTF-8, instead of inserting U+FFFD
  */
 export function createEventDecoder(maxLength: number, lastEventId = "", isStrict = false): EventDecoder {
   // The one BOM is taken away here: of a BOM in two pieces Node.js makes two.
@@ -58,7 +58,7 @@ export function createEventDecoder(maxLength: number, lastEventId = "", isStrict
   // A blank line first, so that the parser does not take a second BOM, or the characters that look like one.
   parser.feed("\n");
 
-  // The parser's own limit knows nothing of names, IDs and the number of lines, each of which costs memory too.
+  // The parser's own limit ignores names, IDs and the number of lines, each of which costs memory, too.
   let sinceBlank = 0;
   let last = "";
 
@@ -76,7 +76,7 @@ export function createEventDecoder(maxLength: number, lastEventId = "", isStrict
       else sinceBlank = text.length + (lastBlankLine(last + text.charAt(0)) < 0 ? sinceBlank : 0);
       last = text.charAt(text.length - 1);
       events = [];
-      // The parser drops a line that is of no field before its end, and then does not tell of it.
+      // The parser drops a line without a known field before its end, and does not report it.
       hasUnknown = !isFieldStart(lineStart);
       parser.feed(text);
       lineStart = startOfLastLine(text, lineStart);

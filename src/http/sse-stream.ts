@@ -11,20 +11,20 @@ import type { EventDecoder, ServerSentEvent } from "./sse-decode.ts";
 
 export interface ReadEventsOptions {
   decoder: EventDecoder;
-  /** The longest time without anything of a stream of events, comments included, while the next bytes are waited for. */
+  /** The longest wait for the next bytes of an event stream, comments included. */
   idleTimeoutMs: number;
-  /** The largest event, as the decoder knows it; for the error. */
+  /** The largest event, by the decoder's measure; for the error. */
   maxEventBytes: number;
   clock: Clock;
   signal?: AbortSignal;
-  /** Something has come that belongs in a stream of events, be it only a comment. */
+  /** Some part of an event stream has arrived, if only a comment. */
   onActivity?(): void;
 }
 
 /**
- * The events of a response, those of one piece together, until the server ends it; an event that the end cuts off is
- * not one. The first thing that can be read is told even where it is only a comment: then there are no events yet. When
- * this returns or throws, the body is destroyed and its connection given up.
+ * The events of a response, those of one piece together, until the server ends it; an incomplete event at the end is
+ * dropped. The first readable data is reported even if it is only a comment: then there are no events yet. When this
+ * returns or throws, the body is destroyed and its connection closed.
  * @throws HttpError `timeout` (silence), `too_large`, `network` (cut), `aborted`
  */
 export async function* readEvents(
@@ -46,7 +46,7 @@ export async function* readEvents(
   };
   const watchdog = watchSilence(options.clock, idleTimeoutMs, silence);
 
-  // A destroyed body says so by an error event, even where nobody reads it any more.
+  // A destroyed body emits an error event, even if nobody reads it any more.
   body.on("error", () => {});
   signal?.addEventListener("abort", abort, { once: true });
   try {
@@ -74,7 +74,7 @@ export async function* readEvents(
   }
 }
 
-/** Destroys the body; resolves when it has let go of its connection. */
+/** Destroys the body; resolves when it has released its connection. */
 export async function giveUp(body: Readable): Promise<void> {
   // Not events.once, which would reject where the body fails on the way.
   const closed = body.closed || new Promise((resolve) => body.once("close", resolve));
@@ -93,15 +93,15 @@ export function checkHead(stream: HttpStream): void {
 const typeOf = ({ headers }: HttpStream): string => headers["content-type"] ?? "";
 
 /**
- * Whether the response says that it is in another charset than UTF-8, which every stream of events is in. Many say so
- * by habit: it is believed only where the bytes are no UTF-8, either.
+ * Whether the response claims another charset than UTF-8, which every event stream is in. Many do so by habit: it is
+ * believed only if the bytes are not UTF-8, either.
  */
 export const namesOtherCharset = (stream: HttpStream): boolean =>
   /;\s*charset\s*=(?!\s*"?(utf-?8|us-ascii)"?\s*(;|$))/i.test(typeOf(stream));
 
 /**
- * Rings once when waits have taken `ms` since the last one that ended with something; the time between two waits is
- * the reader's own, and does not count.
+ * Fires once when waits have taken `ms` since the last one that brought something; the time between two waits is the
+ * reader's own, and does not count.
  */
 function watchSilence(clock: Clock, ms: number, ring: () => void) {
   const off = new AbortController();

@@ -1,4 +1,5 @@
-// The client of an event stream (WHATWG HTML, "Server-sent events"): holds one connection, and makes it anew when lost.
+// The client of an event stream (WHATWG HTML, "Server-sent events"): holds one connection, and reconnects when it is
+// lost.
 
 import { createBackoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
@@ -9,28 +10,32 @@ import { checkHead, giveUp, namesOtherCharset, readEvents } from "./sse-stream.t
 
 export type { ServerSentEvent };
 
-/** Why there is no connection, and for how long at least. */
+/** Why there is no connection, and the least wait. */
 export interface Loss {
-  /** Undefined where the server ended the stream in order. */
+  /** Undefined if the server ended the stream normally. */
   error: HttpError | undefined;
-  /** Connections in a row that were lost, or not had, before they had lived for 30 s; this one included. */
+  /** Connections in a row that failed, or were lost within 30 s; including this one. */
   failures: number;
   retryInMs: number;
 }
 
-/** What is done with a stream. What these throw or reject with ends it. */
+/** The handlers of a stream. If one throws or rejects, the stream ends. */
 export interface EventSourceHandler {
-  /** The response is there, which may still turn out to be no stream. Its first event waits until this has resolved. */
+  /**
+   * The response is there, which may still turn out not to be a stream. Its first event waits until this has resolved.
+   */
   opened?(stream: HttpStream): Promise<void> | void;
-  /** The first that can be read of a connection has come, be it only a comment. Its events wait until this has resolved. */
+  /**
+   * The first readable data of a connection has arrived, if only a comment. Its events wait until this has resolved.
+   */
   began?(): Promise<void> | void;
   /** The events of one piece of the response, in order. Nothing more is read until this has resolved. */
   events(events: ServerSentEvent[]): Promise<void> | void;
-  /** Something that can be read has come, be it only a comment. */
+  /** Readable data has arrived, if only a comment. */
   activity?(): void;
-  /** From here on a loss is the first one: the connection has lived for 30 s. Once a connection. */
+  /** From here on a loss counts as the first: the connection has lasted 30 s. Called once per connection. */
   healthy?(): void;
-  /** The connection is gone. The time until the next attempt runs already, and this is not waited for longer. */
+  /** The connection is gone. The time until the next attempt already runs, and does not wait for this. */
   lost?(loss: Loss): Promise<void> | void;
 }
 
@@ -44,11 +49,11 @@ export interface EventSourceOptions {
   signal: AbortSignal;
   /** The longest silence, comments included; also for the head of the response. */
   idleTimeoutMs: number;
-  /** The most that is kept of a line or an event that does not end; then the connection is made anew. Default 8 MiB. */
+  /** The most that is kept of an unfinished line or event; beyond it, nexusd reconnects. Default 8 MiB. */
   maxEventBytes?: number;
   /** The longest backoff; the first is 1 s. Default 60 s. */
   longestBackoffMs?: number;
-  /** How long at least a failure is waited out, or that it is the end. Default: a 204 is the end, else the backoff. */
+  /** The least wait after a failure, or that it is final. Default: a 204 is final, else the backoff. */
   afterFailure?(error: HttpError): number | "stop";
 }
 
@@ -60,13 +65,13 @@ const LONGEST_RETRY_MS = 5 * 60_000;
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
 
 /**
- * Holds the stream: never more than one connection, each after the first with `Last-Event-ID` where the server gave
- * one. Between two there is the backoff with jitter, at least what the server asked for (`retry`, `Retry-After`); it
- * begins anew only after 30 s of life: a server that sends an event and ends the stream each time, a replay most of
- * all, would be asked for ever without a wait. A browser gives up at any status but 200; here nobody would press
- * reload, so that everything but a 204 is tried again. Redirects, the origin and the credential are the client's.
+ * Holds the stream: never more than one connection, each after the first with `Last-Event-ID` if the server gave one.
+ * Between two there is the backoff with jitter, at least what the server asked for (`retry`, `Retry-After`). The
+ * backoff is reset only after 30 s of life: otherwise a server that sends an event and ends the stream each time, most
+ * of all a replay, would be asked without a pause. A browser gives up at any status except 200; here nobody would press
+ * reload, so everything except a 204 is tried again. Redirects, the origin and the credential are the client's.
  *
- * Resolves where `afterFailure` says stop. Rejects with `signal.reason`, or with what the handler threw.
+ * Resolves if `afterFailure` says stop. Rejects with `signal.reason`, or with what the handler threw.
  */
 export async function holdEventSource(
   options: EventSourceOptions,
@@ -103,8 +108,8 @@ interface Memory {
 }
 
 /**
- * One connection, given up when this is over.
- * @returns what ended it, undefined where the server did in order; throws only what the handler threw
+ * One connection, closed when this is over.
+ * @returns what ended it, undefined if the server did normally; throws only what the handler threw
  */
 async function connect(
   options: EventSourceOptions,

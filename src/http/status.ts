@@ -1,4 +1,4 @@
-// What a complete answer that is not 2xx means: its error code, and whether asking again can help.
+// What a complete non-2xx answer means: its error code, and whether a retry can help.
 
 import type { Clock } from "../core/clock.ts";
 import { parseJson } from "../core/exact-json.ts";
@@ -7,13 +7,13 @@ import { HttpError } from "./errors.ts";
 import type { Where } from "./failure.ts";
 import { parseHttpDate, parseRetryAfter } from "./retry-after.ts";
 
-/** How long a server that answers 429 without a Retry-After is left alone, in milliseconds. */
+/** How long to pause after a 429 without a Retry-After, in milliseconds. */
 const COOLDOWN_MS = 60_000;
 
 // 520 to 524 are Cloudflare's; 544 and 546 are the time-out and the worker limit of Supabase's gateway.
 const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 544, 546]);
 
-// PostgREST's 500 for a query that ran into the statement timeout: the same query will again.
+// PostgREST's 500 for a query that met the statement timeout: the same query will again.
 const STATEMENT_TIMEOUT = "57014";
 
 const isRetryableStatus = (status: number, code?: string): boolean =>
@@ -22,10 +22,10 @@ const isRetryableStatus = (status: number, code?: string): boolean =>
 const WORDS = /^[a-z]+(_[a-z]+)*$/i;
 
 /**
- * The HttpError of an answer that is not 2xx. Its `code` is the service's own where there is one.
+ * The HttpError of a non-2xx answer. Its `code` is the service's own if there is one.
  * @param answer.body as much of it as could be read
- * @param answer.pathLength of what was asked for, in bytes
- * @param scrub takes known secrets out of a text
+ * @param answer.pathLength of the requested path, in bytes
+ * @param scrub removes known secrets from a text
  */
 export function statusFailure(
   answer: {
@@ -43,7 +43,7 @@ export function statusFailure(
   const { status, headers, cause } = answer;
   const body = hide(parseLeniently(answer.body));
   const named = serviceCode(status, headers, body);
-  // A server that echoes what it was sent must not bring a credential into an error. Words are none.
+  // A server that echoes the request must not bring a credential into an error. Plain words are safe.
   const tooLong = lengthRefused(answer, body);
   const code =
     tooLong !== undefined
@@ -67,12 +67,12 @@ export function statusFailure(
   });
 }
 
-/** Below it no server is known to refuse a path and query for their length, in bytes. */
+/** Below this length, in bytes, no server is known to refuse a path and query as too long. */
 const SURELY_SHORT = 4000;
 
 /**
- * What to do about a request that was refused for the length of its path and query; undefined: it was not. Beside 414
- * and 431 some servers answer a bare 400, as the one that PostgREST is built on does.
+ * What to do about a request whose path and query were too long; undefined: they were not. Beside 414 and 431 some
+ * servers answer a bare 400, as PostgREST's server does.
  */
 function lengthRefused(
   { status, pathLength = 0 }: { status: number; pathLength?: number },
@@ -84,13 +84,13 @@ function lengthRefused(
   return `: its path and query of ${pathLength} bytes ${certainty} too long for the service. Ask with fewer or shorter values, a part of a list at a time`;
 }
 
-/** Milliseconds that the server asks to be left alone; a 429 always does. */
+/** Milliseconds that the server asks to wait; a 429 always does. */
 export function retryAfter(
   status: number,
   headers: Record<string, string>,
   clock: Clock,
 ): number | undefined {
-  // The server's own clock, where it says it, so that a difference between the clocks does not count.
+  // By the server's own clock, if it sends it, so that a difference between the clocks does not count.
   const serverNow = parseHttpDate(headers.date ?? "");
   const asked = parseRetryAfter(headers["retry-after"], Number.isNaN(serverNow) ? clock.now() : serverNow);
   return asked ?? (status === 429 ? COOLDOWN_MS : undefined);
@@ -110,8 +110,8 @@ export function serviceCode(status: number, headers: Record<string, string>, bod
   return rpc === undefined ? `http_${status}` : `rpc_${rpc}`;
 }
 
-// A word, not a sentence: what a service says in prose is not a code, and does not belong in a log line. Letters with
-// digits only at the end, or an SQLSTATE: a key that a server echoes is neither.
+// A word, not a sentence: prose from a service is not a code, and does not belong in a log line. Letters with digits
+// only at the end, or an SQLSTATE: an echoed key is neither.
 const isCode = (value: unknown): value is string =>
   typeof value === "string" &&
   /^(?:[A-Za-z]+(?:[_.-][A-Za-z]+)*\d{0,4}|[0-9A-Z]{5})$/.test(value) &&

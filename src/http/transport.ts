@@ -24,35 +24,35 @@ export interface HttpClientOptions {
   /** Scheme, host and port; a request never leaves it. */
   origin: string;
   clock: Clock;
-  /** Headers that prove who we are, asked for before each request. It must have a deadline of its own. */
+  /** Headers with the credential, requested before each request. It must have its own deadline. */
   credential?: () => Promise<Record<string, string>>;
   /** Shared by all clients of the same server. */
   budget?: RequestBudget;
   timeoutMs: number;
   maxBytes: number;
   userAgent: string;
-  /** Takes known secrets out of a text; default: leaves it as it is. */
+  /** Removes known secrets from a text; default: leaves it unchanged. */
   scrub?: (text: string) => string;
   /**
-   * Takes the credentials of nexusd out of what a service answers, before anything is made of it: what is compared,
-   * stored, shown and served never has them. A member named `keep` is one that the answer is there to bring.
+   * Removes nexusd's credentials from a service's answer before anything else: what is compared, stored, shown and
+   * served never has them. A member named `keep` is one that the answer is meant to bring.
    */
   hide?: <T>(value: T, keep?: string) => T;
-  /** Whether a text of JSON surely has nothing that `hide` takes out; default: never. */
+  /** Whether a JSON text certainly has nothing that `hide` removes; default: never. */
   isFree?: (json: string) => boolean;
-  /** The member of the answer to such a request that brings a credential. */
+  /** The member of the answer to such a request that contains a credential. */
   broughtBy?: (request: HttpRequest) => string | undefined;
   /** Whether a 429 is about all requests to the server; default: each is. */
   isRateLimit?: (error: HttpError) => boolean;
   /** Shared connections, of createDispatcher; default: some of this client's own. */
   dispatcher?: Dispatcher;
-  /** Where large answers take their place, shared by the clients of all services; default: as many as there are. */
+  /** Where large answers wait for room, shared by the clients of all services; default: unlimited. */
   room?: Room;
-  /** Told how each request ended; a stream is counted when it has opened. */
+  /** Called with how each request ended; a stream counts when it has opened. */
   count?: (outcome: RequestOutcome) => void;
 }
 
-/** Makes what the caller is given of a 2xx, and ends the deadline where nothing depends on it any more. */
+/** Turns a 2xx into what the caller gets, and ends the deadline if nothing depends on it any more. */
 type Finish<T> = (answer: Answer, where: Where, deadline: Deadline, request: HttpRequest) => T;
 
 /** The client of one service; see HttpClient for what its requests promise. */
@@ -62,8 +62,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const dispatcher = options.dispatcher ?? createDispatcher();
 
   /**
-   * Sends the request and follows its redirects, up to the end of a 2xx, or to its headers where it is a stream. One
-   * function, since each that waits for another one costs a poll more than most of what it does.
+   * Sends the request and follows its redirects, up to the end of a 2xx, or to its headers if it is a stream. One
+   * function, since each additional async function costs a poll more than most of its work.
    */
   const open = async <T>(request: HttpRequest, asStream: boolean, finish: Finish<T>): Promise<T> => {
     const where = { service, label: request.label };
@@ -133,7 +133,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       count?.(outcomeOf(error));
       throw error;
     } finally {
-      // Whoever is given a large answer makes something of it at once.
+      // The receiver of a large answer processes it at once.
       place?.release();
     }
   };
@@ -202,7 +202,7 @@ const finishStream: Finish<HttpStream> = ({ status, headers, stream, place }, wh
   return { ...where, status, headers, body: stream, ...(place && { place }) };
 };
 
-/** Of what a small body will be once decoded only the limit is known. */
+/** For a small body, only the limit of its decoded size is known. */
 function wholePlace(place: Place, bytes: number, deadline: Deadline): Promise<void> | undefined {
   const { promise, resolve } = Promise.withResolvers<void>();
   return place.grow(bytes, resolve) ? undefined : deadline.race(promise);

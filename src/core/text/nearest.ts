@@ -1,10 +1,10 @@
-// The one suggestion of names where another was written.
+// Suggests names similar to one that was written.
 
 const MOST = 3;
-/** What is this much less alike than the nearest is not worth naming. */
+/** What is this much less similar than the nearest is not worth naming. */
 const SPREAD = 0.3;
 
-/** The names most like `text`, the most alike first, at most three; none when nothing is. */
+/** The names most similar to `text`, most similar first, at most three; none if nothing is. */
 export function nearest(text: string, names: readonly string[]): string[] {
   const wanted = plain(text);
   const alike = names

@@ -1,4 +1,4 @@
-// What is wrong with an input, place by place, for whoever sent it: the first few places, and how many there are.
+// What is wrong with an input, place by place, for its sender: the first few places, and how many there are.
 
 import { z } from "zod";
 
@@ -10,7 +10,7 @@ export interface WrongPlace {
 
 export interface WrongPlaces {
   places: WrongPlace[];
-  /** Of all, with the first few named; without a full stop. */
+  /** All of them, with the first few named; without a full stop. */
   text: string;
 }
 
@@ -21,7 +21,7 @@ export function wrongPlaces(all: readonly WrongPlace[], most: number, count = al
   return { places, text: count > places.length ? `${named}; and ${count - places.length} more` : named };
 }
 
-/** From what a schema says. A field that is not known counts as a place of its own. */
+/** From a schema's issues. An unknown field counts as a place of its own. */
 export function placesOfIssues(
   issues: readonly z.core.$ZodIssue[],
   most: number,
