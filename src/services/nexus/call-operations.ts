@@ -5,7 +5,7 @@ import { defineOperation } from "./facts.ts";
 import { phoneNumber, time } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";
-import { pageOf, paging, readPage, where } from "./rows.ts";
+import { pageAs, paging, readPage, where } from "./rows.ts";
 
 const status = z.enum(["answered", "missed", "busy", "failed", "voicemail"]);
 const STATUSES = status.options.join(", ");
@@ -48,10 +48,7 @@ export const listCalls = defineOperation({
       NEWEST_CALL_FIRST,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "call_logs", NEWEST_CALL_FIRST, input);
-    return { calls: rows, ...rest };
-  },
+  output: pageAs("calls", "call_logs", NEWEST_CALL_FIRST),
 });
 
 export const initiateCall = defineOperation({

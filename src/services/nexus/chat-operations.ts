@@ -7,7 +7,7 @@ import { defineOperation, type NexusFacts } from "./facts.ts";
 import { phoneNumber, rowId, time } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";
-import { MOST_ROWS, pageOf, paging, readPage, readRows, rowOf, rowsOf, where } from "./rows.ts";
+import { MOST_ROWS, pageAs, paging, readPage, readRows, rowOf, rowsOf, where } from "./rows.ts";
 
 const chatId = rowId("chat");
 const platforms = ["whatsapp", "facebook", "instagram"] as const;
@@ -50,10 +50,7 @@ export const listChats = defineOperation({
       LAST_ACTIVE_FIRST,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "chats", LAST_ACTIVE_FIRST, input);
-    return { chats: rows, ...rest };
-  },
+  output: pageAs("chats", "chats", LAST_ACTIVE_FIRST),
 });
 
 const NEWEST_MESSAGE_FIRST = createKeyset([
@@ -93,10 +90,7 @@ export const listMessages = defineOperation({
       NEWEST_MESSAGE_FIRST,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "messages", NEWEST_MESSAGE_FIRST, input);
-    return { messages: rows, ...rest };
-  },
+  output: pageAs("messages", "messages", NEWEST_MESSAGE_FIRST),
 });
 
 const chatRequest = (facts: NexusFacts, id: string) =>

@@ -8,7 +8,7 @@ import { customerId, phoneNumber, time } from "./fields.ts";
 import {
   MOST_ROWS,
   NEWEST_FIRST,
-  pageOf,
+  pageAs,
   paging,
   pagingOfFew,
   readPage,
@@ -51,10 +51,7 @@ export const listCustomers = defineOperation({
       NEWEST_FIRST,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "customers", NEWEST_FIRST, input);
-    return { customers: rows, ...rest };
-  },
+  output: pageAs("customers", "customers", NEWEST_FIRST),
 });
 
 const customerRequest = (facts: NexusFacts, id: string) =>
@@ -112,10 +109,7 @@ export const searchCustomers = defineOperation({
   ),
   request: ({ phoneNumber, email, ...page }, facts) =>
     readPage(facts, "customers", withContact({ phoneNumber, email }), NEWEST_FIRST, page),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "customers", NEWEST_FIRST, input);
-    return { customers: rows, ...rest };
-  },
+  output: pageAs("customers", "customers", NEWEST_FIRST),
 });
 
 export const createCustomer = defineOperation({

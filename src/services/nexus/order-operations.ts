@@ -9,6 +9,7 @@ import {
   BY_ID,
   MOST_ROWS,
   NEWEST_FIRST,
+  pageAs,
   pageOf,
   paging,
   pagingOfFew,
@@ -122,10 +123,7 @@ export const listOrderItems = defineOperation({
   input: z.lazy(() => z.strictObject({ orderId, ...pagingOfFew(BY_ID, "items") })),
   request: ({ orderId, ...page }, facts) =>
     readPage(facts, "order_items", { order_id: where("eq", orderId) }, BY_ID, page),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "order_items", BY_ID, input);
-    return { items: rows, ...rest };
-  },
+  output: pageAs("items", "order_items", BY_ID),
 });
 
 export const createOrder = defineOperation({

@@ -112,6 +112,14 @@ export function pageOf(answer: OperationAnswer, name: string, keyset: Keyset, pa
   };
 }
 
+/** An operation's output of a page: its rows as `field`, and where the next page begins. */
+export const pageAs =
+  (field: string, name: string, keyset: Keyset) =>
+  (answer: OperationAnswer, input: Paging): Record<string, unknown> => {
+    const { rows, rest } = pageOf(answer, name, keyset, input);
+    return { [field]: rows, ...rest };
+  };
+
 /**
  * A write of one row. PostgREST rolls it back and answers 406 if it would match none, or several: otherwise changing
  * nothing would look like success.

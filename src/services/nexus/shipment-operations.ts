@@ -9,7 +9,7 @@ import { awbId, orderId } from "./fields.ts";
 import { answerOf, callFunction } from "./functions.ts";
 import { createKeyset } from "./keyset.ts";
 import { orderRequest } from "./order-operations.ts";
-import { NEWEST_FIRST, pageOf, paging, readPage, readRows, rowOf, rowsOf, where } from "./rows.ts";
+import { NEWEST_FIRST, pageAs, paging, readPage, readRows, rowOf, rowsOf, where } from "./rows.ts";
 
 const status = z.enum(["created", "picked_up", "in_transit", "delivered", "returned", "failed"]);
 const STATUSES = status.options.join(", ");
@@ -37,10 +37,7 @@ export const listAwbs = defineOperation({
       NEWEST_FIRST,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "awbs", NEWEST_FIRST, input);
-    return { awbs: rows, ...rest };
-  },
+  output: pageAs("awbs", "awbs", NEWEST_FIRST),
 });
 
 export const getAwb = defineOperation({
@@ -71,10 +68,7 @@ export const listAwbLogs = defineOperation({
   input: z.lazy(() => z.strictObject({ awbId, ...paging(NEWEST_LOG_FIRST, "entries") })),
   request: ({ awbId, ...page }, facts) =>
     readPage(facts, "awb_status_logs", { awb_id: where("eq", awbId) }, NEWEST_LOG_FIRST, page),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "awb_status_logs", NEWEST_LOG_FIRST, input);
-    return { logs: rows, ...rest };
-  },
+  output: pageAs("logs", "awb_status_logs", NEWEST_LOG_FIRST),
 });
 
 export const createBosta = defineOperation({

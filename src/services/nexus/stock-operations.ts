@@ -4,7 +4,7 @@ import { z } from "zod";
 import { line } from "../input.ts";
 import { defineOperation } from "./facts.ts";
 import { createKeyset } from "./keyset.ts";
-import { BY_ID, pageOf, paging, pagingOfFew, readPage, where } from "./rows.ts";
+import { BY_ID, pageAs, paging, pagingOfFew, readPage, where } from "./rows.ts";
 
 const sku = line.describe("The SKU of the item, exactly as Nexus has it");
 
@@ -26,10 +26,7 @@ export const getStock = defineOperation({
       BY_ID,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "stock_balances", BY_ID, input);
-    return { balances: rows, ...rest };
-  },
+  output: pageAs("balances", "stock_balances", BY_ID),
 });
 
 /** Lowest quantity first. */
@@ -64,10 +61,7 @@ export const listStock = defineOperation({
       SCARCEST_FIRST,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "stock_balances", SCARCEST_FIRST, input);
-    return { balances: rows, ...rest };
-  },
+  output: pageAs("balances", "stock_balances", SCARCEST_FIRST),
 });
 
 export const listItems = defineOperation({
@@ -99,10 +93,7 @@ export const listItems = defineOperation({
       BY_ID,
       page,
     ),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "items", BY_ID, input);
-    return { items: rows, ...rest };
-  },
+  output: pageAs("items", "items", BY_ID),
 });
 
 export const listWarehouses = defineOperation({
@@ -114,8 +105,5 @@ export const listWarehouses = defineOperation({
   description: "The warehouses where stock is kept.",
   input: z.lazy(() => z.strictObject(paging(BY_ID, "warehouses"))),
   request: (page, facts) => readPage(facts, "warehouses", {}, BY_ID, page),
-  output: (answer, input) => {
-    const { rows, rest } = pageOf(answer, "warehouses", BY_ID, input);
-    return { warehouses: rows, ...rest };
-  },
+  output: pageAs("warehouses", "warehouses", BY_ID),
 });
