@@ -1,5 +1,5 @@
-// Keeps an eye on the audit log: verifies it at the start and every hour, and writes its head to the daemon's own log,
-// where nobody who can change the database can take it back.
+// Watches the audit log: verifies it at the start and every hour, and writes its head to the daemon's own log, where
+// somebody who can change the database cannot remove it.
 
 import type { Logger } from "pino";
 import { whatIsWrong } from "../contract/audit.ts";
@@ -13,7 +13,7 @@ const VERIFY_EVERY_MS = 3_600_000;
 const NOTE_EVERY_MS = 24 * VERIFY_EVERY_MS;
 
 export interface AuditWatch extends AuditView {
-  /** Resolves at the stop. */
+  /** Resolves at shutdown. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export function createAuditWatch({
   let notedAt = Number.NEGATIVE_INFINITY;
 
   const learn = (verdict: AuditVerdict): void => {
-    // A head that was asked for says something of the question, too: that alone is no state of the log.
+    // If a head was asked for, the verdict depends on it, too: that alone is not the state of the log.
     const { noted: _, ...found } = verdict;
     const isWhole = !found.brokenAt && found.changedCount === 0;
     const why = isWhole ? null : whatIsWrong(found);

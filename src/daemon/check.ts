@@ -1,4 +1,4 @@
-// `nexusd check`: everything that is wrong with the configuration and the job files, for a person to read.
+// `nexusd check`: reports everything that is wrong with the configuration and the job files.
 
 import { findConfig, inspectConfig } from "../config/load.ts";
 import { ConfigError, formatProblem } from "../config/problems.ts";
@@ -9,7 +9,7 @@ interface CheckOptions {
   env: Env;
   /** Takes the result: one line for each problem and one at the end, each with its line break. */
   out: (line: string) => unknown;
-  /** Takes what is said beside the result: warnings. */
+  /** Receives what is said beside the result: warnings. */
   err: (line: string) => unknown;
 }
 

@@ -1,4 +1,4 @@
-// Looks after the clock: notices steps and sleeps, and remembers for the next start what the time was.
+// Watches the clock: notices steps and sleeps, and stores the time for the next start.
 
 import type { Logger } from "pino";
 import type { Store } from "../contract/store.ts";
@@ -19,7 +19,7 @@ export async function recallSteadyClock(
   return createSteadyClock(clock, { stored: (await store.readCursor(SOURCE))?.value, bootId });
 }
 
-/** Runs until the signal. Timers stand still while the machine sleeps: `onJump` lets whoever waits look again. */
+/** Runs until the signal. Timers stand still while the machine sleeps: `onJump` makes waiters check again. */
 export async function watchClock(options: {
   steady: SteadyClockKeeper;
   store: Pick<Store, "commitObservation">;
@@ -29,7 +29,7 @@ export async function watchClock(options: {
   signal: AbortSignal;
 }): Promise<void> {
   const { steady, store, clock, log, onJump, signal } = options;
-  // A database that takes no commits is reported elsewhere.
+  // A database that accepts no commits is reported elsewhere.
   const keep = () => store.commitObservation({ source: SOURCE, cursor: steady.state() }).catch(() => {});
   let keptAt = Number.NEGATIVE_INFINITY;
   for (;;) {

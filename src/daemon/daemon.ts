@@ -1,4 +1,4 @@
-// The composition root: everything is put together here, started in order, and stopped in the reverse one.
+// The composition root: everything is put together here, started in order, and stopped in reverse.
 
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
@@ -36,7 +36,7 @@ import type { StoreHealth } from "./store-health.ts";
 import { runWatchdog, statusLine } from "./watchdog.ts";
 import { createWritePath } from "./write-path.ts";
 
-/** The whole stop has 5 s; the jobs and the writes under way have most of them. */
+/** The whole shutdown has 5 s; running jobs and writes get most of them. */
 const WORK_GRACE_MS = 3000;
 
 export interface Daemon {
@@ -54,16 +54,16 @@ export interface DaemonOptions {
   configPath: string;
   /** Reads the configuration file again. @throws ConfigError */
   readConfig: () => { config: Config; secrets: ResolvedSecrets };
-  /** Told of what only a new start can mend; the process should end. */
+  /** Called with what only a restart can fix; the process should end. */
   onFatal: (error: Error) => void;
   notifier: Notifier;
-  /** How many lines of the log nobody took. */
+  /** How many log lines were dropped. */
   droppedLogLines: () => number;
   /** What systemd passed. */
   inherited: readonly InheritedSocket[];
 }
 
-/** @throws StoreError, SocketError: nothing was left running */
+/** @throws StoreError, SocketError: nothing is left running */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const startedAt = isoTime(clock.now());
   const stopping = new AbortController();
@@ -86,7 +86,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
 type Parts = Awaited<ReturnType<typeof assemble>> & { startedAt: string };
 
-/** All parts, connected with each other. Nothing is asked of a service yet, and nobody can connect. */
+/** All parts, connected with each other. No service has been asked yet, and nobody can connect. */
 async function assemble(
   options: DaemonOptions,
   { store, health }: { store: Store; health: StoreHealth },
@@ -123,7 +123,7 @@ async function assemble(
   const scheduler = createScheduler({
     ...{ jobs: jobs.jobs, invalid: jobs.invalid, directory: config.jobs.directory },
     context: { config, store, services: services.clients, clock, steady, random, log },
-    // It is the configuration that the scheduler was given, and the name of a job.
+    // This is the scheduler's configuration, and the name of a job.
     settingsOf: (given, name) => (given as Config).jobs[name],
   });
   const writePath = createWritePath({
@@ -164,14 +164,14 @@ async function assemble(
   };
 }
 
-/** Opens the sockets and lets everything run. */
+/** Opens the sockets and starts everything. */
 async function start(options: DaemonOptions, parts: Parts, stopping: AbortController): Promise<Daemon> {
   const { version, log, notifier, inherited } = options;
   const { store, health, running, steady, services, scheduler, writePath, sinks, status, audit } = parts;
   const { signal } = stopping;
   const sockets = socketPaths(running.config);
   const report = async (...events: NewEvent[]) => {
-    // What cannot be written now is in the log of the daemon; the state itself is in status.
+    // What cannot be stored now is in the daemon's log; the state itself is in status.
     await store.commitObservation({ source: "daemon", events }).catch(() => {});
   };
   const watchdog = {
@@ -198,7 +198,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
   });
   await writePath.start();
   scheduler.start();
-  // What they start may ask the sockets at once.
+  // What they start may use the sockets at once.
   await sinks.configure(sinksConfig(running));
   log.info({ ...sockets, version, pid: process.pid }, "nexusd is ready");
   await notifier.ready(await statusLine(watchdog));
@@ -223,7 +223,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
       await control.close();
       for (const service of services.all()) await service.leave();
       await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
-      // A verification under way ends with it.
+      // A running verification ends with it.
       await store.close();
       await auditing;
       parts.budgets.close();

@@ -1,4 +1,4 @@
-// The database of the daemon: opened, watched, and with every credential in it known to the redactor.
+// The daemon's database: opened, watched, and with every credential in it registered with the redactor.
 
 import type { Logger } from "pino";
 import type { Store } from "../contract/store.ts";
@@ -10,7 +10,7 @@ import { openStore } from "../store/sqlite/store.ts";
 import type { Notifier } from "../systemd/notify.ts";
 import { type StoreHealth, watchStore } from "./store-health.ts";
 
-/** What one migration may take of a large database. */
+/** How long one migration of a large database may take. */
 const MIGRATION_WITHIN_MS = 10 * 60_000;
 
 /** @throws StoreError: nothing was left open */
@@ -20,7 +20,7 @@ export async function openDatabase(options: {
   log: Logger;
   redactor: Redactor;
   notifier: Notifier;
-  /** Told when only a new start can mend it. @returns whether the process ends for it */
+  /** Called if only a restart can fix it. @returns whether the process ends because of it */
   onFatal: (error: Error) => boolean;
 }): Promise<{ store: Store; health: StoreHealth }> {
   const { dataDir, clock, log, redactor, notifier, onFatal } = options;

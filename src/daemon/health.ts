@@ -13,13 +13,13 @@ import type { StoreHealth } from "./store-health.ts";
 
 const TROUBLE: ReadonlySet<JobState> = new Set(["failing", "stale", "degraded", "invalid"]);
 
-/** The newest of what may be missing; RFC 3339 UTC in one form sorts as text. */
+/** The newest of the times that are there; RFC 3339 UTC in one form sorts as text. */
 const newest = (times: (string | null)[]): string | null =>
   times.reduce((last, time) => (time !== null && (last === null || time > last) ? time : last), null);
 
 /**
- * `down`: nothing worked since the start, and something failed; `degraded`: something does not work now, or has not
- * yet; `ok` is only said of a service whose every job has succeeded lately.
+ * `down`: nothing has worked since the start, and something failed; `degraded`: something does not work now, or not
+ * yet; `ok`: every job of the service has succeeded recently.
  */
 export function serviceStatus(
   service: ServiceName,
@@ -34,7 +34,7 @@ export function serviceStatus(
     (last, error) => (last === null || error.at > last.at ? error : last),
     null,
   );
-  // What stands still by an operator's will is not well, either: nothing is read meanwhile.
+  // A service paused by an operator is not ok, either: nothing is read meanwhile.
   const paused = jobs.filter((job) => job.state === "paused").map(({ name }) => name);
   const inTrouble = paused.length > 0 || jobs.some((job) => TROUBLE.has(job.state));
   const state = !isEnabled
@@ -60,12 +60,12 @@ export function allServices(
   return Object.fromEntries(statuses) as Record<ServiceName, ServiceStatus>;
 }
 
-/** So many looks without trouble make a service well again: one that comes and goes is told of once. */
+/** How many checks without trouble make a service ok again, so that an unstable one is reported once. */
 const LOOKS_TO_RECOVER = 10;
 
-/** What changed for the worse or the better since the last look; a service that is only starting is neither. */
+/** What got worse or better since the last check; a service that is only starting is neither. */
 export function createTransitions() {
-  /** Of each in trouble, how often in a row it looked well since. */
+  /** For each in trouble, how many checks in a row it looked ok. */
   const troubled = new Map<ServiceName, number>();
   return (now: Record<ServiceName, ServiceStatus>) => {
     const changes: { service: ServiceName; status: ServiceStatus; isRecovered: boolean }[] = [];
@@ -100,7 +100,7 @@ function troubleOf({ paused, lastError }: ServiceStatus): { code: string; messag
 
 const LOOK_EVERY_MS = 1000;
 
-/** Looks every second, reports what changed, and tries the store again while it fails. Resolves at the stop. */
+/** Checks every second, reports changes, and tries the store again while it fails. Resolves at shutdown. */
 export async function watchServices(options: {
   status: () => Record<ServiceName, ServiceStatus>;
   health: StoreHealth;

@@ -1,4 +1,4 @@
-// Where log lines go: a file descriptor that never holds the event loop up, whoever reads it or does not.
+// Where log lines go: a file descriptor that never blocks the event loop, even if nobody reads it.
 
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
@@ -7,13 +7,13 @@ import { isatty } from "node:tty";
 /** Takes whole lines, each with its line break. */
 export interface LogDestination {
   write(line: string): void;
-  /** How many lines were dropped so far, because nobody took them. */
+  /** How many lines were dropped so far, because they were not read. */
   dropped?(): number;
   /** Has this called when lines get through again, with how many were dropped meanwhile. */
   whenItFlows?(report: (dropped: number) => void): void;
 }
 
-/** A burst may be longer than what a pipe holds; a reader that stands still costs this much. */
+/** A burst may be longer than a pipe's buffer; a reader that has stopped costs this much memory. */
 const MOST_WAITING_BYTES = 256 * 1024;
 const TRY_AGAIN_MS = 100;
 /** At the exit the last lines say why: a reader that is only slow gets this long. */
@@ -22,8 +22,7 @@ const LAST_STEP_MS = 5;
 
 /**
  * Writes each line at once, so that none is lost when the process dies. While a pipe, a socket or a terminal is full,
- * at most 256 KiB of them wait, and what comes beyond that is dropped and counted: logging must not be what stops the
- * daemon.
+ * at most 256 KiB of lines wait, and further ones are dropped and counted: logging must not stop the daemon.
  */
 export function fdDestination(inheritedFd: number): LogDestination {
   const fd = withoutBlocking(inheritedFd);
@@ -40,7 +39,7 @@ export function fdDestination(inheritedFd: number): LogDestination {
       if (rest === "lost") droppedNow += 1;
       else if (rest.length > 0) {
         waitingBytes -= line.length - rest.length;
-        waiting[0] = rest; // what was begun is ended before anything else
+        waiting[0] = rest; // a partial line is completed before anything else
         return;
       }
       waitingBytes -= line.length;
@@ -60,7 +59,7 @@ export function fdDestination(inheritedFd: number): LogDestination {
   const tryLater = () => {
     if (!timer) timer = setTimeout(tryAgain, TRY_AGAIN_MS).unref();
   };
-  // Once one was dropped all are, until those before it are out: the report of it stands where they would have stood.
+  // Once one was dropped, all are, until those before it are out: the report appears where they would have been.
   const isFull = (line: Buffer) => droppedNow > 0 || waitingBytes + line.length > MOST_WAITING_BYTES;
 
   process.once("exit", () => {
@@ -90,7 +89,7 @@ export function fdDestination(inheritedFd: number): LogDestination {
   };
 }
 
-/** @returns what is left of it; `lost`: it can never be written (nobody reads any more, the disk is full) */
+/** @returns what is left of it; `lost`: it can never be written (the reader is gone, the disk is full) */
 function writeWhatFits(fd: number, line: Buffer): Buffer | "lost" {
   let rest = line;
   while (rest.length > 0)
@@ -111,10 +110,10 @@ function withoutBlocking(fd: number): number {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   if (stats.isFIFO() || isatty(fd))
     try {
-      // Opened anew: other processes with the same pipe or terminal go on as they were.
+      // Reopened: other processes with the same pipe or terminal are not affected.
       return openSync(`/dev/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
     } catch {
-      // Another user's, say. A terminal is left as it is: the shell has it too.
+      // For example another user's. A terminal is left as it is: the shell uses it, too.
     }
   // A socket, the journal's too, cannot be opened anew. Node.js has no other way to say that it must not block.
   if (stats.isFIFO() || stats.isSocket()) held.push(new Socket({ fd, readable: false, writable: true }));

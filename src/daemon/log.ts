@@ -1,4 +1,4 @@
-// The logs: one line for one fact on stderr, for a person, a program or the journal, with no secret in any of them.
+// Logging: one line per fact on stderr, for a person, a program or the journal, without secrets.
 
 import { isatty } from "node:tty";
 import { type Logger, pino, stdTimeFunctions } from "pino";
@@ -17,7 +17,7 @@ export interface LogOptions {
   /** `auto`: pretty on a terminal, journal under systemd, else JSON. */
   format: Config["daemon"]["log_format"];
   env: Env;
-  /** Knows the secrets; those that turn up later (tokens, session keys) are added to it as they do. */
+  /** Knows the secrets; later ones (tokens, session keys) are added as they appear. */
   redactor: Redactor;
   /** Default: stderr. */
   destination?: LogDestination;
@@ -110,7 +110,7 @@ function clean(line: string, { scrub }: Redactor): LogRecord {
       return { level, time, ...scrubRecord(rest) };
     }
   } catch {
-    // What is logged as an object with a toJSON that lies, say: it is still a line, and still scrubbed.
+    // For example an object with a misleading toJSON: it still becomes a line, and is still scrubbed.
   }
   return { level: "info", msg: scrub(line.trimEnd()) };
 }

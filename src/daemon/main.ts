@@ -13,7 +13,7 @@ import { fdDestination } from "./log-destination.ts";
 import { giveBackMemory, keepHeapSmall } from "./memory.ts";
 import { OPTIONS, USAGE } from "./usage.ts";
 
-/** What the whole stop may take; systemd and people both lose patience after it. */
+/** How long a shutdown may take; systemd and people both lose patience after it. */
 const STOP_WITHIN_MS = 4800;
 
 const STDERR = 2;
@@ -37,7 +37,7 @@ async function main(argv: string[]): Promise<number | undefined> {
   return 0;
 }
 
-/** Before there is a log: for the journal each line says that it is an error. */
+/** Before there is a logger: for the journal each line is marked as an error. */
 function complain(text: string, env: NodeJS.ProcessEnv): void {
   const prefix = isJournalStream(env, 2) ? "<3>" : "";
   process.stderr.write(`nexusd: ${text}\n`.replace(/^(?=.)/gm, prefix));
@@ -96,7 +96,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
     log.fatal({ err: error }, "a defect in nexusd: it stops so that it can be restarted");
     process.exit(70);
   });
-  // Signals that come while it starts wait for the start.
+  // Signals during the start wait for its end.
   let onSignal: (signal: NodeJS.Signals) => void = () => {};
   const early: NodeJS.Signals[] = [];
   onSignal = (signal) => early.push(signal);
@@ -105,7 +105,7 @@ async function run(configOption: string | undefined): Promise<number | undefined
   const inherited = takeInheritedSockets(env, process.pid);
   const notifier = createNotifier({ env, pid: process.pid, log });
   const { startDaemon } = await import("./daemon.ts");
-  // What reading the modules left, before the first pass over a large shop needs the room.
+  // Garbage from loading the modules, before the first pass over a large shop needs the room.
   giveBackMemory();
   const readConfig = () => loadConfig({ path, env });
   const version = readVersion();

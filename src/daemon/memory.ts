@@ -1,11 +1,11 @@
-// An idle daemon lives for months beside other programs: it takes little memory, and gives back what it needs no more.
+// An idle daemon runs for months beside other programs: it uses little memory, and returns what it no longer needs.
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /**
- * Collects the old generation when it has grown by a quarter instead of up to fourfold. To be called first. It is no
- * limit: a heap that is needed may grow as ever. How large the young one may be is a flag of bin/nexusd.
+ * Collects the old generation when it has grown by a quarter instead of up to fourfold. Call it first. It is not a
+ * limit: a heap may grow as needed. bin/nexusd sets the size of the young generation by a flag.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString("--heap-growing-percent=25");

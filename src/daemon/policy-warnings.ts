@@ -1,4 +1,4 @@
-// What works in a policy but was hardly meant.
+// Policies that are valid but probably not intended.
 
 import type { Config } from "../config/schema.ts";
 import { declaredOperations } from "../services/catalogue.ts";

@@ -1,4 +1,4 @@
-// A reload of the configuration: what it changes, and what has to wait for a restart.
+// A reload of the configuration: what it changes, and what needs a restart.
 
 import type { Logger } from "pino";
 import { type FoundJobs, findJobs, reloadedJobs } from "../config/find-jobs.ts";
@@ -9,7 +9,7 @@ import type { ReloadResult } from "../contract/api/reload.ts";
 import { isObject } from "../core/is-object.ts";
 import type { RunningServices } from "./services.ts";
 
-/** What the daemon runs with now. A reload replaces all of it. */
+/** What the daemon currently runs with. A reload replaces all of it. */
 export interface Running {
   config: Config;
   secrets: ResolvedSecrets;
@@ -18,7 +18,7 @@ export interface Running {
 
 /**
  * Reads the configuration and the job files again, and applies what can change now.
- * @returns what a reload does. It throws ConfigError, and then the old configuration stays
+ * @returns a function that reloads; it throws ConfigError, and then the old configuration stays
  */
 export function createReload(options: {
   running: Running;
@@ -65,7 +65,7 @@ export function createReload(options: {
   };
 }
 
-/** Says of each job file that it was not loaded, and why. */
+/** Reports each job file that was not loaded, and why. */
 export function complainOf(invalid: FoundJobs["invalid"], log: Logger): void {
   for (const { file, line, message } of invalid)
     log.error({ file, ...(line !== undefined && { line }) }, `a job was not loaded: ${message}`);
@@ -76,7 +76,7 @@ const FIXED_AT_START = ["daemon.data_dir", "daemon.log_format", "control", "jobs
 const isFixedAtStart = (path: string): boolean =>
   FIXED_AT_START.some((fixed) => path === fixed || path.startsWith(`${fixed}.`));
 
-/** The new configuration, with what cannot change now as it runs, so that status and sockets agree. */
+/** The new configuration, with unchanged values where a restart is needed, so that status and sockets agree. */
 const reloadedConfig = (running: Config, next: Config): Config => ({
   ...next,
   daemon: { ...running.daemon, log_level: next.daemon.log_level },

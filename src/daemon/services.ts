@@ -1,4 +1,4 @@
-// The services as they run: each is connected with its part of the configuration, anew at each reload.
+// The services at run time: each is connected with its part of the configuration, again at each reload.
 
 import type { Dispatcher } from "undici";
 import type { ResolvedSecrets } from "../config/secrets.ts";
@@ -17,13 +17,13 @@ import { OperationError, type ReadFacts } from "../services/operation.ts";
 import type { Services } from "../services/services.ts";
 
 export interface ServicesOptions extends Omit<Base, "retry" | "onBack"> {
-  /** Told that a service is there again after a time in which it could not be reached. */
+  /** Called when a service is reachable again after an outage. */
   onBack?: (service: string) => void;
   /** Kept over a reload, since the servers' windows are not reset by it. */
   budgets: Budgets;
   /** Kept over a reload as well. */
   counts: Counts;
-  /** From then on nothing is sent but what somebody asks for. */
+  /** From then on nexusd sends only what is explicitly requested. */
   signal?: AbortSignal;
 }
 
@@ -34,13 +34,13 @@ export interface RunningServices {
   /** @throws Error where there is none of this name */
   of(name: string): RunningService;
   all(): RunningService[];
-  /** To be called before each `connect`. @throws StoreError */
+  /** Call it before each `connect`. @throws StoreError */
   recall(): Promise<void>;
-  /** All at once, without a pause in which a request could go out with the settings of one and the key of another. */
+  /** All at once, without a pause in which a request could be sent with the settings of one and the key of another. */
   connect(from: { config: JobConfig; secrets: ResolvedSecrets }): void;
-  /** Commits what the configuration has changed of what is stored. */
+  /** Commits what the configuration has changed in stored data. */
   adopt(): Promise<void>;
-  /** @throws OperationError `service_disabled`, and what that of the service throws */
+  /** @throws OperationError `service_disabled`, and what the service throws */
   facts: ReadFacts;
 }
 
@@ -84,7 +84,7 @@ export async function startServices(options: ServicesOptions): Promise<RunningSe
         createHttpClient({
           ...{ service, clock, ...own },
           dispatcher: shared.dispatcher,
-          // A server that answers much and slowly is not to hold up the others for more than one of its answers.
+          // A server with large, slow answers must not delay the others by more than one of its answers.
           room: { open: (most) => shared.room.open(most, own.origin) },
           userAgent: `nexusd/${version}`,
           maxBytes: limits.service_answer_bytes,

@@ -1,4 +1,4 @@
-// Hand-over as the daemon runs it: the sinks of the configuration, with their secrets and their connections.
+// The sinks as the daemon runs them: those of the configuration, with their secrets and connections.
 
 import type { Dispatcher } from "undici";
 import { secretsOwner } from "../config/references.ts";

@@ -1,4 +1,4 @@
-// The store as everybody uses it, watched: whether the last commit worked is part of the daemon's state.
+// The store as everything uses it, watched: whether the last commit worked is part of the daemon's state.
 
 import { type Observation, type Store, StoreError } from "../contract/store.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
@@ -7,9 +7,9 @@ export interface StoreHealth {
   status(): { state: "ok" | "degraded"; lastError: { code: string; message: string; at: string } | null };
 }
 
-/** What a service gives as a credential and is shorter, is none, and stands in texts that say something else. */
+/** A shorter value from a service is not treated as a credential: it would occur in ordinary texts. */
 const SHORTEST_SECRET = 16;
-/** What is written like the code of an error would take that code out of every answer. */
+/** A value written like an error code would remove that code from every answer. */
 const LIKE_A_CODE = /^[a-z]+(?:_[a-z]+)+$/;
 
 export function watchStore(
@@ -18,7 +18,7 @@ export function watchStore(
   options: {
     /** Called when commits begin to fail, with the error, and when they work again. */
     onChange: (error: StoreError | undefined) => void;
-    /** Called with every secret that goes in or comes out. */
+    /** Called with every secret that is stored or read. */
     onSecret: (secret: string) => void;
     /**
      * Takes credentials out of what is to be in the log or the result of a write. The transport does so with most of

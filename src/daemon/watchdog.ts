@@ -1,4 +1,5 @@
-// What systemd is told while nexusd runs: a line in words, and a ping for each proof that everything moves.
+// What systemd learns while nexusd runs: a status line in words, and a ping for each proof that everything makes
+// progress.
 
 import { request } from "node:http";
 import type { Logger } from "pino";
@@ -9,10 +10,10 @@ import type { JobPulse } from "../scheduler/job.ts";
 import type { Notifier } from "../systemd/notify.ts";
 
 const STATUS_EVERY_MS = 5000;
-/** How long a proof may take before it counts as none. */
+/** How long a proof may take before it counts as missing. */
 const PROOF_WITHIN_MS = 10_000;
 const BOUND_INTERVALS = 3;
-/** A job whose interval is short may still wait for an answer of its service: so many periods of the watchdog. */
+/** A job with a short interval may still wait for an answer of its service: this many watchdog periods. */
 const BOUND_PERIODS = 3;
 
 export interface WatchdogOptions {
@@ -21,14 +22,14 @@ export interface WatchdogOptions {
   pulses: () => JobPulse[];
   /** What each enabled service says of itself, in a few words. */
   lines: () => string[];
-  /** The path of a control socket: the daemon asks itself there. */
+  /** The path of a control socket: the daemon probes itself there. */
   socket: string;
   clock: Clock;
   log: Logger;
   signal: AbortSignal;
 }
 
-/** Runs until the signal; the ping is withheld while anything that must move does not, and the log says what. */
+/** Runs until the signal; the ping is withheld while anything is stalled, and the log says what. */
 export async function runWatchdog(options: WatchdogOptions): Promise<void> {
   const { notifier, clock, log, signal } = options;
   const everyMs = Math.min(STATUS_EVERY_MS, (notifier.watchdogMs ?? Number.POSITIVE_INFINITY) / 3);
@@ -53,7 +54,7 @@ export async function runWatchdog(options: WatchdogOptions): Promise<void> {
   }
 }
 
-/** What does not move, in words; that this runs at all proves that the event loop turns. */
+/** What is stalled, in words; that this runs at all proves that the event loop turns. */
 export async function findStuck(options: WatchdogOptions): Promise<string[]> {
   const { notifier, store, socket, pulses, clock } = options;
   const [commits, answers] = await Promise.all([
@@ -70,8 +71,8 @@ export async function findStuck(options: WatchdogOptions): Promise<string[]> {
 }
 
 /**
- * Whether a job is past its own bound: under way without an end or a sign of progress, or due and not begun. A job
- * that fails and tries again moves. All by the monotonic clock: an hour of sleep keeps nothing from moving.
+ * Whether a job is past its own bound: running without an end or a sign of progress, or due and not begun. A job that
+ * fails and tries again makes progress. All by the monotonic clock: an hour of sleep stalls nothing.
  * @param shortestBoundMs the bound of a job whose interval is shorter
  */
 export function isStuck(pulse: JobPulse, shortestBoundMs: number): boolean {
@@ -92,12 +93,13 @@ const askSelf = (socketPath: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const asked = request({ socketPath, path: "/v1/health", headers: { host: "nexusd" } }, (response) => {
       response.resume();
-      // 429: agents have all the places there. It answers, and a restart would not give them fewer.
+      // 429: agents use up every limit there. It answers, and a restart would not change that.
       if (response.statusCode === 200 || response.statusCode === 429) response.once("end", resolve);
       else reject(new Error(`the control socket answered ${response.statusCode}`));
     });
     asked.setTimeout(PROOF_WITHIN_MS, () => asked.destroy(new Error("no answer")));
-    // A socket whose file is gone says nothing about nexusd: it is looked after, and no restart would bring it back.
+    // A socket whose file is gone says nothing about nexusd: it is handled elsewhere, and a restart would not bring it
+    // back.
     asked.once("error", (error: NodeJS.ErrnoException) =>
       error.code === "ENOENT" ? resolve() : reject(error),
     );

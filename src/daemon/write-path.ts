@@ -27,7 +27,7 @@ export interface WritePath {
   reads: Reads;
   executor: Executor;
   operations(): Promise<OperationSummary[]>;
-  /** What every proposal needs. To be called before anything is proposed. @throws StoreError */
+  /** What every proposal needs. Call it before anything is proposed. @throws StoreError */
   load(): Promise<void>;
   /** What is known of the tools of the services from before, and then the executor. @throws StoreError */
   start(): Promise<void>;

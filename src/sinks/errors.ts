@@ -1,4 +1,4 @@
-// Why an operator's hand on a sink was refused.
+// Why an operator's command for a sink was refused.
 
 /** Its message is for the person who asked, and ends with what to do. */
 export class SinkError extends Error {

@@ -1,4 +1,4 @@
-// What is counted of hand-over while nexusd runs: kept over a reload, so that no counter falls.
+// Counters of the sinks while nexusd runs: they survive a reload, so that no counter falls.
 
 import { createHistogram, type Histogram } from "../services/counts.ts";
 
@@ -8,7 +8,7 @@ export type WakeOutcome = (typeof WAKE_OUTCOMES)[number];
 
 /** Seconds: from a second, where somebody waits for it, to a day. */
 const BOUNDS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14_400, 86_400];
-/** So many are remembered for median and p99. */
+/** How many are kept for median and p99. */
 const KEPT = 256;
 
 export interface SinkFigures {

@@ -1,4 +1,4 @@
-// The wake under way: there is never more than one.
+// The current wake: there is at most one.
 
 import type { Logger } from "pino";
 import type { Notice } from "../contract/notice.ts";
@@ -7,8 +7,8 @@ import type { Outcome, Target } from "./kind.ts";
 export interface Handing {
   isBusy(): boolean;
   /**
-   * Hands over. To be called only where nothing is under way.
-   * @returns what came of it, when nothing is under way any more; undefined: it was ended before. Never rejects
+   * Delivers a wake. Call it only if none is in progress.
+   * @returns the result, when nothing is in progress any more; undefined: it was aborted before. Never rejects
    */
   hand(notice: Notice, wakeId: string): Promise<Outcome | undefined>;
   /** Resolves when nothing is under way. */

@@ -1,4 +1,4 @@
-// What a sink remembers and what it has to tell, committed together. What could not be committed is with the next commit.
+// A sink's record and its reports, committed together. What could not be committed goes into the next commit.
 
 import type { NewEvent } from "../contract/new-event.ts";
 import type { Store } from "../contract/store.ts";

@@ -1,5 +1,5 @@
-// How hand-over meets a kind of sink. Each has a file here, and a line in list.ts; what decides when to wake (machine.ts)
-// knows nothing of how.
+// The port that a kind of sink implements. Each has a file here, and a line in list.ts; what decides when to wake
+// (machine.ts) knows nothing about how.
 
 import type { Logger } from "pino";
 import type { z } from "zod";
@@ -23,11 +23,11 @@ export interface SinkKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly address: string | null;
   /** The variables of the daemon's environment that reach its target; a secret is never among them. */
   passesOn?(settings: Readonly<Record<string, unknown>>): string[];
-  /** What is wrong with its keys together, each with its key. They may be of any type, or missing. */
+  /** What is wrong with its keys in combination, each with its key. They may be of any type, or missing. */
   check?(settings: Readonly<Record<string, unknown>>): { key: string; message: string }[];
-  /** What keeps it from working that can be seen without trying it, for a person; undefined: nothing. */
+  /** A visible reason, for a person, why it cannot work; undefined: none. */
   examine?(settings: z.output<z.ZodObject<Shape>>): Promise<{ detail: string; remedy: string } | undefined>;
-  /** Called anew where the settings or secrets have changed. It loads its code here, which no command needs. */
+  /** Called again if the settings or secrets have changed. It loads its code here, so that other commands need not. */
   create(context: TargetContext<z.output<z.ZodObject<Shape>>>): Promise<Target>;
 }
 
@@ -59,25 +59,25 @@ export interface TargetContext<Settings> {
 }
 
 export interface Target {
-  /** Between two wakes at least so long, in ms; default 0. */
+  /** The least time between two wakes, in ms; default 0. */
   readonly leastIntervalMs?: number;
-  /** Names what is woken: `leastIntervalMs` counts between the wakes of all targets that name the same. */
+  /** Identifies what is woken: `leastIntervalMs` applies across all targets with the same one. */
   readonly lane?: string;
   /**
-   * Hands over once. Never called twice at the same time. It has a deadline of its own, and resolves soon after
-   * the signal aborts, whatever with. `wakeId` is of this one wake. What it throws counts as a refusal, and is shown to nobody.
+   * Delivers once. Never called twice at the same time. It has its own deadline, and resolves soon after the signal
+   * aborts, with any result. `wakeId` identifies this wake. An exception counts as a refusal, and is shown to nobody.
    */
   hand(notice: Notice, options: { signal: AbortSignal; wakeId: string }): Promise<Outcome>;
-  /** Ends what a wake started that a nexusd which was killed could not end itself. */
+  /** Terminates what a wake of a killed nexusd left running. */
   endAbandoned?(wakeId: string): Promise<void>;
   /** At the end of its life, when nothing of `hand` is under way. */
   close?(): Promise<void>;
 }
 
 export type Outcome =
-  /** The target took the wake. It says nothing of who reads. */
+  /** The target accepted the wake. That says nothing about who reads. */
   | { kind: "heard" }
-  /** The events up to this sequence were taken over: the consumer is moved there, and what is left is next at once. */
+  /** The events up to this sequence were accepted: the consumer moves there, and the rest is next at once. */
   | { kind: "acknowledged"; upTo: number }
   | Refusal;
 
@@ -87,8 +87,8 @@ export interface Refusal {
   code: string;
   /** Words of our own that end with what to do: it stands in an event. */
   message: string;
-  /** Not before so long, in ms. */
+  /** The least wait before the next attempt, in ms. */
   retryAfterMs?: number;
-  /** It will never be otherwise: the sink is paused until an operator resumes it. */
+  /** It is permanent: the sink is paused until an operator resumes it. */
   isFinal?: boolean;
 }

@@ -1,4 +1,5 @@
-// Targets that several sinks wake, such as an agent of a gateway: each is woken no sooner after another wake than it can bear.
+// Targets that several sinks wake, such as an agent of a gateway: at least its minimum interval passes between two
+// wakes.
 
 import type { Target } from "./kind.ts";
 

@@ -11,16 +11,19 @@
 // M4  New events while waiting change nothing: the wake that went out covers them, and so does the next one.
 
 const HOUR_MS = 3_600_000;
-/** From one wake to the next while nothing is acknowledged; the last one for ever. */
+/** From one wake to the next while nothing is acknowledged; the last one repeats. */
 const LADDER_MS: readonly [number, ...number[]] = [30_000, 60_000, 120_000, 240_000, 300_000];
-/** So much of a step is added at random, so that many sinks do not wake together. Never less: a wake costs money. */
+/**
+ * The largest share of a step that is added as jitter, so that many sinks do not wake together. Never less: a wake
+ * costs money.
+ */
 const JITTER = 0.1;
 
 export interface Policy {
   debounceMs: number;
   stuckAfterMs: number;
   maxWakesPerHour: number;
-  /** From one wake to the next, whatever was acknowledged between. */
+  /** From one wake to the next, whatever was acknowledged in between. */
   leastIntervalMs: number;
 }
 
@@ -28,15 +31,15 @@ export interface State {
   phase: "quiet" | "due" | "waiting";
   /** Since when it is in this phase. */
   since: number;
-  /** From when on nothing of what is pending was acknowledged; null while quiet. */
+  /** Since when nothing of what is pending was acknowledged; null while quiet. */
   unreadSince: number | null;
   /** Since when it is stuck; null: it is not. */
   stuckSince: number | null;
-  /** The step of the ladder that comes next. */
+  /** The next step of the intervals. */
   rung: number;
   /** Wakes since `unreadSince`. */
   woken: number;
-  /** Not before this the next wake; null while quiet. */
+  /** The earliest time of the next wake; null while quiet. */
   nextAt: number | null;
   /** When the wakes of the last hour went out, ascending. */
   recent: readonly number[];
@@ -48,7 +51,7 @@ export const quietSince = (now: number, recent: readonly number[] = []): State =
   recent: withinHour(recent, now),
 });
 
-/** Something is pending, or nothing is; nobody acknowledged anything. */
+/** Whether something is pending; nothing was acknowledged. */
 export function looked(state: State, isPending: boolean, policy: Policy, now: number): State {
   if (!isPending) return state.phase === "quiet" ? state : quietSince(now, state.recent);
   if (state.phase !== "quiet") return state;
@@ -65,17 +68,17 @@ export function acknowledged(
 ): State {
   if (!isPending || state.phase === "quiet") return looked(state, isPending, policy, now);
   const read = { ...state, unreadSince: now, stuckSince: null, woken: 0 };
-  // Somebody reads: the first step of the ladder is for them to go on. Before the first wake nothing is put off.
+  // Somebody reads: the first interval gives them time to go on. Before the first wake nothing is delayed.
   return state.phase === "due" ? read : { ...read, rung: 1, nextAt: now + step(0, random) };
 }
 
-/** The target itself took over what it was handed: that was no wake, and what is left is handed over at once. */
+/** The target itself accepted what it was given: that was not a wake, and the rest is delivered at once. */
 export function delivered(state: State, isPending: boolean, now: number): State {
   const recent = state.recent.slice(0, -1);
   return isPending ? due({ ...state, recent }, now, now) : quietSince(now, recent);
 }
 
-/** A wake goes out now. To be on disk before it does. */
+/** A wake goes out now. It has to be on disk before that. */
 export const woke = (state: State, now: number, random: () => number): State => ({
   ...state,
   ...(state.phase !== "waiting" && { phase: "waiting", since: now }),
@@ -123,7 +126,7 @@ export const stuckAt = (state: State, policy: Policy): number | undefined =>
 
 export const stuck = (state: State, now: number): State => ({ ...state, stuckSince: now });
 
-/** From now on it counts anew how long nobody reads: it was paused, or its target is another one. */
+/** Restarts the time without an acknowledgement: it was paused, or its target changed. */
 export const resumed = (state: State, policy: Policy, now: number): State =>
   state.phase === "quiet" ? state : due(state, now + policy.debounceMs, now);
 

@@ -1,4 +1,4 @@
-// The consumer of a sink: its position is the truth of what was read, and it is read before every wake.
+// The consumer of a sink: only its position tells what was read, and it is read before every wake.
 
 import type { Logger } from "pino";
 import type { Pending, Store } from "../contract/store.ts";
@@ -12,7 +12,7 @@ type ReaderStore = Pick<
 export interface Reader {
   /** The newest that was heard of its position. */
   position: number;
-  /** Gives it its types, wherever it is, and makes it at the end of the log where there is none. @throws StoreError */
+  /** Sets its types, whatever its position, and creates it at the end of the log if missing. @throws StoreError */
   adopt(): Promise<void>;
   /** @throws StoreError */
   pending(): Promise<Pending>;
@@ -20,12 +20,12 @@ export interface Reader {
   isWorthAWake(pending: Pending): boolean;
   /** How many of the events that it wants are in this part of the log. @throws StoreError */
   count(after: number, upTo: number): Promise<number>;
-  /** Moves it forward. @returns whether it was not there yet. @throws StoreError */
+  /** Moves it forward. @returns whether it was behind. @throws StoreError */
   acknowledge(upTo: number): Promise<boolean>;
 }
 
 const NOTHING: Pending = { count: 0, isMore: false, oldest: null, newest: null, oldestAt: null, types: {} };
-/** The troubles of sinks are events as well. They wait for the next wake, unless the sink asks for them by name. */
+/** The sinks' own events wait for the next wake, unless the sink asks for them by name. */
 const OF_SINKS = /^(nexusd\.)?sink\./;
 
 export function createReader(settings: SinkSettings, store: ReaderStore, log: Logger): Reader {

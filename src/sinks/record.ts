@@ -1,4 +1,4 @@
-// What a sink remembers over a restart: a record of the store, of kind "sinks", with the sink's name as its key.
+// What a sink stores across restarts: a record of kind "sinks", with the sink's name as its key.
 
 import { z } from "zod";
 import { quietSince, type State, shifted } from "./machine.ts";
@@ -27,7 +27,7 @@ const schema = z.object({
   }),
   /** Of the consumer, as far as this sink has taken notice of it. */
   position: z.int(),
-  /** The wake that is under way; null: none is. */
+  /** The current wake; null: none. */
   wakeId: z.string().nullable(),
   pausedBy: z.enum(["operator", "target"]).nullable(),
   /** Since when the target refuses, where `sink.failed` has told of it. */

@@ -1,4 +1,4 @@
-// What a target that was not reached, or did not answer as HTTP asks for, is said to have done: the same for all kinds.
+// What is reported about a target that was not reached, or did not answer in valid HTTP: the same for all kinds.
 
 import { HttpError } from "../http/errors.ts";
 import type { Refusal } from "./kind.ts";
@@ -14,9 +14,9 @@ export const refused = (
 export type StatusWords = (error: HttpError & { status: number }) => Refusal | undefined;
 
 /**
- * The refusal that an error of the HTTP client stands for. Its words are all of nexusd's own.
+ * The refusal for an error of the HTTP client, in nexusd's own words.
  * @param target how the other side is called, such as "the gateway"
- * @throws what is no HttpError
+ * @throws errors other than HttpError
  */
 export function refusalOf(error: unknown, target: string, words: StatusWords): Refusal {
   if (!(error instanceof HttpError)) throw error;

@@ -84,7 +84,7 @@ export class Runner {
     this.memory = newMemory(0, clock.uptime());
   }
 
-  /** Takes up what an earlier life has left. @param isChanged it takes the place of another one. @throws StoreError */
+  /** Resumes what an earlier life left. @param isChanged it replaces another one. @throws StoreError */
   async start({ isChanged = false } = {}): Promise<void> {
     const { store, clock, steady, log, target } = this.options;
     await this.reader.adopt();
@@ -95,7 +95,7 @@ export class Runner {
     this.memory = memory ?? newMemory(this.reader.position, now);
     if (isChanged) {
       this.memory.state = machine.underNewPolicy(this.memory.state, this.policy, now);
-      // Another target may take what the last one refused for good.
+      // A new target may accept what the last one refused permanently.
       if (this.memory.pausedBy === "target") this.memory.pausedBy = null;
     }
     const { wakeId } = this.memory;
@@ -107,19 +107,19 @@ export class Runner {
     this.look();
   }
 
-  /** The log grew. Where something is pending already, a wake covers what is new, too. */
+  /** The log grew. If something is pending already, a wake covers the new events, too. */
   appended(): void {
     // A look under way may have read what was pending before, and find the sink quiet.
     if (this.memory.state.phase === "quiet" || this.#turns) this.look();
   }
 
-  /** The consumer is at another place; 0: it may have been deleted. */
+  /** The consumer moved; 0: it may have been deleted. */
   moved(position: number): void {
     this.reader.position = position;
     this.look();
   }
 
-  /** Sees what there is to do. Never rejects; a look under way is followed by another one. */
+  /** Checks what there is to do. Never rejects; a check in progress is followed by another one. */
   look(): void {
     if (!this.#isStarted || this.isStopped) return;
     this.#isAskedAgain = true;
@@ -170,7 +170,7 @@ export class Runner {
     this.arm();
   }
 
-  /** Takes notice of how a wake ended. @returns whether its events were taken over */
+  /** Records how a wake ended. @returns whether its events were accepted */
   async #finish({ outcome, unreadSince, tookMs }: Result): Promise<boolean> {
     const { clock, figures } = this.options;
     const memory = this.memory;
@@ -228,7 +228,7 @@ export class Runner {
     try {
       await this.keeper.save(memory);
     } catch (error) {
-      // Not on disk, not sent: as if its time had not come.
+      // Not on disk, so not sent: as if its time had not come.
       Object.assign(memory, { state, wakeId: null, wakes, lastWakeAt });
       throw error;
     }
@@ -244,7 +244,7 @@ export class Runner {
     });
   }
 
-  /** Ends a wake under way. Resolves when nothing of this sink goes on; never rejects. */
+  /** Aborts the current wake. Resolves when nothing of this sink is running; never rejects. */
   async stop(): Promise<void> {
     this.isStopped = true;
     this.#cancelTimer();

@@ -1,4 +1,4 @@
-// [[sinks]]: who is woken when a consumer has something to read, or has it delivered.
+// [[sinks]]: wakes a runtime, or delivers to it, when a consumer has something to read.
 
 import { z } from "zod";
 import { consumerName, typePattern } from "../contract/api/fields.ts";

@@ -1,4 +1,4 @@
-// A sink as others have it: what it shows, and the operator's hand on it. How it runs is in runner.ts.
+// A sink as others see it: its status, and the operator's commands. runner.ts runs it.
 
 import { ulid } from "ulid";
 import type { SinkStatus, SinkTest } from "../contract/api/sinks.ts";
@@ -16,7 +16,7 @@ export class Sink {
   }
 
   /**
-   * Wakes now, whatever time it was to be. Resolves when that has ended.
+   * Wakes now, whatever its next time. Resolves when that has ended.
    * @throws SinkError, StoreError
    */
   async wakeNow(): Promise<void> {
@@ -46,7 +46,7 @@ export class Sink {
     await this.runner.settled();
   }
 
-  /** Hands over once, marked as a test, which counts for nothing. @throws SinkError, StoreError */
+  /** Delivers once, marked as a test, which does not count. @throws SinkError, StoreError */
   async test(): Promise<SinkTest> {
     const { clock } = this.runner.options;
     const { name, consumer } = this.runner.settings;
@@ -68,7 +68,7 @@ export class Sink {
       throw new SinkError("sink_busy", "A wake is under way. Wait until it has ended.");
   }
 
-  /** No wake until `resume`; one under way goes on. Durable when this resolves. @throws StoreError */
+  /** No wake until `resume`; the current one goes on. Durable when this resolves. @throws StoreError */
   async pause(): Promise<void> {
     this.runner.memory.pausedBy ??= "operator";
     await this.runner.keeper.save(this.runner.memory);

@@ -1,4 +1,4 @@
-// All sinks as they run: made from the configuration, told of what happens, and ended.
+// All sinks at run time: created from the configuration, notified of events, and ended.
 
 import type { Logger } from "pino";
 import type { SinkStatus } from "../contract/api/sinks.ts";
@@ -13,7 +13,7 @@ import { kindNamed, type SinkSettings } from "./settings.ts";
 import { Sink } from "./sink.ts";
 
 export interface Sinks {
-  /** Makes those that are new or changed, and ends those that are gone. The others go on undisturbed. @throws StoreError */
+  /** Creates new or changed ones, and ends removed ones. The others continue undisturbed. @throws StoreError */
   configure(from: SinksConfig): Promise<void>;
   /** In the order of the configuration. @throws StoreError */
   list(): Promise<SinkStatus[]>;
@@ -21,7 +21,7 @@ export interface Sinks {
   troubles(): string[];
   /** @throws SinkError `sink_not_found`, with the nearest names */
   named(name: string): Sink;
-  /** To be called after a time in which no timer ran, such as a sleep of the machine. */
+  /** Call it after a time in which no timer ran, such as a sleep of the machine. */
   look(): void;
   /** Ends what is under way; resolves when nothing is, or after so many ms. */
   stop(graceMs: number): Promise<void>;
@@ -128,7 +128,7 @@ export function createSinks(options: SinksOptions, targetOf = createTarget): Sin
   };
 }
 
-/** Where a target cannot be made, one that says so at each wake: one sink must not keep the daemon from starting. */
+/** If a target cannot be created, one that says so at each wake: one sink must not keep the daemon from starting. */
 async function createTarget(
   settings: SinkSettings,
   secrets: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-// What is told of a sink in trouble: events, and lines of the log. Each trouble is told once, until it is over.
+// Reports trouble of a sink: events, and log lines. Each trouble is reported once, until it is over.
 
 import type { Logger } from "pino";
 import type { NewEvent } from "../contract/new-event.ts";

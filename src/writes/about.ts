@@ -1,4 +1,5 @@
-// What a write is about, for whoever decides about it: made of what would be sent, beside what is known of its target.
+// What a write is about, for whoever decides about it: derived from what would be sent and from what is known of its
+// target.
 
 import type { WriteReviewView } from "../contract/api/writes.ts";
 import { type Aim, partsOf } from "../contract/write-about.ts";
@@ -18,10 +19,10 @@ const LONGEST_VALUE = 500;
 const LONGEST_IN_TEXT = 80;
 const MOST_IN_TEXT = 4;
 
-/** Verbs of operations that change what is there already: what it was before belongs to what they are about. */
+/** Verbs of operations that change something that exists: its previous state is part of what they are about. */
 const CHANGES_SOMETHING = /^(?:update|upsert|set|rename|move)\b/;
 
-/** What is not known is said to be unknown; a value of the request is never taken from anywhere else. */
+/** What is unknown is said to be unknown; a value of the request is never taken from elsewhere. */
 export function aboutWrite(aim: Aim, { view, subject }: Beside): About {
   const { known, name, fields, id, noun, verb } = partsOf(aim);
   const label = name && name.key !== "" && isIdOf(name.value, id) ? undefined : name?.value;
@@ -64,7 +65,7 @@ function sentence({ field, from, to, now }: Change, isChange: boolean): string {
 }
 
 const PLAIN_WORD = /^[\p{L}\p{N}_.+@-]+$/u;
-/** Nothing in it can be taken for words of this sentence. */
+/** None of its text can look like words of this sentence. */
 const PLAIN_NAME = /^[\p{L}\p{N}#][\p{L}\p{N} _.+@#/-]*$/u;
 
 /** In quotes where it is not a single word, so that it ends where it seems to. Null: there is none. */

@@ -1,5 +1,5 @@
-// Which account a request is sent with: its origin and a fingerprint of the credential, so that an approval holds for
-// the account that it was given for and for no other.
+// Which account a request is sent with: its origin and a fingerprint of the credential, so that an approval is valid
+// only for the account that it was given for.
 
 import { createHmac, randomBytes } from "node:crypto";
 import type { Store } from "../contract/store.ts";
@@ -8,13 +8,13 @@ import { SERVICES } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
 import type { OperationRequest } from "../services/operation.ts";
 
-/** In the table of secrets. A fingerprint without it tells nothing, not even of a key that can be guessed. */
+/** In the table of secrets. Without it a fingerprint reveals nothing, not even about a key that can be guessed. */
 const KEY_NAME = "accounts.key";
 const KEY_BYTES = 32;
 
-/** The long-lived credentials of the configuration; tokens made of them come and go. */
+/** The long-lived credentials of the configuration; their tokens come and go. */
 export interface AccountSource {
-  /** Of the service as it is configured now. */
+  /** Of the service as currently configured. */
   origin(service: string): string;
   /** The key that an account of the service belongs to; undefined: none is configured. */
   secret(service: string): string | undefined;
@@ -25,7 +25,7 @@ export interface Accounts {
   load(): Promise<void>;
   /** Of a request as it would be sent now. */
   of(request: Pick<OperationRequest, "origin" | "credential">): Account;
-  /** What has changed of the account of a proposal, in words; undefined: nothing. */
+  /** How the account of a proposal has changed, in words; undefined: it has not. */
   change(before: Account): string | undefined;
 }
 

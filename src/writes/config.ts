@@ -57,10 +57,10 @@ const word = z.enum(["operator", "auto", "deny", "signed"]);
 /** What a pattern of `[approvals.policy]` says. */
 const rule = z.union([word, signedRule], { error: RULE_ERROR });
 
-/** Who decides: a word, or whose signatures it takes. */
+/** Who decides: a word, or the required signers. */
 export type PolicyRule = z.output<typeof rule>;
 
-/** Whether it takes signatures. */
+/** Whether it accepts signatures. */
 const isSigned = (rule: PolicyRule) => rule === "signed" || typeof rule === "object";
 
 export const approvalSettings = z

@@ -1,4 +1,4 @@
-// A write that may have been sent, and whose answer never came: what can still be found out about it.
+// A write that may have been sent, but was never answered: what can still be found out about it.
 
 import type { Failure } from "../contract/new-event.ts";
 import { createServerTime } from "../http/server-time.ts";
@@ -6,7 +6,7 @@ import type { Effect, Finding, Operation, ReadCall } from "../services/operation
 import { readStored } from "./prepare.ts";
 import { type GivenUp, noticed, type Outcome, type Run, reading, succeeded } from "./run.ts";
 
-/** What is known in the end of a write that may have been sent. */
+/** What is finally known of a write that may have been sent. */
 export async function settleDoubt(run: Run, why: Failure): Promise<Outcome | GivenUp> {
   const { write, options, stop } = run;
   const operation = options.catalogue.get(write.operation);
@@ -19,10 +19,10 @@ export async function settleDoubt(run: Run, why: Failure): Promise<Outcome | Giv
       );
       if (finding.kind === "done") return succeeded(finding.output, finding.effects);
     } catch (error) {
-      // Whatever kept it from being read, the write stays in doubt.
+      // Whatever prevented the read, the write stays in doubt.
       noticed(run, error, undefined);
     }
-    // Cut by our own stop: the next start reads it.
+    // Cut by our own shutdown: the next start reads it.
     if (stop.cut.aborted) return { state: "executing" };
   }
   return {
@@ -33,8 +33,8 @@ export async function settleDoubt(run: Run, why: Failure): Promise<Outcome | Giv
 }
 
 /**
- * Looks for what was made since the write began, by the clock of the service where its answers say that this is later
- * than by ours: one that was behind then, or is now, would take for its effect what was there before.
+ * Looks for what was created since the write began, by the service's clock if its answers show that this is later than
+ * by ours: with a clock that was or is behind, something that existed before would look like its effect.
  */
 async function lookBy<E>(
   { write, options }: Run,

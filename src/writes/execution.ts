@@ -1,4 +1,4 @@
-// One write from its claim to its result. A write that is not idempotent is put on the wire once, whatever happens.
+// One write from its claim to its result. A write that is not idempotent is put on the wire at most once.
 
 import type { Failure } from "../contract/new-event.ts";
 import type { Write } from "../contract/writes.ts";
@@ -28,7 +28,7 @@ import {
   succeeded,
 } from "./run.ts";
 
-/** How long a write is tried, from its claim: after that its last failure is its result. */
+/** How long a write is tried, from its claim on; after that, its last failure is its result. */
 const DEADLINE_MS = 120_000;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 15_000;
@@ -71,7 +71,7 @@ async function attemptUntilKnown(run: Run): Promise<Outcome | GivenUp> {
       case "refused":
         return run.doubt ? settleDoubt(run, run.doubt) : failed(outcome.error, outcome.effects);
       case "in_doubt":
-        // Cut by our own stop: whether it arrived is for the next start to find out.
+        // Cut by our own shutdown: the next start finds out whether it arrived.
         if (stop.cut.aborted) return { state: "executing" };
         run.doubt ??= outcome.error;
         if (!isIdempotent || !outcome.canRetryHelp) return settleDoubt(run, run.doubt);
@@ -140,7 +140,7 @@ async function attempt(run: Run): Promise<Attempt> {
 }
 
 /**
- * That somebody decided it, and decided this: a row in the table of writes is no approval.
+ * Checks that somebody decided it, and decided exactly this: a row in the table of writes is not an approval.
  * @throws Refusal, StoreError
  */
 async function assertApproved({ write, options }: Run): Promise<void> {
@@ -152,7 +152,7 @@ async function assertApproved({ write, options }: Run): Promise<void> {
   );
 }
 
-/** What a refusal means to the operation, which may have to look at the service first. */
+/** What a refusal means to the operation, which may have to ask the service first. */
 async function readRefusal(
   run: Run,
   { operation, input, facts }: Prepared,

@@ -1,4 +1,4 @@
-// Executes approved writes: a person's first, each kind in the order of its approval, one at a time for each target,
+// Executes approved writes: a person's first, each kind in the order of approval, one at a time for each target,
 // several targets at once.
 
 import type { Logger } from "pino";
@@ -21,11 +21,14 @@ import { createPauses } from "./pauses.ts";
 import type { ExecutionOptions } from "./run.ts";
 
 const AT_ONCE = 8;
-/** Of those, what the policy approved: it may wait long for its share of a budget, and a person's must not behind it. */
+/**
+ * The part of them for writes approved by the policy: those may wait long for their share of a budget, and must not
+ * delay a person's.
+ */
 const AUTO_AT_ONCE = AT_ONCE / 2;
-/** Expired proposals are swept, and approved writes looked for, this often even where nobody calls. */
+/** How often expired proposals are swept and approved writes are looked for, even without a wake-up. */
 const LOOK_EVERY_MS = 15_000;
-/** What a stop waits for work that was cut. */
+/** How long a shutdown waits for work that was cut. */
 const CUT_WITHIN_MS = 500;
 const LONGEST_STORE_BACKOFF_MS = 10_000;
 const PAGE = 100;
@@ -45,15 +48,15 @@ export interface ExecutorOptions
 
 export interface Executor {
   /**
-   * Takes up what an earlier process left `executing`, then begins with what is approved. Resolves when that is under
-   * way; it does not wait for any service. @throws StoreError when the writes cannot be read
+   * Resumes what an earlier process left `executing`, then starts approved writes. Resolves when that is in progress;
+   * it does not wait for any service. @throws StoreError if the writes cannot be read
    */
   start(): Promise<void>;
-  /** Says that a write was approved. */
+  /** Call it when a write was approved. */
   wake(): void;
-  /** Lets writes to a service that wait for their next attempt try now: the service is there again. */
+  /** Makes writes that wait for their next attempt at a service try now: the service is back. */
   retryNow(service: Service): void;
-  /** Begins nothing new, gives what is under way so much time, then cuts it; resolves when all of it is settled. */
+  /** Starts nothing new, gives running work this much time, then cuts it; resolves when everything is settled. */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -64,13 +67,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const stop = { closing: closing.signal, cut: cut.signal };
   const underWay = new Set<Promise<void>>();
   let autoUnderWay = 0;
-  /** Of each target, the result that is on its way to the disk, and from there to the sessions in memory. */
+  /** For each target, the result that is being written to disk, and then to the sessions in memory. */
   const settling = new Map<string, Promise<void>>();
   let claiming: Promise<void> | undefined;
   let isWoken = false;
   let isStarted = false;
 
-  /** Tries until the store takes it. What must not be lost is tried once more even after the stop. */
+  /** Tries until the store accepts it. What must not be lost is tried once more even after the shutdown. */
   const persist = async <T>(commit: () => Promise<T>): Promise<T> => {
     const backoff = createBackoff(random, 200, LONGEST_STORE_BACKOFF_MS);
     for (;;) {
@@ -89,7 +92,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     ...options,
     pauses,
     countAttempt: (id) => persist(() => store.countWriteAttempt(id)),
-    // Nothing was sent yet: as long as the approval cannot be read, the write waits and no failure is its result.
+    // Nothing was sent yet: while the approval cannot be read, the write waits, and no failure is its result.
     whyNotApproved: (write) => persist(() => store.whyNotApproved(write.id, write)),
     onDefect: ({ id, operation }, err) => {
       log.error({ writeId: id, operation, err }, "a defect of nexusd, or of an operation, in a write");
@@ -114,14 +117,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
         return { written, isCommitted: written?.kind === "done" || written?.write.state === state };
       });
     const line = { writeId: id, operation, state, ...(result.error && { code: result.error.code }) };
-    // A commit that was reported as failed may have happened all the same.
+    // A commit that was reported as failed may still have happened.
     if (written?.kind !== "done" && written?.write.state !== state)
       log.error({ ...line, found: written?.write.state ?? null }, "the result of a write found it changed");
     else if (state === "unknown") log.warn(line, "the outcome of a write is unknown: a person has to check");
     else log.info(line, `a write ${state}`);
   };
 
-  /** What an answer makes of the sessions may be wrong: then at least the result is written down. */
+  /** What an answer means for the sessions may be wrong: then at least the result is stored. */
   const writeDownAnyway = async (write: Write, outcome: Settled): Promise<void> => {
     try {
       await writeDown(write, outcome);
@@ -140,7 +143,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return work;
   };
 
-  /** What was done, but has not become what it should in nexusd, is no success, and no failure either. */
+  /** What was done, but could not be stored correctly, is neither a success nor a failure. */
   const withoutEffects = (
     { operation }: Write,
     { state, result }: Settled,
@@ -157,7 +160,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     try {
       const held = options.catalogue.get(operation)?.holds?.(storedRequest(write.request).input);
       if (held !== undefined) release = options.changesOf(service).hold(held);
-      // The write before it may be done on disk already, but not in memory, which this one is made of.
+      // The previous write may be on disk already, but not in memory, which this one is based on.
       await settling.get(write.target)?.catch(() => {});
       const outcome = await execute(write, isRecovery, execution, stop);
       if (outcome.state === "executing")
@@ -202,7 +205,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       })
       .finally(() => {
         claiming = undefined;
-        // Woken again between the last look and now.
+        // Woken again between the last check and now.
         if (isWoken) wake();
       });
   };
@@ -210,7 +213,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const look = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       await store.expireWrites(isoTime(clock.now()), isOver(options.steady)).catch((err: unknown) => {
-        // The state of the store is reported elsewhere; a decision looks at the time itself.
+        // The state of the store is reported elsewhere; a decision checks the time itself.
         if (!(err instanceof StoreError)) log.error({ err }, "expired proposals cannot be swept");
       });
       wake();
@@ -257,7 +260,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
 }
 
-/** The result as the store can keep it: an output that JSON cannot say must not keep the outcome from being written. */
+/** The result as the store can keep it: an output that JSON cannot represent must not prevent storing the outcome. */
 function storable(result: WriteResult): WriteResult {
   try {
     stringifyJson(result);

@@ -1,4 +1,4 @@
-// From the name of an operation and an input of unknown origin to what the operation takes.
+// From the name of an operation and an untrusted input to the operation's parsed input.
 
 import { z } from "zod";
 import { WriteError } from "../contract/writes.ts";
@@ -27,8 +27,8 @@ const shortened = (name: string) =>
   JSON.stringify(name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name);
 
 /**
- * @param mostErrors so many places are named
- * @throws WriteError `invalid_input` with the path of each field that is not as the operation wants it
+ * @param mostErrors at most this many places are named
+ * @throws WriteError `invalid_input` with the path of each invalid field
  */
 export function validInput(operation: Operation, input: unknown, mostErrors: number): unknown {
   const result = operation.input.safeParse(input, { reportInput: true });

@@ -1,4 +1,4 @@
-// What became of one attempt to execute a write: the rules of "at most once", each in one place.
+// What one attempt to execute a write means: the rules of "at most once", each in one place.
 
 import type { Failure } from "../contract/new-event.ts";
 import { StoreError } from "../contract/store.ts";
@@ -8,13 +8,13 @@ import { type Effect, type Operation, OperationError } from "../services/operati
 
 export type Attempt =
   | { kind: "done"; output: unknown; effects: Effect[] }
-  /** Certainly without effect, and trying again cannot help. */
+  /** Certainly without effect, and a retry cannot help. */
   | { kind: "refused"; error: Failure; effects?: Effect[] }
-  /** Certainly not on the wire: it may be tried again, whatever the operation is. */
+  /** Certainly not on the wire: it may be retried, whatever the operation is. */
   | { kind: "not_sent"; error: Failure; retryAfterMs: number }
   /** It was refused for now, which changed nothing. */
   | { kind: "refused_for_now"; error: Failure; retryAfterMs: number }
-  /** The service may have acted. Only what is idempotent may be tried again, and only where that can help. */
+  /** The service may have acted. Only idempotent writes may be retried, and only if that can help. */
   | { kind: "in_doubt"; error: Failure; canRetryHelp: boolean; retryAfterMs: number };
 
 /** What went wrong before the request of the write was sent. */
@@ -32,7 +32,7 @@ export function preparationFailed(error: unknown): Extract<Attempt, { kind: "ref
   return { kind: "refused", error: failureOf(error) };
 }
 
-/** A read that failed can be made again unless the service refuses it as such. */
+/** A failed read can be repeated unless the service refuses it as such. */
 const canBeRead = ({ kind, retryable }: HttpError) => retryable || kind === "aborted";
 
 /** Whether the request may have been put on the wire before the sender failed. */
@@ -44,7 +44,7 @@ type Rules = Pick<Operation, "isRolledBack">;
 
 /** What the error of the sender means. */
 export function sendingFailed(error: unknown, operation: Rules = {}): Attempt {
-  // Of the sender it means that nothing was sent.
+  // From the sender it means that nothing was sent.
   if (error instanceof OperationError) return preparationFailed(error);
   if (!(error instanceof HttpError))
     return { kind: "in_doubt", error: failureOf(error), canRetryHelp: false, retryAfterMs: 0 };
@@ -62,7 +62,7 @@ export function sendingFailed(error: unknown, operation: Rules = {}): Attempt {
   return { kind: "in_doubt", error: failure, canRetryHelp: error.retryable, retryAfterMs };
 }
 
-/** What it means that a 2xx answer could not be taken for a success: asking again would give the same. */
+/** What it means that a 2xx answer was not a success: a retry would give the same. */
 export function answerFailed(error: unknown, operation: Rules = {}): Attempt {
   if (error instanceof OperationError || (error instanceof HttpError && isRefusal(error, operation)))
     return { kind: "refused", error: failureOf(error) };
@@ -77,7 +77,7 @@ const isClientError = (status = 0) => status >= 400 && status < 500;
 
 const LONGEST_SAID = 500;
 
-/** The message, with what the service says of its reason; nothing that is shaped like a secret is in it. */
+/** The message, with the service's reason, without anything that is shaped like a secret. */
 function said({ message, body }: HttpError): string {
   if (typeof body !== "object" || body === null) return message;
   const inner = "error" in body && typeof body.error === "object" ? body.error : undefined;
@@ -92,13 +92,13 @@ function said({ message, body }: HttpError): string {
 export const isDefect = (error: unknown): boolean =>
   !(error instanceof HttpError || error instanceof OperationError || error instanceof StoreError);
 
-/** What it means that nexusd could not make of a success what it has to keep of it. */
+/** What it means that nexusd could not store the result of a success. */
 export const effectsFailed = (error: unknown): Failure => ({
   code: "internal_error",
   message: `The service did it, but what nexusd keeps of it could not be made (${nameOf(error)}); its log says why.`,
 });
 
-/** Of an error that nobody expected only its name is told: its message may hold anything. */
+/** Of an unexpected error only the name is shown: its message may contain anything. */
 function failureOf(error: unknown): Failure {
   if (error instanceof HttpError) return { code: error.code, message: said(error) };
   if (error instanceof OperationError || error instanceof StoreError)

@@ -1,4 +1,4 @@
-// Looks for secrets in text that is about to leave the machine: what a session carries, strangers read.
+// Looks for secrets in text that is about to leave the machine: strangers can read a session's messages.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
@@ -8,19 +8,19 @@ import type { OutgoingText } from "../services/operation.ts";
 import { type Hit, secretsIn } from "./secrets/find.ts";
 import { type Span, viewsOf } from "./secrets/views.ts";
 
-/** Resolves when there is no secret in any of the texts. @throws WriteError `secret_in_text`, without the secret */
+/** Resolves if there is no secret in any of the texts. @throws WriteError `secret_in_text`, without the secret */
 export type ScanText = (texts: readonly OutgoingText[]) => Promise<void>;
 
 const MOST_TOLD = 20;
 const LONG = 16 * 1024;
-/** In characters: looking through a short one costs about as much as through so many. */
+/** In characters: the minimum cost of a text. */
 const COST_OF_A_VIEW = 500;
 const KNOWN = "CREDENTIAL_OF_NEXUSD";
 
 /** @param options.credentialsIn where nexusd's own credentials stand in a text */
 export function createTextScan(options: { credentialsIn(text: string): Promise<Span[]> }): ScanText {
   let last: Promise<void> = Promise.resolve();
-  /** In the order in which it was asked for, one in each round of the event loop: many texts do not add up. */
+  /** In order, one per round of the event loop: many texts do not add up. */
   const turn = () => {
     last = last.then(() => nextTurn());
     return last;
@@ -30,7 +30,7 @@ export function createTextScan(options: { credentialsIn(text: string): Promise<S
     const found: Hit[] = [];
     let looked = 0;
     for (const view of viewsOf(content)) {
-      // Others get their turn while a long text, or what many short ones decode to, is looked through.
+      // Others get their turn while a long text, or what many short ones decode to, is scanned.
       looked += view.text.length + COST_OF_A_VIEW;
       if (looked > LONG) {
         await turn();
@@ -38,7 +38,7 @@ export function createTextScan(options: { credentialsIn(text: string): Promise<S
       }
       for (const { start, end } of await options.credentialsIn(view.text))
         found.push({ kind: KNOWN, ...view.spanOf(start, end) });
-      // Its rules ask for more before and behind a secret than those here, and know containers that these do not.
+      // Its rules require more before and after a secret than those here, and know containers that these do not.
       if (!view.isJoined)
         for (const { kind, start, end } of await hitsOfRules(view.text))
           found.push({ kind, ...view.spanOf(start, end) });
@@ -63,7 +63,7 @@ function asOne(texts: readonly OutgoingText[]): { content: string; parts: Part[]
   let start = 0;
   for (const outgoing of texts) {
     const { text, name } = outgoing;
-    // Some secrets are known only by the name that stands before them.
+    // Some secrets are recognised only by the name before them.
     const before = name === undefined ? "" : `"${name}": "`;
     const piece = name === undefined ? text : `${before}${text}"`;
     parts.push({ outgoing, start, textStart: start + before.length });
@@ -80,7 +80,7 @@ function refusal(hits: Hit[], parts: Part[]): WriteError {
   });
   const secretNames = new Set(found.flatMap(({ isName, outgoing }) => (isName ? [outgoing.name] : [])));
   const errors = found.map(({ kind, isName, at, textStart, outgoing }) => {
-    // A path that names its members must not repeat the secret among them.
+    // A path that contains the member must not repeat the secret in it.
     const path = z.core.toDotPath(
       outgoing.path.map((step) => (secretNames.has(String(step)) ? REDACTED : step)),
     );
@@ -97,7 +97,7 @@ function refusal(hits: Hit[], parts: Part[]): WriteError {
   );
 }
 
-/** In order, one for each place: several rules may know the same secret. */
+/** In order, one for each place: several rules may match the same secret. */
 function apart(hits: Hit[]): Hit[] {
   const found: Hit[] = [];
   for (const hit of hits.toSorted((a, b) => a.start - b.start))
@@ -110,7 +110,7 @@ function placeIn(text: string, at: number): string {
   return `at line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
 }
 
-/** Loaded at the first text that goes out: a daemon that sends nothing pays neither the time nor the memory. */
+/** Loaded for the first outgoing text: a daemon that sends nothing pays neither the time nor the memory. */
 let rules: Promise<(content: string) => Promise<Hit[]>> | undefined;
 
 async function hitsOfRules(content: string): Promise<Hit[]> {
@@ -127,10 +127,10 @@ async function loadRules(): Promise<(content: string) => Promise<Hit[]>> {
     import("@secretlint/profiler"),
     import("@secretlint/secretlint-rule-preset-recommend"),
   ]);
-  // It is on by default, and keeps several marks of each scan for good: in itself, and in the timeline of Node.js.
+  // It is on by default, and keeps several marks of each scan forever: in itself, and in the timeline of Node.js.
   secretLintProfiler.setEnabled(false);
   const rules = preset.rules
-    // With it, a comment in the text would switch the others off.
+    // With it, a comment in the text could switch the other rules off.
     .filter(({ meta }) => meta.id !== "@secretlint/secretlint-rule-filter-comments")
     .map((rule) => ({ id: rule.meta.id, rule }));
   return async (content) => {
@@ -138,7 +138,7 @@ async function loadRules(): Promise<(content: string) => Promise<Hit[]>> {
       source: { filePath: "message.txt", content, contentType: "text" },
       options: { config: { rules }, noPhysicFilePath: true, maskSecrets: true },
     });
-    // The id of a message is a constant of its rule; its words may hold what was found.
+    // The id of a message is a constant of its rule; its words may contain the secret.
     return messages.map(({ messageId, range: [start, end] }) => ({ kind: messageId, start, end }));
   };
 }

@@ -1,12 +1,12 @@
-// The waits between two attempts of writes, which end early where their service is there again.
+// The waits between two attempts of writes, which end early when their service is back.
 
 import type { Service } from "../contract/new-event.ts";
 import type { Clock } from "../core/clock.ts";
 
 export interface Pauses {
   /**
-   * Resolves after `ms` milliseconds; where `canEndEarly`, as soon as `end` is called for the service.
-   * Rejects with the signal's reason.
+   * Resolves after `ms` milliseconds; with `canEndEarly`, as soon as `end` is called for the service. Rejects with the
+   * signal's reason.
    */
   wait(service: Service, ms: number, canEndEarly: boolean, signal: AbortSignal): Promise<void>;
   end(service: Service): void;

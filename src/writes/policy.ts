@@ -11,7 +11,7 @@ import type { ApprovalSettings, PolicyRule } from "./config.ts";
 export interface Policy {
   /** For writes; reads need no approval. */
   approvalOf(operation: Subject): Approval;
-  /** Whose signatures approve it; undefined: none does. */
+  /** Whose signatures approve it; undefined: it is not decided by signatures. */
   signingOf(operation: Subject): Signing | undefined;
   /** Whether it leaves nothing to an operator, and denies nothing. */
   isEverythingAuto(): boolean;
@@ -19,14 +19,14 @@ export interface Policy {
 
 export type Subject = Pick<Operation, "name" | "destructive">;
 
-/** What the policy looks at in a write that is stored. */
+/** What the policy needs of a stored write. */
 export const subjectOf = ({ operation, destructive }: Write) => ({ name: operation, destructive });
 
 const isWildcard = (pattern: string) => pattern.endsWith("*");
 
 export function createPolicy(config: { approvals: ApprovalSettings }): Policy {
   const rules = new Map(Object.entries(config.approvals.policy));
-  // "orders.*" as "orders.", "*" as "": the beginnings of the names that they stand for, the longest first.
+  // "orders.*" as "orders.", "*" as "": the prefixes that they stand for, longest first.
   const beginnings = [...rules]
     .filter(([pattern]) => isWildcard(pattern))
     .map(([pattern, approval]) => ({ beginning: pattern.slice(0, -1), approval }))
@@ -64,7 +64,7 @@ const isRuntimeName = (name: string) =>
   );
 
 /**
- * What is said of patterns that name no operation: what they are to guard is not guarded.
+ * A warning for patterns that match no operation: what they should protect is not protected.
  * @param names of all operations that are known without asking a service
  */
 export function patternsOfNothing(

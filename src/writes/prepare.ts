@@ -1,4 +1,4 @@
-// From the stored bytes of a write to the request that is sent, if everything is still as it was approved.
+// From the stored bytes of a write to the request that is sent, if everything is still as approved.
 
 import { doorOf } from "../contract/actor.ts";
 import type { Failure } from "../contract/new-event.ts";
@@ -59,7 +59,7 @@ export async function readStored(write: Write, { catalogue, facts }: PrepareOpti
 }
 
 /**
- * The request, the same as was shown.
+ * The request, which must equal the one that was shown.
  * @throws Refusal `policy_denied`, `policy_changed`, `stale`; what the operation throws
  */
 export async function checkedRequest(
@@ -85,7 +85,7 @@ export async function checkedRequest(
 }
 
 /**
- * That it goes out with the account that it was shown and approved for. Without a pause before the sending, in which
+ * Checks that it is sent with the account that it was shown and approved for. Without a pause before sending, in which
  * a reload could bring another key. @throws Refusal `stale`
  */
 export function assertAccount(write: Write, request: OperationRequest, { accounts }: PrepareOptions): void {
@@ -114,7 +114,7 @@ function assertPolicy(write: Write, operation: Operation, policy: Policy): void 
     throw new Refusal("policy_changed", `${why} for ${write.operation}: propose it again.`);
 }
 
-/** Why the approval it has is none by the policy of now; undefined: it is. */
+/** Why its approval is not valid under the present policy; undefined: it is. */
 function whyNotDecided(write: Write, approval: Approval, signing: Signing | undefined): string | undefined {
   if (approval === "auto" || write.decidedBy === null) return undefined;
   const door = doorOf(write.decidedBy);

@@ -1,4 +1,4 @@
-// What of a write is not what it looks like, wherever in it: told to the person who decides, above all the rest.
+// Warnings about text in a write that is not what it looks like, shown above everything else to whoever decides.
 
 import type { Write } from "../contract/writes.ts";
 import { quoted } from "../core/text/exact.ts";
@@ -8,8 +8,8 @@ import { type LookAlike, lookAlikes, looksPlain } from "../core/text/look-alikes
 const TOLD = 10;
 
 /**
- * A sentence for each thing in the write that looks like something else or like nothing, with the place, the code point
- * and what it looks like; safe for a terminal. Empty for nearly all writes.
+ * A sentence for each character in the write that looks like something else or is invisible, with the place, the code
+ * point and what it looks like; safe for a terminal. Empty for nearly all writes.
  */
 export function previewWarnings(write: Write): string[] {
   const found = new Set<string>();
@@ -26,7 +26,7 @@ const sentence = (place: string, { word, what }: LookAlike): string =>
 // The sentence names the character itself: what cannot be shown must not be, and its own quotes stay.
 const safe = (what: string): string => quoted(what).slice(1, -1).replaceAll('\\"', '"');
 
-/** Every text of the write that somebody else chose, and where it stands. */
+/** Every text of the write that somebody else chose, and its place. */
 function* texts({ preview, precondition, reason, agent }: Write): Generator<[place: Place, text: string]> {
   yield ["the URL", decoded(preview.url)];
   for (const { name, value } of preview.headers) yield [`the header ${name}`, value];
@@ -46,7 +46,7 @@ const decoded = (url: string): string =>
     }
   });
 
-/** In words; worked out only where there is something to say of it. */
+/** In words; computed only if there is something to say about it. */
 type Place = string | (() => string);
 
 /** A value inside another one, by its key or index there. */

@@ -1,4 +1,4 @@
-// What a person is shown of a write before it is approved: the real request, whole, with nothing hidden in it.
+// What a person sees of a write before approving it: the complete real request, with nothing hidden.
 
 import type { Account, PreviewRequest, Write } from "../contract/writes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
@@ -8,10 +8,10 @@ import type { OperationRequest } from "../services/operation.ts";
 import { previewWarnings } from "./preview-warnings.ts";
 
 /**
- * The request as it will be sent, by the code that sends it; credentials stand there by name only. `user-agent`, which
- * changes with the version of nexusd and says nothing of the write, is left out.
- * @throws HttpError `invalid_request` for a path that is not one on the origin
- * @throws TypeError for a `json` that JSON cannot say
+ * The request as it will be sent, by the code that sends it; credentials by name only. `user-agent`, which changes with
+ * the version of nexusd and says nothing about the write, is left out.
+ * @throws HttpError `invalid_request` for a path that is not on the origin
+ * @throws TypeError for a `json` that JSON cannot represent
  */
 export function previewOf(request: OperationRequest): PreviewRequest {
   const { method, origin, path, label, json, credential } = request;
@@ -37,7 +37,7 @@ export const previewOfLocal = (operation: string, input: unknown): PreviewReques
   body: stringifyJson(input),
 });
 
-/** What of two previews is not the same, in words without values; empty where they are equal. */
+/** What differs between two previews, in words without values; empty if they are equal. */
 export function previewChanges(before: PreviewRequest, now: PreviewRequest): string[] {
   const asMap = ({ headers }: PreviewRequest) => new Map(headers.map(({ name, value }) => [name, value]));
   const [old, fresh] = [asMap(before), asMap(now)];
@@ -57,8 +57,8 @@ export interface PreviewOptions {
   maxBodyLines?: number;
 }
 
-// Every line of outside text begins with one of these, which outside text cannot do: it holds no line break, and no
-// line is so long that a terminal breaks it.
+// Every line of outside text begins with one of these, which outside text cannot do: it contains no line break, and no
+// line is long enough for a terminal to break it.
 const LINE = "  │ ";
 const CONTINUED = "  ┊ ";
 const BROKEN = "↩";
@@ -66,9 +66,9 @@ const LABEL_WIDTH = 10;
 const COLUMNS = 100;
 
 /**
- * The write as text for a person, safe for a terminal. What is invisible or acts on a terminal stands there as
- * `\u{202e}`, long lines are broken with a mark at both ends of the break, and the body is the exact text that is
- * sent, but for line breaks and blanks between the parts of its JSON.
+ * The write as text for a person, safe for a terminal. Invisible characters and terminal controls are written as
+ * `\u{202e}`, long lines are broken with a mark at both ends of the break, and the body is the exact text that is sent,
+ * except for line breaks and blanks between the parts of its JSON.
  */
 export function renderPreview(write: Write, options: PreviewOptions = {}): string {
   const columns = Math.max(40, options.width ?? COLUMNS);
@@ -160,7 +160,7 @@ export function bodyLines(
   return { shown: lines.slice(0, most), left, isLaidOut: laidOut !== undefined };
 }
 
-/** How many lines of the body would not be shown, where so many are. */
+/** How many lines of the body would be left out, if this many are shown. */
 export function countHiddenLines({ preview: { body } }: Pick<Write, "preview">, most: number): number {
   return body === null ? 0 : bodyLines(body, { most }).left;
 }
@@ -188,7 +188,7 @@ function renderBody(write: Write, columns: number, options: PreviewOptions): str
   ];
 }
 
-/** The line in pieces that fit, each with its beginning, and with a mark where it goes on. */
+/** The line in pieces that fit, each with its prefix, and with a mark where it continues. */
 function frame(line: string, first: string, next: string, columns: number): string[] {
   // Some terminals give two columns to each of the two signs.
   const pieces = chop(line, columns - Math.max(first.length, next.length) - BROKEN.length - 2);

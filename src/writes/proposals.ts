@@ -1,4 +1,4 @@
-// Proposals: from what an agent asks for to a stored write that shows the real request. Nothing here sends a write.
+// Proposals: from an agent's request to a stored write that shows the real request. Nothing here sends a write.
 
 import { monotonicFactory } from "ulid";
 import type { Actor } from "../contract/actor.ts";
@@ -30,7 +30,7 @@ import {
 
 const SHORTEST_TTL_MS = 60_000;
 const LONGEST_TTL_MS = 30 * 86_400_000;
-/** An operator may still propose where agents have no place left. */
+/** An operator may still propose when the agents' limit is reached. */
 const PLACES_OF_OPERATOR = 2;
 
 const BY_POLICY: Actor = { via: "policy", user: null };
@@ -43,29 +43,29 @@ export type ProposalLimits = Pick<
 export interface WritesOptions {
   store: Store;
   catalogue: OperationCatalogue;
-  /** Asked each time, since a reload changes it. */
+  /** Called each time, since a reload changes it. */
   policy: () => Policy;
   sender: Pick<OperationSender, "read">;
   facts: ReadFacts;
-  /** What nexusd keeps of what a write with this input would change; undefined: nothing. */
+  /** What nexusd stores about the object that a write with this input would change; undefined: nothing. */
   localView?: (service: string, input: unknown) => Promise<LocalView | undefined>;
   accounts: Pick<Accounts, "of" | "change">;
   verifier: Verifier;
-  /** What is kept of the approval of a write by an operator, in one transaction with it; then `committed` is called. */
+  /** Stores an operator's approval of a write in one transaction with it; then `committed` is called. */
   withApproval?: (write: Write) => { observations?: Observation[]; committed?: () => void };
   scanText: ScanText;
   clock: Clock;
   steady: Pick<SteadyClock, "isOlder" | "ageOf" | "before">;
   random: () => number;
-  /** How long a proposal lives that names no time of its own. */
+  /** The lifetime of a proposal without its own. */
   ttlMs: () => number;
   /** Wakes the executor. */
   onApproved: () => void;
-  /** Asked each time, since a reload changes them. */
+  /** Called each time, since a reload changes them. */
   limits: () => ProposalLimits;
 }
 
-/** What is known of a proposal before its service was asked anything. */
+/** What is known of a proposal before its service is asked. */
 interface Understood {
   operation: Operation;
   facts: Facts;
@@ -76,7 +76,7 @@ interface Understood {
   ttlMs: number;
 }
 
-/** @throws WriteError, OperationError, StoreError; HttpError where a precondition cannot be read */
+/** @throws WriteError, OperationError, StoreError; HttpError if a precondition cannot be read */
 export function createPropose(options: WritesOptions): Writes["propose"] {
   const { store, catalogue, policy, facts, scanText, clock, steady, random, onApproved } = options;
   const newId = monotonicFactory(random);
@@ -106,9 +106,9 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     return { approval, destructive, isStillAuto: () => policy().approvalOf(subject) === "auto" };
   };
 
-  /** What a person is shown, and what must still hold when it is sent. */
+  /** What a person sees, and what must still hold when it is sent. */
   const show = async ({ operation, facts, stored }: Understood, actor: Actor) => {
-    // What leaves the machine, others read: no text of it may hold a secret, whatever it is meant for.
+    // Others can read what leaves the machine: none of its texts may contain a secret, whatever it is for.
     if (operation.request) await scanText(textsIn(stored, []));
     const learnt = await readPrecondition(operation, stored, facts, actor);
     const toSend = operation.request?.(stored, facts, learnt);
@@ -127,7 +127,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     const understood = await understand(proposal);
     const { operation, request, stored, digest, ttlMs } = understood;
     const { reason = null, agent = null, idempotencyKey = null } = proposal;
-    // Looked for before the service is asked anything: what was proposed once is not judged again.
+    // Looked up before the service is asked: an earlier proposal is not judged again.
     const before =
       idempotencyKey === null
         ? undefined
@@ -139,7 +139,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
     const isAuto = approval === "auto" && isStillAuto();
     const proposedAt = clock.now();
     const most = mostOpen(options.limits(), actor);
-    // What nobody decided in time is not open any more, though the sweep has not come by yet.
+    // A proposal past its time is not open any more, even if the sweep has not come by yet.
     if (await isFull(store, most, Buffer.byteLength(request)))
       await store.expireWrites(isoTime(proposedAt), isOver(steady));
     const result = await store.proposeWrite(
@@ -162,7 +162,7 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
         rejectedSince: isoTime(steady.before(REJECTED_FOR_MS)),
         isRecent: (decidedAt) => steady.ageOf(Date.parse(decidedAt)) < REJECTED_FOR_MS,
         most,
-        // In one transaction with the proposal: what is told to have failed leaves nothing open.
+        // In one transaction with the proposal: a proposal that is reported as failed leaves nothing open.
         ...(isAuto && { approveBy: BY_POLICY }),
         ...(tokenHash !== undefined && { tokenHash }),
       },
@@ -186,14 +186,14 @@ export function createPropose(options: WritesOptions): Writes["propose"] {
   };
 }
 
-/** What every write is before anybody has decided about it. */
+/** The fields of every undecided write. */
 const UNDECIDED = {
   state: "proposed",
   ...{ shownAt: null, decidedAt: null, decidedBy: null, note: null },
   ...{ executingAt: null, finishedAt: null, attempts: 0, result: null, outcome: null, bodyRemovedAt: null },
 } as const;
 
-/** @returns what approves a write found again by its key that a policy would approve, but which is still proposed */
+/** @returns approves a write found by its idempotency key, if the policy approves it and it is still proposed */
 const createSettlePolicy =
   ({ store, policy, clock, steady, onApproved }: WritesOptions) =>
   async (write: Write): Promise<Write> => {
@@ -215,7 +215,7 @@ const createSettlePolicy =
     return result?.write ?? write;
   };
 
-/** @throws WriteError for an input that is no JSON, or too large */
+/** @throws WriteError for an input that is not JSON, or too large */
 function canonicalRequest(
   operation: Operation,
   input: unknown,
@@ -237,7 +237,7 @@ const mostOpen = ({ open_proposals, open_proposal_bytes }: ProposalLimits, { via
   return { writes: open_proposals * times, bytes: open_proposal_bytes * times };
 };
 
-/** Whether one more of about so many bytes may not fit: in its preview it stands escaped, up to twice as long. */
+/** Whether another write of about this many bytes may not fit: the preview contains it escaped, up to twice as long. */
 async function isFull(store: Store, most: OpenWrites, bytes: number): Promise<boolean> {
   const open = await store.countOpenWrites();
   return open.writes >= most.writes || open.bytes + 3 * bytes > most.bytes;

@@ -1,4 +1,4 @@
-// Runs the reads of people and agents: each under a deadline, given up when its caller goes away.
+// Runs the reads of people and agents: each with a deadline, aborted when its caller disconnects.
 
 import type { Limits } from "../contract/limits.ts";
 import type { Service } from "../contract/new-event.ts";

@@ -1,4 +1,4 @@
-// What the write path says when it refuses: each refusal with its reason and the way out.
+// The refusals of the write path, each with its reason and remedy.
 
 import type { Actor } from "../contract/actor.ts";
 import type { OpenWrites } from "../contract/write-store.ts";
@@ -86,7 +86,7 @@ const PAST: Partial<Record<WriteState, string>> = {
 const inWords = ({ via, user, signer = null }: Actor): string =>
   signer === null ? `${via}${user ? ` (${user})` : ""}` : `the signature of ${signer}`;
 
-/** Why a write that was refused a decision does not wait for one any more. */
+/** Why a write that was refused a decision no longer waits for one. */
 export function undecidable(write: Write): WriteError {
   if (write.state === "proposed" || write.state === "expired")
     return new WriteError(

@@ -1,4 +1,4 @@
-// Many proposals rejected at once, as after an agent that ran wild.
+// Rejects many proposals at once, such as those of a faulty agent.
 
 import type { Store } from "../contract/store.ts";
 import { type Rejected, type RejectFilter, type Write, WriteError } from "../contract/writes.ts";
@@ -6,7 +6,7 @@ import { type Rejected, type RejectFilter, type Write, WriteError } from "../con
 const PAGE = 200;
 const TOLD = 100;
 
-/** Each is a decision of its own, with its event and audit row; one that is decided meanwhile is left alone. */
+/** Each is its own decision, with its event and audit row; one that is decided meanwhile is left alone. */
 export async function rejectAll(
   { agent, operation, upTo, dryRun = false }: RejectFilter,
   reject: (id: string) => Promise<Write>,

@@ -1,4 +1,4 @@
-// A write on its way: what its attempts share, how they read, and what can become of it.
+// A write in progress: what its attempts share, how they read, and its possible ends.
 
 import type { Failure, Service } from "../contract/new-event.ts";
 import type { Write, WriteResult } from "../contract/writes.ts";
@@ -15,11 +15,11 @@ import { type Prepared, type PrepareOptions, Refusal } from "./prepare.ts";
 export interface Outcome {
   state: "succeeded" | "failed" | "unknown";
   result: WriteResult;
-  /** What nexusd itself keeps of it, to be committed with it. */
+  /** What nexusd stores of it, to be committed with it. */
   effects: readonly Effect[];
 }
 
-/** Given up by the stop of nexusd with a request maybe under way: the next start decides. */
+/** Aborted by the shutdown with a request possibly in progress: the next start decides. */
 export interface GivenUp {
   state: "executing";
 }
@@ -30,37 +30,37 @@ export interface ExecutionOptions extends PrepareOptions {
   steady: Pick<SteadyClock, "ageOf">;
   random: () => number;
   pauses: Pick<Pauses, "wait">;
-  /** Told before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
+  /** Called before a request that repeats an earlier one is sent; it must be on disk when this resolves. */
   countAttempt: (id: string) => Promise<void>;
-  /** As of the store: undefined where the audit log holds the approval of the write as it is. */
+  /** Like the store's: undefined if the audit log has the approval of exactly this write. */
   whyNotApproved: (write: Write) => Promise<string | undefined>;
   /** An error that nobody expected, for the log. */
   onDefect: (write: Write, error: unknown) => void;
 }
 
 export interface Stop {
-  /** Nothing new is begun. */
+  /** Nothing new is started. */
   closing: AbortSignal;
-  /** What is under way is cut. */
+  /** Running work is cut. */
   cut: AbortSignal;
 }
 
-/** A write on its way, and what its attempts share. */
+/** A write in progress, and what its attempts share. */
 export interface Run {
   write: Write;
   options: ExecutionOptions;
   stop: Stop;
-  /** The failure of the first request that may have arrived: from then on nothing is certain but a success. */
+  /** The failure of the first request that may have arrived: from then on only a success is certain. */
   doubt: Failure | undefined;
   /** Requests that were sent, or may have been. */
   sent: number;
-  /** As the store has it, one ahead where a request is about to be sent: the claim counts the first one. */
+  /** As in the store, one ahead if a request is about to be sent: the claim counts the first one. */
   counted: number;
   /** What the last attempt was made of: where its effect is looked for, that begins before it was sent. */
   prepared: Prepared | undefined;
 }
 
-/** Runs a piece of work that reads, under a deadline of its own. */
+/** Runs a read, with its own deadline. */
 export async function reading<T>(
   { write, options, stop }: Run,
   label: string,
@@ -84,7 +84,7 @@ export async function reading<T>(
   }
 }
 
-/** What a person approved is a person's; what the policy lets through is the agent's. */
+/** A write approved by a person counts as the person's, one approved by the policy as the agent's. */
 export const priorityOf = ({ approval }: Pick<Write, "approval">) =>
   approval === "auto" ? "agent_writes" : "people";
 

@@ -1,5 +1,5 @@
-// Decisions by signature: the statement must be that of the write now, and its signer one whom the policy names. By
-// which socket it came gives no right to anything.
+// Decisions by signature: the statement must match the present write, and the policy must name its signer. The socket
+// on which it arrives grants no right.
 
 import type { Actor } from "../contract/actor.ts";
 import { readSignedDetail, type SignedDetail } from "../contract/signed-detail.ts";
@@ -17,23 +17,23 @@ import { readStatement, renderStatement, STATEMENT_VERSION } from "./statement.t
 export interface SignedOptions
   extends Pick<WritesOptions, "store" | "policy" | "clock" | "steady" | "onApproved" | "withApproval"> {
   verifier: Verifier;
-  /** As it is now, and expired where it is past its time. @throws WriteError `write_not_found` */
+  /** As it is now, expired if it is past its time. @throws WriteError `write_not_found` */
   get(id: string): Promise<Write>;
-  /** What stands against the approval of a write that is proposed. @throws WriteError */
+  /** What prevents the approval of a proposed write. @throws WriteError */
   assertApprovable(write: Write): void;
 }
 
-/** What says of an earlier signature that it counts no more; anything else says nothing of it. */
+/** Errors that show that an earlier signature is no longer valid; others say nothing about it. */
 const OF_THE_SIGNER: ReadonlySet<string> = new Set<SignatureErrorCode>([
   "signer_unknown",
   "signer_not_valid_now",
   "signature_wrong_key",
   "signature_wrong_namespace",
 ]);
-/** Of one write; far more than its steps and signers. */
+/** Per write; far more than its steps and signers. */
 const MOST_ROWS = 1000;
 
-/** Another signer came first: what was read is read again. */
+/** Another signer came first: read again. */
 const MOST_TRIES = 32;
 
 export function createSignedDecisions(
@@ -43,7 +43,7 @@ export function createSignedDecisions(
 
   const signing = (write: Write): Signing | undefined => policy().signingOf(subjectOf(write));
 
-  /** That a signature decides the write now. @throws WriteError */
+  /** Checks that a signature decides the write now. @throws WriteError */
   const assertOpen = (write: Write, decision: Decision): void => {
     if (write.state !== "proposed") throw undecidable(write);
     if (decision === "approve") options.assertApprovable(write);
@@ -109,7 +109,7 @@ export function createSignedDecisions(
     return wanted;
   };
 
-  /** A key may have been taken back since. @throws SignatureError where that cannot be told */
+  /** A key may have been revoked since. @throws SignatureError if that cannot be determined */
   const isValidNow = async ({ statement: text, signature, signer }: SignedDetail): Promise<boolean> => {
     try {
       await verifier.verify({ text, signature, signer, at: clock.now() }, "people");
@@ -121,8 +121,8 @@ export function createSignedDecisions(
   };
 
   /**
-   * Those of the approvals it has that still count: of its statement as it is now (a database that was restored is another
-   * one), by people whom the policy names, with a key that is valid now.
+   * The earlier approvals that still count: of its present statement (a restored database has another one), by people
+   * whom the policy names, with a key that is valid now.
    */
   const standing = async (write: Write, wanted: Signing): Promise<SignedApproval[]> => {
     if (write.signedBy.length === 0) return [];
@@ -148,7 +148,7 @@ export function createSignedDecisions(
   ): Promise<Write | undefined> => {
     const before = await standing(write, wanted);
     const twice = before.find(({ signer, key }) => signer === verified.signer || key === verified.key);
-    // Whoever has approved can still reject, as long as others are waited for.
+    // A signer who approved can still reject while other signatures are missing.
     if (twice && decision === "approve") throw used(write, twice, verified);
     const at = isoTime(clock.now());
     const madeAt = Date.parse(write.proposedAt);
@@ -219,7 +219,8 @@ const refused = (code: WriteError["code"], message: string, write?: Write) =>
   new WriteError(code, message, write ? { write } : {});
 
 /**
- * That this signer has not decided it yet, whatever became of the write since: a statement that is sent again says so.
+ * Checks that this signer has not decided it yet, whatever happened to the write since: a repeated statement is
+ * refused.
  * @throws WriteError `statement_used`
  */
 function assertUnused(write: Write, { signer }: SignedDecision): void {

@@ -1,4 +1,4 @@
-// What the audit log holds of signed decisions, checked again: that each is about its write, and that its signer signed.
+// Verifies the signed decisions in the audit log again: that each is about its write, and that its signer signed it.
 
 import { readSignedDetail } from "../contract/signed-detail.ts";
 import type { AuditRow, Write } from "../contract/writes.ts";
@@ -12,7 +12,7 @@ const DECISION_OF: Partial<Record<AuditRow["action"], string>> = {
   rejected: "reject",
 };
 
-/** Why the signed decision in a row is not one of the step that the row tells of; undefined: it is, or there is none. */
+/** Why the signed decision in a row does not match the row's step; undefined: it does, or there is none. */
 function whyNotOf(row: AuditRow, write: Write | undefined): string | undefined {
   if ((row.actor.signer ?? null) === null) return undefined;
   const detail = readSignedDetail(row);
@@ -42,9 +42,9 @@ export const signedDifferences = (write: Write, rows: readonly AuditRow[]): stri
   });
 
 /**
- * Why a row's signature does not hold, at the time of its decision.
- * @returns undefined where it does
- * @throws SignatureError where that cannot be told: no ssh-keygen, no file of signers
+ * Why a row's signature is not valid, as of the time of its decision.
+ * @returns undefined if it is valid
+ * @throws SignatureError if that cannot be determined: no ssh-keygen, no file of signers
  */
 export async function whySignatureFails(row: AuditRow, verifier: Verifier): Promise<string | undefined> {
   const why = whyNotOf(row, undefined);

@@ -1,5 +1,5 @@
-// A statement with the stored request that it is about, in one file: for a second pair of eyes on another machine,
-// without the daemon and without a network.
+// A statement with its stored request, in one file: for a check on another machine, without the daemon and without a
+// network.
 
 import { z } from "zod";
 import { DECISIONS, type Decision } from "../contract/signing.ts";
@@ -41,7 +41,7 @@ export type Bundle = z.output<typeof bundleSchema>;
 
 export interface BundleCheck {
   check: "statement" | "digest" | "rendering" | "request";
-  /** null: it cannot be told here, as `detail` says. */
+  /** null: it cannot be determined here, as `detail` says. */
   ok: boolean | null;
   detail: string;
 }
@@ -75,7 +75,7 @@ export function readBundle(text: string): Bundle | undefined {
   }
 }
 
-/** Everything that must be so for the statement to be about what the daemon would send. */
+/** Everything that must hold for the statement to be about what the daemon would send. */
 export function checkBundle(bundle: Bundle): BundleCheck[] {
   return [statementCheck(bundle), digestCheck(bundle), renderingCheck(bundle), requestCheck(bundle)];
 }
@@ -125,7 +125,7 @@ function renderingCheck({ statement, decision, epoch, write }: Bundle): BundleCh
   );
 }
 
-/** Makes the request again from the stored input, by the code that the executor uses. */
+/** Recreates the request from the stored input, with the code that the executor uses. */
 function requestCheck({ write }: Bundle): BundleCheck {
   const check = "request";
   let stored: ReturnType<typeof storedRequest>;

@@ -1,5 +1,5 @@
 // A decision about one write as a short text that a person can read and sign: made from the stored bytes, by the
-// renderer of the preview. The same write gives the same bytes, always.
+// renderer of the preview. The same write always gives the same bytes.
 
 import { DECISIONS, type Decision } from "../contract/signing.ts";
 import type { Write } from "../contract/writes.ts";
@@ -7,8 +7,8 @@ import { exact, exactJson } from "../core/text/exact.ts";
 import { bodyLines } from "./preview.ts";
 
 /**
- * Of the text below, to the last byte. Whoever changes what any write looks like in it counts on: then statements of
- * before are refused by name, and not for a difference that nobody can see.
+ * Of the text below, byte for byte. Any change to how a write looks in it needs a new version: then old statements are
+ * refused by name, and not for an invisible difference.
  */
 export const STATEMENT_VERSION = 1;
 

@@ -1,4 +1,4 @@
-// What can be done with writes: proposed (src/writes/proposals.ts), looked at, waited for, decided.
+// The operations on writes: propose (src/writes/proposals.ts), read, wait, decide.
 
 import { timingSafeEqual } from "node:crypto";
 import type { Actor } from "../contract/actor.ts";
@@ -15,7 +15,7 @@ import { rejectAll } from "./reject-all.ts";
 import { createReview } from "./review.ts";
 import { createSignedDecisions } from "./signed-decisions.ts";
 
-/** How often it is looked whether what is past its time has expired, while the clock is not steady. */
+/** How often to check whether writes past their time have expired, while the clock is not steady. */
 const UNSTEADY_LOOK_MS = 5000;
 
 /** The write path up to the approval. Beside the errors that Writes names, `propose` throws HttpError. */
@@ -31,7 +31,7 @@ export function createWrites(options: WritesOptions): Writes {
   const isOverdue = (write: Pick<Write, "state" | "proposedAt" | "expiresAt">) =>
     write.state === "proposed" && isOver(steady)(write);
 
-  /** As it is now: one that is past its expiry is expired, though the sweep has not come by yet. */
+  /** As it is now: one past its expiry is expired, even if the sweep has not come by yet. */
   const get = async (id: string): Promise<Write> => {
     const write = found(await store.readWrite(id), id);
     if (!isOverdue(write)) return write;
@@ -43,7 +43,7 @@ export function createWrites(options: WritesOptions): Writes {
     try {
       await store.expireWrites(now(), isOver(steady));
     } catch (error) {
-      // Reading goes on where the database accepts no commits; deciding looks at the time itself.
+      // Reading works even if the database accepts no commits; deciding checks the time itself.
       if (!(error instanceof StoreError)) throw error;
     }
   };
@@ -73,7 +73,7 @@ export function createWrites(options: WritesOptions): Writes {
       id,
       from: "proposed",
       to,
-      // Now, as it would be without any step of the clock since it was proposed.
+      // The present time, as if the clock had not been stepped since the proposal.
       notExpiredAt: isoTime(madeAt + steady.ageOf(madeAt)),
       patch: { decidedAt: at, decidedBy: actor, note },
       actor,
@@ -88,7 +88,7 @@ export function createWrites(options: WritesOptions): Writes {
     return write;
   };
 
-  /** What stands against its approval, by whomever. */
+  /** What prevents its approval, by anyone. */
   const assertApprovable = (write: Write): void => {
     if (policy().approvalOf(subjectOf(write)) === "deny") throw denied(write.operation, write);
     const change = write.account && accounts.change(write.account);
@@ -120,17 +120,17 @@ export function createWrites(options: WritesOptions): Writes {
         const madeAt = Date.parse(proposedAt);
         const livesMs = Date.parse(expiresAt) - madeAt;
         for (;;) {
-          // Before the state is looked at, so that what happens in between is not missed.
+          // Before the state is read, so that changes in between are not missed.
           const knocked = new Promise<void>((resolve) => {
             knock = resolve;
           });
           const leftMs = until - clock.monotonic();
           const isDone = isOverdue({ state, proposedAt, expiresAt }) || TRANSITIONS[state].length === 0;
-          // Its state alone: it may be long, and everybody who waits looks at each event of the log.
+          // Only its state: it may be long, and every waiter checks it at each event of the log.
           if (isDone || leftMs <= 0 || signal.aborted || !(await store.isWriteIn(id, state)))
             return await get(id);
           const expiresInMs = livesMs - steady.ageOf(madeAt);
-          // Past its time nothing expires until the clock has been steady for a while.
+          // Past its time, nothing expires until the clock has been steady for a while.
           const nextLookMs = expiresInMs > 0 ? expiresInMs : UNSTEADY_LOOK_MS;
           const patienceMs = state === "proposed" ? Math.min(leftMs, nextLookMs) : leftMs;
           await within(clock, patienceMs, knocked, ended.signal);
@@ -166,7 +166,7 @@ export function createWrites(options: WritesOptions): Writes {
     async cancel(id, actor, tokenHash) {
       if (actor.via !== "operator.sock" || (await get(id)).state !== "approved")
         return decide(id, "cancelled", actor, null, { tokenHash });
-      // One conditional update, as the claim of the executor is one: whichever comes first has it.
+      // One conditional update, like the executor's claim: whichever comes first wins.
       const at = now();
       const result = await store.transitionWrite({
         ...{ id, from: "approved", to: "cancelled", actor, at },
@@ -203,7 +203,7 @@ export function createWrites(options: WritesOptions): Writes {
   };
 }
 
-/** In constant time, so that a digest cannot be felt for. */
+/** In constant time, so that a digest cannot be guessed by timing. */
 function isSame(given: string, digest: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(digest)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,4 +1,4 @@
-// What a command of a nexusd that was killed has left running, told by the variable that each wake has of its own.
+// Finds what a command of a killed nexusd left running, by the variable that is unique to each wake.
 
 import { readdir, readFile } from "node:fs/promises";
 import type { Clock } from "../../core/clock.ts";

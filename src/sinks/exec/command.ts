@@ -1,4 +1,4 @@
-// One run of a command, in a process group of its own: bounded in time and output, and never left behind.
+// One run of a command, in its own process group: bounded in time and output, and never left behind.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock } from "../../core/clock.ts";
@@ -20,7 +20,7 @@ export type Ending =
   | { kind: "killed"; signal: string }
   | { kind: "timeout" }
   | { kind: "aborted" }
-  /** It was never started; `code` is that of the system, such as ENOENT. */
+  /** It was never started; `code` is the system's, such as ENOENT. */
   | { kind: "unstarted"; code: string };
 
 export interface Ran {
@@ -34,7 +34,7 @@ export interface Ran {
 const GRACE_MS = 5000;
 /** The same where nexusd stops, which has 5 s for all of it. */
 const ABORT_GRACE_MS = 1500;
-/** For its pipes to close: what it left behind may hold them. */
+/** How long to wait for its pipes to close: what it left behind may hold them. */
 const PIPES_MS = 50;
 /** Between two looks at what a command has left behind. */
 const LOOK_MS = 25;
@@ -54,7 +54,7 @@ export function runCommand(options: CommandOptions): Promise<Ran> {
     }
     const stdout = keepTail(child.stdout);
     const stderr = keepTail(child.stderr);
-    /** Why it was ended by nexusd, where it was. */
+    /** Why nexusd terminated it, if it did. */
     let endedFor: "timeout" | "aborted" | undefined;
     const timers = new Set<() => void>();
     const later = (ms: number, work: () => void): void => void timers.add(clock.after(ms, work));
@@ -90,7 +90,7 @@ export function runCommand(options: CommandOptions): Promise<Ran> {
         : killedBy !== null
           ? { kind: "killed", signal: killedBy }
           : { kind: "exited", status: status ?? 0 };
-      // What it has left in its group ends with it, so that there are never two at once.
+      // Processes that it left in its group are terminated with it, so that there are never two at once.
       if (!killGroup(child.pid, "SIGTERM")) return later(PIPES_MS, () => finish(ending));
       if (!endedFor) killIn(GRACE_MS);
       const look = (): void => (killGroup(child.pid, 0) && !isKilled ? later(LOOK_MS, look) : finish(ending));
@@ -112,7 +112,7 @@ function killGroup(leader: number | undefined, signal: NodeJS.Signals | 0): bool
   }
 }
 
-/** Reads on for ever, so that the command never waits for it. @returns what gives the last of it */
+/** Reads on without end, so that the command never blocks. @returns a function that returns the last part */
 function keepTail(stream: NodeJS.ReadableStream | null): () => string {
   let tail = Buffer.alloc(0);
   stream?.on("data", (chunk: Buffer) => {

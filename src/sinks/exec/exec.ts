@@ -1,4 +1,4 @@
-// The target of kind `exec`: what the command is given, and what its ending says in words of our own.
+// The target of kind `exec`: what the command receives, and what its exit means in nexusd's own words.
 
 import { type Notice, noticeText } from "../../contract/notice.ts";
 import { visible } from "../../core/text/visible.ts";
@@ -55,7 +55,7 @@ export function createExec(
   };
 
   function logEnding({ ending, stdout, stderr }: Ran): void {
-    // It may say anything: escaped, and only where somebody looks for it.
+    // Untrusted output: escaped, and only at the debug level.
     log.debug({ ...ending, stdout: visible(stdout), stderr: visible(stderr) }, "the command has ended");
   }
 }

@@ -1,9 +1,9 @@
-// Where the program of a command is, as it will be looked for when it is started.
+// Finds the program of a command, as it will be looked up when it is started.
 
 import { access, constants, stat } from "node:fs/promises";
 import { delimiter, resolve } from "node:path";
 
-/** @returns its path; undefined where none is there that this user may execute */
+/** @returns its path; undefined if there is none that this user may execute */
 export async function findProgram(
   program: string,
   { directory = "", path = "" }: { directory?: string | undefined; path?: string | undefined },

@@ -1,4 +1,4 @@
-// One wake of an agent of OpenClaw: POST /hooks/wake, and what its answer means. A 2xx says that the gateway has heard,
+// One wake of an OpenClaw agent: POST /hooks/wake, and what its answer means. A 2xx says that the gateway has heard,
 // never that a model has seen anything: of 60 wakes that were all answered so, 40 reached no model.
 
 import { type Notice, noticeText } from "../../contract/notice.ts";
@@ -9,7 +9,7 @@ import type { Outcome, Target, TargetContext } from "../kind.ts";
 import { refusalOf, refused, type StatusWords } from "../refusal.ts";
 import type { OpenclawSettings } from "./kind.ts";
 
-/** The gateway runs one turn of an agent for events in so long; what comes sooner is put off or lost. */
+/** The gateway runs one turn of an agent for events in this time; earlier ones are delayed or lost. */
 const LEAST_INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 15_000;
 const LONGEST_ANSWER_BYTES = 64 * 1024;

@@ -1,11 +1,11 @@
-// Which events go out next: those after the position of the consumer, in their order. Where a request may have arrived
-// and its answer was not heard of, also because nexusd was killed, exactly the same ones are next again.
+// Chooses the next events: those after the position of the consumer, in order. If a request may have arrived but its
+// answer was lost, even because nexusd was killed, exactly the same events are next again.
 
 import { z } from "zod";
 import type { StoredEvent } from "../../contract/new-event.ts";
 import type { TargetContext } from "../kind.ts";
 
-/** Many receivers take no more than this in one request. */
+/** Many receivers accept no more than this in one request. */
 const MOST_BYTES = 256 * 1024;
 
 /** The batch on its way: what follows `after`, up to `upTo`. */
@@ -43,7 +43,7 @@ export function openBacklog(
       const within = withinBytes(page.events);
       const before = onItsWay.safeParse((await store.readCursor(source))?.value).data;
       const isSame = before?.after === at.position;
-      // Of what retention has removed nothing is left to repeat.
+      // What retention has removed cannot be repeated.
       const same = isSame ? within.filter(({ sequence }) => sequence <= before.upTo) : [];
       const events = same.length > 0 ? same : within;
       const upTo = events.at(-1)?.sequence ?? page.next;

@@ -1,4 +1,4 @@
-// A server that takes the events themselves, signed as Standard Webhooks has it.
+// A server that accepts the events themselves, signed by Standard Webhooks.
 
 import { z } from "zod";
 import { duration, secretRef, whole } from "../../core/settings.ts";

@@ -1,5 +1,5 @@
-// What goes out in one request: events as they are in the log, under an id made of theirs. The same events have the same
-// id, however often they are sent.
+// The content of one request: events as they are in the log, with an id derived from theirs. The same events always
+// have the same id.
 
 import { createHash } from "node:crypto";
 

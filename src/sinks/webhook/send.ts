@@ -1,5 +1,4 @@
-// One request to the receiver. Its status is the whole answer: what follows it is not read, but for the connection to be
-// used again.
+// One request to the receiver. Only its status matters: the body is read only so that the connection can be reused.
 
 import type { Readable } from "node:stream";
 import type { Clock } from "../../core/clock.ts";

@@ -1,4 +1,4 @@
-// Standard Webhooks 1.0: the headers that say which message this is, when it was sent, and that it is ours.
+// Standard Webhooks 1.0: the headers that identify the message, say when it was sent, and prove that it is ours.
 
 import { Webhook } from "standardwebhooks";
 
@@ -16,7 +16,7 @@ const MOST = 64;
 export type Sign = (id: string, sentAtMs: number, body: string) => Record<string, string>;
 
 /**
- * Signs with each secret, so that a receiver that knows one of them is content while another takes its place.
+ * Signs with each secret, so that a receiver that knows one of them accepts it while the secret is replaced.
  * @param secrets as the specification writes them, with or without `whsec_`
  * @throws SigningSecretError
  */

@@ -1,5 +1,5 @@
-// Delivers the events themselves, in order: a request is repeated until it is answered 2xx, and nothing that comes after
-// it goes out before. Where the answer is lost, the same events come again under the same webhook-id.
+// Delivers the events themselves, in order: a request is repeated until it is answered 2xx, and later events wait. If
+// the answer is lost, the same events come again with the same webhook-id.
 
 import type { Notice } from "../../contract/notice.ts";
 import { partsOf } from "../address.ts";

@@ -1,4 +1,4 @@
-// The event that a test of a webhook sends: one that is in no log, and says so by its type.
+// The event that a webhook test sends: it is not in the log, and its type says so.
 
 import { ulid } from "ulid";
 import type { Notice } from "../../contract/notice.ts";

@@ -1,4 +1,4 @@
-// Finds secrets by their shape in one text, in time that grows with its length alone.
+// Finds secrets by their shape in one text, in linear time.
 
 import { isRandom, NEAR, PATTERNS } from "./patterns.ts";
 import { TOKENS, type TokenShape } from "./tokens.ts";

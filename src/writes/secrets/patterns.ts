@@ -1,5 +1,5 @@
-// Secrets that are known by their form or by what stands around them: containers of keys, addresses with passwords,
-// webhooks, and values that are called a secret.
+// Secrets that are recognised by their form or by what surrounds them: key containers, URLs with passwords, webhooks,
+// and values that are called a secret.
 
 export interface Pattern {
   kind: string;
@@ -25,12 +25,12 @@ const PLACEHOLDER =
 const classesOf = (text: string): number =>
   [/[a-z]/, /[A-Z]/, /\d/, /[^A-Za-z0-9]/].filter((each) => each.test(text)).length;
 
-/** As people choose them, or programs: no word, no number, no placeholder. */
+/** Chosen by people, or programs: not a word, a number or a placeholder. */
 const isPassword = (text: string): boolean =>
   !PLACEHOLDER.test(text) &&
   (classesOf(text) >= 3 || (text.length >= 12 && /\d/.test(text) && classesOf(text) >= 2));
 
-/** As drawn by lot: no word, no number, no placeholder. */
+/** Random: not a word, a number or a placeholder. */
 export const isRandom = (text: string): boolean => {
   if (PLACEHOLDER.test(text) || !/\d/.test(text) || !/[A-Za-z]/.test(text)) return false;
   const bare = text.replace(/[^A-Za-z0-9]/g, "");

@@ -1,5 +1,5 @@
-// The tokens of providers that agents use, each by the words that it begins with. What stands before or behind one
-// does not matter: a token that is glued to a word is as good as any other.
+// The tokens of providers that agents use, each by its prefix. What surrounds one does not matter: a token that is
+// joined to a word is as valid as any other.
 
 /** How a token goes on behind its beginning. */
 export interface TokenShape {
@@ -9,8 +9,8 @@ export interface TokenShape {
   /** The rest, at least. */
   rest: RegExp;
   /**
-   * The beginning is also the end of an ordinary word ("task-", "risk_"): right behind a letter or digit the rest has
-   * to look drawn by lot.
+   * The prefix is also the end of an ordinary word ("task-", "risk_"): right after a letter or digit the rest has to
+   * look random.
    */
   isWeak?: true;
 }
@@ -18,7 +18,7 @@ export interface TokenShape {
 const token = (kind: string, starts: string | readonly string[], rest: string): TokenShape => ({
   kind,
   starts: [starts].flat(),
-  // Bounded, so that a text full of beginnings costs no more than its length.
+  // Bounded, so that a text full of prefixes costs no more than its length.
   rest: new RegExp(rest.replace(/\{(\d+),\}/g, "{$1,1024}").replaceAll("]*\\d", "]{0,200}\\d"), "y"),
 });
 const weak = (kind: string, starts: string | readonly string[], rest: string): TokenShape => ({

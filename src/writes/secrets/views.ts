@@ -1,5 +1,5 @@
-// A text as whoever receives it may read it: without what cannot be seen, with its escapes resolved, with its lines
-// joined, and with what is encoded in it. Each view knows where its parts stand in the text itself.
+// A text as its recipient may read it: without invisible characters, with escapes resolved, with lines joined, and with
+// decoded content. Each view knows where its parts are in the original text.
 
 /** A stretch of a text, as indices. */
 export interface Span {
@@ -11,13 +11,13 @@ export interface View {
   text: string;
   /** Its lines stand side by side, so that texts meet that have nothing to do with each other. */
   isJoined: boolean;
-  /** Where a stretch of the view stands in the text itself. */
+  /** Where a part of the view is in the original text. */
   spanOf(start: number, end: number): Span;
 }
 
-/** How often something may be encoded anew. */
+/** How many levels of encoding are decoded. */
 const DEEPEST = 3;
-/** So much of a text may be decoded again: a text of nested codes costs no more than a plain one. */
+/** How much of a text may be decoded again: nested encodings cost no more than plain text. */
 const MOST_DECODED = 4 * 1024 * 1024;
 
 /** The text itself first. */
