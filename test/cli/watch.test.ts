@@ -68,6 +68,58 @@ describe("the inbox", () => {
     await shows(tty, /nothing to decide[\s\S]*rejected: not now/);
   });
 
+  it("shows what each is about, and its state, on a terminal of 80 columns", async () => {
+    fake.propose({ reason: "the customer paid, and waits" });
+    const { tty } = start(createFakeTty(80, 24));
+    await shows(tty, "1 to decide");
+    const [head = ""] = lines(tty, "WHAT IT IS ABOUT");
+    const [row = ""] = lines(tty, "proposed  ");
+    expect(head.slice(0, 80)).toMatch(/STATE .*WHAT IT IS ABOUT .*EXPIRES/);
+    expect(row.slice(0, 80)).toMatch(/^> +1 +proposed +update status order o-\d+: .* in \d+ h +scout: the/);
+  });
+
+  it("says in the place of a write that it was decided elsewhere, by whom, for a while", async () => {
+    const { id } = fake.propose({ reason: "first" });
+    fake.propose({ reason: "second" });
+    const { tty } = start();
+    await shows(tty, "2 to decide");
+    fake.move(id, "rejected", {
+      note: "not now",
+      decidedBy: { via: "operator.sock", user: "alice" },
+    });
+    await shows(tty, "1 to decide");
+    const [row = ""] = lines(tty, "rejected  ");
+    expect(row).toMatch(/update status order o-\d+/);
+    expect(row).toContain("by alice");
+    // It cannot be chosen any more.
+    tty.type("2");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(fake.shown).toStrictEqual([]);
+  });
+
+  it("rings once for what arrives, and not for what is there or leaves", async () => {
+    fake.propose({ reason: "there before" });
+    const { tty } = start();
+    const bells = () => tty.text().split("\x07").length - 1;
+    await shows(tty, "1 to decide");
+    expect(bells()).toBe(0);
+    const { id } = fake.propose({ reason: "second" });
+    await shows(tty, "2 to decide");
+    expect(bells()).toBe(1);
+    fake.move(id, "rejected", { note: "no" });
+    await shows(tty, "1 to decide");
+    expect(bells()).toBe(1);
+  });
+
+  it("is silent with --no-bell", async () => {
+    const tty = createFakeTty();
+    void runAtTty(["--socket", daemon.socket, "writes", "watch", "--no-bell"], tty, stop.signal);
+    await shows(tty, "nothing to decide");
+    fake.propose({ reason: "first" });
+    await shows(tty, "1 to decide");
+    expect(tty.text()).not.toContain("\x07");
+  });
+
   it("does not bring back what was decided while a list was on its way", async () => {
     const { tty } = start();
     await shows(tty, "nothing to decide");

@@ -60,8 +60,13 @@ export function serveWrites(daemon: FakeDaemon): FakeWrites {
       return write;
     },
   };
-  const announce = ({ id, operation, state, digest, agent, reason, note, result }: Write) => {
-    const step = { writeId: id, operation, state, digest, agent, reason, note, error: result?.error ?? null };
+  const announce = (write: Write) => {
+    const { id, operation, state, digest, agent, reason, note, result, decidedBy } = write;
+    const { door, user, signer } = shownActor(decidedBy ?? { via: "agent.sock", user: null });
+    const step = {
+      ...{ writeId: id, operation, state, digest, agent, reason, note, error: result?.error ?? null },
+      ...(decidedBy && { actor: { door, user, signer } }),
+    };
     daemon.append(`write.${state}`, step, { subject: id });
     for (const notify of [...changed]) notify();
   };

@@ -23,6 +23,16 @@ export interface Opened {
   reason: string | undefined;
 }
 
+/** One that was decided or has expired, still on the screen for whoever was about to open it. */
+export interface Gone {
+  write: WriteSummary;
+  state: string;
+  /** Who decided it, in words; empty: nobody did. */
+  by: string;
+  /** When it leaves, in ms of the monotonic clock. */
+  until: number;
+}
+
 export interface Inbox {
   /** Whether the daemon's list has been read. */
   isRead: boolean;
@@ -31,6 +41,8 @@ export interface Inbox {
   /** The id of the one that the arrows are at. */
   selected: string | undefined;
   opened: Opened | undefined;
+  /** The newest last. */
+  gone: Gone[];
   /** The last thing that happened. */
   notice: string;
 }
@@ -59,7 +71,7 @@ export const selectedIndex = ({ writes, selected }: Inbox): number =>
 
 /** The rows of the list that there is room for, as indexes into it. */
 export function listWindow(inbox: Inbox, { rows }: Size): { top: number; room: number } {
-  const room = Math.max(1, rows - 6);
+  const room = Math.max(1, rows - 6 - inbox.gone.length);
   const at = selectedIndex(inbox);
   return { top: Math.max(0, Math.min(at - Math.floor(room / 2), inbox.writes.length - room)), room };
 }
@@ -87,28 +99,35 @@ function listScreen(inbox: Inbox, size: Size, nowMs: number): Line[] {
   const at = selectedIndex(inbox);
   const { top, room } = listWindow(inbox, size);
   const [aboutColumns, saysColumns] = [
-    Math.max(20, Math.floor(columns / 2)),
+    // At 80 columns there is room for the first words of the agent.
+    Math.max(20, Math.floor(columns * 0.425)),
     Math.max(20, Math.floor(columns / 3)),
   ];
+  const gone = inbox.gone.map(({ write, state, by }): (string | Toned)[] => [
+    ...["", "", { text: state, tone: "past" as const }],
+    { text: clip(visible(write.about), aboutColumns), tone: "past" },
+    ...["", { text: clip(visible(by), saysColumns), tone: "past" as const }],
+    ...[age(write.proposedAt, nowMs), visible(write.operation)],
+  ]);
   const table = columnsOf([
-    ["", "", "WHAT IT IS ABOUT", "EXPIRES", "WHAT THE AGENT SAYS", "PROPOSED", "OPERATION"],
+    ["", "", "STATE", "WHAT IT IS ABOUT", "EXPIRES", "WHAT THE AGENT SAYS", "PROPOSED", "OPERATION"],
     ...writes.slice(top, top + room).map((write, row): (string | Toned)[] => {
       const says = [clip(visible(write.agent ?? ""), 20), visible(write.reason ?? "")];
       return [
         { text: top + row === at ? ">" : "", tone: "name" },
         row < 9 ? String(row + 1) : "",
+        Date.parse(write.expiresAt) <= nowMs ? { text: "expired", tone: "past" } : write.state,
         {
           text: clip((write.destructive ? "DELETES: " : "") + visible(write.about), aboutColumns),
           tone: write.destructive ? "bad" : undefined,
         },
-        Date.parse(write.expiresAt) <= nowMs
-          ? { text: "expired", tone: "past" }
-          : age(write.expiresAt, nowMs),
+        age(write.expiresAt, nowMs),
         clip(says.filter(Boolean).join(": "), saysColumns),
         age(write.proposedAt, nowMs),
         visible(write.operation),
       ];
     }),
+    ...gone,
   ]);
   const keys = writes.length > 0 ? "Enter or 1-9: open it   Up, Down: choose   q: quit" : "q: quit";
   return framed([head, "", ...table], [...noticeLines(notice, size), keys], rows);

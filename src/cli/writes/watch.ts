@@ -1,6 +1,7 @@
 // nexusctl writes watch: an inbox that stays open, in which proposals appear, are looked at and decided.
 
 import type { WriteStep } from "../../contract/new-event.ts";
+import type { WriteSummary } from "../../contract/writes.ts";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { clip } from "../../core/text/visible.ts";
 import type { CliContext } from "../context.ts";
@@ -14,6 +15,10 @@ import { type Inbox, type Opened, openedLines, openedRoom, screen, selectedIndex
 
 /** On less than this a line of a write and what is around it have no place. */
 const LEAST_ROWS = 6;
+/** How long, and how many, of what was decided stay in the list. */
+const GONE_SHOWN_MS = 30_000;
+const MOST_GONE = 3;
+const BELL = "\x07";
 /** Ages on the screen go on. */
 const REDRAW_MS = 5000;
 
@@ -21,7 +26,11 @@ const REDRAW_MS = 5000;
  * Until `q`, a signal, or the end of the terminal, which is given back in any case.
  * @throws WrongUsage without a terminal; as `keepInbox`
  */
-export async function watch(context: CliContext, clock: Clock = systemClock): Promise<void> {
+export async function watch(
+  context: CliContext,
+  { bell = true }: { bell?: boolean } = {},
+  clock: Clock = systemClock,
+): Promise<void> {
   const { io, output } = context;
   const tty = output.isHuman ? io.tty : undefined;
   if (!tty)
@@ -29,7 +38,10 @@ export async function watch(context: CliContext, clock: Clock = systemClock): Pr
       "writes watch needs a terminal. Without one: nexusctl events --follow --type write.proposed, and nexusctl writes approve ID --yes --digest DIGEST.",
     );
 
-  const inbox: Inbox = { isRead: false, writes: [], selected: undefined, opened: undefined, notice: "" };
+  const inbox: Inbox = {
+    ...{ isRead: false, writes: [], gone: [] },
+    ...{ selected: undefined, opened: undefined, notice: "" },
+  };
   const paint = painterFor(io.env);
   const quit = new AbortController();
   const signal = AbortSignal.any([io.signal, quit.signal]);
@@ -53,6 +65,7 @@ export async function watch(context: CliContext, clock: Clock = systemClock): Pr
   const draw = () => {
     if (signal.aborted) return;
     markSeen(inbox.opened, terminal.size(), clock);
+    inbox.gone = inbox.gone.filter(({ until }) => until > clock.monotonic());
     const size = terminal.size();
     terminal.draw(screen(inbox, size, clock.now()).map((line) => fitted(line, size.columns, paint)));
   };
@@ -67,12 +80,19 @@ export async function watch(context: CliContext, clock: Clock = systemClock): Pr
         const isGone = !writes.some(({ id }) => id === inbox.selected);
         // The one that moved up into its place.
         if (isGone) inbox.selected = (writes[selectedIndex(inbox)] ?? writes.at(-1))?.id;
+        if (bell && inbox.isRead && hasNew(inbox.writes, writes)) terminal.write(BELL);
         inbox.isRead = true;
         inbox.writes = writes;
         draw();
       },
       onStep(step) {
         inbox.notice = stepNotice(step);
+        const write = inbox.writes.find(({ id }) => id === step.writeId);
+        const until = clock.monotonic() + GONE_SHOWN_MS;
+        if (write && step.state !== "proposed")
+          inbox.gone = [...inbox.gone, { write, state: step.state, by: whoOf(step), until }].slice(
+            -MOST_GONE,
+          );
         if (inbox.opened?.write.id === step.writeId && !inbox.opened.closed)
           inbox.opened.closed = `No longer open: ${stepNotice(step)}`;
         draw();
@@ -109,5 +129,21 @@ function markSeen(opened: Opened | undefined, size: Size, clock: Clock): void {
   if (opened.top + openedRoom(size) >= openedLines(opened, size).length) opened.seenAt = clock.monotonic();
 }
 
-const stepNotice = ({ writeId, operation, state, note, error }: WriteStep): string =>
-  `${operation} ${shortId(writeId)} ${state}${error ? `: ${error.code}: ${error.message}` : note ? `: ${note}` : ""}`;
+/** Proposed after the newest one that there was, whatever left meanwhile. */
+function hasNew(before: readonly WriteSummary[], now: readonly WriteSummary[]): boolean {
+  const known = new Set(before.map(({ id }) => id));
+  return now.some(({ id }) => !known.has(id));
+}
+
+/** "by alice", "by the signature of alice"; empty: nobody is named. */
+function whoOf({ actor }: WriteStep): string {
+  if (actor?.signer) return `by the signature of ${actor.signer}`;
+  if (actor?.door === "agent.sock") return "by an agent";
+  return actor?.user ? `by ${actor.user}` : "";
+}
+
+const stepNotice = (step: WriteStep): string => {
+  const { writeId, operation, state, note, error } = step;
+  const why = error ? `: ${error.code}: ${error.message}` : note ? `: ${note}` : "";
+  return [operation, shortId(writeId), state, whoOf(step)].filter(Boolean).join(" ") + why;
+};

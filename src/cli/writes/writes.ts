@@ -127,7 +127,8 @@ export function addWrites(program: Command, act: Act): void {
   writes
     .command("watch")
     .description("show proposals as they arrive, and approve or reject them (operator)")
-    .action(act((context) => watch(context)));
+    .option("--no-bell", "do not ring the terminal's bell when a proposal arrives")
+    .action(act((context, options: { bell: boolean }) => watch(context, options)));
 }
 
 async function show({ output }: CliContext, write: WriteView): Promise<void> {
