@@ -2,7 +2,16 @@
 // installs it compiles against both of its entries, strictly, and runs.
 
 import { execFile, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -119,6 +128,10 @@ it("installed globally, both programs run, and what the package has is all there
   expect((await run(root, join(bin, "nexusd"), "--version")).trim()).toBe(version);
   expect((await run(root, join(bin, "nexusctl"), "--version")).trim()).toContain(version);
   expect(await run(root, join(bin, "nexusctl"), "completion", "bash")).toContain("nexusctl");
+  const page = join(prefix, "lib/node_modules/nexusd/dist/page");
+  expect(readdirSync(page)).toEqual(
+    expect.arrayContaining(["app.css", "app.js", "icon.svg", "index.html", "open.html", "open.js"]),
+  );
 });
 
 it("the MCP server answers its first call soon after its start, in little memory, and has its skill", async () => {
