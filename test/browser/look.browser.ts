@@ -3,6 +3,7 @@
 import axe from "axe-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask } from "../support/daemon.ts";
+import { fillHistory } from "../support/measured.ts";
 import { hasChromium, inChromium } from "./chromium.ts";
 import { isLive, type Operator, openScene, type Scene } from "./scene.ts";
 
@@ -20,7 +21,7 @@ const LOOKS = {
 
 beforeAll(async () => {
   if (!hasChromium) return;
-  scene = await openScene();
+  scene = await openScene({ prepare: ({ dataDir }) => fillHistory(dataDir, "https://messaging.md") });
   const { messaging, session } = scene;
   messaging.post(session, "shop-assistant", { text: "Order NX-1006 is paid.\nCan it go out today?" });
   const done = await scene.propose("done before");
@@ -32,7 +33,7 @@ beforeAll(async () => {
   routes = {
     ...{ inbox: "inbox", "one write": `inbox/${id}`, "a write to sign": `inbox/${signed.id}` },
     ...{ running: "running", events: "events", conversations: "conversations" },
-    ...{ "a conversation": `conversations/${session}` },
+    ...{ "a conversation": `conversations/${session}`, plots: "plots" },
   };
   someone = await scene.operator();
 });
@@ -49,6 +50,7 @@ const READY: Record<string, string> = {
   events: ".log li",
   conversations: ".proposals li",
   "a conversation": ".messages li",
+  plots: ".plots .uplot",
 };
 
 const views = Object.keys(READY);
@@ -103,6 +105,24 @@ describe.skipIf(!hasChromium)(`the look of the page, ${inChromium}`, () => {
         expect(outline, `${view}: ${name}`).toMatch(/^(?:solid|auto) [1-9]/);
       }
     }
+  });
+
+  test("a plot has its table and its CSV, which have all of it", async () => {
+    const { tab, go } = someone;
+    await go("plots");
+    const figure = tab.locator("figure", { hasText: "Median delay" });
+    await figure.getByText("Table").click();
+    expect(await figure.locator("thead th").allTextContents()).toEqual(["Time", "insights", "messages"]);
+    const downloading = tab.waitForEvent("download");
+    await figure.getByRole("button", { name: /CSV/ }).click();
+    const download = await downloading;
+    expect(download.suggestedFilename()).toBe("nexusd-median-delay-hour.csv");
+    const rows = (await (await download.createReadStream()).toArray()).join("").trimEnd().split("\r\n");
+    expect(rows[0]).toBe("time,Median delay: insights (ms),Median delay: messages (ms)");
+    expect(rows).toHaveLength(1 + (await figure.locator("tbody tr").count()));
+    expect(rows.filter((row) => /Z,\d+,\d+$/.test(row)).length).toBeGreaterThan(50);
+    await tab.getByLabel("day").check();
+    await expect.poll(() => figure.locator("tbody tr").count()).not.toBe(rows.length - 1);
   });
 
   test("all of it without a word on the console, nor a violation of the Content-Security-Policy", async () => {

@@ -6,13 +6,22 @@ import { startClock } from "./stores/clock.ts";
 import { follow } from "./stores/connection.ts";
 import { startConversations } from "./stores/conversations.ts";
 import { startEvents } from "./stores/events.ts";
+import { startHistory } from "./stores/history.ts";
 import { openCount, startInbox } from "./stores/inbox.ts";
 import { startReview } from "./stores/review.ts";
 import { startRoute } from "./stores/route.ts";
 import { startRunning } from "./stores/running.ts";
 import { Shell } from "./views/shell.tsx";
 
-const starts = [startRoute, startInbox, startReview, startEvents, startRunning, startConversations];
+const starts = [
+  startRoute,
+  startInbox,
+  startReview,
+  startEvents,
+  startRunning,
+  startConversations,
+  startHistory,
+];
 for (const start of [startClock, ...starts]) start();
 
 effect(() => {

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-export const VIEWS = ["inbox", "running", "events", "conversations"] as const;
+export const VIEWS = ["inbox", "running", "events", "conversations", "plots"] as const;
 export type View = (typeof VIEWS)[number];
 
 export interface Route {

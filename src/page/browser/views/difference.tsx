@@ -13,22 +13,21 @@ const SIGNS = { same: " ", added: "+", removed: "−" } as const;
 const WORDS = { same: "", added: "now: ", removed: "before: " } as const;
 
 export function Difference({ previous }: { previous: WriteReviewView["previous"] }) {
+  const isSame = previous?.lines.every(({ kind }) => kind === "same");
   return (
     <section>
-      <h2>Compared with the last approved</h2>
+      <h2>Difference to the last approved</h2>
       {!previous && <p class="aside">No write of this operation was approved before.</p>}
       {previous && (
         <>
           <p class="aside">
-            {previous.lines.every(({ kind }) => kind === "same")
-              ? "The same request was approved "
-              : "Beside the request that was approved "}
+            {isSame ? "The same request was approved " : "The request that was approved "}
             {previous.decidedAt ? (
               <time dateTime={previous.decidedAt}>{ago(previous.decidedAt, now.value)}</time>
             ) : (
               "before"
             )}
-            .
+            {isSame ? "." : ", and what is different in this one:"}
           </p>
           <ol class="difference">
             {shortened(previous.lines).map((line, at) =>

@@ -9,6 +9,7 @@ import { hrefOf, route, VIEWS, type View } from "../stores/route.ts";
 import { Conversations } from "./conversations.tsx";
 import { Events } from "./events.tsx";
 import { Inbox } from "./inbox.tsx";
+import { LazyPlots } from "./lazy-plots.tsx";
 import { Running } from "./running.tsx";
 
 const NAMES: Readonly<Record<View, string>> = {
@@ -16,6 +17,7 @@ const NAMES: Readonly<Record<View, string>> = {
   running: "Running",
   events: "Events",
   conversations: "Conversations",
+  plots: "Plots",
 };
 
 const SHOWN: Readonly<Record<View, () => preact.JSX.Element>> = {
@@ -23,6 +25,7 @@ const SHOWN: Readonly<Record<View, () => preact.JSX.Element>> = {
   running: Running,
   events: Events,
   conversations: Conversations,
+  plots: LazyPlots,
 };
 
 export function Shell() {
