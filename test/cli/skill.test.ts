@@ -59,7 +59,7 @@ describe("a member is set, and every other character stays", () => {
   });
 
   test("what is no configuration is refused, with its line", () => {
-    expect(() => setMember('{\n  "a": ,\n}', ["a"], 1)).toThrow("line 2 is no JSON");
+    expect(() => setMember('{\n  "a": ,\n}', ["a"], 1)).toThrow("line 2 is not JSON");
     expect(() => setMember('{ "a": 5 }', ["a", "b"], 1)).toThrow("a");
     expect(() => setMember("[]", ["a"], 1)).toThrow("the file");
   });
@@ -148,7 +148,7 @@ describe("skill install", () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
       code: "invalid_config",
-      detail: expect.stringContaining("line 1 is no JSON. Nothing was changed."),
+      detail: expect.stringContaining("line 1 is not JSON. Nothing was changed."),
     });
     expect(read(".claude.json")).toBe("{ broken");
     expect(() => read(".claude/skills/nexusd/SKILL.md")).toThrow("ENOENT");
