@@ -28,6 +28,11 @@ installation.configure(
 );
 await fillHistory(installation.dataDir, "https://messaging.md");
 const daemon = startDaemon(installation, SANDBOX_ENV);
+// Whatever fails below.
+process.once("exit", () => {
+  daemon.process.kill("SIGKILL");
+  installation.remove();
+});
 await daemon.ready;
 
 const post = async (socket: string, path: string, body: unknown) => {
@@ -88,5 +93,4 @@ await close();
 await browser.close();
 await daemon.end("SIGTERM");
 await sandbox.close();
-installation.remove();
 if (troubles.length > 0) throw new Error(troubles.join("\n"));
