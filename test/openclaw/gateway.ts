@@ -11,6 +11,8 @@ import { until } from "../support/daemon.ts";
 import { openclawProgram } from "./package.ts";
 
 export const HOOK_TOKEN = "a-made-up-hook-token-of-a-test";
+/** How long a gateway may take to start: on a machine with other work it takes more than a minute. */
+export const START_MS = 120_000;
 
 export interface McpServer {
   command: string;
@@ -89,7 +91,7 @@ export async function installGateway(options: {
           return started !== child || (await isReady(origin));
         },
         () => `a gateway that is ready:\n${text}`,
-        120_000,
+        START_MS,
       );
     },
     kill,

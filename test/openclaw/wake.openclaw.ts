@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openclaw } from "../../src/sinks/openclaw/kind.ts";
 import { until } from "../support/daemon.ts";
 import { openTarget, someNotice } from "../support/sink-target.ts";
-import { type Gateway, HOOK_TOKEN, installGateway } from "./gateway.ts";
+import { type Gateway, HOOK_TOKEN, installGateway, START_MS } from "./gateway.ts";
 import { type ScriptedModel, startModel, turnOf } from "./model.ts";
 
 let model: ScriptedModel;
@@ -68,7 +68,7 @@ test("a gateway that was killed refuses until it is there again", async () => {
       return outcome.kind === "heard";
     },
     () => `a wake that is heard, after ${[...seen].join(", ")}`,
-    60_000,
+    START_MS,
   );
   await back;
   expect([...seen].filter((code) => code !== "connection_refused" && code !== "starting")).toEqual([]);
