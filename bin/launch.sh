@@ -1,12 +1,38 @@
 # Sourced by nexusd and nexusctl with $program, $entry (a path in the package, without its ending) and $bin set, and
-# $flags for Node.js where there are any: picks a Node.js that is new enough and becomes it, so that signals and the
-# process id are the program's own.
+# $flags for Node.js and a $bundle beside the code where there are any: picks a Node.js that is new enough and becomes it,
+# so that signals and the process id are the program's own.
 
 needed=22.19 # as in package.json, "engines"
 package=$(dirname "$bin")
 
-# Sets $version to that of a Node.js, empty when it does not run. Succeeds when it is new enough.
+# Where the start of a program keeps what the next one need not find out again; empty where it cannot. Node.js executes what
+# it finds there, so that it has to be this user's own: `sudo` may leave somebody else's home in the environment.
+cache=
+home=${XDG_CACHE_HOME:-${HOME:-}}
+if [ -n "${bundle:-}" ] && [ -n "$home" ] && [ -O "$home" ]; then
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/nexusd
+  { (umask 077 && mkdir -p "$cache") && [ -O "$cache" ] && [ -w "$cache" ]; } 2>/dev/null || cache=
+fi
+
+# What tells a Node.js from any other that was at this path before, and from one that was not new enough.
+identity() {
+  stat -L -c "$needed %d:%i:%s:%Z" "$1" 2>/dev/null || :
+}
+
+# Sets $version to that of a Node.js, empty when it does not run. Succeeds when it is new enough. To ask it takes a tenth of a
+# whole short command: the answer is kept.
 is_new_enough() {
+  known=
+  if [ -n "$cache" ]; then
+    was=$(identity "$1")
+    [ -r "$cache/node" ] && read -r known <"$cache/node"
+    [ -z "$was" ] || [ "$known" != "$was" ] || return 0
+  fi
+  has_new_version "$1" || return 1
+  [ -z "$cache" ] || [ -z "$was" ] || (umask 077 && echo "$was" >"$cache/node.$$" && mv "$cache/node.$$" "$cache/node") 2>/dev/null || :
+}
+
+has_new_version() {
   version=$("$1" --version 2>/dev/null) || version=
   major=${version#v}
   minor=${major#*.}
@@ -65,12 +91,21 @@ END
   exit 1
 fi
 
+# Compiled once, and then only read: Node.js checks that it is of the same text and version.
+[ -z "$cache" ] || export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$cache/compiled}"
+
+bundled() { # the bundle in this directory, or else the file
+  if [ -n "${bundle:-}" ] && [ -f "$1/$bundle" ]; then file=$1/$bundle; else file=$2; fi
+}
 if [ -f "$package/$entry.js" ]; then # inside dist/
-  exec "$node" ${flags:-} "$package/$entry.js" "$@"
+  bundled "$package" "$package/$entry.js"
 elif [ -f "$package/$entry.ts" ]; then # a checkout; some versions warn that they strip types
-  exec "$node" ${flags:-} --disable-warning=ExperimentalWarning "$package/$entry.ts" "$@"
+  bundled "$package/build" "$package/$entry.ts"
+  flags="${flags:-} --disable-warning=ExperimentalWarning"
 elif [ -f "$package/dist/$entry.js" ]; then # an installed package
-  exec "$node" ${flags:-} "$package/dist/$entry.js" "$@"
+  bundled "$package/dist" "$package/dist/$entry.js"
+else
+  echo "$program: $package is not complete: there is no $entry.ts nor dist/$entry.js; run \"npm run build\" there" >&2
+  exit 1
 fi
-echo "$program: $package is not complete: there is no $entry.ts nor dist/$entry.js; run \"npm run build\" there" >&2
-exit 1
+exec "$node" ${flags:-} "$file" "$@"

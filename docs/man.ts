@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CommandNode, treeOf } from "../src/cli/command-tree.ts";
-import { wholeProgram } from "../src/cli/program.ts";
+import { wholeProgram } from "../src/cli/commands.ts";
 import { readVersion } from "../src/config/version.ts";
 import { CONFIG_PLACES, WAYS } from "../src/daemon/usage.ts";
 import { configPage } from "./man-config.ts";

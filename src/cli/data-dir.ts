@@ -1,7 +1,8 @@
 // The data directory for what is done without a daemon: as named, or as the configuration says.
 
-import { findConfig, inspectConfig } from "../config/load.ts";
-import { ConfigError } from "../config/problems.ts";
+import { ConfigError } from "../config/error.ts";
+import { findConfig } from "../config/find.ts";
+import { inspectConfig } from "../config/load.ts";
 import { placeOf } from "./places.ts";
 import { WrongUsage } from "./problem.ts";
 

@@ -58,10 +58,9 @@ async function fromConfig(
   env: NodeJS.ProcessEnv,
   onNote: (text: string) => void,
 ): Promise<Record<Role, Place>> {
-  // Loaded only here: reading the config costs more time than all the rest of a command.
-  const { findConfig } = await import("../config/load.ts");
-  const { ConfigError } = await import("../config/problems.ts");
-  const { whyUnreadable } = await import("../config/secrets.ts");
+  // Loaded only here: most agents are told where the socket is.
+  const { findConfig, whyUnreadable } = await import("../config/find.ts");
+  const { ConfigError } = await import("../config/error.ts");
   const { readSockets } = await import("./socket-config.ts");
   const unknown = (path: string, message: string, cause: unknown) =>
     new Failed(

@@ -1,6 +1,6 @@
 // Finds, reads and checks the configuration file, and reports everything that is wrong with it at once.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
 import { explain } from "../core/explain-issue.ts";
@@ -9,16 +9,10 @@ import { secretRef } from "../core/settings.ts";
 import { settingsOf } from "../services/config.ts";
 import { SERVICES } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
+import { ConfigError, type Problem } from "./error.ts";
+import { whyUnreadable } from "./find.ts";
 import { placeProblems } from "./places.ts";
-import {
-  ConfigError,
-  formatPath,
-  isKnownKey,
-  type Problem,
-  shownValue,
-  type TomlPath,
-  unknownKey,
-} from "./problems.ts";
+import { formatPath, isKnownKey, shownValue, type TomlPath, unknownKey } from "./problems.ts";
 import { referenceProblems, references, secretPlaces } from "./references.ts";
 import { type Config, configSchema } from "./schema.ts";
 import {
@@ -30,32 +24,12 @@ import {
   type ResolvedSecrets,
   resolveSecret,
   SecretError,
-  whyUnreadable,
 } from "./secrets.ts";
 import { signerProblems, signersFileProblem } from "./signers.ts";
 import { sinkTypeProblems } from "./sink-types.ts";
 import { socketProblems } from "./sockets.ts";
 
-export { ConfigError } from "./problems.ts";
-
-const PLACES = ["/etc/nexusd/nexusd.toml", "config/nexusd.toml"];
 const MAX_BYTES = 1_048_576;
-
-/**
- * The file to use: the one given, `$NEXUSD_CONFIG`, `/etc/nexusd/nexusd.toml`, `config/nexusd.toml`. One that was
- * named is not looked for here: loading it says what is wrong with it.
- * @throws ConfigError when none is named and none of the usual places has one
- */
-export function findConfig(explicit: string | undefined, env: Env): string {
-  const found = explicit ?? (env.NEXUSD_CONFIG || PLACES.find((place) => existsSync(place)));
-  if (found !== undefined) return found;
-  throw new ConfigError(PLACES.at(-1) ?? "", [
-    {
-      path: "",
-      message: `there is no configuration at ${PLACES.join(" or ")}: name one with --config FILE or $NEXUSD_CONFIG`,
-    },
-  ]);
-}
 
 export interface LoadOptions {
   path: string;

@@ -4,8 +4,9 @@ import { explain } from "../core/explain-issue.ts";
 import { nearest } from "../core/text/nearest.ts";
 import type { Job } from "../scheduler/job.ts";
 import { ownEventTypes } from "../scheduler/own-events.ts";
+import { ConfigError, type Problem } from "./error.ts";
 import type { FoundJobs } from "./find-jobs.ts";
-import { ConfigError, formatPath, isKnownKey, type Problem, unknownKey } from "./problems.ts";
+import { formatPath, isKnownKey, unknownKey } from "./problems.ts";
 import type { Config } from "./schema.ts";
 import { sinkTypeProblems } from "./sink-types.ts";
 

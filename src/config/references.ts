@@ -7,7 +7,8 @@ import { SERVICES } from "../services/list.ts";
 import type { ServiceModule } from "../services/module.ts";
 import type { SinkKind } from "../sinks/kind.ts";
 import { SINK_KINDS } from "../sinks/list.ts";
-import { formatPath, type Problem, type TomlPath } from "./problems.ts";
+import type { Problem } from "./error.ts";
+import { formatPath, type TomlPath } from "./problems.ts";
 
 interface Place {
   path: TomlPath;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { REDACTED, scrubShapes } from "../core/redaction.ts";
 import type { SecretRef } from "../core/settings.ts";
+import { whyUnreadable } from "./find.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -125,23 +126,6 @@ function checked(value: string, name: string): Secret {
   if (value.length < SHORTEST)
     throw new SecretError(`${name} is too short to be a key: it has fewer than ${SHORTEST} characters`);
   return new Secret(value);
-}
-
-/** The words for a file that cannot be opened or read. */
-export function whyUnreadable(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  switch (code) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return "does not exist";
-    case "EACCES":
-    case "EPERM":
-      return `cannot be read by this user (uid ${process.getuid?.() ?? "unknown"})`;
-    case "EISDIR":
-      return "is a directory";
-    default:
-      return `cannot be read (${typeof code === "string" ? code : "unknown error"})`;
-  }
 }
 
 /** The secrets of what is enabled, as `loadConfig` finds them: by their owner (references.ts), and the key in its table. */

@@ -2,7 +2,7 @@
 
 import { SignatureError } from "../signatures/error.ts";
 import { readSignersFile, type SignersFile } from "../signatures/signers-file.ts";
-import type { Problem } from "./problems.ts";
+import type { Problem } from "./error.ts";
 import type { Config } from "./schema.ts";
 
 type Approvals = Pick<Config, "approvals">;

@@ -1,7 +1,8 @@
 // Patterns of sinks that no event will ever match: found once it is known which types the jobs of one's own have.
 
 import { unknownType } from "../contract/event-names.ts";
-import { formatPath, type Problem } from "./problems.ts";
+import type { Problem } from "./error.ts";
+import { formatPath } from "./problems.ts";
 import type { Config } from "./schema.ts";
 
 /** @param own the types that jobs of one's own declare */

@@ -1,37 +1,13 @@
-// A notice: that a consumer has something to read. Words and numbers of nexusd's own, never a character from outside.
+// The words of a notice: that a consumer has something to read. They are nexusd's own, without a character from outside.
 
-import { z } from "zod";
-import { CONSUMER_NAME } from "./consumer-name.ts";
+import type { Notice } from "./notice-shape.ts";
 import type { Pending } from "./store.ts";
 
-const TYPE = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/;
+/** How the type of an event is written. */
+export const TYPE = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/;
 
 /** What becomes of a type that no job could have declared. */
 const OTHER = "other";
-
-export const notice = z
-  .strictObject({
-    consumer: z.string().regex(CONSUMER_NAME),
-    pending: z.int().min(0).describe("How many events it has not acknowledged, counted up to 1000"),
-    isMore: z.boolean().describe("Whether there are more than `pending`"),
-    oldest: z.int().nullable().describe("The first pending sequence; null: nothing is pending"),
-    newest: z.int().nullable(),
-    types: z
-      .record(z.string().regex(TYPE), z.int().min(1))
-      .describe("How many of the counted events have each type"),
-    sink: z
-      .string()
-      .regex(CONSUMER_NAME)
-      .optional()
-      .describe("The sink that sends the notice, if there is one"),
-    test: z.literal(true).optional().describe("A test requested by a person"),
-  })
-  .meta({
-    id: "Notice",
-    description: "Says that a consumer has something to read; only the log says what",
-  });
-
-export type Notice = z.output<typeof notice>;
 
 /** @param of the sink that gives it, and whether it is a test */
 export function noticeOf(

@@ -1,6 +1,6 @@
 // POST /v1/reload: the configuration file read again.
 
-import { ConfigError } from "../config/problems.ts";
+import { ConfigError } from "../config/error.ts";
 import { nothing } from "../contract/api/fields.ts";
 import { reloadAnswer } from "../contract/api/reload.ts";
 import type { App } from "./app.ts";

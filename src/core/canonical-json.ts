@@ -1,7 +1,5 @@
 // Canonical JSON (RFC 8785) and its digest: the one text for a value, so that a hash can name what was approved.
 
-import { hash } from "node:crypto";
-
 // Far beyond what a person could read, far below what the stack holds; circular values end here, too.
 const DEEPEST = 1000;
 
@@ -18,7 +16,8 @@ export const canonicalJson = (value: unknown): string => encode(value, refuseLon
 export const canonicalRecord = (value: unknown): string => encode(value, replaceLoneSurrogates, 0);
 
 /** SHA-256 of the text as UTF-8, lower case hex. */
-export const digestOf = (text: string): string => hash("sha256", text);
+export const digestOf = (text: string): string =>
+  process.getBuiltinModule("node:crypto").hash("sha256", text);
 
 const encode = (value: unknown, wellFormed: (text: string) => string, depth: number): string => {
   switch (typeof value) {

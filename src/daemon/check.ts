@@ -1,7 +1,8 @@
 // `nexusd check`: reports everything that is wrong with the configuration and the job files.
 
-import { findConfig, inspectConfig } from "../config/load.ts";
-import { ConfigError, formatProblem } from "../config/problems.ts";
+import { ConfigError, formatProblem } from "../config/error.ts";
+import { findConfig } from "../config/find.ts";
+import { inspectConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import type { Env } from "../config/secrets.ts";
 

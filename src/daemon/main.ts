@@ -1,7 +1,9 @@
 // The command nexusd: arguments, configuration, signals and exit codes.
 
 import { parseArgs } from "node:util";
-import { ConfigError, findConfig, loadConfig } from "../config/load.ts";
+import { ConfigError } from "../config/error.ts";
+import { findConfig } from "../config/find.ts";
+import { loadConfig } from "../config/load.ts";
 import { allSecrets } from "../config/secrets.ts";
 import { readVersion } from "../config/version.ts";
 import { createRedactor } from "../core/redaction.ts";

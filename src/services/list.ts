@@ -3,10 +3,11 @@
 import { messaging } from "./messaging/module.ts";
 import { nex } from "./nex/module.ts";
 import { nexus } from "./nexus/module.ts";
+import type { ServiceName } from "./titles.ts";
 
-export const SERVICES = [messaging, nex, nexus] as const;
+export type { ServiceName };
 
-export type ServiceName = (typeof SERVICES)[number]["name"];
+export const SERVICES = [messaging, nex, nexus] as const satisfies readonly { name: ServiceName }[];
 
 export const SERVICE_NAMES: readonly ServiceName[] = SERVICES.map(({ name }) => name);
 

@@ -1,7 +1,7 @@
 // The current wake: there is at most one.
 
 import type { Logger } from "pino";
-import type { Notice } from "../contract/notice.ts";
+import type { Notice } from "../contract/notice-shape.ts";
 import type { Outcome, Target } from "./kind.ts";
 
 export interface Handing {

@@ -3,7 +3,7 @@
 
 import type { Logger } from "pino";
 import type { z } from "zod";
-import type { Notice } from "../contract/notice.ts";
+import type { Notice } from "../contract/notice-shape.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 import type { HttpClient } from "../http/client.ts";

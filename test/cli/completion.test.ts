@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { wholeProgram } from "../../src/cli/program.ts";
+import { wholeProgram } from "../../src/cli/commands.ts";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CommandNode, treeOf } from "../../src/cli/command-tree.ts";
-import { wholeProgram } from "../../src/cli/program.ts";
+import { wholeProgram } from "../../src/cli/commands.ts";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
 
 /** Something that each argument takes. */

@@ -1,7 +1,7 @@
 // nexusctl wait as a process: until a consumer has something to read, whatever the daemon does meanwhile.
 
 import { expect, onTestFinished, test } from "vitest";
-import { notice } from "../../src/contract/notice.ts";
+import { notice } from "../../src/contract/notice-shape.ts";
 import { type CliProcess, runCli, spawnCli } from "../support/cli.ts";
 import { message, startTestControl } from "../support/control.ts";
 import { install, startDaemon } from "../support/daemon.ts";

@@ -1,7 +1,7 @@
 import { stringify } from "smol-toml";
 import { expect, test } from "vitest";
+import { ConfigError, formatProblem } from "../../src/config/error.ts";
 import { inspectConfig } from "../../src/config/load.ts";
-import { ConfigError, formatProblem } from "../../src/config/problems.ts";
 import fc from "../support/fc.ts";
 import { tomlFile } from "./toml-file.ts";
 

@@ -2,8 +2,9 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findConfig, loadConfig } from "../../src/config/load.ts";
-import { ConfigError } from "../../src/config/problems.ts";
+import { ConfigError } from "../../src/config/error.ts";
+import { findConfig } from "../../src/config/find.ts";
+import { loadConfig } from "../../src/config/load.ts";
 import { socketPaths } from "../../src/config/sockets.ts";
 import { ENV, linesOf, problemsAt, problemsOf, REFERENCES, tomlFile } from "./toml-file.ts";
 

@@ -3,8 +3,8 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ConfigError, formatProblem, type Problem } from "../../src/config/error.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { ConfigError, formatProblem, type Problem } from "../../src/config/problems.ts";
 
 /** The secrets that `REFERENCES` names, none of which may ever be shown. */
 export const ENV = {

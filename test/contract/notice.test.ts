@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import { notice, noticeOf, noticeText } from "../../src/contract/notice.ts";
+import { noticeOf, noticeText } from "../../src/contract/notice.ts";
+import { notice } from "../../src/contract/notice-shape.ts";
 import type { Pending } from "../../src/contract/store.ts";
 import fc from "../support/fc.ts";
 

@@ -1,7 +1,7 @@
 // Health, status, jobs and reload: what they say, and who may do what.
 
 import { describe, expect, test } from "vitest";
-import { ConfigError } from "../../src/config/problems.ts";
+import { ConfigError } from "../../src/config/error.ts";
 import { WRITE_STATES } from "../../src/contract/writes.ts";
 import type { JobState } from "../../src/scheduler/job.ts";
 import { cronJob, jobNotRunnable, message, okService, startTestControl } from "../support/control.ts";

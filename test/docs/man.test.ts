@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { manPages } from "../../docs/man.ts";
 import { item, paragraph, render, roff, section, subsection, texts } from "../../docs/roff.ts";
-import { wholeProgram } from "../../src/cli/program.ts";
+import { wholeProgram } from "../../src/cli/commands.ts";
 import { visible } from "../../src/core/text/visible.ts";
 import { OPTIONS } from "../../src/daemon/usage.ts";
 import fc from "../support/fc.ts";

@@ -5,7 +5,7 @@ import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync
 import { join } from "node:path";
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
-import type { Notice } from "../../src/contract/notice.ts";
+import type { Notice } from "../../src/contract/notice-shape.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { createExec } from "../../src/sinks/exec/exec.ts";
 import { findProgram } from "../../src/sinks/exec/program.ts";

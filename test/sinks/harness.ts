@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import type { SinkStatus } from "../../src/contract/api/sinks.ts";
 import type { NewEvent } from "../../src/contract/new-event.ts";
-import type { Notice } from "../../src/contract/notice.ts";
+import type { Notice } from "../../src/contract/notice-shape.ts";
 import type { Store } from "../../src/contract/store.ts";
 import { createFigures } from "../../src/sinks/figures.ts";
 import type { Outcome, Target } from "../../src/sinks/kind.ts";

@@ -2,7 +2,7 @@
 
 import { pino } from "pino";
 import { z } from "zod";
-import type { Notice } from "../../src/contract/notice.ts";
+import type { Notice } from "../../src/contract/notice-shape.ts";
 import type { Store } from "../../src/contract/store.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { createHttpClient } from "../../src/http/transport.ts";

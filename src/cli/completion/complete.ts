@@ -23,7 +23,7 @@ const SAFE = /^[A-Za-z0-9_.][\w.@+-]*$/;
  */
 export async function complete(words: readonly string[], io: Io): Promise<void> {
   // Loaded only here: it brings every command with it.
-  const { wholeProgram } = await import("../program.ts");
+  const { wholeProgram } = await import("../commands.ts");
   const { source, current, daemon } = next(placesOf(treeOf(await wholeProgram())), words);
   if (source.kind === "file" || source.kind === "directory") io.stdout.write(`${source.kind}\n`);
   if (source.kind !== "words" && source.kind !== "names") return;

@@ -1,8 +1,9 @@
 // doctor: the configuration, every problem of it, and the secrets that it refers to.
 
 import { accessSync, constants } from "node:fs";
-import { findConfig, type Inspection, inspectConfig } from "../../config/load.ts";
-import { ConfigError, formatProblem } from "../../config/problems.ts";
+import { ConfigError, formatProblem } from "../../config/error.ts";
+import { findConfig } from "../../config/find.ts";
+import { type Inspection, inspectConfig } from "../../config/load.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 import { ownerOf } from "./local.ts";
 

@@ -1,9 +1,9 @@
 // The commands that are about one service alone, in the order of the help.
 
-import type { AddCommand } from "../context.ts";
+import type { Commands } from "../program.ts";
 
-export const SERVICE_COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+export const SERVICE_COMMANDS = {
   messaging: async () => (await import("./messaging/messaging.ts")).addMessaging,
   insights: async () => (await import("./nex/insights.ts")).addInsights,
   import: async () => (await import("./messaging/import.ts")).addImport,
-};
+} satisfies Commands;

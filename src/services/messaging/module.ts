@@ -1,11 +1,12 @@
 // NexusMessaging as the rest of nexusd meets it.
 
 import type { ServiceModule } from "../module.ts";
+import { SERVICE_TITLES } from "../titles.ts";
 import { messagingSettings, secretIn } from "./config.ts";
 
 export const messaging = {
   name: "messaging",
-  title: "NexusMessaging",
+  title: SERVICE_TITLES.messaging,
   settings: messagingSettings,
   secrets: [],
   jobSettings: {},

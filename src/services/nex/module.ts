@@ -1,11 +1,12 @@
 // The module of Nex.
 
 import type { ServiceModule } from "../module.ts";
+import { SERVICE_TITLES } from "../titles.ts";
 import { nexJobSettings, nexSettings } from "./config.ts";
 
 export const nex = {
   name: "nex",
-  title: "Nex",
+  title: SERVICE_TITLES.nex,
   settings: nexSettings,
   secrets: ["api_key"],
   jobSettings: nexJobSettings,

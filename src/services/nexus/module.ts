@@ -1,11 +1,12 @@
 // The module of Nexus.
 
 import type { ServiceModule } from "../module.ts";
+import { SERVICE_TITLES } from "../titles.ts";
 import { nexusJobSettings, nexusSettings } from "./config.ts";
 
 export const nexus = {
   name: "nexus",
-  title: "Nexus",
+  title: SERVICE_TITLES.nexus,
   settings: nexusSettings,
   secrets: ["api_key", "anon_key"],
   jobSettings: nexusJobSettings,

@@ -1,6 +1,7 @@
 // The target of kind `exec`: what the command receives, and what its exit means in nexusd's own words.
 
-import { type Notice, noticeText } from "../../contract/notice.ts";
+import { noticeText } from "../../contract/notice.ts";
+import type { Notice } from "../../contract/notice-shape.ts";
 import { visible } from "../../core/text/visible.ts";
 import type { Outcome, Refusal, Target, TargetContext } from "../kind.ts";
 import { endAbandoned } from "./abandoned.ts";

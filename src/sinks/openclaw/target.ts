@@ -1,7 +1,8 @@
 // One wake of an OpenClaw agent: POST /hooks/wake, and what its answer means. A 2xx says that the gateway has heard,
 // never that a model has seen anything: of 60 wakes that were all answered so, 40 reached no model.
 
-import { type Notice, noticeText } from "../../contract/notice.ts";
+import { noticeText } from "../../contract/notice.ts";
+import type { Notice } from "../../contract/notice-shape.ts";
 import { isObject } from "../../core/is-object.ts";
 import type { HttpResponse } from "../../http/client.ts";
 import { partsOf } from "../address.ts";

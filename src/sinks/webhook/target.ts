@@ -1,7 +1,7 @@
 // Delivers the events themselves, in order: a request is repeated until it is answered 2xx, and later events wait. If
 // the answer is lost, the same events come again with the same webhook-id.
 
-import type { Notice } from "../../contract/notice.ts";
+import type { Notice } from "../../contract/notice-shape.ts";
 import { partsOf } from "../address.ts";
 import type { Outcome, Refusal, Target, TargetContext } from "../kind.ts";
 import { refusalOf, refused } from "../refusal.ts";

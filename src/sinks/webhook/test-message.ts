@@ -1,7 +1,7 @@
 // The event that a webhook test sends: it is not in the log, and its type says so.
 
 import { ulid } from "ulid";
-import type { Notice } from "../../contract/notice.ts";
+import type { Notice } from "../../contract/notice-shape.ts";
 import { type Message, messageOf } from "./message.ts";
 
 const TYPE = "nexusd.sink.test";

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { LoggedView } from "../../../contract/api/views.ts";
-import { fieldsOf } from "../../../services/input.ts";
+import { isObject } from "../../../core/is-object.ts";
 import { count, moment } from "../../arguments.ts";
 import { type Act, jsonOf } from "../../context.ts";
 import { age } from "../../terminal/output.ts";
@@ -54,3 +54,6 @@ const row = ({ time, insight }: LoggedView): (string | null)[] => {
 
 const cell = (value: unknown) =>
   typeof value === "string" || typeof value === "number" ? String(value) : null;
+
+/** Of what another wrote, whatever it is. */
+const fieldsOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});

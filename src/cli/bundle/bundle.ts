@@ -1,0 +1,125 @@
+// Makes few files of nexusctl: `node src/cli/bundle/bundle.ts DIRECTORY`, as a part of `npm run build`, and of `npm ci` for
+// a checkout. One that loads 60 modules takes twice the time and 10 MB more. Whatever needs the daemon's own code is not in
+// them: for that start.ts loads the modules themselves.
+
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+import type { Metafile, Plugin } from "esbuild";
+import { writeStamps } from "./sources.ts";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const SRC = join(ROOT, "src");
+const ENTRIES = ["start", "light", "mcp"];
+const SOURCES = "sources.json";
+
+/** What is loaded only by commands that are not light (light-commands.ts), in files that light ones have. */
+const HEAVY = /\/(?:statement-bundle|\w+-sh-state)\.ts$/;
+/** The words of errors in sixty languages, which zod brings along, but for English. */
+const LOCALES = /\/zod\/v4\/locales\/([a-df-z]|e[a-mo-z])[\w-]*\.js$/;
+/** Of the MCP library: a validator for answers to questions that the server never asks. */
+const SHIMS = /\/@modelcontextprotocol\/server\/dist\/shimsNode\.mjs$/;
+
+const OF_COMMANDER: Readonly<Record<string, string>> = {
+  "node:child_process": "export default {};",
+  "node:process": "export default process;",
+  "node:util":
+    'export const stripVTControlCharacters = (text) => process.getBuiltinModule("node:util").stripVTControlCharacters(text);',
+};
+
+/** @param whole the directory of the modules as nexusctl runs without a bundle, with their ending */
+const parts = (outdir: string, whole: { directory: string; ending: string }): Plugin => ({
+  name: "parts of nexusctl",
+  setup(build) {
+    // Of commander, 2 MB: programs as commands, of which there are none, and what only its help needs.
+    build.onResolve({ filter: /^node:/ }, ({ importer, path }) =>
+      importer.includes("/commander/") && path in OF_COMMANDER ? { path, namespace: "lazy" } : undefined,
+    );
+    build.onLoad({ filter: /./, namespace: "lazy" }, ({ path }) => ({ contents: OF_COMMANDER[path] ?? "" }));
+    // An import reads every export, and loads what is behind each: 4 MB for those that are used here.
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
+    build.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+    build.onLoad({ filter: HEAVY }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`${relative(ROOT, path)} is not in the bundle`)});`,
+    }));
+    build.onLoad({ filter: LOCALES }, ({ path }) =>
+      path.endsWith("/index.js") ? undefined : { contents: "export default () => ({});" },
+    );
+    build.onLoad({ filter: SHIMS }, () => ({
+      contents: "export class DefaultJsonSchemaValidator {} const own = process; export { own as process };",
+    }));
+    // Modules find files beside them, such as package.json: they are still beside the module itself.
+    build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const module = join(whole.directory, relative(SRC, path)).replace(/\.ts$/, whole.ending);
+      const place = `require("node:path").join(__dirname, ${JSON.stringify(relative(outdir, module))})`;
+      const url = `require("node:url").pathToFileURL(${place}).href`;
+      const contents = text
+        .replaceAll("import.meta.url", url)
+        // The namespace as an object would keep all of zod; of this, only what is used is kept.
+        .replace('import { z } from "zod";', 'import * as z from "zod";');
+      return { contents, loader: "ts" };
+    });
+  },
+});
+
+/** @returns false where there is no esbuild: in an installed package */
+export async function bundle(outdir: string, forCheckout: boolean): Promise<boolean> {
+  const esbuild = await import("esbuild").catch(() => undefined);
+  if (!esbuild) return false;
+  const whole = forCheckout
+    ? { directory: SRC, ending: ".ts" }
+    : { directory: join(outdir, "../src"), ending: ".js" };
+  await rm(outdir, { recursive: true, force: true });
+  const main = join(whole.directory, `cli/main${whole.ending}`);
+  const { metafile } = await esbuild.build({
+    entryPoints: ENTRIES.map((name) => join(import.meta.dirname, `${name}.ts`)),
+    ...{ outdir, outExtension: { ".js": ".cjs" }, absWorkingDir: ROOT, metafile: true, logLevel: "warning" },
+    ...{ bundle: true, platform: "node", format: "cjs", target: "node22", legalComments: "none" },
+    ...{ minifyWhitespace: true, minifySyntax: true },
+    external: ["./light.cjs", "./mcp.cjs"],
+    define: {
+      WHOLE: JSON.stringify(relative(outdir, main)),
+      SOURCES: forCheckout ? JSON.stringify(SOURCES) : "null",
+    },
+    plugins: [parts(outdir, whole)],
+  });
+  if (process.env.META) await writeFile(process.env.META, JSON.stringify(metafile));
+  await writeFile(join(outdir, "package.json"), '{ "type": "commonjs" }\n');
+  await writeFile(join(outdir, "LICENSES.txt"), await licencesOf(metafile));
+  if (forCheckout) writeStamps(join(outdir, SOURCES), ownSources(metafile));
+  return true;
+}
+
+const inputsOf = (metafile: Metafile): string[] =>
+  Object.keys(metafile.inputs).filter((name) => !/^(?:builtin|lazy):/.test(name));
+
+const ownSources = (metafile: Metafile): string[] => [
+  ...inputsOf(metafile)
+    .filter((name) => !name.includes("node_modules/"))
+    .map((name) => join(ROOT, name)),
+  join(ROOT, "package.json"),
+];
+
+/** The licence of each library that is a part of the bundle, as its package has it. */
+async function licencesOf(metafile: Metafile): Promise<string> {
+  const packages = new Set(
+    inputsOf(metafile).flatMap((name) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(name) ?? []),
+  );
+  const texts = [...packages].sort().map(async (directory) => {
+    const read = (name: string) => readFile(join(ROOT, directory, name), "utf8");
+    const { name, version, license } = JSON.parse(await read("package.json"));
+    const text = await Promise.any(["LICENSE", "LICENSE.md", "license", "LICENCE"].map(read)).catch(() => "");
+    return `${name} ${version}, ${license}\n\n${text.trim()}\n`;
+  });
+  return (await Promise.all(texts)).join(`\n${"-".repeat(72)}\n\n`);
+}
+
+if (import.meta.main) {
+  const [directory, option] = process.argv.slice(2);
+  if (directory === undefined) throw new Error("usage: node src/cli/bundle/bundle.ts DIRECTORY [--checkout]");
+  await mkdir(dirname(resolve(directory)), { recursive: true });
+  if (!(await bundle(resolve(directory), option === "--checkout")))
+    process.stderr.write("nexusctl is not bundled: there is no esbuild\n");
+}
