@@ -16,7 +16,7 @@ fi
 
 # What tells a Node.js from any other that was at this path before, and from one that was not new enough.
 identity() {
-  stat -L -c "$needed %d:%i:%s:%Z" "$1" 2>/dev/null || :
+  stat -L -c "$needed %d:%i:%s:%z" "$1" 2>/dev/null || :
 }
 
 # Sets $version to that of a Node.js, empty when it does not run. Succeeds when it is new enough. To ask it takes a tenth of a

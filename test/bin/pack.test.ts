@@ -29,4 +29,4 @@ test("what npm pack makes of a fresh checkout runs", () => {
     expect(execFileSync(join(directory, "package/bin", command), ["--version"], { encoding: "utf8" })).toBe(
       `${version}\n`,
     );
-});
+}, 240_000);
