@@ -10,7 +10,7 @@ import { canonicalJson } from "../../src/core/canonical-json.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
 import { openStore } from "../../src/store/sqlite/store.ts";
-import { type NewRow, toRow } from "../../src/store/sqlite/write-rows.ts";
+import { type NewRow, toRow } from "../../src/store/write-rows.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, proposedWrite, T0, t } from "../support/stored-write.ts";
 

@@ -8,7 +8,7 @@ import type { Store } from "../../src/contract/store.ts";
 import type { WriteTransition } from "../../src/contract/write-store.ts";
 import type { Write } from "../../src/contract/writes.ts";
 import { canonicalJson, digestOf } from "../../src/core/canonical-json.ts";
-import { toRow } from "../../src/store/sqlite/write-rows.ts";
+import { toRow } from "../../src/store/write-rows.ts";
 
 export const AGENT: Actor = { via: "agent.sock", user: "agent" };
 export const OPERATOR: Actor = { via: "operator.sock", user: "ops" };

@@ -1,19 +1,17 @@
 // What an operator signs off in the audit log, and what retention may remove after that.
 
 import type { Database } from "better-sqlite3";
-import type { Actor } from "../../contract/actor.ts";
 import { type Break, breakBefore, readCheckpoint } from "../../contract/audit.ts";
 import type { Store } from "../../contract/store.ts";
 import { type AuditRow, TRANSITIONS, type WriteState } from "../../contract/writes.ts";
 import { canonicalRecord } from "../../core/canonical-json.ts";
 import { isoTime } from "../../core/clock.ts";
+import { NEXUSD } from "../steps.ts";
 import type { AuditLog } from "./audit.ts";
 
 // A small transaction, so that commits and readers get their turn in between.
 const PRUNED_AT_ONCE = 500;
 const AHEAD_MS = 86_400_000;
-
-const NEXUSD: Actor = { via: "nexusd", user: null };
 
 /** What one transaction removed: rows of the audit log, and the state of each write removed with them. */
 export interface Pruned {

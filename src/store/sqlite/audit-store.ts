@@ -2,13 +2,13 @@
 
 import type { Database } from "better-sqlite3";
 import type { WriteStore } from "../../contract/write-store.ts";
-import type { Write, WriteState } from "../../contract/writes.ts";
-import { stringifyJson } from "../../core/exact-json.ts";
+import type { WriteState } from "../../contract/writes.ts";
+import { lasting } from "../steps.ts";
+import { toWrite, type WriteRow } from "../write-rows.ts";
 import type { AuditLog } from "./audit.ts";
 import { createAuditPruning } from "./audit-prune.ts";
 import { createVerify } from "./audit-verify.ts";
 import { createBodyRemoval } from "./write-bodies.ts";
-import { toWrite, type WriteRow } from "./write-rows.ts";
 
 type AuditStore = Pick<
   WriteStore,
@@ -77,6 +77,3 @@ export const createAuditStore = (parts: {
     },
   };
 };
-
-/** The fields that do not change while a write is executed. */
-const lasting = ({ attempts: _, shownAt: __, ...rest }: Write): string => stringifyJson(rest);

@@ -16,9 +16,9 @@ import { differences, eventDigest, readCovers } from "../../contract/audit-cover
 import type { EventRow } from "../../contract/cloudevent.ts";
 import type { AuditVerdict, FurtherLook } from "../../contract/write-store.ts";
 import { type AuditRow, WRITE_STATES } from "../../contract/writes.ts";
+import { type Row, toAuditRow } from "../audit-rows.ts";
+import { toWrite, type WriteRow } from "../write-rows.ts";
 import type { AuditLog } from "./audit.ts";
-import { type Row, toAuditRow } from "./audit-rows.ts";
-import { toWrite, type WriteRow } from "./write-rows.ts";
 
 /** The longest time that a verification blocks everything else, apart from the step it is in. */
 const TURN_MS = 8;

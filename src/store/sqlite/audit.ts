@@ -1,28 +1,12 @@
 // The audit log: append-only rows, each holding the hash of the one before.
 
 import type { Database } from "better-sqlite3";
-import type { Actor } from "../../contract/actor.ts";
 import { auditHash, type Break, beginningAfter, type Chain, GENESIS_HASH } from "../../contract/audit.ts";
 import type { StoredColumns } from "../../contract/audit-cover.ts";
 import { notApproved } from "../../contract/audit-cover.ts";
 import type { AuditVerdict } from "../../contract/write-store.ts";
-import type { AuditAction, AuditMark, AuditRow, Write } from "../../contract/writes.ts";
-import { type Row, toAuditRow, toRow } from "./audit-rows.ts";
-
-export interface AuditEntry {
-  at: string;
-  action: AuditAction;
-  /** Empty: the row is about the audit log itself. */
-  write: Pick<Write, "id" | "digest">;
-  actor: Actor;
-  /** Canonical JSON. */
-  detail: string;
-  /**
-   * The columns of the write that the row covers, from src/contract/audit-cover.ts; left out for a row about the log
-   * itself.
-   */
-  covers?: string;
-}
+import type { AuditMark, AuditRow } from "../../contract/writes.ts";
+import { type AuditEntry, type Row, toAuditRow, toRow } from "../audit-rows.ts";
 
 export interface AuditLog {
   /** Inside a transaction. */

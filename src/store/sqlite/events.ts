@@ -2,32 +2,19 @@
 
 import type { Database } from "better-sqlite3";
 import { decodeTime, encodeTime, monotonicFactory } from "ulid";
-import { cloudEventJson, type EventRow } from "../../contract/cloudevent.ts";
-import { expandTypes, fullType } from "../../contract/event-patterns.ts";
-import type { NewEvent, StoredEvent } from "../../contract/new-event.ts";
-import { SEARCHABLE, type SearchTerms, searchTermsOf } from "../../contract/searchable.ts";
+import type { EventRow } from "../../contract/cloudevent.ts";
+import { expandTypes } from "../../contract/event-patterns.ts";
+import type { StoredEvent } from "../../contract/new-event.ts";
 import type { EventPage, EventQuery } from "../../contract/store.ts";
 import { isoTime } from "../../core/clock.ts";
-import { stringifyJson } from "../../core/exact-json.ts";
+import { type DedupeKey, type PreparedEvent, toStoredEvent } from "../prepared.ts";
 import { takeLength } from "../take-length.ts";
-import { createDedupe, type DedupeKey, dedupeKeys } from "./dedupe.ts";
+import { createDedupe } from "./dedupe.ts";
 import type { SearchMemory } from "./search-memory.ts";
 
 const PRUNE_CHUNK = 1000;
 const AHEAD_MS = 86_400_000;
 const COLUMNS = "sequence, id, source, type, subject, time, data";
-
-/** An event as it will be stored, without its sequence. */
-export interface PreparedEvent {
-  source: string;
-  type: string;
-  subject: string | null;
-  time: string | undefined;
-  data: string;
-  /** Its index entry; undefined if the event is not searchable. */
-  terms: SearchTerms | undefined;
-  dedupe: DedupeKey[] | undefined;
-}
 
 export interface EventLog {
   latest(): number;
@@ -56,29 +43,6 @@ export interface EventLog {
   row(sequence: number): EventRow | undefined;
   page(query: EventQuery): EventPage;
 }
-
-/** Serializes the event as it is now; @throws TypeError for data that is not JSON. */
-export const prepareEvent = (event: NewEvent): PreparedEvent => ({
-  source: event.source,
-  type: fullType(event.type),
-  subject: event.subject ?? null,
-  time: normalTime(event.time),
-  data: stringifyJson(event.data),
-  terms: event.type === SEARCHABLE ? searchTermsOf(event.data) : undefined,
-  dedupe: event.dedupe && dedupeKeys(event.dedupe),
-});
-
-/** In one form, so that times compare as text; undefined if it is not a time. */
-const normalTime = (time: string | undefined): string | undefined => {
-  const ms = time === undefined ? Number.NaN : Date.parse(time);
-  return Number.isNaN(ms) ? undefined : isoTime(ms);
-};
-
-const toStored = (row: EventRow): StoredEvent => ({
-  sequence: row.sequence,
-  type: row.type,
-  json: cloudEventJson(row),
-});
 
 export const createEventLog = (
   db: Database,
@@ -161,7 +125,7 @@ export const createEventLog = (
       const time = event.time ?? isoTime(now);
       const sequence = Number(insert.run(id, source, type, subject, time, data).lastInsertRowid);
       if (event.terms) searchable.add({ sequence, time, terms: event.terms });
-      return toStored({ sequence, id, source, type, subject, time, data });
+      return toStoredEvent({ sequence, id, source, type, subject, time, data });
     },
     remember: (keys, now) => {
       dedupe.isRepeated(keys, now);
@@ -217,7 +181,7 @@ export const createEventLog = (
       const last = rows.at(-1);
       const isFull = isCut || rows.length >= limit;
       return {
-        events: rows.map(toStored),
+        events: rows.map(toStoredEvent),
         next: isFull ? (last?.sequence ?? after) : latest,
         oldest,
         latest,

@@ -10,12 +10,12 @@ import { StoreError } from "../../contract/store.ts";
 import type { AuditVerdict, FurtherLook } from "../../contract/write-store.ts";
 import type { AuditRow } from "../../contract/writes.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
+import { toWrite, type WriteRow } from "../write-rows.ts";
 import { createAuditLog } from "./audit.ts";
 import { createVerify } from "./audit-verify.ts";
 import { copyName, removeCopy } from "./backup.ts";
 import { storeError, toStoreError } from "./errors.ts";
 import { readMigrations, refuseNewer } from "./migrate.ts";
-import { toWrite, type WriteRow } from "./write-rows.ts";
 
 export interface Finding {
   check: "integrity" | "foreign keys" | "sequence" | "audit chain";

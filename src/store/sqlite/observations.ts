@@ -1,25 +1,10 @@
 // Observations: events, the cursor that covers them and what is stored with them, in one transaction.
 
 import type { StoredEvent } from "../../contract/new-event.ts";
-import type { Observation } from "../../contract/store.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";
-import { stringifyJson } from "../../core/exact-json.ts";
-import { dedupeKeys } from "./dedupe.ts";
-import { type EventLog, prepareEvent } from "./events.ts";
+import type { PreparedObservation } from "../prepared.ts";
+import type { EventLog } from "./events.ts";
 import type { createState } from "./state.ts";
-
-export type PreparedObservation = ReturnType<typeof prepareObservation>;
-
-/** As JSON text, so that later changes by the caller do not change what is stored. */
-export const prepareObservation = (observation: Observation) => ({
-  source: observation.source,
-  cursor: observation.cursor === undefined ? undefined : stringifyJson(observation.cursor),
-  events: (observation.events ?? []).map(prepareEvent),
-  known: (observation.known ?? []).map(dedupeKeys),
-  put: (observation.put ?? []).map(({ kind, key, value }) => ({ kind, key, value: stringifyJson(value) })),
-  remove: observation.remove ?? [],
-  secrets: observation.secrets ?? [],
-});
 
 /** @returns a function that stores an observation inside a transaction, and returns its new events */
 export const createObserve =

@@ -36,11 +36,7 @@ export const openDatabase = async (
     for (const step of undo.splice(0).reverse()) step();
   };
   try {
-    refuseForeignDirectory(dataDir);
-    makeDirectory(dataDir);
-    refuseLinks(dataDir);
-    const lock = acquireLock(dataDir);
-    undo.push(lock.release);
+    undo.push(openDirectory(dataDir).close);
     removeLeftCopies(dataDir);
     const path = join(dataDir, "nexusd.db");
     // SQLite gives the -wal and -shm files the mode of the database.
@@ -59,6 +55,18 @@ export const openDatabase = async (
     throw reported;
   }
 };
+
+/** Makes the directory where it is missing, and takes it for this process. @throws StoreError */
+export function openDirectory(dataDir: string): { close(): void } {
+  try {
+    refuseForeignDirectory(dataDir);
+    makeDirectory(dataDir);
+    refuseLinks(dataDir);
+    return { close: acquireLock(dataDir).release };
+  } catch (error) {
+    throw toStoreError(error, dataDir);
+  }
+}
 
 // Not `recursive: true`: that reports a read-only file system as ENOENT, and never returns on some paths in /proc.
 export const makeDirectory = (path: string): void => {

@@ -3,8 +3,8 @@
 
 import { REPEATS_KEPT_MS, type Store } from "../../contract/store.ts";
 import type { Clock } from "../../core/clock.ts";
+import { DEDUPE_PARTS } from "../prepared.ts";
 import type { WriteUnit } from "../units.ts";
-import { PARTS } from "./dedupe.ts";
 import type { EventLog } from "./events.ts";
 import { FORGET_CHUNK, type SearchMemory } from "./search-memory.ts";
 
@@ -31,7 +31,7 @@ export const createRemoval = ({
     }
     const { repeatsBefore } = limits;
     const before = repeatsBefore === undefined ? clock.now() - REPEATS_KEPT_MS : Date.parse(repeatsBefore);
-    for (let part = 0; part < PARTS; part++) await write(() => log.pruneKeys(part, before));
+    for (let part = 0; part < DEDUPE_PARTS; part++) await write(() => log.pruneKeys(part, before));
     return { removed };
   },
 

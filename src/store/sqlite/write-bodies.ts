@@ -2,20 +2,14 @@
 // covers the columns as they are after it.
 
 import type { Database } from "better-sqlite3";
-import type { Actor } from "../../contract/actor.ts";
 import { coversOf } from "../../contract/audit-cover.ts";
-import type { AuditRow, PreviewRequest, WriteResult } from "../../contract/writes.ts";
+import type { AuditRow } from "../../contract/writes.ts";
 import { canonicalRecord } from "../../core/canonical-json.ts";
-import { parseJson, stringifyJson } from "../../core/exact-json.ts";
+import { NEXUSD, withoutBody } from "../steps.ts";
 import type { AuditLog } from "./audit.ts";
 
 // A small transaction, so that commits and readers get their turn in between.
 const REMOVED_AT_ONCE = 50;
-
-const NEXUSD: Actor = { via: "nexusd", user: null };
-
-/** In place of the preview, whose shape others rely on. */
-const REMOVED: PreviewRequest = { method: "REMOVED", url: "", headers: [], body: null };
 
 export const createBodyRemoval = (db: Database, audit: AuditLog) => {
   const due = db.prepare<[string], { id: string; digest: string; operation: string; result: string | null }>(
@@ -40,10 +34,7 @@ export const createBodyRemoval = (db: Database, audit: AuditLog) => {
   return (before: string, at: string): { rows: AuditRow[]; more: boolean } => {
     const found = due.all(before);
     const rows = found.map(({ id, digest, operation, result }) => {
-      const set = {
-        ...{ request: "", preview: stringifyJson(REMOVED), precondition: null },
-        ...{ result: errorOf(result), body_removed_at: at },
-      };
+      const set = withoutBody(result, at);
       remove.run({ id, ...set });
       const detail = canonicalRecord({ operation });
       const covers = coversOf(set, undefined);
@@ -58,11 +49,4 @@ export const createBodyRemoval = (db: Database, audit: AuditLog) => {
     });
     return { rows, more: found.length === REMOVED_AT_ONCE };
   };
-};
-
-/** The reason of a failure is short, and lists show it. */
-const errorOf = (result: string | null): string | null => {
-  if (result === null) return null;
-  const { error } = parseJson(result) as WriteResult; // as stored
-  return error === undefined ? null : stringifyJson({ error });
 };

@@ -2,15 +2,14 @@
 
 import type { Database } from "better-sqlite3";
 import type { WriteState } from "../../contract/writes.ts";
-import type { NewRow, PatchRow, WriteRow } from "./write-rows.ts";
+import { OPEN_STATES } from "../steps.ts";
+import type { NewRow, PatchRow, WriteRow } from "../write-rows.ts";
 
 // SQLite compares a bound value with the conditions of partial indices, so it prepares the statement again whenever
 // another value is bound, which takes longer than running it. A unary plus hides the value from it.
 
 export type WriteStatements = ReturnType<typeof prepareStatements>;
 
-/** Neither rejected nor finished. */
-export const OPEN_STATES: readonly WriteState[] = ["proposed", "approved", "executing"];
 const OPEN = `(${OPEN_STATES.map((state) => `'${state}'`).join(", ")})`;
 
 /** Each of these returns the row after the change, or nothing if its condition does not hold. */

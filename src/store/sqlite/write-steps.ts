@@ -1,27 +1,16 @@
 // One step of a write: its event, its audit row, and the counters it changes.
 
 import type { Database } from "better-sqlite3";
-import { type Actor, shownActor } from "../../contract/actor.ts";
+import type { Actor } from "../../contract/actor.ts";
 import { type Columns, coversOf, eventDigest, withoutNulls } from "../../contract/audit-cover.ts";
-import type { StoredEvent } from "../../contract/new-event.ts";
-import { type AuditRow, WRITE_STATES, type Write, type WriteState } from "../../contract/writes.ts";
+import { WRITE_STATES, type WriteState } from "../../contract/writes.ts";
 import { canonicalRecord } from "../../core/canonical-json.ts";
+import { prepareEvent } from "../prepared.ts";
+import { bytesOf, isOpen, NEXUSD, type Step, stepEvent } from "../steps.ts";
+import { toPatchRow, toWrite, type WriteRow } from "../write-rows.ts";
 import type { AuditLog } from "./audit.ts";
-import { type EventLog, prepareEvent } from "./events.ts";
-import { toPatchRow, toWrite, type WriteRow } from "./write-rows.ts";
-import { createOpenTotals, OPEN_STATES, type WriteStatements } from "./write-statements.ts";
-
-const NEXUSD: Actor = { via: "nexusd", user: null };
-
-/** The result of a step: the write after it, the state before it, and its event. */
-export interface Step {
-  write: Write;
-  from: WriteState | null;
-  event: StoredEvent;
-  audit: AuditRow;
-  /** The events that were committed with it. */
-  observed?: StoredEvent[];
-}
+import type { EventLog } from "./events.ts";
+import { createOpenTotals, type WriteStatements } from "./write-statements.ts";
 
 /** All but `committed`, `counts` and `openTotals.read` run inside a transaction. */
 export const createSteps = (parts: {
@@ -47,21 +36,8 @@ export const createSteps = (parts: {
     mark?: "signed",
   ): Step => {
     const after = toWrite(row);
-    const { state, operation, id, digest, agent, reason, note, result } = after;
-    const { door, user, signer } = shownActor(actor);
-    const event = log.append(
-      prepareEvent({
-        type: `write.${mark ?? state}`,
-        source: `/writes/${id}`,
-        subject: operation,
-        time: at,
-        data: {
-          ...{ writeId: id, operation, state, digest, agent, reason, note, error: result?.error ?? null },
-          actor: { door, user, signer },
-        },
-      }),
-      now(),
-    );
+    const { state } = after;
+    const event = log.append(prepareEvent(stepEvent(after, at, actor, mark)), now());
     if (!event) throw new Error("the event of a step of a write was taken for a repetition");
     // Attempts are counted while it is executed; the result says how many there were.
     const attempts = from === "executing" ? { attempts: row.attempts } : {};
@@ -112,11 +88,6 @@ export const createSteps = (parts: {
 
   return { record, approveNew, expire, committed, counts, openTotals };
 };
-
-export const bytesOf = ({ request, preview }: Pick<WriteRow, "request" | "preview">): number =>
-  Buffer.byteLength(request) + Buffer.byteLength(preview);
-
-const isOpen = (state: WriteState): boolean => OPEN_STATES.some((open) => open === state);
 
 /** Read once, then kept up to date. */
 const readCounts = (db: Database): Record<WriteState, number> => {

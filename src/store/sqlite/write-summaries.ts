@@ -1,47 +1,12 @@
 // Writes as lists show them: read without their long fields, so that thousands are cheap.
 
 import type { Database } from "better-sqlite3";
-import { aboutOf } from "../../contract/write-about.ts";
-import type { WriteQuery, WriteResult, WriteSummary } from "../../contract/writes.ts";
-import { parseJson } from "../../core/exact-json.ts";
+import type { WriteQuery, WriteSummary } from "../../contract/writes.ts";
+import { LAST_ID, LONGEST_READ, SHORT_FIELDS, type SummaryRow, toSummary } from "../summaries.ts";
 import { takeLength } from "../take-length.ts";
-import type { WriteRow } from "./write-rows.ts";
 
-/**
- * Longer values stay on the disk: a list has no room for them, and a page of a thousand must not cost their length.
- */
-const LONGEST_READ = 4096;
 // To reach the columns behind a long text, SQLite walks over its pages.
 const WALKED_AT_ONCE = 8 * 2 ** 20;
-
-type SummaryRow = Pick<
-  WriteRow,
-  | "id"
-  | "operation"
-  | "service"
-  | "state"
-  | "digest"
-  | "target"
-  | "destructive"
-  | "approval"
-  | "reason"
-  | "agent"
-  | "proposed_at"
-  | "expires_at"
-  | "decided_at"
-  | "executing_at"
-  | "finished_at"
-  | "note"
-  | "outcome"
-  | "body_removed_at"
-> & {
-  /** Null if it is long. */
-  request: string | null;
-  precondition: string | null;
-  result: string | null;
-  /** Of the whole row, in bytes. */
-  stored: number;
-};
 
 const COLUMNS = `id, operation, service, state, digest, target, destructive, approval, reason, agent, proposed_at,
   expires_at, decided_at, executing_at, finished_at, note, outcome, body_removed_at,
@@ -75,42 +40,3 @@ export const createReadSummaries = (
     ).taken.map(toSummary);
   };
 };
-
-/** Sorts after every ULID. */
-export const LAST_ID = "~";
-/** Roughly the length of all fields of fixed length together, in characters. */
-const SHORT_FIELDS = 800;
-
-function toSummary(row: SummaryRow): WriteSummary {
-  const request =
-    row.request === null || row.body_removed_at !== null
-      ? undefined
-      : (parseJson(row.request) as { input: unknown }); // as stored
-  const result = row.result === null ? null : (parseJson(row.result) as WriteResult); // as stored
-  return {
-    id: row.id,
-    operation: row.operation,
-    service: row.service,
-    state: row.state,
-    about: aboutOf({
-      operation: row.operation,
-      input: request?.input,
-      before: row.precondition === null ? null : parseJson(row.precondition),
-    }),
-    digest: row.digest,
-    target: row.target,
-    destructive: row.destructive === 1,
-    approval: row.approval,
-    reason: row.reason,
-    agent: row.agent,
-    proposedAt: row.proposed_at,
-    expiresAt: row.expires_at,
-    decidedAt: row.decided_at,
-    executingAt: row.executing_at,
-    finishedAt: row.finished_at,
-    note: row.note,
-    outcome: row.outcome,
-    bodyRemovedAt: row.body_removed_at,
-    error: result?.error ?? null,
-  };
-}

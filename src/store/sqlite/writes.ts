@@ -8,15 +8,17 @@ import type { IdempotencyKey, WriteStore } from "../../contract/write-store.ts";
 import { TRANSITIONS, type Write, type WriteQuery } from "../../contract/writes.ts";
 import { canonicalRecord, digestOf } from "../../core/canonical-json.ts";
 import { stringifyJson } from "../../core/exact-json.ts";
+import { bytesOf, lengthOf, proposalDetail } from "../steps.ts";
+import { LAST_ID } from "../summaries.ts";
 import { takeLength } from "../take-length.ts";
 import type { ReadUnit, WriteUnit } from "../units.ts";
+import { toPatchRow, toRow, toWrite, type WriteRow } from "../write-rows.ts";
 import { createAuditLog } from "./audit.ts";
 import { createAuditStore } from "./audit-store.ts";
 import type { EventLog } from "./events.ts";
-import { type NewRow, toPatchRow, toRow, toWrite, type WriteRow } from "./write-rows.ts";
 import { prepareStatements } from "./write-statements.ts";
-import { bytesOf, createSteps } from "./write-steps.ts";
-import { createReadSummaries, LAST_ID } from "./write-summaries.ts";
+import { createSteps } from "./write-steps.ts";
+import { createReadSummaries } from "./write-summaries.ts";
 
 export interface WriteStoreParts {
   db: Database;
@@ -219,21 +221,4 @@ export const createWriteStore = ({ db, log, now, read, write, observing }: Write
   };
 };
 
-/** The long fields, as they are shown. */
-const lengthOf = ({ request, preview, result }: WriteRow): number =>
-  request.length + preview.length + (result?.length ?? 0);
-
 const orNothing = (row: WriteRow | undefined): Write | undefined => row && toWrite(row);
-
-const proposalDetail = (row: NewRow): string =>
-  canonicalRecord({
-    operation: row.operation,
-    target: row.target,
-    approval: row.approval,
-    reason: row.reason,
-    agent: row.agent,
-    idempotencyKey: row.idempotency_key,
-    expiresAt: row.expires_at,
-    // So that a changed preview can be told from the one that was proposed.
-    previewDigest: digestOf(row.preview),
-  });

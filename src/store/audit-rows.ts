@@ -1,7 +1,19 @@
 // Maps a row of the audit log to a row of its table, and back.
 
-import type { Actor } from "../../contract/actor.ts";
-import type { AuditAction, AuditRow } from "../../contract/writes.ts";
+import type { Actor } from "../contract/actor.ts";
+import type { AuditAction, AuditRow, Write } from "../contract/writes.ts";
+
+export interface AuditEntry {
+  at: string;
+  action: AuditAction;
+  /** Empty: the row is about the audit log itself. */
+  write: Pick<Write, "id" | "digest">;
+  actor: Actor;
+  /** Canonical JSON. */
+  detail: string;
+  /** What the row covers of the write, from src/contract/audit-cover.ts; left out for a row about the log itself. */
+  covers?: string;
+}
 
 export interface Row {
   sequence: number;

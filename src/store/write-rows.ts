@@ -1,9 +1,9 @@
 // Maps a write to a row of its table, and back.
 
-import type { Actor } from "../../contract/actor.ts";
-import type { Service } from "../../contract/new-event.ts";
-import type { SignedApproval } from "../../contract/signing.ts";
-import type { WriteTransition } from "../../contract/write-store.ts";
+import type { Actor } from "../contract/actor.ts";
+import type { Service } from "../contract/new-event.ts";
+import type { SignedApproval } from "../contract/signing.ts";
+import type { WriteTransition } from "../contract/write-store.ts";
 import type {
   Account,
   Approval,
@@ -11,8 +11,8 @@ import type {
   Write,
   WriteResult,
   WriteState,
-} from "../../contract/writes.ts";
-import { parseJson, stringifyJson } from "../../core/exact-json.ts";
+} from "../contract/writes.ts";
+import { parseJson, stringifyJson } from "../core/exact-json.ts";
 
 /** Booleans as 0 and 1, structured values as JSON. */
 export interface WriteRow {
