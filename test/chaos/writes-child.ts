@@ -20,12 +20,12 @@ import {
   type OperationSender,
 } from "../../src/services/operation.ts";
 import { createVerifier } from "../../src/signatures/verify.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
 import { createExecutor } from "../../src/writes/executor.ts";
 import { createPolicy } from "../../src/writes/policy.ts";
 import { createWrites } from "../../src/writes/writes.ts";
 import { oneAccount } from "../support/accounts.ts";
 import { limitsOf } from "../support/limits.ts";
+import { openStore } from "../support/open-store.ts";
 
 const TIMEOUT_MS = 100;
 const [dataDir = "", origin = "", name = ""] = process.argv.slice(2);

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { TRANSITIONS, type Write, type WriteState } from "../../src/contract/writes.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../support/open-store.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 const CHILD = fileURLToPath(new URL("./writes-child.ts", import.meta.url));

@@ -5,8 +5,9 @@ import Database from "better-sqlite3";
 import { expect, onTestFinished, test } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { runs, testSqlite } from "../support/adapters.ts";
 import fc from "../support/fc.ts";
+import { openStore } from "../support/open-store.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, rejection, t } from "../support/stored-write.ts";
 
@@ -105,7 +106,7 @@ const COPY = (sequence: number, action: string, detail: string) =>
   `INSERT INTO audit SELECT ${sequence}, at, '${action}', '', digest, 'operator.sock', user, '${detail}', previous_hash, hash, NULL, NULL
    FROM audit WHERE sequence = 5`;
 
-test.each([
+testSqlite.each([
   ["a row that was not signed off", "DELETE FROM audit WHERE sequence = 5", "append-only"],
   ["the checkpoint", "DELETE FROM audit WHERE sequence = 7", "append-only"],
   ["everything", "DELETE FROM audit", "append-only"],
@@ -121,7 +122,7 @@ test.each([
   expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 8 });
 });
 
-test.each<[what: string, sql: string, sequence: number, why: RegExp]>([
+testSqlite.each<[what: string, sql: string, sequence: number, why: RegExp]>([
   ["a changed checkpoint", "UPDATE audit SET detail = '{}' WHERE sequence = 7", 7, /^changed/],
   ["a checkpoint of an agent", "UPDATE audit SET via = 'agent.sock' WHERE sequence = 7", 7, /^changed/],
   ["a removed checkpoint", "DELETE FROM audit WHERE sequence = 7", 7, /^removed: the checkpoint/],
@@ -175,7 +176,7 @@ test("after any sequence of writes, sign-offs and removals the chain verifies, a
       }
       await store.close();
     }),
-    { numRuns: 25 },
+    runs(25),
   );
 });
 

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { auditHash, GENESIS_HASH } from "../../src/contract/audit.ts";
 import type { AuditRow } from "../../src/contract/writes.ts";
 import { canonicalJson, digestOf } from "../../src/core/canonical-json.ts";
+import { testSqlite } from "../support/adapters.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import { AGENT, approval, OPERATOR, propose, rejection, t } from "../support/stored-write.ts";
 
@@ -99,7 +100,7 @@ test("the audit log is read in order, from any position, and for one write", asy
   expect(await sequences({ writeId: "none", limit: 10 })).toEqual([]);
 });
 
-test.each([
+testSqlite.each([
   "UPDATE audit SET detail = '{}' WHERE sequence = 5",
   "DELETE FROM audit WHERE sequence = 5",
   "DELETE FROM audit",
@@ -115,7 +116,7 @@ const SWAP = `UPDATE audit SET sequence = -1 WHERE sequence = 5;
   UPDATE audit SET sequence = 5 WHERE sequence = 6;
   UPDATE audit SET sequence = 6 WHERE sequence = -1`;
 
-test.each<[what: string, sql: string, sequence: number, why: RegExp]>([
+testSqlite.each<[what: string, sql: string, sequence: number, why: RegExp]>([
   ["a changed detail", "UPDATE audit SET detail = '{}' WHERE sequence = 5", 5, /^changed/],
   ["a changed actor", "UPDATE audit SET user = 'root' WHERE sequence = 1", 1, /^changed/],
   ["an actor made unknown", "UPDATE audit SET user = NULL WHERE sequence = 10", 10, /^changed/],
@@ -174,7 +175,7 @@ const put = (db: Database.Database, row: AuditRow) =>
       row.actor.signer ?? null,
     );
 
-test("a row that was changed along with its hash is found by the row after it", async () => {
+testSqlite("a row that was changed along with its hash is found by the row after it", async () => {
   const { store, db } = await tenRows();
   dropTriggers(db);
   const [row] = await store.readAudit({ after: 4, limit: 1 });
@@ -183,7 +184,7 @@ test("a row that was changed along with its hash is found by the row after it", 
   expect(await store.verifyAudit()).toMatchObject({ ok: false, rows: 5, brokenAt: { sequence: 6 } });
 });
 
-test("a chain that was recomputed to its end is found by the last row", async () => {
+testSqlite("a chain that was recomputed to its end is found by the last row", async () => {
   const { store, db } = await tenRows();
   dropTriggers(db);
   const rows = await store.readAudit(everything);
@@ -202,7 +203,7 @@ test("a chain that was recomputed to its end is found by the last row", async ()
   });
 });
 
-test("a row that was added at the end by hand is found, and nothing is appended to a forged log", async () => {
+testSqlite("a row that was added at the end by hand is found, and nothing is appended to a forged log", async () => {
   const { store, db } = await tenRows();
   const { id } = await propose(store);
   dropTriggers(db);
@@ -217,7 +218,7 @@ test("a row that was added at the end by hand is found, and nothing is appended 
   expect((await store.readWrite(id))?.state).toBe("proposed");
 });
 
-test("rows appended after the end was cut off do not hide the cut", async () => {
+testSqlite("rows appended after the end was cut off do not hide the cut", async () => {
   const { store, db } = await tenRows();
   dropTriggers(db);
   db.exec("DELETE FROM audit WHERE sequence > 8");
@@ -247,7 +248,7 @@ const longLog = async (rows: number) => {
   return { store, db, id };
 };
 
-test("a long log is verified in many turns, with other commits in between", async () => {
+testSqlite("a long log is verified in many turns, with other commits in between", async () => {
   const { store, db, id } = await longLog(5000);
   let turns = 0;
   let isDone = false;
@@ -268,7 +269,7 @@ test("a long log is verified in many turns, with other commits in between", asyn
   expect((await store.verifyAudit()).brokenAt?.sequence).toBe(4999);
 });
 
-test("a verification fails if the store is closed during it", async () => {
+testSqlite("a verification fails if the store is closed during it", async () => {
   const { store } = await longLog(1000);
   const verified = store.verifyAudit();
   await store.close();

@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Actor } from "../../src/contract/actor.ts";
+import { testSqlite } from "../support/adapters.ts";
 import { fillDisk, openTestStore, smallDisk } from "../support/store.ts";
 import { AGENT, NO_REJECTION, propose, proposedWrite, t } from "../support/stored-write.ts";
 
@@ -34,7 +35,7 @@ test("a repeated proposal returns the existing write unchanged: the first one de
   expect(await store.proposeWrite(repeated, AGENT, AUTO)).toEqual({ kind: "existing", write: open });
 });
 
-test("on a full disk a failed proposal is not stored, whichever of its commits found no room", async ({
+testSqlite("on a full disk a failed proposal is not stored, whichever of its commits found no room", async ({
   skip,
 }) => {
   const disk = smallDisk(skip, "3m");
@@ -62,18 +63,19 @@ test("on a full disk a failed proposal is not stored, whichever of its commits f
   ).toBe(true);
   rmSync(ballast);
 
-  const key = { operation: "nexus.orders.update_status", agent: null };
-  for (const { key: given, isTaken } of offered) {
-    const found = await store.readWriteByIdempotencyKey({ ...key, key: given });
-    expect([given, found?.state], "approved, or not there").toEqual([
-      given,
-      isTaken ? "approved" : undefined,
-    ]);
-  }
-  expect(await store.countWrites()).toMatchObject({ proposed: 0 });
-  // The agent was told 503 and repeats it: then it is there once.
-  const lost = offered.find(({ isTaken }) => !isTaken)?.key ?? "";
-  const repeated = proposedWrite({ approval: "auto", idempotencyKey: lost, input: {} });
-  expect((await store.proposeWrite(repeated, AGENT, AUTO)).kind).toBe("created");
-  expect(await store.verifyAudit()).toMatchObject({ ok: true });
-});
+    const key = { operation: "nexus.orders.update_status", agent: null };
+    for (const { key: given, isTaken } of offered) {
+      const found = await store.readWriteByIdempotencyKey({ ...key, key: given });
+      expect([given, found?.state], "approved, or not there").toEqual([
+        given,
+        isTaken ? "approved" : undefined,
+      ]);
+    }
+    expect(await store.countWrites()).toMatchObject({ proposed: 0 });
+    // The agent was told 503 and repeats it: then it is there once.
+    const lost = offered.find(({ isTaken }) => !isTaken)?.key ?? "";
+    const repeated = proposedWrite({ approval: "auto", idempotencyKey: lost, input: {} });
+    expect((await store.proposeWrite(repeated, AGENT, AUTO)).kind).toBe("created");
+    expect(await store.verifyAudit()).toMatchObject({ ok: true });
+  },
+);

@@ -9,7 +9,8 @@ import { expect, test } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
 import type { WriteState } from "../../src/contract/writes.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { testSqlite } from "../support/adapters.ts";
+import { openStore } from "../support/open-store.ts";
 import { openTestStore, temporaryDirectory } from "../support/store.ts";
 import {
   AGENT,
@@ -98,7 +99,7 @@ test("only what finished before the given time is touched", async () => {
   expect(await store.readWrite(second.id)).toMatchObject({ bodyRemovedAt: null });
 });
 
-test("a removed text is in no file of the database after a checkpoint", async () => {
+testSqlite("a removed text is in no file of the database after a checkpoint", async () => {
   const dataDir = temporaryDirectory();
   const store = await openStore({ dataDir, clock: systemClock });
   const { id } = await propose(store, { input: { text: SECRET } });
@@ -120,7 +121,7 @@ test("rejections and idempotency keys still work", async () => {
   expect(await again(1, null)).toMatchObject({ kind: "recently_rejected", write: { note: "no" } });
 });
 
-test("the database allows removing a body only as a whole, once, and from a finished write", async () => {
+testSqlite("the database allows removing a body only as a whole, once, and from a finished write", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const ids = await oneOfEach(store);
@@ -141,7 +142,7 @@ test("the database allows removing a body only as a whole, once, and from a fini
   }
 });
 
-test("a SIGKILL while bodies are removed leaves each write with all of its body or none, and a chain that verifies", async () => {
+testSqlite("a SIGKILL while bodies are removed leaves each write with all of its body or none, and a chain that verifies", async () => {
   const dataDir = temporaryDirectory();
   for (let round = 0; round < 5; round++) {
     const child = spawn(process.execPath, [REMOVER, dataDir], { stdio: ["ignore", "pipe", "inherit"] });
@@ -160,5 +161,5 @@ test("a SIGKILL while bodies are removed leaves each write with all of its body 
     } finally {
       await store.close();
     }
-  }
-});
+  },
+);

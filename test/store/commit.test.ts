@@ -7,6 +7,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { createWriter } from "../../src/store/sqlite/commit.ts";
 import { toStoreError } from "../../src/store/sqlite/errors.ts";
 import { openDatabase } from "../../src/store/sqlite/open.ts";
+import { testSqlite } from "../support/adapters.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import {
   fillDisk,
@@ -35,7 +36,7 @@ test("an observation is committed with all its parts or none", async () => {
   const store = await openTestStore();
   await store.commitObservation({ source: "x", put: [{ kind: "nexus.stock.low", key: "old", value: 1 }] });
 
-  await expect(store.commitObservation(broken)).rejects.toThrow(/NOT NULL/);
+  await expect(store.commitObservation(broken)).rejects.toThrow(/NOT NULL|undefined/);
   expect((await store.readEvents(everything)).latest).toBe(0);
   expect(await store.readCursor("nexus-low-stock")).toBeUndefined();
   expect((await store.readRecords("nexus.stock.low")).map(({ key }) => key)).toEqual(["old"]);
@@ -83,7 +84,7 @@ test("one bad observation of a group fails alone; the others keep their order, w
   expect(await store.readCursor("s3")).toBeUndefined();
 });
 
-test("observations of one turn share a transaction; those of the next turn get another", async () => {
+testSqlite("observations of one turn share a transaction; those of the next turn get another", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const commits = countCommits(dataDir);
@@ -97,7 +98,7 @@ test("observations of one turn share a transaction; those of the next turn get a
   expect(commits()).toBe(5);
 });
 
-test("once a promise has resolved, its data is on disk", async () => {
+testSqlite("once a promise has resolved, its data is on disk", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const reader = new Database(join(dataDir, "nexusd.db"), { readonly: true });
@@ -113,7 +114,7 @@ test("once a promise has resolved, its data is on disk", async () => {
   expect(seen).toEqual(Array.from({ length: 10 }, () => 10));
 });
 
-test("an observation that changes nothing causes no write", async () => {
+testSqlite("an observation that changes nothing causes no write", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const same: Observation = {
@@ -178,7 +179,7 @@ test("each listener is called once per commit with the newest sequence, when it 
   expect(await warned).toMatchObject({ message: "a bad listener" });
 });
 
-test("a full disk refuses commits, keeps the store readable, and loses nothing", async ({ skip }) => {
+testSqlite("a full disk refuses commits, keeps the store readable, and loses nothing", async ({ skip }) => {
   const disk = smallDisk(skip, "3m");
   const dataDir = join(disk.directory, "data");
   const store = await openTestStore({ dataDir });
@@ -222,7 +223,7 @@ test("a full disk refuses commits, keeps the store readable, and loses nothing",
   }
 });
 
-test("of a group that does not fit on the disk, what fits alone is committed", async () => {
+testSqlite("of a group that does not fit on the disk, what fits alone is committed", async () => {
   const place = temporaryDirectory();
   const { db, close } = await openDatabase(place);
   onTestFinished(close);
@@ -245,7 +246,7 @@ test("of a group that does not fit on the disk, what fits alone is committed", a
   await write("b", 100_000);
 });
 
-test("a database file that was moved away is noticed at the next commit", async () => {
+testSqlite("a database file that was moved away is noticed at the next commit", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const path = join(dataDir, "nexusd.db");
@@ -258,7 +259,7 @@ test("a database file that was moved away is noticed at the next commit", async 
   expect((await store.commitObservation({ source: "s", events: [numbered(1)] })).latest).toBe(1);
 });
 
-test("units that can wait share the next commit with others like them and with units that cannot", async () => {
+testSqlite("units that can wait share the next commit with others like them and with units that cannot", async () => {
   const dataDir = temporaryDirectory();
   const clock = createFakeClock();
   const store = await openTestStore({ dataDir, clock });
@@ -286,7 +287,7 @@ test("units that can wait share the next commit with others like them and with u
   expect(clock.pending()).toBe(0);
 });
 
-test("a probe is a real commit", async () => {
+testSqlite("a probe is a real commit", async () => {
   const dataDir = temporaryDirectory();
   const clock = settableClock("2026-03-01T00:00:00Z");
   const store = await openTestStore({ dataDir, clock });

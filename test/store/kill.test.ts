@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../support/open-store.ts";
 import { temporaryDirectory } from "../support/store.ts";
 
 const WRITER = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));

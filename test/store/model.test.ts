@@ -2,8 +2,9 @@ import { expect, test } from "vitest";
 import { expandTypes } from "../../src/contract/event-patterns.ts";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { Observation, Store } from "../../src/contract/store.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { runs } from "../support/adapters.ts";
 import fc from "../support/fc.ts";
+import { openStore } from "../support/open-store.ts";
 import { settableClock, temporaryDirectory } from "../support/store.ts";
 
 const SOURCES = ["/x", "/y"];
@@ -138,7 +139,7 @@ test("after any sequence of operations the log equals a simple list", async () =
         await store.close();
       }
     }),
-    { numRuns: 40 },
+    runs(40),
   );
 });
 

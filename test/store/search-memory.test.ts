@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { SearchQuery, Store } from "../../src/contract/store.ts";
 import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
+import { runs, testSqlite } from "../support/adapters.ts";
 import fc from "../support/fc.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 
@@ -70,7 +71,7 @@ test("retention removes the event and keeps the insight, across a restart too", 
   expect(await contents(await openTestStore({ dataDir }), { text: "budget" })).toEqual(["kept budget"]);
 });
 
-test("insights logged before there was an index are indexed at the start, once", async () => {
+testSqlite("insights logged before there was an index are indexed at the start, once", async () => {
   const dataDir = temporaryDirectory();
   const db = new Database(join(dataDir, "nexusd.db"));
   migrate(db, readMigrations().slice(0, 2));
@@ -199,7 +200,7 @@ describe("words", () => {
           await store.searchEvents({ limit: 1, text, target: text });
         },
       ),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });
@@ -249,6 +250,6 @@ test("any combination of filters finds what a scan of all insights finds", async
         .slice(0, query.limit);
       expect(await contents(store, query)).toEqual(expected.map(({ content }) => content));
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 });

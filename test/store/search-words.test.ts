@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { Store } from "../../src/contract/store.ts";
+import { runs } from "../support/adapters.ts";
 import fc from "../support/fc.ts";
 import { openTestStore } from "../support/store.ts";
 
@@ -115,6 +116,6 @@ test("any word of any text finds it", async () => {
         expect(found[0]?.sequence, `${JSON.stringify(part)} of ${JSON.stringify(text)}`).toBe(latest);
       }
     }),
-    { numRuns: 200 },
+    runs(200),
   );
 });

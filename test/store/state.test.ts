@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { RecordRange } from "../../src/contract/store.ts";
+import { testSqlite } from "../support/adapters.ts";
 import { numbered, openTestStore, settableClock, temporaryDirectory } from "../support/store.ts";
 
 const START = "2026-03-01T00:00:00.000Z";
@@ -62,7 +63,7 @@ test("records are read by ranges of keys, none twice and none left out", async (
   expect(await store.readRecords("none", { after: "", limit: 9 })).toEqual([]);
 });
 
-test("a secret survives a restart, and is in no file once it was removed", async () => {
+testSqlite("a secret survives a restart, and is in no file once it was removed", async () => {
   const dataDir = temporaryDirectory();
   const holdsSecret = () =>
     readdirSync(dataDir).some((file) => readFileSync(join(dataDir, file)).includes("hunter2hunter2"));

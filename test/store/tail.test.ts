@@ -1,10 +1,10 @@
 // Waiting at the end of the log, for thousands at a time.
 
 import { expect, test } from "vitest";
-import { openStore } from "../../src/store/sqlite/store.ts";
 import { followLog } from "../../src/store/tail.ts";
 import { recovered, temporaryDirectory } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
+import { openStore } from "../support/open-store.ts";
 
 async function setUp() {
   const clock = createFakeClock();

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import type { Store } from "../../src/contract/store.ts";
 import { TRANSITIONS, WRITE_STATES, type Write, type WriteState } from "../../src/contract/writes.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { runs } from "../support/adapters.ts";
 import fc from "../support/fc.ts";
+import { openStore } from "../support/open-store.ts";
 import { settableClock, temporaryDirectory } from "../support/store.ts";
 import { AGENT, NEXUSD, OPERATOR, proposedWrite, T0, t } from "../support/stored-write.ts";
 
@@ -301,6 +302,6 @@ test("after any sequence of calls the writes, the log and the audit log agree", 
         await store.close();
       }
     }),
-    { numRuns: 60 },
+    runs(60),
   );
 });

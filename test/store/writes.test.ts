@@ -8,8 +8,9 @@ import { WRITE_STATES, type Write } from "../../src/contract/writes.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { stringifyJson } from "../../src/core/exact-json.ts";
 import { migrate, readMigrations } from "../../src/store/sqlite/migrate.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { runs, testSqlite } from "../support/adapters.ts";
 import fc from "../support/fc.ts";
+import { openStore } from "../support/open-store.ts";
 import { numbersOf, openTestStore, temporaryDirectory } from "../support/store.ts";
 import {
   AGENT,
@@ -67,7 +68,7 @@ test("a write is stored as it was proposed, whatever it holds and whatever happe
         expect(await store.readWrite(before.id)).toEqual(before);
       },
     ),
-    { numRuns: 40 },
+    runs(40),
   );
 });
 
@@ -400,7 +401,7 @@ test("a service's answer is recorded even if it is not well-formed text", async 
   expect((await store.verifyAudit()).ok).toBe(true);
 });
 
-test("the database refuses to change what was proposed, and to remove a write", async () => {
+testSqlite("the database refuses to change what was proposed, and to remove a write", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   await propose(store);
@@ -431,7 +432,7 @@ test("retention leaves every write and the audit log", async () => {
   expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 1 });
 });
 
-test("a database of the first schema is upgraded with its log, its epoch and everything stored", async () => {
+testSqlite("a database of the first schema is upgraded with its log, its epoch and everything stored", async () => {
   const dataDir = temporaryDirectory();
   const old = new Database(join(dataDir, "nexusd.db"));
   migrate(old, readMigrations().slice(0, 1));
@@ -440,25 +441,26 @@ test("a database of the first schema is upgraded with its log, its epoch and eve
   const insert = old.prepare(
     `INSERT INTO events (id, source, type, time, data)
      VALUES (?, '/test', 'nexusd.service.recovered', '2026-01-01T00:00:00.000Z', ?)`,
-  );
-  for (let n = 1; n <= 50; n++) insert.run(ulid(n), JSON.stringify({ service: "nex", state: `${n}` }));
-  old.exec("DELETE FROM events WHERE sequence <= 10");
-  old.exec(`INSERT INTO cursors VALUES ('nex.insights', '{"after":1}', '2026-01-01T00:00:00.000Z')`);
-  old.exec("INSERT INTO secrets VALUES ('nexus.token', 't')");
-  old.close();
+    );
+    for (let n = 1; n <= 50; n++) insert.run(ulid(n), JSON.stringify({ service: "nex", state: `${n}` }));
+    old.exec("DELETE FROM events WHERE sequence <= 10");
+    old.exec(`INSERT INTO cursors VALUES ('nex.insights', '{"after":1}', '2026-01-01T00:00:00.000Z')`);
+    old.exec("INSERT INTO secrets VALUES ('nexus.token', 't')");
+    old.close();
 
-  const store = await openTestStore({ dataDir });
-  expect(store.epoch).toBe(epoch);
-  const page = await store.readEvents(everything);
-  expect(page).toMatchObject({ oldest: 11, latest: 50, gap: { from: 1, to: 10 } });
-  expect(numbersOf(page)).toEqual(Array.from({ length: 40 }, (_, n) => n + 11));
-  expect((await store.readCursor("nex.insights"))?.value).toEqual({ after: 1 });
-  expect(await store.readSecret("nexus.token")).toBe("t");
-  expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 0, head: null, pruned: null });
-  const { id } = await propose(store);
-  expect((await store.readEvents(everything)).latest).toBe(51);
-  expect((await approve(store, id))?.kind).toBe("done");
-});
+    const store = await openTestStore({ dataDir });
+    expect(store.epoch).toBe(epoch);
+    const page = await store.readEvents(everything);
+    expect(page).toMatchObject({ oldest: 11, latest: 50, gap: { from: 1, to: 10 } });
+    expect(numbersOf(page)).toEqual(Array.from({ length: 40 }, (_, n) => n + 11));
+    expect((await store.readCursor("nex.insights"))?.value).toEqual({ after: 1 });
+    expect(await store.readSecret("nexus.token")).toBe("t");
+    expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 0, head: null, pruned: null });
+    const { id } = await propose(store);
+    expect((await store.readEvents(everything)).latest).toBe(51);
+    expect((await approve(store, id))?.kind).toBe("done");
+  },
+);
 
 test("after close every call is refused", async () => {
   const store = await openTestStore();

@@ -3,7 +3,7 @@
 
 import { writeSync } from "node:fs";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "./open-store.ts";
 import { OPERATOR, propose, rejection, t } from "./stored-write.ts";
 
 const [dataDir = ""] = process.argv.slice(2);

@@ -4,7 +4,7 @@
 import { writeSync } from "node:fs";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import { systemClock } from "../../src/core/clock.ts";
-import { openStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "./open-store.ts";
 
 const [dataDir = ""] = process.argv.slice(2);
 const store = await openStore({ dataDir, clock: systemClock });

@@ -8,7 +8,8 @@ import { onTestFinished, type TestContext } from "vitest";
 import type { NewEvent } from "../../src/contract/new-event.ts";
 import type { EventPage, Store } from "../../src/contract/store.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
-import { openStore, type StoreOptions } from "../../src/store/sqlite/store.ts";
+import type { StoreOptions } from "../../src/store/sqlite/store.ts";
+import { openStore } from "./open-store.ts";
 
 /** A directory that is removed when the test is over. */
 export const temporaryDirectory = (base = tmpdir()): string => {

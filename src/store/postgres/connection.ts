@@ -1,0 +1,193 @@
+// One session on PostgreSQL: opened with a deadline, set up in the same way each time, given up where it does not answer.
+
+import { createHash } from "node:crypto";
+import pg, { type QueryResult } from "pg";
+import { ConnectionLost, endsSession, toPostgresError } from "./errors.ts";
+import { fromText, toText } from "./text.ts";
+
+const CONNECT_WITHIN_MS = 5000;
+/** What the server lets a statement take; a search and a wait for the end of the log among them. */
+const STATEMENT_WITHIN_MS = 10_000;
+/** Behind it the connection is given up: the server, or the way to it, is gone. */
+const ANSWER_WITHIN_MS = 15_000;
+/** A node that stops in a transaction holds the end of the log for so long at most. */
+const IDLE_IN_TRANSACTION_MS = 10_000;
+
+export type Value = string | number | boolean | Buffer | null | readonly (string | number | Buffer | null)[];
+
+export interface ConnectionSettings {
+  url: string;
+  schema: string;
+  /** Named in errors: the address without user and password. */
+  place: string;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+}
+
+const INT8 = 20;
+const TEXT_TYPES = new Set([25, 1043]);
+const safeInteger = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`the database holds ${text}, which is no sequence`);
+  return value;
+};
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => {
+    if (format !== "binary" && Number(oid) === INT8) return safeInteger;
+    if (format !== "binary" && TEXT_TYPES.has(Number(oid))) return fromText;
+    return pg.types.getTypeParser(oid, format);
+  },
+};
+
+const names = new Map<string, string>();
+/** Of a prepared statement: the same text is planned once on each connection. */
+const nameOf = (text: string): string => {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = createHash("sha256").update(text).digest("base64url").slice(0, 20);
+  names.set(text, name);
+  return name;
+};
+
+export class Connection {
+  readonly #client: pg.Client;
+  /** Of the server's process. */
+  readonly pid: number;
+  #lost: Error | undefined;
+  #onLost: ((error: Error) => void)[] = [];
+
+  private constructor(client: pg.Client, pid: number) {
+    this.#client = client;
+    this.pid = pid;
+    const lose = (error: Error) => {
+      if (this.#lost) return;
+      this.#lost = error;
+      for (const listener of this.#onLost) listener(error);
+    };
+    client.on("error", lose);
+    client.on("end", () => lose(new ConnectionLost("the connection was closed")));
+  }
+
+  /** @throws StoreError */
+  static async open(settings: ConnectionSettings): Promise<Connection> {
+    const { url, schema, place, applicationName } = settings;
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_WITHIN_MS,
+      query_timeout: ANSWER_WITHIN_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      application_name: applicationName,
+      pipeline: true,
+      types,
+    });
+    // Before it is connected the promise tells; a listener keeps the process.
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      // Not as parameters of the start: a pooler refuses them with words that nobody understands.
+      await client.query(
+        `SET search_path TO "${schema}"; SET statement_timeout = ${STATEMENT_WITHIN_MS};
+         SET idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS};
+         SET client_min_messages = warning; SET jit = off; SET default_transaction_isolation = 'read committed';
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
+      );
+      const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      return new Connection(client, rows[0]?.pid ?? 0);
+    } catch (error) {
+      client.end().catch(() => {});
+      const isServer = error instanceof pg.DatabaseError;
+      throw toPostgresError(isServer ? error : new ConnectionLost(messageOf(error), { cause: error }), place);
+    }
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** The process that the server named when the connection was made: another one than `pid` behind a pooler. */
+  get announcedPid(): number {
+    // Not in the types; pg sets it from the server's BackendKeyData.
+    const { processID } = this.#client as pg.Client & { processID?: unknown };
+    return typeof processID === "number" ? processID : 0;
+  }
+
+  onLost(listener: (error: Error) => void): void {
+    if (this.#lost) listener(this.#lost);
+    else this.#onLost.push(listener);
+  }
+
+  onNotification(listener: (channel: string, payload: string) => void): void {
+    this.#client.on("notification", ({ channel, payload = "" }) => listener(channel, payload));
+  }
+
+  /** Statements sent before the one before them is answered are sent at once, and answered in their order. */
+  async query<Row extends object>(text: string, values: readonly Value[] = []): Promise<Row[]> {
+    return (await this.run<Row>(text, values)).rows;
+  }
+
+  /** @throws ConnectionLost, DatabaseError */
+  async run<Row extends object>(text: string, values: readonly Value[] = []): Promise<QueryResult<Row>> {
+    if (this.#lost) throw asLost(this.#lost);
+    try {
+      return await this.#client.query<Row>({ name: nameOf(text), text, values: values.map(written) });
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** Several statements without values, in one message. @returns the result of the last one */
+  async script<Row extends object>(text: string): Promise<QueryResult<Row>> {
+    if (this.#lost) throw asLost(this.#lost);
+    try {
+      // pg gives an array where there are several, which its types do not say.
+      const results: QueryResult<Row> | QueryResult<Row>[] = await this.#client.query<Row>(text);
+      const last = Array.isArray(results) ? results.at(-1) : results;
+      if (!last) throw new Error("no statement in a script");
+      return last;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): unknown {
+    const reported = asLost(error);
+    if (endsSession(reported)) this.destroy();
+    return reported;
+  }
+
+  /** Nothing that was sent is waited for. */
+  destroy(): void {
+    this.#lost ??= new ConnectionLost("the connection was given up");
+    // Sends a farewell if it can; the socket goes with its own time-out where nobody answers.
+    this.#client.end().catch(() => {});
+  }
+
+  async end(): Promise<void> {
+    this.#lost ??= new ConnectionLost("the store is closed");
+    await this.#client.end().catch(() => {});
+  }
+}
+
+const messageOf = (error: unknown): string => {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(", ");
+  return error instanceof Error ? error.message : String(error);
+};
+
+/** Names what pg throws for a connection that is not there any more, which has no class of its own. */
+const asLost = (error: unknown): Error => {
+  if (!(error instanceof Error)) return new ConnectionLost(String(error));
+  if (error instanceof pg.DatabaseError || error instanceof ConnectionLost || error.name === "StoreError")
+    return error;
+  if ("code" in error && typeof error.code === "string") return error;
+  if (/terminated|not queryable|timeout|closed|ended/i.test(error.message))
+    return new ConnectionLost(error.message, { cause: error });
+  return error;
+};
+
+const written = (value: Value): unknown =>
+  typeof value === "string"
+    ? toText(value)
+    : Array.isArray(value)
+      ? value.map((part) => (typeof part === "string" ? toText(part) : part))
+      : value;

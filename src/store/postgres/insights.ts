@@ -1,0 +1,127 @@
+// The searchable events: found by the words that src/core/text/words.ts makes, as SQLite's full-text index finds them.
+// A phrase is a part of the stored words, where words are parted by single blanks; the index only leaves out what
+// cannot hold it.
+
+import type { SearchTerms } from "../../contract/searchable.ts";
+import type { SearchQuery } from "../../contract/store.ts";
+import { isUnspaced, soughtWords } from "../../core/text/words.ts";
+import type { Value } from "./connection.ts";
+
+/** Of what an index entry takes 2 KB. A word that is longer is found by its beginning, and then compared. */
+const LONGEST_LEXEME = 200;
+/** What PostgreSQL lets one row hold of them is 1 MB. */
+const MOST_LEXEME_BYTES = 900_000;
+/** In the year 2248, as the keys of SQLite end. */
+const LATEST_MS = 8.7e12;
+
+export const momentOf = (time: string): number =>
+  Math.floor(Math.min(Math.max(Date.parse(time), 0), LATEST_MS));
+
+export function insightRow(insight: { sequence: number; time: string; terms: SearchTerms; size: number }): {
+  text: string;
+  values: Value[];
+} {
+  const { sequence, time, terms, size } = insight;
+  return {
+    text: `INSERT INTO insights (sequence, at_ms, time, type, confidence, content, target, words, size)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, array_to_tsvector($8::text[]), $9)`,
+    values: [
+      ...[sequence, momentOf(time), time, terms.type, terms.confidence],
+      ...[` ${terms.content} `, ` ${terms.target} `],
+      lexemesOf(`${terms.content} ${terms.target}`),
+      size,
+    ],
+  };
+}
+
+function lexemesOf(words: string): string[] {
+  const lexemes = new Set<string>();
+  let bytes = 0;
+  for (const word of words.split(" ")) {
+    const lexeme = beginningOf(word);
+    if (lexeme === "" || lexemes.has(lexeme)) continue;
+    bytes += Buffer.byteLength(lexeme) + 8;
+    if (bytes > MOST_LEXEME_BYTES) break;
+    lexemes.add(lexeme);
+  }
+  return [...lexemes];
+}
+
+/** Whole characters, so that it is text. */
+const beginningOf = (word: string): string =>
+  word.length <= LONGEST_LEXEME
+    ? word
+    : [...word.slice(0, LONGEST_LEXEME)]
+        .join("")
+        .toWellFormed()
+        .replace(/\ufffd$/, "");
+
+interface Phrase {
+  column: "target" | "either";
+  words: string[];
+  /** Whether the last word is whole; else it is the beginning of one. */
+  isWhole: boolean;
+}
+
+/** The same phrases as for SQLite: each word of `text` and of `target` begins a word. undefined: neither is given. */
+function phrasesOf(query: { text?: string; target?: string }): (Phrase | undefined)[] | undefined {
+  const fields = [
+    { column: "either", given: query.text },
+    { column: "target", given: query.target },
+  ] as const;
+  if (fields.every(({ given }) => given === undefined)) return undefined;
+  return fields.flatMap(({ column, given }): (Phrase | undefined)[] => {
+    if (given === undefined) return [];
+    const phrases = given.split(/\s+/u).flatMap((part): Phrase[] => {
+      const words = soughtWords(part);
+      const last = words.at(-1);
+      if (last === undefined) return [];
+      // A single letter behind another word, as in "R&D", begins a word of nearly every text: it is all of one.
+      return [{ column, words, isWhole: words.length > 1 && last.length === 1 && !isUnspaced(last) }];
+    });
+    // It holds no word, which nothing is found by.
+    return phrases.length > 0 ? phrases : [undefined];
+  });
+}
+
+/** The newest first. @returns undefined: nothing can match */
+export function searchStatement(query: SearchQuery): { text: string; values: Value[] } | undefined {
+  const { type, minConfidence, since, until, limit, maxLength } = query;
+  const values: Value[] = [];
+  const value = (given: Value, cast: string) => `$${values.push(given)}::${cast}`;
+  const conditions: string[] = [];
+  for (const phrase of phrasesOf(query) ?? []) {
+    if (!phrase) return undefined;
+    const part = ` ${phrase.words.join(" ")}${phrase.isWhole ? " " : ""}`;
+    const sought = value(part, "text");
+    conditions.push(
+      phrase.column === "target"
+        ? `strpos(i.target, ${sought}) > 0`
+        : `(strpos(i.content, ${sought}) > 0 OR strpos(i.target, ${sought}) > 0)`,
+    );
+    const lexemes = phrase.words.map((word, at) => {
+      const isBeginning = (at === phrase.words.length - 1 && !phrase.isWhole) || word.length > LONGEST_LEXEME;
+      return `${quoted(beginningOf(word))}${isBeginning ? ":*" : ""}`;
+    });
+    conditions.push(`i.words @@ ${value(lexemes.join(" & "), "tsquery")}`);
+  }
+  const given = (condition: (sql: string) => string, what: Value | undefined, cast: string) => {
+    if (what !== undefined) conditions.push(condition(value(what, cast)));
+  };
+  given((sql) => `i.type = ${sql}`, type, "text");
+  given((sql) => `i.confidence >= ${sql}`, minConfidence, "float8");
+  given((sql) => `i.at_ms >= ${sql}`, since === undefined ? undefined : momentOf(since), "bigint");
+  given((sql) => `i.at_ms <= ${sql}`, until === undefined ? undefined : momentOf(until), "bigint");
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";
+  const most = value(maxLength ?? Number.MAX_SAFE_INTEGER, "bigint");
+  const text = `
+    SELECT f.sequence, f.time, coalesce(f.data, e.data) AS data FROM (
+      SELECT *, sum(size) OVER (ORDER BY at_ms DESC, sequence DESC) - size AS before FROM (
+        SELECT sequence, at_ms, time, data, size FROM insights i ${where}
+        ORDER BY at_ms DESC, sequence DESC LIMIT ${value(limit, "bigint")}) found) f
+    LEFT JOIN events e ON f.data IS NULL AND e.sequence = f.sequence
+    WHERE f.before < ${most} ORDER BY f.at_ms DESC, f.sequence DESC`;
+  return { text, values };
+}
+
+const quoted = (lexeme: string): string => `'${lexeme.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;

@@ -1,0 +1,78 @@
+// The connections that read: a few, opened when they are needed, closed when they were idle for a while.
+
+import type { Clock } from "../../core/clock.ts";
+import { Connection, type ConnectionSettings } from "./connection.ts";
+import { endsSession, toPostgresError } from "./errors.ts";
+
+const MOST = 3;
+const IDLE_MS = 60_000;
+
+export interface Readers {
+  /** Runs the queries on a connection of its own. Once more on a new one where that had been cut. @throws StoreError */
+  read<T>(queries: (connection: Connection) => Promise<T>): Promise<T>;
+  /** The same in one snapshot of the database. */
+  snapshot<T>(queries: (connection: Connection) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function createReaders(settings: ConnectionSettings, clock: Pick<Clock, "after">): Readers {
+  const idle: Connection[] = [];
+  const waiting: (() => void)[] = [];
+  let taken = 0;
+  let stopIdling = () => {};
+
+  const take = async (isFresh: boolean): Promise<Connection> => {
+    while (taken >= MOST) await new Promise<void>((resolve) => waiting.push(resolve));
+    taken += 1;
+    stopIdling();
+    try {
+      if (isFresh) for (const connection of idle.splice(0)) connection.destroy();
+      for (let found = idle.pop(); found; found = idle.pop()) if (!found.isLost) return found;
+      return await Connection.open(settings);
+    } catch (error) {
+      give(undefined);
+      throw error;
+    }
+  };
+
+  const give = (connection: Connection | undefined): void => {
+    taken -= 1;
+    if (connection && !connection.isLost) idle.push(connection);
+    waiting.shift()?.();
+    if (taken === 0) stopIdling = clock.after(IDLE_MS, () => void closeIdle());
+  };
+
+  const closeIdle = async () =>
+    void (await Promise.all(idle.splice(0).map((connection) => connection.end())));
+
+  const read: Readers["read"] = async (queries) => {
+    for (let attempt = 1; ; attempt++) {
+      const connection = await take(attempt > 1);
+      try {
+        return await queries(connection);
+      } catch (error) {
+        if (!connection.isLost || attempt > 1) throw toPostgresError(error, settings.place);
+        if (!endsSession(error)) throw toPostgresError(error, settings.place);
+      } finally {
+        give(connection);
+      }
+    }
+  };
+
+  return {
+    read,
+    snapshot: (queries) =>
+      read(async (connection) => {
+        await connection.script("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        try {
+          return await queries(connection);
+        } finally {
+          if (!connection.isLost) await connection.script("ROLLBACK");
+        }
+      }),
+    close: async () => {
+      stopIdling();
+      await closeIdle();
+    },
+  };
+}

@@ -1,0 +1,231 @@
+// Group commit: the units of work that wait while a transaction runs share the next one.
+//
+// W1  Whoever commits holds the lock of the schema on the very connection that commits: what has lost the connection has
+//     lost the lock, and cannot commit any more.
+// W2  Every transaction first locks the head. So what became of a commit whose answer was lost is decided as soon as
+//     the head can be locked again, and then read from the token that it left.
+// W3  A unit is never applied twice: it is run again only where its transaction is known not to be committed.
+// W4  A unit is never said to have failed while its commit may have come through: it waits until that is known.
+
+import { randomUUID } from "node:crypto";
+import type { monotonicFactory } from "ulid";
+import type { Clock } from "../../core/clock.ts";
+import type { DedupeKey } from "../prepared.ts";
+import type { Connection } from "./connection.ts";
+import { endsSession, postgresError, toPostgresError } from "./errors.ts";
+import { HEAD_COLUMNS, type HeadRow, Transaction } from "./transaction.ts";
+
+export interface Unit<T> {
+  run(transaction: Transaction): T | Promise<T>;
+  /** Looked up for it before it runs. */
+  keys?: readonly DedupeKey[];
+}
+
+export interface Writer {
+  /**
+   * Runs the unit inside the next transaction, after the units queued before it; it may run twice, so only the database
+   * may change in it. `committed` sees the result once it is on disk, before the promise resolves.
+   * @throws StoreError: nothing of it was committed
+   */
+  write<T>(unit: Unit<T>, committed?: (result: T) => void, canWait?: boolean): Promise<T>;
+  /** Commits what is queued, and waits for it, but not for a database that is away. */
+  close(): Promise<void>;
+}
+
+export interface WriterOptions {
+  clock: Pick<Clock, "monotonic" | "after" | "sleep">;
+  place: string;
+  /** The name of this node, by which its commits are known. */
+  node: string;
+  nextId: ReturnType<typeof monotonicFactory>;
+  /** Types that are in the table of types. */
+  knownTypes: Set<string>;
+  /** A connection that holds the lock of the schema, with what has to be true of it. @throws StoreError */
+  connect(): Promise<Connection>;
+  /** After each transaction that came through, before its promises are resolved. */
+  onCommit(latest: number, id: string | undefined): void;
+  /** The same, once they are. */
+  afterCommit(): void;
+}
+
+interface Queued {
+  unit: Unit<unknown>;
+  settle(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+interface Committed {
+  results: unknown[];
+  latest: number;
+  /** The id of the newest event, where this transaction appended it. */
+  id: string | undefined;
+  types: Set<string>;
+}
+
+/** From one commit to the next, where all in it can wait. */
+const GATHER_MS = 5;
+const MOST_UNITS = 200;
+/** Between two attempts to reach the database. */
+const AGAIN_MS = 250;
+const CLOSE_WITHIN_MS = 4000;
+
+export function createWriter(options: WriterOptions): Writer {
+  const { clock, place, node, nextId, knownTypes } = options;
+  let queue: Queued[] = [];
+  let connection: Connection | undefined;
+  let current: Promise<void> | undefined;
+  let stopWaiting: (() => void) | undefined;
+  let lastAt = Number.NEGATIVE_INFINITY;
+  const closing = new AbortController();
+
+  const connected = async (): Promise<Connection> => {
+    if (connection && !connection.isLost) return connection;
+    connection = undefined;
+    connection = await options.connect();
+    return connection;
+  };
+
+  const begin = async (on: Connection, units: readonly Queued[]): Promise<Transaction> => {
+    const { rows } = await on.script<HeadRow>(`BEGIN; SELECT ${HEAD_COLUMNS} FROM head FOR UPDATE`);
+    const [row] = rows;
+    if (!row) throw postgresError("corrupt", place, "the end of the log is not there");
+    const transaction = new Transaction(on, row, nextId, knownTypes);
+    await transaction.look(units.flatMap(({ unit }) => unit.keys ?? []));
+    return transaction;
+  };
+
+  /** Whether a commit whose answer was lost came through (W2). Waits for the database. */
+  const wasCommitted = async (token: string): Promise<boolean> => {
+    for (;;) {
+      try {
+        const on = await connected();
+        await on.script("BEGIN; SELECT 1 FROM head FOR UPDATE");
+        const [found] = await on.query<{ token: string }>("SELECT token FROM commits WHERE node = $1", [
+          node,
+        ]);
+        await on.script("COMMIT");
+        return found?.token === token;
+      } catch (error) {
+        if (closing.signal.aborted)
+          throw postgresError("io", place, "the database went away in a commit", {
+            remedy: "whether it came through is in the database",
+            cause: error,
+          });
+        await clock.sleep(AGAIN_MS, closing.signal).catch(() => {});
+      }
+    }
+  };
+
+  /** @throws what kept it from being committed */
+  const attempt = async (on: Connection, units: readonly Queued[]): Promise<Committed> => {
+    const token = randomUUID();
+    let sent: Committed | undefined;
+    try {
+      const transaction = await begin(on, units);
+      const results: unknown[] = [];
+      for (const { unit } of units) results.push(await unit.run(transaction));
+      const ending = [
+        ...transaction.flush(),
+        ...transaction.end(node, token).map(([text, values]) => on.run(text, values)),
+      ];
+      const commit = on.script("COMMIT");
+      const { head } = transaction;
+      sent = { results, latest: head.latest, id: transaction.lastId(), types: transaction.types() };
+      const failed = (await Promise.allSettled([...ending, commit])).find(
+        ({ status }) => status === "rejected",
+      );
+      if (failed?.status === "rejected") throw failed.reason;
+      // Of a transaction that failed, PostgreSQL says ROLLBACK, which is no error.
+      if ((await commit).command !== "COMMIT")
+        throw new Error("a transaction was rolled back without an error");
+      return sent;
+    } catch (error) {
+      if (!on.isLost && !endsSession(error)) {
+        await on.script("ROLLBACK").catch(() => on.destroy());
+        throw error;
+      }
+      on.destroy();
+      if (sent && (await wasCommitted(token))) return sent;
+      throw error;
+    }
+  };
+
+  const commitUnits = async (units: readonly Queued[]): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      let on: Connection;
+      try {
+        on = await connected();
+      } catch (error) {
+        return rejectAll(units, error);
+      }
+      try {
+        return settleAll(units, await attempt(on, units));
+      } catch (error) {
+        // Known not to be committed (W3): once more where only the connection had gone.
+        if (on.isLost && tries === 1 && !closing.signal.aborted) continue;
+        // One bad unit must not fail the others, and a small one may find the room that all together did not.
+        if (units.length > 1 && !on.isLost) for (const unit of units) await commitUnits([unit]);
+        else rejectAll(units, error);
+        return;
+      }
+    }
+  };
+
+  const rejectAll = (units: readonly Queued[], error: unknown) => {
+    const reported = toPostgresError(error, place);
+    for (const unit of units) unit.reject(reported);
+  };
+
+  const settleAll = (units: readonly Queued[], done: Committed) => {
+    for (const type of done.types) knownTypes.add(type);
+    options.onCommit(done.latest, done.id);
+    units.forEach((unit, index) => {
+      unit.settle(done.results[index]);
+    });
+    options.afterCommit();
+  };
+
+  const run = async (): Promise<void> => {
+    while (queue.length > 0) {
+      const units = queue.slice(0, MOST_UNITS);
+      queue = queue.slice(MOST_UNITS);
+      await commitUnits(units);
+      lastAt = clock.monotonic();
+    }
+    current = undefined;
+  };
+
+  const start = () => {
+    stopWaiting?.();
+    stopWaiting = undefined;
+    // After the poll phase, so that every answer that came in with this one shares its transaction.
+    current ??= new Promise<void>((resolve) => setImmediate(resolve)).then(run);
+  };
+
+  return {
+    write: (unit, committed, canWait = false) =>
+      new Promise((resolve, reject) => {
+        queue.push({
+          unit,
+          settle: (result) => {
+            // The result of this unit's own `run`, which the queue cannot type.
+            const own = result as Awaited<ReturnType<typeof unit.run>>;
+            committed?.(own);
+            resolve(own);
+          },
+          reject,
+        });
+        const waitMs = lastAt + GATHER_MS - clock.monotonic();
+        if (!canWait || waitMs <= 0) start();
+        else if (!current) stopWaiting ??= clock.after(waitMs, start);
+      }),
+    close: async () => {
+      if (queue.length > 0) start();
+      const give = clock.after(CLOSE_WITHIN_MS, () => closing.abort());
+      await current;
+      give();
+      closing.abort();
+      await connection?.end();
+    },
+  };
+}
