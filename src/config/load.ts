@@ -28,6 +28,7 @@ import {
 import { signerProblems, signersFileProblem } from "./signers.ts";
 import { sinkTypeProblems } from "./sink-types.ts";
 import { socketProblems } from "./sockets.ts";
+import { encryptionKeys } from "./store.ts";
 
 const MAX_BYTES = 1_048_576;
 
@@ -226,6 +227,11 @@ function resolveAll(raw: unknown, env: Env, inspection: Inspection): void {
       if (!(error instanceof SecretError)) throw error;
       problems.push({ path, message: error.message });
     }
+  if (encryptionKeys(inspection.secrets) === undefined)
+    problems.push({
+      path: "store.encryption_key",
+      message: "must be 32 bytes in base64 or hexadecimal, such as: openssl rand -base64 32",
+    });
 }
 
 // A shorter literal would rather be found inside ordinary words than be a secret.

@@ -8,11 +8,12 @@ import type { ServiceModule } from "../services/module.ts";
 import type { SinkKind } from "../sinks/kind.ts";
 import { SINK_KINDS } from "../sinks/list.ts";
 import type { Problem } from "./error.ts";
-import { formatPath, type TomlPath } from "./problems.ts";
+import { formatPath, formatPath, type Problem, type TomlPath, type TomlPath } from "./problems.ts";
+import { STORE_SECRETS, storeSecretPlaces } from "./store.ts";
 
 interface Place {
   path: TomlPath;
-  /** Whose it is in `ResolvedSecrets`: the name of a service, or `secretsOwner` of a sink; and the key there. */
+  /** Whose it is in `ResolvedSecrets`: the name of a service, `secretsOwner` of a sink, or the store; and the key there. */
   owner: string;
   key: string;
   /** What stands there. */
@@ -44,7 +45,11 @@ export function secretPlaces(raw: unknown): Place[] {
       ...(kind.address !== null && { origin: URL.parse(String(table[kind.address]))?.origin ?? "" }),
     })),
   );
-  return [...ofServices, ...ofSinks];
+  const ofStore = storeSecretPlaces(root.store).map(({ path, key, value }) => ({
+    ...{ path: ["store", ...path], owner: STORE_SECRETS, key, value },
+    isUsed: isObject(root.store) && root.store.kind === "postgres",
+  }));
+  return [...ofStore, ...ofServices, ...ofSinks];
 }
 
 export interface Reference extends Omit<Place, "path"> {

@@ -6,9 +6,14 @@ import { filePath, whole } from "../core/settings.ts";
 import { jobTables } from "../services/config.ts";
 import { sinkSettings } from "../sinks/settings.ts";
 import { approvalSettings } from "../writes/config.ts";
+import { storeSettings } from "./store.ts";
 
 const daemon = z.strictObject({
   data_dir: filePath.default("data"),
+  node: z
+    .string()
+    .regex(/^[\w.-]{1,63}$/, "must be a name of letters, digits, -, _ and ., at most 63 characters")
+    .optional(),
   log_level: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
   log_format: z.enum(["auto", "json", "pretty", "journal"]).default("auto"),
 });
@@ -27,6 +32,7 @@ const { jobs, limits, ...services } = jobTables;
 export const configSchema = z.strictObject({
   daemon: daemon.prefault({}),
   control: control.prefault({}),
+  store: storeSettings.prefault({}),
   ...services,
   jobs,
   approvals: approvalSettings.prefault({}),

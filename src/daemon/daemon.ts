@@ -10,7 +10,6 @@ import { signersFileProblem } from "../config/signers.ts";
 import { socketPaths } from "../config/sockets.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
 import type { NewEvent } from "../contract/new-event.ts";
-import type { Store } from "../contract/store.ts";
 import type { ControlContext } from "../control/context.ts";
 import { startControl } from "../control/server.ts";
 import { systemClock as clock, isoTime } from "../core/clock.ts";
@@ -25,14 +24,13 @@ import type { InheritedSocket } from "../systemd/activation.ts";
 import type { Notifier } from "../systemd/notify.ts";
 import { createAuditWatch } from "./audit-watch.ts";
 import { recallSteadyClock, watchClock } from "./clock.ts";
-import { openDatabase } from "./database.ts";
+import { type Database, openDatabase } from "./database.ts";
 import { allServices, watchServices } from "./health.ts";
 import { startHistory } from "./history.ts";
 import { policyWarnings } from "./policy-warnings.ts";
 import { complainOf, createReload, type Running } from "./reload.ts";
 import { budgetFigures, startServices } from "./services.ts";
 import { sinksConfig, startSinks } from "./sinks.ts";
-import type { StoreHealth } from "./store-health.ts";
 import { runWatchdog, statusLine } from "./watchdog.ts";
 import { createWritePath } from "./write-path.ts";
 
@@ -68,7 +66,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const startedAt = isoTime(clock.now());
   const stopping = new AbortController();
   const database = await openDatabase({
-    ...{ ...options, clock, dataDir: options.config.daemon.data_dir },
+    ...{ ...options, clock },
     onFatal(error) {
       if (!stopping.signal.aborted) options.onFatal(error);
       return !stopping.signal.aborted;
@@ -89,7 +87,7 @@ type Parts = Awaited<ReturnType<typeof assemble>> & { startedAt: string };
 /** All parts, connected with each other. No service has been asked yet, and nobody can connect. */
 async function assemble(
   options: DaemonOptions,
-  { store, health }: { store: Store; health: StoreHealth },
+  { store, health, setSecrets }: Database,
   signal: AbortSignal,
 ) {
   const { version, log, redactor, configPath } = options;
@@ -144,6 +142,7 @@ async function assemble(
   });
   const reload = createReload({
     ...{ running, services, learn, log, configPath, readConfig: options.readConfig },
+    onSecrets: setSecrets,
     onAdopted: (now) => sinks.configure(sinksConfig(now)),
     onJobs(now) {
       scheduler.reconfigure(now.config, now.jobs);

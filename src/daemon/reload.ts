@@ -29,6 +29,8 @@ export function createReload(options: {
   services: Pick<RunningServices, "recall" | "connect" | "adopt">;
   /** Called with the new secrets before anything uses them. */
   learn: (secrets: ResolvedSecrets) => void;
+  /** Called with the new secrets before they are adopted. @throws StoreError: nothing is */
+  onSecrets: (secrets: ResolvedSecrets) => Promise<void>;
   /** Called with what runs from now on. */
   onJobs: (now: Running) => void;
   /** The same, when the services have adopted it. @throws StoreError */
@@ -49,6 +51,7 @@ export function createReload(options: {
     }
     const config = reloadedConfig(running.config, nextConfig);
     options.learn(next.secrets);
+    await options.onSecrets(next.secrets);
     await services.recall();
     services.connect({ config, secrets: next.secrets });
     log.level = config.daemon.log_level;
@@ -71,7 +74,10 @@ export function complainOf(invalid: FoundJobs["invalid"], log: Logger): void {
     log.error({ file, ...(line !== undefined && { line }) }, `a job was not loaded: ${message}`);
 }
 
-const FIXED_AT_START = ["daemon.data_dir", "daemon.log_format", "control", "jobs.directory"];
+const FIXED_AT_START = [
+  ...["daemon.data_dir", "daemon.node", "daemon.log_format", "control", "jobs.directory"],
+  ...["store.kind", "store.url", "store.schema"],
+];
 
 const isFixedAtStart = (path: string): boolean =>
   FIXED_AT_START.some((fixed) => path === fixed || path.startsWith(`${fixed}.`));
@@ -81,8 +87,11 @@ const reloadedConfig = (running: Config, next: Config): Config => ({
   ...next,
   daemon: { ...running.daemon, log_level: next.daemon.log_level },
   control: running.control,
+  store: { ...next.store, ...pickStore(running.store) },
   jobs: { ...next.jobs, directory: running.jobs.directory },
 });
+
+const pickStore = ({ kind, url, schema }: Config["store"]) => ({ kind, ...(url && { url }), schema });
 
 /** The TOML paths whose values differ, tables walked through, lists compared whole. */
 export function changedPaths(before: unknown, after: unknown, path = ""): string[] {

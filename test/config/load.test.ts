@@ -51,6 +51,26 @@ describe("a configuration that is right", () => {
     expect(loaded.secrets).toEqual({});
   });
 
+  test("on PostgreSQL needs its address and its key, and a key is 32 bytes", () => {
+    const store = "[nex]\nenabled = false\n[nexus]\nenabled = false\n[store]\nkind = 'postgres'\n";
+    expect(linesOf(store, {})).toEqual([
+      expect.stringMatching(
+        /^f: store\.url: is missing: add a reference such as .*, which kind = "postgres" needs$/,
+      ),
+      expect.stringMatching(/^f: store\.encryption_key: is missing: add a reference such as/),
+    ]);
+    const whole = `${store}url = { source = "env", id = "URL" }\nencryption_key = [{ source = "env", id = "ONE" }, { source = "env", id = "TWO" }]\n`;
+    const env = {
+      URL: "postgres://nexusd@db/nexusd",
+      ONE: "11".repeat(32),
+      TWO: Buffer.alloc(32, 2).toString("base64"),
+    };
+    expect(linesOf(whole, env)).toEqual([]);
+    expect(linesOf(whole, { ...env, TWO: "too-short-a-key" })).toEqual([
+      "f: store.encryption_key: must be 32 bytes in base64 or hexadecimal, such as: openssl rand -base64 32",
+    ]);
+  });
+
   test("may be read before the schedule's optional field for seconds", () => {
     expect(linesOf(`${REFERENCES}[jobs.retention]\nschedule = "*/3 * * * * *"`)).toEqual([]);
   });
@@ -146,6 +166,16 @@ describe("every kind of problem says where it is, what is there and what would b
       'f: nex.base_url = "http://app.nex.ai": must be https, because "app.nex.ai" is not this machine',
     ],
     ["no address", "nex.base_url = 'app.nex.ai'", /^f: nex\.base_url = "app\.nex\.ai": must be an origin/],
+    [
+      "a database of another kind",
+      "store.kind = 'mysql'",
+      'f: store.kind = "mysql": must be "sqlite" or "postgres"',
+    ],
+    [
+      "an address in the file itself",
+      "store.url = 'postgres://nexusd:correct-horse@db/nexusd'",
+      /^f: store\.url.*must be a reference such as/,
+    ],
     [
       "session without id",
       "[[messaging.sessions]]\nalias = 'a'",

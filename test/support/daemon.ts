@@ -7,6 +7,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";
+import { storeTable } from "./open-store.ts";
 
 const MAIN = new URL("../../src/daemon/main.ts", import.meta.url).pathname;
 
@@ -30,7 +31,7 @@ export function install(toml: string, elsewhere?: string): Installation {
   const configure = (text: string) =>
     writeFileSync(
       configPath,
-      `[daemon]\ndata_dir = "${dataDir}"\nlog_level = "trace"\nlog_format = "json"\n${text}`,
+      `[daemon]\ndata_dir = "${dataDir}"\nlog_level = "trace"\nlog_format = "json"\n${storeTable(dataDir).toml}${text}`,
     );
   configure(toml);
   return {
@@ -61,7 +62,7 @@ export function startDaemon(
   env: Record<string, string> = SANDBOX_ENV,
 ): RunningDaemon {
   const child = spawn(process.execPath, [MAIN, "--config", installation.configPath], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...storeTable(installation.dataDir).env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
