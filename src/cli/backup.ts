@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { systemClock } from "../core/clock.ts";
 import { restoreDatabase } from "../store/sqlite/restore.ts";
 import type { Act } from "./context.ts";
-import { findDataDir } from "./data-dir.ts";
+import { findDirectory } from "./database.ts";
 import { writeNewFile } from "./new-file.ts";
 import { Failed } from "./problem.ts";
 import { storeFailure } from "./store-failure.ts";
@@ -49,7 +49,7 @@ export function addRestore(program: Command, act: Act): void {
             detail: `There is no ${file}. Nothing was changed.`,
             code: "no_such_file",
           });
-        const directory = findDataDir(dataDir, options.config, io.env);
+        const directory = findDirectory(dataDir, options.config, io.env);
         const restored = await restoreDatabase(file, directory, systemClock).catch(storeFailure);
         if (!output.isHuman) return await output.json(JSON.stringify(restored));
         const { path, keptAside, epoch, doubtfulWrites } = restored;

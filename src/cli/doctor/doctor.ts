@@ -71,7 +71,12 @@ async function examine(context: CliContext): Promise<Check[]> {
   const { checks, path, inspection } = config.examineConfig(options.config, io.env, daemon.status?.services);
   const found: Inspection["config"] = inspection?.config;
   const dataDir = found ? placeOf(found.daemon.data_dir, path).path : "";
-  const database = found ? local.examineDatabase(dataDir, daemon.status !== undefined) : [];
+  const isPostgres = found?.store.kind === "postgres";
+  const database = !found
+    ? []
+    : isPostgres
+      ? await (await import("./postgres.ts")).examinePostgres(options.config, io.env)
+      : local.examineDatabase(dataDir, daemon.status !== undefined);
   const isSound = database.every(({ state }) => state === "ok");
   return [
     ...checks,
@@ -80,7 +85,7 @@ async function examine(context: CliContext): Promise<Check[]> {
     daemon.check,
     ...(await unit.examineUnit(daemon.status !== undefined, unit.systemd)),
     ...database,
-    ...(found && isSound ? await files.examineAudit(dataDir) : []),
+    ...(found && isSound && !isPostgres ? await files.examineAudit(dataDir) : []),
     ...(found ? files.examinePermissions(dataDir) : []),
     ...(daemon.status
       ? jobs.examineJobs(daemon.status.jobs)
