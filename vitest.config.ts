@@ -4,26 +4,23 @@ import { withoutPostgrest } from "./test/support/needs-postgrest.ts";
 
 /** The tests of the store's port, which run once more on PostgreSQL, and those of PostgreSQL alone. */
 const ON_BOTH = [
-  "chaos/writes-sigkill",
-  ...[
-    "audit",
-    "audit-checkpoints",
-    "auto-approval",
-    "bodies",
-    "commit",
-    "counts",
-    "events",
-    "kill",
-    "model",
-    "pending",
-    "search-memory",
-    "search-words",
-    "state",
-    "tail",
-    "writes",
-    "writes-model",
-  ].map((name) => `store/${name}`),
-].map((name) => `test/${name}.test.ts`);
+  "audit",
+  "audit-checkpoints",
+  "auto-approval",
+  "bodies",
+  "commit",
+  "counts",
+  "events",
+  "kill",
+  "model",
+  "pending",
+  "search-memory",
+  "search-words",
+  "state",
+  "tail",
+  "writes",
+  "writes-model",
+].map((name) => `test/store/${name}.test.ts`);
 const POSTGRES = ["test/store/postgres/**/*.test.ts", "test/e2e/postgres.test.ts"];
 
 export default defineConfig({

@@ -182,7 +182,7 @@ test("after any sequence of writes, sign-offs and removals the chain verifies, a
 
 const PRUNER = fileURLToPath(new URL("../support/audit-pruner.ts", import.meta.url));
 
-test("a SIGKILL while rows are removed leaves a chain that verifies", async () => {
+testSqlite("a SIGKILL while rows are removed leaves a chain that verifies", async () => {
   const dataDir = temporaryDirectory();
   for (let round = 0; round < 5; round++) {
     const child = spawn(process.execPath, [PRUNER, dataDir], { stdio: ["ignore", "pipe", "inherit"] });

@@ -203,20 +203,23 @@ testSqlite("a chain that was recomputed to its end is found by the last row", as
   });
 });
 
-testSqlite("a row that was added at the end by hand is found, and nothing is appended to a forged log", async () => {
-  const { store, db } = await tenRows();
-  const { id } = await propose(store);
-  dropTriggers(db);
-  const last = (await store.readAudit(everything)).at(-1);
-  if (!last) throw new Error("eleven rows");
-  put(db, rehash({ ...last, sequence: 12, action: "approved", actor: OPERATOR }, last.hash));
-  expect((await store.verifyAudit()).brokenAt).toEqual({
-    sequence: 12,
-    why: expect.stringMatching(/^added: .* 11 rows/),
-  });
-  await expect(store.transitionWrite(approval(id))).rejects.toThrow();
-  expect((await store.readWrite(id))?.state).toBe("proposed");
-});
+testSqlite(
+  "a row that was added at the end by hand is found, and nothing is appended to a forged log",
+  async () => {
+    const { store, db } = await tenRows();
+    const { id } = await propose(store);
+    dropTriggers(db);
+    const last = (await store.readAudit(everything)).at(-1);
+    if (!last) throw new Error("eleven rows");
+    put(db, rehash({ ...last, sequence: 12, action: "approved", actor: OPERATOR }, last.hash));
+    expect((await store.verifyAudit()).brokenAt).toEqual({
+      sequence: 12,
+      why: expect.stringMatching(/^added: .* 11 rows/),
+    });
+    await expect(store.transitionWrite(approval(id))).rejects.toThrow();
+    expect((await store.readWrite(id))?.state).toBe("proposed");
+  },
+);
 
 testSqlite("rows appended after the end was cut off do not hide the cut", async () => {
   const { store, db } = await tenRows();

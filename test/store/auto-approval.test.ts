@@ -35,33 +35,33 @@ test("a repeated proposal returns the existing write unchanged: the first one de
   expect(await store.proposeWrite(repeated, AGENT, AUTO)).toEqual({ kind: "existing", write: open });
 });
 
-testSqlite("on a full disk a failed proposal is not stored, whichever of its commits found no room", async ({
-  skip,
-}) => {
-  const disk = smallDisk(skip, "3m");
-  const store = await openTestStore({ dataDir: join(disk.directory, "data") });
-  const ballast = join(disk.directory, "ballast");
-  fillDisk(ballast);
-  const offered: { key: string; isTaken: boolean }[] = [];
-  // What is left in the log's own files takes some; each size ends at another place of a commit.
-  for (let n = 0; n < 60; n++) {
-    const key = `key-${n}`;
-    const write = proposedWrite({
-      approval: "auto",
-      idempotencyKey: key,
-      input: { text: "x".repeat(40_000 + n * 977) },
-    });
-    const isTaken = await store.proposeWrite(write, AGENT, AUTO).then(
-      (result) => "write" in result && result.write.state === "approved",
-      () => false,
-    );
-    offered.push({ key, isTaken });
-  }
-  expect(
-    offered.some(({ isTaken }) => !isTaken),
-    "the disk was full",
-  ).toBe(true);
-  rmSync(ballast);
+testSqlite(
+  "on a full disk a failed proposal is not stored, whichever of its commits found no room",
+  async ({ skip }) => {
+    const disk = smallDisk(skip, "3m");
+    const store = await openTestStore({ dataDir: join(disk.directory, "data") });
+    const ballast = join(disk.directory, "ballast");
+    fillDisk(ballast);
+    const offered: { key: string; isTaken: boolean }[] = [];
+    // What is left in the log's own files takes some; each size ends at another place of a commit.
+    for (let n = 0; n < 60; n++) {
+      const key = `key-${n}`;
+      const write = proposedWrite({
+        approval: "auto",
+        idempotencyKey: key,
+        input: { text: "x".repeat(40_000 + n * 977) },
+      });
+      const isTaken = await store.proposeWrite(write, AGENT, AUTO).then(
+        (result) => "write" in result && result.write.state === "approved",
+        () => false,
+      );
+      offered.push({ key, isTaken });
+    }
+    expect(
+      offered.some(({ isTaken }) => !isTaken),
+      "the disk was full",
+    ).toBe(true);
+    rmSync(ballast);
 
     const key = { operation: "nexus.orders.update_status", agent: null };
     for (const { key: given, isTaken } of offered) {

@@ -121,28 +121,31 @@ test("rejections and idempotency keys still work", async () => {
   expect(await again(1, null)).toMatchObject({ kind: "recently_rejected", write: { note: "no" } });
 });
 
-testSqlite("the database allows removing a body only as a whole, once, and from a finished write", async () => {
-  const dataDir = temporaryDirectory();
-  const store = await openTestStore({ dataDir });
-  const ids = await oneOfEach(store);
-  const db = new Database(join(dataDir, "nexusd.db"));
-  try {
-    const set = (state: WriteState, sql: string) => () =>
-      db.prepare(`UPDATE writes SET ${sql} WHERE id = ?`).run(ids[state]);
-    const gone =
-      "request = '', preview = '{}', precondition = NULL, body_removed_at = '2026-03-01T12:00:00.000Z'";
-    for (const state of OPEN) expect(set(state, gone), state).toThrow(/only removed where it is finished/);
-    for (const state of FINISHED) expect(set(state, "request = '{}'"), state).toThrow(/never changed/);
-    expect(set("failed", gone.replace("''", "'{}'"))).toThrow(/never changed/);
-    await store.removeBodies(LATER, t(9));
-    expect(set("failed", "body_removed_at = NULL")).toThrow(/never changed/);
-    expect(set("failed", "request = '{}'")).toThrow(/never changed/);
-  } finally {
-    db.close();
-  }
-});
+testSqlite(
+  "the database allows removing a body only as a whole, once, and from a finished write",
+  async () => {
+    const dataDir = temporaryDirectory();
+    const store = await openTestStore({ dataDir });
+    const ids = await oneOfEach(store);
+    const db = new Database(join(dataDir, "nexusd.db"));
+    try {
+      const set = (state: WriteState, sql: string) => () =>
+        db.prepare(`UPDATE writes SET ${sql} WHERE id = ?`).run(ids[state]);
+      const gone =
+        "request = '', preview = '{}', precondition = NULL, body_removed_at = '2026-03-01T12:00:00.000Z'";
+      for (const state of OPEN) expect(set(state, gone), state).toThrow(/only removed where it is finished/);
+      for (const state of FINISHED) expect(set(state, "request = '{}'"), state).toThrow(/never changed/);
+      expect(set("failed", gone.replace("''", "'{}'"))).toThrow(/never changed/);
+      await store.removeBodies(LATER, t(9));
+      expect(set("failed", "body_removed_at = NULL")).toThrow(/never changed/);
+      expect(set("failed", "request = '{}'")).toThrow(/never changed/);
+    } finally {
+      db.close();
+    }
+  },
+);
 
-testSqlite("a SIGKILL while bodies are removed leaves each write with all of its body or none, and a chain that verifies", async () => {
+test("a SIGKILL while bodies are removed leaves each write with all of its body or none, and a chain that verifies", async () => {
   const dataDir = temporaryDirectory();
   for (let round = 0; round < 5; round++) {
     const child = spawn(process.execPath, [REMOVER, dataDir], { stdio: ["ignore", "pipe", "inherit"] });
@@ -161,5 +164,5 @@ testSqlite("a SIGKILL while bodies are removed leaves each write with all of its
     } finally {
       await store.close();
     }
-  },
-);
+  }
+});

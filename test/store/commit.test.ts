@@ -259,33 +259,36 @@ testSqlite("a database file that was moved away is noticed at the next commit", 
   expect((await store.commitObservation({ source: "s", events: [numbered(1)] })).latest).toBe(1);
 });
 
-testSqlite("units that can wait share the next commit with others like them and with units that cannot", async () => {
-  const dataDir = temporaryDirectory();
-  const clock = createFakeClock();
-  const store = await openTestStore({ dataDir, clock });
-  const commits = countCommits(dataDir);
-  const waiting = (n: number) =>
-    store.commitObservation({ source: "s", events: [numbered(n)], canWait: true });
-  // No commit was just before it.
-  await clock.advance(5);
-  await waiting(1);
-  expect(commits()).toBe(1);
-  const some = [waiting(2), waiting(3)];
-  await clock.advance(4);
-  expect(commits()).toBe(0);
-  some.push(waiting(4));
-  await clock.advance(1);
-  await Promise.all(some);
-  expect(commits()).toBe(1);
-  const more = waiting(5);
-  await store.commitObservation({ source: "s", events: [numbered(6)] });
-  await more;
-  expect(commits()).toBe(1);
-  const last = waiting(7);
-  await store.close();
-  await last;
-  expect(clock.pending()).toBe(0);
-});
+testSqlite(
+  "units that can wait share the next commit with others like them and with units that cannot",
+  async () => {
+    const dataDir = temporaryDirectory();
+    const clock = createFakeClock();
+    const store = await openTestStore({ dataDir, clock });
+    const commits = countCommits(dataDir);
+    const waiting = (n: number) =>
+      store.commitObservation({ source: "s", events: [numbered(n)], canWait: true });
+    // No commit was just before it.
+    await clock.advance(5);
+    await waiting(1);
+    expect(commits()).toBe(1);
+    const some = [waiting(2), waiting(3)];
+    await clock.advance(4);
+    expect(commits()).toBe(0);
+    some.push(waiting(4));
+    await clock.advance(1);
+    await Promise.all(some);
+    expect(commits()).toBe(1);
+    const more = waiting(5);
+    await store.commitObservation({ source: "s", events: [numbered(6)] });
+    await more;
+    expect(commits()).toBe(1);
+    const last = waiting(7);
+    await store.close();
+    await last;
+    expect(clock.pending()).toBe(0);
+  },
+);
 
 testSqlite("a probe is a real commit", async () => {
   const dataDir = temporaryDirectory();

@@ -232,20 +232,22 @@ test("a sequence is never used twice, even if every event was removed and the st
   expect((await commit(store, numbered(1))).appended[0]?.sequence).toBe(2501);
 });
 
-testSqlite("a key is remembered for as long as the service repeats it, and forgotten 90 days later", async () => {
-  const clock = settableClock("2026-01-01T00:00:00Z");
-  const dataDir = temporaryDirectory();
-  const store = await openTestStore({ dataDir, clock });
-  const db = new Database(join(dataDir, "nexusd.db"), { readonly: true });
-  onTestFinished(() => {
-    db.close();
-  });
-  const keys = () => db.prepare("SELECT count(*) FROM dedupe").pluck().get();
-  await commit(store, ...Array.from({ length: 100 }, (_, n) => message("a", n)));
-  clock.set("2026-03-01T00:00:00Z");
-  expect((await commit(store, message("a", 1))).duplicates).toBe(1);
-  await store.pruneEvents({ keep: 0 });
-  expect(keys()).toBe(100);
+testSqlite(
+  "a key is remembered for as long as the service repeats it, and forgotten 90 days later",
+  async () => {
+    const clock = settableClock("2026-01-01T00:00:00Z");
+    const dataDir = temporaryDirectory();
+    const store = await openTestStore({ dataDir, clock });
+    const db = new Database(join(dataDir, "nexusd.db"), { readonly: true });
+    onTestFinished(() => {
+      db.close();
+    });
+    const keys = () => db.prepare("SELECT count(*) FROM dedupe").pluck().get();
+    await commit(store, ...Array.from({ length: 100 }, (_, n) => message("a", n)));
+    clock.set("2026-03-01T00:00:00Z");
+    expect((await commit(store, message("a", 1))).duplicates).toBe(1);
+    await store.pruneEvents({ keep: 0 });
+    expect(keys()).toBe(100);
 
     clock.set("2026-05-01T00:00:00Z");
     await store.pruneEvents({ keep: 0 });

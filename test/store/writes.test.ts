@@ -432,14 +432,16 @@ test("retention leaves every write and the audit log", async () => {
   expect(await store.verifyAudit()).toMatchObject({ ok: true, rows: 1 });
 });
 
-testSqlite("a database of the first schema is upgraded with its log, its epoch and everything stored", async () => {
-  const dataDir = temporaryDirectory();
-  const old = new Database(join(dataDir, "nexusd.db"));
-  migrate(old, readMigrations().slice(0, 1));
-  const epoch = ulid();
-  old.prepare("INSERT INTO meta (key, value) VALUES ('epoch', ?), ('probes', 7)").run(epoch);
-  const insert = old.prepare(
-    `INSERT INTO events (id, source, type, time, data)
+testSqlite(
+  "a database of the first schema is upgraded with its log, its epoch and everything stored",
+  async () => {
+    const dataDir = temporaryDirectory();
+    const old = new Database(join(dataDir, "nexusd.db"));
+    migrate(old, readMigrations().slice(0, 1));
+    const epoch = ulid();
+    old.prepare("INSERT INTO meta (key, value) VALUES ('epoch', ?), ('probes', 7)").run(epoch);
+    const insert = old.prepare(
+      `INSERT INTO events (id, source, type, time, data)
      VALUES (?, '/test', 'nexusd.service.recovered', '2026-01-01T00:00:00.000Z', ?)`,
     );
     for (let n = 1; n <= 50; n++) insert.run(ulid(n), JSON.stringify({ service: "nex", state: `${n}` }));

@@ -14,6 +14,7 @@ import { takeLength } from "../take-length.ts";
 import { toPatchRow, toRow, toWrite, type WriteRow } from "../write-rows.ts";
 import { appendAudit, type Queries } from "./audit.ts";
 import { createAuditStore } from "./audit-store.ts";
+import type { Value } from "./connection.ts";
 import { readCounts, type Transaction } from "./transaction.ts";
 import type { ReadUnit, WriteUnit } from "./units.ts";
 import {
@@ -256,23 +257,33 @@ const STORED = "octet_length(request) + octet_length(preview) + coalesce(octet_l
 
 /** The newest first, as far as they are long together; `maxLength` in characters is at least as far in bytes. */
 function pageOf(
-  { states, after = LAST_ID, limit, maxLength = Number.MAX_SAFE_INTEGER }: WriteQuery,
+  { states, target, operation, after = LAST_ID, limit, maxLength = Number.MAX_SAFE_INTEGER }: WriteQuery,
   columns: string,
-): [text: string, values: (string | number | string[])[]] {
-  const ofStates =
-    "CROSS JOIN LATERAL (SELECT id FROM writes WHERE state = s.state AND id < $1 ORDER BY id DESC LIMIT $2) i";
-  const ids =
-    states === undefined
-      ? "SELECT id FROM writes WHERE id < $1 ORDER BY id DESC LIMIT $2"
-      : `SELECT i.id FROM unnest($4::text[]) AS s (state) ${ofStates} ORDER BY i.id DESC LIMIT $2`;
+): [text: string, values: Value[]] {
+  // UTF-8 takes at most three bytes for a character as JavaScript counts them.
+  const values: Value[] = [after, limit, Math.min(maxLength * 3, Number.MAX_SAFE_INTEGER)];
+  const given = (value: Value) => `$${values.push(value)}`;
+  const unique = states && [...new Set(states)];
+  let ids = "SELECT id FROM writes WHERE id < $1 ORDER BY id DESC LIMIT $2";
+  if (target !== undefined || operation !== undefined) {
+    const conditions = ["id < $1"];
+    if (target !== undefined) {
+      const sought = given(target);
+      conditions.push(`target = ${sought} AND hashtextextended(target, 0) = hashtextextended(${sought}, 0)`);
+    }
+    if (operation !== undefined) conditions.push(`operation = ${given(operation)}`);
+    if (unique) conditions.push(`state = ANY(${given(unique)}::text[])`);
+    ids = `SELECT id FROM writes WHERE ${conditions.join(" AND ")} ORDER BY id DESC LIMIT $2`;
+  } else if (unique)
+    ids = `SELECT i.id FROM unnest(${given(unique)}::text[]) AS s (state) CROSS JOIN LATERAL (
+        SELECT id FROM writes WHERE state = s.state AND id < $1 ORDER BY id DESC LIMIT $2) i
+      ORDER BY i.id DESC LIMIT $2`;
   const text = `SELECT ${columns} FROM writes WHERE id IN (
       SELECT id FROM (
         SELECT id, sum(${STORED}) OVER (ORDER BY id DESC) - (${STORED}) AS before
         FROM writes WHERE id IN (${ids})) p
       WHERE before < $3) ORDER BY id DESC`;
-  // UTF-8 takes at most three bytes for a character as JavaScript counts them.
-  const most = Math.min(maxLength * 3, Number.MAX_SAFE_INTEGER);
-  return [text, [after, limit, most, ...(states === undefined ? [] : [[...new Set(states)]])]];
+  return [text, values];
 }
 
 const SUMMARY_COLUMNS = `id, operation, service, state, digest, target, destructive, approval, reason, agent, proposed_at,

@@ -11,6 +11,9 @@ import { fillDisk, numbered, numbersOf, smallDisk, temporaryDirectory } from "..
 import { connectTo, newSchema, openPostgres } from "./harness.ts";
 import { startProxy } from "./proxy.ts";
 
+// A server of its own is started anew several times.
+const WITHIN_MS = 240_000;
+
 const everything = { after: 0, limit: 10_000 };
 
 /** Commits an event, again for as long as the store says that nothing was committed. */
@@ -62,75 +65,83 @@ test("a session that the server ends is replaced, for commits and for readers", 
   expect((await store.commitObservation({ source: "s", events: [numbered(2)] })).latest).toBe(2);
 });
 
-test("a server that is killed and comes back loses nothing acknowledged, repeats nothing, and leaves no hole", async () => {
-  const server = await startPostgres();
-  onTestFinished(server.stop);
-  const store = await openPostgres({ url: server.url });
-  const told = new Map<number, number>();
-  let n = 0;
-  const work = async (until: () => boolean) => {
-    while (!until()) {
-      const own = ++n;
-      told.set(own, await insist(store, own));
+test(
+  "a server that is killed and comes back loses nothing acknowledged, repeats nothing, and leaves no hole",
+  async () => {
+    const server = await startPostgres();
+    onTestFinished(server.stop);
+    const store = await openPostgres({ url: server.url });
+    const told = new Map<number, number>();
+    let n = 0;
+    const work = async (until: () => boolean) => {
+      while (!until()) {
+        const own = ++n;
+        told.set(own, await insist(store, own));
+      }
+    };
+    let isOver = false;
+    const workers = Array.from({ length: 8 }, () => work(() => isOver));
+    for (let round = 0; round < 3; round++) {
+      const before = told.size;
+      await expect.poll(() => told.size).toBeGreaterThan(before + 20);
+      await server.kill();
+      // Meanwhile the store answers: that it cannot, and in one line.
+      await expect(store.probe()).rejects.toThrow(/^postgres:[^\n]*cannot be reached[^\n]*$/);
+      await server.start();
     }
-  };
-  let isOver = false;
-  const workers = Array.from({ length: 8 }, () => work(() => isOver));
-  for (let round = 0; round < 3; round++) {
-    const before = told.size;
-    await expect.poll(() => told.size).toBeGreaterThan(before + 20);
+    isOver = true;
+    await Promise.all(workers);
+    const page = await store.readEvents(everything);
+    expect(page.events.map(({ sequence }) => sequence)).toEqual(Array.from({ length: n }, (_, at) => at + 1));
+    expect(new Set(numbersOf(page)).size).toBe(n);
+    const numbers = numbersOf(page);
+    for (const [own, sequence] of told) expect(numbers[sequence - 1]).toBe(own);
+  },
+  WITHIN_MS,
+);
+
+test(
+  "a database that went back in time is noticed, at the start and while it is open, and has a new epoch",
+  async () => {
+    const server = await startPostgres();
+    onTestFinished(server.stop);
+    const [schema, dataDir] = [newSchema(), temporaryDirectory()];
+    const notices: string[] = [];
+    const open = () =>
+      openPostgres({ url: server.url, schema, dataDir, onNotice: (text) => notices.push(text) });
+    const first = await open();
+    await first.commitObservation({ source: "s", events: [numbered(1)] });
+    await first.close();
     await server.kill();
-    // Meanwhile the store answers: that it cannot, and in one line.
-    await expect(store.probe()).rejects.toThrow(/^postgres:[^\n]*cannot be reached[^\n]*$/);
+    server.save();
     await server.start();
-  }
-  isOver = true;
-  await Promise.all(workers);
-  const page = await store.readEvents(everything);
-  expect(page.events.map(({ sequence }) => sequence)).toEqual(Array.from({ length: n }, (_, at) => at + 1));
-  expect(new Set(numbersOf(page)).size).toBe(n);
-  const numbers = numbersOf(page);
-  for (const [own, sequence] of told) expect(numbers[sequence - 1]).toBe(own);
-});
+    const second = await open();
+    expect(second.epoch).toBe(first.epoch);
+    await second.commitObservation({ source: "s", events: [numbered(2)] });
 
-test("a database that went back in time is noticed, at the start and while it is open, and has a new epoch", async () => {
-  const server = await startPostgres();
-  onTestFinished(server.stop);
-  const [schema, dataDir] = [newSchema(), temporaryDirectory()];
-  const notices: string[] = [];
-  const open = () =>
-    openPostgres({ url: server.url, schema, dataDir, onNotice: (text) => notices.push(text) });
-  const first = await open();
-  await first.commitObservation({ source: "s", events: [numbered(1)] });
-  await first.close();
-  await server.kill();
-  server.save();
-  await server.start();
-  const second = await open();
-  expect(second.epoch).toBe(first.epoch);
-  await second.commitObservation({ source: "s", events: [numbered(2)] });
+    await server.kill();
+    server.restore();
+    await server.start();
+    await expect(second.commitObservation({ source: "s", events: [numbered(3)] })).rejects.toMatchObject({
+      code: "unusable",
+      message: expect.stringContaining("went back in time: its log ended at 2, and ends at 1 now"),
+    });
+    await second.close();
+    const third = await open();
+    expect(third.epoch).not.toBe(first.epoch);
+    await third.commitObservation({ source: "s", events: [numbered(3)] });
+    await third.close();
 
-  await server.kill();
-  server.restore();
-  await server.start();
-  await expect(second.commitObservation({ source: "s", events: [numbered(3)] })).rejects.toMatchObject({
-    code: "unusable",
-    message: expect.stringContaining("went back in time: its log ended at 2, and ends at 1 now"),
-  });
-  await second.close();
-  const third = await open();
-  expect(third.epoch).not.toBe(first.epoch);
-  await third.commitObservation({ source: "s", events: [numbered(3)] });
-  await third.close();
-
-  // As it was, but for what this node had seen last.
-  const superuser = await connectTo(schema, server.url);
-  await superuser.query("DELETE FROM events WHERE sequence = 2");
-  await superuser.query("UPDATE head SET latest = 1");
-  const fourth = await open();
-  expect(fourth.epoch).not.toBe(third.epoch);
-  expect(notices).toEqual([expect.stringContaining("its log ended at 2, and ends at 1 now")]);
-});
+    // As it was, but for what this node had seen last.
+    const superuser = await connectTo(schema, server.url);
+    await superuser.query("DELETE FROM events WHERE sequence = 2");
+    await superuser.query("UPDATE head SET latest = 1");
+    const fourth = await open();
+    expect(fourth.epoch).not.toBe(third.epoch);
+    expect(notices).toEqual([expect.stringContaining("its log ended at 2, and ends at 1 now")]);
+  },
+  WITHIN_MS,
+);
 
 test("no room on the disk of the database is told as that, and commits go on when there is some", async ({
   skip,

@@ -132,6 +132,9 @@ CREATE TABLE writes (
 );
 
 CREATE INDEX writes_by_state ON writes (state, id);
+-- A target can be longer than what an index takes.
+CREATE INDEX writes_by_target ON writes (hashtextextended(target, 0), id);
+CREATE INDEX writes_by_operation ON writes (operation, id);
 CREATE UNIQUE INDEX writes_by_idempotency_key ON writes (idempotency_key, operation, coalesce(agent, ''))
 WHERE idempotency_key IS NOT NULL;
 CREATE INDEX writes_rejected ON writes (digest, decided_at) WHERE state = 'rejected';
