@@ -1,8 +1,9 @@
 // Which database a command works on that needs no daemon: the file of a directory, or the schema of the configuration.
 
 import { join } from "node:path";
-import { findConfig, inspectConfig } from "../config/load.ts";
-import { ConfigError } from "../config/problems.ts";
+import { ConfigError } from "../config/error.ts";
+import { findConfig } from "../config/find.ts";
+import { inspectConfig } from "../config/load.ts";
 import { encryptionKeys, STORE_SECRETS } from "../config/store.ts";
 import type { PostgresTarget } from "../store/postgres/inspect.ts";
 import { placeOf } from "../store/postgres/place.ts";

@@ -8,7 +8,7 @@ import type { ServiceModule } from "../services/module.ts";
 import type { SinkKind } from "../sinks/kind.ts";
 import { SINK_KINDS } from "../sinks/list.ts";
 import type { Problem } from "./error.ts";
-import { formatPath, formatPath, type Problem, type TomlPath, type TomlPath } from "./problems.ts";
+import { formatPath, type TomlPath } from "./problems.ts";
 import { STORE_SECRETS, storeSecretPlaces } from "./store.ts";
 
 interface Place {
