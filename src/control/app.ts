@@ -1,5 +1,5 @@
-// One fastify instance for each socket, and the servers in front of it: the guard, the limits, the headers of every
-// answer, and the one place where an error becomes problem+json.
+// One fastify instance per socket, and the servers in front of it: the guard, the limits, the headers of every answer,
+// and the one place that turns an error into problem+json.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -21,25 +21,25 @@ import { createPipelines } from "./pipeline.ts";
 import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
 import type { TakeTurn } from "./turns.ts";
 
-// In place of zod's own words, which are for programmers. Parsers that bring theirs (the configuration's) keep them.
+// Replaces zod's own messages, which are for programmers. Parsers with their own (the configuration's) keep them.
 z.config({ localeError: explainValue });
 
-/** For a whole request to arrive, once it has begun. */
+/** How long a whole request may take to arrive, from its first byte. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const DISCARD_WITHIN_MS = 1000;
-/** How often it is looked whether one is late. */
+/** How often requests are checked for being late. */
 const LOOK_EVERY_MS = 5000;
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Worked on for a while: a search, or a list of what may be long. Only so many are worked on at once. */
+    /** Takes a while: a search, or a list that may be long. The number of these that run at once is limited. */
     isExpensive?: boolean;
   }
 }
 
 export type App = ReturnType<typeof createApp>;
 
-/** An instance without routes. `role` is that of its socket. */
+/** An instance without routes. `role` is the role of its socket. */
 export function createApp({ context, role, gate }: { context: ControlContext; role: Role; gate: Gate }) {
   const app = fastify<Server>({
     frameworkErrors: (error, request, reply) => {
@@ -48,11 +48,11 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
     schemaController: { compilersFactory: compilersFactory(() => gate.limits().problem_errors) },
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
-    // What arrives on an open connection while we close is answered like everything before it.
+    // Requests that arrive on an open connection during shutdown are answered like any other.
     return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>();
 
-  // A body is JSON or nothing; an empty one is nothing, whatever its type says.
+  // A body is JSON or empty; an empty one counts as none, whatever its content type.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     "application/json",
@@ -69,12 +69,12 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
     const pattern = new RegExp(`^${url.replace(/[.]/g, "\\.").replace(/:\w+/g, "[^/]+")}$`);
     for (const one of [method].flat()) routes.push({ method: one, url, pattern });
   });
-  // Before the body is looked at: what does not exist is not there whatever is sent to it.
+  // Before the body is read: a missing route is 404, whatever is sent to it.
   app.addHook("onRequest", async (request) => {
     if (request.is404) throw notFound(request, routes);
   });
   app.addHook("onRequest", async (request, reply) => {
-    // The health is answered whatever waits: that is how one finds out whether the socket answers at all.
+    // Health skips the queue: it is how a client finds out whether the socket answers at all.
     const bytes = bodyLength(request.raw);
     if (bytes > 0) gate.body.take(reply.raw, Math.min(bytes, BODY_LIMIT));
     if (request.routeOptions.url !== "/v1/health") await gate.turn(reply.raw);
@@ -87,7 +87,7 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
     raw.once("close", release);
   });
   app.addHook("onSend", async (_request, reply, payload) => {
-    // What is left is for the reader to take, for which there are other limits.
+    // The rest is up to the reader, and other limits cover that.
     places.get(reply.raw)?.();
     if (typeof payload === "string") takeAnswer(gate, reply.raw, payload.length);
     return payload;
@@ -98,10 +98,10 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
     if (problem.status === 413 || problem.status === 429) await discardBody(request.raw);
     // Never the path itself: it can hold a session id.
     const facts = { socket: role, method: request.method, route: request.routeOptions.url };
-    // That the database is unusable is reported once, by the daemon, and not once for each who asks.
+    // The daemon reports an unusable database once; repeating it for every request would flood the log.
     if (problem.code === "internal_error")
       context.log.error({ ...facts, err: problem.cause }, "a control request failed");
-    // Closed while the client still writes, the connection would break before it has read why.
+    // If we closed the connection while the client still writes, it would break before the client has read why.
     if (problem.code === "body_too_large") reply.removeHeader("connection");
     return reply
       .code(problem.status)
@@ -122,15 +122,15 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
   return app;
 }
 
-/** Of every answer. */
+/** Headers of every answer. */
 export const ownHeaders = ({ version, store }: ControlContext): Record<string, string> => ({
   "nexusd-version": version,
   "nexusd-epoch": store.epoch,
 });
 
 /**
- * A server in front of an instance that is ready. It does not listen yet: the file of a socket can be lost, and then
- * another server takes the place of the one that nobody finds any more.
+ * A server in front of a ready instance, not listening yet: if the file of a socket is lost, a new server replaces
+ * the one that can no longer be reached.
  */
 export function createAppServer(app: App, context: ControlContext, turn: TakeTurn): Server {
   const inTurn = createPipelines(turn);
@@ -158,7 +158,7 @@ export function createAppServer(app: App, context: ControlContext, turn: TakeTur
   return server;
 }
 
-/** What Node.js could not read as a request at all, with an answer written by hand. */
+/** Answers a request that Node.js could not parse, by hand. */
 function answerBrokenRequest(
   headers: Record<string, string>,
   error: Error & { code?: string; rawPacket?: unknown },
@@ -174,13 +174,13 @@ function answerBrokenRequest(
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? new Problem("request_timeout", `The request was not complete after ${REQUEST_TIMEOUT_MS / 1000} s.`)
         : new Problem("invalid_request", "This is not an HTTP/1.1 request.");
-  // Whoever sent a HEAD reads no body, and would take one for the next answer.
+  // A client that sent a HEAD reads no body, and would take it for the next answer.
   const { rawPacket } = error;
   const isHead = Buffer.isBuffer(rawPacket) && rawPacket.toString("latin1", 0, 5) === "HEAD ";
   socket.end(answerText(problem, headers, isHead));
 }
 
-/** Takes what is still on its way, for a while: closed before, the connection would break with the answer unread. */
+/** Reads what is still arriving, for a while: closing earlier would break the connection with the answer unread. */
 async function discardBody(request: IncomingMessage): Promise<void> {
   if (request.complete || request.destroyed) return;
   request.resume();
@@ -190,13 +190,13 @@ async function discardBody(request: IncomingMessage): Promise<void> {
   clearTimeout(timer);
 }
 
-/** What a body will have; one that does not say is taken for the longest. */
+/** The announced size of a body; without one, the limit is assumed. */
 function bodyLength({ headers }: IncomingMessage): number {
   if (headers["transfer-encoding"] !== undefined) return BODY_LIMIT;
   return Number(headers["content-length"] ?? 0);
 }
 
-/** Checks one part of a request; what is wrong with it is said at once, the first so many places of it. */
+/** Validates one part of a request and reports all its problems at once, at most `mostErrors`. */
 const checkPart =
   (mostErrors: () => number) =>
   ({ schema, httpPart }: { schema: z.ZodType; httpPart?: string }) =>
@@ -214,7 +214,7 @@ const checkPart =
     return { error: new Problem("invalid_request", text, { errors: places }) };
   };
 
-// Given as factories, so that fastify does not load the compilers of its own, a tenth of the idle daemon's memory.
+// Passed as factories, so that fastify does not load its own compilers, a tenth of the idle daemon's memory.
 const compilersFactory = (mostErrors: () => number) =>
   ({
     buildValidator: () => checkPart(mostErrors),

@@ -1,4 +1,4 @@
-// /v1/audit: the record of every write, and whether it is whole.
+// /v1/audit: the record of every write, and whether it is intact.
 
 import { z } from "zod";
 import { shownActor } from "../contract/actor.ts";

@@ -1,4 +1,4 @@
-// GET /v1/backup: the database as it is, in one file.
+// GET /v1/backup: the current database, in one file.
 
 import type { Readable } from "node:stream";
 import { z } from "zod";
@@ -10,7 +10,7 @@ import type { RouteOptions } from "./routes.ts";
 
 const DATABASE_TYPE = "application/vnd.sqlite3";
 
-// The type describes the answer and never checks it: the body is the file's bytes.
+// The type only describes the answer and never checks it: the body is the file's bytes.
 const bytes = z.string().meta({ format: "binary" }) as unknown as z.ZodType<Readable>;
 
 export function backup(app: App, { context: { store }, role }: RouteOptions): void {

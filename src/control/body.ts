@@ -1,22 +1,22 @@
-// A request's body as a value that can be stored, shown and sent on without becoming another one on the way.
+// Parses a request's body into a value that can be stored, shown and sent on unchanged.
 
 import { parseJson } from "../core/exact-json.ts";
 import { Problem } from "./problem.ts";
 
-/** Deeper than any input of a service; what comes after the parser walks values by recursion. */
+/** Deeper than any input of a service. The code after the parser walks values recursively. */
 const DEEPEST = 64;
 
 interface BodyLimits {
-  /** Digits of one number: what one costs grows faster than its length. */
+  /** Digits of one number: the cost of parsing it grows faster than its length. */
   number_digits: number;
-  /** Values in all: each costs its parser, its check and whoever writes it again. */
+  /** Values in total: each costs parsing, checking and serializing. */
   body_values: number;
 }
 
 /**
- * The body's JSON, integers above 2^53 as bigint. Refused is also what JSON allows but no two readers take alike:
- * bytes that are not UTF-8, half a surrogate pair, numbers too large for a double, names that reach for a prototype.
- * @throws Problem `invalid_json`; `body_too_large` for what would take long to read
+ * Parses the body's JSON, integers above 2^53 as bigint. Also refuses JSON that parsers read differently: bytes that
+ * are not UTF-8, half a surrogate pair, numbers too large for a double, names that reach for a prototype.
+ * @throws Problem `invalid_json`; `body_too_large` if it would take too long to parse
  */
 export function parseBody(bytes: Buffer, limits: BodyLimits): unknown {
   refuseCostly(bytes, limits);
@@ -39,7 +39,7 @@ const COLON = 0x3a;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const [DOT, PLUS, MINUS, SMALL_E, LARGE_E] = [0x2e, 0x2b, 0x2d, 0x65, 0x45];
 
-/** One look at each byte, before anything is made of them. What is no JSON at all is for the parser to say. */
+/** One pass over the bytes, before parsing. Text that is not JSON at all is left to the parser to refuse. */
 function refuseCostly(
   bytes: Buffer,
   { number_digits: mostDigits, body_values: mostValues }: BodyLimits,
@@ -74,7 +74,7 @@ function decode(bytes: Buffer): string {
   }
 }
 
-/** Walks without recursion, since the parser takes any depth. */
+/** Walks without recursion, since the parser accepts any depth. */
 function refuseUnsafe(root: unknown): void {
   const open: unknown[] = [root];
   while (open.length > 0) {

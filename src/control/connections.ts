@@ -1,11 +1,11 @@
-// How many may be connected to a socket, and for how long without a word.
+// Limits how many connections a socket may have, and how long they may be silent.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Role } from "./context.ts";
 import { PROBLEM_TYPE, Problem, problemBody } from "./problem.ts";
 
-/** Who is refused has so long to read why, and so many may do so at once; then the connection is cut. */
+/** How long a refused client may read why, and how many may at once; then the connection is cut. */
 const READS_REFUSAL_MS = 1000;
 const MOST_REFUSED = 256;
 /** Requests on one connection whose answers are not complete; most clients send the next one after the answer. */
@@ -17,10 +17,10 @@ interface ConnectionLimits {
 }
 
 /**
- * Refuses connections beyond the limit with 429, and ends those that are silent: which neither send a request nor
- * wait for an answer nor read the one that is there.
+ * Refuses connections beyond the limit with 429, and closes silent ones: those that neither send a request, nor wait
+ * for an answer, nor read one.
  * @param options.headers of every answer
- * @returns what makes a server do so; all servers of one socket share the limit
+ * @returns a function that applies this to a server; all servers of one socket share the limit
  */
 export function limitConnections(options: {
   role: Role;
@@ -44,7 +44,7 @@ export function limitConnections(options: {
       refused--;
       clearTimeout(cut);
     });
-    // What is sent meanwhile is taken, since closing with it unread would discard the answer.
+    // Keep reading: closing with unread data would discard the answer.
     socket.resume();
     socket.end(
       answerText(
@@ -59,7 +59,7 @@ export function limitConnections(options: {
   };
 
   return (server) => {
-    // The listeners that make requests of it, which must not see a connection that is refused.
+    // The listeners that turn it into requests; they must not see a refused connection.
     const serve = server.listeners("connection");
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => {
@@ -81,13 +81,13 @@ export function limitConnections(options: {
       const answers = underWay.get(socket) ?? new Set();
       underWay.set(socket, answers.add(response));
       response.once("close", () => answers.delete(response));
-      // An answer could only come behind all the others.
+      // Its answer could only come after all the others, so a refusal would not help.
       if (answers.size > MOST_PIPELINED) socket.destroy();
     });
 
     server.on("timeout", (socket: Socket) => {
       const isAsked = [...(underWay.get(socket) ?? [])].some(({ req }) => req.complete);
-      // With something left to send, it is the other side that does nothing.
+      // If data is still unsent, it is the client that stalls.
       if (isAsked && socket.writableLength === 0) socket.setTimeout(limits().silent_connection);
       else socket.destroy();
     });
@@ -95,7 +95,7 @@ export function limitConnections(options: {
   };
 }
 
-/** A whole answer by hand, after which the connection ends. */
+/** Writes a whole answer by hand and ends the connection. */
 export function answerText(problem: Problem, headers: Record<string, string>, isHead = false): string {
   const body = problemBody(problem);
   const text = JSON.stringify(body);

@@ -1,4 +1,4 @@
-// /v1/consumers/{name}/events and ack: what a consumer has still to read, and that it is done with.
+// /v1/consumers/{name}/events and ack: reading a consumer's pending events, and acknowledging them.
 
 import { z } from "zod";
 import { consumer } from "../contract/api/consumers.ts";

@@ -1,4 +1,4 @@
-// /v1/consumers: named reading positions that outlive their readers.
+// /v1/consumers: named cursors that outlive their readers.
 
 import type { IncomingHttpHeaders } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -71,7 +71,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
     },
     async (request) => {
       const { after, limit, pending } = request.query;
-      // One more, which tells whether there is another page.
+      // One more than asked for, to know whether there is another page.
       const found = await store.readConsumers({ ...(after !== undefined && { after }), limit: limit + 1 });
       const consumers = found.slice(0, limit);
       const next = found.length > limit ? (consumers.at(-1)?.name ?? null) : null;
@@ -133,7 +133,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
           `There are ${most} consumers, which is the limit. Delete unused ones, or raise limits.consumers.`,
         );
       handedOut.forget(name);
-      // Of two requests that make it at once only the one that did may have the token.
+      // If two requests create it at once, only the one that did may get the token.
       return reply
         .code(isNew ? 201 : 200)
         .send({ ...placed, ...(token !== undefined && placed.isBound && { token }) });
@@ -201,7 +201,7 @@ export function consumers(app: App, { context, role, tail, gate, handedOut }: Ro
   );
 }
 
-/** `If-None-Match: *` is the only condition there is: a consumer has no versions to compare. @throws Problem */
+/** `If-None-Match: *` is the only supported condition: a consumer has no versions to compare. @throws Problem */
 function wantsNew({ "if-none-match": condition }: IncomingHttpHeaders): boolean {
   if (condition === undefined) return false;
   if (condition.trim() === "*") return true;
@@ -215,7 +215,7 @@ function detail(consumer: Consumer, pending: Pending | undefined) {
   return { ...consumer, pending: pending ?? NOTHING_PENDING };
 }
 
-/** Of one that was deleted between two looks. */
+/** For a consumer that was deleted between the two reads. */
 const NOTHING_PENDING: Pending = {
   ...{ count: 0, isMore: false, oldest: null, newest: null, oldestAt: null, types: {} },
 };

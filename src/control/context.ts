@@ -1,4 +1,4 @@
-// What the control API is given by the daemon, and what it must not have to reach for.
+// What the daemon passes to the control API, so that it reaches for nothing else.
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
@@ -15,10 +15,10 @@ import type { Route } from "../services/route.ts";
 import type { Sinks } from "../sinks/sinks.ts";
 import type { Measured } from "./metrics/metric.ts";
 
-/** The socket a request came in by, which is all that decides what it may do. */
+/** The socket on which a request arrived; it alone decides what the request may do. */
 export type Role = "agent" | "operator";
 
-/** Whether the audit log was whole when it was verified last. */
+/** Whether the audit log was intact when it was last verified. */
 export interface AuditStatus {
   state: "ok" | "broken" | "unknown";
   why: string | null;
@@ -27,9 +27,9 @@ export interface AuditStatus {
 
 export interface AuditView {
   status(): AuditStatus;
-  /** As of the store; what it finds is the status from then on. */
+  /** As the store's; the result becomes the status. */
   verify(head?: string): Promise<AuditVerdict>;
-  /** Writes the head of the chain to the daemon's log, where it stays whatever becomes of the database. */
+  /** Writes the head of the chain to the daemon's log, where it survives the loss of the database. */
   note(rows: number, head: string): void;
 }
 
@@ -43,17 +43,17 @@ export interface ControlContext {
   sinks: Pick<Sinks, "list" | "named" | "troubles">;
   writes: Writes;
   reads: Reads;
-  /** The catalogue with the policy of now: `approval` is null for a read. */
+  /** The catalogue with the current policy: `approval` is null for a read. */
   operations(): Promise<OperationSummary[]> | OperationSummary[];
-  /** The types of events that jobs of one's own declare, without prefix. */
+  /** The event types that own jobs declare, without prefix. */
   ownEventTypes(): readonly string[];
   /** Aborts when the daemon stops: long polls answer at once, streams end. */
   signal: AbortSignal;
   services(): Record<ServiceName, ServiceStatus>;
   measured: Measured;
-  /** As they are now: a reload changes them. */
+  /** The current limits: a reload changes them. */
   limits(): Config["limits"];
-  /** Whether the database takes commits. */
+  /** Whether the database accepts commits. */
   storeStatus(): {
     state: "ok" | "degraded";
     lastError: { code: string; message: string; at: string } | null;
@@ -62,6 +62,6 @@ export interface ControlContext {
   history: Pick<History, "read">;
   /** @throws ConfigError: the old configuration stays */
   reload(): Promise<ReloadResult>;
-  /** Those of the services. */
+  /** Routes of the services. */
   routes: readonly Route[];
 }

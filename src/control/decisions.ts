@@ -1,4 +1,4 @@
-// What only an operator can do with a write: approve it, reject it, or say what became of it.
+// What only an operator can do with a write: approve it, reject it, or record its outcome.
 
 import type { IncomingMessage } from "node:http";
 import { z } from "zod";

@@ -1,4 +1,4 @@
-// The events in the API's description: one schema for each type, told apart by `type`.
+// The events in the API's description: one schema per type, with `type` as the discriminator.
 
 import { z } from "zod";
 import { EVENTS, type EventName } from "../contract/events.ts";
@@ -9,13 +9,13 @@ type Schemas = Record<string, JsonSchema>;
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
-/** "nexus.stock.low" as the name of a schema: NexusStockLow. */
+/** The schema name for a type: "nexus.stock.low" becomes NexusStockLowEvent. */
 const schemaName = (type: string) =>
   `${type.replace(/(^|[._])([a-z])/g, (_, _separator, letter: string) => letter.toUpperCase())}Event`;
 
 /**
  * @param event the schema of any event, as the routes have it
- * @returns the schema `Event`, a union over all types of nexusd and those of jobs of one's own, and its parts
+ * @returns the schema `Event`, a union over all types of nexusd and of own jobs, and its parts
  */
 export function eventSchemas(event: JsonSchema): Schemas {
   const names = Object.keys(EVENTS) as EventName[]; // keys of the table itself
@@ -24,7 +24,7 @@ export function eventSchemas(event: JsonSchema): Schemas {
     const own = { type: "object", properties: { type: { const: TYPE_PREFIX + name }, data } };
     return [schemaName(name), { description: EVENTS[name].when, allOf: [ref("AnyEvent"), own] }];
   });
-  // A pattern and not `not`, which few generators of clients can read.
+  // A pattern instead of `not`, which few client generators support.
   const isOther = `^(?!${names.map((name) => `${TYPE_PREFIX}${name}`.replaceAll(".", "\\.")).join("$|")}$)`;
   const other = { type: "object", properties: { type: { type: "string", pattern: isOther } } };
   return {

@@ -1,4 +1,4 @@
-// GET /v1/events: pages of the log, oldest first, with a long poll at its end.
+// GET /v1/events: pages of the log, oldest first, with a long poll at the end.
 
 import { z } from "zod";
 import { eventPage } from "../contract/api/events.ts";
@@ -56,7 +56,7 @@ export function events(app: App, { context, tail, gate, handedOut }: RouteOption
   );
 }
 
-/** The answer, with the events as they are stored. */
+/** The answer, with the events as stored. */
 export const pageText = (epoch: string, { events, next, oldest, latest, gap }: EventPage): string =>
   `{"epoch":${JSON.stringify(epoch)},"events":[${events.map(({ json }) => json).join(",")}],` +
   `"next":${next},"oldest":${oldest},"latest":${latest},"gap":${JSON.stringify(gap)}}`;

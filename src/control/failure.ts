@@ -1,4 +1,4 @@
-// What each error means to the caller: from the errors of the parts below to the problems of the API.
+// Maps the errors of the parts below to the problems of the API.
 
 import type { FastifyError } from "fastify";
 import { doorOf } from "../contract/actor.ts";
@@ -16,7 +16,7 @@ import { Problem } from "./problem.ts";
 export const BODY_LIMIT = 2 ** 20;
 export const LONGEST_PARAMETER = 256;
 
-/** An error of ours that nobody expected says nothing of itself. */
+/** An unexpected error of ours reveals nothing to the caller. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof StoreError) return new Problem("store_unavailable", error.message, { cause: error });
@@ -52,13 +52,13 @@ const ofSignature = ({ code, message, cause }: SignatureError) =>
     ...(code === "too_many_verifications" && { headers: { "retry-after": "1" } }),
   });
 
-/** The path in the body, from that in the operation's input. */
+/** Turns a path in the operation's input into one in the body. */
 const inInput = ({ path, message }: { path: string; message: string }) => ({
   path: path === "" || path.startsWith("[") ? `input${path}` : `input.${path}`,
   message,
 });
 
-/** What the caller would otherwise have to ask for in a second request. */
+/** What the caller would otherwise need a second request for. */
 function aboutWrite(code: WriteError["code"], write: Write): Extensions {
   const { id, state, note, decidedAt, decidedBy } = write;
   switch (code) {
@@ -87,7 +87,7 @@ function ofOperation({ code, message }: OperationError): Problem {
   }
 }
 
-/** Of the answer of a service only its code and status are told: its body is of unknown origin, and may repeat a key. */
+/** Of a service's answer, only code and status are passed on: its body is of unknown origin and may repeat a key. */
 function ofService(error: HttpError): Problem {
   const { kind, message, service, code, status, retryAfterMs } = error;
   const told = {
@@ -100,7 +100,7 @@ function ofService(error: HttpError): Problem {
   if (kind === "aborted") return new Problem("service_unavailable", message, told);
   if (status === 429 || code === "budget_timeout") return new Problem("service_busy", message, told);
   if (kind === "timeout") return new Problem("service_timeout", message, told);
-  // Its own code says what the status does not: that a pairing code is not known, or a table.
+  // Its own code says more than the status, such as that a pairing code or a table is unknown.
   const isNamed = kind === "status" && !code.startsWith("http_");
   return new Problem("service_error", isNamed ? `${message}: ${code}` : message, told);
 }
@@ -124,7 +124,7 @@ function ofFastify(error: unknown): Problem | undefined {
         `A segment of the path has more than ${LONGEST_PARAMETER} characters.`,
       );
     case "ECONNRESET":
-      // Nobody is there to read it; it is only no failure of ours.
+      // Nobody will read this; it only keeps the abort from being logged as a failure of ours.
       return new Problem("invalid_request", "The connection ended before the body was complete.");
     default:
       return undefined;

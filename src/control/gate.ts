@@ -1,5 +1,5 @@
-// What may be under way at once on one socket ([limits]; docs/limits.md). Each socket has a gate of its own, so that
-// nothing that agents do takes a place from an operator.
+// What may run at once on one socket ([limits]; docs/limits.md). Each socket has its own gate, so that agents never
+// take a place from an operator.
 
 import type { ServerResponse } from "node:http";
 import type { Config } from "../config/schema.ts";
@@ -12,7 +12,7 @@ import { createTurns, type TakeTurn } from "./turns.ts";
 
 export type Limits = Config["limits"];
 
-/** An operator is not in the way of others, but a script of hers may run wild. */
+/** An operator has no other users to protect, but a script of theirs may run wild. */
 const OF_OPERATORS: Partial<Limits> = {
   connections: 512,
   request_bytes: 64 * 2 ** 20,
@@ -23,21 +23,21 @@ const OF_OPERATORS: Partial<Limits> = {
   reads: 64,
 };
 
-/** Small answers always pass: a refusal would not be shorter. */
+/** Small answers always pass: a refusal would be no shorter. */
 const SMALL_ANSWER = 2 ** 14;
 const EXPENSIVE_WITHIN_MS = 10_000;
 
 export interface Gate {
-  /** As they are now: a reload changes them. */
+  /** The current limits: a reload changes them. */
   limits(): Limits;
-  /** A turn of the event loop, before anything that takes longer than a look. */
+  /** A turn of the event loop, needed before anything slower than a lookup. */
   turn: TakeTurn;
   body: Share;
   answer: Share;
   longPoll: Share;
   stream: Share;
   read: Share;
-  /** A place among the expensive requests; waits for one. @returns what gives it back, once or more often */
+  /** Takes a place among the expensive requests, waiting for one if needed. @returns releases it; idempotent */
   expensive(response: ServerResponse): Promise<() => void>;
 }
 
@@ -65,7 +65,7 @@ export function createGate({ role, limits: configured }: { role: Role; limits: (
   return {
     limits,
     turn: createTurns({
-      // No more than one of each connection; who sends several at once on one may have to send them again.
+      // No more than one per connection; a client that sends several at once on one may have to retry some.
       refuse: (waiting) => (waiting < limits().connections ? undefined : tooManyRequests(waiting)),
       gone: hungUp,
     }),
@@ -103,12 +103,12 @@ export function createGate({ role, limits: configured }: { role: Role; limits: (
   };
 }
 
-/** @throws Problem where the answer is too large to be sent beside those that wait to be read */
+/** @throws Problem if the answer is too large to be sent beside those that wait to be read */
 export function takeAnswer(gate: Gate, response: ServerResponse, bytes: number): void {
   if (bytes > SMALL_ANSWER) gate.answer.take(response, bytes);
 }
 
-/** A semaphore with a queue in order, in which nobody waits for longer than 10 s. */
+/** A semaphore with a FIFO queue; nothing waits longer than 10 s. */
 function createPlaces(most: () => number, refusal: (most: number) => Problem): Gate["expensive"] {
   let used = 0;
   const queue = new Set<() => void>();

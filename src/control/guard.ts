@@ -1,9 +1,9 @@
-// Who is refused before anything else is looked at: whatever a browser may have sent, directly or through a proxy.
+// Refuses, before anything else is read, what a browser may have sent, directly or through a proxy.
 
 import type { IncomingMessage } from "node:http";
 import { Problem } from "./problem.ts";
 
-/** By what a request came: what its `Host` may be, and an example of what it is. */
+/** By transport: the allowed values of `Host`, and an example. */
 const OWN_HOSTS = {
   socket: {
     host: /^(nexusd|localhost)(:\d{1,5})?$/i,
@@ -16,9 +16,8 @@ const OWN_HOSTS = {
 };
 
 /**
- * The refusal of a request that names another site: by `Origin`, by `Referer`, or by a `Host` that is not ours
- * (DNS rebinding). No `Host` at all is refused too: every client of HTTP/1.1 sends one, so its absence is no proof of
- * anything.
+ * Refuses a request that names another site: by `Origin`, by `Referer`, or by a `Host` that is not ours (DNS
+ * rebinding). A missing `Host` is refused, too: every HTTP/1.1 client sends one, so its absence proves nothing.
  */
 export function refusal(
   request: IncomingMessage,

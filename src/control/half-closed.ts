@@ -1,15 +1,15 @@
-// Clients that shut down their writing side when they have sent their request, as "nc -N" does: they still read, so
-// they get their answer.
+// Clients that shut down their writing side after sending a request, as "nc -N" does: they still read, so they get
+// their answer.
 
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 
-/** How long a client that is gone altogether goes unnoticed. */
+/** How long a client that is gone entirely may go unnoticed. */
 const LOOK_EVERY_MS = 1000;
 
-/** Lets `server` answer half-closed connections, and end those whose client has gone. */
+/** Makes `server` answer half-closed connections, and end those whose client is gone. */
 export function answerHalfClosed(server: Server): void {
-  // Node.js has the switch and no documentation of it: without it a request ends when its client has said all.
+  // An undocumented option of Node.js: without it, a request ends when its client stops sending.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on("connection", (socket: Socket) => {
     socket.once("end", () => noticeTheEnd(socket));
@@ -17,12 +17,12 @@ export function answerHalfClosed(server: Server): void {
 }
 
 /**
- * After the end of what it reads, nothing tells Node.js that the other side is gone, until something is written. An
- * empty write sends nothing, and fails on a Unix socket that nobody holds at the other end.
+ * After the end of input, Node.js notices that the other side is gone only when it writes. An empty write sends
+ * nothing, and fails on a Unix socket that is closed at the other end.
  */
 function noticeTheEnd(socket: Socket): void {
   const timer = setInterval(() => {
-    // What waits to be sent fails by itself, and nothing must gather behind it.
+    // Data that waits to be sent fails on its own; empty writes must not pile up behind it.
     if (socket.writable && socket.writableLength === 0) socket.write("");
   }, LOOK_EVERY_MS);
   timer.unref();

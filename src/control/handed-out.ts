@@ -1,24 +1,24 @@
-// How far events were handed out since the daemon started, so that nobody acknowledges what nobody has read: a number in
-// a notice or in the status is not yet an event that somebody had in hand.
+// How far events were delivered since the daemon started, so that no consumer acknowledges events that were never read:
+// a number in a notice or in the status is not yet a delivered event.
 
 import { Problem } from "./problem.ts";
 
 export interface HandedOut {
-  /** A reader of the log was given events up to here: which consumer it acknowledges with, the log does not know. */
+  /** A reader of the log got events up to here; the log does not know which consumer it acknowledges with. */
   toReader(sequence: number): void;
-  /** The consumer was given everything that it wants up to here. */
+  /** The consumer got everything it wants up to here. */
   toConsumer(name: string, sequence: number): void;
-  /** The consumer was placed anew or deleted. */
+  /** The consumer was reset or deleted. */
   forget(name: string): void;
   /**
-   * Only of a consumer that has read since the start it is known how far it was given events. One whose reader reads
-   * `/v1/events`, or has read before the start, acknowledges whatever the log has.
+   * How far events were delivered is known only for a consumer that has read since the start. If its reader uses
+   * `/v1/events`, or has read before the start, it may acknowledge anything in the log.
    * @throws Problem `ack_out_of_order`
    */
   check(name: string, sequence: number): void;
 }
 
-/** @param latest the end of the log at the start: what came before may have been handed out by an earlier run */
+/** @param latest the end of the log at the start: earlier events may have been delivered by an earlier run */
 export function createHandedOut(latest: number): HandedOut {
   let toReaders = latest;
   const toConsumers = new Map<string, number>();

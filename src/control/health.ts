@@ -34,7 +34,7 @@ export function health(app: App, { context, socketStatus }: RouteOptions): void 
   );
 }
 
-/** Everything that is not as it should be; no detail says more than status does on the same socket. */
+/** Everything that is wrong; no detail reveals more than the status does on the same socket. */
 function reasonsOf(context: ControlContext): { code: string; detail: string }[] {
   const store = context.storeStatus();
   const audit = context.audit.status();
@@ -61,6 +61,6 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
 const reasonOfSocket = ({ state, ...socket }: ReturnType<RouteOptions["socketStatus"]>[number]) =>
   state === "there" ? [] : [{ code: "socket", detail: `${socket.role}.sock is ${state}` }];
 
-/** Which write it is, and how, is for operators. */
+/** Which write it is, and what happened, is for operators only. */
 const AUDIT_BROKEN =
   "the audit log, or a write or event that it covers, was changed: nexusctl audit verify has the details";

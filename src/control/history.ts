@@ -1,4 +1,4 @@
-// GET /v1/history: how it has been over the last hour, day or month.
+// GET /v1/history: the state over the last hour, day or month.
 
 import { z } from "zod";
 import { HISTORY_RANGES, historyAnswer } from "../contract/api/history.ts";

@@ -1,5 +1,5 @@
-// The sockets that systemd passed: which of them is whose, and a word for the others. systemd holds each of them open,
-// so that whoever connects to one that nobody serves would wait for ever.
+// The sockets that systemd passed: assigns each to its role and refuses connections to the others. systemd holds all of
+// them open, so a client of one that is not served would wait forever.
 
 import { once } from "node:events";
 import {
@@ -19,28 +19,28 @@ import { type FileIdentity, identify } from "./socket-file.ts";
 import { presenceOf } from "./sockets.ts";
 
 const ROLES = ["agent", "operator"] as const;
-/** As a unit's own name, which is the default of FileDescriptorName=: nexusd-agent.socket, nexusd-agent@work.socket. */
+/** Matches a unit's own name, the default of FileDescriptorName=: nexusd-agent.socket, nexusd-agent@work.socket. */
 const UNIT_NAME = /^(?:.*[-_.])?(agent|operator)(?:@.*)?\.socket$/;
 const MOST_REFUSED_AT_ONCE = 16;
 const REMEDY = "set FileDescriptorName=agent or FileDescriptorName=operator in its unit";
 const OPEN_TO_ALL = "so that everybody may connect: ListenStream= must be the path of a socket";
 
 export interface AdoptedSocket {
-  /** Undefined: whatever connects is refused. */
+  /** Undefined: all connections are refused. */
   role: Role | undefined;
   listener: Listener;
 }
 
 interface Options {
   inherited: readonly InheritedSocket[];
-  /** Where the configuration says that they are. */
+  /** Their configured paths. */
   sockets: Record<Role, string>;
-  /** A server for one socket of this role, which does not listen yet. */
+  /** A server for one socket of this role, not listening yet. */
   createServer: (role: Role) => Server;
   log: Logger;
 }
 
-/** Serves each that is the agents' or the operators'. Whoever connects to another one is told what is wrong with it. */
+/** Serves each socket that belongs to a role. Clients of any other one are told what is wrong with it. */
 export async function adoptSockets(options: Options): Promise<AdoptedSocket[]> {
   const adopted: AdoptedSocket[] = [];
   for (const socket of options.inherited) {
@@ -50,7 +50,7 @@ export async function adoptSockets(options: Options): Promise<AdoptedSocket[]> {
   return adopted;
 }
 
-/** By its name; one without a name that says it, by its path. */
+/** By its name; if that names no role, by its path. */
 export function roleOf(
   name: string | undefined,
   path: string | undefined,
@@ -63,7 +63,7 @@ export function roleOf(
   );
 }
 
-/** @returns undefined where nothing can be listened on */
+/** @returns undefined if nothing can be listened on */
 async function adopt(
   { fd, name }: InheritedSocket,
   { sockets, createServer, log }: Options,
@@ -75,8 +75,8 @@ async function adopt(
   const what = `systemd passed descriptor ${fd} (${name ? `"${name}"` : "without a name"}${bound ? `, ${bound}` : ""})`;
   const server = role ? createServer(role) : createRefusingServer();
   server.listen({ fd });
-  // Before anybody is let in: whoever can reach a port, or a name that is no file's, would be an agent or an operator,
-  // and only the permissions of a file say who may be one.
+  // Checked before any client is let in: anyone who can reach a port, or an abstract name, would be an agent or an
+  // operator, and only the permissions of a file can limit that.
   const isPort = typeof server.address() === "object" && server.address() !== null;
   const refusal =
     role === undefined
@@ -111,7 +111,7 @@ async function adopt(
   return { role, listener: watched(server, role, path ?? sockets[role], log) };
 }
 
-/** The file is systemd's, with an owner and a group that we cannot give: we look at it, and never make or remove it. */
+/** The file is systemd's, with an owner and a group that we cannot set: we watch it, and never create or remove it. */
 function watched(server: Server, role: Role, path: string, log: Logger): Listener {
   const file = fileAt(path);
   let lastError: SocketStatus["lastError"] = null;
@@ -142,7 +142,7 @@ const listenerOf = (server: Server, status: () => SocketStatus, beforeClose = ()
   status,
   close() {
     beforeClose();
-    // A descriptor has no name that libuv would remove: the next start gets the connections that come in meanwhile.
+    // A descriptor has no name for libuv to remove: the next start gets the connections that come in meanwhile.
     return closeServer(server);
   },
 });
@@ -167,6 +167,6 @@ const fileAt = (path: string): FileIdentity | undefined => {
     const file = identify(path);
     return file?.isSocket ? file : undefined;
   } catch {
-    return undefined; // in a directory that we may not search: systemd's to look after
+    return undefined; // in a directory that we may not search: systemd has to look after it
   }
 };

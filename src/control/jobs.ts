@@ -1,4 +1,4 @@
-// /v1/jobs: what nexusd does on its own, and the operator's hand on it.
+// /v1/jobs: the jobs, and the operator's control over them.
 
 import { z } from "zod";
 import { nothing } from "../contract/api/fields.ts";

@@ -1,26 +1,26 @@
-// One control socket over the life of the daemon: opened, looked after, and opened again when somebody took it away.
+// One control socket over the life of the daemon: opened, watched, and reopened if something removes it.
 
 import type { Server } from "node:http";
 import type { Logger } from "pino";
 import type { Role } from "./context.ts";
 import { type OpenSocket, openSocket, type Presence, SocketError } from "./sockets.ts";
 
-/** How long a socket that was removed can be away. */
+/** How long a removed socket can be missing. */
 export const LOOK_EVERY_MS = 500;
-/** For answers that are being written when we close; a reader that stands still is cut off after it. */
+/** For answers in progress when we close; a stalled reader is cut off after it. */
 const GRACE_MS = 1000;
 const SWEEP_MS = 25;
 
 export interface SocketStatus {
   path: string;
-  /** `missing` and `replaced`: nobody reaches nexusd there, and `lastError` says why it cannot be mended. */
+  /** `missing` and `replaced`: nexusd cannot be reached there, and `lastError` says why that cannot be repaired. */
   state: Presence;
   lastError: { code: string; message: string } | null;
 }
 
 export interface Listener {
   status(): SocketStatus;
-  /** Takes the socket away at once, lets what is being answered finish for at most a second, and resolves. */
+  /** Removes the socket at once, lets answers in progress finish for at most a second, and resolves. */
   close(): Promise<void>;
 }
 
@@ -28,15 +28,15 @@ export interface ListenerOptions {
   role: Role;
   path: string;
   mode: number;
-  /** A server that does not listen yet; asked for again each time the socket has to be opened anew. */
+  /** A server that does not listen yet; called each time the socket has to be reopened. */
   createServer: () => Server;
   log: Logger;
 }
 
 /**
- * Looks after the socket twice a second: one that was removed, or replaced by what nobody uses, is opened again.
- * Another process that lives there is left alone, and so is what is not a socket.
- * @throws SocketError when it cannot be opened now
+ * Checks the socket twice a second: one that was removed, or replaced by a socket that is not in use, is reopened.
+ * A socket of another live process is left alone, and so is anything that is not a socket.
+ * @throws SocketError if it cannot be opened now
  */
 export async function keepListening(options: ListenerOptions): Promise<Listener> {
   const { role, path, mode, createServer, log } = options;
@@ -79,13 +79,13 @@ export async function keepListening(options: ListenerOptions): Promise<Listener>
       const now = socket.presence();
       if (now === "there") return;
       presence = now;
-      // Nobody finds it any more. Connections that are open stay so.
+      // It can no longer be reached. Open connections stay open.
       socket.close();
       socket = undefined;
     }
     await restore();
   };
-  // On the machine's own timers: what is looked at is the file system, which no clock of ours moves.
+  // A real timer: the file system is not moved by a fake clock.
   const timer = setInterval(() => {
     looking ??= look().finally(() => {
       looking = undefined;
@@ -107,11 +107,11 @@ export async function keepListening(options: ListenerOptions): Promise<Listener>
 
 const wasTaken = (presence: Presence) => (presence === "replaced" ? "replaced by something else" : "removed");
 
-/** Resolves when no connection of the server is left; it does not listen any more. */
+/** Resolves when the server has no connection left; it no longer listens. */
 export async function closeServer(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.once("close", resolve));
   server.close();
-  // A connection that was busy when closing began is idle after its answer, and nobody would tell it to end.
+  // A connection that was busy when closing began is idle after its answer; nothing else would end it.
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
   await closed;

@@ -1,4 +1,4 @@
-// GET /metrics on a port of this machine, for a Prometheus that cannot ask on a Unix socket. Nothing else is there.
+// GET /metrics on a local port, for a Prometheus that cannot use a Unix socket. It serves nothing else.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -12,7 +12,7 @@ import { SocketError } from "./sockets.ts";
 
 const ADDRESS = "127.0.0.1";
 const REQUEST_TIMEOUT_MS = 10_000;
-/** More than any Prometheus needs; whoever is on this machine can connect. */
+/** More than any Prometheus needs; every user of this machine can connect. */
 const MOST_CONNECTIONS = 16;
 
 /** Answers when it resolves. @throws SocketError */

@@ -1,4 +1,4 @@
-// GET /metrics: everything in numbers, for Prometheus.
+// GET /metrics: all metrics, for Prometheus.
 
 import { z } from "zod";
 import { nothing } from "../contract/api/fields.ts";
@@ -38,7 +38,7 @@ export function metrics(app: App, { context, role }: RouteOptions): void {
   );
 }
 
-/** As `scrape`, which is loaded when it is first needed. */
+/** `scrape`, loaded on first use. */
 export async function scrapeNow(context: ControlContext, accept: string | undefined) {
   const { scrape } = await import("./metrics/exposition.ts");
   return await scrape(context, accept);

@@ -1,5 +1,4 @@
-// The API described by itself, as OpenAPI 3.1. Loaded when it is first asked for: what it needs is not small, and
-// most daemons are never asked.
+// Describes the API as OpenAPI 3.1. Loaded on first use: its dependencies are large, and most daemons are never asked.
 
 import swagger from "@fastify/swagger";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
@@ -8,7 +7,7 @@ import { createApp } from "./app.ts";
 import { eventSchemas } from "./event-schemas.ts";
 import { type RouteOptions, registerRoutes } from "./routes.ts";
 
-/** @returns the document as JSON text, made from the very routes that are served; the instance never listens */
+/** @returns the document as JSON text, generated from the served routes; the instance never listens */
 export async function describeApi(options: RouteOptions): Promise<string> {
   const app = createApp({ ...options, role: "operator" });
   await app.register(swagger, {
@@ -33,7 +32,7 @@ export async function describeApi(options: RouteOptions): Promise<string> {
   return document;
 }
 
-/** Every named schema is offered once as it is sent and once as it is received; what nothing refers to is left out. */
+/** Every named schema exists in an input and an output form; those without a reference are dropped. */
 function withoutUnused(document: object & { components?: { schemas?: object | undefined } | undefined }) {
   const text = JSON.stringify(document);
   const used = Object.entries(document.components?.schemas ?? {}).filter(([name]) =>

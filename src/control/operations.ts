@@ -1,4 +1,4 @@
-// GET /v1/operations: the catalogue, with the policy that holds now.
+// GET /v1/operations: the catalogue, with the current policy.
 
 import { z } from "zod";
 import { effect, operation } from "../contract/api/operations.ts";

@@ -1,11 +1,11 @@
-// The operating system's user at the other end of a Unix socket (SO_PEERCRED), as the kernel noted it at the connection.
-// Node.js has no call for it; its module node:ffi, which is there from Node.js 26 on, can ask the C library. Where that
-// module is missing, on other systems and on other processors the user is not known.
+// The operating system's user at the other end of a Unix socket (SO_PEERCRED), as the kernel recorded it on connect.
+// Node.js has no call for it, but its module node:ffi, since Node.js 26, can ask the C library. Without that module, on
+// other systems and on other processors the user is unknown.
 
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 
-/** Of Linux on processors that use its common numbers. */
+/** The values on Linux, on processors that use its generic numbers. */
 const [SOL_SOCKET, SO_PEERCRED] = [1, 17];
 const PROCESSORS: readonly string[] = ["x64", "arm64", "arm", "ia32", "riscv64", "loong64", "s390x"];
 /** `struct ucred`: pid, uid, gid. */
@@ -14,7 +14,7 @@ const UID_AT = 4;
 
 type UidOf = (fd: number) => number | undefined;
 
-/** @returns the name, `uid 1234` for one without a name, or null where the kernel does not say who it is */
+/** @returns the name, `uid 1234` if it has none, or null if the kernel does not say */
 export function peerUser(socket: Socket): string | null {
   uidOf ??= createUidOf();
   const uid = uidOf(fdOf(socket));
@@ -47,7 +47,7 @@ function createUidOf(): UidOf {
   }
 }
 
-/** That the module is experimental is known: nothing that nexusd decides depends on it. */
+/** The warning that the module is experimental is suppressed: no decision of nexusd depends on it. */
 function withoutWarning<T>(load: () => T): T {
   const { emitWarning } = process;
   process.emitWarning = () => {};
@@ -58,14 +58,14 @@ function withoutWarning<T>(load: () => T): T {
   }
 }
 
-/** Node.js shows the descriptor of a socket to nobody; -1: it is closed. */
+/** The descriptor of a socket, which Node.js has no public API for; -1: it is closed. */
 function fdOf(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, "_handle");
   const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : undefined;
   return typeof fd === "number" ? fd : -1;
 }
 
-/** The one that stands for all users whom a user namespace does not know (PrivateUsers= of a unit). */
+/** The uid that stands for all users outside a user namespace (PrivateUsers= of a unit). */
 function overflowUid(): number {
   overflow ??= Number(readOr("/proc/sys/kernel/overflowuid", "65534"));
   return overflow;

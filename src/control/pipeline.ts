@@ -1,4 +1,4 @@
-// Requests that arrive on a connection before the answer to the one before them: thousands of them fit into one piece.
+// Pipelined requests, sent before the previous answer is complete: thousands of them fit into one chunk.
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -10,7 +10,7 @@ interface Waiting {
 }
 
 /**
- * Begins one request of a connection at a time: the first at once, each other when the answer before it is complete
+ * Begins one request of a connection at a time: the first at once, each other one when the previous answer is complete
  * and its turn has come. @returns to be called with every request
  */
 export function createPipelines(turn: TakeTurn): (response: ServerResponse, begin: () => void) => void {

@@ -1,4 +1,4 @@
-// Refusals and failures as handlers throw them and as they are answered.
+// Refusals and failures, as handlers throw them and as they are answered.
 
 import type { ServerResponse } from "node:http";
 import { type Extensions, type ProblemBody, problemSchema } from "../contract/problem.ts";
@@ -9,7 +9,7 @@ interface ProblemOptions extends Extensions {
   cause?: unknown;
 }
 
-/** Thrown by a handler, answered as problem+json. Its message is the `detail`, for the caller to read. */
+/** Thrown by a handler, answered as problem+json. Its message becomes the `detail`, for the caller to read. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly code: ProblemCode;
@@ -40,7 +40,7 @@ export const problemBody = (problem: Problem): ProblemBody => ({
   ...problem.extensions,
 });
 
-/** Answers where fastify is not, or not yet, in charge. */
+/** Answers before or outside fastify. */
 export function sendProblem(response: ServerResponse, problem: Problem): void {
   const body = JSON.stringify(problemBody(problem));
   response.writeHead(problem.status, {
@@ -55,7 +55,7 @@ type ProblemAnswers = Partial<
   Record<ProblemStatus, { description: string; content: Record<string, { schema: typeof problemSchema }> }>
 >;
 
-/** What a route with a body can answer beside its own problems. */
+/** What a route with a body can answer besides its own problems. */
 export const BODY_PROBLEMS = [
   "invalid_json",
   "body_too_large",

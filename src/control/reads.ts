@@ -1,4 +1,4 @@
-// POST /v1/reads: one read of a service, for as long as its caller waits for it.
+// POST /v1/reads: one read of a service, as long as its caller waits for it.
 
 import { z } from "zod";
 import { inputField, nothing, operationName } from "../contract/api/fields.ts";

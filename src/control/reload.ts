@@ -1,4 +1,4 @@
-// POST /v1/reload: the configuration file read again.
+// POST /v1/reload: reads the configuration file again.
 
 import { ConfigError } from "../config/error.ts";
 import { nothing } from "../contract/api/fields.ts";

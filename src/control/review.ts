@@ -1,4 +1,4 @@
-// What a person wants to know of a write before deciding about it, in one answer.
+// What a person needs to know about a write before deciding on it, in one answer.
 
 import { z } from "zod";
 import { nothing, writeId } from "../contract/api/fields.ts";
@@ -16,7 +16,7 @@ export function review(app: App, { context: { writes }, role, gate }: RouteOptio
     "/v1/writes/:id/review",
     {
       config: { isExpensive: true },
-      // On operator.sock this counts as shown, which a HEAD is not.
+      // On operator.sock a GET counts as shown; a HEAD does not.
       exposeHeadRoute: false,
       schema: {
         operationId: "reviewWrite",

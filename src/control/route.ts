@@ -1,17 +1,17 @@
-// What a route is made of beside its handler: who may call it, and when its caller has gone.
+// Parts of a route besides its handler: who may call it, and when its caller is gone.
 
 import type { ServerResponse } from "node:http";
 import type { z } from "zod";
 import type { Role } from "./context.ts";
 import { Problem } from "./problem.ts";
 
-/** The route's `onRequest` where only an operator may act: decided by the socket, before anything else is read. */
+/** The route's `onRequest` if only an operator may call it: decided by the socket, before anything else is read. */
 export const operatorOnly = (role: Role) => async (): Promise<void> => {
   if (role !== "operator")
     throw new Problem("operator_only", "Only operators may do this: send it to operator.sock.");
 };
 
-/** The route's `preValidation` where there is nothing to say: a body with a field in it is refused, not ignored. */
+/** The route's `preValidation` if it takes no body: one with a field in it is refused, not ignored. */
 export const noBody = async ({ body }: { body: unknown }): Promise<void> => {
   if (body === undefined || body === null) return;
   const fields = typeof body === "object" ? Object.keys(body) : ["body"];
@@ -20,7 +20,7 @@ export const noBody = async ({ body }: { body: unknown }): Promise<void> => {
   throw new Problem("invalid_request", `This request takes no fields: ${fields.join(", ")}`, { errors });
 };
 
-/** Aborts when the connection is gone or the answer complete. */
+/** Aborts when the connection is closed or the answer complete. */
 export function goneSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   if (response.destroyed) controller.abort();
@@ -29,9 +29,9 @@ export function goneSignal(response: ServerResponse): AbortSignal {
 }
 
 /**
- * The schema of an answer that the handler gives as JSON text: events are stored as text, and read and written
- * again they would cost time and lose the digits of large integers.
+ * The schema of an answer that the handler returns as JSON text: events are stored as text, and parsing and
+ * serializing them again would cost time and lose the digits of large integers.
  */
-export const asText = (schema: z.ZodType): z.ZodType<string> => schema as unknown as z.ZodType<string>; // used to describe the answer, never to check it
+export const asText = (schema: z.ZodType): z.ZodType<string> => schema as unknown as z.ZodType<string>; // never checks
 
 export const JSON_TYPE = "application/json; charset=utf-8";

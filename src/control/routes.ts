@@ -33,7 +33,7 @@ export interface RouteOptions {
   role: Role;
   tail: Tail;
   handedOut: HandedOut;
-  /** Every control socket, and whether nexusd can be reached there. */
+  /** Every control socket, and whether it is reachable. */
   socketStatus: () => ({ role: Role } & SocketStatus)[];
   gate: Gate;
 }

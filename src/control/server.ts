@@ -17,21 +17,21 @@ const ROLES = ["agent", "operator"] as const;
 const MODES: Record<Role, number> = { agent: 0o660, operator: 0o600 };
 
 export interface Control {
-  /** Takes the sockets away, lets what is being answered finish for at most a second, and resolves. */
+  /** Removes the sockets, lets answers in progress finish for at most a second, and resolves. */
   close(): Promise<void>;
 }
 
 /**
- * Answers on both sockets when it resolves, and looks after them. Closing is for the caller; `context.signal` ends
- * waits and streams.
- * @throws SocketError when a socket cannot be opened; neither is then
+ * Serves both sockets once it resolves, and watches them. The caller has to close it; `context.signal` ends waits and
+ * streams.
+ * @throws SocketError if a socket cannot be opened; then neither is
  */
 export async function startControl(options: {
   context: ControlContext;
   sockets: Record<Role, string>;
-  /** What systemd passed: the files, owners and modes of these are its own. */
+  /** What systemd passed: their files, owners and modes are systemd's. */
   inherited?: readonly InheritedSocket[];
-  /** Where Prometheus finds the metrics on 127.0.0.1. */
+  /** The port on 127.0.0.1 for Prometheus. */
   metricsPort?: number | undefined;
 }): Promise<Control> {
   const { context, sockets, inherited = [], metricsPort } = options;

@@ -10,7 +10,7 @@ import type { RouteOptions } from "./routes.ts";
 export function serviceRoutes(app: App, { context, role }: RouteOptions): void {
   for (const route of context.routes) {
     const { method, path: url, operationId, summary, description, tag, params, query, body } = route;
-    // The types of what is in the schema are for handlers, and this one has those of the route.
+    // The schema's types are for handlers; this handler has those of the route.
     const schema: FastifySchema = {
       ...{ operationId, summary, ...(description !== undefined && { description }), tags: [tag] },
       ...{ ...(params && { params }), querystring: query, ...(body && { body }) },

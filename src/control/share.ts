@@ -1,10 +1,10 @@
-// What is shared by everybody on one socket: so much of something at once, given back when an answer is complete.
+// A quantity shared by all clients of one socket: each request takes some of it until its answer is complete.
 
 import type { ServerResponse } from "node:http";
 import { Problem } from "./problem.ts";
 
 export interface Share {
-  /** Until the answer is complete or its connection gone. @throws Problem where there is not so much left */
+  /** Held until the answer is complete or its connection closed. @throws Problem if not enough is left */
   take(response: ServerResponse, amount?: number): void;
   used(): number;
 }
@@ -26,5 +26,5 @@ export function createShare(options: { most: () => number; refusal: (most: numbe
   };
 }
 
-/** Of a request whose sender does not wait for the answer any more: nobody reads it. */
+/** For a request whose sender no longer waits for the answer: nobody reads it. */
 export const hungUp = () => new Problem("request_timeout", "The connection ended before its turn came.");

@@ -1,4 +1,4 @@
-// /v1/sinks: who is woken when there is something to read, and the operator's hand on it.
+// /v1/sinks: which sinks are woken when there is something to read, and the operator's control over them.
 
 import { z } from "zod";
 import { consumerName, nothing } from "../contract/api/fields.ts";
@@ -10,7 +10,7 @@ import { problems } from "./problem.ts";
 import { noBody, operatorOnly } from "./route.ts";
 import type { RouteOptions } from "./routes.ts";
 
-const params = z.strictObject({ name: consumerName }); // what the configuration takes as the name of a sink is one, too
+const params = z.strictObject({ name: consumerName }); // the configuration uses the same rule for names of sinks
 
 const tags = ["sinks"];
 const WAIT_MS = 10_000;

@@ -1,19 +1,19 @@
-// The file of a Unix socket: which one it is, and how it is taken away without ever taking another one.
+// The file of a Unix socket: how to identify it, and how to remove it without ever removing another one.
 
 import { randomBytes } from "node:crypto";
 import { closeSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs";
 
-/** Tells one file from every other one that has had its name. */
+/** Tells a file from every other one that had the same name. */
 export interface FileIdentity {
   readonly isSocket: boolean;
   readonly isDirectory: boolean;
   readonly dev: bigint;
   readonly ino: bigint;
-  /** Of a socket: when it was bound. The number of an inode is given again at once, this is not. */
+  /** For a socket, when it was bound. Inode numbers are reused at once, this is not. */
   readonly mtimeNs: bigint;
 }
 
-/** Undefined where there is nothing; a link is what it is, not what it leads to. @throws what lstat throws */
+/** Undefined if nothing is there; links are not followed. @throws what lstat throws */
 export function identify(path: string): FileIdentity | undefined {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (!stats) return undefined;
@@ -24,12 +24,12 @@ export function identify(path: string): FileIdentity | undefined {
 export const isSame = (one: FileIdentity, other: FileIdentity): boolean =>
   one.ino === other.ino && one.dev === other.dev && one.mtimeNs === other.mtimeNs;
 
-/** Removes this very file. @returns false where another one has its name, which stays @throws where it cannot */
+/** Removes exactly this file. @returns false if another one has its name, which stays @throws if it cannot */
 export function takeAway(path: string, file: FileIdentity): boolean {
   const now = identify(path);
   if (now === undefined) return true;
   if (!isSame(now, file)) return false;
-  // Renamed first, and looked at again: no other file is ever unlinked, whoever is quicker.
+  // Renamed first, then checked again: no other file is ever unlinked, whatever the race.
   const aside = asideOf(path);
   renameSync(path, aside);
   const taken = identify(aside);
@@ -42,14 +42,14 @@ export function takeAway(path: string, file: FileIdentity): boolean {
 }
 
 /**
- * Moves what is at `path` out of the way, and puts an empty file there that may be removed.
- * @returns where it is now; undefined where nothing was there, or where it cannot be moved and so cannot be removed
+ * Moves what is at `path` aside, and puts an empty file there that may be removed.
+ * @returns its new path; undefined if nothing was there, or if it cannot be moved and so cannot be removed
  */
 export function moveAside(path: string): string | undefined {
   let aside: string | undefined;
   try {
     const there = identify(path);
-    // Nothing unlinks a directory.
+    // A directory cannot be unlinked.
     if (there?.isDirectory) return undefined;
     if (there) {
       aside = asideOf(path);
@@ -61,18 +61,18 @@ export function moveAside(path: string): string | undefined {
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch {
-    // No room for it: then there is nothing at that name, or what came in this instant.
+    // The disk is full, so nothing has that name, or another file has just taken it.
   }
   return aside;
 }
 
-/** The opposite of `moveAside`. What has come to `path` meanwhile stays, and so does then what was moved. */
+/** Undoes `moveAside`. A file that is at `path` by now stays, and so does the one that was moved. */
 export function putBack(aside: string, path: string): void {
   try {
     linkSync(aside, path);
     unlinkSync(aside);
   } catch {
-    // Both are there, the older one under the name that it was given.
+    // Both stay, the older one under its temporary name.
   }
 }
 

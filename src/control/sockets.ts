@@ -1,5 +1,5 @@
-// A Unix socket that is bound at its final name, that nobody can connect to before its permissions are right, and that
-// takes nobody else's place.
+// A Unix socket that is bound at its final name, that accepts no connection before its permissions are set, and that
+// never replaces one in use.
 
 import { chmodSync, existsSync } from "node:fs";
 import { connect, type Server } from "node:net";
@@ -10,7 +10,7 @@ import { type FileIdentity, identify, isSame, moveAside, putBack, takeAway } fro
 // sun_path of sockaddr_un without its final NUL: 108 bytes on Linux, 104 elsewhere.
 const LONGEST_PATH = process.platform === "linux" ? 107 : 103;
 const CONNECT_TIMEOUT_MS = 1000;
-/** A socket is bound a moment before it is listened on: only what refuses twice is taken for left behind. */
+/** A socket is bound a moment before it listens, so it counts as stale only if it refuses twice. */
 const SECOND_LOOK_MS = 50;
 
 type SocketErrorCode = "in_use" | "not_a_socket" | "path_too_long" | "unusable";
@@ -31,15 +31,15 @@ export type Presence = "there" | "missing" | "replaced";
 
 export interface OpenSocket {
   presence(): Presence;
-  /** Stops listening and removes the socket's file, if it is still ours. Connections that are open stay so. */
+  /** Stops listening and removes the socket's file, if it is still ours. Open connections stay open. */
   close(): void;
 }
 
 /**
- * Lets `server` listen at `path`, with this mode. What a process that died left there is replaced.
+ * Makes `server` listen at `path`, with this mode. What a dead process left there is replaced.
  *
- * The name in the kernel's table is the name of the file: a socket that is bound elsewhere and then renamed looks left
- * behind to whoever tidies up by that table, as systemd-tmpfiles does.
+ * The name in the kernel's table must be the name of the file: a socket that is bound elsewhere and then renamed looks
+ * stale to tools that clean up by that table, such as systemd-tmpfiles.
  * @throws SocketError
  */
 export async function openSocket(options: {
@@ -62,14 +62,14 @@ export async function openSocket(options: {
   };
 }
 
-/** What is at `path` now, where this file was. */
+/** What is at `path` now, compared with this file. */
 export function presenceOf(path: string, ours: FileIdentity): Presence {
   try {
     const there = identify(path);
     if (there === undefined) return "missing";
     return isSame(there, ours) ? "there" : "replaced";
   } catch {
-    return "missing"; // its directory cannot be searched any more: nobody finds it there
+    return "missing"; // its directory can no longer be searched, so no client finds it there
   }
 }
 
@@ -78,8 +78,8 @@ async function bind(server: Server, path: string, mode: number): Promise<FileIde
   const failed = new Promise<never>((_, reject) => server.once("error", reject));
   failed.catch(() => {});
   const listening = new Promise<void>((resolve) => server.once("listening", resolve));
-  // Made for us alone, whatever the umask is, and opened to others when it is ours beyond doubt. Up to the chmod all
-  // of it happens at once: `listen` of a path binds before it returns.
+  // Created for us alone, whatever the umask, and opened to others once it is certainly ours. Everything up to the
+  // chmod happens synchronously: `listen` on a path binds before it returns.
   const before = process.umask(0o077);
   try {
     server.listen({ path });
@@ -100,8 +100,8 @@ async function bind(server: Server, path: string, mode: number): Promise<FileIde
 }
 
 /**
- * When a handle that was bound by name is closed, libuv removes whatever has that name by then. What is not ours is
- * out of its reach meanwhile, and an empty file of ours in its place.
+ * Closing a handle that was bound by name makes libuv remove whatever has that name by then. Meanwhile a file that is
+ * not ours is moved out of its reach, with an empty file of ours in its place.
  */
 function closeKeeping(server: Server, path: string, ours: FileIdentity): void {
   if (presenceOf(path, ours) === "there") {
@@ -113,7 +113,7 @@ function closeKeeping(server: Server, path: string, ours: FileIdentity): void {
   if (aside !== undefined) putBack(aside, path);
 }
 
-/** @throws SocketError when something is there that must stay */
+/** @throws SocketError if something is there that must stay */
 async function clearTheWay(path: string): Promise<void> {
   const there = look(path);
   if (there === undefined) return;
@@ -125,7 +125,7 @@ async function clearTheWay(path: string): Promise<void> {
   if (await isLive(path)) throw inUse(path);
   await sleep(SECOND_LOOK_MS);
   if (await isLive(path)) throw inUse(path);
-  // Only that very file: somebody may have replaced it since.
+  // Only exactly that file: it may have been replaced since.
   try {
     if (!takeAway(path, there)) throw inUse(path);
   } catch (error) {
@@ -148,11 +148,11 @@ const inUse = (path: string) =>
     `${path}: another process listens there; stop it (is nexusd running already?), or name another path in [control]`,
   );
 
-/** @throws SocketError when it cannot be found out */
+/** @throws SocketError if it cannot be determined */
 const isLive = (path: string) =>
   new Promise<boolean>((resolve, reject) => {
     const socket = connect(path);
-    // No answer within its time is a process that is there and busy.
+    // No answer in time means that the process exists and is busy.
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => settle(true));
     socket.once("connect", () => settle(true));
     socket.once("error", (error) => {
@@ -170,7 +170,7 @@ const isLive = (path: string) =>
 const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "");
 
 function unusable(path: string, error: unknown): SocketError {
-  // libuv says EACCES of a directory that is not there.
+  // libuv reports EACCES for a directory that does not exist.
   const code = codeOf(error) === "EACCES" && !existsSync(dirname(path)) ? "ENOENT" : codeOf(error);
   if (code === "EADDRINUSE") return inUse(path);
   const [wrong, remedy] =

@@ -1,5 +1,5 @@
-// Decisions made away from this machine: the text to sign, and the signature that comes back. On either socket, since
-// neither of the two gives any right.
+// Decisions made on another machine: the text to sign, and the signature that comes back. On either socket, since
+// neither gives any right.
 
 import { z } from "zod";
 import { text, writeId } from "../contract/api/fields.ts";

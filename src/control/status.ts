@@ -1,4 +1,4 @@
-// GET /v1/status: the state of everything, as truthfully as it is known.
+// GET /v1/status: the state of everything, as far as it is known.
 
 import { nothing } from "../contract/api/fields.ts";
 import { statusAnswer } from "../contract/api/status.ts";

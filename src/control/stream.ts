@@ -16,7 +16,7 @@ import type { RouteOptions } from "./routes.ts";
 import { checkTypes } from "./types.ts";
 
 const COMMENT_EVERY_MS = 15_000;
-/** What is read from the log at once: with the buffers of the socket, all that a reader that stands still costs. */
+/** Events read from the log at once: with the socket's buffers, all the memory that a stalled reader costs. */
 const PAGE = 64;
 const PAGE_LENGTH = 2 ** 18;
 
@@ -33,7 +33,7 @@ export function stream(app: App, { context, tail, gate, handedOut }: RouteOption
   app.get(
     "/v1/events/stream",
     {
-      // A HEAD of something that does not end would not end either.
+      // A HEAD of an endless answer would never end.
       exposeHeadRoute: false,
       schema: {
         operationId: "streamEvents",
@@ -55,7 +55,7 @@ export function stream(app: App, { context, tail, gate, handedOut }: RouteOption
     async (request, reply) => {
       gate.stream.take(reply.raw);
       const { type, epoch } = request.query;
-      // EventSource repeats the address it was opened with: after a reconnect only the header is up to date.
+      // EventSource reuses its original URL: after a reconnect only the header is up to date.
       const after = lastEventId(request.headers["last-event-id"]) ?? request.query.after;
       checkEpoch(store, epoch);
       await checkTypes(context, type, "type");
@@ -87,7 +87,7 @@ interface Sources extends Pick<ControlContext, "store" | "clock" | "log"> {
 }
 
 /**
- * Read on only when the reader has taken what came before: the next page is not fetched while the last one still
+ * Reads on only when the reader has taken what came before: the next page is not fetched while the last one still
  * waits in the socket.
  */
 async function* logFrames(
@@ -95,7 +95,7 @@ async function* logFrames(
   query: EventQuery,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  // Sent with the headers: the reader knows at once that it is connected.
+  // Sent with the headers, so the reader knows at once that it is connected.
   yield ": nexusd\n\n";
   let after = query.after;
   let nextComment = clock.monotonic() + COMMENT_EVERY_MS;
@@ -118,11 +118,11 @@ async function* logFrames(
       else if ((await tail.wait(page.latest, nextComment - now, signal)) === "closed") return;
     }
   } catch (error) {
-    // The reader comes back where it was; a stream has no other way to say that it failed.
+    // The reader reconnects at its position; a stream has no other way to report a failure.
     if (!signal.aborted) log.warn({ err: error }, "an event stream ended because the log could not be read");
   }
 }
 
-/** The stored text has no line breaks, so that it is one `data` line. */
+/** The stored text has no line breaks, so it is one `data` line. */
 const frame = ({ sequence, type, json }: StoredEvent): string =>
   `id: ${sequence}\nevent: ${type}\ndata: ${json}\n\n`;

@@ -1,4 +1,4 @@
-// The token with which whoever made something keeps it to itself: given out once, kept as a hash.
+// The token that reserves an object for its creator: returned once, stored as a hash.
 
 import { createHash, randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
@@ -9,23 +9,23 @@ const HEADER = "nexusd-token";
 
 export const newToken = (): string => `nxd_tok_${randomBytes(24).toString("base64url")}`;
 
-/** As it is stored: of 192 random bits a plain hash tells nothing. */
+/** As stored: a plain hash of 192 random bits reveals nothing. */
 export const tokenHash = (token: string): string => createHash("sha256").update(token).digest("hex");
 
-/** What the caller can show: undefined on operator.sock, which needs no token. */
+/** The token that the caller presents: undefined on operator.sock, which needs none. */
 export function shownToken(role: Role, headers: IncomingHttpHeaders): string | undefined {
   if (role === "operator") return undefined;
   const given = headers[HEADER];
   return typeof given === "string" ? tokenHash(given) : NONE;
 }
 
-/** As the store takes it. */
+/** In the form that the store expects. */
 export function proofIn(role: Role, headers: IncomingHttpHeaders): { proof?: string } {
   const proof = shownToken(role, headers);
   return proof === undefined ? {} : { proof };
 }
 
-/** No hash of a token. */
+/** Not the hash of any token. */
 const NONE = "none";
 
 export const notYours = (what: string): Problem =>

@@ -1,7 +1,7 @@
-// Turns of the event loop. Between two turns everything else that is ready is served, above all the other socket, so
-// that whoever sends a thousand requests delays only herself.
+// Turns of the event loop. Between two turns everything else that is ready is served, above all the other socket, so a
+// client that sends a thousand requests delays only itself.
 
-/** @throws what `most` and the caller say when too many wait already */
+/** @throws the error of `refuse` if too many wait already, of `gone` if the waiter has hung up */
 export type TakeTurn = (waiter: { destroyed: boolean }) => Promise<void>;
 
 interface Waiting {
@@ -11,9 +11,9 @@ interface Waiting {
 }
 
 /**
- * One turn for each round of the event loop, in the order in which they were asked for; the first of a round at once.
- * @param refuse the error where too many wait, undefined where one more may
- * @param gone the error of whoever has hung up before her turn
+ * One turn per round of the event loop, first come, first served; the first of a round at once.
+ * @param refuse the error if too many wait, undefined if one more may
+ * @param gone the error for a client that hung up before its turn
  */
 export function createTurns(options: {
   refuse(waiting: number): Error | undefined;

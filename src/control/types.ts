@@ -1,4 +1,4 @@
-// The types of events that a caller asks for: those that there are, and not those that will never come.
+// The event types that a caller asks for: checks that each can occur.
 
 import { unknownType } from "../contract/event-names.ts";
 import { wrongPlaces } from "../core/text/wrong-places.ts";
@@ -6,8 +6,8 @@ import type { ControlContext } from "./context.ts";
 import { Problem } from "./problem.ts";
 
 /**
- * @param field where they stand in the request
- * @throws Problem `invalid_request` naming each that matches no type of nexusd, none that a job declares and none in the log
+ * @param field their name in the request
+ * @throws Problem `invalid_request` naming each that matches no type of nexusd, of an own job or in the log
  */
 export async function checkTypes(
   { store, ownEventTypes, limits }: Pick<ControlContext, "store" | "ownEventTypes" | "limits">,

@@ -129,7 +129,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
   app.get(
     "/v1/writes/:id",
     {
-      // On operator.sock this counts as shown, which a HEAD is not.
+      // On operator.sock a GET counts as shown; a HEAD does not.
       exposeHeadRoute: false,
       schema: {
         operationId: "getWrite",
@@ -189,7 +189,7 @@ export function writes(app: App, { context, role, gate }: RouteOptions): void {
   );
 }
 
-/** Before it has arrived. One that does not say how long it is is measured once it is read. */
+/** Before it has arrived. A body without a length is measured once it is read. */
 const refuseLongProposal =
   (gate: RouteOptions["gate"]) =>
   (contentLength: string | undefined): void => {

@@ -1,4 +1,4 @@
-// All metrics at one scrape. Loaded at the first one: most daemons are never asked.
+// All metrics at one scrape. Loaded at the first one: most daemons are never scraped.
 
 import type { MetricOf } from "../../contract/metric.ts";
 import { StoreError } from "../../contract/store.ts";
@@ -8,8 +8,8 @@ import { SECTIONS } from "./sections.ts";
 import { type Family, FORMATS, render } from "./text.ts";
 
 /**
- * One scrape. What the database would say is left out while it cannot be read.
- * @param accept the header of the request: OpenMetrics where it names that, else Prometheus' own text
+ * One scrape. Metrics from the database are left out while it cannot be read.
+ * @param accept the header of the request: OpenMetrics if it asks for that, else Prometheus' own text format
  */
 export async function scrape(
   context: ControlContext,

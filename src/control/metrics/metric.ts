@@ -1,4 +1,4 @@
-// What one scrape sees.
+// The input of one scrape.
 
 import type { SinkStatus } from "../../contract/api/sinks.ts";
 import type { ServiceStatus } from "../../contract/api/status.ts";
@@ -27,17 +27,17 @@ export interface BudgetFigures {
   shares: Record<Priority, Share>;
 }
 
-/** What no other part of the control API shows of the services. */
+/** Facts about the services that no other part of the control API shows. */
 export interface Measured {
   counts: Counts;
   handedOver: Figures;
   droppedLogLines(): number;
   budgets(): BudgetFigures[];
-  /** Those of the services, each about its own. */
+  /** Metrics that the services bring, each about itself. */
   ofServices(): readonly ServiceMetric[];
 }
 
-/** Everything as it stood at the time of one scrape. */
+/** The state at the time of one scrape. */
 export interface Snapshot {
   version: string;
   /** Wall time, milliseconds. */
@@ -45,20 +45,20 @@ export interface Snapshot {
   services: Record<ServiceName, ServiceStatus>;
   jobs: JobStatus[];
   outcomes: ReadonlyMap<string, RunOutcomes>;
-  /** None where the database cannot be read. */
+  /** Empty if the database cannot be read. */
   sinks: readonly SinkStatus[];
   handedOver: Figures;
   counts: Counts;
   budgets: BudgetFigures[];
-  /** Whether the last commit worked. */
+  /** Whether the last commit succeeded. */
   isWritable: boolean;
   audit: AuditStatus;
-  /** Undefined where the database cannot be read: what it would say is left out. */
+  /** Undefined if the database cannot be read: its metrics are left out. */
   store: { figures: StoreFigures; writes: Record<WriteState, number> } | undefined;
   droppedLogLines: number;
-  /** How late the event loop was for its next turn. */
+  /** How late the last turn of the event loop was. */
   loopLagMs: number;
 }
 
-/** A metric with no sample is announced all the same. */
+/** A metric without samples is announced all the same. */
 export type Metric = MetricOf<Snapshot>;

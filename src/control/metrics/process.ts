@@ -1,4 +1,4 @@
-// The process: under the names that every Prometheus client gives these, where there is one.
+// The process, under the names that all Prometheus clients use, if there is one.
 
 import { readdirSync } from "node:fs";
 import { single } from "../../contract/metric.ts";

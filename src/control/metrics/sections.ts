@@ -1,4 +1,4 @@
-// Every metric of nexusd, in the order in which they are told, with the titles that docs/metrics.md has.
+// Every metric of nexusd, in output order, under the titles of docs/metrics.md.
 
 import { jobMetrics } from "./jobs.ts";
 import type { Metric } from "./metric.ts";
@@ -9,10 +9,10 @@ import { storeMetrics } from "./store.ts";
 
 export interface Section {
   title: string;
-  /** What has to be said of all of them. */
+  /** Applies to all of them. */
   note?: string;
   metrics: readonly Metric[];
-  /** Whether those follow that the services bring themselves. */
+  /** Whether the services' own metrics follow. */
   hasOwnOfServices?: true;
 }
 

@@ -1,4 +1,4 @@
-// The services: their states, their requests and budgets, and how late what they say arrives.
+// The services: their states, their requests and budgets, and how late their data arrives.
 
 import type { ServiceStatus } from "../../contract/api/status.ts";
 import { keysOf, oneHot, type Sample, seconds } from "../../contract/metric.ts";

@@ -1,4 +1,4 @@
-// Hand-over. Sinks are told apart by the names that the configuration gives them.
+// Delivery to sinks. Their labels are the names from the configuration.
 
 import type { SinkStatus } from "../../contract/api/sinks.ts";
 import { ageSeconds, keysOf, oneHot } from "../../contract/metric.ts";

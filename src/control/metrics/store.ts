@@ -7,7 +7,7 @@ import type { StoreFigures } from "../../contract/store.ts";
 import { WRITE_STATES } from "../../contract/writes.ts";
 import type { Metric, Snapshot } from "./metric.ts";
 
-/** Of jobs of the operator's own, which are JavaScript: their types are counted together. */
+/** Event types of own jobs, which are the operator's JavaScript: they are counted together. */
 const OTHER = "other";
 
 const AGED = ["proposed", "approved", "executing", "unknown"] as const;

@@ -1,5 +1,5 @@
 // Metrics as text, in the two formats that Prometheus reads: its own (version 0.0.4) and OpenMetrics (1.0). A client
-// library would bring registries and counters of its own; everything here is counted already where it happens.
+// library would bring its own registries and counters, but everything here is already counted where it happens.
 
 import type { Counted, Sample } from "../../contract/metric.ts";
 
@@ -14,7 +14,7 @@ export type Family = { name: string; help: string } & (
   | { type: "histogram"; histogram: Counted }
 );
 
-/** Each family with its help and type, also where it has no sample. The name of a counter ends with `_total`. */
+/** Each family with its help and type, even without samples. The name of a counter ends with `_total`. */
 export function render(families: readonly Family[], format: Format): string {
   const lines = families.flatMap((family) => linesOf(family, format));
   if (format === "openmetrics") lines.push("# EOF");
@@ -22,7 +22,7 @@ export function render(families: readonly Family[], format: Format): string {
 }
 
 function linesOf(family: Family, format: Format): string[] {
-  // To OpenMetrics `_total` is the suffix of the sample, and not of the family.
+  // In OpenMetrics, `_total` is the suffix of the sample, not of the family.
   const { name, type } = family;
   const named = format === "openmetrics" && type === "counter" ? name.replace(/_total$/, "") : name;
   const head = [`# HELP ${named} ${helpText(family.help, format)}`, `# TYPE ${named} ${type}`];
@@ -30,7 +30,7 @@ function linesOf(family: Family, format: Format): string[] {
   return [...head, ...family.samples.map(({ value, labels }) => sampleLine(name, value, labels))];
 }
 
-/** What falls into a bucket is in all larger ones, too. */
+/** Buckets are cumulative: each includes all smaller ones. */
 function bucketLines(name: string, { bounds, counts, sum }: Counted): string[] {
   let total = 0;
   const buckets = counts.map((count, index) => {
@@ -52,7 +52,7 @@ const numberText = (value: number): string =>
 
 const labelText = (text: string): string => helpText(text, "openmetrics");
 
-/** Backslashes and line breaks are escaped in both formats, in OpenMetrics and in the values of labels quotes, too. */
+/** Both formats escape backslashes and line breaks; OpenMetrics, and label values, escape quotes as well. */
 function helpText(text: string, format: Format): string {
   const escaped = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
   return format === "openmetrics" ? escaped.replaceAll('"', '\\"') : escaped;
