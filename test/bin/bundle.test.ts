@@ -64,7 +64,7 @@ const bundled = (args: string[]) =>
   run(process.execPath, [join(checkout, "build/nexusctl/start.cjs"), ...args]);
 const whole = (args: string[]) => run(process.execPath, [join(checkout, "src/cli/main.ts"), ...args]);
 
-describe("what it prints, and its exit code, are those of the modules", () => {
+describe("its output and exit code are those of the modules", () => {
   test.each([
     ["--version"],
     ["status", "--socket", "SOCKET"],
@@ -98,7 +98,7 @@ describe("what it prints, and its exit code, are those of the modules", () => {
   });
 });
 
-test("a command is light only where the whole command line would take it for the same", () => {
+test("a command is light only if the full command line parses it the same way", () => {
   for (const name of Object.keys(LIGHT_COMMANDS))
     if (name !== "import") expect(lightCommandOf(["--json", "--socket", "status", name])).toBe(name);
   for (const line of [
@@ -114,7 +114,7 @@ test("a command is light only where the whole command line would take it for the
     expect(lightCommandOf(line.split(" ")), line).toBeUndefined();
 });
 
-test("it has no part of what only the daemon needs, and the licence of each library in it", () => {
+test("it contains nothing that only the daemon needs, and the licence of each bundled library", () => {
   const directory = join(checkout, "build/nexusctl");
   const light = readFileSync(join(directory, "light.cjs"), "utf8");
   for (const part of ["ZodType", "better-sqlite3", "undici", "fastify"]) expect(light).not.toContain(part);
@@ -123,7 +123,7 @@ test("it has no part of what only the daemon needs, and the licence of each libr
     expect(licences).toMatch(new RegExp(`^${library} \\d[^\\n]*\\n\\n[^-]`, "m"));
 });
 
-test("one whose sources have changed does not run", async () => {
+test("a bundle whose sources have changed does not run", async () => {
   const file = join(checkout, "src/cli/status.ts");
   const text = readFileSync(file, "utf8");
   onTestFinished(() => {
@@ -138,7 +138,7 @@ test("one whose sources have changed does not run", async () => {
   expect((await launcher(["status", "--help", "mcp"])).stdout).toContain("changed");
 });
 
-describe("what the launcher keeps for the next start", () => {
+describe("what the launcher caches for the next start", () => {
   /** A home with a cache in it, as one start leaves it. */
   async function warm(): Promise<string> {
     const home = mkdtempSync(join(root, "home-"));
@@ -153,7 +153,7 @@ describe("what the launcher keeps for the next start", () => {
       stderr: "",
     });
 
-  test("is in the user's cache, for nobody else", async () => {
+  test("is in the user's cache directory, closed to others", async () => {
     const home = await warm();
     expect(files(home).length).toBeGreaterThan(3);
     expect(execFileSync("stat", ["-c", "%a", join(home, ".cache/nexusd")], { encoding: "utf8" })).toBe(
@@ -161,7 +161,7 @@ describe("what the launcher keeps for the next start", () => {
     );
   });
 
-  test("is not needed: it runs with one that is damaged, cannot be written, or is of another Node.js", async () => {
+  test("is optional: the launcher works if the cache is damaged, not writable, or of another Node.js", async () => {
     const home = await warm();
     const cache = join(home, ".cache/nexusd");
     for (const name of files(home)) {
@@ -186,7 +186,7 @@ describe("what the launcher keeps for the next start", () => {
     await runs("/none");
   });
 
-  test("is asked again where another Node.js is at the same path", async () => {
+  test("is checked again if another Node.js is at the same path", async () => {
     const home = await warm();
     const node = join(root, "node");
     const put = (version: string) => {
@@ -200,7 +200,7 @@ describe("what the launcher keeps for the next start", () => {
     expect((await start()).stderr).toContain("needs Node.js");
   });
 
-  test("is not taken from the home of another user", async () => {
+  test("is not taken from another user's home directory", async () => {
     const home = await warm();
     const owner = process.geteuid?.();
     if (owner !== 0) return; // Nobody else can give a directory away.

@@ -64,7 +64,7 @@ async function launch(program: string, env: Record<string, string>, args: string
   }
 }
 
-describe("the Node.js on PATH is used where it is new enough", () => {
+describe("the Node.js on PATH is used if it is new enough", () => {
   const directory = fakePackage(scratch());
   fakeNode(join(directory, "node_modules/node/bin/node"), "v26.1.0");
   test.each([
@@ -87,14 +87,14 @@ describe("the Node.js on PATH is used where it is new enough", () => {
     );
   });
 
-  test("nexusctl as well", async () => {
+  test("nexusctl does the same", async () => {
     const { stdout } = await launch(join(directory, "bin/nexusctl"), { PATH: pathWith("v20.0.0") }, [
       "status",
     ]);
     expect(stdout).toMatch(/^v26\.1\.0 runs .*\/src\/cli\/main\.ts status$/m);
   });
 
-  test("$NEXUSD_NODE comes before both, and is refused rather than passed over where it is too old", async () => {
+  test("$NEXUSD_NODE comes before both, and is refused, not skipped, if it is too old", async () => {
     const named = fakeNode(join(scratch(), "my-node"), "v22.20.0");
     const env = { PATH: pathWith("v24.0.0"), NEXUSD_NODE: named };
     expect((await launch(join(directory, "bin/nexusd"), env)).stdout).toMatch(/^v22\.20\.0 runs /);
@@ -107,7 +107,7 @@ describe("the Node.js on PATH is used where it is new enough", () => {
   });
 });
 
-describe("where none is new enough, it is said which is needed, what there is and how to get one", () => {
+describe("if no Node.js is new enough, the error names the version needed, the versions found and how to get one", () => {
   test.each(["nexusd", "nexusctl"])("%s", async (program) => {
     const directory = fakePackage(scratch());
     put(join(directory, "package-lock.json"));
@@ -123,14 +123,14 @@ describe("where none is new enough, it is said which is needed, what there is an
 `);
   });
 
-  test("also where there is none at all", async () => {
+  test("also if there is no Node.js at all", async () => {
     const directory = fakePackage(scratch());
     const { code, stderr } = await launch(join(directory, "bin/nexusd"), { PATH: pathWith() });
     expect(code).toBe(1);
     expect(stderr).toContain('Found: no node on PATH.\n  To get it: run "npm install node@26"');
   });
 
-  test("the version needed is that of package.json", () => {
+  test("the required version is the one in package.json", () => {
     const { engines } = JSON.parse(readFileSync("package.json", "utf8"));
     const needed = /^needed=(\S+)/m.exec(readFileSync("bin/launch.sh", "utf8"))?.[1];
     expect(engines.node).toBe(`>=${needed}`);
@@ -138,7 +138,7 @@ describe("where none is new enough, it is said which is needed, what there is an
 });
 
 describe("the launcher finds its package", () => {
-  test("through npm's links, and the Node.js that several packages share", async () => {
+  test("through npm's links, and finds the Node.js that several packages share", async () => {
     const project = scratch();
     const installed = fakePackage(join(project, "node_modules/nexusd"), ["dist/src/daemon/main.js"]);
     fakeNode(join(project, "node_modules/node/bin/node"), "v26.1.0");
@@ -161,7 +161,7 @@ describe("the launcher finds its package", () => {
     expect(stdout.trimEnd().split(" ").at(-1)).toBe(directory + expected);
   });
 
-  test("or says that it is not complete", async () => {
+  test("or reports that it is incomplete", async () => {
     const directory = fakePackage(scratch(), []);
     const { code, stderr } = await launch(join(directory, "bin/nexusd"), { PATH: pathWith("v26.0.0") });
     expect(code).toBe(1);
@@ -169,7 +169,7 @@ describe("the launcher finds its package", () => {
   });
 });
 
-test("the launcher becomes the program: its process id, its signals, its exit code", async () => {
+test("the launcher becomes the program, with its process id, signals and exit code", async () => {
   const directory = fakePackage(scratch());
   put(
     join(directory, "src/daemon/main.ts"),

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
-test("what npm pack makes of a fresh checkout runs", () => {
+test("the package that npm pack makes from a fresh checkout runs", () => {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-pack-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const checkout = join(directory, "checkout");
