@@ -59,7 +59,7 @@ async function readToTheEnd(tab: Tab): Promise<void> {
 }
 
 describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
-  test("a proposal is opened, read to its end and approved by keyboard alone", async () => {
+  test("a proposal can be opened, read to its end and approved by keyboard alone", async () => {
     const { tab } = await operator({ viewport: { width: 900, height: 500 } });
     const text = Array.from({ length: 60 }, (_, n) => `line ${n} of a long message`).join("\n");
     const { id } = await scene.propose(text, { reason: "the customer waits", agent: "scout" });
@@ -95,14 +95,14 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     expect(await stateOnScreen(tab).textContent()).not.toMatch(/elsewhere/);
   });
 
-  test("the whole of a long request has to be on the screen, by keys that scroll", async () => {
+  test("a long request cannot be approved before all of it was on the screen, scrolled by keys", async () => {
     const { tab, go } = await operator({ viewport: { width: 900, height: 500 } });
     const { id } = await scene.propose(Array.from({ length: 50 }, (_, n) => `row ${n}`).join("\n"));
     await go(`inbox/${id}`);
     await readToTheEnd(tab);
   });
 
-  test("a rejection needs a reason, which the agent can read", async () => {
+  test("a rejection needs a reason, and the agent can read it", async () => {
     const { tab, go } = await operator();
     const { id } = await scene.propose("not today");
     await go(`inbox/${id}`);
@@ -116,7 +116,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     expect(await scene.stateOf(id)).toBe("rejected");
   });
 
-  test("what another operator decides is said in place, and the focus stays", async () => {
+  test("a decision by another operator is shown in place, and the focus stays", async () => {
     const [one, two] = [await operator(), await operator()];
     const { id } = await scene.propose("decided twice");
     await Promise.all([one.go(`inbox/${id}`), two.go(`inbox/${id}`)]);
@@ -135,7 +135,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     expect(await scene.stateOf(id)).toBe("rejected");
   });
 
-  test("a refusal of the daemon is shown in its words", async () => {
+  test("a refusal by the daemon is shown in its words", async () => {
     const { tab, go, troubles } = await operator();
     const { id, digest } = await scene.propose("decided behind the page's back");
     await go(`inbox/${id}`);
@@ -153,7 +153,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     expect(troubles.splice(0)).toEqual([expect.stringMatching(/status of 409/)]);
   });
 
-  test("a signature that was made elsewhere decides, and the fingerprint is the statement's", async () => {
+  test("a signature made elsewhere decides the write, and the fingerprint is that of the statement", async () => {
     const { tab, go } = await operator();
     const input = { alias: "annex", session: scene.session };
     const { id } = await scene.proposeAny("messaging.aliases.upsert", input);
@@ -177,7 +177,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     await expect.poll(() => scene.stateOf(id)).toBe("succeeded");
   });
 
-  test("text from outside is shown as text, with what hides or reorders written out", async () => {
+  test("text from outside is shown as plain text, with hidden and reordering characters written out", async () => {
     const { tab, go } = await operator();
     const { id } = await scene.propose("<img src=x onerror=alert(1)>\u202e\u200b\u0007", {
       ...{ reason: "<b>bold</b>\u202eevil\u0000\u001b[2J", agent: "mallory\u2066" },
@@ -195,7 +195,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     expect(await tab.locator("img, .log b").count()).toBe(0);
   });
 
-  test("the bell rings only when it is switched on, and the title counts", async () => {
+  test("the bell rings only when switched on, and the title shows the count", async () => {
     const { tab } = await operator();
     await tab.evaluate(() => {
       const start = OscillatorNode.prototype.start;

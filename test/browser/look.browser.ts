@@ -57,7 +57,7 @@ const views = Object.keys(READY);
 
 describe.skipIf(!hasChromium)(`the look of the page, ${inChromium}`, () => {
   test.each(views)(
-    "axe finds nothing wrong with %s, at any width and in any look, and none scrolls sideways",
+    "axe finds no fault in %s, at any width and in any theme, and nothing scrolls sideways",
     async (view) => {
       const { tab, go } = someone;
       await tab.setViewportSize({ width: 1440, height: 900 });
@@ -84,7 +84,7 @@ describe.skipIf(!hasChromium)(`the look of the page, ${inChromium}`, () => {
     },
   );
 
-  test("what has the focus shows it, in every view", async () => {
+  test("the focused element is visibly focused, in every view", async () => {
     const { tab, go } = someone;
     await tab.emulateMedia({ colorScheme: "light", media: "screen", forcedColors: "none" });
     await tab.setViewportSize({ width: 768, height: 900 });
@@ -107,7 +107,7 @@ describe.skipIf(!hasChromium)(`the look of the page, ${inChromium}`, () => {
     }
   });
 
-  test("a plot has its table and its CSV, which have all of it", async () => {
+  test("each plot has a table and a CSV with all of its data", async () => {
     const { tab, go } = someone;
     await go("plots");
     const figure = tab.locator("figure", { hasText: "Median delay" });
@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium)(`the look of the page, ${inChromium}`, () => {
     await expect.poll(() => figure.locator("tbody tr").count()).not.toBe(rows.length - 1);
   });
 
-  test("all of it without a word on the console, nor a violation of the Content-Security-Policy", async () => {
+  test("all of it without console output or a violation of the Content-Security-Policy", async () => {
     const { tab, go, troubles, origin } = someone;
     const asked: string[] = [];
     tab.on("request", (request) => asked.push(request.url()));

@@ -39,8 +39,8 @@ async function elsewhere(url: string): Promise<Tab> {
   return tab;
 }
 
-describe.skipIf(!hasChromium)(`the page and a browser that attacks it, ${inChromium}`, () => {
-  test("another page reads nothing and decides nothing", async () => {
+describe.skipIf(!hasChromium)(`the page under attack from the browser, ${inChromium}`, () => {
+  test("another page can read nothing and decide nothing", async () => {
     const { id, digest } = await scene.propose("not from there");
     const port = Number(new URL(victim.origin).port);
     for (const origin of [evilOrigin, evilOrigin.replace("evil.example", "127.0.0.1")]) {
@@ -92,7 +92,7 @@ describe.skipIf(!hasChromium)(`the page and a browser that attacks it, ${inChrom
     expect(await scene.stateOf(id)).toBe("proposed");
   });
 
-  test("it is shown in no frame", async () => {
+  test("the page cannot be framed", async () => {
     const tab = await elsewhere(evilOrigin);
     const frame = await tab.evaluate(async (address) => {
       const frame = document.createElement("iframe");
@@ -108,7 +108,7 @@ describe.skipIf(!hasChromium)(`the page and a browser that attacks it, ${inChrom
     await tab.close();
   });
 
-  test("by another name for this machine there is nothing", async () => {
+  test("another host name for this machine gets nothing", async () => {
     const { port } = new URL(victim.origin);
     const tab = await victim.tab.context().newPage();
     const answer = await tab.goto(`http://rebound.example:${port}/`);
@@ -118,7 +118,7 @@ describe.skipIf(!hasChromium)(`the page and a browser that attacks it, ${inChrom
     await tab.close();
   });
 
-  test("an old link, and one that was used, open nothing in another browser", async () => {
+  test("an old link, or one that was used, opens nothing in another browser", async () => {
     const context = await browser.newContext();
     const tab = await context.newPage();
     for (const key of ["", "#old", `#${"a".repeat(43)}`]) {
@@ -130,7 +130,7 @@ describe.skipIf(!hasChromium)(`the page and a browser that attacks it, ${inChrom
     await context.close();
   });
 
-  test("the page itself is still there, and none of this reached it", async () => {
+  test("the page itself still works, and no attack reached it", async () => {
     expect(victim.troubles).toEqual([]);
     await victim.tab.locator("header .link.good").waitFor();
   });

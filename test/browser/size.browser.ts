@@ -94,11 +94,11 @@ async function heapOf(tab: Tab): Promise<number> {
   return usedSize;
 }
 
-describe.skipIf(!hasChromium)(`the page with much to show, ${inChromium}`, () => {
+describe.skipIf(!hasChromium)(`the page with a lot of data, ${inChromium}`, () => {
   test.each([
     [`${PROPOSALS} open proposals`, "inbox", ".proposals li", PROPOSALS],
     [`${EVENTS} events in the log`, "events", ".log li", 500],
-  ])("with %s it can be used at once", async (what, view, selector, count) => {
+  ])("with %s it is usable at once", async (what, view, selector, count) => {
     const { tab, origin } = someone;
     const times: number[] = [];
     const bares: number[] = [];
@@ -117,7 +117,7 @@ describe.skipIf(!hasChromium)(`the page with much to show, ${inChromium}`, () =>
     expect(await tab.evaluate(() => document.activeElement?.tagName)).toBe("BUTTON");
   });
 
-  test("what the search does not find is not on the screen, and older pages are searched as well", async () => {
+  test("a search hides what does not match, and covers older pages too", async () => {
     const { tab, go } = someone;
     await go("events");
     await tab.getByLabel("Search").fill("no event says this");
@@ -134,7 +134,7 @@ describe.skipIf(!hasChromium)(`the page with much to show, ${inChromium}`, () =>
   });
 
   test(
-    "its heap stays as it is while events come",
+    "its heap does not grow as events arrive",
     async () => {
       const { tab, go, troubles } = someone;
       const { messaging, session } = scene;

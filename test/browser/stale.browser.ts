@@ -53,8 +53,8 @@ async function startProxy(socketPath: string) {
   };
 }
 
-describe.skipIf(!hasChromium)(`a page that is not up to date, ${inChromium}`, () => {
-  test("a stream without a byte for 20 s is shown as stale, and nothing is decided until all was read again", async () => {
+describe.skipIf(!hasChromium)(`a stale page, ${inChromium}`, () => {
+  test("a stream silent for 20 s is shown as stale, and nothing can be decided until everything was read again", async () => {
     const { tab, go, close } = await scene.operator({
       ...{ socketPath: proxy.path, viewport: { width: 1000, height: 1600 } },
     });
@@ -88,7 +88,7 @@ describe.skipIf(!hasChromium)(`a page that is not up to date, ${inChromium}`, ()
     await Promise.all([close(), direct.close()]);
   }, 120_000);
 
-  test("a daemon that is away is told of, and that it is back", async () => {
+  test("the page shows when the daemon is away, and when it is back", async () => {
     const { tab, close } = await scene.operator();
     await scene.daemon.end("SIGTERM");
     await tab.locator(".warning", { hasText: /nexusd is away\. .*Deciding is off/ }).waitFor();
