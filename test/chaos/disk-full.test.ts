@@ -9,7 +9,7 @@ import { startNex } from "../../sandbox/nex.ts";
 import { ask, install, readLog, startDaemon, until } from "../support/daemon.ts";
 import { fillDisk, smallDisk } from "../support/store.ts";
 
-it("a full disk degrades the daemon, and with room again everything arrives once", {
+it("a full disk degrades the daemon, and once there is room everything arrives exactly once", {
   timeout: 120_000,
 }, async ({ skip }) => {
   const { directory: disk } = smallDisk(skip, "8m");

@@ -125,7 +125,7 @@ const writeOf = async (id: string) =>
   JSON.parse((await ask(installation.agentSocket, `/v1/writes/${id}`)).text);
 
 test(
-  `${ROUNDS} times at random: nothing is lost, nothing is sent twice`,
+  `${ROUNDS} times at random: nothing is lost and nothing is sent twice`,
   async () => {
     let done = 0;
     for (let round = 0; round < ROUNDS; round++) {

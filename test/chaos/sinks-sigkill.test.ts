@@ -9,7 +9,7 @@ const sink = (more: string) => (place: (name: string) => string) =>
 
 const WAKE = 'echo "$NEXUSD_WAKE $NEXUSD_PENDING" >> wakes';
 
-test("while it debounces: the event is woken for once, by the next start", async () => {
+test("during the debounce: the next start sends the wake, once", async () => {
   const scene = createSinkScene(sink('debounce = "1500ms"'));
   scene.script("wake", WAKE);
   await scene.start();
@@ -23,7 +23,7 @@ test("while it debounces: the event is woken for once, by the next start", async
   expect(await scene.status()).toMatchObject({ state: "waiting", wakes: 1, pending: 1 });
 });
 
-test("while it waits: it waits again, at its place on the ladder, and wakes nobody early", async () => {
+test("during a wait: it keeps its place on the ladder, and wakes nothing early", async () => {
   const scene = createSinkScene(sink('debounce = "0s"'));
   scene.script("wake", WAKE);
   await scene.start();
@@ -42,7 +42,7 @@ test("while it waits: it waits again, at its place on the ladder, and wakes nobo
   expect(await scene.status()).toMatchObject({ state: "quiet", acknowledged: 1 });
 });
 
-test("while a command runs: it is ended by the next start, and none runs beside it", async () => {
+test("during a command: the next start ends it, and no second one runs beside it", async () => {
   const scene = createSinkScene(sink('debounce = "0s"'));
   scene.script("wake", `${WAKE}\nsleep 300 &\necho $! > child; echo $$ > leader; wait`);
   await scene.start();
@@ -59,7 +59,7 @@ test("while a command runs: it is ended by the next start, and none runs beside 
   expect(scene.lines("wakes")).toHaveLength(1);
 });
 
-test("a stop ends the command in time, and leaves nothing", async () => {
+test("a stop ends the command in time and leaves nothing behind", async () => {
   const scene = createSinkScene(sink('debounce = "0s"'));
   scene.script("wake", "trap '' TERM\necho $$ > leader\nwhile :; do sleep 1; done");
   await scene.start();
@@ -74,7 +74,7 @@ test("a stop ends the command in time, and leaves nothing", async () => {
   expect(isRunning(leader)).toBe(false);
 });
 
-test("at random moments: never more wakes than the limit, and none twice", async () => {
+test("at random moments: the limit of wakes is never exceeded, and no wake is sent twice", async () => {
   const scene = createSinkScene(sink('debounce = "0s"\nmax_wakes_per_hour = 6'));
   scene.script("wake", WAKE);
   await scene.start();
@@ -94,7 +94,7 @@ test("at random moments: never more wakes than the limit, and none twice", async
   expect(new Set(ids).size).toBe(ids.length);
 }, 90_000);
 
-test("a second daemon on the same configuration is refused, and wakes nobody", async () => {
+test("a second daemon on the same configuration is refused and sends no wake", async () => {
   const scene = createSinkScene(sink('debounce = "500ms"'));
   scene.script("wake", WAKE);
   await scene.start();

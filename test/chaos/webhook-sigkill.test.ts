@@ -31,7 +31,7 @@ function idsSeen(requests: TestServer["requests"]): string[] {
 }
 
 // Each kill costs the first step of the ladder: nexusd cannot know whether the receiver hangs.
-test("no event is lost, nor sent under two ids", { timeout: 300_000 }, async () => {
+test("no event is lost or sent under two ids", { timeout: 300_000 }, async () => {
   const messaging = await startMessaging({ rateLimit: null });
   const session = messaging.createSession({ ttl: 3600 });
   let isHeld = false;

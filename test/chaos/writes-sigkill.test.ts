@@ -137,7 +137,7 @@ async function killAll(service: Service, cache: string, dataDir: string, lane: n
 
 const nameOf = (write: Write): string => JSON.parse(write.request).input.name;
 
-test(`${KILLS} SIGKILLs send nothing twice that must be sent once, and lose no write`, {
+test(`${KILLS} SIGKILLs lose no write, and repeat none that must be sent once`, {
   timeout: 300_000,
 }, async () => {
   const service = await startService();
