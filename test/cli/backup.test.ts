@@ -24,7 +24,7 @@ const hidden = (directory: string) => readdirSync(directory).filter((name) => na
 const operate = (control: { sockets: { operator: string } }, ...args: string[]) =>
   runHere(["--socket", control.sockets.operator, ...args]);
 
-test("a backup made while events are written is whole, for its owner alone, and leaves nothing beside it", async () => {
+test("a backup made during writes is complete, readable by its owner only, and leaves no other files", async () => {
   const control = await startTestControl();
   const directory = await temporaryDirectory();
   const file = join(directory, "backup.db");
@@ -47,7 +47,7 @@ test("a backup made while events are written is whole, for its owner alone, and 
   db.close();
 });
 
-test("a backup never overwrites, and one that fails leaves no file", async () => {
+test("a backup never overwrites a file, and a failed one leaves none", async () => {
   const control = await startTestControl();
   const directory = await temporaryDirectory();
   const file = join(directory, "backup.db");
@@ -62,7 +62,7 @@ test("a backup never overwrites, and one that fails leaves no file", async () =>
   expect(hidden(control.directory)).toEqual([]);
 });
 
-test("a backup to a link is refused, also to one that leads nowhere, and nothing is made behind it", async () => {
+test("a backup to a link is refused, even a dangling one, and nothing is created behind it", async () => {
   const control = await startTestControl();
   const directory = await temporaryDirectory();
   const file = join(directory, "backup.db");
@@ -72,7 +72,7 @@ test("a backup to a link is refused, also to one that leads nowhere, and nothing
   expect(readdirSync(directory)).toEqual(["backup.db"]);
 });
 
-test("restoring into a directory where the database is a link is refused, and what it leads to stays", async () => {
+test("restoring into a directory whose database is a link is refused, and the link's target is unchanged", async () => {
   const directory = await temporaryDirectory();
   const dataDir = join(directory, "data");
   mkdirSync(dataDir);
@@ -87,14 +87,14 @@ test("restoring into a directory where the database is a link is refused, and wh
   expect([readFileSync(kept, "utf8"), readdirSync(dataDir)]).toEqual(["mine", ["nexusd.db"]]);
 });
 
-test("what a killed daemon left of a backup is removed at the next start", async () => {
+test("the remains of a backup by a killed daemon are removed at the next start", async () => {
   const dataDir = await temporaryDirectory();
   writeFileSync(join(dataDir, ".nexusd-backup-0123"), "half");
   await (await openStore({ dataDir, clock: systemClock })).close();
   expect(hidden(dataDir)).toEqual([]);
 });
 
-test("a restored backup has another epoch, what it had, and the present database is kept aside", async () => {
+test("a restored backup has its data under a new epoch, and the present database is kept aside", async () => {
   const control = await startTestControl();
   const directory = await temporaryDirectory();
   const file = join(directory, "backup.db");
@@ -128,7 +128,7 @@ test("a restored backup has another epoch, what it had, and the present database
   aside.close();
 });
 
-test("restoring keeps what is only in the -wal file of the present database", async () => {
+test("restoring keeps data that is only in the -wal file of the present database", async () => {
   const control = await startTestControl();
   const dataDir = await temporaryDirectory();
   const file = join(dataDir, "backup.db");
@@ -143,7 +143,7 @@ test("restoring keeps what is only in the -wal file of the present database", as
   aside.close();
 });
 
-test("nothing is restored while a daemon runs, nor from a file that is damaged, newer, or something else", async () => {
+test("nothing is restored while a daemon runs, or from a file that is damaged, newer or not a backup", async () => {
   const control = await startTestControl();
   const directory = await temporaryDirectory();
   const file = join(directory, "backup.db");
@@ -172,7 +172,7 @@ test("nothing is restored while a daemon runs, nor from a file that is damaged, 
   expect(hidden(directory)).toEqual([]);
 });
 
-test("a backup takes the place of a damaged database, which is kept as it is", async () => {
+test("a backup can replace a damaged database, which is kept as it is", async () => {
   const control = await startTestControl();
   const dataDir = await temporaryDirectory();
   const file = join(dataDir, "backup.db");

@@ -34,7 +34,7 @@ const on = (...args: string[]) => ["--socket", daemon.socket, ...args];
 const XTERM = { TERM: "xterm-256color" };
 
 describe("with colours", () => {
-  it("states of services and jobs, types of events and decisions have one each", async () => {
+  it("each state of a service or job, type of event and decision has a colour of its own", async () => {
     const status = await runHere(on("status"), 100, XTERM);
     expect(status.stdout).toContain(`messaging  ${green("ok")} `);
     expect(status.stdout).toContain(`nex        ${red("down")} `);
@@ -50,7 +50,7 @@ describe("with colours", () => {
   });
 
   test.each([["status"], ["events"], ["jobs"], ["writes"]])(
-    "%s stands in the same columns as without them, also where a line is cut",
+    "%s has the same columns with and without colours, even if a line is cut",
     async (command) => {
       for (const columns of [24, 40, 120]) {
         const [colourful, sober] = [
@@ -64,7 +64,7 @@ describe("with colours", () => {
     },
   );
 
-  it("a line is cut before it is painted: every colour that begins ends in it", () => {
+  it("a line is cut before it is coloured: every colour is closed in it", () => {
     const paint = painterFor(XTERM) ?? expect.fail();
     const piece = fc.record({ text: fc.string(), state: fc.constantFrom("ok", "down", "of no tone") });
     fc.assert(
@@ -80,7 +80,7 @@ describe("with colours", () => {
   });
 });
 
-describe("what is to be decided", () => {
+describe("a write to decide", () => {
   const DELETES = { destructive: true, about: "order o-1" };
   const preview = async (env: Record<string, string>) => {
     const { id } = writes.propose({ destructive: true });
@@ -102,7 +102,7 @@ describe("what is to be decided", () => {
     return tty.text();
   };
 
-  it("has its warnings in colour, before the question and in the inbox", async () => {
+  it("has its warnings in colour, above the question and in the inbox", async () => {
     expect(seen(await preview(XTERM))).toMatch(/␛\[31m!! THIS DELETES FOR GOOD[^␛]*␛\[39m/);
     const text = seen(await watched(XTERM));
     expect(text).toMatch(/␛\[31mDELETES: [^␛]*␛\[39m/);
@@ -110,14 +110,14 @@ describe("what is to be decided", () => {
   });
 
   test.each([[{ ...XTERM, NO_COLOR: "1" }], [{ TERM: "dumb" }]])(
-    "has the same words and no colour with %j",
+    "has the same words and no colours with %j",
     async (env) => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a colour is
       for (const text of [await preview(env), await watched(env)]) expect(text).not.toMatch(/\x1b\[\d*m/);
     },
   );
 
-  it("has no text from outside that passes for a warning", async () => {
+  it("has no text from outside that looks like a warning", async () => {
     const { id } = writes.propose({ reason: "x\n!! NOT WHAT IT LOOKS LIKE", agent: "!! a" });
     const { stdout } = await runHere(on("writes", "show", id), 40, XTERM);
     expect(seen(stdout)).not.toContain("␛[31m");
@@ -134,20 +134,20 @@ describe("no colour", () => {
     expect((await runHere(on("status"), 100, env)).stdout).not.toContain(ESCAPE);
   });
 
-  it("is in JSON, asked for at a terminal, whatever the environment wants", async () => {
+  it("is in JSON, even at a terminal and whatever the environment asks for", async () => {
     const { stdout } = await runHere(on("--json", "status"), 100, { ...XTERM, FORCE_COLOR: "3" });
     expect(JSON.parse(stdout)).toMatchObject({ store: { state: "ok" } });
     expect(stdout).not.toContain(ESCAPE);
   });
 
-  it("is in a pipe, whatever the environment wants", async () => {
+  it("is in a pipe, whatever the environment asks for", async () => {
     const { stdout, stderr } = await runCli(on("status"), { ...XTERM, FORCE_COLOR: "3" });
     expect(JSON.parse(stdout)).toMatchObject({ store: { state: "ok" } });
     expect(stdout + stderr).not.toContain(ESCAPE);
   });
 });
 
-test("NO_COLOR that is empty asks for nothing; FORCE_COLOR outweighs it and a dumb terminal", () => {
+test("an empty NO_COLOR has no effect; FORCE_COLOR overrides NO_COLOR and a dumb terminal", () => {
   for (const env of [
     { ...XTERM, NO_COLOR: "" },
     { TERM: "dumb", FORCE_COLOR: "1" },
@@ -157,7 +157,7 @@ test("NO_COLOR that is empty asks for nothing; FORCE_COLOR outweighs it and a du
 });
 
 describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
-  it("shows colours where it has them, and none with NO_COLOR", async () => {
+  it("shows colours if the terminal has them, and none with NO_COLOR", async () => {
     const colourful = await onTerminal(on("status")).ended;
     expect(colourful).toContain(`messaging  ${green("ok")} `);
     const sober = await onTerminal(on("status"), { env: { NO_COLOR: "1" } }).ended;

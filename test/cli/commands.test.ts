@@ -24,14 +24,14 @@ afterEach(() => {
 afterAll(() => daemon.remove());
 
 describe("exit codes", () => {
-  it("ends with 0 and the daemon's own JSON when done, degraded or not", async () => {
+  it("ends with 0 and the daemon's own JSON on success, even if degraded", async () => {
     const { code, stdout, stderr } = await nexusctl("status");
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ services: { nex: { state: "down" } } });
     expect(stderr).toBe("");
   });
 
-  it("ends with 1 and the daemon's problem, unchanged, when refused", async () => {
+  it("ends with 1 and the daemon's problem, unchanged, on a refusal", async () => {
     const problem =
       '{"type":"about:blank","title":"No","status":409,"detail":"Not \u202enow","code":"job_not_runnable"}';
     daemon.override = (_request, response) => {
@@ -44,7 +44,7 @@ describe("exit codes", () => {
     expect(stderr).toBe("nexusctl: Not \\u{202e}now (job_not_runnable)\n");
   });
 
-  it("ends with 1 and a problem of its own when what answers is not nexusd", async () => {
+  it("ends with 1 and a problem of its own if the server is not nexusd", async () => {
     daemon.override = (_request, response) => {
       response.writeHead(502).end("<html>");
       return true;
@@ -54,7 +54,7 @@ describe("exit codes", () => {
     expect(JSON.parse(stdout)).toMatchObject({ code: "bad_answer", status: 502 });
   });
 
-  it("ends with 1 when the daemon goes away inside its answer", async () => {
+  it("ends with 1 if the daemon disappears in the middle of its answer", async () => {
     daemon.override = (_request, response) => {
       response.writeHead(200, { "content-length": 1000 });
       response.write('{"half":', () => response.destroy());
@@ -81,7 +81,7 @@ describe("exit codes", () => {
     expect(daemon.requests).toStrictEqual([]);
   });
 
-  it("ends with 69 without a daemon, naming the socket and how to start one", async () => {
+  it("ends with 69 without a daemon, and names the socket and how to start one", async () => {
     const socket = join(daemon.dir, "none.sock");
     const { code, stdout, stderr } = await runCli([
       "status",
@@ -105,7 +105,7 @@ describe("exit codes", () => {
     await left.remove();
   });
 
-  it("prints its version and its help with 0", async () => {
+  it("prints its version and its help, and ends with 0", async () => {
     const [version, help] = await Promise.all([nexusctl("--version"), nexusctl("--help")]);
     expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining("69 no daemon") });
@@ -113,7 +113,7 @@ describe("exit codes", () => {
 });
 
 describe("the socket", () => {
-  it("is that of the option, else the environment, else the config", async () => {
+  it("comes from the option, else the environment, else the config", async () => {
     const config = join(daemon.dir, "nexusd.toml");
     writeFileSync(
       config,
@@ -135,7 +135,7 @@ describe("the socket", () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)(
-    "is the operators' where the agents' is closed to this user, and a problem where both are (needs root)",
+    "is the operators' if this user may not use the agents', and a problem if both are closed (needs root)",
     async () => {
       chmodSync(daemon.dir, 0o755);
       const closed = join(daemon.dir, "closed.sock");
@@ -162,7 +162,7 @@ describe("the socket", () => {
   it.each([
     ["with values that are none", "[nexus]\nenabled = 1\n[messaging]\nfoo = 2\n", ""],
     ["that is no TOML elsewhere", "[nexus]\nenabled =\napi_key = sk-secret\n", "is not TOML, line 4"],
-  ])("is found in a config %s, without a word of the file", async (_what, broken, notice) => {
+  ])("is found in a config %s, and nothing of the file is printed", async (_what, broken, notice) => {
     const config = join(daemon.dir, "wrong.toml");
     writeFileSync(config, `[daemon]\ndata_dir = ${JSON.stringify(daemon.dir)}\n${broken}`);
     const { code, stderr } = await runHere(["status", "--config", config]);
@@ -172,14 +172,14 @@ describe("the socket", () => {
     expect(stderr).not.toContain("secret");
   });
 
-  it("is the usual one where the config does not say it, with a notice of that", async () => {
+  it("is the default one if the config does not set it, and a notice says so", async () => {
     const config = join(daemon.dir, "wrong.toml");
     writeFileSync(config, "[daemon]\ndata_dir = 7\n");
     const { stderr } = await runHere(["status", "--config", config]);
     expect(stderr).toMatch(/daemon\.data_dir must be a path .*using the sockets data\/agent\.sock/);
   });
 
-  it("is not guessed where the config is not there", async () => {
+  it("is not guessed if the config does not exist", async () => {
     const { code, stdout } = await runHere(["status", "--config", join(daemon.dir, "none.toml")]);
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -188,7 +188,7 @@ describe("the socket", () => {
     });
   });
 
-  it("is no file that is something else", async () => {
+  it("must not be another kind of file", async () => {
     const file = join(daemon.dir, "file");
     writeFileSync(file, "");
     const { code, stderr } = await runHere(["status", "--socket", file]);
@@ -206,7 +206,7 @@ describe("a refusal", () => {
     return (await here(...args)).stderr;
   };
 
-  it("is said once, and what its detail leaves out is under it", async () => {
+  it("is printed once, with what its detail leaves out below it", async () => {
     const errors = [
       { path: "limit", message: "must be at least 1" },
       { path: "", line: 7, message: "is not TOML" },
@@ -218,14 +218,14 @@ describe("a refusal", () => {
     );
   });
 
-  it("without a path has no empty place for it", async () => {
+  it("without a path has no empty placeholder for it", async () => {
     const errors = [{ path: "", message: "is not TOML: x" }];
     expect(await refused({ detail: "d", code: "invalid_config", errors }, "reload")).toBe(
       "nexusctl: d (invalid_config)\nnexusctl:   is not TOML: x\n",
     );
   });
 
-  it("names commands and not the requests of the API", async () => {
+  it("names commands, not the API's requests", async () => {
     const detail =
       "GET /v1/jobs lists them. GET /v1/operations (nexusctl operations) lists them. Use POST /v1/writes.";
     expect(await refused({ detail, code: "x" }, "status")).toBe(
@@ -237,7 +237,7 @@ describe("a refusal", () => {
 describe("the command that starts a daemon", () => {
   const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-  it("is one that works where it is read, in a checkout", () => {
+  it("works when run from a checkout", () => {
     expect(startWith(undefined, root)).toBe("bin/nexusd");
     expect(startWith("a b.toml", root)).toBe("bin/nexusd --config 'a b.toml'");
     expect(startWith(undefined, "/")).toBe(`${root.slice(1)}/bin/nexusd`);
@@ -257,14 +257,14 @@ describe("events", () => {
       daemon.appendRaw(`{"sequence":"${i + 1}","data":{"id":9007199254740993,"f":1.50}}`);
   });
 
-  it("prints the oldest after N, a line each, exactly as stored, and how to go on", async () => {
+  it("prints the oldest after N, one per line, exactly as stored, and how to continue", async () => {
     const { code, stdout, stderr } = await nexusctl("events", "--after", "2", "--limit", "3");
     expect(code).toBe(0);
     expect(stdout).toBe(daemon.log.slice(2, 5).join("\n").concat("\n"));
     expect(stderr).toBe("nexusctl: there are more: continue with --after 5, or use --follow\n");
   });
 
-  it("takes as many pages as the limit needs, and is silent at the end of the log", async () => {
+  it("reads as many pages as the limit needs, and prints nothing at the end of the log", async () => {
     const { stdout, stderr } = await here("events", "--limit", "5000");
     expect(stdout.trimEnd().split("\n")).toStrictEqual(daemon.log);
     expect(stderr).toBe("");
@@ -272,7 +272,7 @@ describe("events", () => {
     expect(daemon.requests.at(-1)).toContain("epoch=epoch-a");
   });
 
-  it("passes types on, and reports what retention removed", async () => {
+  it("passes types to the daemon, and reports what retention removed", async () => {
     daemon.pruned = 10;
     const { stderr } = await here("events", "--limit", "1", "--type", "nex.*,a.b", "--type", "c");
     daemon.pruned = 0;
@@ -280,7 +280,7 @@ describe("events", () => {
     expect(daemon.requests[0]).toContain("type=nex.*&type=a.b&type=c");
   });
 
-  it("ends quietly with 0 when the reader has enough", async () => {
+  it("ends quietly with 0 when the reader closes the pipe", async () => {
     const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
     const script = `"${process.execPath}" "${main}" --socket "${daemon.socket}" events --limit 5000 | head -n 1; echo "code \${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script]);

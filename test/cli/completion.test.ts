@@ -131,12 +131,12 @@ for (const shell of ["bash", "zsh", "fish"]) {
       expect((await complete(...words)).sort()).toEqual(expected);
     });
 
-    it("has files where a file is meant, and only directories where a directory is", async () => {
+    it("offers files where a file is expected, and only directories where a directory is", async () => {
       expect((await complete("restore", "")).sort()).toEqual(["backups", "my backup.db"]);
       expect(await complete("restore", "x.db", "--data-dir", "")).toEqual(["backups"]);
     });
 
-    it("asks the daemon that the command line names for the operations that fit", async () => {
+    it("asks the daemon named on the command line for matching operations", async () => {
       expect((await complete("read", "")).sort()).toEqual(["nexus.orders.list", "nexus.stock.get"]);
       expect(await complete("write", "nexus.")).toEqual(["nexus.orders.update_status"]);
       expect(await complete("operations", "show", "nexus.o")).toEqual([
@@ -188,8 +188,8 @@ describe.skipIf(!hasTerminal)("zsh, at a terminal of its own (needs zsh and scri
 /** What the program itself answers a shell. */
 const asked = async (...words: string[]) => (await runHere(["__complete", ...words])).stdout;
 
-describe("what a shell asks", () => {
-  it("is answered with every command and every option, wherever it may stand", async () => {
+describe("the shell's request for words", () => {
+  it("is answered with every command and every option, at any position", async () => {
     const visit = async (command: Command, path: string[]): Promise<void> => {
       const help = command.createHelp();
       const options = await asked(...path, "-");
@@ -205,18 +205,18 @@ describe("what a shell asks", () => {
     await visit(await wholeProgram(), []);
   });
 
-  it("has the options of the command that is meant where none is named", async () => {
+  it("is answered with the options of the default command if none is named", async () => {
     expect(await asked("operations", "-")).toContain("\n--effect\t");
   });
 
-  it("is no option of its own, however it looks", async () => {
+  it("is never taken for an option itself, whatever it looks like", async () => {
     expect(await asked("help", "mess")).toMatch(/^words\nmessaging\t/);
     expect(await asked("--version", "stat")).toMatch(/^words\nstatus\t/);
     expect(await asked("writes", "--help", "li")).toMatch(/^words\nlist\t/);
     expect(await asked()).toMatch(/^words\n/);
   });
 
-  it("is a value where an option takes one, in either spelling, and the daemon that is named so", async () => {
+  it("completes the value of an option, in either spelling, from the daemon that the line names", async () => {
     expect(await asked("writes", "list", "--state=pro")).toBe("words\nproposed\t\n");
     expect(await asked("writes", "list", "--state", "=", "pro")).toBe("words\nproposed\t\n");
     const names = "words\nnexus.stock.get\tStock of an item: now\nnexus.orders.list\tOrders\n";
@@ -224,7 +224,7 @@ describe("what a shell asks", () => {
     expect(await asked(`--socket=${daemon.socket}`, "read", "")).toBe(names);
   });
 
-  it("is nothing, silently and soon, where no daemon is, and where one does not answer", async () => {
+  it("is answered with nothing, quickly and without an error, if the daemon is absent or does not answer", async () => {
     const silent = createServer(() => {}).listen(join(daemon.dir, "silent.sock"));
     try {
       const begun = performance.now();

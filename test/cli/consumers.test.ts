@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { runCli, runHere } from "../support/cli.ts";
 import { message, startTestControl } from "../support/control.ts";
 
-test("create --if-absent makes a consumer once, and leaves one that is there where it is", async () => {
+test("create --if-absent creates a consumer once, and leaves an existing one where it is", async () => {
   const { sockets, append } = await startTestControl();
   const nexusctl = (...args: string[]) => runCli(["--socket", sockets.agent, "consumers", ...args]);
   await append(message());
@@ -16,7 +16,7 @@ test("create --if-absent makes a consumer once, and leaves one that is there whe
   expect(JSON.parse(again.stdout)).toMatchObject({ name: "me", position: 0, types: null });
 });
 
-test("show has what is pending, as JSON and in words", async () => {
+test("show prints what is pending, as JSON and in words", async () => {
   const { sockets, append } = await startTestControl();
   const nexusctl = (...args: string[]) => runCli(["--socket", sockets.agent, "consumers", ...args]);
   await nexusctl("create", "me");
@@ -30,7 +30,7 @@ test("show has what is pending, as JSON and in words", async () => {
   });
 });
 
-test("list shows how many events each consumer has pending, and since when", async () => {
+test("list shows how many events are pending for each consumer, and since when", async () => {
   const { sockets, append } = await startTestControl();
   const args = ["--socket", sockets.agent, "consumers"];
   await runCli([...args, "create", "behind", "--from", "oldest"]);

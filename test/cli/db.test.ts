@@ -22,7 +22,7 @@ async function filled() {
   return { control, id, db, change };
 }
 
-test("a sound database is found sound while its daemon runs", async () => {
+test("a sound database is reported as sound while its daemon runs", async () => {
   const { db } = await filled();
   const { code, stdout } = await db("check");
   expect(code).toBe(0);
@@ -51,7 +51,7 @@ test.each<[why: string, sql: string, wrong: Record<string, string>]>([
     "DROP TRIGGER audit_is_never_changed; UPDATE audit SET detail = '[]' WHERE sequence = 2",
     { "audit chain": "row 2" },
   ],
-])("a database in which %s is found wrong at each place that shows it", async (_, sql, wrong) => {
+])("a database in which %s is reported, with each place that shows it", async (_, sql, wrong) => {
   const { db, change } = await filled();
   change(sql);
   const { code, stdout, stderr } = await db("check");
@@ -65,7 +65,7 @@ test.each<[why: string, sql: string, wrong: Record<string, string>]>([
   expect(stderr).toContain("nexusctl restore");
 });
 
-test("a directory without a database is an error with its place", async () => {
+test("a directory without a database is an error that names it", async () => {
   const { code, stdout } = await runHere(["db", "check", "--data-dir", "/nonexistent"]);
   expect({ code, problem: JSON.parse(stdout) }).toMatchObject({
     code: 1,
@@ -73,7 +73,7 @@ test("a directory without a database is an error with its place", async () => {
   });
 });
 
-test("an export is every event, write and audit row, a line each, to stdout or a new file", async () => {
+test("an export has every event, write and audit row, one per line, on stdout or in a new file", async () => {
   const { control, id, db } = await filled();
   const { stdout } = await db("export");
   const lines = stdout
@@ -93,7 +93,7 @@ test("an export is every event, write and audit row, a line each, to stdout or a
   expect(readdirSync(control.directory).filter((name) => name.includes(".part-"))).toEqual([]);
 });
 
-test("an export that nobody reads holds nothing back: it is of one moment, and the write-ahead log stays small", async () => {
+test("an export that stalls blocks nothing: it is a snapshot, and the write-ahead log stays small", async () => {
   const { control } = await filled();
   const lines: string[] = [];
   let readOn = () => {};

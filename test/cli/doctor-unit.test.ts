@@ -12,7 +12,7 @@ test.each([
   ["activating", "auto-restart", "warn", "journalctl -u nexusd.service"],
   ["failed", "failed", "fail", "systemctl restart nexusd.service"],
   ["inactive", "dead", "fail", "systemctl enable --now nexusd.service"],
-])("a unit that is %s (%s) is %s, with the command that helps", async (active, sub, state, remedy) => {
+])("a unit that is %s (%s) is %s, with the command that fixes it", async (active, sub, state, remedy) => {
   const [check, ...rest] = await examine(shown(active, sub, "exit-code"));
   expect(rest).toEqual([]);
   expect(check).toMatchObject({
@@ -24,16 +24,16 @@ test.each([
   else expect(check?.remedy).toContain(remedy);
 });
 
-test("a daemon that was started by hand beside an idle unit is only a warning", async () => {
+test("a daemon started by hand beside an idle unit is only a warning", async () => {
   expect(await examine(shown("inactive", "dead"), true)).toMatchObject([{ state: "warn" }]);
 });
 
-test("without systemd, or without the unit, there is nothing to say", async () => {
+test("without systemd, or without the unit, nothing is reported", async () => {
   expect(await examine(undefined)).toEqual([]);
   expect(await examine(shown("inactive", "dead", "success", "not-found"))).toEqual([]);
 });
 
-test("a systemctl that fails is named, not thrown", async () => {
+test("a failing systemctl is reported, not thrown", async () => {
   const show = async () => {
     throw new Error("Failed to connect to bus\nmore");
   };

@@ -85,7 +85,7 @@ async function doctor(env: Record<string, string> = KEYS) {
 }
 
 describe("doctor", () => {
-  it("finds nothing wrong with a daemon that runs well, and does not spend its exchanges", async () => {
+  it("finds nothing wrong with a healthy daemon, and does not use up its key exchanges", async () => {
     const daemon = await startTestControl();
     const { origin, requests } = await serve(services);
     configure(origin, daemon.directory);
@@ -109,7 +109,7 @@ describe("doctor", () => {
     expect(requests.map(({ url }) => url)).not.toContain("/functions/v1/agent-auth");
   });
 
-  it("leaves the database as it found it", async () => {
+  it("leaves the database unchanged", async () => {
     const store = await openStore({ dataDir: dir, clock: systemClock });
     await store.close();
     const before = statSync(join(dir, "nexusd.db")).mtimeMs;
@@ -120,7 +120,7 @@ describe("doctor", () => {
     await (await openStore({ dataDir: dir, clock: systemClock })).close();
   });
 
-  it("without a daemon tries the keys itself, and says how to start one", async () => {
+  it("tries the keys itself without a daemon, and says how to start one", async () => {
     const { origin } = await serve(services);
     configure(origin, dir);
     const { code, state, find } = await doctor();
@@ -134,7 +134,7 @@ describe("doctor", () => {
     ["nex", "NEX_KEY", "[nex] api_key"],
     ["nexus", "NEXUS_KEY", "[nexus] api_key"],
     ["nexus", "ANON_KEY", "anon_key"],
-  ])("names the key of %s when the service refuses it (%s)", async (service, variable, named) => {
+  ])("names the key of %s if the service refuses it (%s)", async (service, variable, named) => {
     const { origin } = await serve(services);
     configure(origin, dir);
     const { code, find } = await doctor({ ...KEYS, [variable]: "wrong-key-0123456789" });
@@ -142,7 +142,7 @@ describe("doctor", () => {
     expect(find(service, "fail")?.remedy).toContain(named);
   });
 
-  it("tells a service that cannot be reached from one that is not the service, and from one that fails", async () => {
+  it("distinguishes a service that is unreachable, one that is something else, and one that fails", async () => {
     configure(await closedOrigin(), dir);
     expect((await doctor()).find("messaging", "fail")?.remedy).toContain("network");
     const html = await serve((response) =>
@@ -158,7 +158,7 @@ describe("doctor", () => {
     expect((await doctor()).state("messaging")).toStrictEqual(["warn"]);
   });
 
-  it("warns of a clock that is not that of the services", async () => {
+  it("warns if this machine's clock differs from the services'", async () => {
     const { origin } = await serve((response, request, index) => {
       response.setHeader("date", new Date(Date.now() + 120_000).toUTCString());
       services(response, request, index);
@@ -168,7 +168,7 @@ describe("doctor", () => {
     expect(find("clock", "warn")?.detail).toMatch(/^1(19|20|21) s behind/);
   });
 
-  it("lists every problem of the config, and each secret that is missing", async () => {
+  it("lists every problem of the config and each missing secret", async () => {
     configure("http://example.com", dir, "poll = 1");
     const { code, checks } = await doctor({ NEX_KEY: KEYS.NEX_KEY, NEXUS_KEY: KEYS.NEXUS_KEY });
     expect(code).toBe(1);
@@ -179,7 +179,7 @@ describe("doctor", () => {
     expect(secrets).toMatchObject([{ state: "fail", detail: expect.stringContaining("ANON_KEY") }]);
   });
 
-  it("takes a secret that only the daemon has for no failure, and believes the daemon", async () => {
+  it("does not report a secret that only the daemon has, and relies on the daemon", async () => {
     const daemon = await startTestControl();
     const { origin } = await serve(services);
     configure(origin, daemon.directory);
@@ -189,7 +189,7 @@ describe("doctor", () => {
     expect(state("nex")).toStrictEqual(["ok"]);
   });
 
-  it("passes on what the daemon reports of its services and its database", async () => {
+  it("passes on the daemon's reports about its services and its database", async () => {
     const daemon = await startTestControl();
     const lastError = { code: "x", message: "no more", at: new Date().toISOString() };
     daemon.state.services = { ...daemon.state.services, nex: { ...okService, state: "down", lastError } };
@@ -202,7 +202,7 @@ describe("doctor", () => {
     expect(find("daemon", "fail")?.detail).toContain("no more");
   });
 
-  it("fails a damaged database, one of a newer version, and an operators' socket that is open to all", async () => {
+  it("fails for a damaged database, a newer version, and an operators' socket open to all", async () => {
     const daemon = await startTestControl();
     const { origin } = await serve(services);
     configure(origin, daemon.directory);
@@ -221,7 +221,7 @@ describe("doctor", () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)(
-    "says which socket this user may not look at, whose it is, and goes on (needs root)",
+    "names the socket that this user may not access and its owner, and goes on (needs root)",
     async () => {
       const { origin } = await serve(services);
       configure(origin, join(dir, "closed"));
@@ -245,7 +245,7 @@ describe("doctor", () => {
     },
   );
 
-  it("tells a socket that a killed daemon left behind from one that listens", async () => {
+  it("distinguishes a socket left by a killed daemon from one in use", async () => {
     const { origin } = await serve(services);
     configure(origin, dir);
     const path = JSON.stringify(join(dir, "agent.sock"));
@@ -254,7 +254,7 @@ describe("doctor", () => {
     expect((await doctor()).find("agent socket", "fail")?.detail).toContain("nothing listens there");
   });
 
-  it("fails a database or a data directory that is gone although a daemon runs", async () => {
+  it("fails if the database or data directory is gone while a daemon runs", async () => {
     const daemon = await startTestControl();
     const { origin } = await serve(services);
     const sockets = `[control]\nagent_socket = "${daemon.sockets.agent}"\noperator_socket = "${daemon.sockets.operator}"`;
@@ -297,7 +297,7 @@ describe("doctor", () => {
     ]);
   });
 
-  it("checks the job files itself where no daemon runs", async () => {
+  it("checks the job files itself if no daemon runs", async () => {
     const { origin } = await serve(services);
     const jobs = join(dir, "jobs");
     mkdirSync(jobs);
@@ -307,7 +307,7 @@ describe("doctor", () => {
     expect((await doctor()).find("jobs", "fail")?.detail).toContain("broken.mjs: has no default export");
   });
 
-  it("ends although a job file that it loaded goes on with a timer", async () => {
+  it("ends even if a job file that it loaded keeps a timer", async () => {
     const { origin } = await serve(services);
     const jobs = join(dir, "jobs");
     mkdirSync(jobs);
@@ -318,7 +318,7 @@ describe("doctor", () => {
     expect(JSON.parse(stdout).map(({ check }: Check) => check)).toContain("clock");
   });
 
-  it("fails a broken audit chain of a database that is sound otherwise, and says the command that helps", async () => {
+  it("fails for a broken audit chain in an otherwise sound database, and names the command that helps", async () => {
     const daemon = await startTestControl();
     await propose(daemon.store);
     const { origin } = await serve(services);
@@ -336,7 +336,7 @@ describe("doctor", () => {
     });
   });
 
-  it("fails a data directory or a database that others may read", async () => {
+  it("fails if others may read the data directory or the database", async () => {
     const daemon = await startTestControl();
     const { origin } = await serve(services);
     configure(origin, daemon.directory);
@@ -350,7 +350,7 @@ describe("doctor", () => {
     expect(find("permissions", "fail")?.remedy).toBe(`chmod 0600 ${path}`);
   });
 
-  it("fails a file of the data directory that is a link", async () => {
+  it("fails if a file of the data directory is a link", async () => {
     const daemon = await startTestControl();
     const { origin } = await serve(services);
     configure(origin, daemon.directory);
@@ -361,7 +361,7 @@ describe("doctor", () => {
   });
 
   it.skipIf(process.getuid?.() !== 0)(
-    "fails a file that the directory's owner does not own (needs root)",
+    "fails if a file does not belong to the directory's owner (needs root)",
     async () => {
       const daemon = await startTestControl();
       const { origin } = await serve(services);
@@ -372,7 +372,7 @@ describe("doctor", () => {
     },
   );
 
-  it("at a terminal is a line for each check, with its remedy under it", async () => {
+  it("prints a line for each check at a terminal, with the remedy below it", async () => {
     const { origin } = await serve(services);
     configure(origin, dir);
     const { stdout } = await runHere(["--config", config, "doctor"], 80, KEYS);

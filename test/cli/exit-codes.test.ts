@@ -61,14 +61,14 @@ function words(command: CommandNode): string[] {
 const run = (command: CommandNode, socket: string, ...more: string[]) =>
   runHere(["--socket", socket, ...words(command), ...more], undefined, { HOME: daemon.dir });
 
-it("every exception is a command that there is", () => {
+it("every exception names an existing command", () => {
   const names = COMMANDS.map(nameOf);
   for (const name of [...WITHOUT_DAEMON, ...AT_TERMINAL_ONLY, ...Object.keys(MORE)])
     expect(names).toContain(name);
 });
 
 describe.each(ASKING.map((command) => [nameOf(command), command] as const))("%s", (_name, command) => {
-  it("ends with 69 where no daemon is, with JSON on stdout and how to start one on stderr", async () => {
+  it("ends with 69 without a daemon, with JSON on stdout and how to start one on stderr", async () => {
     const socket = join(daemon.dir, "none.sock");
     const { code, stdout, stderr } = await run(command, socket);
     expect({ code, stderr }).toStrictEqual({
@@ -78,7 +78,7 @@ describe.each(ASKING.map((command) => [nameOf(command), command] as const))("%s"
     expect(JSON.parse(stdout)).toMatchObject({ code: "no_daemon", detail: expect.stringContaining(socket) });
   });
 
-  it("ends with 1 where the daemon refuses, with its problem alone as JSON on stdout", async () => {
+  it("ends with 1 if the daemon refuses, with only its problem as JSON on stdout", async () => {
     const problem = { type: "about:blank", title: "No", status: 403, detail: "Not today.", code: "no_luck" };
     daemon.override = (request, response) => {
       request.resume();
@@ -96,7 +96,7 @@ describe.each(ASKING.map((command) => [nameOf(command), command] as const))("%s"
 });
 
 it.each(COMMANDS.map((command) => [nameOf(command), command] as const))(
-  "%s ends with 2, and asks nobody, where it is used wrongly",
+  "%s ends with 2 on wrong usage, and sends no request",
   async (_name, command) => {
     daemon.requests = [];
     const wrong = [
@@ -128,7 +128,7 @@ it.each([
   ["db check"],
   ["db export"],
   ["import nexus-sh", "--dir", "/nonexistent"],
-])("%s ends with 1 and the problem as JSON where its files are not there", async (name, ...more) => {
+])("%s ends with 1 and the problem as JSON if its files do not exist", async (name, ...more) => {
   const place = name.startsWith("db") ? ["--data-dir", "/nonexistent"] : [];
   const { code, stdout, stderr } = await runHere(
     ["--socket", daemon.socket, ...name.split(" "), ...more, ...place],

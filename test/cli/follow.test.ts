@@ -30,7 +30,7 @@ const isConnected = async () => {
 };
 
 describe("events --follow", () => {
-  it("prints every event exactly once, in order, over restarts and cuts of the daemon", async () => {
+  it("prints every event exactly once, in order, over restarts of the daemon and cut connections", async () => {
     append(3);
     const process = follow("--after", "0");
     await process.until(({ lines }) => lines().length === 3);
@@ -47,7 +47,7 @@ describe("events --follow", () => {
     expect((await process.ended).code).toBe(0);
   });
 
-  it("survives a stream that is cut inside an event, and one that repeats what was already sent", async () => {
+  it("survives a stream cut in the middle of an event, and one that repeats events", async () => {
     append(4);
     daemon.override = (_request, response) => {
       daemon.override = undefined;
@@ -66,7 +66,7 @@ describe("events --follow", () => {
     expect(resumed).toContain("after=2");
   });
 
-  it("begins at the end of the log unless told otherwise", async () => {
+  it("begins at the end of the log by default", async () => {
     append(3);
     const process = follow();
     await isConnected();
@@ -75,7 +75,7 @@ describe("events --follow", () => {
     expect(sequences(process)).toStrictEqual([4, 5]);
   });
 
-  it("passes each event on exactly as it was stored", async () => {
+  it("prints each event exactly as it was stored", async () => {
     const json =
       '{"sequence":"1","type":"nexusd.x","data":{"id":48066188026052610,"n":1.0,"t":"\u202e\u200b\u0085"}}';
     daemon.appendRaw(json);
@@ -83,7 +83,7 @@ describe("events --follow", () => {
     expect((await process.ended).stdout).toBe(`${json}\n`);
   });
 
-  it("says so when the log was replaced, and follows the new one from its beginning", async () => {
+  it("reports that the log was replaced, and follows the new one from its start", async () => {
     append(5);
     const process = follow("--after", "0");
     await process.until(({ lines }) => lines().length === 5);
@@ -97,7 +97,7 @@ describe("events --follow", () => {
     expect(process.stderr()).toMatch(/log was replaced \(epoch epoch-a is now epoch-b\)/);
   });
 
-  it("refuses to go on when the same log has become shorter than what was read", async () => {
+  it("refuses to go on if the same log has become shorter than what was read", async () => {
     append(5);
     const process = follow("--after", "0");
     await process.until(({ lines }) => lines().length === 5);
@@ -109,7 +109,7 @@ describe("events --follow", () => {
     expect(JSON.parse(stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({ code: "cursor_ahead" });
   });
 
-  it("reports a stretch that retention removed, and goes on behind it", async () => {
+  it("reports events removed by retention, and goes on after them", async () => {
     append(6);
     daemon.pruned = 4;
     const process = follow("--after", "1");
@@ -118,7 +118,7 @@ describe("events --follow", () => {
     expect(process.stderr()).toContain("events 2 to 4 are missing");
   });
 
-  it("says once that the daemon is away, and when it is back", async () => {
+  it("reports once that the daemon is away, and once that it is back", async () => {
     append(1);
     const process = follow("--after", "0");
     await process.until(({ lines }) => lines().length === 1);
@@ -137,7 +137,7 @@ describe("events --follow", () => {
     expect((await runCli(["--socket", daemon.socket, "events", "--follow"])).code).toBe(69);
   });
 
-  it("loses nothing to a reader that takes its time", async () => {
+  it("loses nothing if its reader is slow", async () => {
     for (let i = 0; i < 200; i++) daemon.append("x.y", { text: "x".repeat(10_000) });
     const process = follow("--after", "0", "--limit", "300");
     process.child.stdout?.pause();

@@ -48,7 +48,7 @@ async function start(enabled = true) {
 
 const oldSession = { agent: "review-bot", key: KEY, cursor: "57", server: "https://messaging.example" };
 
-test("sessions come with agent id, key, cursor, alias and server, and are polled from then on", async () => {
+test("sessions are imported with agent id, key, cursor, alias and server, and polled from then on", async () => {
   const { directory, store, sessions, run, records } = await start();
   writeNexusSh(
     directory,
@@ -84,7 +84,7 @@ test("sessions come with agent id, key, cursor, alias and server, and are polled
   expect(fingerprint(directory)).toEqual(before);
 });
 
-test("a second run takes what is new, and leaves what is known as it has become", async () => {
+test("a second run imports what is new, and leaves known sessions as they are now", async () => {
   const { directory, sessions, run, records } = await start();
   writeNexusSh(directory, { [A]: oldSession });
   await run();
@@ -113,21 +113,24 @@ test.each<[string, Parameters<typeof writeNexusSh>[1][string], string]>([
     { ...oldSession, server: "https://messaging.example/api" },
     "server must be an origin",
   ],
-])("a session with %s is skipped with its reason, and the others are taken", async (_, session, reason) => {
-  const { directory, run } = await start();
-  writeNexusSh(directory, { [A]: session, [B]: oldSession });
-  const { sessions, code } = await run();
-  expect(code).toBe(session.agent === undefined ? 0 : 1);
-  expect(sessions).toMatchObject([
-    {
-      outcome: session.agent === undefined ? "nothing" : "skipped",
-      notes: [expect.stringContaining(reason)],
-    },
-    { outcome: "imported" },
-  ]);
-});
+])(
+  "a session with %s is skipped with its reason, and the others are imported",
+  async (_, session, reason) => {
+    const { directory, run } = await start();
+    writeNexusSh(directory, { [A]: session, [B]: oldSession });
+    const { sessions, code } = await run();
+    expect(code).toBe(session.agent === undefined ? 0 : 1);
+    expect(sessions).toMatchObject([
+      {
+        outcome: session.agent === undefined ? "nothing" : "skipped",
+        notes: [expect.stringContaining(reason)],
+      },
+      { outcome: "imported" },
+    ]);
+  },
+);
 
-test("what is only in doubt is taken with a word of warning", async () => {
+test("a doubtful session is imported with a warning", async () => {
   const { directory, run, records } = await start();
   writeNexusSh(
     directory,
@@ -159,7 +162,7 @@ test("what is only in doubt is taken with a word of warning", async () => {
   ]);
 });
 
-test("an alias that nexusd uses already stays where it is", async () => {
+test("an alias already in use by nexusd stays where it is", async () => {
   const { directory, run, records } = await start();
   writeNexusSh(directory, { [A]: oldSession }, { aliases: { ops: A } });
   await run();
@@ -191,7 +194,7 @@ test("an alias that could mean another session is left out, whichever comes firs
   expect(await records()).toMatchObject([{ alias: A }, { alias: null }, { alias: null }]);
 });
 
-test("links, pipes, huge files and what is no JSON are not followed, waited for, read or believed", async () => {
+test("links are not followed, pipes not waited for, huge files not read, and invalid JSON not used", async () => {
   const { directory, run } = await start();
   writeNexusSh(directory, { [A]: oldSession, [B]: oldSession, [C]: oldSession, [ids[3]]: oldSession });
   const at = (...names: string[]) => join(directory, "sessions", ...names);
@@ -221,14 +224,14 @@ test("links, pipes, huge files and what is no JSON are not followed, waited for,
   ]);
 });
 
-test("only an operator may, and nothing is taken without", async () => {
+test("only an operator may import, and an agent's attempt imports nothing", async () => {
   const { directory, over, records } = await start();
   writeNexusSh(directory, { [A]: oldSession });
   expect(await over("agent")).toMatchObject({ code: 1, stdout: expect.stringContaining("operator_only") });
   expect(await records()).toEqual([]);
 });
 
-test("where messaging is disabled, or there is no such state, it says so", async () => {
+test("reports that messaging is disabled, or that there is no such state", async () => {
   const disabled = await start(false);
   writeNexusSh(disabled.directory, { [A]: oldSession });
   expect(await disabled.run()).toMatchObject({ code: "service_disabled" });
@@ -237,7 +240,7 @@ test("where messaging is disabled, or there is no such state, it says so", async
   expect(missing).toMatchObject({ code: 1, stdout: expect.stringContaining("nothing_to_import") });
 });
 
-test("a person reads a line for each session, without its id and without its key", async () => {
+test("the human output is a line per session, without its id and its key", async () => {
   const { directory, over } = await start();
   writeNexusSh(directory, { [A]: oldSession, [B]: { key: KEY } }, { aliases: { review: A } });
   const { stdout, stderr } = await over("operator", 100);
@@ -248,14 +251,14 @@ test("a person reads a line for each session, without its id and without its key
   for (const secret of [KEY, A, B]) expect(stdout + stderr).not.toContain(secret);
 });
 
-test("two imports at once take a session once", async () => {
+test("two imports at once import a session once", async () => {
   const { directory, over, store } = await start();
   writeNexusSh(directory, { [A]: oldSession });
   await Promise.all([over("operator"), over("operator"), over("operator")]);
   expect((await store.readEvents({ after: 0, limit: 10 })).events).toHaveLength(1);
 });
 
-test("the API says what is wrong with a session, and never repeats a key", async () => {
+test("the API says what is wrong with a session, and never repeats its key", async () => {
   const { daemon } = await start();
   const secret = `${KEY} with a space`;
   const body = {
@@ -269,7 +272,7 @@ test("the API says what is wrong with a session, and never repeats a key", async
   expect(text).not.toContain(KEY);
 });
 
-test("a session that is entered meanwhile keeps its own key", async () => {
+test("a session that is joined meanwhile keeps its own key", async () => {
   const { store, changes, importSessions } = await start();
   const sessionId = A ?? "";
   const entered = Promise.withResolvers<void>();
@@ -313,7 +316,7 @@ test.each([
   expect(await records()).toMatchObject([{ baseUrl: means }, { baseUrl: means }]);
 });
 
-test("an alias with blanks around it, or around the id that it leads to, is the session's", async () => {
+test("blanks around an alias, or around its id, are ignored", async () => {
   const { directory, run } = await start();
   writeNexusSh(directory, { [A]: oldSession }, { aliases: { " padded ": ` ${A} ` } });
   expect(await run()).toMatchObject({
@@ -323,7 +326,7 @@ test("an alias with blanks around it, or around the id that it leads to, is the 
   });
 });
 
-test("files of Windows and empty ones are read as they are meant", async () => {
+test("Windows line endings and empty files are read correctly", async () => {
   const { directory, run, store } = await start();
   writeNexusSh(directory, { [A]: { agent: "bot\r", key: `${KEY}\r`, cursor: "57\r", server: "" } });
   writeFileSync(join(directory, "aliases.json"), `\ufeff{\r\n"review": "${A}"\r\n}\r\n`);
@@ -334,7 +337,7 @@ test("files of Windows and empty ones are read as they are meant", async () => {
   expect((await store.readRecords(SESSION_KIND))[0]?.value).toMatchObject({ agentId: "bot", cursor: "57" });
 });
 
-test("a run that meets a session of no use says what to do about it", async () => {
+test("a run that finds an unusable session says what to do about it", async () => {
   const { directory, sessions, run, over } = await start();
   writeNexusSh(directory, { [A]: oldSession, [B]: oldSession });
   await run();

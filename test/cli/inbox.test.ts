@@ -48,7 +48,7 @@ const residentAtMost = (pid: number) =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
 describe.skipIf(noTerminal)(noTerminal ?? "writes watch", () => {
-  it("has 5,000 proposals in little memory, says what each is about, and decides the last one", async () => {
+  it("shows 5,000 proposals in little memory, says what each is about, and decides the last one", async () => {
     const control = await startControl();
     proposeMany(control, MANY, 300);
     const { operator } = control.sockets;
@@ -67,7 +67,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "writes watch", () => {
     expect(await watch.ended).toContain("code 0");
   });
 
-  it("costs no more where each of them is long", async () => {
+  it("needs no more memory if each of them is long", async () => {
     const control = await startControl();
     proposeMany(control, 300, 200_000);
     const { operator } = control.sockets;
@@ -82,7 +82,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "writes watch", () => {
 });
 
 describe("writes list --all", () => {
-  it("gives every one of thousands, whole, in little memory", async () => {
+  it("prints thousands of writes completely, in little memory", async () => {
     const control = await startControl();
     proposeMany(control, 2000, 10_000);
     const list = spawnCli(["--socket", control.sockets.agent, "writes", "list", "--all"], {

@@ -92,7 +92,7 @@ test.each([
   [["status", "ops"], "sessions.get", session],
   [["health"], "servers.get_health", {}],
   [["stats", "https://m.example"], "servers.get_stats", { server: "https://m.example" }],
-])("%j asks for messaging.%s, and gives its output as JSON", async (args, operation, input) => {
+])("%j asks for messaging.%s, and prints its output as JSON", async (args, operation, input) => {
   const { asked, piped } = await start();
   const { code, stdout } = await piped(...args);
   expect(code).toBe(0);
@@ -100,14 +100,14 @@ test.each([
   expect(JSON.parse(stdout)).toMatchObject(OUTPUT);
 });
 
-test("a write says in its output which write it was, and keeps every digit", async () => {
+test("a write names itself in its output, and keeps every digit", async () => {
   const { piped, scripted } = await start({}, { cursor: BigInt(HUGE) });
   const { stdout } = await piped("send", "ops", "hello");
   expect(stdout).toContain(`"cursor":${HUGE}`);
   expect(JSON.parse(stdout).writeId).toBe([...scripted.all.keys()][0]);
 });
 
-test("the text of a message comes from stdin, without the line break of the shell", async () => {
+test("a message text can come from stdin, without the shell's line break", async () => {
   const { asked, withStdin } = await start();
   await withStdin("first\nsecond\n", "send", "ops", "-");
   await withStdin('{"a":1}\n', "send", "ops", "--data", "-");
@@ -125,13 +125,13 @@ test.each([
   [["create", "--max-agents", "0"], "at least 1"],
   [["send", "ops", "a", "b"], "too many arguments"],
   [["nonsense"], "unknown command"],
-])("%j is wrong usage, and nothing is asked for", async (args, words) => {
+])("%j is wrong usage, and no request is sent", async (args, words) => {
   const { asked, piped } = await start();
   expect(await piped(...args)).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining(words) });
   expect(asked).toEqual([]);
 });
 
-test("a person at a terminal reads what there is to know, and what to do next", async () => {
+test("at a terminal the output says what matters and what to do next", async () => {
   const { atTerminal } = await start({}, { ...OUTPUT, greeting: "\u001b[2J" });
   const created = await atTerminal("create", "--alias", "ops");
   expect(created.stdout).toContain(`session         ${ID}\nalias           ops\n`);
@@ -142,7 +142,7 @@ test("a person at a terminal reads what there is to know, and what to do next", 
   expect((await atTerminal("claim", "PEARL-FOCAL-S5SJV")).stderr).toContain("messaging poll ops --follow");
 });
 
-test("a write that failed is exit 1 with the service's code, and the write that it was", async () => {
+test("a failed write is exit 1 with the service's code and the write", async () => {
   const error = { code: "session_full", message: "messaging: every place is taken" };
   const { piped } = await start({ state: "failed", result: { error } });
   const { code, stdout } = await piped("join", ID);
@@ -152,7 +152,7 @@ test("a write that failed is exit 1 with the service's code, and the write that 
   });
 });
 
-test("a message that is larger than the daemon takes says so, each time", async () => {
+test("a message larger than the daemon accepts is refused as such, every time", async () => {
   const { withStdin, asked } = await start();
   for (let n = 0; n < 10; n++) {
     const { code, stdout } = await withStdin("x".repeat(2 ** 20), "send", "ops", "-");
@@ -171,7 +171,7 @@ test("a write whose outcome is unknown says how to find out", async () => {
   });
 });
 
-test("where the policy asks for an approval, the command says which write waits and does not wait", async () => {
+test("if the policy requires an approval, the command names the pending write and returns", async () => {
   const { piped, atTerminal } = await start({ state: "proposed", approval: "operator" });
   const { code, stdout } = await piped("send", "ops", "hello");
   expect(code).toBe(1);
@@ -181,7 +181,7 @@ test("where the policy asks for an approval, the command says which write waits 
   expect(await atTerminal("leave", "ops")).toMatchObject({ code: 1, stdout: "" });
 });
 
-test("--no-wait gives the write as it was proposed", async () => {
+test("--no-wait prints the write as proposed", async () => {
   const { piped } = await start({ state: "proposed" });
   const { code, stdout } = await piped("send", "ops", "hello", "--no-wait", "--reason", "it is done");
   expect(code).toBe(0);
@@ -212,11 +212,11 @@ test("a refusal before anything was stored is the daemon's own", async () => {
   expect((await send(80)).stderr).toContain("(GITHUB_TOKEN), at line 1, column 1");
 });
 
-test("no daemon at the socket is 69", async () => {
+test("without a daemon at the socket the exit code is 69", async () => {
   expect(await runHere(["--socket", "/nowhere/agent.sock", "messaging", "ls"])).toMatchObject({ code: 69 });
 });
 
-test("ls shows each session with its state, shortened, and why it ended", async () => {
+test("ls shows each session with its id shortened, its state, and why it ended", async () => {
   const { daemon, atTerminal, piped } = await start();
   expect((await atTerminal("ls")).stderr).toContain("no session yet");
   const settings = { alias: "ops", baseUrl: "https://messaging.md", agentId: "nexusd" };
@@ -242,7 +242,7 @@ test("ls shows each session with its state, shortened, and why it ended", async 
   expect(JSON.parse((await piped("ls")).stdout).sessions).toHaveLength(2);
 });
 
-test("poll prints them all where a page of the daemon ends early, because they are long", async () => {
+test("poll prints all messages even if a page of the daemon ends early because they are long", async () => {
   const { daemon, piped } = await start();
   await seed(daemon);
   const texts = Array.from({ length: 6 }, (_, n) => `${n} ${"x".repeat(900_000)}`);
@@ -251,7 +251,7 @@ test("poll prints them all where a page of the daemon ends early, because they a
   expect(lines.map((line) => JSON.parse(line).text)).toEqual(texts);
 });
 
-test("poll prints what the log has of one session, a message a line, from a place on", async () => {
+test("poll prints one session's messages from the log, one per line, from a given position", async () => {
   const { daemon, piped, atTerminal } = await start();
   await seed(daemon);
   await daemon.append(
@@ -274,7 +274,7 @@ test("poll prints what the log has of one session, a message a line, from a plac
   });
 });
 
-test("poll --follow prints what comes in that session, and in no other, until it is stopped", async () => {
+test("poll --follow prints new messages of that session only, until it is stopped", async () => {
   const { daemon } = await start();
   await seed(daemon);
   await daemon.append(message(ID, { text: "before" }));
@@ -299,7 +299,7 @@ async function seed(daemon: Awaited<ReturnType<typeof startTestControl>>) {
   });
 }
 
-test("a history is the server's, with all of each message, and members are a table", async () => {
+test("history is the server's, with each message in full, and members are a table", async () => {
   const members = [{ agentId: "peer\u001b", lastSeenAt: new Date().toISOString() }, { agentId: "me" }];
   const messages = [{ cursor: "7", agentId: "peer", text: "hello\nthere", json: { a: 1 } }];
   const { atTerminal } = await start({}, { messages, members });

@@ -80,7 +80,7 @@ describe("key=value arguments", () => {
     expect(build(arg)).toStrictEqual(input);
   });
 
-  it("add up: repeated keys to an array, dotted ones to an object, in any order", () => {
+  it("are combined: repeated keys to an array, dotted ones to an object, in any order", () => {
     expect(build("tags=a", "ids=1", 'tags=["b","c"]', "ids=2")).toStrictEqual({
       tags: ["a", "b", "c"],
       ids: [1, 2],
@@ -91,7 +91,7 @@ describe("key=value arguments", () => {
     });
   });
 
-  it("go on top of --input, which stays as it was", () => {
+  it("are added to --input, whose other fields stay unchanged", () => {
     const base = { orderId: "a", attributes: { kept: 1 } };
     expect(buildInput(base, ["orderId=b", "attributes.added=2"], SCHEMA)).toStrictEqual({
       orderId: "b",
@@ -125,11 +125,11 @@ describe("key=value arguments", () => {
     [["orderId"], /"orderId" is not an argument/],
     [["=x"], /is not an argument/],
     [[":=x"], /is not an argument/],
-  ])("%j is refused with what to do", (args, message) => {
+  ])("%j is refused with a remedy", (args, message) => {
     expect(refused(...args)).toMatch(message);
   });
 
-  it("cannot reach for a prototype", () => {
+  it("cannot reach a prototype", () => {
     const input = build("attributes.__proto__.polluted=1", "attributes.constructor=x") as {
       attributes: object;
     };
@@ -150,7 +150,7 @@ describe("key=value arguments", () => {
     );
   });
 
-  it("are typed by foreign schemas too: references, recursion, types left out", () => {
+  it("are typed by foreign schemas too: references, recursion, missing types", () => {
     const schema: Schema & Record<string, unknown> = {
       type: "object",
       properties: { node: { $ref: "#/$defs/node" }, flag: { const: true }, size: { enum: [1, 2] }, open: {} },
@@ -166,8 +166,8 @@ describe("key=value arguments", () => {
   });
 });
 
-describe("names like a mistyped one", () => {
-  it("are the nearest first, and none where nothing is near", () => {
+describe("suggestions for a mistyped name", () => {
+  it("are the nearest first, and none if nothing is near", () => {
     expect(nearest("nexus.order.update_status", ["nexus.orders.list", "nexus.orders.update_status"])[0]).toBe(
       "nexus.orders.update_status",
     );

@@ -23,7 +23,7 @@ const atTerminal = (...args: string[]) => runHere(["--socket", daemon.socket, ..
 const body = () => fake.bodies.at(-1)?.text;
 
 describe("operations", () => {
-  it("are the daemon's JSON, filtered by the daemon, or a table", async () => {
+  it("are printed as the daemon's JSON, filtered by the daemon, or as a table", async () => {
     expect(JSON.parse((await here("operations")).stdout)).toStrictEqual(fake.operations);
     await here("operations", "--service", "nexus", "--effect", "write");
     expect(daemon.requests.at(-1)).toBe("GET /v1/operations?service=nexus&effect=write");
@@ -32,7 +32,7 @@ describe("operations", () => {
     expect(stdout).toMatch(/^nexus\.orders\.list +read +- +List orders$/m);
   });
 
-  it("are described one by one, in help made from the schema", async () => {
+  it("are described one by one, in help generated from the schema", async () => {
     expect(JSON.parse((await here("operations", "show", UPDATE)).stdout)).toStrictEqual(fake.operations[0]);
     const { stdout } = await atTerminal("operations", "show", UPDATE);
     expect(stdout).toContain("Change the status of an order");
@@ -47,7 +47,7 @@ describe("operations", () => {
     });
   });
 
-  it("that do not exist are a problem that names the near ones", async () => {
+  it("that do not exist are a problem that names the nearest ones", async () => {
     const { code, stdout } = await here("write", "nexus.order.update_status", "a=b");
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -57,7 +57,7 @@ describe("operations", () => {
     expect(fake.bodies).toStrictEqual([]);
   });
 
-  it("described by a service cannot act on the terminal", async () => {
+  it("described by a service cannot control the terminal", async () => {
     const [first] = fake.operations;
     if (first) fake.operations = [{ ...first, title: "a\u001b[2Jb", description: "c\nUsage: d\u202e" }];
     const { stdout } = await atTerminal("operations", "show", UPDATE);
@@ -68,14 +68,14 @@ describe("operations", () => {
 });
 
 describe("read", () => {
-  it("sends the input and prints the daemon's JSON, every digit of it", async () => {
+  it("sends the input and prints the daemon's JSON, with every digit", async () => {
     const { code, stdout } = await here("read", "nexus.orders.list", `limit=${HUGE}`);
     expect(code).toBe(0);
     expect(body()).toBe(`{"operation":"nexus.orders.list","input":{"limit":${HUGE}}}`);
     expect(stdout).toBe(`{"output":{"limit":${HUGE}},"meta":{"service":"nexus","durationMs":3}}\n`);
   });
 
-  it("shows a person the output, laid out and visible, and says on stderr who answered", async () => {
+  it("prints the output laid out and escaped for people, and names the service on stderr", async () => {
     const { stdout, stderr } = await atTerminal(
       "read",
       "x.y.z",
@@ -86,7 +86,7 @@ describe("read", () => {
     expect(stderr).toBe("nexusctl: nexus answered in 3 ms\n");
   });
 
-  it("asks for the schema only where an argument needs it", async () => {
+  it("asks for the schema only if an argument needs it", async () => {
     await here("read", "nexus.orders.list", "--input", '{"limit":1}');
     expect(daemon.requests).toStrictEqual(["POST /v1/reads"]);
   });
@@ -124,7 +124,7 @@ describe("read", () => {
 });
 
 describe("write", () => {
-  it("proposes with what the agent says of it, and prints the write", async () => {
+  it("proposes with the agent's own options, and prints the write", async () => {
     const options = ["--reason", "r", "--agent", "me", "--idempotency-key", "k", "--ttl", "2h"];
     const { code, stdout } = await here("write", UPDATE, "orderId=o-1", "orderStatus=paid", ...options);
     expect(code).toBe(0);
@@ -136,7 +136,7 @@ describe("write", () => {
     expect(JSON.parse(stdout)).toMatchObject({ state: "proposed", reason: "r", agent: "me" });
   });
 
-  it("tells a person the id, and who decides", async () => {
+  it("prints the id for people, and who decides", async () => {
     const { stdout, stderr } = await atTerminal("write", UPDATE, "orderId=1");
     const id = [...fake.all.keys()][0];
     expect(stdout).toMatch(new RegExp(`^${id}  ${UPDATE}  proposed .* expires in `));
@@ -171,13 +171,13 @@ describe("write", () => {
     },
   );
 
-  it("with --wait DURATION ends with 1 when the time is up, the write as it is then", async () => {
+  it("with --wait DURATION ends with 1 when the time is up, and prints the write as it is then", async () => {
     const { code, stdout } = await here("write", UPDATE, "orderId=1", "--wait", "50ms");
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ state: "proposed" });
   });
 
-  it("goes on waiting over a restart of the daemon", async () => {
+  it("goes on waiting when the daemon restarts", async () => {
     const cli = spawnCli(["--socket", daemon.socket, "write", UPDATE, "orderId=1", "--wait"]);
     await waitsFor();
     await daemon.stop();
@@ -190,7 +190,7 @@ describe("write", () => {
     expect(JSON.parse(stdout)).toMatchObject({ state: "rejected", note: "no" });
   });
 
-  it("interrupted while it waits, says that the write goes on without it", async () => {
+  it("says that the write goes on without it when its wait is interrupted", async () => {
     const cli = spawnCli(["--socket", daemon.socket, "write", UPDATE, "orderId=1", "--wait"]);
     await waitsFor();
     cli.child.kill("SIGINT");
@@ -199,7 +199,7 @@ describe("write", () => {
     expect(stderr).toContain(`${[...fake.all.keys()][0]} was proposed and continues`);
   });
 
-  it("shows a person what became of it, whatever a service answered", async () => {
+  it("prints the outcome for people, whatever a service answered", async () => {
     const done = atTerminal("write", UPDATE, "orderId=1", "--wait");
     await decided("failed", {
       result: { error: { code: "stale", message: "gone\u001b[2J\nstate succeeded" } },
@@ -235,7 +235,7 @@ describe("audit", () => {
     hash: "h",
   };
 
-  it("shows its rows, as JSON or visible in a table", async () => {
+  it("shows its rows, as JSON or escaped in a table", async () => {
     fake.audit.rows = [row];
     const options = ["--after", "5", "--limit", "1", "--write", "w"];
     expect(JSON.parse((await here("audit", ...options)).stdout)).toStrictEqual({ rows: [row], next: 1 });
@@ -246,7 +246,7 @@ describe("audit", () => {
     );
   });
 
-  it("verified whole ends with 0, broken with 1 and the row", async () => {
+  it("ends with 0 if the chain is whole, and with 1 and the row if it is broken", async () => {
     expect(await atTerminal("audit", "verify")).toMatchObject({
       code: 0,
       stdout: "The chain is intact: 0 rows.\n",

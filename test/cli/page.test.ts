@@ -14,7 +14,7 @@ const start = (socket: string, args: string[] = [], env: Record<string, string> 
 };
 const LINK = /^http:\/\/127\.0\.0\.1:(\d+)\/open#[\w-]{43}$/;
 
-it("prints its link as JSON where no person reads, and ends with Ctrl-C", async () => {
+it("prints its link as JSON if no person reads it, and ends with Ctrl-C", async () => {
   const control = await startTestControl();
   const page = start(control.sockets.operator, ["--idle", "5m"]);
   await page.until(({ lines }) => lines().length > 0);
@@ -25,7 +25,7 @@ it("prints its link as JSON where no person reads, and ends with Ctrl-C", async 
   expect(await page.ended).toMatchObject({ code: 0, stderr: "" });
 });
 
-it("gives the browser a file of this user alone, and no process an argument with the link", async () => {
+it("gives the browser a file that only this user can read, and never puts the link in a process argument", async () => {
   const control = await startTestControl();
   const directory = await temporaryDirectory();
   const seen = join(directory, "arguments");
@@ -52,7 +52,7 @@ it("gives the browser a file of this user alone, and no process an argument with
   expect(existsSync(file)).toBe(false);
 });
 
-it("says that there is no daemon, and that agent.sock does not do", async () => {
+it("reports a missing daemon, and that agent.sock is not enough", async () => {
   const control = await startTestControl();
   const [none, agents] = await Promise.all([
     runCli(["--socket", join(control.directory, "none.sock"), "page"]),
@@ -62,7 +62,7 @@ it("says that there is no daemon, and that agent.sock does not do", async () => 
   expect([agents.code, JSON.parse(agents.stdout).code]).toEqual([1, "operator_only"]);
 });
 
-it("says where it cannot listen", async () => {
+it("says why it cannot listen", async () => {
   const control = await startTestControl();
   const first = start(control.sockets.operator);
   await first.until(({ lines }) => lines().length > 0);

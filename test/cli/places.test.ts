@@ -37,7 +37,7 @@ it.each(["", "config"])(
   },
 );
 
-it("names every absolute path at which it looked, where there is none", async () => {
+it("names every absolute path that it tried, if there is no socket", async () => {
   const { config, root } = await installation();
   const { code, stdout } = await runCli(["--config", config, "status"], {}, "/");
   expect(code).toBe(69);

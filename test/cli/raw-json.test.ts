@@ -15,12 +15,12 @@ it("keeps every digit of an element: large integers, fractions, exponents", () =
   expect(rawElements(json, "events")).toStrictEqual(elements);
 });
 
-it("finds nothing where there is nothing", () => {
+it("finds nothing in an empty document", () => {
   expect(rawElements('{"events":[]}', "events")).toStrictEqual([]);
   expect(rawElements('{"a":"events"}', "events")).toStrictEqual([]);
 });
 
-it("agrees with JSON.parse on any document, compact or indented, each element on one line", () => {
+it("agrees with JSON.parse on any document, compact or indented, with each element on one line", () => {
   const document = fc.record({
     before: fc.jsonValue(),
     events: fc.array(fc.jsonValue()),
@@ -37,6 +37,6 @@ it("agrees with JSON.parse on any document, compact or indented, each element on
   );
 });
 
-it("puts a document on one line without changing it", () => {
+it("puts a document on one line without changing its value", () => {
   expect(oneLine('{\n  "a": "b\\nc"\r\n}\n')).toBe('{   "a": "b\\nc" }');
 });

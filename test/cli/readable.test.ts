@@ -8,8 +8,8 @@ const ORDERS = [
   { orderNumber: "NX-2", status: "shipped", total: 48066188026052610n, note: null },
 ];
 
-describe("what a service answered", () => {
-  it("is a table where its rows fit", () => {
+describe("a service's answer", () => {
+  it("is a table if its rows fit", () => {
     expect(readable({ orders: ORDERS }, 80)).toStrictEqual([
       "ORDERNUMBER  STATUS   TOTAL              TAGS   NOTE",
       'NX-1         pending  12.5               ["a"]  -',
@@ -17,7 +17,7 @@ describe("what a service answered", () => {
     ]);
   });
 
-  it("is a fact a line where they do not, and nothing is left out", () => {
+  it("is one fact per line if they do not, and nothing is left out", () => {
     expect(readable({ orders: ORDERS, total: 2 }, 40)).toStrictEqual([
       "total  2",
       "",
@@ -41,7 +41,7 @@ describe("what a service answered", () => {
       expect(readable(value, 40)).toStrictEqual(lines);
   });
 
-  it("fits the terminal whatever it is, and acts on nothing in it", () => {
+  it("fits the terminal whatever it is, and controls nothing in it", () => {
     const value = fc.oneof(
       fc.jsonValue(),
       fc.array(fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue())),

@@ -24,7 +24,7 @@ const sequences = ({ lines }: CliProcess) => lines().map((line) => Number(JSON.p
 const upTo = (latest: number) => Array.from({ length: latest }, (_, index) => index + 1);
 
 describe("against the real control API and a real log", () => {
-  it("follows each event exactly once over restarts with events appended in between", async () => {
+  it("follows each event exactly once over restarts, with events appended in between", async () => {
     const daemon = await startTestControl();
     let { control } = daemon;
     await daemon.append(message(), message());
@@ -45,7 +45,7 @@ describe("against the real control API and a real log", () => {
     expect(await cli.ended).toMatchObject({ code: 0 });
   });
 
-  it("follows only the types asked for, and tells of what retention removed", async () => {
+  it("follows only the requested types, and reports what retention removed", async () => {
     const daemon = await startTestControl();
     await daemon.append(...Array.from({ length: 5 }, () => message()), recovered(), message());
     await daemon.store.pruneEvents({ keep: 4 });
@@ -57,7 +57,7 @@ describe("against the real control API and a real log", () => {
     expect(cli.stderr()).toContain("events 2 to 3 are missing");
   });
 
-  it("prints the newest ones with --last, however far apart they are, and follows them", async () => {
+  it("prints the newest events with --last, however far apart they are, and then follows", async () => {
     const daemon = await startTestControl();
     const nexusctl = (...args: string[]) => runHere(["--socket", daemon.sockets.agent, ...args]);
     const printed = async (...args: string[]) =>
@@ -116,7 +116,7 @@ describe("against the real control API and a real log", () => {
     expect(stdout).toBe(`${(await daemon.store.readEvents({ after: 0, limit: 1 })).events[0]?.json}\n`);
   });
 
-  it("leads a consumer from its creation to its end", async () => {
+  it("takes a consumer from its creation to its deletion", async () => {
     const daemon = await startTestControl();
     const nexusctl = (...args: string[]) => runHere(["--socket", daemon.sockets.agent, "consumers", ...args]);
     await daemon.append(message(), recovered(), message());
@@ -141,7 +141,7 @@ describe("against the real control API and a real log", () => {
       });
   });
 
-  it("runs, pauses and resumes jobs and reloads as the operator only", async () => {
+  it("runs, pauses and resumes jobs and reloads, as the operator only", async () => {
     const daemon = await startTestControl();
     const over = (socket: string, ...args: string[]) => runHere(["--socket", socket, ...args]);
     const { agent, operator } = daemon.sockets;
@@ -165,7 +165,7 @@ describe("against the real control API and a real log", () => {
     expect((await runHere(["--socket", agent, "status"], 200)).stdout).toMatch(/^nexus-low-stock +starting/m);
   });
 
-  it("says of a run what became of it", async () => {
+  it("prints the outcome of a run", async () => {
     const daemon = await startTestControl();
     const { operator } = daemon.sockets;
     const ran = async (name: string) =>
@@ -191,7 +191,7 @@ describe("against the real control API and a real log", () => {
     expect(await ran("xyzzy-plugh")).toContain("nexusctl jobs lists them");
   });
 
-  it("leads a write from its proposal to its approval at a terminal, and shows the record of it", async () => {
+  it("takes a write from its proposal to its approval at a terminal, and shows its audit rows", async () => {
     const daemon = await startTestControl();
     const over = (socket: string, ...args: string[]) => runHere(["--socket", socket, ...args]);
     const { agent, operator } = daemon.sockets;

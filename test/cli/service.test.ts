@@ -53,14 +53,14 @@ const perform = (all: Step[], program: Program, onStep: (step: Step) => void = (
   execute(all, { root, program, run: async () => "", onStep });
 const pending = (program: Program) => steps(program).filter((step) => !isDone(step, root, program));
 
-test("the units run the copy of the program, on the Node.js that came with it", () => {
+test("the units run the installed copy of the program, on the Node.js that came with it", () => {
   const service = wanted(sources).files.find(({ path }) => path.endsWith("/nexusd.service"));
   expect(service?.content).toContain(`\nExecStart=${PROGRAM}/bin/nexusd --config ${CONFIG}\n`);
   expect(service?.content).toContain("\nEnvironment=NEXUSD_NODE=/usr/bin/node\n");
   expect(service?.content).not.toContain("/usr/bin/nexusd");
 });
 
-test("what was done is not done again, and a newer program is", async () => {
+test("finished steps are not repeated, and a newer program is installed", async () => {
   const program = smallProgram();
   await perform(steps(program), program);
   expect(statSync(join(root, PROGRAM, "bin/nexusd")).mode & 0o777).toBe(0o755);
@@ -72,7 +72,7 @@ test("what was done is not done again, and a newer program is", async () => {
   expect(pending(newer)).toEqual([]);
 });
 
-test("cut off after any step, the same command goes on from there to the same end", async () => {
+test("if cut off after any step, the same command continues to the same end", async () => {
   const program = smallProgram();
   const all = steps(program);
   for (let cut = 0; cut <= all.length; cut++) {
@@ -90,7 +90,7 @@ test("cut off after any step, the same command goes on from there to the same en
   }
 });
 
-test("what somebody else put there is named, and left as it is", () => {
+test("files that others put there are named and left unchanged", () => {
   const [unit] = wanted(sources).files;
   if (!unit) throw new Error("there are units");
   mkdirSync(dirname(join(root, unit.path)), { recursive: true });
@@ -99,7 +99,7 @@ test("what somebody else put there is named, and left as it is", () => {
   expect(readFileSync(join(root, unit.path), "utf8")).toBe("[Unit]\n");
 });
 
-test("a service that runs what is installed needs nothing; one that runs the old is restarted behind open sockets", () => {
+test("a service that runs the installed version is left alone; one that runs an old version is restarted with its sockets open", () => {
   const { config } = wanted(sources);
   const facts = { pending: [], hasUser: true, hasConfig: true, areEnabled: true, root: "/" };
   const service = { needsReload: false, isActive: true, isStale: false };
@@ -128,7 +128,7 @@ test("a service that runs what is installed needs nothing; one that runs the old
   expect(fresh).toContainEqual({ do: "run", command: ["systemctl", "enable", ...UNITS] });
 });
 
-test("the copy has all that the program needs to run, and nothing that only its developers need", () => {
+test("the copy has everything that the program needs to run, and nothing that only its developers need", () => {
   const paths = programIn().files.map(({ path }) => path);
   const has = (part: string) => paths.some((path) => path.includes(part));
   for (const part of ["bin/nexusd", "better-sqlite3/", "undici/", "systemd/nexusd.service"])

@@ -70,14 +70,14 @@ test.each([
   ["an ECDSA key", "bob", "bob"],
   ["an RSA key", "carol", "carol"],
   ["a certificate", "dave-cert.pub", "dave"],
-])("%s signs, and what it signed is taken", async (_what, key, signer) => {
+])("%s signs, and its signature is accepted", async (_what, key, signer) => {
   const write = await propose();
   const { code, stdout, stderr } = await nexusctl(sign(write, at(key), "--decide", "--signer", signer));
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(JSON.parse(stdout)).toMatchObject({ state: "approved", decidedBy: { door: "signature", signer } });
 });
 
-test("a certificate of another name, or of nobody who may give one, is refused", async () => {
+test("a certificate for another name, or by an unknown authority, is refused", async () => {
   const write = await propose();
   const asErin = await nexusctl(sign(write, at("dave-cert.pub"), "--decide", "--signer", "erin"));
   expect(JSON.parse(asErin.stdout)).toMatchObject({ code: "signature_wrong_key" });
@@ -85,7 +85,7 @@ test("a certificate of another name, or of nobody who may give one, is refused",
   expect(JSON.parse(asAlice.stdout)).toMatchObject({ code: "signature_wrong_key" });
 });
 
-test("a key that an agent holds signs", async () => {
+test("a key in an ssh-agent signs", async () => {
   const socket = at("agent.sock.ssh");
   const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
   try {
@@ -112,7 +112,7 @@ test("a key that an agent holds signs", async () => {
   }
 });
 
-test("at a terminal the whole request is shown first, and only yes signs", async () => {
+test("at a terminal the complete request is shown first, and only yes signs", async () => {
   const write = await propose();
   const tty = createFakeTty(100, 60);
   const args = ["writes", "sign", write.id, "--key", at("alice"), "--decide", "--signer", "alice"];
@@ -124,7 +124,7 @@ test("at a terminal the whole request is shown first, and only yes signs", async
   expect((await control.get(`/v1/writes/${write.id}`)).json.state).toBe("proposed");
 });
 
-test("in a pipe the signature comes with its statement, and can be handed over later", async () => {
+test("in a pipe the signature is printed with its statement, and can be submitted later", async () => {
   const write = await propose();
   const { stdout } = await nexusctl(sign(write, at("alice"), "--decision", "reject"));
   const { statement, signature } = JSON.parse(stdout);
@@ -138,7 +138,7 @@ test("in a pipe the signature comes with its statement, and can be handed over l
   expect(JSON.parse(decided.stdout)).toMatchObject({ state: "rejected", decidedBy: { signer: "alice" } });
 });
 
-test("a key that does not sign is said to be the reason, and nothing is handed over", async () => {
+test("if a key does not sign, the error says so and nothing is submitted", async () => {
   const write = await propose();
   const { code, stdout } = await nexusctl(sign(write, at("none"), "--decide", "--signer", "alice"));
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: "ssh_keygen_failed" });
@@ -148,7 +148,7 @@ test("a key that does not sign is said to be the reason, and nothing is handed o
   });
 });
 
-test("a statement with its stored request is checked without a daemon", async () => {
+test("a statement with its stored request can be checked without a daemon", async () => {
   const write = await propose();
   const { stdout, stderr: made } = await nexusctl(["writes", "statement", write.id, "--bundle"]);
   writeFileSync(at("bundle"), stdout);
@@ -167,7 +167,7 @@ test("a statement with its stored request is checked without a daemon", async ()
   expect((await nexusctl(["statement", "check", at("bundle")], nowhere)).code).toBe(1);
 });
 
-test("every signed decision is checked again on a copy, as of its time, and what was changed in it is named", async () => {
+test("every signed decision can be verified again on a copy, as of its time, and any change is named", async () => {
   const write = await propose();
   await nexusctl(sign(write, at("alice"), "--decide", "--signer", "alice"));
   const nowhere = { NEXUSD_AGENT_SOCKET: at("none.sock"), NEXUSD_OPERATOR_SOCKET: at("none.sock") };

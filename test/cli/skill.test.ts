@@ -12,7 +12,7 @@ import { temporaryDirectory } from "../support/store.ts";
 const SKILL = readFileSync(new URL("../../docs/skills/nexusd/SKILL.md", import.meta.url), "utf8");
 const COMMAND = new URL("../../bin/nexusctl", import.meta.url).pathname;
 
-test("the skill is valid by the limits of the format", () => {
+test("the skill keeps within the limits of the format", () => {
   const [, head = "", body = ""] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(SKILL) ?? [];
   const fields = Object.fromEntries(head.split("\n").map((line) => line.split(/: (.*)/).slice(0, 2)));
   expect(Object.keys(fields)).toEqual(["name", "description"]);
@@ -26,7 +26,7 @@ test("the skill is valid by the limits of the format", () => {
     expect(body).toContain(rule);
 });
 
-describe("a member is set, and every other character stays", () => {
+describe("a member is set, and every other character is unchanged", () => {
   test.each([
     ["", '{\n  "a": {\n    "b": 1\n  }\n}\n'],
     ["{}", '{\n  "a": {\n    "b": 1\n  }\n}'],
@@ -44,7 +44,7 @@ describe("a member is set, and every other character stays", () => {
     expect(setMember(after, ["a", "b"], 1)).toBe(after);
   });
 
-  test("in any JSON, however it is laid out", () => {
+  test("in any JSON, whatever its layout", () => {
     const layout = fc.constantFrom(undefined, 1, 2, 4, "\t");
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string(), layout, (whole, key, indent) => {
@@ -58,7 +58,7 @@ describe("a member is set, and every other character stays", () => {
     );
   });
 
-  test("what is no configuration is refused, with its line", () => {
+  test("an invalid configuration is refused, with the line", () => {
     expect(() => setMember('{\n  "a": ,\n}', ["a"], 1)).toThrow("line 2 is not JSON");
     expect(() => setMember('{ "a": 5 }', ["a", "b"], 1)).toThrow("a");
     expect(() => setMember("[]", ["a"], 1)).toThrow("the file");
@@ -88,7 +88,7 @@ describe("skill install", () => {
     expect(() => read(".claude.json")).toThrow("ENOENT");
   });
 
-  test("puts the skill and the entry of Claude Code in place, once", async () => {
+  test("installs the skill and the entry for Claude Code, once", async () => {
     writeFileSync(join(home, ".claude.json"), '{\n  "theme": "dark",\n  "mcpServers": {}\n}\n', {
       mode: 0o640,
     });
@@ -103,7 +103,7 @@ describe("skill install", () => {
     expect(JSON.parse(again.stdout)).toEqual({ changes: [], done: true });
   });
 
-  test("keeps comments, keys and the user's own part of the entry in OpenClaw's JSON5, behind a symbolic link", async () => {
+  test("keeps comments, keys and the user's own part of the entry in OpenClaw's JSON5, through a symbolic link", async () => {
     mkdirSync(join(home, ".openclaw"));
     const config = [
       "// my gateway",
@@ -136,13 +136,13 @@ describe("skill install", () => {
       expect(after).toContain(kept);
   });
 
-  test("into a directory for any other runtime", async () => {
+  test("copies into a directory for any other runtime", async () => {
     expect((await install("--dir", join(home, "skills"), "--yes")).code).toBe(0);
     expect(read("skills/nexusd/SKILL.md")).toBe(SKILL);
     expect(JSON.parse(read("skills/nexusd/mcp.json")).mcpServers.nexusd.args).toEqual(args("agent"));
   });
 
-  test("leaves a configuration that it cannot read alone, with all the rest", async () => {
+  test("leaves a configuration that it cannot read unchanged, and everything else too", async () => {
     writeFileSync(join(home, ".claude.json"), "{ broken");
     const { code, stdout } = await install("--claude-code", "--yes");
     expect(code).toBe(1);

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => daemon.remove());
 
 describe("at a terminal", () => {
-  it("status is a table with the age of each success and the last error, made visible", async () => {
+  it("status is a table with the age of each success and the last error, escaped", async () => {
     const { code, stdout } = await atTerminal(["status"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^messaging +ok +\d s ago +-$/m);
@@ -35,7 +35,7 @@ describe("at a terminal", () => {
     expect(stdout).toMatch(/^log +events 1 to 2$/m);
   });
 
-  it("columns line up, and no line is wider than the terminal", async () => {
+  it("columns align, and no line is wider than the terminal", async () => {
     const { stdout } = await atTerminal(["jobs"], 60);
     const [head = "", row = ""] = stdout.split("\n");
     expect(row.indexOf("ok")).toBe(head.indexOf("STATE"));
@@ -83,7 +83,7 @@ describe("at a terminal", () => {
     expect(stdout).toMatch(/^held +exec +paused +- +never +- +0 +- +-$/m);
   });
 
-  it("insights are a table, whatever is in them, and every filter goes to the daemon", async () => {
+  it("insights are a table, whatever they hold, and every filter is passed to the daemon", async () => {
     let asked = "";
     daemon.override = (request, response) => {
       asked = request.url ?? "";
@@ -107,12 +107,12 @@ describe("at a terminal", () => {
     });
   });
 
-  it("insights since what is no time are not asked for", async () => {
+  it("an invalid time for --since sends no request", async () => {
     const { code, stderr } = await atTerminal(["insights", "--since", "yesterday"]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("how long ago")]);
   });
 
-  it("insights since yesterday are asked for as a duration", async () => {
+  it("--since yesterday is sent as a duration", async () => {
     let asked = "";
     daemon.override = (request, response) => {
       asked = request.url ?? "";
@@ -144,7 +144,7 @@ describe("at a terminal", () => {
     }
   };
 
-  it("a job that cannot run has its reason in the table, and in full under it where that has no room", async () => {
+  it("a job that cannot run shows its reason in the table, and in full below if it does not fit", async () => {
     const lastError = { code: "invalid_job", message: "has no default export", at: new Date().toISOString() };
     const job = { name: "broken", state: "invalid", lastError };
     expect(await jobs(job, 200)).toMatch(/^broken +invalid +.*has no default export\n$/m);
@@ -159,7 +159,7 @@ describe("at a terminal", () => {
     expect(await jobs({ ...job, running: true }, 200)).toMatch(/never +running +-$/m);
   });
 
-  it("a run that goes on is not said to be over", async () => {
+  it("a run in progress is not reported as over", async () => {
     daemon.override = (_request, response) => {
       response.writeHead(202).end("{}");
       return true;
@@ -169,7 +169,7 @@ describe("at a terminal", () => {
     expect(stderr).toContain("hang is still running");
   });
 
-  it("an event is one line, with nothing in it that the terminal would act on", async () => {
+  it("an event is one line, and nothing in it controls the terminal", async () => {
     const { stdout } = await atTerminal(["events"]);
     const lines = stdout.trimEnd().split("\n");
     expect(lines).toHaveLength(2);
@@ -181,13 +181,13 @@ describe("at a terminal", () => {
     expect((await atTerminal(["events"])).stdout).not.toContain("0123456789abcdef");
   });
 
-  it("a refusal is a sentence on stderr", async () => {
+  it("a refusal is one sentence on stderr", async () => {
     const { code, stdout, stderr } = await atTerminal(["consumers"]);
     expect({ code, stdout }).toStrictEqual({ code: 1, stdout: "" });
     expect(stderr).toBe("nexusctl: There is no /v1/consumers. (not_found)\n");
   });
 
-  it("--json gives the same JSON as a pipe gets, escaped where a terminal would act on it", async () => {
+  it("--json prints the same JSON as a pipe gets, escaped where it could control a terminal", async () => {
     const { stdout } = await atTerminal(["events", "--json"]);
     expect(
       stdout
@@ -214,7 +214,7 @@ describe("a line for an event", () => {
       ),
     );
 
-  it("shows what matters of each kind", () => {
+  it("shows the important fields of each kind", () => {
     expect(line("messaging.message.received", { alias: "ops", agentId: "bob", json: { a: 1 } })).toMatch(
       /^ {4}7 {2}2026-01-02 03:04:05 {2}messaging\.message\.received {2}ops bob: \{"a":1\}$/,
     );
@@ -252,7 +252,7 @@ describe("a line for an event", () => {
     expect(line("something.new", { a: 1 })).toMatch(/\{"a":1\}$/);
   });
 
-  it("lines up with the others of its page, in columns no wider than they need", () => {
+  it("aligns with the others of its page, in columns no wider than needed", () => {
     const event = (sequence: string, type: string, subject: string, data: unknown) =>
       JSON.stringify({ sequence, time: "2026-01-02T03:04:05Z", type: `nexusd.${type}`, subject, data });
     const uuid = "3f0c1f6e-6f0d-4f53-9d3e-0a4b5d6c7e8f";
@@ -278,14 +278,14 @@ describe("a line for an event", () => {
     ]);
   });
 
-  it("leaves room for what a message says in 80 columns", () => {
+  it("leaves room for the text of a message in 80 columns", () => {
     const time = new Date().toISOString();
     const data = { alias: "workshop", agentId: "peer", text: "the pump is loud" };
     const json = JSON.stringify({ sequence: "7", time, type: "nexusd.messaging.message.received", data });
     expect(plain(eventLine(json)).slice(0, 80)).toContain("workshop peer: the pump is loud");
   });
 
-  it("keeps every digit of a large id, and bears data of any shape", () => {
+  it("keeps every digit of a large id, and accepts data of any shape", () => {
     expect(plain(eventLine('{"type":"nexusd.x","data":{"id":48066188026052610}}'))).toContain(
       "48066188026052610",
     );
@@ -302,7 +302,7 @@ describe("a line for an event", () => {
   });
 });
 
-it("an age is short, and tells past from future", () => {
+it("an age is short, and past differs from future", () => {
   const now = Date.parse("2026-01-02T03:00:00Z");
   const at = (seconds: number) => age(new Date(now + seconds * 1000).toISOString(), now);
   expect([at(-5), at(-300), at(-7200), at(-4 * 86_400), at(40)]).toStrictEqual([

@@ -9,7 +9,7 @@ import { noTerminal, onTerminal, type Terminal } from "../support/pty.ts";
 import { createFakeTty } from "../support/tty.ts";
 
 describe("keys", () => {
-  it("have names, whichever way a terminal sends them; what has none is left out", () => {
+  it("have names, however a terminal encodes them; unnamed ones are ignored", () => {
     expect(keysOf("aé漢👍")).toStrictEqual(["a", "é", "漢", "👍"]);
     expect(keysOf("\x1b[A\x1bOB\x1b[5~\x1b[H\r\x7f\x03")).toStrictEqual([
       ...["up", "down", "pageup", "home"],
@@ -20,7 +20,7 @@ describe("keys", () => {
     expect(keysOf("\x1ba")).toStrictEqual(["escape", "a"]);
   });
 
-  it("that arrive in parts are one key, and Escape alone is one too", async () => {
+  it("are recognised even if they arrive in parts, and so is Escape alone", async () => {
     const tty = createFakeTty();
     const keys: string[] = [];
     const terminal = openTerminal(tty, { fullScreen: false, key: (key) => void keys.push(key) });
@@ -36,12 +36,12 @@ describe("keys", () => {
   });
 });
 
-describe("text broken into lines", () => {
+describe("wrapped text", () => {
   const anyText = fc.array(
     fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\n", " ", "漢", "⚠️", "x".repeat(90))),
   );
 
-  it("is never wider than the terminal, loses nothing, and begins no line that was not one", () => {
+  it("is never wider than the terminal, loses nothing, and no continuation looks like a line of its own", () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 12, max: 100 }), (parts, columns) => {
         const lines = wrapped(parts.join(""), columns);
@@ -71,7 +71,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
 
   const nexusctl = (...args: string[]) => onTerminal(["--socket", daemon.socket, ...args]);
 
-  it("approves what it has shown, and only on a yes that was typed after it", async () => {
+  it("approves what it has shown, and only on a yes typed afterwards", async () => {
     const { id, digest } = fake.propose();
     const terminal = nexusctl("writes", "approve", id);
     terminal.type("y\r");
@@ -89,7 +89,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
     }
   };
 
-  it("asks nothing while somebody types, and takes none of it for an answer", async () => {
+  it("does not ask while someone is typing, and takes nothing typed early for an answer", async () => {
     const { id } = fake.propose();
     const terminal = nexusctl("writes", "approve", id);
     await terminal.until("digest");
@@ -102,7 +102,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
     expect(fake.bodies).toStrictEqual([]);
   });
 
-  it("approves nothing in the inbox by a key that is held", async () => {
+  it("approves nothing in the inbox while a key is held down", async () => {
     fake.propose();
     const terminal = nexusctl("writes", "watch");
     await terminal.until("1 to decide");
@@ -120,7 +120,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
     expect(await terminal.ended).toContain("code 0");
   });
 
-  it("keeps an inbox, and is as it was after q", async () => {
+  it("shows an inbox, and is restored after q", async () => {
     fake.propose();
     const terminal = nexusctl("writes", "watch");
     await terminal.until("1 to decide");
@@ -132,7 +132,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
     expect(await terminal.ended).toContain("\u001b[?1049lcode 0\r\nrestored");
   });
 
-  it.each(["SIGTERM", "SIGHUP"] as const)("is as it was after %s", async (signal) => {
+  it.each(["SIGTERM", "SIGHUP"] as const)("is restored after %s", async (signal) => {
     const terminal = nexusctl("writes", "watch");
     await terminal.until("nothing to decide");
     terminal.kill(signal);

@@ -37,8 +37,8 @@ const fileWith = (text: string) => {
 const refused = (code: string) => ({ code: 1, stdout: expect.stringContaining(`"${code}"`) });
 const bound = async () => JSON.parse((await agent(proposal("shipped", "--bind"))).stdout);
 
-describe("a write that is bound", () => {
-  it("is answered with its token once, and withdrawn by nobody without it", async () => {
+describe("a bound write", () => {
+  it("returns its token once, and nobody without it can withdraw the write", async () => {
     const { id, token, isBound } = await bound();
     expect([isBound, token]).toEqual([true, expect.stringMatching(/^nxd_tok_[\w-]{32}$/)]);
     expect((await agent(["writes", "show", id])).stdout).not.toContain(token);
@@ -52,19 +52,19 @@ describe("a write that is bound", () => {
     ["a file", (token) => ({ args: ["--token", `@${fileWith(token)}`] })],
     ["stdin", (token) => ({ args: ["--token", "-"], given: { stdin: `${token}\n` } })],
     ["the environment", (token) => ({ args: [], given: { env: { NEXUSD_TOKEN: token } } })],
-  ])("is withdrawn with its token from %s", async (_source, show) => {
+  ])("can be withdrawn with its token from %s", async (_source, show) => {
     const { id, token } = await bound();
     const { args, given } = show(token);
     const { code, stdout } = await agent(["writes", "cancel", id, ...args], given);
     expect([code, JSON.parse(stdout).state]).toEqual([0, "cancelled"]);
   });
 
-  it("is withdrawn by an operator without a token", async () => {
+  it("can be withdrawn by an operator without a token", async () => {
     const { id } = await bound();
     expect(JSON.parse((await operator(["writes", "cancel", id])).stdout).state).toBe("cancelled");
   });
 
-  it("takes no token from the command line, which everybody can read, and no empty one", async () => {
+  it("takes no token from the command line, which everyone can read, and no empty one", async () => {
     const { id, token } = await bound();
     const cancel = ["writes", "cancel", id, "--token"];
     const shown = await agent([...cancel, token]);
@@ -74,7 +74,7 @@ describe("a write that is bound", () => {
     expect((await agent([...cancel, "@/nowhere/at/all"])).code).toBe(2);
   });
 
-  it("tells a person its token, also where its end is waited for", async () => {
+  it("prints its token for people, even with --wait", async () => {
     const { stderr, stdout } = await agent(proposal("shipped", "--bind"), { columns: 100 });
     expect(stderr).toMatch(/its token, which is shown only now: nxd_tok_[\w-]{32}$/m);
     expect(stdout).not.toContain("nxd_tok_");
@@ -84,7 +84,7 @@ describe("a write that is bound", () => {
   });
 });
 
-it("a bound consumer is placed, moved and deleted with its token alone, or by an operator", async () => {
+it("a bound consumer can be placed, moved and deleted only with its token, or by an operator", async () => {
   const made = await agent(["consumers", "create", "mine", "--from", "oldest", "--bind"]);
   const { token } = JSON.parse(made.stdout);
   const given = { env: { NEXUSD_TOKEN: token } };
@@ -119,7 +119,7 @@ describe("writes reject --all", () => {
     expect((await states()).length).toBe(4);
   });
 
-  it("rejects what the agent and the operation name, and nothing else", async () => {
+  it("rejects what the agent and operation filters match, and nothing else", async () => {
     const args = ["writes", "reject", "--all", "--agent", "wild", "--operation", "nexus.orders.*"];
     const { stdout } = await operator([...args, "--reason", "it ran wild", "--yes"]);
     expect(JSON.parse(stdout)).toMatchObject({ count: 1, writes: [{ agent: "wild", operation: UPDATE }] });
@@ -132,7 +132,7 @@ describe("writes reject --all", () => {
     expect(JSON.parse((await operator(all)).stdout)).toEqual({ count: 0, writes: [] });
   });
 
-  it("shows them at a terminal and asks, and leaves them where the answer is no", async () => {
+  it("shows them at a terminal and asks, and changes nothing if the answer is no", async () => {
     for (const [answer, state] of [
       ["n", "proposed"],
       ["y", "rejected"],
@@ -151,7 +151,7 @@ describe("writes reject --all", () => {
     }
   });
 
-  it("is wrong usage without a filter, without a terminal and --yes, and with an id; and not an agent's", async () => {
+  it("is wrong usage without a filter, with an id, or in a pipe without --yes; agents may not use it", async () => {
     const reject = (...args: string[]) => ["writes", "reject", ...args, "--reason", "no"];
     for (const args of [
       reject("--all"),

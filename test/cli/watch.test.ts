@@ -41,7 +41,7 @@ const sent = () => fake.bodies.map(({ path, text }) => [path.split("/").at(-1), 
 const lines = (tty: FakeTty, text: string) => tty.screen().filter((line) => line.includes(text));
 
 describe("the inbox", () => {
-  it("has the proposals that are there, the oldest first, and those that come", async () => {
+  it("shows the existing proposals, the oldest first, and new ones", async () => {
     fake.propose({ reason: "first" });
     fake.propose({ reason: "second" });
     fake.move(fake.propose({ reason: "decided before" }).id, "rejected");
@@ -58,7 +58,7 @@ describe("the inbox", () => {
     expect(fake.shown).toStrictEqual([]);
   });
 
-  it("loses what is decided or expires elsewhere, and says what happened", async () => {
+  it("drops a write that is decided elsewhere or expires, and says what happened", async () => {
     const [a, b] = [fake.propose({ reason: "first" }), fake.propose({ reason: "second" })];
     const { tty } = start();
     await shows(tty, "2 to decide");
@@ -68,7 +68,7 @@ describe("the inbox", () => {
     await shows(tty, /nothing to decide[\s\S]*rejected: not now/);
   });
 
-  it("shows what each is about, and its state, on a terminal of 80 columns", async () => {
+  it("shows what each is about, and its state, in 80 columns", async () => {
     fake.propose({ reason: "the customer paid, and waits" });
     const { tty } = start(createFakeTty(80, 24));
     await shows(tty, "1 to decide");
@@ -78,7 +78,7 @@ describe("the inbox", () => {
     expect(row.slice(0, 80)).toMatch(/^> +1 +proposed +update status order o-\d+: .* in \d+ h +scout: the/);
   });
 
-  it("says in the place of a write that it was decided elsewhere, by whom, for a while", async () => {
+  it("shows in a write's place for a while that it was decided elsewhere, and by whom", async () => {
     const { id } = fake.propose({ reason: "first" });
     fake.propose({ reason: "second" });
     const { tty } = start();
@@ -97,7 +97,7 @@ describe("the inbox", () => {
     expect(fake.shown).toStrictEqual([]);
   });
 
-  it("rings once for what arrives, and not for what is there or leaves", async () => {
+  it("rings once for a new write, and not for existing or leaving ones", async () => {
     fake.propose({ reason: "there before" });
     const { tty } = start();
     const bells = () => tty.text().split("\x07").length - 1;
@@ -120,7 +120,7 @@ describe("the inbox", () => {
     expect(tty.text()).not.toContain("\x07");
   });
 
-  it("does not bring back what was decided while a list was on its way", async () => {
+  it("does not bring back a write that was decided while a list was loading", async () => {
     const { tty } = start();
     await shows(tty, "nothing to decide");
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -135,7 +135,7 @@ describe("the inbox", () => {
     await shows(tty, "nothing to decide");
   });
 
-  it("shows a write whole at one key, and approves it at another, with its digest", async () => {
+  it("shows the full write at one key and approves it at another, with its digest", async () => {
     fake.propose();
     const { id, digest } = fake.propose({ reason: "the second" });
     const { tty } = start();
@@ -153,7 +153,7 @@ describe("the inbox", () => {
     await shows(tty, "succeeded");
   });
 
-  it("rejects with a reason, and not without one", async () => {
+  it("rejects only with a reason", async () => {
     fake.propose();
     const { tty } = start();
     await shows(tty, "1 to decide");
@@ -171,7 +171,7 @@ describe("the inbox", () => {
     expect(sent()).toStrictEqual([["reject", { reason: "not qite yet" }]]);
   });
 
-  it("approves nothing that has not been read to its end, nor at a key pressed ahead", async () => {
+  it("approves nothing that was not read to its end, and ignores a key pressed early", async () => {
     const body = JSON.stringify({ lines: Array.from({ length: 60 }, (_, line) => `line ${line}`) });
     fake.propose({ preview: { method: "POST", url: "https://x.example/", headers: [], body } });
     const { tty } = start();
@@ -193,7 +193,7 @@ describe("the inbox", () => {
     expect(sent()).toHaveLength(1);
   });
 
-  it("says of the one on the screen that it is decided elsewhere, and lets nothing be done to it", async () => {
+  it("says that the write on the screen was decided elsewhere, and allows no further action", async () => {
     const { id } = fake.propose();
     const { tty } = start();
     await shows(tty, "1 to decide");
@@ -208,7 +208,7 @@ describe("the inbox", () => {
     expect(sent()).toStrictEqual([]);
   });
 
-  it("says in words why an approval is refused", async () => {
+  it("explains in words why an approval is refused", async () => {
     const write = fake.propose();
     const { tty } = start();
     await shows(tty, "1 to decide");
@@ -220,7 +220,7 @@ describe("the inbox", () => {
     await shows(tty, "The digest is not that of this write. (digest_mismatch)");
   });
 
-  it("does not open a write whose digest is not that of its request", async () => {
+  it("does not open a write whose digest does not match its request", async () => {
     fake.propose({ request: '{"input":{},"operation":"another"}' });
     const { tty } = start();
     await shows(tty, "1 to decide");
@@ -229,7 +229,7 @@ describe("the inbox", () => {
     expect(lines(tty, HINT)).toStrictEqual([]);
   });
 
-  it("goes on over a restart of the daemon, with what happened meanwhile", async () => {
+  it("continues after a restart of the daemon, with what happened meanwhile", async () => {
     const { id } = fake.propose({ reason: "before" });
     const { tty } = start();
     await shows(tty, "1 to decide");
@@ -243,7 +243,7 @@ describe("the inbox", () => {
     await shows(tty, "2 to decide");
   });
 
-  it("reads the list anew when the log was replaced", async () => {
+  it("reads the list again if the log was replaced", async () => {
     fake.propose();
     const { tty } = start();
     await shows(tty, "1 to decide");
@@ -255,7 +255,7 @@ describe("the inbox", () => {
     await shows(tty, "nothing to decide");
   });
 
-  it("has room for more than the screen: arrows scroll, and the number is that on the screen", async () => {
+  it("holds more than fits on the screen: arrows scroll, and numbers refer to the visible rows", async () => {
     for (let i = 0; i < 45; i++) fake.propose({ reason: `reason ${i}.` });
     const { tty } = start(createFakeTty(100));
     await shows(tty, "45 to decide");
@@ -280,7 +280,7 @@ describe("the screen", () => {
     [40, 10],
     [200, 60],
     [20, 5],
-  ])("of %i by %i is never overrun, also by hostile text", async (columns, rows) => {
+  ])("of %i by %i is never exceeded, even by hostile text", async (columns, rows) => {
     const hostile = "\u001b[2J\u202e\na: approve\r\u200b漢漢漢⚠️ ".repeat(20);
     fake.propose({
       ...{ reason: hostile, agent: hostile, operation: `x.${hostile}` },
@@ -320,7 +320,7 @@ describe("the screen", () => {
   });
 });
 
-describe("the terminal is given back", () => {
+describe("the terminal is restored", () => {
   const isGivenBack = (tty: FakeTty) => {
     expect(tty.text()).toContain(FULL_SCREEN);
     expect(tty.text().endsWith(NORMAL_SCREEN)).toBe(true);
@@ -335,7 +335,7 @@ describe("the terminal is given back", () => {
     isGivenBack(tty);
   });
 
-  it("on q before the list is there", async () => {
+  it("on q before the list is loaded", async () => {
     const { tty, ended } = start();
     tty.type("q");
     expect((await ended).code).toBe(0);
@@ -358,14 +358,14 @@ describe("the terminal is given back", () => {
     isGivenBack(tty);
   });
 
-  it("without a daemon, with exit code 69", async () => {
+  it("without a daemon, and the exit code is 69", async () => {
     await daemon.stop();
     const { tty, ended } = start();
     expect((await ended).code).toBe(69);
     isGivenBack(tty);
   });
 
-  it("when the daemon answers what it never should", async () => {
+  it("on an impossible answer from the daemon", async () => {
     const { tty, ended } = start();
     await shows(tty, "nothing to decide");
     daemon.appendRaw('{"type":"nexusd.write.rejected"');

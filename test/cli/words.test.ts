@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => daemon.remove());
 const here = (...args: string[]) => runHere(["--socket", daemon.socket, ...args]);
 
-describe("a text that begins with a dash", () => {
+describe("a text that starts with a dash", () => {
   it.each([
     [["- item"], "- item"],
     [["-3 degrees outside"], "-3 degrees outside"],
@@ -35,7 +35,7 @@ describe("a text that begins with a dash", () => {
   });
 
   it.each(["--strcit", "-x", "--no-wiat", "--strict=yes please"])(
-    "is no word that looks like an option: %s",
+    "is not accepted if it looks like an option: %s",
     async (word) => {
       serveWrites(daemon);
       const { code, stdout, stderr } = await here("messaging", "send", "workshop", "hello", word);
@@ -50,7 +50,7 @@ it.each([
   [["operations", "nexus.orders.list"], "nexusctl help operations"],
   [["--config", "x.toml", "events", "help"], "nexusctl help events"],
   [["writes", "show", "a", "b"], "nexusctl help writes show"],
-])("%j has an argument too many, and is told where to read what there is", async (args, hint) => {
+])("%j has one argument too many, and the error names the help to read", async (args, hint) => {
   const { code, stderr } = await here(...args);
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(hint) });
 });
@@ -70,7 +70,7 @@ describe("help", () => {
     expect(stdout.startsWith(usage)).toBe(true);
   });
 
-  it("of a command that there is not names the nearest, with exit code 2", async () => {
+  it("of an unknown command names the nearest, with exit code 2", async () => {
     expect(await here("help", "writes", "aprove")).toMatchObject({
       code: 2,
       stdout: "",
@@ -79,7 +79,7 @@ describe("help", () => {
   });
 });
 
-describe("a misspelt type of event", () => {
+describe("a misspelt event type", () => {
   it.each([
     ["events", "--type", "nexus.orders.pending"],
     ["events", "--follow", "--type", "nexus.orders.pending"],

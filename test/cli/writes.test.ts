@@ -34,7 +34,7 @@ async function answered(id: string, keys: string, ...options: string[]) {
 }
 
 describe("writes", () => {
-  it("are listed as the daemon has them, or in a table", async () => {
+  it("are listed as the daemon returns them, or in a table", async () => {
     const { id } = fake.propose({ reason: "a\nb", agent: "x\u202e" });
     const second = fake.propose();
     fake.move(second.id, "rejected", { note: "no\u001b[2J" });
@@ -52,7 +52,7 @@ describe("writes", () => {
     expect((await atTerminal("list", "--limit", "1")).stderr).toContain(`continue with --after ${second.id}`);
   });
 
-  it("show their whole state in 80 columns, whatever it is", async () => {
+  it("show their full state in 80 columns, whatever it is", async () => {
     const states = {
       ...{ executing: "executing 3 s ago", succeeded: "succeeded 3 s ago", unknown: "unknown 3 s ago" },
       ...{
@@ -75,7 +75,7 @@ describe("writes", () => {
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
-  it("are listed to the last one where they take many pages, as one document and as one table", async () => {
+  it("are listed completely over many pages, as one document and as one table", async () => {
     const ids = Array.from({ length: 23 }, () => fake.propose().id).reverse();
     fake.pageMost = 5;
     const listed = JSON.parse((await here("list", "--all")).stdout);
@@ -89,7 +89,7 @@ describe("writes", () => {
     expect(table.stdout.match(/^01K\w+/gm)).toStrictEqual(ids);
   });
 
-  it("that end in the middle leave a document that says so, and exit code 1", async () => {
+  it("that break off in the middle leave a document that says so, and exit code 1", async () => {
     for (let n = 0; n < 8; n++) fake.propose();
     fake.pageMost = 3;
     const serve = daemon.override;
@@ -109,7 +109,7 @@ describe("writes", () => {
     expect(problem).toMatchObject({ code: "store_unavailable" });
   });
 
-  it("are shown whole, by their id or an end of it", async () => {
+  it("are shown in full, by their id or the end of it", async () => {
     const { id } = fake.propose();
     fake.propose();
     expect(JSON.parse((await here("show", id)).stdout)).toMatchObject({
@@ -121,14 +121,14 @@ describe("writes", () => {
     expect(stdout).toMatch(/^state +proposed \d s ago, expires in/m);
   });
 
-  it("are found by the end of their id on the next page, where the first one is short", async () => {
+  it("are found by the end of their id on the next page if the first one is short", async () => {
     const { id } = fake.propose();
     for (let n = 0; n < 3; n++) fake.propose();
     fake.pageMost = 2;
     expect(JSON.parse((await here("show", id.slice(-6))).stdout)).toMatchObject({ id });
   });
 
-  it("that more than one abbreviation means are not guessed", async () => {
+  it("are not guessed if an abbreviation is ambiguous", async () => {
     fake.propose();
     fake.propose();
     const { code, stdout } = await here("show", "01K00000");
@@ -176,7 +176,7 @@ describe("writes", () => {
 });
 
 describe("writes approve", () => {
-  it("for a script sends the digest that it was given", async () => {
+  it("for a script sends the given digest", async () => {
     const { id, digest } = fake.propose();
     const wrong = await here("approve", id, "--yes", "--digest", "0".repeat(64));
     expect(wrong).toMatchObject({ code: 1, stdout: expect.stringContaining("digest_mismatch") });
@@ -212,7 +212,7 @@ describe("writes approve", () => {
     },
   );
 
-  it("takes no answer that was typed before the question was there", async () => {
+  it("ignores an answer typed before the question appeared", async () => {
     const { id } = fake.propose();
     const tty = createFakeTty();
     tty.type("y\ry\r");
@@ -223,7 +223,7 @@ describe("writes approve", () => {
     expect(sent()).toStrictEqual([]);
   });
 
-  it("does nothing when the terminal hangs up or the command is told to end", async () => {
+  it("does nothing if the terminal hangs up or the command is told to end", async () => {
     const { id } = fake.propose();
     const gone = createFakeTty();
     const hungUp = atTty(gone, "approve", id);
@@ -241,7 +241,7 @@ describe("writes approve", () => {
     expect(sent()).toStrictEqual([]);
   });
 
-  it("says in words what stands against it", async () => {
+  it("explains in words what prevents it", async () => {
     const { id } = fake.propose();
     const tty = createFakeTty();
     const done = atTty(tty, "approve", id);
@@ -258,21 +258,21 @@ describe("writes approve", () => {
     expect(again.stdout).not.toContain(QUESTION);
   });
 
-  it("refuses a write whose digest is not that of its request, before it asks", async () => {
+  it("refuses a write whose digest does not match its request, without asking", async () => {
     const { id } = fake.propose({ request: '{"input":{},"operation":"another"}' });
     const done = await atTty(createFakeTty(), "approve", id);
     expect(done).toMatchObject({ code: 1, stderr: expect.stringContaining("(digest_mismatch)") });
     expect(done.stdout).not.toContain(QUESTION);
   });
 
-  it("refuses at a terminal when --digest names another", async () => {
+  it("refuses at a terminal if --digest names another", async () => {
     const { id } = fake.propose();
     const done = await atTty(createFakeTty(), "approve", id, "--digest", "0".repeat(64));
     expect(done).toMatchObject({ code: 1, stderr: expect.stringContaining("(digest_mismatch)") });
     expect(sent()).toStrictEqual([]);
   });
 
-  it("with --wait ends with what became of it", async () => {
+  it("with --wait ends with the outcome", async () => {
     const { id } = fake.propose();
     const tty = createFakeTty();
     const done = atTty(tty, "approve", id, "--wait");
@@ -303,28 +303,31 @@ describe("a hostile proposal", () => {
     "x".repeat(200),
   ];
 
-  it.each(HOSTILE)("cannot forge the question, hide a field or act on the terminal with %j", async (text) => {
-    const body = JSON.stringify({ note: text });
-    const { id, digest } = fake.propose({
-      ...{ reason: text, agent: text, target: text, precondition: JSON.stringify(text) },
-      preview: { method: "POST", url: `https://nexus.example/rest/v1/notes?a=${text}`, headers: [], body },
-    });
-    const { tty } = await answered(id, "\r");
-    const [shown = ""] = tty.text().split(`\r${CLEAR}`); // what stands before the real question
-    expect(shown).not.toMatch(ACTS);
-    const lines = shown.split("\n");
-    for (const line of lines) expect(line).not.toMatch(/^(Approve|The write is approved)/);
-    for (const line of lines) expect([...line].length).toBeLessThanOrEqual(80);
-    expect(whole(shown)).toContain(digest);
-    expect(shown).toContain(id);
-    // All of the text is there, character by character.
-    const letters = (from: string) => from.replace(/[^a-z]/gi, "").length;
-    expect(letters(shown)).toBeGreaterThan(3 * letters(JSON.stringify(text)) - 20);
-    for (const command of [["list"], ["show", id]])
-      expect((await atTerminal(...command)).stdout).not.toMatch(ACTS);
-  });
+  it.each(HOSTILE)(
+    "cannot forge the question, hide a field or control the terminal with %j",
+    async (text) => {
+      const body = JSON.stringify({ note: text });
+      const { id, digest } = fake.propose({
+        ...{ reason: text, agent: text, target: text, precondition: JSON.stringify(text) },
+        preview: { method: "POST", url: `https://nexus.example/rest/v1/notes?a=${text}`, headers: [], body },
+      });
+      const { tty } = await answered(id, "\r");
+      const [shown = ""] = tty.text().split(`\r${CLEAR}`); // what stands before the real question
+      expect(shown).not.toMatch(ACTS);
+      const lines = shown.split("\n");
+      for (const line of lines) expect(line).not.toMatch(/^(Approve|The write is approved)/);
+      for (const line of lines) expect([...line].length).toBeLessThanOrEqual(80);
+      expect(whole(shown)).toContain(digest);
+      expect(shown).toContain(id);
+      // All of the text is there, character by character.
+      const letters = (from: string) => from.replace(/[^a-z]/gi, "").length;
+      expect(letters(shown)).toBeGreaterThan(3 * letters(JSON.stringify(text)) - 20);
+      for (const command of [["list"], ["show", id]])
+        expect((await atTerminal(...command)).stdout).not.toMatch(ACTS);
+    },
+  );
 
-  it("of a megabyte leaves what is about to happen right above the question", async () => {
+  it("of a megabyte leaves a summary of the action right above the question", async () => {
     const body = JSON.stringify({ text: "word ".repeat(200_000) });
     const preview = { method: "POST", url: "https://nexus.example/rest/v1/notes", headers: [], body };
     const { id, digest } = fake.propose({ preview });
@@ -337,7 +340,7 @@ describe("a hostile proposal", () => {
   });
 });
 
-it("the real process asks nobody without a terminal", async () => {
+it("the real process does not ask without a terminal", async () => {
   const { id } = fake.propose();
   const { code, stdout, stderr } = await runCli(["--socket", daemon.socket, "writes", "approve", id]);
   expect({ code, stdout }).toStrictEqual({ code: 2, stdout: "" });
