@@ -5,7 +5,7 @@ import { createClient, isNexusdError } from "../../src/client/index.ts";
 import { readLog, until } from "../support/daemon.ts";
 import { startAll } from "./harness.ts";
 
-it("events come once each, in order, over SIGKILLs of the daemon, with their data typed by their type", async () => {
+it("events arrive once each, in order, over SIGKILLs of the daemon, with their data typed by event type", async () => {
   const { nexusd, installation, post, start, kill } = await startAll();
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
@@ -40,7 +40,7 @@ it("events come once each, in order, over SIGKILLs of the daemon, with their dat
   expect(new Set(texts).size).toBe(84);
 });
 
-it("a consumer is worked through over SIGKILLs: what is acknowledged never comes again, the rest always does", async () => {
+it("a consumer is processed over SIGKILLs: acknowledged events never come again, the others always do", async () => {
   const { nexusd, post, start, kill } = await startAll();
   await start();
   await nexusd.consumers.create("worker", { from: "oldest", types: ["messaging.message.received"] });
@@ -90,7 +90,7 @@ it("an event whose handler throws stays unacknowledged", async () => {
   expect(events).toMatchObject([{ type: "nexusd.messaging.message.received", data: { text: "one" } }]);
 });
 
-it("a proposal is made once and followed to its end, over a restart of the daemon", async () => {
+it("a proposal is made once and followed to its end, across a restart of the daemon", async () => {
   const { nexusd, start, kill } = await startAll();
   await start();
   // The daemon is away at first: the proposal is sent again, with one key.
@@ -143,7 +143,7 @@ it("every refusal is a typed error", async () => {
   expect(await codeOf(nexusd.health())).toBe("none");
 });
 
-it("a client with patience waits for the daemon, and one whose time is over says that it is away", async () => {
+it("a patient client waits for the daemon, and one whose time is up reports that it is away", async () => {
   const { installation, start } = await startAll();
   const patient = createClient({ ...installation, patienceMs: 60_000 });
   const hasty = createClient({ ...installation, patienceMs: 300 });
@@ -155,7 +155,7 @@ it("a client with patience waits for the daemon, and one whose time is over says
   expect((await waiting).log.latest).toBeGreaterThan(0);
 });
 
-it("what a token binds is changed with it alone, and its consumer is gone once deleted", async () => {
+it("a bound object can be changed only with its token, and its consumer is gone once deleted", async () => {
   const { nexusd, start } = await startAll();
   await start();
   const { token } = await nexusd.consumers.create("mine", { bind: true });
@@ -167,7 +167,7 @@ it("what a token binds is changed with it alone, and its consumer is gone once d
   expect(await nexusd.consumers.get("mine")).toBeUndefined();
 });
 
-it("the views, the catalogue and a read answer with what they are declared to", async () => {
+it("the views, the catalogue and a read return their declared types", async () => {
   const { nexusd, post, start } = await startAll();
   await start();
   post("hello");

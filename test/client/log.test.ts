@@ -34,13 +34,13 @@ async function take(count: number, options: Parameters<ReturnType<typeof client>
   return taken;
 }
 
-it("what retention removed is told as a gap before the events behind it", async () => {
+it("events removed by retention are reported as a gap before the events after it", async () => {
   append(4);
   daemon.pruned = 2;
   expect(await take(3)).toEqual([{ type: "nexusd.log.gap", data: { from: 1, to: 2 } }, "3: 3", "4: 4"]);
 });
 
-it("a database that was replaced is told, and followed from its beginning", async () => {
+it("a replaced database is reported, and followed from its start", async () => {
   append(3);
   const following = take(6);
   await expect.poll(() => daemon.requests.length).toBe(1);
@@ -56,7 +56,7 @@ it("a database that was replaced is told, and followed from its beginning", asyn
   ]);
 });
 
-it("a position of an earlier epoch is not taken for one of the log that there is", async () => {
+it("a position of an earlier epoch is not used in the present log", async () => {
   append(3);
   expect(await take(2, { after: 2, epoch: "before" })).toEqual([
     { type: "nexusd.log.replaced", data: { epoch: "epoch-a", previous: "before" } },
@@ -64,7 +64,7 @@ it("a position of an earlier epoch is not taken for one of the log that there is
   ]);
 });
 
-it("an iterator that is left closes its stream", async () => {
+it("leaving an iterator closes its stream", async () => {
   append(1);
   let closed = false;
   daemon.override = (request) => {
@@ -77,7 +77,7 @@ it("an iterator that is left closes its stream", async () => {
   await expect.poll(() => closed).toBe(true);
 });
 
-it("a signal ends it, also while the daemon is away", async () => {
+it("a signal ends it, even while the daemon is away", async () => {
   append(1);
   const stop = new AbortController();
   const away: unknown[] = [];
@@ -95,7 +95,7 @@ it("a signal ends it, also while the daemon is away", async () => {
   expect(await following).toEqual(["nexusd.shop.report.made"]);
 });
 
-it("a problem that this version does not know keeps its own code, and what is no problem is said to be none", async () => {
+it("an unknown problem keeps its own code, and an answer that is not a problem is reported as such", async () => {
   const answer = (status: number, body: string) => {
     daemon.override = (_request, response) => {
       response.writeHead(status, { "content-type": "application/problem+json", "retry-after": "7" });
@@ -120,7 +120,7 @@ it("a problem that this version does not know keeps its own code, and what is no
   expect(await failure()).toMatchObject({ code: "bad_answer" });
 });
 
-it("integers above 2^53 are exact, and the text of an answer is at hand as it was sent", async () => {
+it("integers above 2^53 are exact, and the raw text of an answer is available", async () => {
   daemon.append("x", {});
   daemon.log[0] = (daemon.log[0] ?? "").replace('"data":{}', '"data":{"id":48066188026052610,"n":1.0}');
   const page = await client().readEvents();
