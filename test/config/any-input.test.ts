@@ -86,7 +86,7 @@ const paths = [
 const change = fc.tuple(fc.constantFrom(...paths), anyValue);
 const slip = fc.record({ at: fc.nat(), remove: fc.nat({ max: 3 }), insert: fc.string({ maxLength: 2 }) });
 
-test("any file yields a configuration or problems in words, and never a secret", () => {
+test("any file gives a configuration or readable problems, and never shows a secret", () => {
   let refused = 0;
   fc.assert(
     fc.property(

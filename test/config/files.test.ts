@@ -37,11 +37,11 @@ function keysOf(toml: string): string[] {
 }
 
 describe("config/nexusd.toml", () => {
-  test("says the defaults: without it, the same configuration comes out", () => {
+  test("shows the defaults: without it the configuration is the same", () => {
     expect(configSchema.parse(parse(annotated))).toEqual(configSchema.parse(parse(REFERENCES)));
   });
 
-  test("shows every key there is", () => {
+  test("shows every key", () => {
     const keys = keysBelow()
       .filter((key) => key !== "messaging.sessions" && key !== "sinks")
       .map((key) => key.replace(".0.", "."));
@@ -57,7 +57,7 @@ describe("config/nexusd.toml", () => {
   });
 });
 
-test("docs/configuration.md has every key with the default that it has", () => {
+test("docs/configuration.md has every key with its default", () => {
   const rows = new Map(
     [...reference.matchAll(/^\| `([a-z][^`]*)` +\| (.*?) +\|/gm)].map(([, key = "", fallback = ""]) => [
       key,
@@ -77,7 +77,7 @@ test("docs/configuration.md has every key with the default that it has", () => {
   }
 });
 
-test("config/sandbox.toml names the stand-ins, their session and paces that can be watched", () => {
+test("config/sandbox.toml names the stand-ins, their session, and paces fast enough to watch", () => {
   const { config, secrets } = loadConfig({ path: "config/sandbox.toml", env: SANDBOX_ENV });
   expect(config.messaging.base_url).toBe(`http://127.0.0.1:${SANDBOX_PORTS.messaging}`);
   expect(config.nex.base_url).toBe(`http://127.0.0.1:${SANDBOX_PORTS.nex}`);

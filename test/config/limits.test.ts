@@ -13,7 +13,7 @@ test("a size is a number with its unit, and nothing else", () => {
   expect([262_144, 33_554_432, 1000].map(sizeText)).toEqual(["256 KiB", "32 MiB", "1000 B"]);
 });
 
-test("a limit that is none, or that would switch itself off, is a problem that names what is right", () => {
+test("an invalid limit, or one that would switch itself off, is a problem that names a valid value", () => {
   expect(
     linesOf(`${REFERENCES}[limits]\nconnections = 0\nrequest_bytes = 33554432\nanswer_bytes = "1TiB"`),
   ).toEqual([

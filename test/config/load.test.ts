@@ -8,8 +8,8 @@ import { loadConfig } from "../../src/config/load.ts";
 import { socketPaths } from "../../src/config/sockets.ts";
 import { ENV, linesOf, problemsAt, problemsOf, REFERENCES, tomlFile } from "./toml-file.ts";
 
-describe("a configuration is found", () => {
-  test("where it is named first, then by $NEXUSD_CONFIG, whether or not it exists", () => {
+describe("the configuration file is found", () => {
+  test("at the named path first, then at $NEXUSD_CONFIG, whether or not it exists", () => {
     const env = { NEXUSD_CONFIG: "/from/env.toml" };
     expect(findConfig("/from/flag.toml", env)).toBe("/from/flag.toml");
     expect(findConfig(undefined, env)).toBe("/from/env.toml");
@@ -19,7 +19,7 @@ describe("a configuration is found", () => {
     expect(findConfig(undefined, { NEXUSD_CONFIG: "" })).toMatch(/nexusd\.toml$/);
   });
 
-  test("or it is said where it was looked for", () => {
+  test("or the error lists where it was looked for", () => {
     const cwd = process.cwd();
     process.chdir(mkdtempSync(join(tmpdir(), "nexusd-empty-")));
     try {
@@ -30,7 +30,7 @@ describe("a configuration is found", () => {
   });
 });
 
-describe("a configuration that is right", () => {
+describe("a valid configuration", () => {
   test("loads with its defaults, its durations in milliseconds and its secrets", () => {
     const path = tomlFile(`${REFERENCES}\n[messaging]\nmax_staleness = "1.5m"\n`);
     const { config, secrets, warnings } = loadConfig({ path, env: ENV });
@@ -42,16 +42,16 @@ describe("a configuration that is right", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("needs no secrets for services that are switched off", () => {
+  test("needs no secrets for disabled services", () => {
     expect(linesOf("nex.enabled = false\nnexus.enabled = false", {})).toEqual([]);
   });
 
-  test("loads without its secrets where only its paths are asked for", () => {
+  test("loads without its secrets if only its paths are needed", () => {
     const loaded = loadConfig({ path: tomlFile(REFERENCES), env: {}, resolveSecrets: false });
     expect(loaded.secrets).toEqual({});
   });
 
-  test("on PostgreSQL needs its address and its key, and a key is 32 bytes", () => {
+  test("for PostgreSQL needs its address and its key, and a key has 32 bytes", () => {
     const store = "[nex]\nenabled = false\n[nexus]\nenabled = false\n[store]\nkind = 'postgres'\n";
     expect(linesOf(store, {})).toEqual([
       expect.stringMatching(
@@ -71,12 +71,12 @@ describe("a configuration that is right", () => {
     ]);
   });
 
-  test("may be read before the schedule's optional field for seconds", () => {
+  test("accepts a schedule with the optional field for seconds", () => {
     expect(linesOf(`${REFERENCES}[jobs.retention]\nschedule = "*/3 * * * * *"`)).toEqual([]);
   });
 });
 
-describe("every kind of problem says where it is, what is there and what would be right", () => {
+describe("every kind of problem names the place, the value and what would be valid", () => {
   const cases: [name: string, toml: string, line: string | RegExp][] = [
     ["unknown table", "[extras]\nttl = '1h'", /^f: extras: is not a known key: known here: daemon, /],
     ["unknown key", "nex.api_token = 'x'", /^f: nex\.api_token: is not a known key: known here: enabled, /],
@@ -262,7 +262,7 @@ describe("every kind of problem says where it is, what is there and what would b
     expect(lines[0]).toEqual(typeof expected === "string" ? expected : expect.stringMatching(expected));
   });
 
-  test("a socket path too long for the system, given or by its data directory", () => {
+  test("a socket path too long for the system, whether given or derived from the data directory", () => {
     const long = "d".repeat(120);
     const [agent, operator] = problemsOf(`${REFERENCES}[daemon]\ndata_dir = "${long}"`);
     expect(agent).toMatchObject({
@@ -274,13 +274,13 @@ describe("every kind of problem says where it is, what is there and what would b
     expect(linesOf(ok)).toEqual([]);
   });
 
-  test("a key that could change the prototype of an object", () => {
+  test("a key that could change an object's prototype", () => {
     expect(linesOf("[jobs.nexus-low-stock.per_sku]\n__proto__ = 1")[0]).toMatch(/^f:2: is not TOML/);
   });
 });
 
-describe("a file that cannot be read", () => {
-  test("is a problem and not a stack trace: absent, a directory, not text", () => {
+describe("an unreadable file", () => {
+  test("is a problem, not a stack trace: absent, a directory, not text", () => {
     const directory = mkdtempSync(join(tmpdir(), "nexusd-config-"));
     expect(problemsAt(join(directory, "none.toml"))).toEqual([{ path: "", message: "does not exist" }]);
     expect(problemsAt(directory)).toEqual([{ path: "", message: "is a directory" }]);
@@ -291,7 +291,7 @@ describe("a file that cannot be read", () => {
   });
 
   test.skipIf(process.getuid?.() === 0)(
-    "says so when this user may not (needs a user who is not root)",
+    "is reported if this user may not read it (needs a user who is not root)",
     () => {
       const path = tomlFile(REFERENCES);
       chmodSync(path, 0o000);
@@ -299,7 +299,7 @@ describe("a file that cannot be read", () => {
     },
   );
 
-  test("with a syntax error names the line and never shows it", () => {
+  test("with a syntax error gives the line number and never the line", () => {
     const secret = "sk-literal-that-must-not-be-shown";
     let error: unknown;
     try {
@@ -315,7 +315,7 @@ describe("a file that cannot be read", () => {
   });
 });
 
-test("everything that is wrong comes out at once, whatever else is wrong beside it", () => {
+test("all errors are reported at once", () => {
   const secrets = mkdtempSync(join(tmpdir(), "nexusd-secrets-"));
   mkdirSync(join(secrets, "a-directory"));
   writeFileSync(join(secrets, "empty"), "\n");

@@ -16,7 +16,7 @@ const secretFile = (name: string, content: string, mode = 0o600) => {
   return path;
 };
 
-test("a secret is printed by nothing but reveal()", () => {
+test("only reveal() prints a secret", () => {
   const secret = new Secret("the-value");
   const error = new Error(`${secret}`, { cause: secret });
   const printed = [
@@ -35,13 +35,13 @@ test("a secret is printed by nothing but reveal()", () => {
   expect(secret.reveal()).toBe("the-value");
 });
 
-test("a variable named like a property of every object is not set", () => {
+test("a variable named like a property of every object counts as unset", () => {
   for (const id of ["constructor", "toString", "__proto__", "hasOwnProperty"])
     expect(() => resolveSecret({ source: "env", id }, process.env)).toThrow("is not set");
 });
 
-describe("a reference is followed", () => {
-  test("to the environment, a file without its last line break, or a credential", () => {
+describe("a reference resolves", () => {
+  test("to the environment, a file without its final line break, or a credential", () => {
     expect(resolveSecret({ source: "env", id: "K" }, { K: "the-value" }).reveal()).toBe("the-value");
     const path = secretFile("ok", "the-value\n");
     expect(resolveSecret({ source: "file", id: path }, {}).reveal()).toBe("the-value");
@@ -49,7 +49,7 @@ describe("a reference is followed", () => {
     expect(resolveSecret({ source: "credential", id: "ok" }, env).reveal()).toBe("the-value");
   });
 
-  test("with a warning where others can read the file", () => {
+  test("with a warning if others can read the file", () => {
     const path = secretFile("open", "the-value", 0o640);
     const { warnings } = loadConfig({
       path: tomlFile(REFERENCES.replace('"env", id = "NEX_API_KEY"', `"file", id = "${path}"`)),
@@ -61,7 +61,7 @@ describe("a reference is followed", () => {
   });
 });
 
-describe("a reference that leads nowhere says what is missing", () => {
+describe("a dangling reference says what is missing", () => {
   const fifo = join(directory, "fifo");
   execFileSync("mkfifo", [fifo]);
   mkdirSync(join(directory, "folder"));
@@ -102,20 +102,20 @@ describe("a reference that leads nowhere says what is missing", () => {
     expect(lines[0]).toMatch(message);
   });
 
-  test("a missing reference of an enabled service, and how to do without", () => {
+  test("a missing reference of an enabled service, and how to do without it", () => {
     expect(linesOf("nexus.enabled = false")).toEqual([
       'f: nex.api_key: is missing: add a reference such as { source = "env", id = "NAME" }, never the secret itself; or set enabled = false',
     ]);
   });
 
-  test("one secret for two keys, since a credential belongs to one service", () => {
+  test("one secret for two keys, because a credential belongs to one service", () => {
     expect(linesOf(REFERENCES.replace("NEXUS_API_KEY", "NEX_API_KEY"))).toEqual([
       "f: nexus.api_key: must not refer to the same secret as nex.api_key: each key is a secret of its own",
     ]);
   });
 });
 
-describe("a secret written into the file is refused and not repeated", () => {
+describe("a secret written into the file is refused and not shown", () => {
   const literal = "q7Literal+Secret/Value==";
   const cases: [name: string, nex: string][] = [
     ["in place of the reference", `api_key = "${literal}"`],
@@ -141,13 +141,13 @@ describe("a secret written into the file is refused and not repeated", () => {
     expect(lines.join("\n")).not.toContain(literal);
   });
 
-  test("however short it is", () => {
+  test("even a short one", () => {
     expect(linesOf("nex.api_key = 'q7'\nnexus.enabled = false")).toEqual([
       'f: nex.api_key: must be a reference such as { source = "env", id = "NAME" }, never the secret itself',
     ]);
   });
 
-  test("even where it is shaped like a variable's name", () => {
+  test("even one that looks like a variable's name", () => {
     const key = `nxs_ak_${"abc".repeat(16)}`;
     expect(linesOf(`nex.api_key = { source = "env", id = "${key}" }\nnexus.enabled = false`)).toEqual([
       "f: nex.api_key: must name where the secret is, never hold the secret itself",

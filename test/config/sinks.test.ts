@@ -13,7 +13,7 @@ const gateway = (more: string, name = "claw") =>
   );
 const CLAW = { ...ENV, CLAW_TOKEN: "claw-token-that-must-not-be-shown" };
 
-test("a sink that is right has its defaults, and its consumer is its name", () => {
+test("a valid sink gets its defaults, and its consumer has its name", () => {
   const { config } = loadConfig({ path: tomlFile(REFERENCES + exec()), env: ENV });
   expect(config.sinks).toEqual([
     {
@@ -24,7 +24,7 @@ test("a sink that is right has its defaults, and its consumer is its name", () =
   ]);
 });
 
-describe("what is refused", () => {
+describe("invalid settings are refused", () => {
   const cases: [name: string, toml: string, line: string | RegExp][] = [
     [
       "types that are empty",
@@ -127,7 +127,7 @@ describe("what is refused", () => {
     expect(linesOf(REFERENCES + toml, CLAW).join("\n")).toMatch(line);
   });
 
-  test("a secret in place of its reference, without showing it", () => {
+  test("a secret instead of a reference, without showing it", () => {
     const lines = linesOf(
       `${REFERENCES}${gateway('url = "https://a.example"').replace(/token = .*/, 'token = "claw-literal-secret-1"')}`,
     );
@@ -136,7 +136,7 @@ describe("what is refused", () => {
   });
 });
 
-test("two agents of one gateway may have the same token", () => {
+test("two agents of one gateway may share a token", () => {
   const toml =
     gateway('url = "https://a.example"\nagent_id = "one"') +
     gateway('url = "https://a.example"\nagent_id = "two"', "other");
