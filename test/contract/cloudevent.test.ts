@@ -26,13 +26,13 @@ test("an event carries the attributes of CloudEvents 1.0 and its sequence as a s
   });
 });
 
-test("data is served digit by digit, and a subject that is not there is left out", () => {
+test("data is served digit for digit, and an absent subject is left out", () => {
   const json = cloudEventJson(row);
   expect(json).toContain(`"data":${row.data}`);
   expect(JSON.parse(json)).not.toHaveProperty("subject");
 });
 
-test("no text of a subject or source can break out of its field", () => {
+test("no text in a subject or source can break out of its field", () => {
   const text = fc.string({ unit: "binary" });
   fc.assert(
     fc.property(text, text, (subject, source) => {
@@ -45,7 +45,7 @@ test("no text of a subject or source can break out of its field", () => {
   );
 });
 
-test("its time and its data are found whatever a subject, a source or the data hold", () => {
+test("its time and data are found whatever a subject, a source or the data hold", () => {
   const part = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.constantFrom(',"data":', '","time":"', ",", '"', "\\"),

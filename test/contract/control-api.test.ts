@@ -383,7 +383,7 @@ const calls: Call[] = [
   { route: "GET /openapi.json", status: 200 },
 ];
 
-test("every route answers as it is described, with the daemon's version and epoch", async () => {
+test("every route answers as described, with the daemon's version and epoch", async () => {
   for (const { route, body, role = "agent", status, code, ...rest } of calls) {
     const [method = "", described = ""] = route.split(" ");
     const path = rest.path ?? described;
@@ -409,7 +409,7 @@ test("every route answers as it is described, with the daemon's version and epoc
   }
 });
 
-test("the document is OpenAPI 3.1, the same on both sockets, and has every route that is called here and no other", async () => {
+test("the document is OpenAPI 3.1, identical on both sockets, and lists exactly the routes that are called here", async () => {
   expect(document.openapi).toMatch(/^3\.1\./);
   const described = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
@@ -418,14 +418,14 @@ test("the document is OpenAPI 3.1, the same on both sockets, and has every route
   expect((await control.get("/openapi.json", { role: "agent" })).json).toEqual(document);
 });
 
-test("every operation names its problems as problem+json", () => {
+test("every operation declares its problems as problem+json", () => {
   for (const operations of Object.values(document.paths))
     for (const { responses } of Object.values(operations))
       for (const status of ["400", "403", "500", "503"])
         expect(responses[status]?.content).toHaveProperty(["application/problem+json"]);
 });
 
-test("a field that the contract does not have would be noticed", () => {
+test("a field missing from the contract is noticed", () => {
   const answer: Answer = {
     status: 200,
     headers: { "content-type": "application/json" },
@@ -435,7 +435,7 @@ test("a field that the contract does not have would be noticed", () => {
   expect(describedAs("GET", "/v1/health", answer)?.safeParse(answer.json).success).toBe(false);
 });
 
-test("each request has an operation id of its own, by which a client may name it", () => {
+test("each request has its own operation id, so that a client can name its method by it", () => {
   const ids = Object.values(document.paths)
     .flatMap((methods) => Object.values(methods))
     .map(({ operationId }) => operationId);

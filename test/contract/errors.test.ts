@@ -10,7 +10,7 @@ test("the page of errors is current (npm run docs)", () => {
 });
 
 test.each(Object.entries(PROBLEMS))(
-  "%s says what it is and what to do, each in a sentence",
+  "%s says in one sentence what it is and in another what to do",
   (_code, problem) => {
     expect(problem.title).toMatch(/^[A-Za-z].*[^.]$/);
     expect(problem.remedy).toMatch(/^.+\.$/);

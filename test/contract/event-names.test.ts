@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { EVENT_NAMES, unknownType } from "../../src/contract/event-names.ts";
 
-describe("a type that is asked for", () => {
+describe("a requested event type", () => {
   it.each([
     ["nexus.orders.pending", "nexusd.nexus.order.pending"],
     ["nexusd.nexus.orders.pending", "nexusd.nexus.order.pending"],
@@ -12,7 +12,7 @@ describe("a type that is asked for", () => {
     ["jobs.failed", "nexusd.job.failed"],
     ["nexus.stock", "nexusd.nexus.stock.low"],
     ["daemon.exploded.into.many.pieces", "nexusd.daemon.*"],
-  ])("%s is refused, with %s first", (type, near) => {
+  ])("%s is refused, and %s is suggested first", (type, near) => {
     expect(unknownType(type)).toMatch(
       new RegExp(`^is not an event type; did you mean ${near.replace("*", "\\*")}[ ?]`),
     );
@@ -22,11 +22,11 @@ describe("a type that is asked for", () => {
     ...["*", "messaging.*", "nexus.order.*", "nexusd.nexus.stock.low", "nexusd.*"],
     // Of jobs of one's own.
     ...["shop.report.made", "nexusd.shop.*", "shop.*", "report", "payments.received", "next.day"],
-  ])("%s is taken", (type) => {
+  ])("%s is accepted", (type) => {
     expect(unknownType(type)).toBeUndefined();
   });
 
-  it("is measured by the types of jobs, where those are known", () => {
+  it("is checked against the types of jobs, if those are known", () => {
     const own = ["shop.report.made", "nexusd.library.book.lent"];
     for (const type of ["shop.report.made", "shop.*", "library.book.*", "nex.*", "*"])
       expect(unknownType(type, own)).toBeUndefined();
@@ -35,7 +35,7 @@ describe("a type that is asked for", () => {
     expect(unknownType("payments.received", own)).toContain("no own job declares one");
   });
 
-  it("is taken where it is one of nexusd's own", () => {
+  it("is accepted if it is one of nexusd's own", () => {
     for (const name of EVENT_NAMES) expect(unknownType(name)).toBeUndefined();
   });
 });

@@ -20,12 +20,12 @@ test.each([
     ["nexus.stock.low", "messaging.*", "messaging.message.received"],
     [...known.slice(0, 2), known[3]],
   ],
-])("%j names its types, with and without the prefix", (patterns, types) => {
+])("%j matches its types, with and without the prefix", (patterns, types) => {
   expect(expandTypes(patterns, known)).toEqual(types);
 });
 
 test.each([[[]], [["nex"]], [["messaging"]], [["nex.insight"]], [["ne*"]], [["messaging.*.joined"]]])(
-  "%j names nothing: only a final part is open",
+  "%j matches nothing: only the last part may be a wildcard",
   (patterns) => {
     expect(expandTypes(patterns, known)).toEqual([]);
   },

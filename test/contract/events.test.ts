@@ -19,7 +19,7 @@ test("the page of events is current (npm run docs)", () => {
 });
 
 test.each(Object.entries(EVENTS))(
-  "the example of %s has the shape that is declared, and no other field",
+  "the example of %s has the declared shape, and no other field",
   (_, event) => {
     const strict: z.ZodType = z.strictObject(event.data.shape);
     expect(strict.parse(event.example)).toEqual(event.example);
@@ -27,7 +27,7 @@ test.each(Object.entries(EVENTS))(
 );
 
 test.each(Object.entries(EVENTS))(
-  "the API's description takes an event of type %s, and knows its data",
+  "the API's description accepts an event of type %s, and describes its data",
   (name, { example }) => {
     const type = `nexusd.${name}`;
     expect(validate({ type, data: example }), JSON.stringify(validate.errors)).toBe(true);
@@ -37,11 +37,11 @@ test.each(Object.entries(EVENTS))(
   },
 );
 
-test("the API's description takes an event of a job of one's own", () => {
+test("the API's description accepts an event of a user's own job", () => {
   expect(validate({ type: "nexusd.backup.done", data: { files: 3 } })).toBe(true);
 });
 
-test("what a reader needs to know of each type is there", () => {
+test("each type has everything that a reader needs to know", () => {
   for (const [name, { when }] of Object.entries(EVENTS)) {
     expect(name).toMatch(/^[a-z]+(\.[a-z_]+)+$/);
     expect(when, name).toMatch(/^[A-Zn].*\.$/);

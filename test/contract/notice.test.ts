@@ -10,7 +10,7 @@ const pending: Pending = {
   types: { "nexusd.messaging.message.received": 2, "nexusd.nexus.stock.low": 1 },
 };
 
-test("a notice says how many, from where to where, and of which types", () => {
+test("a notice says how many events, from where to where, and of which types", () => {
   expect(noticeText(noticeOf("me", pending))).toBe(
     'nexusd: 3 events for the consumer "me" (41 to 43): 2 messaging.message.received, 1 nexus.stock.low',
   );
@@ -22,7 +22,7 @@ test("a notice says how many, from where to where, and of which types", () => {
   );
 });
 
-test("whatever types a job has logged, a notice is valid, one line, and has no other characters than its own", () => {
+test("whatever types a job has logged, a notice is valid, one line, and limited to its own characters", () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string({ unit: "binary" }), fc.integer({ min: 1, max: 9 })), (types) => {
       const given = noticeOf("me", { ...pending, types });

@@ -4,7 +4,7 @@ import fc from "../support/fc.ts";
 
 const ID = "0a000000-0000-4000-8000-000000000505";
 
-describe("what a write is about", () => {
+describe("the subject of a write", () => {
   it.each([
     [
       ["nexus.orders.update_status", { orderId: ID, orderStatus: "shipped" }],
@@ -34,11 +34,11 @@ describe("what a write is about", () => {
     [["nex.compounding.trigger", {}], null, "trigger compounding"],
     [["nexus.addresses.create", undefined], null, "create address"],
     [["nex.entities.create", "no object"], null, "create entity"],
-  ] as const)("%j, of %j", ([operation, input], before, about) => {
+  ] as const)("%j, for %j", ([operation, input], before, about) => {
     expect(aboutOf({ operation, input, before })).toBe(about);
   });
 
-  test("whatever it holds, it is short, and long or foreign text cannot end before its quotes", () => {
+  test("whatever it holds, it is short, and long or foreign text cannot close its quotes", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.anything({ withBigInt: true })),

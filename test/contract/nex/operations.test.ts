@@ -55,7 +55,7 @@ const send = async (request: OperationRequest, key = "key") => {
   return { status: response.status, contentType, body };
 };
 
-test("each described call is one operation, and each operation one described call", () => {
+test("each described call is one operation, and each operation is one described call", () => {
   const ours = nexOperations.map(({ name }) => {
     const sample = bench.request(name, samples[name]);
     return described(current, sample)?.call;
@@ -101,7 +101,7 @@ const AFTER_A_PATH = nexOperations
     return current.operations.get(call)?.responses["404"] !== undefined;
   });
 
-test.each(AFTER_A_PATH)("%s: what is not there is 404", async (name) => {
+test.each(AFTER_A_PATH)("%s: an unknown target is 404", async (name) => {
   const request = bench.request(name, {
     ...samples[name],
     ...(samples[name]?.objectSlug ? { objectSlug: "none" } : {}),
@@ -118,7 +118,7 @@ const WITH_A_BODY = nexOperations
     return current.operations.get(call)?.requestBody !== undefined;
   });
 
-test.each(WITH_A_BODY)("%s: a body that is no object is 400", async (name) => {
+test.each(WITH_A_BODY)("%s: a body that is not an object is 400", async (name) => {
   const world = await createWorld(server, bench);
   const request = bench.request(name, world.input(name));
   const { call = "" } = described(current, request) ?? {};
@@ -126,7 +126,7 @@ test.each(WITH_A_BODY)("%s: a body that is no object is 400", async (name) => {
   expect([answer.status, current.answerProblems(call, answer)]).toEqual([400, []]);
 });
 
-test("an id in a path that is no integer is 400 where the description has integers", async () => {
+test("a non-integer id in a path is 400 if the description has integers", async () => {
   for (const name of ["nex.records.get", "nex.lists.get", "nex.integrations.disconnect"]) {
     const [field = ""] = Object.keys(samples[name] ?? {});
     const answer = await send(bench.request(name, { [field]: "x" }));
@@ -161,7 +161,7 @@ describe("connecting an integration", () => {
   });
 });
 
-test("insights come in the shape of either description, as the stand-in is told", async () => {
+test("the stand-in sends insights in the shape of either description", async () => {
   server.emit([{ content: "one" }]);
   const request = bench.request("nex.insights.list", {});
   expect(february.answerProblems("GET /v1/insights", await send(request))).toEqual([]);
