@@ -36,7 +36,7 @@ describe("the audit log", () => {
     return { ...control, asked };
   };
 
-  test("is read in pages, row by row as it is stored", async () => {
+  test("is read in pages, row by row as stored", async () => {
     const { get, asked } = await withAudit();
     expect((await get("/v1/audit?limit=2")).json).toEqual({
       rows: [row(1), row(4)].map((one) => ({
@@ -52,7 +52,7 @@ describe("the audit log", () => {
     ]);
   });
 
-  test("says where it is broken", async () => {
+  test("reports where it is broken", async () => {
     const { get } = await withAudit();
     expect((await get("/v1/audit/verify")).json).toEqual({
       ...{ ok: false, rows: 3, head: "1", pruned: null },
@@ -67,12 +67,12 @@ describe("the audit log", () => {
     ["audit?write=w", "write"],
     ["audit/verify?x=1", "x"],
     ["audit/verify?head=12", "head"],
-  ])("GET /v1/%s is refused with its path", async (path, field) => {
+  ])("GET /v1/%s is refused with the path of the error", async (path, field) => {
     const { get } = await startTestControl();
     expect((await get(`/v1/${path}`)).json).toMatchObject({ status: 400, errors: [{ path: field }] });
   });
 
-  test("is not read over agent.sock, and that is decided first", async () => {
+  test("is not readable over agent.sock, which is decided before anything else", async () => {
     const { get } = await startTestControl();
     for (const path of ["audit", "audit/verify", "audit?after=x"])
       expect((await get(`/v1/${path}`, { role: "agent" })).json).toMatchObject({

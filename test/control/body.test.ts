@@ -9,7 +9,7 @@ import { limitsOf } from "../support/limits.ts";
 const parse = (text: string) => parseBody(Buffer.from(text), limitsOf());
 const nested = (depth: number, inner = "1") => "[".repeat(depth) + inner + "]".repeat(depth);
 
-test("whatever JSON is sent is either refused or the same when it is written again", () => {
+test("any JSON is either refused or unchanged when written again", () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 5 }), (text) => {
       const before = JSON.parse(text);
@@ -27,7 +27,7 @@ test("integers above 2^53 are exact", () => {
   });
 });
 
-test("a byte order mark is no part of it", () => {
+test("a byte order mark is not part of it", () => {
   expect(parse("\ufeff{}")).toEqual({});
 });
 
@@ -76,7 +76,7 @@ test.each([
   expect(stringifyJson(parse(text))).toBe(text);
 });
 
-describe("is refused as body_too_large, with the figure", () => {
+describe("is refused as body_too_large, with the limit", () => {
   test.each([
     ["41 digits", `[${"9".repeat(41)}]`, "40 digits"],
     ["41 digits around a point", `[-${"9".repeat(20)}.${"9".repeat(21)}]`, "40 digits"],
@@ -91,7 +91,7 @@ describe("is refused as body_too_large, with the figure", () => {
   });
 });
 
-test("the largest bodies are read or refused in a moment, whatever they hold", () => {
+test("the largest bodies are read or refused in a moment, whatever they contain", () => {
   const fill = (unit: string, around: [string, string]) => {
     const room = 2 ** 20 - around[0].length - around[1].length;
     return around[0] + unit.repeat(Math.floor(room / unit.length)) + around[1];

@@ -11,7 +11,7 @@ const put = ({ call }: Started, body: object, headers: Record<string, string> = 
 const ack = ({ call }: Started, sequence: number) =>
   call("POST", "/v1/consumers/planner/ack", { body: { sequence }, role: "agent" });
 
-test("If-None-Match: * makes a consumer once, and leaves one that is there where it is", async () => {
+test("If-None-Match: * creates a consumer once, and leaves an existing one where it is", async () => {
   const control = await startTestControl();
   await control.append(message(), message());
   const onlyNew = { "if-none-match": "*" };
@@ -25,7 +25,7 @@ test("If-None-Match: * makes a consumer once, and leaves one that is there where
   expect(await put(control, { from: "latest" })).toMatchObject({ status: 200, json: { position: 2 } });
 });
 
-test("of many that make the same consumer at once, one does", async () => {
+test("of many requests that create the same consumer at once, one succeeds", async () => {
   const control = await startTestControl();
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => put(control, { from: "oldest", bind: true }, { "if-none-match": "*" })),
@@ -45,16 +45,19 @@ test("of many that make the same consumer at once, one does", async () => {
   ).toMatchObject({ status: 204 });
 });
 
-test.each(['"abc"', "", "W/*", '*, "abc"'])("If-None-Match: %j is no condition here", async (condition) => {
-  const control = await startTestControl();
-  expect(await put(control, { from: "latest" }, { "if-none-match": condition })).toMatchObject({
-    status: 400,
-    json: { code: "invalid_request", errors: [{ path: "If-None-Match", message: 'must be "*"' }] },
-  });
-  expect((await control.get("/v1/consumers")).json.consumers).toEqual([]);
-});
+test.each(['"abc"', "", "W/*", '*, "abc"'])(
+  "If-None-Match: %j is not a condition here",
+  async (condition) => {
+    const control = await startTestControl();
+    expect(await put(control, { from: "latest" }, { "if-none-match": condition })).toMatchObject({
+      status: 400,
+      json: { code: "invalid_request", errors: [{ path: "If-None-Match", message: 'must be "*"' }] },
+    });
+    expect((await control.get("/v1/consumers")).json.consumers).toEqual([]);
+  },
+);
 
-test("a consumer is shown alone, with what it has pending", async () => {
+test("a single consumer is shown with what is pending for it", async () => {
   const control = await startTestControl();
   await control.append(message(), recovered(), message());
   await put(control, { from: 1, types: ["messaging.*"] });
@@ -75,7 +78,7 @@ test("a consumer is shown alone, with what it has pending", async () => {
   });
 });
 
-test("with wait it is shown as soon as something is pending, and only for what it wants", async () => {
+test("with wait it is shown as soon as something that it wants is pending", async () => {
   const clock = createFakeClock();
   const control = await startTestControl({ clock });
   await put(control, { from: "latest", types: ["service.*"] });
@@ -91,7 +94,7 @@ test("with wait it is shown as soon as something is pending, and only for what i
   expect((await inVain).json.pending).toMatchObject({ count: 0 });
 });
 
-test("with after it waits for what is newer than what is pending already", async () => {
+test("with after it waits for events newer than those already pending", async () => {
   const clock = createFakeClock();
   const control = await startTestControl({ clock });
   await put(control, { from: "latest" });
@@ -102,7 +105,7 @@ test("with after it waits for what is newer than what is pending already", async
   expect((await waiting).json.pending).toMatchObject({ count: 2, oldest: 1, newest: 2 });
 });
 
-test("a gap alone is nothing pending: the wait goes on", async () => {
+test("a gap alone is not pending: the wait goes on", async () => {
   const clock = createFakeClock();
   const control = await startTestControl({ clock });
   await control.append(message());
@@ -114,7 +117,7 @@ test("a gap alone is nothing pending: the wait goes on", async () => {
   expect((await waiting).json.pending).toMatchObject({ count: 1, oldest: 2 });
 });
 
-test("what nobody was given is not acknowledged: a number in a notice is no event", async () => {
+test("an event that was never delivered cannot be acknowledged: a number in a notice is not an event", async () => {
   const control = await startTestControl();
   await put(control, { from: "oldest" });
   await control.append(message(), message());
@@ -135,7 +138,7 @@ test("what nobody was given is not acknowledged: a number in a notice is no even
   expect(await ack(control, 1)).toMatchObject({ status: 200, json: { position: 2 } });
 });
 
-test("who reads the log, or its stream, acknowledges what it read there", async () => {
+test("a reader of the log or its stream can acknowledge what it read there", async () => {
   const control = await startTestControl();
   await put(control, { from: "oldest" });
   await control.append(message());
@@ -150,14 +153,14 @@ test("who reads the log, or its stream, acknowledges what it read there", async 
   expect(await ack(control, 3)).toMatchObject({ status: 200, json: { position: 3 } });
 });
 
-test("a consumer that has not been read since the start acknowledges what the log has", async () => {
+test("a consumer not read since the start can acknowledge what is in the log", async () => {
   const control = await startTestControl();
   await control.append(message(), message());
   await put(control, { from: "oldest" });
   expect(await ack(control, 2)).toMatchObject({ status: 200, json: { position: 2 } });
 });
 
-test("a consumer that is placed anew begins anew", async () => {
+test("a consumer that is reset starts over", async () => {
   const control = await startTestControl();
   await put(control, { from: "oldest" });
   await control.append(message());
@@ -167,7 +170,7 @@ test("a consumer that is placed anew begins anew", async () => {
   expect(await ack(control, 2)).toMatchObject({ status: 200 });
 });
 
-test("the list says what each consumer has pending where it is asked for, and nothing of it otherwise", async () => {
+test("the list shows what is pending for each consumer only on request", async () => {
   const control = await startTestControl();
   const place = (name: string, body: object) =>
     control.call("PUT", `/v1/consumers/${name}`, { body, role: "agent" });

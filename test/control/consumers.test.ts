@@ -15,7 +15,7 @@ const sequences = async ({ get }: Started, query = "") =>
     Number(event.sequence),
   );
 
-test("is created with 201, placed anew with 200, and listed", async () => {
+test("is created with 201, reset with 200, and listed", async () => {
   const control = await startTestControl();
   await control.append(message(), message());
   const created = await place(control, { from: "latest" });
@@ -31,7 +31,7 @@ test("is created with 201, placed anew with 200, and listed", async () => {
   ]);
 });
 
-test("serves what is not acknowledged again and again, and what is acknowledged never", async () => {
+test("serves unacknowledged events again and again, and acknowledged ones never", async () => {
   const control = await startTestControl();
   await control.append(message(), message(), message());
   await place(control, { from: "oldest" });
@@ -41,14 +41,14 @@ test("serves what is not acknowledged again and again, and what is acknowledged 
   expect(await sequences(control)).toEqual([3]);
 });
 
-test("never moves backwards by an acknowledgement", async () => {
+test("is never moved backwards by an acknowledgement", async () => {
   const control = await startTestControl();
   await control.append(message(), message());
   await place(control, { from: "latest" });
   expect(await ack(control, 1)).toMatchObject({ status: 200, json: { position: 2 } });
 });
 
-test("takes the sequence as the event carries it, a string, too", async () => {
+test("accepts the sequence as the event carries it, even as a string", async () => {
   const control = await startTestControl();
   await control.append(message());
   await place(control, { from: "oldest" });
@@ -63,7 +63,7 @@ test("sees only the types it was created for", async () => {
   expect(json).toMatchObject({ events: [{ sequence: "2" }], next: 3, latest: 3, gap: null });
 });
 
-test.each([".", ".."])("cannot be named %j, which no URL leads to", async (name) => {
+test.each([".", ".."])("cannot be named %j, which no URL can address", async (name) => {
   const control = await startTestControl();
   expect(await place(control, { from: "latest" }, name)).toMatchObject({
     status: 400,
@@ -87,7 +87,7 @@ test.each([
   expect(json.detail).toEqual(typeof detail === "string" ? detail : expect.stringMatching(detail));
 });
 
-test("waits for the next event like the log does", async () => {
+test("waits for the next event as the log does", async () => {
   const clock = createFakeClock();
   const control = await startTestControl({ clock });
   await place(control, { from: "latest", types: ["service.*"] });
@@ -106,7 +106,7 @@ test("cannot be ahead of the log", async () => {
   expect((await ack(control, 2)).json).toMatchObject({ status: 409, code: "cursor_ahead" });
 });
 
-test("is gone after DELETE, and everything about it is 404 then", async () => {
+test("is gone after DELETE, and every request for it is 404", async () => {
   const control = await startTestControl();
   await place(control, { from: "oldest" });
   expect(await control.call("DELETE", "/v1/consumers/planner")).toMatchObject({ status: 204, text: "" });
@@ -128,13 +128,13 @@ test.each([
   ["planner", "oldest", "body"],
   ["plan%20ner", { from: "oldest" }, "name"],
   ["x".repeat(65), { from: "oldest" }, "name"],
-])("PUT %s with %j is refused with its path", async (name, body, path) => {
+])("PUT %s with %j is refused with the path of the error", async (name, body, path) => {
   const { call } = await startTestControl();
   const { json } = await call("PUT", `/v1/consumers/${name}`, { body });
   expect(json).toMatchObject({ status: 400, code: "invalid_request", errors: [{ path }] });
 });
 
-test("is told by gap what retention removed before it was read, until it is acknowledged", async () => {
+test("gets a gap for events that retention removed before it read them, until it is acknowledged", async () => {
   const control = await startTestControl();
   await control.append(message(), message(), recovered(), message());
   await place(control, { from: 1, types: ["messaging.*"] });
@@ -147,7 +147,7 @@ test("is told by gap what retention removed before it was read, until it is ackn
   expect((await read()).gap).toBeNull();
 });
 
-test("is told by gap, and at once, when retention removed everything that it had not read", async () => {
+test("gets a gap, at once, if retention removed everything that it had not read", async () => {
   const control = await startTestControl();
   await control.append(message(), message());
   await place(control, { from: "oldest" });

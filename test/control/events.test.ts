@@ -6,7 +6,7 @@ import { type CallOptions, message, recovered, startTestControl } from "../suppo
 import { createFakeClock } from "../support/fake-clock.ts";
 import fc from "../support/fc.ts";
 
-test("a misspelt type is refused with the nearest, in a query and for a consumer", async () => {
+test("a misspelt type is refused with the nearest one, in a query and for a consumer", async () => {
   const { get, call, state, store } = await startTestControl();
   const message = expect.stringContaining("did you mean nexusd.nexus.order.pending");
   const refused = await get("/v1/events?type=messaging.*,nexus.orders.pending");
@@ -30,7 +30,7 @@ test("a misspelt type is refused with the nearest, in a query and for a consumer
 });
 
 describe("pages", () => {
-  test("begin with the oldest event after the position and say where to go on", async () => {
+  test("begin with the oldest event after the position and say where to continue", async () => {
     const { append, get, store } = await startTestControl();
     await append(message(), message(), recovered());
     const { status, json } = await get("/v1/events?after=1&limit=1");
@@ -42,7 +42,7 @@ describe("pages", () => {
   });
 
   test.each(["", "&type=messaging.*"])(
-    "end early where the events are long, and the next goes on (%s)",
+    "end early if the events are long, and the next page continues (%s)",
     async (filter) => {
       const { append, get } = await startTestControl();
       const names = Array.from({ length: 12 }, (_, n) => `session-${n}`);
@@ -73,7 +73,7 @@ describe("pages", () => {
     });
   });
 
-  test("a filter takes patterns, comma separated and repeated, and never renumbers", async () => {
+  test("a filter takes patterns, comma-separated and repeated, and never renumbers", async () => {
     const { append, get } = await startTestControl();
     await append(message(), recovered(), message());
     const sequences = async (query: string) =>
@@ -85,13 +85,13 @@ describe("pages", () => {
     expect(await sequences("type=nex.*")).toEqual([]);
   });
 
-  test("integers above 2^53 leave digit by digit", async () => {
+  test("integers above 2^53 are served digit for digit", async () => {
     const { append, get } = await startTestControl();
     await append(message("session-1", { json: { id: 12345678901234567890n } }));
     expect((await get("/v1/events")).text).toContain('"id":12345678901234567890');
   });
 
-  test("removed events are a gap, once", async () => {
+  test("removed events are reported as a gap, once", async () => {
     const { append, get, store } = await startTestControl();
     await append(message(), message(), message());
     await store.pruneEvents({ keep: 1 });
@@ -100,7 +100,7 @@ describe("pages", () => {
     expect((await get("/v1/events?after=2")).json.gap).toBeNull();
   });
 
-  test("a position beyond the log is refused, also when it would wait", async () => {
+  test("a position beyond the log is refused, even with wait", async () => {
     const { append, get } = await startTestControl();
     await append(message());
     for (const query of ["after=2", "after=2&wait=60s", "after=2&type=nex.*"])
@@ -108,7 +108,7 @@ describe("pages", () => {
     expect((await get("/v1/events?after=1")).status).toBe(200);
   });
 
-  test("a position in another log is refused before it is looked at", async () => {
+  test("a position in another log is refused before anything is read", async () => {
     const { get, store } = await startTestControl();
     expect((await get("/v1/events?epoch=other&after=7")).json).toMatchObject({
       status: 409,
@@ -131,14 +131,14 @@ describe("pages", () => {
     ["type=", "type[0]"],
     ["type=messaging.*,DROP TABLE", "type[1]"],
     ["colour=red", "colour"],
-  ])("%s is refused with its path", async (query, path) => {
+  ])("%s is refused with the path of the error", async (query, path) => {
     const { get } = await startTestControl();
     const { status, json } = await get(`/v1/events?${encodeURI(query)}`);
     expect(status).toBe(400);
     expect(json).toMatchObject({ code: "invalid_request", errors: [{ path }] });
   });
 
-  test("whatever the limits and filters, following `next` meets every event exactly once", async () => {
+  test("whatever the limits and filters, following `next` returns every event exactly once", async () => {
     const { append, get } = await startTestControl();
     const kinds = { "messaging.*": () => message(), "service.*": () => recovered() };
     await fc.assert(
@@ -172,7 +172,7 @@ describe("pages", () => {
 });
 
 describe("a long poll", () => {
-  test("answers as soon as an event that it asked for is committed", async () => {
+  test("answers as soon as a matching event is committed", async () => {
     const clock = createFakeClock();
     const { append, get } = await startTestControl({ clock });
     await append(message());
@@ -183,13 +183,13 @@ describe("a long poll", () => {
     expect((await poll).json).toMatchObject({ events: [{ sequence: "3" }], next: 3 });
   });
 
-  test("answers at once when there is something already", async () => {
+  test("answers at once if there is already an event", async () => {
     const { append, get } = await startTestControl({ clock: createFakeClock() });
     await append(message());
     expect((await get("/v1/events?wait=60s")).json.events).toHaveLength(1);
   });
 
-  test("is empty at its deadline, past what did not match", async () => {
+  test("is empty at its deadline, and moves past what did not match", async () => {
     const clock = createFakeClock();
     const { append, get } = await startTestControl({ clock });
     const poll = get("/v1/events?type=service.*&wait=30s");
@@ -208,7 +208,7 @@ describe("a long poll", () => {
     expect((await poll).json).toMatchObject({ events: [], next: 0 });
   });
 
-  test("says that events were removed without waiting for new ones", async () => {
+  test("reports removed events without waiting for new ones", async () => {
     const { append, get, store } = await startTestControl({ clock: createFakeClock() });
     await append(message());
     await store.pruneEvents({ keep: 0 });
@@ -219,7 +219,7 @@ describe("a long poll", () => {
     });
   });
 
-  test("of a client that went away leaves nothing behind", async () => {
+  test("leaves nothing behind when its client goes away", async () => {
     const clock = createFakeClock();
     const { get } = await startTestControl({ clock });
     const gone = new AbortController();
@@ -232,7 +232,7 @@ describe("a long poll", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  test("as many as may be under way are all answered by one commit, and one more is told how many that is", async () => {
+  test("the maximum number of polls are all answered by one commit, and one more is refused with that number", async () => {
     const clock = createFakeClock();
     const { append, get } = await startTestControl({ clock });
     const polls = Array.from({ length: 128 }, () => get("/v1/events?wait=60s", { role: "agent" }));

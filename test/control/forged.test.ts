@@ -205,7 +205,7 @@ async function each(count: number, work: (n: number) => Promise<void>): Promise<
 
 describe("over agent.sock", () => {
   test(
-    `${FORGED} forged decisions: none is accepted, each is refused by its own code`,
+    `${FORGED} forged decisions: none is accepted, and each is refused with its own code`,
     async () => {
       const [target, other, used] = [await open(), await open(), await open()];
       expect((await post(`/${used.id}/decide`, by(alice, used.statement))).status).toBe(200);
@@ -242,7 +242,7 @@ describe("over agent.sock", () => {
   );
 
   test(
-    `${VALID} valid decisions: each is accepted once, however often and at once it is sent`,
+    `${VALID} valid decisions: each is accepted once, however often or simultaneously it is sent`,
     async () => {
       await each(VALID, async () => {
         const write = await open();

@@ -28,7 +28,7 @@ beforeAll(async () => {
   };
 });
 
-describe("a request that a web page may have sent", () => {
+describe("a request that may come from a web page", () => {
   test.each([
     [{ origin: "https://example.com" }],
     [{ origin: "null" }],
@@ -47,7 +47,7 @@ describe("a request that a web page may have sent", () => {
   });
 
   test.each(["nexusd", "localhost", "LocalHost", "localhost:8080", "nexusd:80"])(
-    "host %s is ours",
+    "host %s is accepted",
     async (host) => {
       const { get } = shared;
       expect((await get("/v1/health", { headers: { host } })).status).toBe(200);
@@ -78,7 +78,7 @@ describe("a request that a web page may have sent", () => {
     expect(await sendBytes(sockets.agent, bytes)).toMatch(/^HTTP\/1\.1 400 /);
   });
 
-  test("is refused before its body changes anything", async () => {
+  test("is refused before its body has any effect", async () => {
     const { call, get } = shared;
     const headers = { origin: "https://example.com" };
     const { status } = await call("PUT", "/v1/consumers/evil", { body: { from: "oldest" }, headers });
@@ -140,7 +140,7 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
     });
   });
 
-  test("bytes that are no HTTP", async () => {
+  test("bytes that are not HTTP", async () => {
     const { sockets, store } = shared;
     const answer = await sendBytes(sockets.agent, "NEXUS\r\n\r\n");
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
@@ -148,14 +148,14 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
     expect(answer).toContain('"code":"invalid_request"');
   });
 
-  test("405 names the methods that there are", async () => {
+  test("405 names the allowed methods", async () => {
     const { call } = shared;
     expect((await call("POST", "/v1/consumers/planner")).headers.allow).toBe("PUT, GET, HEAD, DELETE");
     expect((await call("POST", "/v1/events")).headers.allow).toBe("GET, HEAD");
     expect((await call("HEAD", "/v1/events/stream")).headers.allow).toBe("GET");
   });
 
-  test("a body that is too large is refused without waiting for it", async () => {
+  test("a body that is too large is refused without waiting for all of it", async () => {
     const { sockets } = shared;
     const head = "PUT /v1/consumers/planner HTTP/1.1\r\nhost: nexusd\r\ncontent-type: application/json\r\n";
     const announced = `${head}content-length: 104857600\r\nexpect: 100-continue\r\n\r\n`;
@@ -166,7 +166,7 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
   });
 
   test.each(["nexusd", "example.com"])(
-    "a client (of %s) that writes all of its body before it reads still reads why",
+    "a client (of %s) that writes its whole body before it reads still gets the reason",
     async (host) => {
       const { sockets } = shared;
       const body = "x".repeat(5 * 2 ** 20);
@@ -179,7 +179,7 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
     },
   );
 
-  test("a store that fails is 503 with its remedy", async () => {
+  test("a failing store is 503 with a remedy", async () => {
     const { get, store } = await startTestControl();
     await store.close();
     const { status, json } = await get("/v1/status");
@@ -190,7 +190,7 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
     });
   });
 
-  test("a failure that nobody expected says nothing of itself, but is logged", async () => {
+  test("an unexpected failure reveals nothing in its answer, but is logged", async () => {
     const { call, logged } = await startTestControl({
       context: {
         reload: async () => {
@@ -225,7 +225,7 @@ async function sendThenRead(path: string, bytes: string): Promise<string> {
   return answer;
 }
 
-test("a log line names the route, never the path, which can hold a session id", async () => {
+test("a log line names the route, never the path, which can contain a session id", async () => {
   const { get, logged } = shared;
   await get("/v1/messaging/sessions/very-secret-session-id/messages");
   expect(logged.map(({ route }) => route)).toContain("/v1/messaging/sessions/:idOrAlias/messages");

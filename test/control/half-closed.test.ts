@@ -27,14 +27,14 @@ test("a half-closed client gets its answer, and then the connection ends", async
   expect(text()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]+"status":"ok"/);
 });
 
-test("each of several requests that came before the end is answered", async () => {
+test("each of several requests that arrive before the end is answered", async () => {
   const { sockets } = await startTestControl();
   const { text, ended } = halfClosed(sockets.agent, requestOf("/v1/health").repeat(3));
   await ended;
   expect(text().match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
 });
 
-test("a proposal is answered, not only taken", async () => {
+test("a proposal is stored and answered", async () => {
   const { sockets } = await startTestControl();
   const body = JSON.stringify({ operation: "nexus.orders.update_status", input: { orderId: "1" } });
   const head = `POST /v1/writes HTTP/1.1\r\nhost: nexusd\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
@@ -43,14 +43,14 @@ test("a proposal is answered, not only taken", async () => {
   expect(text()).toMatch(/^HTTP\/1\.1 202 /);
 });
 
-test("a request that ends in its middle is told so", async () => {
+test("a request cut off in the middle is answered with an error", async () => {
   const { sockets } = await startTestControl();
   const { text, ended } = halfClosed(sockets.agent, "GET /v1/health HTTP/1.1\r\nhost: nex");
   await ended;
   expect(text()).toMatch(/^HTTP\/1\.1 400 [\s\S]+"code":"invalid_request"/);
 });
 
-test("a long poll of a half-closed client waits, and brings what comes", async () => {
+test("a long poll of a half-closed client waits, and returns new events", async () => {
   const clock = createFakeClock();
   const { sockets, append } = await startTestControl({ clock });
   const { text, ended } = halfClosed(sockets.agent, requestOf("/v1/events?wait=60s"));
@@ -71,7 +71,7 @@ test("a stream to a half-closed client goes on", async () => {
 });
 
 test.each(["/v1/events?wait=60s", "/v1/events/stream"])(
-  "a half-closed client that is gone altogether waits for nothing any more: %s",
+  "nothing waits for a half-closed client that has gone: %s",
   async (path) => {
     const clock = createFakeClock();
     const { sockets } = await startTestControl({ clock });

@@ -78,12 +78,12 @@ const approve = (headers: string[] = [], line = `POST /v1/writes/${write.id}/app
 
 const undecided = async () => expect(await everything()).toEqual(before);
 
-test("an approval is 403, and the connection goes on", async () => {
+test("an approval is 403, and the connection stays open", async () => {
   expect((await tell(approve())).statuses).toEqual([403, 200]);
   await undecided();
 });
 
-test("an approval that comes with its proposal, in one piece, is 403 all the same", async () => {
+test("an approval sent in one piece with its proposal is still 403", async () => {
   const input = { orderId: ORDER_ID, orderStatus: "shipped" };
   const body = JSON.stringify({ operation: "nexus.orders.update_status", input });
   const proposal = withBody("POST /v1/writes HTTP/1.1", body);
@@ -100,7 +100,7 @@ test("200 approvals in one piece are 200 times 403", async () => {
   await undecided();
 });
 
-describe("a length that can be read in two ways ends the connection", () => {
+describe("an ambiguous length ends the connection", () => {
   const chunked = () => `${approval().length.toString(16)}\r\n${approval()}\r\n0\r\n\r\n`;
   const inner = () => approve();
   const line = "POST /v1/writes HTTP/1.1";
@@ -148,7 +148,7 @@ describe("a length that can be read in two ways ends the connection", () => {
     await undecided();
   });
 
-  test("a chunked approval, with extensions and trailers, is what it says, and 403", async () => {
+  test("a chunked approval, with extensions and trailers, is still an approval, and 403", async () => {
     const line = `POST /v1/writes/${write.id}/approve HTTP/1.1`;
     const headers = ["content-type: application/json", "transfer-encoding: chunked", "trailer: host"];
     const extended = `1;a="b"\r\n{\r\n${(approval().length - 1).toString(16)}\r\n${approval().slice(1)}\r\n`;
@@ -157,21 +157,21 @@ describe("a length that can be read in two ways ends the connection", () => {
     await undecided();
   });
 
-  test("a request in the body of another is a body", async () => {
+  test("a request inside another request's body is just a body", async () => {
     const { statuses } = await tell(withBody("POST /v1/reads HTTP/1.1", approve()));
     expect(statuses[0]).toBe(400);
     expect(statuses).not.toContain(403);
     await undecided();
   });
 
-  test("a body that a GET should not have is not taken for a request", async () => {
+  test("a body on a GET is not read as a request", async () => {
     const { statuses } = await tell(withBody("GET /v1/health HTTP/1.1", approve()));
     expect(statuses).toEqual([200, 200]);
     await undecided();
   });
 });
 
-describe("the way to the approval is one", () => {
+describe("only one path leads to the approval", () => {
   const path = () => `/v1/writes/${write.id}/approve`;
   test.each<[string, () => string]>([
     ["an absolute target", () => `POST http://nexusd${path()} HTTP/1.1`],
@@ -220,7 +220,7 @@ describe("the way to the approval is one", () => {
   });
 });
 
-describe("no header gives a right", () => {
+describe("no header grants a right", () => {
   test.each([
     "x-http-method-override: GET",
     "x-method-override: PUT",
@@ -251,7 +251,7 @@ describe("no header gives a right", () => {
     await undecided();
   });
 
-  test("and one that renames the method makes no approval of what it is not", async () => {
+  test("a header that overrides the method turns nothing into an approval", async () => {
     const { statuses } = await tell(
       request(`GET /v1/writes/${write.id}/approve HTTP/1.1`, ["x-http-method-override: POST"]),
     );
@@ -260,7 +260,7 @@ describe("no header gives a right", () => {
   });
 });
 
-test("an approval whose connection breaks before, in, or after its body changes nothing", async () => {
+test("an approval whose connection breaks before, in or after its body changes nothing", async () => {
   const bytes = approve();
   for (let length = 1; length <= bytes.length; length += 7) {
     const socket = connect(control.sockets.agent);

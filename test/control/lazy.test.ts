@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 
-test("nothing that only OpenAPI or fastify's own compilers need is loaded at the start", () => {
+test("nothing that only OpenAPI or fastify's own compilers need is loaded at startup", () => {
   const script = `
     import { createRequire } from "node:module";
     const { createApp } = await import("./src/control/app.ts");
@@ -30,7 +30,7 @@ test("nothing that only OpenAPI or fastify's own compilers need is loaded at the
   expect(JSON.parse(output)).toEqual({ fastify: true, loaded: [] });
 });
 
-test("the rules that look for secrets are loaded at the first text that goes out, and not before", () => {
+test("the rules for secrets are loaded with the first outgoing text, not before", () => {
   const script = `
     import { registerHooks } from "node:module";
     const loaded = [];

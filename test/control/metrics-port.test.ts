@@ -9,7 +9,7 @@ import { startControl } from "../../src/control/server.ts";
 import { send, startTestControl, temporaryDirectory } from "../support/control.ts";
 import { parseExposition } from "../support/exposition.ts";
 
-describe("the port of this machine", () => {
+describe("the metrics port of this machine", () => {
   const freePort = async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -45,7 +45,7 @@ describe("the port of this machine", () => {
       asked.end();
     });
 
-  test("gives the metrics, and nothing else to nobody else", async () => {
+  test("serves the metrics and nothing else, and only to this machine", async () => {
     const { metricsPort: port, start } = await open();
     const control = await start();
     onTestFinished(() => control.close());
@@ -81,7 +81,7 @@ describe("the port of this machine", () => {
       expect([method, (await ask(port, "/metrics", { method })).status]).toEqual([method, 404]);
   });
 
-  test("is closed with the rest, and only on 127.0.0.1", async () => {
+  test("is closed with the other listeners, and only on 127.0.0.1", async () => {
     const { metricsPort: port, start } = await open();
     const control = await start();
     await expect(
@@ -93,7 +93,7 @@ describe("the port of this machine", () => {
     await expect(ask(port, "/metrics")).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });
 
-  test("one that is taken ends the start with where and what to do, and leaves no socket", async () => {
+  test("a port already in use ends the start with where and what to do, and leaves no socket", async () => {
     const { metricsPort, sockets, start } = await open();
     const other = createServer().listen(metricsPort, "127.0.0.1");
     await once(other, "listening");

@@ -73,20 +73,20 @@ http_request_duration_seconds_sum 53423
 http_request_duration_seconds_count 133987
 `;
 
-test("Prometheus' own format is as its specification has it", () => {
+test("the Prometheus format follows its specification", () => {
   expect(render(FAMILIES, "prometheus")).toBe(PROMETHEUS);
   expect([...parseExposition(PROMETHEUS).keys()]).toEqual(FAMILIES.map(({ name }) => name));
 });
 
-test("OpenMetrics has families of counters without their suffix, quotes escaped in help, and an end", () => {
+test("OpenMetrics has families of counters without their suffix, escaped quotes in help, and an end marker", () => {
   const expected = PROMETHEUS.replace(/^# (HELP|TYPE) (\w+)_total /gm, "# $1 $2 ")
     .replace('When "FILE" was', String.raw`When \"FILE\" was`)
     .concat("# EOF\n");
   expect(render(FAMILIES, "openmetrics")).toBe(expected);
 });
 
-describe("whatever the values are", () => {
-  test("a reader gets back what was written", () => {
+describe("for any values", () => {
+  test("a parser gets back what was written", () => {
     const labels = fc.dictionary(fc.stringMatching(/^[a-z_]{1,8}$/), fc.string({ unit: "binary" }), {
       maxKeys: 4,
       noNullPrototype: true,

@@ -16,8 +16,8 @@ import { createFakeClock } from "../support/fake-clock.ts";
 import { everythingKnown, scrape, startKnown } from "../support/metrics.ts";
 import { approval, NEXUSD, OPERATOR, propose, T0, t } from "../support/stored-write.ts";
 
-describe("who may see it", () => {
-  test("agent.sock is refused", async () => {
+describe("access to the metrics", () => {
+  test("is refused on agent.sock", async () => {
     const { get } = await startTestControl();
     expect(await get("/metrics", { role: "agent" })).toMatchObject({
       status: 403,
@@ -25,7 +25,7 @@ describe("who may see it", () => {
     });
   });
 
-  test("no text from outside is in it: no session, agent, consumer, article, reason or error", async () => {
+  test("the metrics contain no text from outside: no session, agent, consumer, article, reason or error", async () => {
     const control = await startKnown();
     const { append, store, state } = control;
     const marks = [
@@ -52,7 +52,7 @@ describe("who may see it", () => {
 });
 
 describe("the numbers", () => {
-  test("an event that is committed counts once, of its type; a repetition does not", async () => {
+  test("a committed event counts once, under its type; a repetition does not", async () => {
     const control = await startTestControl();
     const counted = async (type: string) => sampleOf(await scrape(control), "nexusd_events_total", { type });
     expect(await counted("service.recovered")).toBe(0);
@@ -71,7 +71,7 @@ describe("the numbers", () => {
     expect(sampleOf(after, "nexusd_events_total", { type: "service.recovered" })).toBe(1);
   });
 
-  test("a write is in its state, and the oldest one's age is that of its wait in it", async () => {
+  test("a write counts in its state, and the oldest age is the time spent in that state", async () => {
     const clock = createFakeClock(Date.parse(T0));
     const control = await startTestControl({ clock });
     const { store } = control;
@@ -102,7 +102,7 @@ describe("the numbers", () => {
     expect(await seen("unknown")).toEqual([0, 0]);
   });
 
-  test("the lag is that of the consumer that is furthest behind with what it wants", async () => {
+  test("the lag is that of the consumer furthest behind with events that it wants", async () => {
     const clock = createFakeClock(Date.parse(T0));
     const control = await startTestControl({ clock });
     const { store, append } = control;
@@ -134,7 +134,7 @@ describe("the numbers", () => {
     expect(await lag()).toEqual([2, 1, 7]);
   });
 
-  test("a budget that is spent, its waiting requests and its pause", async () => {
+  test("a spent budget, its waiting requests and its pause", async () => {
     const clock = createFakeClock(Date.parse(T0));
     const budgets = createBudgets({ clock });
     const server = "https://messaging.test";
@@ -166,7 +166,7 @@ describe("the numbers", () => {
     await expect(waiting).rejects.toThrow();
   });
 
-  test("services, jobs, stream, quota and sessions as they are known", async () => {
+  test("services, jobs, stream, quota and sessions in their known state", async () => {
     const { clock, ...control } = await startKnown();
     const families = await scrape({ ...control, clock });
     const value = (name: string, labels?: Record<string, string>) =>
@@ -211,7 +211,7 @@ describe("the numbers", () => {
     expect(sampleOf(families, "process_start_time_seconds")).toBeCloseTo(performance.timeOrigin / 1000, 0);
   });
 
-  test("what is not known has no sample: it is not 0", async () => {
+  test("an unknown value has no sample: it is not 0", async () => {
     const { get } = await startTestControl();
     const families = parseExposition((await get("/metrics")).text);
     for (const name of [
@@ -225,7 +225,7 @@ describe("the numbers", () => {
       expect(families.get(name)?.series, name).toEqual([]);
   });
 
-  test("delays are counted in their buckets, and requests by how they ended", async () => {
+  test("delays are counted in buckets, and requests by outcome", async () => {
     const pollGaps = createHistogram(POLL_GAP_BOUNDS);
     const measured = everythingKnown(createFakeClock(), {
       pollGaps,
@@ -243,7 +243,7 @@ describe("the numbers", () => {
     expect(sampleOf(families, "nexusd_http_requests_total", { service: "nex", outcome: "timeout" })).toBe(4);
   });
 
-  test("the size of the database's files is that on the disk", async () => {
+  test("the database size is the size of its files on disk", async () => {
     const control = await startTestControl();
     const { append, directory } = control;
     await append(...Array.from({ length: 500 }, () => message()));
@@ -259,7 +259,7 @@ describe("the numbers", () => {
 });
 
 describe("a scrape", () => {
-  test("is whole and its own, however many there are at once and whatever is committed meanwhile", async () => {
+  test("is complete and consistent, whatever is scraped or committed at the same time", async () => {
     const control = await startKnown();
     const { get, append } = control;
     const scrapes = Array.from({ length: 30 }, async (_, index) => {
@@ -281,7 +281,7 @@ describe("a scrape", () => {
     expect(sampleOf(await scrape(control), "nexusd_events_total", { type: "service.recovered" })).toBe(30);
   });
 
-  test("gives OpenMetrics to who asks for it", async () => {
+  test("returns OpenMetrics on request", async () => {
     const { get } = await startKnown();
     const accept = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3";
     const { text, headers } = await get("/metrics", { headers: { accept } });
@@ -292,7 +292,7 @@ describe("a scrape", () => {
     expect(text).not.toMatch(/\n\n|_total_total/);
   });
 
-  test("goes on without the database where that cannot be read", async () => {
+  test("works without the database if that cannot be read", async () => {
     const control = await startTestControl();
     await control.store.close();
     control.state.store = { state: "degraded", lastError: null };
@@ -303,7 +303,7 @@ describe("a scrape", () => {
     expect(sampleOf(families, "nexusd_service_state", { service: "nex", state: "ok" })).toBe(1);
   });
 
-  test("loads what it needs when it is first asked for, and not before", () => {
+  test("loads its modules when first requested, and not before", () => {
     const script = `
       import { registerHooks } from "node:module";
       const loaded = [];

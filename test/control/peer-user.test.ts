@@ -10,7 +10,7 @@ import { startTestControl } from "../support/control.ts";
 
 const hasFfi = process.platform === "linux" && isBuiltin("node:ffi");
 
-test.runIf(hasFfi)("what an operator does is on record with her user", async () => {
+test.runIf(hasFfi)("an operator's action is recorded with the user's name", async () => {
   const { call, writes } = await startTestControl();
   const { id, digest } = writes.add();
   await call("POST", `/v1/writes/${id}/approve`, { body: { digest } });
@@ -20,7 +20,7 @@ test.runIf(hasFfi)("what an operator does is on record with her user", async () 
 });
 
 test.runIf(hasFfi && process.getuid?.() === 0)(
-  "another user is another name, whatever she says (needs root)",
+  "another user is recorded under another name, whatever the client claims (needs root)",
   async () => {
     const control = await startTestControl();
     const { id } = control.writes.add();
@@ -35,7 +35,7 @@ test.runIf(hasFfi && process.getuid?.() === 0)(
   },
 );
 
-test("where the kernel cannot be asked nobody is named", async () => {
+test("if the kernel cannot be asked, no user is named", async () => {
   const { peerUser } = await import("../../src/control/peer-user.ts");
   const { Socket } = await import("node:net");
   expect(peerUser(new Socket())).toBeNull();

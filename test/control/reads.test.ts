@@ -25,13 +25,13 @@ const body = { operation: "nexus.orders.get", input: {} };
 const read = { body, role: "agent" } as const;
 
 describe("operations", () => {
-  test("are listed as they are, on both sockets", async () => {
+  test("are listed unchanged on both sockets", async () => {
     const { get } = await startTestControl();
     for (const role of ["agent", "operator"] as const)
       expect(await get("/v1/operations", { role })).toMatchObject({ status: 200, json: [updateOrderStatus] });
   });
 
-  test("are listed by service and effect", async () => {
+  test("are filtered by service and effect", async () => {
     const { get, state } = await startTestControl({ context: {} });
     state.operations = [
       { ...updateOrderStatus, name: "nexus.orders.get", effect: "read", approval: null },
@@ -53,7 +53,7 @@ describe("operations", () => {
 });
 
 describe("a read", () => {
-  test("is answered with its output, its service and what it took", async () => {
+  test("returns its output, its service and its duration", async () => {
     const { call } = await reading(async () => ({ id: "o-1" }));
     expect(await call("POST", "/v1/reads", read)).toMatchObject({
       status: 200,
@@ -61,7 +61,7 @@ describe("a read", () => {
     });
   });
 
-  test("carries integers above 2^53 digit by digit, both ways", async () => {
+  test("carries integers above 2^53 digit for digit, both ways", async () => {
     const { call } = await reading(async (input) => input);
     const raw = '{"operation":"nex.records.get","input":{"recordId":12345678901234567890}}';
     const headers = { "content-type": "application/json" };
@@ -80,14 +80,14 @@ describe("a read", () => {
     [{ operation: 1 }, ["operation"]],
     [{ operation: "a", inputs: {} }, ["inputs"]],
     [[], ["body"]],
-  ])("with the body %j is refused with its path", async (body, paths) => {
+  ])("with the body %j is refused with the path of the error", async (body, paths) => {
     const { call } = await startTestControl();
     const { json } = await call("POST", "/v1/reads", { body });
     expect(json).toMatchObject({ status: 400, code: "invalid_request" });
     expect(json.errors.map(({ path }: { path: string }) => path)).toEqual(paths);
   });
 
-  test("is given up when its caller hangs up", async () => {
+  test("is cancelled when its caller hangs up", async () => {
     const seen = Promise.withResolvers<AbortSignal>();
     const { call } = await reading((_input, signal) => {
       seen.resolve(signal);
@@ -103,7 +103,7 @@ describe("a read", () => {
     while (!signal.aborted) await nextTurn();
   });
 
-  test("is given up when the daemon stops, and says so", async () => {
+  test("is cancelled when the daemon stops, and the answer says so", async () => {
     const begun = Promise.withResolvers<void>();
     const { call, logged, stop } = await reading((_input, signal) => {
       begun.resolve();
@@ -176,7 +176,7 @@ describe("a read", () => {
     ["has no place", { ...unanswered, kind: "timeout", code: "budget_timeout" }, 503, "service_busy", {}],
     ["is stopping", { ...unanswered, kind: "aborted" }, 503, "service_unavailable", {}],
     ["cannot carry it", { ...unanswered, kind: "invalid_request" }, 400, "invalid_input", {}],
-  ])("of a service that %s tells its code and status, and nothing else of it", async (...row) => {
+  ])("of a service that %s returns its code and status, and nothing else of its answer", async (...row) => {
     const [, details, status, code, members] = row;
     const { call, logged } = await failing(new HttpError(details));
     const answer = await call("POST", "/v1/reads", read);

@@ -5,7 +5,7 @@ import { startTestControl } from "../support/control.ts";
 
 const ACTOR = { via: "agent.sock", user: null } as const;
 
-test("a review has the write, its preview and what else a decision takes, and counts as shown to operators", async () => {
+test("a review has the write, its preview and everything else for a decision, and counts as shown to operators", async () => {
   const control = await startTestControl();
   const { write } = await control.writes.propose(
     { operation: "nexus.orders.update_status", input: { orderId: "o-1", big: 2n ** 60n } },
@@ -26,7 +26,7 @@ test("a review has the write, its preview and what else a decision takes, and co
   expect(control.writes.calls.at(-1)).toMatchObject(["show", write.id, { via: "operator.sock" }]);
 });
 
-test("a write that is not there has no review", async () => {
+test("an unknown write has no review", async () => {
   const control = await startTestControl();
   const answer = await control.get("/v1/writes/01J00000000000000000000000/review");
   expect([answer.status, answer.json.code]).toEqual([404, "write_not_found"]);

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { sessionView } from "../../src/contract/api/views.ts";
 import { newSession } from "../../src/services/messaging/membership/session.ts";
 
-it("a new field of a session's record stays inside", () => {
+it("a new field of a session's record is not exposed", () => {
   const session = newSession({ sessionId: "s", alias: null, baseUrl: "https://x", agentId: "me" });
   const served = sessionView.parse({ ...session, tail: { cursor: "1", id: "m", readAt: 1 }, later: "a key" });
   expect(Object.keys(served).sort()).toEqual(

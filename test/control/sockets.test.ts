@@ -28,13 +28,13 @@ const open = (path: string, server = createServer()) => {
   return openSocket({ path, mode: 0o600, server });
 };
 
-test("agents and operators get the modes that the contract names", async () => {
+test("the agents' and operators' sockets get the modes of the contract", async () => {
   const { sockets } = await startTestControl();
   expect(modeOf(sockets.agent)).toBe(0o660);
   expect(modeOf(sockets.operator)).toBe(0o600);
 });
 
-test("nobody can reach a socket before its mode is right, whatever the umask", async () => {
+test("a socket cannot be reached before its mode is right, whatever the umask", async () => {
   const before = process.umask(0);
   onTestFinished(() => void process.umask(before));
   const directory = await temporaryDirectory();
@@ -56,7 +56,7 @@ test("nobody can reach a socket before its mode is right, whatever the umask", a
 });
 
 test.skipIf(!existsSync("/proc/self/net/unix"))(
-  "the kernel's table, by which others tidy up, has the socket under the name of its file (needs /proc/self/net/unix)",
+  "the kernel's table, which cleaners use, lists the socket under its file name (needs /proc/self/net/unix)",
   async () => {
     const path = join(await temporaryDirectory(), "agent.sock");
     await open(path);
@@ -64,7 +64,7 @@ test.skipIf(!existsSync("/proc/self/net/unix"))(
   },
 );
 
-test("the socket of a process that was killed is replaced", async () => {
+test("the socket of a killed process is replaced", async () => {
   const directory = await temporaryDirectory();
   const path = join(directory, "agent.sock");
   const child = spawn(process.execPath, [
@@ -79,7 +79,7 @@ test("the socket of a process that was killed is replaced", async () => {
   expect(readdirSync(directory)).toEqual(["agent.sock"]);
 });
 
-test("a socket on which somebody listens is left to them", async () => {
+test("a socket in use is left to its process", async () => {
   const path = join(await temporaryDirectory(), "agent.sock");
   await listen(path);
   const { ino } = lstatSync(path);
@@ -88,7 +88,7 @@ test("a socket on which somebody listens is left to them", async () => {
   expect(lstatSync(path).ino).toBe(ino);
 });
 
-describe("what is not a socket is never removed", () => {
+describe("a file that is not a socket is never removed", () => {
   test.each([
     ["a file", (path: string) => writeFile(path, "precious")],
     ["a directory", (path: string) => mkdir(path)],
@@ -102,7 +102,7 @@ describe("what is not a socket is never removed", () => {
   });
 });
 
-test("a path that the system cannot take, or whose directory is missing, is said so in one line", async () => {
+test("a path that the system cannot use, or whose directory is missing, is reported in one line", async () => {
   const directory = await temporaryDirectory();
   await expect(open(join(directory, "x".repeat(120)))).rejects.toMatchObject({ code: "path_too_long" });
   await expect(open(join(directory, "missing", "agent.sock"))).rejects.toThrow(
@@ -110,7 +110,7 @@ test("a path that the system cannot take, or whose directory is missing, is said
   );
 });
 
-test("the longest path that the system takes works", async () => {
+test("the longest path that the system accepts works", async () => {
   const directory = await temporaryDirectory();
   const path = join(directory, "x".repeat(106 - Buffer.byteLength(directory)));
   expect(Buffer.byteLength(path)).toBe(107);
@@ -121,7 +121,7 @@ test("the longest path that the system takes works", async () => {
 const hasTmpfiles = spawnSync("systemd-tmpfiles", ["--version"]).status === 0;
 
 test.skipIf(!hasTmpfiles)(
-  "systemd-tmpfiles, where it cleans up, leaves it there (needs systemd-tmpfiles)",
+  "systemd-tmpfiles leaves it in place when it cleans up (needs systemd-tmpfiles)",
   async () => {
     const directory = await temporaryDirectory();
     const socket = join(directory, "agent.sock");
@@ -134,14 +134,14 @@ test.skipIf(!hasTmpfiles)(
   },
 );
 
-describe("a socket is looked after", () => {
+describe("the daemon watches its socket", () => {
   const isReached = (path: string) =>
     send(path, "GET", "/v1/health").then(
       ({ status }) => status === 200,
       () => false,
     );
 
-  test("one that was removed is there again, with its mode, and what was open stays open", async () => {
+  test("a removed one is recreated, with its mode, and open connections stay open", async () => {
     const { sockets, stream, append, logged } = await startTestControl();
     const reader = await stream("/v1/events/stream");
     await unlink(sockets.agent);
@@ -159,7 +159,7 @@ describe("a socket is looked after", () => {
     reader.close();
   });
 
-  test("one that another process took is left to it, which health and status say, until it goes away", async () => {
+  test("one that another process took over is left to it, and health and status say so, until it goes away", async () => {
     const { sockets, get, logged } = await startTestControl();
     await unlink(sockets.agent);
     const other = await listen(sockets.agent);
@@ -181,7 +181,7 @@ describe("a socket is looked after", () => {
     expect(logged.filter(({ level }) => level === 50)).toHaveLength(1);
   });
 
-  test("a file that is in its place is kept, also when the daemon stops", async () => {
+  test("a file in its place is kept, even when the daemon stops", async () => {
     const { sockets, get, control, directory } = await startTestControl();
     await unlink(sockets.agent);
     await writeFile(sockets.agent, "precious");
@@ -192,7 +192,7 @@ describe("a socket is looked after", () => {
   });
 });
 
-test("closing removes our sockets, and only ours", async () => {
+test("closing removes our sockets, and no others", async () => {
   const { control, sockets, directory } = await startTestControl();
   await rename(sockets.agent, join(directory, "moved"));
   await listen(sockets.agent);
@@ -201,7 +201,7 @@ test("closing removes our sockets, and only ours", async () => {
   expect(readdirSync(directory).filter((name) => name.includes(".sock"))).toEqual(["agent.sock"]);
 });
 
-test("when one socket cannot be opened, the other is not left open", async () => {
+test("if one socket cannot be opened, the other is not left open", async () => {
   const { context } = await startTestControl();
   const directory = await temporaryDirectory();
   const sockets = { agent: join(directory, "agent.sock"), operator: join(directory, "operator.sock") };
@@ -211,7 +211,7 @@ test("when one socket cannot be opened, the other is not left open", async () =>
 });
 
 describe("closing", () => {
-  test("lets a long poll answer", async () => {
+  test("lets a long poll finish with an answer", async () => {
     const clock = createFakeClock();
     const { control, get } = await startTestControl({ clock });
     const poll = get("/v1/events?wait=60s");
@@ -220,7 +220,7 @@ describe("closing", () => {
     expect(await poll).toMatchObject({ status: 200, json: { events: [] } });
   });
 
-  test("lets an answer under way be given, and does not wait for its client to hang up", async () => {
+  test("lets a running answer finish, and does not wait for its client to hang up", async () => {
     const clock = createFakeClock();
     const { control, sockets, state } = await startTestControl({ clock });
     let endRun = () => {};
@@ -247,7 +247,7 @@ describe("closing", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK[\s\S]+"name":"nexus-low-stock"/);
   });
 
-  test("does not wait for a reader that stands still", async () => {
+  test("does not wait for a stalled reader", async () => {
     const { append, control, stream } = await startTestControl();
     const text = "x".repeat(10_000);
     await append(...Array.from({ length: 500 }, () => message("s", { text })));
@@ -260,7 +260,7 @@ describe("closing", () => {
     reader.close();
   });
 
-  test("ends a stream that is idle", async () => {
+  test("ends an idle stream", async () => {
     const { control, stream } = await startTestControl();
     const reader = await stream("/v1/events/stream");
     await reader.until(() => reader.comments.length === 1);
@@ -268,7 +268,7 @@ describe("closing", () => {
     await reader.ended;
   });
 
-  test("leaves nobody at the door", async () => {
+  test("accepts no more connections", async () => {
     const { control, sockets } = await startTestControl();
     await control.close();
     await expect(send(sockets.agent, "GET", "/v1/health")).rejects.toMatchObject({ code: "ENOENT" });

@@ -8,7 +8,7 @@ import { cronJob, jobNotRunnable, message, okService, startTestControl } from ".
 import { createFakeClock } from "../support/fake-clock.ts";
 
 describe("health", () => {
-  test("is ok when everything that is enabled is", async () => {
+  test("is ok if everything enabled is", async () => {
     const { get, state, store } = await startTestControl();
     state.services.nex = { ...okService, state: "disabled" };
     state.jobs = [cronJob(), cronJob({ name: "other", state: "paused" })];
@@ -33,7 +33,7 @@ describe("health", () => {
     expect((await get("/v1/health")).json.status).toBe("degraded");
   });
 
-  test("a sink that is stuck or refused degrades it", async () => {
+  test("a stuck or refused sink degrades it", async () => {
     const { get, state } = await startTestControl();
     state.sinkTroubles = ["the sink agent is stuck"];
     expect((await get("/v1/health")).json).toMatchObject({
@@ -42,14 +42,14 @@ describe("health", () => {
     });
   });
 
-  test("a database that takes no commits degrades it", async () => {
+  test("a database that accepts no commits degrades it", async () => {
     const { get, state } = await startTestControl();
     state.store = { ...state.store, state: "degraded" };
     expect((await get("/v1/health")).json.status).toBe("degraded");
   });
 });
 
-test("status tells of the process, the log, the services with their details, the jobs, the sinks, the writes, the database and the sockets", async () => {
+test("status reports the process, the log, the services with details, jobs, sinks, writes, the database and the sockets", async () => {
   const { append, get, sockets, state, store, writes } = await startTestControl();
   writes.add({ state: "unknown" });
   await append(message(), message());
@@ -74,12 +74,12 @@ test("status tells of the process, the log, the services with their details, the
 });
 
 describe("jobs", () => {
-  test("are listed with the time of the answer", async () => {
+  test("are listed with the current time", async () => {
     const { get } = await startTestControl({ clock: createFakeClock() });
     expect((await get("/v1/jobs")).json).toEqual({ asOf: "2026-01-01T00:00:00.000Z", jobs: [cronJob()] });
   });
 
-  test("a run is answered when it has ended, with what it came to", async () => {
+  test("a run is answered when it has ended, with its outcome", async () => {
     const { call, state } = await startTestControl();
     state.run = async (name) => {
       state.jobs = [cronJob({ name, runs: 1 })];
@@ -90,7 +90,7 @@ describe("jobs", () => {
     });
   });
 
-  test("a run that takes long is answered after 10 s, and goes on", async () => {
+  test("a run that takes long is answered after 10 s, and continues", async () => {
     const clock = createFakeClock();
     const { call, state } = await startTestControl({ clock });
     state.jobs = [cronJob({ running: true })];
@@ -101,7 +101,7 @@ describe("jobs", () => {
     expect(await answer).toMatchObject({ status: 202, json: { running: true } });
   });
 
-  test("one that cannot run is 409, one that is not there 404", async () => {
+  test("one that cannot run is 409, an unknown one 404", async () => {
     const { call, state } = await startTestControl();
     state.run = async () => {
       throw jobNotRunnable();
@@ -123,7 +123,7 @@ describe("jobs", () => {
   });
 });
 
-test("only operator.sock acts; agent.sock is refused before anything else is looked at", async () => {
+test("can be controlled only over operator.sock; agent.sock is refused before anything else is checked", async () => {
   const { call, state } = await startTestControl({
     context: {
       reload: async () => {
@@ -145,7 +145,7 @@ test("only operator.sock acts; agent.sock is refused before anything else is loo
 });
 
 describe("reload", () => {
-  test("says what took effect and what needs a restart", async () => {
+  test("reports what took effect and what needs a restart", async () => {
     const { call } = await startTestControl();
     expect(await call("POST", "/v1/reload")).toMatchObject({
       status: 200,
@@ -153,7 +153,7 @@ describe("reload", () => {
     });
   });
 
-  test("of a file with errors changes nothing and lists them with their places", async () => {
+  test("of a file with errors changes nothing and lists them with their positions", async () => {
     const { call } = await startTestControl({
       context: {
         reload: async () => {

@@ -7,7 +7,7 @@ import { createFakeClock } from "../support/fake-clock.ts";
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-test("a reader is told at once that it is connected, before there is any event", async () => {
+test("a reader learns at once that it is connected, before the first event", async () => {
   const { stream } = await startTestControl();
   const reader = await stream("/v1/events/stream");
   expect(reader.response).toMatchObject({ statusCode: 200 });
@@ -18,7 +18,7 @@ test("a reader is told at once that it is connected, before there is any event",
   await reader.until(() => reader.comments.length === 1);
 });
 
-test("what is in the log comes first, then what is committed, as id, type and the event itself", async () => {
+test("stored events come first, then new ones, as id, type and the event itself", async () => {
   const { append, stream, get } = await startTestControl();
   await append(message(), message());
   const reader = await stream("/v1/events/stream?after=1");
@@ -52,7 +52,7 @@ test("a filter leaves out what does not match and keeps the numbers", async () =
   expect(reader.ids()).toEqual([1, 3, 5]);
 });
 
-test("Last-Event-ID goes before the position in the address, as EventSource needs it", async () => {
+test("Last-Event-ID overrides the position in the URL, as EventSource needs it", async () => {
   const { append, stream } = await startTestControl();
   await append(message(), message(), message());
   const reader = await stream("/v1/events/stream?after=0", { "last-event-id": "2" });
@@ -60,7 +60,7 @@ test("Last-Event-ID goes before the position in the address, as EventSource need
   expect(reader.ids()).toEqual([3]);
 });
 
-test("a comment comes every 15 s of silence", async () => {
+test("a comment is sent after every 15 s of silence", async () => {
   const clock = createFakeClock();
   const { stream } = await startTestControl({ clock });
   const reader = await stream("/v1/events/stream");
@@ -72,7 +72,7 @@ test("a comment comes every 15 s of silence", async () => {
   }
 });
 
-test("events do not put off the comment", async () => {
+test("events do not postpone the comment", async () => {
   const clock = createFakeClock();
   const { append, stream } = await startTestControl({ clock });
   const reader = await stream("/v1/events/stream");
@@ -85,7 +85,7 @@ test("events do not put off the comment", async () => {
   expect(reader.comments).toHaveLength(2);
 });
 
-test("a reader that comes back again and again while events are committed gets each exactly once, in order", async () => {
+test("a reader that reconnects again and again during commits gets each event exactly once, in order", async () => {
   const total = 600;
   const { append, stream } = await startTestControl();
   const appending = (async () => {
@@ -107,7 +107,7 @@ test("a reader that comes back again and again while events are committed gets e
   expect(received).toEqual(range(1, total));
 });
 
-test("a reader that stands still while 5,000 events are committed gets each once, and costs little meanwhile", async () => {
+test("a reader that stalls during 5,000 commits gets each event once, and costs little meanwhile", async () => {
   const total = 5000;
   const { append, stream, store } = await startTestControl();
   await append(message());
@@ -127,7 +127,7 @@ test("a reader that stands still while 5,000 events are committed gets each once
   expect(reader.ids()).toEqual(range(1, total));
 });
 
-test("however many readers have the log before them, a short request waits for few of their pages", async () => {
+test("however many readers have the log to read, a short request waits for few of their pages", async () => {
   const total = 6400;
   const { append, get, stream, store } = await startTestControl();
   await append(...Array.from({ length: total }, () => message()));
@@ -144,7 +144,7 @@ test("however many readers have the log before them, a short request waits for f
   expect(Math.max(...pages)).toBeLessThan(20);
 });
 
-test("events that retention removed before the reader came are announced, without an id", async () => {
+test("events removed by retention before the reader came are announced, without an id", async () => {
   const { append, stream, store } = await startTestControl();
   await append(message(), message(), message());
   await store.pruneEvents({ keep: 1 });
@@ -161,12 +161,12 @@ test.each([
   ["/v1/events/stream?epoch=other", {}, 409, "epoch_changed"],
   ["/v1/events/stream", { "last-event-id": "x" }, 400, "invalid_request"],
   ["/v1/events/stream?limit=1", {}, 400, "invalid_request"],
-])("%s %j is refused before the stream begins: %i %s", async (path, headers, status, code) => {
+])("%s %j is refused before the stream starts: %i %s", async (path, headers, status, code) => {
   const { get } = await startTestControl();
   expect((await get(path, { headers: { ...headers } })).json).toMatchObject({ status, code });
 });
 
-test("the stream ends when the daemon stops, and its end is a clean one", async () => {
+test("the stream ends cleanly when the daemon stops", async () => {
   const { stream, stop } = await startTestControl();
   const reader = await stream("/v1/events/stream");
   await reader.until(() => reader.comments.length === 1);
@@ -174,7 +174,7 @@ test("the stream ends when the daemon stops, and its end is a clean one", async 
   await once(reader.response, "end");
 });
 
-test("a stream whose log cannot be read any more ends and is logged", async () => {
+test("a stream whose log becomes unreadable ends and is logged", async () => {
   const clock = createFakeClock();
   const { stream, store, logged } = await startTestControl({ clock });
   const reader = await stream("/v1/events/stream");
@@ -185,7 +185,7 @@ test("a stream whose log cannot be read any more ends and is logged", async () =
   expect(logged).toContainEqual(expect.objectContaining({ level: 40, err: expect.anything() }));
 });
 
-test("readers that went away leave nothing behind", async () => {
+test("disconnected readers leave nothing behind", async () => {
   const clock = createFakeClock();
   const { stream } = await startTestControl({ clock });
   const readers = await Promise.all(Array.from({ length: 20 }, () => stream("/v1/events/stream")));

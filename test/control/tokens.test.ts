@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { startTestControl } from "../support/control.ts";
 import { ORDER_ID, realWritePath } from "../support/write-path.ts";
 
-test("a bound consumer is placed, moved and deleted only with its token, which is told once; an operator needs none", async () => {
+test("a bound consumer is placed, moved and deleted only with its token, which is shown once; an operator needs none", async () => {
   const { call, append, store } = await startTestControl();
   await append({ type: "service.recovered", source: "/nex", data: { service: "nex", state: "ok" } });
   const made = await call("PUT", "/v1/consumers/mine", {
@@ -42,14 +42,14 @@ test("a bound consumer is placed, moved and deleted only with its token, which i
   expect((await call("DELETE", "/v1/consumers/mine", { role: "operator" })).status).toBe(204);
 });
 
-test("without bind a consumer is everybody's, as ever", async () => {
+test("without bind a consumer stays open to all", async () => {
   const { call } = await startTestControl();
   const made = await call("PUT", "/v1/consumers/ours", { role: "agent", body: { from: "oldest" } });
   expect([made.json.isBound, made.json.token]).toEqual([false, undefined]);
   expect((await call("DELETE", "/v1/consumers/ours", { role: "agent" })).status).toBe(204);
 });
 
-test("rejecting many needs a filter, a reason and the operators' socket", async () => {
+test("rejecting many writes needs a filter, a reason and the operators' socket", async () => {
   const { call, writes } = await startTestControl();
   const send = (body: unknown, role: "agent" | "operator" = "operator") =>
     call("POST", "/v1/writes/reject", { role, body });
@@ -60,7 +60,7 @@ test("rejecting many needs a filter, a reason and the operators' socket", async 
   expect(writes.calls.at(-1)?.slice(0, 2)).toEqual(["rejectAll", { agent: "a", dryRun: false }]);
 });
 
-test("a bound proposal is withdrawn over agent.sock with its token alone, and over operator.sock without", async () => {
+test("a bound proposal can be withdrawn over agent.sock only with its token, and over operator.sock without", async () => {
   const { call, get } = await startTestControl({
     writePath: (store, clock) => realWritePath({ store, clock }),
   });

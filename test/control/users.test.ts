@@ -122,14 +122,14 @@ async function runAs({ name, uid, gid }: User, script: string, ...args: string[]
 const send = (user: User, socket: Role, method: string, path: string, body: object | "" = "") =>
   runAs(user, REQUEST, control.sockets[socket], method, path, body && JSON.stringify(body));
 
-test("a user in the agents' group reads and proposes on agent.sock", async ({ skip }) => {
+test("a user in the agents' group can read and propose on agent.sock", async ({ skip }) => {
   const { agent } = known(skip);
   expect(await send(agent, "agent", "GET", "/v1/health")).toBe("200");
   const proposal = { operation: "nexus.orders.update_status", input: {} };
   expect(await send(agent, "agent", "POST", "/v1/writes", proposal)).toBe("202");
 });
 
-test("and decides nothing there", async ({ skip }) => {
+test("but decide nothing there", async ({ skip }) => {
   const { agent } = known(skip);
   const { id, digest } = control.writes.add();
   expect(await send(agent, "agent", "POST", `/v1/writes/${id}/approve`, { digest })).toBe("403");
@@ -142,12 +142,12 @@ test("and cannot connect to operator.sock", async ({ skip }) => {
   expect(await send(agent, "operator", "GET", "/v1/health")).toBe("EACCES");
 });
 
-test("and cannot put another socket in the place of ours", async ({ skip }) => {
+test("and cannot replace our socket with another", async ({ skip }) => {
   const { agent } = known(skip);
   for (const path of Object.values(control.sockets)) expect(await runAs(agent, RENAME, path)).toBe("EACCES");
 });
 
-test("a user outside of the group cannot connect to either", async ({ skip }) => {
+test("a user outside the group can connect to neither", async ({ skip }) => {
   const { stranger } = known(skip);
   expect(await send(stranger, "agent", "GET", "/v1/health")).toBe("EACCES");
   expect(await send(stranger, "operator", "GET", "/v1/health")).toBe("EACCES");

@@ -26,7 +26,7 @@ const insight = (type: string, time: string, id: number | bigint): NewEvent => (
   data: { insight: { id, type }, workspace: "w1", origin: "live" },
 });
 
-test("before anything was observed every view is empty, as of never", async () => {
+test("every view is empty before the first observation, and has no time", async () => {
   const { get } = await startTestControl();
   expect((await get("/v1/messaging/sessions")).json).toEqual({ asOf: null, sessions: [] });
   expect((await get("/v1/nex/insights")).json).toEqual({ asOf: null, insights: [], isCut: false });
@@ -35,7 +35,7 @@ test("before anything was observed every view is empty, as of never", async () =
 });
 
 describe("sessions", () => {
-  test("are shown as they are known, without anything that is not meant to be", async () => {
+  test("show what is known, without their internal fields", async () => {
     const control = await startTestControl({ clock: createFakeClock() });
     const lastPolledAt = "2026-01-01T00:00:05.000Z";
     await remember(control, session("session-1", { alias: "ops", lastPolledAt, sessionKey: "do-not-serve" }));
@@ -62,7 +62,7 @@ describe("sessions", () => {
     expect(text).not.toContain("do-not-serve");
   });
 
-  test("messages come oldest first, only those of the session, with their place in the log", async () => {
+  test("messages come oldest first, of that session only, with their position in the log", async () => {
     const control = await startTestControl();
     await remember(control, session("session-1"), session("session-2"));
     await control.append(
@@ -81,7 +81,7 @@ describe("sessions", () => {
     expect(rest.json).toMatchObject({ messages: [{ sequence: 4 }], next: 4 });
   });
 
-  test("messages after a position tell what retention removed since, and refuse one of another log", async () => {
+  test("messages after a position report what retention removed since, and refuse a position of another log", async () => {
     const control = await startTestControl();
     await remember(control, session("session-1"));
     await control.append(...Array.from({ length: 4 }, () => message("session-1")));
@@ -94,7 +94,7 @@ describe("sessions", () => {
     expect(await page("after=2&epoch=another")).toMatchObject({ status: 409, code: "epoch_changed" });
   });
 
-  test("integers above 2^53 in a message leave digit by digit", async () => {
+  test("integers above 2^53 in a message are served digit for digit", async () => {
     const control = await startTestControl();
     await remember(control, session("session-1"));
     await control.append(message("session-1", { json: { id: 12345678901234567890n } }));
@@ -102,7 +102,7 @@ describe("sessions", () => {
     expect(text).toContain('"json":{"id":12345678901234567890}');
   });
 
-  test("are found by id, by alias, and by the beginning of the id", async () => {
+  test("are found by id, by alias, and by the start of the id", async () => {
     const control = await startTestControl();
     await remember(
       control,
@@ -119,7 +119,7 @@ describe("sessions", () => {
     expect(await found("abcdef-")).toBe("abcdef-111");
   });
 
-  test("an alias means the session that is joined, whatever had it before", async () => {
+  test("an alias means the joined session, whatever had it before", async () => {
     const control = await startTestControl();
     await remember(
       control,
@@ -130,7 +130,7 @@ describe("sessions", () => {
     expect(json.sessionId).toBe("session-new");
   });
 
-  test("what is not there or not clear is said so", async () => {
+  test("unknown and ambiguous names are reported as such", async () => {
     const control = await startTestControl();
     await remember(control, session("abcdef-111"), session("abcdef-222"));
     const codeOf = async (name: string) =>
@@ -142,7 +142,7 @@ describe("sessions", () => {
 });
 
 describe("insights", () => {
-  test("a search takes 10 words of 2 letters each, and says so; one sign is a word in Chinese", async () => {
+  test("a search takes 10 words of at least 2 letters, and says so; in Chinese one character is a word", async () => {
     const { get } = await startTestControl();
     const status = async (text: string) =>
       (await get(`/v1/nex/insights?text=${encodeURIComponent(text)}`)).status;
@@ -161,7 +161,7 @@ describe("insights", () => {
     expect(short.text).toContain("at least 2 letters");
   });
 
-  test("no search holds up the daemon, however many words of however many insights it names", async () => {
+  test("no search blocks the daemon, however many words of however many insights it matches", async () => {
     const { store, get } = await startTestControl();
     const content = `${"a-b-c ".repeat(20)}的一是不了人 the number`;
     for (let n = 0; n < 20_000; n += 1000) {
@@ -184,7 +184,7 @@ describe("insights", () => {
     expect(delay.max / 1e6, "ms").toBeLessThan(400);
   });
 
-  test("come newest first, filtered by type, time and number", async () => {
+  test("come newest first, filtered by type, time and count", async () => {
     const control = await startTestControl({ clock: createFakeClock() });
     await control.store.commitObservation({
       source: "nex.insights",
@@ -219,7 +219,7 @@ describe("insights", () => {
     expect(await sequences("since=2026-03-01T11:00:00Z&until=2026-03-01T11:59:59Z")).toEqual([2]);
   });
 
-  test("are found by words, by whom they are about and by how sure they are, after their events are gone", async () => {
+  test("are found by words, subject and confidence, even after their events are gone", async () => {
     const { store, get } = await startTestControl();
     const event = (insight: object): NewEvent => ({
       ...{ type: "nex.insight.received", source: "/nex/insights" },
@@ -266,7 +266,7 @@ describe("insights", () => {
 });
 
 describe("nexus", () => {
-  test("low stock is the current set, as of the last complete look", async () => {
+  test("low stock is the current set, as of the last complete reading", async () => {
     const control = await startTestControl({ clock: createFakeClock() });
     const item = {
       itemId: "i1",
@@ -288,7 +288,7 @@ describe("nexus", () => {
     });
   });
 
-  test("pending orders are the current set, amounts digit by digit", async () => {
+  test("pending orders are the current set, with amounts digit for digit", async () => {
     const control = await startTestControl({ clock: createFakeClock() });
     const order = {
       orderId: "o1",

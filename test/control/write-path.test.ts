@@ -37,7 +37,7 @@ const start = async (
   return { ...control, post, propose, actions, requests: () => path?.requests ?? [] };
 };
 
-test("an agent proposes, an operator sees the very request, approves it by digest, and the record says so", async () => {
+test("an agent proposes, an operator sees that exact request and approves it by digest, and the audit log records it", async () => {
   const { get, post, propose, actions } = await start();
   const proposed = await propose({ ...ship, reason: "it left at noon", agent: "shipping" });
   expect(proposed).toMatchObject({
@@ -70,7 +70,7 @@ test("an agent proposes, an operator sees the very request, approves it by diges
   ]);
 });
 
-test("a write whose body was removed says so, in the answer and in its preview", async () => {
+test("a write whose body was removed says so, in its answer and its preview", async () => {
   const { get, post, propose, store } = await start();
   const { id, digest } = await propose({ ...ship, reason: "it left at noon", agent: "shipping" });
   await post("operator", `writes/${id}/reject`, { reason: "not yet" });
@@ -91,7 +91,7 @@ test("a write whose body was removed says so, in the answer and in its preview",
   );
 });
 
-test("what is rejected is told to the agent with the reason, and does not come straight back", async () => {
+test("a rejection reaches the agent with its reason, and cannot be proposed again right away", async () => {
   const { get, post, propose } = await start();
   const { id } = await propose();
   await post("operator", `writes/${id}/reject`, { reason: "the customer called" });
@@ -107,7 +107,7 @@ test("what is rejected is told to the agent with the reason, and does not come s
   expect(json.detail).toContain("the customer called");
 });
 
-test("the same idempotency key is the same write, and with another input a conflict", async () => {
+test("the same idempotency key is the same write, and a conflict with another input", async () => {
   const { post, propose } = await start();
   const first = await propose({ ...ship, idempotencyKey: "k" });
   const again = await post("agent", "writes", { ...ship, idempotencyKey: "k" });
@@ -118,7 +118,7 @@ test("the same idempotency key is the same write, and with another input a confl
   });
 });
 
-test("of 20 operators who decide at once, one does, and the others are told what was decided", async () => {
+test("of 20 operators who decide at once one succeeds, and the others learn what was decided", async () => {
   const { post, propose, actions } = await start();
   const { id, digest } = await propose();
   const answers = await Promise.all(
@@ -139,7 +139,7 @@ test("of 20 operators who decide at once, one does, and the others are told what
   expect(await actions()).toHaveLength(2);
 });
 
-test("expired, decided and unknown ids are told apart, and another digest is none of them", async () => {
+test("expired, decided and unknown ids are distinguished from each other and from a wrong digest", async () => {
   const clock = createFakeClock();
   const { post, propose } = await start({ clock });
   const [short, decided, open] = [
@@ -166,25 +166,25 @@ describe("a long poll of a write", () => {
     return { ...control, clock, poll, id, digest };
   };
 
-  test("is answered by the decision", async () => {
+  test("returns on the decision", async () => {
     const { poll, post, id, digest } = await waiting();
     await post("operator", `writes/${id}/approve`, { digest });
     expect((await poll).json).toMatchObject({ id, state: "approved" });
   });
 
-  test("is answered at its deadline with the state of then", async () => {
+  test("returns at its deadline with the state at that time", async () => {
     const { clock, poll } = await waiting();
     await clock.advance(60_000);
     expect((await poll).json).toMatchObject({ state: "proposed" });
   });
 
-  test("is answered when the daemon stops", async () => {
+  test("returns when the daemon stops", async () => {
     const { poll, stop } = await waiting();
     stop.abort();
     expect((await poll).json).toMatchObject({ state: "proposed" });
   });
 
-  test("of a client that went away leaves nothing behind", async () => {
+  test("leaves nothing behind when its client goes away", async () => {
     const clock = createFakeClock();
     const { get, propose } = await start({ clock });
     const { id } = await propose();
@@ -199,7 +199,7 @@ describe("a long poll of a write", () => {
   });
 });
 
-test("what the policy approves is approved by the policy, with the same record", async () => {
+test("a write approved by policy is recorded as such, with the same audit rows", async () => {
   const { propose, actions } = await start();
   expect(await propose(message)).toMatchObject({
     ...{ state: "approved", approval: "auto", decidedBy: { via: "policy", user: null } },
@@ -209,7 +209,7 @@ test("what the policy approves is approved by the policy, with the same record",
   expect(await actions()).toEqual(["proposed by agent.sock", "approved by policy"]);
 });
 
-test("what the policy denies is not even stored", async () => {
+test("a write denied by policy is not even stored", async () => {
   const { get, post } = await start({ policy: { "nexus.orders.*": "deny" } });
   expect((await post("agent", "writes", ship)).json).toMatchObject({ status: 403, code: "policy_denied" });
   expect((await get("/v1/writes")).json.writes).toEqual([]);
@@ -227,7 +227,7 @@ test.each([
   [{ operation: UPDATE, input: [1] }, 400, "invalid_input", ["input"]],
   [{ ...ship, input: { ...ship.input, force: true } }, 400, "invalid_input", ["input.force"]],
   [{ ...message, input: { session: "nobody", text: "x" } }, 404, "session_not_found", []],
-])("proposing %j is %i %s and leaves no trace", async (body, status, code, paths) => {
+])("proposing %j is %i %s and stores nothing", async (body, status, code, paths) => {
   const { get, post } = await start();
   const { json } = await post("agent", "writes", body);
   expect(json).toMatchObject({ status, code });
@@ -235,7 +235,7 @@ test.each([
   expect((await get("/v1/audit")).json.rows).toEqual([]);
 });
 
-test("a read is answered, and is refused where it is a write", async () => {
+test("a read is answered, and a write is refused as a read", async () => {
   const { post } = await start();
   const read = { operation: "nexus.orders.get", input: { orderId: ORDER_ID } };
   expect(await post("agent", "reads", read)).toMatchObject({
@@ -259,7 +259,7 @@ test("status counts the writes of each state", async () => {
   });
 });
 
-test("a message that holds a secret is refused with its kind and place, and leaves no trace", async () => {
+test("a message with a secret is refused with its kind and place, and stores nothing", async () => {
   const { get, post, requests } = await start();
   const secret = `gh${"p_"}${randomBytes(18).toString("hex")}`;
   const bodies = [

@@ -16,7 +16,7 @@ const scripted = (changes: Partial<Writes>) =>
   startTestControl({ context: { writes: { ...scriptedWrites(), ...changes } } });
 
 describe("proposing", () => {
-  test("is 202 with the whole write, and 200 where it was there already", async () => {
+  test("is 202 with the whole write, and 200 if it already exists", async () => {
     const { call, writes } = await startTestControl();
     const body = { ...proposal, reason: "it left", idempotencyKey: "k-1", agent: "shipping", ttl: "2h" };
     const first = await call("POST", "/v1/writes", { body, role: "agent" });
@@ -35,7 +35,7 @@ describe("proposing", () => {
     ]);
   });
 
-  test("says by which socket it came, and takes no other word for it", async () => {
+  test("records the socket that it came by, and ignores any other claim", async () => {
     const { call, writes } = await startTestControl();
     await call("POST", "/v1/writes", { body: proposal, role: "operator" });
     expect(writes.calls[0]?.[2]).toEqual({ via: "operator.sock", user: OWN_USER });
@@ -44,7 +44,7 @@ describe("proposing", () => {
     expect(json).toMatchObject({ code: "invalid_request", errors: [{ path: "actor" }] });
   });
 
-  test("keeps integers above 2^53 digit by digit, from the body to the answer", async () => {
+  test("keeps integers above 2^53 digit for digit, from the body to the answer", async () => {
     const { call } = await startTestControl();
     const raw = `{"operation":"nex.records.update","input":{"recordId":12345678901234567890}}`;
     const { text } = await call("POST", "/v1/writes", { raw, headers: json });
@@ -68,7 +68,7 @@ describe("proposing", () => {
     [{ state: "approved" }, "state"],
     [{ approve: true }, "approve"],
     [{ digest: "0".repeat(64) }, "digest"],
-  ])("with %j is refused with its path, and nothing is proposed", async (changes, path) => {
+  ])("with %j is refused with the path of the error, and nothing is proposed", async (changes, path) => {
     const { call, writes } = await startTestControl();
     const { json } = await call("POST", "/v1/writes", { body: { ...proposal, ...changes } });
     expect(json).toMatchObject({ status: 400, code: "invalid_request", errors: [{ path }] });
@@ -91,7 +91,7 @@ describe("proposing", () => {
     expect(json.errors).toEqual([{ path: "input.orderId", message: "is missing" }]);
   });
 
-  test("what was rejected a short while ago is 409 with the reason and when", async () => {
+  test("of a recently rejected write is 409 with the reason and the time", async () => {
     const write = exampleWrite({
       state: "rejected",
       note: "not that customer",
@@ -110,7 +110,7 @@ describe("proposing", () => {
 });
 
 describe("reading", () => {
-  test("one shows everything of it, and the request as text", async () => {
+  test("shows one write completely, with the request as text", async () => {
     const { get, writes } = await startTestControl();
     const write = writes.add({ state: "failed", result: { error: { code: "stale", message: "moved on" } } });
     const { json } = await get(`/v1/writes/${write.id}`, { role: "agent" });
@@ -123,7 +123,7 @@ describe("reading", () => {
     expect(json.previewText).toContain(write.preview.url);
   });
 
-  test("leaves its trace where an operator sees it, and only there", async () => {
+  test("records when an operator has seen the write, and ignores agents", async () => {
     const { call, get, writes } = await startTestControl();
     const { id } = writes.add();
     await get(`/v1/writes/${id}`, { role: "agent" });
@@ -134,7 +134,7 @@ describe("reading", () => {
     expect(writes.calls).toEqual([["show", id, { via: "operator.sock", user: OWN_USER }]]);
   });
 
-  test("waits for the state that it finds to pass", async () => {
+  test("waits for the state to change", async () => {
     const asked: unknown[] = [];
     const write = exampleWrite();
     const { get } = await scripted({
@@ -149,7 +149,7 @@ describe("reading", () => {
     expect(asked).toEqual([[write.id, "proposed", 30_000]]);
   });
 
-  test.each(["the client goes", "the daemon stops"])("ends its wait when %s", async (which) => {
+  test.each(["the client goes", "the daemon stops"])("stops waiting when %s", async (which) => {
     const begun = Promise.withResolvers<AbortSignal>();
     const ended = Promise.withResolvers<Write>();
     const write = exampleWrite();
@@ -170,7 +170,7 @@ describe("reading", () => {
     expect((await answer)?.status).toBe(which === "the client goes" ? undefined : 200);
   });
 
-  test("pages through all of them, the newest first, and says when there are no more", async () => {
+  test("pages through all writes, the newest first, and says when there are no more", async () => {
     const { get, writes } = await startTestControl();
     const ids = Array.from({ length: 5 }, () => writes.add().id).toReversed();
     const met: string[] = [];
@@ -186,7 +186,7 @@ describe("reading", () => {
     expect(pages).toBe(3);
   });
 
-  test("lists by state, with the input of each", async () => {
+  test("lists by state, with the input of each write", async () => {
     const { get, writes } = await startTestControl();
     writes.add({ state: "rejected" });
     const wanted = [writes.add(), writes.add({ state: "unknown" })];
@@ -304,7 +304,7 @@ describe("an operator", () => {
     }
   });
 
-  test("who comes second is told what was decided, when and how", async () => {
+  test("who comes second learns what was decided, when and how", async () => {
     const { call, writes } = await startTestControl();
     const { id } = writes.add();
     await call("POST", `/v1/writes/${id}/reject`, { body: { reason: "too early" } });
@@ -323,7 +323,7 @@ describe("an operator", () => {
   });
 });
 
-describe("on agent.sock nobody decides", () => {
+describe("nothing can be decided on agent.sock", () => {
   test.each(["approve", "reject", "resolve"])("%s is refused before its body is read", async (action) => {
     const { call, writes } = await startTestControl();
     const write = writes.add({ state: action === "resolve" ? "unknown" : "proposed" });
@@ -342,7 +342,7 @@ describe("on agent.sock nobody decides", () => {
   });
 });
 
-test("every answer about a write is given on both sockets alike, but for what only one may do", async () => {
+test("answers about a write are the same on both sockets, except for what only one may do", async () => {
   const { call, writes } = await startTestControl();
   const { id } = writes.add({ shownAt: "2026-01-01T00:30:00.000Z" });
   const both = async (method: string, path: string) => {
