@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createBackoff } from "../../src/core/backoff.ts";
 import fc from "../support/fc.ts";
 
-it("stays between half and the whole of a doubling ceiling of five minutes, whatever the dice say", () => {
+it("stays between half and all of a doubling ceiling of five minutes, whatever the random numbers", () => {
   fc.assert(
     fc.property(fc.array(fc.double({ min: 0, max: 0.9999999, noNaN: true }), { minLength: 1 }), (dice) => {
       let draw = 0;
@@ -19,7 +19,7 @@ it("stays between half and the whole of a doubling ceiling of five minutes, what
   );
 });
 
-it("begins anew after a reset", () => {
+it("starts over after a reset", () => {
   const backoff = createBackoff(() => 0);
   const delays = [backoff.next(), backoff.next(), backoff.next()];
   backoff.reset();

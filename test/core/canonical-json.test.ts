@@ -3,7 +3,7 @@ import { canonicalJson, canonicalRecord, digestOf } from "../../src/core/canonic
 import { parseJson, stringifyJson } from "../../src/core/exact-json.ts";
 import fc from "../support/fc.ts";
 
-test("the example of RFC 8785, section 3.2.2, comes out to the byte", () => {
+test("the example of RFC 8785, section 3.2.2, matches to the byte", () => {
   const value = JSON.parse(
     String.raw`{
       "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
@@ -16,7 +16,7 @@ test("the example of RFC 8785, section 3.2.2, comes out to the byte", () => {
   );
 });
 
-test("members are in the order of RFC 8785, section 3.2.3: by UTF-16 code units, at every level", () => {
+test("members are sorted by UTF-16 code units at every level, as in RFC 8785, section 3.2.3", () => {
   const value = JSON.parse(
     String.raw`{"\u20ac": 5, "\r": 1, "\ufb33": 7, "1": 2, "\ud83d\ude00": 6, "\u0080": 3, "\u00f6": 4}`,
   );
@@ -54,7 +54,7 @@ test.each([
   expect(canonicalJson(Buffer.from(bits, "hex").readDoubleBE())).toBe(text);
 });
 
-test("an integer beyond 2^53 keeps its digits, and one within it is the same as number and as bigint", () => {
+test("an integer beyond 2^53 keeps its digits, and a smaller one is the same as number and as bigint", () => {
   expect(canonicalJson({ id: 48066188026052611n })).toBe('{"id":48066188026052611}');
   fc.assert(
     fc.property(fc.maxSafeInteger(), (n) => {
@@ -65,7 +65,7 @@ test("an integer beyond 2^53 keeps its digits, and one within it is the same as 
 
 const jsonValue = fc.jsonValue({ stringUnit: "binary" });
 
-test("the order of members never matters, and everything else does", () => {
+test("the order of members never matters, and any other difference does", () => {
   const reverse = (value: unknown): unknown => {
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) return value.map(reverse);
@@ -85,7 +85,7 @@ test("the order of members never matters, and everything else does", () => {
   );
 });
 
-test("the canonical form of what was read from a canonical form is the same text", () => {
+test("canonicalizing a canonical form changes nothing", () => {
   const withBigints = fc.letrec((tie) => ({
     value: fc.oneof(
       { maxDepth: 4 },
@@ -105,7 +105,7 @@ test("the canonical form of what was read from a canonical form is the same text
   );
 });
 
-test("a member that is undefined is left out, one that is called __proto__ is not", () => {
+test("an undefined member is left out, one called __proto__ is not", () => {
   expect(canonicalJson({ a: undefined, b: null })).toBe('{"b":null}');
   expect(canonicalJson(JSON.parse('{"b":1,"__proto__":{"a":2}}'))).toBe('{"__proto__":{"a":2},"b":1}');
 });
@@ -131,7 +131,7 @@ test.each<[string, unknown]>([
   expect(() => canonicalJson(value)).toThrow(TypeError);
 });
 
-test("a record of what others said is kept, a lone surrogate in it as U+FFFD", () => {
+test("a record of foreign text is kept, with lone surrogates as U+FFFD", () => {
   expect(canonicalRecord({ b: "a\ud83d", "\ude00": "\u{1f600}" })).toBe(
     '{"b":"a\ufffd","\ufffd":"\u{1f600}"}',
   );

@@ -15,7 +15,7 @@ const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
 // JSON.stringify writes whole numbers below 1e21 as integers, which are then read back as bigint.
 const isHuge = (n: number) => Number.isInteger(n) && !Number.isSafeInteger(n) && Math.abs(n) < 1e21;
 
-test("what is written is read back the same, integers of any size included", () => {
+test("what is written is read back unchanged, including integers of any size", () => {
   fc.assert(
     fc.property(tree, (value) => {
       expect(parseJson(stringifyJson(value))).toEqual(value);
@@ -23,7 +23,7 @@ test("what is written is read back the same, integers of any size included", () 
   );
 });
 
-test("text that was read is written again the same, integers of any size included", () => {
+test("text that was read is written unchanged, including integers of any size", () => {
   fc.assert(
     fc.property(tree, (value) => {
       const text = stringifyJson(value);
@@ -32,7 +32,7 @@ test("text that was read is written again the same, integers of any size include
   );
 });
 
-test("text without large integers gives what JSON.parse gives", () => {
+test("text without large integers parses as with JSON.parse", () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
       fc.pre(!/\d{16}/.test(text));
@@ -41,7 +41,7 @@ test("text without large integers gives what JSON.parse gives", () => {
   );
 });
 
-test("a large integer is found behind and between any runs of digits", () => {
+test("a large integer is found between any runs of digits", () => {
   const digits = fc.string({ unit: fc.constantFrom("7", "7", "7", "-", "x"), maxLength: 40 });
   const shortest = fc.bigInt({ min: 2n ** 53n, max: 10n ** 16n - 1n });
   fc.assert(
@@ -52,7 +52,7 @@ test("a large integer is found behind and between any runs of digits", () => {
   );
 });
 
-test("an integer becomes a bigint only where a number would round it", () => {
+test("an integer becomes a bigint only if a number would round it", () => {
   expect(parseJson("[9007199254740991, 9007199254740993, -48066188026052610]")).toEqual([
     9007199254740991,
     9007199254740993n,
@@ -62,14 +62,14 @@ test("an integer becomes a bigint only where a number would round it", () => {
   expect(parseJson('"9007199254740993"')).toBe("9007199254740993");
 });
 
-test("what is not JSON is a SyntaxError, however large its numbers and however deep", () => {
+test("invalid JSON is a SyntaxError, however large its numbers or deep its nesting", () => {
   expect(() => parseJson("<html>")).toThrow(SyntaxError);
   expect(() => parseJson("[9007199254740993")).toThrow(SyntaxError);
   const depth = 200_000;
   expect(() => parseJson(`${"[".repeat(depth)}9007199254740993${"]".repeat(depth)}`)).toThrow(SyntaxError);
 });
 
-test("what JSON cannot say is a TypeError", () => {
+test("a value that JSON cannot hold is a TypeError", () => {
   const circular: unknown[] = [1n];
   circular.push(circular);
   for (const value of [undefined, () => 1, circular]) expect(() => stringifyJson(value)).toThrow(TypeError);

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { fingerprintOf, WORDS } from "../../src/core/fingerprint.ts";
 
-test("a fingerprint is the SHA-256 of the text, and names its first 16 bytes", async () => {
+test("a fingerprint is the SHA-256 of the text, and its words encode the first 16 bytes", async () => {
   const digest = createHash("sha256").update("nexusd ‹café›\n").digest();
   const { hex, words } = await fingerprintOf("nexusd ‹café›\n");
   expect(hex).toHaveLength(16);
@@ -18,7 +18,7 @@ test("the words never change", async () => {
   );
 });
 
-test("256 words, of which no two begin alike or differ in one letter", () => {
+test("the 256 words have distinct starts, and no two differ by one letter", () => {
   expect(WORDS).toHaveLength(256);
   expect(new Set(WORDS.map((word) => word.slice(0, 3))).size).toBe(256);
   for (const word of WORDS) expect(word).toMatch(/^[a-z]{4,6}$/);

@@ -37,30 +37,30 @@ it.each([
   expect(instantOf(text)).toBe(TEN);
 });
 
-it.each(["", "infinity", "-infinity", "soon", "10:00", "null"])("%j is no time", (text) => {
+it.each(["", "infinity", "-infinity", "soon", "10:00", "null"])("%j is not a time", (text) => {
   expect(instantOf(text)).toBeNaN();
 });
 
-it("a day without a time is its midnight in UTC", () => {
+it("a date without a time is midnight in UTC", () => {
   expect(instantOf("2026-11-30")).toBe(Date.UTC(2026, 10, 30));
 });
 
 describe("a time without a zone is UTC", () => {
-  it("of an insight, which is the same one when it comes with a zone", () => {
+  it("in an insight, which equals the same one with a zone", () => {
     const insight = { type: "risk", content: "a", created_at: WITHOUT_ZONE };
     expect(createdAt(insight)).toBe(TEN);
     const again = insightDedupe({ ...insight, created_at: "2026-11-30T10:00:00Z" });
     expect(insightDedupe(insight)).toEqual(again);
   });
 
-  it("of a notification, up to which the feed is read", async () => {
+  it("in a notification, up to which the feed is read", async () => {
     const list = async () => [{ id: "a", sent_at: WITHOUT_ZONE }];
     const position = { coveredUntil: TEN - 60_000 };
     for await (const page of readFeed(list, () => TEN + 60_000, position))
       expect(page.position.coveredUntil).toBe(TEN);
   });
 
-  it("of an order, which is pending since then", () => {
+  it("in an order, which is pending since then", () => {
     const { state } = orderWatch.edges({
       settings: { columns: {}, status: "pending", overdue_after: 60_000 },
       row: { id: "1", order_status: "pending", created_at: WITHOUT_ZONE },
@@ -72,7 +72,7 @@ describe("a time without a zone is UTC", () => {
     expect(state?.pendingSince).toBe("2026-11-30T10:00:00.000Z");
   });
 
-  it("of the end of a session", () => {
+  it("in the end of a session", () => {
     const session = newSession({ sessionId: "s", alias: null, baseUrl: "https://m.example", agentId: "a" });
     const { expiresAt } = afterJoin(session, TEN, { expiresAt: WITHOUT_ZONE, sessionKey: "key" }).session;
     expect(expiresAt).toBe("2026-11-30T10:00:00.000Z");

@@ -27,7 +27,7 @@ test.each([
   ["nested too deeply", `${"[".repeat(101)}${"]".repeat(101)}`, "nested more than 100 deep"],
   ["of too many values", `[${"{},".repeat(200_000)}1]`, "more than 250000 values"],
   ["with a number that is too long", `{"n":[-${"7".repeat(101)}]}`, "a number of more than 100 digits"],
-])("an answer %s is refused before it is parsed, and says why", async (_, body, why) => {
+])("an answer %s is refused before it is parsed, with the reason", async (_, body, why) => {
   await expect(answerOf(body)).rejects.toMatchObject({
     kind: "too_large",
     code: "json_too_large",
@@ -36,7 +36,7 @@ test.each([
   await expect(answerOf(body)).rejects.toThrow(why);
 });
 
-test("what stands in a text does not count, however it is escaped", async () => {
+test("brackets inside strings do not count, however they are escaped", async () => {
   const texts = [
     "[".repeat(1000),
     `"${"{".repeat(1000)}`,
@@ -47,7 +47,7 @@ test("what stands in a text does not count, however it is escaped", async () => 
   expect(await answerOf(JSON.stringify(texts))).toEqual(texts);
 });
 
-test("a body that comes byte by byte is the same as one that comes at once", async () => {
+test("a body that arrives byte by byte is treated like one that arrives at once", async () => {
   const value = { text: "größe".repeat(2000) };
   expect(await answerOf(JSON.stringify(value), true)).toEqual(value);
 });

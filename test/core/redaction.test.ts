@@ -6,7 +6,7 @@ test("a session id is shown by its first six characters", () => {
   expect(short("0123456789abcdef")).toBe("012345…");
 });
 
-describe("what is shaped like a secret is taken out unknown", () => {
+describe("text shaped like a secret is removed even if the secret is unknown", () => {
   const session = "0123456789abcdef".repeat(3);
   const jwt = `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.${"x_-9".repeat(8)}`;
   test.each([
@@ -40,7 +40,7 @@ describe("what is shaped like a secret is taken out unknown", () => {
   });
 });
 
-describe("what is known is taken out whatever it looks like", () => {
+describe("a known secret is removed whatever it looks like", () => {
   test("as it is, in a URL and inside JSON", () => {
     const { add, scrub } = createRedactor();
     const secret = 'p"w/with space+';
@@ -49,7 +49,7 @@ describe("what is known is taken out whatever it looks like", () => {
     expect(scrub(text)).toBe(`${REDACTED} ${REDACTED} {"secret":"${REDACTED}"}`);
   });
 
-  test("the longest where one begins with another, and all of them in one text", () => {
+  test("the longest if one is a prefix of another, and all of them in one text", () => {
     const { add, scrub } = createRedactor();
     add("secret-one");
     add("secret-one-and-more");
@@ -59,7 +59,7 @@ describe("what is known is taken out whatever it looks like", () => {
     );
   });
 
-  test("wherever it stands", () => {
+  test("wherever it occurs", () => {
     fc.assert(
       fc.property(
         fc.array(fc.string({ minLength: 4, unit: "grapheme-ascii" }), { minLength: 1, maxLength: 5 }),
@@ -77,7 +77,7 @@ describe("what is known is taken out whatever it looks like", () => {
     );
   });
 
-  test("in one pass, which takes nothing out of what it has put there, nor when it is done again", () => {
+  test("in one pass, which never touches its own replacements, even when repeated", () => {
     const { add, scrub } = createRedactor();
     for (const secret of ["a", "e", "redacted"]) add(secret);
     add("b", short("b"));
@@ -86,7 +86,7 @@ describe("what is known is taken out whatever it looks like", () => {
     expect(scrub(once)).toBe(once);
   });
 
-  test("at a cost that does not grow with their number", () => {
+  test("at a cost independent of the number of secrets", () => {
     const timeOf = (secrets: number) => {
       const { add, scrub } = createRedactor();
       for (let i = 0; i < secrets; i++) add(`${(i * 7919).toString(36).padStart(12, "k")}-session-key`);
@@ -103,7 +103,7 @@ describe("what is known is taken out whatever it looks like", () => {
   });
 
   test.each(["a", "%41", "%a", "sk-mad", "abcdefghijklmnop ", "f0", '"'])(
-    "at a cost that grows as the length of the text does, and no faster: %j again and again",
+    "at a cost linear in the length of the text: %j again and again",
     (piece) => {
       const { add, hide, scrub } = createRedactor();
       add("sk-made-up-0123456789abcdefghijklmnop");

@@ -10,7 +10,7 @@ const base64Of = (text: string) => Buffer.from(text).toString("base64");
 const everyByte = (text: string) =>
   [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
 
-describe("a credential is found in whatever form a service repeats it", () => {
+describe("a credential is found in any form in which a service repeats it", () => {
   test.each<[string, string]>([
     ["as it is", SECRET],
     ["in a URL", encodeURIComponent(SECRET)],
@@ -39,7 +39,7 @@ describe("a credential is found in whatever form a service repeats it", () => {
     }
   });
 
-  test("in JSON, in whatever way it is escaped there", () => {
+  test("in JSON, with any escapes", () => {
     const { add, isFree } = createRedactor();
     add(SECRET);
     add('quo"ted\\secret-of-some-length');
@@ -54,7 +54,7 @@ describe("a credential is found in whatever form a service repeats it", () => {
       expect(isFree(json), json).toBe(false);
   });
 
-  test("short ones only as a whole", () => {
+  test("as a whole word only, if it is short", () => {
     const { add, hide } = createRedactor();
     add("hunter22");
     expect(hide("hunter2 hunter22 hunter222")).toBe(`hunter2 ${REDACTED} ${REDACTED}2`);
@@ -62,7 +62,7 @@ describe("a credential is found in whatever form a service repeats it", () => {
   });
 });
 
-test("what has none is left as it is, and known to be free", () => {
+test("text without one is unchanged, and known to be clean", () => {
   const { add, hide, isFree } = createRedactor();
   add(SECRET);
   const value = { text: 'a "text" of 50 %, \\ and /a/b%20c', list: [1, null, { deep: SECRET.slice(0, 15) }] };
@@ -70,7 +70,7 @@ test("what has none is left as it is, and known to be free", () => {
   expect(isFree(JSON.stringify(value))).toBe(true);
 });
 
-test("none is missed, and nothing else is found, wherever it stands among whatever", () => {
+test("all are found, and nothing else, in any surroundings", () => {
   const secret = fc.string({ minLength: 15, maxLength: 60, unit: "grapheme-ascii" });
   fc.assert(
     fc.property(fc.array(secret, { minLength: 1, maxLength: 5 }), fc.string(), fc.string(), (all, a, b) => {
@@ -88,7 +88,7 @@ test("none is missed, and nothing else is found, wherever it stands among whatev
   );
 });
 
-test("one that was taken back is found no more, and the others still are", () => {
+test("a revoked one is no longer found, and the others still are", () => {
   const index = createSecretIndex();
   const all = Array.from({ length: 2000 }, () => letters(40));
   for (const each of all) index.add(each);
@@ -99,7 +99,7 @@ test("one that was taken back is found no more, and the others still are", () =>
 });
 
 test.each(["n", "f0", "words ", "%41", "a/b+"])(
-  "a text of 16 MB of %j is looked through, without a stack that grows with it",
+  "a text of 16 MB of %j is scanned without a growing stack",
   (piece) => {
     const { add, hide, isFree } = createRedactor();
     add(SECRET);
@@ -113,7 +113,7 @@ test.each(["n", "f0", "words ", "%41", "a/b+"])(
   },
 );
 
-test("a text of nothing but parts of credentials takes no longer for their number", () => {
+test("a text made of fragments of credentials takes no longer with more credentials", () => {
   const index = createSecretIndex();
   const all = Array.from({ length: 3000 }, () => letters(40));
   for (const each of all) index.add(each);

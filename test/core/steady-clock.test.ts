@@ -17,14 +17,14 @@ async function afterDays(days: number) {
 }
 
 describe("an age", () => {
-  it("is what the wall clock says while that is steady", async () => {
+  it("follows the wall clock while that is steady", async () => {
     const { clock, steady } = await afterDays(40);
     expect(steady.ageOf(clock.now() - 3 * DAY)).toBe(3 * DAY);
     expect(steady.before(30 * DAY)).toBe(clock.now() - 30 * DAY);
     expect(steady.isSteady()).toBe(true);
   });
 
-  it("does not grow by a step to 60 days ahead, nor by the one back", async () => {
+  it("ignores a step 60 days ahead, and the one back", async () => {
     const { clock, steady } = await afterDays(40);
     const madeAt = clock.now();
     clock.jump(60 * DAY);
@@ -39,7 +39,7 @@ describe("an age", () => {
     expect(steady.before(30 * DAY)).toBe(clock.now() - 30 * DAY);
   });
 
-  it("counts on where a clock that began in 1970 is put right", async () => {
+  it("continues when a clock that started in 1970 is corrected", async () => {
     const clock = createFakeClock(0);
     const steady = createSteadyClock(clock);
     await clock.advance(3 * MINUTE);
@@ -53,7 +53,7 @@ describe("an age", () => {
     expect(steady.before(30 * DAY)).toBeGreaterThan(madeAt);
   });
 
-  it("grows while the machine sleeps, which is no step", async () => {
+  it("grows while the machine sleeps, which is not a step", async () => {
     const { clock, steady } = await afterDays(1);
     const madeAt = clock.now();
     clock.suspend(8 * HOUR);
@@ -64,7 +64,7 @@ describe("an age", () => {
   });
 });
 
-describe("a clock that was stepped", () => {
+describe("a stepped clock", () => {
   it("is steady again after ten minutes without another step", async () => {
     const { clock, steady } = await afterDays(1);
     clock.jump(-HOUR);
@@ -79,7 +79,7 @@ describe("a clock that was stepped", () => {
     expect(steady.isSteady()).toBe(true);
   });
 
-  it("is not taken for one that drifts", async () => {
+  it("is distinguished from one that drifts", async () => {
     const { clock, steady } = await afterDays(1);
     for (let n = 0; n < 100; n++) {
       clock.jump(2 * SECOND);
@@ -89,11 +89,11 @@ describe("a clock that was stepped", () => {
   });
 });
 
-describe("over a start of nexusd", () => {
+describe("across a restart of nexusd", () => {
   const start = (clock: FakeClock, stored?: unknown, bootId = "boot-1") =>
     createSteadyClock(clock, { stored: JSON.parse(JSON.stringify(stored ?? null)), bootId });
 
-  it("a step while it was down is noticed, by the uptime of the machine", async () => {
+  it("a step during the downtime is noticed, by the machine's uptime", async () => {
     const clock = createFakeClock(Date.UTC(2026, 0, 1));
     const first = start(clock);
     const madeAt = clock.now();
@@ -106,7 +106,7 @@ describe("over a start of nexusd", () => {
     expect(second.ageOf(madeAt)).toBe(3 * HOUR);
   });
 
-  it("a restart of it alone changes nothing", async () => {
+  it("a restart alone changes nothing", async () => {
     const clock = createFakeClock(Date.UTC(2026, 0, 1));
     const stored = start(clock).state();
     await clock.advance(40 * DAY);
@@ -115,14 +115,14 @@ describe("over a start of nexusd", () => {
     expect(second.before(30 * DAY)).toBe(clock.now() - 30 * DAY);
   });
 
-  it("a clock that is behind the last known time was stepped", () => {
+  it("a clock behind the last known time counts as stepped", () => {
     const stored = start(createFakeClock(Date.UTC(2026, 0, 9))).state();
     const second = start(createFakeClock(0), stored, "boot-2");
     expect(second.isSteady()).toBe(false);
     expect(second.ageOf(Date.UTC(2026, 0, 9) - HOUR)).toBe(HOUR);
   });
 
-  it("a pause of days is believed once the clock has been steady for a while", async () => {
+  it("a downtime of days is believed once the clock has been steady for a while", async () => {
     const off = Date.UTC(2026, 0, 9);
     const stored = start(createFakeClock(off)).state();
     const clock = createFakeClock(off + 5 * DAY);
@@ -133,7 +133,7 @@ describe("over a start of nexusd", () => {
     expect(second.ageOf(off - HOUR)).toBe(5 * DAY + HOUR + 10 * MINUTE);
   });
 
-  it("a pause is believed also where nexusd, or the machine, was started again in the ten minutes after it", async () => {
+  it("a downtime is believed even if nexusd, or the machine, restarted in the ten minutes after it", async () => {
     const off = Date.UTC(2026, 0, 9);
     const stored = start(createFakeClock(off)).state();
     const clock = createFakeClock(off + 5 * DAY);
@@ -149,7 +149,7 @@ describe("over a start of nexusd", () => {
     expect(fourth.before(30 * DAY)).toBe(rebooted.now() - 30 * DAY);
   });
 
-  it("a pause of more than a month counts as none, since the clock may be wrong", async () => {
+  it("a downtime of more than a month counts as zero, because the clock may be wrong", async () => {
     const off = Date.UTC(2026, 0, 9);
     const stored = start(createFakeClock(off)).state();
     const clock = createFakeClock(off + 40 * DAY);
@@ -158,7 +158,7 @@ describe("over a start of nexusd", () => {
     expect(second.ageOf(off)).toBe(DAY);
   });
 
-  it("what was stored may be anything", () => {
+  it("stored values may be anything", () => {
     fc.assert(
       fc.property(fc.anything(), (stored) => {
         const clock = createFakeClock(Date.UTC(2026, 0, 1));
@@ -169,7 +169,7 @@ describe("over a start of nexusd", () => {
   });
 });
 
-it("nothing is ever taken for older than it is, whatever the clock does", async () => {
+it("nothing ever counts as older than it is, whatever the clock does", async () => {
   const move = fc.oneof(
     fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 20 * DAY }) }),
     fc.record({ kind: fc.constant("suspend" as const), ms: fc.integer({ min: 0, max: 20 * DAY }) }),

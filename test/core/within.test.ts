@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { within } from "../../src/core/within.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
-test("gives what was done in time, and leaves no timer behind", async () => {
+test("returns a result that came in time, and leaves no timer behind", async () => {
   const clock = createFakeClock(0);
   expect(await within(clock, 1000, Promise.resolve("done"))).toEqual({ value: "done" });
   expect(await within(clock, 1000, Promise.resolve(undefined))).toEqual({ value: undefined });
@@ -12,7 +12,7 @@ test("gives what was done in time, and leaves no timer behind", async () => {
   expect(clock.pending()).toBe(0);
 });
 
-test("gives up after the time, or with the signal; a failure that comes later is nobody's", async () => {
+test("gives up after the time, or with the signal; a later failure is ignored", async () => {
   const clock = createFakeClock(0);
   const late = Promise.withResolvers<string>();
   const waiting = within(clock, 1000, late.promise);

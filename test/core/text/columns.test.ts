@@ -60,7 +60,7 @@ async function drawn(text: string): Promise<number> {
   return line * 1000 + column;
 }
 
-describe("a text that is visible", () => {
+describe("visible text", () => {
   it.each([
     ...[
       ["漢", 2],
@@ -96,11 +96,11 @@ describe("a text that is visible", () => {
     "\u{13441}",
     "\u{1d159}",
     "가\u11ab",
-  ])("has no letter that nobody sees: %j", (text) => {
+  ])("contains no invisible letter: %j", (text) => {
     for (const shown of [visible(text), exact(text)]) expect(shown).toMatch(/\\u\{[0-9a-f]{4,}\}$/);
   });
 
-  it("never takes more columns than were counted", async () => {
+  it("never takes more columns than counted", async () => {
     await fc.assert(
       fc.asyncProperty(anyText, async (text) => {
         const shown = visible(text);
@@ -113,7 +113,7 @@ describe("a text that is visible", () => {
     );
   });
 
-  it("is never broken by the terminal where it was cut, filled or broken for it", async () => {
+  it("is never broken by the terminal after it was cut, padded or wrapped for it", async () => {
     await fc.assert(
       fc.asyncProperty(anyText, anyText, async (one, other) => {
         const cell = visible(one);

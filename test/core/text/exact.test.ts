@@ -55,7 +55,7 @@ describe("text that a person approves", () => {
     },
   );
 
-  it("shows nothing that acts on a terminal, hides, reorders or passes for a blank", () => {
+  it("shows nothing that controls a terminal, hides, reorders or looks like a blank", () => {
     fc.assert(
       fc.property(text, (value) => {
         for (const shown of [exact(value), quoted(value), exactJson(value)])
@@ -65,7 +65,7 @@ describe("text that a person approves", () => {
     );
   });
 
-  it("is never the same for two texts", () => {
+  it("differs for any two texts", () => {
     fc.assert(
       fc.property(text, (value) => {
         expect(read(exact(value))).toBe(value);
@@ -78,7 +78,7 @@ describe("text that a person approves", () => {
     expect(quoted('a" reason "b')).toBe('"a\\" reason \\"b"');
   });
 
-  it("keeps the words of every script", () => {
+  it("keeps the words of every script unchanged", () => {
     for (const words of [
       "Grüße",
       "e\u0301te\u0301",
@@ -91,7 +91,7 @@ describe("text that a person approves", () => {
       expect(exact(words)).toBe(words);
   });
 
-  it("lets no mark change a sign that is no letter, nor pile up over the lines around", () => {
+  it("does not let a mark alter a symbol or pile up over other lines", () => {
     expect(exact('"\u0338')).toBe('"\\u{0338}');
     expect(exact("1\u20e3")).toBe("1\\u{20e3}");
     expect(exact(`e${"\u0301".repeat(4)}`)).toBe("e\u0301\u0301\\u{0301}\\u{0301}");
@@ -105,7 +105,7 @@ describe("JSON laid out for reading", () => {
     fc.dictionary(text, fc.array(text)).map((value) => stringifyJson(value)),
   );
 
-  it("is the same text, but for what is added between its parts", () => {
+  it("is the same text except for the whitespace added between its parts", () => {
     fc.assert(
       fc.property(json, (value) => {
         const lines = layOutJson(value)?.lines;
@@ -119,7 +119,7 @@ describe("JSON laid out for reading", () => {
     );
   });
 
-  it("keeps every digit and every member, the repeated ones too", () => {
+  it("keeps every digit and every member, even duplicates", () => {
     const body = '{"id":12345678901234567890123,"a":1.10,"a":1e3,"deep":[[],{}]}';
     expect(layOutJson(body)?.lines).toEqual([
       "{",
@@ -135,14 +135,14 @@ describe("JSON laid out for reading", () => {
   });
 
   test.each(['{"a": 1}', '{"a":1}\n', "\ufeff{}", '"open', " 1"])(
-    "is not done to %j, which has parts of its own",
+    "leaves %j as it is, because it has whitespace of its own",
     (body) => {
       expect(layOutJson(body)).toBeUndefined();
     },
   );
 });
 
-it("pieces of a line are the line, and none is wider than a terminal has columns", () => {
+it("the pieces of a line make up the line, and none is wider than the terminal", () => {
   fc.assert(
     fc.property(text, fc.integer({ min: 2, max: 30 }), (value, columns) => {
       const line = exact(value);

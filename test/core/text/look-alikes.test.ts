@@ -6,7 +6,7 @@ import fc from "../../support/fc.ts";
 const told = (text: string) => lookAlikes(text).map(({ what }) => what);
 const points = (text: string) => told(text).flatMap((what) => /U\+[0-9A-F]+/.exec(what) ?? []);
 
-describe("what looks like something else", () => {
+describe("a look-alike", () => {
   it.each([
     ["https://work\u0455hop.example/x", "U+0455"],
     ["pay at w\u043erkshop.example", "U+043E"],
@@ -30,11 +30,11 @@ describe("what looks like something else", () => {
     ["order\ufe0f", "U+FE0F"],
     ["order\u{e0101}", "U+E0101"],
     ["ord\u0301\u0302\u0303er", "U+0301"],
-  ])("is told by its code point: %j", (text, point) => {
+  ])("is reported with its code point: %j", (text, point) => {
     expect(points(text)).toContain(point);
   });
 
-  it("is told with what it looks like", () => {
+  it("is reported with what it looks like", () => {
     expect(lookAlikes("call w\u043erkshop.example now")).toEqual([
       { word: "w\u043erkshop.example", what: '"\u043e" is U+043E, a Cyrillic letter that looks like "o"' },
     ]);
@@ -72,11 +72,11 @@ describe("what looks like something else", () => {
     ["pictographs", "⚠️ 👩‍👩‍👧 👍🏽 1️⃣ ❤️‍🔥"],
     ["fractions and times", "1⁄2 of it at 10:30, 50 km/h, a.m."],
     ["a foreign word", "the word привет means hello, and λόγος is another"],
-  ])("is nothing in ordinary %s", (_, text) => {
+  ])("is not reported in ordinary %s", (_, text) => {
     expect(told(text)).toEqual([]);
   });
 
-  it("is nothing in any words of one alphabet each, with blanks between them", () => {
+  it("is not reported in words of one alphabet each, separated by blanks", () => {
     const word = (letters: string) =>
       fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 8 });
     const words = fc.oneof(
@@ -99,7 +99,7 @@ describe("what looks like something else", () => {
     );
   });
 
-  it("is found wherever one letter of a Latin word was changed for its twin", () => {
+  it("is found wherever one letter of a Latin word was replaced by its twin", () => {
     const twins: Record<string, string> = {
       a: "\u0430",
       c: "\u0441",
@@ -121,7 +121,7 @@ describe("what looks like something else", () => {
     );
   });
 
-  it("is looked for in a large text within its time, whatever it is made of", () => {
+  it("is found in a large text in limited time, whatever the text contains", () => {
     for (const part of ["w\u043er", "\u043e", "\u200b", "a.", "\u0301", "https://", "xn--"]) {
       const start = performance.now();
       lookAlikes(part.repeat(Math.ceil(260_000 / part.length)));

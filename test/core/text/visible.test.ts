@@ -49,7 +49,7 @@ const anyText = fc
   .map((parts) => parts.join(""));
 
 describe("text from outside", () => {
-  it("holds nothing that a terminal acts on, hides or reorders", () => {
+  it("contains nothing that a terminal obeys, hides or reorders", () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const shown = visible(text);
@@ -63,28 +63,28 @@ describe("text from outside", () => {
     );
   });
 
-  it("shows each hostile character as what it is", () => {
+  it("shows each hostile character as an escape", () => {
     for (const char of HOSTILE)
       expect(visible(`a${char}b`)).toMatch(/^a\\(n|r|t|x[0-9a-f]{2}|u\{[0-9a-f]+\}).*b$/);
     expect(visible("\u001b[2J\u202eevil\u200b\n")).toBe("\\x1b[2J\\u{202e}evil\\u{200b}\\n");
   });
 
-  it("is left alone where it is harmless, in every script", () => {
+  it("is unchanged if harmless, in every script", () => {
     for (const text of ["plain", "Grüße, 東京, Ελλάδα, שלום, नमस्ते", "⚠️ ok 👍🏽", 'back\\slash "quotes"'])
       expect(visible(text)).toBe(text);
   });
 
-  it("is escaped after a code point kept for a future pictograph too, which is not shown itself", () => {
+  it("is escaped after a code point reserved for a future pictograph too, which is not shown itself", () => {
     expect(visible("\u{1fc00}\ufe0f")).toBe("\\u{1fc00}\\u{fe0f}");
   });
 
-  it("is escaped once: what is visible stays as it is", () => {
+  it("is escaped once: visible text stays unchanged", () => {
     fc.assert(fc.property(anyText, (text) => visible(visible(text)) === visible(text)));
   });
 });
 
 describe("JSON on a terminal", () => {
-  it("is the same value, with nothing in it that a terminal acts on", () => {
+  it("is the same value, with nothing that controls a terminal", () => {
     fc.assert(
       fc.property(fc.oneof(anyText, fc.json().map(JSON.parse)), (value) => {
         for (const json of [JSON.stringify({ value }), JSON.stringify({ value }, undefined, 2)]) {
@@ -98,14 +98,14 @@ describe("JSON on a terminal", () => {
 });
 
 describe("columns", () => {
-  it("counts what a terminal draws: wide characters twice, marks not at all", () => {
+  it("counts what a terminal draws: wide characters twice, marks as zero", () => {
     expect(width("abc")).toBe(3);
     expect(width("漢字")).toBe(4);
     expect(width("👍")).toBe(2);
     expect(width("e\u0301")).toBe(1);
   });
 
-  it("cuts a long text with an ellipsis and never beyond the edge", () => {
+  it("cuts a long text with an ellipsis within the width", () => {
     expect(clip("abcdef", 6)).toBe("abcdef");
     expect(clip("abcdefg", 6)).toBe("abcde…");
     fc.assert(
@@ -115,7 +115,7 @@ describe("columns", () => {
     );
   });
 
-  it("fills up to the width", () => {
+  it("pads to the width", () => {
     expect(pad("漢", 4)).toBe("漢  ");
     expect(pad("longer", 3)).toBe("longer");
   });
