@@ -29,7 +29,7 @@ const startService = async () => {
   return { received, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 };
 
-test("a write approved by SQL alone is not sent, and health, log and metric say that the database was changed", async () => {
+test("a write approved by SQL alone is not sent, and health, log and metric report that the database was changed", async () => {
   const service = await startService();
   const installation = install(
     `[messaging]\nenabled = false\n[nexus]\nenabled = false\n[nex]\nbase_url = "${service.origin}"\n` +
@@ -77,7 +77,7 @@ test("a write approved by SQL alone is not sent, and health, log and metric say 
   expect(daemon.log()).toMatch(/"head":"[0-9a-f]{64}".*"msg":"the head of the audit log"/);
 });
 
-test("the audit log is verified every hour and its head noted once a day; what is found is told once, and its mending", async () => {
+test("the audit log is verified hourly and its head noted daily; a fault and its repair are each reported once", async () => {
   const clock = createFakeClock();
   const store = await openTestStore({ clock });
   await propose(store);

@@ -22,11 +22,11 @@ async function check(toml: string, env: Record<string, string> = ENV) {
   return { code, stdout: out.replaceAll(path, "FILE"), stderr: err.replaceAll(path, "FILE") };
 }
 
-test("a configuration that is right is one line and exit code 0", async () => {
+test("a valid configuration is one line and exit code 0", async () => {
   expect(await check(REFERENCES)).toEqual({ code: 0, stdout: "FILE: ok\n", stderr: "" });
 });
 
-test("each problem is one line with its place, its value and what would be right; then their number; exit code 1", async () => {
+test("each problem is one line with its place, its value and a valid one; then their number; exit code 1", async () => {
   const toml = `${REFERENCES}[messaging]\nrequests_per_minute = -1\nagent_id = "\\u001b[31m two words"\n`;
   const { NEX_API_KEY: _, ...env } = ENV;
   expect(await check(toml, env)).toEqual({
@@ -40,7 +40,7 @@ FILE: nex.api_key: the environment variable NEX_API_KEY is not set
   });
 });
 
-test("a credential is a note where systemd gives none, and looked for where it does", async () => {
+test("a missing credential is only a note outside systemd, and is looked up where systemd provides it", async () => {
   const toml = REFERENCES.replace('"env", id = "NEX_API_KEY"', '"credential", id = "nex-api-key"');
   expect(await check(toml)).toEqual({
     code: 0,
@@ -55,7 +55,7 @@ test("a credential is a note where systemd gives none, and looked for where it d
   );
 });
 
-test("a syntax error is one problem with its line", async () => {
+test("a syntax error is one problem with its line number", async () => {
   const { code, stdout } = await check("[daemon]\ndata_dir = data\n");
   expect(code).toBe(1);
   expect(stdout).toMatch(
@@ -63,7 +63,7 @@ test("a syntax error is one problem with its line", async () => {
   );
 });
 
-test("a configuration that is not there is a problem", async () => {
+test("a missing configuration is a problem", async () => {
   expect(await run("/nowhere/nexusd.toml", {})).toEqual({
     code: 1,
     out: "/nowhere/nexusd.toml: does not exist\n1 problem\n",
@@ -71,7 +71,7 @@ test("a configuration that is not there is a problem", async () => {
   });
 });
 
-test("what works but should not stay so is said on stderr, and changes no exit code", async () => {
+test("settings that work but should be changed are reported on stderr, and change no exit code", async () => {
   const file = join(mkdtempSync(join(tmpdir(), "nexusd-check-")), "key");
   writeFileSync(file, "the-value", { mode: 0o644 });
   const toml = REFERENCES.replace('"env", id = "NEX_API_KEY"', `"file", id = "${file}"`);
@@ -82,7 +82,7 @@ test("what works but should not stay so is said on stderr, and changes no exit c
   });
 });
 
-test("what is in the way where nexusd's own files go is a problem", async () => {
+test("something in the way of nexusd's own files is a problem", async () => {
   const place = mkdtempSync(join(tmpdir(), "nexusd-check-"));
   writeFileSync(join(place, "file"), "");
   const problems = async (toml: string) => (await check(REFERENCES + toml)).stdout.replaceAll(place, "DIR");
@@ -101,7 +101,7 @@ test("what is in the way where nexusd's own files go is a problem", async () => 
   );
 });
 
-test("what the daemon makes itself, or left behind, is no problem", async () => {
+test("files that the daemon creates or left behind are not a problem", async () => {
   const place = mkdtempSync(join(tmpdir(), "nexusd-check-"));
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(join(place, "agent.sock"), resolve));
@@ -112,7 +112,7 @@ test("what the daemon makes itself, or left behind, is no problem", async () => 
   server.close();
 });
 
-test("a file with the ids of sessions that others can read is warned of, but for sessions of this machine", async () => {
+test("a file of session ids that others can read is a warning, except for sessions of this machine", async () => {
   const path = join(mkdtempSync(join(tmpdir(), "nexusd-check-")), "nexusd.toml");
   const session = '[[messaging.sessions]]\nid = "aaaaaaaa"\n';
   const warned = async (toml: string, mode: number) => {
@@ -130,7 +130,7 @@ test("a file with the ids of sessions that others can read is warned of, but for
   expect(await warned(`${REFERENCES}${session}base_url = "http://127.0.0.1:1"\n`, 0o644)).toBe("");
 });
 
-test("job files are checked too, also beside other problems", async () => {
+test("job files are checked too, even beside other problems", async () => {
   const jobs = join(mkdtempSync(join(tmpdir(), "nexusd-check-")), "jobs");
   mkdirSync(jobs);
   writeFileSync(join(jobs, "broken.mjs"), "export default 5;\n");
@@ -141,7 +141,7 @@ test("job files are checked too, also beside other problems", async () => {
   expect(stdout).toMatch(/\n2 problems\n$/);
 });
 
-test("a policy for what is no operation is said, with what was probably meant", async () => {
+test("a policy for an unknown operation is reported, with the nearest one", async () => {
   const patterns = [
     "messaging.mesages.send",
     "messaging.message.*",
@@ -160,7 +160,7 @@ FILE: approvals.policy."nexus.orders": warning: names no operation: did you mean
 `);
 });
 
-test("a server's address is shown without what may be secret in it, wherever it stands", async () => {
+test("a server's address is shown without possible secrets, wherever they are in it", async () => {
   const { stdout } = await check(
     `${REFERENCES}[messaging]\nservers = ["https://user:hunter2@h.example", "https://h.example?key=hunter2"]\n`,
   );
@@ -179,7 +179,7 @@ describe("signers", () => {
     ['"nexus.*" = "signed"'],
     ['"nexus.*" = { by = "signed" }'],
     ['"nexus.*" = { by = "signed", signers = ["alice", "bob"], quorum = 2 }'],
-  ])("that are in their file are right: %s", async (policy) => {
+  ])("in their file are valid: %s", async (policy) => {
     expect(await check(approvals(policy))).toEqual({ code: 0, stdout: "FILE: ok\n", stderr: "" });
   });
 
@@ -200,18 +200,18 @@ describe("signers", () => {
     ['"nexus.*" = { by = "signed", signers = ["*"] }', /must be a name of 1 to 128 letters/],
     ['"nexus.*" = { by = "operator" }', /must be "operator", "auto", "deny", "signed", or \{ by = "signed"/],
     ['"nexus.*" = { by = "signed", who = ["alice"] }', /who/],
-  ])("that are not are named: %s", async (policy, why) => {
+  ])("that are not in it are named: %s", async (policy, why) => {
     const { code, stdout } = await check(approvals(policy));
     expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(why) });
   });
 
-  test("are wanted where a policy takes signatures", async () => {
+  test("are required if a policy takes signatures", async () => {
     const { code, stdout } = await check(approvals('"nexus.*" = "signed"', ""));
     expect(code).toBe(1);
     expect(stdout).toContain("wants signatures, and approvals.signers names no file of those who may sign");
   });
 
-  test("whose file is missing, or open to others, are a problem of the check, and no reason not to start", async () => {
+  test("with a missing file, or one open to others, are a problem of the check, but do not prevent a start", async () => {
     const missing = `signers = "${directory}/none"`;
     expect((await check(approvals('"nexus.*" = "signed"', missing))).stdout).toContain(
       "approvals.signers: There is no file of signers at",

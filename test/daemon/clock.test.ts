@@ -29,7 +29,7 @@ async function watched() {
   return { clock, store, steady, lines, jumps: () => jumps, end };
 }
 
-it("tells of a step and of a sleep once, within a second, and lets everybody look again", async () => {
+it("reports a step or a sleep once, within a second, and makes every job look again", async () => {
   const { clock, lines, jumps, end } = await watched();
   await clock.advance(10_000);
   clock.jump(60 * DAY);
@@ -45,7 +45,7 @@ it("tells of a step and of a sleep once, within a second, and lets everybody loo
   await end();
 });
 
-it("keeps the time for the next start, though nexusd is killed", async () => {
+it("keeps the time for the next start, even if nexusd is killed", async () => {
   const { clock, store, end } = await watched();
   const madeAt = clock.now();
   await clock.advance(20 * 60_000);
@@ -57,7 +57,7 @@ it("keeps the time for the next start, though nexusd is killed", async () => {
   await end();
 });
 
-it("the system's clocks agree that no step has happened", async () => {
+it("the system's clocks agree that no step happened", async () => {
   const store = await openTestStore({ clock: systemClock });
   const steady = await recallSteadyClock(store, systemClock);
   expect(steady.look()).toBeUndefined();

@@ -5,7 +5,7 @@ import { SESSION_KIND, sessionRecord } from "../../src/services/messaging/member
 import { openStore } from "../../src/store/sqlite/store.ts";
 import { install, startDaemon, until } from "../support/daemon.ts";
 
-test("what was learnt of a quiet session outlives an orderly stop", async () => {
+test("the estimates for a quiet session survive an orderly stop", async () => {
   const messaging = await startMessaging({ rateLimit: null });
   onTestFinished(messaging.close);
   const id = messaging.createSession();

@@ -26,18 +26,18 @@ const T2 = "2026-11-20T11:00:00.000Z";
 const state = (jobs: JobStatus[], isEnabled = true) => serviceStatus("nexus", isEnabled, jobs, {}).state;
 
 describe("the state of a service", () => {
-  it("is ok only when every job of it has succeeded lately", () => {
+  it("is ok only if every one of its jobs succeeded recently", () => {
     expect(state([job("ok", T1), job("ok", T2)])).toBe("ok");
     for (const bad of ["failing", "stale", "degraded", "invalid"] as const)
       expect(state([job("ok", T1), job(bad, T2)])).toBe("degraded");
   });
 
-  it("is not ok before anything succeeded, and down when nothing did and something failed", () => {
+  it("is not ok before a success, and down if something failed without one", () => {
     expect(state([job("starting", null)])).toBe("degraded");
     expect(state([job("failing", null), job("starting", null)])).toBe("down");
   });
 
-  it("is not ok while an operator has paused one, which it names", () => {
+  it("is not ok while an operator has paused one of its jobs, which it names", () => {
     const paused = job("paused", T1, { name: "messaging-poll" });
     expect(serviceStatus("nexus", true, [job("ok", T2), paused], {})).toMatchObject({
       state: "degraded",
@@ -45,7 +45,7 @@ describe("the state of a service", () => {
     });
   });
 
-  it("is disabled when the configuration says so, whatever its jobs say", () => {
+  it("is disabled if the configuration says so, whatever its jobs say", () => {
     expect(state([job("disabled", null)], false)).toBe("disabled");
   });
 
@@ -69,7 +69,7 @@ describe("changes of state", () => {
     return { messaging: disabled, nex: disabled, nexus: { ...disabled, ...nexus } };
   };
 
-  it("are told once each way, and starting is neither", () => {
+  it("are reported once each way, and starting is neither", () => {
     const look = createTransitions();
     const tell = (status: Partial<ServiceStatus>) => look(all(status)).map(({ isRecovered }) => isRecovered);
     expect(tell({ state: "degraded", lastSuccessAt: null })).toEqual([]);
@@ -81,7 +81,7 @@ describe("changes of state", () => {
     expect(tell({ state: "down", lastSuccessAt: null })).toEqual([false]);
   });
 
-  it("to and fro are told once, until it stays well for ten looks", () => {
+  it("back and forth are reported once, until the service stays well for ten checks", () => {
     const look = createTransitions();
     const tell = (state: "ok" | "degraded") => look(all({ state, lastSuccessAt: T1 })).length;
     const looks = Array.from({ length: 60 }, (_, n) => tell(n % 9 === 0 ? "degraded" : "ok"));
@@ -89,8 +89,8 @@ describe("changes of state", () => {
   });
 });
 
-describe("what a reload changes", () => {
-  it("is named by its TOML paths, lists whole", () => {
+describe("the changes of a reload", () => {
+  it("are named by their TOML paths, with lists as a whole", () => {
     const before = { daemon: { log_level: "info" }, messaging: { sessions: [{ id: "a" }] } };
     const after = {
       daemon: { log_level: "debug" },

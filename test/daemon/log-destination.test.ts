@@ -50,7 +50,7 @@ function pipe(): { write: number; reader: () => Readable } {
 }
 
 test.each(["socket", "journal", "pipe"])(
-  "a reader that stands still holds nothing up, and is told afterwards how much it missed: %s",
+  "a stalled reader blocks nothing, and is told afterwards how much it missed: %s",
   async (kind) => {
     const fifo = kind === "pipe" ? pipe() : undefined;
     const child: ChildProcess = run(fifo?.write ?? "pipe", kind === "journal" ? { AS_JOURNAL: "1" } : {});
@@ -88,28 +88,25 @@ test.each(["socket", "journal", "pipe"])(
 
 const hasScript = spawnSync("script", ["--version"]).status === 0;
 
-test.skipIf(!hasScript)(
-  "a terminal that shows nothing any more holds nothing up (needs script)",
-  async () => {
-    const directory = mkdtempSync(join(tmpdir(), "nexusd-log-"));
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-    const result = join(directory, "result");
-    // script passes on what the terminal shows, and stops when nobody takes that.
-    const command = `"$NODE" --input-type=module -e "$PROGRAM" >"$RESULT"`;
-    const child = spawn("script", ["-qfc", command, "/dev/null"], {
-      env: { ...process.env, NODE: process.execPath, PROGRAM, RESULT: result },
-      stdio: ["pipe", "pipe", "ignore"],
-    });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    const said = () => (existsSync(result) ? readFileSync(result, "utf8") : "");
-    await until(() => said().includes("ready"), "the start of the program");
-    child.stdin.write("go\n");
-    const { dropped } = JSON.parse(await until(() => /^\{.*\}$/m.exec(said())?.[0], "the end of the lines"));
-    expect(dropped).toBeGreaterThan(1000);
-  },
-);
+test.skipIf(!hasScript)("a terminal that stopped scrolling blocks nothing (needs script)", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "nexusd-log-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const result = join(directory, "result");
+  // script passes on what the terminal shows, and stops when nobody takes that.
+  const command = `"$NODE" --input-type=module -e "$PROGRAM" >"$RESULT"`;
+  const child = spawn("script", ["-qfc", command, "/dev/null"], {
+    env: { ...process.env, NODE: process.execPath, PROGRAM, RESULT: result },
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const said = () => (existsSync(result) ? readFileSync(result, "utf8") : "");
+  await until(() => said().includes("ready"), "the start of the program");
+  child.stdin.write("go\n");
+  const { dropped } = JSON.parse(await until(() => /^\{.*\}$/m.exec(said())?.[0], "the end of the lines"));
+  expect(dropped).toBeGreaterThan(1000);
+});
 
-test("the daemon answers while nobody reads its log, and counts what it dropped", async () => {
+test("the daemon answers while its log is not read, and counts what it dropped", async () => {
   const installation = install(
     "[messaging]\nenabled = false\n[nex]\nenabled = false\n[nexus]\nenabled = false\n",
   );

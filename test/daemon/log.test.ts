@@ -78,7 +78,7 @@ describe("one fact is one line", () => {
 });
 
 describe("an error is logged", () => {
-  test("as type, message, code and its causes in words, without a stack, headers or a body", async () => {
+  test("as type, message, code and causes in words, without a stack, headers or a body", async () => {
     const { log, lines } = await logInto("json");
     const error = failure();
     log.error({ err: error }, "job failed");
@@ -99,7 +99,7 @@ describe("an error is logged", () => {
     expect(lines.join()).not.toContain("of-the-answer");
   });
 
-  test("with its stack at debug and trace, also when the level is changed on the way", async () => {
+  test("with its stack at debug and trace, even if the level is changed at run time", async () => {
     const { log, lines } = await logInto("json");
     log.error(failure());
     log.level = "debug";
@@ -111,7 +111,7 @@ describe("an error is logged", () => {
     expect(pretty.lines.join("").split("\n")[2]).toMatch(/^ {4}at /);
   });
 
-  test("for two errors that cause each other as well, and for what is none", async () => {
+  test("even if two errors cause each other, or if it is not an error", async () => {
     const { log, lines } = await logInto("json");
     const a = new Error("a");
     a.cause = new AggregateError([a], "b");
@@ -122,8 +122,8 @@ describe("an error is logged", () => {
   });
 });
 
-describe.each(["json", "pretty", "journal"] as const)("no secret is in a line: %s", (format) => {
-  test("wherever in the line it was put", async () => {
+describe.each(["json", "pretty", "journal"] as const)("no secret appears in a line: %s", (format) => {
+  test("wherever in the line it was placed", async () => {
     const { log, lines, redactor } = await logInto(format, "trace");
     const known = 'known"secret\\value';
     redactor.add(known);
@@ -154,7 +154,7 @@ describe.each(["json", "pretty", "journal"] as const)("no secret is in a line: %
     expect(text).toContain(REDACTED);
   });
 
-  test("nor is a character that acts on a terminal or forges a line", async () => {
+  test("nor does a character that controls a terminal or forges a line", async () => {
     const { log, lines } = await logInto(format, "trace");
     const evil = "\u001b[31mred\u0007\r\n<0>forged \u009b2J\u202e\u2028";
     log.child({ binding: evil }).warn({ value: evil, [evil]: 1, err: new Error(evil) }, evil);
@@ -166,8 +166,8 @@ describe.each(["json", "pretty", "journal"] as const)("no secret is in a line: %
   });
 });
 
-describe("the format is chosen by where stderr leads", () => {
-  test("the journal where JOURNAL_STREAM names this very file, else JSON", () => {
+describe("the format depends on where stderr leads", () => {
+  test("the journal if JOURNAL_STREAM names this very file, else JSON", () => {
     const path = join(mkdtempSync(join(tmpdir(), "nexusd-log-")), "stream");
     const fd = openSync(path, "w");
     const { dev, ino } = statSync(path);
@@ -191,7 +191,7 @@ describe("the format is chosen by where stderr leads", () => {
   const start = (stderr: "pipe" | number) =>
     spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: ["pipe", "pipe", stderr] });
 
-  test("logs go to stderr alone, whole and in order, up to the last line before the exit", async () => {
+  test("logs go to stderr only, complete and in order, up to the last line before the exit", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "nexusd-log-")), "stderr");
     const child = start(openSync(path, "w"));
     let stdout = "";
@@ -205,7 +205,7 @@ describe("the format is chosen by where stderr leads", () => {
     expect(lines.map((line) => JSON.parse(line).i)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
   });
 
-  test("a reader of the logs that is gone does not stop the daemon", async () => {
+  test("a log reader that disappears does not stop the daemon", async () => {
     const child = start("pipe");
     await once(child.stdout ?? child, "data");
     child.stderr?.destroy();

@@ -29,14 +29,14 @@ async function start(toml: object) {
   return { services, connect };
 }
 
-test("a request goes to the origin of the configuration as it is now", async () => {
+test("a request goes to the origin in the current configuration", async () => {
   const { services, connect } = await start({ nex: { enabled: false } });
   expect((await services.facts("messaging")).origin).toBe("https://messaging.md");
   connect({ nex: { enabled: false }, messaging: { base_url: "https://other.example" } });
   expect((await services.facts("messaging")).origin).toBe("https://other.example");
 });
 
-test("a service that is disabled is refused, and the others are not", async () => {
+test("a disabled service is refused, and the others are not", async () => {
   const { services } = await start({ nex: { enabled: false } });
   await expect(services.facts("nex")).rejects.toMatchObject({
     code: "service_disabled",

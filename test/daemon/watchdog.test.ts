@@ -27,7 +27,7 @@ const job = (fields: Partial<JobPulse>): JobPulse => ({
   ...fields,
 });
 
-describe("a job is stuck", () => {
+describe("a job counts as stuck", () => {
   test.each<[string, boolean, Partial<JobPulse>]>([
     ["when its run has no end", true, { runningForMs: BOUND + 1 }],
     ["not while its run may still end", false, { runningForMs: BOUND }],
@@ -54,7 +54,7 @@ describe("a job is stuck", () => {
     expect(isStuck(job(fields), BOUND)).toBe(expected);
   });
 
-  test("never by what happened within its bound, always by a run older than it", () => {
+  test("never because of what happened within its limit, always because of an older run", () => {
     const time = fc.integer({ min: 0, max: 3_600_000 });
     fc.assert(
       fc.property(time, fc.integer({ min: 0, max: 3_600_000 }), time, (age, intervalMs, boundMs) => {
@@ -68,7 +68,7 @@ describe("a job is stuck", () => {
   });
 });
 
-describe("the line of systemctl status", () => {
+describe("the status line for systemctl", () => {
   test.each([
     [
       "polling 12 sessions, Nex live, Nexus ok, 2 writes wait for approval",
@@ -143,7 +143,7 @@ describe("the watchdog", () => {
     }
   };
 
-  test("is fed several times within its period while everything moves", async () => {
+  test("pings several times within its period while everything moves", async () => {
     const kept = runWatchdog(options);
     await advance(60_000);
     stop.abort();
@@ -153,7 +153,7 @@ describe("the watchdog", () => {
     expect(lines).toEqual([]);
   });
 
-  test("is not fed while a job is stuck, which the log says once, and is fed again afterwards", async () => {
+  test("stops pinging while a job is stuck, which the log reports once, and resumes afterwards", async () => {
     pulses = [job({ name: "stock", runningForMs: 3_600_000 })];
     void runWatchdog(options);
     await advance(60_000);
@@ -194,7 +194,7 @@ describe("the watchdog", () => {
         answer = undefined;
       },
     ],
-  ])("is not fed while %s", async (_, said, damage) => {
+  ])("stops pinging while %s", async (_, said, damage) => {
     damage();
     const found = findStuck(options);
     await clock.settle();
@@ -202,7 +202,7 @@ describe("the watchdog", () => {
     expect(await found).toEqual([said]);
   });
 
-  test("is not fed while nobody listens on the control socket", async () => {
+  test("stops pinging while nothing listens on the control socket", async () => {
     await new Promise((resolve) => server.close(resolve));
     await nobodyListensAt(options.socket);
     expect(await findStuck(options)).toEqual(["the control socket does not answer"]);
@@ -211,7 +211,7 @@ describe("the watchdog", () => {
   });
 
   // Under systemd no restart of nexusd brings it back: it would be restarted every minute for ever.
-  test("is fed while the file of the control socket is gone", async () => {
+  test("keeps pinging while the file of the control socket is gone", async () => {
     await new Promise((resolve) => server.close(resolve));
     expect(await findStuck(options)).toEqual([]);
     await new Promise<void>((resolve) => server.listen(options.socket, resolve));

@@ -20,7 +20,7 @@ const loadedBy = (...files: string[]): string[] =>
     ),
   );
 
-test("the daemon and nexusctl load pg only with a store on PostgreSQL", () => {
+test("the daemon and nexusctl load pg only for a store on PostgreSQL", () => {
   expect(loadedBy("daemon/daemon.ts", "cli/program.ts", "cli/db.ts")).toEqual([]);
   expect(loadedBy("store/postgres/store.ts")).not.toEqual([]);
 });
