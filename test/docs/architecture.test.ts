@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { FLOORS } from "../../tools/floors.ts";
 
-test.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])("each path that %s names is there", (page) => {
+test.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])("each path that %s names exists", (page) => {
   const named = readFileSync(page, "utf8").match(/`[\w.-]+\/[\w./-]*`/g) ?? [];
   // What is imported as nexusd/client is no file.
   const paths = named.map((path) => path.slice(1, -1)).filter((path) => !path.startsWith("nexusd/"));
@@ -10,7 +10,7 @@ test.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])("each path that %s names is th
   expect(paths.filter((path) => !existsSync(path) && !existsSync(`src/${path}`))).toEqual([]);
 });
 
-test("ARCHITECTURE.md has the floors as they are enforced", () => {
+test("ARCHITECTURE.md has the floors as enforced", () => {
   const rows = readFileSync("ARCHITECTURE.md", "utf8").matchAll(/^\| `(\w+)\/` \|/gm);
   expect([...rows].map(([, folder]) => folder)).toEqual(FLOORS.toReversed());
 });
@@ -23,7 +23,7 @@ const recipes = [...readFileSync("CONTRIBUTING.md", "utf8").matchAll(/^\*\*(.+?)
   ([, title = "", text = ""]) => ({ title, text }),
 );
 
-test.each(recipes)("a reader finds the files of the recipe: $title", ({ title, text }) => {
+test.each(recipes)("the recipe's files exist: $title", ({ title, text }) => {
   const row = [...readFileSync("ARCHITECTURE.md", "utf8").matchAll(/^\| (.+?) \| (.+) \|$/gm)].find(
     ([, what = ""]) => what.toLowerCase() === title.toLowerCase(),
   );
@@ -48,6 +48,6 @@ test.each(recipes)("a reader finds the files of the recipe: $title", ({ title, t
   expect(text).toContain(begin.slice(begin.lastIndexOf("/", begin.length - 2) + 1));
 });
 
-test("there is a recipe for each row of what may be added", () => {
+test("each row of what may be added has a recipe", () => {
   expect(recipes.length).toBeGreaterThan(9);
 });

@@ -16,7 +16,7 @@ const fromRegistry = Object.entries(lock.packages).filter(
   ([path, { link }]) => path.includes("node_modules/") && !link,
 );
 
-test("every package of the lock file has its integrity", () => {
+test("every package in the lock file has its integrity", () => {
   expect(fromRegistry.length).toBeGreaterThan(200);
   const without = fromRegistry.filter(([, { integrity }]) => !/^sha512-[\w+/]{86}==$/.test(integrity ?? ""));
   expect(without.map(([path]) => path)).toEqual([]);

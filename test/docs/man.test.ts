@@ -16,7 +16,7 @@ import fc from "../support/fc.ts";
 const pages = await manPages("2026-01-02");
 const plain = (page: string) => page.replaceAll("\\-", "-").replaceAll("\\%", "").replaceAll("\\&", "");
 
-test("every command has a page, with every command and option below it", async () => {
+test("every command has a page, with every subcommand and option in it", async () => {
   const program = await wholeProgram();
   const root = plain(pages.get("nexusctl.1") ?? "");
   for (const { flags } of program.options) expect(root).toContain(flags);
@@ -36,13 +36,13 @@ test("every command has a page, with every command and option below it", async (
   for (const option of Object.keys(OPTIONS)) expect(daemon).toContain(`--${option}`);
 });
 
-test("what a command leads to where none is named is said", () => {
+test("the page says what a command does without a subcommand", () => {
   expect(pages.get("nexusctl-operations.1")).toContain(
     "list the operations; the one that is meant where none is named",
   );
 });
 
-test("the page of the configuration has every key of the annotated default, with its table", () => {
+test("the configuration page has every key of the annotated default, with its table", () => {
   const page = plain(pages.get("nexusd.toml.5") ?? "");
   for (const text of [
     "[messaging]",
@@ -74,7 +74,7 @@ const hostile = fc.oneof(
 const ESCAPE = /\\(?:[e\-&%]|\((?:aq|dq|ga|ha|ti)|\[u[0-9A-F]{4,6}\]|f[BR])/g;
 const MACRO = /^\.(?:TH|SH|SS|TP|PP|EX|EE|br|ad|BR)(?: |$)/;
 
-test("no text is anything but text in a page, whatever is in it", () => {
+test("any text in a page stays plain text", () => {
   fc.assert(
     fc.property(
       fc.array(hostile, { minLength: 4, maxLength: 8 }),
@@ -103,7 +103,7 @@ test("no text is anything but text in a page, whatever is in it", () => {
 const has = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
 
 test.skipIf(!has("groff", "--version"))(
-  "groff prints the text that was given, character by character (needs groff)",
+  "groff prints the given text, character by character (needs groff)",
   () => {
     const strings = fc.sample(fc.oneof(hostile, fc.string({ unit: "binary-ascii" })), {
       numRuns: 300,
@@ -129,7 +129,7 @@ test.skipIf(!has("groff", "--version"))(
 );
 
 test.skipIf(!has("man", "--version"))(
-  "man finds nothing to warn of in a page, in UTF-8 and in ASCII (needs man)",
+  "man has no warnings for a page, in UTF-8 and in ASCII (needs man)",
   () => {
     const directory = mkdtempSync(join(tmpdir(), "nexusd-man-"));
     try {

@@ -7,12 +7,12 @@ import { metricsPage } from "../../docs/metrics-page.ts";
 import { runCli } from "../support/cli.ts";
 import { scrape, startKnown } from "../support/metrics.ts";
 
-describe("the page of the metrics", () => {
+describe("the metrics page", () => {
   test("is current (npm run docs)", async () => {
     expect(readFileSync("docs/metrics.md", "utf8")).toBe(await metricsPage());
   });
 
-  test("docs/metrics.md has each metric with its type, its labels and its meaning, and no other", async () => {
+  test("docs/metrics.md lists each metric with its type, labels and meaning, and no other", async () => {
     const families = await scrape(await startKnown());
     const scraped = [...families.values()].map(({ name, type, help, series }) => {
       expect(series, name).not.toEqual([]);
@@ -32,7 +32,7 @@ describe("the page of the metrics", () => {
     expect(documented.length).toBe(page.match(/^\| `/gm)?.length);
   });
 
-  test("names follow the conventions: base units, _total for counters alone, no label that Prometheus sets", async () => {
+  test("names follow the conventions: base units, _total for counters only, no label that Prometheus sets", async () => {
     for (const { name, type, series } of (await scrape(await startKnown())).values()) {
       expect(name).toMatch(/^(nexusd|process|nodejs)_[a-z0-9_]+$/);
       expect(name.endsWith("_total"), name).toBe(type === "counter");
@@ -42,7 +42,7 @@ describe("the page of the metrics", () => {
     }
   });
 
-  test("each rule of docs/alerts.yml asks for metrics that there are, and says what is wrong and what to do", async () => {
+  test("each rule of docs/alerts.yml uses existing metrics, and says what is wrong and what to do", async () => {
     const families = await scrape(await startKnown());
     const { groups } = parseYaml(readFileSync("docs/alerts.yml", "utf8"), { strict: true });
     const rules = groups.flatMap((group: { rules: unknown[] }) => group.rules);

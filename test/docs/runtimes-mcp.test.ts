@@ -42,7 +42,7 @@ async function start() {
 }
 
 test.skipIf(!hasFlock)(
-  `the hooks wake Claude Code with 2 and a line of our own words, one at a time${hasFlock ? "" : " (needs flock)"}`,
+  `the hooks wake Claude Code with 2 and one line of our own words, one at a time${hasFlock ? "" : " (needs flock)"}`,
   async () => {
     const { control, home, shell } = await start();
     const [install = "", create = ""] = snippetOf("runtimes.md", "claude install").split("\n");
@@ -73,7 +73,7 @@ test.skipIf(!hasFlock)(
   },
 );
 
-test("the entry for any MCP client starts a server that answers", async () => {
+test("the entry for any MCP client starts a working server", async () => {
   const { control, env } = await start();
   const shown = snippetOf("runtimes.md", "mcp entry").replace(
     "/run/nexusd/agent.sock",

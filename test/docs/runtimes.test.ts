@@ -100,25 +100,28 @@ const pendingOf = async (consumer: string): Promise<number | undefined> =>
   JSON.parse((await ask(installation.agentSocket, `/v1/consumers/${consumer}`)).text).pending?.count;
 
 describe("a shell script", () => {
-  test.skipIf(!isThere("jq"))("works on each event once, over a restart of nexusd (needs jq)", async () => {
-    await start();
-    run(shown("shell"));
-    await until(async () => (await pendingOf("worker")) !== undefined, "a consumer");
-    say("one", "two");
-    const done = () => linesOf("work.txt").filter((line) => line.endsWith("messaging.message.received"));
-    await until(() => done().length === 2, "two events", PATIENCE_MS);
-    await until(async () => (await pendingOf("worker")) === 0, "their acknowledgement");
-    await daemon.end("SIGKILL");
-    await launch();
-    say("three");
-    await until(() => done().length === 3, "the third", PATIENCE_MS);
-    expect(new Set(done()).size).toBe(3);
-  });
+  test.skipIf(!isThere("jq"))(
+    "processes each event once, across a restart of nexusd (needs jq)",
+    async () => {
+      await start();
+      run(shown("shell"));
+      await until(async () => (await pendingOf("worker")) !== undefined, "a consumer");
+      say("one", "two");
+      const done = () => linesOf("work.txt").filter((line) => line.endsWith("messaging.message.received"));
+      await until(() => done().length === 2, "two events", PATIENCE_MS);
+      await until(async () => (await pendingOf("worker")) === 0, "their acknowledgement");
+      await daemon.end("SIGKILL");
+      await launch();
+      say("three");
+      await until(() => done().length === 3, "the third", PATIENCE_MS);
+      expect(new Set(done()).size).toBe(3);
+    },
+  );
 });
 
 describe("cron", () => {
   test.skipIf(!isThere("flock"))(
-    "starts the worker where there is something, and not twice at once (needs flock)",
+    "starts the worker if something is pending, and never twice at once (needs flock)",
     async () => {
       await start();
       const line = shown("cron");
@@ -147,7 +150,7 @@ describe("cron", () => {
 
 describe("a webhook", () => {
   test.skipIf(!isThere("openssl"))(
-    "is received as shown, each event once, over a SIGKILL of nexusd (needs openssl)",
+    "is received as documented, each event once, across a SIGKILL of nexusd (needs openssl)",
     async () => {
       execFileSync("sh", ["-c", shown("webhook secret")], { env: environment(), stdio: "pipe" });
       const secretFile = join(home, ".nexusd-webhook-secret");
@@ -194,7 +197,7 @@ describe("a webhook", () => {
 });
 
 describe("systemd path units", () => {
-  test("a wake touches the file that is watched", async () => {
+  test("a wake touches the watched file", async () => {
     const watched = /^PathChanged=(.*)$/m.exec(shown("path unit"))?.[1] ?? "";
     const table = shown("path toml");
     expect(table).toContain(`"${watched}"]`);
@@ -207,24 +210,21 @@ describe("systemd path units", () => {
     );
   });
 
-  test.skipIf(!isThere("systemd-analyze"))(
-    "systemd finds nothing to warn of in them (needs systemd-analyze)",
-    () => {
-      // What it starts and as whom is not on this machine.
-      const service = shown("path service")
-        .replace("/usr/local/bin/run-worker", "/bin/true")
-        .replace(/^User=.*\n/m, "");
-      writeFileSync(join(home, "worker.path"), `${shown("path unit")}\n`);
-      writeFileSync(join(home, "worker.service"), `${service.replace(/^SupplementaryGroups=.*$/m, "")}\n`);
-      const { stdout, stderr } = spawnSync(
-        "systemd-analyze",
-        ["verify", "--man=no", "worker.path", "worker.service"],
-        {
-          ...{ cwd: home, encoding: "utf8" },
-          env: { ...process.env, SYSTEMD_UNIT_PATH: `${home}:` },
-        },
-      );
-      expect(stdout + stderr).toBe("");
-    },
-  );
+  test.skipIf(!isThere("systemd-analyze"))("have no warnings from systemd (needs systemd-analyze)", () => {
+    // What it starts and as whom is not on this machine.
+    const service = shown("path service")
+      .replace("/usr/local/bin/run-worker", "/bin/true")
+      .replace(/^User=.*\n/m, "");
+    writeFileSync(join(home, "worker.path"), `${shown("path unit")}\n`);
+    writeFileSync(join(home, "worker.service"), `${service.replace(/^SupplementaryGroups=.*$/m, "")}\n`);
+    const { stdout, stderr } = spawnSync(
+      "systemd-analyze",
+      ["verify", "--man=no", "worker.path", "worker.service"],
+      {
+        ...{ cwd: home, encoding: "utf8" },
+        env: { ...process.env, SYSTEMD_UNIT_PATH: `${home}:` },
+      },
+    );
+    expect(stdout + stderr).toBe("");
+  });
 });
