@@ -132,7 +132,7 @@ async function reload(): Promise<void> {
   await until(() => reloads() > before, "the reload");
 }
 
-test("a key that a reload changes makes an approved write stale: it is not sent, nor can a proposed one be approved", async () => {
+test("a key changed by a reload makes an approved write stale: it is not sent, and a proposed one cannot be approved", async () => {
   const [first, second] = [await propose(CREATE), await propose({ ...CREATE, input: OTHER })];
   // Approved, but it cannot begin.
   shut();
@@ -160,7 +160,7 @@ test("a key that a reload changes makes an approved write stale: it is not sent,
   expect(seen.filter((one) => one.startsWith("POST"))).toHaveLength(1);
 });
 
-test("a token that was exchanged anew, and a reload with the same key, make nothing stale", async () => {
+test("a new token, or a reload with the same key, makes nothing stale", async () => {
   const proposed = await propose(SHIP);
   expect(tokens).toHaveLength(1);
   // The server takes the old token no more.

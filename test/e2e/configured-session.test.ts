@@ -21,7 +21,7 @@ afterEach(async () => {
   installation?.remove();
 });
 
-test("health, status and doctor name a configured session that is not joined", async () => {
+test("health, status and doctor name a configured session that was not joined", async () => {
   messaging = await startMessaging({ rateLimit: null });
   const joined = messaging.createSession({ ttl: 3600 });
   const full = messaging.createSession({ ttl: 3600, maxAgents: 1 });

@@ -32,7 +32,7 @@ id = "${id}"
   return { server, id, installation };
 }
 
-it("30 parallel reads of an agent keep neither a person's read nor the polls from the budget", async () => {
+it("30 parallel reads by an agent leave budget for a person's read and for the polls", async () => {
   const { server, installation, id } = await startTight();
   const polls = () => server.requests.filter(({ path }) => path.includes("/messages")).length;
   await until(async () => polls() > 0, "the first poll");
@@ -62,7 +62,7 @@ const WATCHES = { "nexus-low-stock": 10, "nexus-pending-orders": 8 };
 /** Longer than the burst that an idle budget takes, and several rounds of both watches. */
 const STORM_MS = 40_000;
 
-it("60 parallel reads of an agent keep no watch of Nexus from its schedule for 10 s", async () => {
+it("60 parallel reads by an agent delay no Nexus watch by 10 s", async () => {
   const server = createServer((request, response) => {
     const body = request.url?.startsWith("/functions/")
       ? { access_token: "t".repeat(40), organization_id: "org", expires_in: 3600 }
@@ -135,7 +135,7 @@ ${schedules.join("")}`);
   await Promise.all(readers);
 }, 120_000);
 
-it("an operator stops an approved message that has not begun, and it is never sent", async () => {
+it("an operator can stop an approved message before it begins, and it is never sent", async () => {
   const { server, installation, id: session } = await startTight();
   const { propose } = createProposer(() => installation.agentSocket);
   const isIn = () => server.requests.some(({ path }) => path.includes("/messages"));

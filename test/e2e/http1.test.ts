@@ -9,7 +9,7 @@ import { serveHttp2 } from "../support/http2-server.ts";
 
 const key = (name: string, id: string) => `${name} = { source = "env", id = "${id}" }\n`;
 
-test("every request of the daemon is one of HTTP/1.1, the stream, MCP and the exchange of keys included", async () => {
+test("every request of the daemon uses HTTP/1.1, including the stream, MCP and the key exchange", async () => {
   const server = await serveHttp2(
     (response, { path, body }) => {
       const json = (value: unknown) =>

@@ -48,7 +48,7 @@ const texts = async () =>
     .filter(({ type }) => type === "nexusd.messaging.message.received")
     .map(({ data }) => data.text);
 
-test("an imported session goes on where nexus.sh was, and can still be written to with its key", async () => {
+test("an imported session continues where nexus.sh stopped, and still accepts messages with its key", async () => {
   const sessionId = server.createSession({ greeting: "welcome", ttl: 600 });
   const joined = await fetch(`${server.url}/v1/sessions/${sessionId}/join`, {
     method: "POST",
@@ -107,7 +107,7 @@ test("an imported session goes on where nexus.sh was, and can still be written t
   expect(readFileSync(installation.configPath, "utf8")).not.toContain(sessionId);
 });
 
-test("a session of another server than the configured one is polled where it is", async () => {
+test("a session of another server than the configured one is polled there", async () => {
   const other = await startMessaging({ rateLimit: null });
   try {
     const sessionId = other.createSession();

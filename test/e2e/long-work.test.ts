@@ -44,7 +44,7 @@ const works = async () =>
   (await readLog(installation.agentSocket)).filter(({ type }) => type.startsWith("nexusd.nex.context."));
 
 describe("nexusctl write --wait", () => {
-  it("says how far Nex is and ends with the result, through a SIGKILL of the daemon", async () => {
+  it("shows Nex's progress and ends with the result, through a SIGKILL of the daemon", async () => {
     nex.setProcessing({ ms: 9000 });
     const waiting = spawnCli(
       cli("write", "nex.context.add_text", "content=A call with Mary Major", "--wait", "--json"),
@@ -80,7 +80,7 @@ describe("nexusctl write --wait", () => {
     expect((await works()).map(({ type }) => type.split(".").at(-1))).toEqual(["progressed", "completed"]);
   });
 
-  it("shows it to a person, and fails where Nex does", async () => {
+  it("shows it to people, and fails if Nex fails", async () => {
     nex.setProcessing({ ms: 0 });
     const done = await runHere(
       cli("write", "nex.context.list_jobs", "query=people like mary", "--wait"),
@@ -95,7 +95,7 @@ describe("nexusctl write --wait", () => {
     expect(failed.stdout).toContain("the model is \\u001b[31maway");
   });
 
-  it("gives up after the time it was given, and the work goes on", async () => {
+  it("gives up after the given time, and the work goes on", async () => {
     nex.setProcessing({ ms: 60_000 });
     const { code, stderr } = await runHere(
       cli("write", "nex.context.add_text", "content=Another call", "--wait", "1s"),

@@ -75,14 +75,14 @@ describe("the main job", () => {
     );
   });
 
-  it("writes only events of the types and shapes that are declared", async () => {
+  it("logs only events of the declared types and shapes", async () => {
     for (const { type, data } of await readLog(installation.agentSocket)) {
       const declared = EVENTS[type.replace("nexusd.", "") as EventName]; // undefined fails the next line
       expect(z.strictObject(declared?.data.shape).safeParse(data).error?.issues ?? [], type).toEqual([]);
     }
   });
 
-  it("says that every service is ok, when it last succeeded, and what its jobs do", async () => {
+  it("reports that every service is ok, when it last succeeded, and what its jobs do", async () => {
     const { services, jobs } = await until(async () => {
       const now = await status();
       return (
@@ -122,7 +122,7 @@ describe("the main job", () => {
     expect(overdue.data).toMatchObject({ orderStatus: "pending", overdueAfterMs: 4000 });
   });
 
-  it("stops on SIGTERM within 5 seconds with exit code 0, and a restart repeats nothing", async () => {
+  it("stops on SIGTERM within 5 seconds with exit code 0, and repeats nothing after a restart", async () => {
     const before = await readLog(installation.agentSocket);
     const begin = performance.now();
     expect(await daemon.end("SIGTERM")).toBe(0);
@@ -143,7 +143,7 @@ describe("the main job", () => {
     expect(new Set(insights).size).toBe(insights.length);
   });
 
-  it("keeps every secret out of logs, events, answers and the database outside the secrets table", async () => {
+  it("keeps every secret out of logs, events, answers and all tables but the secrets table", async () => {
     // An error of each service, so that error texts are searched too.
     sandbox.messaging.addFault({
       kind: "status",
@@ -206,7 +206,7 @@ describe("the main job", () => {
     for (const log of logs) expect(log.includes(SANDBOX_SESSION_ID)).toBe(false);
   });
 
-  it("keeps its files to itself: directories 0700, files 0600, agent.sock 0660, operator.sock 0600", () => {
+  it("keeps its files private: directories 0700, files 0600, agent.sock 0660, operator.sock 0600", () => {
     const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
     expect(mode(installation.dataDir)).toBe("700");
     const files = readdirSync(installation.dataDir, { recursive: true }).map(String);
@@ -220,7 +220,7 @@ describe("the main job", () => {
     }
   });
 
-  it("a second daemon on the same data directory ends in one clear line", async () => {
+  it("ends a second daemon on the same data directory in one clear line", async () => {
     const second = startDaemon(installation);
     expect(await second.end("SIGCONT")).toBe(1);
     const lines = second.log().trim().split("\n");
@@ -228,7 +228,7 @@ describe("the main job", () => {
     expect(second.log()).toMatch(/already|another/);
   });
 
-  it("SIGHUP takes the new configuration, names what needs a restart, and refuses a wrong one", async () => {
+  it("applies a new configuration on SIGHUP, names what needs a restart, and refuses an invalid one", async () => {
     const { writeFileSync } = await import("node:fs");
     const before = readFileSync(installation.configPath, "utf8");
     writeFileSync(
@@ -250,7 +250,7 @@ describe("the main job", () => {
     writeFileSync(installation.configPath, before);
   });
 
-  it("a reload that changes nothing leaves everything as it runs", async () => {
+  it("a reload that changes nothing disturbs nothing", async () => {
     const opened = async () =>
       (await readLog(installation.agentSocket)).filter(({ type }) => type === "nexusd.nex.stream.opened")
         .length;
@@ -266,7 +266,7 @@ describe("the main job", () => {
     expect(await opened()).toBe(before);
   });
 
-  it("a data directory that is taken away ends the daemon in one clear line", async () => {
+  it("ends in one clear line if its data directory is taken away", async () => {
     rmSync(installation.dataDir, { recursive: true });
     expect(await daemon.ended).toBe(1);
     expect(daemon.log().match(/"level":"fatal"[^\n]*nexusd.db was moved or removed/g)).toHaveLength(1);

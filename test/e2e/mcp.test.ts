@@ -120,7 +120,7 @@ const settled = (id: string) =>
   }, "the end of the write");
 
 describe("the official server-everything", () => {
-  it("is read by nexusctl, as a tool that the configuration calls a read", async () => {
+  it("has its configured read in nexusctl", async () => {
     const { stdout, code } = await nexusctl("read", "nexus.mcp.echo", "message=hi");
     expect([code, JSON.parse(stdout).output]).toEqual([0, { content: [{ type: "text", text: "Echo: hi" }] }]);
     expect(calls[0]?.authorization).toBe(`Bearer ${TOKEN}`);
@@ -128,7 +128,7 @@ describe("the official server-everything", () => {
     expect([wrong.code, JSON.parse(wrong.stdout)]).toMatchObject([1, { code: "invalid_input" }]);
   });
 
-  it("has every other tool as a write, which waits for an operator", async () => {
+  it("has every other tool as a write that waits for an operator", async () => {
     const { stdout } = await nexusctl("operations", "--json", "--service", "nexus");
     const tools = (JSON.parse(stdout) as { name: string; effect: string; approval: string }[]).filter(
       ({ name }) => name.startsWith("nexus.mcp."),
@@ -142,7 +142,7 @@ describe("the official server-everything", () => {
     expect(JSON.parse(refused.stdout)).toMatchObject({ code: "not_a_read" });
   });
 
-  it("is called once, with exactly the body that the preview showed", async () => {
+  it("is called once, with exactly the body of the preview", async () => {
     const before = calls.length;
     const { status, answer } = await propose("nexus.mcp.get-sum", { a: 2, b: 3 });
     expect([status, calls.length]).toEqual([202, before]);
@@ -164,7 +164,7 @@ describe("the official server-everything", () => {
     expect(calls.slice(before).map(({ body }) => body)).toEqual([answer.preview.body]);
   });
 
-  it("leaves a write whose answer was lost unknown, and does not send it again", async () => {
+  it("leaves a write whose answer was lost as unknown, and does not send it again", async () => {
     const before = calls.length;
     const { answer } = await propose("nexus.mcp.get-sum", { a: 4, b: 5 });
     isCut = true;
@@ -180,7 +180,7 @@ describe("the official server-everything", () => {
     expect(calls.length - before).toBe(1);
   });
 
-  it("keeps its tools over a restart, and writes with them can be approved after it", async () => {
+  it("keeps its tools over a restart, and writes with them can be approved afterwards", async () => {
     const { answer } = await propose("nexus.mcp.get-sum", { a: 6, b: 7 });
     await daemon.end("SIGKILL");
     daemon = startDaemon(installation);
@@ -189,7 +189,7 @@ describe("the official server-everything", () => {
     expect((await settled(answer.id)).state).toBe("succeeded");
   });
 
-  it("leaves no token in what the daemon has logged or stored in the open", async () => {
+  it("leaves no token in the daemon's logs or in unencrypted storage", async () => {
     expect(daemon.log()).not.toContain(TOKEN);
     const { text } = await ask(installation.agentSocket, "/v1/writes?limit=100");
     for (const secret of [TOKEN, ...Object.values(SANDBOX_ENV)]) expect(text).not.toContain(secret);

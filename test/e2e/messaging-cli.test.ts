@@ -53,7 +53,7 @@ async function peer(method: string, path: string, body?: unknown) {
 const sessionOf = async (alias: string) =>
   (await messaging("ls")).sessions.find((session: { alias: string | null }) => session.alias === alias);
 
-test("a session is created, paired, talked in both ways, renewed, renamed and left, each with one command", async () => {
+test("a session is created, paired, used in both directions, renewed, renamed and left, each with one command", async () => {
   const created = await messaging(
     "create",
     "--alias",
@@ -108,7 +108,7 @@ test("a session is created, paired, talked in both ways, renewed, renamed and le
   await messaging("leave", sessionId);
 });
 
-test("a code of another agent is claimed, and what is said there comes", async () => {
+test("a code from another agent is claimed, and new messages there arrive", async () => {
   const session = server.createSession({ greeting: "welcome", creatorAgentId: "peer" });
   const { url } = await peer("PUT", "/v1/pair", { sessionId: session });
   expect(await messaging("claim", String(url), "--alias", "theirs")).toMatchObject({ sessionId: session });
@@ -124,7 +124,7 @@ test("a code of another agent is claimed, and what is said there comes", async (
   });
 });
 
-test("a session whose id is known is joined, and no command leaves a key or an id in the log", async () => {
+test("a session with a known id is joined, and no command leaves a key or an id in the log", async () => {
   const session = server.createSession({});
   await messaging("join", session, "--alias", "known");
   await until(async () => (await sessionOf("known"))?.state === "joined", "the session to be joined");

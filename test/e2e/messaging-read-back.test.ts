@@ -63,14 +63,14 @@ const enter = async () => {
 const isUnknown = { state: "unknown" };
 const isMessage = (cursor: string) => ({ state: "succeeded", cursor });
 
-it("the same text sent before is not taken for one that never arrived", async () => {
+it("an earlier message with the same text is not taken for one that never arrived", async () => {
   const { send, post } = await enter();
   expect(await send()).toMatchObject(isMessage("1"));
   server.addFault({ kind: "drop", match: post });
   expect(await send()).toMatchObject(isUnknown);
 });
 
-it("one that did arrive is found, and is not taken for a later one", async () => {
+it("a message that did arrive is found, and is not taken for a later one", async () => {
   const { send, post } = await enter();
   expect(await send()).toMatchObject(isMessage("1"));
   server.addFault({ kind: "drop", match: post, afterHandling: true });
@@ -79,7 +79,7 @@ it("one that did arrive is found, and is not taken for a later one", async () =>
   expect(await send()).toMatchObject(isUnknown);
 });
 
-it("one that may have arrived is not taken for a later one, until one is answered", async () => {
+it("a message that may have arrived is not taken for a later one, until one is answered", async () => {
   const { send, post, read } = await enter();
   server.addFault({ kind: "drop", match: post, afterHandling: true });
   server.addFault({ kind: "status", match: read, status: 403 });
@@ -94,25 +94,21 @@ it("one that may have arrived is not taken for a later one, until one is answere
 it.each([
   ["never arrived", false, isUnknown],
   ["did arrive", true, isMessage("2")],
-])(
-  "a SIGKILL before the answer changes nothing of that: one that %s",
-  async (_name, afterHandling, outcome) => {
-    const { send, propose, post } = await enter();
-    expect(await send()).toMatchObject(isMessage("1"));
-    const posts = () =>
-      server.requests.filter(({ method, path }) => `${method} ${path}`.includes(post)).length;
-    const before = posts();
-    server.addFault({ kind: "stall", match: post, afterHandling });
-    const id = await propose();
-    await until(() => posts() > before, "the request");
-    await daemon.end("SIGKILL");
-    // The faults stay until the end of the test: a request that is let go may be carried out.
-    await start();
-    expect(await ended(id)).toMatchObject(outcome);
-  },
-);
+])("a SIGKILL before the answer does not change that: one that %s", async (_name, afterHandling, outcome) => {
+  const { send, propose, post } = await enter();
+  expect(await send()).toMatchObject(isMessage("1"));
+  const posts = () => server.requests.filter(({ method, path }) => `${method} ${path}`.includes(post)).length;
+  const before = posts();
+  server.addFault({ kind: "stall", match: post, afterHandling });
+  const id = await propose();
+  await until(() => posts() > before, "the request");
+  await daemon.end("SIGKILL");
+  // The faults stay until the end of the test: a request that is let go may be carried out.
+  await start();
+  expect(await ended(id)).toMatchObject(outcome);
+});
 
-it("a server that was restarted meanwhile, and counts anew, is told from one that was not", async () => {
+it("a restarted server, whose cursors start over, is distinguished from a running one", async () => {
   const { send, post } = await enter();
   for (const cursor of ["1", "2"]) expect(await send()).toMatchObject(isMessage(cursor));
   server.forgetMessages();

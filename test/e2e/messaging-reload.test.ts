@@ -67,7 +67,7 @@ async function reload(): Promise<void> {
   await until(() => reloads() > before, "the reload");
 }
 
-it("a session that is being left is not entered again", async () => {
+it("a session that is being left is not joined again", async () => {
   const session = await enter();
   const polls = () =>
     server.requests.filter(({ method, path }) => method === "GET" && path.includes(`${session}/messages`));
@@ -82,7 +82,7 @@ it("a session that is being left is not entered again", async () => {
   expect(await eventsOf(session)).toEqual(["session.joined", "session.left"]);
 });
 
-it("sessions that are left while one reload follows another stay left", async () => {
+it("sessions left during two reloads in a row stay left", async () => {
   const [stays = "", ...sessions] = await Promise.all(Array.from({ length: 41 }, enter));
   let isDone = false;
   const reloading = (async () => {
@@ -97,7 +97,7 @@ it("sessions that are left while one reload follows another stay left", async ()
   expect(await Promise.all(sessions.map(agentsOf))).toEqual(sessions.map(() => []));
 });
 
-it("aliases that are swapped mean the same sessions to those who read and to those who write", async () => {
+it("swapped aliases mean the same sessions to readers and writers", async () => {
   const ids = ["first", "second"].map(() => server.createSession({}));
   const named = (names: string[]) =>
     ids.map((id, n) => `[[messaging.sessions]]\nid = "${id}"\nalias = "${names[n]}"\n`).join("");

@@ -106,7 +106,7 @@ const keyOf = (sessionId: string) => {
 const agentsOf = async (session: string) => (await read("messaging.sessions.get", { session })).agents;
 
 describe("entering a session", () => {
-  it("one that was created is polled at once, by its creator, who cannot leave", async () => {
+  it("a created session is polled at once, by its creator, who cannot leave", async () => {
     const { sessionId, ...told } = await output("messaging.sessions.create", {
       alias: "ops",
       greeting: "hello",
@@ -124,7 +124,7 @@ describe("entering a session", () => {
     });
   });
 
-  it("one that cannot be left can be forgotten: no request is made for it any more, and its alias is free", async () => {
+  it("a session that cannot be left can be forgotten: it gets no more requests, and its alias is free", async () => {
     const { sessionId } = await output("messaging.sessions.create", { alias: "mine", ttlSeconds: 600 });
     server.post(sessionId, "peer", { text: "before" });
     await received("before");
@@ -142,14 +142,14 @@ describe("entering a session", () => {
     expect(await forget()).toMatchObject({ status: "forgotten" });
   });
 
-  it("one that was created without a creator is joined next", async () => {
+  it("a session created without a creator is joined next", async () => {
     const { sessionId } = await output("messaging.sessions.create", { asCreator: false });
     await until(async () => (await sessionOf(sessionId)).state === "joined", "the join");
     expect(await sessionOf(sessionId)).toMatchObject({ isCreator: false });
     expect(await agentsOf(sessionId)).toEqual(["me"]);
   });
 
-  it("one whose id is known is joined, and learns how long it lives", async () => {
+  it("a session with a known id is joined, and its lifetime is learnt", async () => {
     const session = server.createSession({ greeting: "welcome", ttl: 900 });
     expect(await output("messaging.sessions.join", { session, alias: "room" })).toMatchObject({
       status: "joined",
@@ -163,7 +163,7 @@ describe("entering a session", () => {
     });
   });
 
-  it("a code or a link is claimed, on its server", async () => {
+  it("a code or link is claimed on its own server", async () => {
     const mine = await output("messaging.sessions.create", { alias: "mine" });
     const { code, url } = await output("messaging.pairs.create", { session: "mine" });
     expect(url).toBe(`${server.url}/p/${code}`);
@@ -192,14 +192,14 @@ describe("entering a session", () => {
     ["messaging.sessions.create", { server: "https://evil.example" }],
     ["messaging.sessions.join", { session: "a".repeat(48), server: "http://127.0.0.1:1" }],
     ["messaging.pairs.claim", { code: "https://evil.example/p/PEARL-FOCAL-S5SJV" }],
-  ])("%s talks to no server that nobody configured", async (operation, input) => {
+  ])("%s contacts no server that is not configured", async (operation, input) => {
     const { status, answer } = await propose(operation, input);
     expect([status, answer.code]).toEqual([409, "operation_refused"]);
     expect(answer.detail).toContain(server.url);
     expect(answer.detail).toContain(other.url);
   });
 
-  it("a session that is full, gone, or has our name says so by its code, and is not kept", async () => {
+  it("a session that is full, gone or has our name is reported by its code, and not kept", async () => {
     const full = server.createSession({ maxAgents: 1 });
     server.post(full, "peer", { text: "x" });
     const taken = server.createSession({});
@@ -218,7 +218,7 @@ describe("entering a session", () => {
     expect(result.error.message).toContain("Ask its creator for a larger one");
   });
 
-  it("a key that is a word is no reason to take that word for a secret", async () => {
+  it("a key that is a common word does not make that word a secret", async () => {
     const answer = { kind: "status", match: "/join", status: 200, afterHandling: true } as const;
     for (const sessionKey of ["session_not_found", "s"]) {
       const session = server.createSession({});
@@ -231,8 +231,8 @@ describe("entering a session", () => {
   });
 });
 
-describe("a SIGKILL between the answer and its commit", () => {
-  it("of a join finds out that we are in, and goes on with it", async () => {
+describe("a SIGKILL between response and commit", () => {
+  it("of a join discovers the membership and continues with it", async () => {
     const session = server.createSession({ greeting: "after the kill" });
     server.addFault({ kind: "stall", match: `${session}/join`, afterHandling: true, ms: 60_000 });
     const { answer } = await propose("messaging.sessions.join", { session, alias: "cut" });
@@ -252,7 +252,7 @@ describe("a SIGKILL between the answer and its commit", () => {
     expect(await events("session.joined", session)).toHaveLength(1);
   });
 
-  it("of a claim is unknown, is not repeated, and says how to find out", async () => {
+  it("of a claim leaves it unknown, does not repeat it, and says how to find out", async () => {
     const session = server.createSession({});
     const response = await fetch(`${server.url}/v1/pair`, {
       method: "PUT",
@@ -283,7 +283,7 @@ describe("leaving", () => {
   const answers = (status: number, error: string) =>
     server.addFault({ kind: "status", match: DELETE, status, body: { error } });
 
-  it("gives the place back, forgets alias and key, and is told once; again it has nothing to do", async () => {
+  it("gives up the membership, forgets alias and key, and is reported once; a second time it does nothing", async () => {
     const session = await enter();
     expect(await output("messaging.sessions.leave", { session: `room-${session}` })).toMatchObject({
       status: "left",
@@ -303,7 +303,7 @@ describe("leaving", () => {
     await until(() => server.requests.length > polls + 2, "polls of the session that was entered again");
   });
 
-  it("by an alias that another session has taken since leaves that one, and then the last that had it", async () => {
+  it("by an alias that another session took over leaves that one, and then the last one that had it", async () => {
     const [first, second] = [server.createSession({}), server.createSession({})];
     for (const session of [first, second]) {
       await output("messaging.sessions.join", { session, alias: "shared-room" });
@@ -317,7 +317,7 @@ describe("leaving", () => {
     expect((await propose("messaging.sessions.renew", { session: "shared-room" })).status).toBe(404);
   });
 
-  it("is undone by joining under the alias or the beginning of the id", async () => {
+  it("is undone by joining under the alias or the start of the id", async () => {
     const session = await enter();
     await output("messaging.sessions.leave", { session });
     expect(await output("messaging.sessions.join", { session: `room-${session}` })).toMatchObject({
@@ -333,7 +333,7 @@ describe("leaving", () => {
   it.each([
     [404, "session_not_found"],
     [404, "agent_not_found"],
-  ])("%i %s: it was over already", async (status, error) => {
+  ])("%i %s: it had ended already", async (status, error) => {
     const session = await enter();
     answers(status, error);
     expect(await output("messaging.sessions.leave", { session })).toMatchObject({ wasOver: true });
@@ -345,7 +345,7 @@ describe("leaving", () => {
     [403, "forbidden", "creator_cannot_leave"],
     [401, "invalid_session_key", "invalid_session_key"],
     [403, "invalid_session_key", "invalid_session_key"],
-  ])("%i %s while we are in it: kept, with its reason", async (status, error, code) => {
+  ])("%i %s while still a member: kept, with its reason", async (status, error, code) => {
     const session = await enter();
     answers(status, error);
     expect(await failure("messaging.sessions.leave", { session })).toEqual(["failed", code]);
@@ -354,7 +354,7 @@ describe("leaving", () => {
     expect(await events("session.left", session)).toEqual([]);
   });
 
-  it("again, while the server has us in it under a key that nexusd does not know: failed, with its reason", async () => {
+  it("again, while the server lists us under a key that nexusd does not know: failed, with its reason", async () => {
     const session = await enter();
     await output("messaging.sessions.leave", { session });
     await fetch(`${server.url}/v1/sessions/${session}/join`, {
@@ -389,7 +389,7 @@ describe("leaving", () => {
       "a cut connection after it was done",
       () => server.addFault({ kind: "drop", match: DELETE, afterHandling: true }),
     ],
-  ])("%s: asked again", async (_name, misbehave) => {
+  ])("%s: tried again", async (_name, misbehave) => {
     const session = await enter();
     misbehave();
     expect(await output("messaging.sessions.leave", { session })).toMatchObject({ status: "left" });
@@ -397,8 +397,8 @@ describe("leaving", () => {
   });
 });
 
-describe("what is said of a session", () => {
-  it("is when it was polled last, though nobody says anything in it", async () => {
+describe("the status of a session", () => {
+  it("shows its last poll even if nothing is said in it", async () => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });
     const polledAt = async () => Date.parse((await sessionOf(session)).lastPolledAt ?? 0);
@@ -411,7 +411,7 @@ describe("what is said of a session", () => {
   });
 });
 
-describe("the key of a session that has ended", () => {
+describe("the key of an ended session", () => {
   const enter = async () => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });
@@ -421,14 +421,14 @@ describe("the key of a session that has ended", () => {
   const reached = (session: string, state: string) =>
     until(async () => (await sessionOf(session)).state === state, `it to be ${state}`);
 
-  it("is forgotten where the session is expired", async () => {
+  it("is forgotten if the session expired", async () => {
     const session = await enter();
     server.expireSession(session);
     await reached(session, "expired");
     expect(keyOf(session)).toBeUndefined();
   });
 
-  it("is kept where the session goes on without us: the key may still be good", async () => {
+  it("is kept if the session continues without us: the key may still be good", async () => {
     const session = await enter();
     const body = { error: "session_full" };
     server.addFault({ kind: "status", match: `${session}/join`, status: 409, body });
@@ -438,8 +438,8 @@ describe("the key of a session that has ended", () => {
   });
 });
 
-describe("a name for a session", () => {
-  it("is given, moved and taken away on record, without a request", async () => {
+describe("an alias for a session", () => {
+  it("is set, moved and removed on record, without a request", async () => {
     const [a, b] = [server.createSession({}), server.createSession({})];
     await output("messaging.sessions.join", { session: a, alias: "one" });
     await output("messaging.sessions.join", { session: b });
@@ -464,7 +464,7 @@ describe("a name for a session", () => {
     expect(refused.answer.code).toBe("operation_refused");
   });
 
-  it("cannot be what the id of another session begins with, whose messages it would take", async () => {
+  it("cannot be a prefix of another session's id, whose messages it would get", async () => {
     const [a, b] = [server.createSession({}), server.createSession({})];
     await output("messaging.sessions.join", { session: a });
     await output("messaging.sessions.join", { session: b });
@@ -482,7 +482,7 @@ describe("a name for a session", () => {
 });
 
 describe("sending", () => {
-  it("JSON goes in the text where the server takes no other, with a warning, or is refused", async () => {
+  it("JSON is put in the text if the server accepts no other, with a warning, or is refused", async () => {
     const session = other.createSession({});
     await output("messaging.sessions.join", { session, server: other.url, alias: "plain" });
     const asked = other.requests.filter(({ path }) => path === "/health").length;
@@ -499,7 +499,7 @@ describe("sending", () => {
   it.each([
     [412, "CHALLENGE_REQUIRED", "challenge_required"],
     [429, "COOLDOWN_ACTIVE", "cooldown_active"],
-  ])("%i %s is what it is, and slows nothing else down", async (status, error, code) => {
+  ])("%i %s is reported as it is, and slows nothing else down", async (status, error, code) => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });
     server.addFault({ kind: "status", match: "POST", status, body: { error } });
@@ -511,7 +511,7 @@ describe("sending", () => {
     });
   });
 
-  it("a key that is refused is told, forgotten, and the session goes on without it", async () => {
+  it("a refused key is reported and forgotten, and the session continues without it", async () => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });
     server.addFault({ kind: "status", match: "POST", status: 403, body: { error: "invalid_session_key" } });
@@ -528,7 +528,7 @@ describe("sending", () => {
     await output("messaging.messages.send", { session, text: "unverified" });
   });
 
-  it("a key of an earlier membership that is refused late leaves the new one alone: the message can be sent again", async () => {
+  it("a late refusal of an earlier membership's key leaves the new key alone: the message can be sent again", async () => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });
     const before = keyOf(session);
@@ -551,7 +551,7 @@ describe("sending", () => {
     await output("messaging.messages.send", { session, text: "hi" });
   });
 
-  it("a challenge that comes with a poll is an event, once", async () => {
+  it("a challenge in a poll is an event, once", async () => {
     const session = server.createSession({});
     await output("messaging.sessions.join", { session });
     const body = { messages: [], nextCursor: "0", ctrl: { challenge: { id: "c1", prompt: "2+2" } } };
@@ -567,7 +567,7 @@ describe("sending", () => {
   });
 });
 
-it("servers tell their health and statistics, and sessions their members", async () => {
+it("servers report their health and statistics, and sessions their members", async () => {
   const session = server.createSession({});
   await output("messaging.sessions.join", { session });
   server.post(session, "peer", { text: "x" });
@@ -581,7 +581,7 @@ it("servers tell their health and statistics, and sessions their members", async
   ]);
 });
 
-it("the key of a session is given out to nobody: on no surface, in no table but its own, in no log line", async () => {
+it("the session key is never exposed: on no surface, in no other table, in no log line", async () => {
   const created = await output("messaging.sessions.create", { alias: "secret" });
   const joined = server.createSession({});
   await output("messaging.sessions.join", { session: joined });

@@ -75,7 +75,7 @@ const ended = (id: string) =>
     return ["succeeded", "failed", "unknown"].includes(now.state) && now;
   }, "the end of the write");
 
-test("messages are counted as they come, and so are the polls, their gaps and the budget that they take", async () => {
+test("messages are counted as they arrive, and so are the polls, their intervals and the budget that they use", async () => {
   const sessionId = messaging.createSession({ ttl: 600 });
   const type = "messaging.message.received";
   const { id } = await post("/v1/writes", {
@@ -114,7 +114,7 @@ test("messages are counted as they come, and so are the polls, their gaps and th
     expect(await text()).not.toContain(secret);
 });
 
-test("an insight that comes live is counted with its delay, and the stream is live until it is lost", async () => {
+test("a live insight is counted with its delay, and the stream is live until it is lost", async () => {
   const state = (name: string) => value("nexusd_nex_stream_state", { state: name });
   await until(async () => (await state("live")) === 1, "the stream");
   const name = "nexusd_nex_insight_delay_seconds";
@@ -148,7 +148,7 @@ test("an insight that comes live is counted with its delay, and the stream is li
   );
 });
 
-test("a proposed write waits, and grows older, until it is decided", async () => {
+test("a proposed write counts as waiting, and ages, until it is decided", async () => {
   const waits = () => value("nexusd_writes", { state: "proposed" });
   const age = () => value("nexusd_write_oldest_age_seconds", { state: "proposed" });
   expect([await waits(), await age()]).toEqual([0, 0]);
@@ -170,7 +170,7 @@ test("a proposed write waits, and grows older, until it is decided", async () =>
   expect(await text()).not.toContain("MARK");
 });
 
-test("another port needs a restart, and until then the old one answers", async () => {
+test("another port needs a restart, and until then the old one works", async () => {
   const toml = readFileSync(installation.configPath, "utf8");
   writeFileSync(installation.configPath, toml.replace(`metrics_port = ${port}`, "metrics_port = 65535"));
   const before = await value("nexusd_job_runs_total", { name: "messaging-poll", outcome: "succeeded" });
@@ -184,7 +184,7 @@ test("another port needs a restart, and until then the old one answers", async (
   expect(await value(name)).toBeGreaterThan(2);
 });
 
-test("of a service that is disabled nothing grows old, and no alert rings", async () => {
+test("a disabled service has no growing ages, and triggers no alert", async () => {
   const toml = readFileSync(installation.configPath, "utf8");
   writeFileSync(installation.configPath, toml.replace("[messaging]", "[messaging]\nenabled = false"));
   expect(await value("nexusd_messaging_sessions", { state: "joined" })).toBe(1);
@@ -197,7 +197,7 @@ test("of a service that is disabled nothing grows old, and no alert rings", asyn
   expect(sampleOf(families, "nexusd_job_state", { name: "messaging-poll", state: "disabled" })).toBe(1);
 });
 
-test("a port that is taken keeps the daemon from starting, and says where and what to do", async () => {
+test("a port in use prevents the start, and the error says where and what to do", async () => {
   const disabled = "[messaging]\nenabled = false\n[nex]\nenabled = false\n[nexus]\nenabled = false\n";
   const second = install(`[control]\nmetrics_port = ${port}\n${disabled}`);
   const other = startDaemon(second);

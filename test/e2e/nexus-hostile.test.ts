@@ -99,7 +99,7 @@ const status = async () =>
   JSON.parse((await ask(installation.agentSocket, "/v1/status")).text).services.nexus;
 const post = (path: string, body: unknown) => ask(installation.agentSocket, path, { method: "POST", body });
 
-it("stays up, tells the truth of Nexus, and keeps its credentials", async () => {
+it("stays up, reports Nexus truthfully, and keeps its credentials", async () => {
   await until(async () => (await status()).state === "ok", "Nexus to be well");
   const before = (await readLog(installation.agentSocket)).length;
   const told: string[] = [];

@@ -132,7 +132,7 @@ const settled = (installation: Installation, id: string) =>
     return ["succeeded", "failed", "unknown"].includes(write.state) && write;
   }, "the end of the write");
 
-it("after 12 s of refused connections a token is had within 5 s, and what waited for it goes on at once", async () => {
+it("after 12 s of refused connections a token arrives within 5 s, and waiting requests continue at once", async () => {
   const shop = await openShop();
   const installation = installFor(shop.port);
   const first = await start(installation);
@@ -163,7 +163,7 @@ it("after 12 s of refused connections a token is had within 5 s, and what waited
 });
 
 it.each(["/chats?", "whatsapp-send-message"])(
-  "an approved write whose token is issued 5 s in the future, noticed at %s, succeeds and goes out once",
+  "an approved write whose token is issued 5 s in the future, noticed at %s, succeeds and is sent once",
   async (path) => {
     const shop = await openShop();
     const installation = installFor(

@@ -80,7 +80,7 @@ async function startWith(files: Record<string, string>, settings = "") {
 
 const WORDS = { "_words.ts": 'export const greeting: string = "good morning";\n' };
 
-it("a job has settings and events of its own, and both are in their place", async () => {
+it("a job has its own settings and events, each in its place", async () => {
   const { nexusd, reports, job } = await startWith(
     { ...WORDS, "report.ts": TYPESCRIPT },
     '[jobs.shop-report]\nat = "5 4 * * *"\nitems = 7\n',
@@ -96,7 +96,7 @@ it("a job has settings and events of its own, and both are in their place", asyn
   ]);
 });
 
-it("a type that no job declares is refused with the nearest one, in a query, a stream and a consumer", async () => {
+it("an undeclared type is refused with the nearest one, in a query, a stream and a consumer", async () => {
   const { nexusd } = await startWith({ ...WORDS, "report.ts": TYPESCRIPT });
   const refusal = async (call: Promise<unknown>) => {
     const error = await call.catch((error: unknown) => error);
@@ -120,7 +120,7 @@ it("a type that no job declares is refused with the nearest one, in a query, a s
   });
 });
 
-it("a reload loads the files anew, with the modules that they share and their settings", async () => {
+it("a reload loads the files again, with the modules that they share and their settings", async () => {
   const { nexusd, daemon, configure, put, reports, job, jobs } = await startWith({
     ...WORDS,
     "report.ts": TYPESCRIPT,
@@ -163,7 +163,7 @@ it("a reload loads the files anew, with the modules that they share and their se
   expect(daemon.log()).toMatch(/"file":"[^"]*report.ts","line":16/);
 });
 
-it("an event that is not as it was declared is not logged, and the failure names file and line", async () => {
+it("an event that does not match its declaration is not logged, and the failure names file and line", async () => {
   const { nexusd, job } = await startWith({ "bad.mjs": JAVASCRIPT });
   await nexusd.jobs.run("bad-report");
   const failed = await until(async () => (await job("bad-report"))?.lastError ?? undefined, "the failure");

@@ -51,7 +51,7 @@ schedule = "*/2 * * * * *"
   return { server, installation, start };
 }
 
-test("one daemon does the main job on PostgreSQL, over its own SIGKILL and over that of the server", async () => {
+test("one daemon does the main job on PostgreSQL, across a SIGKILL of it and of the server", async () => {
   const { server, installation, start } = await installed();
   const { agentSocket } = installation;
   const first = start();

@@ -174,7 +174,7 @@ const streamed = (wanted: RegExp): Promise<string> =>
     outgoing.on("error", reject).end();
   });
 
-test("nothing that a service repeats of a credential is stored, served or logged", async () => {
+test("a credential that a service repeats is never stored, served or logged", async () => {
   const db = () => new Database(`${installation.dataDir}/nexusd.db`, { readonly: true });
   const sessionKey = await until(() => {
     const open = db();
@@ -249,7 +249,7 @@ test("nothing that a service repeats of a credential is stored, served or logged
       }
 });
 
-test("what only the database knows after a restart, keys of sessions and the token, is taken out as well", async () => {
+test("secrets that only the database knows after a restart, session keys and the token, are removed as well", async () => {
   await daemon.end("SIGTERM");
   const { nex, agent, anon } = CREDENTIALS;
   daemon = startDaemon(installation, { NEX_API_KEY: nex, NEXUS_API_KEY: agent, NEXUS_ANON_KEY: anon });

@@ -93,7 +93,7 @@ const settled = (id: string) =>
     return ["succeeded", "failed", "unknown"].includes(write.state) && write;
   }, "the end of the write");
 
-test("a statement that was signed by hand with ssh-keygen is executed, and the audit log holds it", async () => {
+test("a statement signed by hand with ssh-keygen is executed, and the audit log records it", async () => {
   const { id } = await propose("confirmed");
   const { stdout: statement } = await nexusctl("writes", "statement", id);
   expect(statement).toContain(`decision: approve\nwrite: ${id}\n`);
@@ -116,7 +116,7 @@ test("a statement that was signed by hand with ssh-keygen is executed, and the a
   expect(JSON.parse((await nexusctl("audit", "verify")).stdout)).toMatchObject({ ok: true });
 });
 
-test("nexusctl writes sign signs what it has checked, and hands it over", async () => {
+test("nexusctl writes sign signs what it has checked, and submits it", async () => {
   const { id, digest } = await propose("fulfilling");
   const key = inDirectory("alice");
   const signed = await nexusctl(

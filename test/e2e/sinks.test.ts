@@ -15,7 +15,7 @@ debounce = "0s"
 command = ["${place("wake")}"]
 ${more}`;
 
-test("an event is handed to a command within the debounce, and its acknowledgement ends it", async () => {
+test("an event is passed to a command within the debounce, and its acknowledgement ends it", async () => {
   const scene = createSinkScene(tables);
   scene.script("wake", 'cat >> notices; echo "$NEXUSD_AGENT_SOCKET" > socket');
   await scene.start();
@@ -42,7 +42,7 @@ test("an event is handed to a command within the debounce, and its acknowledgeme
   expect(text).toContain("nexusd_sink_acknowledgement_seconds_count 1");
 });
 
-test("agents see sinks, and only operators have a hand on them", async () => {
+test("agents can see sinks, and only operators can control them", async () => {
   const scene = createSinkScene(tables);
   scene.script("wake", "true");
   await scene.start();
@@ -103,7 +103,7 @@ test("nexusctl lists, tests, wakes, pauses and resumes", async () => {
   expect(await cli("list")).toMatchObject({ json: { sinks: [{ lastError: { code: "exit_status" } }] } });
 }, 60_000);
 
-test("a reload adds, changes and removes sinks, leaves running commands of the others alone, and refuses a wrong file", async () => {
+test("a reload adds, changes and removes sinks, leaves the other running commands alone, and refuses an invalid file", async () => {
   const scene = createSinkScene(tables);
   scene.script("wake", "echo $$ > leader; sleep 300");
   scene.script("other", "echo woken >> others");

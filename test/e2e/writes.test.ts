@@ -73,7 +73,7 @@ const statusOf = async () =>
   (await nexus.sql("select order_status from orders where id = $1", [ORDER]))[0]?.order_status;
 const patches = () => nexus.requests.filter(({ method }) => method === "PATCH").length;
 
-describe("a command that cannot be meant so", () => {
+describe("a command that cannot be meant", () => {
   it.each([
     [
       ["write", "nexus.orders.update_status", `orderId=${ORDER}`, "orderStatus=done"],
@@ -86,7 +86,7 @@ describe("a command that cannot be meant so", () => {
       1,
       /UUID.*looks like an orderNumber: nexus\.orders\.list orderNumber=NX-1005/,
     ],
-  ])("%j is refused with what would be right, and nothing is proposed or sent", async (args, exit, why) => {
+  ])("%j is refused with a correction, and nothing is proposed or sent", async (args, exit, why) => {
     const before = nexus.requests.length;
     const { code, stdout, stderr } = await runCli(args, {
       NEXUSD_AGENT_SOCKET: installation.agentSocket,
@@ -101,7 +101,7 @@ describe("a command that cannot be meant so", () => {
 });
 
 describe("a confirmed write", () => {
-  it("is executed as shown, once, and only after a person approved it", async () => {
+  it("is executed as shown, once, and only after a person's approval", async () => {
     const { status, answer } = await propose("confirmed", { reason: "paid", agent: "bookkeeper" });
     expect(status).toBe(202);
     expect(answer.preview).toMatchObject({ method: "PATCH", body: '{"order_status":"confirmed"}' });
@@ -122,7 +122,7 @@ describe("a confirmed write", () => {
     expect(steps.map(({ data }) => data.state)).toEqual(["proposed", "approved", "executing", "succeeded"]);
   });
 
-  it("fails as stale when the order is no longer as it was shown", async () => {
+  it("fails as stale if the order has changed since it was shown", async () => {
     const { answer } = await propose("shipped");
     await nexus.sql("update orders set order_status = 'cancelled' where id = $1", [ORDER]);
     await approve(answer.id, answer.digest);
@@ -132,7 +132,7 @@ describe("a confirmed write", () => {
     expect(patches()).toBe(1);
   });
 
-  it("whose answer was lost is found out by reading back, and not repeated", async () => {
+  it("whose answer was lost is resolved by reading back, and not repeated", async () => {
     const { answer } = await propose("confirmed", { idempotencyKey: "lost" });
     const again = await propose("confirmed", { idempotencyKey: "lost" });
     expect([again.status, again.answer.id]).toEqual([200, answer.id]);
@@ -142,7 +142,7 @@ describe("a confirmed write", () => {
     expect(patches()).toBe(2);
   });
 
-  it("that was rejected does not come straight back, and the agent can read why", async () => {
+  it("that was rejected cannot be proposed again right away, and the agent can read why", async () => {
     const { answer } = await propose("delivered");
     await post(installation.operatorSocket, `/v1/writes/${answer.id}/reject`, {
       reason: "not before it arrives",
@@ -152,7 +152,7 @@ describe("a confirmed write", () => {
     expect(back.answer.detail).toContain("not before it arrives");
   });
 
-  it("waits through a SIGKILL for its decision", async () => {
+  it("keeps waiting for its decision through a SIGKILL", async () => {
     const { answer } = await propose("fulfilling");
     await daemon.end("SIGKILL");
     daemon = startDaemon(installation);
@@ -162,7 +162,7 @@ describe("a confirmed write", () => {
     expect(await statusOf()).toBe("fulfilling");
   });
 
-  it("leaves a record that nobody can quietly change", async () => {
+  it("leaves a record that cannot be changed unnoticed", async () => {
     const verify = async () => JSON.parse((await ask(installation.operatorSocket, "/v1/audit/verify")).text);
     expect(await verify()).toMatchObject({ ok: true });
     const database = new Database(join(installation.dataDir, "nexusd.db"));
@@ -176,7 +176,7 @@ describe("a confirmed write", () => {
     expect(await verify()).toMatchObject({ ok: false, brokenAt: { sequence: 1 } });
   });
 
-  it("a policy that makes everything automatic is reported at the start", async () => {
+  it("a policy that makes everything automatic is reported at startup", async () => {
     const everything = install(
       '[messaging]\nenabled = false\n[nex]\nenabled = false\n[nexus]\nenabled = false\n[approvals.policy]\n"*" = "auto"\n"nexus.*" = "auto"\n"nex.*" = "auto"\n"messaging.*" = "auto"\n',
     );
