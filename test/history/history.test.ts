@@ -51,13 +51,13 @@ const values = async (
   name = "wakes:heard",
 ) => (await read(range)).series.find((one) => one.name === name)?.values ?? [];
 
-test("nothing measured is an answer without series", async () => {
+test("without measurements the answer has no series", async () => {
   const { read } = keeper(await openTestStore());
   for (const range of ["hour", "day", "month"] as const)
     expect(historyAnswer.parse(await read(range))).toMatchObject({ range, asOf: null, series: [] });
 });
 
-test("each minute of the last hour has its value, and null where nexusd did not run", async () => {
+test("each minute of the last hour has its value, and null while nexusd was not running", async () => {
   const store = await openTestStore();
   const one = keeper(store);
   await one.runs(10 * MINUTE, [wakes(2)]);
@@ -80,7 +80,7 @@ test("each minute of the last hour has its value, and null where nexusd did not 
   });
 });
 
-test("a longer step has the sum, the extremes and the median of its minutes, also while it is not over", async () => {
+test("a longer step has the sum, extremes and median of its minutes, even while it is incomplete", async () => {
   const one = keeper(await openTestStore());
   await one.runs(25 * MINUTE, (now) => {
     const minute = (now - START) / MINUTE;
@@ -106,7 +106,7 @@ test("a longer step has the sum, the extremes and the median of its minutes, als
   expect((await values(one, "month", "delay.max:messages")).at(-1)).toBe(25);
 });
 
-test("a month, with more series than there are, takes less than 5 MB of the database", async () => {
+test("a month, with more series than exist, takes less than 5 MB of the database", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const one = keeper(store);
@@ -140,7 +140,7 @@ test("a month, with more series than there are, takes less than 5 MB of the data
   expect(statSync(join(dataDir, "nexusd.db")).size).toBeLessThan(5_000_000);
 });
 
-test("what was kept is there after a restart, and what was missed in between is added up", async () => {
+test("history survives a restart, and pending minutes are then aggregated", async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
   const one = keeper(store);
@@ -152,7 +152,7 @@ test("what was kept is there after a restart, and what was missed in between is 
   expect((await values(again, "hour")).filter((value) => value !== null)).toEqual([7, 7, 7, 7, 7]);
 });
 
-test("a clock that is put back or forward shows nothing twice, and mends itself", async () => {
+test("a clock set back or forward shows nothing twice, and the history recovers by itself", async () => {
   const one = keeper(await openTestStore());
   await one.runs(30 * MINUTE, [wakes(1)]);
   one.jump(365 * DAY);
@@ -169,7 +169,7 @@ test("a clock that is put back or forward shows nothing twice, and mends itself"
   expect((await values(one, "month")).at(-1)).toBeLessThan(60);
 });
 
-test("a database that takes no commits costs the plots a gap, and nothing else", async () => {
+test("a database that accepts no commits costs the plots a gap, and nothing else", async () => {
   const store = await openTestStore();
   let fails = false;
   const one = keeper({
@@ -188,7 +188,7 @@ test("a database that takes no commits costs the plots a gap, and nothing else",
   expect((await values(one, "hour")).slice(-6)).toEqual([1, 1, null, null, 1, 1]);
 });
 
-test("a record that another version wrote is passed over", async () => {
+test("a record of another version is skipped", async () => {
   const store = await openTestStore();
   await store.commitObservation({
     source: "history",
