@@ -61,7 +61,7 @@ const TOO_MUCH: [what: string, body: () => string, code: string, figure: RegExp]
   ],
 ];
 
-test.each(TOO_MUCH)("%s are refused, with the figure", async (_what, body, code, figure) => {
+test.each(TOO_MUCH)("%s are refused, with the limit", async (_what, body, code, figure) => {
   scene.answer = text(body());
   const answers = await Promise.all(
     ["nexus.orders.list", "nexus.customers.list", "nex.objects.list"].map((operation) =>
@@ -81,7 +81,7 @@ test.each(TOO_MUCH)("%s are refused, with the figure", async (_what, body, code,
   await goesOn();
 });
 
-test("an answer in chunks of one byte is read as any other", async () => {
+test("an answer in one-byte chunks is read like any other", async () => {
   const name = fill("n", MIB);
   scene.answer = byteByByte(JSON.stringify([{ ...ROW, name }]));
   const answers = await Promise.all([1, 2, 3].map(() => scene.read("nexus.customers.list")));
@@ -92,7 +92,7 @@ test("an answer in chunks of one byte is read as any other", async () => {
   await goesOn();
 });
 
-test("20 texts of 1 MiB of one session arrive whole and in order", async () => {
+test("20 texts of 1 MiB in one session arrive complete and in order", async () => {
   const texts = Array.from({ length: 20 }, (_, n) => fill(`${n} with words, `, MIB));
   for (const text of texts) scene.messaging.post(scene.sessionId, "peer", { text });
   const received = async () =>
@@ -109,7 +109,7 @@ test("20 texts of 1 MiB of one session arrive whole and in order", async () => {
   await goesOn();
 });
 
-test("an insight of more than 256 KiB is a gap that says so", async () => {
+test("an insight of more than 256 KiB becomes a gap that says so", async () => {
   scene.insight({ type: "risk", content: fill("large ", 300 * 1024) });
   const gap = await until(
     async () => (await scene.log()).find(({ type }) => type === "nexusd.nex.stream.gap"),
@@ -121,7 +121,7 @@ test("an insight of more than 256 KiB is a gap that says so", async () => {
   await goesOn();
 });
 
-test("more than 24 MiB of answers at once wait for each other, and all arrive", async () => {
+test("simultaneous answers of more than 24 MiB wait for each other, and all arrive", async () => {
   const name = fill("n", 7 * MIB);
   scene.answer = json([{ ...ROW, name }]);
   for (let n = 0; n < 6; n++) scene.messaging.post(scene.sessionId, "peer", { text: fill("m", MIB) });

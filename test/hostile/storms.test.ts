@@ -26,7 +26,7 @@ const TOLD: Partial<Record<string, RegExp>> = {
 };
 
 test.each(Object.keys(STORMS))(
-  "the daemon stands %s, and its operator is served",
+  "the daemon survives %s, and its operator is served",
   // Twice before it is believed: the machine may have been away for a moment.
   { timeout: 60_000, retry: 1 },
   async (name) => {
