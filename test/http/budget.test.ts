@@ -7,7 +7,7 @@ import fc from "../support/fc.ts";
 const WINDOW_MS = 60_000;
 
 describe("the request budget", () => {
-  test("frees a place one window after the exchange ended, not after it began", async () => {
+  test("frees a place one window after the exchange ended, not after it started", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 1, reserve: 0, clock });
     const lease = await budget.acquire({ priority: "watches" });
@@ -20,7 +20,7 @@ describe("the request budget", () => {
     expect([next.isGranted, budget.used(), budget.waiting]).toEqual([true, 1, 0]);
   });
 
-  test("tells for each kind of requests how many it has, how many wait, and how long they did", async () => {
+  test("reports for each kind of request how many it has, how many wait, and for how long", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 4, reserve: 1, clock });
     const done = async (priority: Priority) => (await budget.acquire({ priority })).done();
@@ -75,7 +75,7 @@ describe("the request budget", () => {
     expect(order).toEqual(["r1", "r2", "n1", "n2"]);
   });
 
-  test("a waiter that gives up leaves the queue, and nothing on the clock", async () => {
+  test("a waiter that gives up leaves the queue, and no timer", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 1, reserve: 0, clock });
     (await budget.acquire({ priority: "watches" })).done();
@@ -89,7 +89,7 @@ describe("the request budget", () => {
     await expect(budget.acquire({ priority: "watches", signal: controller.signal })).rejects.toBe(reason);
   });
 
-  test("nobody goes out during a cooldown, and a shorter one does not end it", async () => {
+  test("nothing is sent during a cooldown, and a shorter one does not end it", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 10, reserve: 1, clock });
     budget.cooldownUntil(clock.monotonic() + 5000);
@@ -101,7 +101,7 @@ describe("the request budget", () => {
     expect(callers.map((caller) => caller.isGranted)).toEqual([true, true]);
   });
 
-  test("a lease that is given back twice counts once", async () => {
+  test("releasing a lease twice counts once", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 5, reserve: 0, clock });
     const lease = await budget.acquire({ priority: "watches" });
@@ -112,12 +112,12 @@ describe("the request budget", () => {
     expect(budget.used()).toBe(0);
   });
 
-  test("refuses a reserve that would leave nothing to the others", () => {
+  test("refuses a reserve that would leave nothing for the others", () => {
     expect(() => createBudget({ limit: 5, reserve: 5, clock: createFakeClock() })).toThrow(RangeError);
   });
 });
 
-describe("where agents ask for more than there is", () => {
+describe("under more demand from agents than there is budget", () => {
   const LIMITS = { limit: 100, reserve: 20 };
 
   /** Calls `ask` so often, each served at once; gives how long each waited, in order, as they are served. */
@@ -148,7 +148,7 @@ describe("where agents ask for more than there is", () => {
   };
   const longest = (served: { waitedMs: number }[]) => Math.max(...served.map(({ waitedMs }) => waitedMs));
 
-  test("60 reads at once leave the watches every turn, and people as well", async () => {
+  test("60 reads at once leave the watches every turn, and serve people as well", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ ...LIMITS, clock });
     const reads = storm(budget, clock, "agent_reads", 60);
@@ -163,7 +163,7 @@ describe("where agents ask for more than there is", () => {
     expect(Math.max(...reads, ...writes)).toBeLessThanOrEqual(2 * WINDOW_MS);
   });
 
-  test("watches that run minutes apart find their places again", async () => {
+  test("watches minutes apart get their places back", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ ...LIMITS, clock });
     const burst = async () => {
@@ -181,7 +181,7 @@ describe("where agents ask for more than there is", () => {
     }
   });
 
-  test("1,000 messages leave polls that take all there is three quarters of it, and do not starve", async () => {
+  test("1,000 messages leave three quarters to polls that use all they get, and do not starve", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 100, reserve: 10, clock });
     const polls = repeat(budget, clock, "watches", WINDOW_MS / 90);
@@ -204,7 +204,7 @@ describe("where agents ask for more than there is", () => {
     expect(longest(person)).toBe(0);
   });
 
-  test("agents have what nobody else wants: half of it each, not more", async () => {
+  test("agents share what others do not use: half of it each, not more", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ ...LIMITS, clock });
     storm(budget, clock, "watches", 40);
@@ -216,7 +216,7 @@ describe("where agents ask for more than there is", () => {
   });
 });
 
-describe("whatever is asked of the budget", () => {
+describe("for any demand on the budget", () => {
   const call = fc.record({
     atMs: fc.integer({ min: 0, max: 150_000 }),
     durationMs: fc.oneof(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 90_000 })),
@@ -232,7 +232,7 @@ describe("whatever is asked of the budget", () => {
     calls: fc.array(call, { minLength: 1, maxLength: 40 }),
   });
 
-  test("the server never sees more than the limit in any window, and every patient caller goes out", async () => {
+  test("the server never sees more than the limit in any window, and every patient caller is served", async () => {
     await fc.assert(
       fc.asyncProperty(scenario, fc.integer({ min: 1, max: 3 }), async ({ limit, calls }, batch) => {
         const { seen, waits } = await simulate(limit, calls, batch);

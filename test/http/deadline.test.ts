@@ -43,7 +43,7 @@ function alone({ startMs, timeoutMs, caller, acts }: Plan, abortsMs: (number | n
   return undefined;
 }
 
-test("each of many deadlines ends when it would alone, and leaves nothing behind", async () => {
+test("each of many deadlines ends on its own time, and leaves nothing behind", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(plan, { minLength: 1, maxLength: 20 }),

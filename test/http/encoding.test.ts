@@ -41,14 +41,14 @@ const ENCODINGS: [string, Buffer][] = [
   ["", Buffer.from(TEXT)],
 ];
 
-describe("an answer that is encoded although none was asked for", () => {
-  test.each(ENCODINGS)("as %j is read as it was meant", async (encoding, body) => {
+describe("an answer encoded although no encoding was requested", () => {
+  test.each(ENCODINGS)("as %j is read correctly", async (encoding, body) => {
     const response = await answers(body, { "content-encoding": encoding });
     expect(response.json()).toEqual(JSON.parse(TEXT));
     expect(response.headers).not.toHaveProperty("content-encoding");
   });
 
-  test.each(ENCODINGS)("as %j is read where it is an error, whose code is in it", async (encoding, body) => {
+  test.each(ENCODINGS)("as %j is read correctly if it is an error, with its code", async (encoding, body) => {
     const error = await failure(answers(body, { "content-encoding": encoding }, 404));
     expect(error).toMatchObject({ status: 404, code: "session_not_found" });
   });
@@ -58,7 +58,7 @@ describe("an answer that is encoded although none was asked for", () => {
     ["one encoding too many", "gzip, gzip, gzip", Buffer.from(TEXT), "unknown_encoding"],
     ["an encoding that it is not in", "gzip", Buffer.from(TEXT), "undecodable_body"],
     ["an encoding that ends too early", "br", brotliCompressSync(TEXT).subarray(0, 20), "undecodable_body"],
-  ])("in %s is refused, with the remedy", async (_, encoding, body, code) => {
+  ])("in %s is refused, with a remedy", async (_, encoding, body, code) => {
     const error = await failure(answers(body, { "content-encoding": encoding }));
     expect(error).toMatchObject({ kind: "invalid_body", code, status: 200 });
     expect(error.message).toContain("Turn off compression in between");
@@ -67,19 +67,19 @@ describe("an answer that is encoded although none was asked for", () => {
     expect(refusal).toMatchObject({ kind: "status", status: 404, code: "http_404" });
   });
 
-  test("is told by no name that could be something else", async () => {
+  test("is recognised only by unambiguous names", async () => {
     const error = await failure(answers(TEXT, { "content-encoding": "a secret" }));
     expect(error.message).not.toContain("secret");
   });
 
-  test("is measured by what it is decoded to", async () => {
+  test("is measured by its decoded size", async () => {
     const error = await failure(
       answers(gzipSync(Buffer.alloc(MAX_BYTES + 1)), { "content-encoding": "gzip" }),
     );
     expect(error).toMatchObject({ kind: "too_large", code: "body_too_large" });
   });
 
-  test("has no body where it has none, whatever it says", async () => {
+  test("has no body if it has none, whatever it claims", async () => {
     expect((await answers("", { "content-encoding": "gzip" }, 204)).body).toHaveLength(0);
   });
 
@@ -122,18 +122,18 @@ describe("the text of an answer", () => {
     expect((await answers(body, typed(charset))).json()).toEqual(JSON.parse(TEXT));
   });
 
-  test("in a charset that is not known is refused where it is no UTF-8", async () => {
+  test("in an unknown charset is refused if it is not UTF-8", async () => {
     const response = await answers(Buffer.from(TEXT, "latin1"), typed("made-up"));
     expect(() => response.json()).toThrow("in a charset that nexusd does not read");
   });
 
-  test("that is the page of a login, with status 200, is called that", async () => {
+  test("that is a login page with status 200 is reported as that", async () => {
     const server = await serve(html(200));
     const response = await client(server.origin).request({ method: "GET", path: "/", label: "GET /" });
     expect(() => response.json()).toThrow("a page instead of JSON");
   });
 
-  test("of noise is no JSON", async () => {
+  test("of random bytes is not JSON", async () => {
     const response = await answers(Buffer.from([0xff, 0x00, 0x9c, 0x7b, 0xc1]), JSON_TYPE);
     expect(() => response.json()).toThrow("without valid JSON");
   });

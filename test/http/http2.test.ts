@@ -39,7 +39,7 @@ const reset = (response: Parameters<Http2Behaviour>[0], code: number) => {
 };
 const [NO_ERROR, REFUSED_STREAM, CANCEL] = [0, 7, 8];
 
-test("a connection that is up but brings no byte is given up at the first deadline, and a new one works", async () => {
+test("a connection that is up but silent is given up at the first deadline, and a new one works", async () => {
   const server = await serveHttp2(
     (response, request) => {
       if (request.connection > 0) ok(response, request);
@@ -56,7 +56,7 @@ test("a connection that is up but brings no byte is given up at the first deadli
   expect(server.connections()).toBe(2);
 });
 
-test("reads go on while the insight stream is open, where the server allows one stream at a time", async () => {
+test("reads work while the insight stream is open, even if the server allows one stream at a time", async () => {
   const server = await serveHttp2(
     (response, request) => {
       if (request.path !== "/stream") return ok(response, request);
@@ -85,7 +85,7 @@ test("reads go on while the insight stream is open, where the server allows one 
 test.each([
   ["CANCEL", CANCEL],
   ["NO_ERROR", NO_ERROR],
-])("an answer that is reset in mid-body with %s is not a success", async (_, code) => {
+])("an answer reset in the middle of its body with %s is not a success", async (_, code) => {
   const server = await serveHttp2(
     (response) => {
       response.writeHead(200, { "content-type": "application/json" });
@@ -98,13 +98,13 @@ test.each([
   });
 });
 
-test("the body of a write that is refused goes out once in all", async () => {
+test("the body of a refused write is sent once in all", async () => {
   const server = await serveHttp2((response) => reset(response, REFUSED_STREAM), { allowHTTP1: true });
   expect(await failure(client(server.origin).request(post))).toMatchObject({ maybeSent: true });
   expect(server.requests.filter(({ body }) => body === '{"a":1}')).toHaveLength(1);
 });
 
-test("a server of HTTP/2 alone is one error that says what to do, and is not asked again", async () => {
+test("a server that speaks only HTTP/2 is one error with a remedy, and is not asked again", async () => {
   const server = await serveHttp2(ok, { allowHTTP1: false });
   const { request } = client(server.origin);
   const retry = createRetry({ clock: systemClock, random: () => 0 });
@@ -114,13 +114,13 @@ test("a server of HTTP/2 alone is one error that says what to do, and is not ask
   expect([server.requests, server.connections()]).toEqual([[], 0]);
 });
 
-test("so is one that begins HTTP/2 without agreeing on it", async () => {
+test("so is one that starts HTTP/2 without negotiating it", async () => {
   // The SETTINGS frame that such a server begins with.
   const origin = await serveTls((socket) => socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])));
   expect(await failure(client(origin).request(post))).toMatchObject({ code: "http2_only", maybeSent: false });
 });
 
-test("the client of the MCP server speaks HTTP/1.1 too", async () => {
+test("the MCP client speaks HTTP/1.1 too", async () => {
   const server = await serveHttp2(
     (response, { method, body }) => {
       const message = method === "POST" ? JSON.parse(body) : {};

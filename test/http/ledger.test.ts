@@ -29,7 +29,7 @@ const open = (clock: FakeClock, directory: string, limit = 5, batch = 1) => {
 const reserved: { priority: Priority } = { priority: "people" };
 
 describe("a restart", () => {
-  test("finds what was spent, also where nobody closed anything", async () => {
+  test("keeps the usage of the budget, even without a clean shutdown", async () => {
     const clock = createFakeClock();
     const directory = temporaryDirectory();
     const before = open(clock, directory);
@@ -43,7 +43,7 @@ describe("a restart", () => {
     expect(open(clock, directory).budget.used()).toBe(0);
   });
 
-  test("counts an exchange that was under way as ending with it", async () => {
+  test("counts a running exchange as ended at that moment", async () => {
     const clock = createFakeClock();
     const directory = temporaryDirectory();
     await open(clock, directory).budget.acquire(reserved);
@@ -55,7 +55,7 @@ describe("a restart", () => {
     expect(budget.used()).toBe(0);
   });
 
-  test("goes on with the time for which the server asked to be left alone", async () => {
+  test("keeps the time for which the server asked to be left alone", async () => {
     const clock = createFakeClock();
     const directory = temporaryDirectory();
     open(clock, directory).budget.cooldownUntil(30_000);
@@ -66,7 +66,7 @@ describe("a restart", () => {
     expect(budget.tryAcquire("people")).toBeDefined();
   });
 
-  test("of the machine takes the whole budget for spent until then", () => {
+  test("of the machine counts the whole budget as used until then", () => {
     const path = join(temporaryDirectory(), "budget");
     const at = (bootId: string, uptimeMs: number) =>
       openLedger({
@@ -89,7 +89,7 @@ describe("a restart", () => {
     ["empty", ""],
     ["of another kind", "hello".repeat(100)],
     ["cut", `nexusd request budget 1\nboot\n`],
-  ])("with a file that is %s waits for one window, and is well again", async (_, content) => {
+  ])("with a file that is %s waits for one window, and recovers", async (_, content) => {
     const clock = createFakeClock();
     await clock.advance(1_000_000);
     const directory = temporaryDirectory();
@@ -101,7 +101,7 @@ describe("a restart", () => {
     expect(failures).toEqual([]);
   });
 
-  test("with a directory that cannot be used says so once, and waits for one window", async () => {
+  test("with an unusable directory reports it once, and waits for one window", async () => {
     const clock = createFakeClock();
     const file = join(temporaryDirectory(), "file");
     writeFileSync(file, "");
@@ -114,7 +114,7 @@ describe("a restart", () => {
     expect(failures).toHaveLength(1);
   });
 
-  test("after a SIGKILL of the process knows every request", () => {
+  test("after a SIGKILL of the process knows about every request", () => {
     const directory = temporaryDirectory();
     const script = `
       import { createBudgets } from "${new URL("../../src/http/budgets.ts", import.meta.url).href}";
@@ -132,7 +132,7 @@ describe("a restart", () => {
   });
 });
 
-test("the file is for its owner alone, and does not grow with the requests", async () => {
+test("the file is private to its owner, and does not grow with the requests", async () => {
   const clock = createFakeClock();
   const directory = join(temporaryDirectory(), "budgets");
   const { budget } = open(clock, directory);
@@ -146,7 +146,7 @@ test("the file is for its owner alone, and does not grow with the requests", asy
   expect(size).toBeLessThan(200);
 });
 
-test("a file that is a link is not followed: all is taken for spent, and what it leads to stays", () => {
+test("a linked file is not followed: the whole budget counts as used, and the link's target is unchanged", () => {
   const directory = join(temporaryDirectory(), "budgets");
   const clock = createFakeClock();
   open(clock, directory).close();
@@ -159,7 +159,7 @@ test("a file that is a link is not followed: all is taken for spent, and what it
   expect(readFileSync(target, "utf8")).toBe("somebody's");
 });
 
-test("other limits after a reload keep what was spent", async () => {
+test("new limits after a reload keep the usage", async () => {
   const clock = createFakeClock();
   const budgets = createBudgets({ clock });
   const budget = budgets.of(ORIGIN, { limit: 10, reserve: 1 }, "messaging");

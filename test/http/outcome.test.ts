@@ -53,7 +53,7 @@ test.each<[RequestOutcome, () => Promise<RequestOutcome[]>]>([
   expect(await counted()).toEqual([outcome, outcome]);
 });
 
-test("an answer that is too large is invalid, and every outcome has its place above", async () => {
+test("an answer that is too large is invalid, and every outcome is covered above", async () => {
   expect((await outcomesOf(json("x".repeat(5000))))[0]).toBe("invalid");
   expect(REQUEST_OUTCOMES).toHaveLength(9);
 });

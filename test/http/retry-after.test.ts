@@ -15,12 +15,12 @@ describe("Retry-After", () => {
     expect(parseRetryAfter(value, NOW)).toBe(expected);
   });
 
-  test("a date that is over means at once", () => {
+  test("a date in the past means at once", () => {
     expect(parseRetryAfter("Thu, 01 Jan 2026 11:00:00 GMT", NOW)).toBe(0);
   });
 
   test.each(["86400", "99999999999999999999999", "Fri, 01 Jan 2027 12:00:00 GMT"])(
-    "%j is obeyed for one hour",
+    "%j is honoured for one hour",
     (value) => {
       expect(parseRetryAfter(value, NOW)).toBe(3_600_000);
     },
@@ -38,7 +38,7 @@ describe("Retry-After", () => {
     "2026-01-01",
     "Thu, 99 Jan 2026",
     "Infinity",
-  ])("%j is no wait", (value) => {
+  ])("%j is not a wait", (value) => {
     expect(parseRetryAfter(value, NOW)).toBeUndefined();
   });
 });

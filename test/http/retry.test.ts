@@ -31,7 +31,7 @@ function run(
 }
 
 describe("a retried read", () => {
-  test("waits a random part of a doubling backoff, and gives the last error in the end", async () => {
+  test("waits for a random part of a doubling backoff, and finally returns the last error", async () => {
     const error = failure({ retryable: true });
     const { clock, starts, outcome } = run(error, { random: 0.5, retries: 4 });
     await clock.advance(60_000);
@@ -39,7 +39,7 @@ describe("a retried read", () => {
     expect(await outcome).toBe(error);
   });
 
-  test("never waits more than half a minute for its backoff", async () => {
+  test("never backs off for more than half a minute", async () => {
     const { clock, starts } = run(failure({ retryable: true }), { random: 1, retries: 8 });
     await clock.advance(600_000);
     const waits = starts.slice(1).map((start, index) => start - (starts[index] ?? 0));
@@ -54,7 +54,7 @@ describe("a retried read", () => {
     expect(starts).toEqual([0, 7000]);
   });
 
-  test("gives up at once where the next attempt would start after the deadline", async () => {
+  test("gives up at once if the next attempt would start after the deadline", async () => {
     const error = failure({ retryable: true, retryAfterMs: 60_000 });
     const { starts, outcome } = run(error, { deadlineMs: 10_000 });
     expect(await outcome).toBe(error);
@@ -70,7 +70,7 @@ describe("a retried read", () => {
     expect(starts).toEqual([0]);
   });
 
-  test("ends as soon as its signal aborts, and leaves nothing on the clock", async () => {
+  test("ends as soon as its signal aborts, and leaves no timer", async () => {
     const controller = new AbortController();
     const { clock, outcome } = run(failure({ retryable: true, retryAfterMs: 60_000 }), {
       signal: controller.signal,
@@ -83,7 +83,7 @@ describe("a retried read", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  test("gives the first success", async () => {
+  test("returns the first success", async () => {
     const clock = createFakeClock();
     const attempt = vi.fn(async () => "rows");
     attempt.mockRejectedValueOnce(failure({ retryable: true }));

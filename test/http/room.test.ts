@@ -7,7 +7,7 @@ import { serve } from "../support/http-server.ts";
 
 const MIB = 2 ** 20;
 
-test("answers of any size all come to their end, never with more held than there is room for", () => {
+test("answers of any size all complete, with never more in memory than the limit", () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ most: fc.integer({ min: 1, max: 40 }), isShort: fc.boolean() }), {
@@ -51,7 +51,7 @@ test("answers of any size all come to their end, never with more held than there
   );
 });
 
-test("who waits for one of many answers of another service waits for no second one", () => {
+test("a caller that waits for one of many answers of another service does not wait for a second one", () => {
   const room = createRoom(24 * MIB);
   const began: string[] = [];
   const ask = (name: string, whose: string) => {
@@ -80,14 +80,14 @@ const clientOf = (origin: string, room = createRoom(2 * MIB), timeoutMs = 30_000
   return (path = "/") => http.request({ method: "GET", path, label: "GET /" });
 };
 
-test("many large answers at once come one after the other, and all of them whole", async () => {
+test("many large answers at once arrive one after the other, all of them complete", async () => {
   const server = await serve((response) => void response.end("x".repeat(1_500_000)));
   const request = clientOf(server.origin);
   const answers = await Promise.all(Array.from({ length: 12 }, () => request()));
   expect(answers.map(({ body }) => body.length)).toEqual(Array.from({ length: 12 }, () => 1_500_000));
 });
 
-test("one that finds no room until its deadline says so, and leaves none taken behind", async () => {
+test("an answer without room until its deadline reports that, and leaves no room taken", async () => {
   let go = () => {};
   const server = await serve((response, { url }) => {
     response.write("x".repeat(1_900_000));
@@ -110,7 +110,7 @@ test("one that finds no room until its deadline says so, and leaves none taken b
   expect((await clientOf(server.origin, room)()).body).toHaveLength(1_900_000);
 });
 
-test("an answer that fails, is too large or is no success gives its room back", async () => {
+test("an answer that fails, is too large or is not a success releases its room", async () => {
   const server = await serve((response, { url }) => {
     if (url === "/error") response.writeHead(500).end("x".repeat(500_000));
     else if (url === "/cut") response.write("x".repeat(500_000), () => response.destroy());

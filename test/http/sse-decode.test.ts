@@ -46,7 +46,7 @@ const bytesOfStream = fc.oneof(
 );
 
 describe("an event stream", () => {
-  test("of any bytes, cut anywhere, is what the standard makes of the whole", () => {
+  test("of any bytes, split anywhere, parses as the standard says", () => {
     fc.assert(
       fc.property(bytesOfStream, fc.array(fc.nat(), { maxLength: 12 }), (bytes, places) => {
         expect(decode(cut(bytes, places))).toEqual(interpret(bytes));
@@ -59,7 +59,7 @@ describe("an event stream", () => {
     );
   });
 
-  test("comes byte by byte as it comes at once", () => {
+  test("byte by byte gives the same as at once", () => {
     fc.assert(
       fc.property(bytesOfStream, (bytes) => {
         expect(decode([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(decode([bytes]));
@@ -81,14 +81,14 @@ describe("an event stream", () => {
     expect(data(text)).toEqual(expected);
   });
 
-  test("loses one BOM at its beginning, and no more", () => {
+  test("drops one BOM at its start, and no more", () => {
     expect(data("\uFEFFdata: x\n\n")).toEqual(["x"]);
     expect(data("\uFEFF\uFEFFdata: x\n\n")).toEqual([]);
     // The bytes of a BOM taken for Latin-1 are no BOM.
     expect(data("ï»¿data: x\n\n")).toEqual([]);
   });
 
-  test("keeps its last ID over events, and over connections, until another or an empty one comes", () => {
+  test("keeps its last ID across events and connections, until another or an empty one arrives", () => {
     const decoder = createEventDecoder(LIMIT, "before");
     const ids = (text: string) => decoder.decode(Buffer.from(text))?.map(({ lastEventId }) => lastEventId);
     expect(ids("data: x\n\nid: 7\ndata: x\n\ndata: x\n\n")).toEqual(["before", "7", "7"]);
@@ -99,7 +99,7 @@ describe("an event stream", () => {
   });
 });
 
-describe("what does not end", () => {
+describe("an event that does not end", () => {
   test.each([
     ["a line", "data: xxxxxxxxxx"],
     ["an event", "data: xxxxxxxxxx\n"],
@@ -118,7 +118,7 @@ describe("what does not end", () => {
   });
 
   test.each(["\n\n", "\r\r", "\r\n\r\n", "\n\r\n", "\r\n\n"])(
-    "ends with a blank line as %j, also one cut in two",
+    "ends with a blank line as %j, even one split in two",
     (end) => {
       const decoder = createEventDecoder(1000);
       for (let n = 0; n < 500; n++) {

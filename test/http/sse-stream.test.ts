@@ -84,7 +84,7 @@ describe("a stream of events", () => {
     expect(body.destroyed).toBe(true);
   });
 
-  test("is read alike wherever its bytes are split", async () => {
+  test("is read the same wherever its bytes are split", async () => {
     const bytes = Buffer.from("\uFEFFevent: größe\r\ndata: 😀 €\r\n\r\ndata: zwei\n\n");
     for (let at = 1; at < bytes.length; at++) {
       const { events } = await open(stream(bytes.subarray(0, at), bytes.subarray(at)));
@@ -95,7 +95,7 @@ describe("a stream of events", () => {
     }
   });
 
-  test("does not give an event that the end of the stream cut off", async () => {
+  test("drops an event that the end of the stream cut off", async () => {
     const { events } = await open(stream("data: whole\n\n", "data: half\n"));
     expect(await Array.fromAsync(events)).toEqual([{ event: "message", data: "whole", lastEventId: "" }]);
   });
@@ -107,7 +107,7 @@ describe("a stream of events", () => {
     [200, "text/event-streams"],
     [204, "text/event-stream"],
     [206, "text/event-stream"],
-  ])("is not one with the status %i and the content type %j", async (status, type) => {
+  ])("is not recognised with the status %i and the content type %j", async (status, type) => {
     const { opened } = await open((response) => {
       response.writeHead(status, type === undefined ? {} : { "content-type": type });
       if (status === 204) response.end();
@@ -119,7 +119,7 @@ describe("a stream of events", () => {
   });
 
   test.each(["text/event-stream", "Text/Event-Stream ; charset=utf-8", "text/event-stream;charset=latin1"])(
-    "is one with the content type %j",
+    "is recognised with the content type %j",
     async (type) => {
       const { opened } = await open((response) => {
         response.writeHead(200, { "content-type": type }).flushHeaders();
@@ -129,7 +129,7 @@ describe("a stream of events", () => {
     },
   );
 
-  test("that is cut is a network error, after the events that came before", async () => {
+  test("that is cut is a network error, after the complete events", async () => {
     const { events, server } = await open(cutAfter("data: x\n\ndata: y", HEADERS));
     const seen: string[] = [];
     const error = await failure(
@@ -150,7 +150,7 @@ describe("a stream of events", () => {
     await server.disconnected();
   });
 
-  test("that falls silent is a time-out, counted from its last bytes, a comment included", async () => {
+  test("that falls silent is a time-out, counted from its last bytes, including comments", async () => {
     let response: Parameters<Behaviour>[0] | undefined;
     let activity = 0;
     const { events, clock, server } = await open(
@@ -172,7 +172,7 @@ describe("a stream of events", () => {
     await server.disconnected();
   });
 
-  test("does not count the time that its reader takes as silence", async () => {
+  test("does not count its reader's time as silence", async () => {
     const { events, clock } = await open(stream("data: 1\n\n", "data: 2\n\n"));
     const seen: string[] = [];
     for await (const { data } of events) {
@@ -185,13 +185,13 @@ describe("a stream of events", () => {
   test.each([
     ["a line that never ends", "data: xxxxxxxxxxxxxxxxxxxxxxxxxxxx"],
     ["an event that never ends", "data: xxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"],
-  ])("with %s is too large, and no longer read", async (_, piece) => {
+  ])("with %s is too large, and is no longer read", async (_, piece) => {
     const { events, server } = await open(endless(piece, { headers: HEADERS }), { maxEventBytes: 100_000 });
     expect(await failure(events)).toMatchObject({ kind: "too_large", retryable: false });
     await server.disconnected();
   });
 
-  test("of endless events is read with no more memory than one of them", async () => {
+  test("with endless events needs no more memory than one of them", async () => {
     const { events, server } = await open(endless(`data: ${"x".repeat(50_000)}\n\n`, { headers: HEADERS }), {
       maxEventBytes: 60_000,
     });
@@ -201,7 +201,7 @@ describe("a stream of events", () => {
     await server.disconnected();
   });
 
-  test("ends its connection when its reader stops, returns or fails", async () => {
+  test("closes its connection when its reader stops, returns or fails", async () => {
     const { events, server } = await open(silentAfter("data: x\n\n"));
     const read = async () => {
       for await (const { data } of events) throw new Error(data);
@@ -210,7 +210,7 @@ describe("a stream of events", () => {
     await server.disconnected();
   });
 
-  test("ends with the signal of its reader", async () => {
+  test("ends with its reader's signal", async () => {
     const controller = new AbortController();
     const { events, server, clock } = await open(silentAfter("data: x\n\n"), { signal: controller.signal });
     const outcome = failure(events);
@@ -221,7 +221,7 @@ describe("a stream of events", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  test("is not begun with a signal that has aborted already", async () => {
+  test("does not start if its signal has already aborted", async () => {
     const { events, server } = await open(silentAfter("data: x\n\n"), { signal: AbortSignal.abort() });
     expect(await failure(events)).toMatchObject({ kind: "aborted" });
     await server.disconnected();

@@ -87,7 +87,7 @@ describe("an event source", () => {
     expect(seen).toEqual([...["open", "1", "2", "lost 1 ended 750"], ...["open", "3", "lost 2 ended 1500"]]);
   });
 
-  test("asks for a stream, and with the ID that it has seen last, in UTF-8, until that is emptied", async () => {
+  test("asks for a stream, and sends the last ID that it has seen, in UTF-8, until that is cleared", async () => {
     const { server, until, stop } = await hold(
       inTurn("data: x\n\n", "id: größe\n\n", "data: x\n\n", "id: a\u0007b\n\n", "id\n\n", ": nothing\n\n"),
     );
@@ -108,7 +108,7 @@ describe("an event source", () => {
     ["a response", ""],
     ["comments", ": hello\n\n"],
     ["a replay", "event: insight.replay\ndata: {}\n\n"],
-  ])("doubles its wait up to a minute, and %s does not make it begin anew", async (_, text) => {
+  ])("doubles its wait up to a minute, and %s does not reset it", async (_, text) => {
     const { losses, until } = await hold(inTurn(text));
     await until(() => losses.length === 9);
     expect(losses.map(({ retryInMs }) => retryInMs)).toEqual(
@@ -117,7 +117,7 @@ describe("an event source", () => {
     expect(losses.map(({ failures }) => failures)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  test("is healthy 30 s after it opened when it still lives", async () => {
+  test("is healthy if it still lives 30 s after it opened", async () => {
     let beat = () => {};
     const { clock, seen, losses, until, server } = await hold((response, _, index) => {
       if (index < 3) return void response.writeHead(503).end();
@@ -138,7 +138,7 @@ describe("an event source", () => {
     await until(() => server.requests.length === 5);
   });
 
-  test("waits at least for what the server asks by `retry`, over connections, and by Retry-After", async () => {
+  test("waits at least as long as the server's `retry`, across connections, and Retry-After", async () => {
     const { losses, until } = await hold((response, _, index) => {
       if (index === 2) return void response.writeHead(503, { "retry-after": "100" }).end();
       response
@@ -149,13 +149,13 @@ describe("an event source", () => {
     expect(losses.map(({ retryInMs }) => retryInMs)).toEqual([5000, 5000, 100_000, 300_000]);
   });
 
-  test("ends at a 204, without another attempt", async () => {
+  test("ends on a 204, without another attempt", async () => {
     const { outcome, server, seen, clock } = await hold((response) => response.writeHead(204).end());
     expect(await outcome).toBe("stopped");
     expect([server.requests.length, seen, clock.pending()]).toEqual([1, [], 0]);
   });
 
-  test("waits out a failure as long as it is told to, and stops where it is told to", async () => {
+  test("waits after a failure as long as its handler says, and stops if that says so", async () => {
     const { outcome, losses, until, clock, server } = await hold(
       (response, _, index) => response.writeHead(401 + 2 * index).end(),
       {
@@ -175,7 +175,7 @@ describe("an event source", () => {
     ["a page of a proxy", json("<html>", 502), "http_502"],
     ["another 2xx", json("data: x\n\n", 206, HEADERS), "no_event_stream"],
     ["a redirect to another origin", redirect("http://localhost:9/events"), "redirect_other_origin"],
-  ])("takes %s for a failure, and tries again", async (_, behave, code) => {
+  ])("treats %s as a failure, and tries again", async (_, behave, code) => {
     const { losses, seen, server, until } = await hold(behave);
     await until(() => losses.length === 2);
     expect(losses.map(({ error }) => error?.code)).toEqual([code, code]);
@@ -183,7 +183,7 @@ describe("an event source", () => {
     expect(server.requests.every(({ url }) => url === "/events")).toBe(true);
   });
 
-  test("takes a stream of JSON with status 200 for one without events", async () => {
+  test("treats a JSON stream with status 200 as one without events", async () => {
     const { losses, until } = await hold(inTurn('{"error":"unauthorized"}\n\n'));
     await until(() => losses.length === 3);
     expect(losses.map(({ failures }) => failures)).toEqual([1, 2, 3]);
@@ -198,7 +198,7 @@ describe("an event source", () => {
     await until(() => seen.includes("x"));
   });
 
-  test("gives up a line without an end and begins anew", async () => {
+  test("gives up a line without an end and reconnects", async () => {
     const { losses, until, server } = await hold(endless("x".repeat(10_000), { headers: HEADERS }), {
       maxEventBytes: 100_000,
     });
@@ -207,7 +207,7 @@ describe("an event source", () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test("has one connection at any time, however they end", async () => {
+  test("has at most one connection at any time, however they end", async () => {
     let open = 0;
     let most = 0;
     const { until, server } = await hold((response, _, index) => {
@@ -226,7 +226,7 @@ describe("an event source", () => {
     expect(most).toBe(1);
   });
 
-  test("reads no further than its handler has come", async () => {
+  test("reads no faster than its handler", async () => {
     const gate = Promise.withResolvers<void>();
     const order: string[] = [];
     const { until } = await hold(
@@ -248,7 +248,7 @@ describe("an event source", () => {
   });
 
   test.each(["opened", "events", "lost"] as const)(
-    "ends with what its handler throws in `%s`, its connection given up",
+    "ends with what its handler throws in `%s`, and closes its connection",
     async (hook) => {
       const { outcome, server, clock } = await hold(
         hook === "lost" ? inTurn("") : (response) => response.writeHead(200, HEADERS).write("data: x\n\n"),

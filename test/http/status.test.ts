@@ -6,7 +6,7 @@ const where = { service: "nexus", label: "GET /rest/v1/orders" };
 const failure = (status: number, body = "", headers: Record<string, string> = {}) =>
   statusFailure({ status, headers, body }, where, createFakeClock());
 
-describe("an answer that is not 2xx", () => {
+describe("a response that is not 2xx", () => {
   test.each([408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 544, 546])(
     "%d can be retried",
     (status) => {
@@ -21,7 +21,7 @@ describe("an answer that is not 2xx", () => {
     },
   );
 
-  test("a query that ran into the statement timeout is not sent again", () => {
+  test("a query that hit the statement timeout is not sent again", () => {
     expect(failure(500, '{"code":"57014","message":"canceling statement"}')).toMatchObject({
       code: "57014",
       retryable: false,
@@ -50,11 +50,11 @@ describe("an answer that is not 2xx", () => {
     ["prose", 400, { error: "Something went wrong." }, "http_400"],
     ["a list", 404, [], "http_404"],
     ["a bare string", 500, "oops", "http_500"],
-  ])("its code is found in %s", (_, status, body, expected) => {
+  ])("its code is read from %s", (_, status, body, expected) => {
     expect(failure(status, JSON.stringify(body)).code).toBe(expected);
   });
 
-  test("its code is found in the header of the gateway, after the body's own", () => {
+  test("its code is read from the gateway's header, after the body's own", () => {
     const headers = { "sb-error-code": "UNAUTHORIZED_MISSING_API_KEY" };
     expect(serviceCode(401, headers, { message: "No API key found in request" })).toBe(
       "UNAUTHORIZED_MISSING_API_KEY",
@@ -63,19 +63,19 @@ describe("an answer that is not 2xx", () => {
   });
 
   test.each(["<html><title>502</title></html>", "Bad Gateway", "", "{", "null", "502"])(
-    "%j gives the status as its code",
+    "%j makes the status its code",
     (body) => {
       expect(failure(502, body).code).toBe("http_502");
     },
   );
 
-  test("its wait follows the clock of the server, where that is known", () => {
+  test("its wait follows the server's clock, if that is known", () => {
     const clock = createFakeClock();
     const headers = { date: "Thu, 01 Jan 2026 01:00:00 GMT", "retry-after": "Thu, 01 Jan 2026 01:00:20 GMT" };
     expect(retryAfter(503, headers, clock)).toBe(20_000);
   });
 
-  test("a 429 without a time asks for a minute, any other status for nothing", () => {
+  test("a 429 without a time asks for a minute, any other status for none", () => {
     expect(failure(429).retryAfterMs).toBe(60_000);
     expect(failure(429, "", { "retry-after": "soon" }).retryAfterMs).toBe(60_000);
     expect(failure(429, "", { "retry-after": "0" }).retryAfterMs).toBe(0);

@@ -74,7 +74,7 @@ function watchedDispatcher() {
 }
 
 describe("a request", () => {
-  test("sends its JSON, headers and credential, and gives the answer with integers exact", async () => {
+  test("sends its JSON, headers and credential, and returns the answer with exact integers", async () => {
     const server = await serve((response) =>
       response
         .writeHead(201, {
@@ -109,14 +109,14 @@ describe("a request", () => {
     ]);
   });
 
-  test("without `authorize` carries no credential, and none is asked for", async () => {
+  test("without `authorize` sends no credential and requests none", async () => {
     const server = await serve(json({}));
     const credential = () => Promise.reject(new Error("must not be asked for"));
     await client(server.origin, { credential }).request({ ...get(), authorize: false });
     expect(server.requests[0]?.headers).not.toHaveProperty("authorization");
   });
 
-  test("stays on its origin with a path that looks like another", async () => {
+  test("stays on its origin even with a path that looks like another", async () => {
     const server = await serve(json({}));
     await client(server.origin).request(get("//elsewhere.test/"));
     expect(server.requests).toMatchObject([{ url: "//elsewhere.test/" }]);
@@ -145,7 +145,7 @@ describe("a request", () => {
     expect(server.requests).toEqual([]);
   });
 
-  test("answered by a 2xx that is not JSON gives its text, but no JSON", async () => {
+  test("answered by a 2xx that is not JSON returns its text, but no JSON", async () => {
     const server = await serve(html(200));
     const response = await client(server.origin).request(get());
     expect(response.text()).toContain("a page of a proxy");
@@ -184,7 +184,7 @@ describe("a deadline", () => {
     expect(await outcome).toMatchObject({ kind: "timeout", maybeSent: false });
   });
 
-  test("of one request replaces the client's", async () => {
+  test("of one request overrides the client's", async () => {
     const clock = createFakeClock();
     const server = await serve(stallHeaders);
     const outcome = failure(client(server.origin, { clock }).request({ ...get(), timeoutMs: 10 }));
@@ -193,7 +193,7 @@ describe("a deadline", () => {
     expect(await outcome).toMatchObject({ kind: "timeout" });
   });
 
-  test("covers the redirects of a request too", async () => {
+  test("covers a request's redirects too", async () => {
     const clock = createFakeClock();
     const server = await serve((response, request, index) => {
       if (index === 0) clock.sleep(TIMEOUT_MS - 10).then(() => redirect("/next")(response, request, index));
@@ -206,7 +206,7 @@ describe("a deadline", () => {
     expect(await outcome).toMatchObject({ kind: "timeout" });
   });
 
-  test("that passes while the process is stopped does not hide an answer that has come meanwhile", async () => {
+  test("that passes while the process is stopped does not hide an answer that arrived meanwhile", async () => {
     const clock = createFakeClock();
     const server = await serve(json({ ok: true }));
     const answer = client(server.origin, { clock }).request(get());
@@ -217,7 +217,7 @@ describe("a deadline", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  test("leaves nothing on the clock when the exchange is over in time", async () => {
+  test("leaves no timer when the exchange ends in time", async () => {
     const clock = createFakeClock();
     const server = await serve(json({}));
     await client(server.origin, { clock }).request(get());
@@ -270,7 +270,7 @@ describe("a connection", () => {
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("very-secret");
   });
 
-  test("is used again for the next request", async () => {
+  test("is reused for the next request", async () => {
     const server = await serveRaw((socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"));
     const { request } = client(server.origin);
     for (let index = 0; index < 3; index++) {
@@ -281,7 +281,7 @@ describe("a connection", () => {
     expect(server.connections).toBe(1);
   });
 
-  test("that the server closes as the next request goes out costs one retry and no more", async () => {
+  test("that the server closes as the next request is sent costs one retry and no more", async () => {
     const server = await serveRaw((socket, connection, piece) => {
       if (connection === 0 && piece === 1) socket.destroy();
       else socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
@@ -295,7 +295,7 @@ describe("a connection", () => {
 });
 
 describe("the caller's signal", () => {
-  test("ends an exchange under way", async () => {
+  test("ends a running exchange", async () => {
     const server = await serve(stallBody());
     const controller = new AbortController();
     const outcome = failure(client(server.origin).request({ ...get(), signal: controller.signal }));
@@ -305,7 +305,7 @@ describe("the caller's signal", () => {
     await server.disconnected();
   });
 
-  test("ends it also while the body of an error is read", async () => {
+  test("also ends it while an error body is read", async () => {
     const server = await serve(stallBody(503));
     const { dispatcher, answered } = watchedDispatcher();
     const controller = new AbortController();
@@ -317,7 +317,7 @@ describe("the caller's signal", () => {
     expect(await outcome).toMatchObject({ kind: "aborted" });
   });
 
-  test("holds nothing of a request or stream that is over", async () => {
+  test("holds no reference to a finished request or stream", async () => {
     const server = await serve((response, request, index) =>
       json({}, request.url === "/fails" ? 500 : 200)(response, request, index),
     );
@@ -333,7 +333,7 @@ describe("the caller's signal", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
-  test("that has aborted already keeps the request from going out", async () => {
+  test("that has already aborted keeps the request from being sent", async () => {
     const server = await serve(json({}));
     const error = await failure(client(server.origin).request({ ...get(), signal: AbortSignal.abort() }));
     expect(error).toMatchObject({ kind: "aborted", maybeSent: false });
@@ -341,7 +341,7 @@ describe("the caller's signal", () => {
   });
 });
 
-describe("a body larger than accepted", () => {
+describe("a body larger than the limit", () => {
   test("is not read to its end", async () => {
     let sent = 0;
     const server = await serve(
@@ -373,8 +373,8 @@ describe("a body larger than accepted", () => {
   });
 });
 
-describe("an answer that is not 2xx", () => {
-  test("gives status, code, headers and body, and its message none of them but the status", async () => {
+describe("a response that is not 2xx", () => {
+  test("has status, code, headers and body, and only the status in its message", async () => {
     const server = await serve(
       json({ error: "session_not_found", message: "gone" }, 404, { "x-request-id": "r1" }),
     );
@@ -391,7 +391,7 @@ describe("an answer that is not 2xx", () => {
     expect(error.headers["x-request-id"]).toBe("r1");
   });
 
-  test("shows no path, header or body to whoever prints it", async () => {
+  test("shows no path, header or body when printed", async () => {
     const server = await serve(
       json({ error: "nope", message: "secret-body" }, 400, { "x-key": "secret-header" }),
     );
@@ -401,7 +401,7 @@ describe("an answer that is not 2xx", () => {
     expect(`${inspect(error, { depth: 9 })} ${JSON.stringify(error)}`).not.toContain("secret");
   });
 
-  test("stays an error with an empty body", async () => {
+  test("is still an error with an empty body", async () => {
     const server = await serve((response) => response.writeHead(404).end());
     expect(await failure(client(server.origin).request(get()))).toMatchObject({
       status: 404,
@@ -414,13 +414,13 @@ describe("an answer that is not 2xx", () => {
     });
   });
 
-  test("may be the page of a proxy", async () => {
+  test("may be a proxy's page", async () => {
     const server = await serve(html(502));
     const error = await failure(client(server.origin).request(get()));
     expect(error).toMatchObject({ status: 502, code: "http_502", retryable: true, body: undefined });
   });
 
-  test("keeps its status where its body never ends", async () => {
+  test("keeps its status even if its body never ends", async () => {
     const clock = createFakeClock();
     const server = await serve(stallBody(503));
     const { dispatcher, answered } = watchedDispatcher();
@@ -433,7 +433,7 @@ describe("an answer that is not 2xx", () => {
   test.each([
     ["seconds", "7"],
     ["a date", "Thu, 01 Jan 2026 00:00:07 GMT"],
-  ])("gives a Retry-After in %s as milliseconds, and holds everybody back for it", async (_, value) => {
+  ])("gives a Retry-After in %s as milliseconds, and delays all requests by it", async (_, value) => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 100, reserve: 10, clock });
     const server = await serve((response, request, index) => {
@@ -469,7 +469,7 @@ describe("a redirect", () => {
     expect(budget.used()).toBe(2);
   });
 
-  test("to another origin is refused, and that origin never hears of it", async () => {
+  test("to another origin is refused, and that origin gets no request", async () => {
     const other = await serve(json({}));
     const targets = [
       `${other.origin}/x`,
@@ -507,7 +507,7 @@ describe("a redirect", () => {
     expect(server.requests).toHaveLength(4);
   });
 
-  test("without a target is an error like any other", async () => {
+  test("without a target is an ordinary error", async () => {
     const server = await serve((response) => response.writeHead(304).end());
     expect(await failure(client(server.origin).request(get()))).toMatchObject({
       kind: "status",
@@ -516,8 +516,8 @@ describe("a redirect", () => {
   });
 });
 
-describe("what comes before a request", () => {
-  test("a credential that cannot be had leaves it unsent", async () => {
+describe("the steps before a request", () => {
+  test("without a credential it is not sent", async () => {
     const server = await serve(json({}));
     const login = client(await serve(json({}, 401)).then(({ origin }) => origin));
     const credential = async () => {
@@ -529,7 +529,7 @@ describe("what comes before a request", () => {
     expect(server.requests).toEqual([]);
   });
 
-  test("a credential that never comes ends at the deadline, unsent", async () => {
+  test("a credential that never arrives ends it at the deadline, unsent", async () => {
     const clock = createFakeClock();
     const credential = () => new Promise<Record<string, string>>(() => {});
     const outcome = failure(client("http://127.0.0.1:1", { clock, credential }).request(post()));
@@ -537,13 +537,13 @@ describe("what comes before a request", () => {
     expect(await outcome).toMatchObject({ kind: "timeout", maybeSent: false });
   });
 
-  test("an error of another kind from the credential stays what it is", async () => {
+  test("any other error of the credential is passed through", async () => {
     const broken = new Error("the file of the key is gone");
     const credential = () => Promise.reject(broken);
     await expect(client("http://127.0.0.1:1", { credential }).request(post())).rejects.toBe(broken);
   });
 
-  test("a wait for the budget has the deadline of a request, and then a request has all of its own", async () => {
+  test("a wait for the budget has a request's deadline, and the request then has its full own", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 1, reserve: 0, clock });
     const server = await serve(stallHeaders);
@@ -575,7 +575,7 @@ describe("what comes before a request", () => {
 });
 
 describe("a stream", () => {
-  test("is given at its headers, lives longer than the time-out, and holds no place in the budget", async () => {
+  test("resolves at its headers, outlives the time-out, and holds no place in the budget", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ limit: 5, reserve: 0, clock });
     const server = await serve(stallBody());
@@ -591,7 +591,7 @@ describe("a stream", () => {
     await server.disconnected();
   });
 
-  test("has its deadline for the headers", async () => {
+  test("has a deadline for the headers", async () => {
     const clock = createFakeClock();
     const server = await serve(stallHeaders);
     const outcome = failure(client(server.origin, { clock }).stream(get()));
