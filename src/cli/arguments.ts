@@ -1,4 +1,4 @@
-// Arguments and options as several commands read them.
+// Arguments and options that several commands share.
 
 import { InvalidArgumentError, Option } from "commander";
 import { CONSUMER_NAME, NO_CONSUMER_NAME } from "../contract/consumer-name.ts";
@@ -21,13 +21,13 @@ export function count(text: string): number {
   return value;
 }
 
-/** `--last N`, which says itself where to begin and how many. */
+/** `--last N`: a starting point and a limit in one. */
 export const lastOption = () =>
   new Option("--last <count>", "only this many of the newest; with --follow, before new ones")
     .argParser(count)
     .conflicts(["after", "limit"]);
 
-/** An option that may be given several times, or once with commas. */
+/** An option that may be repeated, or given once with commas. */
 export function eventTypes(text: string, before: string[] = []): string[] {
   const types = text.split(",").map((type) => type.trim());
   if (types.some((type) => !/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$/.test(type)))
@@ -39,14 +39,14 @@ export function eventTypes(text: string, before: string[] = []): string[] {
   return [...before, ...types];
 }
 
-/** A duration such as "30s", as it was written: the daemon reads it itself. */
+/** A duration such as "30s", unchanged: the daemon parses it. */
 export function duration(text: string): string {
   if (parseDuration(text) === undefined)
     throw new InvalidArgumentError('It must be a duration such as "30s".');
   return text;
 }
 
-/** A time as the daemon reads it, of a date (its beginning in UTC) or of how long ago it was, such as "24h". */
+/** A time for the daemon, from a date (its start in UTC) or from how long ago it was, such as "24h". */
 export function moment(text: string): string {
   const agoMs = parseDuration(text);
   if (agoMs !== undefined) return new Date(Date.now() - agoMs).toISOString();

@@ -1,5 +1,5 @@
-// nexusctl audit verify --signers, --copy: every signed decision checked again, of the daemon that runs or of a copy of
-// its database on another machine.
+// nexusctl audit verify --signers, --copy: verifies every signed decision again, from the running daemon or from a copy
+// of its database on another machine.
 
 import { doorOf } from "../contract/actor.ts";
 import type { AuditVerdictView } from "../contract/api/audit.ts";
@@ -19,9 +19,9 @@ export interface VerifyOptions {
 }
 
 export interface SignedVerdict {
-  /** How many signed decisions there are. */
+  /** How many signed decisions were found. */
   checked: number;
-  /** Those that do not hold; the first twenty. */
+  /** The invalid ones; the first twenty. */
   bad: { row: number; writeId: string; signer: string; why: string }[];
   badCount: number;
 }
@@ -30,7 +30,7 @@ const TOLD = 20;
 const AT_ONCE = 16;
 const PAGE = 1000;
 
-/** @throws Failed where it cannot be told: no ssh-keygen, no file of signers, no such copy */
+/** @throws Failed if it cannot be verified: no ssh-keygen, no signers file, no such copy */
 export async function verifySigned(
   context: CliContext,
   { head, signers, copy }: VerifyOptions,
@@ -62,7 +62,7 @@ async function verifyDaemon(
   }
 }
 
-/** Some at once: each of them waits for a process. */
+/** Several at once: each waits for a process. */
 function checkSignatures(signers: string) {
   const verifier = createVerifier(() => signers);
   const verdict: SignedVerdict = { checked: 0, bad: [], badCount: 0 };

@@ -1,4 +1,4 @@
-// nexusctl audit: the record of every write, and whether it is whole.
+// nexusctl audit: the record of every write, and whether it is intact.
 
 import { type Command, InvalidArgumentError } from "commander";
 import type { AuditVerdictView } from "../contract/api/audit.ts";
@@ -76,7 +76,7 @@ export function addAudit(program: Command, act: Act): void {
           if (!verdict.ok) throw new Reported("the audit log is not intact");
           return;
         }
-        // Loaded only here: it brings the database, and the code of the writes.
+        // Loaded only here: it brings in the database and the code of the writes.
         const { verifySigned } = await import("./audit-signatures.ts");
         const { verdict, signatures } = await verifySigned(context, options);
         if (output.isHuman)

@@ -1,4 +1,4 @@
-// nexusctl backup and restore: the database in one file, and back in its place.
+// nexusctl backup and restore: copies the database into one file, and puts it back.
 
 import { createWriteStream, existsSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
@@ -63,7 +63,7 @@ export function addRestore(program: Command, act: Act): void {
     );
 }
 
-/** Makes it one file without a log beside it, and reads all of it. @throws Failed */
+/** Makes it a single file without a log beside it, and reads all of it. @throws Failed */
 function verify(path: string): void {
   const db = new Database(path, { fileMustExist: true });
   try {

@@ -1,9 +1,9 @@
-// nexusctl's commands as plain data, for whatever is generated from them.
+// nexusctl's commands as plain data, for everything that is generated from them.
 
 import type { Argument, Command, Option } from "commander";
 
 export interface CommandNode {
-  /** From the program on: `["writes", "approve"]`; empty for nexusctl itself. */
+  /** From the root: `["writes", "approve"]`; empty for nexusctl itself. */
   path: string[];
   description: string;
   /** What follows the command's name: `[options] <id>`. */
@@ -11,20 +11,20 @@ export interface CommandNode {
   /** Its own, `--help` included. */
   options: OptionNode[];
   arguments: ArgumentNode[];
-  /** What its help says after the lists; several lines. */
+  /** The text of its help after the lists; several lines. */
   notes: string;
   commands: CommandNode[];
-  /** The command that is meant where none of `commands` is named. */
+  /** The command that is used if none of `commands` is named. */
   defaultCommand: string | undefined;
 }
 
 export interface OptionNode {
-  /** As the help has them: `-f, --follow`, `--wait [duration]`. */
+  /** As in the help: `-f, --follow`, `--wait [duration]`. */
   flags: string;
   /** `["-f", "--follow"]` */
   names: string[];
   description: string;
-  /** What comes after it, if anything may. */
+  /** Its value, if it takes one. */
   value: Value | undefined;
 }
 
@@ -34,19 +34,19 @@ export interface ArgumentNode extends Value {
 }
 
 export interface Value {
-  /** What the help calls it: `duration`. */
+  /** Its name in the help: `duration`. */
   name: string;
   isRequired: boolean;
-  /** The only ones that it may have; undefined where it is free. */
+  /** The allowed values; undefined: any. */
   choices: readonly string[] | undefined;
 }
 
-/** A program and all that it can do. Commands that its help hides are left out. */
+/** A program and everything below it. Commands that its help hides are left out. */
 export function treeOf(command: Command, path: string[] = []): CommandNode {
   const help = command.createHelp();
   const commands = help
     .visibleCommands(command)
-    // Each command has a "help" of its own; one of them is enough.
+    // Each command has its own "help"; one of them is enough.
     .filter((one) => path.length === 0 || one.name() !== "help")
     .map((one) => treeOf(one, [...path, one.name()]));
   return {
@@ -57,7 +57,7 @@ export function treeOf(command: Command, path: string[] = []): CommandNode {
     arguments: command.registeredArguments.map(argumentOf),
     notes: notesOf(command),
     commands,
-    // commander says it nowhere else; a test fails when it is no longer here.
+    // commander exposes it nowhere else; a test fails if it disappears.
     defaultCommand: commands.map((one) => one.path.at(-1)).find((name) => name === defaultOf(command)),
   };
 }
@@ -86,13 +86,13 @@ const argumentOf = (argument: Argument): ArgumentNode => ({
 function withDefault(description: string, { defaultValue, argChoices }: Option | Argument): string {
   const hints = [
     argChoices ? `choices: ${argChoices.join(", ")}` : "",
-    // That of --no-wait is only that the opposite is the case.
+    // The default of --no-wait only says that the opposite holds.
     defaultValue === undefined || typeof defaultValue === "boolean" ? "" : `default: ${defaultValue}`,
   ].filter(Boolean);
   return hints.length > 0 ? `${description} (${hints.join("; ")})`.trim() : description;
 }
 
-/** What `addHelpText` appends, which only the whole help has. */
+/** What `addHelpText` appends, which only the full help contains. */
 function notesOf(command: Command): string {
   const before = command.configureOutput();
   let whole = "";

@@ -1,4 +1,4 @@
-// The commands of nexusctl, as they are parsed, described, completed and written up in its pages.
+// The commands of nexusctl: used for parsing, help, completion and manual pages.
 
 import type { Command } from "commander";
 import { LIGHT_COMMANDS } from "./light-commands.ts";
@@ -27,7 +27,7 @@ export const COMMANDS: Commands = {
   completion: async () => (await import("./completion/completion.ts")).addCompletion,
 };
 
-/** Every command, for those who describe them and run none. */
+/** Every command, for callers that describe them and run none. */
 export async function wholeProgram(): Promise<Command> {
   const program = createProgram();
   await addCommands(program, () => async () => {}, COMMANDS, Object.keys(COMMANDS));

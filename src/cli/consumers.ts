@@ -1,4 +1,4 @@
-// nexusctl consumers: named reading positions in the log.
+// nexusctl consumers: named cursors in the log.
 
 import { type Command, InvalidArgumentError } from "commander";
 import { isNexusdError } from "../client/error.ts";
@@ -161,7 +161,7 @@ export function addConsumers(program: Command, act: Act): void {
     );
 }
 
-/** What `create --if-absent` finds. */
+/** What `create --if-absent` prints for an existing one. */
 async function showExisting(context: CliContext, name: string): Promise<void> {
   const { client, io, output } = context;
   const found = await client.consumers.get(name, { signal: io.signal });
@@ -182,7 +182,7 @@ async function show({ output }: CliContext, consumer: ConsumerView, json: string
   await table(output, [consumer]);
 }
 
-/** What each has pending is shown where the daemon says it: not after an acknowledgement. */
+/** Pending events are shown if the daemon reports them, which it does not after an acknowledgement. */
 const table = (output: Output, consumers: ListedConsumer[]) => {
   const isCounted = consumers.some(({ pending }) => pending !== undefined);
   return output.table(

@@ -1,4 +1,4 @@
-// What every command of nexusctl is given.
+// What every command of nexusctl receives.
 
 import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
@@ -12,7 +12,7 @@ export interface CliContext {
   output: Output;
   sockets: SocketChoice;
   client: Client;
-  /** What the client stands on, for answers that are no JSON, and for following the log as it is stored. */
+  /** The layer below the client, for answers that are not JSON, and for following the log as stored. */
   transport: Transport;
   options: GlobalOptions;
 }
@@ -22,8 +22,8 @@ export type Act = <A extends unknown[]>(
   work: (context: CliContext, ...args: A) => Promise<void>,
 ) => (...args: A) => Promise<void>;
 
-/** Adds a command to the program, or to the family that it belongs to. */
+/** Adds a command to the program, or to its command group. */
 export type AddCommand = (program: Command, act: Act) => void;
 
-/** The JSON of an answer, digit by digit as the daemon sent it. */
+/** The JSON of an answer, digit for digit as the daemon sent it. */
 export const jsonOf = (answer: object): string => answerOf(answer).text.trim();

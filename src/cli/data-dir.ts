@@ -1,4 +1,4 @@
-// The data directory for what is done without a daemon: as named, or as the configuration says.
+// The data directory, for commands that need no daemon: the given one, or the configured one.
 
 import { ConfigError } from "../config/error.ts";
 import { findConfig } from "../config/find.ts";
@@ -6,7 +6,7 @@ import { inspectConfig } from "../config/load.ts";
 import { placeOf } from "./places.ts";
 import { WrongUsage } from "./problem.ts";
 
-/** @throws WrongUsage where neither says it */
+/** @throws WrongUsage if neither is known */
 export function findDataDir(
   explicit: string | undefined,
   configFile: string | undefined,

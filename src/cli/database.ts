@@ -1,4 +1,4 @@
-// Which database a command works on that needs no daemon: the file of a directory, or the schema of the configuration.
+// The database for a command that needs no daemon: the file in a directory, or the schema from the configuration.
 
 import { join } from "node:path";
 import { ConfigError } from "../config/error.ts";
@@ -12,7 +12,7 @@ import { Failed, WrongUsage } from "./problem.ts";
 
 export type DatabaseChoice = { kind: "sqlite"; path: string } | { kind: "postgres"; target: PostgresTarget };
 
-/** @throws WrongUsage where neither says it */
+/** @throws WrongUsage if neither is known */
 export function findDatabase(
   explicit: string | undefined,
   configFile: string | undefined,
@@ -23,7 +23,7 @@ export function findDatabase(
   return { kind: "sqlite", path: join(findDataDir(explicit, configFile, env), "nexusd.db") };
 }
 
-/** The file, for what can only be done with one. @throws Failed with `kind = "postgres"` */
+/** The file, for commands that only work on one. @throws Failed with `kind = "postgres"` */
 export function findDirectory(
   explicit: string | undefined,
   configFile: string | undefined,
@@ -48,7 +48,7 @@ const isPostgres = (configFile: string | undefined, env: NodeJS.ProcessEnv): boo
   }
 };
 
-/** undefined: it is SQLite's, or not known. */
+/** undefined: it is SQLite's, or unknown. */
 function postgresOf(configFile: string | undefined, env: NodeJS.ProcessEnv): PostgresTarget | undefined {
   if (!isPostgres(configFile, env)) return undefined;
   const path = findConfig(configFile, env);

@@ -1,4 +1,4 @@
-// nexusctl db: the database itself, read without the daemon's help and without changing it.
+// nexusctl db: reads the database directly, without the daemon and without changing it.
 
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
@@ -21,7 +21,7 @@ interface Options {
 const choose = ({ options, io }: CliContext, { dataDir }: Options) =>
   findDatabase(dataDir, options.config, io.env);
 
-/** What errors and answers call it: never with a password. */
+/** Its name in errors and answers: never with a password. */
 const nameOf = (chosen: DatabaseChoice): string =>
   chosen.kind === "sqlite" ? chosen.path : chosen.target.place;
 
@@ -75,7 +75,7 @@ export function addDb(program: Command, act: Act): void {
         const written = await writeNewFile(file, async (part) => {
           const sink = createWriteStream(part, { flags: "wx", mode: 0o600 });
           const done = finished(sink);
-          // Awaited below; a failure before that must not be one that nobody hears of.
+          // Awaited below; an earlier failure must not become an unhandled rejection.
           done.catch(() => {});
           const take = async (line: string) => {
             io.signal.throwIfAborted();

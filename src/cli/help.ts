@@ -1,22 +1,22 @@
-// nexusctl help: the help of any command, however deep it is.
+// nexusctl help: the help of any command, at any depth.
 
 import type { Command } from "commander";
 import { nearest } from "../core/text/nearest.ts";
 import { WrongUsage } from "./problem.ts";
 
-/** What help is asked of, as words: `["writes", "approve"]` of "nexusctl help writes approve"; undefined: of nothing. */
+/** The command whose help is requested: `["writes", "approve"]` for "nexusctl help writes approve"; undefined: none. */
 export function helpWanted(program: Command, argv: readonly string[]): string[] | undefined {
   const words = wordsOf(program, argv);
   return words[0] === "help" ? words.slice(1) : undefined;
 }
 
-/** What is no option of the program, nor the value of one. */
+/** The arguments that are neither options of the program nor their values. */
 function wordsOf({ options }: Command, argv: readonly string[]): string[] {
   const takesValue = (word = "") => options.some(({ required, long }) => required && long === word);
   return argv.filter((word, at) => !word.startsWith("-") && !takesValue(argv[at - 1]));
 }
 
-/** The words of these arguments that name a command: `["operations"]` of "operations nexus.orders.list". */
+/** The arguments that name a command: `["operations"]` for "operations nexus.orders.list". */
 export function commandNamed(program: Command, argv: readonly string[]): string[] {
   const names: string[] = [];
   let command: Command | undefined = program;
@@ -28,7 +28,7 @@ export function commandNamed(program: Command, argv: readonly string[]): string[
   return names;
 }
 
-/** @throws WrongUsage for a command that there is not, with the nearest ones */
+/** @throws WrongUsage for an unknown command, with the nearest ones */
 export function findCommand(program: Command, words: readonly string[]): Command {
   let command = program;
   for (const [at, word] of words.entries()) {
@@ -37,7 +37,7 @@ export function findCommand(program: Command, words: readonly string[]): Command
       command = found;
       continue;
     }
-    // "help read nexus.orders.get": the help of read says how to ask for that of an operation.
+    // "help read nexus.orders.get": the help of read explains how to get that of an operation.
     if (command.registeredArguments.length > 0) return command;
     const known = command.commands.map((one) => one.name()).filter((name) => name !== "help");
     const near = nearest(word, known).slice(0, 3);

@@ -1,4 +1,4 @@
-// nexusctl jobs: what runs on its own, and the operator's say over it.
+// nexusctl jobs: lists the jobs, and lets an operator control them.
 
 import type { Command } from "commander";
 import { NexusdError } from "../client/error.ts";
@@ -12,7 +12,7 @@ import { age, type Output } from "./terminal/output.ts";
 
 const HEAD = ["JOB", "STATE", "WHEN", "LAST SUCCESS", "NEXT RUN", "LAST ERROR"];
 
-/** A table for a person. A reason that the table has no room for stands in full under it. */
+/** A table for a person. A reason that does not fit is printed in full below it. */
 export async function printJobs(output: Output, jobs: JobStatus[]): Promise<void> {
   const cut = await output.table(
     HEAD,
@@ -31,7 +31,7 @@ export async function printJobs(output: Output, jobs: JobStatus[]): Promise<void
   }
 }
 
-/** What keeps a job from being well now; the error of one that has recovered no longer does. */
+/** What is wrong with a job now; the last error of a recovered job no longer counts. */
 export const reasonOf = ({ state, failures, lastError }: JobStatus): JobStatus["lastError"] =>
   failures > 0 || state === "invalid" || state === "degraded" || state === "stale" ? lastError : null;
 
@@ -39,14 +39,14 @@ export const reasonOf = ({ state, failures, lastError }: JobStatus): JobStatus["
 export const describeError = (error: { code: string; message: string; at: string } | null | undefined) =>
   error ? `${error.code}, ${age(error.at)}: ${error.message}` : "-";
 
-/** A run that is under way, or waits for its turn, has its time behind it. */
+/** For a running or queued run, the scheduled time has passed. */
 function nextRun({ nextRunAt, running }: JobStatus, nowMs = Date.now()): string {
   if (!nextRunAt) return "-";
   if (Date.parse(nextRunAt) <= nowMs) return running ? "running" : "due";
   return age(nextRunAt, nowMs);
 }
 
-// A run may wait for a service that takes its time.
+// A run may wait for a slow service.
 export function addJobs(program: Command, act: Act): void {
   const jobs = program.command("jobs").description("list the jobs; run, pause or resume one (operator)");
 
@@ -88,14 +88,14 @@ function outcome(verb: "run" | "pause" | "resume", name: string, job: JobStatus)
   return job.failures > 0 ? `ran ${name}, which failed: ${describeError(job.lastError)}` : `ran ${name}`;
 }
 
-/** A job that there is not, explained by those that the list has. */
+/** Adds the list of jobs to the error for an unknown one. */
 async function explained(error: unknown, { client, io }: CliContext, name: string): Promise<unknown> {
   if (!(error instanceof NexusdError) || error.problem.code !== "job_not_found") return error;
   let jobs: JobStatus[];
   try {
     ({ jobs } = await client.jobs.list({ role: "operator", signal: io.signal }));
   } catch {
-    return error; // The refusal itself is what counts.
+    return error; // The original refusal matters more.
   }
   const meant = nearest(
     name,

@@ -1,5 +1,5 @@
-// The commands that need nothing but a client of the daemon, as agents call them all day: in the package they are one
-// small file (bundle.ts), without what only the others need.
+// The commands that need only a client of the daemon, as agents call them all day: the package has them in one small
+// file (bundle.ts), without the code of the others.
 
 import type { Commands } from "./program.ts";
 import { SERVICE_COMMANDS } from "./services/commands.ts";
@@ -20,7 +20,7 @@ export const LIGHT_COMMANDS = {
 } satisfies Commands;
 
 const TAKES_VALUE = new Set(["--socket", "--config"]);
-/** Help is of all commands; the others bring the code of the writes along, or that of a service (bundle.ts). */
+/** Help covers all commands; the others need the code of the writes, or that of a service (bundle.ts). */
 const HEAVY = new Set(["help", "sign", "statement", "import"]);
 
 /** The light command that the arguments are for; undefined: they are, or may be, for the whole command line. */

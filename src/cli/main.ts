@@ -1,4 +1,4 @@
-// nexusctl, whole: as it runs from source, and for the commands that are not light.
+// The whole nexusctl: for running from source, and for the commands that are not light.
 
 import { plainStart } from "./mcp-plain.ts";
 import { runProcess, serveProcess } from "./process.ts";

@@ -1,4 +1,4 @@
-// Whether `nexusctl mcp` was started with nothing but plain arguments, as runtimes start it.
+// Whether `nexusctl mcp` was started with only plain arguments, as runtimes do.
 
 import { CONSUMER_NAME } from "../contract/consumer-name.ts";
 import type { GlobalOptions } from "./sockets.ts";
@@ -10,7 +10,7 @@ export interface PlainStart {
 
 const VALUES = new Set(["--socket", "--config", "--consumer"]);
 
-/** What `mcp` is started with, where there is nothing else to say; undefined: it is for the whole command line. */
+/** The options of a plain `mcp` call; undefined: the whole command line has to parse it. */
 export function plainStart(argv: readonly string[]): PlainStart | undefined {
   const given = new Map<string, string>();
   let isMcp = false;
@@ -18,7 +18,7 @@ export function plainStart(argv: readonly string[]): PlainStart | undefined {
     const word = argv[at] ?? "";
     const value = argv[at + 1];
     if (VALUES.has(word) && value !== undefined && !value.startsWith("-") && !given.has(word)) {
-      // Its own option comes behind the command, as the command line would have it.
+      // Its own option comes after the command, as on the whole command line.
       if (word === "--consumer" && !isMcp) return undefined;
       given.set(word, value);
       at++;

@@ -1,5 +1,5 @@
-// Starts the MCP server; without the rest of nexusctl where its arguments are plain. Every agent on a machine has one
-// running all day: what a command line costs, it would pay for as long.
+// Starts the MCP server; with plain arguments, without the rest of nexusctl. Every agent on a machine keeps one running
+// all day, and would pay for the command line as long.
 
 import { type Client, clientOver } from "../client/client.ts";
 import { createTransport } from "../client/transport.ts";
@@ -10,7 +10,7 @@ import { serveOnStdio } from "../mcp/stdio.ts";
 import type { PlainStart } from "./mcp-plain.ts";
 import { chooseSockets } from "./sockets.ts";
 
-/** Serves until the client has gone; then the process ends. */
+/** Serves until the client is gone; then the process exits. */
 export async function serveMcp(
   client: Client,
   consumer: string | undefined,
@@ -25,15 +25,15 @@ export async function serveMcp(
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   await server.ended;
-  // What is under way has nobody left to answer.
+  // Calls in progress have no client left to answer.
   process.exit();
 }
 
 const QUIET_MS = 1000;
 
-/** What loading, or a large answer, has left is given back once nothing is asked: most of the day nothing is. */
+/** Collects garbage from loading, or from a large answer, once idle: the server is idle most of the day. */
 function tidyWhenQuiet(): (() => void) | undefined {
-  // There where bin/nexusctl has started it (--expose-gc).
+  // Available if bin/nexusctl started it (--expose-gc).
   const { gc } = globalThis;
   if (!gc) return undefined;
   const timer = setTimeout(
@@ -44,7 +44,7 @@ function tidyWhenQuiet(): (() => void) | undefined {
   return () => void timer.refresh();
 }
 
-/** Where nothing else of nexusctl is loaded, and nothing has loaded the libraries yet. */
+/** For a start without the rest of nexusctl, before the libraries are loaded. */
 export async function startPlain(
   { options, consumer }: PlainStart,
   env: NodeJS.ProcessEnv,

@@ -1,4 +1,4 @@
-// nexusctl mcp: the MCP server on stdin and stdout, for agent runtimes that start it.
+// nexusctl mcp: the MCP server on stdin and stdout, started by agent runtimes.
 
 import type { Command } from "commander";
 import { consumerName } from "./arguments.ts";

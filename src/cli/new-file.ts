@@ -1,4 +1,4 @@
-// A file that appears whole or not at all, for its owner alone, and never in the place of another.
+// Creates a file atomically, readable by its owner only, and never replaces an existing one.
 
 import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, rmSync } from "node:fs";
@@ -7,7 +7,7 @@ import { dirname, resolve } from "node:path";
 import { Failed } from "./problem.ts";
 
 /**
- * @param write makes the file at the path that it is given, with mode 0600, where nothing is yet
+ * @param write creates the file at the given path, where nothing exists yet, with mode 0600
  * @throws Failed `file_exists`, `not_written`; and what `write` throws
  * @returns the absolute path
  */
@@ -18,7 +18,7 @@ export async function writeNewFile(file: string, write: (path: string) => Promis
   try {
     await write(part);
     await sync(part);
-    // Unlike a rename this never replaces what has come there meanwhile.
+    // Unlike a rename, this never replaces a file that has appeared meanwhile.
     linkSync(part, path);
     await sync(dirname(path));
   } catch (error) {

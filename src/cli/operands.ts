@@ -1,25 +1,25 @@
-// What begins with a dash and is text all the same: "- item", "-3 degrees outside". commander takes it for an option.
+// Text that begins with a dash, such as "- item" or "-3 degrees outside", which commander takes for an option.
 
 import type { Command } from "commander";
 
-/** Whether it can be no option: these have a letter behind their dashes, and no blank before their `=`. */
+/** Whether it cannot be an option: those have a letter after their dashes, and no blank before their `=`. */
 const isText = (word: string): boolean =>
   /^-./s.test(word) && word !== "--" && (!/^--?[A-Za-z]/.test(word) || /^[^=]*\s/.test(word));
 
-/** Lets such words be operands of the command and of all below it. Options are still found, in any place. */
+/** Accepts such words as operands of the command and of all below it. Options are still found anywhere. */
 export function takeText(command: Command): void {
   const parse = command.parseOptions.bind(command);
   command.parseOptions = (argv) => {
     const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
     const texts = new Map<string, string>();
     const words = argv.map((word, at) => {
-      // What an option is given is its own affair.
+      // The value of an option may be anything.
       const isValue = command.options.some(
         ({ required, optional, short, long }) =>
           (required || optional) && [short, long].includes(argv[at - 1]),
       );
       if (at > end || isValue || !isText(word)) return word;
-      // No argument of a process has a NUL in it.
+      // An argument of a process never contains a NUL.
       const stand = `\0${at}`;
       texts.set(stand, word);
       return stand;

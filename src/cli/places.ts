@@ -1,5 +1,5 @@
-// Where a relative path of a configuration may be: it is relative to where the daemon that reads it was started, and
-// that is not always where nexusctl is called.
+// Resolves relative paths of a configuration: they are relative to where its daemon was started, and nexusctl may be
+// called elsewhere.
 
 import { dirname, isAbsolute, resolve } from "node:path";
 
@@ -7,15 +7,15 @@ import { dirname, isAbsolute, resolve } from "node:path";
 const { existsSync } = process.getBuiltinModule("node:fs");
 
 export interface Place {
-  /** As it is used: of several the first that is there, else as it stands. */
+  /** The path to use: the first candidate that exists, else the path as given. */
   path: string;
-  /** Where else it was looked for, as absolute paths; empty where it is there, or is absolute. */
+  /** Where else it was searched, as absolute paths; empty if it was found, or is absolute. */
   otherwise: string[];
 }
 
 /**
- * Looked for from the working directory, from the directory of the configuration and from the one above it, which is
- * where `config/nexusd.toml` is used from.
+ * Searches the working directory, the directory of the configuration and the one above it, where the daemon of
+ * `config/nexusd.toml` is started.
  */
 export function placeOf(path: string, configFile: string, cwd = process.cwd()): Place {
   if (isAbsolute(path) || existsSync(resolve(cwd, path))) return { path, otherwise: [] };

@@ -1,10 +1,10 @@
-// How a command fails: the problem it reports on stdout, and the exit code that goes with it.
+// How a command fails: the problem on stdout, and the exit code.
 
 import { NexusdError, type Problem } from "../client/error.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, noDaemon: 69 } as const;
 
-/** A failure of the command's own: exit 1, `json` on stdout, as for a refusal of the daemon. */
+/** A failure of the command itself: exit 1, `json` on stdout, as for a refusal of the daemon. */
 export class Failed extends NexusdError {
   override readonly name: string = "Failed";
 }
@@ -13,12 +13,12 @@ export class Failed extends NexusdError {
 export class NoDaemon extends Failed {
   override readonly name = "NoDaemon";
 
-  /** What is the case, without the advice: a sentence. */
+  /** What is wrong, without the advice: a sentence. */
   readonly fact: string;
   /** The command that starts one. */
   readonly startWith: string;
 
-  /** @param sockets where it was looked for, the first one first */
+  /** @param sockets where it was looked for, the first choice first */
   constructor([socket = "", ...others]: string[], startWith: string, cause?: unknown) {
     const elsewhere = others.length > 0 ? `, nor at ${others.join(" or ")}` : "";
     const fact = `No daemon at ${socket}${elsewhere}.`;
@@ -31,12 +31,12 @@ export class NoDaemon extends Failed {
   }
 }
 
-/** The command has said it all already: exit 1, and nothing more to print. */
+/** The command has already printed everything: exit 1. */
 export class Reported extends Error {
   override readonly name = "Reported";
 }
 
-/** The command has done what it should, and says how by its exit code. */
+/** The command has succeeded, and reports the result by its exit code. */
 export class Ended extends Error {
   override readonly name = "Ended";
   readonly exitCode: number;
@@ -47,12 +47,12 @@ export class Ended extends Error {
   }
 }
 
-/** What was typed cannot be done that way: exit 2, nothing on stdout. */
+/** The arguments are wrong: exit 2, nothing on stdout. */
 export class WrongUsage extends Error {
   override readonly name = "WrongUsage";
 }
 
-/** A problem as lines for a person: the API's own requests as the commands that make them, and nothing said twice. */
+/** A problem as lines for a person, without repetition: requests of the API appear as the commands that send them. */
 export function problemLines({ detail, code, errors = [] }: Problem): string[] {
   const further = errors.filter(
     ({ path, message }) => !(detail.includes(message) && (path === "" || detail.includes(path))),
@@ -66,13 +66,13 @@ export function problemLines({ detail, code, errors = [] }: Problem): string[] {
   ];
 }
 
-/** A failure that passes by itself, said by one that goes on. */
+/** A transient failure, as text for a command that retries. */
 export const waiting = (error: unknown): string =>
   error instanceof NoDaemon
     ? `${error.fact} Waiting for it; start it with: ${error.startWith}`
     : `${error instanceof Error ? error.message : error} Waiting for it.`;
 
-/** Says when the daemon is away, and when it is back. */
+/** Notes when the daemon becomes unavailable, and when it is back. */
 export const noteAway =
   (output: { note(text: string): void }) =>
   (error: unknown): void =>
@@ -88,7 +88,7 @@ const COMMANDS: Record<string, string> = {
   "POST /v1/writes": "nexusctl write",
 };
 
-/** Only whole routes; one that names its command already loses the route: "GET /v1/x (nexusctl x)". */
+/** Only whole routes; if the text names the command already, the route is removed: "GET /v1/x (nexusctl x)". */
 const inCommands = (text: string) =>
   text
     .replace("send it in the header Nexusd-Token", "give it with --token @FILE, or in $NEXUSD_TOKEN")

@@ -10,7 +10,7 @@ function catchSignals(): AbortSignal {
 }
 
 function watchStreams(): void {
-  // Whoever read the output has enough of it (`| head`): that is the end of the work, and no error.
+  // The reader of the output has closed it (`| head`): stop, but this is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
     process.stderr.write(`nexusctl: cannot write the output: ${error.message}\n`);
@@ -19,14 +19,14 @@ function watchStreams(): void {
   process.stderr.on("error", () => {});
 }
 
-/** Runs one command line to the end of the process. */
+/** Runs one command line and ends the process. */
 export async function runProcess(run: (argv: string[], io: Io) => Promise<number>): Promise<never> {
   const signal = catchSignals();
   watchStreams();
   const io: Io = {
     stdout: process.stdout,
     stderr: process.stderr,
-    // Opened only by a command that reads it: a stream that nobody reads would still be set up.
+    // Opened only by a command that reads it: setting up a stream costs time.
     get stdin() {
       return process.stdin;
     },
@@ -39,14 +39,14 @@ export async function runProcess(run: (argv: string[], io: Io) => Promise<number
     signal,
   };
   process.exitCode = await run(process.argv.slice(2), io);
-  // What is still on its way into a pipe would be lost by process.exit().
+  // process.exit() would lose output that is still on its way into a pipe.
   for (const stream of [process.stdout, process.stderr])
     await new Promise<void>((resolve) => stream.write("", () => resolve()));
-  // Not only an end by itself: a job file that doctor has loaded may have left a timer, which nobody else can stop.
+  // Exit explicitly: a job file that doctor has loaded may have left a timer that nothing else can stop.
   process.exit();
 }
 
-/** The MCP server: it has stdin and stdout for itself. */
+/** The MCP server: stdin and stdout are its own. */
 export async function serveProcess(serve: (signal: AbortSignal) => Promise<never>): Promise<never> {
   const signal = catchSignals();
   watchStreams();

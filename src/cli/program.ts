@@ -1,4 +1,4 @@
-// What holds for every command of nexusctl; which commands there are is in commands.ts.
+// What all commands of nexusctl share; the commands themselves are in commands.ts.
 
 import { Command } from "commander";
 import { readVersion } from "../config/version.ts";
@@ -8,10 +8,10 @@ const EXITS = `
 Exit codes: 0 done; 1 refused or failed, the problem as JSON on stdout; 2 wrong usage; 69 no daemon at the socket.
 Output: tables on a terminal; JSON on stdout otherwise, or with --json.`;
 
-/** By name. Loaded only where one may be meant: loading all of them takes longer than most run. */
+/** By name. Loaded only if it may be needed: loading all of them takes longer than most runs. */
 export type Commands = Readonly<Record<string, () => Promise<AddCommand>>>;
 
-/** What holds for every command; the commands themselves are still to be added. */
+/** The program without its commands. */
 export const createProgram = (): Command =>
   new Command("nexusctl")
     .description("The command line of nexusd.")
@@ -24,7 +24,7 @@ export const createProgram = (): Command =>
     .option("--json", "print JSON, even on a terminal")
     .addHelpText("after", EXITS);
 
-/** @param names some of those of `commands` */
+/** @param names some keys of `commands` */
 export async function addCommands(
   program: Command,
   act: Act,

@@ -1,4 +1,4 @@
-// nexusctl reload: has the daemon read its configuration again.
+// nexusctl reload: makes the daemon read its configuration again.
 
 import type { Command } from "commander";
 import { type Act, jsonOf } from "./context.ts";

@@ -1,4 +1,4 @@
-// nexusctl as a function, with the commands that it is given: arguments in, exit code out.
+// nexusctl as a function with the given commands: arguments in, exit code out.
 
 import { CommanderError } from "commander";
 import { clientOver } from "../client/client.ts";
@@ -17,9 +17,9 @@ import { createOutput, type Io, type Output } from "./terminal/output.ts";
 const INTERRUPTED = 130;
 
 /**
- * @param commands those that there are; of them only those are loaded that may be meant
+ * @param commands only those that may be meant are loaded
  * @param argv without node and script
- * @returns the exit code; nothing is thrown but a closed stdout
+ * @returns the exit code; throws only if stdout is closed
  */
 export async function runWith(commands: Commands, argv: readonly string[], io: Io): Promise<number> {
   chooseGlyphs(io.env);
@@ -39,7 +39,7 @@ export async function runWith(commands: Commands, argv: readonly string[], io: I
       const options = program.opts<GlobalOptions>();
       output = createOutput(io, options.json ?? false);
       const sockets = chooseSockets(options, io.env, output.note);
-      // A connection for each request: most commands have one, and none is kept waiting for its end.
+      // No keep-alive: most commands send one request, and the exit must not wait for an open connection.
       const transport = createTransport(sockets, { keepAlive: false });
       const client = clientOver(transport, { clock: systemClock, random: Math.random });
       await work({ io, output, sockets, client, transport, options }, ...args);
@@ -74,7 +74,7 @@ export async function runWith(commands: Commands, argv: readonly string[], io: I
   }
 }
 
-/** Those that are among the arguments; all where none is, or help is asked for. */
+/** Those among the arguments; all if there is none, or if help is requested. */
 function meantIn(argv: readonly string[], names: readonly string[]): readonly string[] {
   const meant = argv.includes("help") ? [] : names.filter((name) => argv.includes(name));
   return meant.length > 0 ? meant : names;

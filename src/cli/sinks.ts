@@ -1,4 +1,4 @@
-// nexusctl sinks: who is woken when there is something to read, whether anybody reads, and the operator's say over it.
+// nexusctl sinks: lists the sinks and whether their events are read, and lets an operator control them.
 
 import type { Command } from "commander";
 import { answerOf } from "../client/request.ts";
@@ -21,7 +21,7 @@ const HEAD = [
   "LAST ERROR",
 ];
 
-/** A table for a person. A reason that the table has no room for stands in full under it. */
+/** A table for a person. A reason that does not fit is printed in full below it. */
 export async function printSinks(output: Output, sinks: SinkStatus[]): Promise<void> {
   const cut = await output.table(
     HEAD,
@@ -50,7 +50,7 @@ function stateOf({ state, pausedBy, since }: SinkStatus) {
   return ofState(state, state === "quiet" ? state : `${state}, ${age(since)}`);
 }
 
-/** The median, and the last one in brackets: "4.2 s (1.9 s)". */
+/** The median, and the last value in parentheses: "4.2 s (1.9 s)". */
 function readAfter({ acknowledgementMs: { median, last } }: SinkStatus): string {
   return median === null || last === null ? "-" : `${inSeconds(median)} (${inSeconds(last)})`;
 }

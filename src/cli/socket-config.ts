@@ -1,5 +1,5 @@
-// What a configuration file says of the sockets, read as leniently as can be: one that the daemon would refuse must
-// not keep anybody from a daemon that runs.
+// The sockets from a configuration file, parsed leniently: `nexusctl` finds a running daemon even if its config file
+// has errors.
 
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
@@ -7,11 +7,11 @@ import { type SocketPaths, socketPaths } from "../config/sockets.ts";
 
 export interface ConfiguredSockets {
   paths: SocketPaths;
-  /** What of the file could not be read, and what was taken instead; undefined where there is nothing to say. */
+  /** What could not be read, and what was used instead; undefined: nothing to report. */
   notice: string | undefined;
 }
 
-/** @throws the error of the file system where the file cannot be read at all */
+/** @throws the error of the file system if the file cannot be read at all */
 export function readSockets(file: string): ConfiguredSockets {
   const { tables, problem } = parseTables(readFileSync(file, "utf8"));
   const problems = problem === undefined ? [] : [problem];
@@ -39,7 +39,7 @@ export function readSockets(file: string): ConfiguredSockets {
   return { paths, notice: problems.length > 0 ? `${file} ${problems.join("; ")}: ${taken}` : undefined };
 }
 
-/** All of the file; where it is not TOML as a whole, the tables that say where the sockets are, as far as they are. */
+/** The whole file; if it is not valid TOML, only the tables that define the sockets, as far as they are valid. */
 function parseTables(text: string): { tables: Record<string, unknown>; problem: string | undefined } {
   try {
     return { tables: parse(text), problem: undefined };
@@ -48,7 +48,7 @@ function parseTables(text: string): { tables: Record<string, unknown>; problem: 
     const [first = "", ...rest] = text.split(/^(?=[ \t]*\[)/m);
     const meant = rest.filter((table) => /^[ \t]*\[[ \t]*(daemon|control)[ \t]*\]/.test(table));
     const tables: Record<string, unknown> = Object.assign({}, ...[first, ...meant].map(parseOrNothing));
-    // Without the error's own words, which quote the file: a secret may stand there.
+    // Without the parser's message, which quotes the file: it may contain a secret.
     return { tables, problem: `is not TOML, line ${error.line}` };
   }
 }

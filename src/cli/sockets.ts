@@ -1,4 +1,4 @@
-// Which socket a command talks to: --socket, the environment, or what the config says.
+// Which socket a command uses: --socket, the environment, or the config.
 
 import { resolve } from "node:path";
 import type { Role, Sockets } from "../client/transport.ts";
@@ -17,16 +17,16 @@ export interface GlobalOptions {
 }
 
 export interface SocketChoice extends Sockets {
-  /** @throws Failed `invalid_config` when only the config could say it, and it cannot be read. */
+  /** @throws Failed `invalid_config` if only the config could tell, and it cannot be read. */
   path(role: Role): Promise<string>;
 }
 
-/** Where systemd/nexusd-agent.socket and nexusd-operator.socket put them. */
+/** The paths from systemd/nexusd-agent.socket and nexusd-operator.socket. */
 const OF_SYSTEMD = { agent: "/run/nexusd/agent.sock", operator: "/run/nexusd/operator.sock" };
 
 const VARIABLE = { agent: "NEXUSD_AGENT_SOCKET", operator: "NEXUSD_OPERATOR_SOCKET" } as const;
 
-/** @param onNote takes what a person should know of the configuration that was read */
+/** @param onNote called with what a person should know about the configuration */
 export function chooseSockets(
   options: GlobalOptions,
   env: NodeJS.ProcessEnv,
@@ -42,7 +42,7 @@ export function chooseSockets(
   return {
     path: async (role) => (await place(role)).path,
     async absent(role, path, cause) {
-      // Loaded only here: a daemon that runs needs no such advice.
+      // Loaded only here: the advice is needed only if no daemon is running.
       const { startWith } = await import("./start-with.ts");
       return new NoDaemon(
         [resolve(path), ...(await place(role)).otherwise],
@@ -58,7 +58,7 @@ async function fromConfig(
   env: NodeJS.ProcessEnv,
   onNote: (text: string) => void,
 ): Promise<Record<Role, Place>> {
-  // Loaded only here: most agents are told where the socket is.
+  // Loaded only here: most agents are told the path of the socket.
   const { findConfig, whyUnreadable } = await import("../config/find.ts");
   const { ConfigError } = await import("../config/error.ts");
   const { readSockets } = await import("./socket-config.ts");
@@ -85,7 +85,7 @@ async function fromConfig(
     if (notice !== undefined) onNote(notice);
     return { agent: placeOf(paths.agent, file), operator: placeOf(paths.operator, file) };
   } catch (error) {
-    // The system's configuration is for nexusd alone; where systemd opens its sockets, everybody knows.
+    // Only nexusd can read the system's configuration, but the paths of systemd's sockets are fixed.
     const isSystems = !explicit && !env.NEXUSD_CONFIG;
     if (isSystems && Object.values(OF_SYSTEMD).every((path) => existsSync(path)))
       return { agent: placeOf(OF_SYSTEMD.agent, file), operator: placeOf(OF_SYSTEMD.operator, file) };

@@ -1,13 +1,13 @@
-// The command that starts the daemon, as one can type it where nexusctl was called.
+// The command that starts the daemon, ready to be typed where nexusctl was called.
 
 import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-// The sources are run themselves only in a checkout, where nothing is on the PATH.
+// The sources are run directly only in a checkout, which is not on the PATH.
 const IS_CHECKOUT = import.meta.url.endsWith(".ts");
 
-/** @param config the configuration's path, where one is named */
+/** @param config the configuration's path, if one is named */
 export function startWith(config: string | undefined, cwd = process.cwd()): string {
   if (IS_CHECKOUT && config !== undefined && resolve(cwd, config) === resolve(ROOT, "config/sandbox.toml"))
     return resolve(cwd) === resolve(ROOT) ? "npm start" : `npm --prefix ${quoted(resolve(ROOT))} start`;
@@ -15,7 +15,7 @@ export function startWith(config: string | undefined, cwd = process.cwd()): stri
   return config === undefined ? launcher : `${launcher} --config ${quoted(config)}`;
 }
 
-/** Relative to the working directory for what is below it. */
+/** Relative to the working directory if below it. */
 function near(path: string, cwd: string): string {
   const short = relative(cwd, path);
   return short.startsWith("..") || isAbsolute(short) ? path : short;

@@ -1,4 +1,4 @@
-// nexusctl statement: a statement looked at by a second pair of eyes, without the daemon and without a network.
+// nexusctl statement: shows a statement to a second reviewer, without the daemon and without a network.
 
 import type { Command } from "commander";
 import type { Act } from "./context.ts";

@@ -33,7 +33,7 @@ export function addStatus(program: Command, act: Act): void {
             ],
             ["writes", describeWrites(status.writes)],
             ["epoch", status.epoch],
-            // Only what somebody has to know: both are there as long as nothing is said of them.
+            // Only problems are shown: without a line, both sockets work.
             ...(status.sockets ?? [])
               .filter(({ state }) => state !== "there")
               .map(({ path, state, lastError }) => ["socket", `${state}: ${lastError?.message ?? path}`]),
@@ -54,7 +54,7 @@ export function addStatus(program: Command, act: Act): void {
             if (text) await output.line(`${titleOf(name)}: ${visible(text)}`);
         await output.line("");
         await printJobs(output, status.jobs);
-        // A daemon of before this version has none.
+        // Daemons before this version have none.
         if ((status.sinks ?? []).length === 0) return;
         await output.line("");
         await printSinks(output, status.sinks);
@@ -62,7 +62,7 @@ export function addStatus(program: Command, act: Act): void {
     );
 }
 
-/** "2 proposed, 1 unknown": those that somebody has to do something about or that are under way. */
+/** "2 proposed, 1 unknown": those that need action or are in progress. */
 function describeWrites(counts: Record<string, number> = {}): string {
   const open = ["proposed", "approved", "executing", "unknown"].filter((state) => (counts[state] ?? 0) > 0);
   return open.map((state) => `${counts[state]} ${state}`).join(", ") || "none open";

@@ -1,4 +1,4 @@
-// What the store refuses or meets, as a command reports it that works on the database itself.
+// Errors of the store, as reported by commands that use the database directly.
 
 import { StoreError } from "../contract/store.ts";
 import { Failed } from "./problem.ts";

@@ -1,4 +1,4 @@
-// The token of what is bound to who made it. Never on the command line, which every user of the machine can read.
+// The token of a bound consumer or write. Never on the command line, which every user of the machine can read.
 
 import type { PlacedConsumer } from "../contract/api/consumers.ts";
 import type { CliContext } from "./context.ts";
@@ -7,15 +7,15 @@ import { WrongUsage } from "./problem.ts";
 
 const VARIABLE = "NEXUSD_TOKEN";
 
-/** What `--token` says in the help of every command that has it. */
+/** The help text of `--token`, for every command that has it. */
 export const TOKEN_OPTION = [
   "--token <source>",
   `its token, if it needs one: @FILE, or - for stdin; default: $${VARIABLE}`,
 ] as const;
 
 /**
- * The token to show; undefined where there is none.
- * @param source as `--token` gives it
+ * The token to present; undefined if there is none.
+ * @param source the value of `--token`
  * @throws WrongUsage
  */
 export async function shownToken(
@@ -38,7 +38,7 @@ async function read(context: CliContext, source: string | undefined): Promise<st
   return await textOf(context, source, "--token");
 }
 
-/** To be kept by whoever made it: nexusd has only its hash. */
+/** Shown once, for its creator to keep: nexusd stores only its hash. */
 export function tellToken({ output }: CliContext, { token }: Pick<PlacedConsumer, "token">): void {
   if (token !== undefined) output.note(`its token, which is shown only now: ${token}`);
 }

@@ -1,4 +1,4 @@
-// nexusctl wait: until a consumer has something to read, for hooks of runtimes that can run a command.
+// nexusctl wait: waits until a consumer has pending events, for hooks of runtimes that can run a command.
 
 import { type Command, InvalidArgumentError } from "commander";
 import type { ConsumerDetailView } from "../contract/api/consumers.ts";
@@ -10,7 +10,7 @@ import { missingConsumer } from "./consumers.ts";
 import type { Act, CliContext } from "./context.ts";
 import { Ended, noteAway } from "./problem.ts";
 
-/** As timeout(1) has it. */
+/** The same as timeout(1). */
 const TIMED_OUT = 124;
 
 const NOTES = `
@@ -81,7 +81,7 @@ async function wait(context: CliContext, name: string, options: WaitOptions): Pr
 const ms = (duration: string | undefined, otherwise: number): number =>
   duration === undefined ? otherwise : (parseDuration(duration) ?? otherwise);
 
-/** For how long its oldest event has been pending, in ms. */
+/** How long its oldest event has been pending, in ms. */
 function ageOf({ pending: { oldestAt } }: ConsumerDetailView): number {
   return oldestAt === null ? 0 : Math.max(0, systemClock.now() - Date.parse(oldestAt));
 }

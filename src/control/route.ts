@@ -29,9 +29,9 @@ export function goneSignal(response: ServerResponse): AbortSignal {
 }
 
 /**
- * The schema of an answer that the handler returns as JSON text: events are stored as text, and parsing and
- * serializing them again would cost time and lose the digits of large integers.
+ * The schema of an answer that the handler returns as JSON text; it describes the answer and never checks it. Events
+ * are stored as text: parsing and serializing them again would cost time and lose the digits of large integers.
  */
-export const asText = (schema: z.ZodType): z.ZodType<string> => schema as unknown as z.ZodType<string>; // never checks
+export const asText = (schema: z.ZodType): z.ZodType<string> => schema as unknown as z.ZodType<string>;
 
 export const JSON_TYPE = "application/json; charset=utf-8";

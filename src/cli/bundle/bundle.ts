@@ -1,6 +1,6 @@
-// Makes few files of nexusctl: `node src/cli/bundle/bundle.ts DIRECTORY`, as a part of `npm run build`, and of `npm ci` for
-// a checkout. One that loads 60 modules takes twice the time and 10 MB more. Whatever needs the daemon's own code is not in
-// them: for that start.ts loads the modules themselves.
+// Bundles nexusctl into a few files: `node src/cli/bundle/bundle.ts DIRECTORY`, part of `npm run build`, and of
+// `npm ci` in a checkout. Loading 60 modules takes twice the time and 10 MB more. Commands that need the daemon's own
+// code are not bundled: start.ts loads the modules themselves.
 
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
@@ -12,11 +12,11 @@ const SRC = join(ROOT, "src");
 const ENTRIES = ["start", "light", "mcp"];
 const SOURCES = "sources.json";
 
-/** What is loaded only by commands that are not light (light-commands.ts), in files that light ones have. */
+/** Loaded only by commands that are not light (light-commands.ts), from modules that light ones share. */
 const HEAVY = /\/(?:statement-bundle|\w+-sh-state)\.ts$/;
-/** The words of errors in sixty languages, which zod brings along, but for English. */
+/** zod's error messages in sixty languages, except English. */
 const LOCALES = /\/zod\/v4\/locales\/([a-df-z]|e[a-mo-z])[\w-]*\.js$/;
-/** Of the MCP library: a validator for answers to questions that the server never asks. */
+/** From the MCP library: a validator for answers to questions that the server never asks. */
 const SHIMS = /\/@modelcontextprotocol\/server\/dist\/shimsNode\.mjs$/;
 
 const OF_COMMANDER: Readonly<Record<string, string>> = {
@@ -26,16 +26,16 @@ const OF_COMMANDER: Readonly<Record<string, string>> = {
     'export const stripVTControlCharacters = (text) => process.getBuiltinModule("node:util").stripVTControlCharacters(text);',
 };
 
-/** @param whole the directory of the modules as nexusctl runs without a bundle, with their ending */
+/** @param whole the directory of the unbundled modules, with their extension */
 const parts = (outdir: string, whole: { directory: string; ending: string }): Plugin => ({
   name: "parts of nexusctl",
   setup(build) {
-    // Of commander, 2 MB: programs as commands, of which there are none, and what only its help needs.
+    // 2 MB less for commander: support for programs as commands, which are not used, and what only its help needs.
     build.onResolve({ filter: /^node:/ }, ({ importer, path }) =>
       importer.includes("/commander/") && path in OF_COMMANDER ? { path, namespace: "lazy" } : undefined,
     );
     build.onLoad({ filter: /./, namespace: "lazy" }, ({ path }) => ({ contents: OF_COMMANDER[path] ?? "" }));
-    // An import reads every export, and loads what is behind each: 4 MB for those that are used here.
+    // An import reads every export and loads what is behind each: 4 MB for the modules used here.
     build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "builtin" }));
     build.onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
@@ -49,7 +49,7 @@ const parts = (outdir: string, whole: { directory: string; ending: string }): Pl
     build.onLoad({ filter: SHIMS }, () => ({
       contents: "export class DefaultJsonSchemaValidator {} const own = process; export { own as process };",
     }));
-    // Modules find files beside them, such as package.json: they are still beside the module itself.
+    // Modules find files such as package.json by their own path, so that path stays that of the original module.
     build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8");
       const module = join(whole.directory, relative(SRC, path)).replace(/\.ts$/, whole.ending);
@@ -57,14 +57,14 @@ const parts = (outdir: string, whole: { directory: string; ending: string }): Pl
       const url = `require("node:url").pathToFileURL(${place}).href`;
       const contents = text
         .replaceAll("import.meta.url", url)
-        // The namespace as an object would keep all of zod; of this, only what is used is kept.
+        // The namespace as an object would keep all of zod; this way only what is used is kept.
         .replace('import { z } from "zod";', 'import * as z from "zod";');
       return { contents, loader: "ts" };
     });
   },
 });
 
-/** @returns false where there is no esbuild: in an installed package */
+/** @returns false without esbuild, as in an installed package */
 export async function bundle(outdir: string, forCheckout: boolean): Promise<boolean> {
   const esbuild = await import("esbuild").catch(() => undefined);
   if (!esbuild) return false;
@@ -102,7 +102,7 @@ const ownSources = (metafile: Metafile): string[] => [
   join(ROOT, "package.json"),
 ];
 
-/** The licence of each library that is a part of the bundle, as its package has it. */
+/** The licence of each bundled library, from its package. */
 async function licencesOf(metafile: Metafile): Promise<string> {
   const packages = new Set(
     inputsOf(metafile).flatMap((name) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(name) ?? []),

@@ -1,9 +1,9 @@
-// Of what a bundle in a checkout was made, so that it runs only as long as its sources are what they were.
+// The sources of a bundle in a checkout: it is used only while they are unchanged.
 
 // As in core/clock.ts.
 const { readFileSync, statSync, writeFileSync } = process.getBuiltinModule("node:fs");
 
-/** By absolute path: when each was changed, and how large it is. */
+/** By absolute path: modification time and size. */
 type Stamps = Record<string, string>;
 
 export function writeStamps(file: string, sources: readonly string[]): void {
@@ -11,7 +11,7 @@ export function writeStamps(file: string, sources: readonly string[]): void {
   writeFileSync(file, JSON.stringify(stamps));
 }
 
-/** Whether every source is as `writeStamps` has found it. */
+/** Whether every source is unchanged since `writeStamps`. */
 export function isCurrent(file: string): boolean {
   try {
     const stamps = JSON.parse(readFileSync(file, "utf8")) as Stamps; // our own file

@@ -1,4 +1,4 @@
-// nexusctl __complete: what can come next on a command line, for the scripts of the shells, which know nothing themselves.
+// nexusctl __complete: what can come next on a command line. The shells' scripts know nothing themselves.
 
 import { clientOver } from "../../client/client.ts";
 import { createTransport } from "../../client/transport.ts";
@@ -12,17 +12,17 @@ import { type Place, placesOf, type Source } from "./places.ts";
 
 type Candidate = readonly [word: string, description: string];
 
-/** How long a shell's user waits for names that the daemon knows. */
+/** How long completion waits for names from the daemon. */
 const TIMEOUT_MS = 1000;
-/** Names come from services too, and go into a shell: one with any other character is not offered. */
+/** Names come from services, too, and go into a shell: one with any other character is not offered. */
 const SAFE = /^[A-Za-z0-9_.][\w.@+-]*$/;
 
 /**
- * Prints the kind of what comes next (`words`, `file` or `directory`), and for words each with a tab and what it is.
- * @param words those behind `nexusctl`, the last one being what is typed so far
+ * Prints the kind of what comes next (`words`, `file` or `directory`), and each word with a tab and its description.
+ * @param words those after `nexusctl`, the last one being what has been typed so far
  */
 export async function complete(words: readonly string[], io: Io): Promise<void> {
-  // Loaded only here: it brings every command with it.
+  // Loaded only here: it loads every command.
   const { wholeProgram } = await import("../commands.ts");
   const { source, current, daemon } = next(placesOf(treeOf(await wholeProgram())), words);
   if (source.kind === "file" || source.kind === "directory") io.stdout.write(`${source.kind}\n`);
@@ -34,13 +34,13 @@ export async function complete(words: readonly string[], io: Io): Promise<void> 
 
 interface Next {
   source: Exclude<Source, { kind: "words" }> | { kind: "words"; words: Candidate[] };
-  /** What is typed of it. */
+  /** What has been typed of it. */
   current: string;
-  /** The options that name the daemon. */
+  /** The options that select the daemon. */
   daemon: { socket?: string; config?: string };
 }
 
-/** Walks over the words. bash gives "--option=value" as three of them, the others as one. */
+/** Walks over the words. bash splits "--option=value" into three of them, other shells pass one. */
 function next(places: readonly Place[], words: readonly string[]): Next {
   const byPath = new Map(places.map((place) => [place.path, place]));
   const daemon: Next["daemon"] = {};
@@ -105,6 +105,6 @@ async function fromDaemon(
       name && SAFE.test(name) ? [[name, visible(what)]] : [],
     );
   } catch {
-    return []; // A completion that fails offers nothing; the command itself will say what is wrong.
+    return []; // A completion that fails offers nothing; the command itself will report the error.
   }
 }

@@ -1,4 +1,4 @@
-// nexusctl completion: what a shell needs to complete its commands.
+// nexusctl completion: prints the completion script of a shell.
 
 import type { Command } from "commander";
 import type { Act } from "../context.ts";

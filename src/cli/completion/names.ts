@@ -1,4 +1,4 @@
-// Names that only the daemon knows, for the completion of a shell.
+// Names from the daemon, for shell completion.
 
 import type { CliContext } from "../context.ts";
 
@@ -15,7 +15,7 @@ export type NameKind =
 
 export type Named = [name: string | null | undefined, description: string];
 
-/** @throws NexusdError where there is no daemon to ask */
+/** @throws NexusdError if there is no daemon to ask */
 export async function namesOf(
   kind: NameKind,
   client: CliContext["client"],
@@ -38,7 +38,7 @@ export async function namesOf(
       return consumers.map(({ name }) => [name, ""]);
     }
     case "sessions":
-      // Not their ids: whoever reads one over a shoulder takes part in the session.
+      // Not their ids: anyone who reads one over a shoulder can join the session.
       return (await client.sessions(control)).sessions.map(({ alias, state }) => [alias, state]);
     case "proposed":
     case "unknown": {

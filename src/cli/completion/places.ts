@@ -1,21 +1,21 @@
-// What can come where on a command line of nexusctl, for a shell to complete: made from the commands themselves.
+// What can come where on a command line of nexusctl, for completion: derived from the commands themselves.
 
 import { WRITE_STATES } from "../../contract/writes.ts";
 import type { ArgumentNode, CommandNode, OptionNode, Value } from "../command-tree.ts";
 import type { NameKind } from "./names.ts";
 
-/** Where a word comes from. `free`: nobody knows but the person. */
+/** Where a word comes from. `free`: only the person knows. */
 export type Source =
   | { kind: "words"; words: readonly string[] }
   | { kind: "names"; of: NameKind }
   | { kind: "file" | "directory" | "free" };
 
 export interface Place {
-  /** The commands that lead here, with blanks between them; empty for nexusctl itself. */
+  /** The commands that lead here, separated by blanks; empty for nexusctl itself. */
   path: string;
   commands: { name: string; description: string }[];
   options: { name: string; description: string; value: Source | undefined }[];
-  /** In their order. */
+  /** In order. */
   arguments: Source[];
 }
 
@@ -28,7 +28,7 @@ export function placesOf(root: CommandNode): Place[] {
 
 function place(node: CommandNode, root: CommandNode, global: OptionNode[]): Place {
   const path = node.path.join(" ");
-  // Where none of the commands is named, its options and arguments may come at once.
+  // If no command is named, the options and arguments of the default one may follow directly.
   const meant = node.commands.find((one) => one.path.at(-1) === node.defaultCommand);
   const all = [...node.options, ...(meant?.options ?? []), ...global];
   const taking = meant ?? node;
@@ -51,7 +51,7 @@ function place(node: CommandNode, root: CommandNode, global: OptionNode[]): Plac
 
 const FREE: Source = { kind: "free" };
 
-/** By what the help calls a value, behind the command where it means different things. The first that fits counts. */
+/** By the name of a value in the help, after the command if it means different things. The first match counts. */
 const SOURCES: readonly (readonly [RegExp, Source])[] = [
   [/ (?:file|path)$/, { kind: "file" }],
   [/ directory$/, { kind: "directory" }],

@@ -1,4 +1,4 @@
-// The scripts by which a shell completes nexusctl. They know nothing of its commands: each tab asks `nexusctl __complete`.
+// The completion scripts of the shells. They know none of the commands: each tab calls `nexusctl __complete`.
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -1,4 +1,4 @@
-// doctor: the configuration, every problem of it, and the secrets that it refers to.
+// doctor: the configuration, all its problems, and the secrets it refers to.
 
 import { accessSync, constants } from "node:fs";
 import { ConfigError, formatProblem } from "../../config/error.ts";
@@ -7,7 +7,7 @@ import { type Inspection, inspectConfig } from "../../config/load.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 import { ownerOf } from "./local.ts";
 
-/** @param reported what the daemon that runs says of its services: one that is ok has its secrets, be they readable here or not */
+/** @param reported the running daemon's view of its services: one that is ok has its secrets, readable here or not */
 export function examineConfig(
   explicit: string | undefined,
   env: NodeJS.ProcessEnv,
@@ -54,7 +54,7 @@ export function examineConfig(
 
 type Reported = Readonly<Record<string, { state: string } | undefined>>;
 
-/** Whether it is there, and not for this user to read: nothing that she could mend. */
+/** Whether it exists but is not readable by this user, who cannot fix that. */
 function isForOthers(path: string): boolean {
   try {
     accessSync(path, constants.R_OK);

@@ -1,4 +1,4 @@
-// nexusctl doctor: whether everything that nexusd needs is as it should be, and the remedy for what is not.
+// nexusctl doctor: checks everything that nexusd needs, with a remedy for each problem.
 
 import type { Command } from "commander";
 import { NexusdError } from "../../client/error.ts";
@@ -14,7 +14,7 @@ export interface Check {
   check: string;
   state: "ok" | "warn" | "fail";
   detail: string;
-  /** What to do, where there is something to do. */
+  /** What to do, if anything. */
   remedy: string | null;
 }
 
@@ -56,7 +56,7 @@ export function addDoctor(program: Command, act: Act): void {
 async function examine(context: CliContext): Promise<Check[]> {
   const { io, options } = context;
   const daemon = await examineDaemon(context);
-  // Loaded only here: no other command has use for the database, undici and the schemas.
+  // Loaded only here: no other command needs the database, undici and the schemas.
   const [config, local, files, unit, services, jobs, sinks, signatures] = await Promise.all([
     import("./config.ts"),
     import("./local.ts"),
@@ -103,7 +103,7 @@ async function examine(context: CliContext): Promise<Check[]> {
   ];
 }
 
-/** Whether one runs, and what it says of itself. */
+/** Whether one is running, and what it reports about itself. */
 async function examineDaemon({
   client,
   io,

@@ -1,4 +1,4 @@
-// doctor: who may use the files of the data directory, and the chain of the audit log in them.
+// doctor: who can access the files of the data directory, and the chain of the audit log in them.
 
 import { lstatSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { OWN_FILES } from "../../store/sqlite/own-files.ts";
 import { signedDifferences } from "../../writes/signed-record.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
-/** Of a directory that this user may look into. */
+/** For a directory that this user may read. */
 export function examinePermissions(dataDir: string): Check[] {
   const directory = look(dataDir, statSync);
   if (!directory) return [];
@@ -47,7 +47,7 @@ export function examinePermissions(dataDir: string): Check[] {
 
 const octal = ({ mode }: Stats) => (mode & 0o777).toString(8).padStart(4, "0");
 
-/** Undefined: not there, or not to be seen, which the lines about the database say. */
+/** Undefined: missing or not visible, which the checks of the database report. */
 function look(path: string, stat: (path: string) => Stats): Stats | undefined {
   try {
     return stat(path);
@@ -56,7 +56,7 @@ function look(path: string, stat: (path: string) => Stats): Stats | undefined {
   }
 }
 
-/** Of a database that is sound as a file. */
+/** For a database that is intact as a file. */
 export async function examineAudit(dataDir: string): Promise<Check[]> {
   const check = "audit";
   try {

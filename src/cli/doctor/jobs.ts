@@ -1,4 +1,4 @@
-// doctor: the jobs: how they are, where a daemon runs; else whether their files are jobs.
+// doctor: the jobs: their state if a daemon is running; otherwise whether their files are valid jobs.
 
 import { findJobs } from "../../config/find-jobs.ts";
 import type { JobStatus } from "../../scheduler/job.ts";
@@ -6,7 +6,7 @@ import { describeError, reasonOf } from "../jobs.ts";
 import { age } from "../terminal/output.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
-/** What the daemon that runs says of its jobs. */
+/** The running daemon's view of its jobs. */
 export function examineJobs(jobs: JobStatus[]): Check[] {
   const checks = jobs.flatMap((job) => {
     switch (job.state) {
@@ -36,7 +36,7 @@ export function examineJobs(jobs: JobStatus[]): Check[] {
     : [ok("jobs", `${jobs.length}, none of them invalid, failing, stale or paused`)];
 }
 
-/** @param directory `[jobs] directory`; the files in it are loaded, as a daemon does when it starts */
+/** @param directory `[jobs] directory`; the files in it are loaded, as at the start of a daemon */
 export async function examineJobFiles(directory: string | undefined): Promise<Check[]> {
   if (directory === undefined) return [];
   const { invalid } = await findJobs(directory);

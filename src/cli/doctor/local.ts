@@ -1,4 +1,4 @@
-// doctor: what is on this machine: the sockets with who may use them, and the database.
+// doctor: this machine: the sockets and who may use them, and the database.
 
 import { accessSync, constants, readFileSync, type Stats, statSync } from "node:fs";
 import { connect } from "node:net";
@@ -20,7 +20,7 @@ export async function examineSockets(sockets: SocketChoice): Promise<Check[]> {
       if (typeof stat === "object") stats[role] = stat;
       checks.push(await examineSocket(role, path, stat));
     } catch (error) {
-      // The config is what would say where it is; what is wrong with it has a line of its own.
+      // Only the config would say where it is, and its problems are reported separately.
       if (!(error instanceof NexusdError)) throw error;
     }
   }
@@ -42,7 +42,7 @@ export async function examineSockets(sockets: SocketChoice): Promise<Check[]> {
   return checks;
 }
 
-/** What is there; a code where this user is not told. */
+/** What is there; an error code if this user cannot see it. */
 function lookAt(path: string): Stats | string {
   try {
     return statSync(path);
@@ -70,7 +70,7 @@ async function examineSocket(role: Role, path: string, stat: Stats | string): Pr
   const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
   const owner = userName(stat.uid);
   const group = groupName(stat.gid);
-  // To connect is to write.
+  // Connecting requires write permission.
   const who =
     (stat.mode & 0o002) !== 0
       ? "anyone"
@@ -96,7 +96,7 @@ async function examineSocket(role: Role, path: string, stat: Stats | string): Pr
 
 const CONNECT_MS = 2000;
 
-/** Why nobody can connect, as the system's code; undefined where one can. */
+/** Why connecting fails, as the system's error code; undefined if it succeeds. */
 const refusalAt = (path: string) =>
   new Promise<string | undefined>((resolve) => {
     const socket = connect(path);
@@ -112,7 +112,7 @@ const refusalAt = (path: string) =>
 const codeOf = (error: unknown) =>
   error instanceof Error && "code" in error ? String(error.code) : String(error);
 
-/** Whose the nearest directory is that this user may look at. */
+/** The owner of the nearest directory that this user can look at. */
 export function ownerOf(path: string): string {
   const stat = lookAt(path);
   if (typeof stat === "object") return userName(stat.uid);
@@ -122,7 +122,7 @@ export function ownerOf(path: string): string {
 const userName = (id: number) => nameOf("/etc/passwd", id);
 const groupName = (id: number) => nameOf("/etc/group", id);
 
-/** The name for a number in one of the system's lists; the number itself when it is in none. */
+/** The name for a number in one of the system's lists; the number itself if it is in none. */
 function nameOf(list: string, id: number): string {
   try {
     const line = readFileSync(list, "utf8")
@@ -134,7 +134,7 @@ function nameOf(list: string, id: number): string {
   }
 }
 
-/** @param isRunning whether a daemon runs, which has the database open then */
+/** @param isRunning whether a daemon is running, which then has the database open */
 export function examineDatabase(dataDir: string, isRunning: boolean): Check[] {
   const path = join(dataDir, "nexusd.db");
   try {

@@ -1,4 +1,4 @@
-// doctor: the schema of PostgreSQL that the configuration names, looked at beside the daemon.
+// doctor: the configured PostgreSQL schema, inspected beside the daemon.
 
 import { StoreError } from "../../contract/store.ts";
 import { checkPostgres } from "../../store/postgres/inspect.ts";

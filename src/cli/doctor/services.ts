@@ -1,4 +1,4 @@
-// doctor: whether each enabled service can be reached and takes our credential, and whether our clock is theirs.
+// doctor: whether each enabled service is reachable and accepts our credential, and whether our clocks agree.
 
 import type { Dispatcher } from "undici";
 import type { Config } from "../../config/schema.ts";
@@ -19,7 +19,7 @@ type Module = (typeof SERVICES)[number];
 interface Subject {
   config: Config;
   secrets: ResolvedSecrets;
-  /** What the daemon that runs says of its services. */
+  /** The running daemon's view of its services. */
   reported: Record<string, ServiceStatus> | undefined;
   signal: AbortSignal;
 }
@@ -78,7 +78,7 @@ async function examine(
   const sentAt = Date.now();
   const noteDate = (headers: Record<string, string>) => {
     const date = Date.parse(headers.date ?? "");
-    // The Date header was cut to a second, at some time between our sending and now.
+    // The Date header is truncated to a second; it was set at some time between our request and now.
     if (!Number.isNaN(date)) onOffset(date + 500 - (sentAt + Date.now()) / 2);
   };
   try {

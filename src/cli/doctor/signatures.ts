@@ -1,4 +1,4 @@
-// doctor: whether decisions by signature can be verified: ssh-keygen, and the file of those who may sign.
+// doctor: whether signed decisions can be verified: ssh-keygen, and the signers file.
 
 import type { Config } from "../../config/schema.ts";
 import { SignatureError } from "../../signatures/error.ts";
@@ -7,7 +7,7 @@ import { readSignersFile } from "../../signatures/signers-file.ts";
 import { placeOf } from "../places.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
-/** Nothing where no signature decides anything. */
+/** Empty if no decision needs a signature. */
 export function examineSignatures(approvals: Config["approvals"], configPath: string): Check[] {
   if (approvals.signers === undefined) return [];
   const signers = placeOf(approvals.signers, configPath).path;

@@ -1,4 +1,4 @@
-// doctor: the sinks: whether their targets are there, and where a daemon runs, whether anybody reads.
+// doctor: the sinks: whether their targets exist and, if a daemon is running, whether their events are read.
 
 import type { SinkStatus } from "../../contract/api/sinks.ts";
 import { kindNamed, type SinkSettings } from "../../sinks/settings.ts";
@@ -6,7 +6,7 @@ import { describeError } from "../jobs.ts";
 import { age } from "../terminal/output.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
-/** What the daemon that runs says of its sinks. */
+/** The running daemon's view of its sinks. */
 export function examineSinks(sinks: SinkStatus[]): Check[] {
   if (sinks.length === 0) return [];
   const checks = sinks.flatMap(({ name, consumer, ...sink }): Check[] => {
@@ -40,7 +40,7 @@ export function examineSinks(sinks: SinkStatus[]): Check[] {
   return checks.length > 0 ? checks : [ok("sinks", `${sinks.length}, none of them stuck, failing or paused`)];
 }
 
-/** What can be seen of their targets without waking anybody. */
+/** What can be checked about their targets without waking them. */
 export async function examineTargets(sinks: readonly SinkSettings[]): Promise<Check[]> {
   const found = await Promise.all(
     sinks.map(async (settings) => ({

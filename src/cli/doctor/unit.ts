@@ -1,4 +1,4 @@
-// doctor: the unit of nexusd, where systemd runs and has it.
+// doctor: the unit of nexusd, if systemd is running and has it.
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,7 +10,7 @@ const TIMEOUT_MS = 5000;
 const LOOK = `journalctl -u ${UNIT} -n 50`;
 
 export interface Systemd {
-  /** What `systemctl show` says of the unit, as `Name=value` lines; undefined where systemd does not run. */
+  /** The output of `systemctl show` for the unit, as `Name=value` lines; undefined if systemd is not running. */
   show(): Promise<string | undefined>;
 }
 

@@ -1,4 +1,4 @@
-// Events as lines for a person: sequence, time, type and what each says, in columns, all of it made visible.
+// Events as lines for a person: sequence, time, type and the essential data, in columns, made visible.
 
 import { TYPE_PREFIX } from "../../contract/new-event.ts";
 import { parseJson } from "../../core/exact-json.ts";
@@ -11,11 +11,11 @@ import { type Data, record, text, timeOf, words } from "./words.ts";
 type Cells = [string, string, string, string];
 type Widths = readonly [number, number, number];
 
-// Of those who follow nobody knows what comes: five digits, and the longest type. A time of another day is wider.
+// When following, future events are unknown: five digits, and the longest type. A time of another day is wider.
 const FOLLOWING: Widths = [5, 8, 26];
 
 /**
- * The lines of a page, its columns as wide as it needs.
+ * The lines of a page, with columns as wide as it needs.
  * @param events CloudEvents of the log, as JSON
  */
 export function eventLines(events: string[], now = new Date()): Line[] {
@@ -25,7 +25,7 @@ export function eventLines(events: string[], now = new Date()): Line[] {
   return rows.map((row) => aligned(row, widths));
 }
 
-/** The line of an event that comes alone, as wide as that of any other. */
+/** The line of a single event, with the same widths for all. */
 export const eventLine = (json: string, now = new Date()): Line => aligned(cells(json, now), FOLLOWING);
 
 const aligned = ([sequence, time, type, says]: Cells, widths: Widths): Line => [
@@ -45,11 +45,11 @@ function cells(json: string, now: Date): Cells {
   return [at.sequence, at.time, visible(name), visible(isNews ? `${subject} ${says}` : says)];
 }
 
-/** An order number, a SKU, a job; not an id that was made for machines. */
+/** An order number, a SKU, a job; not an id made for machines. */
 const isName = (subject: string) =>
   subject !== "" && subject.length <= 24 && !/^[0-9a-f-]{16,}$/i.test(subject);
 
-/** The few words of `data` that a person looks for; an unknown type shows its data. */
+/** The few facts of `data` that a person looks for; an unknown type shows its data. */
 function digest(name: string, data: Data, now: Date): string {
   const [family = ""] = name.split(".", 1);
   if (family === "write") {

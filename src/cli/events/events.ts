@@ -1,4 +1,4 @@
-// nexusctl events: the log, a page of it or as it grows.
+// nexusctl events: prints a page of the log, or follows it.
 
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
@@ -20,7 +20,7 @@ interface EventsOptions {
 }
 
 const DEFAULT_LIMIT = 100;
-// The daemon gives at most 1000 at once.
+// The daemon returns at most 1000 at once.
 const PAGE = 500;
 
 export function addEvents(program: Command, act: Act): void {
@@ -58,7 +58,7 @@ async function printLast(
   const { latest, epoch } = await endOf(client, io.signal);
   const events = await lastOf(count, latest, async (after) => {
     const page = await readPage(client, { after, limit: PAGE, epoch, type, signal: io.signal });
-    // What came since is not of the last ones at that time.
+    // Events that arrived since are not among the last ones at that time.
     return { found: rawElements(jsonOf(page), "events"), next: page.next };
   });
   await print(output, events);
@@ -92,7 +92,7 @@ interface Wanted {
   after: number;
   limit: number;
   type: string[] | undefined;
-  // Another log between two pages is an error of the daemon's then, not two logs printed as one.
+  // If the log changes between two pages, the daemon returns an error, instead of our printing two logs as one.
   epoch: string | undefined;
   signal: AbortSignal;
 }

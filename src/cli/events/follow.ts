@@ -1,4 +1,4 @@
-// Following the log as a command does: event by event, with what a person should know beside them.
+// Follows the log for a command: event by event, with notes for the person in between.
 
 import { type FollowOptions as Following, follow as followLog } from "../../client/follow.ts";
 import type { Transport } from "../../client/transport.ts";
@@ -8,20 +8,20 @@ import type { Role } from "../sockets.ts";
 
 export interface FollowOptions extends Pick<Following, "after" | "epoch" | "types" | "random" | "signal"> {
   transport: Transport;
-  /** Over which socket; default: the agents'. */
+  /** Which socket; default: the agents'. */
   role?: Role;
-  /** The daemon has answered already: it is waited for from the start. */
+  /** The daemon has answered before: wait for it from the start. */
   wasThere?: boolean;
   clock: Clock;
-  /** Called once for each event, in order; the next one waits for it. `false` ends the following. */
+  /** Called once for each event, in order; the next one waits for it. `false` stops following. */
   onEvent(json: string): Promise<boolean>;
-  /** What a person should know: the daemon is away, events are missing, the log is another one. */
+  /** What a person should know: the daemon is unavailable, events are missing, the log was replaced. */
   onNote(text: string): void;
 }
 
 /**
  * Resolves when `onEvent` returned false or the signal aborted.
- * @throws NoDaemon when there was none at the start, NexusdError when the daemon refuses
+ * @throws NoDaemon if there was none at the start, NexusdError if the daemon refuses
  */
 export async function follow({
   wasThere = false,

@@ -1,18 +1,18 @@
-// The newest events, found from the end of a log that is only read forwards.
+// Finds the newest events of a log that can only be read forwards.
 
 interface Page {
-  /** The events of the page, the oldest first. */
+  /** The events of the page, oldest first. */
   found: string[];
   /** Where the next one begins. */
   next: number;
 }
 
-/** A filter may let one of a hundred through: each look that found too few goes back so many times as far. */
+/** A filter may match only one event in a hundred: after a try that found too few, go back this many times as far. */
 const FURTHER = 8;
 
 /**
- * The last `count` of what `read` gives from a place of the log to `latest`, the oldest first. In memory are never
- * more of them and one page.
+ * The last `count` events that `read` returns up to `latest`, oldest first. Memory never holds more than these and one
+ * page.
  */
 export async function lastOf(
   count: number,

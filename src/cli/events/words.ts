@@ -1,4 +1,4 @@
-// How the data of an event becomes the few words that a person looks for.
+// Turns the data of an event into the few facts that a person looks for.
 
 import { stringifyJson } from "../../core/exact-json.ts";
 
@@ -6,24 +6,24 @@ export type Data = Record<string, unknown>;
 
 /**
  * @param name the type without its prefix, such as "job.failed"
- * @returns undefined where it knows no better words than those for any event
+ * @returns undefined if it has nothing better than the generic text
  */
 export type EventWords = (name: string, data: Data, now: Date) => string | undefined;
 
-/** Those that are there, with blanks between them. */
+/** Those that are present, separated by blanks. */
 export const words = (...values: unknown[]) => values.map(text).filter(Boolean).join(" ");
 
 export const record = (value: unknown): Data =>
   // Checked right here; an array is harmless, since only names are looked up.
   typeof value === "object" && value !== null ? (value as Data) : {};
 
-/** Text as it is, anything else as JSON; "" where there is nothing. */
+/** Text as it is, anything else as JSON; "" for nothing. */
 export const text = (value: unknown): string => {
   if (value === undefined || value === null) return "";
   return typeof value === "string" ? value : stringifyJson(value);
 };
 
-/** The local time, with its date where that is not today's; anything else as it is. */
+/** The local time, with its date unless that is today; anything else unchanged. */
 export function timeOf(text: string, now: Date): string {
   const time = new Date(text);
   if (Number.isNaN(time.getTime())) return text;

@@ -1,4 +1,4 @@
-// Work that goes on at a service after a write has succeeded: followed through the log, until its end.
+// Work that continues at a service after a write has succeeded: followed through the log until it ends.
 
 import type { WorkData } from "../../contract/work.ts";
 import type { Write } from "../../contract/writes.ts";
@@ -19,9 +19,9 @@ interface WorkEvent {
 }
 
 /**
- * Prints the event with which the work ends; statuses on the way are notes.
+ * Prints the event that ends the work; intermediate statuses are notes.
  * @param family of its events: see contract/work.ts
- * @throws Reported where it failed, or did not end within `waitMs` (undefined: no limit)
+ * @throws Reported if it failed, or did not end within `waitMs` (undefined: no limit)
  */
 export async function followWork(
   { transport, io, output }: CliContext,
@@ -35,7 +35,7 @@ export async function followWork(
   let status = "begun";
   if (isWatched) output.note(`${write.id} ${write.service} works on it`);
   await follow({
-    // From the beginning, since nobody knows how long ago it was: of this type there are few.
+    // From the beginning, since its age is unknown; there are few events of this type.
     ...{
       transport,
       role,

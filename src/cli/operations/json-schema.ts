@@ -1,6 +1,6 @@
 // JSON Schema as far as the inputs of operations use it: which values a field takes, and which fields an object has.
 
-/** The keywords that are looked at. Every other keyword is the daemon's to check. */
+/** The keywords that are read. Every other one is left to the daemon to check. */
 export interface Schema {
   type?: string | string[];
   properties?: Record<string, Schema>;
@@ -19,25 +19,25 @@ export interface Schema {
 
 export type Kind = "string" | "number" | "integer" | "boolean" | "null" | "array" | "object" | "any";
 
-/** A schema taken apart: every form that a value may have, references and unions resolved. */
+/** A resolved schema: every form that a value may have, with references and unions expanded. */
 export interface Field {
   kinds: Set<Kind>;
-  /** The only values it takes, where they are given. */
+  /** The only values it takes, if it lists them. */
   values: unknown[] | undefined;
-  /** Of an array's elements. */
+  /** For the elements of an array. */
   items: Schema[];
   /** The names that its objects declare. */
   names: string[];
   required: Set<string>;
-  /** Whether its objects take other names as well. */
+  /** Whether its objects allow other names as well. */
   isOpen: boolean;
-  /** What a member of that name may be; undefined: there can be none. */
+  /** The schema of the member with that name; undefined: not allowed. */
   member(name: string): Schema | undefined;
 }
 
 const KINDS = new Set<string>(["string", "number", "integer", "boolean", "null", "array", "object"]);
 
-/** @param root where `$ref` looks; the schema of the whole input */
+/** @param root where `$ref` is resolved; the schema of the whole input */
 export function fieldOf(schema: Schema, root: Schema): Field {
   const forms = formsOf(schema, root, new Set());
   const kinds = new Set(forms.flatMap(kindsOf));
@@ -64,7 +64,7 @@ export function fieldOf(schema: Schema, root: Schema): Field {
   };
 }
 
-/** What every element of its arrays may be. */
+/** The schema of the elements of its arrays. */
 export const itemsOf = ({ items }: Field): Schema => (items.length > 1 ? { anyOf: items } : (items[0] ?? {}));
 
 function formsOf(schema: Schema, root: Schema, seen: Set<Schema>): Schema[] {
@@ -82,7 +82,7 @@ function formsOf(schema: Schema, root: Schema, seen: Set<Schema>): Schema[] {
   return schema.properties ? [schema, ...inner] : inner;
 }
 
-/** "#/$defs/name" and the like, the only references that there are inside one document. */
+/** "#/$defs/name" and the like, the only kind of reference within a document. */
 function resolve(reference: string, root: Schema): Schema | undefined {
   if (!reference.startsWith("#")) return undefined;
   let at: unknown = root;

@@ -1,4 +1,4 @@
-// What `read` and `write` have in common: an operation, its input, and help made from its schema.
+// What `read` and `write` share: an operation, its input, and help made from its schema.
 
 import type { Command } from "commander";
 import type { CliContext } from "../context.ts";
@@ -17,7 +17,7 @@ const ARGUMENTS = `
 Arguments: key=value gets its type from the operation's schema; attributes.name=Acme sets a field of an object; a key
 given again adds to its array; key:=JSON takes any JSON. "OPERATION --help" lists the keys.`;
 
-/** The arguments and options of both. `--help` behind an operation is that operation's. */
+/** The arguments and options of both. `--help` after an operation is for that operation. */
 export const addCall = (command: Command): Command =>
   command
     .usage("<operation> [options] [key=value...]")
@@ -28,7 +28,7 @@ export const addCall = (command: Command): Command =>
     .option("-h, --help", "describe the operation and its input")
     .addHelpText("after", ARGUMENTS);
 
-/** @throws WrongUsage without an operation, when no help was asked for */
+/** @throws WrongUsage without an operation, if no help was requested */
 export async function printHelp(
   context: CliContext,
   command: Command,
@@ -47,8 +47,8 @@ export async function printHelp(
 }
 
 /**
- * The input that the options and arguments of a command describe. The schema is asked for only where an argument
- * needs it. @throws WrongUsage
+ * The input that the options and arguments of a command describe. The schema is fetched only if an argument needs it.
+ * @throws WrongUsage
  */
 export async function inputOf(
   context: CliContext,
@@ -62,7 +62,7 @@ export async function inputOf(
   return buildInput(base, args, schemaOf(operation));
 }
 
-/** What an option or argument says: `-` stdin, `@FILE` a file, anything else itself. @throws WrongUsage naming it */
+/** The value of an option or argument: `-` stdin, `@FILE` a file, else the text itself. @throws WrongUsage naming it */
 export async function textOf({ io }: CliContext, given: string, what: string): Promise<string> {
   if (given === "-") {
     let text = "";

@@ -16,7 +16,7 @@ interface Row {
 const DEEPEST = 4;
 const WIDEST_KEY = 28;
 
-/** For a person, visible, a line each; a terminal wraps what is longer than it. */
+/** For a person, with invisible characters shown, one line each; a terminal wraps lines that are too long. */
 export function helpOf(operation: OperationSummary): string[] {
   const { name, title, description, effect } = operation;
   const schema = schemaOf(operation);
@@ -39,7 +39,7 @@ export function helpOf(operation: OperationSummary): string[] {
   ];
 }
 
-/** The schema of its input, as the daemon or a service's own tool describes it. */
+/** The schema of its input, as described by the daemon or by a service's own tool. */
 export const schemaOf = ({ inputSchema }: OperationSummary): Schema =>
   typeof inputSchema === "object" && inputSchema !== null ? inputSchema : {};
 
@@ -59,7 +59,7 @@ function properties({ effect, approval, idempotent, destructive }: OperationSumm
   ];
 }
 
-/** Its members, those inside them behind a dot. */
+/** Its members, nested ones with a dot. */
 function rows(field: Field, root: Schema, prefix: string, depth: number): Row[] {
   return field.names.flatMap((name) => {
     const schema = field.member(name) ?? {};
@@ -71,7 +71,7 @@ function rows(field: Field, root: Schema, prefix: string, depth: number): Row[] 
       what: whatOf(inner, schema, root),
       description: visible(schema.description ?? ""),
     };
-    // A member of what is optional is not asked for by itself.
+    // A member of an optional object is not required on its own.
     const inside = depth < DEEPEST ? rows(inner, root, `${key}.`, depth + 1) : [];
     return [row, ...inside.map((one) => ({ ...one, isRequired: one.isRequired && row.isRequired }))];
   });

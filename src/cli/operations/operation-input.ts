@@ -9,9 +9,9 @@ import { describe, json, read } from "./typed-value.ts";
 type Members = Record<string, unknown>;
 
 /**
- * The input: `base` with what the arguments say. `key=value` is read as what the schema has at that key,
- * `key:=JSON` as JSON; `a.b=1` is inside an object, `a.0.b=1` inside an array; a key given again adds to its array.
- * Integers above 2^53 are bigint. What the schema leaves open is text.
+ * The input: `base` plus the arguments. `key=value` is parsed by the schema at that key, `key:=JSON` as JSON; `a.b=1`
+ * is inside an object, `a.0.b=1` inside an array; a repeated key appends to its array. Integers above 2^53 are bigint.
+ * Without a type in the schema, the value is text.
  * @throws WrongUsage
  */
 export function buildInput(base: unknown, args: readonly string[], schema: Schema): unknown {
@@ -36,7 +36,7 @@ export function buildInput(base: unknown, args: readonly string[], schema: Schem
         : read(texts, field, argument.key, schema);
       return { path, value, key: argument.key };
     })
-    // An object given whole before what is given inside it.
+    // An object given as a whole comes before its members.
     .sort((a, b) => a.path.length - b.path.length);
   for (const { path, value, key } of placed) place(input, path, value, key);
   return input;
@@ -62,7 +62,7 @@ interface Step {
   isIndex: boolean;
 }
 
-/** Where a key points to, step by step, and what belongs there. */
+/** Where a key points, step by step, and the field there. */
 function locate(key: string, schema: Schema): { path: Step[]; field: Field } {
   const path: Step[] = [];
   let field = fieldOf(schema, schema);
@@ -79,7 +79,7 @@ function locate(key: string, schema: Schema): { path: Step[]; field: Field } {
   }
 }
 
-/** A name with dots in it is meant where the schema has one; else the dot ends it. */
+/** A name that contains dots is used if the schema has one; else the dot ends the name. */
 function nextName(rest: string, { names }: Field): string {
   const declared = names.filter((name) => rest === name || rest.startsWith(`${name}.`));
   declared.sort((a, b) => b.length - a.length);
@@ -103,7 +103,7 @@ function unknownKey(key: string, path: Step[], name: string, field: Field): Wron
   const prefix = where ? `${where}.` : "";
   const like = nearest(name, field.names).map((one) => prefix + one);
   const names = field.names.map((one) => prefix + one).join(", ");
-  // The near ones are a guess by letters alone: all are named, too.
+  // The suggestions are only a guess by spelling, so all names are listed, too.
   const guess = like.length > 0 ? `Did you mean ${like.join(" or ")}? ` : "";
   return new WrongUsage(
     `There is no "${prefix}${name}". ${guess}${names ? `There are: ${names}.` : "It takes no arguments."}`,

@@ -1,4 +1,4 @@
-// nexusctl operations: what the services can be asked to do.
+// nexusctl operations: lists the operations of the services.
 
 import { type Command, Option } from "commander";
 import type { OperationView } from "../../contract/api/operations.ts";
@@ -52,7 +52,7 @@ export function addOperations(program: Command, act: Act): void {
 
 /**
  * The operation of that name, and its exact JSON.
- * @throws Failed `operation_not_found` with the names that are like it
+ * @throws Failed `operation_not_found` with similar names
  */
 export async function findOperation(
   { client, io }: CliContext,

@@ -1,4 +1,4 @@
-// Pieces of a JSON document as they stand in its text, for output that must not change a digit of them.
+// Parts of a JSON document as exact text, for output that must not change a digit.
 
 /**
  * The elements of the array that is the member `name` of the outermost object, each as its exact text on one line.

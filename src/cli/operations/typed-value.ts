@@ -1,4 +1,4 @@
-// A text as the value that an operation's schema has in its place.
+// Parses a text into the value that an operation's schema expects.
 
 import { parseJson } from "../../core/exact-json.ts";
 import { visible } from "../../core/text/visible.ts";
@@ -6,8 +6,8 @@ import { WrongUsage } from "../problem.ts";
 import { type Field, fieldOf, itemsOf, type Schema } from "./json-schema.ts";
 
 /**
- * One or more texts as what the field takes; several only for an array. Text stays text where the schema leaves it
- * open. @throws WrongUsage naming `key`
+ * Parses one or more texts for a field; several only for an array. If the schema has no type, text stays text.
+ * @throws WrongUsage naming `key`
  */
 export function read(texts: string[], field: Field, key: string, root: Schema): unknown {
   const { kinds } = field;
@@ -46,7 +46,7 @@ function scalar(text: string, field: Field, key: string): unknown {
   return value;
 }
 
-/** undefined: it is nothing that the field takes. */
+/** undefined: the field does not take it. */
 function typed(text: string, { kinds }: Field): unknown {
   if (kinds.has("number") || kinds.has("integer")) {
     const value = NUMBER.test(text) ? parseJson(text) : undefined;

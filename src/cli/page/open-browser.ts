@@ -1,5 +1,5 @@
-// Opens the page in the browser of this machine. Everybody on it may read the arguments of a process, so the link is in
-// none: the browser is given a file that only this user can read, and that leads on to the link.
+// Opens the page in the local browser. Every user of the machine can read the arguments of a process, so the link is
+// not among them: the browser gets a file that only this user can read, which redirects to the link.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 
 const COMMAND = process.platform === "darwin" ? "open" : "xdg-open";
 
-/** @returns removes the file again */
+/** @returns a function that removes the file again */
 export function openBrowser(
   link: string,
   env: NodeJS.ProcessEnv,
@@ -30,7 +30,7 @@ export function openBrowser(
   return forget;
 }
 
-/** @param link of characters that mean nothing to HTML */
+/** @param link without characters that are special in HTML */
 const redirectTo = (link: string) => `<!doctype html>
 <meta charset="utf-8">
 <meta name="referrer" content="no-referrer">

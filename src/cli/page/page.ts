@@ -34,7 +34,7 @@ export function addPage(program: Command, act: Act): void {
 }
 
 async function page({ sockets, transport, output, io }: CliContext, options: Options): Promise<void> {
-  // The daemon is there, and this socket is the one that decides: told now, and not at the first approval.
+  // Check now that the operators' socket works, not at the first approval.
   await transport.call("GET", "/v1/audit?limit=1", { role: "operator", signal: io.signal });
   const { port, idle, open } = options;
   const idleMs = parseDuration(idle) ?? 0;

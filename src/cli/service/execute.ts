@@ -1,4 +1,4 @@
-// Carries out the steps of "nexusctl service". Each is whole or not done, and done twice is the same as once.
+// Carries out the steps of "nexusctl service". Each is atomic and idempotent.
 
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -24,7 +24,7 @@ import { CONFIG, described, PROGRAM, type Step } from "./plan.ts";
 import type { Program } from "./program.ts";
 import { isDone, NEW, OLD, type Run, SIGN, SIGN_TEXT, userIds } from "./state.ts";
 
-// The start of nexusd may migrate a database.
+// Starting nexusd may migrate a database.
 const TIMEOUT_MS = 10 * 60_000;
 
 export const run: Run = async ([program = "", ...args]) => {
@@ -36,11 +36,11 @@ export interface Execution {
   root: string;
   program: Program | undefined;
   run: Run;
-  /** Told of each step before it is done. */
+  /** Called with each step before it is carried out. */
   onStep(step: Step): void;
 }
 
-/** @throws Failed `step_failed`; what was done stays done, and the same command goes on from there */
+/** @throws Failed `step_failed`; completed steps stay, and the same command continues from there */
 export async function execute(steps: readonly Step[], execution: Execution): Promise<void> {
   for (const step of steps) {
     execution.onStep(step);
@@ -93,7 +93,7 @@ async function perform(step: Step, { root, program, run }: Execution): Promise<v
   }
 }
 
-/** Makes something in its place at once: before, what was there stays whole. */
+/** Creates something atomically: until then, what was there stays intact. */
 function appear(path: string, make: (part: string) => void): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const part = join(dirname(path), `.nexusd-${randomBytes(4).toString("hex")}`);
@@ -109,13 +109,13 @@ function removeIfEmpty(directory: string): void {
   try {
     rmdirSync(directory);
   } catch {
-    // Somebody keeps more in there.
+    // It contains other files.
   }
 }
 
 function copyProgram(step: Step, root: string, program: Program): void {
   const [place, fresh, old] = [join(root, PROGRAM), join(root, NEW), join(root, OLD)];
-  // What was left behind where an earlier run was cut off.
+  // The remains of an interrupted run.
   rmSync(fresh, { recursive: true, force: true });
   if (existsSync(place)) rmSync(old, { recursive: true, force: true });
   if (isDone(step, root, program)) return;

@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import { SERVICES } from "../../services/list.ts";
 
-/** One thing to do. Paths are those of the system that nexusd is installed in. */
+/** One step. Paths are those of the system that nexusd is installed in. */
 export type Step =
   | { do: "copy"; to: string; from: string; files: number; bytes: number }
   | { do: "write"; path: string; content: string; mode: number; owner: Owner }
@@ -27,20 +27,20 @@ const COMPLETIONS = {
   fish: "/usr/local/share/fish/vendor_completions.d/nexusctl.fish",
 };
 
-/** In the first line of every file that is written and may be written again: what does not have it is somebody's own. */
+/** In the first line of every file that may be overwritten later: a file without it belongs to the user. */
 export const MARK = "# Written by: nexusctl service install.";
 
-/** What the files are made of. */
+/** What the files are made from. */
 export interface Sources {
   /** The text of a file in systemd/. */
   unit(name: string): string;
   completion(shell: keyof typeof COMPLETIONS): string;
-  /** Of the copy: the package, and its Node.js. Absolute. */
+  /** In the copy: the package, and its Node.js. Absolute. */
   home: string;
   node: string;
 }
 
-/** What an installed nexusd consists of, beside its program. */
+/** The parts of an installed nexusd, besides its program. */
 export function wanted({ unit, completion, home, node }: Sources): {
   files: Write[];
   config: Write;
@@ -55,7 +55,7 @@ export function wanted({ unit, completion, home, node }: Sources): {
         `Environment=NEXUSD_NODE=${node}\nExecStart=${home}/bin/nexusd`,
       );
   const file = (path: string, text: string): Write => {
-    // zsh knows its functions by their first line.
+    // zsh recognizes its functions by their first line.
     const [head, rest] = text.startsWith("#compdef")
       ? [text.slice(0, text.indexOf("\n") + 1), text.slice(text.indexOf("\n") + 1)]
       : ["", text];
@@ -69,13 +69,13 @@ export function wanted({ unit, completion, home, node }: Sources): {
       ),
       ...(["bash", "zsh", "fish"] as const).map((shell) => file(COMPLETIONS[shell], completion(shell))),
     ],
-    // Ids of sessions may stand in it, which are secrets.
+    // It may contain session ids, which are secrets.
     config: { do: "write", path: CONFIG, content: unit("nexusd.toml"), mode: 0o600, owner: "nexusd" },
     links: Object.entries(LINKS).map(([name, path]) => ({ do: "link", path, target: `${home}/bin/${name}` })),
   };
 }
 
-/** Every file that an installation may have written, and an uninstallation takes away. */
+/** Every file that an installation may write and an uninstallation removes. */
 export const written = (): string[] => [
   ...[...UNITS, ...TEMPLATES].map((name) => `${UNIT_DIRECTORY}/${name}`),
   "/etc/sysusers.d/nexusd.conf",
@@ -83,9 +83,9 @@ export const written = (): string[] => [
   ...Object.values(COMPLETIONS),
 ];
 
-/** What is the case: `undefined` of `service` where systemd does not run the system that is installed into (--root). */
+/** The current state: `service` is undefined if systemd does not run on the target system (--root). */
 export interface Facts {
-  /** Those of the wanted steps that have not been done. */
+  /** The wanted steps that are not done yet. */
   pending: Step[];
   hasUser: boolean;
   hasConfig: boolean;
@@ -97,11 +97,11 @@ export interface Facts {
 export interface ServiceFacts {
   needsReload: boolean;
   isActive: boolean;
-  /** It runs what was there before its program or its units were changed. */
+  /** It still runs the old program, or has the old units. */
   isStale: boolean;
 }
 
-/** What is still to be done, in its order. Empty: nothing. */
+/** The remaining steps, in order. Empty: none. */
 export function installation(
   { pending, hasUser, hasConfig, areEnabled, root, service }: Facts,
   config: Write,
@@ -123,16 +123,16 @@ export function installation(
       service.isStale || changes(UNIT_DIRECTORY) || pending.some((step) => step.do === "copy");
     const sockets = UNITS.filter((name) => name.endsWith(".socket"));
     const areSocketsChanged = sockets.some((name) => changes(`${UNIT_DIRECTORY}/${name}`));
-    // A socket is not opened anew under a service that has it.
+    // A socket cannot be reopened while its service holds it.
     if (service.isActive && areSocketsChanged) steps.push(run("systemctl", "stop", ...UNITS));
     if (!service.isActive || areSocketsChanged) steps.push(run("systemctl", "start", ...sockets));
-    // A call meanwhile waits at the sockets, which stay open.
+    // Requests meanwhile wait at the sockets, which stay open.
     if (!service.isActive || isChanged) steps.push(run("systemctl", "restart", "nexusd.service"));
   }
   return steps;
 }
 
-/** @param present those of `written()` and the links, the program and, to purge, the rest that are there */
+/** @param present those of `written()` that exist, and the links, the program and, to purge, the rest */
 export function removal({
   present,
   units,
@@ -140,7 +140,7 @@ export function removal({
   isRunning,
 }: {
   present: string[];
-  /** Enabled or there: the three units, and instances. */
+  /** Enabled or existing: the three units, and instances. */
   units: string[];
   root: string;
   isRunning: boolean;
@@ -161,7 +161,7 @@ export function removal({
   ];
 }
 
-/** What is removed with --purge: data, configuration and secrets. */
+/** Removed with --purge: data, configuration and secrets. */
 export const PURGED = [
   "/var/lib/nexusd",
   "/run/nexusd",
@@ -174,7 +174,7 @@ export const PURGED = [
 
 export const linkPaths = (): string[] => Object.values(LINKS);
 
-/** A step as a person reads it. */
+/** A step as text for a person. */
 export function described(step: Step): string {
   switch (step.do) {
     case "copy":

@@ -1,5 +1,5 @@
-// The program as a service is given it: a copy that is root's, with all it needs to run. A service sees no home and no
-// other /tmp, and what it runs must not change under it with the next "git pull".
+// The program as a service runs it: a copy owned by root, with everything it needs. A service cannot see a home or
+// another /tmp, and its program must not change with the next "git pull".
 
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
@@ -14,16 +14,16 @@ export interface ProgramFile {
 }
 
 export interface Program {
-  /** What is copied, as a person knows it: the checkout, or the package. */
+  /** The origin of the copy, for a person: the checkout, or the package. */
   from: string;
   files: ProgramFile[];
   /** In the copy: the directory with bin/, systemd/ and docs/. */
   home: string;
-  /** The Node.js it is to run on: in the copy where relative. */
+  /** The Node.js that runs it: in the copy if relative. */
   node: string;
 }
 
-// The source is run itself only in a checkout.
+// The source itself is run only in a checkout.
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 const PARTS = [
   "bin",
@@ -34,10 +34,10 @@ const PARTS = [
   ...(IS_SOURCE ? ["src", "jobs"] : ["dist"]),
 ];
 
-// What ProtectHome= and PrivateTmp= of the unit hide.
+// Hidden by ProtectHome= and PrivateTmp= of the unit.
 const HIDDEN = /^\/(?:home|root|run\/user|tmp|var\/tmp)\//;
 
-/** Where this nexusd was installed or checked out. @throws where a part of it is missing */
+/** The root of this nexusd's package or checkout. @throws if a part of it is missing */
 export function packageRoot(start = dirname(fileURLToPath(import.meta.url))): string {
   for (let directory = start; ; directory = dirname(directory)) {
     if (existsSync(join(directory, "systemd", "nexusd.service"))) return directory;
@@ -46,14 +46,14 @@ export function packageRoot(start = dirname(fileURLToPath(import.meta.url))): st
   }
 }
 
-/** @param root packageRoot() @param node the Node.js that runs now @throws what the file system says */
+/** @param root packageRoot() @param node the running Node.js @throws errors of the file system */
 export function programIn(root = packageRoot(), node = realpathSync(process.execPath)): Program {
   const packages = dependencies(root);
   const own = join(dirname(dirname(node)), "package.json");
-  // The npm package "node" comes along; so does a Node.js that the service could not see.
+  // The npm package "node" is copied along; so is a Node.js that the service could not see.
   const isPackage = basename(dirname(dirname(node))) === "node" && existsSync(own);
   if (isPackage) packages.add(dirname(dirname(node)));
-  // Beside it where npm has put its modules beside it.
+  // One level up if npm has put its dependencies beside it.
   const base = [root, ...packages].every((one) => inside(one, root)) ? root : outer(root);
   const isBelow = (path: string) => inside(path, base);
   const files = [
@@ -72,19 +72,19 @@ export function programIn(root = packageRoot(), node = realpathSync(process.exec
 const inside = (path: string, directory: string) =>
   path === directory || path.startsWith(`${directory}${sep}`);
 
-/** The directory whose node_modules a package is in. */
+/** The directory that contains a package's node_modules. */
 function outer(root: string): string {
   const at = root.lastIndexOf(`${sep}node_modules${sep}`);
   return at < 0 ? root : root.slice(0, at) || sep;
 }
 
-/** The directories of all modules that a package needs, found as Node.js finds them. */
+/** The directories of all modules that a package needs, resolved like Node.js does. */
 function dependencies(root: string): Set<string> {
   const found = new Set<string>();
   const visit = (directory: string) => {
     const { dependencies = {}, optionalDependencies = {} } = JSON.parse(
       readFileSync(join(directory, "package.json"), "utf8"),
-    ) as Record<string, Record<string, string>>; // what npm has installed by it
+    ) as Record<string, Record<string, string>>; // written by npm
     for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
       const place = resolved(name, directory);
       if (place === undefined) {
@@ -108,7 +108,7 @@ function resolved(name: string, from: string): string | undefined {
   }
 }
 
-/** All plain files below a path. @param isModule leave out the modules inside it, which are found by themselves */
+/** All plain files below a path. @param isModule skip its nested modules, which are found separately */
 function filesIn(path: string, isModule = false): Omit<ProgramFile, "path">[] {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat?.isFile()) return [{ source: path, isExecutable: (stat.mode & 0o111) !== 0, size: stat.size }];

@@ -1,4 +1,4 @@
-// nexusctl service: nexusd as a service of systemd, put in place and taken away again.
+// nexusctl service: installs nexusd as a systemd service, and uninstalls it.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -153,7 +153,7 @@ function readProgram(): Program {
   }
 }
 
-/** Shows the steps; does them where that is wanted. @returns whether it did */
+/** Shows the steps, and carries them out if confirmed. @returns whether it did */
 async function carryOut(
   { io, output }: CliContext,
   { yes }: Options,
@@ -190,14 +190,14 @@ async function carryOut(
   return true;
 }
 
-/** A step as JSON: without what is in a file. */
+/** A step as JSON, without the content of files. */
 function shown(step: Step): unknown {
   if (step.do !== "write") return step;
   const { path, mode, owner } = step;
   return { do: "write", path, mode: mode.toString(8).padStart(4, "0"), owner };
 }
 
-/** @throws Failed where nexusd cannot be, or must not be, installed by this command */
+/** @throws Failed if nexusd cannot, or must not, be installed by this command */
 async function checkSystem(root: string): Promise<void> {
   if (["/usr/lib", "/lib"].some((place) => existsSync(join(root, place, "systemd/system/nexusd.service"))))
     throw new Failed({

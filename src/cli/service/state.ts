@@ -1,4 +1,4 @@
-// What of an installation is there: read, never changed.
+// Which parts of an installation exist: read, never changed.
 
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -6,16 +6,16 @@ import { Failed } from "../problem.ts";
 import { MARK, PROGRAM, type Step, UNIT_DIRECTORY, UNITS } from "./plan.ts";
 import type { Program } from "./program.ts";
 
-/** Runs a command and gives its stdout. @throws where it fails */
+/** Runs a command and returns its stdout. @throws if it fails */
 export type Run = (command: readonly string[]) => Promise<string>;
 
-/** In the copy of the program: that the directory is ours. */
+/** A file in the copy of the program that marks the directory as ours. */
 export const SIGN = "INSTALLED";
 export const SIGN_TEXT = `${MARK}\n`;
 export const NEW = `${PROGRAM}.new`;
 export const OLD = `${PROGRAM}.old`;
 
-/** Something else is where a file is to be. */
+/** The path of a file is taken by something else. */
 const notOurs = (path: string) =>
   new Failed({
     title: "Already there",
@@ -23,13 +23,13 @@ const notOurs = (path: string) =>
     code: "not_ours",
   });
 
-/** Whether a file is one that nexusctl wrote. */
+/** Whether nexusctl wrote the file. */
 export const isOurs = (file: string): boolean => {
   const stat = lstatSync(file, { throwIfNoEntry: false });
   return stat?.isFile() === true && readFileSync(file, "utf8").split("\n", 2).includes(MARK);
 };
 
-/** Whether a step has its effect already. @throws Failed `not_ours` */
+/** Whether a step is already done. @throws Failed `not_ours` */
 export function isDone(step: Step, root: string, program: Program): boolean {
   switch (step.do) {
     case "write": {
@@ -40,7 +40,7 @@ export function isDone(step: Step, root: string, program: Program): boolean {
       return readFileSync(file, "utf8") === step.content && (stat.mode & 0o7777) === step.mode;
     }
     case "link": {
-      // Somebody's own command of that name is left alone: the service does not need it.
+      // A user's own command of that name is left alone: the service does not need it.
       const stat = lstatSync(join(root, step.path), { throwIfNoEntry: false });
       return (
         stat !== undefined &&
@@ -61,12 +61,12 @@ export function isDone(step: Step, root: string, program: Program): boolean {
 
 const target = (root: string, path: string) => readlinkSync(join(root, path));
 
-/** Whether a command's link is one of ours. */
+/** Whether a command's link is ours. */
 export const isIntoProgram = (root: string, path: string): boolean =>
   lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() === true &&
   target(root, path).startsWith(`${PROGRAM}/`);
 
-/** Byte for byte, with nothing beside it. */
+/** Byte for byte, with nothing else in it. */
 function isCopy({ files }: Program, directory: string): boolean {
   const there = new Set(
     readdirSync(directory, { recursive: true, withFileTypes: true })
@@ -88,7 +88,7 @@ function isCopy({ files }: Program, directory: string): boolean {
   );
 }
 
-/** The ids of the service's user, where there is one. */
+/** The ids of the service's user, if it exists. */
 export async function userIds(root: string, run: Run): Promise<{ uid: number; gid: number } | undefined> {
   let entry: string | undefined;
   if (root === "/") entry = await run(["getent", "passwd", "nexusd"]).catch(() => undefined);
@@ -100,7 +100,7 @@ export async function userIds(root: string, run: Run): Promise<{ uid: number; gi
   return uid && gid ? { uid: Number(uid), gid: Number(gid) } : undefined;
 }
 
-/** What `systemctl show` says of each unit. */
+/** The output of `systemctl show` for each unit. */
 export async function unitFacts(run: Run): Promise<Map<string, string>[]> {
   const shown = await run([
     "systemctl",
@@ -122,7 +122,7 @@ export async function unitFacts(run: Run): Promise<Map<string, string>[]> {
     );
 }
 
-/** When what the service runs was last written, in seconds since 1970; 0: never. */
+/** When the service's files were last written, in seconds since 1970; 0: never. */
 export function writtenAt(root: string): number {
   const files = [...UNITS.map((name) => join(root, UNIT_DIRECTORY, name)), join(root, PROGRAM, SIGN)];
   return Math.max(
@@ -130,7 +130,7 @@ export function writtenAt(root: string): number {
   );
 }
 
-/** Links that `systemctl enable` made, of our units and of instances of them. */
+/** Links made by `systemctl enable`, for our units and their instances. */
 export function enabledUnits(root: string): string[] {
   const directory = join(root, UNIT_DIRECTORY);
   if (!existsSync(directory)) return [];

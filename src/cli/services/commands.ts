@@ -1,4 +1,4 @@
-// The commands that are about one service alone, in the order of the help.
+// The commands for a single service, in the order of the help.
 
 import type { Commands } from "../program.ts";
 

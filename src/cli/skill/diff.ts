@@ -1,8 +1,8 @@
-// What a change of a text looks like, as a person reads it: the lines that go and come, with three around them.
+// The diff of a text for a person: removed and added lines, with three lines of context.
 
 const AROUND = 3;
 
-/** @param before undefined: there is no such file yet */
+/** @param before undefined: the file does not exist yet */
 export function diff(path: string, before: string | undefined, after: string): string[] {
   const old = before === undefined ? [] : lines(before);
   const now = lines(after);

@@ -1,16 +1,16 @@
-// One member of a JSON or JSON5 text is set; every other character stays.
+// Sets one member of a JSON or JSON5 text; every other character stays.
 
 import { isDeepStrictEqual } from "node:util";
 import { plainOf, scan, type Value } from "./json5.ts";
 
-/** The place is taken by something that is no object. */
+/** The place is taken by a value that is not an object. */
 export class NoObject extends Error {
   override readonly name = "NoObject";
 }
 
 /**
- * The text with `path` set to `value`: the same text where it is that already. Objects on the way are made where they
- * are missing; an empty text becomes an object.
+ * The text with `path` set to `value`; unchanged if it has that value already. Missing objects on the way are created;
+ * an empty text becomes an object.
  * @throws SyntaxError, NoObject
  */
 export function setMember(text: string, path: readonly string[], value: unknown): string {
@@ -19,7 +19,7 @@ export function setMember(text: string, path: readonly string[], value: unknown)
   let node = scan(whole);
   for (const [depth, key] of path.entries()) {
     if (node.kind !== "object") throw new NoObject(path.slice(0, depth).join(".") || "the file");
-    // Of several of one name the last one counts.
+    // Of several members with the same name, the last one counts.
     const member = node.members.findLast((one) => one.key === key);
     if (member === undefined) {
       const inner = path.slice(depth + 1).reduceRight<unknown>((made, name) => ({ [name]: made }), value);
@@ -44,7 +44,7 @@ function insert(
   const outer = indentAt(text, object.start);
   if (last === undefined) {
     const member = `${JSON.stringify(key)}: ${written(value, outer + unit, unit, newline)}`;
-    // What stands in an empty object are comments.
+    // An empty object contains only comments.
     const inside = text.slice(object.start + 1, object.end - 1).trimEnd();
     const body = `{${inside}${newline}${outer}${unit}${member}${newline}${outer}}`;
     return text.slice(0, object.start) + body + text.slice(object.end);
@@ -58,7 +58,7 @@ function insert(
     const at = comma ?? last.value.end;
     return `${text.slice(0, at)}${comma === undefined ? "," : ""} ${member}${text.slice(at)}`;
   }
-  // Behind what still stands on that line: a comment there is about what stood there before.
+  // After a comment on the same line: it belongs to what stood there before.
   const end = comma ?? last.value.end;
   const rest = /^[^\S\r\n]*(?:\/\/[^\r\n]*|\/\*[^\r\n]*?\*\/[^\S\r\n]*)?/.exec(text.slice(end))?.[0] ?? "";
   const kept = comma === undefined ? `,${rest}` : rest;
@@ -66,7 +66,7 @@ function insert(
   return `${text.slice(0, end)}${kept.trimEnd()}${newline}${indent}${member}${tail}${text.slice(end + rest.length)}`;
 }
 
-/** Behind the comma that follows, past blanks and comments; undefined: there is none. */
+/** The position after the next comma, past blanks and comments; undefined: there is none. */
 function commaBehind(text: string, from: number): number | undefined {
   const between = /^(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*,/.exec(text.slice(from))?.[0];
   return between === undefined ? undefined : from + between.length;
@@ -75,7 +75,7 @@ function commaBehind(text: string, from: number): number | undefined {
 const indentAt = (text: string, place: number): string =>
   /[^\S\r\n]*/.exec(text.slice(text.lastIndexOf("\n", place - 1) + 1))?.[0] ?? "";
 
-/** What a level is indented by: as the first indented line has it. */
+/** The unit of indentation: that of the first indented line. */
 const unitOf = (text: string): string => /\n([ \t]+)\S/.exec(text)?.[1] ?? "  ";
 
 const written = (value: unknown, indent: string, unit: string, newline: string): string =>

@@ -1,4 +1,4 @@
-// JSON and JSON5 as text with places: enough to change one member and leave every other character as it is.
+// JSON and JSON5 with positions: enough to change one member and leave every other character alone.
 
 export interface Member {
   key: string;
@@ -11,7 +11,7 @@ export type Value = { start: number; end: number } & (
   | { kind: "scalar"; value: unknown }
 );
 
-/** @throws SyntaxError with the line where the text is no JSON5 */
+/** @throws SyntaxError with the line if the text is not JSON5 */
 export function scan(text: string): Value {
   const scanner = new Scanner(text);
   scanner.blank();
@@ -21,7 +21,7 @@ export function scan(text: string): Value {
   return value;
 }
 
-/** The value as a program has it. */
+/** The value as plain JavaScript. */
 export function plainOf(value: Value): unknown {
   if (value.kind === "scalar") return value.value;
   if (value.kind === "array") return value.items.map(plainOf);
@@ -116,7 +116,7 @@ class Scanner {
 
 const ESCAPES: Record<string, string> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v", "0": "\0" };
 
-/** The text that a quoted one stands for. */
+/** The string value of a quoted literal. */
 const unquoted = (quoted: string): string =>
   quoted
     .slice(1, -1)

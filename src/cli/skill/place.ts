@@ -1,19 +1,19 @@
-// Where each runtime keeps its skills and its MCP servers, and what has to stand there.
+// Where each runtime keeps its skills and its MCP servers, and what to put there.
 
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
 export interface Target {
-  /** What a person calls it. */
+  /** Its name for a person. */
   name: string;
   /** The directory of skills. */
   skills: string;
-  /** The file with the MCP servers, and where in it they are. */
+  /** The file with the MCP servers, and the path to them in it. */
   config: string;
   servers: readonly string[];
-  /** The consumer where none is named. */
+  /** The default consumer. */
   consumer: string;
-  /** What has to happen before it counts. */
+  /** What has to happen before it takes effect. */
   next: string;
 }
 
@@ -23,7 +23,7 @@ export interface Chosen {
   dir?: string;
 }
 
-/** Those that are chosen, in this order. */
+/** The chosen ones, in this order. */
 export function targetsOf({ openclaw, claudeCode, dir }: Chosen, env: NodeJS.ProcessEnv): Target[] {
   const home = env.HOME || homedir();
   return [

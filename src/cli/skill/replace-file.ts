@@ -1,4 +1,4 @@
-// A file gets a new text whole or not at all, in its place, with its mode, also behind a symbolic link.
+// Replaces a file's text atomically, in place, with the same mode, also through a symbolic link.
 
 import { randomBytes } from "node:crypto";
 import {
@@ -16,7 +16,7 @@ import {
 import { dirname } from "node:path";
 import { Failed } from "../problem.ts";
 
-/** Undefined: there is none. */
+/** Undefined: it does not exist. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
@@ -26,7 +26,7 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** @param before what was read; @throws Failed where the file is another one by now, or cannot be written */
+/** @param before what was read; @throws Failed if the file has changed since, or cannot be written */
 export function replaceFile(path: string, before: string | undefined, after: string): void {
   if (readText(path) !== before)
     throw new Failed({

@@ -1,4 +1,4 @@
-// nexusctl skill install: the skill and the MCP server into the places where a runtime looks for them.
+// nexusctl skill install: installs the skill and the MCP server where a runtime looks for them.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -91,12 +91,12 @@ async function isWanted(
   return /^\s*y(es)?\s*$/i.test((await ask(io.tty, "Do this? [y/N] ", io.signal)) ?? "");
 }
 
-/** What is not so already. @throws Failed where a configuration cannot be read as one */
+/** The necessary changes. @throws Failed if a configuration cannot be parsed */
 function changesOf(target: Target, socket: string, consumer = target.consumer): Change[] {
   const skill = join(target.skills, "nexusd", "SKILL.md");
   const wanted = readFileSync(join(packageRoot(), "docs/skills/nexusd/SKILL.md"), "utf8");
   const config = readText(target.config);
-  // Only these two: what else stands in the entry, such as an environment, is the user's.
+  // Only these two: other members of the entry, such as an environment, are the user's.
   const entry = [...target.servers, "nexusd"];
   const args = ["--socket", socket, "mcp", "--consumer", consumer];
   let text = config ?? "";
@@ -120,7 +120,7 @@ function changesOf(target: Target, socket: string, consumer = target.consumer): 
   ].filter(({ before, after }) => before !== after);
 }
 
-/** Whole, since runtimes have a path of their own. */
+/** The absolute path, since runtimes have their own PATH. */
 function command(): string {
   const path = join(packageRoot(), "bin", "nexusctl");
   if (existsSync(path)) return path;

@@ -1,5 +1,5 @@
-// Colour for a person at a terminal that has it: of states, of types of events, of what became of a write. It only
-// repeats what the words say.
+// Colour for terminals that support it: of states, of types of events, of outcomes of writes. It only repeats what the
+// words say.
 
 import { WriteStream } from "node:tty";
 import { styleText } from "node:util";
@@ -7,7 +7,7 @@ import { clip } from "../../core/text/visible.ts";
 
 type Tone = "good" | "open" | "bad" | "past" | "name";
 
-/** A piece of a line, and how it is painted; undefined: not at all. */
+/** A piece of a line, and its tone; undefined: uncoloured. */
 export interface Toned {
   text: string;
   tone: Tone | undefined;
@@ -22,7 +22,7 @@ const STYLES = { good: "green", open: "yellow", bad: "red", past: "dim", name: "
 
 const TONES: Readonly<Record<Tone, readonly string[]>> = {
   good: ["ok", "succeeded", "recovered", "joined", "live", "opened", "quiet"],
-  // Somebody, or nexusd, still has to do something.
+  // An action is still due, from a person or from nexusd.
   open: [
     ...["warn", "degraded", "starting", "paused", "stale", "missed", "fallback"],
     ...["proposed", "approved", "executing", "low", "pending", "due", "waiting"],
@@ -41,22 +41,22 @@ const TONE_OF: ReadonlyMap<string, Tone> = new Map(
   ),
 );
 
-/** A state in its colour. @param text what stands for it, where that is not its name alone */
+/** A state in its colour. @param text the text to show, if not the state itself */
 export const ofState = (state: string, text = state): Toned => ({ text, tone: TONE_OF.get(state) });
 
-/** The type of an event in the colour of its last word, where that one tells of a state; else in that of types. */
+/** The type of an event, in the colour of its last word if that is a state; else in that of types. */
 export const ofType = (type: string): Toned => ({
   text: type,
   tone: TONE_OF.get(type.slice(type.lastIndexOf(".") + 1)) ?? "name",
 });
 
 /**
- * How to paint at a terminal with this environment; undefined: it has no colours, or nobody wants them. FORCE_COLOR
- * outweighs NO_COLOR and TERM, as it does for Node.js itself.
+ * How to paint on a terminal with this environment; undefined: it has no colours, or they are unwanted. FORCE_COLOR
+ * overrides NO_COLOR and TERM, as in Node.js.
  */
 export function painterFor(env: NodeJS.ProcessEnv): Paint | undefined {
   if (WriteStream.prototype.getColorDepth(env) === 1) return undefined;
-  // What the terminal can do was found out above, for the environment that was given.
+  // The terminal's support was determined above, for the given environment.
   return (tone, text) => styleText(STYLES[tone], text, { validateStream: false });
 }
 
@@ -65,7 +65,7 @@ export const plain = (line: Line): string =>
     ? line
     : line.map((piece) => (typeof piece === "string" ? piece : piece.text)).join("");
 
-/** The line as wide as the terminal at most, painted after it was cut: no colour is left open, or counted as width. */
+/** The line cut to the terminal's width, then painted: no colour is left open, or counted as width. */
 export function painted(line: Line, columns: number, paint: Paint | undefined): string {
   const text = clip(plain(line).trimEnd(), columns);
   if (!paint || typeof line === "string") return text;

@@ -1,12 +1,12 @@
-// One line of text as a person types it in a terminal.
+// Editing one line of text in a terminal.
 
 import { clip, visible, width } from "../../core/text/visible.ts";
 import { type Key, openTerminal, type Tty } from "./terminal.ts";
 
-/** The text after a key; null: it was given up. */
+/** The text after a key; null: the person cancelled. */
 export type Edited = { text: string; isDone: boolean } | null;
 
-/** What a key does to the text. Nothing but characters gets into it. */
+/** Applies a key to the text. Only characters get into it. */
 export function edit(text: string, key: Key): Edited {
   switch (key) {
     case "enter":
@@ -24,7 +24,7 @@ export function edit(text: string, key: Key): Edited {
   return { text: [...key].length === 1 ? text + key : text, isDone: false };
 }
 
-/** The prompt and the end of the text, in no more than `columns`. */
+/** The prompt and the end of the text, in at most `columns`. */
 export function editedLine(prompt: string, text: string, columns: number): string {
   const room = Math.max(4, columns - width(prompt) - 1);
   let tail = "";
@@ -37,13 +37,13 @@ export function editedLine(prompt: string, text: string, columns: number): strin
   return clip(prompt + tail, columns - 1);
 }
 
-/** So long must what is asked about have stood there, and no key been pressed, before there is a question. */
+/** How long the subject must be on the screen, without a key press, before the question appears. */
 const SETTLE_MS = 500;
 
 /**
- * Asks on a line of its own. What was typed before the question stood there is thrown away: it was no answer to it. A
- * key that is held, or typing that goes on, puts the question off.
- * @returns undefined when the question was left with Ctrl-C, Ctrl-D or Escape, or the terminal is gone
+ * Asks on a separate line. Input from before the question appeared is discarded: it cannot be an answer. A held key, or
+ * continued typing, delays the question.
+ * @returns undefined if the question was left with Ctrl-C, Ctrl-D or Escape, or the terminal is gone
  * @throws the signal's reason
  */
 export function ask(tty: Tty, question: string, signal: AbortSignal): Promise<string | undefined> {

@@ -1,20 +1,20 @@
-// Where nexusctl writes: JSON or tables on stdout, everything else for a person on stderr.
+// The output of nexusctl: JSON or tables on stdout, everything else for a person on stderr.
 
 import type { Readable, Writable } from "node:stream";
 import { pad, visible, visibleJson, width } from "../../core/text/visible.ts";
 import { type Line, painted, painterFor, plain, type Toned } from "./colour.ts";
 import type { Tty } from "./terminal.ts";
 
-/** What a command is given of its process. */
+/** What a command gets from its process. */
 export interface Io {
   stdout: Writable;
   stderr: Writable;
-  /** Read only by a command that is told to, with `--input -`. */
+  /** Read only if requested, with `--input -`. */
   stdin: Readable;
-  /** Where a person can be asked: a terminal on both stdin and stdout. */
+  /** For questions: a terminal on both stdin and stdout. */
   tty: Tty | undefined;
   env: NodeJS.ProcessEnv;
-  /** Whether a person reads stdout, and how wide the terminal is. */
+  /** The terminal's width; undefined: stdout is not a terminal. */
   terminal: { columns: number } | undefined;
   /** Aborts at SIGINT, SIGTERM and SIGHUP. */
   signal: AbortSignal;
@@ -23,27 +23,27 @@ export interface Io {
 export interface Output {
   /** Whether stdout is for a person: a terminal, and no `--json`. */
   readonly isHuman: boolean;
-  /** One line for a person; its text must be visible already. Resolves when the reader has taken it. */
+  /** One line for a person; invisible characters must be replaced already. Resolves when the reader has taken it. */
   line(line: Line): Promise<void>;
-  /** Text for a person, made visible, as it is: a terminal wraps what is longer than its line. */
+  /** Text for a person, with invisible characters shown; a terminal wraps lines that are too long. */
   text(line: Line): Promise<void>;
-  /** A JSON document as it came, on one line if it came on one. */
+  /** A JSON document as received, on one line if it came on one. */
   json(document: string): Promise<void>;
-  /** Text that is safe for a terminal as it is, to the last byte. */
+  /** Text that is safe for a terminal, byte for byte. */
   exactly(text: string): Promise<void>;
   /**
-   * A table for a person: cells are made visible, columns aligned, the last one cut at the terminal's edge.
+   * A table for a person: invisible characters are shown, columns aligned, the last one cut at the terminal's edge.
    * @returns which rows were cut, as indices
    */
   table(head: string[], rows: (string | number | null | undefined | Toned)[][]): Promise<number[]>;
-  /** A remark for a person, on stderr whatever stdout is. */
+  /** A remark for a person, always on stderr. */
   note(text: string): void;
 }
 
 export function createOutput(io: Io, asJson: boolean): Output {
   const columns = io.terminal?.columns ?? Number.POSITIVE_INFINITY;
   const isHuman = io.terminal !== undefined && !asJson;
-  // A pipe never gets any, whatever the environment says: what reads it would take the colours for text.
+  // Never into a pipe, whatever the environment says: the reader would take the colour codes for text.
   const paint = isHuman ? painterFor(io.env) : undefined;
 
   const write = (text: string) =>

@@ -1,4 +1,4 @@
-// What a service answered, for a person at a terminal: a table where rows fit, else a fact a line. Nothing is left out.
+// A service's answer, for a person at a terminal: a table if rows fit, else one fact per line. Nothing is left out.
 
 import { stringifyJson } from "../../core/exact-json.ts";
 import { pad, visible, width } from "../../core/text/visible.ts";
@@ -6,10 +6,10 @@ import { wrapped } from "../writes/preview-view.ts";
 
 type Row = Record<string, unknown>;
 
-/** What lies deeper is shown as JSON. */
+/** Deeper values are shown as JSON. */
 const DEEPEST = 3;
 
-/** Lines of at most `columns`, made visible. @param value as JSON has it, integers above 2^53 as bigint */
+/** Lines of at most `columns`, made visible. @param value parsed JSON, integers above 2^53 as bigint */
 export function readable(value: unknown, columns: number, depth = 1): string[] {
   if (Array.isArray(value)) return value.length === 0 ? ["none"] : listed(value, columns);
   if (!isRow(value)) return wrapped(textOf(value), columns);
@@ -53,7 +53,7 @@ function listed(values: unknown[], columns: number): string[] {
   return values.flatMap((row, at) => [...(at > 0 ? [""] : []), ...factLines(Object.entries(row), columns)]);
 }
 
-/** The widest name that the others are aligned to. */
+/** Names up to this width are aligned. */
 const LONGEST_NAME = 24;
 
 function factLines(facts: [name: string, value: unknown][], columns: number): string[] {
@@ -64,7 +64,7 @@ function factLines(facts: [name: string, value: unknown][], columns: number): st
   );
 }
 
-/** A line break in a text from outside is shown as one of its characters, never as another line. */
+/** A line break in external text is shown as a visible character, never as a new line. */
 function textOf(value: unknown): string {
   if (value === null || value === undefined || value === "") return "-";
   return typeof value === "string" ? visible(value) : stringifyJson(value);

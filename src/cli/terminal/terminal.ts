@@ -1,8 +1,8 @@
-// A person's terminal in raw mode: keys in, text out, and everything put back as it was, however the command ends.
+// A person's terminal in raw mode: keys in, text out. Its state is restored, however the command ends.
 
 import type { Readable, Writable } from "node:stream";
 
-/** The two ends of a terminal, as Node.js gives them. */
+/** The two ends of a terminal, as Node.js provides them. */
 export interface Tty {
   input: Readable & { setRawMode(on: boolean): unknown };
   output: Writable & { columns: number; rows: number };
@@ -13,27 +13,27 @@ export interface Size {
   rows: number;
 }
 
-/** "a", "é", or the name of a key: "up", "enter", "escape", "ctrl-c"; "gone" when the terminal is no longer there. */
+/** "a", "é", or the name of a key: "up", "enter", "escape", "ctrl-c"; "gone" if the terminal no longer exists. */
 export type Key = string;
 
 interface Terminal {
   size(): Size;
   write(text: string): void;
-  /** Replaces the whole screen. The lines are visible already and no wider than it; those too many are left out. */
+  /** Replaces the whole screen. Lines must be printable and no wider than it; surplus lines are dropped. */
   draw(lines: string[]): void;
-  /** Idempotent. After it no key is reported. */
+  /** Idempotent. No key is reported after it. */
   close(): void;
 }
 
-// A key that begins with an escape may arrive in two parts; what follows later than this is another key.
+// An escape sequence may arrive in two parts; anything later than this is another key.
 const ESCAPE_PART_MS = 50;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what terminals send
 const UNFINISHED = /\x1b(?:[[O][0-9;]*)?$/u;
 
-const FULL_SCREEN = "\x1b[?1049h\x1b[?7l\x1b[?25l"; // the other screen, no wrapping at its edge, no cursor
+const FULL_SCREEN = "\x1b[?1049h\x1b[?7l\x1b[?25l"; // the alternate screen, no line wrap, no cursor
 const NORMAL_SCREEN = "\x1b[?25h\x1b[?7h\x1b[?1049l";
 
-/** Takes the terminal over. `close` gives it back; so does the end of the process, whatever it is. */
+/** Takes over the terminal. `close` restores it, and so does any end of the process. */
 export function openTerminal(
   { input, output }: Tty,
   on: { key(key: Key): void; resize?(): void; fullScreen: boolean },
@@ -67,14 +67,14 @@ export function openTerminal(
     process.off("exit", close);
     output.off("resize", onResize);
     input.off("data", onData);
-    // The listener for errors stays: a terminal that hung up may still report it.
+    // The error listener stays: a terminal that hung up may still report an error.
     input.off("end", onGone);
     input.pause();
     if (on.fullScreen) output.write(NORMAL_SCREEN);
     try {
       input.setRawMode(false);
     } catch {
-      // It is gone, and there is nothing left to put back.
+      // It is gone; nothing is left to restore.
     }
   };
 
@@ -93,7 +93,7 @@ export function openTerminal(
     write: (text) => void output.write(text),
     draw(lines) {
       const { rows } = size();
-      // Each line at its own place: one that the terminal draws wider than we think cannot push the next one down.
+      // Each line is positioned separately: one that turns out wider than expected cannot push the next one down.
       const frame = Array.from({ length: rows }, (_, row) => `\x1b[${row + 1};1H\x1b[2K${lines[row] ?? ""}`);
       output.write(frame.join(""));
     },
@@ -130,7 +130,7 @@ const NAMED: Record<string, Key> = {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what terminals send
 const KEY = /\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O[A-Z])|[\s\S]/gu;
 
-/** The keys in what a terminal sent. A key that has no name here and is no character is left out. */
+/** The keys in the terminal's input. Unknown keys that are not characters are dropped. */
 export function keysOf(text: string): Key[] {
   const keys: Key[] = [];
   for (const [part] of text.matchAll(KEY)) {

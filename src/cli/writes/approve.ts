@@ -1,4 +1,4 @@
-// nexusctl writes approve: a write is shown whole, a person is asked, and exactly what was shown is approved.
+// nexusctl writes approve: shows a write in full, asks the person, and approves exactly what was shown.
 
 import type { ShownWrite, WriteView } from "../../contract/api/writes.ts";
 import { parseDuration } from "../../core/duration.ts";
@@ -19,7 +19,7 @@ export interface ApproveOptions {
 
 /**
  * Asks at a terminal; without one, only with `--yes --digest`.
- * @throws WrongUsage, Failed; Reported when the person said no
+ * @throws WrongUsage, Failed; Reported if the person declined
  */
 export async function approve(context: CliContext, given: string, options: ApproveOptions): Promise<void> {
   const { io, output } = context;
@@ -56,7 +56,7 @@ export async function approve(context: CliContext, given: string, options: Appro
   await output.text([`${write.id}  ${write.operation}  `, ofState(write.state, stateOf(write))]);
 }
 
-/** @throws Failed in the daemon's words: another digest, expired, decided by somebody else */
+/** @throws Failed with the daemon's message: another digest, expired, already decided */
 export const approveShown = (
   { client, io }: CliContext,
   id: string,
@@ -66,7 +66,7 @@ export const approveShown = (
 
 /**
  * A write as the operators' socket shows it, which the audit log records.
- * @throws Failed `digest_mismatch` when it is not the one its digest says
+ * @throws Failed `digest_mismatch` if it does not match its digest
  */
 export async function fetchShown({ client, io }: CliContext, id: string): Promise<ShownWrite> {
   const write = await client.writes.get(id, { role: "operator", signal: io.signal });
@@ -86,7 +86,7 @@ async function show(context: CliContext, given: string): Promise<ShownWrite> {
   return write;
 }
 
-/** The preview, and where that scrolls away once more what is about to be decided. */
+/** The preview and, if that scrolls away, the summary of the decision once more. */
 export async function showWhole({ io, output }: CliContext, write: ShownWrite): Promise<void> {
   const columns = io.tty?.output.columns || 80;
   const lines = previewLines(previewFor(write, columns), columns);

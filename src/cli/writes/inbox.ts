@@ -1,4 +1,4 @@
-// The proposals that wait for a decision, kept as the daemon has them: read once, then changed by its events.
+// The proposals that await a decision: read from the daemon once, then updated by its events.
 
 import { NexusdError } from "../../client/error.ts";
 import type { SummaryPage } from "../../client/writes.ts";
@@ -9,31 +9,31 @@ import { parseJson } from "../../core/exact-json.ts";
 import type { CliContext } from "../context.ts";
 import { follow } from "../events/follow.ts";
 
-/** The most that the daemon gives at once. Of those that come while the inbox is open only the newest are read. */
+/** The daemon's limit per request. Of the proposals that arrive while the inbox is open, only the newest are read. */
 const PAGE = { all: 1000, new: 50 };
 const AGAIN_AFTER_MS = 1000;
 
 export interface InboxOptions {
   clock: Clock;
   signal: AbortSignal;
-  /** All that wait, the oldest first. */
+  /** All pending ones, oldest first. */
   onWrites(writes: WriteSummary[]): void;
-  /** Every step of any write but its proposal. */
+  /** Every step of any write except its proposal. */
   onStep(step: WriteStep): void;
-  /** The daemon is away, or back. */
+  /** The daemon is unavailable, or back. */
   onNote(text: string): void;
 }
 
 /**
  * Resolves when the signal aborts.
- * @throws NoDaemon when there is none at the start, Failed when the daemon refuses
+ * @throws NoDaemon if there is none at the start, Failed if the daemon refuses
  */
 export async function keepInbox({ client, transport }: CliContext, options: InboxOptions): Promise<void> {
   const { clock, signal, onWrites, onStep, onNote } = options;
   const known = new Map<string, WriteSummary>();
   const publish = () => onWrites([...known.values()].sort(byProposal));
   let isPublishing = false;
-  /** Once for all that came in one go: thousands are not sorted and drawn anew for each of them. */
+  /** Once per burst: thousands of events must not each sort and redraw the list. */
   const publishSoon = () => {
     if (isPublishing) return;
     isPublishing = true;
@@ -43,7 +43,7 @@ export async function keepInbox({ client, transport }: CliContext, options: Inbo
     });
   };
 
-  /** Takes in the newest ones up to those that are known already; with `all`, the whole list anew. */
+  /** Reads the newest ones up to the first known one; with `all`, the whole list again. */
   const read = async (all: boolean) => {
     const found: WriteSummary[] = [];
     let after: string | null = null;
@@ -68,7 +68,7 @@ export async function keepInbox({ client, transport }: CliContext, options: Inbo
   let wanted: "nothing" | "new" | "all" = "nothing";
   let isReading = false;
 
-  /** One read at a time, and another one for what was asked meanwhile; a daemon that is away is waited for. */
+  /** One read at a time, and another one for requests made meanwhile; waits for a daemon that is unavailable. */
   const refresh = async (what: "new" | "all") => {
     if (wanted !== "all") wanted = what;
     if (isReading) return;
@@ -85,7 +85,7 @@ export async function keepInbox({ client, transport }: CliContext, options: Inbo
           break;
         }
         onNote(error.message);
-        // What was decided while it could not be read is not known here: all of it is read again.
+        // Decisions made while it was unavailable are unknown here, so everything is read again.
         wanted = "all";
         await clock.sleep(AGAIN_AFTER_MS, signal).catch(() => {});
       }
@@ -93,7 +93,7 @@ export async function keepInbox({ client, transport }: CliContext, options: Inbo
     isReading = false;
   };
 
-  // The position first and the list after it: what happens in between is in the list, and comes as an event again.
+  // The position first, then the list: what happens in between is in the list, and arrives again as an event.
   const { latest, epoch } = await client.readEvents({ limit: 1, role: "operator", signal });
   await read(true);
   const following = follow({
@@ -109,7 +109,7 @@ export async function keepInbox({ client, transport }: CliContext, options: Inbo
       if (!step) return true;
       if (step.state === "proposed") void refresh("new");
       else {
-        // A page that was asked for before this event may still have it as proposed.
+        // A page that was requested before this event may still list it as proposed.
         if (isReading) void refresh("all");
         if (known.delete(step.writeId)) publishSoon();
         onStep(step);

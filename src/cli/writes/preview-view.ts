@@ -1,4 +1,4 @@
-// A write as a person sees it at a terminal: the daemon's preview, line by line, and what has become of it.
+// A write as a person sees it at a terminal: the daemon's preview, line by line, and its history.
 
 import type { Actor } from "../../contract/actor.ts";
 import type { ShownWrite } from "../../contract/api/writes.ts";
@@ -21,8 +21,8 @@ export function jsonLines(value: unknown): string[] {
 }
 
 /**
- * The daemon's text of the write, as wide as the terminal where the renderer here says the same as the daemon's;
- * what a newer daemon has to say is never left out.
+ * The daemon's text of the write, fitted to the terminal if our renderer produces the same text as the daemon's;
+ * additions of a newer daemon are never left out.
  */
 export const previewFor = (write: ShownWrite, columns: number): string =>
   redrawn(
@@ -31,7 +31,7 @@ export const previewFor = (write: ShownWrite, columns: number): string =>
       : write.previewText,
   );
 
-/** The frame in the signs of this terminal. Only where the renderer draws it: text from outside begins no line. */
+/** The frame in this terminal's characters. Only if the renderer draws it: external text begins no line. */
 function redrawn(preview: string): string {
   const lines = preview.split("\n");
   return lines
@@ -45,16 +45,16 @@ function redrawn(preview: string): string {
     .join("\n");
 }
 
-/** The renderer counts one column for each of the two signs around a line, where some terminals take two. */
+/** The renderer counts one column for each of the two frame characters, but some terminals use two. */
 const FRAME_COLUMNS = 2;
 
-// At the beginning of every line that goes on with the one above it. No line of a preview begins like this.
+// Starts every continuation line. No line of a preview begins like this.
 const goesOn = () => `${glyphs.goesOn} `;
 
 /**
- * Text on lines of at most `columns`, nothing left out. Its own line breaks stay; every other control or invisible
- * character is made visible. A line that was broken here goes on behind a mark, so that no text can be made to look
- * like the beginning of a line by filling up the one before it.
+ * Text in lines of at most `columns`, nothing left out. Its own line breaks stay; every other control or invisible
+ * character is made visible. A continuation line starts with a mark, so that no text can fake the beginning of a line
+ * by filling up the previous one.
  */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
@@ -76,7 +76,7 @@ export function wrapped(text: string, columns: number): string[] {
   return lines;
 }
 
-/** The same of a preview, its warnings in colour. Text from outside begins no line of it, so that it can be no warning. */
+/** The same for a preview, with coloured warnings. External text begins no line of it, so it cannot fake a warning. */
 export function previewLines(preview: string, columns: number): Line[] {
   let isWarning = false;
   return wrapped(preview, columns).map((line) => {
@@ -87,7 +87,7 @@ export function previewLines(preview: string, columns: number): Line[] {
 }
 
 /**
- * That the digest is the one of the request it came with: it is what an approval names.
+ * Checks that the digest matches the request it came with: an approval refers to it.
  * @throws Failed `digest_mismatch`
  */
 export function checkDigest({ id, request, digest }: Write): void {
@@ -136,11 +136,11 @@ export function whoOf({ via, user, signer = null }: Actor): string {
   return signer === null ? way : `signature of ${signer}, sent by ${way}`;
 }
 
-/** What has become of it, as text for `wrapped`: a fact a line. */
+/** Its history, as text for `wrapped`: one fact per line. */
 function history(write: Write): string {
   const { decidedBy, signedBy = [], note, result, attempts } = write;
   const by = decidedBy && whoOf(decidedBy);
-  // One who was enough is told by the decision itself.
+  // If one signer was enough, the decision itself names them.
   const signed = write.state === "proposed" || signedBy.length > 1 ? signedBy : [];
   const facts: [string, string | null | undefined | false][] = [
     ["id", write.id],
@@ -162,7 +162,7 @@ function history(write: Write): string {
   return lines.join("\n");
 }
 
-/** The same in lines of at most `columns`, its state in colour. */
+/** The same in lines of at most `columns`, with its state in colour. */
 export const historyLines = (write: Write, columns: number): Line[] =>
   wrapped(history(write), columns).map((line) => {
     const at = STATE_COLUMN.length;
@@ -170,7 +170,7 @@ export const historyLines = (write: Write, columns: number): Line[] =>
   });
 const STATE_COLUMN = pad("state", 12);
 
-/** The lines that stand right above the question, whatever has scrolled away before: what is about to happen. */
+/** The lines right above the question, whatever has scrolled away: what is about to happen. */
 function summary(write: Write): string {
   const { id, operation, preview, digest, destructive } = write;
   const warned = previewWarnings(write).length;
@@ -185,7 +185,7 @@ function summary(write: Write): string {
     .join("\n");
 }
 
-/** The same in lines of at most `columns`, what is to be minded in colour. */
+/** The same in lines of at most `columns`, with warnings in colour. */
 export const summaryLines = (write: Write, columns: number): Line[] =>
   wrapped(summary(write), columns).map((line) =>
     line.startsWith("CAREFUL") || (write.destructive && line.startsWith("operation"))
@@ -193,5 +193,5 @@ export const summaryLines = (write: Write, columns: number): Line[] =>
       : line,
   );
 
-/** The end of an id, where ids of the same minute differ; whole where it is short. */
+/** The end of an id, where ids of the same minute differ; a short id as a whole. */
 export const shortId = (id: string): string => (width(id) > 10 ? `${glyphs.cut}${id.slice(-8)}` : id);

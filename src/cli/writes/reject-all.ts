@@ -47,7 +47,7 @@ export async function rejectAll(context: CliContext, options: RejectOptions): Pr
       throw new Reported("nothing was rejected");
     }
   }
-  // What came after this list was not seen, and stays.
+  // Proposals that arrived after this list were not seen, and stay.
   const rejected = await send({ upTo: newest.id });
   if (!output.isHuman) return await output.json(jsonOf(rejected));
   await output.text(`Rejected: ${rejected.count} of ${count}.`);

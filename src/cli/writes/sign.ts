@@ -1,4 +1,4 @@
-// nexusctl writes sign: a write is shown whole, a person is asked, and the statement of exactly what was shown is signed.
+// nexusctl writes sign: shows a write in full, asks the person, and signs the statement of exactly what was shown.
 
 import { answerOf } from "../../client/request.ts";
 import type { ShownWrite } from "../../contract/api/writes.ts";
@@ -27,7 +27,7 @@ export interface SignOptions {
 
 /**
  * Asks at a terminal; without one, only with `--yes --digest`.
- * @throws WrongUsage, Failed; Reported when the person said no
+ * @throws WrongUsage, Failed; Reported if the person declined
  */
 export async function sign(context: CliContext, given: string, options: SignOptions): Promise<void> {
   const { client, io, output } = context;
@@ -72,8 +72,8 @@ export async function sign(context: CliContext, given: string, options: SignOpti
 }
 
 /**
- * The write and its statement, which must be what this nexusctl makes of the write itself: whoever is between it and the
- * database cannot have another text signed than the one of what is shown.
+ * The write and its statement, which must match the one that this nexusctl derives from the write: nothing between it
+ * and the database can make it sign a text other than what is shown.
  * @throws Failed
  */
 async function fetchStatement(
@@ -104,7 +104,7 @@ async function fetchStatement(
       "The statement does not match the write that was shown: one of the two was changed. Do not sign it.",
       "statement_mismatch",
     );
-  // Loaded only here: it brings the operations of all services with it.
+  // Loaded only here: it brings in the operations of all services.
   const { readBundle, bundleText, checkBundle } = await import("../../writes/statement-bundle.ts");
   const bundle = readBundle(bundleText({ write, epoch, decision, statement }));
   const lie = bundle && checkBundle(bundle).find(({ ok }) => ok === false);

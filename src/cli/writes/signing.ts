@@ -1,4 +1,4 @@
-// nexusctl writes statement, sign and decide: a decision made away from the daemon's machine, by a person with a key.
+// nexusctl writes statement, sign and decide: decisions made away from the daemon's machine, by a person with a key.
 
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
@@ -41,7 +41,7 @@ export function addSigning(writes: Command, act: Act): void {
         const statement = await client.writes.statement(id, decision, { signal: io.signal });
         if (options.bundle) {
           const write = await client.writes.get(id, { signal: io.signal });
-          // Loaded only here: it brings the operations of all services with it.
+          // Loaded only here: it brings in the operations of all services.
           const { bundleText } = await import("../../writes/statement-bundle.ts");
           const epoch = answerOf(write).epoch ?? "";
           await output.exactly(bundleText({ write, epoch, decision, statement }));

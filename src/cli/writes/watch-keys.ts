@@ -1,4 +1,4 @@
-// What the keys of `nexusctl writes watch` do.
+// The keys of `nexusctl writes watch`.
 
 import { NexusdError } from "../../client/error.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -16,14 +16,14 @@ import {
   selectedIndex,
 } from "./watch-screen.ts";
 
-/** A key that was pressed before the end of a write was on the screen for this long does not approve it. */
+/** A key approves only if the end of the write had been on the screen for this long. */
 const LOOK_MS = 500;
-/** A key that comes again within this is held. The first repetition is the slowest: up to a second, as systems are set. */
+/** A key repeated within this time counts as held. The first repetition is the slowest: up to a second by default. */
 const REPEAT_MS = 1200;
 
 const TOO_EARLY = "Nothing was approved. Read it, let go of the key, and press a again after a moment.";
 
-/** What each key does to the inbox. While the daemon is asked for something, they do nothing. */
+/** What each key does to the inbox. During a request to the daemon, keys are ignored. */
 export function createKeys(
   context: CliContext,
   inbox: Inbox,
@@ -32,7 +32,7 @@ export function createKeys(
 ): (key: Key, size: Size) => Promise<void> {
   let isBusy = false;
 
-  /** A refusal is said on the screen; anything else ends the watch. */
+  /** A refusal is shown on the screen; any other error ends the watch. */
   const ask = async (work: () => Promise<void>) => {
     isBusy = true;
     try {

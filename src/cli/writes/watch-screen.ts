@@ -1,4 +1,4 @@
-// What `nexusctl writes watch` shows: a list of the proposals, or one of them, as the lines of a screen.
+// The screen of `nexusctl writes watch`: a list of the proposals, or one of them, as lines.
 
 import type { ShownWrite } from "../../contract/api/writes.ts";
 import type { WriteSummary } from "../../contract/writes.ts";
@@ -13,32 +13,32 @@ import { previewFor, previewLines, wrapped } from "./preview-view.ts";
 /** One proposal on the whole screen. */
 export interface Opened {
   write: ShownWrite;
-  /** The first line of it on the screen. */
+  /** Its first line on the screen. */
   top: number;
-  /** Since when its last line has been on the screen, in ms of the monotonic clock; undefined: it has not been. */
+  /** Since when its last line has been on the screen, in ms of the monotonic clock; undefined: never yet. */
   seenAt: number | undefined;
   /** Why it can no longer be decided. */
   closed: string | undefined;
-  /** The reason of a rejection, while it is typed. */
+  /** The reason of a rejection, while it is being typed. */
   reason: string | undefined;
 }
 
-/** One that was decided or has expired, still on the screen for whoever was about to open it. */
+/** A proposal that was decided or has expired, still shown to a person who was about to open it. */
 export interface Gone {
   write: WriteSummary;
   state: string;
-  /** Who decided it, in words; empty: nobody did. */
+  /** Who decided it, in words; empty: it was not decided. */
   by: string;
-  /** When it leaves, in ms of the monotonic clock. */
+  /** When it disappears, in ms of the monotonic clock. */
   until: number;
 }
 
 export interface Inbox {
   /** Whether the daemon's list has been read. */
   isRead: boolean;
-  /** Proposed and not expired, the oldest first. */
+  /** Proposed and not expired, oldest first. */
   writes: WriteSummary[];
-  /** The id of the one that the arrows are at. */
+  /** The id of the selected one. */
   selected: string | undefined;
   opened: Opened | undefined;
   /** The newest last. */
@@ -49,10 +49,10 @@ export interface Inbox {
 
 const layouts = new WeakMap<ShownWrite, { columns: number; lines: Line[] }>();
 
-/** The lines of the write that is open, as wide as the screen. */
+/** The lines of the open write, as wide as the screen. */
 export function openedLines({ write }: Opened, { columns }: Size): Line[] {
   let layout = layouts.get(write);
-  // A megabyte is not laid out anew at every key.
+  // A megabyte must not be laid out again at every key.
   if (layout?.columns !== columns) {
     layout = { columns, lines: previewLines(previewFor(write, columns), columns) };
     layouts.set(write, layout);
@@ -60,7 +60,7 @@ export function openedLines({ write }: Opened, { columns }: Size): Line[] {
   return layout.lines;
 }
 
-/** How many lines of it there is room for. */
+/** How many of its lines fit. */
 export const openedRoom = ({ rows }: Size): number => Math.max(1, rows - 5);
 
 export const selectedIndex = ({ writes, selected }: Inbox): number =>
@@ -69,14 +69,14 @@ export const selectedIndex = ({ writes, selected }: Inbox): number =>
     writes.findIndex(({ id }) => id === selected),
   );
 
-/** The rows of the list that there is room for, as indexes into it. */
+/** The visible rows of the list, as indexes into it. */
 export function listWindow(inbox: Inbox, { rows }: Size): { top: number; room: number } {
   const room = Math.max(1, rows - 6 - inbox.gone.length);
   const at = selectedIndex(inbox);
   return { top: Math.max(0, Math.min(at - Math.floor(room / 2), inbox.writes.length - room)), room };
 }
 
-/** Exactly as many lines as the screen has; to be cut at its edge. */
+/** Exactly as many lines as the screen has; the caller cuts them at its edge. */
 export function screen(inbox: Inbox, size: Size, nowMs: number): Line[] {
   const lines = inbox.opened
     ? openedScreen(inbox.opened, inbox.notice, size)
@@ -99,7 +99,7 @@ function listScreen(inbox: Inbox, size: Size, nowMs: number): Line[] {
   const at = selectedIndex(inbox);
   const { top, room } = listWindow(inbox, size);
   const [aboutColumns, saysColumns] = [
-    // At 80 columns there is room for the first words of the agent.
+    // At 80 columns, the first words of the agent's reason fit.
     Math.max(20, Math.floor(columns * 0.425)),
     Math.max(20, Math.floor(columns / 3)),
   ];
@@ -154,7 +154,7 @@ function openedScreen(opened: Opened, notice: string, size: Size): Line[] {
   return framed([head, "", ...all.slice(top, last)], foot, size.rows);
 }
 
-/** Always as many, so that what is above them has the same place. */
+/** Always the same number of lines, so that the lines above do not move. */
 function noticeLines(notice: string, { columns }: Size): string[] {
   const [first = "", second = "", ...rest] = wrapped(visible(notice), columns);
   return [first, rest.length > 0 ? clip(second + rest.join(""), columns) : second];

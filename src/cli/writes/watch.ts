@@ -1,4 +1,4 @@
-// nexusctl writes watch: an inbox that stays open, in which proposals appear, are looked at and decided.
+// nexusctl writes watch: an inbox that stays open, to review and decide proposals as they arrive.
 
 import type { WriteStep } from "../../contract/new-event.ts";
 import type { WriteSummary } from "../../contract/writes.ts";
@@ -13,18 +13,18 @@ import { shortId } from "./preview-view.ts";
 import { createKeys } from "./watch-keys.ts";
 import { type Inbox, type Opened, openedLines, openedRoom, screen, selectedIndex } from "./watch-screen.ts";
 
-/** On less than this a line of a write and what is around it have no place. */
+/** Below this, a line of a write and its frame do not fit. */
 const LEAST_ROWS = 6;
-/** How long, and how many, of what was decided stay in the list. */
+/** How long, and how many, decided proposals stay in the list. */
 const GONE_SHOWN_MS = 30_000;
 const MOST_GONE = 3;
 const BELL = "\x07";
-/** Ages on the screen go on. */
+/** Keeps the ages on the screen current. */
 const REDRAW_MS = 5000;
 
 /**
- * Until `q`, a signal, or the end of the terminal, which is given back in any case.
- * @throws WrongUsage without a terminal; as `keepInbox`
+ * Runs until `q`, a signal, or the end of the terminal, which is restored in any case.
+ * @throws WrongUsage without a terminal; what `keepInbox` throws
  */
 export async function watch(
   context: CliContext,
@@ -103,7 +103,7 @@ export async function watch(
       },
     });
   } catch (error) {
-    // A request that was under way when the person left is no failure.
+    // A request in progress when the person quit is not a failure.
     if (!signal.aborted) throw error;
   } finally {
     quit.abort();
@@ -112,7 +112,7 @@ export async function watch(
   if (failure !== undefined) throw failure;
 }
 
-/** What is typed keeps the blanks at its end. */
+/** Typed text keeps its trailing blanks. */
 const fitted = (line: Line, columns: number, paint: Paint | undefined): string =>
   typeof line === "string" ? clip(line, columns) : painted(line, columns, paint);
 
@@ -123,19 +123,19 @@ async function redrawNowAndThen(draw: () => void, clock: Clock, signal: AbortSig
   }
 }
 
-/** The end of what is open counts as read once it is on the screen, where there is room for it. */
+/** The end of the open write counts as read once it is on the screen, if the screen is large enough. */
 function markSeen(opened: Opened | undefined, size: Size, clock: Clock): void {
   if (!opened || opened.seenAt !== undefined || size.rows < LEAST_ROWS) return;
   if (opened.top + openedRoom(size) >= openedLines(opened, size).length) opened.seenAt = clock.monotonic();
 }
 
-/** Proposed after the newest one that there was, whatever left meanwhile. */
+/** Whether a proposal was added, whatever was removed meanwhile. */
 function hasNew(before: readonly WriteSummary[], now: readonly WriteSummary[]): boolean {
   const known = new Set(before.map(({ id }) => id));
   return now.some(({ id }) => !known.has(id));
 }
 
-/** "by alice", "by the signature of alice"; empty: nobody is named. */
+/** "by alice", "by the signature of alice"; empty: unknown. */
 function whoOf({ actor }: WriteStep): string {
   if (actor?.signer) return `by the signature of ${actor.signer}`;
   if (actor?.door === "agent.sock") return "by an agent";

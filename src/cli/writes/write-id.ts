@@ -1,4 +1,4 @@
-// The id of a write from what a person typed of it.
+// Completes the id of a write from the part that a person typed.
 
 import type { SummaryPage } from "../../client/writes.ts";
 import type { CliContext } from "../context.ts";
@@ -6,14 +6,14 @@ import { Failed } from "../problem.ts";
 import type { Role } from "../sockets.ts";
 
 const SHORTEST = 4;
-/** As long as every id of a write is (a ULID). */
+/** The length of every write id (a ULID). */
 const WHOLE = 26;
-/** Of the newest writes, this many are looked through. */
+/** How many of the newest writes are searched. */
 const NEWEST = 200;
 
 /**
- * The whole id: as it was given, or the only one among the newest writes that begins (or ends) so. What is like none
- * is left for the daemon to refuse. @param role over which socket they are looked for @throws Failed `ambiguous_write`
+ * The whole id: as given, or the only one among the newest writes that begins (or ends) with it. Without a match, the
+ * daemon has to refuse it. @param role the socket to search over @throws Failed `ambiguous_write`
  */
 export async function wholeId(
   { client, io }: CliContext,
@@ -23,7 +23,7 @@ export async function wholeId(
 ): Promise<string> {
   if (given.length >= WHOLE || given.length < SHORTEST) return given;
   const ids: string[] = [];
-  // A page may end before.
+  // A page may be shorter.
   for (let after: string | null = ""; after !== null && ids.length < NEWEST; ) {
     const page: SummaryPage = await client.writes.summaries({
       ...{ limit: NEWEST - ids.length, after: after || undefined },

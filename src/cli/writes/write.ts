@@ -46,7 +46,7 @@ export function addWrite(program: Command, act: Act): void {
           { operation: name, input, reason, agent, idempotencyKey, ttl, bind },
           { patienceMs: 0, signal: io.signal },
         );
-        // The write as it is at its end comes without it.
+        // The final state of the write does not include it.
         if (context.output.isHuman || options.wait !== undefined) tellToken(context, write);
         if (options.wait === undefined) return await printProposal(context, write, jsonOf(write));
         await finish(context, write.id, waitMs, "agent");
@@ -55,7 +55,7 @@ export function addWrite(program: Command, act: Act): void {
 }
 
 /**
- * `--wait` takes the word behind it even where that is no duration but the operation or an argument.
+ * `--wait` takes the next word even if that is not a duration but the operation or an argument.
  * @throws WrongUsage
  */
 function sortedOut(
@@ -79,7 +79,7 @@ async function printProposal({ output }: CliContext, write: Write, json: string)
   if (write.state === "proposed") output.note(whoDecides(write));
 }
 
-/** And how. */
+/** Who decides, and how. */
 const whoDecides = ({ id, approval }: Pick<Write, "id" | "approval">): string =>
   approval === "signed"
     ? `people sign its approval: nexusctl writes sign ${id} --key FILE`
@@ -87,7 +87,7 @@ const whoDecides = ({ id, approval }: Pick<Write, "id" | "approval">): string =>
 
 /**
  * Follows a write to its end and prints it, with progress for a person.
- * @throws Reported when it did not succeed, or not yet
+ * @throws Reported if it did not succeed, or not yet
  */
 export async function finish(
   context: CliContext,

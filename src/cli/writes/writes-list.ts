@@ -1,4 +1,4 @@
-// nexusctl writes list: as many pages of the daemon as it takes, each printed before the next one is asked for.
+// nexusctl writes list: reads as many pages as needed, printing each before requesting the next.
 
 import { NexusdError } from "../../client/error.ts";
 import type { SummaryPage, WritePage } from "../../client/writes.ts";
@@ -17,10 +17,10 @@ export interface ListOptions {
   after?: string;
 }
 
-/** The daemon gives at most so many at once. */
+/** The daemon's limit per request. */
 const PAGE = 1000;
 
-/** @throws Failed, Reported when a page after the first one failed */
+/** @throws Failed, Reported if a page after the first one failed */
 export async function listWrites(context: CliContext, options: ListOptions): Promise<void> {
   await (context.output.isHuman ? printTable(context, options) : printJson(context, options));
 }
@@ -51,7 +51,7 @@ async function printTable(context: CliContext, options: ListOptions): Promise<vo
   if (after !== null) context.output.note(`there are more: continue with --after ${after}, or use --all`);
 }
 
-/** What ended it, or what the agent gave as its reason. */
+/** What ended it, or the agent's reason. */
 function whyOf(write: WriteSummary): string | null {
   const error = errorOf(write);
   if (error) return `${error.code}: ${error.message}`;
@@ -59,9 +59,9 @@ function whyOf(write: WriteSummary): string | null {
 }
 
 /**
- * One document `{writes, next}`, digit for digit as the daemon has them. Where it takes several pages, it is written
- * page by page, so that thousands of long ones need no memory; where one of those fails, the document ends there, with
- * the problem in it and with where to go on.
+ * One document `{writes, next}`, digit for digit as the daemon sent it. Several pages are written page by page, so that
+ * thousands of long writes need no memory; if a page fails, the document ends there, with the problem and the position
+ * to continue from.
  */
 async function printJson(context: CliContext, options: ListOptions): Promise<void> {
   const { output } = context;

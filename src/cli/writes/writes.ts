@@ -1,4 +1,4 @@
-// nexusctl writes: the proposed writes and what became of them; deciding on them, for an operator.
+// nexusctl writes: the proposed writes and their outcomes, and the operator's decisions.
 
 import { type Command, Option } from "commander";
 import type { WriteView } from "../../contract/api/writes.ts";
@@ -101,7 +101,7 @@ export function addWrites(program: Command, act: Act): void {
         const { client, io } = context;
         const shown = await shownToken(context, token);
         const { state, isBound } = await client.writes.get(id, { signal: io.signal });
-        // What is approved only an operator stops, and an operator needs no token.
+        // Only an operator can stop an approved write, and an operator needs no token.
         const isOperators = state === "approved" || (isBound && shown === undefined);
         const role = isOperators ? "operator" : "agent";
         await show(context, await client.writes.cancel(id, { role, token: shown, signal: io.signal }));

@@ -1,4 +1,4 @@
-// What the messaging commands have in common: a read or a write of messaging, and its output for a person or a program.
+// What the messaging commands share: a read or a write of messaging, and its output for a person or a program.
 
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
@@ -10,14 +10,14 @@ import { pad, visible } from "../../../core/text/visible.ts";
 import { type CliContext, jsonOf } from "../../context.ts";
 import { Failed, noteAway } from "../../problem.ts";
 
-/** What an operation gave; its fields are the service's, and read as they may be missing. */
+/** The result of an operation; its fields are the service's, and any may be missing. */
 export type Result = Record<string, unknown>;
 
 export interface WriteOptions {
   reason?: string;
   agent?: string;
   idempotencyKey?: string;
-  /** true: for an operator's approval too; false: not at all. */
+  /** true: even for an operator's approval; false: not at all. */
   wait?: boolean;
 }
 
@@ -30,11 +30,11 @@ export const addWriteOptions = (command: Command): Command =>
     .option("--wait", "wait even if an operator has to approve it")
     .option("--no-wait", "do not wait for the result");
 
-/** Of an input, the fields that were given. */
+/** The fields of an input that were given. */
 export const given = (input: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
 
-/** A length of time in whole seconds: "2h", "90m", or a number of seconds. */
+/** A duration in whole seconds: "2h", "90m", or a number of seconds. */
 export function seconds(text: string): number {
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : parseDuration(text);
   if (ms === undefined || ms < 1000)
@@ -42,15 +42,15 @@ export function seconds(text: string): number {
   return Math.round(ms / 1000);
 }
 
-/** Asks a service now. @throws Failed */
+/** Asks a service directly. @throws Failed */
 export async function ask({ client, io }: CliContext, operation: string, input: object): Promise<Result> {
   return asResult((await client.read(operation, input, { signal: io.signal })).output);
 }
 
 /**
  * Proposes a write and follows it to its end.
- * @returns what it gave, or undefined when it was not waited for, and printed as it is
- * @throws Failed when it did not succeed, or somebody has to approve it first
+ * @returns its result, or undefined if it was not waited for and has been printed
+ * @throws Failed if it did not succeed, or needs an approval first
  */
 export async function carryOut(
   context: CliContext,
@@ -122,7 +122,7 @@ const asResult = (output: unknown): Result =>
       ? {}
       : { output };
 
-/** The whole of it as JSON, or for a person the fields named, a line each, those that are there. */
+/** The whole result as JSON, or for a person the named fields that are present, one per line. */
 export async function print(
   { output }: CliContext,
   result: Result,
@@ -135,9 +135,9 @@ export async function print(
     await output.text(`${pad(words, widest)}  ${visible(text(result[name]))}`);
 }
 
-/** A value as a person reads it: text as it is, anything else as JSON. */
+/** A value for a person: text as it is, anything else as JSON. */
 export const text = (value: unknown): string => (typeof value === "string" ? value : stringifyJson(value));
 
-/** What to call a session in a command: its alias, else the beginning of its id. */
+/** The name of a session in a command: its alias, else the beginning of its id. */
 export const nameOf = ({ alias, sessionId }: Result): string =>
   typeof alias === "string" ? alias : typeof sessionId === "string" ? sessionId.slice(0, 8) : "SESSION";

@@ -1,10 +1,10 @@
-// What the events of NexusMessaging say, for a person.
+// The essential facts of NexusMessaging's events, for a person.
 
 import { short } from "../../../core/redaction.ts";
 import { type EventWords, text, words } from "../../events/words.ts";
 
 export const messagingWords: EventWords = (name, data) => {
-  // A session id is a secret: on a screen its beginning is enough to tell it from another.
+  // A session id is a secret: on a screen, its beginning is enough to tell it from another.
   const id = text(data.sessionId);
   const who = text(data.alias) || (id && short(id));
   return name === "messaging.message.received"

@@ -1,4 +1,4 @@
-// nexusctl import nexus-sh: the sessions of the shell client, taken over by the daemon.
+// nexusctl import nexus-sh: imports the sessions of the shell client into the daemon.
 
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -8,10 +8,10 @@ import { short } from "../../../core/redaction.ts";
 import type { Act, CliContext } from "../../context.ts";
 import { Failed, Reported } from "../../problem.ts";
 
-/** Far below what a body can have: 1 MiB and 1000 sessions. */
+/** Well below the limits of a request: 1 MiB and 1000 sessions. */
 const BATCH = 200;
 
-/** What became of one session, as it is reported. */
+/** The outcome of one session, for the report. */
 interface Line {
   sessionId: string;
   alias: string | null;
@@ -47,7 +47,7 @@ async function importNexusSh(context: CliContext, options: { dir?: string }): Pr
       return { sessionId: one.sessionId, alias: null, outcome: one.kind, notes: [one.reason] };
     const { sessionId } = one.session;
     const result = results.get(sessionId);
-    // What is wrong with the files of a session that nexusd knows is nobody's concern any more.
+    // If nexusd knows the session already, problems with its files no longer matter.
     const told = result?.outcome === "imported" ? one.notes : [];
     return {
       sessionId,
@@ -81,7 +81,7 @@ async function read(directory: string) {
   }
 }
 
-/** Keys go in the body, over the operators' socket: never in an argument, where others could see them. */
+/** Keys go in the body, over the operators' socket: never in an argument, where other users could see them. */
 async function take(
   { client, io }: CliContext,
   sessions: ImportedSession[],

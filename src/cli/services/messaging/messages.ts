@@ -1,4 +1,4 @@
-// nexusctl messaging send and history: what is said in a session, with its server.
+// nexusctl messaging send and history: the messages of a session, from its server.
 
 import type { Command } from "commander";
 import type { Act } from "../../context.ts";
@@ -72,5 +72,5 @@ Examples:
     );
 }
 
-/** A shell's pipe ends with a line break that nobody means to send. */
+/** A shell's pipe ends with a line break that is not part of the message. */
 const withoutLastBreak = (text: string) => text.replace(/\r?\n$/, "");

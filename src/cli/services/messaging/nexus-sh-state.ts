@@ -1,4 +1,4 @@
-// What nexus.sh keeps of its sessions, read and never changed: one directory a session, one value a file.
+// What nexus.sh stores about its sessions, read and never changed: one directory per session, one value per file.
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,15 +7,15 @@ import { type ImportedSession, importedSession } from "../../../contract/api/imp
 import { isLoopback } from "../../../core/settings.ts";
 import { beginsWith } from "../../../services/messaging/membership/names.ts";
 
-/** A session that can be taken over. */
+/** A session that can be imported. */
 export interface FoundSession {
   kind: "found";
   session: ImportedSession;
-  /** What a person should know of it. */
+  /** What a person should know about it. */
   notes: string[];
 }
 
-/** One that cannot be, and why; `nothing`: there is nothing in it to lose. */
+/** One that cannot be, and why; `nothing`: it contains nothing to lose. */
 export interface SkippedSession {
   kind: "skipped" | "nothing";
   sessionId: string;
@@ -24,16 +24,16 @@ export interface SkippedSession {
 
 export interface NexusShState {
   sessions: (FoundSession | SkippedSession)[];
-  /** Of the files that are about no single session. */
+  /** About files that belong to no single session. */
   notes: string[];
 }
 
-/** Where nexus.sh goes when nothing says otherwise. */
+/** The default server of nexus.sh. */
 const DEFAULT_SERVER = "https://messaging.md";
 const MAX_BYTES = 65_536;
 const OTHERS = 0o077;
 
-/** @param directory `~/.config/messaging` @throws the error of the system when it cannot be listed */
+/** @param directory `~/.config/messaging` @throws the system's error if it cannot be listed */
 export function readNexusSh(directory: string): NexusShState {
   const notes: string[] = [];
   const aliases = readAliases(join(directory, "aliases.json"), notes);
@@ -117,14 +117,14 @@ const whyInvalid = (error: z.ZodError): string =>
     .join("; ");
 
 /**
- * A file's one value, without its line break; undefined where there is no file, or nothing in it. Never through a
- * symbolic link, and never what is not a file. @throws Error naming the file, and nothing that is in it
+ * A file's single value, without its line break; undefined if the file is missing or empty. Symbolic links and
+ * anything but files are refused. @throws Error naming the file, without its content
  */
 function readValue(path: string, onMode: (mode: number) => void = () => {}): string | undefined {
   const name = path.split("/").at(-1);
   let file: number;
   try {
-    // Without waiting: a pipe in its place would never be ready.
+    // Non-blocking: opening a pipe in its place would hang.
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
@@ -142,12 +142,12 @@ function readValue(path: string, onMode: (mode: number) => void = () => {}): str
   }
 }
 
-/** By session, the names that lead to it. */
+/** By session, its aliases. */
 function readAliases(path: string, notes: string[]): Map<string, string[]> {
   const aliases = new Map<string, string[]>();
   for (const [alias, sessionId] of Object.entries(readObject(path, notes) ?? {}))
     if (typeof sessionId === "string" && sessionId.trim() !== "") {
-      // A hand that edits the file leaves blanks, and the shell's own words lose them.
+      // A file edited by hand may contain blanks, which the shell drops as well.
       const id = sessionId.trim();
       aliases.set(id, [...new Set([...(aliases.get(id) ?? []), alias.trim()])]);
     } else notes.push(`aliases.json: "${alias}" names no session`);
@@ -168,7 +168,7 @@ function readObject(path: string, notes: string[]): Record<string, unknown> | un
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
     notes.push(`${name} is left out: it is not a JSON object`);
   } catch (error) {
-    // The words of the parser would repeat what is in the file.
+    // The parser's message would quote the content of the file.
     notes.push(
       `${name} is left out: ${error instanceof SyntaxError ? "it is not JSON" : (error as Error).message}`,
     ); // thrown by readValue, or by JSON.parse
@@ -176,7 +176,7 @@ function readObject(path: string, notes: string[]): Record<string, unknown> | un
   return undefined;
 }
 
-/** nexus.sh takes a server without its scheme, which is http to curl. A credential leaves this machine by https alone. */
+/** Adds https to a server without scheme, so that a credential never leaves this machine in clear. */
 function withScheme(url: string): string {
   if (url.includes("://")) return url;
   const asHttp = `http://${url}`;

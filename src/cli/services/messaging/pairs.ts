@@ -1,4 +1,4 @@
-// nexusctl messaging pair, pair-status, claim: how two agents that share no session yet come together.
+// nexusctl messaging pair, pair-status, claim: connects two agents that share no session yet.
 
 import type { Command } from "commander";
 import type { Act } from "../../context.ts";

@@ -1,4 +1,4 @@
-// nexusctl messaging poll: what the others wrote in a session, from nexusd's own log.
+// nexusctl messaging poll: the messages of others in a session, from nexusd's own log.
 
 import type { Command } from "commander";
 import { systemClock } from "../../../core/clock.ts";
@@ -19,7 +19,7 @@ interface PollOptions {
   follow?: true;
 }
 
-/** A message as the log or a server gives it. */
+/** A message as returned by the log or a server. */
 interface Message {
   sequence?: number;
   time?: string;
@@ -30,7 +30,7 @@ interface Message {
 }
 
 const DEFAULT_LIMIT = 100;
-/** The daemon gives at most 1000 at once. */
+/** The daemon returns at most 1000 at once. */
 const PAGE = 500;
 const RECEIVED = "messaging.message.received";
 
@@ -57,7 +57,7 @@ export function addPoll(messaging: Command, act: Act): void {
     );
 }
 
-/** @returns the place in the log up to which they were looked for */
+/** @returns the position in the log up to which it searched */
 async function printLast(context: CliContext, session: string, count: number): Promise<number> {
   const { client, io } = context;
   const { latest } = await client.readEvents({ limit: 1, signal: io.signal });
@@ -91,7 +91,7 @@ async function list(context: CliContext, session: string, options: PollOptions):
     if (page.gap && options.after !== undefined)
       output.note(`events ${page.gap.from} to ${page.gap.to} are missing: retention removed them`);
     after = page.next;
-    // A page ends before the limit where its messages are long.
+    // A page of long messages ends before the limit.
     if (messages.length === 0) return;
   }
   output.note(`there may be more: continue with --after ${after}, or use --follow`);
@@ -99,7 +99,7 @@ async function list(context: CliContext, session: string, options: PollOptions):
 
 async function tail(context: CliContext, session: string, options: PollOptions): Promise<void> {
   const { client, transport, io, output } = context;
-  // The position first: what comes between the two answers is after it.
+  // The position first: events between the two answers come after it.
   const end = await client.readEvents({ limit: 1, signal: io.signal });
   const { sessionId } = await client.messages(session, { limit: 1, signal: io.signal });
   let left = options.limit ?? Number.POSITIVE_INFINITY;
@@ -122,7 +122,7 @@ async function tail(context: CliContext, session: string, options: PollOptions):
   });
 }
 
-/** An event of the log as the view of messages has it; undefined where it is of another session. */
+/** Converts an event of the log to a message; undefined if it belongs to another session. */
 function messageOf(json: string, sessionId: string): Message | undefined {
   // The contract of the log.
   const { sequence, time, data } = parseJson(json) as {
@@ -133,7 +133,7 @@ function messageOf(json: string, sessionId: string): Message | undefined {
   return data.sessionId === sessionId ? { sequence: Number(sequence), time, ...data } : undefined;
 }
 
-/** Its place, time and author, and behind them all of its text: no line of it can pass for another message. */
+/** Its position, time and author, then all of its text, marked so that no line of it can pass for another message. */
 export async function printMessage({ output, io }: CliContext, message: Message): Promise<void> {
   const { sequence, time, cursor, agentId } = message;
   const at = time === undefined ? [] : [new Date(time).toLocaleTimeString("sv-SE")];

@@ -1,4 +1,4 @@
-// nexusctl messaging create, join, leave, forget, renew, alias, unalias: being in a session, and what it is called.
+// nexusctl messaging create, join, leave, forget, renew, alias, unalias: membership in a session, and its name.
 
 import type { Command } from "commander";
 import { count } from "../../arguments.ts";
@@ -14,7 +14,7 @@ import {
   type WriteOptions,
 } from "./call.ts";
 
-/** What the commands that bring nexusd into a session say of it. */
+/** The fields shown by commands that join a session. */
 const ENTERED = [
   ["sessionId", "session"],
   ["alias", "alias"],
@@ -39,7 +39,7 @@ export interface EntryOptions extends WriteOptions {
   server?: string;
 }
 
-/** How a session gets a name and a server, wherever nexusd enters one. */
+/** The options for a session's name and server, for every command that joins one. */
 export const addEntry = (command: Command): Command =>
   addWriteOptions(
     command
@@ -47,7 +47,7 @@ export const addEntry = (command: Command): Command =>
       .option("--server <url>", "its server, one that nexusd knows; default: [messaging] base_url"),
   );
 
-/** Prints how nexusd entered a session, and what is next. */
+/** Prints how nexusd joined a session, and what to do next. */
 export async function printEntered(context: CliContext, result: Result | undefined, next: string) {
   if (!result) return;
   await print(context, result, ENTERED);
@@ -153,7 +153,7 @@ export function addSessions(messaging: Command, act: Act): void {
     );
 }
 
-/** What there is to say where the fact itself is all. */
+/** The output of commands that only report success. */
 async function done(context: CliContext, result: Result | undefined, words: string): Promise<void> {
   if (!result) return;
   if (context.output.isHuman) context.output.note(words);

@@ -1,4 +1,4 @@
-// nexusctl messaging ls, status, members, health, stats: how sessions and servers are.
+// nexusctl messaging ls, status, members, health, stats: the state of sessions and servers.
 
 import type { Command } from "commander";
 import { short } from "../../../core/redaction.ts";
@@ -103,7 +103,7 @@ export function addViews(messaging: Command, act: Act): void {
     );
 }
 
-/** A table for a person of whatever the answer has as `members`. */
+/** A table for a person of the answer's `members`, whatever they are. */
 export async function printMembers({ output }: CliContext, { members }: Result): Promise<void> {
   const rows: unknown[] = Array.isArray(members) ? members : [];
   await output.table(

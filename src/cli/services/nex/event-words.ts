@@ -1,4 +1,4 @@
-// What the events of Nex say, for a person.
+// The essential facts of Nex's events, for a person.
 
 import { type EventWords, record, text, words } from "../../events/words.ts";
 

@@ -1,4 +1,4 @@
-// nexusctl insights: what Nex ever said, out of the memory of the daemon.
+// nexusctl insights: searches everything Nex has said, as remembered by the daemon.
 
 import type { Command } from "commander";
 import type { LoggedView } from "../../../contract/api/views.ts";
@@ -45,7 +45,7 @@ export function addInsights(program: Command, act: Act): void {
     );
 }
 
-// What is of no known shape is left empty: everything of it is in the JSON.
+// Fields of an unknown shape are left empty: the JSON has everything.
 const row = ({ time, insight }: LoggedView): (string | null)[] => {
   const { type, confidence, target, entities, content } = fieldsOf(insight);
   const about = fieldsOf(target).hint ?? fieldsOf(Array.isArray(entities) ? entities[0] : undefined).name;
@@ -55,5 +55,5 @@ const row = ({ time, insight }: LoggedView): (string | null)[] => {
 const cell = (value: unknown) =>
   typeof value === "string" || typeof value === "number" ? String(value) : null;
 
-/** Of what another wrote, whatever it is. */
+/** The fields of untrusted data, whatever it is. */
 const fieldsOf = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});

@@ -1,4 +1,4 @@
-// What the events of Nexus say, for a person.
+// The essential facts of Nexus' events, for a person.
 
 import { type EventWords, text, timeOf, words } from "../../events/words.ts";
 
@@ -13,7 +13,7 @@ export const nexusWords: EventWords = (name, data, now) => {
     case "nexus.order.pending":
     case "nexus.order.overdue":
     case "nexus.order.advanced": {
-      // Earlier versions told the status before as that of a deleted order.
+      // Earlier versions reported the previous status as that of the deleted order.
       const before = text(data.previousStatus ?? data.orderStatus);
       const state = data.removed === true ? `removed, was ${before}` : data.orderStatus;
       const since = timeOf(text(data.pendingSince), now);
