@@ -204,7 +204,7 @@ describe("under more demand from agents than there is budget", () => {
     expect(longest(person)).toBe(0);
   });
 
-  test("agents share what others do not use: half of it each, not more", async () => {
+  test("agents and watches split an otherwise unused budget in half", async () => {
     const clock = createFakeClock();
     const budget = createBudget({ ...LIMITS, clock });
     storm(budget, clock, "watches", 40);

@@ -51,7 +51,7 @@ test("answers of any size all complete, with never more in memory than the limit
   );
 });
 
-test("a caller that waits for one of many answers of another service does not wait for a second one", () => {
+test("a service waits for at most one of another service's many answers", () => {
   const room = createRoom(24 * MIB);
   const began: string[] = [];
   const ask = (name: string, whose: string) => {
