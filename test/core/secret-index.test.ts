@@ -54,7 +54,7 @@ describe("a credential is found in any form in which a service repeats it", () =
       expect(isFree(json), json).toBe(false);
   });
 
-  test("as a whole word only, if it is short", () => {
+  test("only as a whole, if it is short", () => {
     const { add, hide } = createRedactor();
     add("hunter22");
     expect(hide("hunter2 hunter22 hunter222")).toBe(`hunter2 ${REDACTED} ${REDACTED}2`);
