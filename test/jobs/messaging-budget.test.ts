@@ -46,7 +46,7 @@ async function send(clock: FakeClock, job: JobHarness, server: MessagingServer, 
   return clock.monotonic() - begin;
 }
 
-it("20 minutes with 100 sessions, sends, renewals and two restarts: never more than 100 in 60 s", async () => {
+it("20 minutes with 100 sessions, sends, renewals and two restarts never take more than 100 requests in 60 s", async () => {
   const clock = createFakeClock(Date.now());
   const dataDir = temporaryDirectory();
   const { server, ids, toml, arrivals, collect } = await serve(clock, 100, 600);
@@ -87,7 +87,7 @@ it.each([
   ["for as long as it asks", { "retry-after": "90" }, 90_000],
   ["for 60 s where it does not say how long", {}, 60_000],
 ])(
-  "after a 429 the server is left alone %s, then polled at the pace, without a burst",
+  "after a 429 the server is left alone %s, then polled at the normal pace, without a burst",
   async (_, headers, restMs) => {
     const clock = createFakeClock(Date.now());
     const { server, toml, arrivals, collect } = await serve(clock, 50);

@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { MINUTE, watch } from "./messaging-harness.ts";
 
-it("300 sessions are joined and polled side by side: the first poll of each comes within a minute of its join", async () => {
+it("300 sessions are joined and polled concurrently: each is first polled within a minute of its join", async () => {
   const { messaging, start } = await watch();
   const ids = Array.from({ length: 300 }, () => messaging.createSession({ ttl: 7200 }));
   const job = await start(ids);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { has, MINUTE, received, watch } from "./messaging-harness.ts";
 
 describe("messages", () => {
-  it("arrive once, in order, the greeting first, own ones left out", async () => {
+  it("arrive once, in order, the greeting first, without own ones", async () => {
     const { messaging, start } = await watch();
     const session = messaging.createSession({ greeting: "hello" });
     const job = await start([session]);
@@ -37,8 +37,8 @@ describe("messages", () => {
   );
 });
 
-describe("the server's memory", () => {
-  it("an older page that comes once more is no restart, and nothing comes twice", async () => {
+describe("a server's lost messages", () => {
+  it("an older page that is repeated is not a restart, and nothing is logged twice", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({});
     const job = await start([session]);
@@ -61,7 +61,7 @@ describe("the server's memory", () => {
     expect(await job.events("messaging.session.restarted")).toEqual([]);
   });
 
-  it("a restart is seen where the new cursors have passed the old one, at 2 % of the budget at most", async () => {
+  it("a restart is noticed even if the new cursors have passed the old one, for at most 2 % of the budget", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({});
     const job = await start([session]);
@@ -79,7 +79,7 @@ describe("the server's memory", () => {
     expect((await job.events("messaging.session.restarted")).map(({ data }) => data.generation)).toEqual([2]);
   });
 
-  it("a message of 1 MB and cursors above 2^53 arrive as they are", async () => {
+  it("a message of 1 MB and cursors above 2^53 arrive unchanged", async () => {
     const { messaging, start } = await watch();
     const session = messaging.createSession({});
     const job = await start([session]);
@@ -96,8 +96,8 @@ describe("the server's memory", () => {
   });
 });
 
-describe("who is there", () => {
-  it("is told as agents come and go, without a request of its own", async () => {
+describe("the members of a session", () => {
+  it("are reported as agents come and go, without extra requests", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({});
     const job = await start([session]);
@@ -115,7 +115,7 @@ describe("who is there", () => {
     expect(polls.filter(({ path }) => path.includes("members=true")).length).toBeLessThan(polls.length / 10);
   });
 
-  it("is not asked for where messaging.members is off", async () => {
+  it("are not requested if messaging.members is off", async () => {
     const { messaging, start, pass } = await watch({}, "members = false");
     const job = await start([messaging.createSession({})]);
     await pass(job, 2 * MINUTE, 5000);
@@ -124,7 +124,7 @@ describe("who is there", () => {
 });
 
 describe("membership", () => {
-  it("is taken up again after removal for inactivity, with the same cursor", async () => {
+  it("is restored after removal for inactivity, with the same cursor", async () => {
     const { messaging, start } = await watch();
     const session = messaging.createSession({});
     const job = await start([session]);
@@ -139,7 +139,7 @@ describe("membership", () => {
     expect(joins).toEqual([false, true]);
   });
 
-  it("is renewed before the session ends, and not more than needed", async () => {
+  it("is renewed before the session ends, and no more often than needed", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: 600 });
     const job = await start([session]);
@@ -151,7 +151,7 @@ describe("membership", () => {
     expect(await job.events("messaging.session.expired")).toEqual([]);
   });
 
-  it("a lively session is not renewed at all, since each message begins its time anew", async () => {
+  it("a busy session is not renewed at all, because each message restarts its ttl", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: 600 });
     const job = await start([session]);
@@ -164,7 +164,7 @@ describe("membership", () => {
     expect(await received(job)).toHaveLength(20);
   });
 
-  it("a session that is gone, full or has our name taken ends with its reason, and the others go on", async () => {
+  it("a session that is gone, full or has our name taken ends with its reason, and the others continue", async () => {
     const { messaging, start } = await watch();
     const [gone, full, taken, good] = [
       messaging.createSession({}),
@@ -187,7 +187,7 @@ describe("membership", () => {
     expect(job.log()).not.toContain(good);
   });
 
-  it("one session that is refused does not slow the others down", async () => {
+  it("a session that is refused does not slow the others down", async () => {
     const { messaging, start } = await watch();
     const [bad, good] = [messaging.createSession({}), messaging.createSession({})];
     const job = await start([bad, good]);
@@ -213,8 +213,8 @@ describe("membership", () => {
   });
 });
 
-describe("a server that is gone", () => {
-  it("is not asked for anything where nexusd is in no session", async () => {
+describe("an unreachable server", () => {
+  it("gets no requests if nexusd is in no session", async () => {
     const { messaging, start } = await watch();
     messaging.addFault({ kind: "drop", times: -1 });
     const job = await start([]);
@@ -223,7 +223,7 @@ describe("a server that is gone", () => {
     expect(messaging.requests).toEqual([]);
   });
 
-  it("is never called ok with a session, and the polling goes on when it is back", async () => {
+  it("is never reported as ok while nexusd is in a session, and polling resumes when it is back", async () => {
     const { messaging, start } = await watch();
     const sessions = [messaging.createSession({})];
     messaging.addFault({ kind: "drop", times: -1 });
@@ -241,7 +241,7 @@ describe("a server that is gone", () => {
 });
 
 describe("the budget of 100 requests a minute", () => {
-  it("is never exceeded, counted by the server, and is used", async () => {
+  it("is never exceeded, by the server's own count, and is used", async () => {
     const { messaging, start, pass } = await watch({ rateLimit: 100 });
     const sessions = Array.from({ length: 20 }, () => messaging.createSession({ ttl: 86_400 }));
     const job = await start(sessions);
@@ -255,7 +255,7 @@ describe("the budget of 100 requests a minute", () => {
     expect(times.length).toBeGreaterThan(5 * 80);
   });
 
-  it("a 429 is obeyed, and the polling goes on after it", async () => {
+  it("a 429 is obeyed, and polling resumes after it", async () => {
     const { messaging, start, pass } = await watch({ rateLimit: 100 });
     const session = messaging.createSession({});
     const job = await start([session]);

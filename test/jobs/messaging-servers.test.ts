@@ -41,7 +41,7 @@ async function twoServers() {
 const polls = ({ requests }: MessagingServer) => requests.filter(({ path }) => path.includes("/messages"));
 
 describe("two servers", () => {
-  it("are each polled at the full pace", async () => {
+  it("are each polled at full pace", async () => {
     const { one, two, job, pass } = await twoServers();
     await pass(2 * MINUTE);
     for (const server of [one, two]) {
@@ -52,20 +52,23 @@ describe("two servers", () => {
     expect(job.job()).toMatchObject({ state: "ok", lastError: null });
   });
 
-  it.each([503, 429])("one that answers %i slows down itself alone, and status names it", async (status) => {
-    const { one, two, job, pass } = await twoServers();
-    await pass(10_000);
-    two.addFault({ kind: "status", status, match: "/", times: 1000 });
-    const before = { one: polls(one).length, two: two.requests.length };
-    await pass(MINUTE);
-    expect(polls(one).length - before.one).toBeGreaterThan(85);
-    expect(two.requests.length - before.two).toBeLessThan(10);
-    expect(job.job()).toMatchObject({ state: "degraded", failures: 0 });
-    expect(job.job().lastError?.message).toContain(two.url);
-    expect(await job.events("job.failed")).toEqual([]);
-    two.clearFaults();
-    await pass(2 * MINUTE);
-    expect(job.job()).toMatchObject({ state: "ok", lastError: null });
-    expect(polls(two).filter((request) => request.status === 200).length).toBeGreaterThan(60);
-  });
+  it.each([503, 429])(
+    "a server that answers %i slows only itself down, and status names it",
+    async (status) => {
+      const { one, two, job, pass } = await twoServers();
+      await pass(10_000);
+      two.addFault({ kind: "status", status, match: "/", times: 1000 });
+      const before = { one: polls(one).length, two: two.requests.length };
+      await pass(MINUTE);
+      expect(polls(one).length - before.one).toBeGreaterThan(85);
+      expect(two.requests.length - before.two).toBeLessThan(10);
+      expect(job.job()).toMatchObject({ state: "degraded", failures: 0 });
+      expect(job.job().lastError?.message).toContain(two.url);
+      expect(await job.events("job.failed")).toEqual([]);
+      two.clearFaults();
+      await pass(2 * MINUTE);
+      expect(job.job()).toMatchObject({ state: "ok", lastError: null });
+      expect(polls(two).filter((request) => request.status === 200).length).toBeGreaterThan(60);
+    },
+  );
 });

@@ -30,7 +30,7 @@ describe("the health of a server", () => {
     ["is not found", { status: 404 }],
     ["is not to be had", { status: 503 }],
     ["is no JSON", { status: 200, body: "<html>" }],
-  ])("that %s stops no poll, and a restart is noticed all the same", async (_name, answer) => {
+  ])("that %s stops no poll, and a restart is still noticed", async (_name, answer) => {
     const { messaging, job, say, pass } = await inSession(DAY_S, { emptyPageCursor: "echo" });
     say(["before"]);
     await pass(job, MINUTE, 5000);
@@ -77,7 +77,7 @@ describe("a restart of the server", () => {
     },
   );
 
-  it("after the clock of this machine was put back is noticed", async () => {
+  it("after this machine's clock was set back is noticed", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: DAY_S });
     const say = (texts: string[]) => {
@@ -100,7 +100,7 @@ describe("a restart of the server", () => {
     expect(await job.events("messaging.session.restarted")).toHaveLength(1);
   });
 
-  it("is not seen in a clock that is put right, and nothing comes twice", async () => {
+  it("is not inferred from a corrected clock, and nothing is logged twice", async () => {
     const { job, say, pass } = await inSession();
     say(["one", "one", "two"]);
     await pass(job, 2 * MINUTE, 5000);
@@ -114,7 +114,7 @@ describe("a restart of the server", () => {
 });
 
 describe("a renewal", () => {
-  it("that finds us removed keeps nobody from joining again", async () => {
+  it("that discovers our removal does not prevent joining again", async () => {
     const { messaging, serverClock, session, job, pass } = await inSession(600);
     for (const text of names(5, "away")) {
       serverClock.advance(100_000);
@@ -128,7 +128,7 @@ describe("a renewal", () => {
     expect(await job.events("messaging.session.expired")).toEqual([]);
   });
 
-  it("that is refused keeps no message back, and is seen", async () => {
+  it("that is refused delays no message, and is reported", async () => {
     const { messaging, job, say, pass } = await inSession(600);
     const refusal = { status: 400, body: { error: "invalid_request" } };
     messaging.addFault({ kind: "status", match: "/renew", times: -1, ...refusal });
@@ -143,7 +143,7 @@ describe("a renewal", () => {
     expect(await job.events("messaging.session.expired")).toEqual([]);
   });
 
-  it("that fails keeps no message back, and does not stop the polls of others", async () => {
+  it("that fails delays no message and does not stop other sessions' polls", async () => {
     const { messaging, start, pass } = await watch();
     const sessions = Array.from({ length: 20 }, () => messaging.createSession({ ttl: 1800 }));
     const job = await start(sessions);
@@ -159,7 +159,7 @@ describe("a renewal", () => {
     expect(await received(job)).toHaveLength(sessions.length);
   });
 
-  it.each([50_000, -50_000])("is asked for as often as needed with a clock off by %i ms", async (offMs) => {
+  it.each([50_000, -50_000])("is requested as often as needed with a clock off by %i ms", async (offMs) => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: 60 });
     const clock = createFakeClock(Date.now() + offMs);
@@ -173,7 +173,7 @@ describe("a renewal", () => {
     expect(renewals.length).toBeLessThan(20);
   });
 
-  it("comes in time where the clock was wrong while there was talk, and is put right", async () => {
+  it("is on time even if the clock was wrong during the conversation and is then corrected", async () => {
     const { job, say, pass } = await inSession(3600);
     job.clock.jump(40 * MINUTE);
     for (const text of names(10, "talk")) {
@@ -185,7 +185,7 @@ describe("a renewal", () => {
     expect(await job.events("messaging.session.expired")).toEqual([]);
   });
 
-  it("comes in time where the machine slept for a while", async () => {
+  it("is on time even if the machine slept for a while", async () => {
     const { serverClock, job, pass } = await inSession(3600);
     await pass(job, 40 * MINUTE, MINUTE);
     serverClock.advance(15 * MINUTE);
@@ -197,7 +197,7 @@ describe("a renewal", () => {
   it.each([
     [60, 120],
     [30, 60],
-  ])("comes in time for each of %i sessions of %i s, within the budget", async (count, ttl) => {
+  ])("is on time for each of %i sessions of %i s, within the budget", async (count, ttl) => {
     const { messaging, start, pass } = await watch({ rateLimit: 100 });
     const sessions = Array.from({ length: count }, () => messaging.createSession({ ttl }));
     const job = await start(sessions);
@@ -215,8 +215,8 @@ describe("a renewal", () => {
   });
 });
 
-describe("an answer that cannot be true", () => {
-  it.each([Number.MAX_SAFE_INTEGER, 1e13, -1, 0])("of a life of %d s ends no poll", async (ttl) => {
+describe("an impossible answer", () => {
+  it.each([Number.MAX_SAFE_INTEGER, 1e13, -1, 0])("with a lifetime of %d s ends no poll", async (ttl) => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: DAY_S });
     const described = { sessionId: session, agents: [], ttl };
@@ -233,7 +233,7 @@ describe("an answer that cannot be true", () => {
     expect(await received(job)).toEqual(["hello"]);
   });
 
-  it("of what a session is ends no poll: it has the usual life", async () => {
+  it("about a session ends no poll: the default lifetime applies", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: DAY_S });
     const describing = `/v1/sessions/${session}`;
@@ -246,7 +246,7 @@ describe("an answer that cannot be true", () => {
     expect(messaging.requests.filter(({ path }) => path === describing)).toHaveLength(2);
   });
 
-  it("of what a session is, is not waited for: it is polled, and renewed at once", async () => {
+  it("about a session is not waited for: the session is polled, and renewed at once", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: DAY_S });
     const describing = `/v1/sessions/${session}`;
@@ -262,7 +262,7 @@ describe("an answer that cannot be true", () => {
 });
 
 describe("a message", () => {
-  it("whose JSON nobody could walk comes without it, and those behind it come", async () => {
+  it("whose JSON is too deep to walk arrives without it, and those after it arrive", async () => {
     const { messaging, session, job, say, pass } = await inSession();
     const deep = `${"[".repeat(4000)}12345678901234567890${"]".repeat(4000)}`;
     say(["before"]);
@@ -279,7 +279,7 @@ describe("a message", () => {
     expect(job.job().state).toBe("ok");
   });
 
-  it("is not waited for behind a session that is too large to be read", async () => {
+  it("does not wait behind a session that is too large to read", async () => {
     const { messaging, start, pass } = await watch();
     const [large, good] = [messaging.createSession({ ttl: DAY_S }), messaging.createSession({ ttl: DAY_S })];
     for (let n = 0; n < 70; n++) messaging.post(large, "peer", { text: "x".repeat(1_000_000) });
@@ -294,7 +294,7 @@ describe("a message", () => {
 });
 
 describe("membership", () => {
-  it("is not taken from another agent that has our name, after a join that was certainly refused", async () => {
+  it("is not taken from another agent with our name, after a join that was certainly refused", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: DAY_S });
     messaging.post(session, "me", { text: "I am the other me" });
@@ -308,7 +308,7 @@ describe("membership", () => {
     ]);
   });
 
-  it("is not taken from another agent that has our name, whatever a proxy says of the join", async () => {
+  it("is not taken from another agent with our name, whatever a proxy says about the join", async () => {
     const { messaging, start, pass } = await watch();
     const session = messaging.createSession({ ttl: DAY_S });
     messaging.post(session, "me", { text: "I am the other me" });
@@ -319,7 +319,7 @@ describe("membership", () => {
     expect(job.services.messaging.sessions.get(session)?.state).toBe("lost");
   });
 
-  it("that a write is ending is no proof that the server answers, and its last page is kept", async () => {
+  it("that a write is ending does not prove that the server answers, and its last page is kept", async () => {
     const { messaging, session, job, say, pass } = await inSession();
     const { changes, sessions } = job.services.messaging;
     const release = changes.hold(session);
@@ -339,7 +339,7 @@ describe("membership", () => {
     expect(sessions.get(session)?.state).toBe("left");
   });
 
-  it("that is taken away again and again is taken up ever more rarely, and at once after a quiet time", async () => {
+  it("that is revoked again and again is restored less and less often, and at once after a quiet time", async () => {
     const { messaging, session, job, say, pass } = await inSession();
     for (let second = 0; second < 120; second++) {
       messaging.removeAgent(session, "me");

@@ -60,7 +60,7 @@ const ended = async (job: JobHarness) =>
   (await told(job)).filter(([type]) => type === "completed" || type === "failed");
 
 it.each(["openapi", "skill"] as const)(
-  "a text ends as one event with what was found in it, whatever shape it comes in (%s)",
+  "a text ends as one event with its findings, in either documented shape (%s)",
   async (contextShape) => {
     const { written, start, serverClock, asked } = await setUp({ contextShape });
     const { id, output } = await written("nex.context.add_text", TEXT);
@@ -84,7 +84,7 @@ it.each(["openapi", "skill"] as const)(
 );
 
 it.each(["openapi", "skill"] as const)(
-  "a list ends as one event with what is in it (%s)",
+  "a list ends as one event with its entries (%s)",
   async (contextShape) => {
     const { written, start } = await setUp({ contextShape, processingMs: 0 });
     const { id, output } = await written("nex.context.list_jobs", { query: "people like jane" });
@@ -96,7 +96,7 @@ it.each(["openapi", "skill"] as const)(
   },
 );
 
-it("is asked about every 2 to 5 s, and not at all while nothing is followed", async () => {
+it("Nex is asked every 2 to 5 s, and not at all while nothing is followed", async () => {
   const { written, start, asked } = await setUp({ processingMs: 10 * MINUTE });
   const job = await start();
   await job.advance(60 * MINUTE, MINUTE);
@@ -111,7 +111,7 @@ it("is asked about every 2 to 5 s, and not at all while nothing is followed", as
   expect(asked().length - before).toBeLessThanOrEqual(30);
 });
 
-it("several at once do not wait for one that is slow, and a failure of one is not that of the others", async () => {
+it("concurrent operations do not wait for a slow one, and one's failure does not affect the others", async () => {
   const { nex, written, start } = await setUp({ processingMs: 0 });
   const first = await written("nex.context.add_text", TEXT);
   const second = await written("nex.context.list_jobs", { query: "x" });
@@ -123,7 +123,7 @@ it("several at once do not wait for one that is slow, and a failure of one is no
   expect((await ended(job))[1]?.[1].writeId).toBe(first.id);
 });
 
-it("a restart in between picks the work up again, and tells nothing twice", async () => {
+it("after a restart the work is followed again, and nothing is reported twice", async () => {
   const { written, start, serverClock } = await setUp();
   const { id } = await written("nex.context.add_text", TEXT);
   const first = await start();
@@ -141,7 +141,7 @@ it("a restart in between picks the work up again, and tells nothing twice", asyn
   ]);
 });
 
-it("a failure at Nex, a text that it does not know, and one that never ends are told as failed", async () => {
+it("a failure at Nex, an unknown text and a text that never ends are reported as failed", async () => {
   const { nex, written, start } = await setUp({ processingMs: 1000 * MINUTE });
   const endless = await written("nex.context.add_text", TEXT);
   nex.setProcessing({ ms: 0, error: "the model is away" });
@@ -160,7 +160,7 @@ it("a failure at Nex, a text that it does not know, and one that never ends are 
   });
 });
 
-it("an outage of Nex gives nothing up, however long it takes", async () => {
+it("an outage of Nex does not end the following, however long it lasts", async () => {
   const { nex, written, start } = await setUp({ processingMs: 0 });
   await written("nex.context.add_text", TEXT);
   nex.addFault({ kind: "status", status: 503, match: "/artifacts", times: -1 });
@@ -172,7 +172,7 @@ it("an outage of Nex gives nothing up, however long it takes", async () => {
   expect((await ended(job))[0]?.[0]).toBe("completed");
 });
 
-it("follows exactly the operations whose output names what to follow", () => {
+it("exactly the operations whose output names something to follow are followed", () => {
   const names = catalogue.all().filter(({ output, effect }) => {
     if (effect !== "write") return false;
     try {

@@ -31,7 +31,7 @@ const some = (from: number, count: number) =>
 const texts = (from: number, count: number) => some(from, count).map(({ content }) => content);
 
 describe("the insight stream", () => {
-  it("stores the replay of the first connection as replay, and what comes then as live", async () => {
+  it("stores the replay of the first connection as replay, and later insights as live", async () => {
     const { nex, start } = await watch();
     nex.emit(some(0, 3));
     const job = await start();
@@ -44,7 +44,7 @@ describe("the insight stream", () => {
   });
 
   it.each(["batch", "single"] as const)(
-    "closes a gap of more than the replay holds, in order and once (%s replay)",
+    "closes a gap larger than the replay, in order and once (%s replay)",
     async (replayStyle) => {
       const { nex, start } = await watch({ replayStyle });
       const job = await start();
@@ -71,7 +71,7 @@ describe("the insight stream", () => {
     },
   );
 
-  it("takes 90 s of silence for death, and keepalives for life", async () => {
+  it("treats 90 s of silence as dead, and keepalives as alive", async () => {
     const { nex, start } = await watch();
     const job = await start();
     await job.advanceUntil(isLive(job), "live", { stepMs: 100 });
@@ -129,7 +129,7 @@ describe("the fallback", () => {
     expect(await job.events("nex.stream.lost")).toHaveLength(1);
   });
 
-  it("a window that REST refuses stays open and is closed later", async () => {
+  it("a window refused by REST stays open and is closed later", async () => {
     const { nex, start } = await watch({ replaySize: 0 });
     const job = await start();
     await job.advanceUntil(isLive(job), "live", { stepMs: 100 });
@@ -146,7 +146,7 @@ describe("the fallback", () => {
   it.each([
     [401, "nex_key_refused"],
     [403, "nex_scope_missing"],
-  ])("a %i says what to do and is tried again slowly", async (status, code) => {
+  ])("reports what to do on a %i, and retries slowly", async (status, code) => {
     const { nex, start } = await watch();
     nex.addFault({
       kind: "status",

@@ -44,14 +44,14 @@ const some = (job: JobHarness, from: number, count: number) =>
   }));
 const numbers = (from: number, count: number) => Array.from({ length: count }, (_, n) => `n${from + n}`);
 
-it("asks for nothing unless it is enabled", async () => {
+it("requests nothing unless enabled", async () => {
   const { start, asked } = await follow({}, false);
   const job = await start();
   await job.advance(10 * MINUTE, MINUTE);
   expect([job.job().state, asked()]).toEqual(["disabled", []]);
 });
 
-it("logs each notification once, whole, over looks that overlap and over a restart", async () => {
+it("logs each notification once, complete, over overlapping polls and a restart", async () => {
   const { nex, start, asked } = await follow();
   const first = await start();
   nex.notify([
@@ -75,7 +75,7 @@ it("logs each notification once, whole, over looks that overlap and over a resta
   expect(asked().at(-1)?.path).toMatch(/since=\d{4}-/);
 });
 
-it("takes a burst of more than a page whole where the feed begins with the oldest", async () => {
+it("reads a burst of more than a page completely if the feed is oldest first", async () => {
   const { nex, start } = await follow({ feedOrder: "oldest" });
   const job = await start();
   await look(job);
@@ -85,7 +85,7 @@ it("takes a burst of more than a page whole where the feed begins with the oldes
   expect(await job.events("nex.notification.gap")).toEqual([]);
 });
 
-it("says what it could not have where the feed begins with the newest, once", async () => {
+it("reports a gap once for what it missed if the feed is newest first", async () => {
   const { nex, start } = await follow({ feedOrder: "newest" });
   const job = await start();
   await look(job);
@@ -101,7 +101,7 @@ it("says what it could not have where the feed begins with the newest, once", as
   expect(gaps[0]?.data.from <= String(burst[0]?.sent_at)).toBe(true);
 });
 
-it("a failure between two pages repeats nothing and loses nothing", async () => {
+it("a failure between two pages repeats and loses nothing", async () => {
   const { nex, start, asked } = await follow({ feedOrder: "oldest" });
   const job = await start();
   await look(job);
@@ -115,7 +115,7 @@ it("a failure between two pages repeats nothing and loses nothing", async () => 
   expect(await ids(job)).toEqual(numbers(0, 120));
 });
 
-it("one from the future hides nothing that comes before that time", async () => {
+it("a notification from the future does not hide any before that time", async () => {
   const { nex, start } = await follow();
   const job = await start();
   nex.notify([{ id: "n0", sent_at: "2099-01-01T00:00:00Z" }]);
@@ -125,7 +125,7 @@ it("one from the future hides nothing that comes before that time", async () => 
   expect(await ids(job)).toEqual(numbers(0, 3));
 });
 
-it("one that is in the feed hours after it was sent is told, and a position from the future hides nothing", async () => {
+it("a notification that appears hours after it was sent is logged, and a position from the future hides nothing", async () => {
   const { nex, start } = await follow();
   const dataDir = temporaryDirectory();
   const store = await openStore({ dataDir, clock: systemClock });
@@ -144,7 +144,7 @@ it("one that is in the feed hours after it was sent is told, and a position from
   expect(await ids(job)).toEqual(numbers(0, 3));
 });
 
-it("a late one among hundreds of a day is told, at one more request a look", async () => {
+it("a late one among hundreds in a day is logged, for one more request per poll", async () => {
   const { nex, start, asked } = await follow({ feedOrder: "oldest" });
   const job = await start();
   await look(job);
@@ -165,7 +165,7 @@ it("a late one among hundreds of a day is told, at one more request a look", asy
   expect((await ids(job)).toSorted()).toEqual([...numbers(0, 300), "late"].toSorted());
 });
 
-it("says which scope the key lacks, and leaves the place where it was", async () => {
+it("names the scope that the key lacks, and keeps its position", async () => {
   const { nex, start } = await follow();
   const job = await start();
   nex.setScopes([]);

@@ -53,7 +53,7 @@ const contents = async (job: JobHarness) =>
   (await job.events("nex.insight.received")).map(({ data }) => data.insight.content);
 
 describe("an insight stream", () => {
-  it("that a proxy compresses is read as it comes", async () => {
+  it("compressed by a proxy is read as it arrives", async () => {
     let send = (_: string) => {};
     const { job, status, clock } = await watch((response) => {
       response.writeHead(200, { ...EVENT_STREAM, "content-encoding": "gzip" });
@@ -98,7 +98,7 @@ describe("an insight stream", () => {
     ],
     ["of a page that says it is one", "stream_silent", {}, once("<html>\n<form>log in</form>\n</html>\n\n")],
     ["of the wrong type", "no_event_stream", { "content-type": "text/plain" }, once(connected)],
-  ])("%s is never live and covers nothing; REST brings what it does not", async (_, code, headers, piece) => {
+  ])("%s is never live and covers nothing; REST fetches the rest", async (_, code, headers, piece) => {
     const open = new Set<ServerResponse>();
     const { job, status, clock, make, coveredUntil, lists } = await watch((response) => {
       response.writeHead(200, { ...EVENT_STREAM, ...headers }).write(piece);
@@ -127,7 +127,7 @@ describe("an insight stream", () => {
     expect(await job.events("nex.stream.lost")).toMatchObject([{ data: { code } }]);
   });
 
-  it("of comments alone is live, but its time is covered by REST only", async () => {
+  it("of comments alone is live, but its time is covered only by REST", async () => {
     const { job, status, clock, make, coveredUntil, lists } = await watch((response) => {
       response.writeHead(200, EVENT_STREAM).write(": connected\n\n");
       const beat = setInterval(() => response.write(": keepalive\n\n"), 5);
@@ -146,7 +146,7 @@ describe("an insight stream", () => {
     expect([status.state, job.job().state]).toEqual(["live", "ok"]);
   });
 
-  it("whose insights cannot be read says so, and REST brings them", async () => {
+  it("with unreadable insights reports that, and REST fetches them", async () => {
     let send = (_: string) => {};
     const { job, status, clock, make } = await watch((response) => {
       response.writeHead(200, EVENT_STREAM).write(": connected\n\n");
@@ -178,28 +178,31 @@ describe("an insight stream", () => {
     ["after an event of an unknown kind", (response) => response.end("event: hello\ndata: {}\n\n"), []],
     ["after asking for haste", (response) => response.end("retry: 1\n\n"), []],
     ["after many events", (response) => response.end(frame("insight.replay", again).repeat(200)), ["again"]],
-  ])("that ends %s each time is asked for ever more slowly, and Nex is not well", async (_, end, brought) => {
-    const { job, clock, streams, make } = await watch((response) => {
-      response.writeHead(200, EVENT_STREAM);
-      end(response);
-    });
-    await job.advanceUntil(() => streams() === 3, "three connections", { stepMs: 250 });
-    const from = clock.now();
-    let wasOk = false;
-    make("meanwhile");
-    await job.advanceUntil(
-      () => {
-        wasOk ||= job.job().state === "ok";
-        return clock.now() - from >= 10 * MINUTE;
-      },
-      "ten minutes",
-      { stepMs: 1000 },
-    );
-    // At 30 to 60 s in the end: the old pace would have made 800.
-    expect(streams()).toBeLessThanOrEqual(30);
-    expect(wasOk).toBe(false);
-    expect(await contents(job)).toEqual([...brought, "meanwhile"]);
-    const told = [...(await job.events("nex.stream.opened")), ...(await job.events("nex.stream.lost"))];
-    expect(told.length).toBeLessThanOrEqual(2);
-  });
+  ])(
+    "that ends %s each time is requested less and less often, and Nex counts as unhealthy",
+    async (_, end, brought) => {
+      const { job, clock, streams, make } = await watch((response) => {
+        response.writeHead(200, EVENT_STREAM);
+        end(response);
+      });
+      await job.advanceUntil(() => streams() === 3, "three connections", { stepMs: 250 });
+      const from = clock.now();
+      let wasOk = false;
+      make("meanwhile");
+      await job.advanceUntil(
+        () => {
+          wasOk ||= job.job().state === "ok";
+          return clock.now() - from >= 10 * MINUTE;
+        },
+        "ten minutes",
+        { stepMs: 1000 },
+      );
+      // At 30 to 60 s in the end: the old pace would have made 800.
+      expect(streams()).toBeLessThanOrEqual(30);
+      expect(wasOk).toBe(false);
+      expect(await contents(job)).toEqual([...brought, "meanwhile"]);
+      const told = [...(await job.events("nex.stream.opened")), ...(await job.events("nex.stream.lost"))];
+      expect(told.length).toBeLessThanOrEqual(2);
+    },
+  );
 });

@@ -84,7 +84,7 @@ const told = (events: SeenEvent[], id: (event: SeenEvent) => unknown) => {
 };
 
 it(
-  `${ROUNDS} passes over orders that change meanwhile: no edge missed, none invented, none twice`,
+  `${ROUNDS} passes over orders that change meanwhile: no change missed, invented or repeated`,
   async () => {
     const random = seeded(6);
     const statuses = ["pending", "pending", "confirmed", "shipped", "cancelled"];
@@ -148,7 +148,7 @@ it(
 );
 
 it(
-  `${ROUNDS} passes over stock that changes meanwhile: no edge missed, none invented, none twice`,
+  `${ROUNDS} passes over stock that changes meanwhile: no change missed, invented or repeated`,
   async () => {
     const random = seeded(7);
     const [warehouse] = await nexus.sql("select id from warehouses where organization_id = $1 limit 1", [

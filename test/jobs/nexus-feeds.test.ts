@@ -109,7 +109,7 @@ describe.each([
   ["messages of conversations", MESSAGES],
   ["the history of shipments", HISTORY],
 ] as const)("%s", (_, feed) => {
-  it("a row two hours ahead is told, and so is what comes before its time", async () => {
+  it("a row two hours ahead is logged, and so are rows that arrive before its time", async () => {
     await feed.clear();
     await feed.arrive([row(Date.now() - HOUR)]);
     const job = await feed.follow();
@@ -127,7 +127,7 @@ describe.each([
     }
   });
 
-  it("a row of 2099 silences nothing, over a restart too", async () => {
+  it("a row of 2099 silences nothing, even over a restart", async () => {
     await feed.clear();
     const dataDir = temporaryDirectory();
     const first = await feed.follow({ dataDir });
@@ -144,7 +144,7 @@ describe.each([
     expect(await second.pass()).toEqual([rows[2]?.id]);
   });
 
-  it("a row that was there at the first look and bears a time ahead silences nothing, and is history", async () => {
+  it("a row from the future at the first pass silences nothing, and counts as history", async () => {
     await feed.clear();
     await feed.arrive([row(Date.parse("2099-01-01")), row(Date.now() - HOUR)]);
     const job = await feed.follow();
@@ -155,7 +155,7 @@ describe.each([
     expect(await job.pass()).toEqual([]);
   });
 
-  it("a row that comes ten minutes late is told, as is one that is almost a day late", async () => {
+  it("a row ten minutes late is logged, and so is one almost a day late", async () => {
     await feed.clear();
     await feed.arrive([row(Date.now() - MINUTE)]);
     const job = await feed.follow();
@@ -167,7 +167,7 @@ describe.each([
     }
   });
 
-  it("a row of the same instant as the newest at the first look is told, and that one is not", async () => {
+  it("a row with the same time as the newest one of the first pass is logged, and that one is not", async () => {
     await feed.clear();
     const newest = Date.now() - 3 * HOUR;
     await feed.arrive([row(newest)]);
@@ -179,7 +179,7 @@ describe.each([
     expect(await job.pass()).toEqual([]);
   });
 
-  it("a row without a time is told, however many there were before it, and those are not", async () => {
+  it("a row without a time is logged, however many existed before it, and those are not", async () => {
     const { table } = feed;
     await nexus.sql(`alter table ${table} alter column "timestamp" drop not null`);
     try {
@@ -201,7 +201,7 @@ describe.each([
   });
 
   it.each(["2099-01-01T00:00:00+00:00", "infinity"])(
-    "a position that an earlier version let a row of the future move, to %s, is deaf no more",
+    "a position that an earlier version moved to a future row's time, %s, no longer hides rows",
     async (time) => {
       await feed.clear();
       const missed = [row(Date.now() - 2 * HOUR), row(Date.now() - 3 * 24 * HOUR)];
@@ -218,7 +218,7 @@ describe.each([
   );
 });
 
-it("a position of an earlier version goes on from where it was", async () => {
+it("a position of an earlier version continues where it was", async () => {
   await MESSAGES.clear();
   const [before, after] = [row(Date.now() - 2 * HOUR), row(Date.now())];
   await MESSAGES.arrive([before]);
@@ -228,7 +228,7 @@ it("a position of an earlier version goes on from where it was", async () => {
   expect(await job.pass()).toEqual([after.id]);
 });
 
-it("a busy day costs two requests a pass, and a late row in it is told within a round", async () => {
+it("a busy day costs two requests a pass, and a late row in it is logged within a round", async () => {
   await MESSAGES.clear();
   const job = { requests: 0 };
   const busy = Array.from({ length: 60 }, (_, n) => row(Date.now() - 23 * HOUR + n * 20 * MINUTE));
@@ -255,7 +255,7 @@ it("a busy day costs two requests a pass, and a late row in it is told within a 
   expect(ids).toEqual([late.id]);
 });
 
-it("a burst that is interrupted at every request is told whole, and each row once", async () => {
+it("a burst interrupted at every request is logged completely, and each row once", async () => {
   await MESSAGES.clear();
   const dataDir = temporaryDirectory();
   let left = Number.POSITIVE_INFINITY;
@@ -289,7 +289,7 @@ it("a burst that is interrupted at every request is told whole, and each row onc
 });
 
 it.each(["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT"])(
-  "a server whose Date is %j has each row told once all the same",
+  "a server whose Date is %j still has each row logged once",
   async (date) => {
     await MESSAGES.clear();
     await MESSAGES.arrive([row(Date.now() - HOUR)]);
@@ -307,7 +307,7 @@ it.each(["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT"])(
   },
 );
 
-it("whatever arrives in whatever order, with failures in between, is told once", async () => {
+it("rows that arrive in any order, with failures in between, are logged once", async () => {
   const offset = fc.oneof(
     fc.constantFrom(0, 0, -1, -10 * MINUTE, 10 * MINUTE, 2 * HOUR),
     fc.integer({ min: -23 * HOUR, max: 40 * 24 * HOUR }),

@@ -57,7 +57,7 @@ const addOrders = (from: number, count: number) =>
   );
 
 describe("pending orders", () => {
-  it("are read whole although the server cuts every page at 7 rows without saying so", async () => {
+  it("are read completely although the server cuts every page at 7 rows without saying so", async () => {
     await addOrders(1, 60);
     const job = await start(nexusPendingOrders);
     await runs(job, 1);
@@ -78,7 +78,7 @@ describe("pending orders", () => {
     expect(await types(job)).toEqual(before);
   });
 
-  it("no row at all where there were some is not believed", async () => {
+  it("an empty answer where there were rows is not believed", async () => {
     await addOrders(1, 3);
     const job = await start(nexusPendingOrders);
     await runs(job, 1);
@@ -91,7 +91,7 @@ describe("pending orders", () => {
     expect(await types(job)).toHaveLength(3);
   });
 
-  it("advance to where they went, and vanish as removed", async () => {
+  it("advance to their new status, and vanish as removed", async () => {
     await addOrders(1, 3);
     const job = await start(nexusPendingOrders);
     await runs(job, 1);
@@ -118,7 +118,7 @@ describe("low stock", () => {
       [available, sku, nexus.organizationId],
     );
 
-  it("is low below the threshold, stays so up to the mark, and recovers above it; negative stock is low", async () => {
+  it("is low below the threshold, stays low up to the mark, and recovers above it; negative stock is low", async () => {
     const job = await start(nexusLowStock);
     await runs(job, 1);
     expect(await types(job)).toEqual([]);
@@ -143,7 +143,7 @@ describe("low stock", () => {
 });
 
 describe("conversations", () => {
-  it("tell when one is unread, each new message of a customer once, and when it was read", async () => {
+  it("report when one becomes unread, each new message of a customer once, and when it was read", async () => {
     await nexus.sql("update chats set unread_count = 0");
     const [chat] = await nexus.sql("select id from chats where organization_id = $1 limit 1", [
       nexus.organizationId,
@@ -177,7 +177,7 @@ describe("conversations", () => {
 });
 
 describe("shipments", () => {
-  it("tell when one is under way, where it is, when it ends, and each entry of its history", async () => {
+  it("report when one is under way, where it is, when it ends, and each entry of its history", async () => {
     await nexus.sql("truncate awbs cascade");
     const job = await start(nexusShipments);
     await runs(job, 1);
@@ -206,7 +206,7 @@ describe("shipments", () => {
   });
 });
 
-describe("a schema that is not as expected", () => {
+describe("an unexpected schema", () => {
   /** Changes the schema for one test; PostgREST keeps its idea of it, as it does until it is told. */
   const change = async (there: string, back: string) => {
     await nexus.sql(there);
@@ -219,7 +219,7 @@ describe("a schema that is not as expected", () => {
       nexus.organizationId,
     ]);
 
-  it("stops its own watch for an hour, says which column and what to set, and goes on when it is set", async () => {
+  it("stops its own watch for an hour, names the column and the setting, and resumes once it is set", async () => {
     await change(
       "alter table stock_balances rename column available_quantity to on_hand",
       "alter table stock_balances rename column on_hand to available_quantity",
@@ -249,7 +249,7 @@ describe("a schema that is not as expected", () => {
     expect(low?.data).toMatchObject({ availableQuantity: 0, name: null, warehouseId: null });
   });
 
-  it("does without items.name by itself, since some databases have none", async () => {
+  it("works without items.name by itself, because some databases lack it", async () => {
     await change(
       "alter table items rename column name to title",
       "alter table items rename column title to name",
@@ -262,7 +262,7 @@ describe("a schema that is not as expected", () => {
     expect(job.job().state).toBe("ok");
   });
 
-  it("says so of a table and of a value, too", async () => {
+  it("is reported for a missing table or value too", async () => {
     await change("alter table chats rename to threads", "alter table threads rename to chats");
     const conversations = await start(nexusConversations);
     await conversations.advanceUntil(() => conversations.job().state === "failing", "the drift");
@@ -274,7 +274,7 @@ describe("a schema that is not as expected", () => {
     );
   });
 
-  it("of the history of shipments says how to do without it, and the shipments are told all the same", async () => {
+  it("of the shipment history says how to do without it, and shipments are still reported", async () => {
     await change(
       'alter table awb_status_logs rename column "timestamp" to created_at',
       'alter table awb_status_logs rename column created_at to "timestamp"',

@@ -44,7 +44,7 @@ it("removes what is beyond max_events", async () => {
   await scheduler.stop(SECOND);
 });
 
-it("keeps everything with a duration longer than time itself, and runs when it was not running at its time", async () => {
+it("keeps everything if the duration exceeds all time, and makes up a run that it missed", async () => {
   const { clock, scheduler, kept, status } = await logOfDays(2);
   scheduler.reconfigure(testConfig({ jobs: { retention: { keep_events: "999999999999d" } } }));
   scheduler.start();
@@ -54,7 +54,7 @@ it("keeps everything with a duration longer than time itself, and runs when it w
   await scheduler.stop(SECOND);
 });
 
-it("forgets insights only where it is told to, and then by their own limit", async () => {
+it("forgets insights only if configured, and then by their own limit", async () => {
   const { clock, scheduler, store } = await logOfDays(0);
   for (let day = 1; day <= 3; day++) {
     const data = { insight: { content: `day ${day}` }, workspace: null, origin: "live" } as const;
@@ -78,7 +78,7 @@ it("forgets insights only where it is told to, and then by their own limit", asy
   await scheduler.stop(SECOND);
 });
 
-it("forgets sessions that ended before keep_events, with their keys, and no other", async () => {
+it("forgets sessions that ended before keep_events, with their keys, and no others", async () => {
   const clock = createFakeClock(NOON);
   const store = await openTestStore({ clock });
   const sessions = createSessionSet({ clock, paceMs: SECOND, maxStalenessMs: 60 * SECOND });
@@ -134,7 +134,7 @@ async function pass(clock: FakeClock, days: number): Promise<void> {
   for (let hours = 0; hours < 24 * days; hours++) await clock.advance(HOUR);
 }
 
-it("removes nothing because the clock jumps 60 days ahead, for a minute or for good", async () => {
+it("removes nothing when the clock jumps 60 days ahead, for a minute or for good", async () => {
   const { clock, scheduler, kept } = await logOfDays(20);
   scheduler.start();
   await clock.settle();
@@ -153,7 +153,7 @@ it("removes nothing because the clock jumps 60 days ahead, for a minute or for g
   await scheduler.stop(SECOND);
 });
 
-it("keeps what was written before a clock that began in 1970 was put right, for as long as anything", async () => {
+it("keeps what was written before a clock that started in 1970 was corrected, for as long as anything else", async () => {
   const clock = createFakeClock(Date.UTC(1970, 0, 1));
   const store = await openTestStore({ clock });
   const { scheduler } = createHarness([retention], { realStore: store, clock });
@@ -171,7 +171,7 @@ it("keeps what was written before a clock that began in 1970 was put right, for 
   await scheduler.stop(SECOND);
 });
 
-it("goes on where the clock is stepped before each of its runs", async () => {
+it("keeps working if the clock is stepped before each of its runs", async () => {
   const { clock, scheduler, kept } = await logOfDays(33);
   scheduler.start();
   await clock.settle();
@@ -185,7 +185,7 @@ it("goes on where the clock is stepped before each of its runs", async () => {
   await scheduler.stop(SECOND);
 });
 
-it("removes the bodies of writes that were finished 30 days ago, whatever the wall clock says", async () => {
+it("removes the bodies of writes that ended 30 days ago, whatever the wall clock says", async () => {
   const clock = createFakeClock(NOON);
   const store = await openTestStore({ clock });
   const { scheduler } = createHarness([retention], { realStore: store, clock });
