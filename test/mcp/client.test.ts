@@ -52,7 +52,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     });
   });
 
-  test("reads what is new, answers it, acknowledges it, and is not given it again", async () => {
+  test("reads new events, answers one, acknowledges them, and does not get them again", async () => {
     const { call } = await connect(scene.installation, era, "--consumer", `reader-${era}`);
     expect((await call("events_read")).value).toMatchObject({ consumer: `reader-${era}`, events: [] });
     const asked = `what is the time? (${era})`;
@@ -73,7 +73,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     expect(read.value.messages.at(-1)).toMatchObject({ untrusted: { text: asked } });
   });
 
-  test("refuses to acknowledge what was never read, and says what to do", async () => {
+  test("refuses to acknowledge what was never read, with a remedy", async () => {
     const { call } = await connect(scene.installation, era, "--consumer", `eager-${era}`);
     const { value: before } = await call("events_read");
     hear("unread");
@@ -85,7 +85,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     });
   });
 
-  test("a proposal that is made again is the same write; a destructive one is marked", async () => {
+  test("a repeated proposal is the same write; a destructive one is marked", async () => {
     const { call } = await connect(scene.installation, era, "--consumer", `writer-${era}`);
     const found = await call("operations_find", { query: "delete a contact from the CRM", effect: "write" });
     expect(found.value.operations[0]).toMatchObject({ name: "nex.records.delete", destructive: true });
@@ -109,7 +109,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     expect({ reason, agent }).toEqual({ reason: "asked for by the owner", agent: `writer-${era}` });
   });
 
-  test("a daemon that is away is an error that can be read, and the server lives on", async () => {
+  test("a missing daemon is a readable error, and the server stays alive", async () => {
     const { call } = await connect(scene.installation, era, "--consumer", `patient-${era}`);
     await call("events_read");
     await scene.kill();
@@ -126,7 +126,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     expect(await call("events_read")).toMatchObject({ isError: false });
   });
 
-  test("each consumer is a resource, told of when it has something new", async () => {
+  test("each consumer is a resource, with a notification when it has new events", async () => {
     const name = `followed-${era}`;
     const { client, call } = await connect(scene.installation, era, "--consumer", name);
     await call("events_read");
@@ -156,7 +156,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     else await client.unsubscribeResource({ uri });
   });
 
-  test("what it does not know is refused in words", async () => {
+  test("an unknown request is refused in words", async () => {
     const { client, call } = await connect(scene.installation, era);
     expect(await call("events_read")).toMatchObject({
       isError: true,

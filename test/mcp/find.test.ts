@@ -10,11 +10,11 @@ const places = (questions: readonly Question[]) =>
   questions.map(({ asked, meant }) => find(asked, operations).findIndex(({ name }) => name === meant));
 const within = (found: number[], most: number) => found.filter((at) => at >= 0 && at < most).length;
 
-test("a question in a person's words finds the operation that is meant first, in at least 18 of 20", () => {
+test("a question in plain words finds the intended operation first, in at least 18 of 20", () => {
   expect(within(places(QUESTIONS), 1)).toBeGreaterThanOrEqual(18);
 });
 
-test("questions that nobody had in mind find it first mostly, and among the eight shown nearly always", () => {
+test("unforeseen questions find it first mostly, and among the eight results nearly always", () => {
   const found = places(HELD_BACK);
   expect(within(found, 1)).toBeGreaterThanOrEqual(12);
   expect(within(found, 8)).toBeGreaterThanOrEqual(18);
@@ -27,7 +27,7 @@ test("every operation is found by its own name and by its title", () => {
   }
 });
 
-test("what has nothing to do with anything finds nothing", () => {
+test("an unrelated question finds nothing", () => {
   expect(find("xylophone zeppelin", operations)).toEqual([]);
   expect(find("", operations)).toEqual([]);
 });

@@ -132,7 +132,7 @@ function strayed(value: unknown, foreign: string, path = ""): string[] {
   );
 }
 
-test("text of others is in the fields named untrusted, and nowhere else, whatever it says", async () => {
+test("foreign text is in the fields named untrusted and nowhere else, whatever it says", async () => {
   const texts = fc.string({ unit: "binary", maxLength: 40 }).map((text) => `~mark~${text}`);
   await fc.assert(
     fc.asyncProperty(texts, async (foreign) => {
@@ -150,7 +150,7 @@ test("text of others is in the fields named untrusted, and nowhere else, whateve
   );
 });
 
-test("a list that is too long ends earlier, and says where to go on", async () => {
+test("a list that is too long is cut, and says where to continue", async () => {
   const all = Array.from({ length: 200 }, (_, at) => event(at + 1, "x", { text: "ä".repeat(300) }));
   const { call } = await connect({
     readEvents: async ({ after = 0, limit = 50 }) => {
@@ -168,7 +168,7 @@ test("a list that is too long ends earlier, and says where to go on", async () =
   expect(read).toEqual(all.map((_, at) => at + 1));
 });
 
-test("one thing that is too long comes in parts, which make the whole again", async () => {
+test("a single object that is too long comes in parts, which add up to the whole", async () => {
   const data = { text: `${'\\"\n\u0001é€😀'.repeat(9000)}`, big: 12345678901234567890n };
   const output = { rows: Array.from({ length: 3000 }, (_, id) => ({ id, name: `row "${id}"` })) };
   const { call } = await connect({
@@ -203,7 +203,7 @@ test("one thing that is too long comes in parts, which make the whole again", as
   expect(JSON.parse(events).text).toBe(data.text);
 });
 
-test("integers beyond the doubles keep their digits, as text", async () => {
+test("integers beyond the doubles keep their digits, as strings", async () => {
   const { call } = await connect({ read: async () => ({ output: { id: 48066188026052611n } }) });
   expect((await call("read", { operation: "x" })).untrusted).toEqual({ output: { id: "48066188026052611" } });
 });

@@ -40,7 +40,7 @@ async function start(): Promise<{ child: ChildProcess; ended: Promise<number | n
   return { child, ended };
 }
 
-test("ends with stdin, also while a call waits", async () => {
+test("ends with stdin, even while a call waits", async () => {
   const { child, ended } = await start();
   const wait = { name: "events_wait", arguments: { timeoutSeconds: 45 } };
   child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", id: 2, method: "tools/call", params: wait })}\n`);
@@ -54,7 +54,7 @@ test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("ends on %s", async (signal)
   expect(await ended).toBe(0);
 });
 
-test("ends when what reads its answers has gone", async () => {
+test("ends when the reader of its answers is gone", async () => {
   const { child, ended } = await start();
   child.stdout?.destroy();
   child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", id: 2, method: "tools/list" })}\n`);
@@ -81,7 +81,7 @@ async function startClient(stdin: "pipe" | "inherit") {
   return { client, server, ready: async () => void (await lines.next()) };
 }
 
-test("ends with the process that started it, though somebody else still holds its stdin", async () => {
+test("ends with the process that started it, even if another still holds its stdin", async () => {
   const { client, server, ready } = await startClient("inherit");
   client.stdin.write(`${INITIALIZE}\n`);
   await ready();
@@ -89,7 +89,7 @@ test("ends with the process that started it, though somebody else still holds it
   await until(() => !isRunning(server), "the server to end");
 });
 
-test(`${CLIENTS} clients that are killed at any moment leave no process behind`, async () => {
+test(`${CLIENTS} clients killed at random moments leave no process behind`, async () => {
   const servers: number[] = [];
   // As many at once as the machine bears.
   for (let begun = 0; begun < CLIENTS; begun += 10)

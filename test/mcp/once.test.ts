@@ -39,7 +39,7 @@ async function start() {
   return { client, context, propose, pass };
 }
 
-test("the same input is the same write, however often it is proposed; another input or agent is another", async () => {
+test("the same input is the same write, however often it is proposed; another input or agent makes another", async () => {
   const { propose, context, pass } = await start();
   const first = await propose();
   expect(first.isRepeated).toBe(false);
@@ -57,13 +57,13 @@ test("the same input is the same write, however often it is proposed; another in
   expect(new Set([first, ...others].map(({ id }) => id)).size).toBe(5);
 });
 
-test("at once, by a client that has lost its patience, it is one write", async () => {
+test("concurrent proposals by an impatient client are one write", async () => {
   const { propose } = await start();
   const ids = (await Promise.all(Array.from({ length: 6 }, () => propose()))).map(({ id }) => id);
   expect(new Set(ids).size).toBe(1);
 });
 
-test("ten minutes after it is over the same input is a new write, again and again", async () => {
+test("ten minutes after a write has ended the same input is a new write, again and again", async () => {
   const { propose, client, pass } = await start();
   const seen: string[] = [];
   for (let day = 0; day < 4; day++) {
@@ -78,7 +78,7 @@ test("ten minutes after it is over the same input is a new write, again and agai
   }
 });
 
-test("after it is over, the open write of another agent with the same input is not taken for one's own", async () => {
+test("after its end, another agent's open write with the same input is not returned in its place", async () => {
   const { propose, context, client, pass } = await start();
   const { id } = await propose();
   await client.writes.cancel(id);
@@ -89,7 +89,7 @@ test("after it is over, the open write of another agent with the same input is n
   expect(mine.id).not.toBe(other.id);
 });
 
-test("a key that the agent gives stays with its write for ever", async () => {
+test("a key given by the agent stays with its write for ever", async () => {
   const { propose, context, client, pass } = await start();
   const mine = () => propose("shipped", context("me"), { idempotencyKey: "mine" });
   const { id } = await mine();

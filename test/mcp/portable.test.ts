@@ -35,7 +35,7 @@ test.each(TOOLS.map((tool) => [tool.name, tool] as const))("%s", (_name, { input
   for (const field of described) expect(field).toMatchObject({ description: expect.any(String) });
 });
 
-test("all of them together are no longer than a model's prompt can bear", () => {
+test("all tools together are no longer than a model's prompt can hold", () => {
   const listed = TOOLS.map(({ name, description, input }) => ({
     name,
     description,
