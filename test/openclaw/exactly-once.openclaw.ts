@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => scene?.close());
 
-test(`${EVENTS} events over ${KILLS} kills of each: every one acknowledged once`, async () => {
+test(`${EVENTS} events over ${KILLS} kills of each: every one is acknowledged once`, async () => {
   const random = seeded(SEED);
   const victims = shuffled([...Array(KILLS).fill("gateway"), ...Array(KILLS).fill("nexusd")], random);
   const sizes = burstsOf(EVENTS, victims.length + 1, random);

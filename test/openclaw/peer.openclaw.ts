@@ -36,7 +36,7 @@ async function done(): Promise<void> {
 const timesRead = (text: string) =>
   scene.agent.history.filter((entry) => entry.kind === "read" && entry.texts.includes(text)).length;
 
-test("a message of a session reaches the agent, and the agent answers it", async () => {
+test("a message in a session reaches the agent, and the agent answers it", async () => {
   scene.agent.onRead = ({ texts }) =>
     texts.includes("is it in stock?")
       ? { tool: "nexusd__messages_send", input: { session: "shop", text: "yes, three of them" } }
@@ -50,7 +50,7 @@ test("a message of a session reaches the agent, and the agent answers it", async
   await done();
 });
 
-test("from a message to the model, with half a minute between them", async () => {
+test("messages half a minute apart each reach the model in time", async () => {
   const delays: number[] = [];
   for (let index = 0; index < TIMED; index++) {
     await sleep(31_000);
@@ -71,7 +71,7 @@ test("from a message to the model, with half a minute between them", async () =>
   expect(median).toBeLessThan(3800);
 });
 
-test("a gateway killed when its model has taken a batch loses none of 15", async () => {
+test("a gateway killed after its model has taken a batch loses none of 15", async () => {
   const texts = Array.from({ length: 15 }, (_, index) => `taken ${index}`);
   const taken = Promise.withResolvers<void>();
   scene.agent.onRead = (entry) => {
@@ -104,7 +104,7 @@ test("a model that refuses for 90 s loses none of 5", async () => {
   );
 });
 
-test("a server that has lost its messages costs none that come after", async () => {
+test("a server that lost its messages loses none of the later ones", async () => {
   scene.messaging.forgetMessages();
   scene.say(...Array.from({ length: 12 }, (_, index) => `after ${index}`));
   await until(

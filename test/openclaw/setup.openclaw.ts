@@ -55,7 +55,7 @@ afterAll(async () => {
   installation?.remove();
 });
 
-test("what the page shows wakes an agent, which reads and acknowledges", async () => {
+test("the configuration from the page wakes an agent, which reads and acknowledges", async () => {
   const session = messaging.createSession({ ttl: 3600 });
   installation.configure(base(session));
   daemon = startDaemon(installation);

@@ -26,7 +26,7 @@ const wake = async ({ path = "", token = HOOK_TOKEN, ...settings }: Record<strin
   return hand();
 };
 
-test("a wake is heard, and reaches the model as it was said", async () => {
+test("a wake is accepted, and reaches the model word for word", async () => {
   expect(await wake()).toEqual({ kind: "heard" });
   const text = 'nexusd: 2 events for the consumer \\"agent\\" (4 to 5)';
   const reached = await until(
@@ -36,7 +36,7 @@ test("a wake is heard, and reaches the model as it was said", async () => {
   process.stderr.write(`a wake costs a prompt of ${reached.bytes} bytes\n`);
 });
 
-test("the same wake again is heard as well", async () => {
+test("the same wake is accepted again", async () => {
   expect(await wake()).toEqual({ kind: "heard" });
 });
 
@@ -48,7 +48,7 @@ test.each([
   expect(await wake(settings)).toMatchObject({ kind: "refused", code });
 });
 
-test("after many wrong tokens it throttles, and yet hears the right one", async () => {
+test("after many wrong tokens it throttles, but still accepts the right one", async () => {
   let refused = await wake({ token: "another-token-of-a-test" });
   for (let time = 0; time < 25 && refused.kind === "refused" && refused.code !== "throttled"; time++)
     refused = await wake({ token: "another-token-of-a-test" });
@@ -56,7 +56,7 @@ test("after many wrong tokens it throttles, and yet hears the right one", async 
   expect(await wake()).toEqual({ kind: "heard" });
 });
 
-test("a gateway that was killed refuses until it is there again", async () => {
+test("a killed gateway refuses until it is back", async () => {
   await gateway.kill();
   expect(await wake()).toMatchObject({ kind: "refused", code: "connection_refused" });
   const seen = new Set<string>();
@@ -74,7 +74,7 @@ test("a gateway that was killed refuses until it is there again", async () => {
   expect([...seen].filter((code) => code !== "connection_refused" && code !== "starting")).toEqual([]);
 });
 
-test("nothing of a test is to be done", async () => {
+test("a test wake asks for no action", async () => {
   const { hand } = await openTarget(openclaw, { url: gateway.origin }, { secrets: { token: HOOK_TOKEN } });
   expect(await hand({ ...someNotice, test: true })).toEqual({ kind: "heard" });
 });
