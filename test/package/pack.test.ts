@@ -121,7 +121,7 @@ try {
 nexusd.close();
 `;
 
-it("installed globally, both programs run, and what the package has is all there", async () => {
+it("after a global install both programs run, and all of the package is there", async () => {
   const bin = join(prefix, "bin");
   const { version } = JSON.parse(
     await run(root, "npm", "pkg", "get", "version", "name", "--prefix", resolve(".")),
@@ -135,7 +135,7 @@ it("installed globally, both programs run, and what the package has is all there
   );
 });
 
-it("the MCP server answers its first call soon after its start, in little memory, and has its skill", async () => {
+it("the MCP server answers its first call quickly, in little memory, and has its skill", async () => {
   const skill = join(root, "skills");
   await run(
     root,
@@ -202,7 +202,7 @@ async function firstCall(): Promise<{ ms: number; peak: number; quiet: number }>
   }
 }
 
-it("a project compiles against both entries, strictly, and talks to the daemon that was installed", async () => {
+it("a project compiles against both entry points, strictly, and talks to the installed daemon", async () => {
   await run(project, join(modules, ".bin/tsc"), "-p", ".");
   const jobs = join(project, "jobs");
   mkdirSync(jobs);
