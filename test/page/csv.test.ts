@@ -10,7 +10,7 @@ const series = (title: string, values: (number | null)[]) => ({
   values,
 });
 
-test("a row for each moment, with empty cells for what was not measured", () => {
+test("a row for each moment, with empty cells for missing values", () => {
   const text = csvOf(
     ["2026-01-01T00:00:00.000Z", "2026-01-01T00:01:00.000Z"],
     [series("Delay", [-1.5, null]), series('of "a", b', [0, 3])],
@@ -21,7 +21,7 @@ test("a row for each moment, with empty cells for what was not measured", () => 
 });
 
 test.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])(
-  "no spreadsheet takes %j for a formula",
+  "no spreadsheet reads %j as a formula",
   (title) => {
     const [head = ""] = csvOf([], [series(title, [])]).split("\r\n", 1);
     expect(head.replace(/^time,"?/, "")).toMatch(/^'/);

@@ -32,7 +32,7 @@ async function openedPage(socketPath: string, options?: Parameters<typeof startT
   return page;
 }
 
-it("tells the daemon nothing of the browser, and the browser nothing beside the answer", async () => {
+it("reveals nothing of the browser to the daemon, and only the answer to the browser", async () => {
   let seen: IncomingMessage["headers"] = {};
   const socketPath = await standIn((request, response) => {
     seen = request.headers;
@@ -57,7 +57,7 @@ it("tells the daemon nothing of the browser, and the browser nothing beside the 
   expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
 });
 
-it("gives the daemon's own refusal to the page", async () => {
+it("passes the daemon's own refusal to the page", async () => {
   const control = await startTestControl();
   const page = await openedPage(control.sockets.operator);
   const answer = await page.ask("/v1/writes?limit=nonsense");
@@ -81,7 +81,7 @@ it("decides as the operator", async () => {
   });
 });
 
-it("refuses a body above 1 MiB, whether it says its length or not", async () => {
+it("refuses a body above 1 MiB, with or without a declared length", async () => {
   const control = await startTestControl();
   const page = await openedPage(control.sockets.operator);
   const body = JSON.stringify({ digest: "a".repeat(64), note: "x".repeat(2 ** 20) });
@@ -91,7 +91,7 @@ it("refuses a body above 1 MiB, whether it says its length or not", async () => 
   expect((await page.ask(path, { method: "POST", body, headers })).json.code).toBe("body_too_large");
 });
 
-it("streams events as they come", async () => {
+it("streams events as they arrive", async () => {
   const control = await startTestControl();
   await control.append(message());
   const page = await openedPage(control.sockets.operator);
@@ -108,7 +108,7 @@ it("streams events as they come", async () => {
   response.destroy();
 });
 
-it("ends the daemon's side when the browser has gone", async () => {
+it("closes the daemon's side when the browser disconnects", async () => {
   const gone = Promise.withResolvers<void>();
   const socketPath = await standIn((_request, response) => {
     response.on("close", gone.resolve);
@@ -123,7 +123,7 @@ it("ends the daemon's side when the browser has gone", async () => {
   await gone.promise;
 });
 
-it("ends the daemon's side when the browser takes nothing", async () => {
+it("closes the daemon's side when the browser stops reading", async () => {
   const gone = Promise.withResolvers<void>();
   const socketPath = await standIn((_request, response) => {
     response.on("close", gone.resolve);
@@ -142,7 +142,7 @@ it("ends the daemon's side when the browser takes nothing", async () => {
   response.destroy();
 });
 
-it("says that the daemon is away, and goes on when it is back", async () => {
+it("reports that the daemon is away, and continues when it is back", async () => {
   const directory = await temporaryDirectory();
   const first = await startTestControl({ socketDirectory: directory });
   const page = await openedPage(first.sockets.operator);
@@ -158,14 +158,14 @@ it("says that the daemon is away, and goes on when it is back", async () => {
   expect((await page.ask("/v1/status")).status).toBe(200);
 });
 
-it("says that the daemon has cut the connection", async () => {
+it("reports that the daemon closed the connection", async () => {
   const socketPath = await standIn((request) => request.socket.destroy());
   const page = await openedPage(socketPath);
   const answer = await page.ask("/v1/status");
   expect([answer.status, answer.json.code]).toEqual([502, "daemon_failed"]);
 });
 
-it("shows the browser a part of an answer as cut, never as the whole", async () => {
+it("shows the browser a partial answer as cut, never as complete", async () => {
   const socketPath = await standIn((_request, response) => {
     response.writeHead(200, { "content-type": "application/json", "content-length": "100" });
     response.write("{");
@@ -175,7 +175,7 @@ it("shows the browser a part of an answer as cut, never as the whole", async () 
   await expect(page.ask("/v1/status")).rejects.toThrow();
 });
 
-it("ends at once, with streams open", async () => {
+it("ends at once, even with open streams", async () => {
   const control = await startTestControl();
   const page = await openedPage(control.sockets.operator);
   const stream = await page.begin("/v1/events/stream?after=0");
@@ -186,7 +186,7 @@ it("ends at once, with streams open", async () => {
   await expect(page.ask("/v1/status")).rejects.toThrow();
 });
 
-it("ends when no browser has had it open for so long, and not while one has", async () => {
+it("ends after no browser had it open for a while, and not before", async () => {
   const clock = createFakeClock();
   const control = await startTestControl();
   const page = await openedPage(control.sockets.operator, { clock, idleMs: 60_000 });

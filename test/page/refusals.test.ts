@@ -25,7 +25,7 @@ const raw = (port: number, bytes: string): Promise<string> =>
   });
 
 describe("the link", () => {
-  it("opens the page once, for a cookie that no script and no other site gets", async () => {
+  it("opens the page once, for a cookie that no script or other site can get", async () => {
     const control = await startTestControl();
     const page = await startTestPage(control.sockets.operator);
     const answer = await page.open();
@@ -43,14 +43,14 @@ describe("the link", () => {
     expect((await page.ask("/v1/status")).status).toBe(200);
   });
 
-  it("of a page that has ended is told from one that was used", async () => {
+  it("of a page that has ended is distinguished from one already used", async () => {
     const page = await opened();
     const old = await page.open("A".repeat(43));
     expect([old.status, old.json.code]).toEqual([403, "link_unknown"]);
     expect(old.json.detail).toContain("has ended");
   });
 
-  it("is not used up by whoever only looks at it, from wherever", async () => {
+  it("is not used up by only looking at it, from anywhere", async () => {
     const control = await startTestControl();
     const page = await startTestPage(control.sockets.operator);
     for (const headers of [
@@ -124,7 +124,7 @@ it.each(refusals)("refuses %s", async (_what, request, status, code) => {
   }
 });
 
-it.each(["/", "/app.js"])("gives no file of the page to a stranger: %s", async (path) => {
+it.each(["/", "/app.js"])("serves no file of the page to a stranger: %s", async (path) => {
   const page = await opened();
   const answer = await page.ask(path, { isStranger: true, headers: { accept: "text/html" } });
   expect([answer.status, answer.headers["content-type"]]).toEqual([401, "text/plain; charset=utf-8"]);
@@ -179,7 +179,7 @@ it.each([
   "/app.js/",
   "/toString",
   "/__proto__",
-])("has nothing at %s", async (path) => {
+])("serves nothing at %s", async (path) => {
   const page = await opened();
   const answer = await page.ask(path);
   expect([answer.status, answer.json.code]).toEqual([404, "not_found"]);
@@ -198,7 +198,7 @@ it.each([
   expect((await page.ask(path, { method: "POST", body: "{}" })).status).toBe(404);
 });
 
-it("takes the target of a request for a path only", async () => {
+it("uses only the path of a request's target", async () => {
   const { port } = await opened();
   const head = `HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`;
   expect(await raw(port, `GET http://127.0.0.1:${port}/v1/status ${head}`)).toMatch(/^HTTP\/1.1 40[14] /);
@@ -206,13 +206,13 @@ it("takes the target of a request for a path only", async () => {
   expect(await raw(port, `CONNECT 127.0.0.1:22 ${head}`)).toBe("");
 });
 
-it("refuses a second host, which another reader might take for the first", async () => {
+it("refuses a second Host header, which another parser might prefer", async () => {
   const { port } = await opened();
   const head = `HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nhost: attacker.example\r\nconnection: close\r\n\r\n`;
   expect(await raw(port, `GET /open ${head}`)).toMatch(/^HTTP\/1.1 40[03] /);
 });
 
-it("listens on 127.0.0.1 alone", async () => {
+it("listens only on 127.0.0.1", async () => {
   const { port } = await opened();
   const others = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const reached = others
@@ -227,7 +227,7 @@ it("listens on 127.0.0.1 alone", async () => {
   expect((await Promise.all(reached)).filter(Boolean)).toEqual([]);
 });
 
-it.each(["/open", "/", "/v1/status", "/v1/nothing"])("protects what it answers at %s", async (path) => {
+it.each(["/open", "/", "/v1/status", "/v1/nothing"])("sets the protective headers at %s", async (path) => {
   const page = await opened();
   const { headers } = await page.ask(path);
   expect(headers).toMatchObject({

@@ -6,7 +6,7 @@ import { bundlePage } from "../../src/page/bundle.ts";
 
 const MOST_BYTES = 60_000;
 
-test("the whole page is at most 60 kB gzip, and has no script or style in its HTML", async () => {
+test("the whole page is at most 60 kB gzipped, with no script or style in its HTML", async () => {
   const files = [...((await bundlePage()) ?? [])];
   const weights = files.map(([name, body]) => ({ name, bytes: gzipSync(body, { level: 9 }).length }));
   expect(weights.map(({ name }) => name)).toEqual(
