@@ -27,7 +27,7 @@ describe("the table of requests", () => {
     expect([reply.status, reply.headers.get("location")]).toEqual([301, `/v1/pair/${code}/skill`]);
   });
 
-  test("POST /v1/sessions/:id/messages: verified with a valid key, and without a key not", async () => {
+  test("POST /v1/sessions/:id/messages: verified with a valid key, unverified without", async () => {
     const { at, key } = await scene();
     const post = (more: object) =>
       send({ method: "POST", path: `${at}/messages`, agent: "me", body: { text: "a" }, ...more });
@@ -50,7 +50,7 @@ describe("the table of errors", () => {
     if (status === 500) expect(reply.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test("a proxy in front answers HTML, which is no error code", async () => {
+  test("a proxy in front answers HTML, which is not an error code", async () => {
     server.addFault({ kind: "html" });
     const reply = await send({ method: "GET", path: "/v1/stats" });
     expect([reply.status, reply.body]).toEqual([502, undefined]);

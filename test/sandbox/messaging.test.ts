@@ -62,7 +62,7 @@ describe("the requests", () => {
     });
   });
 
-  test("PUT /v1/sessions with a creator joins it at once and gives its key", async () => {
+  test("PUT /v1/sessions with a creator joins it at once and returns its key", async () => {
     const request = { ttl: 60, maxAgents: 2, creatorAgentId: "boss" };
     const { body } = await call("PUT", "/v1/sessions", { body: request });
     expect(body).toMatchObject({ ttl: 60, maxAgents: 2, creatorAgentId: "boss" });
@@ -78,7 +78,7 @@ describe("the requests", () => {
     });
   });
 
-  test("joining gives a key, a message with it is verified, one without is not", async () => {
+  test("joining returns a key; a message with it is verified, one without is not", async () => {
     const { key, messages } = await joined("a");
     const sent = await call("POST", messages, { agent: "a", key, body: { text: "one" } });
     expect(sent.status).toBe(201);
@@ -94,7 +94,7 @@ describe("the requests", () => {
     expect(page.body).not.toHaveProperty("members");
   });
 
-  test("after is exclusive, and members=true tells who was last seen when", async () => {
+  test("after is exclusive, and members=true says who was last seen when", async () => {
     const { session, messages } = await joined("a");
     server.post(session, "peer", { text: "one" });
     server.post(session, "peer", { text: "two" });
@@ -114,7 +114,7 @@ describe("the requests", () => {
     expect((await call("GET", `${messages}?after=0`, { agent: "a" })).body.messages).toEqual([]);
   });
 
-  test("cursors go above 2^53 without losing a digit", async () => {
+  test("cursors exceed 2^53 without losing a digit", async () => {
     const { session, messages } = await joined("a");
     server.setNextCursor(session, "9007199254740993");
     server.post(session, "peer", { text: "one" });
@@ -123,7 +123,7 @@ describe("the requests", () => {
     expect(body).toMatchObject({ messages: [{ text: "two" }], nextCursor: "9007199254740994" });
   });
 
-  test("a member leaves with its key and may join again with a new one", async () => {
+  test("a member leaves with its key and may rejoin with a new one", async () => {
     const { session, key } = await joined("a");
     const left = await call("DELETE", `/v1/sessions/${session}/agents/a`, { agent: "a", key });
     expect(left.status).toBe(200);
@@ -131,7 +131,7 @@ describe("the requests", () => {
     expect((await joined("a", session)).key).not.toBe(key);
   });
 
-  test("a message of more than 1 MiB is taken whole", async () => {
+  test("a message of more than 1 MiB is accepted whole", async () => {
     const { messages } = await joined("a");
     const text = "x".repeat(1_200_000);
     expect((await call("POST", messages, { agent: "a", body: { text } })).status).toBe(201);
@@ -145,7 +145,7 @@ describe("the requests", () => {
     expect(page.body.messages[0].text).toBe("my key: [REDACTED:api_key]!");
   });
 
-  test("a pairing code brings in one agent, once", async () => {
+  test("a pairing code admits one agent, once", async () => {
     const session = server.createSession();
     const pair = await call("PUT", "/v1/pair", { body: { sessionId: session } });
     expect(pair.status).toBe(201);
@@ -162,7 +162,7 @@ describe("the requests", () => {
     expect([again.status, again.body.error]).toEqual([404, "code_expired_or_used"]);
   });
 
-  test("a pairing link leads to instructions, as Markdown or for a browser as HTML", async () => {
+  test("a pairing link leads to instructions, as Markdown, or as HTML for a browser", async () => {
     const pair = await call("PUT", "/v1/pair", { body: { sessionId: server.createSession() } });
     const link = await call("GET", `/p/${pair.body.code}`);
     expect(link.status).toBe(301);
@@ -190,7 +190,7 @@ describe("the requests", () => {
     });
   });
 
-  test("a server without capabilities says nothing of them and takes no json", async () => {
+  test("a server without capabilities does not mention them and accepts no json", async () => {
     await restartWith({ reportsCapabilities: false });
     const { messages } = await joined("a");
     expect((await call("GET", "/health")).body).not.toHaveProperty("capabilities");
@@ -237,7 +237,7 @@ describe("the errors", () => {
 });
 
 describe("time", () => {
-  test("an idle session ends after its ttl; polling does not keep it, sending does", async () => {
+  test("an idle session ends after its ttl; sending extends it, polling does not", async () => {
     const { messages } = await joined("a", server.createSession({ ttl: 60 }));
     await control({ advanceMs: 50_000 });
     expect((await call("POST", messages, { agent: "a", body: { text: "x" } })).status).toBe(201);
@@ -248,7 +248,7 @@ describe("time", () => {
     expect([status, body.error]).toEqual([404, "session_not_found"]);
   });
 
-  test("renewing begins the time anew, with another ttl if one is given", async () => {
+  test("renewing restarts the ttl, with another one if given", async () => {
     const { session } = await joined("a", server.createSession({ ttl: 60 }));
     await control({ advanceMs: 50_000 });
     const renewed = await call("POST", `/v1/sessions/${session}/renew`, { agent: "a", body: { ttl: 120 } });
@@ -273,7 +273,7 @@ describe("time", () => {
     expect(claim.body.error).toBe("code_expired_or_used");
   });
 
-  test("a silent member is removed, the creator never", async () => {
+  test("an inactive member is removed, the creator never", async () => {
     await restartWith({ inactivityMs: 60_000 });
     const session = server.createSession({ creatorAgentId: "boss" });
     const { messages } = await joined("a", session);
@@ -283,7 +283,7 @@ describe("time", () => {
     expect((await call("GET", messages, { agent: "boss" })).status).toBe(200);
   });
 
-  test("after a restart of the server messages and cursors begin anew, sessions and greeting stay", async () => {
+  test("after a restart of the server messages and cursors start over, sessions and greeting stay", async () => {
     const { session, messages } = await joined("a", server.createSession({ greeting: "Welcome" }));
     const [greeting] = (await call("GET", messages, { agent: "a" })).body.messages;
     server.post(session, "peer", { text: "before" });
@@ -304,8 +304,8 @@ describe("time", () => {
   });
 });
 
-describe("misbehaving on request", () => {
-  test("the control endpoint creates, posts, removes and expires, and is not counted", async () => {
+describe("injected faults", () => {
+  test("the control endpoint creates, posts, removes and expires, and its requests do not count", async () => {
     await restartWith({ rateLimit: 2 });
     const created = await control({ createSession: { id: "room", greeting: "Hi" } });
     expect(created.body).toEqual({ ok: true, result: "room" });
@@ -327,7 +327,7 @@ describe("misbehaving on request", () => {
     expect(state.sessions).toEqual([]);
   });
 
-  test("status: answered as told, so many times, to what matches", async () => {
+  test("status: matching requests get that status, for a given number of times", async () => {
     await control({
       fault: { kind: "status", match: "GET /health", times: 2, status: 429, headers: { "retry-after": "7" } },
     });
@@ -339,7 +339,7 @@ describe("misbehaving on request", () => {
     expect((await call("GET", "/health")).status).toBe(200);
   });
 
-  test("a 500 carries the service's own error and an X-Request-Id; a body of the fault's wins", async () => {
+  test("a 500 carries the service's own error and an X-Request-Id; the fault's body overrides it", async () => {
     server.addFault({ kind: "status", status: 500 });
     server.addFault({ kind: "status", status: 412, body: { error: "CHALLENGE_REQUIRED" } });
     const broken = await call("GET", "/health");
@@ -355,7 +355,7 @@ describe("misbehaving on request", () => {
     expect(text).toContain("Bad Gateway");
   });
 
-  test("drop: no answer; with afterHandling the work is done all the same", async () => {
+  test("drop: no answer; with afterHandling the work is still done", async () => {
     const { session, messages } = await joined("a");
     const send = () => call("POST", messages, { agent: "a", body: { text: "x" } });
     server.addFault({ kind: "drop", match: "POST /v1/sessions" });
@@ -387,7 +387,7 @@ describe("misbehaving on request", () => {
     expect(await response.json()).toMatchObject({ status: "ok" });
   });
 
-  test("cut: the connection breaks after so many bytes", async () => {
+  test("cut: the connection breaks after a given number of bytes", async () => {
     server.addFault({ kind: "cut", afterBytes: 5 });
     const response = await fetch(`${server.url}/health`);
     const reader = response.body?.getReader();
@@ -395,7 +395,7 @@ describe("misbehaving on request", () => {
     await expect(reader?.read()).rejects.toThrow();
   });
 
-  test("duplicate: the next page that has messages has each twice", async () => {
+  test("duplicate: the next page with messages has each twice", async () => {
     const { session, messages } = await joined("a");
     server.addFault({ kind: "duplicate" });
     expect((await call("GET", messages, { agent: "a" })).body.messages).toEqual([]);
@@ -406,7 +406,7 @@ describe("misbehaving on request", () => {
     expect((await call("GET", messages, { agent: "a" })).body.messages).toHaveLength(1);
   });
 
-  test("a fault that is none is refused with what is wrong", async () => {
+  test("an invalid fault is refused with the reason", async () => {
     const refused = await control({ fault: { kind: "status" } });
     expect([refused.status, refused.body.message]).toEqual([400, "fault.status is missing"]);
     expect((await control({ fault: { kind: "explode" } })).body.message).toMatch(
@@ -416,7 +416,7 @@ describe("misbehaving on request", () => {
   });
 });
 
-test("the scripted life writes lines and emits insights, each of another text, until it is stopped", async () => {
+test("the scripted life writes lines and emits insights, each with another text, until it is stopped", async () => {
   const nex = await startNex({ apiKey: "key" });
   const session = server.createSession();
   const life = startLife({ messaging: server, nex, sessionId: session, peer: "peer", intervalMs: 10 });

@@ -70,7 +70,7 @@ async function openStream() {
 const contents = (insights: { content: string }[]) => insights.map((insight) => insight.content);
 
 describe("the stream", () => {
-  test("begins with the connected comment, then one replay with the latest, oldest first", async () => {
+  test("starts with the connected comment, then one replay with the latest insights, oldest first", async () => {
     await restartWith({ replaySize: 2 });
     for (const content of ["one", "two", "three"]) server.emit([{ content }]);
     const stream = await openStream();
@@ -82,7 +82,7 @@ describe("the stream", () => {
     expect(data).toMatchObject({ insight_count: 2, workspace: { slug: "sandbox-supply" } });
   });
 
-  test("an empty workspace has no replay; a live batch comes as it is, with an exact operation_id, without id lines", async () => {
+  test("an empty workspace has no replay; a live batch arrives as it is, with an exact operation_id, without id lines", async () => {
     const stream = await openStream();
     await stream.next();
     server.emit([{ content: "one", type: "risk" }, { content: "two" }]);
@@ -99,7 +99,7 @@ describe("the stream", () => {
     expect(text).toContain('"operation_id":48066188026052611');
   });
 
-  test("the single replay style sends one simplified insight an event", async () => {
+  test("the single replay style sends one simplified insight per event", async () => {
     await restartWith({ replayStyle: "single" });
     server.emit([{ content: "one" }, { content: "two" }]);
     const stream = await openStream();
@@ -113,14 +113,14 @@ describe("the stream", () => {
     }
   });
 
-  test("keepalive comments come at their interval", async () => {
+  test("keepalive comments are sent at their interval", async () => {
     await restartWith({ keepaliveMs: 10 });
     const stream = await openStream();
     await stream.next();
     expect([await stream.next(), await stream.next()]).toEqual([": keepalive", ": keepalive"]);
   });
 
-  test("what is emitted with live: false shows only in the next replay and by REST", async () => {
+  test("insights emitted with live: false appear only in the next replay and by REST", async () => {
     const stream = await openStream();
     await stream.next();
     await control({ emit: [{ content: "quiet" }], live: false });
@@ -132,7 +132,7 @@ describe("the stream", () => {
     expect(contents((await list()).body.insights)).toEqual(["loud", "quiet"]);
   });
 
-  test("cutStreams breaks every stream, and the streams are counted", async () => {
+  test("cutStreams breaks every stream, and streams are counted", async () => {
     const streams = await Promise.all([openStream(), openStream()]);
     await Promise.all(streams.map((stream) => stream.next()));
     expect([server.streams(), server.maxConcurrentStreams()]).toEqual([2, 2]);
@@ -167,7 +167,7 @@ describe("the REST window", () => {
     [`?from=${at(0)}&to=${at(10)}&limit=2`, ["minute 9", "minute 4"]],
     [`?from=2026-03-01T11:03:00%2B01:00&to=${at(5)}`, ["minute 4"]],
     [`?from=${at(1)}&to=${at(2)}`, []],
-  ])("%s gives the newest of the window", async (query, expected) => {
+  ])("%s returns the newest of the window", async (query, expected) => {
     await tenMinutes();
     const { status, body } = await list(query);
     expect([status, contents(body.insights)]).toEqual([200, expected]);
@@ -193,7 +193,7 @@ describe("the REST window", () => {
     expect([status, body]).toEqual([400, { code: 400, message: expect.any(String) }]);
   });
 
-  test("without a limit 20 come, at most 100 do, and retention forgets the oldest", async () => {
+  test("without a limit 20 are returned, at most 100 ever, and retention forgets the oldest", async () => {
     await restartWith({ retention: 110 });
     server.emit(Array.from({ length: 120 }, (_, n) => ({ content: `n${n}` })));
     expect((await list()).body.insights).toHaveLength(20);
@@ -203,7 +203,7 @@ describe("the REST window", () => {
   });
 });
 
-describe("shapes and rights", () => {
+describe("shapes and access", () => {
   test("the shape can be the enriched batch, data with ids, or a bare array", async () => {
     server.emit([{ content: "one" }]);
     expect((await list()).text).toContain('"operation_id":48066188026052611');
@@ -225,7 +225,7 @@ describe("shapes and rights", () => {
     expect((await control({ setShape: "xml" })).status).toBe(400);
   });
 
-  test("withIds gives the enriched insights ids too, the same in stream and REST", async () => {
+  test("withIds gives the enriched insights ids too, identical in stream and REST", async () => {
     await restartWith({ withIds: true });
     const stream = await openStream();
     await stream.next();
@@ -244,8 +244,8 @@ describe("shapes and rights", () => {
   });
 });
 
-describe("misbehaving on request", () => {
-  test("cut: a stream breaks after so many bytes, in the middle of an event", async () => {
+describe("injected faults", () => {
+  test("cut: a stream breaks after a given number of bytes, in the middle of an event", async () => {
     server.addFault({ kind: "cut", match: "/stream", afterBytes: 200 });
     const stream = await openStream();
     await stream.next();
@@ -253,7 +253,7 @@ describe("misbehaving on request", () => {
     await expect(stream.next()).rejects.toThrow();
   });
 
-  test("slow-body: a stream that is open and says nothing, until cleared", async () => {
+  test("slow-body: a stream is open but silent until cleared", async () => {
     await restartWith({ keepaliveMs: 5 });
     server.addFault({ kind: "slow-body", match: "/stream" });
     const stream = await openStream();
@@ -272,7 +272,7 @@ describe("misbehaving on request", () => {
     expect(contents((await list()).body.insights)).toEqual(["one"]);
   });
 
-  test("status and html: errors of the service and of the proxy before it", async () => {
+  test("status and html: errors of the service and of a proxy in front of it", async () => {
     await control({ fault: { kind: "status", status: 503, match: "GET /api" } });
     expect(await list()).toMatchObject({ status: 503, body: { code: 503 } });
     await control({ fault: { kind: "html", match: "/stream" } });

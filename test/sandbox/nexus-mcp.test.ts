@@ -31,7 +31,7 @@ const ask = (body: unknown, headers: Record<string, string> = {}, method = "POST
   });
 const rpc = (method: string, params: object = {}) => ({ jsonrpc: "2.0", id: 1, method, params });
 
-test("answers JSON, without a session, also where nobody has said initialize", async () => {
+test("answers JSON, without a session, even before any initialize", async () => {
   const response = await ask(rpc("tools/list"));
   expect(response.headers.get("content-type")).toContain("application/json");
   expect(response.headers.get("mcp-session-id")).toBeNull();
@@ -45,14 +45,14 @@ test("answers JSON, without a session, also where nobody has said initialize", a
   }
 });
 
-test("agrees on the revision that every sample of the vendor has", async () => {
+test("negotiates the revision that all of the vendor's samples use", async () => {
   const params = { protocolVersion: "2025-03-26", capabilities: {}, clientInfo: { name: "t", version: "1" } };
   expect(await (await ask(rpc("initialize", params))).json()).toMatchObject({
     result: { protocolVersion: "2025-03-26", serverInfo: { name: "nexus" } },
   });
 });
 
-test("wants a token, and holds no stream", async () => {
+test("requires a token, and offers no stream", async () => {
   expect((await ask(rpc("tools/list"), { authorization: "Bearer no" })).status).toBe(401);
   expect((await ask(null, {}, "GET")).status).toBe(405);
 });

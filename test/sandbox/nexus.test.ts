@@ -92,7 +92,7 @@ describe("agent-auth", () => {
     });
   });
 
-  test("takes ten attempts in a minute, wrong ones too, and says how long to wait", async () => {
+  test("accepts ten attempts a minute, including wrong ones, and says how long to wait", async () => {
     const before = other.exchanges();
     const statuses: number[] = [];
     for (let i = 0; i < 9; i++) statuses.push((await exchange(other, "nxs_ak_wrong")).status);
@@ -110,7 +110,7 @@ describe("agent-auth", () => {
 });
 
 describe("the gateway", () => {
-  test("asks for the apikey before it looks at the token", async () => {
+  test("checks the apikey before the token", async () => {
     const missing = await rest("/items", { headers: { apikey: "" } });
     expect(missing.status).toBe(401);
     expect(missing.headers.get("sb-error-code")).toBe("UNAUTHORIZED_MISSING_API_KEY");
@@ -124,7 +124,7 @@ describe("the gateway", () => {
     expect(wrong.body).toEqual({ message: "Invalid API key", hint: "Double check your Supabase `apikey`" });
   });
 
-  test("answers an empty list where the Authorization header is missing", async () => {
+  test("answers with an empty list if the Authorization header is missing", async () => {
     expect(await rest("/items", { headers: { authorization: "" } })).toMatchObject({ status: 200, body: [] });
   });
 
@@ -134,11 +134,11 @@ describe("the gateway", () => {
     expect(headers.get("www-authenticate")).toContain("invalid_token");
   });
 
-  test("keeps the schema to itself", async () => {
+  test("does not reveal the schema", async () => {
     expect(await rest("/")).toMatchObject({ status: 401, body: { message: "Secret API key required" } });
   });
 
-  test("checks the token before a function, with a number as code", async () => {
+  test("checks the token before calling a function, with a number as code", async () => {
     const usage = (headers: Record<string, string>) =>
       fetch(`${nexus.url}/functions/v1/agent-usage`, { headers });
     const missing = await usage({});
@@ -154,13 +154,13 @@ describe("the gateway", () => {
     });
   });
 
-  test("answers for an unknown function in plain text", async () => {
+  test("answers in plain text for an unknown function", async () => {
     const response = await fetch(`${nexus.url}/functions/v1/nope`, { method: "POST" });
     expect(response.status).toBe(404);
     expect(await response.text()).toBe("Function not found");
   });
 
-  test("lets an organization make a hundred requests in a minute", async () => {
+  test("allows an organization a hundred requests a minute", async () => {
     const authorization = `Bearer ${(await exchange(other)).body.access_token}`;
     const get = () => rest("/items?limit=0", { server: other, headers: { authorization } });
     const answers = await Promise.all(Array.from({ length: 100 }, get));
@@ -172,7 +172,7 @@ describe("the gateway", () => {
 });
 
 describe("tokens", () => {
-  test("end when they are told to, with PostgREST's own answer; later ones live", async () => {
+  test("can be expired on request, with PostgREST's own answer; later ones live on", async () => {
     const tokens = openTokens({
       clock,
       ...keys,
@@ -199,7 +199,7 @@ describe("tokens", () => {
     expect((await rest("/items?limit=1")).status).toBe(200);
   });
 
-  test("are taken for 30 s more after their end, by the sandbox's clock", async () => {
+  test("are accepted for 30 s more after their end, by the sandbox's clock", async () => {
     const authorization = `Bearer ${(await exchange(other)).body.access_token}`;
     const status = async () => (await rest("/items", { server: other, headers: { authorization } })).status;
     clock.advance(3_600_000 + 20_000);
@@ -228,7 +228,7 @@ describe("row-level security", () => {
     "orders",
     "stock_balances",
     "warehouses",
-  ])("shows no row of another organization in %s", async (table) => {
+  ])("shows no other organization's rows in %s", async (table) => {
     const { body } = await rest(`/${table}?select=organization_id&limit=100`);
     expect(body.length).toBeGreaterThan(0);
     expect(new Set(body.map((row: { organization_id: string }) => row.organization_id))).toEqual(
@@ -269,7 +269,7 @@ describe("ranges", () => {
     expect([answer.status, answer.range, answer.body.length]).toEqual([status, range, length]);
   });
 
-  test("end in 416 behind the last row, where the total was asked for", async () => {
+  test("give 416 after the last row if the total was requested", async () => {
     expect(await rest("/call_logs?offset=251", { headers: exact })).toMatchObject({
       status: 416,
       range: "*/250",
@@ -277,7 +277,7 @@ describe("ranges", () => {
     });
   });
 
-  test("a client that pages by keys reads every row once, whatever db-max-rows says", async () => {
+  test("a client that pages by keys reads every row once, whatever the value of db-max-rows", async () => {
     const client = new PostgrestClient(`${nexus.url}/rest/v1`, {
       headers: { apikey: keys.anonKey, authorization: `Bearer ${token}` },
     });
@@ -299,7 +299,7 @@ describe("writes", () => {
   const cap = "/items?sku=eq.CAP-ONE-NVY";
   const oneRow = { accept: "application/vnd.pgrst.object+json", prefer: "return=representation" };
 
-  test("cannot set what is left in stock, which follows from the rest", async () => {
+  test("cannot set the remaining stock, which is derived from the rest", async () => {
     const [before] = (await rest("/stock_balances?limit=1&order=id")).body;
     const path = `/stock_balances?id=eq.${before.id}`;
     expect(await rest(path, { method: "PATCH", body: { available_quantity: 1 } })).toMatchObject({
@@ -311,7 +311,7 @@ describe("writes", () => {
     expect(answer.body).toMatchObject([{ available_quantity: before.available_quantity + 3 }]);
   });
 
-  test("that must meet exactly one row change nothing when they meet several or none", async () => {
+  test("that must match exactly one row change nothing if they match several or none", async () => {
     const body = { description: "guarded" };
     const several = await rest("/items?category=eq.T-shirts", { method: "PATCH", body, headers: oneRow });
     expect(several).toMatchObject({ status: 406, body: { code: "PGRST116" } });
@@ -323,7 +323,7 @@ describe("writes", () => {
     });
   });
 
-  test("the refusal carries Content-Type twice", async () => {
+  test("a refusal carries Content-Type twice", async () => {
     const socket = connect(Number(new URL(nexus.url).port), "127.0.0.1");
     socket.write(
       `GET /rest/v1/items HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\napikey: ${keys.anonKey}\r\n` +
@@ -335,7 +335,7 @@ describe("writes", () => {
     expect(answer.match(/^content-type:/gim)).toHaveLength(2);
   });
 
-  test("that meet nothing succeed all the same", async () => {
+  test("that match nothing still succeed", async () => {
     const body = { description: "nobody" };
     expect((await rest("/items?sku=eq.NONE", { method: "PATCH", body })).status).toBe(204);
   });
@@ -351,7 +351,7 @@ describe("errors", () => {
     expect(await rest(path)).toMatchObject({ status, body: { code } });
   });
 
-  test("carry the codes and headers of PostgREST 14 where that is asked for", async () => {
+  test("carry the codes and headers of PostgREST 14 on request", async () => {
     const server = other;
     const table = await rest("/nothing", { server, headers: { authorization: "" } });
     expect(table).toMatchObject({
@@ -364,7 +364,7 @@ describe("errors", () => {
 });
 
 describe("faults", () => {
-  test("come as injected, by the control endpoint too, and pass", async () => {
+  test("are injected, by the control endpoint too, and end", async () => {
     await control({ fault: { kind: "html", match: "/rest/v1/items", status: 522 } });
     const page = await fetch(`${nexus.url}/rest/v1/items`);
     expect([page.status, page.headers.get("content-type")]).toEqual([522, "text/html"]);
@@ -376,14 +376,14 @@ describe("faults", () => {
     expect((await rest("/items")).status).toBe(200);
   });
 
-  test("can lose the answer to a write that was carried out", async () => {
+  test("can lose the answer to a write that was executed", async () => {
     nexus.addFault({ kind: "drop", match: "PATCH", afterHandling: true });
     const change = rest("/items?sku=eq.MUG-LOGO", { method: "PATCH", body: { description: "changed" } });
     await expect(change).rejects.toThrow();
     expect((await rest("/items?description=eq.changed")).body).toMatchObject([{ sku: "MUG-LOGO" }]);
   });
 
-  test("are told, with the requests, by the control endpoint", async () => {
+  test("are listed, with the requests, by the control endpoint", async () => {
     nexus.addFault({ kind: "stall", match: "/nowhere" });
     const state = JSON.parse(await (await fetch(`${nexus.url}/_control`)).text());
     expect(state).toMatchObject({
@@ -397,7 +397,7 @@ describe("faults", () => {
   });
 });
 
-test("statements of a test never land inside of a request's transaction", async () => {
+test("a test's statements never run inside a request's transaction", async () => {
   let areAnswered = false;
   const asked = Promise.all(
     Array.from({ length: 60 }, () => rest("/orders?select=order_number,order_items(sku)&limit=2")),
@@ -411,7 +411,7 @@ test("statements of a test never land inside of a request's transaction", async 
   for (const answer of await asked) expect(answer.body).toHaveLength(2);
 });
 
-test("life lets stock sink and be filled up, and orders come in and be confirmed", async () => {
+test("the scripted life lets stock sink and be refilled, and orders arrive and be confirmed", async () => {
   const life = startNexusLife({ nexus, intervalMs: 100 });
   const scene = async () => {
     const low = "/stock_balances?select=id&available_quantity=lt.10";
@@ -453,7 +453,7 @@ describe("npm run sandbox", () => {
     return { child, errors: () => errors, exit: once(child, "exit") };
   };
 
-  test("prints one JSON line, and is gone with everything it started on SIGTERM", async () => {
+  test("prints one JSON line, and on SIGTERM ends with everything it started", async () => {
     const { child, exit } = run("--quiet-life");
     const [line] = await once(createInterface(child.stdout), "line");
     const { nexus: url, env } = JSON.parse(line);
@@ -467,7 +467,7 @@ describe("npm run sandbox", () => {
     expect(guards.filter(isAlive)).toEqual([]);
   });
 
-  test("leaves no PostgREST behind when it is killed", async () => {
+  test("leaves no PostgreSQL behind when killed", async () => {
     const { child, exit } = run("--quiet-life");
     await once(createInterface(child.stdout), "line");
     const guards = await postgrestsOf(child.pid);
@@ -477,7 +477,7 @@ describe("npm run sandbox", () => {
     await vi.waitFor(() => expect(guards.filter(isAlive)).toEqual([]), { timeout: 20_000 });
   });
 
-  test("says in one line that a port is in use", async () => {
+  test("reports in one line that a port is in use", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const address = taken.address();

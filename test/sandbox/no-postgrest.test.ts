@@ -39,7 +39,7 @@ test("the sandbox says what is missing and what to do", async () => {
   );
 });
 
-test("messages and insights come in, and the status says that Nexus does not answer", async () => {
+test("messages and insights arrive, and the status reports that Nexus does not answer", async () => {
   installation = install(`
 [messaging]
 base_url = "${sandbox.messaging.url}"

@@ -18,14 +18,14 @@ const start = (env: Record<string, string>) =>
     ),
   );
 
-test("before npm ci, it says that it is needed", async () => {
+test("before npm ci it reports that this is required", async () => {
   expect(await start({ PATH: process.env.PATH ?? "", NEXUSD_NODE: process.execPath })).toEqual({
     code: 1,
     stderr: 'sandbox: its dependencies are not installed: run "npm ci" first\n',
   });
 });
 
-test("on a Node.js that is too old, it says which one is needed", async () => {
+test("on a Node.js that is too old it names the required version", async () => {
   const old = join(checkout, "old-node");
   writeFileSync(old, "#!/bin/sh\necho v20.20.2\n", { mode: 0o755 });
   const { code, stderr } = await start({ PATH: process.env.PATH ?? "", NEXUSD_NODE: old });
@@ -33,7 +33,7 @@ test("on a Node.js that is too old, it says which one is needed", async () => {
   expect(stderr).toMatch(/^npm start: needs Node\.js 22\.19 or newer\.\n.*v20\.20\.2[\s\S]*npm ci/);
 });
 
-test("npm that is told to stop leaves nothing running behind it", async () => {
+test("npm that is told to stop leaves nothing running", async () => {
   // Says which process it is, and lives until it is told to end.
   const node = join(checkout, "lasting-node");
   const lasting = `#!/bin/sh

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readLog, until } from "../support/daemon.ts";
 import { filesThatNeedIt } from "../support/needs-postgrest.ts";
 
-test("npm start shows messages and insights, says what is left out and why, and ends with Ctrl-C", async () => {
+test("npm start shows messages and insights, says what is missing and why, and ends with Ctrl-C", async () => {
   const checkout = mkdtempSync(join(tmpdir(), "nexusd-start-"));
   onTestFinished(() => rmSync(checkout, { recursive: true, force: true }));
   for (const part of ["bin", "config", "jobs", "sandbox", "src", "package.json"])
@@ -46,7 +46,7 @@ test("npm start shows messages and insights, says what is left out and why, and 
   expect(await exited).toEqual([0, null]);
 });
 
-test("the tests that need it are known, by what they import or start", () => {
+test("tests that need PostgREST are recognised by what they import or start", () => {
   const files = filesThatNeedIt();
   expect(files).toContain("test/sandbox/nexus.test.ts");
   expect(files).toContain("test/jobs/nexus-watches.test.ts");
