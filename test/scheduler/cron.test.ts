@@ -50,7 +50,7 @@ const unavailable = (retryAfterMs?: number) =>
   });
 
 describe("schedule", () => {
-  it("runs at its times and says when it runs next", async () => {
+  it("runs at its times and reports its next run", async () => {
     const { job, ranAt } = recorder();
     const { clock, scheduler, status, store } = createHarness([job]);
     scheduler.start();
@@ -72,7 +72,7 @@ describe("schedule", () => {
     expect(store.events).toEqual([]);
   });
 
-  it("keeps its hour in its own time zone over a change to summer time", async () => {
+  it("keeps its hour in its own time zone through the change to summer time", async () => {
     const start = Date.UTC(2026, 2, 28, 12);
     const times: string[] = [];
     const job = cronJob(async ({ clock }) => void times.push(new Date(clock.now()).toISOString()), {
@@ -85,7 +85,7 @@ describe("schedule", () => {
     expect(times).toEqual(["2026-03-29T07:00:00.000Z", "2026-03-30T07:00:00.000Z"]);
   });
 
-  it("skips the times that pass while a run goes on, without calling them missed", async () => {
+  it("skips the times that pass during a run, without counting them as missed", async () => {
     const held = deferred();
     let runs = 0;
     const job = cronJob(() => (++runs === 1 ? held.promise : Promise.resolve()));
@@ -101,7 +101,7 @@ describe("schedule", () => {
     expect(eventsOf("job.missed")).toEqual([]);
   });
 
-  it("does not call a small delay of the event loop a miss", async () => {
+  it("does not count a small delay of the event loop as a miss", async () => {
     const { job, ranAt } = recorder();
     const { clock, scheduler, eventsOf } = createHarness([job]);
     scheduler.start();
@@ -113,7 +113,7 @@ describe("schedule", () => {
 });
 
 describe("catch-up", () => {
-  it("runs a job with `once` at the very first start, and calls nothing missed", async () => {
+  it("runs a job with `once` at the very first start, and reports nothing as missed", async () => {
     const { job, ranAt } = recorder({ catchUp: "once" });
     const { clock, scheduler, eventsOf } = createHarness([job]);
     scheduler.start();
@@ -144,7 +144,7 @@ describe("catch-up", () => {
       expect(ranAt.at(-1)).toBe(5 * MINUTE);
     });
 
-  it("counts a thousand missed times at most", async () => {
+  it("counts at most a thousand missed times", async () => {
     const store = createFakeStore();
     store.cursors.set("job:sweep", { lastRunAt: "2025-01-01T00:00:00.000Z" });
     const { clock, scheduler, eventsOf } = createHarness([recorder().job], { store });
@@ -180,7 +180,7 @@ describe("catch-up", () => {
     expect(runs).toBe(2);
   });
 
-  it("runs on, within the minute, when the wall clock goes back by a day, and not all over when it returns", async () => {
+  it("keeps running, within the minute, when the wall clock goes back by a day, and repeats nothing when it returns", async () => {
     const { job, ranAt } = recorder({ catchUp: "once" });
     const { clock, scheduler, eventsOf } = createHarness([job]);
     scheduler.start();
@@ -204,7 +204,7 @@ describe("catch-up", () => {
     expect(ranAt).toHaveLength(1);
   });
 
-  it("runs again what a stop cut short", async () => {
+  it("repeats a run that a stop cut short", async () => {
     const store = createFakeStore();
     const clock = createFakeClock(NOON);
     const job = cronJob(
@@ -225,7 +225,7 @@ describe("catch-up", () => {
     expect(ranAt).toHaveLength(1);
   });
 
-  it("does not call times missed that belong to a new schedule", async () => {
+  it("does not count times of a new schedule as missed", async () => {
     const store = createFakeStore();
     const clock = createFakeClock(NOON);
     const daily = createHarness([recorder({ schedule: "0 11 * * *", catchUp: "once" }).job], {
@@ -245,7 +245,7 @@ describe("catch-up", () => {
 });
 
 describe("failures", () => {
-  it("tries again after the backoff, and reports the streak once at each end", async () => {
+  it("retries after the backoff, and reports the streak once at its start and once at its end", async () => {
     const ranAt: number[] = [];
     let failuresLeft = 3;
     const job = cronJob(async ({ clock }) => {
@@ -271,7 +271,7 @@ describe("failures", () => {
     expect(status()).toMatchObject({ state: "ok", failures: 0, nextRunAt: "2026-01-01T12:10:00.000Z" });
   });
 
-  it("tries again at the next scheduled time when that is before the end of the backoff", async () => {
+  it("retries at the next scheduled time if that is before the end of the backoff", async () => {
     const ranAt: number[] = [];
     const job = cronJob(
       async ({ clock }) => {
@@ -293,7 +293,7 @@ describe("failures", () => {
     [undefined, 2],
     [MINUTE, 1],
   ])(
-    "a failed run is made up for as soon as its service is there again, unless that asked to wait (%s ms)",
+    "retries a failed run as soon as its service is back, unless that asked to wait (%s ms)",
     async (retryAfterMs, runs) => {
       let ran = 0;
       const job = cronJob(
@@ -315,7 +315,7 @@ describe("failures", () => {
     },
   );
 
-  it("waits as long as Retry-After says, past scheduled times, and calls none of them missed", async () => {
+  it("waits as long as Retry-After says, past scheduled times, and counts none of them as missed", async () => {
     const ranAt: number[] = [];
     const job = cronJob(async ({ clock }) => {
       ranAt.push(clock.now() - NOON);
@@ -329,7 +329,7 @@ describe("failures", () => {
     expect(eventsOf("job.failed")).toMatchObject([{ retryInMs: 12 * MINUTE }]);
   });
 
-  it("owes the run that failed before a restart", async () => {
+  it("repeats a run that failed before a restart", async () => {
     const store = createFakeStore();
     const clock = createFakeClock(NOON);
     const failing = cronJob(() => Promise.reject(new Error("no")), {
@@ -402,8 +402,8 @@ describe("failures", () => {
   });
 });
 
-describe("a run by hand", () => {
-  it("runs at once, and joins a run that is under way", async () => {
+describe("a manual run", () => {
+  it("starts at once, or joins a run in progress", async () => {
     const held = deferred();
     let runs = 0;
     const job = cronJob(() => {
@@ -420,7 +420,7 @@ describe("a run by hand", () => {
     expect(status()).toMatchObject({ state: "ok", runs: 1 });
   });
 
-  it("resolves when the run fails, and the failure is tried again", async () => {
+  it("resolves even if the run fails, and the failure is retried", async () => {
     let runs = 0;
     const job = cronJob(async () => {
       if (++runs === 1) throw new TypeError("broken");
@@ -460,7 +460,7 @@ describe("a run by hand", () => {
 });
 
 describe("a reload", () => {
-  it("takes a new schedule, gives jobs the new configuration and misses nothing by it", async () => {
+  it("applies a new schedule, gives jobs the new configuration and misses nothing", async () => {
     const seen: JobContext["config"][] = [];
     const job = cronJob(async ({ config }) => void seen.push(config), {
       name: "retention",
@@ -484,7 +484,7 @@ describe("a reload", () => {
     expect(status()).toMatchObject({ state: "ok", runs: 2 });
   });
 
-  it("shows a job as invalid whose schedule the new configuration breaks, and leaves the others alone", async () => {
+  it("reports a job as invalid if the new configuration breaks its schedule, and leaves the others alone", async () => {
     let schedule = "*/5 * * * *";
     const { job: other, ranAt } = recorder({ name: "other" });
     const { clock, scheduler, status } = createHarness([recorder({ schedule: () => schedule }).job, other]);

@@ -5,7 +5,7 @@ import { StoreError } from "../../src/contract/store.ts";
 import { describeFailure } from "../../src/scheduler/failure.ts";
 import fc from "../support/fc.ts";
 
-it("describes whatever can be thrown within its limits", () => {
+it("describes any thrown value within its limits", () => {
   fc.assert(
     fc.property(
       fc.oneof(
@@ -38,7 +38,7 @@ it("takes the code of an error, else its name", () => {
   });
 });
 
-it("does not repeat the text that JSON.parse could not read", () => {
+it("does not repeat text that JSON.parse could not read", () => {
   const parse = () => JSON.parse("<html>secret");
   expect(parse).toThrow(/secret/);
   try {

@@ -64,7 +64,7 @@ const cron = (fields: Record<string, string> = {}) => {
     .join(", ")} };`;
 };
 
-it("loads JavaScript and TypeScript, and nothing that is no job", async () => {
+it("loads JavaScript and TypeScript, and nothing that is not a job", async () => {
   const loaded = await load({
     "a.js": cron({ name: '"a"' }),
     "b.mjs": cron({ name: '"b"', schedule: "(config) => config.jobs.retention.schedule" }),
@@ -84,7 +84,7 @@ it("loads JavaScript and TypeScript, and nothing that is no job", async () => {
   ]);
 });
 
-it("loads the good ones beside the bad, and names the problem of each", async () => {
+it("loads the valid files beside the invalid ones, and names the problem of each", async () => {
   const { jobs, invalid } = await load(
     {
       "01-good.js": cron({ name: '"good"' }),
@@ -159,13 +159,13 @@ it("loads the good ones beside the bad, and names the problem of each", async ()
   for (const [file, pattern] of Object.entries(expected)) expect(messages[file]).toMatch(pattern);
 });
 
-it("says so when the directory does not exist", async () => {
+it("reports a missing directory", async () => {
   const { jobs, invalid } = await load({}, { missing: "nowhere" });
   expect(jobs).toEqual([]);
   expect(invalid).toMatchObject([{ message: expect.stringMatching(/ENOENT.*create the directory/) }]);
 });
 
-it("gives up on a file whose loading never ends, and loads the others", async () => {
+it("gives up on a file that never finishes loading, and loads the others", async () => {
   const files = {
     "a-hangs.js": "await new Promise(() => setInterval(() => {}, 1000));",
     "b-good.js": cron(),

@@ -31,7 +31,7 @@ it("starts steps at the pace and does not drift when timers are late", async () 
   expect(startedAt).toEqual([0, 103, 202, 300, 400, 500]);
 });
 
-it("does not make up in a burst for steps that a stall left out", async () => {
+it("does not catch up in a burst on steps that a stall skipped", async () => {
   const { job, startedAt } = recorder();
   const { clock, scheduler } = createHarness([job]);
   scheduler.start();
@@ -41,7 +41,7 @@ it("does not make up in a burst for steps that a stall left out", async () => {
   expect(startedAt).toEqual([0, 1050, 1150, 1250]);
 });
 
-it("waits for a place when all are taken", async () => {
+it("waits for a place if all are taken", async () => {
   const held: ReturnType<typeof deferred>[] = [];
   const job = pacedJob(
     () => {
@@ -61,7 +61,7 @@ it("waits for a place when all are taken", async () => {
   expect(held).toHaveLength(3);
 });
 
-it("reads the pace anew while it waits", async () => {
+it("reads the pace again while it waits", async () => {
   let pace = MINUTE;
   const { job, startedAt } = recorder({ paceMs: () => pace });
   const { clock, scheduler } = createHarness([job]);
@@ -107,7 +107,7 @@ it("a step that began before the failure does not end the streak", async () => {
   expect(eventsOf("job.recovered")).toEqual([]);
 });
 
-it("goes on when reading the pace throws or gives no number", async () => {
+it("continues if reading the pace throws or returns no number", async () => {
   const paces: (() => number)[] = [
     () => {
       throw new Error("no pace");
@@ -123,7 +123,7 @@ it("goes on when reading the pace throws or gives no number", async () => {
   expect(eventsOf("job.failed")).toMatchObject([{ code: "Error" }, { code: "TypeError" }]);
 });
 
-it("never takes more places than it has, never starts sooner than half the pace, never stops for good", async () => {
+it("never uses more places than it has, never starts faster than half the pace, never stops for good", async () => {
   const act = fc.record({ fails: fc.boolean(), takesMs: fc.integer({ min: 0, max: 3000 }) });
   await fc.assert(
     fc.asyncProperty(
@@ -164,7 +164,7 @@ it("never takes more places than it has, never starts sooner than half the pace,
   );
 });
 
-it("a step that had nothing to do is no success: the job is stale where nothing else succeeds", async () => {
+it("a step without work is not a success: the job is stale if nothing else succeeds", async () => {
   const { clock, scheduler } = createHarness([
     pacedJob(async () => "idle", { intervalMs: () => 10 * SECOND }),
   ]);
@@ -173,7 +173,7 @@ it("a step that had nothing to do is no success: the job is stale where nothing 
   expect(scheduler.list()).toMatchObject([{ lastSuccessAt: null, state: "stale" }]);
 });
 
-it("a pace finer than the timers is kept over all of them", async () => {
+it("a pace finer than the timers is kept on average", async () => {
   const { job, startedAt } = recorder({ paceMs: () => 0.5, concurrency: () => 100 });
   const { clock, scheduler } = createHarness([job]);
   scheduler.start();
@@ -199,7 +199,7 @@ describe("lanes", () => {
     return { startedAt, job };
   }
 
-  it("each has the pace to itself", async () => {
+  it("each has the full pace", async () => {
     const { job, startedAt } = perLane(() => undefined);
     const { clock, scheduler, status } = createHarness([job]);
     scheduler.start();
@@ -208,7 +208,7 @@ describe("lanes", () => {
     expect(status()).toMatchObject({ state: "ok", lastError: null });
   });
 
-  it("one that fails backs off alone, and the job is degraded with its name", async () => {
+  it("a lane that fails backs off alone, and the job is degraded with its name", async () => {
     let isDown = true;
     const { job, startedAt } = perLane((lane) =>
       lane === "two" && isDown ? new Error("unreachable") : undefined,
@@ -226,7 +226,7 @@ describe("lanes", () => {
     expect(status()).toMatchObject({ state: "ok", lastError: null });
   });
 
-  it("the job fails where all do, and has recovered with the first of them", async () => {
+  it("the job fails if all lanes do, and recovers with the first of them", async () => {
     const down = new Set(["one", "two"]);
     const { job } = perLane((lane) => (down.has(lane) ? new Error("unreachable") : undefined));
     const { clock, scheduler, status, eventsOf } = createHarness([job]);
@@ -240,7 +240,7 @@ describe("lanes", () => {
     expect(eventsOf("job.recovered")).toHaveLength(1);
   });
 
-  it("one whose places are all taken does not hold the other up", async () => {
+  it("a lane whose places are all taken does not delay the other", async () => {
     const held = deferred();
     const startedAt: number[] = [];
     const job = pacedJob(
@@ -258,7 +258,7 @@ describe("lanes", () => {
     await clock.settle();
   });
 
-  it("that is named no more takes its trouble with it", async () => {
+  it("a removed lane takes its failure with it", async () => {
     let names = ["one", "two"];
     const { job } = perLane((lane) => (lane === "two" ? new Error("unreachable") : undefined), {
       lanes: () => names,

@@ -20,7 +20,7 @@ test.each([
 });
 
 test.each(["0 0 29 2 *", "0 0 31 * *", "*/5 * * * *", "@daily", "  0 9 * * 1-5 ", "30 0 9 * * *"])(
-  "the schedule %j is taken",
+  "the schedule %j is accepted",
   (expression) => {
     expect(createSchedule(expression, "UTC").next(Date.UTC(2027, 0, 1))).toBeGreaterThan(0);
   },
@@ -76,7 +76,7 @@ const TRANSITIONS = [
   ["Europe/Berlin", "2027-03-26"],
 ] as const;
 
-it("a daily run comes once a day, whatever the clocks do: at its time, or at the end of the gap that it falls into", () => {
+it("a daily run happens once a day, whatever the clocks do: at its time, or at the end of the gap that contains it", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...TRANSITIONS),

@@ -44,7 +44,7 @@ function playable() {
   return { job, played };
 }
 
-it("whatever a job throws, however it throws it, the others run on", async () => {
+it("whatever a job throws, and however, the others keep running", async () => {
   const refuse = () => {
     throw new Error("do not touch");
   };
@@ -92,7 +92,7 @@ it("reports a streak again when its code changes", async () => {
   expect(eventsOf("job.recovered")).toEqual([{ job: "poll", failures: 3 }]);
 });
 
-it("runs on a full disk, and reports what holds on once there is room again", async () => {
+it("runs on a full disk, and reports a lasting failure once there is room again", async () => {
   const store = createFakeStore();
   const full = new StoreError("full", "the disk is full; make room");
   let fails = false;
@@ -122,7 +122,7 @@ it("runs on a full disk, and reports what holds on once there is room again", as
   expect(store.cursors.get("job:poll")).toMatchObject({ lastRunAt: "2026-01-01T12:05:00.000Z" });
 });
 
-it("starts its jobs though nothing can be read from the store", async () => {
+it("starts its jobs even if nothing can be read from the store", async () => {
   const store = createFakeStore();
   store.failure = new StoreError("io", "the disk is gone");
   let runs = 0;
@@ -132,7 +132,7 @@ it("starts its jobs though nothing can be read from the store", async () => {
   expect(runs).toBe(1);
 });
 
-it("goes from starting to stale when nothing succeeds within three intervals", async () => {
+it("goes from starting to stale if nothing succeeds within three intervals", async () => {
   const { job } = playable();
   const { clock, scheduler, status } = createHarness([job]);
   scheduler.start();
@@ -142,7 +142,7 @@ it("goes from starting to stale when nothing succeeds within three intervals", a
   expect(status().state).toBe("stale");
 });
 
-it("goes stale three intervals after the last progress, whatever the job or the wall clock say", async () => {
+it("goes stale three intervals after the last progress, whatever the job or the wall clock says", async () => {
   const { job, played } = playable();
   const { clock, scheduler, status } = createHarness([job]);
   scheduler.start();
@@ -161,7 +161,7 @@ it("goes stale three intervals after the last progress, whatever the job or the 
   expect(status()).toMatchObject({ state: "ok", lastError: null });
 });
 
-it("a cron job goes stale while its run hangs", async () => {
+it("a cron job becomes stale while its run hangs", async () => {
   let runs = 0;
   const job = cron("poll", () => (++runs === 1 ? Promise.resolve() : new Promise(() => {})));
   const { clock, scheduler, status } = createHarness([job]);
@@ -172,7 +172,7 @@ it("a cron job goes stale while its run hangs", async () => {
   expect(status()).toMatchObject({ state: "stale", running: true });
 });
 
-it("a cron job of office hours is not stale in the morning", async () => {
+it("a cron job with office hours is not stale in the morning", async () => {
   const job = cron("poll", async () => {}, "* 9-17 * * *");
   const { clock, scheduler, status } = createHarness([job]);
   scheduler.start();
@@ -183,7 +183,7 @@ it("a cron job of office hours is not stale in the morning", async () => {
   }
 });
 
-it("a job that succeeded before the restart is not starting again, and ages on", async () => {
+it("a job that succeeded before the restart is not shown as starting, and keeps its age", async () => {
   const store = createFakeStore();
   store.cursors.set("job:poll", { lastRunAt: "2026-01-01T11:30:00.000Z" });
   const { clock, scheduler, status } = createHarness([cron("poll", async () => {}, "30 * * * *")], { store });
@@ -192,7 +192,7 @@ it("a job that succeeded before the restart is not starting again, and ages on",
   expect(status()).toMatchObject({ state: "ok", lastSuccessAt: "2026-01-01T11:30:00.000Z", runs: 0 });
 });
 
-it("a pause ends the run, holds over a restart and ends with resume, with nothing missed by it", async () => {
+it("a pause ends the run, survives a restart and ends with resume, without missed times", async () => {
   const store = createFakeStore();
   const clock = createFakeClock(NOON);
   let runs = 0;
@@ -218,7 +218,7 @@ it("a pause ends the run, holds over a restart and ends with resume, with nothin
   expect(store.records.get("job.paused")?.size).toBe(0);
 });
 
-it("a pause and a resume while the run ignores its signal never make two runs of it", async () => {
+it("a pause and a resume while the run ignores its signal never lead to two runs", async () => {
   const held = deferred();
   let running = 0;
   let most = 0;
@@ -240,7 +240,7 @@ it("a pause and a resume while the run ignores its signal never make two runs of
   expect(most).toBe(1);
 });
 
-it("what a run says after it was ended is not heard", async () => {
+it("what a run reports after it was ended is ignored", async () => {
   const { job, played } = playable();
   const { clock, scheduler, status } = createHarness([job]);
   scheduler.start();
@@ -254,7 +254,7 @@ it("what a run says after it was ended is not heard", async () => {
   expect(status()).toMatchObject({ state: "starting", lastSuccessAt: null, lastError: null });
 });
 
-it("a stop waits for the runs under way, starts nothing more, and is no failure of theirs", async () => {
+it("a stop waits for the current runs, starts none, and does not count as their failure", async () => {
   const { job } = playable();
   let runs = 0;
   const { clock, scheduler, eventsOf } = createHarness([job, cron("poll", async () => void runs++)]);
@@ -285,7 +285,7 @@ it("a stop waits no longer than its grace, and names the jobs that did not stop"
   );
 });
 
-it("keeps what it must over a restart in the real database", async () => {
+it("keeps its state over a restart in the real database", async () => {
   const clock = createFakeClock(NOON);
   const dataDir = temporaryDirectory();
   const jobs = [cron("poll", async () => {}), cron("idle", async () => {})];
@@ -314,7 +314,7 @@ it("keeps what it must over a restart in the real database", async () => {
   await second.scheduler.stop(SECOND);
 });
 
-it("lists the files that hold no job", () => {
+it("lists the files that contain no job", () => {
   const { scheduler } = createHarness([], {
     invalid: [{ file: "/jobs/bad-one.mjs", message: "no default export" }],
   });
@@ -323,7 +323,7 @@ it("lists the files that hold no job", () => {
   ]);
 });
 
-it("an hour of sleep makes no job late, and each looks again at once what is due", async () => {
+it("an hour of sleep makes no job late, and each due job runs again at once", async () => {
   const ran: string[] = [];
   const { clock, scheduler } = createHarness([
     {

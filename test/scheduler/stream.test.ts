@@ -25,7 +25,7 @@ function mortal(livesMs: number[], onStart: (context: JobContext) => void = () =
   return { startedAt, job };
 }
 
-it("starts again after a backoff that doubles", async () => {
+it("restarts after a backoff that doubles", async () => {
   const { job, startedAt } = mortal([0, 0, 0]);
   const { clock, scheduler, status, eventsOf } = createHarness([job]);
   scheduler.start();
@@ -35,7 +35,7 @@ it("starts again after a backoff that doubles", async () => {
   expect(eventsOf("job.failed")).toMatchObject([{ job: "insights", code: "Error", message: "Error: cut" }]);
 });
 
-it("forgets the backoff after 30 s of health, and at progress", async () => {
+it("resets the backoff after 30 s of health, and on progress", async () => {
   const healthy = mortal([0, 0, 30 * SECOND, 0]);
   const first = createHarness([healthy.job]);
   first.scheduler.start();
@@ -49,7 +49,7 @@ it("forgets the backoff after 30 s of health, and at progress", async () => {
   expect(progressing.startedAt).toEqual([0, 750, 1500, 2250]);
 });
 
-it("starts again, without calling it a failure, when the run returns", async () => {
+it("restarts when the run returns, without counting it as a failure", async () => {
   let runs = 0;
   const job = streamJob(async () => void runs++);
   const { clock, scheduler, status, eventsOf } = createHarness([job]);
@@ -60,7 +60,7 @@ it("starts again, without calling it a failure, when the run returns", async () 
   expect(eventsOf("job.failed")).toEqual([]);
 });
 
-it("a connection that comes and goes each second is reported by three events, not by thousands", async () => {
+it("a connection that flaps every second is reported by three events, not by thousands", async () => {
   const job = streamJob(async ({ progress, clock }) => {
     progress();
     await clock.sleep(SECOND);
