@@ -1,19 +1,19 @@
-// A configuration that cannot be used, as an error. Apart from what finds the problems: nexusctl has it, and no schema.
+// A configuration error. Separate from the code that finds the problems: nexusctl uses it without loading the schema.
 
 import { visible } from "../core/text/visible.ts";
 
 export interface Problem {
   /** TOML path such as `messaging.sessions[0].id`; empty for the file as a whole. */
   path: string;
-  /** The offending value as TOML writes it; never a secret's. */
+  /** The offending value as written in TOML; never a secret's. */
   value?: string;
-  /** What would be right. */
+  /** The expected value. */
   message: string;
-  /** In the file, from 1; known for syntax errors. */
+  /** Line in the file, from 1; known for syntax errors. */
   line?: number;
 }
 
-/** A configuration that cannot be used, with everything that is wrong with it. */
+/** A configuration that cannot be used, with all its problems. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly path: string;

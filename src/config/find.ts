@@ -1,4 +1,4 @@
-// Which file is the configuration, and why one cannot be read. nexusctl looks for it, too: without the schema, to be fast.
+// Which file is the configuration, and why it cannot be read. nexusctl uses it, too: without the schema, to be fast.
 
 import { ConfigError } from "./error.ts";
 
@@ -8,9 +8,9 @@ const { existsSync } = process.getBuiltinModule("node:fs");
 const PLACES = ["/etc/nexusd/nexusd.toml", "config/nexusd.toml"];
 
 /**
- * The file to use: the one given, `$NEXUSD_CONFIG`, `/etc/nexusd/nexusd.toml`, `config/nexusd.toml`. One that was
- * named is not looked for here: loading it says what is wrong with it.
- * @throws ConfigError when none is named and none of the usual places has one
+ * The file to use: the one given, `$NEXUSD_CONFIG`, `/etc/nexusd/nexusd.toml`, `config/nexusd.toml`. A named file is
+ * not checked here: loading it reports what is wrong.
+ * @throws ConfigError if none is named and none of the default locations has one
  */
 export function findConfig(
   explicit: string | undefined,
@@ -26,7 +26,7 @@ export function findConfig(
   ]);
 }
 
-/** The words for a file that cannot be opened or read. */
+/** The message for a file that cannot be opened or read. */
 export function whyUnreadable(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   switch (code) {

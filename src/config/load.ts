@@ -1,4 +1,4 @@
-// Finds, reads and checks the configuration file, and reports everything that is wrong with it at once.
+// Finds, reads and checks the configuration file, and reports all its problems at once.
 
 import { readFileSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
@@ -35,7 +35,7 @@ const MAX_BYTES = 1_048_576;
 export interface LoadOptions {
   path: string;
   env: Env;
-  /** `false`: secrets are not looked up, for callers that only need to know where things are. */
+  /** `false`: secrets are not looked up, for callers that only need paths. */
   resolveSecrets?: boolean;
 }
 
@@ -43,11 +43,11 @@ export interface LoadedConfig {
   config: Config;
   path: string;
   secrets: ResolvedSecrets;
-  /** What works but should not stay so, such as a secret that others can read. */
+  /** What works but should be fixed, such as a secret that others can read. */
   warnings: Problem[];
 }
 
-/** @throws ConfigError with every problem that the file has */
+/** @throws ConfigError with every problem of the file */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const { config, secrets, problems, warnings } = inspect(options, []);
   if (config === undefined || problems.length > 0) throw new ConfigError(options.path, problems);
@@ -55,20 +55,20 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 }
 
 export interface Inspection {
-  /** Undefined where the schema was not met. */
+  /** Undefined if it does not match the schema. */
   config: Config | undefined;
   secrets: ResolvedSecrets;
   problems: Problem[];
   warnings: Problem[];
-  /** What cannot be found out here, and is no mistake: a credential, which systemd gives to the unit alone. */
+  /** What cannot be checked here and is not an error: a credential, which systemd passes to the unit only. */
   notes: Problem[];
-  /** `[jobs] directory`, also where the rest of the file is wrong. */
+  /** `[jobs] directory`, even if the rest of the file is wrong. */
   jobsDirectory: string | undefined;
 }
 
 /**
- * Everything that can be said about a configuration file, also of what is in the way where nexusd's own files go (which
- * a daemon finds out as it starts). Never throws for what is in the file.
+ * All problems of a configuration file, including obstacles at the paths of nexusd's own files (which a daemon finds at
+ * startup). Never throws for the file's content.
  */
 export function inspectConfig(options: LoadOptions): Inspection {
   const inspection = inspect(options, [placeProblems]);
@@ -116,7 +116,7 @@ function inspect(
   if (inspection.config) inspection.warnings.push(...exposedSecrets(inspection.config, raw.mode));
   if (resolveSecrets) resolveAll(raw.toml, env, inspection);
   inspection.jobsDirectory = leaf(raw.toml, ["jobs", "directory"]);
-  // With a directory its jobs have a say: own-settings.ts.
+  // With a directory, its jobs have to be known first: own-settings.ts.
   if (inspection.config && inspection.jobsDirectory === undefined)
     inspection.problems.push(...sinkTypeProblems(inspection.config, []));
 
@@ -140,7 +140,7 @@ function readToml(path: string): { toml: unknown; mode: number } | { problem: Pr
   } catch (error) {
     if (!(error instanceof TomlError))
       return { problem: { path: "", message: "must be a TOML file in UTF-8" } };
-    // What follows the first line of the message is the source, which may hold a secret.
+    // The message continues with the source, which may contain a secret.
     const what = (error.message.split("\n", 1)[0] ?? "").replace("Invalid TOML document: ", "");
     const remedy = what === "invalid value" ? " (text must be in quotes)" : "";
     return {
@@ -163,7 +163,7 @@ function toProblems(issue: z.core.$ZodIssue): Problem[] {
       path: formatPath([...path, key]),
       message: unknownKey(path, key, issue.input),
     }));
-  // Of a table of no known kind it is the table.
+  // For a table of an unknown kind, the input is the table.
   const isOfKind = issue.code === "invalid_union" && "discriminator" in issue;
   const input = isOfKind ? at(issue.input, path.slice(-1)) : issue.input;
   return [{ path: formatPath(path), ...optionalValue(shownValue(path, input)), message: issue.message }];
@@ -178,7 +178,7 @@ const at = (raw: unknown, path: TomlPath): unknown =>
     raw,
   );
 
-/** Without a directory of one's own jobs all tables are of nexusd's. With one, its jobs have a say: own-settings.ts. */
+/** Without a jobs directory, all tables are nexusd's. With one, its jobs have to be known first: own-settings.ts. */
 function unknownJobs(raw: unknown): Problem[] {
   const tables = at(raw, ["jobs"]);
   if (typeof tables !== "object" || tables === null || Object.hasOwn(tables, "directory")) return [];
@@ -187,7 +187,7 @@ function unknownJobs(raw: unknown): Problem[] {
     .map((key) => ({ path: formatPath(["jobs", key]), message: unknownKey(["jobs"], key) }));
 }
 
-/** The text at a path, where it is text and not empty: for checks that go on although other keys are wrong. */
+/** The text at a path, if it is a non-empty string: for checks that continue although other keys are wrong. */
 const leaf = (raw: unknown, path: TomlPath): string | undefined => {
   const value = at(raw, path);
   return typeof value === "string" && value !== "" ? value : undefined;
@@ -205,7 +205,7 @@ function socketKeys(raw: unknown): Parameters<typeof socketProblems>[0] {
   };
 }
 
-/** Of what stands in the file itself and must not be read by others. */
+/** Secrets in the file itself, which must not be readable by others. */
 function exposedSecrets(config: Config, mode: number): Problem[] {
   if (!isReadableByOthers(mode)) return [];
   return SERVICES.flatMap(({ name, secretIn }: ServiceModule) => {
@@ -234,10 +234,10 @@ function resolveAll(raw: unknown, env: Env, inspection: Inspection): void {
     });
 }
 
-// A shorter literal would rather be found inside ordinary words than be a secret.
+// A shorter literal would more likely match ordinary words than be a secret.
 const SHORTEST_LITERAL = 8;
 
-/** Takes secrets out of what will be shown: those resolved, and those written into the file by mistake. */
+/** Removes secrets from what will be shown: resolved ones, and literals written into the file by mistake. */
 function withoutLiterals(raw: unknown, inspection: Inspection): Inspection {
   const redactor = createRedactor();
   const addAll = (value: unknown): void => {

@@ -1,4 +1,4 @@
-// The tables `[jobs.<name>]` of jobs of one's own, which only those know how to read.
+// The tables `[jobs.<name>]` of own jobs, which only those jobs can parse.
 
 import { explain } from "../core/explain-issue.ts";
 import { nearest } from "../core/text/nearest.ts";
@@ -10,7 +10,7 @@ import { formatPath, isKnownKey, unknownKey } from "./problems.ts";
 import type { Config } from "./schema.ts";
 import { sinkTypeProblems } from "./sink-types.ts";
 
-/** The configuration with what the jobs' own schemas make of their tables, and everything that is wrong with those. */
+/** The configuration with these tables parsed by the jobs' own schemas, and their problems. */
 export function readOwnSettings(config: Config, found: FoundJobs): { config: Config; problems: Problem[] } {
   const own = new Map(found.own?.jobs.map((job) => [job.name, job]));
   const tables: Record<string, unknown> = {};
@@ -20,7 +20,7 @@ export function readOwnSettings(config: Config, found: FoundJobs): { config: Con
     const job = own.get(name);
     if (job?.settings) tables[name] = value;
     else if (job) problems.push({ path: formatPath(["jobs", name]), message: NO_SETTINGS });
-    // It may be that of a job whose file is invalid, which is told of that file.
+    // It may belong to a job whose file is invalid, which is reported for that file.
     else if (found.invalid.length === 0)
       problems.push({ path: formatPath(["jobs", name]), message: unknownTable(name, [...own.values()]) });
   }
@@ -38,7 +38,7 @@ export function readOwnSettings(config: Config, found: FoundJobs): { config: Con
 
 function unknownTypes(config: Config, { own, invalid }: FoundJobs): Problem[] {
   const jobs = own?.jobs ?? [];
-  // One that declares none may log any, and one that is invalid may declare what is not known here.
+  // A job without declarations may log any type, and an invalid one may declare types that are unknown here.
   if (invalid.length > 0 || jobs.some(({ events }) => !events)) return [];
   return sinkTypeProblems(config, ownEventTypes(jobs));
 }

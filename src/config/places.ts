@@ -1,10 +1,10 @@
-// What is in the way where the configuration puts nexusd's own files: a look at what is there now.
+// Obstacles at the configured paths of nexusd's own files, as found now.
 
 import { lstatSync, statSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { socketPaths, type socketProblems } from "./sockets.ts";
 
-/** What would keep the daemon from starting. What this user may not look at is left to the daemon to find out. */
+/** What would keep the daemon from starting. Paths that this user may not inspect are left to the daemon. */
 export const placeProblems: typeof socketProblems = (config) => {
   const dataDir = config.daemon.data_dir;
   const paths = socketPaths(config);
@@ -45,7 +45,7 @@ function nearestThatExists(path: string): string {
   return nearest;
 }
 
-/** The data directory is made with all that leads to it; what is below /run is made by systemd, anew at each start. */
+/** The data directory is created with its parents; directories below /run are created by systemd at each start. */
 const isMadeAtStart = (directory: string, dataDir: string) =>
   `${resolve(dataDir)}${sep}`.startsWith(`${resolve(directory)}${sep}`) ||
   resolve(directory).startsWith("/run/");

@@ -1,4 +1,4 @@
-// What is wrong with a configuration, in words that say what would be right.
+// The problems of a configuration, worded as what would be right.
 
 import { z } from "zod";
 import { isObject } from "../core/is-object.ts";
@@ -30,15 +30,15 @@ const asToml = (value: unknown): string => {
   return typeof value === "object" ? "{ … }" : String(value);
 };
 
-/** An address without what may be secret in it: user, password, path, query. */
+/** An address without its possibly secret parts: user, password, path, query. */
 const asOrigin = (text: string): string => {
   const [, scheme = "", host = "", rest = ""] = /^([a-z]+:\/\/)?(?:.*@)?([^/?#]*)(.*)$/is.exec(text) ?? [];
-  // What stands after a colon and is no port may be a password whose @ was lost.
+  // Text after a colon that is not a port may be a password whose @ was lost.
   const named = /^(\[[^\]]*\]|[^:]*)(:\d{1,5})?$/.test(host) ? host : host.replace(/:.*$/s, ":…");
   return `${scheme}${text.includes("@") ? "…@" : ""}${named}${rest === "" || rest === "/" ? rest : "/…"}`;
 };
 
-/** The value at a path as it may be shown, or undefined where it may not. */
+/** The value at a path as it may be shown; undefined: it may not. */
 export function shownValue(path: TomlPath, value: unknown): string | undefined {
   if (value === undefined || path.some((_, index) => isSecret(path.slice(0, index + 1)))) return undefined;
   if (typeof value !== "string") return asToml(value);
@@ -49,7 +49,7 @@ export function shownValue(path: TomlPath, value: unknown): string | undefined {
 
 const isSecret = (path: TomlPath) => schemaAt(path) === secretRef;
 
-/** The schema of what is at a path, without its default; undefined where the path leads out of the schema. */
+/** The schema at a path, without its default; undefined if the path leaves the schema. */
 export function schemaAt(path: TomlPath): z.core.$ZodType | undefined {
   let schema: z.core.$ZodType | undefined = unwrap(configSchema);
   for (const part of path) {
@@ -69,7 +69,7 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodPipe ? unwrap(schema.in) : schema;
 }
 
-/** The keys of all tables that may be there, each as the first of them has it; of those of its kind where `value` is one. */
+/** The keys of all possible tables, the first definition of each winning; only those of its kind if `value` has one. */
 function alternatives(union: z.ZodDiscriminatedUnion, value?: unknown): z.core.$ZodShape {
   const { discriminator } = union.def;
   const tag = isObject(value) ? value[discriminator] : undefined;
@@ -80,7 +80,7 @@ function alternatives(union: z.ZodDiscriminatedUnion, value?: unknown): z.core.$
   return Object.assign({}, ...(meant.length > 0 ? meant : shapes).reverse());
 }
 
-/** The keys of the table at `parent`. @param value of that table, where it may be one of several kinds */
+/** The keys of the table at `parent`. @param value of that table, if it may be one of several kinds */
 export function keysAt(parent: TomlPath, value?: unknown): string[] {
   const schema = schemaAt(parent);
   if (schema instanceof z.ZodDiscriminatedUnion) return Object.keys(alternatives(schema, value));
@@ -90,7 +90,7 @@ export function keysAt(parent: TomlPath, value?: unknown): string[] {
 /** Whether the table at `parent` has such a key. */
 export const isKnownKey = (parent: TomlPath, key: string): boolean => keysAt(parent).includes(key);
 
-/** What is said of a key that the table at `parent` does not have. @param value of that table */
+/** The message for a key that the table at `parent` does not have. @param value of that table */
 export function unknownKey(parent: TomlPath, key: string, value?: unknown): string {
   const known = keysAt(parent, value);
   const [meant] = nearest(key, known);

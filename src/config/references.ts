@@ -1,5 +1,5 @@
-// Where references to secrets can stand in the file, and what is wrong with them together. What is read here is TOML
-// whose other keys may be wrong.
+// Where secret references can occur in the file, and problems of their combination. The input is TOML whose other keys
+// may be wrong.
 
 import { isObject } from "../core/is-object.ts";
 import { type SecretRef, secretRef } from "../core/settings.ts";
@@ -13,21 +13,21 @@ import { STORE_SECRETS, storeSecretPlaces } from "./store.ts";
 
 interface Place {
   path: TomlPath;
-  /** Whose it is in `ResolvedSecrets`: the name of a service, `secretsOwner` of a sink, or the store; and the key there. */
+  /** Its owner in `ResolvedSecrets`, and the key there. The owner is a service, `secretsOwner` of a sink, or the store. */
   owner: string;
   key: string;
-  /** What stands there. */
+  /** The configured value. */
   value: unknown;
-  /** Whether it is needed: its owner is not switched off. */
+  /** Whether it is needed: its owner is enabled. */
   isUsed: boolean;
-  /** Of the server that it is sent to, where several keys may go to one. */
+  /** The server that it is sent to, if several keys may go to the same one. */
   origin?: string;
 }
 
-/** Of a sink in `ResolvedSecrets`. No service has a dot in its name. */
+/** The owner of a sink's secrets in `ResolvedSecrets`. No service has a dot in its name. */
 export const secretsOwner = (sink: string): string => `sinks.${sink}`;
 
-/** Every place of a secret that there is in this file. */
+/** Every possible place of a secret in this file. */
 export function secretPlaces(raw: unknown): Place[] {
   const root = isObject(raw) ? raw : {};
   const ofServices = SERVICES.flatMap(({ name, secrets }: ServiceModule) => {
@@ -57,17 +57,17 @@ export interface Reference extends Omit<Place, "path"> {
   ref: SecretRef;
 }
 
-/** The valid references of what is not switched off. */
+/** The valid references of everything that is enabled. */
 export const references = (raw: unknown): Reference[] =>
   secretPlaces(raw).flatMap((place) => {
     const ref = secretRef.safeParse(place.value);
     return ref.success && place.isUsed ? [{ ...place, path: formatPath(place.path), ref: ref.data }] : [];
   });
 
-/** What is wrong with the references together. */
+/** Problems of the references in combination. */
 export const referenceProblems = (raw: unknown): Problem[] => [...sharedReferences(raw), ...passedOn(raw)];
 
-/** A credential goes to the one origin that it belongs to, so two keys cannot name the same one, unless both send it there. */
+/** A credential belongs to one origin, so two keys cannot refer to the same one, unless both send it there. */
 function sharedReferences(raw: unknown): Problem[] {
   const first = new Map<string, Reference>();
   return references(raw).flatMap((reference) => {
@@ -81,7 +81,7 @@ function sharedReferences(raw: unknown): Problem[] {
   });
 }
 
-/** No secret reaches a command by its environment. */
+/** A command must not get a secret through its environment. */
 function passedOn(raw: unknown): Problem[] {
   const secrets = references(raw).filter(({ ref }) => ref.source === "env");
   return sinkTables(raw).flatMap(({ table, path, kind }) => {

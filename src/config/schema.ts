@@ -1,4 +1,4 @@
-// The configuration file as a schema: every key, its default, and what is right where it is wrong.
+// The configuration file as a schema: every key, its default, and the message for a wrong value.
 // Keys in code are the keys of the file. Durations are milliseconds once parsed.
 
 import { z } from "zod";

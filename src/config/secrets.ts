@@ -1,4 +1,4 @@
-// Secrets: found where the configuration says, and carried so that nothing prints them by accident.
+// Secrets: resolved from the configured references, and wrapped so that nothing prints them by accident.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { whyUnreadable } from "./find.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** A secret's value, which only `reveal()` gives away: not String(), JSON, a template, nor console.log. */
+/** A secret's value, which only `reveal()` returns: not String(), JSON, a template, nor console.log. */
 export class Secret {
   readonly #value: string;
 
@@ -34,7 +34,7 @@ export class Secret {
   }
 }
 
-/** A reference that leads to no usable secret. The message says what would be right, and never holds the value. */
+/** A reference without a usable secret. The message says what would be right, and never contains the value. */
 export class SecretError extends Error {
   override readonly name = "SecretError";
 }
@@ -42,11 +42,11 @@ export class SecretError extends Error {
 const MAX_BYTES = 65_536;
 
 /**
- * Reads the secret that a reference names. `warn` is told of a secret that others on this machine can read.
+ * Reads the secret that a reference names. `warn` is called if others on this machine can read it.
  * @throws SecretError
  */
 export function resolveSecret(ref: SecretRef, env: Env, warn: (message: string) => void = () => {}): Secret {
-  // Whoever pastes the secret itself as the id must not find it in a terminal or a log.
+  // If the secret itself was pasted as the id, it must not end up in a terminal or a log.
   if (scrubShapes(ref.id) !== ref.id)
     throw new SecretError("must name where the secret is, never hold the secret itself");
   switch (ref.source) {
@@ -61,12 +61,12 @@ export function resolveSecret(ref: SecretRef, env: Env, warn: (message: string) 
   }
 }
 
-// An id is shown only where it looks like what it should be: it may be a secret put there by mistake.
+// An id is shown only if it looks like one: it may be a secret put there by mistake.
 const isVariableLike = (id: string) => /^[A-Z]+(_[A-Z0-9]+)*$/.test(id) && !/(\d.*){5}|.{65}/.test(id);
 const isPathLike = (id: string) => /^\.{0,2}\/[\w./-]{1,200}$/.test(id) && !/[^/]{65}/.test(id);
 
 function fromEnv(id: string, env: Env): Secret {
-  // The environment of a process has the properties of every object, too.
+  // The environment object also inherits properties of Object.
   const value = Object.hasOwn(env, id) ? env[id] : undefined;
   const name = isVariableLike(id)
     ? `the environment variable ${id}`
@@ -75,7 +75,7 @@ function fromEnv(id: string, env: Env): Secret {
   return checked(value, name);
 }
 
-/** What is wrong with a credential where systemd gave none at all. */
+/** The message for a credential if systemd passed none at all. */
 export const OUTSIDE_OF_THE_UNIT =
   "$CREDENTIALS_DIRECTORY is not set: a credential needs LoadCredential= in the systemd unit";
 
@@ -84,14 +84,14 @@ function fromCredential(id: string, env: Env): Secret {
   if (!directory) throw new SecretError(OUTSIDE_OF_THE_UNIT);
   if (!/^[\w.@:-]+$/.test(id) || id === "." || id === "..")
     throw new SecretError("must be the name of a credential, without a path");
-  // systemd guards its directory, and grants the reading by an access list, which looks like the mode of a group.
+  // systemd protects its directory, and grants access by an ACL, which looks like group permissions.
   return fromFile(join(directory, id), `the credential ${id} of LoadCredential=`, () => {});
 }
 
 function fromFile(path: string, name: string, warn: (message: string) => void): Secret {
   let fd: number;
   try {
-    // Not blocking: a FIFO without a writer would hold up the start for ever.
+    // Non-blocking: a FIFO without a writer would block startup forever.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw new SecretError(`${name} ${whyUnreadable(error)}`);
@@ -115,12 +115,12 @@ export const isReadableByOthers = (mode: number): boolean => (mode & 0o044) !== 
 /** The permissions of a mode as `chmod` takes them. */
 export const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, "0");
 
-// What is shorter is no key but a mistake, and taking it out of the logs would take ordinary words apart.
+// A shorter value is a mistake, and redacting it would mangle ordinary words in the logs.
 const SHORTEST = 8;
 
 function checked(value: string, name: string): Secret {
   if (value === "") throw new SecretError(`${name} is empty`);
-  // It is sent as an HTTP header, where a line break or another character would be refused or misread.
+  // It is sent as an HTTP header, where a line break or other characters would be refused or misread.
   if (/[^\x21-\x7e]/.test(value))
     throw new SecretError(`${name} must hold one line of visible ASCII characters, without spaces`);
   if (value.length < SHORTEST)
@@ -128,7 +128,7 @@ function checked(value: string, name: string): Secret {
   return new Secret(value);
 }
 
-/** The secrets of what is enabled, as `loadConfig` finds them: by their owner (references.ts), and the key in its table. */
+/** The secrets of everything enabled, from `loadConfig`: by owner (references.ts), and the key in its table. */
 export type ResolvedSecrets = Readonly<Record<string, Readonly<Record<string, Secret>>>>;
 
 export const allSecrets = (secrets: ResolvedSecrets): Secret[] =>

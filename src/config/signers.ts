@@ -1,4 +1,4 @@
-// The file of those who may sign decisions, and the policies that name some of them.
+// The signers file, and the policies that name signers.
 
 import { SignatureError } from "../signatures/error.ts";
 import { readSignersFile, type SignersFile } from "../signatures/signers-file.ts";
@@ -7,7 +7,7 @@ import type { Config } from "./schema.ts";
 
 type Approvals = Pick<Config, "approvals">;
 
-/** What is wrong with the file itself; undefined: nothing, or there is none to look at. */
+/** The problem of the file itself; undefined: none, or no file is configured. */
 export function signersFileProblem({ approvals: { signers } }: Approvals): Problem | undefined {
   if (signers === undefined) return undefined;
   try {
@@ -19,7 +19,7 @@ export function signersFileProblem({ approvals: { signers } }: Approvals): Probl
   }
 }
 
-/** Policies that want somebody, or more people, than the file has. Nothing is said where it cannot be read. */
+/** Policies that require a person, or a number of people, that the file does not have. Empty if it cannot be read. */
 export function signerProblems(config: Approvals): Problem[] {
   const { signers: path, policy } = config.approvals;
   if (path === undefined || signersFileProblem(config)) return [];

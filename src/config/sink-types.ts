@@ -1,11 +1,11 @@
-// Patterns of sinks that no event will ever match: found once it is known which types the jobs of one's own have.
+// Patterns of sinks that can never match an event: checked once the event types of own jobs are known.
 
 import { unknownType } from "../contract/event-names.ts";
 import type { Problem } from "./error.ts";
 import { formatPath } from "./problems.ts";
 import type { Config } from "./schema.ts";
 
-/** @param own the types that jobs of one's own declare */
+/** @param own the types that own jobs declare */
 export const sinkTypeProblems = ({ sinks }: Config, own: readonly string[]): Problem[] =>
   sinks.flatMap((sink, index) =>
     sink.types.flatMap((pattern, at) => {

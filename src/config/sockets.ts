@@ -1,4 +1,4 @@
-// Where the two control sockets are.
+// The paths of the two control sockets.
 
 import { join, resolve } from "node:path";
 import type { Config } from "./schema.ts";
@@ -22,7 +22,7 @@ export const socketPaths = ({ daemon, control }: SocketKeys): SocketPaths => ({
   operator: control.operator_socket ?? join(daemon.data_dir, "operator.sock"),
 });
 
-/** What is wrong with the sockets' paths: too long for the system, or the same one twice. */
+/** Problems of the sockets' paths: too long for the system, or the same one twice. */
 export function socketProblems(config: SocketKeys): { path: string[]; value: string; message: string }[] {
   const paths = socketPaths(config);
   const problems = [];

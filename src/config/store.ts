@@ -8,7 +8,7 @@ import { parseKey } from "../store/postgres/keyring.ts";
 import type { Config } from "./schema.ts";
 import type { ResolvedSecrets } from "./secrets.ts";
 
-/** Whose secrets they are in `ResolvedSecrets`. */
+/** The owner of its secrets in `ResolvedSecrets`. */
 export const STORE_SECRETS = "store";
 
 const NAME = /^[a-z_][a-z0-9_]{0,47}$/;
@@ -40,7 +40,7 @@ export const storeSettings = z
         });
   });
 
-/** Where secrets stand in this table, and their keys in `ResolvedSecrets`. @param table as it is in the file */
+/** The places of secrets in this table, and their keys in `ResolvedSecrets`. @param table as in the file */
 export function storeSecretPlaces(
   table: unknown,
 ): { path: (string | number)[]; key: string; value: unknown }[] {
@@ -54,7 +54,7 @@ export function storeSecretPlaces(
 
 const keyName = (at: number) => `encryption_key.${at}`;
 
-/** The keys in the order of the file: the first encrypts. Undefined where one is no key of 32 bytes. */
+/** The keys in the order of the file: the first encrypts. Undefined if one is not a key of 32 bytes. */
 export function encryptionKeys(secrets: ResolvedSecrets): Buffer[] | undefined {
   const own = secrets[STORE_SECRETS] ?? {};
   const keys: Buffer[] = [];
@@ -67,7 +67,7 @@ export function encryptionKeys(secrets: ResolvedSecrets): Buffer[] | undefined {
   }
 }
 
-/** The name of this node: what a fleet tells its nodes apart by. */
+/** The name of this node, which distinguishes it in a fleet. */
 export const nodeName = (config: Pick<Config, "daemon">): string =>
   config.daemon.node ??
   (hostname()
