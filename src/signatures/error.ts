@@ -1,6 +1,6 @@
-// Why a signature is not taken: each reason with a code of its own, which is one of the API's problems.
+// Why a signature is refused: each reason has its own code, which is one of the API's problems.
 
-/** What is wrong with the signature or its signer. */
+/** The signature or its signer is wrong. */
 export const REFUSED = [
   "signature_malformed",
   "signature_wrong_namespace",
@@ -10,7 +10,7 @@ export const REFUSED = [
   "signer_not_valid_now",
 ] as const;
 
-/** Why nothing can be said of any signature just now. */
+/** No signature can be verified at the moment. */
 export const CANNOT_VERIFY = [
   "signers_not_configured",
   "signers_file_missing",

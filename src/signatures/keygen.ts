@@ -1,4 +1,4 @@
-// The system's ssh-keygen as a child process: no shell, a deadline, an environment of its own, its output bounded.
+// The system's ssh-keygen as a child process: no shell, a deadline, a minimal environment, bounded output.
 
 import { spawn } from "node:child_process";
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ const USUAL_PATH = "/usr/bin:/bin";
 const WITHIN_MS = 5000;
 const MOST_OUTPUT = 2 ** 14;
 
-/** Whether it is where programs are looked for. */
+/** Whether it is on the PATH. */
 export function hasKeygen(path = process.env.PATH ?? USUAL_PATH): boolean {
   return path.split(delimiter).some((directory) => {
     try {
@@ -25,7 +25,7 @@ export function hasKeygen(path = process.env.PATH ?? USUAL_PATH): boolean {
 
 export interface Ended {
   code: number;
-  /** What it wrote, on stdout and stderr. */
+  /** Its output on stdout and stderr. */
   output: string;
 }
 
@@ -45,7 +45,7 @@ export function runKeygen(args: readonly string[], input: string): Promise<Ended
     };
     child.stdout.on("data", take);
     child.stderr.on("data", take);
-    // One that ends before it has read everything says why in its output.
+    // If it exits before it has read everything, its output says why.
     child.stdin.on("error", () => {});
     child.once("error", (error) => reject(cannotStart(error)));
     child.once("close", (code, signal) => {
@@ -73,8 +73,8 @@ function cannotStart(error: Error): SignatureError {
 }
 
 /**
- * Files that only this user can see, in a directory of their own. Written at once: a few small files take less time than
- * each way to the thread pool and back.
+ * Files that only this user can see, in a directory of their own. Written synchronously: a few small files take less
+ * time than a round trip to the thread pool.
  */
 export function privateFiles<K extends string>(contents: Record<K, string | Buffer>) {
   let directory: string | undefined;
@@ -100,8 +100,8 @@ export function privateFiles<K extends string>(contents: Record<K, string | Buff
 }
 
 /**
- * Signs a text with the key of a person, who is asked at her terminal for what the key needs: a passphrase, a touch.
- * @param key a private key, a certificate, or a public key whose private half an agent holds
+ * Signs a text with a person's key. ssh-keygen asks on the terminal for what the key needs: a passphrase, a touch.
+ * @param key a private key, a certificate, or a public key whose private half is in an agent
  * @returns the signature, armored
  * @throws SignatureError `ssh_keygen_missing`, `ssh_keygen_failed`
  */
@@ -112,7 +112,7 @@ export function signWithKey(
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    // From stdin to stdout: with a file it would write beside it, or keep an older signature that is there and say nothing.
+    // From stdin to stdout: given a file, it writes beside it, or silently keeps an older signature.
     const args = ["-q", "-Y", "sign", "-n", namespace, "-f", key];
     const child = spawn(PROGRAM, args, { env, stdio: ["pipe", "pipe", "inherit"] });
     let signature = "";

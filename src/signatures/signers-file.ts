@@ -1,20 +1,20 @@
-// The file of those who may sign: OpenSSH's allowed_signers. ssh-keygen has the last word on it; what is read here tells
-// whether a name is in it at all, and with which keys, so that a refusal can say what is wrong.
+// The signers file, in OpenSSH's allowed_signers format. ssh-keygen makes the final decision; this parser finds out
+// whether a name is in the file, and with which keys, so that a refusal can say what is wrong.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { SignatureError } from "./error.ts";
 
 export interface SignersFile {
-  /** The bytes that were read, for ssh-keygen to use: not what stands there a moment later. */
+  /** The bytes as read, passed to ssh-keygen: the file may change in between. */
   content: Buffer;
-  /** Whether some line is for this name. */
+  /** Whether a line matches this name. */
   has(signer: string): boolean;
-  /** Whether a line for this name holds the key, base64 as in a `.pub` file. */
+  /** Whether a line for this name has the key, base64 as in a `.pub` file. */
   hasKey(signer: string, publicKey: string): boolean;
-  /** The names that stand there as they are, without patterns. */
+  /** The literal names, without patterns. */
   names: readonly string[];
-  /** Whether patterns stand for names that are not known here. */
+  /** Whether there are patterns, which match names that are unknown here. */
   hasPatterns: boolean;
 }
 
@@ -22,9 +22,7 @@ const LARGEST = 2 ** 20;
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
-/**
- * A name that ssh-keygen can take for neither an option nor a pattern, nor a person for two names.
- */
+/** A name that neither ssh-keygen can take for an option or a pattern, nor a person for two names. */
 export const SIGNER_NAME = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/;
 export const SIGNER_NAME_ERROR =
   'must be a name of 1 to 128 letters, digits, ".", "-", "_", "@" or "+", beginning with a letter or digit';
@@ -71,7 +69,7 @@ function unreadable(path: string, error: unknown): SignatureError {
   );
 }
 
-/** Whoever can write to it, or put another one in its place, decides who decides. */
+/** A user who can write to it, or replace it, controls who may decide. */
 function assertOwn(path: string, stat: Stats): void {
   const insecure = (what: string, remedy: string) =>
     new SignatureError(
@@ -92,7 +90,7 @@ function assertOwn(path: string, stat: Stats): void {
     throw insecure("others can put another one in its place", `chmod go-w ${directory}`);
 }
 
-/** What cannot be understood is left to ssh-keygen, which skips it too. */
+/** Lines that cannot be parsed are left to ssh-keygen, which skips them, too. */
 function parseSigners(content: Buffer): SignersFile {
   const lines = content
     .toString("utf8")
@@ -114,7 +112,7 @@ interface Line {
   words: string[];
 }
 
-/** Principals, quoted or not, then options, the type of the key, the key, and a comment. */
+/** Principals, quoted or not, then options, the key type, the key, and a comment. */
 function readLine(line: string): Line | undefined {
   if (line === "" || line.startsWith("#")) return undefined;
   const [, quoted, plain = "", rest = ""] = /^(?:"([^"]*)"|(\S+))\s+(.*)$/.exec(line) ?? [];
@@ -123,7 +121,7 @@ function readLine(line: string): Line | undefined {
   return { patterns: principals.split(","), words: rest.split(/\s+/) };
 }
 
-/** As OpenSSH matches a list of patterns: one that is negated and matches has the last word. */
+/** Matches a pattern list like OpenSSH: a negated pattern that matches takes precedence. */
 function matches(name: string, patterns: readonly string[]): boolean {
   let isMatched = false;
   for (const pattern of patterns) {

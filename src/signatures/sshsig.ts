@@ -1,14 +1,14 @@
-// A signature of `ssh-keygen -Y sign`, read as far as it tells what it was made for and with: OpenSSH, PROTOCOL.sshsig.
+// Parses a signature of `ssh-keygen -Y sign` as far as its namespace and key: OpenSSH, PROTOCOL.sshsig.
 
 import { SignatureError } from "./error.ts";
 
-/** What signatures of decisions are made for; a signature for anything else is none. */
+/** The namespace of signed decisions; a signature in any other one is refused. */
 export const NAMESPACE = "nexusd-decision";
 
 export interface SshSignature {
-  /** As ssh-keygen writes it: it takes no line ends of Windows, and nothing before the first line. */
+  /** As ssh-keygen writes it, which accepts neither Windows line ends nor text before the first line. */
   armored: string;
-  /** The public key in the form of the wire, base64 as in a `.pub` file; of a certificate all of it. */
+  /** The public key in wire format, base64 as in a `.pub` file; for a certificate all of it. */
   publicKey: string;
   /** "ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com", … */
   keyType: string;
@@ -22,7 +22,7 @@ const LINE = 70;
 export const LONGEST_SIGNATURE = 2 ** 15;
 
 /**
- * White space around it and in it does not matter.
+ * White space around it and in it is ignored.
  * @throws SignatureError `signature_malformed`, `signature_wrong_namespace`
  */
 export function readSignature(text: string): SshSignature {
@@ -59,13 +59,13 @@ function readBlob(blob: Buffer): { publicKey: Buffer; namespace: string } {
   if (version !== 1) throw malformed(`it is of version ${version}, and only version 1 is known`);
   const publicKey = rest.bytes();
   const namespace = rest.text();
-  // Reserved, the hash, and the signature itself are for ssh-keygen to read.
+  // The reserved field, the hash and the signature itself are left to ssh-keygen.
   for (let left = 3; left > 0; left--) rest.bytes();
   if (!rest.isAtEnd()) throw malformed("something follows its end");
   return { publicKey, namespace };
 }
 
-/** Strings of RFC 4251: a length of four bytes, and as many bytes. */
+/** Strings of RFC 4251: a four-byte length, then that many bytes. */
 function reader(blob: Buffer) {
   let at = 0;
   const number = () => {

@@ -1,4 +1,4 @@
-// Whether a signature over a statement is one of a person who may sign: `ssh-keygen -Y verify` of the system says so.
+// Whether a signature over a statement was made by an allowed signer: verified by the system's `ssh-keygen -Y verify`.
 
 import type { Places } from "../core/semaphore.ts";
 import { createPlaces } from "../core/semaphore.ts";
@@ -12,28 +12,28 @@ export interface SignedText {
   /** Armored, as `ssh-keygen -Y sign` prints it. */
   signature: string;
   signer: string;
-  /** Milliseconds: when the signer and the key must be valid. */
+  /** When the signer and the key must be valid, in milliseconds. */
   at: number;
 }
 
 export interface Verified {
   signer: string;
-  /** The fingerprint of the key that signed, "SHA256:…"; of a certificate that of its key. */
+  /** The fingerprint of the signing key, "SHA256:…"; for a certificate that of its key. */
   key: string;
 }
 
 export interface Verifier {
-  /** That the file of signers has the name. @throws SignatureError */
+  /** Checks that the signers file has the name. @throws SignatureError */
   assertKnown(signer: string): void;
   /** @throws SignatureError */
   verify(signed: SignedText, who: "people" | "agents"): Promise<Verified>;
 }
 
-/** Each takes some milliseconds of a processor; agents leave a place to people. */
+/** Each takes a few milliseconds of CPU; agents leave a slot free for people. */
 const AT_ONCE = 4;
 const MOST_WAITING = { people: 256, agents: 32 };
 
-/** @param signersPath asked each time, since a reload changes it; undefined: none is configured */
+/** @param signersPath called each time, since a reload changes it; undefined: none is configured */
 export function createVerifier(signersPath: () => string | undefined): Verifier {
   const places = createPlaces(AT_ONCE);
   const read = (): SignersFile => {
@@ -68,7 +68,7 @@ async function takePlace(places: Places, who: "people" | "agents") {
   return await places.take(who === "people" ? "people" : "agent_reads");
 }
 
-/** What can be told without a process. @throws SignatureError */
+/** Checks what needs no process. @throws SignatureError */
 function checkFirst({ signature, signer }: Omit<SignedText, "text" | "at">, signers: SignersFile) {
   assertKnown(signer, signers);
   const read = readSignature(signature);
@@ -106,13 +106,13 @@ async function verifyWith(
   }
 }
 
-/** 20260301T120000 in UTC, as ssh-keygen takes it. */
+/** 20260301T120000 in UTC, the format of ssh-keygen. */
 const keygenTime = (ms: number): string =>
   `${new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "")}Z`;
 
 /**
- * What it says depends on nothing but its version. What is not known here is a certificate that no authority of the file
- * has signed for this name, or a signature that does not hold: of a plain key it is known already that the file has it.
+ * Its message depends only on its version. What remains are a certificate that no authority of the file has signed for
+ * this name, and a signature that is invalid: a plain key is already known to be in the file.
  */
 function whyNot(output: string, signer: string, isCertificate: boolean): SignatureError {
   if (/has expired|not yet valid/.test(output))
