@@ -1,23 +1,23 @@
-// Sockets that systemd opened before nexusd was started: sd_listen_fds_with_names(3).
+// Sockets that systemd opened before it started nexusd: sd_listen_fds_with_names(3).
 
 import { fstatSync, readFileSync } from "node:fs";
 
-/** The first descriptor that is passed: SD_LISTEN_FDS_START. */
+/** The first passed descriptor: SD_LISTEN_FDS_START. */
 const FIRST_FD = 3;
 const VARIABLES = ["LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"];
-/** What systemd calls a descriptor without a name. */
+/** systemd's name for a descriptor without one. */
 const NO_NAME = "unknown";
 
 export interface InheritedSocket {
   fd: number;
-  /** FileDescriptorName= of its unit, by default the unit's own name; undefined where it has none. */
+  /** FileDescriptorName= of its unit, by default the unit's own name; undefined if it has none. */
   name: string | undefined;
 }
 
 /**
- * Every descriptor that was passed to this process, in order. Several may have one name: that is a unit with several
- * ListenStream=. Takes the variables out of `env`, so that no child believes that they are meant for it.
- * @returns empty without socket activation, or where the sockets are meant for another process
+ * Every descriptor that was passed to this process, in order. Several may share a name: a unit with several
+ * ListenStream=. Removes the variables from `env`, so that no child takes them for its own.
+ * @returns empty without socket activation, or if the sockets are meant for another process
  */
 export function takeInheritedSockets(
   env: Record<string, string | undefined>,
@@ -29,7 +29,7 @@ export function takeInheritedSockets(
   if (Number(LISTEN_PID) !== pid || !Number.isInteger(count)) return [];
   const names = (LISTEN_FDNAMES ?? "").split(":");
   const sockets: InheritedSocket[] = [];
-  // A count beyond what is open is nobody's: nothing is passed behind a gap.
+  // A count beyond the open descriptors is wrong: nothing is passed after a gap.
   for (let index = 0; index < count && isOpen(FIRST_FD + index); index += 1) {
     const name = names[index];
     sockets.push({ fd: FIRST_FD + index, name: name && name !== NO_NAME ? name : undefined });
@@ -47,8 +47,8 @@ function isOpen(fd: number): boolean {
 }
 
 /**
- * What a Unix socket is bound to, by the kernel's table: a path, or "@" and a name that is no file's ("abstract").
- * @returns undefined for what is no Unix socket with a name, and on a system without that table
+ * The address of a Unix socket, from the kernel's table: a path, or "@" and a name that is not a file ("abstract").
+ * @returns undefined for anything but a Unix socket with a name, and on a system without that table
  */
 export function boundTo(fd: number): string | undefined {
   try {

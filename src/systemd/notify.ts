@@ -1,32 +1,32 @@
-// Tells systemd how the service stands, by the program systemd-notify: sd_notify(3) needs a datagram socket, which
+// Reports the service state to systemd through the program systemd-notify: sd_notify(3) needs a datagram socket, which
 // Node.js does not have.
 
 import { execFile } from "node:child_process";
 import type { Logger } from "pino";
 
-/** Every message is sent after the one before it, and none ever fails: what cannot be told is a warning, once. */
+/** Messages are sent in order, and never fail: if one cannot be sent, a warning is logged, once. */
 export interface Notifier {
-  /** In milliseconds; undefined: nobody waits for pings. systemd restarts nexusd when none came for so long. */
+  /** In milliseconds; undefined: no watchdog. systemd restarts nexusd after this long without a ping. */
   readonly watchdogMs: number | undefined;
-  /** Everything that was promised is there. */
+  /** Startup is complete. */
   ready(status: string): Promise<void>;
-  /** One line in words, for `systemctl status`; the same line again is not sent. */
+  /** One line of text for `systemctl status`; a repeated line is not sent. */
   status(text: string): Promise<void>;
   reloading(): Promise<void>;
   stopping(): Promise<void>;
   /** Asks for more time to start or stop, in milliseconds from now. */
   extendTimeout(ms: number): Promise<void>;
-  /** A proof of life. */
+  /** Watchdog ping. */
   ping(): Promise<void>;
 }
 
 const PROGRAM = "systemd-notify";
-/** A message that takes longer is given up: the next one must not wait for it for ever. */
+/** A message that takes longer is dropped: the next one must not wait forever. */
 const TIMEOUT_MS = 5000;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Without NOTIFY_SOCKET in `env` nothing is ever sent. */
+/** Sends nothing without NOTIFY_SOCKET in `env`. */
 export function createNotifier(options: { env: Env; pid: number; log: Logger }): Notifier {
   const { env, pid, log } = options;
   let last = Promise.resolve();
