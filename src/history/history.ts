@@ -1,4 +1,4 @@
-// The figures of the last hour, day and month: one small commit a minute, in records whose number never grows.
+// The figures of the last hour, day and month: one small commit a minute, in a fixed number of records.
 
 import { z } from "zod";
 import type { HistoryRange, HistoryView } from "../contract/api/history.ts";
@@ -8,7 +8,7 @@ import { isObject } from "../core/is-object.ts";
 import { addUp, asStep, type Figure, SCALES, type Step, seriesOf } from "./steps.ts";
 
 export interface History {
-  /** Resolves at the stop, when what was measured until then is kept. */
+  /** Resolves at the stop, once everything measured so far is stored. */
   run(signal: AbortSignal): Promise<void>;
   /** @throws StoreError */
   read(range: HistoryRange): Promise<HistoryView>;
@@ -17,30 +17,30 @@ export interface History {
 interface HistoryOptions {
   store: Pick<Store, "commitObservation" | "readRecord" | "readRecords">;
   clock: Pick<Clock, "now" | "sleep">;
-  /** What has happened since it was asked last. @throws StoreError */
+  /** What has happened since the previous call. @throws StoreError */
   measure(): Promise<Figure[]>;
 }
 
-// By hand: thousands of numbers are read at once.
+// Checked by hand: thousands of numbers are read at once.
 const isStep = (value: unknown): boolean =>
   isObject(value) &&
   Object.values(value).every((figure) => Array.isArray(figure) && figure.every(Number.isFinite));
 const storedStep = z.object({ at: z.int(), figures: z.custom<Step>(isStep) });
 
 interface Kept {
-  /** Which step since 1970 it is. */
+  /** The number of the step since 1970. */
   at: number;
   figures: Step;
 }
 
 const MINUTE = SCALES.hour.stepMs;
 const kindOf = (range: HistoryRange) => `history.${range}`;
-/** The places of a range are used again and again: what has become too old is written over, whatever the clock does. */
+/** The records of a range form a ring buffer: old ones are overwritten, whatever the clock does. */
 const keyOf = (range: HistoryRange, at: number) => String(at % SCALES[range].kept).padStart(3, "0");
 const stepAt = (range: HistoryRange, ms: number) => Math.floor(ms / SCALES[range].stepMs);
 
 export function createHistory({ store, clock, measure }: HistoryOptions): History {
-  /** Undefined: its place is empty, or has another step, or none that this version can read. */
+  /** Undefined: the slot is empty, has another step, or one that this version cannot read. */
   const keptAt = async (range: HistoryRange, at: number): Promise<Kept | undefined> => {
     const record = await store.readRecord(kindOf(range), keyOf(range, at));
     const { success, data } = storedStep.safeParse(record?.value);
@@ -53,10 +53,10 @@ export function createHistory({ store, clock, measure }: HistoryOptions): Histor
       .toSorted((a, b) => a.at - b.at);
   };
 
-  /** The newest minute that was written; none before the first. */
+  /** The newest stored minute; undefined before the first. */
   let last: number | undefined;
 
-  /** Keeps what was measured as the minute that has just passed, and what became whole with it. */
+  /** Stores the measurements of the minute that has just passed, and the longer steps that it completed. */
   const keep = async (figures: readonly Figure[], minute: number): Promise<void> => {
     const before = await keptAt("hour", minute);
     const now = { at: minute, figures: addUp([before?.figures ?? {}, asStep(figures)]) };
@@ -81,7 +81,7 @@ export function createHistory({ store, clock, measure }: HistoryOptions): Histor
     try {
       await keep(await measure(), minute);
     } catch (error) {
-      // A gap in a plot: that the database takes no commits is told elsewhere.
+      // This leaves a gap in the plot; the store's failure is reported elsewhere.
       if (!(error instanceof StoreError)) throw error;
     }
   };
@@ -111,7 +111,7 @@ export function createHistory({ store, clock, measure }: HistoryOptions): Histor
         const months = await keptOf("month");
         steps = [...months, ...missingIn(steps, months, "month")];
       }
-      // The minute that is not over has not been measured; of a longer step there is a part.
+      // The current minute has not been measured; a longer step is partly there.
       const end = stepAt(range, now) + (range === "hour" ? 0 : 1);
       const byPlace = new Map(steps.map(({ at, figures }) => [at, figures]));
       const newest = minutes.findLast(({ at }) => at <= stepAt("hour", now));
@@ -129,7 +129,7 @@ export function createHistory({ store, clock, measure }: HistoryOptions): Histor
 
 const stepOfMinute = (range: "day" | "month", minute: number) => stepAt(range, minute * MINUTE);
 
-/** The steps before `until` that the finer ones have something of, and that are not kept yet. */
+/** The steps before `until` that finer steps have data for, and that are not stored yet. */
 function missingIn(
   finer: readonly Kept[],
   kept: readonly Kept[],

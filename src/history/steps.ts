@@ -1,4 +1,4 @@
-// The steps of each range, and how the figures of several steps become those of one.
+// The steps of each range, and how the figures of several steps are merged into one.
 
 import type { HistoryRange, HistorySeries } from "../contract/api/history.ts";
 
@@ -6,11 +6,11 @@ interface Scale {
   stepMs: number;
   /** How many steps are shown. */
   shown: number;
-  /** How many are kept, each in a place of its own that comes round again. */
+  /** How many are stored, in a ring buffer. */
   kept: number;
 }
 
-/** A step of one begins with a step of the one before, whose steps are kept until they are added up. */
+/** Steps of one range align with those of the finer one, which are kept until they are merged. */
 export const SCALES: Readonly<Record<HistoryRange, Scale>> = {
   hour: { stepMs: 60_000, shown: 60, kept: 90 },
   day: { stepMs: 600_000, shown: 144, kept: 168 },
@@ -20,11 +20,11 @@ export const SCALES: Readonly<Record<HistoryRange, Scale>> = {
 interface Kind {
   title: string;
   unit: HistorySeries["unit"];
-  /** How one of several steps comes about. */
+  /** How several steps become one. */
   summing: "sum" | "max" | "min" | "median";
 }
 
-/** What is measured. Each is of something: a server, a sink's outcome, a state. */
+/** What is measured, each for a label: a server, a sink's outcome, a state. */
 const KINDS = {
   "budget.used": { title: "Requests used within a minute", unit: "requests", summing: "max" },
   "budget.left": { title: "Requests left within a minute", unit: "requests", summing: "min" },
@@ -39,17 +39,17 @@ const KINDS = {
 /** One figure of one step. */
 export interface Figure {
   kind: keyof typeof KINDS;
-  /** In nexusd's own words, or a name of the configuration: "messages", "heard", an origin. */
+  /** The label: one of nexusd's words, or a name from the configuration: "messages", "heard", an origin. */
   of: string;
   value: number;
-  /** Of a median: of how many values it is one. */
+  /** For a median: the number of values behind it. */
   weight?: number;
 }
 
-/** What happened in one step, by "kind:of": the value, and its weight where it has one. */
+/** What happened in one step, by "kind:of": the value, and its weight if it has one. */
 export type Step = Readonly<Record<string, readonly number[]>>;
 
-// More, or longer, than there are on any machine: so the size of what is kept has an end.
+// Beyond what any machine needs, so that the stored size is bounded.
 const MOST_FIGURES = 60;
 const LONGEST_NAME = 80;
 
@@ -63,7 +63,7 @@ export const asStep = (figures: readonly Figure[]): Step =>
       ]),
   );
 
-/** Several steps as one. Of what is not measured any more there is nothing in it. */
+/** Merges several steps into one. Figures that are no longer measured are dropped. */
 export function addUp(steps: readonly Step[]): Step {
   const all = Map.groupBy(
     steps.flatMap((step) => Object.entries(step)),
@@ -100,7 +100,7 @@ function together(summing: Kind["summing"], figures: readonly (readonly number[]
   }
 }
 
-/** The median of medians, each counted as often as it stands for a value. */
+/** The median of medians, each weighted by the number of its values. */
 function medianOf(figures: readonly (readonly number[])[]): readonly number[] {
   const sorted = figures.toSorted(([a = 0], [b = 0]) => a - b);
   const weight = sorted.reduce((sum, [, one = 1]) => sum + one, 0);
@@ -112,13 +112,13 @@ function medianOf(figures: readonly (readonly number[])[]): readonly number[] {
   return [0, weight];
 }
 
-/** Undefined: another version has measured it. */
+/** Undefined: measured by another version. */
 function kindOf(name: string): Kind | undefined {
   const kind = name.split(":", 1)[0] ?? "";
   return Object.hasOwn(KINDS, kind) ? KINDS[kind as keyof typeof KINDS] : undefined; // one of its keys
 }
 
-/** The steps of a plot, those that are missing as undefined, as one list of values for each figure. */
+/** The steps of a plot, missing ones as undefined, as one list of values per figure. */
 export function seriesOf(window: readonly (Step | undefined)[]): HistorySeries[] {
   const names = new Set(window.flatMap((step) => Object.keys(step ?? {})));
   return [...names].toSorted().flatMap((name) => {
