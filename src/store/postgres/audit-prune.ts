@@ -1,4 +1,4 @@
-// What an operator signs off in the audit log, and what may be removed after that.
+// Signing off the audit log by an operator, and removing what was signed off.
 
 import { type Break, breakBefore, readCheckpoint } from "../../contract/audit.ts";
 import type { Store } from "../../contract/store.ts";
@@ -32,7 +32,7 @@ export async function signOff(
   };
 }
 
-/** The oldest rows that may go. @throws Error where the chain does not hold: what shows that must not be removed */
+/** The oldest rows that may be removed. @throws Error if the chain is broken: the evidence must not be removed */
 async function removable(
   transaction: Transaction,
   to: number,
@@ -52,13 +52,13 @@ async function removable(
   let removed = 0;
   let { chain } = beginning;
   for (const row of candidates) {
-    // The first row that must stay keeps all after it, since a chain has no holes.
+    // The first row that must stay also keeps all rows after it, since a chain has no holes.
     const isAhead = row.at > ahead;
     if (row.sequence > to || (row.at >= before && !isAhead) || !isFinished(stateOf.get(row.writeId))) break;
     const brokenAt = breakBefore(chain, row);
     if (brokenAt) throw broken(brokenAt);
     rows.push(row);
-    // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+    // A row from the future was stamped by a wrong clock: it counts as old as the row after it.
     if (!isAhead) removed = rows.length;
     chain = { rows: row.sequence, hash: row.hash };
   }
@@ -79,7 +79,7 @@ export async function pruneAudit(
   const last = removed.at(-1);
   if (!from || !last) return none;
   const rows = removed.length;
-  // First the row that tells of it: the database lets go of nothing else.
+  // First the row that records it: the database refuses any other removal.
   await appendAudit(transaction, {
     at,
     action: "pruned",
@@ -107,6 +107,6 @@ const broken = ({ sequence, why }: Break) =>
     `nothing is removed from the audit log, which is broken at row ${sequence} (${why}): see nexusctl audit verify`,
   );
 
-/** Rows about the log itself belong to no write. An unknown outcome is not final: somebody has to resolve it. */
+/** Rows about the log itself belong to no write. An unknown outcome is not final: a person has to resolve it. */
 const isFinished = (state: WriteState | undefined): boolean =>
   state === undefined || TRANSITIONS[state].length === 0;

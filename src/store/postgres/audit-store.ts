@@ -1,4 +1,4 @@
-// What the store does with the audit log as such: reading, verifying, signing off, and what retention removes with a row.
+// The store's operations on the audit log itself: reading, verifying, signing off, and pruning by retention.
 
 import type { WriteStore } from "../../contract/write-store.ts";
 import { lasting } from "../steps.ts";
@@ -30,7 +30,7 @@ export const createAuditStore = ({
     read(async (on) => {
       const [row] = await on.query<WriteRow>(ONE, [id]);
       if (!row) return "it is not there any more";
-      // Changed for the moment in which it was claimed, it would be another one that the audit log is asked about.
+      // If it had changed just while it was claimed, the audit log would be asked about a different write.
       if (claimed && lasting(toWrite(row)) !== lasting(claimed)) return "it changed since it was claimed";
       return whyNotApproved(on, row);
     }),

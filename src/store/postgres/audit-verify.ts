@@ -1,5 +1,5 @@
-// Whether the audit log is whole, and whether the writes and their events are as it says: all in one snapshot of the
-// database, a few hundred rows at a time.
+// Verifies that the audit log is intact and that writes and events match it: all in one snapshot of the database, a few
+// hundred rows at a time.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { doorOf } from "../../contract/actor.ts";
@@ -27,15 +27,15 @@ const WRITE_EVENTS = [...WRITE_STATES, "signed"].map((step) => `nexusd.write.${s
 interface Progress {
   chain: Chain;
   brokenAt: Break | undefined;
-  /** The event of the last row that names one: from the first of them on all events of writes are in the chain. */
+  /** The event of the last row that names one: from the first such row on, all events of writes are in the chain. */
   event: number | undefined;
-  /** The row whose hash was asked for. */
+  /** The row with the requested hash. */
   noted: number | null;
   changed: { writeId: string; why: string }[];
   changedCount: number;
 }
 
-/** @param on one snapshot */
+/** @param on a single snapshot */
 export async function verifyAudit(
   on: Queries,
   head?: string,
@@ -69,7 +69,7 @@ const tell = (progress: Progress, writeId: string, why: string): void => {
 
 async function walkChain(on: Queries, progress: Progress, head: string | undefined): Promise<void> {
   if (progress.chain.hash === head) progress.noted = progress.chain.rows;
-  // At first with every row that somebody may have put in front of the first.
+  // The first page includes any row that was inserted before the first.
   for (let after = Number.MIN_SAFE_INTEGER; ; after = progress.chain.rows) {
     const found = (
       await on.query<Row>("SELECT * FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT $2", [
@@ -89,7 +89,7 @@ async function walkChain(on: Queries, progress: Progress, head: string | undefin
     }
     await checkWrites(on, held, progress);
     const isDone = progress.brokenAt !== undefined || found.length < ROWS_AT_ONCE;
-    // At the end up to the newest event: none may follow.
+    // At the end, check up to the newest event: none may follow.
     await checkEvents(on, held, isDone && !progress.brokenAt ? Number.MAX_SAFE_INTEGER : undefined, progress);
     if (isDone && !progress.brokenAt) progress.brokenAt = breakAfter(progress.chain, await readHead(on));
     if (isDone) return;
@@ -97,7 +97,7 @@ async function walkChain(on: Queries, progress: Progress, head: string | undefin
   }
 }
 
-/** That a checkpoint signs off what is there, as far as it is still there. */
+/** Checks that a checkpoint signs off the rows before it, as far as they still exist. */
 async function checkpointBreak(on: Queries, row: AuditRow): Promise<Break | undefined> {
   const detail = readCheckpoint(row);
   const signed = detail && (await auditRow(on, detail.to));
@@ -113,7 +113,7 @@ async function checkpointBreak(on: Queries, row: AuditRow): Promise<Break | unde
   };
 }
 
-/** That the writes whose proposal is in the log are there. */
+/** Checks that the writes whose proposal is in the log exist. */
 async function checkWrites(on: Queries, rows: readonly AuditRow[], progress: Progress): Promise<void> {
   const proposals = rows.filter(({ writeId, action }) => writeId !== "" && action === "proposed");
   if (proposals.length === 0) return;
@@ -126,7 +126,7 @@ async function checkWrites(on: Queries, rows: readonly AuditRow[], progress: Pro
       tell(progress, writeId, `it was removed: row ${sequence} of the audit log is about it`);
 }
 
-/** Every event that the rows name, and no other of a write. */
+/** Checks that every event that the rows name exists, and no other event of a write. */
 async function checkEvents(
   on: Queries,
   rows: readonly AuditRow[],

@@ -1,4 +1,4 @@
-// The audit log: rows that are only ever appended, each holding the hash of the one before.
+// The audit log: append-only rows, each with the hash of the previous one.
 
 import { auditHash, type Break, beginningAfter, type Chain, GENESIS_HASH } from "../../contract/audit.ts";
 import { notApproved, type StoredColumns } from "../../contract/audit-cover.ts";
@@ -9,7 +9,7 @@ import type { Connection } from "./connection.ts";
 import { named } from "./named.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** A connection that reads, or a transaction. */
+/** A reading connection, or a transaction. */
 export type Queries = Pick<Connection, "query">;
 
 const INSERT = named<Row>(
@@ -64,7 +64,7 @@ export async function newestMark(on: Queries, mark: AuditMark): Promise<AuditRow
   return row && toAuditRow(row);
 }
 
-/** The chain of the rows that are not there any more, or why they should be. */
+/** The chain after the removed rows, or why their removal is invalid. */
 export async function auditBeginning(
   on: Queries,
 ): Promise<{ chain: Chain; pruned: AuditVerdict["pruned"] } | Break> {
@@ -102,10 +102,10 @@ export async function readAudit(
   return rows.map(toAuditRow);
 }
 
-// Of one write; far more than the steps that there are.
+// For one write; far more than it can have steps.
 const MOST_ROWS = 100_000;
 
-/** Why a write must not be executed; undefined: its approval is in the chain, and of the write as it is. */
+/** Why a write must not be executed; undefined: its approval is in the chain, for exactly this write. */
 export async function whyNotApproved(
   on: Queries,
   write: StoredColumns & { id: string },
@@ -115,7 +115,7 @@ export async function whyNotApproved(
   if (why !== undefined) return why;
   const end = await readHead(on);
   for (const row of rows) {
-    // Whoever adds a row by hand has to make all after it anew as well.
+    // To add a row by hand, an attacker has to recompute all rows after it as well.
     const follower =
       row.sequence === end?.rows ? end.hash : (await auditRow(on, row.sequence + 1))?.previousHash;
     if (auditHash(row) !== row.hash || follower !== row.hash)

@@ -1,4 +1,4 @@
-// One session on PostgreSQL: opened with a deadline, set up in the same way each time, given up where it does not answer.
+// One PostgreSQL session: opened with a deadline, always set up the same way, dropped if it does not answer.
 
 import { createHash } from "node:crypto";
 import pg, { type QueryResult } from "pg";
@@ -6,11 +6,11 @@ import { ConnectionLost, endsSession, toPostgresError } from "./errors.ts";
 import { fromText, toText } from "./text.ts";
 
 const CONNECT_WITHIN_MS = 5000;
-/** What the server lets a statement take; a search and a wait for the end of the log among them. */
+/** The server's limit for a statement, including a search and a wait for the lock on the head. */
 const STATEMENT_WITHIN_MS = 10_000;
-/** Behind it the connection is given up: the server, or the way to it, is gone. */
+/** After this, the connection is dropped: the server or the network is gone. */
 const ANSWER_WITHIN_MS = 15_000;
-/** A node that stops in a transaction holds the end of the log for so long at most. */
+/** How long a node that stalls inside a transaction can hold the lock on the head. */
 const IDLE_IN_TRANSACTION_MS = 10_000;
 
 export type Value = string | number | boolean | Buffer | null | readonly (string | number | Buffer | null)[];
@@ -40,7 +40,7 @@ const types: pg.CustomTypesConfig = {
 };
 
 const names = new Map<string, string>();
-/** Of a prepared statement: the same text is planned once on each connection. */
+/** The name of a prepared statement: the same text is planned once per connection. */
 const nameOf = (text: string): string => {
   const known = names.get(text);
   if (known !== undefined) return known;
@@ -51,7 +51,7 @@ const nameOf = (text: string): string => {
 
 export class Connection {
   readonly #client: pg.Client;
-  /** Of the server's process. */
+  /** The process id on the server. */
   readonly pid: number;
   #lost: Error | undefined;
   #onLost: ((error: Error) => void)[] = [];
@@ -81,11 +81,11 @@ export class Connection {
       pipeline: true,
       types,
     });
-    // Before it is connected the promise tells; a listener keeps the process.
+    // Until connected, the promise reports errors; a listener keeps the process from crashing.
     client.on("error", () => {});
     try {
       await client.connect();
-      // Not as parameters of the start: a pooler refuses them with words that nobody understands.
+      // Not as startup parameters: a pooler refuses those with an obscure message.
       await client.query(
         `SET search_path TO "${schema}"; SET statement_timeout = ${STATEMENT_WITHIN_MS};
          SET idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS};
@@ -105,9 +105,9 @@ export class Connection {
     return this.#lost !== undefined;
   }
 
-  /** The process that the server named when the connection was made: another one than `pid` behind a pooler. */
+  /** The process id that the server announced on connect: behind a pooler it differs from `pid`. */
   get announcedPid(): number {
-    // Not in the types; pg sets it from the server's BackendKeyData.
+    // Missing in the types; pg sets it from the server's BackendKeyData.
     const { processID } = this.#client as pg.Client & { processID?: unknown };
     return typeof processID === "number" ? processID : 0;
   }
@@ -121,7 +121,7 @@ export class Connection {
     this.#client.on("notification", ({ channel, payload = "" }) => listener(channel, payload));
   }
 
-  /** Statements sent before the one before them is answered are sent at once, and answered in their order. */
+  /** Statements are pipelined: sent without waiting for earlier answers, and answered in order. */
   async query<Row extends object>(text: string, values: readonly Value[] = []): Promise<Row[]> {
     return (await this.run<Row>(text, values)).rows;
   }
@@ -140,7 +140,7 @@ export class Connection {
   async script<Row extends object>(text: string): Promise<QueryResult<Row>> {
     if (this.#lost) throw asLost(this.#lost);
     try {
-      // pg gives an array where there are several, which its types do not say.
+      // pg returns an array for several statements, which its types do not say.
       const results: QueryResult<Row> | QueryResult<Row>[] = await this.#client.query<Row>(text);
       const last = Array.isArray(results) ? results.at(-1) : results;
       if (!last) throw new Error("no statement in a script");
@@ -156,10 +156,10 @@ export class Connection {
     return reported;
   }
 
-  /** Nothing that was sent is waited for. */
+  /** Does not wait for pending statements. */
   destroy(): void {
     this.#lost ??= new ConnectionLost("the connection was given up");
-    // Sends a farewell if it can; the socket goes with its own time-out where nobody answers.
+    // Sends a Terminate message if possible; otherwise the socket times out on its own.
     this.#client.end().catch(() => {});
   }
 
@@ -174,7 +174,7 @@ const messageOf = (error: unknown): string => {
   return error instanceof Error ? error.message : String(error);
 };
 
-/** Names what pg throws for a connection that is not there any more, which has no class of its own. */
+/** Converts pg's errors for a lost connection, which have no class of their own. */
 const asLost = (error: unknown): Error => {
   if (!(error instanceof Error)) return new ConnectionLost(String(error));
   if (error instanceof pg.DatabaseError || error instanceof ConnectionLost || error.name === "StoreError")

@@ -1,4 +1,4 @@
-// The consumers of the log as the store's port has them: placed, read, moved, deleted, and what each has pending.
+// Consumers, as the store's port defines them: created, read, moved, deleted, and what each has pending.
 
 import type { Consumer, Store } from "../../contract/store.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";
@@ -36,7 +36,7 @@ const find = async (
 
 const orNothing = (row: ConsumerRow | undefined) => row && toConsumer(row);
 
-/** Whether what an agent shows lets it change the consumer; without it, it need not show anything. */
+/** Whether the presented proof allows a change of the consumer; without `proof` the caller needs none. */
 const mayUse = async (
   transaction: Transaction,
   name: string,
@@ -68,7 +68,7 @@ export function createConsumerStore(parts: {
           if (!isThere && (count?.count ?? 0) >= most) return undefined;
           const { oldest, latest } = transaction.head;
           const position = from === "oldest" ? oldest - 1 : from === "latest" ? latest : from;
-          // The binding of one that is there stays as it is.
+          // The binding of an existing consumer stays as it is.
           const row = await transaction.one<ConsumerRow>(
             `INSERT INTO consumers (name, position, types, created_at, updated_at, token_hash)
              VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (name) DO UPDATE

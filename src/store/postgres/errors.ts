@@ -1,4 +1,4 @@
-// What PostgreSQL and the way to it report, as the few things that a person can do something about.
+// Maps errors of PostgreSQL and of its connection to the few that a person can act on.
 
 import { DatabaseError } from "pg";
 import { StoreError, type StoreErrorCode } from "../../contract/store.ts";
@@ -14,7 +14,7 @@ const REMEDIES: Record<StoreErrorCode, string> = {
   io: "nexusd goes on by itself when it is back",
 };
 
-/** A StoreError whose message is one line: the place, what is wrong, the remedy (unless given, the code's own). */
+/** A StoreError with a one-line message: the place, the problem, the remedy (unless given, the code's own). */
 export const postgresError = (
   code: StoreErrorCode,
   place: string,
@@ -22,12 +22,12 @@ export const postgresError = (
   { remedy = REMEDIES[code], cause }: { remedy?: string; cause?: unknown } = {},
 ): StoreError => new StoreError(code, `${place}: ${wrong.replaceAll(/\s+/g, " ")}; ${remedy}`, cause);
 
-/** The connection is gone, or was given up: what was under way on it may have happened or not. */
+/** The connection is lost, or was dropped: whatever was in progress on it may have happened or not. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
 }
 
-/** The StoreError for what a statement threw; anything else is a defect and comes back unchanged. */
+/** The StoreError for an error of a statement; anything else is a defect and is returned unchanged. */
 export const toPostgresError = (error: unknown, place: string): unknown => {
   if (error instanceof StoreError) return error;
   if (error instanceof ConnectionLost)
@@ -98,7 +98,7 @@ const fromServer = (cause: DatabaseError, place: string): Error => {
   return cause; // a constraint, a wrong statement: a defect of ours
 };
 
-/** Whether the server says with it that the session is over. */
+/** Whether the error means that the server has ended the session. */
 export const endsSession = (error: unknown): boolean =>
   error instanceof ConnectionLost ||
   (error instanceof DatabaseError && /^(57P0[1-5]|25P03|08...)$/.test(error.code ?? ""));

@@ -1,4 +1,4 @@
-// How the store stands, in numbers, for those who watch over nexusd: read when asked, and never a scan.
+// The state of the store in numbers, for monitoring: read on demand, and never by a scan.
 
 import { decodeTime } from "ulid";
 import type { StoreFigures } from "../../contract/store.ts";
@@ -53,7 +53,7 @@ export async function readFigures(
   };
 }
 
-/** Of all consumers, the oldest event that one of them wants and has not acknowledged. */
+/** The oldest event that any consumer wants and has not acknowledged. */
 async function firstUnacknowledged(connection: Connection): Promise<number | undefined> {
   let first: number | undefined;
   // The furthest behind first.
@@ -61,10 +61,10 @@ async function firstUnacknowledged(connection: Connection): Promise<number | und
     "SELECT DISTINCT position, types FROM consumers ORDER BY position",
   );
   for (const { position, types } of positions) {
-    // None of the rest can be further behind.
+    // The remaining ones cannot be further behind.
     if (first !== undefined && position + 1 >= first) break;
     const query = { after: position, limit: 1 };
-    // As putConsumer wrote it, from string[].
+    // Written by putConsumer from a string[].
     const page = await readPage(
       connection,
       types === null ? query : { ...query, types: parseJson(types) as string[] },

@@ -1,5 +1,5 @@
-// The last end of the log that this node saw, in its data directory: a database that went back in time, such as a replica
-// that was promoted before it had everything, has another one.
+// Remembers the last end of the log that this node saw, in its data directory. A database that went back in time, such
+// as a replica that was promoted before it had caught up, has a different one.
 
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,11 +22,11 @@ export interface HeadMemory {
   /** Why the database is not the one that was seen, or an earlier state of it; undefined: it is the same. */
   lacks(connection: Connection, epoch: string): Promise<string | undefined>;
   note(head: Remembered): void;
-  /** Writes what was noted. */
+  /** Writes the last note to disk. */
   flush(): void;
 }
 
-/** @param dataDir undefined: nothing is kept over a restart */
+/** @param dataDir undefined: nothing survives a restart */
 export function createHeadMemory(dataDir: string | undefined, clock: Pick<Clock, "after">): HeadMemory {
   const path = dataDir === undefined ? undefined : join(dataDir, "postgres.json");
   let seen = path === undefined ? undefined : readMemory(path);
@@ -40,7 +40,7 @@ export function createHeadMemory(dataDir: string | undefined, clock: Pick<Clock,
       writeFileSync(`${path}.new`, `${JSON.stringify(seen)}\n`, { mode: 0o600 });
       renameSync(`${path}.new`, path);
     } catch {
-      // It is a second pair of eyes: without it an older memory is compared, which still sees most.
+      // This is only an extra check: without it an older state is compared, which still detects most cases.
     }
   };
 

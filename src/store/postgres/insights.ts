@@ -1,17 +1,17 @@
-// The searchable events: found by the words that src/core/text/words.ts makes, as SQLite's full-text index finds them.
-// A phrase is a part of the stored words, where words are parted by single blanks; the index only leaves out what
-// cannot hold it.
+// The searchable events, by the words of src/core/text/words.ts, with the same results as SQLite's full-text index.
+// A phrase matches as a substring of the stored words, which are separated by single blanks; the index only rules out
+// rows that cannot contain it.
 
 import type { SearchTerms } from "../../contract/searchable.ts";
 import type { SearchQuery } from "../../contract/store.ts";
 import { isUnspaced, soughtWords } from "../../core/text/words.ts";
 import type { Value } from "./connection.ts";
 
-/** Of what an index entry takes 2 KB. A word that is longer is found by its beginning, and then compared. */
+/** Of 2 KB that an index entry allows. A longer word is looked up by its beginning, then compared. */
 const LONGEST_LEXEME = 200;
-/** What PostgreSQL lets one row hold of them is 1 MB. */
+/** PostgreSQL allows 1 MB of them per row. */
 const MOST_LEXEME_BYTES = 900_000;
-/** In the year 2248, as the keys of SQLite end. */
+/** In the year 2248, the limit of SQLite's keys. */
 const LATEST_MS = 8.7e12;
 
 export const momentOf = (time: string): number =>
@@ -47,7 +47,7 @@ function lexemesOf(words: string): string[] {
   return [...lexemes];
 }
 
-/** Whole characters, so that it is text. */
+/** Cuts at whole characters, so that the result is valid text. */
 const beginningOf = (word: string): string =>
   word.length <= LONGEST_LEXEME
     ? word
@@ -59,11 +59,11 @@ const beginningOf = (word: string): string =>
 interface Phrase {
   column: "target" | "either";
   words: string[];
-  /** Whether the last word is whole; else it is the beginning of one. */
+  /** Whether the last word is whole; otherwise it is a prefix. */
   isWhole: boolean;
 }
 
-/** The same phrases as for SQLite: each word of `text` and of `target` begins a word. undefined: neither is given. */
+/** The same phrases as for SQLite: each word of `text` and of `target` is a prefix. undefined: neither is given. */
 function phrasesOf(query: { text?: string; target?: string }): (Phrase | undefined)[] | undefined {
   const fields = [
     { column: "either", given: query.text },
@@ -76,15 +76,15 @@ function phrasesOf(query: { text?: string; target?: string }): (Phrase | undefin
       const words = soughtWords(part);
       const last = words.at(-1);
       if (last === undefined) return [];
-      // A single letter behind another word, as in "R&D", begins a word of nearly every text: it is all of one.
+      // A single letter after another word, as in "R&D", starts a word of nearly every text, so it must be a whole word.
       return [{ column, words, isWhole: words.length > 1 && last.length === 1 && !isUnspaced(last) }];
     });
-    // It holds no word, which nothing is found by.
+    // It contains no word, so nothing can match.
     return phrases.length > 0 ? phrases : [undefined];
   });
 }
 
-/** The newest first. @returns undefined: nothing can match */
+/** Newest first. @returns undefined: nothing can match */
 export function searchStatement(query: SearchQuery): { text: string; values: Value[] } | undefined {
   const { type, minConfidence, since, until, limit, maxLength } = query;
   const values: Value[] = [];

@@ -1,5 +1,4 @@
-// Looks at a schema without changing it, beside a daemon that runs or without one: whether it is whole, and all that is
-// in it.
+// Inspects a schema without changing it, with or without a running daemon: whether it is intact, and everything in it.
 
 import { whatIsWrong } from "../../contract/audit.ts";
 import { cloudEventJson, type EventRow } from "../../contract/cloudevent.ts";
@@ -26,13 +25,13 @@ export interface PostgresTarget {
 export interface PostgresFinding {
   check: "schema" | "settings" | "encryption keys" | "sequence" | "audit chain";
   ok: boolean;
-  /** What was found, a phrase. */
+  /** The finding, as a phrase. */
   detail: string;
 }
 
 const PAGE = 500;
 
-/** Everything in one snapshot. @throws StoreError */
+/** Runs the work in one snapshot. @throws StoreError */
 async function reading<T>(target: PostgresTarget, work: (connection: Connection) => Promise<T>): Promise<T> {
   const { url, schema, place } = target;
   const connection = await Connection.open({ url, schema, place, applicationName: "nexusctl" });
@@ -63,7 +62,7 @@ async function reading<T>(target: PostgresTarget, work: (connection: Connection)
   }
 }
 
-/** Reads every row of the audit log. @throws StoreError where it cannot be read at all */
+/** Reads every row of the audit log. @throws StoreError if it cannot be read at all */
 export const checkPostgres = (target: PostgresTarget, also?: FurtherLook): Promise<PostgresFinding[]> =>
   reading(target, async (connection) => {
     const verdict = await verifyAudit(connection, undefined, also);
@@ -82,7 +81,7 @@ export const checkPostgres = (target: PostgresTarget, also?: FurtherLook): Promi
     ];
   });
 
-/** What makes a commit durable. */
+/** The settings that make a commit durable. */
 async function checkSettings(connection: Connection): Promise<PostgresFinding> {
   const rows = await connection.query<{ name: string; setting: string }>(
     "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'server_version')",
@@ -136,8 +135,8 @@ async function checkSequence(connection: Connection): Promise<PostgresFinding> {
 }
 
 /**
- * Every event, write and audit row as JSON text, one at a time, the same as of SQLite: `{"event":…}`, `{"write":…}`,
- * `{"audit":…}`, each kind in its order, the oldest first. @throws StoreError
+ * Every event, write and audit row as JSON text, one at a time, the same as from SQLite: `{"event":…}`, `{"write":…}`,
+ * `{"audit":…}`, each kind in its order, oldest first. @throws StoreError
  */
 export const exportPostgres = (
   target: PostgresTarget,

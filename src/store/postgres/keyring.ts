@@ -1,6 +1,6 @@
-// The keys under which session keys and tokens are stored: the first encrypts, all of them decrypt.
+// The keys that encrypt stored session keys and tokens: the first encrypts, all of them decrypt.
 // A stored secret is "v1:<id of the key>:<base64url of nonce, ciphertext and tag>", AES-256-GCM; the name that it is
-// stored under is authenticated with it, so that two cannot be exchanged.
+// stored under is authenticated with it, so that two secrets cannot be swapped.
 
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 
@@ -10,9 +10,9 @@ const TAG_BYTES = 16;
 
 export interface Keyring {
   encrypt(name: string, value: string): string;
-  /** @returns undefined where no key is the one that it was stored under; @throws Error where it was changed */
+  /** @returns undefined if it was encrypted with none of the keys; @throws Error if it was tampered with */
   decrypt(name: string, stored: string): string | undefined;
-  /** Whether it is stored under the first key. */
+  /** Whether it is encrypted with the first key. */
   isCurrent(stored: string): boolean;
 }
 
@@ -60,6 +60,6 @@ export function createKeyring(keys: readonly Buffer[]): Keyring {
   };
 }
 
-/** Tells keys apart, and nothing of them. */
+/** Identifies a key without revealing anything about it. */
 const idOf = (key: Buffer): string =>
   createHash("sha256").update("nexusd encryption key\n").update(key).digest("hex").slice(0, 16);

@@ -1,10 +1,10 @@
-// One nexusd on a schema: a lock of the session that commits, which PostgreSQL drops with the session however it ends.
-// Poolers lend sessions out for a transaction or a statement: behind one of those nothing of it holds.
+// One nexusd per schema: a session-level lock of the committing session, which PostgreSQL releases when that ends. A pooler
+// in transaction or statement mode breaks this guarantee.
 
 import { Connection, type ConnectionSettings } from "./connection.ts";
 import { postgresError } from "./errors.ts";
 
-/** How long a session that ended is waited for: the server notices it, or ends it where it was ours. */
+/** How long to wait for the end of an earlier session: the server notices it, or terminates it if it was ours. */
 const TAKE_WITHIN_MS = 3000;
 const AGAIN_MS = 50;
 
@@ -17,7 +17,7 @@ interface Holder {
 }
 
 /**
- * @param earlier the process of the connection that this one replaces: it is ended where it still holds the lock
+ * @param earlier the process id of the connection that this one replaces: terminated if it still holds the lock
  * @throws StoreError `locked`
  */
 export async function takeLock(
@@ -40,7 +40,7 @@ export async function takeLock(
          AND l.objid = (hashtext($1)::bigint & 4294967295)::oid`,
       [settings.schema],
     );
-    // Cut off without a farewell, the server would keep the session for minutes.
+    // If it was cut off without a Terminate message, the server would keep the session for minutes.
     if (holder && holder.pid === earlier)
       await connection.query("SELECT pg_terminate_backend($1)", [earlier]);
     else if (holder && waited >= TAKE_WITHIN_MS)
@@ -54,11 +54,11 @@ export async function takeLock(
 }
 
 /**
- * Whether the session is one of the server for as long as the connection is.
- * @throws StoreError `unusable` behind a pooler that lends sessions out
+ * Checks that the server session belongs to the connection for its whole life.
+ * @throws StoreError `unusable` behind a pooler in transaction or statement mode
  */
 export async function refusePooler(connection: Connection, settings: ConnectionSettings): Promise<void> {
-  // A pooler names a process of its own, or none; one that keeps a session for each connection is as good as none.
+  // A pooler announces its own process id, or none; in session mode it is as good as no pooler.
   if (connection.announcedPid === connection.pid) return;
   const other = await Connection.open(settings);
   const refused = (cause?: unknown) =>
@@ -69,7 +69,7 @@ export async function refusePooler(connection: Connection, settings: ConnectionS
       { remedy: "name PostgreSQL itself in [store] url, or a pooler in session mode", cause },
     );
   try {
-    // While the other one is in a transaction, it has the session that this one was lent before.
+    // While the other connection is in a transaction, it occupies the session that this one used before.
     await other.script("BEGIN");
     const pidOf = async (on: Connection) =>
       (await on.query<{ pid: number }>("SELECT pg_backend_pid() AS pid"))[0]?.pid;

@@ -1,4 +1,4 @@
-// The log: paging by index, counting, what consumers have pending, and removing the oldest events.
+// The log: paging by index, counting, pending events of consumers, and removing the oldest events.
 
 import { decodeTime, encodeTime } from "ulid";
 import type { EventRow } from "../../contract/cloudevent.ts";
@@ -17,7 +17,7 @@ const typesSql = (exact: number, starts: number) =>
   `SELECT type FROM event_types WHERE type = ANY($${exact}::text[])
      OR EXISTS (SELECT FROM unnest($${starts}::text[]) s WHERE starts_with(type, s))`;
 
-/** A pattern's `.*` stands for one part or more. */
+/** A pattern's `.*` stands for one or more parts. */
 function typeValues(patterns: readonly string[]): [exact: string[], starts: string[]] {
   const full = patterns.map(fullType);
   const isPattern = (pattern: string) => pattern.endsWith(".*");
@@ -29,7 +29,7 @@ function typeValues(patterns: readonly string[]): [exact: string[], starts: stri
 
 type PageRow = { latest: number; oldest: number; before: number | null } & (EventRow | { sequence: null });
 
-/** One statement, so that the page and the ends of the log are of one moment. Each walks an index, in order. */
+/** One statement, so that the page and the ends of the log are consistent. Each part walks an index, in order. */
 function pageStatement({ after, limit, types, source, maxLength = Number.MAX_SAFE_INTEGER }: EventQuery): {
   text: string;
   values: Value[];
@@ -92,7 +92,7 @@ export async function countEvents(
 
 const NOTHING: Pending = { count: 0, isMore: false, oldest: null, newest: null, oldestAt: null, types: {} };
 
-/** What a consumer has still to read, counted up to a limit: a few looks into the indexes, whatever the log's length. */
+/** A consumer's pending events, counted up to a limit: a few index lookups, whatever the log's length. */
 export async function countPending(
   connection: Connection,
   { position, types }: Pick<Consumer, "position" | "types">,
@@ -141,7 +141,7 @@ export async function prune(
   await Promise.all(transaction.flush());
   const { head } = transaction;
   const lastUnwanted = keep === undefined ? 0 : head.latest - keep;
-  // By the time of the commit, which a ULID begins with: the event's own time is the service's word.
+  // By commit time, which is the prefix of the ULID: the event's own time comes from the service.
   const idBefore = before === undefined ? "" : encodeTime(Date.parse(before));
   const idAhead = encodeTime(now + AHEAD_MS);
   const oldest = await transaction.query<{ sequence: number; id: string }>(
@@ -151,7 +151,7 @@ export async function prune(
   let removed = 0;
   for (const [at, { sequence, id }] of oldest.entries()) {
     if (sequence <= lastUnwanted || id < idBefore) removed = at + 1;
-    // Of a time that has not come, a clock that was wrong: it is as old as what came after it.
+    // An event from the future was stamped by a wrong clock: it counts as old as the event after it.
     else if (id < idAhead) break;
   }
   const last = oldest[removed - 1];

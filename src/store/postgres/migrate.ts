@@ -1,4 +1,4 @@
-// Brings a schema to the newest version, by the numbered files of migrations/, all in one transaction.
+// Brings a schema to the newest version, using the numbered files of migrations/, all in one transaction.
 
 import { readdirSync, readFileSync } from "node:fs";
 import type { Connection } from "./connection.ts";
@@ -19,16 +19,16 @@ const readMigrations = (directory: URL = new URL("./migrations/", import.meta.ur
       return { version, sql: readFileSync(new URL(name, directory), "utf8") };
     });
 
-/** The version of a schema that this nexusd makes. */
+/** The schema version that this nexusd creates. */
 export const knownVersion = (): number => readMigrations().length;
 
 /** PostgreSQL 15 to 18 are tested. */
 const OLDEST_SERVER = 150_000;
 
 /**
- * Creates the schema where it is missing, and applies what is missing in it. Two nodes that start at once wait for each
+ * Creates the schema if it is missing, and applies missing migrations. Two nodes that start at once wait for each
  * other.
- * @param onMigration told before a schema that is there is changed, which may take long, and waited for
+ * @param onMigration called and awaited before an existing schema is changed, which may take long
  * @throws StoreError `newer_version`, `unusable`, `read_only`: the schema is left as it is
  */
 export async function migrate(
@@ -69,7 +69,7 @@ export async function migrate(
     await connection.script("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
     const from = await schemaVersion(connection);
     refuseNewer(from, migrations, place);
-    // A large database takes longer than a statement may.
+    // Migrating a large database takes longer than the statement timeout.
     await connection.script("SET LOCAL statement_timeout = 0");
     for (const { version, sql } of migrations) if (version > from) await connection.script(sql);
     await connection.script("DELETE FROM schema_version");
@@ -91,7 +91,7 @@ const refuseNewer = (version: number, migrations: readonly Migration[], place: s
     );
 };
 
-/** 0: there is no schema of nexusd. */
+/** 0: the schema does not exist. */
 export async function schemaVersion(connection: Connection): Promise<number> {
   const [table] = await connection.query<{ there: boolean }>(
     "SELECT to_regclass('schema_version') IS NOT NULL AS there",

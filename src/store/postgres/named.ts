@@ -1,14 +1,14 @@
-// Statements with named values, as SQLite has them: `:name` for $1, $2, …
+// Statements with named parameters, as SQLite has them: `:name` for $1, $2, …
 
 import type { Value } from "./connection.ts";
 
 export interface NamedStatement<Given> {
   text: string;
-  /** In the order in which the text numbers them. */
+  /** In the order of their numbers in the text. */
   values(given: Given): Value[];
 }
 
-/** A name stands for the same value wherever it is. Two colons are PostgreSQL's own. */
+/** A repeated name is the same parameter. Two colons are PostgreSQL's cast. */
 export function named<Given extends object>(sql: string): NamedStatement<Given> {
   const names: string[] = [];
   const text = sql.replace(/(?<!:):([a-z_]+)/gi, (_, name: string) => {

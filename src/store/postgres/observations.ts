@@ -1,4 +1,4 @@
-// Observations: the events, the cursor that covers them and what is remembered with them, in one transaction.
+// Observations: events, the cursor that covers them and the related records, in one transaction.
 
 import type { StoredEvent } from "../../contract/new-event.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";
@@ -6,7 +6,7 @@ import type { PreparedObservation } from "../prepared.ts";
 import type { SecretStore } from "./secrets.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** @returns what stores an observation inside a transaction, and gives the events of it that were new */
+/** @returns a function that stores an observation inside a transaction, and returns its new events */
 export const createObserve =
   (clock: Pick<Clock, "now">, secrets: Pick<SecretStore, "put">) =>
   async (transaction: Transaction, unit: PreparedObservation): Promise<StoredEvent[]> => {

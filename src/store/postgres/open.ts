@@ -7,8 +7,8 @@ import { refusePooler, takeLock } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 
 /**
- * A connection that holds the lock of the schema, which is of the newest version then.
- * @param earlier the process of the connection that it replaces
+ * A connection that holds the lock of the schema, which is then migrated to the newest version.
+ * @param earlier the process id of the connection that it replaces
  * @throws StoreError
  */
 export async function openWriting(

@@ -1,8 +1,8 @@
-// What of the address of a database can be shown. Without pg, which is loaded only where it is used.
+// The printable part of a database address. Without pg, which is loaded only if it is used.
 
 import { StoreError } from "../../contract/store.ts";
 
-/** @throws StoreError `unusable` for what is no URL of PostgreSQL; it does not repeat it */
+/** @throws StoreError `unusable` for anything but a PostgreSQL URL; the message does not repeat it */
 export function placeOf(url: string, schema: string): string {
   const parsed = URL.parse(url);
   if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol))

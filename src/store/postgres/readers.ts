@@ -1,4 +1,4 @@
-// The connections that read: a few, opened when they are needed, closed when they were idle for a while.
+// The reading connections: a small pool, opened on demand, closed when idle for a while.
 
 import type { Clock } from "../../core/clock.ts";
 import { Connection, type ConnectionSettings } from "./connection.ts";
@@ -8,7 +8,7 @@ const MOST = 3;
 const IDLE_MS = 60_000;
 
 export interface Readers {
-  /** Runs the queries on a connection of its own. Once more on a new one where that had been cut. @throws StoreError */
+  /** Runs the queries on a connection, retrying once on a new one if it was lost. @throws StoreError */
   read<T>(queries: (connection: Connection) => Promise<T>): Promise<T>;
   /** The same in one snapshot of the database. */
   snapshot<T>(queries: (connection: Connection) => Promise<T>): Promise<T>;

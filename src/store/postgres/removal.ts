@@ -1,4 +1,4 @@
-// What is removed from the log and from what can be searched, in small transactions: others get their turn in between.
+// Removes old rows from the log and the search index in small transactions, so that others get their turn in between.
 
 import { decodeTime } from "ulid";
 import { REPEATS_KEPT_MS, type Store } from "../../contract/store.ts";

@@ -1,4 +1,4 @@
-// The stored session keys and tokens: encrypted under the keyring, which can change while the store is open.
+// The stored session keys and tokens: encrypted with the keyring, which can change while the store is open.
 
 import type { Connection } from "./connection.ts";
 import { postgresError } from "./errors.ts";
@@ -14,8 +14,8 @@ const otherKey = (place: string) =>
   });
 
 /**
- * That one of the keys is that of the database; a new database gets the first one.
- * @returns how many secrets they open
+ * Checks that one of the keys belongs to the database; a new database gets the first one.
+ * @returns how many secrets they decrypt
  * @throws StoreError `unusable`
  */
 export async function checkKeys(
@@ -35,7 +35,7 @@ export async function checkKeys(
   return all.length;
 }
 
-/** undefined where no key fits, or it is not what was stored under this name. */
+/** undefined if no key fits, or if the value was not stored under this name. */
 function opened(keyring: Keyring, name: string, stored: string): string | undefined {
   try {
     return keyring.decrypt(name, stored);
@@ -48,9 +48,9 @@ export interface SecretStore {
   read(name: string): Promise<string | undefined>;
   /** null removes it. */
   put(transaction: Transaction, name: string, value: string | null): Promise<void>;
-  /** Stores under the first key what is stored under another one, in small transactions. @returns how many */
+  /** Re-encrypts with the first key what was encrypted with another one, in small transactions. @returns how many */
   renew(): Promise<number>;
-  /** From now on the first of them encrypts. @throws StoreError `unusable` where none is that of the database */
+  /** From now on the first key encrypts. @throws StoreError `unusable` if none belongs to the database */
   setKeys(keys: readonly Buffer[]): Promise<void>;
 }
 
@@ -90,7 +90,7 @@ export function createSecretStore(parts: {
       total += renewed;
       after = last;
     }
-    // Last: as long as it is under an earlier key, so may be a secret.
+    // Last: as long as this uses an earlier key, a secret may, too.
     await write(async (transaction) => {
       const row = await transaction.one<{ value: string }>("SELECT value FROM meta WHERE key = 'key_check'");
       if (row && !keyring.isCurrent(row.value))

@@ -1,4 +1,4 @@
-// What jobs and readers remember beside the log: cursors, records, consumers.
+// What jobs and readers remember besides the log: cursors, records, consumers.
 
 import type { Consumer, RecordRange, StoredRecord } from "../../contract/store.ts";
 import { parseJson } from "../../core/exact-json.ts";
@@ -65,7 +65,7 @@ export interface ConsumerRow {
 export const toConsumer = (row: ConsumerRow): Consumer => ({
   name: row.name,
   position: row.position,
-  // Written by putConsumer from string[].
+  // Written by putConsumer from a string[].
   types: row.types === null ? null : (parseJson(row.types) as string[]),
   isBound: row.token_hash !== null,
   createdAt: row.created_at,

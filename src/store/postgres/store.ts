@@ -1,4 +1,4 @@
-// The store on PostgreSQL: a schema of a database, one connection that commits and a few that read.
+// The store on PostgreSQL: one schema of a database, one connection that commits and a few that read.
 
 import { monotonicFactory, ulid } from "ulid";
 import type { StoredEvent } from "../../contract/new-event.ts";
@@ -34,23 +34,23 @@ export interface PostgresOptions {
   /** 32 bytes each: the first encrypts, all of them decrypt. */
   keys: readonly Buffer[];
   clock: Clock;
-  /** Where the end of the log is remembered, so that a database that went back in time is noticed. */
+  /** Where the end of the log is remembered, to detect a database that went back in time. */
   dataDir?: string;
   /** 0 (inclusive) to 1 (exclusive): the random part of ULIDs. */
   random?: () => number;
   onMigration?: () => Promise<void>;
-  /** Told of what a person should hear of, once. */
+  /** Called once for each notice that a person should see. */
   onNotice?: (text: string) => void;
 }
 
 export interface PostgresStore extends Store {
-  /** Stores secrets under the first of these keys from now on, and those that there are. @throws StoreError */
+  /** From now on the first of these keys encrypts; stored secrets are re-encrypted. @throws StoreError */
   setKeys(keys: readonly Buffer[]): Promise<void>;
 }
 
 /**
- * Opens the store in a schema, for this process alone.
- * @throws StoreError with one line: the place, what is wrong, what to do
+ * Opens the store in a schema, exclusively for this process.
+ * @throws StoreError with a one-line message: the place, the problem, the remedy
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<PostgresStore> {
   const { url, schema, node, clock, random = Math.random, onMigration, onNotice = () => {} } = options;
@@ -83,7 +83,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
       ...{ options, settings, first, epoch, memory, latest, newEpoch },
       knownTypes: new Set(types.map(({ type }) => type)),
     });
-    renew().catch(() => {}); // It goes on at the next start.
+    renew().catch(() => {}); // The next start continues.
     return store;
   } catch (error) {
     first.destroy();
@@ -101,7 +101,7 @@ async function readEpoch(connection: Connection, create: () => string): Promise<
   return row.value;
 }
 
-/** @returns the epoch from now on, which another node may have made */
+/** @returns the new epoch, which another node may have set */
 async function changeEpoch(connection: Connection, before: string, after: string): Promise<string> {
   await connection.query("UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1", [before, after]);
   return readEpoch(connection, () => after);
@@ -151,7 +151,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
     },
   });
 
-  /** Whoever read on from here would read what others never see: everything begins anew, with another epoch. */
+  /** Reading on from here would return events that other readers never see, so everything restarts with a new epoch. */
   const openAgain = async (): Promise<Connection> => {
     const connection = await openWriting(settings, clock, earlier);
     const is = await readEpoch(connection, newEpoch);

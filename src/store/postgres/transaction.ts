@@ -1,4 +1,4 @@
-// One commit: what its units of work append and remember is gathered, and goes out at its end in one message.
+// One commit: collects what its units of work append and remember, and sends it at the end in one message.
 
 import type { monotonicFactory } from "ulid";
 import type { EventRow } from "../../contract/cloudevent.ts";
@@ -39,14 +39,14 @@ export const HEAD_COLUMNS = "latest, oldest, audit_rows, audit_head, writes, ope
 
 export type NextId = ReturnType<typeof monotonicFactory>;
 
-/** What was asked for in one row, and what was already in it. */
+/** A looked-up deduplication key. */
 interface Seen {
-  /** undefined: it is not there. */
+  /** The day it was stored under; undefined: it is not stored. */
   day: number | undefined;
   isNew: boolean;
 }
 
-/** A change of a row that goes out at the end; null removes it. */
+/** A change of a row, sent at the end; null removes it. */
 type Change = { value: string; at: string } | null;
 
 export class Transaction {
@@ -76,7 +76,7 @@ export class Transaction {
     return (await this.query<Row>(text, values))[0];
   }
 
-  /** The row that a statement gives back; undefined where its condition did not hold. */
+  /** The row that a statement returns; undefined if its condition did not hold. */
   async named<Row extends object, Given extends object>(
     statement: NamedStatement<Given>,
     given: Given,
@@ -89,7 +89,7 @@ export class Transaction {
     return (await this.#connection.run(text, values)).rowCount ?? 0;
   }
 
-  /** Looks up at once what `append` and `remember` will ask for. */
+  /** Looks up in one query the keys that `append` and `remember` will need. */
   async look(keys: readonly DedupeKey[]): Promise<void> {
     const missing = new Map<string, Buffer>();
     for (const { digest } of keys) {
@@ -106,7 +106,7 @@ export class Transaction {
       this.#seen.set(digest.toString("hex"), { day: seen_day, isNew: false });
   }
 
-  /** Records the keys, which `look` was given. @returns whether one that matters was there before */
+  /** Records keys that `look` has looked up. @returns whether one that counts was known before */
   remember(keys: readonly DedupeKey[], now: number): boolean {
     const today = Math.floor(now / DAY_MS);
     let isRepeated = false;
@@ -118,7 +118,7 @@ export class Transaction {
         if (record) this.#seen.set(name, { day: today, isNew: true });
         continue;
       }
-      // By days, so that what a service repeats on every connection is written once a day at most.
+      // By day, so that an item that a service repeats on every connection is written at most once a day.
       if (seen.day < today) {
         this.#seen.set(name, { day: today, isNew: seen.isNew });
         if (!seen.isNew) this.#refreshed.set(name, today);
@@ -129,7 +129,7 @@ export class Transaction {
   }
   #refreshed = new Map<string, number>();
 
-  /** @returns undefined for a repetition; its keys were looked up */
+  /** @returns undefined for a repetition; its keys must be looked up */
   append(event: PreparedEvent, now: number): StoredEvent | undefined {
     if (event.dedupe && this.remember(event.dedupe, now)) return undefined;
     // ulid takes 0 for "now" by the system's clock.
@@ -158,7 +158,7 @@ export class Transaction {
     this.#records.set(`${kind}\n${key}`, { kind, key, change });
   }
 
-  /** Sends what was gathered, without waiting for it. The promises are to be awaited together, in their order. */
+  /** Sends what was collected, without waiting. The promises must be awaited together, in order. */
   flush(): Promise<unknown>[] {
     const sent: Promise<unknown>[] = [];
     const send = (text: string, values: Value[]) => void sent.push(this.#connection.run(text, values));
@@ -242,7 +242,7 @@ export class Transaction {
     return sent;
   }
 
-  /** The id of the last event, where it appended one. */
+  /** The id of the last event, if this transaction appended it. */
   lastId(): string | undefined {
     return this.#rows.get(this.head.latest)?.id;
   }
@@ -252,7 +252,7 @@ export class Transaction {
     return new Set([...this.#rows.values()].map(({ type }) => type));
   }
 
-  /** What is sent last: the head as it is now, what the commit is known by, and the commit. */
+  /** What is sent last: the current head, the token that identifies the commit, and the commit. */
   end(node: string, token: string): [text: string, values: Value[]][] {
     const { latest, oldest, audit_rows, audit_head, writes, open_writes, open_bytes } = this.head;
     return [

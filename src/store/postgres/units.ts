@@ -1,4 +1,4 @@
-// How the parts of the store read and write: what each is given instead of connections.
+// Units of work: how the parts of the store read and write without handling connections.
 
 import type { DedupeKey } from "../prepared.ts";
 import type { Connection } from "./connection.ts";
@@ -8,8 +8,8 @@ import type { Transaction } from "./transaction.ts";
 export type ReadUnit = <T>(query: (connection: Connection) => Promise<T>) => Promise<T>;
 
 /**
- * Does the work in a transaction, maybe twice; it is on the disk when this resolves.
- * @param committed called once it is on the disk, before anybody is told
+ * Runs the work in a transaction, possibly twice; it is on disk when this resolves.
+ * @param committed called once it is on disk, before listeners are notified
  * @throws StoreError
  */
 export type WriteUnit = <T>(

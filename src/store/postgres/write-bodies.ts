@@ -1,5 +1,5 @@
-// Removes what is long of the writes that were finished long ago. What is left still verifies: the row of the audit log
-// that tells of it covers the columns as they are after it.
+// Removes the long fields of writes that finished long ago. The rest still verifies: the audit row about the removal
+// covers the columns as they are after it.
 
 import { coversOf } from "../../contract/audit-cover.ts";
 import { canonicalRecord } from "../../core/canonical-json.ts";

@@ -1,5 +1,5 @@
-// The statements on the table of writes, each step one conditional update. Those that change something give back the
-// row as it is after that, and nothing where their condition does not hold.
+// The statements on the table of writes; each step is one conditional update. Those that change a row return its new
+// state, and nothing if their condition does not hold.
 
 import type { WriteState } from "../../contract/writes.ts";
 import type { NewRow, PatchRow } from "../write-rows.ts";
@@ -27,13 +27,13 @@ export interface Move extends PatchRow {
   from: WriteState;
   to: WriteState;
   notExpiredAt: string | null;
-  /** What the caller can show; null: it need not. */
+  /** The hash that the caller presents; null: none is needed. */
   tokenHash: string | null;
-  /** JSON of those that it has; null: whichever there are. */
+  /** JSON of the expected current signers; null: any. */
   signedBefore: string | null;
 }
 
-/** The head is locked, so that its number of rows is that of this transaction. */
+/** The head is locked, so its number of rows is that of this transaction. */
 export const MOVE = named<Move & { approvalOrder: number | null }>(
   `UPDATE writes SET state = :to::text,
      decided_at = coalesce(:decided_at::text, decided_at),

@@ -1,5 +1,4 @@
-// One step of a write: the event and the row of the audit log that belong to it, and what is counted along. All of it is
-// for the inside of a transaction.
+// One step of a write: its event, its audit row, and the counters. All of it runs inside a transaction.
 
 import type { Actor } from "../../contract/actor.ts";
 import { type Columns, coversOf, eventDigest, withoutNulls } from "../../contract/audit-cover.ts";
@@ -21,9 +20,9 @@ export const move = (transaction: Transaction, given: Move): Promise<WriteRow | 
   });
 
 /**
- * Appends what belongs to every step.
- * @param set what the step changed in the row
- * @param mark what happened where the state stays as it is
+ * Appends what every step needs.
+ * @param set the columns that the step changed
+ * @param mark what happened if the state stays the same
  */
 export async function record(
   transaction: Transaction,
@@ -36,7 +35,7 @@ export async function record(
   const { state } = after;
   const event = transaction.append(prepareEvent(stepEvent(after, at, actor, mark)), now);
   if (!event) throw new Error("the event of a step of a write was taken for a repetition");
-  // Requests are counted while it is executed: how many there were is known with the result.
+  // Requests are counted during execution: their number is known with the result.
   const attempts = from === "executing" ? { attempts: row.attempts } : {};
   const stored = transaction.row(event.sequence);
   const told = stored && { sequence: event.sequence, digest: eventDigest(stored) };
@@ -58,7 +57,7 @@ export async function record(
   return { write: after, from, event, audit: entry };
 }
 
-/** The approval of a write in the transaction that proposes it. */
+/** Approves a write in the transaction that proposes it. */
 export async function approveNew(
   transaction: Transaction,
   row: WriteRow,

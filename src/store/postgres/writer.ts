@@ -1,11 +1,11 @@
 // Group commit: the units of work that wait while a transaction runs share the next one.
 //
-// W1  Whoever commits holds the lock of the schema on the very connection that commits: what has lost the connection has
-//     lost the lock, and cannot commit any more.
-// W2  Every transaction first locks the head. So what became of a commit whose answer was lost is decided as soon as
-//     the head can be locked again, and then read from the token that it left.
-// W3  A unit is never applied twice: it is run again only where its transaction is known not to be committed.
-// W4  A unit is never said to have failed while its commit may have come through: it waits until that is known.
+// W1  The committing connection itself holds the lock of the schema: a process that has lost the connection has lost
+//     the lock, and can no longer commit.
+// W2  Every transaction first locks the head. So the outcome of a commit whose answer was lost is settled as soon as
+//     the head can be locked again, and is then read from the token that the commit left.
+// W3  A unit is never applied twice: it is retried only if its transaction is known not to be committed.
+// W4  A unit is never reported as failed while its commit may have succeeded: it waits until the outcome is known.
 
 import { randomUUID } from "node:crypto";
 import type { monotonicFactory } from "ulid";
@@ -17,34 +17,34 @@ import { HEAD_COLUMNS, type HeadRow, Transaction } from "./transaction.ts";
 
 export interface Unit<T> {
   run(transaction: Transaction): T | Promise<T>;
-  /** Looked up for it before it runs. */
+  /** Looked up before the unit runs. */
   keys?: readonly DedupeKey[];
 }
 
 export interface Writer {
   /**
-   * Runs the unit inside the next transaction, after the units queued before it; it may run twice, so only the database
-   * may change in it. `committed` sees the result once it is on disk, before the promise resolves.
+   * Runs the unit inside the next transaction, after the units queued before it; it may run twice, so it may only change
+   * the database. `committed` gets the result once it is on disk, before the promise resolves.
    * @throws StoreError: nothing of it was committed
    */
   write<T>(unit: Unit<T>, committed?: (result: T) => void, canWait?: boolean): Promise<T>;
-  /** Commits what is queued, and waits for it, but not for a database that is away. */
+  /** Commits the queued units and waits for that, but not for an unavailable database. */
   close(): Promise<void>;
 }
 
 export interface WriterOptions {
   clock: Pick<Clock, "monotonic" | "after" | "sleep">;
   place: string;
-  /** The name of this node, by which its commits are known. */
+  /** The name of this node, which identifies its commits. */
   node: string;
   nextId: ReturnType<typeof monotonicFactory>;
   /** Types that are in the table of types. */
   knownTypes: Set<string>;
-  /** A connection that holds the lock of the schema, with what has to be true of it. @throws StoreError */
+  /** A connection that holds the lock of the schema, with all preconditions checked. @throws StoreError */
   connect(): Promise<Connection>;
-  /** After each transaction that came through, before its promises are resolved. */
+  /** After each successful transaction, before its promises are resolved. */
   onCommit(latest: number, id: string | undefined): void;
-  /** The same, once they are. */
+  /** The same, after they are resolved. */
   afterCommit(): void;
 }
 
@@ -57,12 +57,12 @@ interface Queued {
 interface Committed {
   results: unknown[];
   latest: number;
-  /** The id of the newest event, where this transaction appended it. */
+  /** The id of the newest event, if this transaction appended it. */
   id: string | undefined;
   types: Set<string>;
 }
 
-/** From one commit to the next, where all in it can wait. */
+/** The delay between two commits if all units in the second can wait. */
 const GATHER_MS = 5;
 const MOST_UNITS = 200;
 /** Between two attempts to reach the database. */
@@ -94,7 +94,7 @@ export function createWriter(options: WriterOptions): Writer {
     return transaction;
   };
 
-  /** Whether a commit whose answer was lost came through (W2). Waits for the database. */
+  /** Whether a commit whose answer was lost succeeded (W2). Waits for the database. */
   const wasCommitted = async (token: string): Promise<boolean> => {
     for (;;) {
       try {
@@ -116,7 +116,7 @@ export function createWriter(options: WriterOptions): Writer {
     }
   };
 
-  /** @throws what kept it from being committed */
+  /** @throws the error that kept it from being committed */
   const attempt = async (on: Connection, units: readonly Queued[]): Promise<Committed> => {
     const token = randomUUID();
     let sent: Committed | undefined;
@@ -135,7 +135,7 @@ export function createWriter(options: WriterOptions): Writer {
         ({ status }) => status === "rejected",
       );
       if (failed?.status === "rejected") throw failed.reason;
-      // Of a transaction that failed, PostgreSQL says ROLLBACK, which is no error.
+      // For a failed transaction, PostgreSQL answers COMMIT with ROLLBACK, which is not an error.
       if ((await commit).command !== "COMMIT")
         throw new Error("a transaction was rolled back without an error");
       return sent;
@@ -161,9 +161,9 @@ export function createWriter(options: WriterOptions): Writer {
       try {
         return settleAll(units, await attempt(on, units));
       } catch (error) {
-        // Known not to be committed (W3): once more where only the connection had gone.
+        // Known not to be committed (W3): retry once if only the connection was lost.
         if (on.isLost && tries === 1 && !closing.signal.aborted) continue;
-        // One bad unit must not fail the others, and a small one may find the room that all together did not.
+        // One bad unit must not fail the others, and a small one may fit where all together did not.
         if (units.length > 1 && !on.isLost) for (const unit of units) await commitUnits([unit]);
         else rejectAll(units, error);
         return;
@@ -198,7 +198,7 @@ export function createWriter(options: WriterOptions): Writer {
   const start = () => {
     stopWaiting?.();
     stopWaiting = undefined;
-    // After the poll phase, so that every answer that came in with this one shares its transaction.
+    // After the poll phase, so that all answers that arrived with this one share its transaction.
     current ??= new Promise<void>((resolve) => setImmediate(resolve)).then(run);
   };
 

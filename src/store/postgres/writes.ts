@@ -37,9 +37,9 @@ export interface WriteStoreParts {
   /** In one snapshot of the database. */
   snapshot: ReadUnit;
   write: WriteUnit;
-  /** Stores an observation, and says which of its events were new. */
+  /** Stores an observation, and returns its new events. */
   observe(transaction: Transaction, observation: PreparedObservation): Promise<StoredEvent[]>;
-  /** Once events are on the disk. */
+  /** Called once events are on disk. */
   appended(events: readonly StoredEvent[]): void;
 }
 
@@ -255,12 +255,12 @@ export const createWriteStore = ({
 
 const STORED = "octet_length(request) + octet_length(preview) + coalesce(octet_length(result), 0)";
 
-/** The newest first, as far as they are long together; `maxLength` in characters is at least as far in bytes. */
+/** Newest first, up to a total length; `maxLength` in characters is at least as far in bytes. */
 function pageOf(
   { states, target, operation, after = LAST_ID, limit, maxLength = Number.MAX_SAFE_INTEGER }: WriteQuery,
   columns: string,
 ): [text: string, values: Value[]] {
-  // UTF-8 takes at most three bytes for a character as JavaScript counts them.
+  // UTF-8 takes at most three bytes per JavaScript character.
   const values: Value[] = [after, limit, Math.min(maxLength * 3, Number.MAX_SAFE_INTEGER)];
   const given = (value: Value) => `$${values.push(value)}`;
   const unique = states && [...new Set(states)];
