@@ -1,5 +1,5 @@
-// Moves a log from SQLite's file to a schema of PostgreSQL, or back, while no daemon runs: everything, exactly. One that
-// was ended goes on where it was.
+// Moves a log from SQLite's file to a PostgreSQL schema, or back, while no daemon is running: everything, exactly. An
+// interrupted move resumes where it stopped.
 
 import { resolve } from "node:path";
 import { systemClock } from "../../core/clock.ts";
@@ -11,16 +11,16 @@ import { openSource, openTarget } from "./sqlite-side.ts";
 import { moveAll } from "./tables.ts";
 
 export interface MoveOptions {
-  /** Of SQLite's file. */
+  /** The directory of SQLite's file. */
   dataDir: string;
   postgres: PostgresTarget;
   to: "postgres" | "sqlite";
   signal: AbortSignal;
-  /** Told of each table, with the rows that were moved now. */
+  /** Called for each table, with the number of rows moved this time. */
   onTable: (name: string, rows: number) => void;
 }
 
-/** @throws StoreError: `locked` while a daemon runs; the source is left as it is */
+/** @throws StoreError: `locked` while a daemon is running; the source is left as it is */
 export async function moveDatabase({ dataDir, postgres, to, ...how }: MoveOptions): Promise<void> {
   const directory = openDirectory(resolve(dataDir));
   try {

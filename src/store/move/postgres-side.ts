@@ -1,4 +1,4 @@
-// A schema of PostgreSQL, as a move reads it and as it makes it.
+// A PostgreSQL schema as the source or target of a move.
 
 import { searchTermsOf } from "../../contract/searchable.ts";
 import { WRITE_STATES } from "../../contract/writes.ts";
@@ -14,7 +14,7 @@ import { type Ends, pageOf, type Row, type Source, type Table, type Target } fro
 
 const columnsOf = (table: Table) => table.columns.map((column) => `"${column}"`).join(", ");
 
-/** @param connection which holds the lock of the schema */
+/** @param connection holds the lock of the schema */
 export async function postgresSource(
   connection: Connection,
   { keys, place }: PostgresTarget,
@@ -60,7 +60,7 @@ const inClear = (keyring: Keyring, row: Row): Row => {
 
 /**
  * An empty schema, or one that an earlier move of the same database left.
- * @throws StoreError where something else is in it
+ * @throws StoreError if it contains anything else
  */
 export async function postgresTarget(
   connection: Connection,
@@ -157,7 +157,7 @@ async function finish(connection: Connection, ends: Ends): Promise<void> {
   if (command !== "COMMIT") throw new Error("the end of the move was rolled back without an error");
 }
 
-/** As the index of the log takes it: what cannot be parsed has no words. */
+/** As the log's index does it: text that cannot be parsed has no words. */
 function parsed(text: string): unknown {
   try {
     return parseJson(text);

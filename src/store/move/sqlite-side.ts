@@ -1,4 +1,4 @@
-// SQLite's file, as a move reads it and as it makes it.
+// SQLite's file as the source or target of a move.
 
 import { closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { type Cell, pageOf, type Row, type Source, type Table, type Target } fro
 
 const FILE = "nexusd.db";
 
-/** @throws StoreError where there is none, or of another version */
+/** @throws StoreError if there is none, or one of another version */
 export function openSource(dataDir: string): { source: Source; close(): void } {
   const path = join(dataDir, FILE);
   if (!existsSync(path))
@@ -65,7 +65,7 @@ export function openSource(dataDir: string): { source: Source; close(): void } {
   };
 }
 
-/** A file beside the one that nexusd opens, until all is in it. @throws StoreError where there is one already */
+/** A temporary file beside the one that nexusd opens, until it is complete. @throws StoreError if that one exists */
 export function openTarget(dataDir: string): { target: Target; close(): void } {
   const path = join(dataDir, FILE);
   const moving = `${path}.moving`;
@@ -130,7 +130,7 @@ export function openTarget(dataDir: string): { target: Target; close(): void } {
   };
 }
 
-/** As the index of the log takes it: what cannot be parsed has no words. */
+/** As the log's index does it: text that cannot be parsed has no words. */
 function parsed(text: Cell): unknown {
   try {
     return typeof text === "string" ? parseJson(text) : undefined;

@@ -1,12 +1,12 @@
-// The tables that both databases have, as they are moved from one to the other: in the order of their keys, so that what
-// is there of a table says where to go on.
+// The tables that both databases have, as they are moved: in the order of their keys, so that the rows already present
+// tell where to resume.
 
 export type Cell = string | number | Buffer | null;
 export type Row = Readonly<Record<string, Cell>>;
 
 export interface Table {
   name: string;
-  /** Columns whose order is that of the rows. */
+  /** The columns that order the rows. */
   key: readonly string[];
   columns: readonly string[];
 }
@@ -23,19 +23,19 @@ const WRITE_COLUMNS = `operation service state request digest preview preconditi
 
 const TABLES: readonly Table[] = [
   table("events", ["sequence"], "id source type subject time data"),
-  // `kept`: its data where its event was removed; `text`: its data, whichever has it.
+  // `kept`: its data if its event was removed; `text`: its data, wherever it is.
   table("insights", ["sequence"], "time kept text"),
   table("cursors", ["source"], "value updated_at"),
   table("records", ["kind", "key"], "value updated_at"),
   table("dedupe", ["digest"], "seen_day"),
-  // In clear, on their way.
+  // In clear while they are moved.
   table("secrets", ["name"], "value"),
   table("consumers", ["name"], "position types token_hash created_at updated_at"),
   table("writes", ["id"], WRITE_COLUMNS),
   table("audit", ["sequence"], "at action write_id digest via user signer detail covers previous_hash hash"),
 ];
 
-/** What is beside the tables. */
+/** The state outside the tables. */
 export interface Ends {
   epoch: string;
   latest: number;
@@ -45,7 +45,7 @@ export interface Ends {
 }
 
 export interface Source {
-  /** The first `limit` rows behind this one. */
+  /** The first `limit` rows after this one. */
   rows(table: Table, after: Row | undefined, limit: number): Promise<Row[]>;
   ends(): Promise<Ends>;
 }
@@ -54,13 +54,13 @@ export interface Target {
   last(table: Table): Promise<Row | undefined>;
   /** All of them, or none. */
   insert(table: Table, rows: readonly Row[]): Promise<void>;
-  /** Sets the ends, and makes it a database that nexusd opens. */
+  /** Sets the ends, and makes it a database that nexusd can open. */
   finish(ends: Ends): Promise<void>;
 }
 
 const AT_ONCE = 500;
 
-/** Goes on where an earlier move ended. @returns how many rows each table has got now */
+/** Resumes where an earlier move stopped. @returns how many rows each table received this time */
 export async function moveAll(
   source: Source,
   target: Target,
@@ -81,7 +81,7 @@ export async function moveAll(
   await target.finish(await source.ends());
 }
 
-/** The condition and the order of a page. @param mark what stands for a value, by its number from 1 */
+/** The condition and the order of a page. @param mark returns the placeholder of a value, by its number from 1 */
 export function pageOf(
   { key }: Table,
   after: Row | undefined,
