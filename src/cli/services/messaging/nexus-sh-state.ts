@@ -176,7 +176,7 @@ function readObject(path: string, notes: string[]): Record<string, unknown> | un
   return undefined;
 }
 
-/** Adds https to a server without scheme, so that a credential never leaves this machine in clear. */
+/** Adds a scheme, https unless it is loopback, so that a credential never leaves this machine in clear. */
 function withScheme(url: string): string {
   if (url.includes("://")) return url;
   const asHttp = `http://${url}`;
