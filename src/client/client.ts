@@ -1,4 +1,4 @@
-// The client of a running daemon: everything that its API can do, with types, over its two Unix sockets.
+// The client of a running daemon: its whole API, typed, over its two Unix sockets.
 
 import type { Readable } from "node:stream";
 import type { AuditPage, AuditRowView, AuditVerdictView } from "../contract/api/audit.ts";
@@ -27,11 +27,11 @@ import { createWrites, type Writes } from "./writes.ts";
 export interface ClientOptions {
   /** Default: `$NEXUSD_AGENT_SOCKET`, `/run/nexusd/agent.sock`, `data/agent.sock`. */
   agentSocket?: string;
-  /** Only for what an operator does. Default: `$NEXUSD_OPERATOR_SOCKET`, else as above. */
+  /** Only for operators' calls. Default: `$NEXUSD_OPERATOR_SOCKET`, else as above. */
   operatorSocket?: string;
   /**
-   * For how long a daemon that is away or busy is asked again, in milliseconds, by every call that may be sent twice;
-   * default 0. `events`, `propose`, `waitUntilFinal` and `consumers.process` have a patience of their own.
+   * How long calls that may be sent twice are retried if the daemon is unavailable or busy, in milliseconds; default 0.
+   * `events`, `propose`, `waitUntilFinal` and `consumers.process` have their own `patienceMs`.
    */
   patienceMs?: number;
 }
@@ -41,10 +41,10 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
   status(options?: CallControl): Promise<StatusView>;
 
   /**
-   * The events after a position and all that follow, each once, in order: over restarts of the daemon, cut connections
-   * and a reader that is slow. What could not be read comes as a notice, `nexusd.log.gap` or `nexusd.log.replaced`.
-   * Ends when the signal aborts.
-   * @throws NexusdError `cursor_ahead` where the log ends before `after`; `no_daemon` at the start; other refusals
+   * The events after a position and all that follow, each once, in order: across restarts of the daemon, lost
+   * connections and slow readers. What could not be read is reported by a notice, `nexusd.log.gap` or
+   * `nexusd.log.replaced`. Ends when the signal aborts.
+   * @throws NexusdError `cursor_ahead` if the log ends before `after`; `no_daemon` at the start; other refusals
    */
   events(options?: EventsOptions): AsyncGenerator<LogEvent<Own> | LogNotice, void, undefined>;
   /** One page: the oldest events after a position; with `waitMs` (up to 60,000) as soon as there is one. */
@@ -58,9 +58,9 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
   ): Promise<OperationView[]>;
   /** Asks a service. @throws NexusdError `operation_not_found`, `service_busy`, … */
   read(operation: string, input?: unknown, options?: CallControl): Promise<ReadAnswer>;
-  /** The same as `writes.propose`. */
+  /** Same as `writes.propose`. */
   propose: Writes["propose"];
-  /** The same as `writes.waitUntilFinal`. */
+  /** Same as `writes.waitUntilFinal`. */
   waitUntilFinal: Writes["waitUntilFinal"];
   writes: Writes;
 
@@ -77,7 +77,7 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
       text?: string | undefined;
       /** 0 to 1. */
       minConfidence?: number | string | undefined;
-      /** RFC 3339, as `until`. */
+      /** RFC 3339, like `until`. */
       since?: string | undefined;
       until?: string | undefined;
       limit?: number | undefined;
@@ -86,48 +86,48 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
   lowStock(options?: CallControl): Promise<LowStockView>;
   pendingOrders(options?: CallControl): Promise<PendingOrdersView>;
 
-  /** All but `list` on the operators' socket only. */
+  /** All but `list` only on the operators' socket. */
   jobs: {
     list(options?: CallControl): Promise<JobsView>;
-    /** Resolves when the run has ended, or after 10 s: then `running` of the job is true. */
+    /** Resolves when the run has ended, or after 10 s: then the job's `running` is true. */
     run(name: string, options?: CallControl): Promise<JobStatus>;
     pause(name: string, options?: CallControl): Promise<JobStatus>;
     resume(name: string, options?: CallControl): Promise<JobStatus>;
   };
-  /** All but `list` on the operators' socket only. */
+  /** All but `list` only on the operators' socket. */
   sinks: {
     list(options?: CallControl): Promise<SinksView>;
-    /** Resolves when the target has taken or refused it, or after 10 s: then `running` of the sink is true. */
+    /** Resolves when the target has accepted or refused it, or after 10 s: then the sink's `running` is true. */
     wake(name: string, options?: CallControl): Promise<SinkStatus>;
     pause(name: string, options?: CallControl): Promise<SinkStatus>;
     resume(name: string, options?: CallControl): Promise<SinkStatus>;
-    /** Sends one wake marked as a test, which counts for nothing. */
+    /** Sends one wake marked as a test, which is not counted. */
     test(name: string, options?: CallControl): Promise<SinkTest>;
   };
-  /** On the operators' socket only. */
+  /** Only on the operators' socket. */
   audit: {
     rows(options?: CallControl & { after?: number; limit?: number; writeId?: string }): Promise<AuditPage>;
-    /** @param head the hash of a row as it was noted elsewhere */
+    /** @param head the hash of a row as noted elsewhere */
     verify(head?: string, options?: CallControl): Promise<AuditVerdictView>;
     signOff(
       row: { sequence: number; hash: string; note?: string | undefined },
       options?: CallControl,
     ): Promise<AuditRowView>;
   };
-  /** Takes over sessions that another client joined, up to 1000 at once; on the operators' socket only. */
+  /** Imports sessions that another client joined, up to 1000 at once; only on the operators' socket. */
   importSessions(
     sessions: readonly ImportedSession[],
     options?: CallControl,
   ): Promise<{ sessions: ImportResult[] }>;
   /**
-   * A consistent copy of the database, a SQLite file, with every secret in it; on the operators' socket only.
-   * @returns its bytes; `timeoutMs` is how long none may come, by default 10 minutes: they are copied before the first
+   * A consistent copy of the database, a SQLite file, with every secret in it; only on the operators' socket.
+   * @returns its bytes; `timeoutMs` limits the time without data, by default 10 minutes: it is copied before they come
    */
   backup(options?: CallControl): Promise<Readable>;
-  /** Reads the configuration file again; on the operators' socket only. */
+  /** Reads the configuration file again; only on the operators' socket. */
   reload(options?: CallControl): Promise<ReloadResult>;
 
-  /** Closes the connections that are kept open for the next call. */
+  /** Closes idle connections that are kept open for the next call. */
   close(): void;
 }
 
@@ -137,12 +137,12 @@ const RUN_TIMEOUT_MS = 5 * 60_000;
 const IMPORT_TIMEOUT_MS = 60_000;
 const BACKUP_SILENCE_MS = 10 * 60_000;
 const VERIFY_TIMEOUT_MS = 10 * 60_000;
-// Longer than the slowest service is given, which is two minutes.
+// Longer than the slowest service's timeout, which is two minutes.
 const READ_TIMEOUT_MS = 150_000;
 
 /**
- * A client of the daemon at these sockets. It connects with the first call.
- * Name your own event types as `createClient<EventsOf<typeof events>>()`.
+ * A client of the daemon at these sockets. It connects on the first call.
+ * Declare your own event types with `createClient<EventsOf<typeof events>>()`.
  */
 export function createClient<Own extends OwnEvents = NoOwnEvents>(options: ClientOptions = {}): Client<Own> {
   const given = { agent: options.agentSocket, operator: options.operatorSocket };
@@ -158,7 +158,7 @@ function usualSocket(role: Role): string {
   return process.env[VARIABLE[role]] || (places.find((place) => existsSync(place)) ?? places[0] ?? "");
 }
 
-/** The client over a transport that is there already. */
+/** The client over an existing transport. */
 export function clientOver<Own extends OwnEvents>(
   transport: Transport,
   time: Time & { clock: Clock },
@@ -183,7 +183,7 @@ export function clientOver<Own extends OwnEvents>(
     status: (options) => ask("GET", "/v1/status", options),
 
     async *events(options = {}) {
-      // Loaded only here: most programs that start for one call follow nothing.
+      // Loaded only here: most programs that start for a single call do not follow the log.
       const { logEvents } = await import("./events.ts");
       yield* logEvents<Own>({ transport, role: undefined, ...time }, options);
     },

@@ -1,4 +1,4 @@
-// Consumers: named reading positions that the daemon keeps.
+// Consumers: named cursors that the daemon stores.
 
 import type {
   ConsumerDetailView,
@@ -21,36 +21,36 @@ export interface Placement {
   types?: readonly TypePattern[];
 }
 
-/** `token`: of a consumer that is bound to its maker; the operators' socket needs none. */
+/** `token`: for a bound consumer; the operators' socket needs none. */
 type WithToken = CallControl & { token?: string | undefined };
 
 export interface PendingOptions extends CallControl {
-  /** For how long, in milliseconds; default: however long it takes. The consumer is then given as it is. */
+  /** How long to wait, in milliseconds; default: no limit. After it, the consumer is returned as it is. */
   waitMs?: number | undefined;
-  /** For how long a daemon that has never answered is asked again, in milliseconds; default 10,000. */
+  /** How long to retry a daemon that has never answered, in milliseconds; default 10,000. */
   patienceMs?: number;
-  /** Told when the daemon is away, and with undefined when it is back. */
+  /** Called when the daemon becomes unavailable, and with undefined when it is back. */
   onAway?: (error: unknown) => void;
 }
 
 export interface ProcessOptions extends WithToken {
-  /** How many events are read at once; default 100. */
+  /** How many events to read at once; default 100. */
   limit?: number;
-  /** Told of what retention removed before it was acknowledged. */
+  /** Called with the events that retention removed before they were acknowledged. */
   onGap?: (gap: NonNullable<EventPageView["gap"]>) => void;
-  /** For how long a daemon that is away is waited for, in milliseconds; default: for ever. */
+  /** How long to wait for an unavailable daemon, in milliseconds; default: forever. */
   patienceMs?: number;
 }
 
-/** What a handler may give: "stop" ends the processing once its event is acknowledged. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a handler that gives nothing need not say so
+/** What a handler may return: "stop" ends the processing once its event is acknowledged. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing need not say so
 export type Handled = "stop" | void;
 
 export interface Consumers<Own extends OwnEvents> {
   /**
-   * Makes a consumer, or places an existing one anew. With `bind` a new one can only be changed with the `token` that
-   * is answered, this once.
-   * @throws NexusdError `consumer_exists` with `ifAbsent`, which leaves an existing one where it is
+   * Creates a consumer, or resets an existing one. With `bind`, changing a new one requires the `token` that is
+   * returned this once.
+   * @throws NexusdError `consumer_exists` with `ifAbsent`, which leaves an existing one as it is
    */
   create(
     name: string,
@@ -59,27 +59,27 @@ export interface Consumers<Own extends OwnEvents> {
   /** Ordered by name, page by page; with `pending`, also what each has pending. */
   list(options?: CallControl & { after?: string; limit?: number; pending?: boolean }): Promise<ConsumerPage>;
   /**
-   * With what it has pending; with `waitMs` (up to 60,000) as soon as something is, that is newer than `after` where
-   * that is given. Undefined: there is none of this name.
+   * Includes what is pending; with `waitMs` (up to 60,000) returns as soon as something is, newer than `after` if
+   * given. Undefined: there is none of this name.
    */
   get(
     name: string,
     options?: CallControl & { waitMs?: number; after?: number },
   ): Promise<ConsumerDetailView | undefined>;
   /**
-   * Resolves when something is pending, over restarts of the daemon. Undefined: there is none of this name.
-   * @throws NexusdError when the daemon refuses, or never answered; the signal's reason
+   * Resolves when something is pending, across restarts of the daemon. Undefined: there is none of this name.
+   * @throws NexusdError if the daemon refuses, or never answered; the signal's reason
    */
   waitUntilPending(name: string, options?: PendingOptions): Promise<ConsumerDetailView | undefined>;
-  /** The oldest events that are not acknowledged; with `waitMs` (up to 60,000) as soon as there is one. */
+  /** The oldest unacknowledged events; with `waitMs` (up to 60,000) as soon as there is one. */
   read(name: string, options?: CallControl & { limit?: number; waitMs?: number }): Promise<EventPage<Own>>;
-  /** Everything up to the sequence is done with; one behind the position changes nothing. */
+  /** Acknowledges everything up to the sequence; one before the position changes nothing. */
   ack(name: string, sequence: number | string, options?: WithToken): Promise<ConsumerView>;
   delete(name: string, options?: WithToken): Promise<void>;
   /**
-   * Hands over each event that is not acknowledged, in order, one at a time, and acknowledges it when the handler has
-   * resolved; goes on over restarts of the daemon. A crash hands the event under way over again, never skips one.
-   * Resolves when the signal aborts, or after an event whose handler gave "stop".
+   * Calls the handler with each unacknowledged event, in order, one at a time, and acknowledges it when the handler has
+   * resolved; continues across restarts of the daemon. After a crash, the current event is delivered again, never
+   * skipped. Resolves when the signal aborts, or after an event whose handler returned "stop".
    * @throws what the handler throws: its event stays unacknowledged; NexusdError for a refusal
    */
   process(
@@ -93,7 +93,7 @@ const ROOT = "/v1/consumers";
 const LONGEST_WAIT_MS = 60_000;
 const PATIENCE_MS = 10_000;
 const AGAIN_AFTER_MS = 1000;
-// An answer that comes at once and says nothing new is that of a daemon that is about to stop.
+// An immediate answer without news comes from a daemon that is about to stop.
 const AT_ONCE_MS = 500;
 
 export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester, time: Time): Consumers<Own> {
@@ -145,7 +145,7 @@ export function createConsumers<Own extends OwnEvents>({ ask, tell }: Requester,
           for (const event of page.events) {
             if (signal?.aborted) return;
             const handled = await handler(event);
-            // What is done is acknowledged, also where the signal has aborted meanwhile.
+            // A handled event is acknowledged even if the signal has aborted meanwhile.
             await patiently(() => consumers.ack(name, event.sequence, { ...rest, token }), patience);
             if (handled === "stop") return;
           }
@@ -173,7 +173,7 @@ async function untilPending(
     const left = Math.max(0, deadline - startedAt);
     let againMs = AGAIN_AFTER_MS;
     try {
-      // What is there already is told at once, also by a daemon that grants no more waiting requests.
+      // The first request does not wait, so it returns pending events even if the daemon accepts no more long polls.
       const wait = hasAnswered && !isAway ? Math.ceil(Math.min(LONGEST_WAIT_MS, left)) : 0;
       const found = await get(name, { ...control, waitMs: wait });
       if (isAway) onAway?.(undefined);

@@ -1,19 +1,19 @@
-// How a call fails: every problem of the contract, and what stands between the caller and the daemon, as one class.
+// How a call fails: every problem of the contract, and failures to reach the daemon, as one class.
 
 import type { Extensions } from "../contract/problem.ts";
 import { PROBLEMS, type ProblemCode } from "../contract/problem-codes.ts";
 
-/** RFC 9457 with nexusd's members. `code` may be one that this version does not know. */
+/** RFC 9457 with nexusd's members. `code` may be unknown to this version. */
 export interface Problem extends Extensions {
   type?: string;
   title: string;
-  /** Left out: it is not the daemon's answer. */
+  /** Missing if it is not the daemon's answer. */
   status?: number;
   detail: string;
   code: string;
 }
 
-/** What can be in the way before a daemon answers. */
+/** What can go wrong before a daemon answers. */
 const OWN_CODES = [
   "no_daemon",
   "not_a_socket",
@@ -23,7 +23,7 @@ const OWN_CODES = [
   "bad_answer",
 ] as const;
 
-/** `unknown_problem`: a newer daemon's, whose own code is at `problem.code`. */
+/** `unknown_problem`: one of a newer daemon, whose own code is in `problem.code`. */
 export type ErrorCode = ProblemCode | (typeof OWN_CODES)[number] | "unknown_problem";
 
 interface ErrorOptions {
@@ -31,7 +31,7 @@ interface ErrorOptions {
   json?: string;
   /** The epoch of the daemon that refused. */
   epoch?: string | undefined;
-  /** What the daemon asks to wait before the next attempt (`Retry-After`), in milliseconds. */
+  /** How long the daemon asks to wait before the next attempt (`Retry-After`), in milliseconds. */
   retryAfterMs?: number | undefined;
   cause?: unknown;
 }
@@ -41,7 +41,7 @@ export class NexusdError extends Error {
   override readonly name: string = "NexusdError";
   readonly code: ErrorCode;
   readonly problem: Problem;
-  /** The problem as JSON: the daemon's own text, where it is its answer. */
+  /** The problem as JSON: the daemon's own text if it is its answer. */
   readonly json: string;
   readonly epoch: string | undefined;
   readonly retryAfterMs: number | undefined;
@@ -73,8 +73,8 @@ export function isNexusdError<Code extends ErrorCode>(
 }
 
 /**
- * Whether the same call may succeed a little later, nothing else changed: the daemon is away, or it or a service is
- * overloaded or down. What a call that changes something has done by then is not known.
+ * Whether the same call may succeed a little later, with nothing else changed: the daemon is unavailable, or it or a
+ * service is overloaded or down. Whether a call that changes something has taken effect is unknown.
  */
 export const isPassing = (error: unknown): error is NexusdError =>
   isNexusdError(error, "no_daemon", "connection_failed", "timeout") ||

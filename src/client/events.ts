@@ -1,4 +1,4 @@
-// The events of the log as a program sees them: told apart by `type`, with the data of each type as it is declared.
+// The events of the log for a program: discriminated by `type`, with the declared data of each type.
 
 import type { z } from "zod";
 import type { cloudEvent, LogGap } from "../contract/api/events.ts";
@@ -6,7 +6,7 @@ import type { EventData, EventName } from "../contract/events.ts";
 import { parseJson } from "../core/exact-json.ts";
 import { type FollowOptions, follow } from "./follow.ts";
 
-/** Data by event type, as jobs of one's own declare theirs: `EventsOf` of nexusd/job makes it of their declarations. */
+/** Data by event type, as own jobs declare it: `EventsOf` of nexusd/job derives it from their declarations. */
 export type OwnEvents = object;
 export type NoOwnEvents = Record<never, never>;
 
@@ -16,35 +16,35 @@ type EventsIn<Data> = {
 }[keyof Data & string];
 
 /**
- * An event of the log. Integers above 2^53 in `data` are bigint. A type that is declared neither by nexusd nor in `Own`
- * comes too, from another's job or a newer daemon: whoever lists all cases still needs a default.
+ * An event of the log. Integers above 2^53 in `data` are bigint. Types that neither nexusd nor `Own` declares occur,
+ * too, from another job or a newer daemon: a switch over all types still needs a default.
  */
 export type LogEvent<Own extends OwnEvents = NoOwnEvents> = EventsIn<EventData> | EventsIn<Own>;
 
-/** What following tells beside the events; neither has a place in the log. */
+/** What following reports besides events; notices have no sequence in the log. */
 export type LogNotice =
   /** Retention removed these before they were read. */
   | { type: "nexusd.log.gap"; data: LogGap }
-  /** The database is another one: it is followed from its beginning, and earlier positions mean nothing in it. */
+  /** The database was replaced: it is followed from its beginning, and earlier positions are invalid in it. */
   | { type: "nexusd.log.replaced"; data: { epoch: string; previous: string } };
 
 export interface EventFilter {
-  /** The last sequence that is already known, as an event has it; default 0: from the beginning. */
+  /** The last sequence that is already known, as in an event; default 0: from the beginning. */
   after?: number | string;
-  /** The log that `after` counts in. Without it a database that was replaced meanwhile is not noticed. */
+  /** The epoch of the log that `after` belongs to. Without it, a replaced database goes unnoticed. */
   epoch?: string;
   /** Types or patterns, with or without the prefix `nexusd.`: `nexus.stock.low`, `messaging.*`. Default: every type. */
   types?: readonly TypePattern[];
   signal?: AbortSignal;
 }
 
-/** Any text, completed by an editor to the types there are. */
+/** Any text; editors complete the known types. */
 export type TypePattern = EventName | "*" | (string & Record<never, never>);
 
 export interface EventsOptions extends EventFilter {
-  /** Whether to wait for a daemon that is not there at the start; default false: it is an error, `no_daemon`. */
+  /** Whether to wait for a daemon that is unavailable at the start; default false: the error `no_daemon`. */
   waitForDaemon?: boolean;
-  /** Told when the daemon has been away for several attempts, and with undefined when it is back. */
+  /** Called when the daemon was unavailable for several attempts, and with undefined when it is back. */
   onAway?: (error: unknown) => void;
 }
 

@@ -1,4 +1,4 @@
-// Following the log across restarts of the daemon: each event once, in order, none missed.
+// Follows the log across restarts of the daemon: each event once, in order, none missed.
 
 import type { IncomingMessage } from "node:http";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
@@ -10,13 +10,13 @@ import type { Role, Transport } from "./transport.ts";
 
 export interface FollowOptions {
   transport: Transport;
-  /** Over which socket; default: the agents'. */
+  /** Which socket; default: the agents'. */
   role?: Role | undefined;
   /** The last sequence that is already known. */
   after: number;
-  /** The log that `after` counts in; undefined: the one that answers first. */
+  /** The epoch of the log that `after` belongs to; undefined: the first one that answers. */
   epoch: string | undefined;
-  /** Whether to wait for a daemon that is not there at the start. */
+  /** Whether to wait for a daemon that is unavailable at the start. */
   waitForDaemon: boolean;
   /** Types or patterns; none: every type. */
   types: readonly string[] | undefined;
@@ -26,28 +26,28 @@ export interface FollowOptions {
 }
 
 export type Followed =
-  /** `json` is the event exactly as it is stored. */
+  /** `json` is the event exactly as stored. */
   | { kind: "event"; sequence: number; json: string }
   /** Retention removed these before they could be read. */
   | { kind: "gap"; gap: LogGap }
-  /** The log is another one: followed from its beginning. */
+  /** The log was replaced: it is followed from its beginning. */
   | { kind: "replaced"; epoch: string; previous: string }
-  /** Several attempts failed; it goes on trying. */
+  /** Several attempts failed; it keeps trying. */
   | { kind: "away"; error: unknown }
   /** Connected again after `away`. */
   | { kind: "back" };
 
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 2000;
-/** One or two failed attempts are what every restart looks like; it is worth a word when it goes on. */
+/** Every restart causes one or two failed attempts; more are worth a notice. */
 const WORTH_A_WORD = 3;
 // The daemon sends a comment every 15 s: three missed ones mean that it no longer does.
 const SILENCE_MS = 45_000;
 const GAP = "nexusd.log.gap";
 
 /**
- * Ends when the signal aborts. The next one is read only when the one before has been taken.
- * @throws NexusdError when the daemon refuses; `no_daemon` when there was none at the start, unless it is waited for
+ * Ends when the signal aborts. The next item is read only when the previous one has been taken.
+ * @throws NexusdError if the daemon refuses; `no_daemon` if there was none at the start, unless it is waited for
  */
 export async function* follow(options: FollowOptions): AsyncGenerator<Followed, void, undefined> {
   const { transport, role, clock, signal } = options;
@@ -104,7 +104,7 @@ function queryOf({ after, epoch }: Position, types: readonly string[] = []): URL
   return query;
 }
 
-/** Where the log is another one than followed so far, the position becomes its beginning. */
+/** If the log was replaced, resets the position to its beginning. */
 function startAnew(position: Position, epoch: string | undefined): Followed | undefined {
   const previous = position.epoch;
   if (epoch === undefined || epoch === previous) return undefined;
@@ -114,7 +114,7 @@ function startAnew(position: Position, epoch: string | undefined): Followed | un
   return { kind: "replaced", epoch, previous };
 }
 
-/** Our own fault or the log's, which another attempt would meet again; 429, 5xx and lost connections are not. */
+/** An error that another attempt would meet again; 429, 5xx and lost connections are not. */
 const isRefusal = (error: NexusdError) =>
   error.status !== undefined &&
   error.status >= 400 &&
@@ -127,7 +127,7 @@ const isRefusal = (error: NexusdError) =>
     "too_many_answer_bytes",
   );
 
-/** Ends where the stream ends or breaks: the next one goes on there. */
+/** Ends when the stream ends or breaks: the next one continues there. */
 async function* readStream(
   stream: IncomingMessage,
   position: Position,
@@ -139,7 +139,7 @@ async function* readStream(
   const chunks: AsyncIterator<string> = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
-      // Only what the stream throws is a cut; what the reader of this throws is its own.
+      // Only errors of the stream mean a lost connection; those of the consumer of this generator are its own.
       const next = await chunks.next().catch(() => undefined);
       if (!next || next.done) return;
       parser.feed(next.value);

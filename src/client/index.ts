@@ -1,4 +1,4 @@
-// nexusd/client: what programs that talk to the daemon import. Everything public is here, and nothing else is.
+// nexusd/client: the public API for programs that use the daemon. Everything public is here, and nothing else.
 
 export type { LogGap } from "../contract/api/events.ts";
 export type { JobStatus } from "../contract/api/jobs.ts";

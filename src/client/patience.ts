@@ -1,4 +1,4 @@
-// What a caller does while the daemon restarts or is overloaded: ask again, a little later.
+// Retries calls while the daemon restarts or is overloaded.
 
 import { createBackoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";

@@ -1,14 +1,14 @@
-// One request of the contract: query and body out, the typed answer back, with its exact text kept beside it.
+// One request of the contract: query and body out, the typed answer back, together with its exact text.
 
 import { patiently, type Time } from "./patience.ts";
 import { type Answer, parsed, REPEATABLE, type Role, type Transport } from "./transport.ts";
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallControl {
   signal?: AbortSignal | undefined;
-  /** Over which socket; default: the agents', for what only an operator may do the operators'. */
+  /** Which socket; default: the agents', for operators' calls the operators'. */
   role?: Role | undefined;
-  /** How long to wait without a byte, in milliseconds; the default is long enough for the call. */
+  /** The longest time without data, in milliseconds; the default is enough for the call. */
   timeoutMs?: number | undefined;
 }
 
@@ -17,7 +17,7 @@ type QueryValue = string | number | readonly string[] | undefined;
 interface Request extends CallControl {
   query?: Record<string, QueryValue>;
   body?: unknown;
-  /** Of what is bound to its maker. */
+  /** The token of a bound consumer or write. */
   token?: string | undefined;
   headers?: Record<string, string>;
 }
@@ -25,7 +25,7 @@ interface Request extends CallControl {
 export interface Requester {
   /** @throws NexusdError; the signal's reason */
   ask<T extends object>(method: string, path: string, request?: Request): Promise<T>;
-  /** For answers that are text as it is. */
+  /** For answers that are plain text. */
   text(method: string, path: string, request?: Request): Promise<string>;
   /** For answers without a body. */
   tell(method: string, path: string, request?: Request): Promise<void>;
@@ -34,7 +34,7 @@ export interface Requester {
 const answers = new WeakMap<object, Answer>();
 
 /**
- * The answer behind a value that a call gave: its text exactly as the daemon sent it, its status, its headers.
+ * The answer behind a value that a call returned: its text exactly as the daemon sent it, its status, its headers.
  * @throws TypeError for any other value
  */
 export function answerOf(value: object): Answer {
@@ -43,7 +43,7 @@ export function answerOf(value: object): Answer {
   return answer;
 }
 
-/** @param patience how long what may be sent twice is sent again, to a daemon that is away or busy */
+/** @param patience how long a request that may be sent twice is retried if the daemon is unavailable or busy */
 export function createRequester(transport: Transport, patience: Time & { forMs: number }): Requester {
   const send = (method: string, path: string, { query = {}, token, headers, ...rest }: Request = {}) => {
     const { timeoutMs, ...options } = rest;
@@ -83,7 +83,7 @@ export const at = (before: string, part: string, after = ""): string =>
 
 const MARGIN_MS = 15_000;
 
-/** A long poll's part of the query, and how long its answer may take. */
+/** The query of a long poll, and its timeout. */
 export const waitFor = (waitMs: number | undefined): { wait?: string; timeoutMs?: number } =>
   waitMs === undefined || waitMs <= 0
     ? {}

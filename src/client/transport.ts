@@ -1,11 +1,11 @@
-// HTTP over the daemon's Unix sockets, on node:http alone so that a program starts fast.
+// HTTP over the daemon's Unix sockets, using only node:http, so that a program starts fast.
 
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { parseJson, stringifyJson } from "../core/exact-json.ts";
 import { NexusdError, type Problem } from "./error.ts";
 
-// Not imported: that reads every export, and with `WebSocket` loads a whole HTTP client that nothing here needs, which is
-// 12 MB of memory and most of the start of a small program.
+// Not imported: an import reads every export, and `WebSocket` loads a whole HTTP client that is not used here, which
+// costs 12 MB of memory and most of the startup time of a small program.
 const { Agent, request: httpRequest } = process.getBuiltinModule("node:http");
 const { statSync } = process.getBuiltinModule("node:fs");
 
@@ -14,15 +14,15 @@ export type Role = "agent" | "operator";
 
 export interface Sockets {
   path(role: Role): string | Promise<string>;
-  /** The error where nothing listens at `path`; default: one that says so. */
+  /** The error if nothing listens at `path`; default: one that says so. */
   absent?(role: Role, path: string, cause: unknown): NexusdError | Promise<NexusdError>;
 }
 
 export interface Answer {
   status: number;
-  /** The body exactly as it came. */
+  /** The body exactly as received. */
   text: string;
-  /** The log that answered. */
+  /** The epoch of the log that answered. */
   epoch: string | undefined;
   headers: IncomingMessage["headers"];
 }
@@ -34,7 +34,7 @@ export interface CallOptions {
   role?: Role | undefined;
   signal?: AbortSignal | undefined;
   headers?: Record<string, string>;
-  /** How long to wait without a byte, in milliseconds; default 15,000. */
+  /** The longest time without data, in milliseconds; default 15,000. */
   timeoutMs?: number;
 }
 
@@ -42,30 +42,30 @@ export interface StreamOptions {
   role?: Role | undefined;
   headers: Record<string, string>;
   signal?: AbortSignal | undefined;
-  /** The stream counts as dead after this long without a byte, in milliseconds. */
+  /** The stream counts as dead after this long without data, in milliseconds. */
   silenceMs: number;
 }
 
 export interface Transport {
-  /** @throws NexusdError for an answer that is not 2xx, or none; the signal's reason */
+  /** @throws NexusdError for a status other than 2xx, or no answer; the signal's reason */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Resolves at the headers of a 200. @throws as `call` */
   stream(path: string, options: StreamOptions): Promise<IncomingMessage>;
-  /** Closes the connections that are kept open. */
+  /** Closes idle connections. */
   close(): void;
 }
 
 const TIMEOUT_MS = 15_000;
-/** As the daemon has it. */
+/** The daemon's limit. */
 const LARGEST_BODY = 2 ** 20;
 const TOO_LARGE: Problem = {
   ...{ title: "The body is too large", status: 413, code: "body_too_large" },
   detail: "A body can have at most 1 MiB.",
 };
-/** Sent twice they do no more than once: what a connection that was kept open lost is sent again. */
+/** Idempotent methods: a request lost on a kept-alive connection is sent again. */
 export const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
-/** A body of JSON with its integers exact: those above 2^53 as bigint. @throws NexusdError `bad_answer` */
+/** Parses a JSON body, integers above 2^53 as bigint. @throws NexusdError `bad_answer` */
 export function parsed<T>(answer: Answer): T {
   try {
     return parseJson(answer.text) as T; // the daemon's own contract, which only adds fields
@@ -81,7 +81,7 @@ export function parsed<T>(answer: Answer): T {
   }
 }
 
-/** @param options keepAlive: whether connections are kept open for the next request; they keep no process alive */
+/** @param options keepAlive: whether connections are reused for the next request; they do not keep a process alive */
 export function createTransport(sockets: Sockets, options: { keepAlive: boolean }): Transport {
   const agent = options.keepAlive ? new Agent({ keepAlive: true, maxFreeSockets: 4 }) : undefined;
 
@@ -103,7 +103,7 @@ export function createTransport(sockets: Sockets, options: { keepAlive: boolean 
       outgoing.end(payload);
     });
 
-  /** Agents' requests go over the operators' socket when theirs is closed to this user. */
+  /** If this user may not open the agents' socket, agents' requests use the operators'. */
   const overSocket = async (
     role: Role,
     asked: string,
@@ -120,7 +120,7 @@ export function createTransport(sockets: Sockets, options: { keepAlive: boolean 
           try {
             return await attempt(other);
           } catch {
-            // What the person has to put right is the access to the agents' socket.
+            // The original error counts: the person has to fix the access to the agents' socket.
           }
         }
       }
@@ -173,7 +173,7 @@ class SilenceError extends Error {
 const errorCode = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
-/** The system says of a file that nobody listens at it, too. */
+/** Connecting to a regular file also fails with "connection refused". */
 function isOtherThanSocket(path: string): boolean {
   try {
     return !statSync(path).isSocket();

@@ -16,41 +16,41 @@ import { at, type CallControl, type Requester, waitFor } from "./request.ts";
 export interface ProposalInput {
   /** `service.noun.verb`, a write of `operations()`. */
   operation: string;
-  /** As the operation's `inputSchema` has it; integers above 2^53 as bigint. */
+  /** As in the operation's `inputSchema`; integers above 2^53 as bigint. */
   input?: unknown;
-  /** Why, for the person who decides. */
+  /** The reason, for the person who decides. */
   reason?: string | undefined;
-  /** A name that the agent gives itself; shown as such. */
+  /** The agent's self-chosen name; shown as such. */
   agent?: string | undefined;
-  /** The same key and input is the same write, however often it is proposed. */
+  /** The same key and input mean the same write, however often it is proposed. */
   idempotencyKey?: string | undefined;
-  /** How long the proposal stands: "2h"; default: as configured. */
+  /** How long the proposal is valid: "2h"; default: as configured. */
   ttl?: string | undefined;
-  /** Whether an agent needs the `token` that is answered, this once, to withdraw it. */
+  /** Whether an agent needs the `token`, returned this once, to withdraw it. */
   bind?: boolean | undefined;
 }
 
 export interface ProposeOptions extends CallControl {
   /**
-   * For how long a daemon that is away or busy is asked again, in milliseconds; default 10,000. The proposal then has an
-   * idempotency key, made here where none is given: it is never proposed twice. 0: it is asked once, without such a key.
+   * How long to retry if the daemon is unavailable or busy, in milliseconds; default 10,000. The proposal then has an
+   * idempotency key, generated if none is given, so it is never proposed twice. 0: one attempt, without such a key.
    */
   patienceMs?: number;
 }
 
 export interface FinalOptions extends CallControl {
-  /** For how long, in milliseconds; default: however long it takes. The write is then given as it is. */
+  /** How long to wait, in milliseconds; default: no limit. After it, the write is returned as it is. */
   waitMs?: number | undefined;
-  /** Told of each state that is seen, the first one included. */
+  /** Called with each state that is seen, including the first. */
   onProgress?: (write: ShownWrite) => void;
-  /** Told when the daemon is away, and with undefined when it is back. */
+  /** Called when the daemon becomes unavailable, and with undefined when it is back. */
   onAway?: (error: unknown) => void;
 }
 
 export interface WriteFilter {
   /** Default: all. */
   states?: readonly WriteState[] | undefined;
-  /** The id of a write: only those that are older. */
+  /** The id of a write: only older ones. */
   after?: string | undefined;
   /** 1 to 1000; default 100. */
   limit?: number | undefined;
@@ -58,7 +58,7 @@ export interface WriteFilter {
 
 export interface WritePage {
   writes: WriteView[];
-  /** What to pass as `after` next; null: there are no more. */
+  /** The next `after`; null: there are no more. */
   next: string | null;
 }
 export interface SummaryPage extends Omit<WritePage, "writes"> {
@@ -68,16 +68,16 @@ export interface SummaryPage extends Omit<WritePage, "writes"> {
 export interface Writes {
   /** @throws NexusdError `policy_denied`, `recently_rejected`, `idempotency_conflict`, `invalid_input`, … */
   propose(proposal: ProposalInput, options?: ProposeOptions): Promise<ProposedWrite>;
-  /** With `waitMs` (up to 60,000) as soon as it has left the state that it is in now. */
+  /** With `waitMs` (up to 60,000), returns as soon as it has left its current state. */
   get(id: string, options?: CallControl & { waitMs?: number }): Promise<ShownWrite>;
-  /** The newest first, whole; a page ends before `limit` where they are long. */
+  /** Newest first, in full; a page of long writes ends before `limit`. */
   list(options?: CallControl & WriteFilter): Promise<WritePage>;
-  /** The newest first, without request, preview and result: for lists of thousands. */
+  /** Newest first, without request, preview and result: for lists of thousands. */
   summaries(options?: CallControl & WriteFilter): Promise<SummaryPage>;
   cancel(id: string, options?: CallControl & { token?: string | undefined }): Promise<WriteView>;
   /**
-   * Resolves when nothing more happens to the write by itself (`unknown` is such an end: a person finds out), over
-   * restarts of the daemon. @throws NexusdError when the daemon refuses; the signal's reason
+   * Resolves when the write is final (so is `unknown`: a person has to find out), across restarts of the daemon.
+   * @throws NexusdError if the daemon refuses; the signal's reason
    */
   waitUntilFinal(id: string, options?: FinalOptions): Promise<ShownWrite>;
 
@@ -87,12 +87,12 @@ export interface Writes {
    */
   statement(id: string, decision?: Decision, options?: CallControl): Promise<string>;
   /**
-   * Hands over a signed statement. The write that is given is still `proposed` where the policy wants more signers.
+   * Submits a signed statement. The returned write is still `proposed` if the policy requires more signers.
    * @throws NexusdError `statement_mismatch`, `statement_used`, `signature_bad`, `signer_not_allowed`, …
    */
   decide(id: string, signed: SignedDecision, options?: CallControl): Promise<WriteView>;
 
-  // On the operators' socket only.
+  // Only on the operators' socket.
 
   approve(
     id: string,
@@ -100,7 +100,7 @@ export interface Writes {
     options?: CallControl,
   ): Promise<WriteView>;
   reject(id: string, reason: string, options?: CallControl): Promise<WriteView>;
-  /** Every proposal of the agent and operation that are named; with `dryRun` they are only counted. */
+  /** Every proposal of the given agent and operation; with `dryRun` they are only counted. */
   rejectMany(
     which: { agent?: string; operation?: string; upTo?: string; dryRun?: boolean; reason: string },
     options?: CallControl,
@@ -114,17 +114,17 @@ export interface Writes {
 
 const ROOT = "/v1/writes";
 const PATIENCE_MS = 10_000;
-// A proposal may have to read at the service what is to be changed.
+// A proposal may have to read the current state from the service.
 const PROPOSAL_TIMEOUT_MS = 150_000;
-/** For a decision, which takes as long as it takes. */
+/** For a decision, which takes as long as a person needs. */
 const DECISION_MS = 30_000;
 /**
- * For an execution, which goes through several states within milliseconds: a request that comes when the last of them
- * is reached waits in vain for the next.
+ * For an execution, which passes through several states within milliseconds: a request that arrives at the last one
+ * would wait in vain for the next.
  */
 const EXECUTION_MS = 1000;
 const AGAIN_AFTER_MS = 1000;
-// An answer that comes at once and says nothing new is that of a daemon that is about to stop.
+// An immediate answer without news comes from a daemon that is about to stop.
 const AT_ONCE_MS = 500;
 
 export function createWrites({ ask, text }: Requester, time: Time): Writes {
