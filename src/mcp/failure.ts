@@ -1,4 +1,4 @@
-// A failed call as an agent reads it: the code and what to do in words of our own, and apart from them what others said.
+// A failed call as an agent reads it: the code and the remedy in our own words, and separately what others said.
 
 import { isPassing, NexusdError } from "../client/error.ts";
 import { PROBLEMS, type ProblemCode } from "../contract/problem-codes.ts";
@@ -11,7 +11,7 @@ export interface Failure {
   untrusted?: unknown;
 }
 
-/** Where the remedy for a person at a terminal is not one for an agent with tools. */
+/** Remedies for an agent with tools, if they differ from those for a person at a terminal. */
 const REMEDIES: Partial<Record<ProblemCode, string>> = {
   invalid_input: "operations_describe shows what the operation takes.",
   not_a_read: "It is a write: call propose.",

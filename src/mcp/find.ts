@@ -1,5 +1,5 @@
-// Which operation a question means: words of the question and their likes, weighed by how rare they are, looked for in
-// name, title, description and fields of each operation (BM25 over fields), and the verb of the question in its name.
+// Finds the operation for a question: its words and their synonyms, weighted by rarity, in name, title, description and
+// fields of each operation (BM25 over fields), plus the verb of the question in its name.
 
 import type { OperationView } from "../contract/api/operations.ts";
 import { isObject } from "../core/is-object.ts";
@@ -7,13 +7,13 @@ import { likesOf, stem, verbsOf, wordsOf } from "./words.ts";
 
 type Searched = Pick<OperationView, "name" | "title" | "description" | "effect" | "inputSchema">;
 
-/** How much a word counts by where it is. */
+/** The weight of a word by field. */
 const FIELDS = { name: 3, title: 2.5, description: 1, input: 0.4 } as const;
 type Field = keyof typeof FIELDS;
-/** Of BM25: how soon a word that occurs again counts no more, and how much the length of a text matters. */
+/** Of BM25: how soon repetitions of a word stop counting, and how much the length of a text matters. */
 const SATURATION = 1.2;
 const LENGTH = 0.4;
-/** What a word is worth that is only like the one asked for. */
+/** The weight of a synonym. */
 const LIKE = 0.55;
 const VERB_BONUS = 1.5;
 
@@ -25,7 +25,7 @@ interface Document<T> {
   verb: string;
 }
 
-/** Those of `operations` that have something of the question, the best match first. */
+/** The operations that match the question at all, best match first. */
 export function find<T extends Searched>(query: string, operations: readonly T[]): T[] {
   const documents = operations.map(documentOf);
   const asked = wordsOf(query);
@@ -46,13 +46,13 @@ export function find<T extends Searched>(query: string, operations: readonly T[]
     .map(({ operation }) => operation);
 }
 
-/** More than any words can be worth. */
+/** More than any words can score. */
 const CALLED = 1000;
 
 const isCalled = (query: string, { name, title }: Searched): boolean =>
   [name, title].some((called) => called.toLowerCase() === query.trim().toLowerCase());
 
-/** The best of a word and its likes. */
+/** The best score among a word and its synonyms. */
 function weightOf<T>(
   word: string,
   { counts, lengths }: Document<T>,
@@ -74,7 +74,7 @@ function weightOf<T>(
   return best;
 }
 
-const FIELD_NAMES = Object.keys(FIELDS) as Field[]; // keys() forgets what it was given
+const FIELD_NAMES = Object.keys(FIELDS) as Field[]; // keys() loses the key type
 
 function documentOf<T extends Searched>(operation: T): Document<T> {
   const { name, title, description, inputSchema } = operation;
@@ -118,7 +118,7 @@ const averageLengths = (documents: readonly Document<unknown>[]): Record<Field, 
       documents.reduce((sum, { lengths }) => sum + lengths[field], 0) / Math.max(1, documents.length),
   );
 
-/** The inverse document frequency of a stem. */
+/** Returns the inverse document frequency of a stem. */
 function rarityIn(documents: readonly Document<unknown>[]): (stem: string) => number {
   const known = new Map<string, number>();
   return (stem) => {

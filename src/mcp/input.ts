@@ -1,4 +1,4 @@
-// What a tool is called with: what models send for a number, an object or nothing at all is taken for what it means.
+// The arguments of a tool: accepts the ways in which models write a number, an object or nothing.
 
 import { z } from "zod";
 import { consumerName, integer } from "../contract/api/fields.ts";
@@ -9,7 +9,7 @@ import { placesOfIssues } from "../core/text/wrong-places.ts";
 import { portableSchema } from "./portable.ts";
 import { type Tool, ToolError } from "./tool.ts";
 
-/** Also as text of its digits, since models send integers so. */
+/** Also accepts a string of digits, since models send integers that way. */
 export const whole = (min: number, max: number, description: string) =>
   integer(min, max).describe(description);
 
@@ -25,7 +25,7 @@ export const consumer = consumerName
     "The consumer whose place in the log counts; left out: the one that this server was started with",
   );
 
-/** Text that is JSON becomes what it says: models write an object as its text. */
+/** Parses text that is JSON: models send objects as strings. */
 const fromJsonText = (value: unknown) => {
   if (typeof value !== "string") return value;
   try {
@@ -35,7 +35,7 @@ const fromJsonText = (value: unknown) => {
   }
 };
 
-/** An object of any shape; what is in it is for somebody else to check. */
+/** An object of any shape; its content is checked elsewhere. */
 export const object = (description: string) =>
   z
     .preprocess(fromJsonText, z.record(z.string(), z.unknown(), { error: "must be an object" }))
@@ -49,7 +49,7 @@ export const offset = whole(
 
 const MOST_PLACES = 5;
 
-/** @throws ToolError `invalid_arguments`: what is wrong, place by place, and what the tool takes */
+/** @throws ToolError `invalid_arguments`: each problem with its place, and what the tool accepts */
 export function parseArguments({ name, input }: Tool, args: unknown): unknown {
   const parsed = input.safeParse(withoutBlanks(args), { error: explainValue });
   if (parsed.success) return parsed.data;
@@ -62,7 +62,7 @@ export function parseArguments({ name, input }: Tool, args: unknown): unknown {
   throw new ToolError("invalid_arguments", `${name}: ${text}. ${takes}.`);
 }
 
-/** Nulls and empty texts stand for what was left out: models fill in every argument that they are shown. */
+/** Nulls and empty strings count as missing: models fill in every argument that they are shown. */
 const withoutBlanks = (args: unknown): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(isObject(args) ? args : {}).filter(([, value]) => value !== null && value !== ""),

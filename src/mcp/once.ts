@@ -1,5 +1,5 @@
-// A proposal without a key gets one of its input, so that a call which is made again after a time-out is the same write.
-// Once that write has been over for a while, the same input means a new one: yesterday's "yes" is not today's.
+// A proposal without a key gets one derived from its input, so that a call repeated after a timeout is the same write.
+// Once that write has been final for a while, the same input means a new one: yesterday's "yes" is not today's.
 
 import { answerOf } from "../client/request.ts";
 import type { ProposalInput } from "../client/writes.ts";
@@ -7,16 +7,16 @@ import type { WriteSummaryView } from "../contract/api/writes.ts";
 import { isFinal, type WriteState } from "../contract/writes.ts";
 import type { ToolContext } from "./tool.ts";
 
-/** Longer than any client goes on calling again. */
+/** Longer than any client retries. */
 const SAME_FOR_MS = 10 * 60_000;
-/** Among so many of the newest writes the last one with the same input is looked for. */
+/** How many of the newest writes are searched for the last one with the same input. */
 const LOOKED_THROUGH = 500;
 const MOST_LINKS = 50;
 const NEW = 202;
 
 interface Proposed {
   write: Awaited<ReturnType<ToolContext["client"]["propose"]>>;
-  /** Whether it was there already. */
+  /** Whether it existed already. */
   isRepeated: boolean;
 }
 
@@ -27,7 +27,7 @@ export async function proposeOnce(context: ToolContext, proposal: ProposalInput)
   let key = await keyOf(context, proposal, "");
   let found = await proposeWith(context, { ...proposal, idempotencyKey: key });
   for (let link = 0; isOver(found) && link < MOST_LINKS; link++) {
-    // The newest of its like tells at once where a long chain ends.
+    // The newest similar write shows directly where a long chain ends.
     const { digest, operation, agent } = found.write;
     const { writes } = await client.writes.summaries({ limit: LOOKED_THROUGH, signal });
     const newest = writes.find(
@@ -46,7 +46,7 @@ async function proposeWith({ client, signal, ownConsumer }: ToolContext, proposa
   return { write, isRepeated: answerOf(write).status !== NEW };
 }
 
-/** Of who proposes what; after a write that is over, of that one too. */
+/** A key for the proposer and the input; after a final write, also for that one. */
 async function keyOf(
   { ownConsumer }: ToolContext,
   { operation, input = {} }: ProposalInput,
@@ -59,11 +59,11 @@ async function keyOf(
 
 const isOver = ({ write, isRepeated }: Proposed): boolean => isRepeated && isLongOver(write, endOf(write));
 
-/** One that was withdrawn or rejected was only decided. */
+/** A withdrawn or rejected write was only decided. */
 const endOf = ({ finishedAt, decidedAt }: Pick<WriteSummaryView, "finishedAt" | "decidedAt">) =>
   finishedAt ?? decidedAt;
 
-/** What is `unknown` is never over by itself: it would be repeated. */
+/** An `unknown` write never counts as over: it would be repeated. */
 function isLongOver(
   write: { state: WriteState; expiresAt: string } & Parameters<typeof isFinal>[0],
   endedAt: string | null,

@@ -1,4 +1,4 @@
-// The consumer that the server was started for: made where it is missing, from the end of the log on.
+// The consumer that the server was started for: created at the end of the log if it is missing.
 
 import type { Client } from "../client/client.ts";
 import { isNexusdError } from "../client/error.ts";
@@ -6,7 +6,7 @@ import { ToolError } from "./tool.ts";
 
 export interface OwnConsumer {
   name: string | undefined;
-  /** The given name, or the own one. @throws ToolError where there is neither; NexusdError */
+  /** The given name, or the server's own. @throws ToolError if there is neither; NexusdError */
   resolve(given: string | undefined, signal?: AbortSignal): Promise<string>;
 }
 
@@ -20,7 +20,7 @@ export function createOwnConsumer(client: Client, name: string | undefined): Own
           "no_consumer",
           "This server was started without a consumer: name one in `consumer`. An operator makes one with: nexusctl consumers create NAME --if-absent",
         );
-      // Asked each time: whoever deletes it while this runs gets it back, and nothing has to be remembered.
+      // Checked each time: if it is deleted while the server runs, it is created again.
       if ((await client.consumers.get(name, { signal })) !== undefined) return name;
       try {
         await client.consumers.create(name, { from: "latest", ifAbsent: true, signal });

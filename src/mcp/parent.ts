@@ -1,8 +1,8 @@
-// Whether the process that started this one is still there: clients leave their servers behind when they are killed.
+// Detects the end of the parent process: clients that are killed leave their servers behind.
 
 const LOOK_EVERY_MS = 1000;
 
-/** Calls back once when the parent has gone, which gives this process another one. */
+/** Calls back once when the parent is gone, which gives this process another one. */
 export function onParentGone(callback: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {

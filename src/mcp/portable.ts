@@ -1,4 +1,4 @@
-// JSON Schemas that every client takes: no schema that is only true, false or empty, and nothing that says little.
+// JSON Schemas that every client accepts: no boolean or empty schemas, and no keywords without effect.
 
 import { z } from "zod";
 import { isObject } from "../core/is-object.ts";
@@ -8,7 +8,7 @@ export type JsonSchema = Record<string, unknown> & { type: "object" };
 /** @param schema an object */
 export function portableSchema(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...json } = z.toJSONSchema(schema, { io: "output" });
-  // Of an object zod makes an object's schema.
+  // For an object, zod returns an object schema.
   return portable(json) as JsonSchema;
 }
 
@@ -22,7 +22,7 @@ function portable(schema: unknown): unknown {
   );
 }
 
-/** What a strict or loose object of zod says of members that nobody named, and the bounds of every integer. */
+/** What a strict or loose zod object says about undeclared members, and the bounds of every integer. */
 const isWeak = (key: string, value: unknown): boolean =>
   key === "propertyNames" ||
   (key === "additionalProperties" && (!isObject(value) || Object.keys(value).length === 0)) ||

@@ -1,4 +1,4 @@
-// Each consumer as a resource: what it has pending, in words of our own. Those that somebody follows are watched.
+// Each consumer as a resource: what it has pending, in our own words. Those with a subscriber are watched.
 
 import { ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelcontextprotocol/server";
 import type { Client } from "../client/client.ts";
@@ -12,7 +12,7 @@ const PAGE = 200;
 
 export const uriOf = (consumer: string): string => `${ROOT}${consumer}`;
 
-/** The consumer of a resource; undefined: it is none of ours. */
+/** The consumer of a resource; undefined: the URI is not ours. */
 export function consumerOf(uri: string): string | undefined {
   const name = uri.startsWith(ROOT) ? uri.slice(ROOT.length) : "";
   return CONSUMER_NAME.test(name) ? name : undefined;
@@ -53,7 +53,7 @@ export async function readResource(client: Client, uri: string, signal: AbortSig
   return { contents: [{ uri, mimeType: JSON_TYPE, text }] };
 }
 
-/** A refusal of the daemon as the protocol has it. */
+/** Converts a refusal of the daemon to an error of the protocol. */
 async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;

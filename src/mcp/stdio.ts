@@ -1,4 +1,4 @@
-// The server on stdin and stdout, for both revisions of the protocol, until the client or its process has gone.
+// The server on stdin and stdout, for both revisions of the protocol, until the client or its process is gone.
 
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
@@ -9,7 +9,7 @@ import { createWatch, type Watch } from "./watch.ts";
 
 type StdioOptions = Omit<McpOptions, "watch"> &
   Pick<Parameters<typeof createWatch>[0], "clock" | "random"> & {
-    /** Told of each message of the client. */
+    /** Called for each message of the client. */
     onMessage?: (() => void) | undefined;
   };
 
@@ -25,7 +25,7 @@ export function serveOnStdio({ clock, random, onMessage, ...options }: StdioOpti
   const watch = createWatch({
     ...{ client: options.client, clock, random },
     onNews: (consumer) => {
-      // A client that has just gone hears nothing, and need not.
+      // If the client has just gone, the notification is lost, which does not matter.
       server?.sendResourceUpdated({ uri: uriOf(consumer) }).catch(() => {});
     },
   });
@@ -58,8 +58,8 @@ export function serveOnStdio({ clock, random, onMessage, ...options }: StdioOpti
 }
 
 /**
- * `subscriptions/listen` of revision 2026-07-28 is answered before the server sees it, so that which consumers to watch
- * is only to be read on the way in.
+ * `subscriptions/listen` of revision 2026-07-28 is answered before the server sees it, so the consumers to watch can
+ * only be read from the incoming message.
  */
 function followListens(transport: Transport, watch: Watch, onMessage?: () => void): Transport {
   let receive: Transport["onmessage"];

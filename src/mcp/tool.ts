@@ -1,21 +1,21 @@
-// What a tool is: declared with the shapes of its input and its answer, run with a client of the daemon.
+// A tool: declared with the schemas of its input and its answer, run with a client of the daemon.
 
 import type { z } from "zod";
 import type { Client } from "../client/client.ts";
 
 export interface ToolContext {
   client: Client;
-  /** Aborts when the caller has cancelled, or gone. */
+  /** Aborts when the caller has cancelled, or is gone. */
   signal: AbortSignal;
-  /** The name of a consumer: the given one, or that of the server, which is made where it is missing. @throws ToolError */
+  /** The consumer's name: the given one, or the server's own, created if it is missing. @throws ToolError */
   consumer(given: string | undefined): Promise<string>;
-  /** What the server was started for, where it was. */
+  /** The consumer that the server was started for, if any. */
   ownConsumer: string | undefined;
 }
 
 interface Annotations {
   readOnlyHint: boolean;
-  /** Of a tool that changes something: whether it may delete for good. */
+  /** For a tool that changes something: whether it may delete permanently. */
   destructiveHint?: boolean;
   idempotentHint?: boolean;
   /** Whether it reaches the services, and people beyond them. */
@@ -29,11 +29,11 @@ export interface Tool {
   annotations: Annotations;
   input: z.ZodType;
   output: z.ZodType;
-  /** @param input as `input` has parsed it */
+  /** @param input parsed by `input` */
   run(input: unknown, context: ToolContext): Promise<Record<string, unknown>>;
 }
 
-/** Types `run` by the shapes; from then on only the shapes know them. */
+/** Infers the types of `run` from the schemas; afterwards only the schemas know them. */
 export function defineTool<Input extends z.ZodType, Output extends z.ZodType<Record<string, unknown>>>(
   tool: Omit<Tool, "input" | "output" | "run"> & {
     input: Input;
@@ -48,7 +48,7 @@ export function defineTool<Input extends z.ZodType, Output extends z.ZodType<Rec
   };
 }
 
-/** A failure that the agent can do something about, in words of our own. */
+/** A failure that the agent can act on, in our own words. */
 export class ToolError extends Error {
   override readonly name = "ToolError";
   readonly code: string;

@@ -1,4 +1,4 @@
-// The tools, in the order in which clients list them: twelve, since a list of tools is paid for in every prompt.
+// The tools, in the order of the list: only twelve, since every prompt pays for the list.
 
 import type { Tool } from "./tool.ts";
 import { eventsAck, eventsRead, eventsWait } from "./tools/events.ts";

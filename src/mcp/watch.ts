@@ -1,4 +1,4 @@
-// Watches the consumers that a client follows, with one waiting request each; what nobody follows costs nothing.
+// Watches the consumers that a client follows, with one long poll each; others cost nothing.
 
 import type { Client } from "../client/client.ts";
 import { isPassing } from "../client/error.ts";
@@ -6,16 +6,16 @@ import { createBackoff } from "../core/backoff.ts";
 import type { Clock } from "../core/clock.ts";
 
 export interface Watch {
-  /** From now on `onNews` is told of this consumer. `follower` names the subscription. */
+  /** From now on `onNews` is called for this consumer. `follower` names the subscription. */
   follow(consumer: string, follower: string): void;
   unfollow(consumer: string, follower: string): void;
-  /** Ends every subscription of this name. */
+  /** Ends all subscriptions of this name. */
   unfollowAll(follower: string): void;
   close(): void;
 }
 
 const LONGEST_WAIT_MS = 60_000;
-/** A burst of events is one piece of news. */
+/** A burst of events is one notification. */
 const SETTLE_MS = 1000;
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30_000;
@@ -43,7 +43,7 @@ export function createWatch(options: {
         seen = newest;
         if (isNews) onNews(name);
         backoff.reset();
-        // One that does not exist yet may come.
+        // A missing consumer may be created later.
         await clock.sleep(found ? SETTLE_MS : LONGEST_DELAY_MS, signal);
       } catch (error) {
         if (signal.aborted) return;

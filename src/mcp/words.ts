@@ -1,4 +1,4 @@
-// Words of questions: without those that say nothing, cut to their stems, and with the words that mean the same here.
+// Words of questions: without stop words, stemmed, and with their synonyms in this domain.
 
 const SAYS_NOTHING = new Set(
   "a an the of to in on at by for from with and or is are was were be been am do does did have has had we i you he she they it its our my your their this that these those there some any one me us them so what which how where if not yet can could would should please want need than then as into up out about".split(
@@ -26,7 +26,7 @@ const IRREGULAR: Readonly<Record<string, string>> = {
   status: "status",
 };
 
-/** Plural, -ing, -ed and a silent e are taken off; good enough where both sides go through it. */
+/** Strips plural, -ing, -ed and a silent e; good enough, since both sides are stemmed. */
 export function stem(word: string): string {
   const irregular = IRREGULAR[word];
   if (irregular !== undefined) return irregular === word ? word : stem(irregular);
@@ -40,7 +40,7 @@ export function stem(word: string): string {
 
 const undoubled = (word: string): string => (/([bdgmnprt])\1$/.test(word) ? word.slice(0, -1) : word);
 
-/** What several words say together, in the words of operations. */
+/** What several words mean together, in the words of operations. */
 const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\be-mail/g, "email"],
   [/\bto-?dos?\b/g, "todo"],
@@ -62,13 +62,13 @@ const split = (text: string): string[] =>
     .split(/[^\p{L}\p{N}]+/u)
     .filter(Boolean);
 
-/** The stems of a text, in its order; `messages.send`, `send_message` and `sendMessage` have the same. */
+/** The stems of a text, in order; `messages.send`, `send_message` and `sendMessage` have the same. */
 export const wordsOf = (text: string): string[] =>
   split(text)
     .filter((word) => !SAYS_NOTHING.has(word))
     .map(stem);
 
-/** What means the same, or nearly, in what the services do; the words that operations use stand first. */
+/** Synonyms and near synonyms among the operations of the services; the words that operations use come first. */
 const LIKE = [
   "stock scarce quantity inventory available left remaining running low sold out supply level",
   "item product article goods sku merchandise sell",
@@ -112,7 +112,7 @@ const LIKE = [
   "due deadline date",
 ] as const;
 
-/** The verbs of operations, by the words that ask for them; what is in the second text asks half as clearly. */
+/** The verbs of operations, by the words that ask for them; words of the second text count half. */
 const ASKED: Readonly<Record<string, readonly [clearly: string, perhaps?: string]>> = {
   create: ["create new open start make begin book register place", "add set write"],
   add: ["add put insert append attach include remember save store"],
@@ -142,7 +142,7 @@ for (const group of LIKE) {
     likes.set(one, [...(likes.get(one) ?? []), ...stems.filter((other) => other !== one)]);
 }
 
-/** The stems that mean nearly the same as one. */
+/** The near synonyms of a stem. */
 export const likesOf = (word: string): readonly string[] => likes.get(word) ?? [];
 
 const PERHAPS = 0.5;

@@ -1,4 +1,4 @@
-// A write as an agent sees it, and proposing one so that a call made again is the same write.
+// A write as an agent sees it, and proposing one so that a repeated call is the same write.
 
 import { z } from "zod";
 import type { ProposalInput } from "../client/writes.ts";
@@ -9,7 +9,7 @@ import { object, text, whole } from "./input.ts";
 import { proposeOnce } from "./once.ts";
 import type { ToolContext } from "./tool.ts";
 
-/** Below the minute after which clients give a call up. */
+/** Below the one-minute timeout of clients. */
 const LONGEST_WAIT_S = 45;
 const DEFAULT_WAIT_S = 15;
 
@@ -78,7 +78,7 @@ function writeView(write: AnyWrite, isRepeated: boolean): z.input<typeof writeOu
     ...{ proposedAt, expiresAt, ...(write.finishedAt !== null && { finishedAt: write.finishedAt }) },
     ...(write.note !== null && { operatorNote: write.note }),
     next: NEXT[state],
-    // The result is an object, or a part of its text is in one.
+    // The result is an object, or contains a part of its text.
     untrusted: plain(value) as Record<string, unknown>,
     ...(nextOffset !== undefined && {
       more: "The output is longer than one answer. Read what you need of it with a read operation.",
@@ -101,14 +101,14 @@ export async function writeAfter(
   return writeView(write, isRepeated);
 }
 
-/** Proposes, and waits for what does not need a person. @throws NexusdError */
+/** Proposes, and waits if no person has to decide. @throws NexusdError */
 export async function proposeAndWait(
   context: ToolContext,
   proposed: ProposalInput,
   seconds: number | undefined,
 ): Promise<z.input<typeof writeOutput>> {
   const { write, isRepeated } = await proposeOnce(context, proposed);
-  // A decision takes as long as it takes: only who asks to waits for it.
+  // A decision takes as long as a person needs: wait for it only if requested.
   const wait = seconds ?? (write.state === "proposed" ? 0 : DEFAULT_WAIT_S);
   if (wait === 0 || isFinal(write)) return writeView(write, isRepeated);
   return await writeAfter(context, write.id, wait, isRepeated);

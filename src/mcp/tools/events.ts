@@ -1,4 +1,4 @@
-// events_read, events_ack, events_wait: the log as a consumer reads it.
+// events_read, events_ack, events_wait: reading the log as a consumer.
 
 import { z } from "zod";
 import type { ConsumerDetailView } from "../../contract/api/consumers.ts";

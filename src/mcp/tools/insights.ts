@@ -1,4 +1,4 @@
-// insights_search: what Nex has ever said of somebody.
+// insights_search: searches everything Nex has said about a target.
 
 import { z } from "zod";
 import { cut, fitting, note, plain, UNTRUSTED_NOTE, untrusted } from "../foreign.ts";
@@ -49,7 +49,7 @@ export const insightsSearch = defineTool({
     return {
       insights: taken.map((one, at) => ({
         ...one,
-        // What a JSON object becomes in plain() is one.
+        // plain() turns a JSON object into an object.
         untrusted: plain(at === 0 && whole ? whole.value : one.untrusted) as Record<string, unknown>,
       })),
       ...(more !== undefined && { more }),

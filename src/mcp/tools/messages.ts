@@ -1,4 +1,4 @@
-// sessions_list, messages_read, messages_send: what other agents write, and answering them.
+// sessions_list, messages_read, messages_send: reading the messages of other agents, and answering them.
 
 import { z } from "zod";
 import { cut, fitting, note, plain, UNTRUSTED_NOTE, untrusted } from "../foreign.ts";
@@ -94,7 +94,7 @@ export const messagesRead = defineTool({
     return {
       messages: taken.map((one, at) => ({
         ...one,
-        // What a JSON object becomes in plain() is one.
+        // plain() turns a JSON object into an object.
         untrusted: plain(at === 0 && whole ? whole.value : one.untrusted) as Record<string, unknown>,
       })),
       ...{ next, ...(more !== undefined && { more }), note: UNTRUSTED_NOTE },

@@ -1,4 +1,4 @@
-// operations_find, operations_describe, read: what the services can be asked to do, and asking them.
+// operations_find, operations_describe, read: finding the operations of the services, and calling reads.
 
 import { z } from "zod";
 import type { OperationView } from "../../contract/api/operations.ts";

@@ -1,4 +1,4 @@
-// propose, writes_get: asking for a change, and what became of it.
+// propose, writes_get: proposing a change, and its outcome.
 
 import { z } from "zod";
 import { text } from "../input.ts";
