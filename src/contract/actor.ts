@@ -1,19 +1,19 @@
-// Who did something to a write, by which way, and by what right.
+// Who did something to a write, over which socket, and by what authority.
 
-/** Who did something, as far as it is known. A name that somebody gave itself is never here. */
+/** Who did something, as far as it is known. Self-chosen names are never here. */
 export interface Actor {
   via: "agent.sock" | "operator.sock" | "policy" | "nexusd";
-  /** The operating system's user, where the socket tells. */
+  /** The operating system's user, if the socket tells. */
   user: string | null;
-  /** Whose signature it was that decided, however it came here; left out: nobody's. */
+  /** Whose signature decided, whichever way it arrived; left out: nobody's. */
   signer?: string | null;
 }
 
-/** By what right somebody did something: a signature where there is one, else the way that it came. */
+/** The authority for an action: a signature if there is one, else the socket it came over. */
 export type Door = Actor["via"] | "signature";
 export const doorOf = ({ via, signer = null }: Actor): Door => (signer === null ? via : "signature");
 
-/** An actor as the API and the events show one. */
+/** An actor as the API and the events show it. */
 export interface ShownActor {
   via: Actor["via"];
   door: Door;

@@ -1,18 +1,18 @@
-// What a row of the audit log says of its write beside the step itself: the columns that the step set, and the event
-// that tells of it. Replayed over all rows of a write they give the row that must be in the table of writes.
+// What an audit row covers of its write besides the step itself: the columns that the step set, and its event.
+// Replaying all rows of a write yields the row that must be in the table of writes.
 
 import { z } from "zod";
 import { canonicalRecord, digestOf } from "../core/canonical-json.ts";
 import { parseJson } from "../core/exact-json.ts";
 import { AUDIT_MARKS, type AuditRow, TRANSITIONS, WRITE_MARKS, type WriteState } from "./writes.ts";
 
-/** A value of a column: as it is where it is short, else by its hash. */
+/** The value of a column: itself if it is short, else its hash. */
 export type Covered = string | number | null;
 
 /** Columns of a write, by their names. */
 export type Columns = Readonly<Record<string, Covered | undefined>>;
 
-// A time, a state or a name stays readable; a body of a request would be in the database twice.
+// A time, a state or a name stays readable; the body of a request would otherwise be stored twice.
 const SHORT = 64;
 
 const coverOf = (value: Covered): Covered =>
@@ -21,7 +21,7 @@ const coverOf = (value: Covered): Covered =>
 /** These change without a step, or are covered by the row itself. */
 const NOT_COVERED: ReadonlySet<string> = new Set(["state", "digest", "approval_order"]);
 
-/** What identifies an event and all that it says. */
+/** What identifies an event, and all its content. */
 export interface CoveredEvent {
   sequence: number;
   digest: string;
@@ -37,7 +37,7 @@ export const eventDigest = (event: {
 }): string =>
   digestOf(JSON.stringify([event.id, event.source, event.type, event.subject, event.time, event.data]));
 
-/** `covers` of a row. @param set the columns that its step set, with their new values; undefined is left out */
+/** `covers` of a row. @param set the columns that its step set, with their new values; undefined ones are skipped */
 export const coversOf = (set: Columns, event: CoveredEvent | undefined): string =>
   canonicalRecord({
     set: Object.fromEntries(
@@ -48,7 +48,7 @@ export const coversOf = (set: Columns, event: CoveredEvent | undefined): string 
     event,
   });
 
-/** What a patch or a proposal sets: null stands for what it leaves as it is. */
+/** The columns that a patch or a proposal sets: null means unchanged. */
 export const withoutNulls = (columns: Columns): Columns =>
   Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null));
 
@@ -57,7 +57,7 @@ const coversSchema = z.object({
   event: z.object({ sequence: z.number(), digest: z.string() }).optional(),
 });
 
-/** undefined: the row says nothing of that. */
+/** undefined: the row covers nothing. */
 export const readCovers = ({ covers }: AuditRow): z.output<typeof coversSchema> | undefined => {
   if (covers === undefined) return undefined;
   try {
@@ -71,7 +71,7 @@ const BESIDE: ReadonlySet<string> = new Set([...WRITE_MARKS, ...AUDIT_MARKS]);
 
 const isStep = (action: AuditRow["action"]): action is WriteState => !BESIDE.has(action);
 
-/** A row of the table of writes; the other columns are looked at by their names. */
+/** A row of the table of writes; other columns are accessed by name. */
 export interface StoredColumns {
   state: WriteState;
   request: string;
@@ -80,8 +80,8 @@ export interface StoredColumns {
 }
 
 /**
- * What of a write is not as its rows of the audit log say; empty: nothing. In words, without values.
- * @param rows all there are of it, in their order; those before the first may have been removed with a checkpoint
+ * Where a write differs from its audit rows; empty: nowhere. In words, without values.
+ * @param rows all existing ones, in order; those before the first may have been removed with a checkpoint
  */
 export function differences(write: StoredColumns, rows: readonly AuditRow[]): string[] {
   const found: string[] = [];
@@ -96,7 +96,7 @@ export function differences(write: StoredColumns, rows: readonly AuditRow[]): st
     if (isStep(row.action)) {
       if (state !== undefined && !TRANSITIONS[state].includes(row.action))
         found.push(`its step from ${state} to ${row.action} (row ${row.sequence}), which nexusd never makes`);
-      // From here on everything is known: what was not set is empty.
+      // From here on every column is known: what was not set is empty.
       if (row.action === "proposed" && covers) for (const name of columns.keys()) expected.set(name, null);
       if (row.action === "approved") order = row.sequence;
       state = row.action;
@@ -111,12 +111,12 @@ export function differences(write: StoredColumns, rows: readonly AuditRow[]): st
   if (state === undefined) return ["the whole write, which the audit log does not know"];
   if (write.state !== state) found.push(`the state (${write.state} instead of ${state})`);
   if (order !== undefined && write.approval_order !== order) found.push("the order of its approval");
-  // As long as it is there its digest proves it, whatever a row may say.
+  // While the body exists, the digest proves it, whatever a row may say.
   if (!isRemoved) {
     expected.delete("request");
     if (digestOf(write.request) !== write.digest) found.push("the request");
   }
-  // Requests are counted while it is executed, and written down with the result.
+  // Requests are counted during execution, and recorded with the result.
   if (state === "executing") expected.delete("attempts");
   for (const [name, value] of expected)
     if (!NOT_COVERED.has(name) && columns.has(name) && coverOf(columns.get(name) ?? null) !== value)
@@ -124,10 +124,10 @@ export function differences(write: StoredColumns, rows: readonly AuditRow[]): st
   return [...new Set(found)];
 }
 
-/** Why these rows do not let the write be executed; undefined: the last decision in them is its approval. */
+/** Why these rows forbid executing the write; undefined: their last decision is its approval. */
 export function notApproved(write: StoredColumns, rows: readonly AuditRow[]): string | undefined {
   const changed = differences(write, rows);
   if (changed.length > 0) return `not as the audit log says: ${changed.join(", ")}`;
-  // `differences` has seen to it that each step follows from the one before.
+  // `differences` has checked that each step follows from the previous one.
   return rows.some(({ action }) => action === "approved") ? undefined : "the audit log has no approval of it";
 }

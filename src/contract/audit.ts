@@ -6,10 +6,10 @@ import { parseJson } from "../core/exact-json.ts";
 import type { AuditVerdict } from "./write-store.ts";
 import type { AuditRow } from "./writes.ts";
 
-/** What the first row follows. */
+/** The hash before the first row. */
 export const GENESIS_HASH = "0".repeat(64);
 
-/** SHA-256 over the canonical JSON of every field but the hash itself, `previousHash` among them; lower case hex. */
+/** SHA-256 over the canonical JSON of every field except the hash itself, including `previousHash`; lower case hex. */
 export const auditHash = ({
   sequence,
   at,
@@ -21,12 +21,12 @@ export const auditHash = ({
   covers,
   previousHash,
 }: Omit<AuditRow, "hash">): string =>
-  // With its members in the order of canonical JSON: three times as fast as sorting them, which counts where a whole
-  // log is verified.
+  // With the members in canonical order already: three times as fast as sorting them, which matters when a whole log is
+  // verified.
   digestOf(
     JSON.stringify({
       action,
-      // Left out where nobody signed, as it always was.
+      // Left out without a signer, as in rows from before signatures.
       actor: { signer: signer ?? undefined, user, via },
       at,
       covers,
@@ -38,19 +38,19 @@ export const auditHash = ({
     }),
   );
 
-/** A chain so far: how many rows it has, which is the sequence of the last one, and the hash of that one. */
+/** A chain so far: its number of rows, which is the sequence of the last one, and the hash of that one. */
 export interface Chain {
   rows: number;
   hash: string;
 }
 
-/** The first row at which a chain does not hold, or at which one is missing. */
+/** The first row at which a chain is broken, or at which one is missing. */
 export interface Break {
   sequence: number;
   why: string;
 }
 
-/** Why the row found after the chain is not its next one; undefined: it is. */
+/** Why the given row does not continue the chain; undefined: it does. */
 export const breakBefore = (chain: Chain, row: AuditRow): Break | undefined => {
   const sequence = chain.rows + 1;
   if (row.sequence > sequence)
@@ -71,7 +71,7 @@ const changed = (row: AuditRow): Break | undefined => {
   return { sequence: row.sequence, why: `changed: its content${kind} does not have its hash` };
 };
 
-/** Why the chain is not the whole one of which `head` was recorded; undefined: it is. */
+/** Why the chain is not the complete one that `head` recorded; undefined: it is. */
 export const breakAfter = (chain: Chain, head: Chain | undefined): Break | undefined => {
   if (head === undefined)
     return { sequence: chain.rows, why: "the record of the last row was removed from meta" };
@@ -111,10 +111,10 @@ const prunedDetail = z.strictObject({ ...covered.shape, checkpoint: z.int().posi
 /** What an operator signed off: the rows `from` to `to`. The hash of the last of them is the row's digest. */
 export type CheckpointDetail = z.output<typeof checkpointDetail>;
 
-/** What was removed, and the row with the checkpoint that allowed it. */
+/** What was removed, and the row of the checkpoint that allowed it. */
 export type PrunedDetail = z.output<typeof prunedDetail>;
 
-/** undefined: it is not the detail of a checkpoint as nexusd writes it. */
+/** undefined: it is not a checkpoint's detail in nexusd's format. */
 export const readCheckpoint = (row: AuditRow): CheckpointDetail | undefined =>
   row.action === "checkpoint" ? readDetail(checkpointDetail, row.detail) : undefined;
 
@@ -127,8 +127,8 @@ const readDetail = <T>(schema: z.ZodType<T>, detail: string): T | undefined => {
 };
 
 /**
- * Where a chain begins of which rows were removed, if an operator had signed them off.
- * @param pruned the newest row that says that rows were removed
+ * Where a chain begins after rows were removed, if an operator had signed them off.
+ * @param pruned the newest row that records a removal
  * @param find a row by its sequence
  */
 export const beginningAfter = (

@@ -1,5 +1,5 @@
-// An event of the log as CloudEvents 1.0 JSON, built around its stored data without parsing it again,
-// so that what a service said is served digit by digit.
+// An event of the log as CloudEvents 1.0 JSON, built around its stored data without parsing it again, so that a
+// service's data is served digit for digit.
 
 /** A row of the log. `type` has its prefix, `time` is RFC 3339 UTC, `data` is JSON text. */
 export interface EventRow {
@@ -20,8 +20,8 @@ export const cloudEventJson = (row: EventRow): string =>
   `"time":"${row.time}","datacontenttype":"application/json","sequence":"${row.sequence}","data":${row.data}}`;
 
 /**
- * The time and the data of an event, both as JSON text, out of what `cloudEventJson` makes. In the members before the
- * data a quotation mark stands behind a comma only where the next member begins.
+ * The time and the data of an event, both as JSON text, cut out of the result of `cloudEventJson`. In the members
+ * before the data, a quotation mark follows a comma only at the start of the next member.
  */
 export function timeAndData(json: string): { time: string; data: string } {
   const time = json.indexOf(',"time":') + 8;

@@ -1,7 +1,7 @@
-// What the name of a consumer may be, and with it that of a sink.
+// The allowed names of consumers, and therefore of sinks.
 
-/** Clients take "." and ".." out of a path before they send it, so that nobody could reach a consumer of that name. */
+/** Clients normalize "." and ".." in a path before they send it, so a consumer of that name would be unreachable. */
 export const CONSUMER_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
 
-/** What is said of another one. */
+/** The error message for any other one. */
 export const NO_CONSUMER_NAME = 'must be 1 to 64 letters, digits, ".", "-" or "_", and not "." or ".."';

@@ -1,11 +1,11 @@
-// The types of events by name, and what was probably meant by one that is none of them.
+// The types of events by name, and suggestions for unknown ones.
 
 import { nearest } from "../core/text/nearest.ts";
 import { expandTypes, fullType } from "./event-patterns.ts";
 import { type EventName, TYPE_PREFIX } from "./new-event.ts";
 
-// The table of events itself needs zod, which takes longer to load than most commands run. The compiler holds this to
-// it: none is missing, and there is no other.
+// The table of events itself needs zod, which takes longer to load than most commands run. The compiler checks this
+// list: none is missing, and there is no other.
 const ALL: Record<EventName, true> = {
   "messaging.message.received": true,
   "messaging.session.joined": true,
@@ -63,13 +63,13 @@ const ALL: Record<EventName, true> = {
   "daemon.stopped": true,
 };
 
-/** Every type of nexusd's own, without its prefix. */
-export const EVENT_NAMES = Object.keys(ALL) as EventName[]; // keys() forgets what it was given
+/** All types of nexusd, without their prefix. */
+export const EVENT_NAMES = Object.keys(ALL) as EventName[]; // keys() loses the key type
 
 const FULL_NAMES = EVENT_NAMES.map(fullType);
 const FIRST_PARTS = [...new Set(EVENT_NAMES.map((name) => name.slice(0, name.indexOf("."))))];
 
-/** Every pattern that stands for some of these types. */
+/** Every pattern that matches some of these types. */
 const patternsOf = (types: readonly string[]): string[] => [
   ...new Set(
     types.flatMap((name) => {
@@ -80,9 +80,9 @@ const patternsOf = (types: readonly string[]): string[] => [
 ];
 
 /**
- * Why nothing of this type will ever come, with the nearest types there are; undefined: something may.
- * @param own the types of jobs of one's own, with or without prefix. Left out: they are not known here, and a type whose
- * first part is none of nexusd's, nor a slip away from one, is let pass
+ * Why no event of this type will ever come, with the nearest existing types; undefined: one may.
+ * @param own the types of own jobs, with or without prefix. Left out: they are unknown here, and a type is accepted if
+ * its first part is neither one of nexusd's nor a typo of one
  */
 export function unknownType(pattern: string, own?: readonly string[]): string | undefined {
   const full = fullType(pattern);
@@ -100,10 +100,10 @@ export function unknownType(pattern: string, own?: readonly string[]): string | 
   return `is not an event type; did you mean ${like.join(" or ")}?`;
 }
 
-/** Whether a type, without prefix, begins as none of nexusd's own does: those are left to jobs of one's own. */
+/** Whether a type, without prefix, starts with none of nexusd's first parts: those are left to own jobs. */
 export const isOwnType = (name: string): boolean => !FIRST_PARTS.includes(name.split(".")[0] ?? "");
 
-/** Of a word of three letters any other is a slip away: only its plural is one. */
+/** For a word of three letters, any other one would be a typo: only its plural counts. */
 const isSlip = (word: string): boolean =>
   nearest(word, FIRST_PARTS).some((part) =>
     part.length > 3 ? Math.abs(word.length - part.length) <= 2 : word === `${part}s`,

@@ -2,11 +2,11 @@
 
 import { TYPE_PREFIX } from "./new-event.ts";
 
-/** A type or pattern with the prefix `nexusd.`, whether it had it or not. */
+/** A type or pattern with the prefix `nexusd.`, added if missing. */
 export const fullType = (type: string): string =>
   type.startsWith(TYPE_PREFIX) ? type : `${TYPE_PREFIX}${type}`;
 
-/** The types of `known` that one of the patterns names, each once. A pattern's `.*` stands for one part or more. */
+/** The types of `known` that match one of the patterns, each once. A pattern's `.*` stands for one or more parts. */
 export const expandTypes = (patterns: readonly string[], known: Iterable<string>): string[] => {
   const exact = new Set<string>();
   const starts: string[] = [];

@@ -2,21 +2,21 @@
 
 import type { z } from "zod";
 
-/** One type of event: everything that the reference, the API's description and the types of a client say of it. */
+/** One type of event: the source of the reference, the API's description and the client's types. */
 export interface EventDeclaration<Data extends z.ZodType = z.ZodType> {
   /** When such an event is logged, as a sentence. */
   when: string;
-  /** What the event's `subject` is, as a noun; null: it has none. */
+  /** The content of the event's `subject`, as a noun; null: it has none. */
   subject: string | null;
   data: Data;
-  /** Data as it may look. */
+  /** Example data. */
   example: z.input<Data>;
 }
 
 export const declareEvent = <Data extends z.ZodType>(event: EventDeclaration<Data>): EventDeclaration<Data> =>
   event;
 
-/** The types that a job of one's own logs, by name, without the prefix `nexusd.`. */
+/** The event types of an own job, by name, without the prefix `nexusd.`. */
 export type OwnEventTable = Readonly<
   Record<
     string,

@@ -1,5 +1,5 @@
-// Every type of event with the shape of its data: the only place where they are declared. Names have no prefix here; in
-// the log they begin with "nexusd.". Fields are added, never renamed or removed.
+// Every type of event with the schema of its data: the only place where they are declared. Names have no prefix here;
+// in the log they begin with "nexusd.". Fields are added, never renamed or removed.
 
 import type { z } from "zod";
 import { messagingEvents } from "./events/messaging.ts";
@@ -20,5 +20,5 @@ export const EVENTS = {
 
 export type EventName = keyof typeof EVENTS;
 
-/** The data of each type, as it is in the log. */
+/** The data of each type, as in the log. */
 export type EventData = { [Name in EventName]: z.output<(typeof EVENTS)[Name]["data"]> };

@@ -1,11 +1,11 @@
-// [limits]: what all agents together may use up at once. docs/limits.md says what whoever meets one is told.
+// [limits]: what all agents together may use at once. docs/limits.md describes the answer at each limit.
 // To add a limit: a key here, in config/nexusd.toml, in docs/configuration.md and in docs/limits.md.
 
 import { z } from "zod";
 import { parseDuration } from "../core/duration.ts";
 import { parseSize } from "../core/size.ts";
 
-/** How many of something; `most` keeps a slip of the hand from switching the limit off. */
+/** A number of things; `most` prevents a typo from disabling the limit. */
 const count = (fallback: number, most: number, least = 1) => {
   const message = `must be a whole number from ${least} to ${most}`;
   return z.int(message).min(least, message).max(most, message).default(fallback);
@@ -37,7 +37,7 @@ const time = (fallback: string, least: string, most: string) =>
     });
 
 export const limits = z.strictObject({
-  // Of agent.sock as a whole: the kernel does not say which of its agents connects.
+  // For agent.sock as a whole: the kernel does not say which agent connects.
   connections: count(256, 10_000),
   silent_connection: time("30s", "1s", "1h"),
   request_bytes: size("32MiB", "1MiB", "1GiB"),
@@ -46,17 +46,17 @@ export const limits = z.strictObject({
   streams: count(32, 10_000),
   expensive_requests: count(8, 1000),
   reads: count(32, 1000),
-  // Of what the services answer, whoever asked.
+  // For answers of the services, whoever asked.
   service_answer_bytes: size("8MiB", "1MiB", "1GiB"),
   service_answers_bytes: size("24MiB", "1MiB", "1GiB"),
   insight_bytes: size("256KiB", "16KiB", "4MiB"),
-  // Of what is stored, whoever brought it.
+  // For what is stored, whoever sent it.
   proposal_bytes: size("256KiB", "1KiB", "1MiB"),
   open_proposals: count(200, 100_000),
   open_proposal_bytes: size("32MiB", "256KiB", "10GiB"),
   consumers: count(1000, 100_000),
   consumer_types: count(16, 1000),
-  // Of one request or answer.
+  // For one request or answer.
   problem_errors: count(20, 1000),
   number_digits: count(40, 1000, 17),
   body_values: count(20_000, 1_000_000, 1000),

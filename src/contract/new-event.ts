@@ -9,7 +9,7 @@ export const TYPE_PREFIX = "nexusd.";
 
 export type { EventData, EventName };
 
-/** What went wrong, in words for a person, with a stable code for a program. */
+/** A failure, in words for a person, with a stable code for a program. */
 export interface Failure {
   code: string;
   message: string;
@@ -19,8 +19,8 @@ export interface Failure {
 export type WriteStep = EventData["write.proposed"];
 
 /**
- * How the log recognises a repetition: the event is left out when any of `match` was recorded in `scope`
- * before; in either case all of `record` are recorded, in the same transaction.
+ * How the log recognizes a repetition: the event is skipped if any of `match` was recorded in `scope` before; in either
+ * case all of `record` are recorded, in the same transaction.
  */
 export interface Dedupe {
   scope: string;
@@ -28,7 +28,7 @@ export interface Dedupe {
   record: string[];
 }
 
-/** An event before it is in the log, of the types whose data `Data` has. `type` has no prefix here. */
+/** An event before it is logged, of the types in `Data`. `type` has no prefix here. */
 export type EventOf<Data> = {
   [T in keyof Data & string]: {
     type: T;
@@ -42,7 +42,7 @@ export type EventOf<Data> = {
 }[keyof Data & string];
 export type NewEvent = EventOf<EventData>;
 
-/** An event of the log. `json` is the whole CloudEvent as it is served, integers above 2^53 exact. */
+/** An event of the log. `json` is the whole CloudEvent as served, integers above 2^53 exact. */
 export interface StoredEvent {
   sequence: number;
   type: string;

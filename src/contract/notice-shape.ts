@@ -1,4 +1,4 @@
-// The shape of a notice. Apart from its words: nexusctl says them without zod.
+// The schema of a notice. Separate from its text, which nexusctl needs without zod.
 
 import { z } from "zod";
 import { CONSUMER_NAME } from "./consumer-name.ts";

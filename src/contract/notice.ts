@@ -1,15 +1,15 @@
-// The words of a notice: that a consumer has something to read. They are nexusd's own, without a character from outside.
+// The text of a notice that a consumer has something to read. It is nexusd's own, without any external character.
 
 import type { Notice } from "./notice-shape.ts";
 import type { Pending } from "./store.ts";
 
-/** How the type of an event is written. */
+/** The syntax of event types. */
 export const TYPE = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/;
 
-/** What becomes of a type that no job could have declared. */
+/** Replaces a type that no job could have declared. */
 const OTHER = "other";
 
-/** @param of the sink that gives it, and whether it is a test */
+/** @param of the sink that sends it, and whether it is a test */
 export function noticeOf(
   consumer: string,
   pending: Pending,

@@ -1,8 +1,8 @@
-// Positions in the log as a caller gives them: refused where they belong to another log, or lie beyond its end.
+// Positions in the log from a caller: refused if they belong to another log, or lie beyond its end.
 
 import type { Store } from "./store.ts";
 
-/** A position that means nothing in this log. */
+/** A position that is invalid in this log. */
 export class PositionError extends Error {
   override readonly name = "PositionError";
   readonly code: "epoch_changed" | "cursor_ahead";
@@ -13,7 +13,7 @@ export class PositionError extends Error {
   }
 }
 
-/** @throws PositionError `epoch_changed` when the caller counts in another log */
+/** @throws PositionError `epoch_changed` if the caller's position belongs to another log */
 export function checkEpoch(store: Pick<Store, "epoch">, epoch: string | undefined): void {
   if (epoch !== undefined && epoch !== store.epoch)
     throw new PositionError(
@@ -22,13 +22,13 @@ export function checkEpoch(store: Pick<Store, "epoch">, epoch: string | undefine
     );
 }
 
-/** @throws PositionError `cursor_ahead` when the log does not reach to `position` */
+/** @throws PositionError `cursor_ahead` if the log does not reach `position` */
 export async function checkPosition(store: Pick<Store, "readEvents">, position: number): Promise<void> {
   const { latest } = await store.readEvents({ after: position, limit: 1 });
   refuseAhead(position, latest);
 }
 
-/** @throws PositionError `cursor_ahead` when the log ends before `position` */
+/** @throws PositionError `cursor_ahead` if the log ends before `position` */
 export function refuseAhead(position: number, latest: number): void {
   if (position > latest)
     throw new PositionError(

@@ -1,5 +1,5 @@
-// Every refusal and failure that the API can answer with: its code, status, title, and what to do. Without zod, so that a
-// client that only compares codes loads nothing else.
+// Every refusal and failure of the API: its code, status, title and remedy. Without zod, so that a client that only
+// compares codes loads nothing else.
 
 export const PROBLEMS = {
   invalid_request: {

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 
-/** `path` is the field as one would write it in code: "limit", "types[0]". */
+/** `path` is the field in code notation: "limit", "types[0]". */
 const fieldError = z.object({
   path: z.string(),
   message: z.string(),
@@ -10,7 +10,7 @@ const fieldError = z.object({
   line: z.int().optional().describe("The line of that file, counted from 1, if known"),
 });
 
-/** What some problems tell beside the members that all have (RFC 9457, section 3.2). */
+/** Members of some problems besides the common ones (RFC 9457, section 3.2). */
 const extensions = {
   errors: z.array(fieldError).optional(),
   decision: z

@@ -1,5 +1,5 @@
-// The events that can be searched, and what each is found by. They are of one type: a second one needs a column for the
-// type in the index of the store. Without zod, which the thread that searches does not load.
+// The searchable events, and their search terms. They are of one type: a second one needs a column for the type in the
+// index of the store. Without zod, which the search thread does not load.
 
 import { indexedWords } from "../core/text/words.ts";
 import type { EventName } from "./new-event.ts";
@@ -9,18 +9,18 @@ export const SEARCHABLE = "nex.insight.received" satisfies EventName;
 
 export interface SearchTerms {
   type: string | null;
-  /** 0 to 1 where the service says it. */
+  /** 0 to 1, if the service reports it. */
   confidence: number | null;
   content: string;
   target: string;
 }
 
-/** Longer texts are found by their beginnings. */
+/** Longer texts are indexed by their beginnings. */
 const LONGEST_INDEXED = 64 * 1024;
 
 /**
- * What an event is found by: its type, its confidence, and the words of its content and of whom it is about. Reads both
- * public shapes of an insight, and of anything else what there is of them.
+ * The search terms of an event: its type, its confidence, and the words of its content and of its target. Reads both
+ * public shapes of an insight, and of anything else whatever is present.
  * @param data of the event
  */
 export function searchTermsOf(data: unknown): SearchTerms {
@@ -37,7 +37,7 @@ export function searchTermsOf(data: unknown): SearchTerms {
   };
 }
 
-// Signs of two texts are no word.
+// A word must not span two texts.
 const words = (texts: unknown[]): string =>
   indexedWords(
     texts

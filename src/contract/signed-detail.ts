@@ -1,4 +1,4 @@
-// What the audit row of a signed decision holds beside the step itself: enough to check it again, on any machine.
+// What the audit row of a signed decision stores besides the step: enough to verify it again, on any machine.
 
 import { z } from "zod";
 import { parseJson } from "../core/exact-json.ts";
@@ -11,7 +11,7 @@ const signedDetail = z.object({
   signer: z.string(),
   /** The fingerprint of the key, "SHA256:…". */
   key: z.string(),
-  /** The text that was signed, byte for byte. */
+  /** The signed text, byte for byte. */
   statement: z.string(),
   /** Armored. */
   signature: z.string(),
@@ -19,7 +19,7 @@ const signedDetail = z.object({
 
 export type SignedDetail = z.output<typeof signedDetail>;
 
-/** undefined: the row is about no signed decision. */
+/** undefined: the row is not about a signed decision. */
 export function readSignedDetail({
   actor,
   detail,

@@ -1,10 +1,10 @@
-// A decision by signature: as it comes, and as it is kept of a write.
+// A decision by signature: as submitted, and as stored with a write.
 
-/** What a statement can say of a write. */
+/** The decisions that a statement can express. */
 export const DECISIONS = ["approve", "reject"] as const;
 export type Decision = (typeof DECISIONS)[number];
 
-/** An approval by signature that was verified. */
+/** A verified approval by signature. */
 export interface SignedApproval {
   signer: string;
   /** The fingerprint of the key, "SHA256:…": one key is one person, whatever names it has. */
@@ -12,18 +12,18 @@ export interface SignedApproval {
   at: string;
 }
 
-/** A decision that somebody made elsewhere. */
+/** A decision made elsewhere. */
 export interface SignedDecision {
-  /** The text that was signed, byte for byte. */
+  /** The signed text, byte for byte. */
   statement: string;
   /** Armored, as `ssh-keygen -Y sign -n nexusd-decision` prints it. */
   signature: string;
   signer: string;
 }
 
-/** Whose signatures the policy of now wants for an approval. */
+/** Whose signatures the current policy requires for an approval. */
 export interface Signing {
-  /** null: everybody in the file of signers. */
+  /** null: everyone in the signers file. */
   signers: readonly string[] | null;
   quorum: number;
 }

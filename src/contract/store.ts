@@ -246,8 +246,8 @@ export interface Store extends WriteStore {
   /** Calls back after each commit that appended events, with the newest sequence. @returns unsubscribe */
   onAppend(listener: (latest: number) => void): () => void;
   /**
-   * A consistent copy of the database: an SQLite file of `size` bytes, removed when the stream is closed. @throws
-   * StoreError
+   * A consistent copy of the database: an SQLite file of `size` bytes, removed when the stream is closed.
+   * @throws StoreError
    */
   backup(): Promise<{ size: number; stream: Readable }>;
   readFigures(): Promise<StoreFigures>;

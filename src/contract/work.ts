@@ -1,6 +1,6 @@
-// Writes whose work goes on at the service when they have succeeded. Without zod: nexusctl asks it at every write.
+// Writes that start work at the service which continues after they succeed. Without zod: nexusctl asks at every write.
 
-/** By the operation, the family of events that tell of its work: `<family>.progressed`, `.completed`, `.failed`. */
+/** By operation, the family of events about its work: `<family>.progressed`, `.completed`, `.failed`. */
 export const WORK = {
   "nex.context.add_text": "nex.context",
   "nex.context.list_jobs": "nex.context",
@@ -9,6 +9,6 @@ export const WORK = {
 /** The data of such events. */
 export type WorkData = { writeId: string } & ({ status: string } | { result: unknown } | { error: string });
 
-/** @returns undefined where nothing goes on */
+/** @returns undefined if no work follows */
 export const workOf = (operation: string): string | undefined =>
   new Map<string, string>(Object.entries(WORK)).get(operation);

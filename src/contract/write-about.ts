@@ -1,9 +1,9 @@
-// What a write is about, in the few words that a list has room for: "order NX-1006: pending to shipped",
+// What a write is about, in the few words that fit into a list: "order NX-1006: pending to shipped",
 // "delete record Acme".
 
 import { stringifyJson } from "../core/exact-json.ts";
 
-/** As the write has them, parsed. `before` is what its precondition read; null: it has none. */
+/** From the write, parsed. `before` is what its precondition read; null: it has none. */
 export interface Aim {
   /** `service.noun.verb` */
   operation: string;
@@ -15,11 +15,11 @@ const MOST_CHARACTERS = 160;
 const MOST_OF_A_VALUE = 60;
 const MOST_CHANGES = 4;
 
-// What people call a thing by, the best first. An id is taken only where there is none of these.
+// What people call a thing by, best first. An id is used only if there is none of these.
 const NAMES = [/[a-z]Number$/, /^sku$/, /^alias$/, /^(contact)?Name$/i, /^title$/, /^slug$/, /^code$/];
 const IDS = [/^id$/, /^session$/, /[a-z]Id$/];
 
-/** Text of unknown origin: a screen makes it visible. It says what was asked for, never all of it. */
+/** Text of unknown origin: a screen must make it visible. A summary of the request, never all of it. */
 export function aboutOf(aim: Aim): string {
   const { known, name, fields } = partsOf(aim);
   const few = fields.slice(0, MOST_CHANGES);
@@ -30,17 +30,17 @@ export function aboutOf(aim: Aim): string {
   return clipped([subject, changes.join(", ")].filter(Boolean).join(": "), MOST_CHARACTERS);
 }
 
-/** What a write asks for, taken apart. */
+/** The parts of a write's request. */
 export function partsOf({ operation, input, before }: Aim) {
   const asked = record(input);
-  // The fields of a tool have any names, those of the properties of every object too.
+  // A tool's fields may have any name, including those of Object's properties.
   const known: Record<string, unknown> = Object.assign(Object.create(null), record(before));
   const name = nameIn(known) ?? nameIn(asked) ?? idIn(asked);
   const fields = Object.entries(asked)
     .filter(([key, value]) => key !== name?.key && !isId(key) && value !== undefined && value !== null)
-    // What moves from one value to another comes first: the input's keys are in the order of the alphabet.
+    // Changes from one value to another come first: the input's keys are in alphabetical order.
     .sort(([a], [b]) => Number(isSaid(known[b])) - Number(isSaid(known[a])));
-  /** Whole: that of a name is cut where it is long. */
+  /** In full, while a long name is cut. */
   const id = firstWhole(asked, IDS);
   return { known, name, fields, id, noun: nounOf(operation), verb: verbOf(operation) };
 }
@@ -69,7 +69,7 @@ function nameIn(fields: Record<string, unknown>): Named | undefined {
 
 const idIn = (fields: Record<string, unknown>): Named | undefined => {
   const found = firstOf(fields, IDS);
-  // Its beginning tells it from another; the whole of it is on the screen of the write.
+  // Its beginning is enough to tell it from another; the screen of the write shows all of it.
   return found && { ...found, value: found.value.length > 20 ? `${found.value.slice(0, 8)}…` : found.value };
 };
 
@@ -92,7 +92,7 @@ const isShort = (value: unknown): value is string | number | bigint =>
 
 const isId = (key: string) => IDS.some((pattern) => pattern.test(key));
 
-/** A field that the precondition read too says where it comes from, and needs no label: "pending to shipped". */
+/** A field that the precondition read as well shows its old value, and needs no label: "pending to shipped". */
 function changeOf(key: string, before: unknown, after: unknown): string {
   if (isSaid(before)) return `${shown(before)} to ${shown(after)}`;
   return `${key} ${shown(after)}`;
@@ -102,7 +102,7 @@ const isSaid = (value: unknown) => value !== undefined && value !== null;
 
 const PLAIN_WORD = /^[\w.+@-]+$/;
 
-/** In quotes where it is not a single word, so that it ends where it seems to. */
+/** In quotes unless it is a single word, so that its end is unambiguous. */
 function shown(value: unknown): string {
   if (typeof value === "string" && PLAIN_WORD.test(value)) return clipped(value, MOST_OF_A_VALUE);
   if (typeof value === "string") return JSON.stringify(clipped(value, MOST_OF_A_VALUE));

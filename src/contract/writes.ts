@@ -1,4 +1,4 @@
-// A write as it is stored, and everything that can be done to it: the words of the write path.
+// A write as it is stored, and everything that can be done with it: the types of the write path.
 
 import type { Actor } from "./actor.ts";
 import type { WriteReviewView } from "./api/writes.ts";
@@ -19,7 +19,7 @@ export const WRITE_STATES = [
 ] as const;
 export type WriteState = (typeof WRITE_STATES)[number];
 
-/** The only ways from one state to another. */
+/** The only transitions between states. */
 export const TRANSITIONS: Readonly<Record<WriteState, readonly WriteState[]>> = {
   proposed: ["approved", "rejected", "expired", "cancelled"],
   approved: ["executing", "failed", "cancelled"],
@@ -33,30 +33,30 @@ export const TRANSITIONS: Readonly<Record<WriteState, readonly WriteState[]>> = 
   resolved: [],
 };
 
-/** Whether nothing more happens to it by itself: of `unknown` a person finds out. */
+/** Whether its state no longer changes without a person (who has to resolve `unknown`). */
 export const isFinal = ({ state }: Pick<Write, "state">): boolean =>
   state === "unknown" || TRANSITIONS[state].length === 0;
 
-/** Whether what was asked for is done. */
+/** Whether the request was carried out. */
 export const isDone = ({ state, outcome }: Pick<Write, "state" | "outcome">): boolean =>
   state === "succeeded" || (state === "resolved" && outcome === "succeeded");
 
 export type Approval = "operator" | "auto" | "deny" | "signed";
 
-/** The real request as a person is shown it and as the executor compares it, credentials by name only. */
+/** The real request as a person sees it and as the executor compares it, credentials only by name. */
 export interface PreviewRequest {
   method: string;
-  /** Whole, with the query. */
+  /** Complete, with the query. */
   url: string;
-  /** In the order they are sent; a credential's value stands as `‹api key›`, `‹agent token›`, `‹session key›`. */
+  /** In the order they are sent; a credential appears as `‹api key›`, `‹agent token›`, `‹session key›`. */
   headers: { name: string; value: string }[];
   /** The exact text that is sent, or null. */
   body: string | null;
-  /** What the person who decides should know beside it. */
+  /** What else the person who decides should know. */
   notice?: string;
 }
 
-/** The account that a request is sent with, as far as it can be told without a secret. */
+/** The account that a request is sent with, as far as it can be identified without a secret. */
 export interface Account {
   /** Scheme, host and port. */
   origin: string;
@@ -67,10 +67,10 @@ export interface Account {
 }
 
 export interface WriteResult {
-  /** What the operation's parser made of the answer. */
+  /** The answer as parsed by the operation. */
   output?: unknown;
   error?: { code: string; message: string };
-  /** How to find out what became of it, for `unknown`. */
+  /** How to find out the outcome, for `unknown`. */
   remedy?: string;
 }
 
@@ -84,46 +84,46 @@ export interface Write {
   /** SHA-256 of `request`, lower case hex. */
   digest: string;
   preview: PreviewRequest;
-  /** What the operation's precondition read at the proposal, as canonical JSON; null: it has none. */
+  /** What the operation's precondition read when it was proposed, as canonical JSON; null: it has none. */
   precondition: string | null;
   target: string;
   idempotent: boolean;
   destructive: boolean;
   approval: Approval;
   reason: string | null;
-  /** The name that the proposing agent gave itself; it is not verified. */
+  /** The proposing agent's self-chosen name; not verified. */
   agent: string | null;
-  /** Belongs to the agent's name and the operation: others with the same key are others. */
+  /** Scoped to the agent's name and the operation. */
   idempotencyKey: string | null;
-  /** Of the proposal; null: nothing is sent, or it is from before this was kept. */
+  /** As of the proposal; null: nothing is sent, or it is from before this was stored. */
   account: Account | null;
   /** Whether an agent needs the token of the proposal to withdraw it. */
   isBound: boolean;
-  /** RFC 3339 UTC, as all times here. */
+  /** RFC 3339 UTC, like all times here. */
   proposedAt: string;
   expiresAt: string;
   shownAt: string | null;
   decidedAt: string | null;
   decidedBy: Actor | null;
-  /** Those who signed its approval, also while more are wanted, in their order. */
+  /** Those who signed its approval, even if more are required, in order. */
   signedBy: SignedApproval[];
-  /** The operator's note at the approval or resolution, the reason of a rejection. */
+  /** The operator's note on the approval or resolution, or the reason of a rejection. */
   note: string | null;
   executingAt: string | null;
   finishedAt: string | null;
-  /** Requests that were put on the wire, or may have been. */
+  /** Requests that were sent, or may have been. */
   attempts: number;
   result: WriteResult | null;
-  /** What `resolved` found it to have been. */
+  /** The outcome that `resolved` recorded. */
   outcome: "succeeded" | "failed" | null;
   /**
-   * When request, preview, precondition and output were removed, long after it was finished; null: they are there.
+   * When request, preview, precondition and output were removed, long after it finished; null: they exist.
    * Digest, states, times and the error stay.
    */
   bodyRemovedAt: string | null;
 }
 
-/** A write as a list shows it: without the request and the result, which may be long. */
+/** A write in a list: without the request and the result, which may be long. */
 export interface WriteSummary
   extends Pick<
     Write,
@@ -152,34 +152,34 @@ export interface WriteSummary
   error: { code: string; message: string } | null;
 }
 
-/** The rows about the audit log itself: an operator signed off what is before, or what was signed off was removed. */
+/** Rows about the audit log itself: an operator signed off the rows before, or signed-off rows were removed. */
 export const AUDIT_MARKS = ["checkpoint", "pruned"] as const;
 export type AuditMark = (typeof AUDIT_MARKS)[number];
 
 /**
- * Rows about a write that are no step of it: somebody saw it; what is long of it was removed by retention; one of
- * several signers approved it.
+ * Rows about a write that are not steps of it: it was shown; its long fields were removed by retention; one of several
+ * signers approved it.
  */
 export const WRITE_MARKS = ["shown", "body_removed", "signed"] as const;
 export type WriteMark = (typeof WRITE_MARKS)[number];
 
 export type AuditAction = WriteMark | WriteState | AuditMark;
 
-/** One row of the audit log. `hash` covers all the other fields, the hash of the row before among them. */
+/** One row of the audit log. `hash` covers all other fields, including the hash of the previous row. */
 export interface AuditRow {
   sequence: number;
   at: string;
   action: AuditAction;
   /** Empty for rows about the audit log itself. */
   writeId: string;
-  /** Of the write; of a checkpoint or of pruned rows: the hash of the last row that it covers. */
+  /** The write's digest; for a checkpoint or pruned rows, the hash of the last row that it covers. */
   digest: string;
   actor: Actor;
-  /** What else belongs to it: operation, reason, note, result code; canonical JSON. */
+  /** Further facts: operation, reason, note, result code; canonical JSON. */
   detail: string;
   /**
-   * `{set, event}` as canonical JSON: what the step set in the row of its write, and the event that tells of it
-   * (src/contract/audit-cover.ts). Left out: a row about the log itself, or from before this was kept.
+   * `{set, event}` as canonical JSON: the columns that the step set in its write, and its event
+   * (src/contract/audit-cover.ts). Left out: a row about the log itself, or from before this was stored.
    */
   covers?: string;
   previousHash: string;
@@ -215,7 +215,7 @@ export type WriteErrorCode =
   | "statement_expired"
   | "statement_used";
 
-/** A refusal of the write path. `write` is the write concerned, where there is one. */
+/** A refusal of the write path. `write` is the write concerned, if any. */
 export class WriteError extends Error {
   override readonly name = "WriteError";
   readonly code: WriteErrorCode;
@@ -246,11 +246,11 @@ export interface Proposal {
 
 /** At least one of `agent` and `operation`. */
 export interface RejectFilter {
-  /** The name that the agent gave itself. */
+  /** The agent's self-chosen name. */
   agent?: string;
   /** A name, "nexus.*", or "*". */
   operation?: string;
-  /** A write id: what was proposed after it is left alone. */
+  /** A write id: later proposals are left alone. */
   upTo?: string;
   dryRun?: boolean;
 }
@@ -258,7 +258,7 @@ export interface RejectFilter {
 export interface Rejected {
   /** How many were rejected, or would be. */
   count: number;
-  /** The first hundred of them, the newest first. */
+  /** The first hundred of them, newest first. */
   writes: Pick<WriteSummary, "id" | "operation" | "agent" | "reason" | "proposedAt">[];
 }
 
@@ -268,44 +268,44 @@ export interface WriteQuery {
   target?: string;
   /** Only those of this operation. */
   operation?: string;
-  /** A write id: those older than it. */
+  /** A write id: only older ones. */
   after?: string;
   limit: number;
-  /** They end with the write by which their texts are as long, in characters. */
+  /** The page ends with the write that brings the total length of the texts to this many characters. */
   maxLength?: number;
 }
 
 /** Everything that the control API can ask of the write path. All throw WriteError, OperationError, StoreError. */
 export interface Writes {
-  /** @param tokenHash of the token without which no agent withdraws it */
+  /** @param tokenHash hash of the token that an agent needs to withdraw it */
   propose(proposal: Proposal, actor: Actor, tokenHash?: string): Promise<{ write: Write; isNew: boolean }>;
   get(id: string): Promise<Write>;
-  /** As an operator sees it for the first time: leaves its audit row. */
+  /** For the first display to an operator: appends its audit row. */
   show(id: string, actor: Actor): Promise<Write>;
   list(query: WriteQuery): Promise<Write[]>;
-  /** The same writes, without what may be long of them: thousands of them cost little. */
+  /** The same writes without their long fields: thousands of them are cheap. */
   summaries(query: WriteQuery): Promise<WriteSummary[]>;
   /** Resolves when the write is no longer in `state`, at the deadline, or when the signal aborts. */
   waitFor(id: string, state: WriteState, waitMs: number, signal: AbortSignal): Promise<Write>;
   approve(id: string, digest: string, actor: Actor, note?: string): Promise<Write>;
   reject(id: string, reason: string, actor: Actor): Promise<Write>;
-  /** The text to sign for a decision on it: the same bytes as long as it waits for one. */
+  /** The text to sign for a decision on it: the same bytes as long as the write awaits one. */
   statement(id: string, decision: Decision): Promise<string>;
   /**
-   * Takes a signed decision. The write is still proposed where the policy wants more signers.
-   * @param actor by which way it came, which gives no right to anything
+   * Accepts a signed decision. The write is still proposed if the policy requires more signers.
+   * @param actor the way it arrived, which gives no authority
    * @throws WriteError, SignatureError
    */
   decide(id: string, signed: SignedDecision, actor: Actor): Promise<Write>;
-  /** What else a person wants to know before deciding about it. */
+  /** What else a person needs to know before deciding on it. */
   review(write: Write): Promise<Omit<WriteReviewView, "write" | "preview">>;
-  /** What the policy of now wants signed of it; undefined: no signature decides it. */
+  /** The signatures that the current policy requires for it; undefined: no signature decides it. */
   signing(write: Write): Signing | undefined;
-  /** Every proposal that the filter names, none of them newer than `upTo`; with `dryRun` they are only counted. */
+  /** Rejects every proposal that matches the filter and is not newer than `upTo`; with `dryRun`, only counts them. */
   rejectAll(filter: RejectFilter, reason: string, actor: Actor): Promise<Rejected>;
   /**
-   * Withdraws a proposal; an operator also stops an approved write that has not begun.
-   * @param tokenHash what an agent can show of the token of a bound write; left out: no token is wanted
+   * Withdraws a proposal; an operator can also stop an approved write that has not begun.
+   * @param tokenHash hash of the token that an agent presents for a bound write; left out: none is needed
    */
   cancel(id: string, actor: Actor, tokenHash?: string): Promise<Write>;
   resolve(id: string, outcome: "succeeded" | "failed", note: string, actor: Actor): Promise<Write>;
@@ -316,8 +316,8 @@ export interface Writes {
 /** Runs a read for `POST /v1/reads`. */
 export interface Reads {
   /**
-   * `waitedMs` is for the limits of nexusd, `durationMs` all the rest.
-   * @param priority whose it is
+   * `waitedMs` is the time spent waiting for nexusd's limits, `durationMs` all the rest.
+   * @param priority who is waiting for it
    */
   run(
     operation: string,

@@ -1,4 +1,4 @@
-// The record of every write as the API shows it, and whether it is whole.
+// The record of every write as the API shows it, and whether it is intact.
 
 import { z } from "zod";
 import { AUDIT_MARKS, WRITE_MARKS, WRITE_STATES } from "../writes.ts";

@@ -1,4 +1,4 @@
-// Consumers as the API shows them: named reading positions that outlive their readers.
+// Consumers as the API shows them: named cursors that outlive their readers.
 
 import { z } from "zod";
 

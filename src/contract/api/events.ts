@@ -1,4 +1,4 @@
-// A page of the log as the API answers with it.
+// A page of the log, as the API returns it.
 
 import { z } from "zod";
 

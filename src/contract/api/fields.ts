@@ -1,4 +1,4 @@
-// The fields that requests have in common, each with its limits and what is said when it is wrong.
+// Fields that requests share, each with its limits and its error message.
 
 import { z } from "zod";
 import { parseDuration } from "../../core/duration.ts";
@@ -6,7 +6,7 @@ import { CONSUMER_NAME, NO_CONSUMER_NAME } from "../consumer-name.ts";
 
 const LONGEST_WAIT_MS = 60_000;
 
-/** Digits become a number; anything else stays what it is, and is refused by the schema behind. */
+/** Digits become a number; anything else is left unchanged, for the next schema to refuse. */
 const fromDigits = (value: unknown) =>
   typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : value;
 
@@ -18,10 +18,10 @@ export const integer = (min: number, max: number) => {
 /** A position in the log, in a query or a header. */
 export const sequence = integer(0, Number.MAX_SAFE_INTEGER);
 
-/** A position in the log, in a body. As a string too, which is how an event carries its own. */
+/** A position in the log, in a body. Also as a string, as in an event. */
 export const position = z.union(
   [
-    // Aborting, so that the union speaks for both: it leaves the word to an option that failed in a check alone.
+    // Aborting, so that the union's own message is used, not that of an option that failed in a single check.
     z.int().min(0, { abort: true }),
     z
       .string()
@@ -33,13 +33,13 @@ export const position = z.union(
 );
 
 export const afterQuery = sequence.default(0).describe("The last sequence already known; default 0");
-/** A page is not longer for all that: a thousand of the longest texts would be more memory than nexusd may take. */
+/** The length limit of a page: a thousand of the longest texts would need more memory than nexusd may use. */
 export const PAGE_LENGTH = 2 ** 21;
 export const limitQuery = integer(1, 1000)
   .default(100)
   .describe("At most this many, default 100; a page ends early when it reaches 2 MiB");
 
-/** Of a list whose elements are short. */
+/** For a list with short elements. */
 export const pageLimit = integer(1, 1000).default(100).describe("At most this many, default 100");
 
 export const waitQuery = z
@@ -92,16 +92,16 @@ export const timestamp = z.string({ error: timestampError }).transform((text, co
 
 export const consumerName = z.string().regex(CONSUMER_NAME, { error: NO_CONSUMER_NAME });
 
-/** The name of an operation, in a body; whether there is such a one is for the catalogue to say. */
+/** The name of an operation, in a body; the catalogue decides whether it exists. */
 export const operationName = z.string({ error: "must be the name of an operation" }).max(128);
 
-/** The input of an operation, which checks it itself. */
+/** The input of an operation, which validates it itself. */
 export const inputField = z
   .unknown()
   .default({})
   .describe("As the operation's `inputSchema` has it; default {}");
 
-/** Words for a person, from 1 to `most` characters. */
+/** Text for a person, from 1 to `most` characters. */
 export const text = (most: number) => {
   const error = `must be a text of 1 to ${most} characters`;
   return z.string({ error }).max(most, { error }).regex(/\S/, { error });
@@ -110,7 +110,7 @@ export const text = (most: number) => {
 const SHORTEST_TTL_MS = 60_000;
 const LONGEST_TTL_MS = 30 * 86_400_000;
 
-/** How long a proposal stands, in ms once parsed. */
+/** How long a proposal is valid, in ms once parsed. */
 export const ttlField = z
   .string({ error: 'must be a duration such as "2h"' })
   .transform((given, context) => {
@@ -121,8 +121,8 @@ export const ttlField = z
   })
   .describe("How long the proposal stays open, 1m to 30d; default: `[approvals] ttl`");
 
-/** Any text: what is not the id of a write is no write, and not a mistake of another kind. */
+/** Any text: what is not the id of a write is an unknown write, not another kind of error. */
 export const writeId = z.string();
 
-/** Of routes without parameters: what is sent all the same is refused, not ignored. */
+/** For routes without parameters: any parameter is refused, not ignored. */
 export const nothing = z.strictObject({});

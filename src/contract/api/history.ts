@@ -1,4 +1,4 @@
-// How nexusd has been over the last hour, day or month: a few series of figures that it keeps itself.
+// The last hour, day or month of nexusd: a few series of figures that it stores itself.
 
 import { z } from "zod";
 

@@ -1,4 +1,4 @@
-// Sessions of another client that are taken over: what it knows of each, and what became of it.
+// Sessions imported from another client: what it knows about each, and the result.
 
 import { z } from "zod";
 import { origin } from "../../core/settings.ts";
@@ -13,7 +13,7 @@ export const sessionAlias = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, ".", "-" or "_"');
 
-/** What another client knows of a session. No message repeats a value: the key is one of them. */
+/** What another client knows about a session. No message repeats a value, since the key is one of them. */
 export const importedSession = z.strictObject({
   sessionId,
   agentId: agentId.describe("The id under which that client joined, which nexusd continues to use"),

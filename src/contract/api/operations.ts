@@ -1,4 +1,4 @@
-// What the services can be asked to do, and what a read answers.
+// The operations of the services, and the answer of a read.
 
 import { z } from "zod";
 import { serviceName } from "./service.ts";

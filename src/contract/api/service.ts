@@ -1,4 +1,4 @@
-// A service by its name. Which there are is known on a floor above; the API's description lists them.
+// A service by its name. The list of services is on a floor above; the API's description has it.
 
 import { z } from "zod";
 

@@ -1,4 +1,4 @@
-// Sinks as the API shows them: who is woken when there is something to read, and whether anybody reads.
+// Sinks as the API shows them: which are woken when there is something to read, and whether their events are read.
 
 import { z } from "zod";
 

@@ -1,4 +1,4 @@
-// The state of everything, and whether it is as it should be.
+// The state of everything, and its health.
 
 import { z } from "zod";
 import { jobStatus } from "./jobs.ts";
@@ -8,7 +8,7 @@ import { writeCounts } from "./writes.ts";
 
 const lastError = z.object({ code: z.string(), message: z.string(), at: z.string() }).nullable();
 
-/** Something that somebody has to see to, although the service works. */
+/** A problem that needs a person, although the service works. */
 const attention = z.object({ code: z.string(), detail: z.string(), remedy: z.string() });
 
 const serviceStatus = z.looseObject({

@@ -1,4 +1,4 @@
-// The local views: what the services last said, answered from the store.
+// The local views: the latest data of the services, answered from the store.
 
 import { z } from "zod";
 import { stockItem as lowStockItem, pendingOrder as pendingOrderData } from "../events/nexus.ts";
@@ -6,25 +6,25 @@ import { eventPage } from "./events.ts";
 
 const asOf = z.string().nullable().describe("When the newest observation behind this was made; null: never");
 
-/** The data of an event, with its place in the log. */
+/** The data of an event, with its position in the log. */
 const logged = z.looseObject({ sequence: z.int(), time: z.string() });
 
-/** Only what is named is served: keys are among the secrets, and anything new in a session's record stays inside. */
+/** An allow-list: keys are secrets, and new fields of a session's record must not leak. */
 export const sessionView = z.object({
   sessionId: z.string(),
   alias: z.string().nullable(),
   baseUrl: z.string(),
   agentId: z.string(),
   /**
-   * `joining`: the join was sent, its answer is not on disk; `expired`: its server knows it no more; `lost`: a member
-   * no more, see `reason`; `left`: by our own will.
+   * `joining`: the join was sent, its answer is not on disk; `expired`: its server no longer knows it; `lost`: no
+   * longer a member, see `reason`; `left`: we left it.
    */
   state: z.enum(["new", "joining", "joined", "expired", "lost", "left"]),
-  /** Why it has ended, or what is wrong with it while it goes on. */
+  /** Why it has ended, or what is wrong with an active one. */
   reason: z.object({ code: z.string(), message: z.string() }).nullable(),
   /** The last cursor committed; null: read from the start. */
   cursor: z.string().nullable(),
-  /** Counts the restarts of the server that were noticed: cursors are comparable only within one. */
+  /** Counts the detected restarts of the server: cursors are comparable only within one generation. */
   generation: z.number(),
   ttlMs: z.number().nullable(),
   expiresAt: z.string().nullable(),
@@ -32,12 +32,12 @@ export const sessionView = z.object({
   joinedAt: z.string().nullable(),
   /** Whether it was created under our agent id: then it cannot be left. */
   isCreator: z.boolean().default(false),
-  /** The agents in it when last looked; null: never. */
+  /** The agents in it at the last check; null: never checked. */
   members: z.array(z.string()).nullable().default(null),
 });
 
 const stockItem = lowStockItem.extend({ lowSince: z.string() });
-// An amount that no double holds exactly comes out of the store as a bigint.
+// An amount that does not fit a double exactly comes out of the store as a bigint.
 const pendingOrder = pendingOrderData.extend({
   totalAmount: z.union([pendingOrderData.shape.totalAmount, z.bigint()]),
   overdue: z.boolean(),

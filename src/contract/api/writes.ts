@@ -1,4 +1,4 @@
-// A write as the API shows it: everything that is stored, and its input once more as JSON.
+// A write as the API shows it: everything that is stored, plus its input as JSON.
 
 import { z } from "zod";
 import { WRITE_STATES } from "../writes.ts";
@@ -92,7 +92,7 @@ const fields = {
 
 export const writeSchema = z.object(fields).meta({ id: "Write" });
 
-/** Declared to be exactly what the write path gives. */
+/** Declared to match exactly what the write path returns. */
 const summaryFields = {
   ...pick(
     "id",
@@ -137,7 +137,7 @@ export const shownWrite = z
   })
   .meta({ id: "ShownWrite" });
 
-/** A write with what a person wants to know before deciding about it. */
+/** A write with what a person needs to know before deciding on it. */
 export const writeReview = z
   .object({
     write: writeSchema.extend({ signing: shownWrite.shape.signing }),
@@ -208,7 +208,7 @@ export const writePage = z.object({
   next: z.string().nullable().describe("What to pass as `after` next; null: there are no more"),
 });
 
-/** What became of many proposals at once. */
+/** The result for many proposals at once. */
 export const rejected = z.object({
   count: z.int().describe("How many were rejected, or would be"),
   writes: z
@@ -229,11 +229,11 @@ export type WriteReviewView = z.output<typeof writeReview>;
 export type ShownWrite = z.output<typeof shownWrite>;
 
 function pick<K extends keyof typeof fields>(...keys: K[]): Pick<typeof fields, K> {
-  // As above: of exactly these keys.
+  // As above: exactly these keys.
   return Object.fromEntries(keys.map((key) => [key, fields[key]])) as Pick<typeof fields, K>;
 }
 
 function keyed<K extends string>(states: readonly K[]): Record<K, z.ZodInt> {
-  // fromEntries forgets which keys it was given.
+  // fromEntries loses the key type.
   return Object.fromEntries(states.map((state) => [state, z.int()])) as Record<K, z.ZodInt>;
 }

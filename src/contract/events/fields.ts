@@ -1,4 +1,4 @@
-// What the data of several event types have in common.
+// Fields that several event types share.
 
 import { z } from "zod";
 
@@ -11,5 +11,5 @@ export const failure = {
   message: z.string().describe("for a person"),
 };
 
-/** What a service gave for a column or field, or null where it has none. */
+/** The service's value of a column or field, or null if it has none. */
 export const given = z.string().nullable();

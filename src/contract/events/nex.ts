@@ -10,7 +10,7 @@ const gap = z.object({
   reason: z.string().describe("why it could not be closed, for a person"),
 });
 
-/** Work that a write has begun in Nex: a text that it reads, or a list that it makes. */
+/** Work that a write has started in Nex: processing a text, or building a list. */
 const work = {
   writeId: z.string(),
   operation: z.string(),

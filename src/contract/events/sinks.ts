@@ -1,4 +1,4 @@
-// Hand-over: whether somebody reads what nexusd gives notice of.
+// Delivery: whether announced events are read.
 
 import { z } from "zod";
 import { declareEvent } from "../event.ts";
