@@ -13,7 +13,7 @@ import { STORE_SECRETS, storeSecretPlaces } from "./store.ts";
 
 interface Place {
   path: TomlPath;
-  /** Its owner in `ResolvedSecrets`, and the key there. The owner is a service, `secretsOwner` of a sink, or the store. */
+  /** Its owner in `ResolvedSecrets` (a service, `secretsOwner` of a sink, or the store), and the key there. */
   owner: string;
   key: string;
   /** The configured value. */
