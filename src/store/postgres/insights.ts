@@ -76,7 +76,7 @@ function phrasesOf(query: { text?: string; target?: string }): (Phrase | undefin
       const words = soughtWords(part);
       const last = words.at(-1);
       if (last === undefined) return [];
-      // A single letter after another word, as in "R&D", starts a word of nearly every text, so it must be a whole word.
+      // A single letter after another word, as in "R&D", starts a word of nearly every text: it must be a whole word.
       return [{ column, words, isWhole: words.length > 1 && last.length === 1 && !isUnspaced(last) }];
     });
     // It contains no word, so nothing can match.

@@ -1,5 +1,5 @@
-// One nexusd per schema: a session-level lock of the committing session, which PostgreSQL releases when that ends. A pooler
-// in transaction or statement mode breaks this guarantee.
+// One nexusd per schema: a session-level lock of the committing session, which PostgreSQL releases when that ends.
+// A pooler in transaction or statement mode breaks this guarantee.
 
 import { Connection, type ConnectionSettings } from "./connection.ts";
 import { postgresError } from "./errors.ts";

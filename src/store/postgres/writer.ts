@@ -23,8 +23,8 @@ export interface Unit<T> {
 
 export interface Writer {
   /**
-   * Runs the unit inside the next transaction, after the units queued before it; it may run twice, so it may only change
-   * the database. `committed` gets the result once it is on disk, before the promise resolves.
+   * Runs the unit inside the next transaction, after the units queued before it; it may run twice, so it may change
+   * only the database. `committed` gets the result once it is on disk, before the promise resolves.
    * @throws StoreError: nothing of it was committed
    */
   write<T>(unit: Unit<T>, committed?: (result: T) => void, canWait?: boolean): Promise<T>;
