@@ -12,14 +12,14 @@ test("operations are listed by name", () => {
     expect(catalogue.get(name)).toBeUndefined();
 });
 
-test("two of one name, or one with a name of another service, are refused when they are loaded", () => {
+test("two operations with one name, or one with another service's name, are refused at loading", () => {
   const one = operationNamed("nexus.orders.get");
   expect(() => createCatalogue([one, one])).toThrow("two operations are named nexus.orders.get");
   for (const name of ["nex.orders.get", "nexus.orders", "nexus.orders.get.all", "nexus.Orders.get"])
     expect(() => createCatalogue([{ ...one, name }])).toThrow(/must be nexus\.noun\.verb/);
 });
 
-test("a name that was nearly right finds the one that was meant", () => {
+test("a mistyped name finds the intended one", () => {
   expect(catalogue.near("nexus.order.get")[0]).toBe("nexus.orders.get");
   expect(catalogue.near("messaging.message.send")[0]).toBe("messaging.messages.send");
   expect(catalogue.near("nexus.orders.update-status")[0]).toBe("nexus.orders.update_status");
@@ -27,7 +27,7 @@ test("a name that was nearly right finds the one that was meant", () => {
   expect(catalogue.near("x".repeat(100_000))).toEqual([]);
 });
 
-test("every operation is listed with its effect, the policy of the moment, and a strict schema in which all is described", () => {
+test("every operation is listed with its effect, its current policy, and a strict schema in which every field is described", () => {
   const listed = summaries((operation) => (operation.service === "messaging" ? "auto" : "operator"));
   expect(listed).toHaveLength(catalogue.all().length);
   for (const { name, service, effect, approval, inputSchema } of listed) {
@@ -40,7 +40,7 @@ test("every operation is listed with its effect, the policy of the moment, and a
   expect(listed.find(({ name }) => name === "nex.records.delete")).toMatchObject({ destructive: true });
 });
 
-test("there are reads and writes of each service, and no write of Nexus is ever repeated", () => {
+test("each service has reads and writes, and no Nexus write is ever repeated", () => {
   const kindsOf = (service: string) =>
     new Set(
       catalogue
@@ -53,7 +53,7 @@ test("there are reads and writes of each service, and no write of Nexus is ever 
   expect(kindsOf("nexus")).toEqual(new Set(["read", false]));
 });
 
-test("every write that is never repeated says how to find out what became of it", () => {
+test("every write that is never repeated says how to find out its outcome", () => {
   for (const { effect, idempotent, howToFindOut, name } of catalogue.all())
     if (effect === "write" && !idempotent) expect(howToFindOut, name).toMatch(/\S/);
 });

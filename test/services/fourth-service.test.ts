@@ -166,7 +166,7 @@ describe("a folder and one line in the list", () => {
     expect(await run(join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.copy.json")).toBe("");
   });
 
-  test("give it configuration, a job, an operation, a route, status, a metric, a probe and documentation", {
+  test("provide configuration, a job, an operation, a route, status, a metric, a probe and documentation", {
     timeout: 120_000,
   }, async () => {
     const server = await serve(json({ sky: "clear" }));

@@ -120,7 +120,7 @@ describe("the credential", () => {
     ]);
   });
 
-  test("a key that cannot be read now is a refusal before anything is sent", async () => {
+  test("an unreadable key is a refusal before anything is sent", async () => {
     const { origin, requests } = await serve(json({}));
     const bench = createBench({
       messaging: origin,
@@ -176,7 +176,7 @@ describe("a write", () => {
     expect(requests.slice(before).filter(({ method }) => method === "POST")).toHaveLength(1);
   });
 
-  test("that meets an old token fails; the next one has a new token", async () => {
+  test("that hits an expired token fails; the next one has a new token", async () => {
     const { origin, requests } = await serve((response, request, index) =>
       json({}, request.headers.authorization === "Bearer t1" ? 401 : 200)(response, request, index),
     );
@@ -187,7 +187,7 @@ describe("a write", () => {
     expect(requests.map(({ headers }) => headers.authorization)).toEqual(["Bearer t1", "Bearer t2"]);
   });
 
-  test("is certainly not sent where there is no token for it", async () => {
+  test("is certainly not sent if there is no token for it", async () => {
     const { origin, requests } = await serve(json({ error: "invalid_api_key" }, 401));
     const bench = createBench({ nexus: origin, nexusApiKey: "nxs_ak_revoked" });
     const error = await failure(bench.sender.writeOnce(write(origin, AGENT_TOKEN), signal));
@@ -195,7 +195,7 @@ describe("a write", () => {
     expect(requests.map(({ url }) => url)).toEqual(["/functions/v1/agent-auth"]);
   });
 
-  test("is certainly not sent where nobody listens, or its signal has aborted", async () => {
+  test("is certainly not sent if no server listens, or its signal has aborted", async () => {
     const nex = await closedOrigin();
     const request = write(nex, API_KEY);
     const { sender } = createBench({ nex });
@@ -204,7 +204,7 @@ describe("a write", () => {
     expect(aborted).toMatchObject({ kind: "aborted", maybeSent: false });
   });
 
-  test("whose connection is closed in the moment that it is sent is not sent again on another", async () => {
+  test("whose connection closes just as it is sent is not sent again on another", async () => {
     let begun = 0;
     const raw = await serveRaw((socket, _, piece) => {
       if (piece === 0) begun += 1;
@@ -220,7 +220,7 @@ describe("a write", () => {
   });
 });
 
-test("a person's write goes before agents' reads that wait, into the part of the budget that is kept free", async () => {
+test("a person's write goes before agents' waiting reads, into the reserved part of the budget", async () => {
   const { origin, requests } = await serve(json({}));
   const nexBudget = createBudget({ limit: 2, reserve: 1, clock: systemClock });
   const { sender } = createBench({ nex: origin, nexBudget });
@@ -234,7 +234,7 @@ test("a person's write goes before agents' reads that wait, into the part of the
 });
 
 describe("a read", () => {
-  test("is repeated after an old token, and while that can help", async () => {
+  test("is repeated after an expired token, and while that can help", async () => {
     const { origin, requests } = await serve((response, request, index) =>
       json({ index }, [401, 503, 200][index] ?? 200)(response, request, index),
     );
@@ -248,7 +248,7 @@ describe("a read", () => {
     ]);
   });
 
-  test("ends when its caller goes away, with the connection", async () => {
+  test("ends when its caller goes away, with its connection", async () => {
     const server = await serve(() => {});
     const caller = new AbortController();
     const { sender } = createBench({ nex: server.origin });
@@ -259,7 +259,7 @@ describe("a read", () => {
     await server.disconnected();
   });
 
-  test("has an empty body as none, and integers above 2^53 exact", async () => {
+  test("treats an empty body as none, and keeps integers above 2^53 exact", async () => {
     const { origin } = await serve((response, request, index) =>
       json(index === 0 ? "" : '{"id": 48066188026052611}')(response, request, index),
     );

@@ -48,14 +48,14 @@ describe("a session", () => {
     ["that is not there", "0123456789abcdee", "session_not_found"],
     ["of no name at all", "", "session_not_found"],
     ["of another spelling", "Workshop", "session_not_found"],
-  ])("%s is refused, and no id is told", (_name, given, code) => {
+  ])("%s is refused, and no id is revealed", (_name, given, code) => {
     const error = thrown(() => facts.session(given));
     expect(error).toMatchObject({ code });
     for (const id of ids) expect(String(error)).not.toContain(id);
     if (given !== "") expect(String(error)).not.toContain(`"${given}"`);
   });
 
-  it("of an alias that two have is refused", () => {
+  it("with an ambiguous alias is refused", () => {
     const twice = [session("a".repeat(16), "same"), session("b".repeat(16), "same")];
     const same = messagingFacts(settings, twice);
     expect(thrown(() => same.session("same"))).toMatchObject({ code: "ambiguous_session" });

@@ -47,8 +47,8 @@ const page = (cursors: string[], nextCursor?: string): MessagePage => ({
 const received = (events: { type: string; subject?: string }[]) =>
   events.filter(({ type }) => type === "messaging.message.received").map(({ subject }) => subject);
 
-describe("what a page says", () => {
-  it("is not looked at further where it says nothing: it would change nothing", () => {
+describe("the contents of a page", () => {
+  it("are skipped if they contain nothing new: they would change nothing", () => {
     const cursor = fc.constantFrom(null, "7", "8", "9007199254740993");
     const boot = fc.constantFrom(null, 1_000, 900_000);
     const quiet = fc.record({
@@ -90,14 +90,14 @@ describe("what a page says", () => {
     expect(seen.session.cursor).toBe("0");
   });
 
-  it("messages out of order are logged in the order of their cursors, also above 2^53", () => {
+  it("messages out of order are logged in order of their cursors, even above 2^53", () => {
     const big = ["9007199254740995", "9007199254740993", "9007199254740994"];
     const seen = observePage(session, page(big), null, null);
     expect(received(seen.events)).toEqual(big.toSorted().map((cursor) => `id-${cursor}`));
     expect(seen.session.cursor).toBe("9007199254740995");
   });
 
-  it("own messages move the cursor and are no events", () => {
+  it("own messages move the cursor and are not events", () => {
     const seen = observePage(session, { messages: [message("5", "me")], nextCursor: "5" }, "4", null);
     expect(seen.events).toEqual([]);
     expect(seen.session.cursor).toBe("5");
@@ -110,7 +110,7 @@ describe("what a page says", () => {
     expect(seen.session).toEqual(joined);
   });
 
-  it("a cursor that went back is looked into from the start, and is no restart by itself", () => {
+  it("a cursor that went back is checked from the start, and is not a restart by itself", () => {
     const seen = observePage({ ...session, cursor: "57" }, page(["2"], "3"), "57", null);
     expect(seen).toMatchObject({ restarted: false, session: { cursor: "57", inDoubtSince: NOW } });
     expect(received(seen.events)).toEqual(["id-2"]);
@@ -123,7 +123,7 @@ describe("what a page says", () => {
     expect(whole.session).toMatchObject({ cursor: "3", inDoubtSince: null });
   });
 
-  it("an older page that comes once more is no restart", () => {
+  it("an older page that is repeated is not a restart", () => {
     const read = observePage(session, page(["1", "2", "3"], "3"), null, 1000).session;
     const again = observePage(read, page(["1"], "1"), "3", 1000).session;
     const whole = observePage(again, page(["1", "2", "3"], "3"), null, 1000);
@@ -133,7 +133,7 @@ describe("what a page says", () => {
     });
   });
 
-  it("a server that says it was not restarted is believed, until it says so after the doubt arose", () => {
+  it("a server's claim that it did not restart is believed, until it reports a start after the doubt arose", () => {
     const read = observePage(session, page(["1", "2"], "2"), null, 1000).session;
     const behind = observePage(read, page([], "0"), "2", 1000, NOW - 1).session;
     const again = observePage(behind, page([], "0"), null, 1000, NOW - 1);
@@ -144,7 +144,7 @@ describe("what a page says", () => {
     });
   });
 
-  it("a restart is seen though new messages were read before it was known", () => {
+  it("a restart is detected even if new messages were read before it was known", () => {
     const old = observePage(session, page(["1"], "1"), null, 1000, NOW - 1).session;
     const after = { messages: [{ ...message("2"), id: "new-2" }], nextCursor: "2" };
     const mixed = observePage(old, after, "1", 1000, NOW + 1).session;
@@ -152,7 +152,7 @@ describe("what a page says", () => {
     expect(observePage(mixed, whole, null, 60_000, NOW + 2)).toMatchObject({ restarted: true });
   });
 
-  it("a restart is seen though the new messages have come as far as the old ones", () => {
+  it("a restart is detected even if the new messages have reached the old cursor", () => {
     const read = { ...observePage(session, page(["1", "2"], "2"), null, 1000).session };
     const others = { messages: [message("1"), { ...message("2"), id: "new" }], nextCursor: "2" };
     expect(observePage(read, others, null, 60_000)).toMatchObject({ restarted: true });
@@ -163,7 +163,7 @@ describe("what a page says", () => {
     });
   });
 
-  it("a challenge is an event, once however often it comes", () => {
+  it("a challenge is an event, once, however often it is repeated", () => {
     const seen = observePage(
       session,
       { messages: [], nextCursor: "0", ctrl: { challenge: { id: "c1" } } },
@@ -175,7 +175,7 @@ describe("what a page says", () => {
     ]);
   });
 
-  it("members that come and go are told, after a first look and without ourselves", () => {
+  it("members that come and go are reported, after the first reading and without ourselves", () => {
     const look = (current: Session, ...members: string[]) =>
       observeMembers(current, { messages: [], members: members.map((agentId) => ({ agentId })) });
     const first = look(session, "me", "a");
@@ -186,13 +186,13 @@ describe("what a page says", () => {
     expect(third.events).toMatchObject([{ type: "messaging.member.left", data: { agentId: "a" } }]);
   });
 
-  it("traffic puts the end of a session off, and never brings it nearer", () => {
+  it("traffic postpones the end of a session, and never advances it", () => {
     const timed = { ...session, ttlMs: 1000, expiresAt: new Date(5000).toISOString() };
     expect(afterTraffic(timed, 4500).expiresAt).toBe(new Date(5500).toISOString());
     expect(afterTraffic(timed, 3000)).toBe(timed);
   });
 
-  it("a full reading after a restart takes over the new cursors", () => {
+  it("a full reading after a restart adopts the new cursors", () => {
     const seen = observePage(
       { ...session, cursor: "57", serverBootAt: 0 },
       page(["1", "2"], "2"),
@@ -203,12 +203,12 @@ describe("what a page says", () => {
     expect(received(seen.events)).toEqual(["id-1", "id-2"]);
   });
 
-  it("an uptime that wanders by the delay of the answers is no restart", () => {
+  it("an uptime that varies with network delay is not a restart", () => {
     expect(isOtherBoot({ serverBootAt: 100_000 }, 103_000)).toBe(false);
     expect(isOtherBoot({ serverBootAt: 100_000 }, 160_000)).toBe(true);
   });
 
-  it("a cursor that another client has left is believed where its message is there, and what is behind it told", () => {
+  it("a cursor left by another client is believed if its message is there, and the messages after it are logged", () => {
     const imported = { ...session, cursor: "57" };
     expect(pollAfter(imported, 50_000)).toBeNull();
     const seen = observePage(imported, page(["1", "57", "58"]), null, 50_000);
@@ -216,7 +216,7 @@ describe("what a page says", () => {
     expect(pollAfter(seen.session, 50_000)).toBe("58");
   });
 
-  it("a cursor that another client has left is not believed where the server has less", () => {
+  it("a cursor left by another client is not believed if the server has fewer messages", () => {
     const imported = { ...session, cursor: "57" };
     const first = observePage(imported, page(["1", "2", "3"]), null, 50_000, 60_000);
     const again = observePage(first.session, page(["1", "2", "3"]), null, 50_000, NOW + 1);
@@ -227,7 +227,7 @@ describe("what a page says", () => {
     expect(again.session.cursor).toBe("3");
   });
 
-  it("pages of any cut, repeated at will, give every message of others", () => {
+  it("pages split anywhere, with any repetitions, give every message of others", () => {
     fc.assert(
       fc.property(
         fc.array(fc.boolean(), { maxLength: 50 }),

@@ -30,7 +30,7 @@ describe("the mathematics of a wait", () => {
 });
 
 describe("estimates", () => {
-  it("say when an index is reached, as far as they promise", () => {
+  it("predict when an index is reached, as accurately as promised", () => {
     const polls = fc.array(fc.tuple(wait, fc.integer({ min: 0, max: 5 })), { maxLength: 20 });
     fc.assert(
       fc.property(polls, fc.double({ min: 1e-3, max: 1e6, noNaN: true }), (polls, value) => {
@@ -49,7 +49,7 @@ describe("estimates", () => {
     );
   });
 
-  it("stay as they are while others come, and leave nothing to those that take their place", () => {
+  it("stay unchanged while others arrive, and leave nothing to their replacements", () => {
     const estimates = createEstimates();
     estimates.begin(0, NOW, 0.01);
     estimates.observe(0, NOW + 1000, 0, 0.01);

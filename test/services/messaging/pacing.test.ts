@@ -35,8 +35,8 @@ function run(
 const stored = (pacing: Pacing, id: string) =>
   estimateRecord.parse(JSON.parse(JSON.stringify(pacing.estimate(id))));
 
-describe("whose turn it is", () => {
-  it("no session waits longer than the cap where the pace allows it, whatever arrives", () => {
+describe("the polling order", () => {
+  it("no session waits longer than the cap if the pace allows that, whatever arrives", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 9 }), (count, busy) => {
         const { waits } = run(count, 1500, (n) => (n % busy === 0 ? 3 : 0));
@@ -49,27 +49,27 @@ describe("whose turn it is", () => {
     );
   });
 
-  it("where the pace does not allow the cap, all share: none waits longer than an even share and a third", () => {
+  it("if the pace does not allow the cap, all share: none waits longer than an even share plus a third", () => {
     const count = 300;
     const { waits } = run(count, 4000, (n) => (n < 5 ? 5 : 0));
     for (const wait of waits.slice(5))
       expect(Math.max(...wait)).toBeLessThanOrEqual((4 / 3) * count * PACE_MS + PACE_MS);
   });
 
-  it("a session that talks is polled more often than those that are silent", () => {
+  it("a talkative session is polled more often than silent ones", () => {
     const { waits } = run(30, 3000, (n, from, to) => (n === 7 ? Math.round((to - from) / 2000) : 0));
     const polls = waits.map((wait) => wait.length);
     const silent = polls.filter((_, n) => n !== 7);
     expect(polls[7]).toBeGreaterThan(5 * Math.max(...silent));
   });
 
-  it("equal sessions come in turn", () => {
+  it("equal sessions take turns", () => {
     const { waits } = run(20, 2000, (_n, from, to) => ((to - from) % 3 === 0 ? 1 : 0));
     const counts = waits.map((wait) => wait.length);
     expect(Math.max(...counts) / Math.min(...counts)).toBeLessThan(1.5);
   });
 
-  it("what is taken is not given twice, what is removed never, what is paused not before its time", () => {
+  it("a session in progress is not given twice, a removed one never, a paused one not before its time", () => {
     const pacing = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
     for (const id of ["a", "b", "c"]) pacing.add(id, START);
     const first = pacing.next(START);
@@ -101,7 +101,7 @@ describe("whose turn it is", () => {
     expect(next).toContain("11");
   });
 
-  it("the first poll of a session only starts its clock, over a restart too", () => {
+  it("the first poll of a session only starts its clock, even over a restart", () => {
     const [before, after] = [1, 2].map(() => createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 }));
     before?.add("a", START);
     after?.add("a", START + 1000, before && stored(before, "a"));
@@ -113,7 +113,7 @@ describe("whose turn it is", () => {
     expect(after?.estimate("a")?.messages).toBe(2);
   });
 
-  it("estimates that were kept over a restart give the same decisions", () => {
+  it("estimates kept over a restart give the same decisions", () => {
     const arrivals = (n: number) => (n % 4 === 0 ? 1 : 0);
     const { pacing } = run(12, 800, arrivals);
     const again = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
@@ -126,7 +126,7 @@ describe("whose turn it is", () => {
     }
   });
 
-  it("an estimate from a clock that was ahead waits for nothing: it is taken as one of now", () => {
+  it("an estimate from a clock that was ahead delays nothing: it counts as a current one", () => {
     const { pacing } = run(3, 300, () => 1);
     const earlier = START - 3_600_000;
     const again = createPacing({ paceMs: PACE_MS, maxStalenessMs: 60_000 });
@@ -140,7 +140,7 @@ describe("whose turn it is", () => {
     expect(taken).toEqual(new Set(["0", "1", "2"]));
   });
 
-  it("the cost of a decision does not grow with the number of sessions", () => {
+  it("the cost of a decision is independent of the number of sessions", () => {
     const costOf = (count: number) => {
       const { pacing } = run(count, 2 * count + 2000, (n) => (n % 10 === 0 ? 1 : 0), 1e9);
       const before = pacing.work();
@@ -155,7 +155,7 @@ describe("whose turn it is", () => {
   });
 });
 
-it("answers that take five seconds do not slow down the pace", () => {
+it("answers that take five seconds do not slow the pace", () => {
   for (const requests_per_minute of [20, 60, 100, 150]) {
     const limits = { requests_per_minute, reserve_per_minute: 10 };
     const answered = (pollPlaces(limits) * 60_000) / 5000;

@@ -18,7 +18,7 @@ const text = fc.oneof(
   fc.constantFrom('{"\\u0000":"1"}', "1234567890123456789"),
 );
 
-test("a message whose JSON is nested too deeply comes without it, and all others as they are", () => {
+test("a message whose JSON is nested too deeply arrives without it, and all others unchanged", () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ text, json, big }), { maxLength: 4 }),
@@ -51,12 +51,12 @@ test("a message whose JSON is nested too deeply comes without it, and all others
   );
 });
 
-test("JSON of a depth that anybody means comes as it is", () => {
+test("JSON of a sensible depth arrives unchanged", () => {
   const text = `{"messages":[{"id":"1","cursor":"1","json":${nested(100, "12345678901234567890")}}]}`;
   expect(stringifyJson(read(text)[0]?.json)).toBe(nested(100, "12345678901234567890"));
 });
 
-test("what is no JSON is the error that it was", () => {
+test("invalid JSON is the same error as before", () => {
   for (const text of ["<html>", '{"messages":[12345678901234567890', `{"messages":[${"[".repeat(1000)}`])
     expect(() => read(text)).toThrow(expect.objectContaining({ code: expect.stringMatching(/json/) }));
 });
@@ -64,7 +64,7 @@ test("what is no JSON is the error that it was", () => {
 test.each([
   ["too many values", `[${"1,".repeat(250_000)}1]`],
   ["a number of too many digits", `{"n":${"7".repeat(200)}}`],
-])("a message whose JSON has %s comes without it, and the others come as they are", (why, json) => {
+])("a message whose JSON has %s arrives without it, and the others arrive unchanged", (why, json) => {
   const texts = [
     { id: "a", cursor: "1", text: `"json": ${"9".repeat(200)}`, json: { json: [1, "}"] } },
     { id: "c", cursor: "3", json: 5 },
@@ -74,7 +74,7 @@ test.each([
   expect(messages).toEqual([texts[0], { id: "b", cursor: "2", jsonOmitted: why }, texts[1]]);
 });
 
-test("a day of small messages is one page that can be read", () => {
+test("a day of small messages fits in one readable page", () => {
   const messages = Array.from({ length: 50_000 }, (_, n) => ({
     id: `m${n}`,
     cursor: `${n}`,

@@ -32,7 +32,7 @@ describe("a request", () => {
     expect([response.status, response.json()]).toEqual([status, answer]);
   });
 
-  test("GET /p/:code is a redirect within the server, which is followed", async () => {
+  test("GET /p/:code is a redirect within the server, and is followed", async () => {
     const { code } = await openScene(server);
     const page = await ask({ method: "GET", path: `/p/${code}` });
     expect(page.text()).toContain(`/v1/pair/${code}/claim`);
@@ -69,7 +69,7 @@ describe("an error", () => {
     }
   });
 
-  test("429 without Retry-After leaves the server alone for a minute", async () => {
+  test("429 without Retry-After pauses the server for a minute", async () => {
     server.addFault({ kind: "status", status: 429, body: { error: "rate_limit_exceeded" } });
     expect(await failureOf({ method: "GET", path: "/health" })).toMatchObject({
       ...{ code: "rate_limit_exceeded", retryable: true, retryAfterMs: 60_000 },
@@ -79,12 +79,12 @@ describe("an error", () => {
   test.each([
     [502, "http_502", true],
     [403, "http_403", false],
-  ])("HTML of a proxy with %i is no code of the service, and %s says so", async (status, code, retryable) => {
+  ])("HTML of a proxy with %i is not a service code, and %s says so", async (status, code, retryable) => {
     server.addFault({ kind: "html", status });
     expect(await failureOf({ method: "GET", path: "/health" })).toMatchObject({ status, code, retryable });
   });
 
-  test("HTML of a proxy with 200 is no answer", async () => {
+  test("HTML of a proxy with 200 is not an answer", async () => {
     server.addFault({ kind: "html", status: 200 });
     const { services } = createBench({ messaging: server.url });
     await expect(

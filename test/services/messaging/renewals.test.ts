@@ -16,7 +16,7 @@ function renewalsOf(remainingMs: number[], ttlMs = TTL_MS) {
   return { clock, renewals, take };
 }
 
-test("those in their last quarter are given in the order of their ends, and no others", () => {
+test("sessions in their last quarter are given in order of their ends, and no others", () => {
   const quarters = fc.array(fc.integer({ min: 0, max: TTL_MS }), { minLength: 1, maxLength: 30 });
   fc.assert(
     fc.property(quarters, (remaining) => {
@@ -31,12 +31,12 @@ test("those in their last quarter are given in the order of their ends, and no o
   );
 });
 
-test("where there is time every second turn is for the polls; where there is none, none", () => {
+test("if there is time every second turn is left to the polls; if there is none, no turn", () => {
   expect(renewalsOf([19_000, 18_000, 17_000]).take(6)).toEqual([2, -1, 1, -1, 0, -1]);
   expect(renewalsOf([3000, 2000, 19_000]).take(4)).toEqual([1, 0, -1, 2]);
 });
 
-test("one that was given comes again when it was not renewed, one that was refused ever more rarely", async () => {
+test("a session that was given is given again if it was not renewed, a refused one less and less often", async () => {
   const { clock, renewals } = renewalsOf([9_000_000], 40_000_000);
   const given = async () => {
     for (let seconds = 0; ; seconds++) {
@@ -56,7 +56,7 @@ test("one that was given comes again when it was not renewed, one that was refus
   expect(renewals.countRefused()).toBe(0);
 });
 
-test("sleep of the machine brings the ends nearer, a clock that is put back none farther", async () => {
+test("sleep of the machine brings the ends nearer; a clock set back does not move them away", async () => {
   const { clock, take } = renewalsOf([40_000]);
   clock.jump(-3_600_000);
   await clock.advance(19_000);
@@ -69,7 +69,7 @@ test("sleep of the machine brings the ends nearer, a clock that is put back none
   expect(asleep.take(1)).toEqual([0]);
 });
 
-test("one that fails is tried again shortly before its end, whatever failed before", async () => {
+test("a failed renewal is retried shortly before the end, whatever failed before", async () => {
   const { clock, renewals } = renewalsOf([900_000], 3_600_000);
   let tries = 0;
   let lastAt = 0;
@@ -85,7 +85,7 @@ test("one that fails is tried again shortly before its end, whatever failed befo
   expect(tries).toBeLessThan(40);
 });
 
-test("an end that a wrong clock has told delays no renewal", async () => {
+test("an end learnt from a wrong clock delays no renewal", async () => {
   const { clock, take } = renewalsOf([100 * TTL_MS]);
   await clock.advance((3 / 4) * TTL_MS - 1000);
   expect(take(1)).toEqual([-1]);

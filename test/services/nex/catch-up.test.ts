@@ -78,7 +78,7 @@ function scene(nowAt: number) {
   return { nex, make, live, openLog, state, events };
 }
 
-test("a catch-up that is killed within its overlap goes on where it was", async () => {
+test("a catch-up killed within its overlap continues where it was", async () => {
   const { nex, make, live, openLog, state, events } = scene(START);
   await (await openLog()).commit([], START);
   // So many in the five minutes before what is covered that one life cannot fetch them.
@@ -95,7 +95,7 @@ test("a catch-up that is killed within its overlap goes on where it was", async 
   expect((await openLog()).pass).toBeUndefined();
 });
 
-test("what Nex stored late while a catch-up was interrupted is fetched all the same", async () => {
+test("insights that Nex stored late while a catch-up was interrupted are still fetched", async () => {
   const { nex, make, live, openLog, state, events } = scene(START);
   await (await openLog()).commit([], START);
   for (let second = 290; second > 0; second--) make(12, START - second * SECOND);
@@ -108,7 +108,7 @@ test("what Nex stored late while a catch-up was interrupted is fetched all the s
   expect(events("nex.insight.received")).toHaveLength(nex.length);
 });
 
-test("wherever it is interrupted, and whatever is stored late meanwhile, nothing is missing in the end", async () => {
+test("wherever it is interrupted, and whatever is stored late meanwhile, nothing is missing at the end", async () => {
   const bursts = fc.uniqueArray(
     fc.record({ at: fc.integer({ min: 1, max: 400 }), count: fc.integer({ min: 1, max: 30 }) }),
     { selector: ({ at }) => at, maxLength: 14 },
@@ -147,7 +147,7 @@ test.each([
   ["had insights before", 30],
   ["had none before", 0],
 ])(
-  "a nexusd that is killed before its first insight has no gap from before it existed (Nex %s)",
+  "a nexusd killed before its first insight has no gap for the time before it existed (Nex %s)",
   async (_, old) => {
     const { nex, make, live, openLog, state, events } = scene(START);
     make(old, START - 30 * MINUTE);

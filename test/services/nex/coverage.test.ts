@@ -15,7 +15,7 @@ const service = (times: number[], limit: number) => async (from: number, to: num
     .map((time) => ({ created_at: new Date(time).toISOString() })),
 });
 
-it("a service that answers too much whatever it is asked is not asked for each second", async () => {
+it("a service whose answers are always too large is not asked for every single second", async () => {
   let asked = 0;
   const list = async () => {
     asked++;
@@ -33,7 +33,7 @@ it("a service that answers too much whatever it is asked is not asked for each s
   expect(asked).toBeLessThan(150);
 });
 
-it("a window of any density comes whole and in order, or says where it was cut", async () => {
+it("a window of any density is read completely and in order, or reports where it was cut", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.nat(600_000), { maxLength: 120 }),

@@ -62,7 +62,7 @@ describe("one event per insight", () => {
     expect(deliver(deliveries)).toEqual(deliveries);
   });
 
-  it("any mixture of full, simplified and REST deliveries of distinct insights gives each once", () => {
+  it("any mixture of full, simplified and REST deliveries of distinct insights yields each once", () => {
     const views = fc.constantFrom("live", "replay", "rest");
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(6), views), { maxLength: 40 }), (plan) => {
@@ -92,7 +92,7 @@ describe("payload shapes", () => {
     expect(readInsights(payload)).toEqual({ insights: [whole], workspace });
   });
 
-  it("an empty batch without its array is empty, and something else is not an insight", () => {
+  it("an empty batch without its array is empty, and anything else is not an insight", () => {
     expect(readInsights({ workspace: {}, insight_count: 0 })).toEqual({ insights: [], workspace: {} });
     for (const payload of [null, 7, "x", {}, { error: "x" }]) expect(readInsights(payload)).toBeUndefined();
   });

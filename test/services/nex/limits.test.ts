@@ -43,8 +43,8 @@ function held() {
   return { answers, behave };
 }
 
-describe("reads of Nex", () => {
-  test("are four at once, the others in order of arrival", async () => {
+describe("Nex reads", () => {
+  test("run four at a time, the others in order of arrival", async () => {
     const { answers, behave } = held();
     const { nex, server, seen } = await connect(behave);
     const reads = [1, 2, 3, 4, 5, 6].map((n) => nex.http.request(read(`/${n}`)));
@@ -58,7 +58,7 @@ describe("reads of Nex", () => {
     await Promise.all(reads);
   });
 
-  test("that fail make room too", async () => {
+  test("release their place on failure too", async () => {
     const { answers, behave } = held();
     const { nex, server } = await connect(behave);
     const reads = [1, 2, 3, 4, 5].map((n) => nex.http.request(read(`/${n}`)).catch(({ kind }) => kind));
@@ -69,7 +69,7 @@ describe("reads of Nex", () => {
     expect(await Promise.all(reads)).toEqual(Array(5).fill("network"));
   });
 
-  test("that find no place in the time of a request were not sent", async () => {
+  test("without a place within a request's time were not sent", async () => {
     const { behave } = held();
     const { nex, server, clock, seen } = await connect(behave);
     const first = [1, 2, 3, 4].map((n) => nex.http.request(read(`/${n}`)).catch(({ code }) => code));
@@ -88,7 +88,7 @@ describe("reads of Nex", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  test("however slow, hold up neither the stream nor a poll nor a write", async () => {
+  test("block neither the stream nor a poll nor a write, however slow they are", async () => {
     const { nex, server, seen } = await connect((response, { url }) => {
       if (url.includes("/insights?") || url.endsWith("/notes")) done(response);
       if (url.endsWith("/stream"))
@@ -114,7 +114,7 @@ describe("reads of Nex", () => {
 });
 
 describe("texts for Nex", () => {
-  test("are ten a minute; an eleventh waits, and what else is written does not", async () => {
+  test("are limited to ten a minute; an eleventh waits, and other writes do not", async () => {
     const { nex, server, clock, seen } = await connect(done);
     const texts = Array.from({ length: 11 }, () => nex.http.request(write("/context/text")));
     await Promise.all(texts.slice(0, 10));
@@ -127,7 +127,7 @@ describe("texts for Nex", () => {
     expect(seen().at(-1)).toBe("/context/text");
   });
 
-  test("wait no longer than a request may take, and were then not sent", async () => {
+  test("wait no longer than a request may take, and then were not sent", async () => {
     const { nex, clock } = await connect(done);
     await Promise.all(Array.from({ length: 10 }, () => nex.http.request(write("/context/text"))));
     const late = nex.http
@@ -140,7 +140,7 @@ describe("texts for Nex", () => {
   test.each([
     ["7", 7000],
     [undefined, 60_000],
-  ])("stay back after a 429 with the Retry-After %j", async (asked, waitMs) => {
+  ])("pause after a 429 with the Retry-After %j", async (asked, waitMs) => {
     const { nex, server, clock } = await connect((response, _, index) => {
       if (index > 0) done(response);
       else response.writeHead(429, asked === undefined ? {} : { "retry-after": asked }).end();

@@ -14,7 +14,7 @@ const START = Date.parse("2026-03-01T00:00:00Z");
 const AT_START = { coveredUntil: START };
 const item = (id: number, ms: number) => ({ id: `n${id}`, sent_at: new Date(ms).toISOString() });
 
-test("everything that was sent is given, or in a gap, whichever end the feed begins with", async () => {
+test("everything that was sent is given, or in a gap, whether the feed is oldest or newest first", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom("oldest", "newest"),
@@ -57,7 +57,7 @@ test("everything that was sent is given, or in a gap, whichever end the feed beg
   );
 });
 
-test("a page is given oldest first, whichever way the feed has it", async () => {
+test("a page is given oldest first, in either feed order", async () => {
   const page = [item(1, START), item(2, START + 1), item(3, START + 1)];
   for (const list of [page, [...page].reverse()])
     for await (const { notifications } of readFeed(
@@ -68,7 +68,7 @@ test("a page is given oldest first, whichever way the feed has it", async () => 
       expect(notifications.map(({ id }) => id)).toEqual(["n1", "n2", "n3"]);
 });
 
-test("pages without times, or with nonsense for times, end", async () => {
+test("pages without times, or with invalid ones, end", async () => {
   for (const sent_at of [undefined, null, "soon", {}, 7n]) {
     const list = async () => Array.from({ length: FEED_LIMIT }, (_, id) => ({ id, sent_at }));
     let pages = 0;
@@ -77,14 +77,14 @@ test("pages without times, or with nonsense for times, end", async () => {
   }
 });
 
-test("a feed that takes no heed of the time ends all the same", async () => {
+test("a feed that ignores the time ends all the same", async () => {
   const list = async () => Array.from({ length: FEED_LIMIT }, (_, id) => item(id, START + id));
   let pages = 0;
   for await (const _ of readFeed(list, () => START, AT_START)) pages += 1;
   expect(pages).toBeLessThanOrEqual(4);
 });
 
-test("a notification is the same by its id, or by all it says where it has none", () => {
+test("a notification is identified by its id, or by all its content without one", () => {
   const key = (one: Record<string, unknown>) => notificationDedupe(one).match[0];
   expect(key({ id: "a", status: "read" })).toBe(key({ id: "a", status: "unread" }));
   expect(key({ id: 7 })).toBe(key({ id: 7n }));

@@ -26,7 +26,7 @@ afterEach(() => server.close());
 describe.each(Object.keys(samples).filter((name) => stringifyJson(samples[name]).includes(SNOWFLAKE)))(
   "%s",
   (name) => {
-    test("takes an id as a text or as the integer that a service may have printed, to the same request", () => {
+    test("accepts an id as a string or as the integer that a service may have printed, with the same request", () => {
       const { request, input } = operationNamed(name);
       const built = (id: string) =>
         stringifyJson(
@@ -46,7 +46,7 @@ describe.each(Object.keys(samples).filter((name) => stringifyJson(samples[name])
   },
 );
 
-test("integers above 2^53 anywhere in attributes go out and come back digit by digit", async () => {
+test("integers above 2^53 anywhere in attributes are sent and returned digit for digit", async () => {
   const echo = await serve((response, request) => {
     response.setHeader("content-type", "application/json");
     response.end(`{"id":"1","attributes":${/"attributes":(.*)}$/.exec(request.body)?.[1]}}`);
@@ -67,7 +67,7 @@ test("integers above 2^53 anywhere in attributes go out and come back digit by d
   );
 });
 
-test("what deletes for good says so, and no wildcard of the policy approves it", () => {
+test("a permanent deletion says so, and no wildcard in the policy approves it", () => {
   const destructive = nexOperations.filter((operation) => operation.destructive).map(({ name }) => name);
   expect(destructive).toEqual([
     ...["nex.objects.delete", "nex.attributes.delete", "nex.relationships.delete", "nex.records.delete"],
@@ -90,7 +90,7 @@ test("what deletes for good says so, and no wildcard of the policy approves it",
     expect(policy.approvalOf(operation), operation.name).toBe(operation.destructive ? "operator" : "auto");
 });
 
-test("only what is the same done twice is ever repeated", () => {
+test("only idempotent operations are ever repeated", () => {
   const repeated = nexOperations.filter(({ effect, idempotent }) => effect === "write" && idempotent);
   expect(repeated.map(({ name }) => name)).toEqual([
     ...["nex.objects.update", "nex.records.upsert", "nex.records.update"],
@@ -100,7 +100,7 @@ test("only what is the same done twice is ever repeated", () => {
 });
 
 describe.each(nexOperations.filter(({ readBack }) => readBack).map(({ name }) => name))("%s", (name) => {
-  test("shows what it is about, and is looked up where its answer is lost", async () => {
+  test("shows its target, and is looked up if its answer is lost", async () => {
     const input = (await createWorld(server, bench)).input(name);
     const shown = Object.values(fieldsOf(await bench.precondition(name, input)));
     expect(shown.filter((value) => value !== null && value !== "").length).toBeGreaterThan(0);
@@ -120,7 +120,7 @@ describe.each(nexOperations.filter(({ readBack }) => readBack).map(({ name }) =>
     });
   });
 
-  test("cannot be proposed for what is not there", async () => {
+  test("cannot be proposed for a missing target", async () => {
     const input = { ...samples[name], ...(samples[name]?.objectSlug ? { objectSlug: "none" } : {}) };
     await expect(bench.precondition(name, input)).rejects.toThrow();
   });
@@ -130,7 +130,7 @@ describe("both documented shapes are read", () => {
   const read = (name: string, body: unknown) =>
     operationNamed(name).output({ status: 200, headers: {}, body }, {});
 
-  test("the id of a text as an integer and as a text, exact", () => {
+  test("the id of a text as an integer and as a string, exact", () => {
     expect(read("nex.context.add_text", { artifact_id: 48066188026052611n })).toEqual({
       artifactId: SNOWFLAKE,
     });
@@ -147,7 +147,7 @@ describe("both documented shapes are read", () => {
     }
   });
 
-  test("lists bare, in data, or under their own name, with what stands beside them", () => {
+  test("lists bare, in data, or under their own name, with the fields beside them", () => {
     for (const body of [[{ id: "1" }], { data: [{ id: "1" }] }, { items: [{ id: "1" }] }])
       expect(read("nex.notifications.list", body)).toEqual({
         notifications: [{ id: "1" }],
@@ -162,7 +162,7 @@ describe("both documented shapes are read", () => {
       );
   });
 
-  test("any JSON at all is read or refused as not known, never a defect", () => {
+  test("any JSON is read or refused as unknown, without crashing", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...nexOperations),
@@ -180,7 +180,7 @@ describe("both documented shapes are read", () => {
   });
 });
 
-test("a text that is too much for the minute is refused with the time to wait", async () => {
+test("a text beyond the limit per minute is refused with the time to wait", async () => {
   const { origin } = await serve(json({ code: 429, message: "slow down" }, 429, { "retry-after": "17" }));
   const other = createBench({ nex: origin });
   await expect(other.run("nex.context.add_text", { content: "x" })).rejects.toMatchObject({

@@ -34,7 +34,7 @@ function run(...inputs: (StreamInput | number)[]) {
 }
 
 describe("the state of the stream", () => {
-  test("goes from live over recovering to polling with the third failure, and back to live", () => {
+  test("goes from live through recovering to polling on the third failure, and back to live", () => {
     expect(run(opened, 120_000, lost(1), lost(2), lost(3), lost(4), opened, healthy)).toEqual([
       ...[
         "live opened",
@@ -48,7 +48,7 @@ describe("the state of the stream", () => {
     ]);
   });
 
-  test("polls where the outage or the wait for the next attempt is longer than a minute", () => {
+  test("is polling if the outage or the wait for the next attempt exceeds a minute", () => {
     const tick: StreamInput = { kind: "tick" };
     expect(run(opened, 120_000, lost(1), 50_000, tick, 20_000, tick, tick)).toEqual([
       ...["live opened", "recovering lost", "recovering", "polling fallback", "polling"],
@@ -56,14 +56,14 @@ describe("the state of the stream", () => {
     expect(run(lost(1, { retryInMs: 300_000 }))).toEqual(["polling lost fallback"]);
   });
 
-  test("is refused by a bad key, which is told even where the loss was told already", () => {
+  test("is refused on a bad key, which is reported even if the loss already was", () => {
     const refused = lost(2, { isRefusal: true, code: "nex_key_refused" });
     expect(run(opened, 120_000, lost(1), refused, refused, opened, healthy)).toEqual([
       ...["live opened", "recovering lost", "refused lost", "refused", "live", "live opened"],
     ]);
   });
 
-  test("is told twice a minute at most while a stream comes and goes", () => {
+  test("is reported at most twice a minute while a stream flaps", () => {
     const turns = Array.from({ length: 600 }, () => [opened, lost(1)]).flat();
     const told = run(...turns).filter((what) => what.includes(" "));
     // Twenty minutes.
@@ -71,21 +71,21 @@ describe("the state of the stream", () => {
     expect(told[0]).toBe("live opened");
   });
 
-  test("is told to be open after one mishap at once, after more once it has lived", () => {
+  test("is reported as opened at once after one failure, and after several once the stream has lived", () => {
     expect(run(opened, 120_000, lost(1), opened)).toEqual(["live opened", "recovering lost", "live opened"]);
     expect(run(opened, 120_000, lost(1), lost(2), opened, { kind: "tick" }, healthy)).toEqual([
       ...["live opened", "recovering lost", "recovering", "live", "live", "live opened"],
     ]);
   });
 
-  test("keeps polling in between while a stream opens but never becomes healthy, and tells that once", () => {
+  test("keeps polling in between while a stream opens but never becomes healthy, and reports that once", () => {
     expect(run(opened, lost(1), opened, lost(2), opened, lost(3), opened, lost(4))).toEqual([
       ...["live opened", "recovering", "live", "recovering", "live", "polling lost fallback"],
       ...["live", "polling"],
     ]);
   });
 
-  test("says lost before fallback and opened, each only once for one outage, whatever happens", () => {
+  test("reports lost before fallback and opened, each once per outage, whatever happens", () => {
     const input = fc.oneof(
       fc.constantFrom<StreamInput>(opened, { kind: "healthy" }, { kind: "tick" }),
       fc.record({

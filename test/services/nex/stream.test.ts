@@ -33,7 +33,7 @@ const gapsBetween = (times: number[]) => times.slice(1).map((at, n) => at - (tim
 const contentsOf = ({ model }: Watched) => model.emitted.map(({ content }) => content);
 
 describe("an insight that is too large", () => {
-  it("is told as a gap that says so, once, and those around it come", async () => {
+  it("is reported as a gap that says so, once, and those around it arrive", async () => {
     const watched = await watch({ mostBytes: 64 * 1024 });
     const { clock, model, emit, events, contents } = watched;
     emit();
@@ -58,7 +58,7 @@ describe("an insight that is too large", () => {
     expect(watched.degraded()).toBeUndefined();
   });
 
-  it("with all of its second is a gap, and the time after it comes", async () => {
+  it("makes its whole second a gap, and later insights arrive", async () => {
     const watched = await watch();
     const { clock, weather, model, emit, events, contents } = watched;
     weather.streamFault = () => 500;
@@ -93,7 +93,7 @@ describe("a stream that fails for hours", () => {
     ["a cut in its first bytes", { bytesUntilCut: () => 10 }],
     ["silence", { stallMs: () => 10 * HOUR }],
   ])(
-    "for %s: one attempt at a time, one poll a minute at most, nothing lost or repeated",
+    "with %s makes one attempt at a time, one poll a minute at most, and loses or repeats nothing",
     async (_, fault) => {
       const watched = await watch();
       const { clock, model, weather, emit, polls, events, status, contents } = watched;
@@ -122,7 +122,7 @@ describe("a stream that fails for hours", () => {
   it.each([
     [401, "nex_key_refused"],
     [403, "nex_scope_missing"],
-  ])("for a %i: says what to do, polls nothing, and is tried every five minutes", async (code, name) => {
+  ])("with a %i says what to do, polls nothing, and retries every five minutes", async (code, name) => {
     const watched = await watch();
     const { clock, model, weather, emit, degraded, status, contents } = watched;
     weather.streamFault = () => code;
@@ -141,8 +141,8 @@ describe("a stream that fails for hours", () => {
   });
 });
 
-describe("what was missed", () => {
-  it("is fetched when the clock jumps, and when the machine slept", async () => {
+describe("missed insights", () => {
+  it("are fetched when the clock jumps, and after the machine slept", async () => {
     const watched = await watch();
     const { clock, model, polls, weather, emit, contents } = watched;
     clock.jump(-20 * MINUTE);
@@ -160,7 +160,7 @@ describe("what was missed", () => {
     expect(Date.parse(watched.status.coveredUntil ?? "")).toBeGreaterThan(model.now() - MINUTE);
   });
 
-  it("is fetched where Nex stored it late, with a time from before the outage", async () => {
+  it("are fetched if Nex stored them late, with a time before the outage", async () => {
     const watched = await watch();
     const { clock, model, contents } = watched;
     await clock.advance(5 * MINUTE);
@@ -172,7 +172,7 @@ describe("what was missed", () => {
     expect(await contents()).toContain("stored late");
   });
 
-  it("does not hold up what comes, however slow REST is", async () => {
+  it("do not delay new ones, however slow REST is", async () => {
     const watched = await watch();
     const { clock, weather, emit, contents, status } = watched;
     await watched.cut();
@@ -191,7 +191,7 @@ describe("what was missed", () => {
     expect(status.isMissing).toBe(false);
   });
 
-  it("is a gap where REST refuses it for an hour, up to when the stream was there again", async () => {
+  it("become a gap if REST refuses them for an hour, up to the moment when the stream was back", async () => {
     const watched = await watch();
     const { clock, weather, emit, events, model, status } = watched;
     weather.listFault = () => 404;
@@ -213,7 +213,7 @@ describe("what was missed", () => {
     expect([status.isMissing, watched.degraded()]).toEqual([false, undefined]);
   });
 
-  it("stays open while REST only fails, and is closed when it works", async () => {
+  it("stay open while REST only fails, and are fetched when it works", async () => {
     const watched = await watch();
     const { clock, weather, emit, events, contents, status, degraded } = watched;
     weather.listFault = () => 503;
@@ -227,7 +227,7 @@ describe("what was missed", () => {
     expect(await events("nex.stream.gap")).toEqual([]);
   });
 
-  it("of the same words twice is two insights, also where the replay tells no times", async () => {
+  it("with the same words are two insights, even if the replay has no times", async () => {
     const watched = await watch({ isReplayVague: true });
     const { clock, model, contents } = watched;
     const same = () => model.emit([{ type: "risk", content: "the same words" }]);

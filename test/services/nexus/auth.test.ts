@@ -89,14 +89,14 @@ function connect(
 }
 
 describe("the agent's token", () => {
-  it("is exchanged once, however many ask at the same time", async () => {
+  it("is exchanged once, however many callers ask at the same time", async () => {
     const { tokens } = connect();
     const got = await Promise.all(Array.from({ length: 20 }, () => tokens.token()));
     expect(new Set(got).size).toBe(1);
     expect(exchanges()).toBe(1);
   });
 
-  it("outlives the process", async () => {
+  it("survives a restart of the process", async () => {
     const kept = storage();
     const first = await connect({ storage: kept }).tokens.token();
     expect(await connect({ storage: kept }).tokens.token()).toBe(first);
@@ -116,7 +116,7 @@ describe("the agent's token", () => {
   });
 
   it.each([-24 * HOUR, 24 * HOUR])(
-    "is as old as the time that has passed, whatever the wall clock says (stepped by %i ms), over a restart too",
+    "ages by elapsed time, whatever the wall clock says (stepped by %i ms), even over a restart",
     async (step) => {
       const clock = createFakeClock(Date.now());
       const steady = watchedClock(clock);
@@ -147,7 +147,7 @@ describe("the agent's token", () => {
     expect(exchanges()).toBe(2);
   });
 
-  it("goes on being used while the exchange cannot be reached, as long as it lives", async () => {
+  it("stays in use while the exchange is unreachable, until it expires", async () => {
     const clock = createFakeClock(Date.now());
     const { tokens } = connect({ clock });
     const first = await tokens.token();
@@ -158,7 +158,7 @@ describe("the agent's token", () => {
     await expect(tokens.token()).rejects.toMatchObject({ name: "HttpError", status: 502 });
   });
 
-  it("a key that is refused stops the exchanges and says so, and is tried again only now and then", async () => {
+  it("a refused key stops the exchanges and is reported, with a rare retry", async () => {
     const clock = createFakeClock(Date.now());
     const { tokens } = connect({ apiKey: "nxs_ak_of_nobody", clock });
     for (let attempt = 0; attempt < 5; attempt++)
@@ -173,13 +173,13 @@ describe("the agent's token", () => {
     expect(exchanges()).toBe(2);
   });
 
-  it("a key that does not begin as agent keys do is never sent; its length does not matter", async () => {
+  it("a key without the prefix of agent keys is never sent; its length does not matter", async () => {
     const { tokens } = connect({ apiKey: "eyJhbGciOiJIUzI1NiJ9.e30.x" });
     await expect(tokens.token()).rejects.toMatchObject({ code: "agent_key_malformed", maybeSent: false });
     expect(exchanges()).toBe(0);
   });
 
-  it("a plan limit, a proxy's page or a missing apikey is no refusal of the key", async () => {
+  it("a plan limit, a proxy's page or a missing apikey does not count as refusal of the key", async () => {
     const { tokens } = connect();
     const fault = (status: number, body: unknown, headers = {}) =>
       nexus.addFault({ kind: "status", match: "agent-auth", status, body, headers });
@@ -192,14 +192,14 @@ describe("the agent's token", () => {
     expect(await tokens.token()).toBeTypeOf("string");
   });
 
-  it("after a 401 the key is exchanged once and the request sent once more", async () => {
+  it("after a 401 the key is exchanged once and the request is sent once more", async () => {
     const { read } = connect();
     nexus.addFault({ kind: "status", match: "/rest/v1", status: 401, body: EXPIRED });
     expect((await read()).status).toBe(200);
     expect(exchanges()).toBe(2);
   });
 
-  it("a service that refuses every token is not asked for one a second time within a minute", async () => {
+  it("a service that refuses every token is asked for at most one new one a minute", async () => {
     const clock = createFakeClock(Date.now());
     const { read } = connect({ clock });
     nexus.addFault({ kind: "status", match: "/rest/v1", status: 401, times: -1, body: EXPIRED });
@@ -212,7 +212,7 @@ describe("the agent's token", () => {
   });
 
   it.each(["UNAUTHORIZED_MISSING_API_KEY", "UNAUTHORIZED_INVALID_API_KEY_TYPE", undefined])(
-    "a wrong anon key is configuration: no exchange can cure it (%s)",
+    "a wrong anon key is a configuration error, which no exchange can fix (%s)",
     async (code) => {
       const { read, tokens } = connect(code ? {} : { anonKey: "sb_publishable_wrong" });
       const headers = code ? { "sb-error-code": code } : {};
@@ -224,7 +224,7 @@ describe("the agent's token", () => {
     },
   );
 
-  it("is exchanged at most ten times in any minute, by whatever process, also when the clock is stepped", async () => {
+  it("is exchanged at most ten times in any minute, in all processes, even if the clock is stepped", async () => {
     const clock = createFakeClock(Date.now());
     const steady = watchedClock(clock);
     const kept = storage();
@@ -245,7 +245,7 @@ describe("the agent's token", () => {
     expect(sentAt.length).toBeGreaterThanOrEqual(20);
   });
 
-  it("what was counted before a crash counts after it: the attempt is on disk before it is sent", async () => {
+  it("attempts before a crash count after it: each is on disk before it is sent", async () => {
     const kept = storage();
     nexus.addFault({ kind: "stall", match: "agent-auth" });
     const { tokens } = connect({ storage: kept });
@@ -256,7 +256,7 @@ describe("the agent's token", () => {
     await outcome;
   });
 
-  it("is of one key at one origin: another key, or the same key elsewhere, does not get it", async () => {
+  it("belongs to one key at one origin: another key, or the same key elsewhere, does not get it", async () => {
     const kept = storage();
     await connect({ storage: kept }).tokens.token();
     const other = connect({ storage: kept, apiKey: "nxs_ak_of_somebody_else" });
@@ -270,7 +270,7 @@ describe("the agent's token", () => {
     ]);
   });
 
-  it("what is stored and cannot be read is no reason to fail", async () => {
+  it("an unreadable stored token is not an error", async () => {
     for (const saved of ["", "{", "null", '{"token":5}']) {
       const { tokens } = connect({ storage: Object.assign(storage(), { saved }) });
       expect(await tokens.token()).toBeTypeOf("string");
@@ -278,9 +278,9 @@ describe("the agent's token", () => {
   });
 });
 
-describe("a server that lures away", () => {
+describe("a server that redirects elsewhere", () => {
   it.each([301, 302, 303, 307, 308])(
-    "gets neither key nor token nor payload to another origin by a %d",
+    "gets no key, token or payload sent to another origin by a %d",
     async (status) => {
       const thief = await serve(json({ access_token: "t", organization_id: "o" }));
       const { port } = new URL(thief.origin);
@@ -315,7 +315,7 @@ describe("a server that lures away", () => {
     },
   );
 
-  it("a path that looks like another host stays a path", async () => {
+  it("a path that looks like another host is still a path", async () => {
     const thief = await serve(json({}));
     const server = await serve(json({ access_token: "t", organization_id: "o" }));
     const { http } = connect({ origin: server.origin });
@@ -332,7 +332,7 @@ const EARLY_BY = (retryAfterMs: number) => ({
 const REFUSED = { code: "token_refused", retryable: false };
 const EXPIRED = { code: "PGRST301", message: "JWT expired" };
 
-describe("a token of a server whose clock is ahead", () => {
+describe("a token from a server whose clock is ahead", () => {
   /** Exchanges keys; REST takes the tokens in `taken`, and says of all others what PostgREST says of an early one. */
   const ahead = async (taken: Set<string>, body: unknown = EARLY) => {
     let issued = 0;
@@ -352,7 +352,7 @@ describe("a token of a server whose clock is ahead", () => {
   };
   const EARLY = { code: "PGRST303", message: "JWT issued at future", details: null, hint: null };
 
-  it("is kept while the one before is used, which still works", async () => {
+  it("is kept while the previous one is used, which still works", async () => {
     const taken = new Set(["token-1"]);
     const { clock, read, issued } = await ahead(taken);
     expect((await read()).status).toBe(200);
@@ -366,7 +366,7 @@ describe("a token of a server whose clock is ahead", () => {
     expect(issued()).toBe(2);
   });
 
-  it("is not exchanged again where there is none before; the error says so, and asking later helps", async () => {
+  it("is not exchanged again if there is no previous one; the error says so, and a later request succeeds", async () => {
     const taken = new Set<string>();
     const { read, issued } = await ahead(taken);
     for (let attempt = 0; attempt < 5; attempt++)
@@ -379,7 +379,7 @@ describe("a token of a server whose clock is ahead", () => {
   });
 });
 
-describe("whether a token is one of the future", () => {
+describe("whether a token is from the future", () => {
   const SECOND = 1000;
   const NOW = Date.UTC(2026, 10, 30, 12);
   const jwt = (claims: unknown) =>
@@ -427,7 +427,7 @@ describe("whether a token is one of the future", () => {
   });
 });
 
-it("what was never sent counts nowhere: a connection that is refused uses up no exchange", async () => {
+it("an exchange that was never sent does not count: a refused connection uses none up", async () => {
   const kept = storage();
   const { tokens } = connect({ storage: kept, origin: await closedOrigin() });
   for (let attempt = 0; attempt < 15; attempt++)
@@ -435,7 +435,7 @@ it("what was never sent counts nowhere: a connection that is refused uses up no 
   expect(JSON.parse(kept.saved ?? "{}").exchanges).toEqual([]);
 });
 
-it("a token is had within 4 s of the end of 12 s without a connection, though nobody asks again", async () => {
+it("a token arrives within 4 s after 12 s without a connection, even if no caller asks again", async () => {
   const origin = await closedOrigin();
   const clock = createFakeClock(Date.now());
   const told: string[] = [];
@@ -454,17 +454,20 @@ it("a token is had within 4 s of the end of 12 s without a connection, though no
   expect(clock.pending()).toBe(0);
 });
 
-it.each([0, -5, 1])("a token that is said to live %i s is not exchanged for each request", async (life) => {
-  let issued = 0;
-  const server = await serve(
-    json({ access_token: `token-${++issued}`, organization_id: "org", expires_in: life }),
-  );
-  const { tokens } = connect({ origin: server.origin, clock: createFakeClock(Date.now()) });
-  for (let n = 0; n < 20; n++) await tokens.token();
-  expect(server.requests).toHaveLength(1);
-});
+it.each([0, -5, 1])(
+  "a token with a stated lifetime of %i s is not exchanged for each request",
+  async (life) => {
+    let issued = 0;
+    const server = await serve(
+      json({ access_token: `token-${++issued}`, organization_id: "org", expires_in: life }),
+    );
+    const { tokens } = connect({ origin: server.origin, clock: createFakeClock(Date.now()) });
+    for (let n = 0; n < 20; n++) await tokens.token();
+    expect(server.requests).toHaveLength(1);
+  },
+);
 
-it("a write whose token is no longer good goes out once, and its error says that the next attempt can succeed", async () => {
+it("a write whose token has expired is sent once, and its error says that the next attempt can succeed", async () => {
   const { http, tokens } = connect();
   await tokens.token();
   nexus.addFault({ kind: "status", match: "/rest/v1", status: 401, body: EXPIRED });

@@ -47,7 +47,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
       [organization(), count],
     );
 
-  it("cuts a page at db-max-rows without saying so, so that only an empty page is the end", async () => {
+  it("cuts a page at db-max-rows without saying so, so only an empty page is the end", async () => {
     await addOrders(20);
     expect(await read({ limit: 1000 })).toHaveLength(MAX_ROWS);
     const ids: string[] = [];
@@ -83,7 +83,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
     expect(new Set(seen).size).toBe(20);
   });
 
-  it("takes any text as a value, alone and in a list", async () => {
+  it("accepts any text as a value, alone and in a list", async () => {
     for (const text of NASTY)
       await server.sql("insert into orders (organization_id, order_number) values ($1, $2)", [
         organization(),
@@ -100,7 +100,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
     expect(await read({ filters: [{ column: "order_number", operator: "in", value: [] }] })).toEqual([]);
   });
 
-  it("answers as to postgrest-js, the vendor's own client, for the same question", async () => {
+  it("gives the same answer as postgrest-js, the vendor's own client, to the same question", async () => {
     await addOrders(9);
     const rest = new PostgrestClient(`${server.url}/rest/v1`, {
       fetch: toFetch(nexus.http, (method, url) => `${method} ${url.pathname}`),
@@ -127,7 +127,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
     expect(own.map((row) => row.order_number)).toEqual(["N8", "N3"]);
   });
 
-  it("says what is missing when a column, a table or a value is not there, and what to set", async () => {
+  it("reports a missing column, table or value, and what to set", async () => {
     const watch = {
       job: "nexus-pending-orders",
       table: "orders",
@@ -153,7 +153,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
     expect(await said({ select: "id,warehouses(name)" })).toMatchObject({ kind: "relation" });
   });
 
-  it("an expired token costs one exchange, whatever the code says", async () => {
+  it("an expired token costs one exchange, whatever the error code", async () => {
     await read({});
     const before = server.exchanges();
     server.expireTokens();
@@ -161,7 +161,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
     expect(server.exchanges()).toBe(before + 1);
   });
 
-  it("a time beyond the last row of a feed is no end of it", async () => {
+  it("a time beyond the last row does not end a feed", async () => {
     await server.sql("truncate messages");
     const [chat] = await server.sql("select id from chats where organization_id = $1 limit 1", [
       organization(),
@@ -214,7 +214,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
 });
 
 describe("a query", () => {
-  it("is encoded, so that a plus stays a plus", () => {
+  it("is encoded, so a plus stays a plus", () => {
     const path = restPath({
       table: "customers",
       select: "id",

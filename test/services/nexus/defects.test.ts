@@ -21,8 +21,8 @@ async function setUp(behaviour: Behaviour) {
   return { clock, server, client, controller, outcome };
 }
 
-describe("where postgrest-js", () => {
-  it("1: hangs for ever on a body that stalls after its headers, the deadline ends it", async () => {
+describe("compared with postgrest-js", () => {
+  it("1: it hangs for ever on a body that stalls after its headers; here the deadline ends the request", async () => {
     const { clock, server, outcome } = await setUp(stallBody());
     await server.arrived(2);
     await clock.advance(TIMEOUT_MS);
@@ -30,7 +30,7 @@ describe("where postgrest-js", () => {
     expect(await outcome).toMatchObject({ kind: "timeout", retryable: true });
   });
 
-  it('2: leaves " and \\ in a list as they are and finds nothing, they are escaped', async () => {
+  it('2: it leaves " and \\ in a list unescaped and finds nothing; here they are escaped', async () => {
     const { server, client } = await setUp(json([]));
     const values = ['… "quote" …', "back\\slash"];
     await client.read(
@@ -41,12 +41,12 @@ describe("where postgrest-js", () => {
     expect(asked).toBe('in.("… \\"quote\\" …","back\\\\slash")');
   });
 
-  it("3: takes an empty 404 for success, it is a failure", async () => {
+  it("3: it takes an empty 404 for success; here it is a failure", async () => {
     const { outcome } = await setUp((response) => response.writeHead(404).end());
     expect(await outcome).toMatchObject({ name: "HttpError", kind: "status", status: 404, retryable: false });
   });
 
-  it("4: drops Retry-After, it is kept, and nothing is sent again behind our back", async () => {
+  it("4: it drops Retry-After; here it is kept, and nothing is sent again behind our back", async () => {
     const { outcome, server } = await setUp(
       json({ error: "rate_limit_exceeded" }, 429, { "retry-after": "30" }),
     );
@@ -59,7 +59,7 @@ describe("where postgrest-js", () => {
   });
 
   it.each([200, 500, 502])(
-    "5: makes a page of HTML its message, nothing of it is said (%d)",
+    "5: it uses a page of HTML as its message; here the page is not quoted (%d)",
     async (status) => {
       const { outcome } = await setUp(html(status));
       expect(await outcome).toBeInstanceOf(HttpError);
@@ -67,12 +67,12 @@ describe("where postgrest-js", () => {
     },
   );
 
-  it("5: loses the code of the vendor's own errors, it is the code", async () => {
+  it("5: it loses the vendor's own error codes; here they are the code", async () => {
     const { outcome } = await setUp(json({ error: "insufficient_scope", message: "…" }, 403));
     expect(await outcome).toMatchObject({ status: 403, code: "insufficient_scope" });
   });
 
-  it("6: gives status 0 instead of failing when there is no connection, or when it is given up", async () => {
+  it("6: it returns status 0 without a connection or after an abort; here the request fails", async () => {
     const nobody = connect(await closedOrigin());
     await expect(nobody.read(QUERY, AbortSignal.timeout(60_000))).rejects.toMatchObject({
       kind: "network",
@@ -92,7 +92,7 @@ describe("where postgrest-js", () => {
     [[null]],
     [[{ id: null }]],
     [{ error: "in a 200" }],
-  ])("7: hands on whatever came with a 200, only rows are rows: %j", async (body) => {
+  ])("7: it returns any body of a 200; here only rows are rows: %j", async (body) => {
     const { outcome } = await setUp(json(JSON.stringify(body)));
     expect(await outcome).toMatchObject({ kind: "invalid_body", code: "unexpected_shape" });
   });

@@ -49,7 +49,7 @@ describe("low stock", () => {
     };
   }
 
-  it("is reported by its edges, with hysteresis; negative stock is low", async () => {
+  it("reports each change once, with hysteresis; negative stock is low", async () => {
     const look = watchStock();
     const edges = [];
     for (const quantity of [10, 9, 11, 12, 13, -4, null, 13]) edges.push(await look({ 1: { quantity } }));
@@ -65,14 +65,14 @@ describe("low stock", () => {
     ]);
   });
 
-  it("a SKU with a threshold of its own recovers as far above it", async () => {
+  it("a SKU with its own threshold recovers the same distance above it", async () => {
     const look = watchStock();
     const edges = [];
     for (const quantity of [3, 2, 5, 6]) edges.push(await look({ 1: { quantity, sku: "RARE", level: 20 } }));
     expect(edges).toEqual([[], ["low RARE"], [], ["recovered RARE"]]);
   });
 
-  it("an item with a min_stock_level is low below that, unless it is not to count", async () => {
+  it("an item with a min_stock_level is low below that, unless min_stock_level is off", async () => {
     const look = watchStock();
     const edges = [];
     for (const quantity of [40, 39, 42, 43])
@@ -81,7 +81,7 @@ describe("low stock", () => {
     expect(await watchStock({ min_stock_level: false })({ 1: { quantity: 39, level: 40 } })).toEqual([]);
   });
 
-  it("each warehouse is told for itself", async () => {
+  it("each warehouse is reported separately", async () => {
     const look = watchStock();
     const at = (one: number, two: number) =>
       look({
@@ -95,14 +95,14 @@ describe("low stock", () => {
     ]);
   });
 
-  it("a renamed SKU is no edge, unless its own threshold makes it one", async () => {
+  it("a renamed SKU is not a change, unless its own threshold makes it one", async () => {
     const look = watchStock();
     expect(await look({ 1: { quantity: 7, sku: "OLD" } })).toEqual(["low OLD"]);
     expect(await look({ 1: { quantity: 7, sku: "NEW" } })).toEqual([]);
     expect(await look({ 1: { quantity: 7, sku: "RARE" } })).toEqual(["recovered RARE"]);
   });
 
-  it("a balance that is removed has recovered, as removed, and is told once", async () => {
+  it("a balance that is removed recovers, as removed, once", async () => {
     const look = watchStock();
     await look({ 1: { quantity: 1 }, 2: { quantity: 1 } });
     expect(await look({ 2: { quantity: 1 } })).toEqual(["recovered SKU-1"]);
@@ -157,7 +157,7 @@ describe("pending orders", () => {
     };
   }
 
-  it("pending, overdue once a stay, advanced to any state", async () => {
+  it("pending, overdue once per stay, advanced to any state", async () => {
     for (const status of ["confirmed", "shipped", "cancelled", "a status of tomorrow"]) {
       const { set, look } = watchOrders();
       set({ 1: "pending" });
@@ -172,7 +172,7 @@ describe("pending orders", () => {
     }
   });
 
-  it("an order that vanished has no status any more", async () => {
+  it("a vanished order has no status any more", async () => {
     const { set, look } = watchOrders();
     set({ 1: "pending" });
     await look({ now: NOW });
@@ -182,7 +182,7 @@ describe("pending orders", () => {
     ]);
   });
 
-  it("an old order that comes back to pending begins a new stay, and is overdue again", async () => {
+  it("an old order that returns to pending starts a new stay, and becomes overdue again", async () => {
     const { set, look, records } = watchOrders();
     set({ 1: "pending" }, minutesAgo(500));
     await look({ now: NOW, lastPassAt: NOW - 60_000 });
@@ -200,7 +200,7 @@ describe("pending orders", () => {
 });
 
 describe("shipments", () => {
-  it("open, move while they are under way, and close where they went", async () => {
+  it("open, move while under way, and close with their final status", async () => {
     let status = "created";
     const shop = readShop({
       awbs: () => [ANY_ROW, ...(status ? [{ id: uuid(1), awb_number: "A1", status }] : [])],
@@ -214,7 +214,7 @@ describe("shipments", () => {
 });
 
 describe("conversations", () => {
-  it("are unread once, however many messages come, and read once", async () => {
+  it("become unread once, however many messages arrive, and read once", async () => {
     let unread_count: number | null = 0;
     const shop = readShop({ chats: () => [{ ...ANY_ROW }, { id: uuid(1), unread_count }] });
     const { look } = follow(shop, conversationWatch, { columns: {} });

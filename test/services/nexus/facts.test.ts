@@ -8,11 +8,11 @@ const factsWith = (organizationId: () => Promise<string> = async () => "org-1", 
   nexusFacts("https://nexus.example", organizationId, clock);
 
 describe("the organization", () => {
-  it("is the one of the agent key", async () => {
+  it("is that of the agent key", async () => {
     expect((await factsWith()).organizationId()).toBe("org-1");
   });
 
-  it("is unknown where the exchange fails, and says why, so that what does not need it goes on", async () => {
+  it("is unknown if the exchange fails, with the reason, and work that does not need it continues", async () => {
     const facts = await factsWith(() =>
       Promise.reject(httpError("network", { message: "nexus: no connection" })),
     );
@@ -23,7 +23,7 @@ describe("the organization", () => {
     });
   });
 
-  it("is unknown where the exchange takes too long", async () => {
+  it("is unknown if the exchange takes too long", async () => {
     const clock = createFakeClock();
     const slow = factsWith(() => new Promise(() => {}), clock);
     await clock.advance(10_000);

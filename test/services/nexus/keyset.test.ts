@@ -14,7 +14,7 @@ const unread = createKeyset([
   { column: "id" },
 ]);
 
-test("the condition keeps the text of a timestamp, with all its digits", () => {
+test("the condition keeps a timestamp's text, with all its digits", () => {
   const row = { created_at: "2026-11-21T00:27:04.129736+00:00", id: "a" };
   expect(newest.after(newest.cursorOf(row))).toBe(
     '(created_at.lt."2026-11-21T00:27:04.129736+00:00",' +
@@ -22,7 +22,7 @@ test("the condition keeps the text of a timestamp, with all its digits", () => {
   );
 });
 
-test("NULLs stand where the order puts them", () => {
+test("NULLs come where the order puts them", () => {
   expect(unread.order).toBe("last_message_time.desc.nullslast,id.asc");
   expect(unread.after(unread.cursorOf({ last_message_time: null, id: "a" }))).toBe(
     '(and(last_message_time.is.null,id.gt."a"),and(last_message_time.is.null,id.is.null))',
@@ -32,7 +32,7 @@ test("NULLs stand where the order puts them", () => {
   );
 });
 
-test("a value inside quotes cannot end them", () => {
+test("a value inside quotes cannot close them", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (value) => {
       const text = quoted(value);

@@ -85,7 +85,7 @@ async function live(rounds: readonly Round[], remembersPages: boolean) {
   return { told, records: [...records], parsed };
 }
 
-it("a watch that remembers pages tells what one does that looks at every row, whatever changes and fails", async () => {
+it("a watch that remembers pages reports the same as one that reads every row, whatever changes and fails", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(round, { maxLength: 12 }), async (rounds) => {
       const [own, plain] = [await live(rounds, true), await live(rounds, false)];
@@ -96,7 +96,7 @@ it("a watch that remembers pages tells what one does that looks at every row, wh
   );
 });
 
-it("a page that has not changed is neither parsed nor compared again, until time turns one of its orders", async () => {
+it("an unchanged page is neither parsed nor compared again, until one of its orders becomes overdue", async () => {
   const first = {
     ...QUIET,
     changes: [1, 2, 3, 4, 5].map((order) => ({ request: 0, order, status: "pending" })),
@@ -110,7 +110,7 @@ it("a page that has not changed is neither parsed nor compared again, until time
   expect([await parsedIn(4), await parsedIn(9)]).toEqual([10, 10]);
 });
 
-it("an order that was back at a second look has advanced when the page comes again without it", async () => {
+it("an order that was back on the second reading has advanced when the page returns without it", async () => {
   const to = (status: string, request: number) => ({ request, order: 1, status });
   const rounds = [[to("pending", 0)], [to("confirmed", 0), to("pending", 1)], [to("confirmed", 0)]];
   const { told, records } = await live(

@@ -83,7 +83,7 @@ describe.each([
   });
 });
 
-test("what the retry policy goes by stays as it was", () => {
+test("the retry policy's inputs are unchanged", () => {
   const error = failure(429, { error: "rate_limit_exceeded" }, { "retry-after": "7" });
   expect(error).toMatchObject({ retryable: true, retryAfterMs: 7000, maybeSent: true });
   expect(failure(500, { message: "?" }).message).toBe("nexus: POST /x answered 500");

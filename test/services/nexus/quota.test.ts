@@ -56,7 +56,7 @@ function setUp(limit: number, used: number) {
 }
 
 describe("the daily quota", () => {
-  it("is not met by two watches on the free plan, which go slower instead, evenly over the day", async () => {
+  it("is not reached by two watches on the free plan, which slow down evenly over the day", async () => {
     const { nexus, watch } = setUp(500, 0);
     // As much as both together ask for: 5 requests in 4 minutes.
     const passes = await watch(5, 4 * MINUTE, 6 * 60 * MINUTE);
@@ -65,20 +65,20 @@ describe("the daily quota", () => {
     expect(passes * 5).toBeGreaterThan(180);
   });
 
-  it("does not slow down what it has room for", async () => {
+  it("slows nothing down that fits in it", async () => {
     const { watch, quota } = setUp(25_000, 100);
     expect(await watch(3, 2 * MINUTE, 60 * MINUTE)).toBe(30);
     expect(quota.status()).toMatchObject({ limit: 25_000, isSlowed: false });
   });
 
-  it("is never met, however many calls somebody else makes", async () => {
+  it("is never reached, however many calls other clients make", async () => {
     const { nexus, watch, quota } = setUp(500, 440);
     expect(await watch(2, 2 * MINUTE, 60 * MINUTE)).toBeLessThan(10);
     expect(nexus.used).toBeLessThanOrEqual(470);
     expect(quota.status()).toMatchObject({ isSlowed: true });
   });
 
-  it("begins anew with the day", async () => {
+  it("starts over with the day", async () => {
     const { clock, nexus, quota } = setUp(500, 500);
     await quota.admit(signal, () => {});
     quota.spent(20);
@@ -96,7 +96,7 @@ describe("the daily quota", () => {
     expect(quota.status()).toMatchObject({ remaining: 499 });
   });
 
-  it("is asked for every half hour, and after a plan limit", async () => {
+  it("is requested every half hour, and after a plan limit", async () => {
     const { clock, nexus, quota } = setUp(25_000, 0);
     const admit = () => quota.admit(signal, () => {});
     for (let n = 0; n < 29; n++) {
@@ -135,7 +135,7 @@ describe("the daily quota", () => {
     [{}, null],
     [[], null],
     [null, null],
-  ])("of a body that is not as documented is what can be read of it: %j", async (body, expected) => {
+  ])("of an undocumented body is what can be read of it: %j", async (body, expected) => {
     const { nexus, quota } = setUp(1, 0);
     nexus.body = body;
     await quota.admit(signal, () => {
@@ -145,7 +145,7 @@ describe("the daily quota", () => {
     else expect(quota.status()).toMatchObject({ ...expected, isSlowed: false });
   });
 
-  it("that Nexus does not tell holds nothing up", async () => {
+  it("that Nexus does not report blocks nothing", async () => {
     for (const behaviour of [html(502), json({}, 404), json({ error: "x" }, 403)]) {
       const server = await serve((response, request, index) =>
         (request.url.includes("agent-auth") ? json({ access_token: "t", organization_id: "o" }) : behaviour)(

@@ -138,14 +138,14 @@ const FREE: Record<string, (path: (string | number)[]) => boolean> = {
   "nexus.rest.select": (path) => !["table", "key", "column", "operator"].includes(String(path.at(-1))),
 };
 
-test("there is a sample of every operation, and of nothing else", () => {
+test("every operation has a sample, and nothing else does", () => {
   expect(Object.keys(samples).toSorted()).toEqual(cases.map(({ name }) => name));
 });
 
 describe.each(cases)("$name", ({ name, operation }) => {
   const sample = samples[name];
 
-  test("keeps the shape of its request, whatever a text of its input is", () => {
+  test("keeps the shape of its request, whatever the texts in its input", () => {
     const shape = shapeOf(build(operation, sample));
     const texts = textsIn(sample).filter(FREE[name] ?? (() => true));
     if (texts.length === 0) return;
@@ -160,14 +160,14 @@ describe.each(cases)("$name", ({ name, operation }) => {
     );
   });
 
-  test("refuses fields that it does not know, a misspelt one and __proto__ too", () => {
+  test("refuses unknown fields, including a misspelt one and __proto__", () => {
     for (const field of ["zzz", "__proto__", "organizationId"]) {
       const input = JSON.parse(JSON.stringify({ ...sample, zzz: 1 }).replace('"zzz"', JSON.stringify(field)));
       expect(operation.input.safeParse(input).success).toBe(false);
     }
   });
 
-  test("makes the same request of what was stored of its input", () => {
+  test("builds the same request from the stored input", () => {
     const facts = factsWith();
     const parsed = operation.input.parse(sample);
     const full = operation.normalize?.(parsed, facts) ?? parsed;
@@ -177,7 +177,7 @@ describe.each(cases)("$name", ({ name, operation }) => {
   });
 });
 
-test("an id in a path is that id and nothing else, for every id that is accepted", () => {
+test("an id in a path is exactly that id, for every accepted id", () => {
   fc.assert(
     fc.property(nasty, (recordId) => {
       const operation = operationNamed("nex.records.get");
@@ -193,7 +193,7 @@ test("an id in a path is that id and nothing else, for every id that is accepted
 });
 
 test.each(["messaging.sessions.get", "messaging.sessions.renew", "messaging.messages.send"])(
-  "%s stays in its session, whatever a server gave as its id",
+  "%s stays in its session, whatever id a server returned",
   (name) => {
     const rest = { "messaging.sessions.renew": "/renew", "messaging.messages.send": "/messages" }[name] ?? "";
     fc.assert(
@@ -217,7 +217,7 @@ test.each(["messaging.sessions.get", "messaging.sessions.renew", "messaging.mess
 describe("ids", () => {
   const parse = (recordId: unknown) => operationNamed("nex.records.get").input.safeParse({ recordId });
 
-  test("that are integers stay exact, or are refused", () => {
+  test("that are integers stay exact or are refused", () => {
     const above = 2n ** 53n + 1n;
     expect(parse(above).data).toEqual({ recordId: "9007199254740993" });
     expect(parse(7).data).toEqual({ recordId: "7" });
@@ -234,7 +234,7 @@ describe("ids", () => {
   );
 });
 
-test("an attribute that a copy would leave out is refused", () => {
+test("an attribute that a copy would lose is refused", () => {
   for (const name of ["nex.records.create", "nex.records.upsert"]) {
     const text = JSON.stringify(samples[name]).replace(
       '"attributes":{',

@@ -32,7 +32,7 @@ test("a session is shown with its agents", async () => {
   expect(shown).toMatchObject({ sessionId, state: "active", agents: ["nexusd"], ttl: 600 });
 });
 
-test("a session is created as it was asked for", async () => {
+test("a session is created as requested", async () => {
   const created = await bench.run("messaging.sessions.create", {
     ttlSeconds: 120,
     maxAgents: 3,
@@ -41,7 +41,7 @@ test("a session is created as it was asked for", async () => {
   expect(created).toMatchObject({ sessionId: expect.any(String), ttl: 120, maxAgents: 3 });
 });
 
-test("a key in an answer is never part of the output", async () => {
+test("a key in an answer never appears in the output", async () => {
   const { catalogue } = await import("../../../src/services/catalogue.ts");
   const names = ["create", "get", "renew", "join", "leave"].map((verb) => `messaging.sessions.${verb}`);
   for (const name of [...names, "messaging.pairs.claim"]) {
@@ -52,13 +52,13 @@ test("a key in an answer is never part of the output", async () => {
   }
 });
 
-test("a session is renewed for as long as was asked for, and for its own time without", async () => {
+test("a session is renewed for the requested time, by default for its own", async () => {
   const input = { session: "shop", ttlSeconds: 900 };
   expect(await bench.run("messaging.sessions.renew", input)).toMatchObject({ ttl: 900 });
   expect(await bench.run("messaging.sessions.renew", { session: "shop" })).toMatchObject({ ttl: 900 });
 });
 
-test("messages are listed from the greeting on, or after a cursor", async () => {
+test("messages are listed from the greeting, or after a cursor", async () => {
   server.post(sessionId, "peer", { text: "one" });
   const { cursor } = server.post(sessionId, "peer", { text: "two" });
   server.post(sessionId, "peer", { text: "three" });
@@ -74,7 +74,7 @@ test("messages are listed from the greeting on, or after a cursor", async () => 
 });
 
 describe("sending", () => {
-  test("a message arrives under our name, verified by the key of the session", async () => {
+  test("a message arrives under our name, verified by the session's key", async () => {
     const sent = await bench.run("messaging.messages.send", { session: "shop", text: "“hi” 👋\n" });
     expect(sent).toMatchObject({ messageId: expect.any(String), cursor: "1" });
     const page = await bench.services.messaging
@@ -83,7 +83,7 @@ describe("sending", () => {
     expect(page.messages).toMatchObject([{ agentId: "nexusd", text: "“hi” 👋\n", verified: true }]);
   });
 
-  test("JSON is sent where the server takes it, in the text where it does not, and refused with strict", async () => {
+  test("JSON is sent as such if the server accepts it, otherwise in the text, and refused with strict", async () => {
     const input = { session: "shop", json: { order: 7 } };
     expect(await bench.precondition("messaging.messages.send", input)).toEqual({
       state: "joined",
@@ -105,7 +105,7 @@ describe("sending", () => {
     }
   });
 
-  test("a server without /health takes text only", async () => {
+  test("a server without /health gets text only", async () => {
     const silent = await serve(json({ error: "not_found" }, 404));
     const asking = createBench({ messaging: silent.origin });
     asking.join({ sessionId, alias: "shop" });
@@ -116,7 +116,7 @@ describe("sending", () => {
     ).rejects.toMatchObject({ code: "refused" });
   });
 
-  test("what a server says of its formats is asked once in five minutes", async () => {
+  test("a server's formats are requested at most once in five minutes", async () => {
     const health = await serve(json({ capabilities: { messageFormat: ["text", "json"] } }));
     let now = 0;
     const asking = createBench({ messaging: health.origin, monotonic: () => now });
@@ -130,7 +130,7 @@ describe("sending", () => {
     expect(asked).toEqual([1, 1, 1, 2, 2, 3]);
   });
 
-  test("the request names the session in full, our agent id, and the credential without its value", () => {
+  test("the request has the full session id, our agent id, and the credential without its value", () => {
     const request = bench.request("messaging.messages.send", { session: "shop", text: "a", json: [1n] });
     expect(request).toEqual({
       method: "POST",
@@ -143,13 +143,13 @@ describe("sending", () => {
     });
   });
 
-  test("is refused for a session that we are not in", () => {
+  test("is refused for a session that we have not joined", () => {
     bench.join({ sessionId, alias: "shop", state: "lost" });
     const input = { session: "shop", text: "hi" };
     expect(() => bench.request("messaging.messages.send", input)).toThrow(/its state is lost/);
   });
 
-  test("the refusal of the server comes with its code", async () => {
+  test("a server's refusal keeps its code", async () => {
     server.removeAgent(sessionId, "nexusd");
     const sending = bench.run("messaging.messages.send", { session: "shop", text: "hi" });
     const error: HttpError = await sending.then(Promise.reject, (reason) => reason);
@@ -157,7 +157,7 @@ describe("sending", () => {
   });
 });
 
-test("a key that comes between its refusal and the commit of that stays", async () => {
+test("a key that arrives between its refusal and the commit of that is kept", async () => {
   const { sessions } = bench.services.messaging;
   const error = new HttpError({
     ...{ kind: "status", service: "messaging", label: "POST", message: "refused", status: 403 },
@@ -181,7 +181,7 @@ describe("reading back", () => {
   const name = "messaging.messages.send";
   const input = { session: "shop", text: "ping" };
 
-  test("finds JSON that was sent in the text", async () => {
+  test("finds JSON that was sent as text", async () => {
     const found = { id: "m", agentId: "nexusd", text: 'ping\n{"n":1}', cursor: "5" };
     const sent = { agentId: "nexusd", text: "ping", json: { n: 1 } };
     expect(findOwn({ messages: [found], nextCursor: "5" }, sent, "4")).toMatchObject({ kind: "done" });
@@ -195,7 +195,7 @@ describe("reading back", () => {
     expect(finding).toMatchObject({ kind: "done", output: { messageId: expect.any(String), cursor: "1" } });
   });
 
-  test("says that one which never arrived is not there", async () => {
+  test("reports a message that never arrived as missing", async () => {
     bench.join({ sessionId, alias: "shop", cursor: "0" });
     server.addFault({ kind: "drop", match: "POST" });
     await expect(bench.run(name, input)).rejects.toMatchObject({ maybeSent: true });

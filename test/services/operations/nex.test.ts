@@ -21,7 +21,7 @@ interface Shown {
 const create = async (attributes: object) =>
   (await bench.run("nex.records.create", { objectSlug: "person", attributes })) as Shown;
 
-test("kinds of records are listed, with their attributes where wanted", async () => {
+test("kinds of records are listed, with their attributes on request", async () => {
   const { objects } = (await bench.run("nex.objects.list", {})) as { objects: object[] };
   expect(objects).toMatchObject([{ slug: "person" }, { slug: "company" }]);
   expect(objects[0]).not.toHaveProperty("attributes");
@@ -31,7 +31,7 @@ test("kinds of records are listed, with their attributes where wanted", async ()
 });
 
 describe("records", () => {
-  test("are created and read back, integers above 2^53 digit by digit", async () => {
+  test("are created and read back, integers above 2^53 digit for digit", async () => {
     const name = { first_name: "Jane", last_name: "Doe" };
     const { record } = await create({ name, external_id: 90_071_992_547_409_931n });
     expect(BigInt(record.id)).toBeGreaterThan(2n ** 53n);
@@ -42,7 +42,7 @@ describe("records", () => {
     });
   });
 
-  test("are updated where one agrees, and created where none does", async () => {
+  test("are updated if one matches, and created if none does", async () => {
     const upsert = (title: string, email: string) =>
       bench.run("nex.records.upsert", {
         objectSlug: "person",
@@ -56,7 +56,7 @@ describe("records", () => {
     expect(third.record.id).not.toBe(first.record.id);
   });
 
-  test("are deleted, after it was shown what they are", async () => {
+  test("are deleted, after the proposal showed them", async () => {
     const { record } = await create({ name: "Jane", email: "jane@example.com" });
     const input = { recordId: record.id };
     expect(await bench.precondition("nex.records.delete", input)).toEqual({ type: "person", name: "Jane" });
@@ -77,7 +77,7 @@ describe("records", () => {
     expect(await bench.readBack("nex.records.delete", input, 0)).toMatchObject({ kind: "done" });
   });
 
-  test("an answer wrapped in data is read as one without", () => {
+  test("an answer wrapped in data is read like one without", () => {
     const { output } = operationNamed("nex.records.get");
     const record = { id: "1", attributes: { data: 1 } };
     for (const body of [record, { data: record }])
@@ -85,7 +85,7 @@ describe("records", () => {
   });
 });
 
-test("a note is created at a record", async () => {
+test("a note is created on a record", async () => {
   const { record } = await create({ name: "Jane" });
   const note = { title: "Call", content: "line one\nline two", recordId: record.id };
   expect(await bench.run("nex.notes.create", note)).toMatchObject({
@@ -93,7 +93,7 @@ test("a note is created at a record", async () => {
   });
 });
 
-test("a question is answered, the ids in the answer exact", async () => {
+test("a question is answered, with exact ids in the answer", async () => {
   const { record } = await create({ name: "Jane Doe" });
   expect(await bench.run("nex.context.ask", { query: "What about Jane?" })).toMatchObject({
     answer: expect.any(String),
@@ -111,7 +111,7 @@ describe("insights", () => {
     }
   });
 
-  test("and notifications say that there may be more, where there are as many as were asked for", async () => {
+  test("and notifications report possible further ones if as many as requested arrive", async () => {
     server.setShape("insights");
     server.emit([{ content: "one" }, { content: "two" }]);
     for (const [limit, isMore] of [
@@ -132,7 +132,7 @@ describe("insights", () => {
     expect(more(3, 3)).toMatchObject({ mayHaveMore: true });
   });
 
-  test("a stretch is asked for in hours and minutes only, or from a time to a time", () => {
+  test("a period is given in hours or minutes, or from one time to another", () => {
     const paths = [
       {},
       { last: "90m", limit: 5 },
@@ -161,12 +161,12 @@ describe("insights", () => {
   });
 });
 
-test("a missing scope comes as the 403 that it is", async () => {
+test("a missing scope is reported as 403", async () => {
   server.setScopes([]);
   await expect(create({ name: "Jane" })).rejects.toMatchObject({ status: 403, retryable: false });
 });
 
-test("what goes out is the JSON that was approved, digit by digit, and the key as a header", async () => {
+test("the approved JSON is sent digit for digit, with the key as a header", async () => {
   const { origin, requests } = await serve(json({ id: "1" }));
   const other = createBench({ nex: origin, nexApiKey: "key" });
   const attributes = { name: "Jane", big: 2n ** 60n, nested: [{ text: "\u202e ü" }] };

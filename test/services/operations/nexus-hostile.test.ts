@@ -125,7 +125,7 @@ async function send(bench: Awaited<ReturnType<typeof start>>["bench"], name: str
 }
 
 describe.each(HOSTILE)("a gateway that answers %s", (what, behaviour) => {
-  test("fails every read, and tells no secret", async () => {
+  test("fails every read, and reveals no secret", async () => {
     const { bench, exchanges } = await start(behaviour);
     for (const [name, input] of Object.entries(READS)) {
       // A function may answer any list.
@@ -137,7 +137,7 @@ describe.each(HOSTILE)("a gateway that answers %s", (what, behaviour) => {
     expect(exchanges()).toBeLessThanOrEqual(2 + 5 * Object.keys(READS).length);
   });
 
-  test("is sent every write once, and none is taken for done", async () => {
+  test("gets every write once, and none counts as done", async () => {
     for (const [name, input] of Object.entries(WRITES)) {
       const { bench, server, exchanges } = await start(behaviour);
       // Apart from exchanges: a token that is refused is replaced for the next one who needs it.
@@ -164,7 +164,7 @@ describe.each(SLOW)("a gateway that gives %s", (_, behaviour) => {
 });
 
 describe("a gateway that redirects to another origin", () => {
-  test.each([301, 302, 303, 307, 308])("with %i gets nobody to go there", async (status) => {
+  test.each([301, 302, 303, 307, 308])("with %i causes no request there", async (status) => {
     const elsewhere = await serve(json([]));
     const { bench } = await start(redirect(`${elsewhere.origin}/rest/v1/orders`, status));
     for (const [name, input] of Object.entries(READS)) expectNoSecret(await outcome(bench.run(name, input)));
@@ -176,7 +176,7 @@ describe("a gateway that redirects to another origin", () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
-  test("does not get the key at the exchange either", async () => {
+  test("does not get the key during the exchange either", async () => {
     const elsewhere = await serve(json({ access_token: TOKEN, organization_id: "o" }));
     const server = await serve(redirect(`${elsewhere.origin}/functions/v1/agent-auth`, 307));
     const bench = createBench({

@@ -33,7 +33,7 @@ async function allOf(name: string, field: string, input: object): Promise<Row[]>
 describe("paging", () => {
   const ids = (rows: Row[]) => rows.map(({ id }) => id);
 
-  test("gives every row once, in order, with NULLs and equal times among them, whatever the page size", async () => {
+  test("returns every row once, in order, including NULLs and equal times, whatever the page size", async () => {
     const { server } = nexus;
     await server.sql(
       `insert into chats (organization_id, platform, contact_name, last_message_time)
@@ -93,17 +93,17 @@ describe("paging", () => {
     await server.sql("delete from orders where order_number similar to '(P|Q)-%'");
   });
 
-  test("a cursor of another list is refused before anything is asked", async () => {
+  test("a cursor of another list is refused before any request", async () => {
     const { next } = (await run("nexus.orders.list", { limit: 1 })) as { next: string };
     expect((await refusal(run("nexus.chats.list", { after: next }))).message).toContain("same order");
     await expect(run("nexus.awbs.list", { after: next })).resolves.toBeDefined();
   });
 });
 
-describe("more rows than the server gives at once", () => {
+describe("more rows than the server returns at once", () => {
   const ORDER = ID("505");
 
-  test("an order of 131 lines is listed to its end, and shown with where the rest begins", async () => {
+  test("an order of 131 lines is listed to its end, and shown with the position of the rest", async () => {
     const { server } = nexus;
     await server.sql(
       "insert into order_items (order_id, sku, name, qty) select $1, 'LINE-' || n, 'line', 1 from generate_series(1, 130) as n",
@@ -133,7 +133,7 @@ describe("more rows than the server gives at once", () => {
     await server.sql("delete from order_items where sku like 'LINE-%'");
   });
 
-  test("the stock of an item in 130 warehouses is had to its end", async () => {
+  test("an item's stock in 130 warehouses is complete", async () => {
     const { server } = nexus;
     await server.sql(
       `with made as (
@@ -153,7 +153,7 @@ describe("more rows than the server gives at once", () => {
     await server.sql("delete from warehouses where name = 'many'");
   });
 
-  test("the customers of one address are found to the last", async () => {
+  test("all customers with one address are found", async () => {
     const { server } = nexus;
     await server.sql(
       "insert into customers (organization_id, first_name, email) select $1, 'C' || n, 'many@example.com' from generate_series(1, 105) as n",
@@ -170,14 +170,14 @@ describe("more rows than the server gives at once", () => {
     await server.sql("delete from customers where email = $1", [email]);
   });
 
-  test("a server that does not count says where the rest of an order may begin", async () => {
+  test("if the server does not count, the answer says where the rest of an order may begin", async () => {
     const answer = { status: 200, headers: {}, body: [{ id: ORDER, order_items: [{ id: ID("1") }] }] };
     const output = operationNamed("nexus.orders.get").output(answer, { orderId: ORDER, items: true });
     expect(output).toMatchObject({ order: { order_items_next: expect.any(String) } });
   });
 });
 
-test("stock is listed by item in all warehouses, by warehouse, and below a quantity, the scarcest first", async () => {
+test("stock is listed by item in all warehouses, by warehouse, and below a quantity, lowest first", async () => {
   const list = async (input: object) =>
     ((await run("nexus.stock.list", input)) as { balances: Row[] }).balances;
   const item = await list({ itemId: ID("101") });
@@ -189,7 +189,7 @@ test("stock is listed by item in all warehouses, by warehouse, and below a quant
   expect(await list({ below: 0 })).toEqual([]);
 });
 
-test("items and warehouses are listed, those of the organization only", async () => {
+test("items and warehouses are listed for the organization only", async () => {
   expect(await run("nexus.items.list", { sku: "TSHIRT-M-BLK" })).toMatchObject({
     items: [{ id: ID("101"), name: "T-shirt, black, M" }],
   });
@@ -201,7 +201,7 @@ test("items and warehouses are listed, those of the organization only", async ()
   expect(await run("nexus.warehouses.list")).toMatchObject({ warehouses: [{ name: "Cairo Main" }, {}] });
 });
 
-test("conversations are listed by what is open, unread, on a platform, or of a phone number", async () => {
+test("conversations are listed by open, unread, platform or phone number", async () => {
   const names = async (input: object) =>
     ((await run("nexus.chats.list", input)) as { chats: Row[] }).chats.map((chat) => chat.contact_name);
   expect(await names({})).toEqual(["Ahmed Hassan", "Mona Adel"]);
@@ -211,7 +211,7 @@ test("conversations are listed by what is open, unread, on a platform, or of a p
   expect(await names({ isArchived: true })).toEqual([]);
 });
 
-test("messages come by their timestamp, those of one conversation", async () => {
+test("messages of one conversation are listed by timestamp", async () => {
   const { messages } = (await run("nexus.messages.list", { chatId: CHAT })) as { messages: Row[] };
   expect(messages.map(({ direction }) => direction)).toEqual(["inbound", "outbound"]);
   const inbound = { chatId: CHAT, direction: "inbound", sentFrom: "2020-01-01T00:00:00+02:00" };
@@ -250,23 +250,20 @@ test.each([
   "valueof",
   "__definegetter__",
   "__lookupgetter__",
-])(
-  "nexus.rest.select takes a column named %s for one that Nexus does not have, wherever it stands",
-  async (column) => {
-    const filter = { column, operator: "eq", value: "x" };
-    for (const input of [
-      { columns: [column] },
-      { filters: [filter, filter] },
-      { order: [{ column }] },
-      { key: column },
-    ])
-      expect(await refusal(run("nexus.rest.select", { table: "items", ...input }))).toMatchObject({
-        code: "42703",
-        status: 400,
-      });
-    expect(await refusal(run("nexus.rest.select", { table: column }))).toMatchObject({ status: 404 });
-  },
-);
+])("nexus.rest.select treats a column named %s as unknown to Nexus, wherever it is used", async (column) => {
+  const filter = { column, operator: "eq", value: "x" };
+  for (const input of [
+    { columns: [column] },
+    { filters: [filter, filter] },
+    { order: [{ column }] },
+    { key: column },
+  ])
+    expect(await refusal(run("nexus.rest.select", { table: "items", ...input }))).toMatchObject({
+      code: "42703",
+      status: 400,
+    });
+  expect(await refusal(run("nexus.rest.select", { table: column }))).toMatchObject({ status: 404 });
+});
 
 describe("a long query", () => {
   const select = (value: string[], operator = { operator: "in" }) =>
@@ -291,7 +288,7 @@ describe("a long query", () => {
     await server.sql("delete from customers where first_name = $1", [value[7]]);
   });
 
-  test("is answered up to the length that is told for one that is too long, which is never sent", async () => {
+  test("is answered up to the length stated in the error for one that is too long, which is never sent", async () => {
     const before = nexus.server.requests.length;
     const tooLong = await refusal(select(names(100, "م".repeat(90))));
     expect(tooLong).toMatchObject({ code: "refused" });
@@ -307,7 +304,7 @@ describe("a long query", () => {
     [414, ""],
     [431, ""],
     [400, "Bad Request"],
-  ])("that a gateway refuses by %d says its length and what to do", async (status, body) => {
+  ])("refused by a gateway with %d reports its length and what to do", async (status, body) => {
     nexus.server.addFault({ kind: "status", status, body, match: "/rest/v1/customers", times: 1 });
     const error = await refusal(select(names(80, "محمد عبد الرحمن")));
     expect(error).toMatchObject({ code: "query_too_long", status });
@@ -322,7 +319,7 @@ describe("nexus.rest.select", () => {
   const names = async (filters: object[], table = "customers") =>
     (await select({ table, filters, columns: ["first_name"] })).map((row) => row.first_name);
 
-  test("takes the columns, filters and order of any table", async () => {
+  test("accepts columns, filters and order for any table", async () => {
     const rows = await select({
       table: "items",
       columns: ["sku"],
@@ -336,7 +333,7 @@ describe("nexus.rest.select", () => {
     expect(Object.keys(rows[0] ?? {}).toSorted()).toEqual(["id", "sku"]);
   });
 
-  test("finds rows by every operator, whatever is in the value", async () => {
+  test("finds rows by every operator, whatever the value contains", async () => {
     const odd = 'O\'Connor (work), "Sally"';
     expect(await names([{ column: "last_name", operator: "eq", value: odd }])).toEqual(["Salma"]);
     expect(await names([{ column: "last_name", operator: "in", value: [odd, "\\"] }])).toEqual(["Salma"]);
@@ -358,7 +355,7 @@ describe("nexus.rest.select", () => {
     expect(await names([{ column: "last_name", operator: "isdistinct", value: "Adel" }])).toContain("Karim");
   });
 
-  test("shows nothing of another organization, and counts without it", async () => {
+  test("shows no other organization's rows, and counts without them", async () => {
     const foreign = [{ column: "id", operator: "eq", value: "0b000000-0000-4000-8000-000000000401" }];
     expect(await run("nexus.rest.select", { table: "customers", filters: foreign, count: true })).toEqual({
       rows: [],
@@ -370,7 +367,7 @@ describe("nexus.rest.select", () => {
     });
   });
 
-  test("says what is wrong with a table, a column or a value that Nexus does not have", async () => {
+  test("names the table, column or value that Nexus does not have", async () => {
     expect(await refusal(select({ table: "nothing" }))).toMatchObject({ code: "42P01", status: 404 });
     expect(await refusal(select({ table: "items", columns: ["colour"] }))).toMatchObject({
       code: "42703",
@@ -383,7 +380,7 @@ describe("nexus.rest.select", () => {
     });
   });
 
-  test("pages by numbers exactly, or says that it cannot", async () => {
+  test("pages by exact numbers, or reports that it cannot", async () => {
     const order = [{ column: "selling_price", descending: true }];
     const rows = await allOf("nexus.rest.select", "rows", { table: "items", order, limit: 5 });
     const prices = rows.map((row) => Number(row.selling_price));

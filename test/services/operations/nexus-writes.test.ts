@@ -11,7 +11,7 @@ const ID = (end: string) => `0a000000-0000-4000-8000-000000000${end}`;
 const AHMED = ID("401");
 const ORDER = ID("503");
 
-test("no write of Nexus is ever sent again after doubt", () => {
+test("no Nexus write is ever sent again when in doubt", () => {
   for (const { name, service, effect, idempotent } of catalogue.all())
     if (service === "nexus" && effect === "write") expect(idempotent, name).toBe(false);
 });
@@ -20,7 +20,7 @@ describe("an order", () => {
   const name = "nexus.orders.create";
   const input = { customerId: AHMED, totalAmount: 450, currency: "EGP", orderNumber: "NX-9001" };
 
-  test("is created for the customer that the proposal showed", async () => {
+  test("is created for the customer shown in the proposal", async () => {
     expect(await nexus.bench.precondition(name, input)).toEqual({ firstName: "Ahmed", lastName: "Hassan" });
     expect(nexus.bench.request(name, input).json).toEqual({
       organization_id: nexus.server.organizationId,
@@ -57,7 +57,7 @@ describe("messages", () => {
   test.each([
     ["nexus.instagram.send_message", "instagram-send-message", ID("702")],
     ["nexus.whatsapp.send_message", "whatsapp-send-message", ID("701")],
-  ])("%s goes to a chat of its platform, once", async (name, action, chatId) => {
+  ])("%s reaches a chat of its platform, once", async (name, action, chatId) => {
     const input = { chatId, message: "Hello 👋" };
     expect(await run(name, input)).toMatchObject({ success: true });
     expect(await nexus.actions(action)).toEqual([{ ...input, organizationId: nexus.server.organizationId }]);
@@ -65,7 +65,7 @@ describe("messages", () => {
       expect(await refusal(run(`nexus.${other}.send_message`, input))).toMatchObject({ code: "refused" });
   });
 
-  test("a template is sent with its values as they are", async () => {
+  test("a template is sent with its values unchanged", async () => {
     const components = [{ type: "body", parameters: [{ type: "text", text: "NX-1" }] }];
     const input = { phoneNumber: "+201005550101", templateName: "order_shipped", language: "ar", components };
     expect(await run("nexus.whatsapp.send_template", input)).toMatchObject({ success: true });
@@ -75,11 +75,11 @@ describe("messages", () => {
   });
 });
 
-describe("a shipment by Bosta", () => {
+describe("a Bosta shipment", () => {
   const name = "nexus.awbs.create_bosta";
   const input = { orderId: ORDER, pickupDate: "2026-12-01" };
 
-  test("is made for an order that has none", async () => {
+  test("is created for an order without one", async () => {
     expect(await nexus.bench.precondition(name, input)).toEqual({
       orderNumber: "NX-1003",
       orderStatus: "confirmed",

@@ -21,7 +21,7 @@ describe("orders", () => {
     };
   const numbers = async (input: object) => (await list(input)).orders.map((order) => order.order_number);
 
-  test("are listed newest first, page by page, those of the organization only", async () => {
+  test("are listed newest first, page by page, for the organization only", async () => {
     expect(await numbers({})).toEqual(["NX-1006", "NX-1005", "NX-1004", "NX-1003", "NX-1002", "NX-1001"]);
     const first = await list({ limit: 4, count: true });
     expect(first.count).toBe(6);
@@ -32,7 +32,7 @@ describe("orders", () => {
     expect(await list({ limit: 4, after: first.next, count: true })).toMatchObject({ next: null, count: 2 });
   });
 
-  test("come with their items, by qty, where that is asked for", async () => {
+  test("include their items, with qty, on request", async () => {
     const { orders } = await list({ orderNumber: "NX-1004", items: true });
     expect(orders).toMatchObject([{ order_items: [{ qty: 1 }, { qty: 1 }] }]);
     const { order } = (await nexus.bench.run("nexus.orders.get", { orderId: PENDING, items: true })) as {
@@ -44,7 +44,7 @@ describe("orders", () => {
     });
   });
 
-  test("are filtered by status, customer, number and time, whatever is in the values", async () => {
+  test("are filtered by status, customer, number and time, whatever the values contain", async () => {
     expect(await numbers({ orderStatus: "confirmed" })).toEqual(["NX-1004", "NX-1003"]);
     expect(await numbers({ customerId: AHMED })).toEqual(["NX-1004", "NX-1001"]);
     const odd = 'a,b"c".(d)+e%&order=x';
@@ -59,7 +59,7 @@ describe("orders", () => {
     await nexus.server.sql("delete from orders where order_number = $1", [odd]);
   });
 
-  test("one is shown by its id; one of another organization is not there", async () => {
+  test("one is shown by its id; another organization's is not found", async () => {
     const shown = await nexus.bench.run("nexus.orders.get", { orderId: PENDING.toUpperCase() });
     expect(shown).toMatchObject({ order: { order_number: "NX-1005" } });
     const error = await refusal(nexus.bench.run("nexus.orders.get", { orderId: FOREIGN }));
@@ -87,21 +87,21 @@ describe("changing the status of an order", () => {
     });
   });
 
-  test("is done, and shows the row", async () => {
+  test("is done, and returns the row", async () => {
     expect(await nexus.bench.run(name, input)).toMatchObject({
       order: { id: PENDING, order_status: "confirmed" },
     });
     expect(await statusNow()).toBe("confirmed");
   });
 
-  test("shows the status before, and that somebody else has changed it", async () => {
+  test("shows the status before, and detects a change by others", async () => {
     const before = await nexus.bench.precondition(name, input);
     expect(before).toEqual({ orderNumber: "NX-1005", orderStatus: "pending" });
     await nexus.server.sql("update orders set order_status = 'cancelled' where id = $1", [PENDING]);
     expect(await nexus.bench.precondition(name, input)).not.toEqual(before);
   });
 
-  test("an order that is not ours fails as no_row_matched, at the proposal and on the wire", async () => {
+  test("another organization's order fails as no_row_matched, at the proposal and on the wire", async () => {
     const foreign = { ...input, orderId: FOREIGN };
     expect(await refusal(nexus.bench.precondition(name, foreign) as Promise<unknown>)).toMatchObject({
       code: "no_row_matched",
@@ -117,7 +117,7 @@ describe("changing the status of an order", () => {
     expect(row?.s).toBe("pending");
   });
 
-  test("a 2xx with no row in it is no success", () => {
+  test("a 2xx without a row is not a success", () => {
     const { output } = operationNamed(name);
     const answer = (body: unknown) => ({ status: 200, headers: {}, body });
     expect(() => output(answer([]), input)).toThrow(expect.objectContaining({ code: "no_row_matched" }));
@@ -126,7 +126,7 @@ describe("changing the status of an order", () => {
   });
 
   test.each(["done", "lost_in_space", "Pending", "", null, 1])(
-    "a status that there is not (%j) is refused before anything is asked, with the six that there are",
+    "an unknown status (%j) is refused before any request, with the six valid ones",
     async (orderStatus) => {
       const before = nexus.server.requests.length;
       const { message } = await refusal(nexus.bench.run(name, { ...input, orderStatus }));
@@ -136,7 +136,7 @@ describe("changing the status of an order", () => {
     },
   );
 
-  test("when its answer is lost it is read back", async () => {
+  test("is read back if its answer is lost", async () => {
     const long = Date.now() + 10 * 60_000;
     await nexus.server.sql("update orders set updated_at = now() where id = $1", [PENDING]);
     expect(await nexus.bench.readBack(name, input, long)).toEqual({ kind: "not_found" });
@@ -173,7 +173,7 @@ describe("customers", () => {
   const search = async (input: object) =>
     ((await nexus.bench.run("nexus.customers.search", input)) as { customers: Row[] }).customers;
 
-  test("are found by phone, the plus encoded, and by e-mail", async () => {
+  test("are found by phone, with the plus encoded, and by e-mail", async () => {
     const byPhone = { phoneNumber: "+201005550101" };
     expect(nexus.bench.request("nexus.customers.search", byPhone).path).toContain(
       "phone_number=eq.%2B201005550101",
@@ -185,7 +185,7 @@ describe("customers", () => {
     expect(await search({ phoneNumber: "+31205550199" })).toEqual([]);
   });
 
-  test("one is created with everything that was given, for the organization of the key", async () => {
+  test("one is created with all given fields, for the key's organization", async () => {
     const input = {
       firstName: 'O\'Connor, "Sally" (work)',
       phoneNumber: "+201005559901",
@@ -263,7 +263,7 @@ describe("customers", () => {
 describe("WhatsApp", () => {
   const name = "nexus.whatsapp.send_message";
 
-  test("a message is sent once, to whom the proposal showed", async () => {
+  test("a message is sent once, to the recipient shown in the proposal", async () => {
     const input = { chatId: CHAT, message: "It is. 👕\nShall we?" };
     expect(await nexus.bench.precondition(name, input)).toEqual({
       contactName: "Ahmed Hassan",
@@ -275,7 +275,7 @@ describe("WhatsApp", () => {
     ]);
   });
 
-  test("one in doubt is looked for in the chat; not seen is not known", async () => {
+  test("one in doubt is looked up in the chat; if not seen, it stays unknown", async () => {
     const input = { chatId: CHAT, message: "Still there?" };
     expect(await nexus.bench.readBack(name, input, Date.now() - 1000)).toEqual({ kind: "cannot_tell" });
     nexus.server.addFault({ kind: "status", status: 546, match: "POST /functions", afterHandling: true });
@@ -287,12 +287,12 @@ describe("WhatsApp", () => {
     });
   });
 
-  test("a chat of another platform is refused before", async () => {
+  test("a chat of another platform is refused beforehand", async () => {
     const input = { chatId: "0a000000-0000-4000-8000-000000000702", message: "hi" };
     expect(await refusal(nexus.bench.run(name, input))).toMatchObject({ code: "refused" });
   });
 
-  test("cannot be written for an organization that is not known", () => {
+  test("cannot be written for an unknown organization", () => {
     const other = createBench({ nexus: nexus.server.url });
     const input = { chatId: CHAT, message: "hi" };
     expect(() => other.request(name, input)).toThrow(

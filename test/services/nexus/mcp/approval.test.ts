@@ -71,7 +71,7 @@ async function start() {
   };
 }
 
-test("a tool that is not the one that was approved last says so, until it is approved again", async () => {
+test("a tool that differs from the one last approved says so, until it is approved again", async () => {
   const { propose, execute, change, clock, path } = await start();
   const first = await propose();
   expect(renderPreview(first)).not.toMatch(NOTICE);
@@ -93,7 +93,7 @@ test("a tool that is not the one that was approved last says so, until it is app
   await path.executor.stop(1000);
 });
 
-test("a text for a tool that holds a secret is not even proposed", async () => {
+test("a text with a secret for a tool is not even proposed", async () => {
   const { path } = await start();
   const input = { text: `here: ghp_${"a1B2".repeat(9)}` };
   await expect(path.writes.propose({ operation: "nexus.mcp.send", input }, AGENT)).rejects.toMatchObject({
@@ -118,7 +118,7 @@ test("a tool that changes between the preview and the execution is not called", 
   await path.executor.stop(1000);
 });
 
-test("a tool is looked up once more right before the write: one that changed since the morning's list is not called", async () => {
+test("a tool is looked up again right before the write: one that changed since the morning's list is not called", async () => {
   const { propose, execute, change, server, path } = await start();
   const write = await propose();
   change("Deletes everything");

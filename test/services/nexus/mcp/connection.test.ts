@@ -47,7 +47,7 @@ test("connects at the first call, once, and opens no stream of its own", async (
   ]);
 });
 
-test("a write goes out with exactly the body that was approved, and its answer is found again", async () => {
+test("a write is sent with exactly the approved body, and its answer is matched to it", async () => {
   const server = await serveMcp((message, respond) => respond(result(message, { content: [] })));
   const write = call("tools/call", { name: "x", arguments: { n: 9007199254740993n, text: "é\u202e" } });
   expect((await connect(server.origin).call(write, writing)).body).toEqual({ result: { content: [] } });
@@ -58,7 +58,7 @@ test("a write goes out with exactly the body that was approved, and its answer i
   expect(server.requests.at(-1)?.headers["nexusd-call"]).toBeUndefined();
 });
 
-test("reads with the same arguments run side by side, each with an id of its own", async () => {
+test("reads with the same arguments run concurrently, each with its own id", async () => {
   const server = await serveMcp((message, respond) => respond(result(message, { of: message.id })));
   const connection = connect(server.origin);
   const answers = await Promise.all([1, 2, 3].map(() => connection.call(call("resources/read"), reading)));
@@ -73,7 +73,7 @@ test("integers above 2^53 in an answer keep their digits", async () => {
   expect(body).toEqual({ result: { structuredContent: { n: 9007199254740993n } } });
 });
 
-test("an error of JSON-RPC is the answer; one without an id too", async () => {
+test("a JSON-RPC error is the answer, even one without an id", async () => {
   const server = await serveMcp((message, respond) =>
     respond(failure(message.method === "a" ? message : { ...message, id: null }, -32_602, "bad arguments")),
   );
@@ -98,14 +98,14 @@ describe("a lost session", () => {
     return { server, connection };
   };
 
-  test.each([404, 400])("answered with %i is made anew, and a read is sent again", async (status) => {
+  test.each([404, 400])("answered with %i is replaced, and a read is sent again", async (status) => {
     const { server, connection } = await sessions(status);
     expect((await connection.call(call("tools/list"), reading)).body).toEqual({ result: {} });
     expect(methods(server).filter((method) => method === "initialize")).toHaveLength(2);
     expect(methods(server).filter((method) => method === "tools/list")).toHaveLength(3);
   });
 
-  test("fails a write as certainly not done; the next one has a new session", async () => {
+  test("fails a write as certainly not done; the next one gets a new session", async () => {
     const { server, connection } = await sessions(404);
     expect(await refusal(connection.call(call("tools/call"), writing))).toMatchObject({
       kind: "status",
@@ -120,7 +120,7 @@ describe("a lost session", () => {
 test.each([
   ["whole", 1000],
   ["a few bytes at a time", 7],
-])("integers above 2^53 stay exact in an answer that comes as an event stream, %s", async (_, size) => {
+])("integers above 2^53 stay exact in an answer sent as an event stream, %s", async (_, size) => {
   const server = await serveMcp((message, respond) =>
     respond((response) => {
       const id = JSON.stringify(message.id);
@@ -138,7 +138,7 @@ test.each([
     });
 });
 
-describe("while the request budget has no place", () => {
+describe("while the request budget has no room", () => {
   const start = async (quietMs: number) => {
     const server = await serveMcp((message, respond) => respond(result(message, { done: true })));
     const clock = createFakeClock();
@@ -157,7 +157,7 @@ describe("while the request budget has no place", () => {
     return { clock, calling, waits, sent };
   };
 
-  test("a write keeps its turn, is sent when that comes, and its waiting is told apart", async () => {
+  test("a write keeps its turn, is sent when it comes, and its wait is reported separately", async () => {
     const { clock, calling, waits, sent } = await start(95_000);
     await clock.advance(94_999);
     expect(sent()).toEqual([]);
@@ -166,7 +166,7 @@ describe("while the request budget has no place", () => {
     expect([sent(), waits]).toEqual([["tools/call"], [95_000]]);
   });
 
-  test("one whose turn does not come in its time was certainly not sent", async () => {
+  test("a write whose turn does not come in time was certainly not sent", async () => {
     const { clock, calling, waits, sent } = await start(300_000);
     await clock.advance(100_000);
     expect(await refusal(calling)).toMatchObject({
@@ -179,7 +179,7 @@ describe("while the request budget has no place", () => {
   });
 });
 
-describe("a server that misbehaves", () => {
+describe("a misbehaving server", () => {
   test.each([
     ["HTML in a 200", html(200), "invalid_json"],
     ["an error in a 200", json({ error: "plan_limit_exceeded" }), "plan_limit_exceeded"],
@@ -199,7 +199,7 @@ describe("a server that misbehaves", () => {
     expect(methods(server).filter((method) => method === "tools/call")).toHaveLength(1);
   });
 
-  test("by saying nothing is given up, the connection is cut, and nothing more is sent", async () => {
+  test("that stays silent is given up, the connection is closed, and nothing more is sent", async () => {
     for (const behaviour of [stallHeaders, stallBody()]) {
       const gone = Promise.withResolvers<void>();
       const server = await serveMcp((_message, respond) =>

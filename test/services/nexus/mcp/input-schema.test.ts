@@ -18,7 +18,7 @@ const conditional = <T>(condition: T, consequence: T) => ({
 });
 const of = (v: object) => object({ v });
 
-describe("a valid input is not refused", () => {
+describe("a valid input is accepted", () => {
   const order = { type: "object", properties: { "a/b~c": { type: "string" }, id: { type: "string" } } };
   test.each<[string, Record<string, unknown>, unknown]>([
     [
@@ -184,11 +184,11 @@ test.each<[string, Record<string, unknown>, unknown, string]>([
     { v: ["a", 1] },
     "v.1: is not allowed",
   ],
-])("an invalid input is refused with its place: %s", (_, schema, input, issue) => {
+])("an invalid input is refused with the path of the error: %s", (_, schema, input, issue) => {
   expect(issues(schema, input)).toContain(issue);
 });
 
-describe("a schema from outside", () => {
+describe("a foreign schema", () => {
   const nested = (keyword: string) => ({
     type: "object",
     properties: { v: { [keyword]: [{ $ref: "#/properties/v" }, { $ref: "#/properties/v" }] } },
@@ -229,7 +229,7 @@ describe("a schema from outside", () => {
     [false, { properties: { v: { $ref: "#/constructor" } } }],
     [false, { properties: { v: { $ref: "https://schemas.example/a" } } }],
     [false, { $schema: "https://vendor.example/dialect" }],
-  ])("is said to be readable (%s) only where all of it can be followed", (expected, schema) => {
+  ])("counts as readable (%s) only if all of it can be followed", (expected, schema) => {
     expect(isReadable({ type: "object", ...schema })).toBe(expected);
   });
 });

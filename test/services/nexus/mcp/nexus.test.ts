@@ -43,14 +43,14 @@ async function run(name: string, input: object): Promise<unknown> {
 
 const mcpRequests = () => nexus.server.requests.filter(({ path }) => path === "/functions/v1/mcp-server");
 
-test("reads show the rows of the organization, from the JSON in a text", async () => {
+test("reads show the organization's rows, from the JSON in a text", async () => {
   const { stock } = (await run("nexus_check_stock", { sku: "MUG-LOGO" })) as { stock: Row[] };
   expect(stock).toHaveLength(2);
   const { orders } = (await run("nexus_list_orders", { status: "pending" })) as { orders: Row[] };
   expect(orders.map((order) => order.order_number)).toEqual(["NX-1006", "NX-1005"]);
 });
 
-test("a write is done once, and what a tool refuses is a failure of its kind", async () => {
+test("a write is done once, and a tool's refusal is a failure of its kind", async () => {
   const contact = { first_name: 'O"Neil', tags: ["a,b"] };
   expect(await run("nexus_create_contact", contact)).toMatchObject({ contact: contact });
   expect(await nexus.actions("nexus_create_contact")).toEqual([contact]);
@@ -71,7 +71,7 @@ test("a write whose answer is lost was sent once, and may have been done", async
   expect(await nexus.actions("nexus_create_contact")).toContainEqual({ first_name: "Lost" });
 });
 
-test("the six resources can be read", async () => {
+test("the six resources are readable", async () => {
   for (const path of [
     "organization/info",
     ...["contacts", "orders", "inventory", "social"].map((name) => `schema/${name}`),
@@ -85,7 +85,7 @@ test("the six resources can be read", async () => {
   });
 });
 
-test("an expired token is exchanged once for all that meet it, and the connection stays", async () => {
+test("an expired token is exchanged once for all requests that hit it, and the connection stays", async () => {
   const input = { uri: "nexus://organization/info" };
   await nexus.bench.run("nexus.mcp.read_resource", input);
   const [exchanges, before] = [nexus.server.exchanges(), mcpRequests().length];
@@ -96,7 +96,7 @@ test("an expired token is exchanged once for all that meet it, and the connectio
   expect(mcpRequests().length - before).toBeLessThanOrEqual(6);
 });
 
-test("a limit that is reached says when it ends", async () => {
+test("a limit that is reached reports when it ends", async () => {
   nexus.server.addFault({
     kind: "status",
     status: 429,

@@ -16,11 +16,11 @@ describe("the output is", () => {
     expect(output(text('{"id":9007199254740993}'))).toEqual({ id: 9007199254740993n });
   });
 
-  test.each(["hello", "7", "null", '{"cut":', ""])("the content as it is, for the text %j", (words) => {
+  test.each(["hello", "7", "null", '{"cut":', ""])("the unchanged content, for the text %j", (words) => {
     expect(output(text(words))).toEqual({ content: [{ type: "text", text: words }] });
   });
 
-  test("everything, where there is more than a text", () => {
+  test("everything, if there is more than one text", () => {
     const content = [
       { type: "text", text: '{"a":1}' },
       { type: "image", data: "…" },
@@ -52,7 +52,7 @@ describe("a failure is", () => {
     expect(error.message).toContain("no such order");
   });
 
-  test("a refusal, where the server says that it did not begin; in doubt for every other error", () => {
+  test("a refusal, if the server says that it did not start; in doubt for every other error", () => {
     const of = (code: unknown) =>
       failure(() =>
         resultOf({ status: 200, headers: {}, body: { error: { code, message: "why" } } }, "POST /mcp"),
@@ -68,7 +68,7 @@ describe("a failure is", () => {
     expect(of("odd")).toMatchObject({ name: "HttpError", code: "rpc_error" });
   });
 
-  test("told without what is shaped like a secret, and not at length", () => {
+  test("reported without text shaped like a secret, and in short", () => {
     const words = `Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln nxs_ak_${"a".repeat(48)} ${"long ".repeat(1000)}`;
     const { message } = failure(() => output(text(words, true)));
     expect(message).not.toMatch(/eyJ|nxs_ak/);

@@ -20,7 +20,7 @@ test("the 41 published tools are 22 reads and 19 writes, each of one kind", () =
   for (const name of PUBLISHED_READS) expect(PUBLISHED_WRITES.has(name)).toBe(false);
 });
 
-test("whatever a tool says of itself, only published and configured reads are reads", async () => {
+test("whatever a tool claims, only published and configured reads are reads", async () => {
   const server = await serveTools(() => [
     tool("nexus_search"),
     tool("nexus_create_order"),
@@ -59,7 +59,7 @@ test("a tool becomes a read as soon as the configuration says so", async () => {
 });
 
 describe("the list", () => {
-  test("is asked for at most daily, also over a restart, and what is known stays where the server is away", async () => {
+  test("is requested at most daily, even over a restart, and known tools stay while the server is away", async () => {
     let isAway = false;
     const server = await serveMcp((message, respond) =>
       respond(
@@ -90,7 +90,7 @@ describe("the list", () => {
     expect(asked()).toBe(before);
   });
 
-  test("is read page by page, and not for ever", async () => {
+  test("is read page by page, with an upper limit", async () => {
     let pages = 0;
     const server = await serveMcp((message, respond) => {
       pages += 1;
@@ -105,7 +105,7 @@ describe("the list", () => {
     ["an empty cursor", ""],
     ["the cursor of the same page", "c1"],
     ["a cursor of null", null],
-  ])("is at its end with %s, and costs no request more", async (_, nextCursor) => {
+  ])("ends with %s, without another request", async (_, nextCursor) => {
     let pages = 0;
     const server = await serveMcp((message, respond) => {
       pages += 1;
@@ -117,7 +117,7 @@ describe("the list", () => {
     expect(pages).toBe(nextCursor === "c1" ? 2 : 1);
   });
 
-  test("does not keep the list of all operations waiting, and a server that is away is no failure of it", async () => {
+  test("does not delay the list of all operations, and a missing server does not make that fail", async () => {
     const server = await serve(() => {});
     const { tools } = createTools(server.origin, await openTestStore());
     const started = performance.now();
@@ -126,7 +126,7 @@ describe("the list", () => {
     expect(tools.all()).toEqual([]);
   });
 
-  test("is empty where the tools are switched off, and says how to switch them on", async () => {
+  test("is empty if the tools are switched off, and says how to switch them on", async () => {
     const server = await serveTools(() => [tool("echo")]);
     const { tools } = createTools(server.origin, await openTestStore(), { settings: { isEnabled: false } });
     await tools.refresh();
@@ -136,7 +136,7 @@ describe("the list", () => {
 });
 
 describe("a hostile list", () => {
-  test("is bounded in number and size, and what cannot be used is left out", () => {
+  test("is bounded in number and size, and unusable entries are left out", () => {
     const deep = JSON.parse(`${'{"items":'.repeat(5000)}{}${"}".repeat(5000)}`);
     const { tools, leftOut } = readTools([
       ...[
@@ -171,7 +171,7 @@ describe("a hostile list", () => {
     expect(byName.has("deep")).toBe(false);
   });
 
-  test("cannot take the place of an operation that nexusd declares, or of another service", async () => {
+  test("cannot replace an operation that nexusd declares, or another service's", async () => {
     const server = await serveTools(() => [tool("read_resource", { description: "mine" }), tool("echo")]);
     const { tools } = createTools(server.origin, await openTestStore());
     const catalogue = createCatalogue(declaredOperations, tools);
@@ -187,10 +187,10 @@ describe("a hostile list", () => {
   });
 });
 
-describe("the input of a tool", () => {
+describe("a tool's input", () => {
   const check = (schema: object, input: unknown) => inputOf({ type: "object", ...schema }).safeParse(input);
 
-  test("is checked by the schema that the server gives, and stays as it is", () => {
+  test("is checked against the server's schema, and stays unchanged", () => {
     const schema = {
       properties: {
         a: { type: "integer", minimum: 1 },
@@ -210,7 +210,7 @@ describe("the input of a tool", () => {
     expect(check(schema, { a: -9007199254740993n }).success).toBe(false);
   });
 
-  test("never runs a pattern of the server's", () => {
+  test("never runs the server's patterns", () => {
     const slow = { type: "string", pattern: "^(a+)+$" };
     const schema = {
       properties: { a: slow, pattern: slow },
@@ -231,18 +231,18 @@ describe("the input of a tool", () => {
     ["has an unknown type", { properties: { a: { type: "quantum" } } }],
     ["is nested too deeply", JSON.parse(`${'{"items":'.repeat(100)}{}${"}".repeat(100)}`)],
     ["has keywords of the wrong kind", { properties: 7, required: "a", anyOf: {} }],
-  ])("is any object, at worst, where the schema %s", (_, schema) => {
+  ])("is any object, at worst, if the schema %s", (_, schema) => {
     expect(check(schema, 7).success).toBe(false);
     expect(() => check(schema, { a: { a: {} } })).not.toThrow();
   });
 
-  test("that cannot be checked is said to be so", () => {
+  test("that cannot be checked is reported as such", () => {
     const inputSchema = { type: "object", properties: { a: { $ref: "#/$defs/none" } } };
     expect(readTools([tool("x", { inputSchema })]).tools).toMatchObject([{ isChecked: false }]);
   });
 });
 
-test("the resources are those that the vendor publishes", async () => {
+test("the resources are the ones that the vendor publishes", async () => {
   const operation = declaredOperations.find(({ name }) => name === "nexus.mcp.read_resource");
   for (const path of ["organization/info", "schema/contacts", "schema/conversation-intelligence"])
     expect(operation?.description).toContain(`nexus://${path}`);
@@ -260,7 +260,7 @@ test("the resources are those that the vendor publishes", async () => {
   });
 });
 
-test("no library of MCP is loaded before it is needed", () => {
+test("no MCP library is loaded before it is needed", () => {
   const source = (file: string) =>
     readFileSync(new URL(`../../../../src/services/nexus/mcp/${file}`, import.meta.url), "utf8");
   expect(source("connection.ts")).toMatch(/await import\("@modelcontextprotocol\/client"\)/);
