@@ -70,8 +70,8 @@ const isAlive = (pid: number) => {
 const pidIn = (file: string) =>
   until(() => existsSync(file) && Number(readFileSync(file, "utf8")), `a pid in ${file}`);
 
-describe("what it is given", () => {
-  test("the notice as JSON on its standard input, which ends, and as variables", async () => {
+describe("its input", () => {
+  test("is the notice as JSON on standard input, which is then closed, and as variables", async () => {
     const { file, path } = sh("cat > in; env > env");
     expect(await scene({ command: [file] }).hand()).toEqual({ kind: "heard" });
     expect(JSON.parse(readFileSync(path("in"), "utf8"))).toEqual(NOTICE);
@@ -92,7 +92,7 @@ describe("what it is given", () => {
     });
   });
 
-  test("what the configuration names beside that, and nothing of the daemon's own", async () => {
+  test("includes the configured variables, and nothing of the daemon's own", async () => {
     const { file, path } = sh("env > env");
     const env = { AGENT_PROFILE: "night", HOME: "/srv/agent" };
     await scene({ command: [file], env, pass_env: ["XDG_RUNTIME_DIR", "NOT_THERE"] }).hand();
@@ -103,7 +103,7 @@ describe("what it is given", () => {
     expect(text).not.toMatch(/NEX_API_KEY|nex-secret|CREDENTIALS|NODE_OPTIONS|NOT_THERE/);
   });
 
-  test("its arguments as they are: no shell reads them", async () => {
+  test("has the arguments unchanged: no shell reads them", async () => {
     const { file, path } = sh('printf "%s\\n" "$@" > args');
     const args = ["$(touch hacked)", "a b", "*", "; exit 3", "", "'\"\\", "ü\n"];
     expect(await scene({ command: [file, ...args] }).hand()).toEqual({ kind: "heard" });
@@ -111,7 +111,7 @@ describe("what it is given", () => {
     expect(existsSync(path("hacked"))).toBe(false);
   });
 
-  test("no file that nexusd has open", async () => {
+  test("includes no file that nexusd has open", async () => {
     const { file, path } = sh("ls -l /proc/$$/fd > fds");
     const held = openSync(path("database"), "w");
     await scene({ command: [file] }).hand();
@@ -121,7 +121,7 @@ describe("what it is given", () => {
     expect(fds).not.toContain(path("database"));
   });
 
-  test("a directory to run in, and a mark where it is a test", async () => {
+  test("has a working directory, and a flag if it is a test", async () => {
     const { file, path } = sh('echo "$NEXUSD_TEST" > "$OUT"; pwd >> "$OUT"');
     const directory = temporaryDirectory();
     const { hand } = scene({
@@ -135,7 +135,7 @@ describe("what it is given", () => {
   });
 });
 
-describe("how it ends", () => {
+describe("its end", () => {
   test.each([
     ["a status", "exit 3", { code: "exit_status", message: expect.stringContaining("with status 3") }],
     ["a signal", "kill -USR1 $$", { code: "killed", message: "the command was ended by SIGUSR1" }],
@@ -159,13 +159,13 @@ describe("how it ends", () => {
     expect(JSON.stringify(outcome)).not.toContain(program);
   });
 
-  test("one that is too long for the system is a refusal, and nothing worse", async () => {
+  test("a command too long for the system is a refusal, and nothing worse", async () => {
     expect(await scene({ command: ["/bin/true", "x".repeat(200_000)] }).hand()).toMatchObject({
       code: "command_not_started",
     });
   });
 
-  test("one that does not read what it is given, or closes it at once, is no failure", async () => {
+  test("a command that does not read its input, or closes it at once, is not a failure", async () => {
     const many = {
       ...NOTICE,
       types: Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`own.type_${n}`, 1])),
@@ -180,7 +180,7 @@ describe("how it ends", () => {
     expect(["heard", "refused"]).toContain(outcome.kind);
   });
 
-  test("what it says goes escaped into the log at debug, its end alone, and into nothing else", async () => {
+  test("its output is escaped and logged at debug, only its end, and appears nowhere else", async () => {
     const { hand, logged } = scene({
       command: [
         "/bin/sh",
@@ -195,8 +195,8 @@ describe("how it ends", () => {
   });
 });
 
-describe("nothing of it is left behind", () => {
-  test("after its time limit, whatever it does with SIGTERM, and with its children", async () => {
+describe("nothing of it remains", () => {
+  test("after its time limit, whatever it does on SIGTERM, including its children", async () => {
     const { file, path } = sh(
       "trap '' TERM\n(trap '' TERM; while :; do sleep 1; done) &\necho $! > child; echo $$ > leader\nwhile :; do sleep 1; done",
     );
@@ -208,7 +208,7 @@ describe("nothing of it is left behind", () => {
     await until(() => !isAlive(child) && !isAlive(leader), "both processes to be gone");
   }, 30_000);
 
-  test("one that heeds SIGTERM ends by it, and not only after the grace", async () => {
+  test("if it handles SIGTERM, it ends then, and not only after the grace period", async () => {
     const started = performance.now();
     expect(await scene({ command: ["/bin/sleep", "60"], timeout: 200 }).hand()).toMatchObject({
       code: "timeout",
@@ -216,14 +216,14 @@ describe("nothing of it is left behind", () => {
     expect(performance.now() - started).toBeLessThan(4000);
   });
 
-  test("what it leaves in its group when it ends is ended, though it holds the pipes", async () => {
+  test("in its process group after it ended, even if a child holds the pipes", async () => {
     const { file, path } = sh("sleep 300 & echo $! > child; exit 0");
     expect(await scene({ command: [file] }).hand()).toEqual({ kind: "heard" });
     const child = await pidIn(path("child"));
     await until(() => !isAlive(child), "the child to be gone");
   });
 
-  test("when its sink ends, within the time that a stop of nexusd has", async () => {
+  test("when its sink ends, within the time of a stop of nexusd", async () => {
     const { file, path } = sh("trap '' TERM\necho $$ > leader\nwhile :; do sleep 1; done");
     const { hand, ending } = scene({ command: [file] });
     const handed = hand();
@@ -235,7 +235,7 @@ describe("nothing of it is left behind", () => {
     await until(() => !isAlive(leader), "the command to be gone");
   });
 
-  test("a sink that has ended starts nothing more", async () => {
+  test("after its sink has ended, which starts nothing more", async () => {
     const { file, path } = sh("touch started");
     const { hand, ending } = scene({ command: [file] });
     ending.abort();
@@ -243,7 +243,7 @@ describe("nothing of it is left behind", () => {
     expect(existsSync(path("started"))).toBe(false);
   });
 
-  test("what a killed nexusd had started is found by its wake, and ended with its children", async () => {
+  test("a command started by a killed nexusd is found by its wake, and ended with its children", async () => {
     const { file, path } = sh("sleep 300 & echo $! > child\necho $$ > leader\nwait");
     const abandoned = spawn(file, {
       detached: true,
@@ -262,7 +262,7 @@ describe("nothing of it is left behind", () => {
   });
 });
 
-test("doctor finds a program as it will be looked for", async () => {
+test("doctor looks up a program as the sink will", async () => {
   const { file, directory } = script("#!/bin/sh\n");
   expect(await findProgram(file, {})).toBe(file);
   expect(await findProgram("wake", { path: `/nowhere:${directory}` })).toBe(file);

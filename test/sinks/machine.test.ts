@@ -152,8 +152,8 @@ const policies = fc.record({
   leastIntervalMs: fc.constantFrom(0, 30_000),
 });
 
-describe("whatever happens, in whatever order", () => {
-  test("M1: nothing pending, no wake and no time at which anything is to happen", () => {
+describe("after any sequence of events", () => {
+  test("M1: with nothing pending there is no wake and no timer", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), policies, (actions, policy) => {
         run(actions, policy, (sink) => {
@@ -168,7 +168,7 @@ describe("whatever happens, in whatever order", () => {
     );
   });
 
-  test("M2: no hour has more wakes than the limit, over restarts too, and none comes sooner than the least interval", () => {
+  test("M2: no hour has more wakes than the limit, even over restarts, and none comes sooner than the minimum interval", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 100 }), policies, (actions, policy) => {
         const { wakes } = run(actions, policy);
@@ -182,7 +182,7 @@ describe("whatever happens, in whatever order", () => {
     );
   });
 
-  test("M3: what is pending is woken for again, for ever, and the ladder's longest step is the longest wait", () => {
+  test("M3: pending events are woken for again, for ever, with the ladder's longest step as the longest wait", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
         const sink = run(actions, { ...POLICY, maxWakesPerHour: 3600 });
@@ -197,7 +197,7 @@ describe("whatever happens, in whatever order", () => {
     );
   });
 
-  test("M4: events that come while a wake is out bring no other one", () => {
+  test("M4: events that arrive during a wake cause no second one", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 29_000 }), (events, ms) => {
         const sink = drive(POLICY);
@@ -212,7 +212,7 @@ describe("whatever happens, in whatever order", () => {
     );
   });
 
-  test("it is stuck exactly while nothing was acknowledged for as long as stuck_after", () => {
+  test("it is stuck exactly while nothing was acknowledged for stuck_after", () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
         run(
@@ -231,7 +231,7 @@ describe("whatever happens, in whatever order", () => {
 describe("the ladder", () => {
   const gaps = (wakes: readonly number[]) => wakes.slice(1).map((at, index) => at - (wakes[index] ?? 0));
 
-  test("is 30, 60, 120, 240, 300, 300 … s, each up to a tenth longer", () => {
+  test("is 30, 60, 120, 240, 300, 300 … s, each step up to a tenth longer", () => {
     const sink = drive({ ...POLICY, maxWakesPerHour: 3600 });
     sink.event();
     sink.pass(HOUR);
@@ -243,14 +243,14 @@ describe("the ladder", () => {
     });
   });
 
-  test("is within 20 wakes an hour by itself, so that the limit never keeps a reader waiting who is only late", () => {
+  test("stays within 20 wakes an hour by itself, so a reader that is merely slow never waits for the limit", () => {
     const sink = drive(POLICY);
     sink.event();
     sink.pass(10 * HOUR);
     expect(Math.max(...gaps(sink.wakes))).toBeLessThanOrEqual(LONGEST_STEP);
   });
 
-  test("begins anew with an acknowledgement that leaves something, 30 s after it", () => {
+  test("starts over after an acknowledgement that leaves something, 30 s later", () => {
     const sink = drive(POLICY);
     sink.event();
     sink.event();
@@ -265,14 +265,14 @@ describe("the ladder", () => {
     expect(gaps(after)[0]).toBeGreaterThanOrEqual(60_000);
   });
 
-  test("a command that runs long is not followed at once: its step begins when it ends", () => {
+  test("a long command is not followed at once: the next step starts when it ends", () => {
     let state = machine.looked(machine.quietSince(0), true, POLICY, 0);
     state = machine.woke(state, 2000, () => 0);
     state = machine.ended(state, { unreadSince: 0, tookMs: 100_000 }, POLICY, 102_000);
     expect(machine.wakeAt(state, POLICY)).toBe(132_000);
   });
 
-  test("where something was acknowledged while it ran, what is left is due by the later of both", () => {
+  test("after an acknowledgement during a command, the rest is due at the later of both times", () => {
     let state = machine.looked(machine.quietSince(0), true, POLICY, 0);
     state = machine.woke(state, 2000, () => 0);
     state = machine.acknowledged(state, true, POLICY, 10_000, () => 0);
@@ -281,14 +281,14 @@ describe("the ladder", () => {
     expect(machine.wakeAt(machine.ended(state, how, POLICY, 90_000), POLICY)).toBe(92_000);
   });
 
-  test("a target that asks for more time is given it", () => {
+  test("a target that asks for more time gets it", () => {
     let state = machine.looked(machine.quietSince(0), true, POLICY, 0);
     state = machine.woke(state, 2000, () => 0);
     state = machine.ended(state, { unreadSince: 0, tookMs: 0, retryAfterMs: 3_000_000 }, POLICY, 2000);
     expect(machine.wakeAt(state, POLICY)).toBe(3_002_000);
   });
 
-  test("what a target took over counts for no limit, and what is left follows at once", () => {
+  test("a delivery by a target does not count towards the limit, and the rest follows at once", () => {
     let state = machine.looked(machine.quietSince(0), true, POLICY, 0);
     for (let delivery = 0; delivery < 100; delivery++) {
       const at = machine.wakeAt(state, POLICY) ?? Number.NaN;
@@ -301,8 +301,8 @@ describe("the ladder", () => {
   });
 });
 
-describe("what is remembered", () => {
-  test("comes back with its place on the ladder, moved by the time that has passed", () => {
+describe("the stored state", () => {
+  test("returns with its place on the ladder, shifted by the elapsed time", () => {
     fc.assert(
       fc.property(
         fc.array(action, { maxLength: 40 }),
@@ -320,7 +320,7 @@ describe("what is remembered", () => {
   });
 
   test.each([undefined, null, 5, "x", {}, { savedAt: 1 }, { savedAt: "1", state: {} }])(
-    "%j is no record",
+    "%j is not a valid record",
     (value) => {
       expect(fromRecord(value, 0, () => 0)).toBeUndefined();
     },

@@ -27,7 +27,7 @@ const plain =
 const openAt = (url: string, more = {}, options = {}) =>
   openTarget(openclaw, { url, ...more }, { secrets: { token: TOKEN }, ...options });
 
-test("a wake names the agent, proves itself, and tells the model what to do in one line", async () => {
+test("a wake names the agent, authenticates itself, and tells the model in one line what to do", async () => {
   const server = await serve(heard);
   const { hand } = await openAt(server.origin, { agent_id: "shop" });
   expect(await hand()).toEqual({ kind: "heard" });
@@ -47,7 +47,7 @@ test("a wake names the agent, proves itself, and tells the model what to do in o
   expect(text.length).toBeLessThan(400);
 });
 
-test("a test says that nothing is to be done", async () => {
+test("a test says that no action is needed", async () => {
   const server = await serve(heard);
   const { hand } = await openAt(server.origin);
   await hand({ ...someNotice, test: true });
@@ -62,7 +62,7 @@ test.each([
   ["/hooks", "/hooks/wake"],
   ["/hooks/", "/hooks/wake"],
   ["/claw/in", "/claw/in/wake"],
-])("hooks at %j of the gateway are woken at %s", async (path, woken) => {
+])("with hooks at %j the gateway is woken at %s", async (path, woken) => {
   const server = await serve(heard);
   const { hand } = await openAt(server.origin + path);
   await hand();
@@ -85,7 +85,7 @@ test.each<[string, Behaviour, string, RegExp]>([
   ["a redirect elsewhere", redirect("http://127.0.0.1:1/"), "redirect", /url/],
   ["a cut answer", cutAfter('{"ok":true'), "connection_lost", /log/],
   ["an endless answer", endless("x".repeat(1000)), "answer_too_large", /url/],
-])("%s is a refusal that says what to do", async (_what, behave, code, message) => {
+])("%s is a refusal with a remedy", async (_what, behave, code, message) => {
   const server = await serve(behave);
   const { hand } = await openAt(server.origin);
   const outcome = await hand();
@@ -122,12 +122,12 @@ test.each<[string, Behaviour]>([
   await server.disconnected();
 });
 
-test("a gateway that is not there is a refusal", async () => {
+test("an unreachable gateway is a refusal", async () => {
   const { hand } = await openAt(await closedOrigin());
   expect(await hand()).toMatchObject({ kind: "refused", code: "connection_refused" });
 });
 
-test("the token goes to no other origin", async () => {
+test("the token is sent to no other origin", async () => {
   const elsewhere = await serve(heard);
   const server = await serve(redirect(`${elsewhere.origin}/hooks/wake`, 307));
   const { hand } = await openAt(server.origin);

@@ -12,7 +12,7 @@ const DAY = 24 * HOUR;
 const refusal: Outcome = { kind: "refused", code: "away", message: "it is away" };
 const times = (handed: { at: number }[]) => handed.map(({ at }) => at);
 
-describe("when it wakes", () => {
+describe("when a sink wakes", () => {
   test("a day without events costs nothing: no wake, and no timer that fires", async () => {
     const scene = await createScene().start(sinkOf(), sinkOf({ name: "all", types: ["*"] }));
     await scene.clock.advance(DAY);
@@ -20,7 +20,7 @@ describe("when it wakes", () => {
     expect(scene.clock.pending()).toBe(0);
   });
 
-  test("events that nobody asked for cost nothing either", async () => {
+  test("events that no sink wants cost nothing either", async () => {
     const scene = await createScene().start(sinkOf());
     await scene.append(other, other);
     expect(scene.clock.pending()).toBe(0);
@@ -28,7 +28,7 @@ describe("when it wakes", () => {
     expect(scene.handed).toEqual([]);
   });
 
-  test("one wake, after the debounce, covers what is pending and says nothing but how much", async () => {
+  test("one wake, after the debounce, covers all pending events and says only how many", async () => {
     const scene = await createScene().start(sinkOf());
     await scene.append(message(), other, message());
     await scene.clock.advance(1000);
@@ -63,7 +63,7 @@ describe("when it wakes", () => {
     expect(await scene.status()).toMatchObject({ pending: 1000, isMore: false });
   });
 
-  test("what is acknowledged before its time wakes nobody", async () => {
+  test("an event acknowledged before its time causes no wake", async () => {
     const scene = await createScene().start(sinkOf());
     const latest = await scene.append(message());
     await scene.acknowledge(latest);
@@ -86,7 +86,7 @@ describe("when it wakes", () => {
     expect(scene.handed).toHaveLength(wakes);
   });
 
-  test("an acknowledgement that leaves something begins the ladder anew, and one that moves nothing does not", async () => {
+  test("an acknowledgement that leaves something restarts the ladder, and one that moves nothing does not", async () => {
     const scene = await createScene().start(sinkOf());
     const latest = await scene.append(message(), message());
     await scene.clock.advance(5 * MINUTE);
@@ -102,7 +102,7 @@ describe("when it wakes", () => {
     expect(scene.handed.at(-1)?.notice).toMatchObject({ pending: 1, oldest: latest });
   });
 
-  test("never two at once: what comes due while a wake is under way waits for its end", async () => {
+  test("never two wakes at once: one that becomes due during another waits for its end", async () => {
     const scene = await createScene().start(sinkOf());
     const gate = Promise.withResolvers<Outcome>();
     scene.answerWith(() => gate.promise);
@@ -120,7 +120,7 @@ describe("when it wakes", () => {
     expect(scene.handed).toHaveLength(2);
   });
 
-  test("a sleep of the machine counts as time, and a step of its clock does not", async () => {
+  test("sleep of the machine counts as time, and a clock step does not", async () => {
     const scene = await createScene().start(sinkOf());
     await scene.append(message());
     await scene.clock.advance(2000);
@@ -134,7 +134,7 @@ describe("when it wakes", () => {
     expect(scene.handed).toHaveLength(2);
   });
 
-  test("the troubles of sinks wake nobody but those who ask for them", async () => {
+  test("the troubles of sinks wake only the sinks that ask for them", async () => {
     const scene = await createScene().start(
       sinkOf({ name: "failing" }),
       sinkOf({ name: "all", types: ["*"] }),
@@ -149,7 +149,7 @@ describe("when it wakes", () => {
     expect(await scene.status("all")).toMatchObject({ state: "quiet", wakes: 0 });
   });
 
-  test("sinks that name the same lane keep their distance from each other's wakes", async () => {
+  test("sinks with the same lane keep their distance from each other's wakes", async () => {
     const at: number[] = [];
     const scene = createScene({
       targetOf: () => ({
@@ -171,7 +171,7 @@ describe("when it wakes", () => {
 });
 
 describe("limits", () => {
-  test("a reader that acknowledges at once is woken 20 times an hour, and then has to wait", async () => {
+  test("a reader that acknowledges at once is woken 20 times an hour, and then must wait", async () => {
     const scene = await createScene().start(sinkOf());
     for (let minute = 0; minute < 180; minute++) {
       await scene.acknowledge((await scene.append(message())) - 1);
@@ -183,7 +183,7 @@ describe("limits", () => {
     expect(at.length).toBeGreaterThan(55);
   });
 
-  test("they are kept over restarts, however often and however the clock was put meanwhile", async () => {
+  test("they hold over restarts, however many, and however the clock is set meanwhile", async () => {
     const scene = createScene();
     await scene.start(sinkOf({ max_wakes_per_hour: 5 }));
     for (let restart = 0; restart < 30; restart++) {
@@ -199,7 +199,7 @@ describe("limits", () => {
     expect(at.length).toBeGreaterThanOrEqual(6);
   });
 
-  test("a wake by hand counts, and is refused beyond the limit with the time to wait", async () => {
+  test("a manual wake counts, and is refused beyond the limit with the time to wait", async () => {
     const scene = await createScene().start(sinkOf({ max_wakes_per_hour: 2 }));
     await scene.append(message());
     const sink = scene.sinks.named("agent");
@@ -210,8 +210,8 @@ describe("limits", () => {
   });
 });
 
-describe("killed and started again", () => {
-  test("a sink that was waiting is waiting again, at its place on the ladder", async () => {
+describe("after a kill and a restart", () => {
+  test("a waiting sink still waits, at its place on the ladder", async () => {
     const scene = createScene();
     await scene.start(sinkOf());
     await scene.append(message());
@@ -227,7 +227,7 @@ describe("killed and started again", () => {
     expect(scene.handed).toHaveLength(4);
   });
 
-  test("a sink that was due is due again, and a wake that was under way is not repeated early", async () => {
+  test("a due sink is still due, and an interrupted wake is not repeated early", async () => {
     const scene = createScene();
     await scene.start(sinkOf());
     await scene.append(message());
@@ -246,7 +246,7 @@ describe("killed and started again", () => {
     expect(scene.handed).toHaveLength(2);
   });
 
-  test("killed at any of its commits, it gives no wake twice and forgets none", async () => {
+  test("a daemon killed at any commit sends no wake twice and forgets none", async () => {
     for (let survivor = 0; survivor < 12; survivor++) {
       const scene = createScene();
       await scene.start(sinkOf());
@@ -265,7 +265,7 @@ describe("killed and started again", () => {
     }
   });
 
-  test("what was acknowledged while its record was not yet written is taken notice of", async () => {
+  test("an acknowledgement made while the sink's record was not yet written is noticed", async () => {
     const scene = createScene();
     await scene.start(sinkOf());
     await scene.append(message(), message());
@@ -283,7 +283,7 @@ describe("killed and started again", () => {
     expect(scene.handed).toHaveLength(before + 1);
   });
 
-  test("what an earlier life had started is ended before anything else is", async () => {
+  test("commands of an earlier process are ended before anything else", async () => {
     const ended: string[] = [];
     const started: string[] = [];
     const scene = createScene({
@@ -306,7 +306,7 @@ describe("killed and started again", () => {
     expect(ended).toHaveLength(1);
   });
 
-  test("a record that cannot be read is begun anew, and said so", async () => {
+  test("an unreadable record is reset, and reported", async () => {
     const scene = createScene();
     await scene.start(sinkOf());
     await scene.append(message());
@@ -325,8 +325,8 @@ describe("killed and started again", () => {
   });
 });
 
-describe("what it tells", () => {
-  test("stuck once after stuck_after, and recovered with the first acknowledgement", async () => {
+describe("what a sink reports", () => {
+  test("stuck once after stuck_after, and recovered on the first acknowledgement", async () => {
     const scene = await createScene().start(sinkOf());
     await scene.append(message(), message());
     await scene.clock.advance(10 * MINUTE - 1);
@@ -345,7 +345,7 @@ describe("what it tells", () => {
     expect(await scene.troubles()).toEqual(["stuck", "recovered from stuck", "stuck"]);
   });
 
-  test("a target that refuses, once until it takes a wake, over restarts too", async () => {
+  test("a refusing target, once until it accepts a wake, even over restarts", async () => {
     const scene = createScene();
     scene.answerWith(async () => refusal);
     await scene.start(sinkOf());
@@ -366,7 +366,7 @@ describe("what it tells", () => {
     expect(scene.figures.of("agent").outcomes).toMatchObject({ heard: 1 });
   });
 
-  test("a target that is away for a day is tried all day, and woken for all of it once it is back", async () => {
+  test("a target that is away for a day is tried all day, and woken for everything once it is back", async () => {
     const scene = createScene();
     scene.answerWith(async () => refusal);
     await scene.start(sinkOf());
@@ -388,7 +388,7 @@ describe("what it tells", () => {
     ]);
   });
 
-  test("what a target throws is a refusal in words of nexusd's own", async () => {
+  test("an error thrown by a target is a refusal in nexusd's own words", async () => {
     const scene = await createScene().start(sinkOf());
     // Before it has given a promise: whatever goes on must not be taken to be under way for ever.
     scene.answerWith(() => {
@@ -404,7 +404,7 @@ describe("what it tells", () => {
     ).not.toContain("IGNORE");
   });
 
-  test("a target that refuses for good pauses its sink until an operator resumes it", async () => {
+  test("a target that refuses permanently pauses its sink until an operator resumes it", async () => {
     const scene = createScene();
     scene.answerWith(async () => ({ ...refusal, isFinal: true }));
     await scene.start(sinkOf());
@@ -424,7 +424,7 @@ describe("what it tells", () => {
     expect(await scene.troubles()).toEqual(["failed", "recovered from failed"]);
   });
 
-  test("how long it took from the oldest event to its acknowledgement, and how many events a wake brought", async () => {
+  test("the time from the oldest event to its acknowledgement, and the number of events per wake", async () => {
     const scene = await createScene().start(sinkOf());
     await scene.append(message(), message(), message());
     await scene.clock.advance(5000);
@@ -441,13 +441,13 @@ describe("what it tells", () => {
   });
 });
 
-describe("what a target delivers", () => {
+describe("a delivery by a target", () => {
   const deliver = (scene: ReturnType<typeof createScene>, most: number) =>
     scene.answerWith(async ({ notice }) => ({
       ...{ kind: "acknowledged", upTo: Math.min(notice.newest ?? 0, (notice.oldest ?? 0) + most - 1) },
     }));
 
-  test("moves the consumer, and what is left follows at once, whatever the limit of wakes", async () => {
+  test("moves the consumer, and the rest follows at once, whatever the limit of wakes", async () => {
     const scene = createScene();
     deliver(scene, 10);
     await scene.start(sinkOf({ max_wakes_per_hour: 2 }));
@@ -460,7 +460,7 @@ describe("what a target delivers", () => {
     expect(scene.clock.pending()).toBe(0);
   });
 
-  test("which fails is tried again by the ladder, and nothing is passed over", async () => {
+  test("that fails is retried on the ladder, and no event is skipped", async () => {
     const scene = createScene();
     const seen: number[] = [];
     let attempts = 0;
@@ -478,8 +478,8 @@ describe("what a target delivers", () => {
   });
 });
 
-describe("the operator's hand on it", () => {
-  test("a pause lasts over restarts, and whoever resumes wakes for what came meanwhile", async () => {
+describe("the operator's control of a sink", () => {
+  test("a pause lasts over restarts, and resuming wakes for what arrived meanwhile", async () => {
     const scene = createScene();
     await scene.start(sinkOf());
     await scene.sinks.named("agent").pause();
@@ -498,13 +498,13 @@ describe("the operator's hand on it", () => {
     expect(scene.handed).toHaveLength(1);
   });
 
-  test("a wake by hand needs something pending", async () => {
+  test("a manual wake needs pending events", async () => {
     const scene = await createScene().start(sinkOf());
     await expect(scene.sinks.named("agent").wakeNow()).rejects.toMatchObject({ code: "nothing_pending" });
     expect(scene.handed).toEqual([]);
   });
 
-  test("a test is marked as one, and changes nothing", async () => {
+  test("a test is marked as such, and changes nothing", async () => {
     const scene = await createScene().start(sinkOf());
     const before = await scene.status();
     scene.answerWith(async () => ({ kind: "acknowledged", upTo: 5 }));
@@ -525,7 +525,7 @@ describe("the operator's hand on it", () => {
     expect(scene.clock.pending()).toBe(0);
   });
 
-  test("a name that there is not is refused with the nearest", async () => {
+  test("an unknown name is refused with the nearest one", async () => {
     const scene = await createScene().start(sinkOf(), sinkOf({ name: "webhook" }));
     expect(() => scene.sinks.named("agnet")).toThrow('Did you mean "agent"?');
     expect(() => scene.sinks.named("zzzzzz")).toThrow(
@@ -536,8 +536,8 @@ describe("the operator's hand on it", () => {
   });
 });
 
-describe("its consumer", () => {
-  test("is made at the end of the log, and one that is there stays where it is with the types of the sink", async () => {
+describe("a sink's consumer", () => {
+  test("is created at the end of the log, and an existing one keeps its position with the types of the sink", async () => {
     const scene = createScene();
     await scene.start();
     await scene.append(message(), other);
@@ -550,7 +550,7 @@ describe("its consumer", () => {
     expect(await scene.store.readConsumer("agent")).toMatchObject({ position: 2, types: null });
   });
 
-  test("that somebody deletes is made again at the end, and one that is placed back is woken for", async () => {
+  test("is created again at the end if deleted, and woken for if moved back", async () => {
     const scene = await createScene().start(sinkOf());
     await scene.append(message());
     await scene.clock.advance(2000);
@@ -568,7 +568,7 @@ describe("its consumer", () => {
 });
 
 describe("a new configuration", () => {
-  test("leaves alone what it does not change, also a wake under way", async () => {
+  test("leaves everything that it does not change alone, including a wake in progress", async () => {
     const scene = await createScene().start(sinkOf(), sinkOf({ name: "b" }));
     const aborted: string[] = [];
     scene.answerWith(({ sink }, signal) => {
@@ -591,7 +591,7 @@ describe("a new configuration", () => {
     expect(aborted).toEqual(["b"]);
   });
 
-  test("gives a changed sink its place on the ladder and its limit, and lets one go on that its target had paused", async () => {
+  test("keeps a changed sink's place on the ladder and its limit, and resumes one that its target had paused", async () => {
     const scene = createScene();
     scene.answerWith(async ({ sink }) => (sink === "b" ? { ...refusal, isFinal: true } : { kind: "heard" }));
     await scene.start(sinkOf(), sinkOf({ name: "b" }));
@@ -607,7 +607,7 @@ describe("a new configuration", () => {
   });
 });
 
-test("configurations that come at once are taken one after the other, and the last one stands", async () => {
+test("configurations that arrive at once are applied one after the other, and the last one stays", async () => {
   const scene = await createScene().start(sinkOf());
   await Promise.all([
     scene.configure([sinkOf({ debounce: 1000 }), sinkOf({ name: "b" })]),
@@ -620,7 +620,7 @@ test("configurations that come at once are taken one after the other, and the la
   expect(await scene.sinks.list()).toHaveLength(1);
 });
 
-test("a sink that could not be started is made by the next configuration", async () => {
+test("a sink that could not be started is started by the next configuration", async () => {
   const scene = await createScene().start();
   const { store } = scene;
   const { readRecord } = store;
@@ -636,7 +636,7 @@ test("a sink that could not be started is made by the next configuration", async
 });
 
 describe("trouble with the database", () => {
-  test("no wake that is not on disk goes out; it goes on by itself when the disk does", async () => {
+  test("a wake that is not on disk is not sent; the sink resumes by itself when the disk does", async () => {
     const scene = await createScene().start(sinkOf());
     await scene.append(message());
     const { store } = scene;
@@ -653,7 +653,7 @@ describe("trouble with the database", () => {
   });
 });
 
-test("a stop ends a wake under way and leaves no timer", async () => {
+test("a stop ends a wake in progress and leaves no timer", async () => {
   const scene = await createScene().start(sinkOf());
   let isAborted = false;
   scene.answerWith(

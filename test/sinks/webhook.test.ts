@@ -69,8 +69,8 @@ function verified({ headers, body }: TestServer["requests"][number], secret = SE
 const saidIn = (request: TestServer["requests"][number]): string[] =>
   verified(request).map(({ data }) => data.message);
 
-describe("one event a request", () => {
-  test("each is delivered as it is in the log, in order, under its own id", async () => {
+describe("one event per request", () => {
+  test("each event is delivered as logged, in order, under its own id", async () => {
     const server = await serve(taken);
     const opened = await open(`${server.origin}/in?of=nexusd`);
     await append(opened.store, "one", "zwei ☃", "三 \u2028 \u0000");
@@ -87,7 +87,7 @@ describe("one event a request", () => {
     }
   });
 
-  test("only the types of the consumer are delivered", async () => {
+  test("only the consumer's types are delivered", async () => {
     const server = await serve(taken);
     const opened = await open(server.origin);
     await opened.store.putConsumer(CONSUMER, "latest", ["nex.*"]);
@@ -96,7 +96,7 @@ describe("one event a request", () => {
     expect(server.requests).toEqual([]);
   });
 
-  test("what is refused holds up all that follow it, and comes again under the same id", async () => {
+  test("a refused event holds up all events after it, and is sent again under the same id", async () => {
     const server = await serve((response, request, index) =>
       status(request.body.includes("poison") && index < 6 ? 422 : 200)(response, request, index),
     );
@@ -117,7 +117,7 @@ describe("one event a request", () => {
 describe("batches", () => {
   const asBatch = { format: "batch", batch_events: 3 };
 
-  test("are lists of events in order, whose id is that of their contents", async () => {
+  test("are lists of events in order, with an id derived from their contents", async () => {
     const server = await serve(taken);
     const opened = await open(server.origin, asBatch);
     await append(opened.store, "a", "b", "c", "d");
@@ -129,7 +129,7 @@ describe("batches", () => {
     for (const id of ids) expect(id).toMatch(/^batch_[\w-]{32}$/);
   });
 
-  test("one whose answer was lost is sent again as it was, whatever has come since", async () => {
+  test("a batch whose answer was lost is sent again unchanged, whatever has arrived since", async () => {
     const server = await serve((response, request, index) =>
       index === 0 ? response.destroy() : taken(response, request, index),
     );
@@ -144,7 +144,7 @@ describe("batches", () => {
     expect(rest && saidIn(rest)).toEqual(["0: b", "1: c"]);
   });
 
-  test("one whose events retention has removed since is made anew", async () => {
+  test("a batch whose events retention has removed since is built again", async () => {
     const server = await serve((response, request, index) =>
       (index === 0 ? status(500) : taken)(response, request, index),
     );
@@ -157,7 +157,7 @@ describe("batches", () => {
     expect(server.requests.map(saidIn)).toEqual([["0: a"], ["0: b"]]);
   });
 
-  test("are no more than 256 KiB, but for an event that is larger by itself", async () => {
+  test("are at most 256 KiB, except for a single event larger than that", async () => {
     const server = await serve(taken);
     const opened = await open(server.origin, { format: "batch" });
     const long = (kib: number) => "x".repeat(kib * 1024);
@@ -167,7 +167,7 @@ describe("batches", () => {
   });
 });
 
-test("while a secret is replaced, a receiver that knows either one is content", async () => {
+test("during a change of the secret, a receiver with either one can verify", async () => {
   const server = await serve(taken);
   const opened = await open(server.origin, {}, { secrets: { secret: SECRET, previous_secret: OLD_SECRET } });
   await append(opened.store, "one");
@@ -182,7 +182,7 @@ test.each([
   ["whsec_dG9vIHNob3J0"],
   ["not base64 at all, nor a key of any length"],
   [`whsec_${"A".repeat(100)}`],
-])("a secret that cannot sign is refused without being told: %s", async (secret) => {
+])("an unusable secret is refused without being shown: %s", async (secret) => {
   const server = await serve(taken);
   const opened = await open(server.origin, {}, { secrets: { secret } });
   await append(opened.store, "one");
@@ -192,7 +192,7 @@ test.each([
   expect(server.requests).toEqual([]);
 });
 
-test("a test sends an event of a type of its own, in the form of the sink, and moves nothing", async () => {
+test("a test sends an event of its own type, in the sink's format, and moves nothing", async () => {
   const server = await serve(taken);
   for (const format of ["structured", "batch"]) {
     const { store, hand } = await open(server.origin, { format });
@@ -217,7 +217,7 @@ describe("only a 2xx acknowledges", () => {
     ["a page", html(200)],
     ["a status whose body never comes", stallBody(200)],
     ["a status and an endless body", endless("x".repeat(1000))],
-  ])("%s does", async (_what, behave) => {
+  ])("%s acknowledges", async (_what, behave) => {
     const server = await serve(behave);
     const opened = await open(server.origin);
     await append(opened.store, "one", "two");
@@ -240,7 +240,7 @@ describe("only a 2xx acknowledges", () => {
     ["307", redirect("/away", 307), "redirect", /url/],
     ["308", redirect("/away", 308), "redirect", /url/],
     ["a cut connection", (response) => response.destroy(), "connection_lost", /log/],
-  ])("%s is a refusal that says what to do", async (_what, behave, code, message) => {
+  ])("%s is a refusal with a remedy", async (_what, behave, code, message) => {
     const server = await serve(behave);
     const opened = await open(server.origin);
     await append(opened.store, "one");
@@ -252,7 +252,7 @@ describe("only a 2xx acknowledges", () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test("410 ends it", async () => {
+  test("410 ends the delivery", async () => {
     const server = await serve(status(410));
     const opened = await open(server.origin);
     await append(opened.store, "one");
@@ -264,7 +264,7 @@ describe("only a 2xx acknowledges", () => {
     [429, {}, 60_000],
     [503, { "retry-after": "7" }, 7000],
     [500, {}, undefined],
-  ])("%i with %j is left alone for as long as it asks for", async (code, headers, retryAfterMs) => {
+  ])("%i with %j pauses the receiver for as long as it asks", async (code, headers, retryAfterMs) => {
     const server = await serve(status(code, headers));
     const opened = await open(server.origin);
     await append(opened.store, "one");
@@ -284,7 +284,7 @@ describe("only a 2xx acknowledges", () => {
     await server.disconnected();
   });
 
-  test("neither is a receiver that is not there, nor one that does not speak HTTP", async () => {
+  test("an unreachable receiver, or one that does not speak HTTP, does not", async () => {
     const garbage = await serveRaw((socket) => socket.end("SSH-2.0-OpenSSH_10.0\r\n"));
     for (const [url, code] of [
       [await closedOrigin(), "connection_refused"],
@@ -297,7 +297,7 @@ describe("only a 2xx acknowledges", () => {
   });
 });
 
-test("a consumer that is gone is a refusal", async () => {
+test("a deleted consumer is a refusal", async () => {
   const server = await serve(taken);
   const { hand } = await open(server.origin);
   expect(await hand()).toMatchObject({ kind: "refused", code: "no_consumer" });

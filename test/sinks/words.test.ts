@@ -93,12 +93,12 @@ const WAKES: Record<string, () => Promise<(notice: Notice) => Promise<string>>> 
   },
 };
 
-test("every kind is either here or delivers", () => {
+test("every kind is either listed here or delivers", () => {
   expect(SINK_KINDS.map(({ name }) => name).sort()).toEqual([...Object.keys(WAKES), "webhook"].sort());
 });
 
 test.each(Object.keys(WAKES))(
-  "%s: a wake is the same whatever the events hold",
+  "%s: a wake is the same whatever the events contain",
   async (kind) => {
     const wake = await WAKES[kind]?.();
     // Of another type that no job could declare, so that both have as many types.
@@ -124,17 +124,20 @@ const answers: [string, Behaviour][] = [200, 204, 301, 400, 401, 404, 429, 500, 
       .end(status === 204 ? "" : JSON.stringify({ error: CANARY, agentId: CANARY })),
 ]);
 
-test.each(answers)("what a gateway answers with %s goes into nobody's words", async (_status, behave) => {
-  const server = await serve(behave);
-  const { hand } = await openTarget(
-    openclaw,
-    { url: server.origin },
-    { secrets: { token: "a-made-up-token-of-a-test" } },
-  );
-  expect(JSON.stringify(await hand())).not.toMatch(/IGNORE|PREVIOUS/);
-});
+test.each(answers)(
+  "no text from a gateway's answer with %s reaches nexusd's own messages",
+  async (_status, behave) => {
+    const server = await serve(behave);
+    const { hand } = await openTarget(
+      openclaw,
+      { url: server.origin },
+      { secrets: { token: "a-made-up-token-of-a-test" } },
+    );
+    expect(JSON.stringify(await hand())).not.toMatch(/IGNORE|PREVIOUS/);
+  },
+);
 
-test("what a command says goes into nobody's words", async () => {
+test("no text from a command reaches nexusd's own messages", async () => {
   const { hand } = await openTarget(exec, {
     command: ["/bin/sh", "-c", `echo '${CANARY}'; echo '${CANARY}' >&2; exit 1`],
   });
