@@ -218,7 +218,7 @@ describe("memory does not grow with the number of", () => {
       }),
     ));
 
-  test("waits for what is to come", () =>
+  test("waits for future events", () =>
     soak(
       each(async () => {
         const path = "/v1/events?type=daemon.stopped&wait=1ms";
@@ -226,9 +226,9 @@ describe("memory does not grow with the number of", () => {
       }),
     ));
 
-  test("streams of events that end", () => soak(each(look)));
+  test("event streams that end", () => soak(each(look)));
 
-  test("consumers that come and go", () =>
+  test("consumers that are created and deleted", () =>
     soak(
       each(async (n) => {
         const path = `/v1/consumers/reader-${n}`;
