@@ -15,7 +15,7 @@ for (let fd = openSync("/dev/null", "r"); ; fd = openSync("/dev/null", "r")) {
   }
 }
 
-test("every descriptor is taken with its name, from 3 on, also where several have the same one", () => {
+test("every descriptor is taken by its name, from 3 on, even if several share one", () => {
   const env = { LISTEN_PID: "4711", LISTEN_FDS: "3", LISTEN_FDNAMES: "operator:agent:agent" };
   expect(takeInheritedSockets(env, PID)).toEqual([
     { fd: 3, name: "operator" },
@@ -45,7 +45,7 @@ test.each([
   expect(takeInheritedSockets({ ...env }, PID)).toEqual([]);
 });
 
-test("whatever the variables hold, no child sees them, and only counted descriptors are taken", () => {
+test("whatever the variables contain, no child sees them, and only counted descriptors are taken", () => {
   const value = fc.oneof(fc.string(), fc.integer().map(String), fc.constant(String(PID)));
   fc.assert(
     fc.property(value, fc.integer({ min: -2, max: 5 }), fc.array(fc.string()), (pid, count, names) => {
@@ -67,7 +67,7 @@ test("whatever the variables hold, no child sees them, and only counted descript
   );
 });
 
-test("a count beyond what is open ends where nothing is open", () => {
+test("a count beyond the open descriptors ends at the last open one", () => {
   const env = { LISTEN_PID: "4711", LISTEN_FDS: "1000000000" };
   expect(takeInheritedSockets(env, PID).length).toBeLessThan(100_000);
 });

@@ -5,7 +5,7 @@ import { socketPaths } from "../../src/config/sockets.ts";
 
 const UNITS = new URL("../../systemd/", import.meta.url).pathname;
 
-test("the configuration of the package starts without any secret, on the sockets of the units", () => {
+test("the package's configuration starts without any secret, on the units' sockets", () => {
   const { config, secrets, warnings } = loadConfig({ path: `${UNITS}nexusd.toml`, env: {} });
   expect(secrets).toEqual({});
   expect(warnings).toEqual([]);

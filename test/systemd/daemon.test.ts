@@ -19,7 +19,7 @@ afterEach(() => {
   recorded.remove();
 });
 
-test("READY comes when the sockets answer, a reload ends in READY again, and the stop is announced first", async () => {
+test("READY is sent when the sockets answer, a reload ends with READY again, and the stop is announced first", async () => {
   installation = install(QUIET);
   // Before a message is written down, the socket must answer: whoever is told READY can connect.
   const socket = join(installation.dataDir, "agent.sock");
@@ -83,8 +83,8 @@ function activate(listen: string[], fdNames: string | undefined) {
   };
 }
 
-describe.skipIf(!hasActivation)("sockets that were open before (needs systemd-socket-activate)", () => {
-  test("are answered on, each by its name, and left there", async () => {
+describe.skipIf(!hasActivation)("inherited sockets (needs systemd-socket-activate)", () => {
+  test("are answered, each by its name, and not removed", async () => {
     installation = install(QUIET);
     recorded = recordNotify();
     const { agentSocket, operatorSocket } = installation;
@@ -104,7 +104,7 @@ describe.skipIf(!hasActivation)("sockets that were open before (needs systemd-so
     expect(existsSync(operatorSocket)).toBe(true);
   });
 
-  test("are all answered on where several have one name, and one that has no use says so", async () => {
+  test("are all answered if several share a name, and an unused one is reported", async () => {
     installation = install(QUIET);
     recorded = recordNotify();
     const { agentSocket, operatorSocket, dataDir } = installation;
@@ -129,7 +129,7 @@ describe.skipIf(!hasActivation)("sockets that were open before (needs systemd-so
     expect(await activated.end()).toEqual([0, null]);
   });
 
-  test("go by their path where they have no name", async () => {
+  test("are recognised by their path if they have no name", async () => {
     installation = install(QUIET);
     recorded = recordNotify();
     const { agentSocket, operatorSocket } = installation;
@@ -140,7 +140,7 @@ describe.skipIf(!hasActivation)("sockets that were open before (needs systemd-so
     expect(await activated.end()).toEqual([0, null]);
   });
 
-  test("are not taken where they are a port: whoever connects is refused, and nexusd opens its own", async () => {
+  test("are not taken if they are ports: connections are refused, and nexusd opens its own sockets", async () => {
     installation = install(QUIET);
     recorded = recordNotify();
     const port = await freePort();
@@ -159,7 +159,7 @@ describe.skipIf(!hasActivation)("sockets that were open before (needs systemd-so
 });
 
 test.skipIf(!hasActivation)(
-  "a socket that is no file lets nobody in, whatever its name (needs systemd-socket-activate)",
+  "a socket without a file serves no requests, whatever its name (needs systemd-socket-activate)",
   async () => {
     installation = install(QUIET);
     recorded = recordNotify();

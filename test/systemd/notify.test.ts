@@ -19,7 +19,7 @@ function start(before?: string) {
   return { notifier, lines, messages: recorded.messages };
 }
 
-test("every message goes out in the order in which it was given, though nobody waited", async () => {
+test("every message is sent in the order given, even if no caller waits", async () => {
   const { notifier, messages } = start();
   void notifier.extendTimeout(1500);
   void notifier.ready("polling 12 sessions");
@@ -35,7 +35,7 @@ test("every message goes out in the order in which it was given, though nobody w
   ]);
 });
 
-test("a status that has not changed is not told again, whoever told it before", async () => {
+test("an unchanged status is not sent again, whoever sent it before", async () => {
   const { notifier, messages } = start();
   await notifier.ready("polling 1 session");
   await notifier.status("polling 1 session");
@@ -44,7 +44,7 @@ test("a status that has not changed is not told again, whoever told it before", 
   expect(messages()).toEqual([["READY=1", "STATUS=polling 1 session"], ["STATUS=polling 2 sessions"]]);
 });
 
-test("a program that fails is one warning with a remedy, and stops nobody", async () => {
+test("a failing program is one warning with a remedy, and stops nothing", async () => {
   const { notifier, lines, messages } = start("exit 1");
   await notifier.ready("running");
   await notifier.ping();
@@ -56,7 +56,7 @@ test("a program that fails is one warning with a remedy, and stops nobody", asyn
   });
 });
 
-test("without NOTIFY_SOCKET nothing is started at all", async () => {
+test("without NOTIFY_SOCKET no program is started at all", async () => {
   const { messages } = start();
   const lines: string[] = [];
   const alone = createNotifier({ env: {}, pid: process.pid, log: logInto(lines) });

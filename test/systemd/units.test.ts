@@ -20,7 +20,7 @@ describe("the template and the plain service", () => {
   const OWN =
     /^(Description|Requires|After|Also|ExecStart|ExecReload|WorkingDirectory|StateDirectory|LoadCredential|RuntimeDirectory\w*|ListenStream|Service)=/;
 
-  test.each(TEMPLATES)("%s: hold the same but for what is an instance's own", (name) => {
+  test.each(TEMPLATES)("%s: are identical except for the instance's own parts", (name) => {
     const template = name.replace(".", "@.");
     const shared = (file: string) => settings(file).filter((line) => !OWN.test(line));
     expect(shared(template)).toEqual(shared(name));
@@ -31,7 +31,7 @@ describe("the template and the plain service", () => {
   });
 });
 
-test("the service can connect to its own sockets, or it would never prove to the watchdog that it lives", () => {
+test("the service can connect to its own sockets, as its watchdog pings require", () => {
   const user = settings("nexusd.service").find((line) => line.startsWith("User="));
   for (const socket of ["nexusd-agent.socket", "nexusd-operator.socket"])
     expect(settings(socket)).toContain(`Socket${user}`);
@@ -76,7 +76,7 @@ describe.skipIf(analyze("--version").code !== 0)("systemd itself (needs systemd-
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  test("finds nothing to warn of in the units", () => {
+  test("finds no fault in the units", () => {
     const units = readdirSync(directory).filter((name) => /\.(service|socket)$/.test(name));
     expect(units).toHaveLength(6);
     expect(analyze("verify", "--man=no", ...units.map((name) => join(directory, name)))).toMatchObject({
