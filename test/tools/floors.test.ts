@@ -4,7 +4,7 @@ import { faultsOf } from "../../tools/floors.ts";
 const faults = (sources: Record<string, string>) =>
   faultsOf(new Map(Object.entries(sources)), ["core", "http", "daemon"]);
 
-test("an import from a floor below, or from the same folder, is no fault", () => {
+test("an import from a floor below, or from the same folder, is allowed", () => {
   expect(
     faults({
       "http/client.ts": 'import { a } from "../core/clock.ts";\nimport type { B } from "./errors.ts";',
@@ -21,12 +21,12 @@ test.each([
   ["that is passed on", 'export { a } from "../daemon/log.ts";'],
   ["when it is needed", 'const { a } = await import("../daemon/log.ts");'],
   ["as a type alone", 'type A = import("../daemon/log.ts").A;'],
-])("an import from a floor above is one: %s", (_what, text) => {
+])("an import from a floor above is a fault: %s", (_what, text) => {
   expect(faults({ "core/clock.ts": text })).toEqual([
     { file: "core/clock.ts", message: "imports daemon/log.ts, which is on a floor above its own" },
   ]);
 });
 
-test("a folder without a floor is one", () => {
+test("a folder without a floor is a fault", () => {
   expect(faults({ "helpers/all.ts": "" })).toMatchObject([{ file: "helpers/all.ts" }]);
 });

@@ -15,7 +15,7 @@ test.each([
   "const isNexus = true;",
   "throw new Error(`Nexus did not answer`);",
   "const KEY = env.NEXUS_KEY;",
-])("is told of %s", (line) => {
+])("%s is reported", (line) => {
   expect(faults("src/control/some.ts", `first\n${line}\n`)).toEqual(["src/control/some.ts:2"]);
 });
 
@@ -31,12 +31,12 @@ test.each([
   expect(faults(file, line)).toEqual([]);
 });
 
-test("jobs of nexusd itself, and a folder that only begins like a service, are no home", () => {
+test("nexusd's own jobs, and a folder that only starts like a service, are not exempt", () => {
   expect(faults("jobs/retention.ts", "services.nex.now()")).toHaveLength(1);
   expect(faults("src/services/nexes/x.ts", "services.nex.now()")).toHaveLength(1);
 });
 
-test("an exception that names no service any more is told, too", () => {
+test("an exception that no longer names a service is reported too", () => {
   const exceptions = { "src/client/client.ts": "the views" };
   expect(faults("src/client/client.ts", "ask('/v1/nex/insights')", exceptions)).toEqual([]);
   expect(faults("src/client/client.ts", "ask('/v1/status')", exceptions)).toEqual(["src/client/client.ts"]);
