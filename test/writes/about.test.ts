@@ -12,8 +12,8 @@ const about = (
   subject?: (name: string) => string,
 ) => aboutWrite({ before: null, ...aim }, { view, subject });
 
-describe("what a write is about, for whoever decides", () => {
-  it("names the target as people do, and says from what to what", () => {
+describe("the summary of a write, for the person who decides", () => {
+  it("names the target as people do, and the change from old to new", () => {
     expect(about({ ...order, before: { orderNumber: "NX-1006", orderStatus: "pending" } })).toEqual({
       text: "order NX-1006: pending → shipped",
       target: { kind: "order", id: ID, label: "NX-1006" },
@@ -22,7 +22,7 @@ describe("what a write is about, for whoever decides", () => {
     });
   });
 
-  it("takes a name from what nexusd keeps, and says how old that is", () => {
+  it("takes a name from stored data, and says how old that is", () => {
     const view = { label: "NX-1006", fields: { orderStatus: "pending" }, asOf: AS_OF };
     expect(about(order, view)).toEqual({
       text: "order NX-1006: orderStatus pending (as last seen) → shipped",
@@ -32,7 +32,7 @@ describe("what a write is about, for whoever decides", () => {
     });
   });
 
-  it("says where what it was before is unknown", () => {
+  it("says if the old value is unknown", () => {
     expect(about(order)).toMatchObject({
       text: "update status order 0a000000…: orderStatus (now unknown) → shipped",
       target: { kind: "order", id: ID },
@@ -42,7 +42,7 @@ describe("what a write is about, for whoever decides", () => {
     expect(about(order).target).not.toHaveProperty("label");
   });
 
-  it("says where it has changed since the proposal", () => {
+  it("says if the target has changed since the proposal", () => {
     const view = { label: null, fields: { orderStatus: "confirmed" }, asOf: AS_OF };
     const before = { orderNumber: "NX-1006", orderStatus: "pending" };
     expect(about({ ...order, before }, view).text).toBe(
@@ -50,39 +50,39 @@ describe("what a write is about, for whoever decides", () => {
     );
   });
 
-  it("has the words of the service's own, where it brings some", () => {
+  it("uses the service's own words, if it has some", () => {
     const aim = { operation: "messaging.messages.send", input: { session: ID, text: "the shelf is empty" } };
     const view = { label: "lobby", fields: {}, asOf: null };
     const words = (name: string) => `message to session ${name}`;
     expect(about(aim, view, words).text).toBe('message to session lobby: text "the shelf is empty"');
   });
 
-  it("names nothing where something new is made", () => {
+  it("names no target for something new", () => {
     const aim = { operation: "nex.lists.create", input: { name: "Leads", slug: "leads" } };
     expect(about(aim)).toMatchObject({ text: "create list Leads: slug leads", target: null });
   });
 
-  it("has no value but that of the request, whatever is known of the target", () => {
+  it("contains only values of the request, whatever is known about the target", () => {
     const view = { label: "NX-1", fields: { orderStatus: "delivered", total: 5 }, asOf: AS_OF };
     const { changes } = about({ ...order, before: { orderStatus: "pending", total: 7 } }, view);
     expect(changes.map(({ field, to }) => [field, to])).toEqual([["orderStatus", "shipped"]]);
   });
 
-  it("puts a name or a value in quotes that could be taken for its own words", () => {
+  it("quotes a name or value that could be mistaken for its own words", () => {
     const before = { orderNumber: "NX-1: pending → cancelled", orderStatus: 'x" → "y' };
     expect(about({ ...order, before }).text).toBe(
       'order "NX-1: pending → cancelled": "x\\" → \\"y" → shipped',
     );
   });
 
-  it("shows what cannot be seen, and cuts what is long with both its quotes", () => {
+  it("shows invisible characters, and shortens long text with both its quotes", () => {
     const input = { orderId: ID, note: `\u202egnp ${"a b".repeat(5000)}` };
     const { text, changes } = about({ operation: "nexus.orders.annotate", input });
     expect(text).toMatch(/^annotate order 0a000000…: note "\\u\{202e\}gnp a b[^"]*…"$/);
     expect(changes[0]?.to.length).toBeLessThan(520);
   });
 
-  it("is made of anything without failing", () => {
+  it("never fails, for any input", () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.anything({ withBigInt: true })),

@@ -8,7 +8,7 @@ import { AGENT, createHarness, factsOf, OPERATOR } from "./harness.ts";
 
 const hash = (token: string) => createHash("sha256").update(token).digest("hex");
 
-it("an idempotency key belongs to the agent's name and the operation, and hands out no other's write", async () => {
+it("an idempotency key belongs to the agent's name and the operation, and never returns another's write", async () => {
   const harness = await createHarness();
   const { writes } = harness;
   const ask = (agent: string | undefined, operation = "nexus.items.create", sku = "TEA-1") =>
@@ -30,7 +30,7 @@ it("an idempotency key belongs to the agent's name and the operation, and hands 
   });
 });
 
-it("a bound proposal is withdrawn only with its token, or by an operator; the token is in no answer", async () => {
+it("a bound proposal can be withdrawn only with its token, or by an operator; the token is in no answer", async () => {
   const harness = await createHarness();
   const propose = async (sku: string) =>
     (await harness.writes.propose({ operation: "nexus.items.create", input: { sku } }, AGENT, hash("mine")))
@@ -51,7 +51,7 @@ it("a bound proposal is withdrawn only with its token, or by an operator; the to
   expect(await harness.store.verifyAudit()).toMatchObject({ ok: true });
 });
 
-it("an operator stops an approved write that has not begun; an agent cannot, and nothing is sent", async () => {
+it("an operator can stop an approved write before it begins; an agent cannot, and nothing is sent", async () => {
   const harness = await createHarness();
   const { id } = await harness.approved();
   await expect(harness.writes.cancel(id, AGENT, "none")).rejects.toMatchObject({
@@ -68,7 +68,7 @@ it("an operator stops an approved write that has not begun; an agent cannot, and
   expect(await harness.store.verifyAudit()).toMatchObject({ ok: true });
 });
 
-it("a stop that comes together with the claim has it, or the executor has it, never both", async () => {
+it("when a stop races with the claim, exactly one of them wins", async () => {
   const harness = await createHarness();
   const outcomes: string[] = [];
   for (let n = 0; n < 20; n++) {
@@ -93,7 +93,7 @@ it("a stop that comes together with the claim has it, or the executor has it, ne
   expect(outcomes).toHaveLength(20);
 });
 
-it("many proposals are rejected at once by agent and operation, and none that was not seen", async () => {
+it("many proposals are rejected at once by agent and operation, and none that the operator did not see", async () => {
   const harness = await createHarness();
   const ask = (agent: string, operation: string, sku: string) =>
     harness.propose({ operation, input: { sku }, agent });
@@ -115,7 +115,7 @@ it("many proposals are rejected at once by agent and operation, and none that wa
 });
 
 it.each([leaveSession, forgetSession])(
-  "$name of a session of the configuration waits for an operator, of another it does not",
+  "$name of a configured session waits for an operator, of another session it does not",
   async (operation) => {
     const harness = await createHarness();
     // The type of the input is known at run time only, as in the real catalogue.

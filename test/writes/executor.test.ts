@@ -73,8 +73,8 @@ const withFailingEffects = (operation: Operation): Operation => {
 
 const sent = ({ service }: Harness) => service.wire.length;
 
-describe("what is executed", () => {
-  it("is the request that was shown, made of the stored bytes alone", async () => {
+describe("the executed request", () => {
+  it("is the one that was shown, built from the stored bytes alone", async () => {
     const { harness, write } = await executed(CREATE, []);
     expect(write).toMatchObject({ state: "succeeded", attempts: 1, result: { output: { ok: true } } });
     expect(harness.service.wire).toEqual([
@@ -89,7 +89,7 @@ describe("what is executed", () => {
     ]);
   });
 
-  it("is what was approved, exact beyond 2^53", async () => {
+  it("is the approved one, exact beyond 2^53", async () => {
     const harness = await createHarness();
     await harness.executor.start();
     const { id } = await harness.approved({
@@ -100,7 +100,7 @@ describe("what is executed", () => {
     expect(harness.service.wire[0]?.json).toEqual({ sku: "A", count: 123_456_789_012_345_678_901n });
   });
 
-  it("is nothing before an approval", async () => {
+  it("is not sent before an approval", async () => {
     const harness = await createHarness();
     await harness.executor.start();
     await harness.propose();
@@ -137,14 +137,14 @@ describe("an answer", () => {
     );
   });
 
-  it("that refuses tells the service's own words, without what looks like a secret", async () => {
+  it("that refuses is reported in the service's own words, without text that looks like a secret", async () => {
     const body = { error: "bad", message: "sku is taken by nxs_ak_0123456789abcdef" };
     const { write } = await executed(CREATE, [fails("status", { status: 400, code: "bad", body })]);
     expect(write.result?.error?.message).toBe("nexus: orders status: sku is taken by ‹redacted›");
   });
 });
 
-describe("an outcome that is not known", () => {
+describe("an unknown outcome", () => {
   const doubts: [string, Behaviour, string][] = [
     ["time-out", fails("timeout"), "timeout"],
     ["cut connection", fails("network", { code: "connection_lost" }), "connection_lost"],
@@ -179,7 +179,7 @@ describe("an outcome that is not known", () => {
   ];
 
   test.each(doubts)(
-    "after a %s, is unknown, and a write that is not idempotent is never repeated",
+    "after a %s stays unknown, and a write that is not idempotent is never repeated",
     async (_, behaviour, code) => {
       const { harness, write } = await executed(CREATE, [behaviour]);
       expect(write).toMatchObject({
@@ -193,13 +193,13 @@ describe("an outcome that is not known", () => {
 
   test.each(
     doubts.filter(([, , code]) => !["body_too_large", "redirect_method", "internal_error"].includes(code)),
-  )("after a %s is cleared by repeating what is idempotent", async (_, behaviour) => {
+  )("after a %s is resolved by repeating an idempotent write", async (_, behaviour) => {
     const { harness, write } = await executed(TAG, [behaviour, behaviour]);
     expect(write).toMatchObject({ state: "succeeded", attempts: 3 });
     expect(sent(harness)).toBe(3);
   });
 
-  it("because the answer cannot be read is unknown, with a line in the log", async () => {
+  it("after an unreadable answer stays unknown, with a line in the log", async () => {
     const { harness, write } = await executed(CREATE, [answers("unreadable")]);
     expect(write).toMatchObject({ state: "unknown", result: { error: { code: "internal_error" } } });
     expect(JSON.stringify(write)).not.toContain("not what was expected");
@@ -210,7 +210,7 @@ describe("an outcome that is not known", () => {
     ["succeeded", answers({ ok: true }), "unknown", "internal_error"],
     ["failed", fails("status", { status: 409, code: "conflict" }), "failed", "conflict"],
   ])(
-    "because what nexusd keeps of it cannot be made does not hold up the next: what %s is written down without it",
+    "does not delay the next write if its record cannot be built: what %s is stored without it",
     async (_name, behaviour, state, code) => {
       const harness = await createHarness();
       harness.world.operations = OPERATIONS.map(withFailingEffects);
@@ -230,7 +230,7 @@ describe("an outcome that is not known", () => {
     },
   );
 
-  it("is repeated with backoff until the deadline of two minutes, and unknown then", async () => {
+  it("is retried with backoff until the deadline of two minutes, and is unknown then", async () => {
     const harness = await createHarness();
     harness.service.otherwise = fails("timeout");
     await harness.executor.start();
@@ -245,7 +245,7 @@ describe("an outcome that is not known", () => {
     expect(sent(harness)).toBeLessThan(30);
   });
 
-  it("is not made certain by a later refusal: the first request may have been done", async () => {
+  it("is not settled by a later refusal: the first request may have been executed", async () => {
     const { harness, write } = await executed(TAG, [
       fails("timeout"),
       fails("status", { status: 404, code: "gone" }),
@@ -254,7 +254,7 @@ describe("an outcome that is not known", () => {
     expect(sent(harness)).toBe(2);
   });
 
-  it("is cleared by reading back, where the service shows the effect", async () => {
+  it("is resolved by reading back, if the service shows the effect", async () => {
     const harness = await createHarness();
     harness.service.script = [fails("timeout")];
     harness.service.onRead = answers(["hi"]);
@@ -269,7 +269,7 @@ describe("an outcome that is not known", () => {
     ["that is an hour behind", -60 * MINUTE_MS, 0],
     ["that was an hour behind, and is put right meanwhile", -60 * MINUTE_MS, 60 * MINUTE_MS],
   ])(
-    "is cleared by what came after it, and not by what was there before, by a clock %s",
+    "is resolved by what came after it, and not by what existed before, by a clock %s",
     async (_, wrongBy, mendedBy) => {
       for (const [madeIn, state] of [
         [-MINUTE_MS, "unknown"],
@@ -302,7 +302,7 @@ describe("an outcome that is not known", () => {
     ["shows none", answers([])],
     ["cannot be read", fails("network", { maybeSent: false })],
     ["does not answer", hangs],
-  ])("stays unknown where the service %s", async (_name, onRead) => {
+  ])("stays unknown if the service %s", async (_name, onRead) => {
     const harness = await createHarness();
     harness.service.script = [fails("timeout")];
     harness.service.onRead = onRead;
@@ -338,13 +338,13 @@ describe("a request that was certainly not sent", () => {
     ],
   ];
   describe.each([CREATE, TAG])("of $operation", (proposal) => {
-    test.each(unsent)("(%s) is tried again", async (_name, behaviour) => {
+    test.each(unsent)("(%s) is retried", async (_name, behaviour) => {
       const { write } = await executed(proposal, [behaviour, behaviour, behaviour]);
       expect(write).toMatchObject({ state: "succeeded", attempts: 1 });
     });
   });
 
-  it("is a failure when its time is over, which says that nothing was sent", async () => {
+  it("is a failure when its time is up, which says that nothing was sent", async () => {
     const { write } = await executed(CREATE, [], unsent[0]?.[1]);
     expect(write).toMatchObject({
       state: "failed",
@@ -355,7 +355,7 @@ describe("a request that was certainly not sent", () => {
     });
   });
 
-  it("before one that was, and after it, is not counted", async () => {
+  it("is not counted, before or after one that was sent", async () => {
     const refused = fails("network", { maybeSent: false, code: "connection_refused" });
     const { write } = await executed(TAG, [refused, fails("timeout")], refused);
     expect(write).toMatchObject({ state: "unknown", attempts: 1, result: { error: { code: "timeout" } } });
@@ -404,7 +404,7 @@ describe("between approval and execution", () => {
     result: { error: { code: "stale", message: expect.stringContaining(message) } },
   });
 
-  it("the policy may come to deny it", async () => {
+  it("the policy may change to deny it", async () => {
     const { harness, write } = await afterChange(CREATE, ({ world }) => {
       world.policy = policyOf({ "*": "deny" });
     });
@@ -412,7 +412,7 @@ describe("between approval and execution", () => {
     expect(sent(harness)).toBe(0);
   });
 
-  it("the policy that approved it may come to want an operator", async () => {
+  it("the policy that approved it may change to require an operator", async () => {
     const { harness, write } = await afterChange(SEND, ({ world }) => {
       world.policy = policyOf({});
     });
@@ -420,7 +420,7 @@ describe("between approval and execution", () => {
     expect(sent(harness)).toBe(0);
   });
 
-  it("its approval may turn out not to be in the audit log, or to be of another write", async () => {
+  it("its approval may be missing in the audit log, or belong to another write", async () => {
     const { harness, write } = await afterChange(CREATE, ({ store }) => {
       store.whyNotApproved = async () => "not as the audit log says: the reason";
     });
@@ -433,7 +433,7 @@ describe("between approval and execution", () => {
     expect(sent(harness)).toBe(0);
   });
 
-  it("the key may be another one by now: what was approved for the one is not sent with the other", async () => {
+  it("the key may have changed: a write approved for one is not sent with another", async () => {
     const { harness, write } = await afterChange(CREATE, ({ world }) => {
       world.apiKey = "key-two";
     });
@@ -446,7 +446,7 @@ describe("between approval and execution", () => {
     });
   });
 
-  it("the key may be the same one over a restart, and the fingerprint tells nothing of it", async () => {
+  it("the key may be the same after a restart, and the fingerprint reveals nothing of it", async () => {
     const harness = await createHarness();
     const { id, account } = await harness.approved(CREATE);
     await harness.crash();
@@ -462,7 +462,7 @@ describe("between approval and execution", () => {
     );
   });
 
-  it("a proposal for another account cannot be approved, and says what changed and what to do", async () => {
+  it("a proposal for another account cannot be approved, and the error says what changed and what to do", async () => {
     const harness = await createHarness();
     const { id, digest } = await harness.propose(CREATE);
     harness.world.apiKey = "key-two";
@@ -481,14 +481,14 @@ describe("between approval and execution", () => {
     expect((await harness.writes.approve(id, digest, OPERATOR)).state).toBe("approved");
   });
 
-  it("the policy may come to approve by itself what an operator has approved", async () => {
+  it("the policy may change to approve by itself what an operator approved", async () => {
     const { write } = await afterChange(CREATE, ({ world }) => {
       world.policy = policyOf({ "*": "auto" });
     });
     expect(write.state).toBe("succeeded");
   });
 
-  it("the precondition may fail: what was read then is compared with what is so now", async () => {
+  it("the precondition may fail: the stored value is compared with the current one", async () => {
     const { harness, write } = await afterChange(STATUS, ({ service }) => {
       service.onRead = answers([{ order_status: "cancelled" }]);
     });
@@ -498,7 +498,7 @@ describe("between approval and execution", () => {
     expect(sent(harness)).toBe(0);
   });
 
-  it("the precondition may hold, in whatever order its fields come", async () => {
+  it("the precondition may hold, with its fields in any order", async () => {
     const harness = await createHarness();
     harness.service.onRead = answers([{ a: 1, b: 2 }]);
     const { id } = await harness.approved(STATUS);
@@ -507,7 +507,7 @@ describe("between approval and execution", () => {
     expect((await harness.finished(id)).state).toBe("succeeded");
   });
 
-  it("the request may come to be another one: what would be different is named", async () => {
+  it("the request may have changed: the differences are named", async () => {
     const elsewhere = await afterChange(CREATE, ({ world }) => {
       const { origins, ...rest } = factsOf();
       world.facts = { ...rest, origins: { ...origins, nexus: "https://other.example" } };
@@ -527,7 +527,7 @@ describe("between approval and execution", () => {
     expect(sent(elsewhere.harness) + sent(otherBody.harness)).toBe(0);
   });
 
-  it("the stored request may be changed by somebody who has the database, for the moment of its claim", async () => {
+  it("the stored request may be changed in the database, for the moment of its claim", async () => {
     const tampered = (write: Write | undefined) =>
       write && { ...write, request: write.request.replace("TEA-1", "TEA-2") };
     const wrap = (store: Store): Store =>
@@ -550,14 +550,14 @@ describe("between approval and execution", () => {
     expect(sent(harness)).toBe(0);
   });
 
-  it("the operation may go", async () => {
+  it("the operation may disappear", async () => {
     const { write } = await afterChange(CREATE, ({ world }) => {
       world.operations = [];
     });
     expect(write).toMatchObject({ state: "failed", result: { error: { code: "operation_not_found" } } });
   });
 
-  it("the session may go", async () => {
+  it("the session may disappear", async () => {
     const { write } = await afterChange(SEND, ({ world }) => {
       world.facts = {
         ...factsOf(),
@@ -576,7 +576,7 @@ describe("between approval and execution", () => {
     expect(write).toMatchObject({ state: "failed", result: { error: { code: "session_not_found" } } });
   });
 
-  it("the service may be down, so that the precondition is read later", async () => {
+  it("the service may be down, so the precondition is read later", async () => {
     const harness = await createHarness();
     const { id } = await harness.approved(STATUS);
     harness.service.onRead = fails("network", { maybeSent: false });
@@ -590,7 +590,7 @@ describe("between approval and execution", () => {
 });
 
 describe("many writes", () => {
-  it("of one target are executed one after the other, in the order of their approval", async () => {
+  it("to one target are executed one after the other, in order of their approval", async () => {
     const harness = await createHarness();
     const proposed: Write[] = [];
     for (const note of ["a", "b", "c", "d"])
@@ -615,7 +615,7 @@ describe("many writes", () => {
     );
   });
 
-  it("of one target are each made of what the one before it has changed, though they are claimed at once", async () => {
+  it("to one target are each built from what the previous one changed, even if claimed at once", async () => {
     let isChanged = false;
     const changed: boolean[] = [];
     const wrap = (store: Store): Store =>
@@ -663,7 +663,7 @@ describe("many writes", () => {
     expect(changed).toEqual([false, true]);
   });
 
-  it("of different targets are executed side by side, eight at most", async () => {
+  it("to different targets are executed concurrently, eight at most", async () => {
     const harness = await createHarness();
     const writes: Write[] = [];
     for (let n = 0; n < 11; n++) writes.push(await harness.approved({ ...CREATE, input: { sku: `${n}` } }));
@@ -684,7 +684,7 @@ describe("many writes", () => {
     for (const { id } of writes) expect((await harness.finished(id)).state).toBe("succeeded");
   });
 
-  it("that the policy approved leave half of the places to a person's, which goes before them", async () => {
+  it("approved by policy leave half of the places to a person's, which goes first", async () => {
     const harness = await createHarness();
     harness.world.policy = policyOf({ "nexus.*": "operator", [CREATE.operation]: "auto" });
     const release: (() => void)[] = [];
@@ -705,7 +705,7 @@ describe("many writes", () => {
     }
   });
 
-  it("are not held up by one that does not end", async () => {
+  it("are not blocked by one that does not end", async () => {
     const harness = await createHarness();
     harness.service.script = [hangs];
     await harness.executor.start();
@@ -716,7 +716,7 @@ describe("many writes", () => {
   });
 });
 
-describe("a process that died in the middle of a write", () => {
+describe("a process that died during a write", () => {
   const died = async (
     proposal: typeof CREATE | typeof TAG | typeof STATUS | typeof SEND,
     next: (harness: Harness) => void = () => {},
@@ -735,7 +735,7 @@ describe("a process that died in the middle of a write", () => {
     return { harness, write: await harness.finished(id) };
   };
 
-  it("leaves what is not idempotent unknown: it is not sent again", async () => {
+  it("leaves a write that is not idempotent unknown: it is not sent again", async () => {
     const { harness, write } = await died(CREATE);
     expect(write).toMatchObject({
       state: "unknown",
@@ -746,7 +746,7 @@ describe("a process that died in the middle of a write", () => {
     expect(sent(harness)).toBe(1);
   });
 
-  it("may have sent what it had not begun to send: it counts as one attempt", async () => {
+  it("may have sent a write that was not marked as sent: it counts as one attempt", async () => {
     const harness = await createHarness();
     const { id } = await harness.approved(STATUS);
     harness.service.onRead = hangs;
@@ -760,7 +760,7 @@ describe("a process that died in the middle of a write", () => {
     expect(sent(harness)).toBe(0);
   });
 
-  it("is followed by a look at the service, where there is a way", async () => {
+  it("is followed by a check at the service, if possible", async () => {
     const found = await died(SEND, ({ service }) => {
       service.onRead = answers(["hi"]);
     });
@@ -772,13 +772,13 @@ describe("a process that died in the middle of a write", () => {
     expect([sent(found.harness), sent(missing.harness)]).toEqual([1, 1]);
   });
 
-  it("is followed by the execution of what is idempotent", async () => {
+  it("is followed by the execution of an idempotent write", async () => {
     const { harness, write } = await died(TAG);
     expect(write).toMatchObject({ state: "succeeded", attempts: 2 });
     expect(sent(harness)).toBe(2);
   });
 
-  it("is not followed by one where the precondition has changed since: perhaps by this very write", async () => {
+  it("is not followed by one whose precondition has changed since: perhaps by this very write", async () => {
     const { harness, write } = await died(STATUS, ({ service }) => {
       service.onRead = answers([{ order_status: "shipped" }]);
     });
@@ -786,7 +786,7 @@ describe("a process that died in the middle of a write", () => {
     expect(sent(harness)).toBe(1);
   });
 
-  it("is not followed by one that the policy has come to deny, nor by one of an operation that is gone", async () => {
+  it("is not followed by one that the policy now denies, or whose operation is gone", async () => {
     for (const change of [
       (harness: Harness) => {
         harness.world.policy = policyOf({ "*": "deny" });
@@ -801,7 +801,7 @@ describe("a process that died in the middle of a write", () => {
     }
   });
 
-  it("before it claimed a write leaves it approved, to be executed by the next", async () => {
+  it("before its claim leaves the write approved, for the next process", async () => {
     const harness = await createHarness();
     const { id } = await harness.approved();
     await harness.crash();
@@ -812,7 +812,7 @@ describe("a process that died in the middle of a write", () => {
 });
 
 describe("a stop", () => {
-  it("lets what is under way come to its end within the grace, and begins nothing new", async () => {
+  it("lets running writes finish within the grace period, and starts none", async () => {
     const harness = await createHarness();
     let answer = () => {};
     harness.service.script = [
@@ -833,7 +833,7 @@ describe("a stop", () => {
     expect((await harness.writes.get(later.id)).state).toBe("approved");
   });
 
-  it("cuts what does not end, and leaves it to the next start", async () => {
+  it("cuts off a write that does not end, and leaves it to the next start", async () => {
     const harness = await createHarness();
     let isCut = false;
     harness.service.script = [
@@ -861,7 +861,7 @@ describe("a stop", () => {
     expect(sent(harness)).toBe(1);
   });
 
-  it("that waits for its next attempt goes out at once when its service is there again, unless that asked to wait", async () => {
+  it("a write that waits for its next attempt is sent as soon as its service is back, unless that asked to wait", async () => {
     const harness = await createHarness();
     const refused = fails("network", { code: "connection_refused", maybeSent: false });
     const wait = fails("status", { status: 503, retryAfterMs: 60_000, maybeSent: false });
@@ -883,7 +883,7 @@ describe("a stop", () => {
     expect((await harness.writes.get(id)).state).toBe("executing");
   });
 
-  it("says of what was never sent that it was not", async () => {
+  it("reports a write that was never sent as not sent", async () => {
     const harness = await createHarness();
     harness.service.otherwise = fails("network", { maybeSent: false });
     await harness.executor.start();
@@ -898,7 +898,7 @@ describe("a stop", () => {
   });
 });
 
-describe("a database that takes no commit", () => {
+describe("a database that accepts no commits", () => {
   const failing = (method: "claimNextWrite" | "transitionWrite" | "countWriteAttempt" | "whyNotApproved") => {
     const state = { isFull: false, failures: 0 };
     const wrap = (store: Store): Store =>
@@ -916,7 +916,7 @@ describe("a database that takes no commit", () => {
     return { state, wrap };
   };
 
-  it("does not lose a result: it is written down once there is room, and nothing is sent again", async () => {
+  it("loses no result: it is stored once there is room, and nothing is sent again", async () => {
     const { state, wrap } = failing("transitionWrite");
     const harness = await createHarness({ wrap });
     await harness.executor.start();
@@ -932,7 +932,7 @@ describe("a database that takes no commit", () => {
     expect(sent(harness)).toBe(1);
   });
 
-  it("fails no write whose approval cannot be read: it is sent once that can be read again", async () => {
+  it("fails no write whose approval cannot be read: it is sent once that is readable", async () => {
     const { state, wrap } = failing("whyNotApproved");
     const harness = await createHarness({ wrap });
     await harness.executor.start();
@@ -948,7 +948,7 @@ describe("a database that takes no commit", () => {
     expect(sent(harness)).toBe(1);
   });
 
-  it("lets approved writes wait", async () => {
+  it("makes approved writes wait", async () => {
     const { state, wrap } = failing("claimNextWrite");
     const harness = await createHarness({ wrap });
     state.isFull = true;
@@ -961,7 +961,7 @@ describe("a database that takes no commit", () => {
     expect((await harness.writes.get(id)).state).toBe("succeeded");
   });
 
-  it("keeps a repetition from being sent before it is counted", async () => {
+  it("prevents a retry from being sent before it is counted", async () => {
     const { state, wrap } = failing("countWriteAttempt");
     const harness = await createHarness({ wrap });
     harness.service.script = [fails("timeout")];
@@ -976,7 +976,7 @@ describe("a database that takes no commit", () => {
   });
 });
 
-test("proposals that nobody decided expire though nobody asks for them", async () => {
+test("undecided proposals expire without any request", async () => {
   const harness = await createHarness();
   await harness.executor.start();
   const { id } = await harness.propose();
@@ -984,12 +984,12 @@ test("proposals that nobody decided expire though nobody asks for them", async (
   expect((await harness.store.readWrite(id))?.state).toBe("expired");
 });
 
-test("an output that JSON cannot say does not keep the result from being written down", async () => {
+test("an output that JSON cannot hold does not prevent the result from being stored", async () => {
   const { write } = await executed(CREATE, [answers(() => {})]);
   expect(write).toMatchObject({ state: "succeeded", result: {} });
 });
 
-test("log lines of writes name them by id and code, and hold nothing of their content", async () => {
+test("log lines of writes name them by id and code, and contain nothing of their content", async () => {
   const { harness } = await executed({ ...CREATE, input: { sku: "PRIVATE-SKU" } }, [
     () => Promise.reject(httpError("status", { status: 400, code: "bad", body: { message: "PRIVATE-SKU" } })),
   ]);

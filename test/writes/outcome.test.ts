@@ -17,10 +17,10 @@ const refusal = (retryable: boolean) =>
     ...{ retryable, maybeSent: true, retryAfterMs: 5000 },
   });
 
-test("a 401 that may pass changed nothing: the write waits and is tried again, whatever the operation is", () => {
+test("a temporary 401 changed nothing: the write waits and is retried, whatever the operation", () => {
   expect(sendingFailed(refusal(true))).toMatchObject({ kind: "refused_for_now", retryAfterMs: 5000 });
 });
 
-test("a 401 that will stay ends the write as refused", () => {
+test("a permanent 401 ends the write as refused", () => {
   expect(sendingFailed(refusal(false))).toMatchObject({ kind: "refused" });
 });

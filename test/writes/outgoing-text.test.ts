@@ -50,7 +50,7 @@ const refusal = async (texts: OutgoingText[], by = scan): Promise<WriteError> =>
 };
 
 describe("a secret in outgoing text is refused", () => {
-  test.each(SECRETS)("with its kind and its place, and is not repeated: %s", async (kind, make) => {
+  test.each(SECRETS)("with its kind and its position, and is not repeated: %s", async (kind, make) => {
     const secret = make();
     const error = await refusal(inText(`The first line.\nAnd here: ${secret} as promised`));
     expect(error.code).toBe("secret_in_text");
@@ -61,12 +61,12 @@ describe("a secret in outgoing text is refused", () => {
     expect(`${error.message} ${JSON.stringify(error.errors)}`).not.toContain(secret);
   });
 
-  test("at the column where it begins", async () => {
+  test("at the column where it starts", async () => {
     const error = await refusal(inText(`token=${glued("gh", "p_", letters(36))}`));
     expect(error.errors?.[0]?.message).toMatch(/line 1, column 7$/);
   });
 
-  test("wherever it stands among ordinary words", async () => {
+  test("wherever it is among ordinary words", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...SECRETS),
@@ -80,7 +80,7 @@ describe("a secret in outgoing text is refused", () => {
     );
   });
 
-  test("in a JSON value however deep, with its path", async () => {
+  test("in a JSON value at any depth, with its path", async () => {
     const secret = glued("gh", "p_", letters(36));
     const json = { steps: [{ run: "ls" }, { env: { TOKEN: secret } }], n: 3 };
     const error = await refusal(textsIn(json, ["json"]));
@@ -88,7 +88,7 @@ describe("a secret in outgoing text is refused", () => {
     expect(error.errors?.[0]?.message).toMatch(/line 1, column 1$/);
   });
 
-  test("that only the name before it gives away", async () => {
+  test("if only the name before it identifies it", async () => {
     const json = { aws_secret_access_key: letters(40) };
     const error = await refusal(textsIn(json, ["json"]));
     expect(error.errors).toEqual([
@@ -96,7 +96,7 @@ describe("a secret in outgoing text is refused", () => {
     ]);
   });
 
-  test("as the name of a member, which no path repeats then", async () => {
+  test("as the name of a member, which no path then repeats", async () => {
     const secret = glued("gh", "p_", letters(36));
     const error = await refusal(textsIn({ [secret]: { inner: glued("np", "m_", letters(36)) } }, ["json"]));
     expect(error.errors).toHaveLength(2);
@@ -104,12 +104,12 @@ describe("a secret in outgoing text is refused", () => {
     expect(JSON.stringify([error.message, error.errors])).not.toContain(secret);
   });
 
-  test("whatever a comment beside it says", async () => {
+  test("whatever a comment next to it says", async () => {
     const text = `// secretlint-disable\n${glued("gh", "p_", letters(36))} // secretlint-disable-line`;
     expect((await refusal(inText(text))).errors).toHaveLength(1);
   });
 
-  test("that is one of nexusd's own, without any shape, as it is and as it stands in a URL", async () => {
+  test("if it is one of nexusd's own, in any shape, as it is and URL-encoded", async () => {
     const redactor = createRedactor();
     const credential = `plain+words/${letters(8)}`;
     redactor.add(credential);
@@ -124,12 +124,12 @@ describe("a secret in outgoing text is refused", () => {
     await expect(scan(inText(credential))).resolves.toBeUndefined();
   });
 
-  test("and leaves nothing behind on the timeline of Node.js, where it would stay for good", async () => {
+  test("and leaves no trace on the timeline of Node.js, which would keep it for good", async () => {
     await refusal(inText(glued("gh", "p_", letters(36))));
     expect(performance.getEntries()).toEqual([]);
   });
 
-  test("with at most 20 places told, and all of them counted", async () => {
+  test("with at most 20 places listed, and all of them counted", async () => {
     const text = Array.from({ length: 100 }, () => glued("gh", "p_", letters(36))).join(" ");
     const error = await refusal(inText(text));
     expect(error.errors).toHaveLength(20);
@@ -137,7 +137,7 @@ describe("a secret in outgoing text is refused", () => {
   });
 });
 
-describe("what is no secret goes out", () => {
+describe("text without a secret is sent", () => {
   const hex = fc.stringMatching(/^[0-9a-f]{48}$/);
   const ordinary = fc.oneof(
     fc.lorem({ maxCount: 30 }),
@@ -176,7 +176,7 @@ describe("what is no secret goes out", () => {
     );
   });
 
-  test("the id of a session that nexusd is in: a person may pass it on", async () => {
+  test("the id of a session that nexusd has joined: a person may share it", async () => {
     const redactor = createRedactor();
     const sessionId = randomBytes(24).toString("hex");
     redactor.add(sessionId, `${sessionId.slice(0, 6)}…`);
@@ -199,7 +199,7 @@ const turnsOf = async (work: () => Promise<unknown>) => {
   return turns;
 };
 
-test("others get their turn while what many short codes decode to is looked through", async () => {
+test("other work gets its turn while many decoded short codes are scanned", async () => {
   const code = (at: number) => Buffer.from(`a plain text ${at} here`).toString("base64");
   const scan = createTextScan({ credentialsIn: async () => [] });
   // The rules are loaded with the first text.
@@ -208,7 +208,7 @@ test("others get their turn while what many short codes decode to is looked thro
   expect(await turnsOf(() => scan([{ path: ["text"], text }]))).toBeGreaterThan(5);
 });
 
-test("many long texts at once are looked through one after the other, a piece in each turn of the event loop", async () => {
+test("many long texts at once are scanned one after the other, a piece in each turn of the event loop", async () => {
   const scan = createTextScan({ credentialsIn: async () => [] });
   const texts: OutgoingText[] = [
     { path: ["text"], text: `word ${randomBytes(30).toString("hex")}\n`.repeat(600) },

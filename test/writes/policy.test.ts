@@ -7,7 +7,7 @@ import { policyOf } from "./harness.ts";
 
 const operation = (name: string, destructive = false) => ({ name, destructive });
 
-describe("the most specific pattern counts", () => {
+describe("the most specific pattern applies", () => {
   const policy = policyOf({
     "*": "deny",
     "nexus.*": "operator",
@@ -27,19 +27,19 @@ describe("the most specific pattern counts", () => {
     ["nexus.*", "operator"],
   ])("%s: %s", (name, approval) => expect(policy.approvalOf(operation(name))).toBe(approval));
 
-  it("whatever the order that they are written in", () => {
+  it("in any order of the patterns", () => {
     const entries = Object.entries({ "*": "deny", "nexus.*": "auto", "nexus.a.*": "operator" } as const);
     for (const written of [entries, entries.toReversed()])
       expect(policyOf(Object.fromEntries(written)).approvalOf(operation("nexus.a.b"))).toBe("operator");
   });
 });
 
-it("what no pattern names needs an operator", () => {
+it("an operation without a pattern needs an operator", () => {
   expect(policyOf({}).approvalOf(operation("nexus.orders.create"))).toBe("operator");
   expect(policyOf({ "messaging.*": "auto" }).approvalOf(operation("nex.records.create"))).toBe("operator");
 });
 
-it("what deletes for good is approved by itself by its whole name alone", () => {
+it("a permanent deletion is approved automatically only by its full name", () => {
   const name = "nexus.items.delete";
   for (const pattern of ["*", "nexus.*", "nexus.items.*"])
     expect(policyOf({ [pattern]: "auto" }).approvalOf(operation(name, true))).toBe("operator");
@@ -60,7 +60,7 @@ test.each([
   expect(policyOf(policy).isEverythingAuto()).toBe(isEverythingAuto);
 });
 
-it("lets messages go by default, and asks an operator about everything else", () => {
+it("approves messages by default, and asks an operator about everything else", () => {
   const policy = createPolicy(configSchema.parse(parse(readFileSync("config/nexusd.toml", "utf8"))));
   expect(policy.approvalOf(operation("messaging.messages.send"))).toBe("auto");
   expect(policy.approvalOf(operation("nex.records.create"))).toBe("operator");

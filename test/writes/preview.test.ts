@@ -32,7 +32,7 @@ const write = (changes: Partial<Write> = {}): Write =>
   });
 
 describe("the preview of a request", () => {
-  it("names credentials and never has one", () => {
+  it("names credentials and never contains one", () => {
     const named: [Credential, Record<string, string>][] = [
       [NO_CREDENTIAL, {}],
       [API_KEY, { authorization: "‹api key›" }],
@@ -46,7 +46,7 @@ describe("the preview of a request", () => {
     }
   });
 
-  it("is what arrives at the server: method, URL, headers and body", async () => {
+  it("is exactly what reaches the server: method, URL, headers and body", async () => {
     const server = await serve(answerJson({}));
     const sent = request({
       origin: server.origin,
@@ -96,7 +96,7 @@ describe("the preview of a request", () => {
   });
 });
 
-describe("what a person sees of a write", () => {
+describe("a person's view of a write", () => {
   it("is the whole request and everything that belongs to it", () => {
     const text = renderPreview(write({ precondition: '{"status":"pending"}' }));
     expect(text).toBe(
@@ -126,7 +126,7 @@ describe("what a person sees of a write", () => {
     );
   });
 
-  it("marks what deletes for good, and says what is not there", () => {
+  it("marks a permanent deletion, and reports what is missing", () => {
     const shown = renderPreview(
       write({ destructive: true, reason: null, agent: null, preview: previewOf(request()) }),
     );
@@ -136,7 +136,7 @@ describe("what a person sees of a write", () => {
     expect(shown).toContain("\n  agent     gave itself no name\n");
   });
 
-  it("says above all the rest what is not what it looks like, with the place and the code point", () => {
+  it("lists look-alikes above everything else, with the place and the code point", () => {
     const text = "the shop is at w\u043erkshop.example";
     const shown = renderPreview(
       write({
@@ -161,7 +161,7 @@ describe("what a person sees of a write", () => {
     expect(renderPreview(write({ reason: "Привет, мир: 你好" }))).not.toContain("!!");
   });
 
-  it("is never shortened unless asked to be, and says then how much is left and what that means", () => {
+  it("is shortened only on request, and then says how much is left and what that means", () => {
     const long = write({
       preview: previewOf(request({ json: { lines: Array.from({ length: 500 }, (_, n) => n) } })),
     });
@@ -213,7 +213,7 @@ describe("what a person sees of a write", () => {
       }),
     );
 
-  it("has no line that the text of an agent could have made up, at any width", () => {
+  it("contains no line that an agent's text could have forged, at any width", () => {
     fc.assert(
       fc.property(hostileWrite, fc.integer({ min: 0, max: 140 }), (shown, columns) => {
         const lines = renderPreview(shown, { width: columns }).split("\n");

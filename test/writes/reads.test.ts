@@ -19,7 +19,7 @@ const setUp = (operations: readonly Operation[] = OPERATIONS) => {
 };
 
 describe("a read", () => {
-  it("gives what the operation makes of the answer, with the defaults of its input", async () => {
+  it("returns what the operation makes of the answer, with the defaults of its input", async () => {
     const { reads, service, clock } = setUp();
     service.onRead = async () => {
       const slept = clock.sleep(250);
@@ -37,7 +37,7 @@ describe("a read", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it("tells what it waited for its turn apart from what the answer took", async () => {
+  it("reports its wait for its turn separately from the time of the answer", async () => {
     const clock = createFakeClock();
     const reads = createReads({
       ...{ clock, catalogue: catalogueOf(OPERATIONS), facts: async () => factsOf(), limits: limitsOf },
@@ -56,7 +56,7 @@ describe("a read", () => {
     expect(await read).toMatchObject({ durationMs: 500, waitedMs: 3500 });
   });
 
-  it("is no write, no unknown operation, and takes only what the operation takes", async () => {
+  it("refuses writes, unknown operations, and input that the operation does not accept", async () => {
     const { reads, service } = setUp();
     await expect(reads.run("nexus.items.create", { sku: "A" }, never, "agent_reads")).rejects.toMatchObject({
       code: "not_a_read",
@@ -74,7 +74,7 @@ describe("a read", () => {
     expect(service.asked).toEqual([]);
   });
 
-  it("fails as the service fails", async () => {
+  it("fails as its service fails", async () => {
     const { reads, service } = setUp();
     service.onRead = fails("status", { status: 503 });
     await expect(reads.run("nexus.items.list", {}, never, "agent_reads")).rejects.toMatchObject({
@@ -83,7 +83,7 @@ describe("a read", () => {
     });
   });
 
-  it("is given up at the deadline of its service: Nex has two minutes", async () => {
+  it("ends at its service's deadline: Nex has two minutes", async () => {
     const { reads, service, clock } = setUp();
     service.onRead = hangs;
     const settled: string[] = [];
@@ -100,7 +100,7 @@ describe("a read", () => {
     expect(settled).toEqual(["nexus timeout", "nex timeout"]);
   });
 
-  it("is given up when its caller goes away, and the service is not asked any longer", async () => {
+  it("ends when its caller goes away, and so does the request to the service", async () => {
     const { reads, service, clock } = setUp();
     let wasCut = false;
     service.onRead = (request, signal) => {

@@ -6,7 +6,7 @@ import { createHarness, OPERATOR } from "./harness.ts";
 const review = async (harness: Awaited<ReturnType<typeof createHarness>>, id: string) =>
   harness.writes.review(await harness.writes.get(id));
 
-test("the first write of an operation has nothing to be compared with", async () => {
+test("the first write of an operation is compared with nothing", async () => {
   const harness = await createHarness();
   const { id } = await harness.propose();
   expect(await review(harness, id)).toMatchObject({
@@ -16,7 +16,7 @@ test("the first write of an operation has nothing to be compared with", async ()
   });
 });
 
-test("a write is compared with the one of its operation that was approved last", async () => {
+test("a write is compared with the last approved one of its operation", async () => {
   const harness = await createHarness();
   await harness.approved({ input: { sku: "TEA-0" } });
   const second = await harness.propose({ input: { sku: "TEA-1", note: "old" } });
@@ -39,7 +39,7 @@ test("a write is compared with the one of its operation that was approved last",
   expect(previous?.id).not.toBe(third.id);
 });
 
-test("what differs is shown with what cannot be seen in it", async () => {
+test("differences are shown with their invisible characters", async () => {
   const harness = await createHarness();
   await harness.approved({ input: { sku: "TEA-1", note: "pay 10" } });
   const { id } = await harness.propose({ input: { sku: "TEA-1", note: "pay \u200b10" } });
@@ -47,7 +47,7 @@ test("what differs is shown with what cannot be seen in it", async () => {
   expect(added?.text).toContain("pay \\u{200b}10");
 });
 
-test("two long requests that share nothing are told as wholly different, and soon", async () => {
+test("two long requests with nothing in common are reported as entirely different, and quickly", async () => {
   const harness = await createHarness();
   const many = defineOperationsOf()({
     ...{ name: "nexus.items.import", service: "nexus", effect: "write", idempotent: false },
@@ -71,7 +71,7 @@ test("two long requests that share nothing are told as wholly different, and soo
   expect(count("added")).toBeGreaterThan(1500);
 });
 
-test("the history of a target has its other writes, the newest first, at most ten", async () => {
+test("a target's history has its other writes, the newest first, at most ten", async () => {
   const harness = await createHarness();
   await harness.propose({ input: { sku: "COFFEE" } });
   const ids: string[] = [];
@@ -94,7 +94,7 @@ test("the history of a target has its other writes, the newest first, at most te
   expect(history[1]).toMatchObject({ state: "proposed", reason: null });
 });
 
-test("what nexusd keeps of the target is beside it, and changes nothing of the request", async () => {
+test("stored data about the target is shown beside the request, and changes nothing in it", async () => {
   const harness = await createHarness();
   harness.world.localView = {
     label: "Green tea",

@@ -298,7 +298,7 @@ async function check(harness: Harness, seen: ReadonlyMap<string, Seen>): Promise
   }
 }
 
-test(`${RUNS * SCHEDULES} random schedules keep to the diagram, and send what is not idempotent at most once`, {
+test(`${RUNS * SCHEDULES} random schedules follow the state diagram, and send a write that is not idempotent at most once`, {
   timeout: 240_000,
 }, async () => {
   // Durability is not what this is about: a directory in memory spares the disk.

@@ -63,7 +63,7 @@ describe("a secret is refused", () => {
     expect(await isRefused({ note: ["", { text: make() }] })).toBe(true);
   });
 
-  test.each(Object.entries(TOKENS))("%s, whatever stands right before and behind it", async (_name, make) => {
+  test.each(Object.entries(TOKENS))("%s, whatever is right before and after it", async (_name, make) => {
     for (const neighbour of NEIGHBOURS) {
       expect(await isRefused(`see ${neighbour}${make()}`), `before: ${neighbour}`).toBe(true);
       expect(await isRefused(`${make()}${neighbour} see`), `behind: ${neighbour}`).toBe(true);
@@ -80,7 +80,7 @@ describe("a secret is refused", () => {
       expect(await isRefused(`see ${cut(make())} there`), name).toBe(true);
   });
 
-  test("at its own place in the text, however it is written", async () => {
+  test("at its exact place in the text, in any notation", async () => {
     const written = [...(TOKENS.npm?.() ?? "")].join("\u200b");
     const error = await scan([{ path: ["text"], text: `one\ntwo: ${written} and more` }]).catch(
       (error: unknown) => error,
@@ -89,7 +89,7 @@ describe("a secret is refused", () => {
   });
 });
 
-test("a long text takes no longer than its length asks for, whatever it repeats", async () => {
+test("a long text takes time in proportion to its length, whatever it repeats", async () => {
   const pieces = [
     "sk-",
     "eyJ",
@@ -115,7 +115,7 @@ test("a long text takes no longer than its length asks for, whatever it repeats"
   }
 });
 
-describe("ordinary text goes out", () => {
+describe("ordinary text is sent", () => {
   const digits = fc.stringMatching(/^[0-9]{4,20}$/);
   const id = fc.oneof(
     fc.uuid(),
@@ -176,7 +176,7 @@ describe("ordinary text goes out", () => {
     "Meeting at 10:30@Room5, ratio 3:1@50%, see user:group@host",
   ];
 
-  test("sentences that speak of keys, in several languages", async () => {
+  test("sentences about keys, in several languages", async () => {
     for (const sentence of SENTENCES) expect(await isRefused(sentence), sentence).toBe(false);
     expect(await isRefused(SENTENCES)).toBe(false);
   });

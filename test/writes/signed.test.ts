@@ -41,7 +41,7 @@ const decide = async (
 const code = (code: string) => expect.objectContaining({ code });
 
 describe("a signed decision", () => {
-  test("brought by an agent is executed, and every trace of it names the signer", async () => {
+  test("by an agent is executed, and every record of it names the signer", async () => {
     const harness = await signedHarness();
     await harness.executor.start();
     const write = await harness.propose();
@@ -64,7 +64,7 @@ describe("a signed decision", () => {
     expect(told.data.actor).toEqual({ door: "signature", user: AGENT.user, signer: "alice" });
   });
 
-  test("of a rejection ends the proposal", async () => {
+  test("to reject ends the proposal", async () => {
     const harness = await signedHarness({ by: "signed", signers: ["alice", "bob"], quorum: 2 });
     const write = await harness.propose();
     await decide(harness, write, alice);
@@ -74,7 +74,7 @@ describe("a signed decision", () => {
     });
   });
 
-  test("is one of several where the policy wants more, each signer counts once, and the last one approves", async () => {
+  test("is one of several if the policy requires more; each signer counts once, and the last one approves", async () => {
     const harness = await signedHarness({ by: "signed", signers: ["alice", "bob"], quorum: 2 });
     const write = await harness.propose();
     expect(await decide(harness, write, alice)).toMatchObject({
@@ -92,7 +92,7 @@ describe("a signed decision", () => {
     expect(await harness.store.verifyAudit()).toMatchObject({ ok: true });
   });
 
-  test("under a policy of signatures an operator cannot approve, and can reject", async () => {
+  test("is required by a signature policy: an operator cannot approve, but can reject", async () => {
     const harness = await signedHarness();
     const { id, digest } = await harness.propose();
     await expect(harness.writes.approve(id, digest, OPERATOR)).rejects.toEqual(code("signature_required"));
@@ -101,7 +101,7 @@ describe("a signed decision", () => {
 });
 
 describe("refused by its own code is", () => {
-  test("a signer whom the policy does not name, or any where it names none", async () => {
+  test("a signer whom the policy does not name, or any if it names none", async () => {
     const harness = await signedHarness({ by: "signed", signers: ["bob"], quorum: 1 });
     const write = await harness.propose();
     await expect(decide(harness, write, alice)).rejects.toEqual(code("signer_not_allowed"));
@@ -109,7 +109,7 @@ describe("refused by its own code is", () => {
     await expect(decide(harness, write, bob)).rejects.toEqual(code("signer_not_allowed"));
   });
 
-  test("a name or a key that the file of signers does not have", async () => {
+  test("a name or key missing in the file of signers", async () => {
     const harness = await signedHarness();
     const write = await harness.propose();
     await expect(decide(harness, write, mallory)).rejects.toEqual(code("signer_unknown"));
@@ -119,7 +119,7 @@ describe("refused by its own code is", () => {
       await expect(decide(harness, write, { ...alice, name })).rejects.toEqual(code("signer_unknown"));
   });
 
-  test("a key at a time at which it is not valid", async () => {
+  test("a key outside its time of validity", async () => {
     const harness = await signedHarness("signed", [
       signerLine(alice, 'valid-before="20200101Z"'),
       signerLine(bob, 'valid-after="20900101Z"'),
@@ -129,7 +129,7 @@ describe("refused by its own code is", () => {
     await expect(decide(harness, write, bob)).rejects.toEqual(code("signer_not_valid_now"));
   });
 
-  test("a file of signers that is not there, or that others can write to", async () => {
+  test("a file of signers that is missing, or writable by others", async () => {
     const harness = await signedHarness();
     const write = await harness.propose();
     const { signers = "" } = harness.world;
@@ -155,7 +155,7 @@ describe("a decision that comes too late", () => {
     await expect(harness.writes.statement(id, "approve")).rejects.toEqual(code("write_expired"));
   });
 
-  test("is told what was decided before, and by whom", async () => {
+  test("is answered with what was decided before, and by whom", async () => {
     const harness = await signedHarness();
     const write = await harness.propose();
     const statement = await harness.writes.statement(write.id, "approve");
@@ -188,7 +188,7 @@ describe("several signers", () => {
     expect(await harness.store.verifyAudit()).toMatchObject({ ok: true });
   });
 
-  test("can change their minds as long as others are waited for", async () => {
+  test("can change their minds while others are awaited", async () => {
     const harness = await signedHarness(BOTH);
     const write = await harness.propose();
     await decide(harness, write, alice);
@@ -198,7 +198,7 @@ describe("several signers", () => {
     });
   });
 
-  test("who share a key are one: a key counts once, whatever names it has", async () => {
+  test("with one key are one: a key counts once, whatever names it has", async () => {
     const sameKey = { ...alice, name: "bob" };
     const harness = await signedHarness(BOTH, [signerLine(alice), signerLine(sameKey)]);
     const write = await harness.propose();
@@ -206,7 +206,7 @@ describe("several signers", () => {
     await expect(decide(harness, write, sameKey)).rejects.toThrow(/The key SHA256:\S+ approved .* as alice/);
   });
 
-  test("of whom one was taken out of the file, or out of the policy, count without her", async () => {
+  test("of whom one was removed from the file, or from the policy, count without that one", async () => {
     const harness = await signedHarness(BOTH);
     const first = await harness.propose();
     await decide(harness, first, alice);
@@ -231,7 +231,7 @@ describe("several signers", () => {
   });
 });
 
-describe("what was approved and has not begun is not executed where the policy has come to", () => {
+describe("an approved write that has not begun is not executed if the policy has changed to", () => {
   test.each<[string, PolicyRule, RegExp]>([
     ["want an operator", "operator", /by now wants an operator/],
     [
@@ -252,7 +252,7 @@ describe("what was approved and has not begun is not executed where the policy h
     expect(harness.service.wire).toEqual([]);
   });
 
-  test("want signatures where an operator approved it", async () => {
+  test("require signatures for a write that an operator approved", async () => {
     const harness = await signedHarness("operator");
     const write = await harness.approved();
     harness.world.policy = policyOf({ "nexus.*": "signed" });
@@ -264,7 +264,7 @@ describe("what was approved and has not begun is not executed where the policy h
 describe("ssh-keygen", () => {
   afterEach(() => vi.unstubAllEnvs());
 
-  test("that is missing, or hangs, is said to be what is wrong", async () => {
+  test("that is missing, or hangs, is reported as the cause", async () => {
     const harness = await signedHarness();
     const write = await harness.propose();
     vi.stubEnv("PATH", temporaryDirectory());
@@ -277,7 +277,7 @@ describe("ssh-keygen", () => {
     expect(await decide(harness, write, alice)).toMatchObject({ state: "approved" });
   }, 30_000);
 
-  test("leaves no file behind, and others cannot look at what it is given", async () => {
+  test("leaves no file behind, and others cannot see its input", async () => {
     const harness = await signedHarness();
     const write = await harness.propose();
     const [bin, temporary] = [temporaryDirectory(), temporaryDirectory()];
@@ -294,7 +294,7 @@ describe("ssh-keygen", () => {
     expect(readdirSync(temporary)).toEqual([]);
   });
 
-  test("is asked by so many at once, and who comes after too many that wait is told so", async () => {
+  test("has a limited queue, and requests beyond it are refused as such", async () => {
     const harness = await signedHarness();
     const [write, other] = [await harness.propose(), await harness.propose({ input: { sku: "TEA-2" } })];
     const statement = await harness.writes.statement(write.id, "approve");
@@ -315,7 +315,7 @@ describe("ssh-keygen", () => {
   });
 });
 
-test("a signed write that was changed in the database is found, and the statement that was signed says what it was", async () => {
+test("a signed write changed in the database is found, and the signed statement says what it was", async () => {
   const harness = await signedHarness();
   const write = await harness.propose();
   await decide(harness, write, alice);

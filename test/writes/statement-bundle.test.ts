@@ -56,9 +56,9 @@ afterAll(async () => {
 const failing = (bundle: Bundle) =>
   checkBundle(bundle).flatMap(({ check, ok }) => (ok === false ? [check] : []));
 
-describe("without a lie", () => {
+describe("an honest bundle", () => {
   test.each(PROPOSALS.map(([operation], at) => [operation, at] as const))(
-    "everything of %s is made again from the stored request",
+    "everything of %s is rebuilt from the stored request",
     (_operation, at) => {
       expect(checkBundle(bundles[at] as Bundle).map(({ check, ok }) => [check, ok])).toEqual([
         ["statement", true],
@@ -151,7 +151,7 @@ function remade(bundle: Bundle): Bundle {
   return { ...again, statement: renderStatement(write, epoch, decision) };
 }
 
-test("a hundred lies about five writes are all found, or refused by the daemon with a code of their own", async () => {
+test("a hundred lies about five writes are all found, or refused by the daemon with their own code", async () => {
   const codes = new Map<string, number>();
   const leftToTheDaemon: string[] = [];
   let planted = 0;
@@ -191,7 +191,7 @@ test("a hundred lies about five writes are all found, or refused by the daemon w
   for (const { write } of bundles) expect((await writes.get(write.id)).state).toBe("proposed");
 });
 
-test("what only a service knows of is said to be for a person to compare", () => {
+test("facts that only a service knows are listed for a person to compare", () => {
   const [bundle] = bundles;
   if (!bundle) throw new Error("there is one");
   expect(catalogue.get("nexus.mcp.pay")).toBeUndefined();

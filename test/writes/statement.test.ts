@@ -36,25 +36,25 @@ request: PATCH https://nexus.example/rest/v1/orders?id=eq.0c000000-0000-4000-800
 `;
 
 // Whoever has to change one of these changes STATEMENT_VERSION with it: signed statements are refused by name then.
-describe("version 1, to the byte, is", () => {
-  test("the head, and the body as the preview lays it out, behind two blanks", () => {
+describe("version 1 of a statement, to the byte, is", () => {
+  test("the head, and the body as in the preview, indented by two blanks", () => {
     expect(renderStatement(write(), EPOCH, "approve")).toBe(
       `${HEAD}body: 26 bytes\n\n  {\n    "order_status": "shipped"\n  }\n`,
     );
   });
 
-  test("without a body the head alone", () => {
+  test("only the head without a body", () => {
     expect(renderStatement(write({ body: null }), EPOCH, "approve")).toBe(`${HEAD}body: none\n`);
   });
 
-  test("with what is hidden written out, and long lines broken with a mark at both ends", () => {
+  test("with hidden characters written out, and long lines broken with a mark at both ends", () => {
     const body = JSON.stringify({ text: `pay\u202e 1 €, 🫨 ${"x".repeat(100)}`, n: 1 });
     expect(renderStatement(write({ body }), EPOCH, "approve")).toBe(
       `${HEAD}body: ${Buffer.byteLength(body)} bytes\n\n  {\n    "text": "pay\\u{202e} 1 €, \\u{1fae8} ${"x".repeat(54)}↩\n  ┊ ${"x".repeat(46)}",\n    "n": 1\n  }\n`,
     );
   });
 
-  test("the same of every character there is, on every runtime", () => {
+  test("the same for every character, on every runtime", () => {
     let all = "";
     for (let code = 0; code < 0x110000; code++) all += `${String.fromCodePoint(code)}a`;
     const body = JSON.stringify([all]);
@@ -71,8 +71,8 @@ const preview = fc.record({
   body: fc.option(fc.oneof(json, fc.string({ unit: "binary" }))),
 });
 
-describe("whatever is in a write", () => {
-  test("nothing of it begins a line, and the head can be read back", () => {
+describe("for any write", () => {
+  test("no content starts a line, and the head can be parsed", () => {
     fc.assert(
       fc.property(preview, fc.constantFrom<Decision>("approve", "reject"), (shown, decision) => {
         const one = write(shown);
@@ -99,7 +99,7 @@ describe("whatever is in a write", () => {
     );
   });
 
-  test("two requests that differ have statements that differ", () => {
+  test("two different requests have different statements", () => {
     fc.assert(
       fc.property(preview, preview, (a, b) => {
         fc.pre(canonicalJson(a) !== canonicalJson(b));
@@ -109,7 +109,7 @@ describe("whatever is in a write", () => {
     );
   });
 
-  test("its body stands there whole: without marks, breaks and blanks it is what is sent", () => {
+  test("the body is complete: without marks, breaks and blanks it is what is sent", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.string()), (fields) => {
         const body = JSON.stringify(fields);

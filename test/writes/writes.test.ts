@@ -26,7 +26,7 @@ const refusal = async (work: Promise<unknown>): Promise<WriteError> => {
 const code = async (work: Promise<unknown>): Promise<WriteErrorCode> => (await refusal(work)).code;
 
 describe("a proposal", () => {
-  it("is stored as canonical JSON, with its digest and the request as it would be sent, and nothing is sent", async () => {
+  it("is stored as canonical JSON, with its digest and the request to be sent, and nothing is sent", async () => {
     const { writes, service } = await createHarness();
     const { write, isNew } = await writes.propose(
       {
@@ -58,21 +58,21 @@ describe("a proposal", () => {
     expect(service.wire).toEqual([]);
   });
 
-  it("says which operation may have been meant", async () => {
+  it("for an unknown operation names the nearest one", async () => {
     const { writes } = await createHarness();
     const error = await refusal(writes.propose({ operation: "nexus.items.cr", input: {} }, AGENT));
     expect(error.code).toBe("operation_not_found");
     expect(error.message).toContain('"nexus.items.create"');
   });
 
-  it("of a read is refused, with where reads go", async () => {
+  it("of a read is refused, and the error says where reads go", async () => {
     const { writes } = await createHarness();
     expect(await code(writes.propose({ operation: "nexus.items.list", input: {} }, AGENT))).toBe(
       "not_a_write",
     );
   });
 
-  it("with an input that the operation does not take names every field", async () => {
+  it("with an input that the operation does not accept names every wrong field", async () => {
     const { propose } = await createHarness();
     const error = await refusal(propose({ input: { note: 5, colour: "red" } }));
     expect(error.code).toBe("invalid_input");
@@ -83,27 +83,27 @@ describe("a proposal", () => {
     ]);
   });
 
-  it("with text that is no Unicode, or with too much of it, is refused", async () => {
+  it("with invalid Unicode, or too much text, is refused", async () => {
     const { propose } = await createHarness();
     expect(await code(propose({ input: { sku: "\ud800" } }))).toBe("invalid_input");
     expect(await code(propose({ input: { sku: "x".repeat(2 ** 18) } }))).toBe("proposal_too_large");
   });
 
-  it("lives for a time within bounds", async () => {
+  it("has a lifetime within limits", async () => {
     const { propose } = await createHarness();
     for (const ttlMs of [MINUTE_MS - 1, 30 * 86_400_000 + 1, Number.NaN])
       expect(await code(propose({ ttlMs }))).toBe("invalid_input");
     expect((await propose({ ttlMs: MINUTE_MS })).expiresAt).toBe("2026-01-01T00:01:00.000Z");
   });
 
-  it("that the policy denies is not even stored", async () => {
+  it("denied by policy is not even stored", async () => {
     const { propose, world, writes } = await createHarness();
     world.policy = policyOf({ "nexus.items.*": "deny" });
     expect(await code(propose())).toBe("policy_denied");
     expect((await writes.counts()).proposed).toBe(0);
   });
 
-  it("reads the precondition, stores it, and is refused where it cannot be read in time", async () => {
+  it("reads the precondition, stores it, and is refused if it cannot be read in time", async () => {
     const { propose, service, clock } = await createHarness();
     const input = { orderId: "7", status: "shipped" };
     const write = await propose({ operation: "nexus.orders.update_status", input });
@@ -116,7 +116,7 @@ describe("a proposal", () => {
     await outcome;
   });
 
-  it("names sessions by their ids, whatever alias it used, so that a later alias changes nothing", async () => {
+  it("names sessions by their ids, whatever alias was used, so a later alias changes nothing", async () => {
     const { propose, world } = await createHarness();
     world.policy = policyOf({});
     const proposal = { operation: "messaging.messages.send", input: { session: "workshop", text: "hi" } };
@@ -126,7 +126,7 @@ describe("a proposal", () => {
     expect((await propose(proposal)).digest).not.toBe(write.digest);
   });
 
-  it("that the policy approves is approved at once, on record like any other", async () => {
+  it("approved by policy is approved at once, on record like any other", async () => {
     const { propose, store } = await createHarness();
     const write = await propose({
       operation: "messaging.messages.send",
@@ -142,7 +142,7 @@ describe("a proposal", () => {
 });
 
 describe("an idempotency key", () => {
-  it("gives the same write for the same input, without asking the service again", async () => {
+  it("returns the same write for the same input, without asking the service again", async () => {
     const { writes, service } = await createHarness();
     const proposal = {
       operation: "nexus.orders.update_status",
@@ -161,7 +161,7 @@ describe("an idempotency key", () => {
     expect([error.code, error.write?.id]).toEqual(["idempotency_conflict", write.id]);
   });
 
-  it("makes one write of proposals that come at the same time", async () => {
+  it("makes one write out of concurrent proposals", async () => {
     const { writes } = await createHarness();
     const proposal = { operation: "nexus.items.create", input: { sku: "A" }, idempotencyKey: "k" };
     const made = await Promise.all([1, 2, 3, 4].map(() => writes.propose(proposal, AGENT)));
@@ -169,14 +169,14 @@ describe("an idempotency key", () => {
     expect(made.filter(({ isNew }) => isNew)).toHaveLength(1);
   });
 
-  it("does not take from an operator what was put before one, though the policy has changed since", async () => {
+  it("does not take a write away from an operator, even if the policy has changed since", async () => {
     const { propose, world } = await createHarness();
     await propose({ idempotencyKey: "k" });
     world.policy = policyOf({ "*": "auto" });
     expect(await propose({ idempotencyKey: "k" })).toMatchObject({ state: "proposed", approval: "operator" });
   });
 
-  it("lets the policy approve what a crash had left proposed", async () => {
+  it("lets the policy approve a write that a crash left proposed", async () => {
     const harness = await createHarness();
     harness.world.policy = policyOf({ "nexus.*": "auto" });
     const proposal = { idempotencyKey: "k" };
@@ -191,7 +191,7 @@ describe("an idempotency key", () => {
 });
 
 describe("a rejected write", () => {
-  it("cannot be proposed again for ten minutes, and the refusal tells the reason and until when", async () => {
+  it("cannot be proposed again for ten minutes, and the refusal says why and until when", async () => {
     const { propose, writes, clock } = await createHarness();
     const { id } = await propose();
     await writes.reject(id, "not today", OPERATOR);
@@ -215,7 +215,7 @@ describe("a decision", () => {
   };
 
   test.each(Object.keys(decisions))(
-    "%s is made once, and every later one says what it was",
+    "%s is made once, and every later one learns what it was",
     async (state) => {
       const harness = await createHarness();
       const write = await harness.propose();
@@ -230,7 +230,7 @@ describe("a decision", () => {
   );
 
   test.each(Object.keys(decisions))(
-    "%s comes too late after the expiry, sweep or no sweep",
+    "%s is too late after the expiry, with or without the sweep",
     async (state) => {
       const harness = await createHarness();
       const write = await harness.propose();
@@ -240,13 +240,13 @@ describe("a decision", () => {
     },
   );
 
-  test.each(Object.keys(decisions))("%s of an unknown id says so", async (state) => {
+  test.each(Object.keys(decisions))("%s of an unknown id reports that", async (state) => {
     const harness = await createHarness();
     const write = { ...(await harness.propose()), id: "01UNKNOWN" };
     expect(await code(decisions[state]?.(harness, write) ?? Promise.resolve())).toBe("write_not_found");
   });
 
-  it("is one under concurrency: of many that come at once exactly one is made", async () => {
+  it("is unique: of many concurrent ones exactly one succeeds", async () => {
     const harness = await createHarness();
     const write = await harness.propose();
     const all = await Promise.allSettled(
@@ -275,7 +275,7 @@ describe("a decision", () => {
     expect(await code(writes.approve(id, "0".repeat(64), OPERATOR))).toBe("digest_mismatch");
   });
 
-  it("of what is not shown whole is refused, with the figure", async () => {
+  it("on a write too large to show is refused, with the limit", async () => {
     const { propose, writes } = await createHarness();
     // Lines of some 90 characters: one more than the 2000 that are shown.
     const { id, digest } = await propose({ input: { sku: "x".repeat(200_000) } });
@@ -288,7 +288,7 @@ describe("a decision", () => {
     expect((await writes.reject(id, "too long", OPERATOR)).state).toBe("rejected");
   });
 
-  it("to approve is refused where the policy has come to deny it", async () => {
+  it("to approve is refused if the policy now denies it", async () => {
     const { propose, writes, world } = await createHarness();
     const { id, digest } = await propose();
     world.policy = policyOf({ "*": "deny" });
@@ -296,7 +296,7 @@ describe("a decision", () => {
     expect((await writes.get(id)).state).toBe("proposed");
   });
 
-  it("keeps who made it and what they said", async () => {
+  it("records who made it and what they said", async () => {
     const { propose, writes } = await createHarness();
     const { id, digest } = await propose();
     const actor: Actor = { via: "operator.sock", user: "ada" };
@@ -311,7 +311,7 @@ describe("a decision", () => {
   });
 });
 
-describe("a write whose outcome is not in doubt", () => {
+describe("a write whose outcome is certain", () => {
   it("cannot be resolved", async () => {
     const { propose, writes } = await createHarness();
     const { id } = await propose();
@@ -332,7 +332,7 @@ describe("waiting for a write", () => {
     expect((await writes.waitFor(id, "proposed", 30_000, never)).state).toBe("rejected");
   });
 
-  it("ends at its deadline, at the expiry of the write, and when nobody waits any more", async () => {
+  it("ends at its deadline, at the write's expiry, and when its caller goes away", async () => {
     const { propose, writes, clock } = await createHarness();
     const { id } = await propose({ ttlMs: MINUTE_MS });
     const short = writes.waitFor(id, "proposed", 1000, never);
@@ -348,7 +348,7 @@ describe("waiting for a write", () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it("takes its time where the clock was stepped past the expiry, and ends once the write has expired", async () => {
+  it("lasts its full time if the clock was stepped past the expiry, and ends once the write has expired", async () => {
     const { propose, writes, clock } = await createHarness();
     const { id } = await propose({ ttlMs: MINUTE_MS });
     await clock.advance(30_000);
@@ -367,7 +367,7 @@ describe("waiting for a write", () => {
     expect((await long).state).toBe("expired");
   });
 
-  it("leaves nothing behind where there is no such write", async () => {
+  it("leaves nothing behind for an unknown write", async () => {
     let listeners = 0;
     const { writes } = await createHarness({
       wrap: (store) => ({
@@ -388,8 +388,8 @@ describe("waiting for a write", () => {
   });
 });
 
-describe("what is told of writes", () => {
-  it("has no proposal that is past its expiry", async () => {
+describe("the list of writes", () => {
+  it("has no proposal past its expiry", async () => {
     const { propose, writes, clock } = await createHarness();
     await propose();
     await clock.advance(3_600_000);
@@ -397,7 +397,7 @@ describe("what is told of writes", () => {
     expect(await writes.counts()).toMatchObject({ proposed: 0, expired: 1 });
   });
 
-  it("lists the newest first, also within a millisecond", async () => {
+  it("has the newest first, even within a millisecond", async () => {
     const { propose, writes } = await createHarness();
     const skus = ["a", "b", "c", "d", "e"];
     for (const sku of skus) await propose({ input: { sku } });
@@ -405,7 +405,7 @@ describe("what is told of writes", () => {
     expect(listed.map(({ target }) => target)).toEqual(skus.toReversed());
   });
 
-  it("records the first time that an operator sees it", async () => {
+  it("records the first time that an operator sees a write", async () => {
     const { propose, writes, store } = await createHarness();
     const { id } = await propose();
     await writes.show(id, OPERATOR);
@@ -416,7 +416,7 @@ describe("what is told of writes", () => {
   });
 });
 
-test("what is proposed after a service was asked is what was stored, not what the caller changes meanwhile", async () => {
+test("after a service was asked, the proposal is what was stored, even if the caller changes it meanwhile", async () => {
   const { writes, service } = await createHarness();
   const input = { orderId: "7", status: "shipped" };
   service.onRead = (request, signal) => {
@@ -428,11 +428,11 @@ test("what is proposed after a service was asked is what was stored, not what th
   expect(write.preview.body).toBe('{"order_status":"shipped"}');
 });
 
-describe("a step of the clock", () => {
+describe("a clock step", () => {
   const propose = async ({ writes }: Harness, sku: string) =>
     (await writes.propose({ operation: "nexus.items.create", input: { sku } }, AGENT)).write;
 
-  it("ends no proposal: it lives as long as it was given, and can be decided until then", async () => {
+  it("ends no proposal: it lives for its given time, and can be decided until then", async () => {
     const harness = await createHarness();
     const { writes, clock } = harness;
     const [first, second] = [await propose(harness, "A"), await propose(harness, "B")];
@@ -448,7 +448,7 @@ describe("a step of the clock", () => {
     expect((await writes.get(second.id)).state).toBe("expired");
   });
 
-  it("makes no room for a proposal by ending one that lives", async () => {
+  it("does not free a proposal's place by ending one that lives", async () => {
     const harness = await createHarness({ limits: { open_proposals: 1 } });
     const { writes, clock } = harness;
     const { id } = await propose(harness, "A");
@@ -457,7 +457,7 @@ describe("a step of the clock", () => {
     expect((await writes.get(id)).state).toBe("proposed");
   });
 
-  it("gives no proposal a longer life: one that is over is refused, and swept once the clock is steady", async () => {
+  it("gives no proposal a longer life: an expired one is refused, and swept once the clock is steady", async () => {
     const harness = await createHarness();
     const { writes, clock } = harness;
     const { id, digest } = await propose(harness, "A");
@@ -469,7 +469,7 @@ describe("a step of the clock", () => {
     expect((await writes.get(id)).state).toBe("expired");
   });
 
-  it("does not let a rejected write be proposed again sooner, nor later", async () => {
+  it("lets a rejected write be proposed again neither sooner nor later", async () => {
     const harness = await createHarness();
     const { writes, clock } = harness;
     const { id } = await propose(harness, "A");
