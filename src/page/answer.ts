@@ -1,10 +1,10 @@
-// What every answer of the page's server says beside its body, and its refusals.
+// The headers of every answer of the page's server, and its refusals.
 
 import type { ServerResponse } from "node:http";
 import { PROBLEMS, type ProblemCode } from "../contract/problem-codes.ts";
 import { stringifyJson } from "../core/exact-json.ts";
 
-/** No inline script or style, nothing from another origin, no frame around it, no form, no string that becomes script. */
+/** No inline script or style, no other origin, no frame around it, no form, no string that is run as script. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   ...["script-src", "style-src", "img-src", "connect-src"].map((kind) => `${kind} 'self'`),
@@ -25,12 +25,12 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
 };
 
-/** To be called before anything is answered. */
+/** Must be called before anything is answered. */
 export function protect(response: ServerResponse): void {
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
 }
 
-/** Those of this server alone; the others it has in common with the control API. */
+/** Those of this server only; the others are shared with the control API. */
 const OWN_PROBLEMS = {
   no_page_session: { status: 401, title: "This browser has not opened the page" },
   link_used: { status: 403, title: "This link was used before" },
@@ -46,7 +46,7 @@ export interface Refusal {
   headers?: Record<string, string>;
 }
 
-/** To a person who navigates, the words alone; to the page, problem+json. */
+/** To a person who navigates, only the text; to the page, problem+json. */
 export function refuse(response: ServerResponse, { code, detail, headers = {} }: Refusal): void {
   const { status, title } = { ...PROBLEMS, ...OWN_PROBLEMS }[code];
   const { accept = "", "sec-fetch-dest": destination } = response.req.headers;
@@ -68,7 +68,7 @@ export function send(
   type: string,
   body: string | Uint8Array,
 ): void {
-  // Cut off by us, or gone: there is nobody left to tell.
+  // Closed by us or by the client: there is no one left to answer.
   if (response.destroyed || response.headersSent) return;
   response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
   response.end(response.req.method === "HEAD" ? undefined : body);

@@ -1,4 +1,4 @@
-// The files of the page: those of the build, or made of the sources where this runs from a checkout.
+// The files of the page: from the build, or built from source when running from a checkout.
 
 import { readdir, readFile } from "node:fs/promises";
 import { extname } from "node:path";
@@ -8,7 +8,7 @@ export interface Asset {
   body: Uint8Array;
 }
 
-/** By name, such as "app.js". Nothing else can be asked for. */
+/** By name, such as "app.js". Nothing else can be requested. */
 export type Assets = ReadonlyMap<string, Asset>;
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -26,13 +26,13 @@ export class NoPage extends Error {
 
 /** @throws NoPage */
 export async function loadAssets(): Promise<Assets> {
-  // The sources are there, and what was built of them may be of yesterday.
+  // The sources exist, so an earlier build may be outdated.
   if (import.meta.filename.endsWith(".ts")) {
     const { bundlePage } = await import("./bundle.ts");
     const files = await bundlePage();
     if (files) return asAssets(files);
   }
-  // dist/page, of dist/src/page/ as of src/page/ and of a bundle in dist/src/cli/.
+  // dist/page, from dist/src/page/ as well as from src/page/ and from a bundle in dist/src/cli/.
   for (const place of ["../../page/", "../../dist/page/"]) {
     const folder = new URL(place, import.meta.url);
     const names = await readdir(folder).catch(() => []);

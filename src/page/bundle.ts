@@ -1,4 +1,4 @@
-// Builds the page of the sources in browser/: `node src/page/bundle.ts DIRECTORY`, as a part of `npm run build`.
+// Builds the page from the sources in browser/: `node src/page/bundle.ts DIRECTORY`, part of `npm run build`.
 
 import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -6,11 +6,11 @@ import type { BuildOptions } from "esbuild";
 
 const SOURCES = new URL("browser/", import.meta.url).pathname;
 /**
- * What is loaded together. Whoever has not opened the page yet can load the files of the first, so that it shares none;
- * the page itself loads its plots when they are looked at.
+ * Separate bundles. The files of the first can be loaded without authorization, so it shares none with the second; the
+ * page itself loads its plots on demand.
  */
 const BUNDLES = [["open.ts"], ["app.tsx", "app.css"]];
-/** Served as they are. */
+/** Served unchanged. */
 const AS_IT_IS = /\.(?:html|svg|png)$/;
 
 const options = {
@@ -18,7 +18,7 @@ const options = {
   ...{ jsx: "automatic", jsxImportSource: "preact", legalComments: "none", write: false, outdir: "/" },
 } as const satisfies BuildOptions;
 
-/** By name. @returns undefined where there is no esbuild: in an installed package */
+/** By name. @returns undefined without esbuild, as in an installed package */
 export async function bundlePage(): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
   const esbuild = await import("esbuild").catch(() => undefined);
   if (!esbuild) return undefined;

@@ -1,10 +1,10 @@
-// Which requests are refused whoever sends them: everything that a page of another origin could have caused.
+// Refuses requests whoever sends them: everything that a page of another origin could have caused.
 
 import type { IncomingMessage } from "node:http";
 import type { Refusal } from "./answer.ts";
 import { OPEN_PATH } from "./names.ts";
 
-/** Where a document is shown inside another one. */
+/** Destinations that embed a document in another one. */
 const EMBEDDED = new Set(["iframe", "frame", "embed", "object", "fencedframe"]);
 
 /** @param host the only one that this server answers to: `127.0.0.1:PORT` */
@@ -14,7 +14,7 @@ export function refusalOf(
 ): Refusal | undefined {
   const origin = `http://${host}`;
   const foreign = (detail: string): Refusal => ({ code: "forbidden_origin", detail });
-  // Another name that leads here, or none: DNS rebinding.
+  // Another name that resolves to this address, or none: DNS rebinding.
   if (!isOnly(headers.host, host)) return foreign(`This page answers only at ${origin}.`);
   if (!["GET", "HEAD", "POST"].includes(method))
     return {
@@ -26,7 +26,7 @@ export function refusalOf(
   const site = headers["sec-fetch-site"];
   const destination = headers["sec-fetch-dest"]?.[0] ?? "";
   if (EMBEDDED.has(destination)) return foreign("This page is not shown inside another one.");
-  // The link may be followed from anywhere: from a chat, or a file. Following it does nothing by itself.
+  // The link may be followed from anywhere: from a chat, or a file. Following it has no effect on its own.
   const isLink = method === "GET" && url === OPEN_PATH && destination === "document";
   if (site && !isOnly(site, "same-origin") && !isOnly(site, "none") && !isLink)
     return foreign("This request comes from a page of another origin.");
@@ -34,7 +34,7 @@ export function refusalOf(
   return undefined;
 }
 
-/** A form of another site can set neither the one nor the other. */
+/** A form of another site can set neither of the two. */
 function refusalOfChange(headers: NodeJS.Dict<string[]>, origin: string): Refusal | undefined {
   if (!headers.origin)
     return { code: "forbidden_origin", detail: `What changes something has the header "origin": ${origin}.` };

@@ -1,7 +1,7 @@
-// What of the control API the page may ask for. Everything else stays on the socket.
+// The part of the control API that the page may use. Everything else stays on the socket.
 
 const NAME = "[\\w.~-]+";
-/** A part of a path that may be any text: encoded, as the browser does it. */
+/** A path segment with any text, encoded as browsers do it. */
 const TEXT = "(?:[\\w.~!*'()-]|%[0-9A-F]{2})+";
 
 const READS = [
@@ -22,14 +22,14 @@ const patternOf = (paths: readonly string[]) => new RegExp(`^/v1/(?:${paths.join
 const ALLOWED = { GET: patternOf(READS), POST: patternOf(CHANGES) } as const;
 const QUERY = /^[\x21\x24-\x7e]{0,4096}$/;
 
-/** Whether a request is passed on, and is the same to whoever reads it: no `//`, no `..`, nothing encoded twice. */
+/** Whether a request is forwarded: its path must be unambiguous, without `//`, `..` or double encoding. */
 export function isPassedOn(method: string, url: string): boolean {
   const [path = "", query = "", ...more] = url.split("?");
   if (more.length > 0 || (method !== "GET" && method !== "POST")) return false;
   return ALLOWED[method].test(path) && path.split("/").every(isPlain) && QUERY.test(query);
 }
 
-/** Says the same encoded as decoded, but for what it is: one part of a path. */
+/** Whether it is a single, unambiguous path segment, encoded or decoded. */
 function isPlain(part: string): boolean {
   try {
     return !/^\.{1,2}$|[/\\%\p{Cc}]/u.test(decodeURIComponent(part));

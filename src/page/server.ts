@@ -1,4 +1,4 @@
-// The page's server: on 127.0.0.1 alone, in the process of the operator, for whoever has opened its one-use link.
+// The page's server: only on 127.0.0.1, in the operator's process, for the browser that has opened its one-use link.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -14,17 +14,17 @@ import { createSession, type Session } from "./session.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
 
 export interface PageOptions {
-  /** 0: any that is free. */
+  /** 0: any free port. */
   port: number;
-  /** Of operator.sock. */
+  /** The path of operator.sock. */
   socketPath: string;
   assets: Assets;
   clock: Clock;
-  /** It ends when no browser has had the page open for so long. */
+  /** It stops when no browser has had the page open for this long. */
   idleMs: number;
-  /** Ends it at once. */
+  /** Stops it at once. */
   signal: AbortSignal;
-  /** How long what a browser does not take is kept for it, in ms; default: 30 s. */
+  /** How long to wait for a browser that does not read its answer, in ms; default: 30 s. */
   unreadMs?: number;
 }
 
@@ -34,14 +34,14 @@ export interface Page {
   readonly link: string;
   /** Resolves when the link was used. */
   readonly opened: Promise<void>;
-  /** Resolves when the server is closed, with why. */
+  /** Resolves when the server is closed, with the reason. */
   readonly ended: Promise<"idle" | "stopped">;
 }
 
 const HOST = "127.0.0.1";
-/** For a request to arrive. */
+/** How long a request may take to arrive. */
 const ARRIVE_MS = 30_000;
-/** What anybody can load: it opens nothing by itself. */
+/** Files that load without authorization: they open nothing on their own. */
 const PUBLIC: Readonly<Record<string, string>> = {
   [OPEN_PATH]: "open.html",
   "/open.js": "open.js",
@@ -93,7 +93,7 @@ export async function startPage(options: PageOptions): Promise<Page> {
 }
 
 interface Use {
-  /** Somebody is there until the answer is over, which of a stream may be long. */
+  /** The page counts as open until the answer is over, which for a stream may take long. */
   begin(response: ServerResponse): void;
   stop(): void;
 }
@@ -161,7 +161,7 @@ function createHandler({ session, assets, upstream, use, onOpened }: Parts) {
 
 const LONGEST_OPENING = 1024;
 
-/** @returns undefined for what is no JSON, or too long */
+/** @returns undefined for a body that is not JSON, or too long */
 async function readJson(request: IncomingMessage): Promise<unknown> {
   let text = "";
   for await (const chunk of request.setEncoding("utf8")) {

@@ -1,4 +1,4 @@
-// The one-use link, and what whoever has used it shows with each request.
+// The one-use link, and the credentials that its user sends with each request.
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -6,15 +6,15 @@ import type { Refusal } from "./answer.ts";
 import { TAB_HEADER } from "./names.ts";
 
 export interface Session {
-  /** What stands behind the `#` of the link. */
+  /** The fragment of the link. */
   readonly key: string;
-  /** @returns the cookie to set and what the page shows beside it, the first time only */
+  /** @returns the cookie to set and the value of the header, only the first time */
   open(key: string): { cookie: string; tab: string } | Refusal;
-  /** @param withTab whether the header counts, too: a browser loads the files of the page without it */
+  /** @param withTab whether the header is required, too: a browser loads the files of the page without it */
   holds(request: IncomingMessage, withTab: boolean): boolean;
 }
 
-/** @param port cookies know no ports: each process has a name of its own */
+/** @param port cookies ignore ports, so each process has its own cookie name */
 export function createSession(port: number): Session {
   const name = `nexusd_page_${port}`;
   const [key, secret, tab] = [newKey(), newKey(), newKey()];
@@ -46,5 +46,5 @@ export function createSession(port: number): Session {
 
 const newKey = () => randomBytes(32).toString("base64url");
 const digest = (text: string) => createHash("sha256").update(text).digest();
-/** In the same time whatever is alike. */
+/** In constant time. */
 const isSame = (shown: string, wanted: string) => timingSafeEqual(digest(shown), digest(wanted));

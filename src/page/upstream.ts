@@ -1,20 +1,20 @@
-// One request of the page, passed on to operator.sock and its answer back, as it comes.
+// Forwards one request of the page to operator.sock, and streams its answer back.
 
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { type Refusal, refuse } from "./answer.ts";
 
 const LARGEST_BODY = 2 ** 20;
-/** Without a byte of the daemon: longer than any long poll, and than the silence of a stream. */
+/** How long the daemon may send nothing: longer than any long poll, and than the silence of a stream. */
 const SILENCE_MS = 75_000;
-/** Without the browser taking what waits for it. */
+/** How long the browser may read nothing while data waits for it. */
 const UNREAD_MS = 30_000;
-/** All that the daemon is told of what the browser sent, and the other way round. */
+/** The only headers that are forwarded, in either direction. */
 const REQUEST_HEADERS = ["accept", "content-type", "last-event-id"];
 const ANSWER_HEADERS = ["content-type", "retry-after", "allow", "nexusd-epoch", "nexusd-version"];
 
 export interface Upstream {
-  /** Resolves when the answer is complete, or one of the two has gone. */
+  /** Resolves when the answer is complete, or either side has closed the connection. */
   pass(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
@@ -55,21 +55,21 @@ export function createUpstream(socketPath: string, { unreadMs = UNREAD_MS } = {}
       }
       response.writeHead(answer.statusCode ?? 502, pick(answer.headers, ANSWER_HEADERS));
       response.flushHeaders();
-      // Where nothing moves: the daemon sends a comment each 15 s into a stream.
+      // Detects a stalled connection: the daemon sends a comment into a stream every 15 s.
       const { socket } = request;
       const endUnread = () => {
         if (response.writableNeedDrain) response.destroy();
       };
       socket.setTimeout(unreadMs).on("timeout", endUnread);
-      // Cut off where the answer was: to the browser a part must not look like the whole.
+      // Destroyed if the answer was cut off: the browser must not take a part for the whole.
       await pipeline(answer, response).catch(() => response.destroy());
-      // The connection goes on with the next request.
+      // The connection is reused for the next request.
       socket.off("timeout", endUnread);
     },
   };
 }
 
-/** @returns undefined: it is longer than what the daemon takes */
+/** @returns undefined: it is longer than the daemon's limit */
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   if (Number(request.headers["content-length"] ?? 0) > LARGEST_BODY) return undefined;
   const chunks: Buffer[] = [];

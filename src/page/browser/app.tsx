@@ -1,4 +1,4 @@
-// The operator's page: its stores are started, and what is on the screen follows them.
+// The operator's page: starts its stores and renders them.
 
 import { effect } from "@preact/signals";
 import { render } from "preact";

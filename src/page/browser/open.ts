@@ -1,19 +1,19 @@
-// Behind the one-use link: shows its key to the server, keeps what it is given, and goes to the page.
+// Handles the one-use link: sends its key to the server, stores the result, and goes to the page.
 
 import { OPEN_PATH } from "../names.ts";
 import { keepTab, tabHeaders } from "./tab.ts";
 
 const key = location.hash.slice(1);
-// Not into the history, not into a bookmark.
+// Keep the key out of the history and of bookmarks.
 history.replaceState(null, "", OPEN_PATH);
 
-/** A browser may load ahead what it thinks will be wanted: that must not use the link up. */
+/** A browser may preload pages, which must not use up the link. */
 async function untilSeen(): Promise<void> {
   if (!("prerendering" in document) || !document.prerendering) return;
   await new Promise((resolve) => document.addEventListener("prerenderingchange", resolve, { once: true }));
 }
 
-/** @returns why not, in words; undefined: it is open */
+/** @returns the reason for a failure, in words; undefined: it is open */
 async function open(): Promise<string | undefined> {
   const answer = await fetch(OPEN_PATH, {
     method: "POST",
@@ -25,7 +25,7 @@ async function open(): Promise<string | undefined> {
     keepTab(body.tab);
     return undefined;
   }
-  // Loaded again in the browser that has it open.
+  // Reloaded in the browser that has it open already.
   const isOpen = await fetch("/v1/health", { headers: tabHeaders() });
   return isOpen.ok ? undefined : `${body.title}. ${body.detail}`;
 }

@@ -1,4 +1,4 @@
-// What this browser shows to the page's server with each request, beside the cookie that the browser adds by itself.
+// What this browser sends to the page's server with each request, besides the cookie that the browser adds itself.
 
 import { TAB_HEADER, TAB_STORAGE } from "../names.ts";
 

@@ -2,10 +2,10 @@
 
 import { tabHeaders } from "../tab.ts";
 
-/** A request that answers at all does so in far less. */
+/** Well above the time of any answer. */
 const DEADLINE_MS = 15_000;
 
-/** Something that the daemon, or the page's server, refused; in its own words. */
+/** A refusal of the daemon or of the page's server, in its own words. */
 export class Refused extends Error {
   override readonly name = "Refused";
   readonly code: string;
@@ -18,7 +18,7 @@ export class Refused extends Error {
   }
 }
 
-/** What a JSON answer holds is what the contract says of its path: the daemon made it. */
+/** The daemon made the JSON answer, so it has the type that the contract gives for its path. */
 export const get = async <T>(path: string, signal?: AbortSignal): Promise<T> =>
   parse<T>(await getText(path, signal));
 
@@ -37,11 +37,11 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   return parse<T>(await (await checked(answer)).text());
 }
 
-/** Without a deadline: a stream does not end. @throws Refused, TypeError where nobody answers */
+/** Without a deadline: a stream does not end. @throws Refused; TypeError if there is no answer */
 export const open = async (path: string, signal: AbortSignal): Promise<Response> =>
   checked(await fetch(path, { headers: { ...tabHeaders(), accept: "text/event-stream" }, signal }));
 
-/** Of anything that a request throws, for a person. */
+/** Describes any error of a request to a person. */
 export function wordsOf(error: unknown): string {
   if (error instanceof Refused) return error.message;
   if (error instanceof DOMException && error.name === "TimeoutError") return "nexusd did not answer in time.";

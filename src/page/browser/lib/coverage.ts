@@ -1,18 +1,18 @@
-// How much of an element was on the screen: all of it has been, once the parts that were join without a gap.
+// How much of an element has been on the screen: all of it, once the visible parts join without a gap.
 
-/** What may be missing at an edge: positions on a zoomed screen are fractions of pixels. */
+/** Tolerance at an edge: positions on a zoomed screen are fractions of pixels. */
 const SLACK = 2;
 
 export interface Coverage {
   /** From 0 to 1. */
   seen: number;
-  /** Where the first part begins that was not on the screen, in pixels from the top of the element; -1: there is none. */
+  /** Where the first unseen part begins, in pixels from the top of the element; -1: there is none. */
   firstUnseen: number;
 }
 
 /**
- * Watches an element until all of it was on the screen. A change of its width begins anew: its lines are others.
- * @returns stops it
+ * Watches an element until all of it was on the screen. A change of its width starts over: its lines break differently.
+ * @returns a function that stops watching
  */
 export function watchCoverage(element: HTMLElement, onChange: (coverage: Coverage) => void): () => void {
   let parts: (readonly [number, number])[] = [];
@@ -23,7 +23,7 @@ export function watchCoverage(element: HTMLElement, onChange: (coverage: Coverag
     const { top, bottom, height, width: now } = element.getBoundingClientRect();
     if (now !== width) parts = [];
     width = now;
-    // A tab in the background shows nothing to anybody.
+    // A background tab is not visible to the person.
     if (document.visibilityState !== "visible" || height === 0) return;
     const [from, to] = [Math.max(0, -top), height - Math.max(0, bottom - innerHeight)];
     if (to > from) parts = joined([...parts, [from, to]]);
@@ -34,7 +34,7 @@ export function watchCoverage(element: HTMLElement, onChange: (coverage: Coverag
   const soon = () => {
     frame ||= requestAnimationFrame(look);
   };
-  // Whatever brings it to the screen: a key, a wheel, a layout that changes above it.
+  // Whatever scrolls it into view: a key, a wheel, a layout change above it.
   const observer = new IntersectionObserver(soon, {
     threshold: Array.from({ length: 21 }, (_, i) => i / 20),
   });

@@ -1,8 +1,8 @@
-// Tables as CSV (RFC 4180), which no spreadsheet takes for formulas.
+// Tables as CSV (RFC 4180), safe from being run as formulas by a spreadsheet.
 
 import type { HistoryView } from "../../../contract/api/history.ts";
 
-/** What a spreadsheet would run. */
+/** What a spreadsheet would run as a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
 
 const cell = (value: string | number | null): string => {
@@ -11,7 +11,7 @@ const cell = (value: string | number | null): string => {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 
-/** A row for each moment, a column for each series. */
+/** One row per time, one column per series. */
 export function csvOf(times: readonly string[], series: HistoryView["series"]): string {
   const head = ["time", ...series.map(({ title, unit }) => (unit ? `${title} (${unit})` : title))];
   const rows = times.map((time, at) => [time, ...series.map(({ values }) => values[at] ?? null)]);

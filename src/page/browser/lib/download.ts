@@ -1,4 +1,4 @@
-// A file for whoever looks at the page, made in the browser.
+// Downloads of files made in the browser.
 
 export function download(name: string, text: string): void {
   const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));

@@ -1,9 +1,9 @@
-// What an event says, in the few words that a list has room for. It knows no service: it takes what such data usually has.
+// Summarizes an event in the few words that fit into a list. It knows no service: it uses commonly named fields.
 
 type Data = Record<string, unknown>;
 
 const LONGEST = 240;
-/** Those that say what happened come first, and none is said twice. */
+/** Those that say what happened come first; none is repeated. */
 const TOLD = [
   ...["sku", "orderNumber", "awbNumber", "name", "alias", "job", "sink", "service", "operation", "agentId"],
   ...["orderStatus", "status", "state", "availableQuantity", "threshold", "totalAmount", "currency"],

@@ -1,4 +1,4 @@
-// A component that is drawn again only when what it is given is another object.
+// A component that is rendered again only if one of its props is a different object.
 
 import { Component, type ComponentChild, createElement, type FunctionComponent } from "preact";
 

@@ -1,4 +1,4 @@
-// A step of a write in words: what happened, by whom, and why.
+// A step of a write in words: what happened, who did it, and why.
 
 import type { WriteStep } from "../../../contract/new-event.ts";
 
@@ -35,5 +35,5 @@ function byWhom(actor: WriteStep["actor"]): string {
   return actor.user ? ` by ${actor.user}` : " by an operator";
 }
 
-/** For a list: one word. */
+/** One word, for a list. */
 export const stateWord = (state: string): string => (state === "closed" ? "no longer open" : state);

@@ -1,4 +1,4 @@
-// Text from outside as text: what would hide, reorder or act is written out, and it cannot reorder what is around it.
+// External text, made safe: hidden and control characters are spelled out, and it cannot reorder the text around it.
 
 import { exactJson, layOutJson } from "../../../core/text/exact.ts";
 import { visible } from "../../../core/text/visible.ts";
@@ -11,5 +11,5 @@ export const SaidLines = ({ text }: { text: string }) => (
   <bdi class="said lines">{text.split("\n").map(visible).join("\n")}</bdi>
 );
 
-/** JSON as it was sent, laid out: no number is rounded, and nothing is hidden. */
+/** JSON as sent, pretty-printed: no number is rounded, and nothing is hidden. */
 export const laidOut = (json: string): string => exactJson(layOutJson(json)?.lines.join("\n") ?? json);

@@ -6,7 +6,7 @@ const UNITS: readonly [number, string][] = [
   [60_000, "min"],
 ];
 
-/** "3 d 4 h", "12 min", "9 s": two units at most, none below its value. */
+/** "3 d 4 h", "12 min", "9 s": at most two units, rounded down. */
 export function duration(ms: number): string {
   const rest = Math.max(0, ms);
   const at = UNITS.findIndex(([size]) => rest >= size);
@@ -17,7 +17,7 @@ export function duration(ms: number): string {
   return more > 0 ? `${whole} ${name} ${more} ${smallName}` : `${whole} ${name}`;
 }
 
-/** "4 min ago"; "" where there is no time. */
+/** "4 min ago"; "" without a time. */
 export const ago = (at: string | null | undefined, now: number): string => {
   if (!at) return "";
   const ms = now - Date.parse(at);
@@ -27,7 +27,7 @@ export const ago = (at: string | null | undefined, now: number): string => {
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
-/** The local time, with its day where that is not today. */
+/** The local time, with its day unless that is today. */
 export function clockTime(at: string, now: number): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return at;

@@ -1,4 +1,4 @@
-// What a screen reader is told of, without the focus moving there.
+// Announcements for screen readers, without moving the focus.
 
 import { signal } from "@preact/signals";
 

@@ -1,4 +1,4 @@
-// A bell for what arrives. It is off until it is switched on, and is forgotten with the tab.
+// A bell for new proposals. It is off by default, and the setting ends with the tab.
 
 import { signal } from "@preact/signals";
 
@@ -15,7 +15,7 @@ export function toggleBell(): void {
   ring();
 }
 
-/** Where it is on. A browser lets a page make no sound before somebody has used it: then there is none. */
+/** Rings if it is on. Browsers allow no sound before the person has interacted with the page. */
 export function ring(): void {
   if (!isBellOn.value) return;
   context ??= new AudioContext();

@@ -1,8 +1,8 @@
-// What time it is on this page: everything that counts up or down reads it.
+// The current time on this page, for everything that counts up or down.
 
 import { signal } from "@preact/signals";
 
-/** Milliseconds since 1970; moves once a second. */
+/** Milliseconds since 1970; updated once a second. */
 export const now = signal(Date.now());
 
 export const startClock = (): void => {

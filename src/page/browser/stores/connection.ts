@@ -1,4 +1,4 @@
-// The one event stream of this page: what it brings, and whether what is on the screen can be relied on.
+// The event stream of this page: its events, and whether the screen is up to date.
 
 import { computed, signal } from "@preact/signals";
 import { createParser } from "eventsource-parser";
@@ -10,32 +10,32 @@ import { now } from "./clock.ts";
 const STALE_AFTER_MS = 20_000;
 const AGAIN_MS = { first: 500, most: 5000 };
 
-/** An event of the log: its JSON as it came, and what is looked at of it. */
+/** An event of the log: its JSON as received, and the parsed fields that are used. */
 export interface LogEvent {
   sequence: number;
-  /** Without the prefix of nexusd. */
+  /** Without nexusd's prefix. */
   type: string;
   json: string;
 }
 
 type Listener = (event: LogEvent) => void;
-/** Reads again what a view shows, once the stream is there. */
+/** Reloads what a view shows, once the stream is open. */
 type Reader = (signal: AbortSignal) => Promise<void>;
 
 const lastByteAt = signal(0);
-/** Whether everything was read again since the stream was opened. */
+/** Whether everything was reloaded since the stream was opened. */
 const isRead = signal(false);
 /** Why there is no stream, in words; "": there is one, or it is being opened for the first time. */
 export const trouble = signal("");
 export const status = signal<StatusView | undefined>(undefined);
 
-/** How long nothing has come; undefined: not too long, or nothing ever has. */
+/** How long the stream has been silent; undefined: not too long, or it never sent anything. */
 export const staleMs = computed(() => {
   const ms = now.value - lastByteAt.value;
   return lastByteAt.value > 0 && ms > STALE_AFTER_MS ? ms : undefined;
 });
 
-/** Whether somebody may decide by what is on the screen. */
+/** Whether the screen is current enough to decide. */
 export const isCurrent = computed(() => isRead.value && staleMs.value === undefined && trouble.value === "");
 
 const listeners: Listener[] = [];
@@ -44,16 +44,16 @@ const resets: (() => void)[] = [];
 
 export const onEvent = (listener: Listener): number => listeners.push(listener);
 export const onConnected = (reader: Reader): number => readers.push(reader);
-/** The log is another one: nothing that is known goes on. */
+/** The log was replaced: all known data is invalid. */
 export const onOtherLog = (reset: () => void): number => resets.push(reset);
 
-/** Follows the log for as long as the page is open. */
+/** Follows the log as long as the page is open. */
 export async function follow(): Promise<never> {
   let position: { epoch: string; after: number } | undefined;
   for (let failures = 0; ; failures++) {
     const attempt = new AbortController();
     const watch = setInterval(() => {
-      // What the machine slept through counts as well: this is the wall clock.
+      // Time in which the machine slept counts as well: this is the wall clock.
       if (lastByteAt.value > 0 && Date.now() - lastByteAt.value > STALE_AFTER_MS) attempt.abort();
     }, 1000);
     try {
@@ -86,13 +86,13 @@ export async function follow(): Promise<never> {
   }
 }
 
-/** What comes, as it comes; undefined: something that is no event, which shows that the stream is alive. */
+/** The events as they arrive; undefined: a comment, which shows that the stream is alive. */
 async function* events(
   { epoch, after }: { epoch: string; after: number },
   signal: AbortSignal,
 ): AsyncGenerator<LogEvent | undefined> {
   const opening = open(`/v1/events/stream?after=${after}&epoch=${encodeURIComponent(epoch)}`, signal);
-  // What is read after the position is known has everything before it; the stream brings what is behind it.
+  // Data loaded after the position is known includes everything up to it; the stream continues from there.
   void readAll(opening, signal);
   const answer = await opening;
   if (!answer.body) return;
@@ -113,7 +113,7 @@ async function* events(
   }
 }
 
-/** All views read what they show; until then nothing is decided. */
+/** Reloads all views; decisions are disabled until then. */
 async function readAll(opening: Promise<unknown>, signal: AbortSignal): Promise<void> {
   try {
     await Promise.all([opening, ...readers.map((read) => read(signal))]);

@@ -1,4 +1,4 @@
-// Sessions and their messages, as the log has them.
+// Sessions and their messages, from the log.
 
 import { effect, signal } from "@preact/signals";
 import type { MessagesView, SessionsView, SessionView } from "../../../contract/api/views.ts";
@@ -11,16 +11,16 @@ export interface Message {
   time: string;
   agentId: string;
   text: string;
-  /** What it carries beside its text; "": nothing. */
+  /** Its JSON payload besides the text; "": none. */
   json: string;
   isVerified: boolean;
 }
 
 export interface Conversation {
   id: string;
-  /** The oldest first. */
+  /** Oldest first. */
   messages: Message[];
-  /** Where in the log it was begun to look for them; 0: at its beginning. */
+  /** Where in the log the search began; 0: at its beginning. */
   from: number;
   problem: string;
 }
@@ -28,7 +28,7 @@ export interface Conversation {
 const PATH = "/v1/messaging/sessions";
 const PAGE = 500;
 const MOST = 500;
-/** How much of the log is looked at first, and so many times as much each time that more is wanted. */
+/** How much of the log is searched first; each "more" multiplies it. */
 const WINDOW = 5000;
 const WIDER = 10;
 
@@ -69,7 +69,7 @@ async function readSessions(): Promise<void> {
   }
 }
 
-/** @param isWider looks further back than before */
+/** @param isWider searches further back than before */
 export async function readMessages(id: string, isWider: boolean): Promise<void> {
   const latest = status.value?.log.latest ?? 0;
   const known = conversation.value?.id === id ? conversation.value : undefined;

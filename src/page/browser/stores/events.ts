@@ -1,5 +1,5 @@
-// The events on the screen: the newest as they come, or a page of older ones. However many the log has and however long
-// this runs, so many are kept and no more.
+// The events on the screen: the newest as they arrive, or a page of older ones. Their number is limited, however long
+// the log is and however long this runs.
 
 import { computed, signal } from "@preact/signals";
 import type { EventPageView } from "../../../contract/api/events.ts";
@@ -14,12 +14,12 @@ export interface ShownEvent extends LogEvent {
 
 const PAGE = 500;
 const MOST = { events: 1000, characters: 2_000_000 };
-/** An event that is longer is shown up to here; the API has all of it. */
+/** Longer events are cut here; the API has all of it. */
 const LONGEST = 100_000;
-/** The screen follows this often, however much comes. */
+/** The screen is updated this often, however much arrives. */
 const DRAWN_EVERY_MS = 250;
 
-/** The newest first. */
+/** Newest first. */
 const live = signal<readonly ShownEvent[]>([]);
 const paged = signal<readonly ShownEvent[] | undefined>(undefined);
 export const eventsProblem = signal("");
@@ -27,7 +27,7 @@ export const search = signal("");
 export const family = signal("");
 
 export const isLive = computed(() => paged.value === undefined);
-/** The sequence before the oldest that is shown; 0: there are none before. */
+/** The sequence before the oldest one shown; 0: there are none before. */
 export const before = computed(() => {
   const oldest = (paged.value ?? live.value).at(-1)?.sequence ?? 0;
   return oldest > (status.value?.log.oldest ?? 1) ? oldest - 1 : 0;
@@ -63,7 +63,7 @@ export function startEvents(): void {
     paged.value = undefined;
   });
   onConnected(async (signal) => {
-    // What came while there was no stream comes by the stream: only the first time there is nothing to go on from.
+    // After a reconnect the stream brings what was missed; only the first time, there is no position to resume from.
     if (live.value.length > 0) return;
     const latest = status.value?.log.latest ?? 0;
     const read = await readPage(Math.max(0, latest - PAGE), signal);
@@ -72,7 +72,7 @@ export function startEvents(): void {
   });
 }
 
-/** The events up to a sequence, instead of the newest. */
+/** Shows the events up to a sequence instead of the newest. */
 export async function showOlder(upTo: number): Promise<void> {
   try {
     const page = await readPage(Math.max(0, upTo - PAGE));

@@ -1,4 +1,4 @@
-// What the daemon has measured of itself over the last hour, day or month.
+// The daemon's own measurements over the last hour, day or month.
 
 import { effect, signal } from "@preact/signals";
 import type { HistoryView } from "../../../contract/api/history.ts";

@@ -1,4 +1,4 @@
-// The proposals that wait for a decision, and those that were decided while they were on the screen.
+// The proposals that await a decision, and those decided while they were on the screen.
 
 import { batch, computed, signal } from "@preact/signals";
 import type { WriteSummaryView } from "../../../contract/api/writes.ts";
@@ -10,7 +10,7 @@ import { onConnected, onEvent, onOtherLog } from "./connection.ts";
 
 export interface Row {
   write: WriteSummaryView;
-  /** What became of it since it was shown; undefined: it is open. */
+  /** How it ended since it was shown; undefined: it is open. */
   ended: WriteStep | undefined;
 }
 
@@ -19,15 +19,15 @@ interface Page {
   next: string | null;
 }
 
-/** Of those that come while the page is open only the newest are read. */
+/** Of the proposals that arrive while the page is open, only the newest are read. */
 const PAGE = { all: 500, new: 50 };
-/** Decided ones stay where they were, so that nothing moves under a hand; but not for ever. */
+/** Decided ones stay in place, so that nothing moves under the pointer; but only this many. */
 const MOST_ENDED = 100;
 
 const rows = signal<ReadonlyMap<string, Row>>(new Map());
 export const isInboxRead = signal(false);
 
-/** The oldest first: new ones come at the end, and move nothing. */
+/** Oldest first: new ones are added at the end, and move nothing. */
 export const inbox = computed(() => [...rows.value.values()].sort(byProposal));
 export const openCount = computed(() => inbox.value.filter(({ ended }) => !ended).length);
 
@@ -36,7 +36,7 @@ export const sweepInbox = (): void => {
 };
 
 let isReading = false;
-/** What was decided while a page was on its way may still be in it as open. */
+/** Decided while a page was being read: the page may still list them as open. */
 const endedMeanwhile = new Map<string, WriteStep>();
 
 export function startInbox(): void {
@@ -53,13 +53,13 @@ export function startInbox(): void {
 }
 
 let isWaiting = false;
-/** Once for all that come in one go. */
+/** Once per burst. */
 function readSoon(): void {
   if (isWaiting) return;
   isWaiting = true;
   setTimeout(() => {
     isWaiting = false;
-    // Where it fails, so does the stream, and all is read again.
+    // If it fails, so does the stream, and everything is reloaded.
     read("new").catch(() => {});
   }, 50);
 }
@@ -95,7 +95,7 @@ async function read(what: "all" | "new", abort?: AbortSignal): Promise<void> {
   ring();
 }
 
-/** Those that are not open any more, by whatever was missed. */
+/** Marks those that are no longer open because of missed events. */
 function settle(next: Map<string, Row>, open: ReadonlySet<string>): void {
   for (const [id, { write, ended }] of next)
     if (!ended && !open.has(id)) next.set(id, { write, ended: unseen(write) });

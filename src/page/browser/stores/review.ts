@@ -1,4 +1,4 @@
-// The one write that is open: all that is known of it, and what happens to it meanwhile.
+// The write that is open: everything known about it, and its steps meanwhile.
 
 import { effect, signal } from "@preact/signals";
 import type { WriteReviewView } from "../../../contract/api/writes.ts";
@@ -12,7 +12,7 @@ import { route } from "./route.ts";
 export interface Opened {
   id: string;
   review: WriteReviewView | undefined;
-  /** The last thing that happened to it since it was opened. */
+  /** The last step since it was opened. */
   step: WriteStep | undefined;
   /** Why it cannot be shown. */
   problem: string;
@@ -20,7 +20,7 @@ export interface Opened {
 
 export const opened = signal<Opened | undefined>(undefined);
 
-/** Decisions of this page, so that it tells those of others. */
+/** Decisions made on this page, to tell them from those of others. */
 const ownDecisions = new Set<string>();
 export const rememberOwn = (id: string): Set<string> => ownDecisions.add(id);
 export const isOwn = (id: string): boolean => ownDecisions.has(id);
@@ -50,7 +50,7 @@ export function startReview(): void {
   });
 }
 
-/** @throws what `get` throws, where a signal is given: then somebody waits for it */
+/** @throws what `get` throws, if a signal is given: then a caller waits for it */
 async function read(id: string, signal?: AbortSignal): Promise<void> {
   const take = (what: Partial<Opened>) => {
     if (opened.value?.id === id) opened.value = { ...opened.value, ...what };
@@ -61,7 +61,7 @@ async function read(id: string, signal?: AbortSignal): Promise<void> {
       problem: "",
     });
   } catch (error) {
-    // Where nobody answers, what is on the screen stays, and is shown as stale.
+    // If the daemon is unreachable, the screen stays as it is, and is marked as stale.
     if (error instanceof Refused) take({ problem: wordsOf(error) });
     else if (signal) throw error;
   }

@@ -1,4 +1,4 @@
-// Which view is on the screen: the part of the address behind `#`.
+// The current view: the fragment of the address.
 
 import { signal } from "@preact/signals";
 
@@ -32,6 +32,6 @@ function decoded(id: string): string | undefined {
   try {
     return decodeURIComponent(id) || undefined;
   } catch {
-    return undefined; // no address of this page's own
+    return undefined; // not an address of this page
   }
 }

@@ -1,4 +1,4 @@
-// What runs: the daemon's own account of its services, jobs, sinks and nodes.
+// The daemon's status: its services, jobs, sinks and nodes.
 
 import { effect } from "@preact/signals";
 import type { StatusView } from "../../../contract/api/status.ts";
@@ -6,7 +6,7 @@ import { get } from "../lib/api.ts";
 import { onEvent, status } from "./connection.ts";
 import { route } from "./route.ts";
 
-/** While somebody looks at it. */
+/** While the view is open. */
 const EVERY_MS = 10_000;
 const TOLD = /^(?:service|job|sink|node|daemon)\./;
 
@@ -32,7 +32,7 @@ async function read(signal?: AbortSignal): Promise<void> {
   status.value = await get<StatusView>("/v1/status", signal);
 }
 
-/** Where it fails, the stream does too, and says why. */
+/** If it fails, so does the stream, which reports why. */
 const readQuietly = (): void => {
   read().catch(() => {});
 };

@@ -1,4 +1,4 @@
-// What a write changes: each field, from what to what.
+// The changes of a write: each field, with its old and new value.
 
 import type { WriteReviewView } from "../../../contract/api/writes.ts";
 import { Said } from "../lib/text.tsx";
@@ -36,7 +36,7 @@ export function Changes({ changes }: { changes: WriteReviewView["about"]["change
   );
 }
 
-/** What was read at the proposal; beside it what was seen since, where that is something else. */
+/** The value read for the proposal, and the current one if it differs. */
 const Before = ({ from, now }: { from: string | null; now: string | null }) => (
   <>
     {from === null ? <span class="aside">not known</span> : <Said text={from} />}

@@ -1,4 +1,4 @@
-// Sessions as conversations: who said what, the newest last.
+// Sessions as conversations: who said what, newest last.
 
 import { laidOut, Said, SaidLines } from "../lib/text.tsx";
 import { ago, clockTime } from "../lib/time.ts";

@@ -1,4 +1,4 @@
-// The decision about a write: approving it names the digest of exactly what was on the screen.
+// The decision on a write: an approval names the digest of exactly what was on the screen.
 
 import { useId, useState } from "preact/hooks";
 import type { WriteReviewView } from "../../../contract/api/writes.ts";
@@ -19,7 +19,7 @@ export function Decision({ review: { write }, isSeen }: Props) {
   const why = whyNot(write.state, isSeen, isSending);
 
   const send = async (path: "approve" | "reject" | "decide", body: object) => {
-    // What the screen shows may be a second old: what counts is what holds now.
+    // The screen may be a second old: what counts is the state now.
     if (!isCurrent.value || isSending) return;
     setSending(true);
     setProblem("");
@@ -108,7 +108,7 @@ function Reject({ why, onReject }: { why: string; onReject(reason: string): void
   );
 }
 
-/** What is typed into a field. */
+/** Handles the input of a field. */
 export const taken =
   (take: (text: string) => void) =>
   ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) =>

@@ -1,4 +1,4 @@
-// How a write differs from the last one of its operation that was approved, line by line.
+// How a write differs from the last approved one of its operation, line by line.
 
 import type { WriteReviewView } from "../../../contract/api/writes.ts";
 import { Said } from "../lib/text.tsx";
@@ -7,7 +7,7 @@ import { now } from "../stores/clock.ts";
 
 type Lines = NonNullable<WriteReviewView["previous"]>["lines"];
 
-/** Lines that are the same are left out beyond these around a change. */
+/** Unchanged lines further than this from a change are left out. */
 const AROUND = 2;
 const SIGNS = { same: " ", added: "+", removed: "−" } as const;
 const WORDS = { same: "", added: "now: ", removed: "before: " } as const;
@@ -52,7 +52,7 @@ export function Difference({ previous }: { previous: WriteReviewView["previous"]
   );
 }
 
-/** A number stands for so many lines that are left out. */
+/** A number stands for that many omitted lines. */
 function shortened(lines: Lines): (Lines[number] | number)[] {
   const changed = lines.flatMap(({ kind }, at) => (kind === "same" ? [] : [at]));
   const near = new Set(
@@ -65,7 +65,7 @@ function shortened(lines: Lines): (Lines[number] | number)[] {
     else if (typeof last === "number") kept[kept.length - 1] = last + 1;
     else kept.push(1);
   });
-  // A single line is as short as the words for it.
+  // A single line is no longer than the note about it.
   return kept.map((one, at) => (one === 1 ? (lines[positionOf(kept, at)] ?? one) : one));
 }
 

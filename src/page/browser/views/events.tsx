@@ -1,4 +1,4 @@
-// The log as it grows, with a search over what is on the screen, and older pages.
+// The log as it grows, with a search over the events on the screen, and older pages.
 
 import { useState } from "preact/hooks";
 import { memo } from "../lib/memo.ts";

@@ -1,4 +1,4 @@
-// The heading of a view: where the focus goes when the view is opened.
+// The heading of a view, which gets the focus when the view is opened.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -7,14 +7,14 @@ let isFirstView = true;
 
 interface Props {
   children: ComponentChildren;
-  /** Beside what is open: one of two headings, and not the one that matters. */
+  /** Next to an open item: one of two headings, and the less important one. */
   isAside?: boolean;
 }
 
 export function Heading({ children, isAside = false }: Props) {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    // When the page itself is opened, the browser has the focus where it belongs.
+    // When the page itself is opened, the browser has set the focus already.
     if (!isFirstView && !isAside) ref.current?.focus();
     isFirstView = false;
   }, [isAside]);

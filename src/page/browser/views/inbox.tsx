@@ -1,4 +1,4 @@
-// The inbox: the proposals, and the one of them that is open.
+// The inbox: the proposals, and the open one.
 
 import { opened } from "../stores/review.ts";
 import { ProposalList } from "./proposal-list.tsx";

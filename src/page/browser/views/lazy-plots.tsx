@@ -1,4 +1,4 @@
-// The plots are loaded when they are opened: their library is as long as all the rest.
+// Loads the plots on demand: their library is as large as everything else.
 
 import { signal } from "@preact/signals";
 import type { FunctionComponent } from "preact";

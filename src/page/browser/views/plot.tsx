@@ -1,4 +1,4 @@
-// One plot, drawn by uPlot. It says what it shows in words as well; its table has all of it.
+// One plot, drawn by uPlot. It is described in words as well; its table has all the data.
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
@@ -13,7 +13,7 @@ interface Props {
 }
 
 const HEIGHT = 160;
-/** Told apart without their colours, too. */
+/** Distinguishable without their colours, too. */
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [1, 4], [12, 4]];
 
 export function Plot({ title, unit, times, lines }: Props) {
@@ -73,7 +73,7 @@ function inWords(lines: Props["lines"], unit: string): string {
   return said.join("; ");
 }
 
-/** A value between two moments that nothing is known of: no line leads to it. */
+/** Points without a known neighbour: no line leads to them. */
 function alone(plot: uPlot, index: number, _isShown: boolean): number[] {
   const values = plot.data[index] ?? [];
   const isKnown = (at: number) => values[at] !== undefined && values[at] !== null;
@@ -84,7 +84,7 @@ const DAY_S = 86_400;
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
-/** The time of day; where the labels are a day or more apart, the day. */
+/** The time of day; the date if the labels are a day or more apart. */
 function timeLabels(_plot: uPlot, seconds: number[]): string[] {
   const [first = 0, second = first] = seconds;
   const format = second - first >= DAY_S ? DAY : CLOCK;

@@ -1,4 +1,4 @@
-// Plots of what the daemon measured of itself, each with its table and as CSV.
+// Plots of the daemon's own measurements, each with its table and as CSV.
 
 import { useMemo, useState } from "preact/hooks";
 import type { HistoryView } from "../../../contract/api/history.ts";
@@ -56,14 +56,14 @@ export interface Line {
 
 interface Group {
   title: string;
-  /** As it is shown. */
+  /** The displayed unit. */
   unit: string;
   lines: Line[];
-  /** As it was measured. */
+  /** As measured. */
   series: HistoryView["series"];
 }
 
-/** Units that people read more easily, and how much of the measured one is one of them. */
+/** Units that are easier to read, and their size in the measured one. */
 const SHOWN: Readonly<Record<string, readonly [unit: string, size: number]>> = {
   ms: ["s", 1000],
   bytes: ["KiB", 1024],
@@ -147,6 +147,6 @@ const Table = ({ title, stamps, lines }: { title: string; stamps: string[]; line
   </section>
 );
 
-/** Short enough for a column: the CSV has all of its digits. */
+/** Short enough for a column; the CSV has all digits. */
 export const number = (value: number | null): string =>
   value === null ? "–" : String(Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 100) / 100);

@@ -1,4 +1,4 @@
-// The list of the inbox: one link a proposal, by arrow keys as well as by Tab.
+// The list of the inbox: one link per proposal, reachable by arrow keys as well as by Tab.
 
 import { useEffect, useRef } from "preact/hooks";
 import { memo } from "../lib/memo.ts";
@@ -16,7 +16,7 @@ export function ProposalList() {
   const openId = route.value.id;
   const last = useRef(openId);
   const list = useRef<HTMLUListElement>(null);
-  // Back from a write, the focus is where it was before.
+  // When the person comes back from a write, the focus is where it was before.
   useEffect(() => {
     if (last.current && !openId)
       list.current
@@ -70,7 +70,7 @@ const Proposal = memo(({ row: { write, ended }, isOpen }: { row: Row; isOpen: bo
   </li>
 ));
 
-/** How long it stays open. */
+/** The time until it expires. */
 export function Left({ until }: { until: string }) {
   const ms = Date.parse(until) - now.value;
   return <>{ms <= 0 ? `expired ${ago(until, now.value)}` : `${duration(ms)} left`}</>;

@@ -1,10 +1,10 @@
-// The request in full, as the daemon renders it of the stored bytes; and whether all of it has been on the screen.
+// The full request, as the daemon renders it from the stored bytes, and whether all of it has been on the screen.
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Coverage, watchCoverage } from "../lib/coverage.ts";
 
 interface Props {
-  /** Nothing in it is hidden: the daemon has written it out. */
+  /** Nothing in it is hidden: the daemon has spelled it out. */
   text: string;
   onSeen(isSeen: boolean): void;
 }
@@ -12,7 +12,7 @@ interface Props {
 export function Request({ text, onSeen }: Props) {
   const ref = useRef<HTMLPreElement>(null);
   const [{ seen, firstUnseen }, setCoverage] = useState<Coverage>({ seen: 0, firstUnseen: 0 });
-  // Drawn anew where the text is another one: what was seen of the old one counts for nothing.
+  // Starts over if the text changes: what was seen of the old one does not count.
   useLayoutEffect(() => {
     onSeen(false);
     if (!ref.current) return;
@@ -49,7 +49,7 @@ export function Request({ text, onSeen }: Props) {
 
 const ROOM_ABOVE = 16;
 
-/** Warnings stand out. Text from outside begins no line of a preview, so that it can be none. */
+/** Highlights warnings. External text begins no line of a preview, so it cannot fake one. */
 export function Lines({ text }: { text: string }) {
   let isWarning = false;
   return text

@@ -1,4 +1,4 @@
-// One write: what it is about, who asked and why, what differs from the last one, the request in full, the decision.
+// One write: what it is about, who asked and why, how it differs from the last one, the full request, the decision.
 
 import { useState } from "preact/hooks";
 import { stepWords } from "../lib/steps.ts";
@@ -48,7 +48,7 @@ export function Review({ opened }: { opened: Opened }) {
   );
 }
 
-/** What it is now, and who made it so. */
+/** Its current state, and who caused it. */
 function State({ opened: { id, review, step } }: { opened: Opened }) {
   if (!review) return null;
   const { write } = review;

@@ -1,4 +1,4 @@
-// What runs: services, jobs, sinks and nodes, each with its state and what is wrong with it.
+// The status view: services, jobs, sinks and nodes, each with its state and its problems.
 
 import type { ComponentChildren } from "preact";
 import type { StatusView } from "../../../contract/api/status.ts";
@@ -95,7 +95,7 @@ function Sinks({ sinks }: { sinks: StatusView["sinks"] }) {
   );
 }
 
-/** A table that becomes a list of cards where it has no room. */
+/** A table that becomes a list of cards on narrow screens. */
 const Table = ({ title, columns, children }: TableProps) => (
   <>
     <h2>{title}</h2>

@@ -1,4 +1,4 @@
-// What is around every view: where one can go, whether the page is up to date, and the bell.
+// The frame around every view: navigation, whether the page is up to date, and the bell.
 
 import { duration } from "../lib/time.ts";
 import { announcement } from "../stores/announce.ts";
@@ -68,7 +68,7 @@ export function Shell() {
   );
 }
 
-/** Always there, so that it is read out when it gets its words. */
+/** Always rendered, so that it is read out when its text appears. */
 const Warning = () => (
   <div class="warning" role="alert">
     {warning()}
@@ -83,7 +83,7 @@ function warning(): string {
   return "";
 }
 
-/** No link: an address with `#main` would be another view. */
+/** Not a link: an address with `#main` would be another view. */
 function skip(): void {
   document.getElementById("main")?.focus();
 }

@@ -1,4 +1,4 @@
-// A decision by signature: the statement, what to compare on a second device, and the signature that comes back.
+// A decision by signature: the statement, what to compare on a second device, and the signature to paste.
 
 import { useEffect, useId, useState } from "preact/hooks";
 import type { WriteReviewView } from "../../../contract/api/writes.ts";
@@ -128,7 +128,7 @@ function Paste({ signers, why, onPaste }: PasteProps) {
     event.preventDefault();
     const isThere = signer.trim() !== "" && signature.trim() !== "";
     setMissing(!isThere);
-    // ssh-keygen ends what it prints with a line break, which a selection often leaves out.
+    // ssh-keygen ends its output with a line break, which a selection often misses.
     if (!why && isThere) onPaste(signer.trim(), `${signature.trim()}\n`);
   };
   return (

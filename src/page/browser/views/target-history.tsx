@@ -1,4 +1,4 @@
-// What was asked of the same target before.
+// Earlier writes on the same target.
 
 import type { WriteReviewView } from "../../../contract/api/writes.ts";
 import { Said } from "../lib/text.tsx";
@@ -9,7 +9,7 @@ import { hrefOf } from "../stores/route.ts";
 interface Props {
   target: WriteReviewView["about"]["target"];
   entries: WriteReviewView["history"];
-  /** The write that is on the screen. */
+  /** The write on the screen. */
   except: string;
 }
 
