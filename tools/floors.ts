@@ -3,7 +3,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
-/** From the ground up. A new folder gets its place here. */
+/** From the bottom up. Add a new folder here. */
 export const FLOORS: readonly string[] = [
   "core",
   "contract",
@@ -26,7 +26,7 @@ export const FLOORS: readonly string[] = [
   "daemon",
 ];
 
-/** Strings of import and export declarations, and of `import()`. */
+/** The paths in import and export declarations, and in `import()`. */
 const IMPORTED = /(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g;
 
 export interface Fault {
@@ -35,7 +35,7 @@ export interface Fault {
 }
 
 /**
- * What stands in the wrong room.
+ * Imports that go up.
  * @param sources texts by path relative to src/, such as "http/client.ts"
  */
 export function faultsOf(sources: ReadonlyMap<string, string>, floors = FLOORS): Fault[] {

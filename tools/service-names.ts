@@ -1,5 +1,5 @@
-// What is generic knows no service by name: `npm run check` refuses one outside the folders of the services, of their
-// commands and of their jobs. A new exception is a line below, with its reason.
+// Generic code names no service: `npm run check` refuses a name outside the folders of the services, their commands and
+// their jobs. A new exception is a line below, with its reason.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ export const EXCEPTIONS: Readonly<Record<string, string>> = {
   "src/writes/secrets/tokens.ts": "kinds of keys of many vendors",
 };
 
-/** Where services are at home: their own folders and jobs, and the declarations of events with their examples. */
+/** The home of services: their own folders and jobs, and the declarations of events with their examples. */
 const homeOf = (names: readonly string[]): RegExp =>
   new RegExp(
     `^(?:src/(?:services|cli/services)/(?:${names.join("|")})/|src/contract/events/|jobs/(?:${names.join("|")})-)`,
@@ -46,7 +46,7 @@ function patternOf(name: string): RegExp {
 }
 
 const isComment = (line: string) => /^\s*(?:\/\/|\/?\*)/.test(line);
-/** Without what is for people alone: the comment behind it, and an example in a text: `such as "nexus.stock.low"`. */
+/** Without text for people: a trailing comment, and an example in a string: `such as "nexus.stock.low"`. */
 const codeOf = (line: string) =>
   line
     .replace(/\s\/\/ .*$/, "")
@@ -55,7 +55,7 @@ const codeOf = (line: string) =>
 
 /**
  * @param sources texts by path relative to the repository
- * @returns each line that names a service where it should not, and each exception that is none any more
+ * @returns each line that wrongly names a service, and each exception that is no longer needed
  */
 export function faultsOf(
   sources: ReadonlyMap<string, string>,
