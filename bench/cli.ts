@@ -1,5 +1,5 @@
-// What a call of nexusctl costs, as a user starts it, against bare Node.js in the same run: wall time, processor time and
-// peak memory, medians of runs by turns. `dist` is what `npm run build` makes; a checkout runs its own bundle or sources.
+// The cost of a call of nexusctl, as a user starts it, against bare Node.js in the same run: wall time, CPU time and
+// peak memory, medians of alternating runs. `dist`: the result of `npm run build`; a checkout runs its bundle or sources.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +21,7 @@ interface Cost {
   peak: number;
 }
 
-// Read as the process ends: the kernel then forgets it.
+// Read as the process exits: the kernel discards it afterwards.
 const REPORT = join(directory, "report.cjs");
 const FIGURES = join(directory, "figures.json");
 writeFileSync(
@@ -44,7 +44,7 @@ async function cost(command: string, args: string[]): Promise<Cost> {
   return { wall, processor, peak };
 }
 
-/** From the start of the server to the answer of a tool, with the memory that it has had at most by then. */
+/** From the start of the server to the answer of a tool, with its peak memory so far. */
 async function firstAnswer(command: string): Promise<Cost> {
   const startedAt = performance.now();
   const server = spawn(command, ["mcp", "--consumer", "bench"], {
@@ -81,13 +81,13 @@ try {
     if (!existsSync(program)) continue;
     cases[`status, ${from}`] = () => cost(program, ["status"]);
     cases[`events --limit 1, ${from}`] = () => cost(program, ["events", "--limit", "1"]);
-    // As far as the refusal of the daemon: its input is not complete.
+    // Up to the daemon's refusal: its input is incomplete.
     cases[`write, refused, ${from}`] = () =>
       cost(program, ["write", "nexus.orders.update_status", "--input", "{}"]);
     cases[`mcp, first answer, ${from}`] = () => firstAnswer(program);
   }
   const bare = () => cost(process.execPath, ["-e", "0"]);
-  for (const run of Object.values(cases)) await run(); // The caches are those of a second call.
+  for (const run of Object.values(cases)) await run(); // Warms the caches, so that all runs are like a second call.
   const baselines: Cost[] = [];
   const costs = new Map(Object.keys(cases).map((name) => [name, [] as Cost[]]));
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,5 +1,5 @@
-// How long an insight is on its way: from the server's write of the event, through the durable log of a real daemon, to
-// the socket of the agent; next to a relay that only pipes the bytes.
+// How long an insight takes: from the server's write of the event, through the durable log of a real daemon, to the
+// socket of the agent; compared with a relay that only pipes the bytes.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -82,7 +82,7 @@ async function measure(
     for (const match of text.matchAll(/"created_by":"at (\d+)"/g)) {
       end = match.index + match[0].length;
       const writtenAt = BigInt(match[1] ?? "");
-      // The replay of what an earlier round emitted.
+      // Skips the replay of an earlier round.
       if (writtenAt >= firstAt) delays.push(Number(now - writtenAt) / 1e6);
     }
     rest = text.slice(end).slice(-100);

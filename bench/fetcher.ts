@@ -1,6 +1,6 @@
-// The least that a poller can do, for bench/polls.ts, in a process of its own: undici fetches and JSON.parse parses.
+// The minimal poller, for bench/polls.ts, in a separate process: undici fetches and JSON.parse parses.
 //
-// Arguments: the origin, the sessions, the requests under way at once. Polls until it is killed.
+// Arguments: the origin, the sessions, the number of concurrent requests. Polls until it is killed.
 
 import { Agent, request } from "undici";
 

@@ -1,4 +1,4 @@
-// How a benchmark says what it measured: one JSON line on stdout, one line for a person on stderr.
+// The output of benchmarks: one JSON line on stdout, one line for a person on stderr.
 
 export interface Figure {
   bench: string;
@@ -6,7 +6,7 @@ export interface Figure {
   figure: string;
   value: number;
   unit: string;
-  /** The figure of the thing it is compared with, from the same run. */
+  /** The figure of the baseline, from the same run. */
   baseline?: number;
 }
 

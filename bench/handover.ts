@@ -1,5 +1,5 @@
-// How soon a command runs for an event: from the commit that made it durable to the command's own first act. The sinks
-// have no debounce, so that nothing of it is waiting by choice; each command is `touch`, and the time is that of its file.
+// How soon a command runs for an event: from the commit that made it durable to the command's first action. The sinks
+// have no debounce, so that nothing is delayed on purpose; each command is `touch`, and the time is that of its file.
 
 import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import { median, print } from "./figure.ts";
 import { sleep } from "./process.ts";
 
 const SINKS = 10;
-/** Commands a second, of all sinks. */
+/** Commands per second, over all sinks. */
 const RATE = 20;
 const SECONDS = 30;
 
@@ -41,10 +41,10 @@ const sinkOf = (name: string, type: string): SinkSettings => ({
   command: ["touch", join(directory, "ran", name)],
 });
 
-// A job of one's own may log types that the compiler does not know.
+// An own job may log types that the compiler does not know.
 const event = (type: string) => ({ type, source: "/bench", data: {} }) as unknown as NewEvent;
 
-/** Logs the event, waits until the commands of these sinks have run, and lets their readers acknowledge. */
+/** Logs the event, waits until the commands of these sinks have run, and acknowledges it for their readers. */
 async function handOver(type: string, names: readonly string[]): Promise<number[]> {
   const before = names.map(ranAt);
   const { latest } = await store.commitObservation({ source: "bench", events: [event(type)] });
@@ -69,7 +69,7 @@ async function measure(
   next: (n: number) => [type: string, names: string[]],
 ) {
   const under: Promise<number[]>[] = [];
-  /** By sink: an event that came between a wake and its acknowledgement would wait for the ladder, by design. */
+  /** By sink: an event between a wake and its acknowledgement would wait for the next step of the ladder, by design. */
   const last = new Map<string, Promise<unknown>>();
   const begin = performance.now();
   for (let n = 0; n < perSecond * SECONDS; n++) {

@@ -1,5 +1,5 @@
-// What an idle daemon costs: resident memory against a process that only imports the same dependencies, time to
-// ready, and the share of one core. From dist/: run `npm run build` first.
+// The cost of an idle daemon: resident memory against a process that only imports the same dependencies, time to ready,
+// and CPU usage. From dist/: run `npm run build` first.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ const SETTLE_MS = 5000;
 const WATCH_MS = 10_000;
 const ROOT = join(import.meta.dirname, "..");
 
-/** The packages that the daemon has loaded when it is ready; the others are loaded when they are needed. */
+/** The packages that the daemon has loaded when it is ready; others are loaded on demand. */
 const DEPENDENCIES = [
   "better-sqlite3",
   "croner",
@@ -68,7 +68,7 @@ async function idle(toml: string): Promise<{ mib: number; readyMs: number; cpuSh
   return result;
 }
 
-/** A port of this machine where nobody listens. */
+/** A local port that nothing listens on. */
 async function closedPort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

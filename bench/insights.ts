@@ -1,4 +1,4 @@
-// How fast the memory of insights answers, against a look at the text of every event of the same database.
+// How fast the insight search is, against scanning the text of every event of the same database.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,7 +30,7 @@ const insight = (n: number): NewEvent => ({
       content: `The ${at(WORDS, n)} of order number${n} depends on the ${at(WORDS, n * 3)} of next quarter`,
       confidence: ((n * 13) % 100) / 100,
       target: { entity_type: "person", hint: `Person${n % 5000} Family${n % 300}` },
-      // As long as what Nex sends with each.
+      // As long as those of Nex.
       evidence: [{ excerpt: `"we will see" ${n} ${"lorem ipsum ".repeat(60)}`, artifact: { type: "email" } }],
     },
   },

@@ -1,5 +1,5 @@
-// How long messages wait: round robin, the optimum with known rates, and the pacing of nexusd, over twelve hours of
-// simulated traffic; and what a decision costs with 100, 1,000 and 10,000 sessions.
+// How long messages wait: round robin, the optimum with known rates, and nexusd's pacing, over twelve hours of
+// simulated traffic; and the cost of a decision with 100, 1,000 and 10,000 sessions.
 
 import { createPacing, type Pacing } from "../src/services/messaging/pacing/pacing.ts";
 import { print } from "./figure.ts";
@@ -25,14 +25,14 @@ const MAX_STALENESS_MS = 60_000;
 /** None of these was used to choose the constants of the model. */
 const SEEDS = [101, 202, 303, 404, 505];
 const SIZES = [10, 30, 100, 300];
-/** Twelve messages an hour and session. */
+/** Twelve messages per hour and session. */
 const MEAN_RATE = 12 / HOUR_MS;
 /** Four minutes with a message every 20 s: with it, a filter that knows these numbers is at the figures of the notes. */
 const conversations = (active: number): Conversations => ({ active, meanActiveMs: 240_000, gapMs: 20_000 });
 
 interface Kind {
   name: string;
-  /** The rates, where they are constant. */
+  /** The rates, if they are constant. */
   rates?: (n: number) => number[];
   traffic: (random: Random, n: number) => Traffic;
 }
@@ -68,7 +68,7 @@ function average(runs: Delays[]): Delays {
   return { meanMs: mean(runs.map(({ meanMs }) => meanMs)), p95Ms: mean(runs.map(({ p95Ms }) => p95Ms)) };
 }
 
-/** The mean and the 95th percentile, with those they are compared with. */
+/** The mean and the 95th percentile, with their baselines. */
 function report(name: string, who: string, delays: Delays, baseline?: Delays): void {
   const figure = { bench: "pacing", case: name, unit: "s" };
   const compare = (ms?: number) => (ms === undefined ? {} : { baseline: ms / 1000 });
@@ -109,7 +109,7 @@ for (const kind of KINDS)
     );
   }
 
-/** What a decision costs once the session are known: `next` and `polled`, on bursty traffic. */
+/** The cost of a decision once the sessions are known: `next` and `polled`, on bursty traffic. */
 function cost(n: number): { us: number; work: number } {
   const decisions = 100_000;
   // The pace grows with n, so that each session is polled as often as before.

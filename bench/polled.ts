@@ -1,14 +1,14 @@
-// A messaging server without limits, for bench/polls.ts, in a process of its own: it makes a message in a session at
-// every so manieth poll of it, and gives it until a later cursor is asked for.
+// A messaging server without limits, for bench/polls.ts, in a separate process: it creates a message in a session at
+// every n-th poll of it, and returns it until a later cursor is requested.
 //
-// Arguments: how many polls make a message (0: never). Prints its origin. POST /stop: no more messages are made.
+// Arguments: n (0: never). Prints its origin. POST /stop: no more messages are created.
 
 import { createServer } from "node:http";
 
 const every = Number(process.argv[2]);
 interface Session {
   polls: number;
-  /** Messages made so far; the last cursor. */
+  /** Messages created so far; also the last cursor. */
   made: number;
 }
 const sessions = new Map<string, Session>();
@@ -19,7 +19,7 @@ const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
 
 function page(id: string, query: URLSearchParams): string {
   const after = Number(query.get("after") ?? 0);
-  // The messages of the sessions come at different times.
+  // Staggers the messages of the sessions.
   const session = sessions.get(id) ?? { polls: sessions.size, made: 0 };
   sessions.set(id, session);
   polls += 1;
@@ -56,7 +56,7 @@ const server = createServer((request, response) => {
   response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
   response.end(body);
 });
-// A poller that is stopped for a while finds its connections as it left them.
+// A poller that is paused for a while finds its connections still open.
 server.keepAliveTimeout = 60_000;
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();

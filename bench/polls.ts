@@ -1,5 +1,5 @@
-// How many sessions nexusd can poll where no server limits it: polls a second, processor time for each against a bare
-// loop of undici that fetches and parses the same answers, and memory with 10,000 sessions; all messages are stored.
+// How many sessions nexusd can poll if no server limits it: polls per second, CPU time per poll against a bare loop of
+// undici that fetches and parses the same answers, and memory with 10,000 sessions; all messages are stored.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,16 +14,16 @@ import { print } from "./figure.ts";
 import { cpuMs, end, resident, sleep, startDaemon } from "./process.ts";
 
 const SIZES = [100, 10_000];
-/** Until each of 10,000 sessions was polled some times: the first poll also asks for the members, and writes them. */
+/** Until each of 10,000 sessions was polled a few times: the first poll also requests and stores the members. */
 const WARM_UP_MS = 15_000;
-/** All take turns, the others stopped: what else the machine does in a minute changes each of them by a third. */
+/** The pollers take turns, the others paused: other load on the machine can change each of them by a third. */
 const ROUNDS = 8;
 const TURN_MS = 2000;
-/** Until one that was stopped has found its pace again. */
+/** Until a resumed poller is up to speed again. */
 const SETTLE_MS = 300;
-/** As many as nexusd has under way at once. */
+/** nexusd's concurrency. */
 const PLACES = 16;
-/** One poll in so many finds a message. */
+/** One poll in this many finds a message. */
 const EVERY = 20;
 
 const start = (file: string, ...args: string[]) =>
@@ -44,7 +44,7 @@ async function startServer() {
   return { child, origin, count };
 }
 
-/** One that polls, the server that it polls, and what was seen of it in its turns. */
+/** A poller, its server, and the measurements of its turns. */
 interface Poller {
   child: ChildProcess;
   server: Awaited<ReturnType<typeof startServer>>;
@@ -71,7 +71,7 @@ async function takeTurn(poller: Poller): Promise<void> {
   child.kill("SIGSTOP");
 }
 
-/** `cpuUs`: processor time for each poll. */
+/** `cpuUs`: CPU time per poll. */
 const costOf = ({ cpuMs, polls, ms }: Poller) => ({
   perSecond: (polls / ms) * 1000,
   cpuUs: (cpuMs * 1000) / polls,
@@ -109,7 +109,7 @@ async function prepare(sessions: number) {
 
 type Prepared = Awaited<ReturnType<typeof prepare>>;
 
-/** Ends both; all messages that were made until then are read first. */
+/** Stops both, after all messages created so far have been read. */
 async function finish({ sessions, directory, dataDir, nexusd, bare }: Prepared) {
   await end(bare.child);
   await end(bare.server.child);

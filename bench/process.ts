@@ -1,4 +1,4 @@
-// What the kernel says of a child process (Linux), and its end.
+// What the kernel reports about a child process (Linux), and stopping it.
 
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ export function resident(child: ChildProcess): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
 }
 
-/** Processor time of a process in ms; the kernel counts in hundredths of a second. */
+/** CPU time of a process in ms; the kernel counts in hundredths of a second. */
 export function cpuMs(child: ChildProcess): number {
   const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) * 10;

@@ -1,8 +1,8 @@
-// `npm run bench -- NAME [NAME…]`: runs benchmarks, each of which prints one JSON line for each figure.
+// `npm run bench -- NAME [NAME…]`: runs benchmarks, each of which prints one JSON line per figure.
 
 import { readdirSync } from "node:fs";
 
-/** What benchmarks share. */
+/** Modules shared by benchmarks. */
 const PARTS = [
   "run.ts",
   "figure.ts",

@@ -1,4 +1,4 @@
-// Events a second through the SSE client, against bare eventsource-parser on the same bytes.
+// Events per second through the SSE client, against bare eventsource-parser on the same bytes.
 
 import { Readable } from "node:stream";
 import { createParser } from "eventsource-parser";
@@ -7,11 +7,11 @@ import { holdEventSource } from "../src/http/sse.ts";
 import { median, print } from "./figure.ts";
 
 const BYTES = 32 * 1024 * 1024;
-/** What a socket gives at once. */
+/** The size of a read from a socket. */
 const CHUNK_BYTES = 64 * 1024;
 const ROUNDS = 7;
 
-/** Text of so many characters, two of them not ASCII. */
+/** Text of this many characters, two of them not ASCII. */
 const text = (length: number) => `${"insight ".repeat(length / 8)}€ß`;
 const CASES: Record<string, string> = {
   "200 bytes of data": `event: insight.batch.created\ndata: {"content":"${text(180)}"}\n\n`,
@@ -19,7 +19,7 @@ const CASES: Record<string, string> = {
   "20 bytes of data with an ID": "id: 1234567\ndata: twenty bytes of data\n\n",
 };
 
-/** The stream of one event again and again, as the socket would give it. */
+/** The stream of one event repeated, in chunks as from a socket. */
 function chunksOf(event: string): { chunks: Buffer[]; count: number } {
   const count = Math.ceil(BYTES / Buffer.byteLength(event));
   const bytes = Buffer.from(event.repeat(count));
@@ -35,7 +35,7 @@ async function rate(count: number, read: () => Promise<number>): Promise<number>
   return (count / (performance.now() - begin)) * 1000;
 }
 
-/** The least that one can do: decode and parse, from the same kind of stream. */
+/** The minimum: decode and parse, from the same kind of stream. */
 async function bare(chunks: Buffer[]): Promise<number> {
   let seen = 0;
   const decoder = new TextDecoder();

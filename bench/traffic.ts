@@ -1,9 +1,9 @@
-// Simulated messages, and how long they wait under a policy of polling: seeded, on a fake clock.
+// Simulated messages, and how long they wait under a polling policy: seeded, on a fake clock.
 
 /** A number in [0, 1). */
 export type Random = () => number;
 
-/** The generator mulberry32: small, quick, and the same everywhere. */
+/** The generator mulberry32: small, fast, and the same on every machine. */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -24,7 +24,7 @@ function poisson(random: Random, fromMs: number, toMs: number, gapMs: number, in
     into.push(at);
 }
 
-/** Poisson messages at a constant rate, one (per ms) for each session. */
+/** Poisson messages at a constant rate (per ms) for each session. */
 export function steady(random: Random, rates: number[], endMs: number): Traffic {
   return rates.map((rate) => {
     const times: number[] = [];
@@ -33,16 +33,16 @@ export function steady(random: Random, rates: number[], endMs: number): Traffic 
   });
 }
 
-/** Rates that fall as 1/rank, with this mean. */
+/** Rates proportional to 1/rank, with this mean. */
 export function zipfRates(n: number, meanRate: number): number[] {
   const shares = Array.from({ length: n }, (_, rank) => 1 / (rank + 1));
   const total = shares.reduce((sum, share) => sum + share, 0);
   return shares.map((share) => (share / total) * n * meanRate);
 }
 
-/** Conversations: a session is active for a while, with a message every so often, and silent in between. */
+/** Conversations: a session is active for a while, with messages at intervals, and silent in between. */
 export interface Conversations {
-  /** The share of time in which a session is active. */
+  /** The fraction of time in which a session is active. */
   active: number;
   meanActiveMs: number;
   gapMs: number;
@@ -62,7 +62,7 @@ export function bursty(random: Random, n: number, shape: Conversations, endMs: n
   });
 }
 
-/** Which session is polled next, told what each poll brought. */
+/** Chooses the session to poll next, and learns from each poll's result. */
 export interface Policy {
   next(nowMs: number): number;
   polled(session: number, nowMs: number, messages: number): void;
@@ -79,7 +79,7 @@ export function roundRobin(n: number): Policy {
   };
 }
 
-/** The optimum for steady traffic of known rates: the largest λτ², which polls in proportion to √λ. */
+/** The optimum for steady traffic with known rates: the largest λτ², which polls in proportion to √λ. */
 export function knownRates(rates: number[]): Policy {
   const polledAt = rates.map(() => 0);
   return {
@@ -103,7 +103,7 @@ export interface Delays {
   p95Ms: number;
 }
 
-/** Polls at a constant pace; the delays of the messages that came after `fromMs`. */
+/** Polls at a constant pace; returns the delays of the messages after `fromMs`. */
 export function simulate(
   traffic: Traffic,
   policy: Policy,

@@ -1,6 +1,6 @@
-// One side of bench/watch, in a process of its own.
-// `node bench/watch-pass.ts watch|bare ORIGIN DIRECTORY [changed]` prints one JSON line for each pass.
-// changed: one row of each page has changed between two passes.
+// One side of bench/watch, in a separate process.
+// `node bench/watch-pass.ts watch|bare ORIGIN DIRECTORY [changed]` prints one JSON line per pass.
+// changed: one row of each page changes between two passes.
 
 import { pino } from "pino";
 import { systemClock as clock } from "../src/core/clock.ts";
@@ -20,13 +20,13 @@ import { openStore } from "../src/store/sqlite/store.ts";
 const PASSES = 6;
 const [, , side, origin = "", directory = "", changed] = process.argv;
 
-/** Every page fetched and parsed, and nothing else done with it. */
+/** Fetches and parses every page, and does nothing else. */
 async function bare(): Promise<void> {
   for (const table of ["stock_balances", "orders"]) {
     for (let after: { column: string; value: string }[] = []; ; ) {
       const path = restPath({ table, select: "*", filters: [], order: ["id"], after, limit: 1000 });
       const response = await fetch(`${origin}${path}`);
-      // The shop gives rows with an id each.
+      // The shop returns rows that each have an id.
       const page = (await response.json()) as { id: string }[];
       const last = page.at(-1);
       if (!last) break;
@@ -61,7 +61,7 @@ async function createPass(): Promise<() => Promise<void>> {
   });
   const context = {
     store: await openStore({ dataDir: directory, clock }),
-    // The only service that a watch of Nexus knows.
+    // The only service that the watches of Nexus use.
     services: { nexus } as Parameters<typeof runWatch>[0]["services"],
     clock,
     steady: createSteadyClock(clock),
@@ -82,7 +82,7 @@ async function createPass(): Promise<() => Promise<void>> {
   };
 }
 
-// The daemon's own settings cost the watches processor time, and so count as theirs.
+// The daemon's own settings cost the watches CPU time, so they are part of the measurement.
 if (side === "watch") keepHeapSmall();
 const pass = side === "bare" ? bare : await createPass();
 for (let n = 0; n < PASSES; n++) {

@@ -1,5 +1,5 @@
-// A shop for bench/watch: 100,000 stock balances and 10,000 pending orders behind PostgREST's answers, in a process of
-// its own. `node bench/watch-shop.ts ROWS_IN_A_PAGE` prints its origin and serves until it is ended.
+// A shop for bench/watch: 100,000 stock balances and 10,000 pending orders behind PostgREST's answers, in a separate
+// process. `node bench/watch-shop.ts ROWS_IN_A_PAGE` prints its origin and serves until it is stopped.
 
 import { createServer } from "node:http";
 
@@ -10,7 +10,7 @@ const maxRows = Number(process.argv[2] ?? 1000);
 const uuid = (n: number, kind: string) =>
   `${n.toString(16).padStart(8, "0")}-0000-4000-8000-${kind.padStart(12, "0")}`;
 
-/** Rows as JSON text with their ids, in the order of the ids, and how one is made. */
+/** Rows as JSON text with their ids, ordered by id, and how to make one. */
 const tables: Record<string, ReturnType<typeof table>> = {
   stock_balances: table(STOCK, (n, change) => ({
     id: uuid(n, "1"),
@@ -37,7 +37,7 @@ function table(count: number, row: (n: number, change: number) => { id: string }
 }
 
 let changes = 0;
-/** One row in each page is another one from now on; none comes into a set or leaves it. */
+/** Changes one row in each page; none enters or leaves a set. */
 function change(): void {
   changes++;
   for (const { row, rows } of Object.values(tables))
@@ -50,7 +50,7 @@ const server = createServer((request, response) => {
   response.end(answer(url));
 });
 
-/** Passes over the stock that came to their end. */
+/** Complete passes over the stock. */
 let passes = 0;
 
 function answer(url: URL): string {

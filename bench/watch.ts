@@ -1,6 +1,6 @@
-// What a full pass of the watches of Nexus costs: 100,000 stock balances and 10,000 pending orders, against fetching
-// and parsing the same pages and doing nothing with them; and the most memory that the daemon takes for it. Shop,
-// watches and the bare reading are processes of their own. The daemon is that of dist/: run `npm run build` first.
+// The cost of a full pass of the watches of Nexus: 100,000 stock balances and 10,000 pending orders, against only
+// fetching and parsing the same pages; and the daemon's peak memory. Shop, watches and the bare reader are separate
+// processes. The daemon is that of dist/: run `npm run build` first.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,9 +14,9 @@ const ROWS = 110_000;
 /** db-max-rows as Supabase sets it, and as the vendor documents it. */
 const PAGES = [1000, 100];
 
-/** Those of bin/nexusd. */
+/** The same as in bin/nexusd. */
 const FLAGS = ["--max-semi-space-size=2"];
-/** Passes that the daemon makes before its memory is read, the first of which writes every row. */
+/** How many passes the daemon makes before its memory is read; the first one writes every row. */
 const DAEMON_PASSES = 4;
 
 interface Pass {
@@ -39,7 +39,7 @@ async function lines(child: ChildProcess, count = Number.POSITIVE_INFINITY): Pro
   return found;
 }
 
-/** The most resident memory of a daemon so far (VmHWM), in MiB, after some passes over the shop. */
+/** The peak resident memory of a daemon (VmHWM), in MiB, after some passes over the shop. */
 async function peakOfDaemon(origin: string, directory: string): Promise<number> {
   const config = join(directory, "nexusd.toml");
   const schedule = 'schedule = "*/3 * * * * *"';
@@ -69,7 +69,7 @@ api_key = { source = "env", id = "API_KEY" }\nanon_key = { source = "env", id = 
   }
 }
 
-/** Passes over the stock that the shop has served to their end. */
+/** Complete passes over the stock, counted by the shop. */
 const servedBy = async (origin: string): Promise<number> =>
   Number(await (await fetch(`${origin}/passes`)).text());
 
@@ -88,7 +88,7 @@ for (const pageRows of PAGES) {
     const busy = await passes("watch", "changed");
 
     const figure = { bench: "watch", case: `pages of ${pageRows}` };
-    // The first two of each warm up; the first of the watch writes every row.
+    // The first two passes of each are a warm-up; the first one of the watch writes every row.
     const perRow = (all: Pass[]) => (median(all.slice(2).map(({ cpuMs }) => cpuMs)) / ROWS) * 1000;
     print({ ...figure, figure: "cpu per row", value: perRow(watch), unit: "us", baseline: perRow(bare) });
     print({

@@ -1,5 +1,5 @@
-// What a proposal costs against the bare insert of the same bytes with the same durability, and how soon a write is on
-// the wire that was approved, or whose signed decision came.
+// The cost of a proposal against a bare insert of the same bytes with the same durability, and how soon an approved
+// write, or one with a signed decision, is on the wire.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -51,7 +51,7 @@ let config = configSchema.parse({
   messaging: { enabled: false },
   nex: { base_url: `http://127.0.0.1:${port}`, api_key: { source: "env", id: "X" } },
   nexus: { enabled: false },
-  // Nobody decides about what is proposed here.
+  // No proposal is decided here.
   limits: { open_proposals: 100_000, open_proposal_bytes: "1GiB" },
 });
 const clock = systemClock;
@@ -84,7 +84,7 @@ const propose = async (name: string): Promise<Write> => {
     .write;
 };
 
-/** Runs the work `count` times, `atOnce` side by side; returns how many a second. */
+/** Runs the work `count` times, with `atOnce` in parallel; returns the rate per second. */
 async function rate(
   count: number,
   atOnce: number,
@@ -99,7 +99,7 @@ async function rate(
   return (count / (performance.now() - begin)) * 1000;
 }
 
-/** One insert, one transaction, one fsync, as SQLite does it with WAL and synchronous=FULL. */
+/** One insert, one transaction, one fsync, as SQLite does with WAL and synchronous=FULL. */
 function bareRate(bytes: string): number {
   const db = new Database(join(directory, "bare.db"));
   db.pragma("journal_mode = WAL");
@@ -113,7 +113,7 @@ function bareRate(bytes: string): number {
   return perSecond;
 }
 
-/** Everything that one proposal puts on the disk: the write, its event, its row of the audit log. */
+/** Everything that one proposal puts on disk: the write, its event, its audit row. */
 const sample = await propose("sample");
 const { events } = await store.readEvents({ after: 0, limit: 1 });
 const bytes = JSON.stringify(sample) + events[0]?.json + JSON.stringify(await store.readAudit({ limit: 1 }));
@@ -132,7 +132,7 @@ for (const atOnce of AT_ONCE) {
 
 await executor.start();
 
-/** From a decision to the first byte of its request, of so many writes one after the other. */
+/** From a decision to the first byte of its request, for `count` writes in sequence. */
 async function delays(
   name: string,
   prepare: (write: Write) => Promise<() => Promise<unknown>>,
@@ -183,7 +183,7 @@ print({
   baseline: bareVerification(),
 });
 
-/** ssh-keygen on files that are there already, in ms. */
+/** ssh-keygen on existing files, in ms. */
 function bareVerification(): number {
   const signature = join(directory, "signature");
   const input = "a text\n";

@@ -1,4 +1,4 @@
-// What one has without a daemon: a process that pipes the bytes of the stream to a Unix socket.
+// The alternative to a daemon: a process that pipes the bytes of the stream to a Unix socket.
 
 import { createServer, get } from "node:http";
 

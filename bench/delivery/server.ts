@@ -1,5 +1,5 @@
-// The stand-in of Nex in a process of its own: prints its URL, and emits `count` insights a second apart by `everyMs`
-// for each line `{count, everyMs}` on stdin. Each insight says when its event was written.
+// The stand-in for Nex in a separate process: prints its URL, and emits `count` insights, `everyMs` apart, for each
+// line `{count, everyMs}` on stdin. Each insight has the time at which its event was written.
 
 import { createInterface } from "node:readline";
 import { startNex } from "../../sandbox/nex.ts";
