@@ -1,4 +1,4 @@
-// Accounts of a world in which no key ever changes.
+// Accounts in a world where no key ever changes.
 
 import type { Accounts } from "../../src/writes/accounts.ts";
 

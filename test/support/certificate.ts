@@ -1,16 +1,16 @@
-// A certificate for 127.0.0.1 and localhost that signs itself, made anew for each run: no key is ever kept in a file.
+// A self-signed certificate for 127.0.0.1 and localhost, created for each run: no key is ever kept in a file.
 
 import { generateKeyPairSync, sign } from "node:crypto";
 
 export interface Certificate {
-  /** PEM, as `node:tls` takes them; `cert` is also what a client has to trust. */
+  /** PEM, as `node:tls` takes it; `cert` is also what a client must trust. */
   key: string;
   cert: string;
 }
 
 const HOUR_MS = 3_600_000;
 
-/** X.509 version 3 (RFC 5280) by hand: Node.js reads certificates, but makes none. */
+/** X.509 version 3 (RFC 5280) by hand: Node.js reads certificates, but cannot create them. */
 export function makeCertificate(): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const ecdsaWithSha256 = sequence(objectId("2a8648ce3d040302"));

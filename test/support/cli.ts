@@ -21,14 +21,14 @@ export interface CliProcess {
   child: ChildProcess;
   /** What is on stdout so far, line by line; an unfinished last line is left out. */
   lines(): string[];
-  /** Resolves as soon as the condition holds; rejects when the process ends before. */
+  /** Resolves as soon as the condition holds; rejects if the process ends first. */
   until(condition: (process: CliProcess) => boolean): Promise<void>;
   stdout(): string;
   stderr(): string;
   ended: Promise<CliResult>;
 }
 
-/** Starts nexusctl with nothing in its environment that could lead it to another daemon. */
+/** Starts nexusctl without any environment variable that could lead it to another daemon. */
 export function spawnCli(args: string[], env: Record<string, string> = {}, cwd?: string): CliProcess {
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -113,21 +113,21 @@ export async function runHere(
 export interface FakeDaemon {
   dir: string;
   socket: string;
-  /** Set to begin another log. */
+  /** Set it to start another log. */
   epoch: string;
-  /** CloudEvents as their exact text; the index is the sequence less one. */
+  /** CloudEvents as their exact text; the index is the sequence minus one. */
   log: string[];
   /** Sequences up to this one were removed by retention. */
   pruned: number;
   /** "GET /v1/status" and the like, in order. */
   requests: string[];
-  /** Answers in place of the contract's. */
+  /** Answers instead of the contract's. */
   override: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
-  /** Appends and sends to the streams that are open. */
+  /** Appends, and sends to the open streams. */
   append(type: string, data: unknown, more?: Record<string, unknown>): void;
   appendRaw(json: string): void;
   start(): Promise<void>;
-  /** Cuts every connection, as a daemon that is killed does. */
+  /** Cuts every connection, like a killed daemon. */
   stop(): Promise<void>;
   remove(): Promise<void>;
 }

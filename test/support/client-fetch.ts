@@ -33,7 +33,7 @@ export function toFetch(client: HttpClient, label: (method: Method, url: URL) =>
       ...(body === undefined ? {} : { body }),
       ...(init.signal ? { signal: init.signal } : {}),
     });
-    // postgrest-js would give the whole body as the message of its error.
+    // postgrest-js would use the whole body as the message of its error.
     if (response.body.length > 0 && !headers.accept?.startsWith("text/")) response.json();
     return new Response(BODILESS.has(response.status) ? null : Buffer.from(response.body), {
       status: response.status,

@@ -1,4 +1,4 @@
-// The control API on real sockets and a real store, with a scheduler and services that say what a test wants.
+// The control API on real sockets and a real store, with a scheduler and services scripted by the test.
 
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -47,7 +47,7 @@ export interface Answer {
 export interface CallOptions {
   role?: Role;
   body?: unknown;
-  /** Sent as it is, instead of `body`. */
+  /** Sent verbatim, instead of `body`. */
   raw?: string;
   headers?: Record<string, string | string[]>;
   signal?: AbortSignal;
@@ -85,7 +85,7 @@ export const cronJob = (changes: Partial<JobStatus> = {}): JobStatus => ({
   ...changes,
 });
 
-/** What the kernel says of whoever asks here; null: this Node.js cannot ask it. */
+/** What the kernel reports about the client; null: this Node.js cannot ask it. */
 export const OWN_USER: string | null =
   process.platform === "linux" && isBuiltin("node:ffi") ? userInfo().username : null;
 
@@ -100,7 +100,7 @@ export async function temporaryDirectory(cleanup: Cleanup = afterThisTest): Prom
 type Cleanup = (work: () => Promise<void>) => unknown;
 const afterThisTest: Cleanup = (work) => onTestFinished(() => work());
 
-/** Stopped after the current test, or when `cleanup` says so. `state` may be changed while it runs. */
+/** Stopped after the current test, or when `cleanup` runs. `state` may be changed while it runs. */
 export async function startTestControl(
   options: {
     clock?: Clock;
@@ -265,7 +265,7 @@ export async function send(
   };
 }
 
-/** A reader of server-sent events that reads only while it is asked to. */
+/** A reader of server-sent events that reads only on request. */
 async function openStream(socketPath: string, path: string, headers: Record<string, string> = {}) {
   const response = await open(socketPath, "GET", path, { headers });
   const messages: EventSourceMessage[] = [];
@@ -275,7 +275,7 @@ async function openStream(socketPath: string, path: string, headers: Record<stri
     onComment: (comment) => comments.push(comment),
   });
   response.setEncoding("utf8").on("data", (chunk: string) => parser.feed(chunk));
-  // A stream that the daemon or the test cuts ends in an error here; what counts is what arrived before.
+  // A stream cut by the daemon or the test ends in an error here; only what arrived before counts.
   response.on("error", () => {});
   const ended = once(response, "close");
   const until = async (isThere: () => boolean) => {
@@ -293,7 +293,7 @@ async function openStream(socketPath: string, path: string, headers: Record<stri
 
 let counter = 0;
 
-/** A message event of a session, its text numbered. */
+/** A message event of a session, with a numbered text. */
 export const message = (
   sessionId = "session-1",
   changes: { alias?: string; text?: string; json?: unknown } = {},

@@ -1,4 +1,4 @@
-// The real daemon as a process of its own, on a configuration made for the test.
+// The real daemon as its own process, on a configuration made for the test.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ export interface Installation {
   remove(): void;
 }
 
-/** A directory of its own with the configuration; `toml` comes after `[daemon]`, which names the data directory. */
+/** Its own directory with the configuration; `toml` comes after `[daemon]`, which names the data directory. */
 export function install(toml: string, elsewhere?: string): Installation {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-"));
   const dataDir = elsewhere ?? join(directory, "data");
@@ -49,7 +49,7 @@ export interface RunningDaemon {
   process: ChildProcess;
   /** Everything it has logged so far. */
   log(): string;
-  /** Resolves when its control socket answers; rejects when it ends before. */
+  /** Resolves when its control socket answers; rejects if it ends first. */
   ready: Promise<void>;
   /** Resolves at its end, with the exit code or the signal that ended it. */
   ended: Promise<number | NodeJS.Signals | null>;
@@ -84,7 +84,7 @@ export function startDaemon(
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   })();
-  ready.catch(() => {}); // a test that kills it does not wait for it
+  ready.catch(() => {}); // a test that kills it does not wait for this
   return {
     process: child,
     log: () => text,
@@ -135,7 +135,7 @@ export function ask(
   });
 }
 
-// What a test reads of an event; the daemon promises no more of `data` than its type says.
+// The part of an event that tests read; the daemon promises no more of `data` than its type says.
 export interface SeenEvent {
   id: string;
   sequence: string;
@@ -159,7 +159,7 @@ export async function readLog(socketPath: string): Promise<SeenEvent[]> {
   }
 }
 
-/** Awaits a condition, looking again and again, at most `timeoutMs`. */
+/** Polls a condition for at most `timeoutMs`. */
 export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   what: string | (() => string),

@@ -1,4 +1,4 @@
-// Run with --import: the entries of the package are those of this checkout, as if it were installed.
+// Run with --import: the package's entry points resolve to this checkout, as if it were installed.
 
 import { registerHooks } from "node:module";
 

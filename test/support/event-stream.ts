@@ -1,4 +1,4 @@
-// The event stream format once more, straight from the standard and as slow as it reads: to compare the product with.
+// A second parser of event streams, written straight from the standard and slow: the product is compared with it.
 
 export interface Interpreted {
   events: { event: string; data: string; lastEventId: string }[];
@@ -6,12 +6,12 @@ export interface Interpreted {
   retryMs: number | undefined;
 }
 
-/** WHATWG HTML, "Parsing an event stream" and "Interpreting an event stream", on the whole of the bytes. */
+/** WHATWG HTML, "Parsing an event stream" and "Interpreting an event stream", on all of the bytes at once. */
 export function interpret(bytes: Uint8Array): Interpreted {
-  // "UTF-8 decode" takes one leading BOM away and puts U+FFFD for what is not UTF-8.
+  // "UTF-8 decode" removes one leading BOM and replaces invalid bytes by U+FFFD.
   const text = new TextDecoder().decode(bytes);
   const lines = text.split(/\r\n|\r|\n/);
-  // What stands behind the last end of a line is no line.
+  // Text after the last line end is not a line.
   lines.pop();
   const events: Interpreted["events"] = [];
   let retryMs: number | undefined;

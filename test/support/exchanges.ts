@@ -1,9 +1,9 @@
-// The HTTP exchanges of this process that are under way, so that time that is not real does not pass beside them.
+// This process's HTTP exchanges in progress, so that fake time does not pass while one is under way.
 
 import { subscribe } from "node:diagnostics_channel";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** One that takes longer is taken for one that is left without an answer on purpose. */
+/** One that takes longer counts as deliberately left without an answer. */
 const PATIENCE_MS = 250;
 
 const underWay = new Map<object, number>();
@@ -24,7 +24,7 @@ subscribe("undici:request:headers", (message) => {
   streams.add(requestOf(message));
 });
 
-/** Whether a stream of events is open, whose bytes come whenever its server sends them. */
+/** Whether a stream of events is open, whose bytes arrive whenever its server sends them. */
 export const isStreaming = (): boolean => streams.size > 0;
 
 const isAwaited = () => {
@@ -33,7 +33,7 @@ const isAwaited = () => {
   return false;
 };
 
-/** @returns whether one had to be waited for */
+/** @returns whether it had to wait for one */
 export async function exchangesEnded(): Promise<boolean> {
   if (!isAwaited()) return false;
   while (isAwaited()) await nextTurn();

@@ -1,4 +1,4 @@
-// A strict reader of Prometheus' text format: what it does not know is an error.
+// A strict parser of Prometheus' text format: anything unknown is an error.
 
 export interface Series {
   /** With the suffix of a histogram's part. */
@@ -18,7 +18,7 @@ const SAMPLE = new RegExp(`^(${NAME})(?:\\{(.*)\\})? (\\S+)$`, "s");
 const LABEL = /^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,(?=.)|$)/;
 const NUMBER = /^(?:[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?Inf|NaN)$/i;
 
-/** The families by their names, in order. @throws Error naming the line that is wrong */
+/** The families by name, in order. @throws Error naming the faulty line */
 export function parseExposition(text: string): Map<string, Family> {
   const families = new Map<string, Family>();
   const seen = new Set<string>();
@@ -83,7 +83,7 @@ function checkHistogram({ name, series }: Family): void {
   if (total !== counts.at(-1)) throw new Error(`${name}: its count is not that of its last bucket`);
 }
 
-/** The value of one series; undefined: there is none. */
+/** The value of one series; undefined: it does not exist. */
 export const sampleOf = (
   families: Map<string, Family>,
   name: string,

@@ -1,19 +1,19 @@
-// A Clock whose time moves only when a test says so.
+// A Clock whose time moves only when a test moves it.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, createSleep } from "../../src/core/clock.ts";
 import { exchangesEnded } from "./exchanges.ts";
 
 export interface FakeClock extends Clock {
-  /** Moves both clocks by `ms`: each sleep that is due ends at its own time, in order, and what follows settles. */
+  /** Moves both clocks by `ms`: each sleep that is due ends at its own time, in order, and its consequences settle. */
   advance(ms: number): Promise<void>;
-  /** Moves both clocks at once, as when the event loop was blocked: every sleep that is due ends late, together. */
+  /** Moves both clocks at once, as if the event loop had been blocked: every due sleep ends late, together. */
   stall(ms: number): Promise<void>;
-  /** Moves only the wall clock, also back: a step of the clock. */
+  /** Moves only the wall clock, also backwards: a clock step. */
   jump(ms: number): void;
-  /** The machine sleeps: the wall clock and the uptime go on, and nothing that waits here does. */
+  /** The machine sleeps: the wall clock and the uptime advance, and no sleep here does. */
   suspend(ms: number): void;
-  /** Sleeps under way. */
+  /** Pending sleeps. */
   pending(): number;
   /** Lets promises and input/output on this machine settle without any time passing. */
   settle(): Promise<void>;
@@ -24,7 +24,7 @@ interface Sleeper {
   wake: () => void;
 }
 
-// Enough turns of the event loop for what follows an exchange; promises alone would need one.
+// Enough turns of the event loop for the effects of an exchange; promises alone would need one.
 const SETTLING_TURNS = 10;
 
 /** @param startMs wall time at the start, milliseconds since the Unix epoch; default 2026-01-01T00:00:00Z */
@@ -34,7 +34,7 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   let slept = 0;
   const sleepers = new Set<Sleeper>();
 
-  // A Set keeps its order, so that of two sleeps due at the same time the older ends first.
+  // A Set keeps its order, so of two sleeps due at the same time the older one ends first.
   const nextDue = (until: number): Sleeper | undefined => {
     let first: Sleeper | undefined;
     for (const sleeper of sleepers)

@@ -1,4 +1,4 @@
-// The write path of the small daemon in cli.ts: operations, proposals and decisions in memory, shaped as the API is.
+// The write path of the small daemon in cli.ts: operations, proposals and decisions in memory, in the API's shapes.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { shownActor } from "../../src/contract/actor.ts";
@@ -16,12 +16,12 @@ export interface FakeWrites {
   operations: OperationSummary[];
   /** Bodies as they arrived, with the path they were sent to. */
   bodies: { path: string; text: string }[];
-  /** Ids in the order in which they were fetched one by one. */
+  /** Ids in the order in which they were fetched individually. */
   shown: string[];
   audit: { rows: unknown[]; verdict: unknown };
-  /** A list is made at once and sent when this has resolved. */
+  /** A list is built at once and sent when this has resolved. */
   listsAfter: Promise<void>;
-  /** A page has no more, as where they are long. */
+  /** A page holds no more than this, as if the writes were long. */
   pageMost: number;
   propose(changes?: Partial<Write>): Write;
   move(id: string, state: WriteState, changes?: Partial<Write>): Write;

@@ -1,5 +1,5 @@
-// fast-check with one seed: a commit is tested with the same inputs wherever it is tested, and cannot fail by chance.
-// FUZZ_SEED=<n> tests it with others; where one fails, its message names the seed and the path to it.
+// fast-check with a fixed seed: a commit is tested with the same inputs everywhere, and cannot fail by chance.
+// FUZZ_SEED=<n> uses other inputs; on a failure the message names the seed and the path to it.
 
 import fc from "fast-check";
 

@@ -1,4 +1,4 @@
-// What has broken parsers, routers and stores before, and what lies just beside what is valid.
+// Values that have broken parsers, routers and stores before, and values just outside the valid range.
 
 export const METHODS = [
   "GET",
@@ -14,7 +14,7 @@ export const METHODS = [
   "M-SEARCH",
 ];
 
-// JSON text that JSON.stringify would not write.
+// JSON text that JSON.stringify would not produce.
 const raw = (text: string): unknown => JSON.rawJSON(text);
 export const LARGE = raw("12345678901234567890");
 const withProto: unknown = JSON.parse('{"__proto__":{"state":"approved"}}');

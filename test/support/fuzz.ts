@@ -1,5 +1,5 @@
-// Requests that nobody would send: valid, nearly valid and hostile ones to every route that the API describes of
-// itself, the same ones again from the same seed.
+// Requests that no client would send: valid, nearly valid and hostile ones to every route in the API's description, the
+// same ones for the same seed.
 
 import type { OperationSummary } from "../../src/contract/writes.ts";
 import { HEADERS, IDS, LARGE, METHODS, PARAMETERS, QUERIES, TEXTS, VALUES } from "./fuzz-values.ts";
@@ -10,7 +10,7 @@ export interface FuzzRequest {
   path: string;
   headers: Record<string, string>;
   body: string | Buffer | undefined;
-  /** Sent as bytes, on a connection of its own: Node.js would refuse to send it. */
+  /** Sent as raw bytes, on its own connection: Node.js would refuse to send it. */
   isRaw: boolean;
 }
 
@@ -22,12 +22,12 @@ interface Route {
   query: string[];
 }
 
-/** What a generator can name: everything that is there before the first request. */
+/** Everything that a generator can name: what exists before the first request. */
 export interface Known {
   routes: Route[];
   operations: OperationSummary[];
   writes: { id: string; digest: string }[];
-  /** Those of them whose outcome is unknown. */
+  /** Those with an unknown outcome. */
   unknown: { id: string }[];
   jobs: string[];
 }
@@ -55,10 +55,10 @@ export function createRandom(seed: number) {
   };
 }
 
-/** `wait` is kept short, and a job's or a stream's end is for the sender to see to. */
+/** `wait` is kept short, and ending a job or a stream is up to the sender. */
 export function createFuzz(random: Random, known: Known) {
   const { pick, chance, below } = random;
-  // Where a call of a service begins, there is most to get wrong.
+  // The start of a service call is where most can go wrong.
   const routes = known.routes.flatMap((route) =>
     Array<Route>(/^POST .*\/(writes|reads)$/.test(`${route.method} ${route.path}`) ? 6 : 1).fill(route),
   );
@@ -79,7 +79,7 @@ export function createFuzz(random: Random, known: Known) {
     return `?${parts.join(chance(0.9) ? "&" : pick([";", "&&"]))}`;
   };
 
-  /** By the names that the operations use, and what a schema says of a type. */
+  /** By the names that the operations use, and by the schema's types. */
   const field = (name: string, schema: { type?: string; enum?: unknown[] }): unknown => {
     if (chance(0.1)) return value();
     if (schema.enum) return pick(schema.enum);
@@ -108,7 +108,7 @@ export function createFuzz(random: Random, known: Known) {
     const { properties = {}, required = [] } = inputSchema as {
       properties?: Record<string, { type?: string; enum?: unknown[] }>;
       required?: string[];
-    }; // what JSON Schema of an object has
+    }; // the JSON Schema keywords of an object
     const fields = Object.entries(properties).filter(([key]) => required.includes(key) || chance(0.4));
     return {
       operation: name,
@@ -170,7 +170,7 @@ export function createFuzz(random: Random, known: Known) {
     const body = template(path, id);
     const text = JSON.stringify(chance(0.5) ? body : changed(body));
     if (!chance(0.05)) return text;
-    // A byte of it changed, so that it may be no UTF-8, or no JSON.
+    // Changes one byte of it, so it may be invalid UTF-8 or JSON.
     const bytes = Buffer.from(text);
     if (bytes.length > 0) bytes[below(bytes.length)] = below(256);
     return bytes;
@@ -220,7 +220,7 @@ export function createFuzz(random: Random, known: Known) {
     });
     const whole = (chance(0.08) ? crooked(path) : path) + query(names);
     const sent = chance(0.9) ? method : pick(METHODS);
-    // The client of Node.js does not frame the body of a HEAD.
+    // Node.js's client does not frame the body of a HEAD request.
     const body =
       sent !== "HEAD" && (["POST", "PUT"].includes(method) || chance(0.05)) ? bodyFor(route, id) : undefined;
     const headers: FuzzRequest["headers"] = {
@@ -242,7 +242,7 @@ export function createFuzz(random: Random, known: Known) {
   };
 }
 
-/** The request as bytes, now and then with more of it wrong than its sender could say in a request. */
+/** The request as bytes, sometimes with more errors than a request object could express. */
 export function bytesOf(request: FuzzRequest, { pick, chance, below }: Random): Buffer {
   const { method, path, body = "" } = request;
   const { "content-length": _, ...rest } = request.headers;

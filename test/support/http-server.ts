@@ -1,4 +1,4 @@
-// Real HTTP servers on this machine that behave as a test tells them to, mostly badly.
+// Real HTTP servers on this machine that behave as scripted, mostly badly.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
@@ -17,7 +17,7 @@ export interface TestServer {
   requests: SeenRequest[];
   /** Resolves once `count` requests have arrived. */
   arrived(count: number): Promise<void>;
-  /** Resolves once the connection of every request so far is gone. */
+  /** Resolves once the connections of all requests so far are closed. */
   disconnected(): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ export async function serveRaw(
   return state;
 }
 
-/** An origin at which nothing listens. */
+/** An origin where nothing listens. */
 export async function closedOrigin(): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -110,10 +110,10 @@ export const redirect =
   (response) =>
     response.writeHead(status, { location }).end("elsewhere");
 
-/** Takes the request and says nothing. */
+/** Accepts the request and never answers. */
 export const stallHeaders: Behaviour = () => {};
 
-/** Begins a body and never goes on. */
+/** Starts a body and never continues. */
 export const stallBody =
   (status = 200): Behaviour =>
   (response) =>

@@ -1,4 +1,4 @@
-// Real servers that offer HTTP/2 over TLS, and HTTP/1.1 where they are told to.
+// Real servers that offer HTTP/2 over TLS, and optionally HTTP/1.1.
 
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
@@ -26,13 +26,13 @@ export interface Http2Server {
   origin: string;
   requests: SeenRequest[];
   connections(): number;
-  /** What a process has to trust, PEM. */
+  /** The certificate that a process must trust, PEM. */
   certificate: string;
 }
 
 export type Http2Behaviour = (response: Http2ServerResponse, request: SeenRequest) => void;
 
-/** Serves until the end of the test, over HTTP/2 to whoever offers it. This process trusts its certificate. */
+/** Serves until the end of the test, over HTTP/2 to clients that offer it. This process trusts its certificate. */
 export async function serveHttp2(
   behave: Http2Behaviour,
   options: { allowHTTP1: boolean; maxConcurrentStreams?: number },
@@ -61,7 +61,7 @@ export async function serveHttp2(
   return { origin, requests, connections: () => connections.length, certificate: certificate.cert };
 }
 
-/** A server below HTTP that speaks TLS without agreeing on any protocol. */
+/** A server below HTTP that speaks TLS without negotiating a protocol. */
 export async function serveTls(onConnection: (socket: TLSSocket) => void): Promise<string> {
   const certificate = makeCertificate();
   return await listen(createTlsServer(certificate, onConnection), certificate);

@@ -1,4 +1,4 @@
-// The limits of a configuration that says nothing of them, but for what a test changes.
+// The default limits, except for those that a test changes.
 
 import type { Config } from "../../src/config/schema.ts";
 import { limits } from "../../src/contract/limits.ts";

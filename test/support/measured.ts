@@ -1,4 +1,4 @@
-// A data directory of a daemon that has measured itself for an hour before it starts.
+// The data directory of a daemon that measured itself for an hour before it starts.
 
 import { systemClock } from "../../src/core/clock.ts";
 import { createHistory } from "../../src/history/history.ts";
@@ -8,7 +8,7 @@ import { openStore } from "../../src/store/sqlite/store.ts";
 const MINUTES = 60;
 const MINUTE = 60_000;
 
-/** @param server whose request budget it was */
+/** @param server the server whose request budget it was */
 export async function fillHistory(dataDir: string, server: string): Promise<void> {
   const store = await openStore({ dataDir, clock: systemClock });
   const stop = new AbortController();

@@ -1,5 +1,5 @@
-// The two tables of the protocol of NexusMessaging as rows: every request with the whole of its answer, every error
-// code with each request that meets it. The stand-in is held to them, and so is our client.
+// The two tables of NexusMessaging's protocol as rows: every request with its whole answer, every error code with each
+// request that causes it. Both the stand-in and our client are checked against them.
 
 import { expect } from "vitest";
 import type { MessagingServer } from "../../sandbox/messaging.ts";
@@ -32,7 +32,7 @@ export async function send(server: MessagingServer, { method, path, agent, key, 
   };
 }
 
-/** A session with the member `me`, its key, a pairing code, and places left. */
+/** A session with the member `me`, its key, a pairing code, and free places. */
 export async function openScene(server: MessagingServer) {
   const session = server.createSession({ greeting: "Welcome", maxAgents: 3, creatorAgentId: "boss" });
   const at = `/v1/sessions/${session}`;
@@ -168,7 +168,7 @@ const join = (at: string, agent?: string): Call => ({
 });
 const NOWHERE = `/v1/sessions/${"0".repeat(48)}`;
 
-/** Every row of the table of errors, with each of the requests that meet it. */
+/** Every row of the table of errors, with each of its requests. */
 export const ERRORS: [
   status: number,
   code: string,

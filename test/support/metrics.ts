@@ -1,4 +1,4 @@
-// A control of which every metric has something to say, and its scrape.
+// A control in which every metric has a value, and its scrape.
 
 import { expect } from "vitest";
 import type { Measured } from "../../src/control/metrics/metric.ts";
@@ -23,7 +23,7 @@ export const scrape = async ({ get }: TestControl): Promise<Map<string, Family>>
   return parseExposition(text);
 };
 
-/** Services of which everything is known. */
+/** Services with every value known. */
 export function everythingKnown(
   clock: Clock,
   histograms = {
@@ -66,7 +66,7 @@ export function everythingKnown(
   };
 }
 
-/** A control on a clock that stands at T0, with every part of it known. */
+/** A control on a clock stopped at T0, with every part of it known. */
 export async function startKnown() {
   const clock = createFakeClock(Date.parse(T0));
   const control = await startTestControl({ clock, context: { measured: everythingKnown(clock) } });

@@ -1,14 +1,17 @@
-// Which test files need PostgREST, and why they cannot run where npm has none.
+// The test files that need PostgREST, and why they cannot run where npm has none.
 
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { findPostgrest, noPostgrest } from "../../sandbox/postgrest-program.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-/** Whatever reaches this starts it. */
+/** Any test that imports this starts it. */
 const STARTS_IT = join(ROOT, "sandbox/nexus-postgrest.ts");
 
-/** Told once where there are any. @returns the paths of test files to leave out, from the root; none where it is installed */
+/**
+ * Printed once if there are any. @returns the paths of test files to leave out, from the root; none if PostgREST is
+ * installed
+ */
 export function withoutPostgrest(
   tell = (line: string): unknown => process.stderr.write(`${line}\n`),
 ): string[] {

@@ -1,4 +1,4 @@
-// Nex as a model in memory, on a fake clock: its stream by the byte, its list, its retention, and all that goes wrong.
+// Nex as a model in memory, on a fake clock: its stream byte by byte, its list, its retention, and all its faults.
 
 import { Readable } from "node:stream";
 import type { Random } from "../../bench/traffic.ts";
@@ -13,18 +13,18 @@ export interface ModelInsight {
   created_at: string;
 }
 
-/** What goes wrong; each is asked at each turn, so that a test can change it as time goes on. */
+/** The faults; each is read on every turn, so a test can change it over time. */
 export interface Weather {
   /** Milliseconds until the head of a response; never: Infinity. */
   latencyMs(): number;
   /** A status instead of the stream or the list; "network": no connection; undefined: it works. */
   streamFault(): number | "network" | "json" | undefined;
   listFault(): number | "network" | undefined;
-  /** After so many bytes the connection is cut. */
+  /** The connection is cut after this many bytes. */
   bytesUntilCut(): number;
-  /** So many of what is written at once come later, together: the stream stalls. */
+  /** This many of the bytes written at once arrive later, together: the stream stalls. */
   stallMs(): number;
-  /** A batch is sent so many times. */
+  /** A batch is sent this many times. */
   copies(): number;
 }
 
@@ -32,16 +32,16 @@ export interface NexModel {
   http: HttpClient;
   /** By its own clock. */
   now(): number;
-  /** The machine of the daemon slept: time went on here, and nothing ran there. */
+  /** The machine of the daemon slept: time passed here, and nothing ran there. */
   sleep(ms: number): void;
-  /** @param ageMs made so long ago, and stored only now */
+  /** @param ageMs created this long ago, and stored only now */
   emit(insights: { type: string; content: string }[], ageMs?: number): void;
   /** Cuts every open stream. */
   cut(): void;
-  /** Everything ever emitted, and what of it is still kept. */
+  /** Everything ever emitted, and the part that is still kept. */
   emitted: ModelInsight[];
   kept(): ModelInsight[];
-  /** The times of the requests, monotonic milliseconds. */
+  /** Times of the requests, in monotonic milliseconds. */
   requests: { path: string; at: number }[];
   mostStreams(): number;
 }
@@ -54,7 +54,7 @@ export function createNexModel(options: {
   random: Random;
   weather: Weather;
   retention: number;
-  /** One event of each replayed insight, without its time, instead of one batch. */
+  /** One event per replayed insight, without its time, instead of one batch. */
   isReplayVague: boolean;
   signal: AbortSignal;
 }): NexModel {
@@ -194,7 +194,8 @@ export function createNexModel(options: {
     http: {
       origin: "http://nex.invalid",
       async request(request) {
-        // As of its arrival: the worst for who asks, since what comes during the answer is not in it.
+        // As of its arrival: the worst case for the client, because the answer misses everything that arrives during
+        // it.
         const body = list(request);
         await head(request, weather.listFault());
         return createResponse(

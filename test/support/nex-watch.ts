@@ -1,4 +1,4 @@
-// The watch over the insights on a model of Nex: real HTTP client, parsing and store, on a fake clock, no sockets.
+// The watch over the insights on a model of Nex: real HTTP client, parser and store, on a fake clock, without sockets.
 
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,19 +18,19 @@ import { limitsOf } from "./limits.ts";
 import { createNexModel, type NexModel, type Weather } from "./nex-model.ts";
 import { temporaryDirectory } from "./store.ts";
 
-// Thousands of commits, none of which is to outlive a crash here: in memory where there is such a place.
+// Thousands of commits, none of which must survive a crash: in memory if possible.
 const SHM = "/dev/shm";
 
 export interface Watched {
   clock: FakeClock;
   model: NexModel;
   status: StreamStatus;
-  /** What the job lives with, as it says. */
+  /** The job's own state. */
   degraded(): Failure | undefined;
   events(type?: string): Promise<SeenEvent[]>;
   /** The contents of the insights in the log. */
   contents(): Promise<string[]>;
-  /** When the list was asked for, monotonic milliseconds. */
+  /** When the list was requested, in monotonic milliseconds. */
   polls(): number[];
   stop(): Promise<void>;
 }
@@ -70,7 +70,7 @@ export async function watchModel(options: {
     degraded: (failure: Failure | undefined) => {
       degraded = failure;
     },
-  } as unknown as JobContext; // The parts that the watch is given; the other services are not its own.
+  } as unknown as JobContext; // The parts that the watch gets; the other services are absent.
   const watching = watchInsights(context);
   const stop = async () => {
     over.abort();

@@ -1,4 +1,4 @@
-// The state of nexus.sh on disk, as that client leaves it: one value a file, each with a line break.
+// The state of nexus.sh on disk, as that client leaves it: one value per file, each with a line break.
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ export interface OldSession {
   server?: string;
 }
 
-/** Writes sessions beside those that are there already. */
+/** Adds sessions to the existing ones. */
 export function writeNexusSh(
   directory: string,
   sessions: Record<string, OldSession>,
@@ -28,7 +28,7 @@ export function writeNexusSh(
   if (more.serverUrl !== undefined) write("config.json", { serverUrl: more.serverUrl });
 }
 
-/** Every file with its content, mode and time of change: what a reader must leave as it is. */
+/** Every file with its content, mode and modification time: a reader must leave them unchanged. */
 export const fingerprint = (directory: string): unknown[] =>
   readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -1,5 +1,5 @@
-// The database that the tests of this process run on, and the processes that they start: SQLite, or in vitest's project
-// "postgres" a schema of its own for each data directory. Nothing of vitest, so that such a process can import it.
+// The database for the tests of this process and the processes that they start: SQLite, or in vitest's project
+// "postgres" a separate schema for each data directory. It imports nothing of vitest, so such a process can import it.
 
 import { createHash } from "node:crypto";
 import type { Store } from "../../src/contract/store.ts";
@@ -10,7 +10,7 @@ export const ADAPTER: "sqlite" | "postgres" =
 
 export const TEST_KEY = Buffer.alloc(32, 7);
 
-/** Of a superuser: test/support/postgres-setup.ts. */
+/** A superuser's: test/support/postgres-setup.ts. */
 export const postgresUrl = (): string => process.env.NEXUSD_TEST_POSTGRES_URL ?? "";
 
 /** The schema that stands for a data directory. */
@@ -28,7 +28,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
   });
 };
 
-/** What a configuration needs for the same, with the variables that it refers to. */
+/** The same for a configuration, with the variables that it refers to. */
 export const storeTable = (dataDir: string): { toml: string; env: Record<string, string> } =>
   ADAPTER === "sqlite"
     ? { toml: "", env: {} }

@@ -1,4 +1,4 @@
-// The page's server in front of a real control API, and a browser that says exactly what a test wants it to say.
+// The page's server in front of a real control API, and a browser whose requests the test writes itself.
 
 import { type IncomingMessage, request } from "node:http";
 import { onTestFinished } from "vitest";
@@ -9,10 +9,10 @@ import type { Answer } from "./control.ts";
 
 export interface BrowserRequest {
   method?: string;
-  /** Beside those of the session; undefined takes one away. */
+  /** In addition to the session's; undefined removes one. */
   headers?: Record<string, string | string[] | undefined>;
   body?: string;
-  /** Nothing of the session. */
+  /** Without the session's headers. */
   isStranger?: boolean;
   signal?: AbortSignal;
 }

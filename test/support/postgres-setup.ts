@@ -4,7 +4,7 @@ import { startPostgres } from "./postgres.ts";
 
 export default async function setup(): Promise<() => Promise<void>> {
   const server = await startPostgres();
-  // The workers and the processes that they start have the environment of this one.
+  // The workers and their child processes inherit this one's environment.
   process.env.NEXUSD_TEST_POSTGRES_URL = server.url;
   return server.stop;
 }

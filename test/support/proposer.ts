@@ -1,8 +1,8 @@
-// Writes proposed at a socket of a real daemon, and followed to their end where the policy approves them.
+// Writes proposed on a real daemon's socket, and followed to their end if the policy approves them.
 
 import { ask, until } from "./daemon.ts";
 
-/** @param socket asked each time, since a test may only later have one */
+/** @param socket read each time, because a test may have it only later */
 export function createProposer(socket: () => string) {
   const propose = async (operation: string, input: object): Promise<string> => {
     const { text } = await ask(socket(), "/v1/writes", { method: "POST", body: { operation, input } });

@@ -1,4 +1,4 @@
-// A real pseudo-terminal, made by `script` of util-linux, with nexusctl in it.
+// A real pseudo-terminal, created by util-linux's `script`, with nexusctl in it.
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 const LONGEST_MS = 40_000;
 
-/** Why there can be no terminal on this machine; undefined: there can. */
+/** Why this machine cannot provide a terminal; undefined: it can. */
 export const noTerminal = existsSync(SCRIPT)
   ? undefined
   : "skipped: needs script of util-linux for a terminal";
@@ -21,15 +21,18 @@ export interface Terminal {
   type(keys: string): void;
   /** Everything that was written to it. */
   text(): string;
-  /** Resolves once this stands on it; rejects when it does not come, with what is there. @param from where to look from */
+  /**
+   * Resolves once the text appears; rejects with the screen's content if it does not. @param from where to start
+   * looking
+   */
   until(words: string | RegExp, from?: number): Promise<void>;
   pid(): number;
   kill(signal: NodeJS.Signals): void;
-  /** All that was on it, with `code N` at the end, and `restored` where the terminal is as it was before. */
+  /** Everything that was on it, with `code N` at the end, and `restored` if the terminal's state was restored. */
   ended: Promise<string>;
 }
 
-/** nexusctl on a terminal of 80 by 24 unless said otherwise. It is killed when the test is over. */
+/** nexusctl on a terminal of 80 by 24 by default. It is killed after the test. */
 export function onTerminal(
   args: string[],
   options: { columns?: number; rows?: number; env?: Record<string, string>; node?: string[] } = {},

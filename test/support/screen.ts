@@ -1,13 +1,13 @@
-// A terminal emulator that draws what is written to it, as the widespread ones do.
+// A terminal emulator that draws what is written to it, like the common ones.
 
 import xterm from "@xterm/headless";
 
 export interface Screen {
   /** Resolves when it is drawn. */
   write(text: string): Promise<void>;
-  /** The lines that are on it now, without the blanks at their ends. */
+  /** Its current lines, without trailing blanks. */
   lines(): string[];
-  /** From the first line and column, both 0; behind what was written last. */
+  /** From the first line and column, both 0; after the last output. */
   cursor(): { line: number; column: number };
 }
 

@@ -1,4 +1,4 @@
-// Writes and reads that say what a test wants: states in memory, and no policy, no service, no audit.
+// Scripted writes and reads: states in memory, without policy, service or audit.
 
 import { createHash } from "node:crypto";
 import {

@@ -1,4 +1,5 @@
-// One made-up secret of each format that an agent may come by, in pieces and drawn by lot when a test runs.
+// One made-up secret of each format that an agent may get hold of, stored in pieces and randomly generated when a test
+// runs.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { glued, letters } from "./secrets.ts";
@@ -18,7 +19,7 @@ const armored = (kind: string, lines: string[], dashes = "-----") =>
 const wrapped = (text: string, width = 64) => text.match(new RegExp(`.{1,${width}}`, "g")) ?? [];
 const base64 = (length: number) => Buffer.from(letters(length)).toString("base64");
 
-/** In one piece, found whatever stands right before and behind it. */
+/** In one piece, found whatever is right before and after it. */
 export const TOKENS: Record<string, () => string> = {
   anthropic: () => glued("sk", "-ant-", "api03-", mixed(93), "AA"),
   "anthropic oauth": () => glued("sk", "-ant-", "oat01-", mixed(90)),
@@ -99,7 +100,7 @@ export const TOKENS: Record<string, () => string> = {
   azure: () => glued(mixed(3), "8", "Q~", mixed(34)),
 };
 
-/** Known by what stands around them. */
+/** Recognised by the text around them. */
 export const IN_CONTEXT: Record<string, () => string> = {
   "an address with a password": () => `https://shop:${mixed(16)}@example.org/stock`,
   "a database": () => `postgresql://shop:${mixed(16)}@db.example.org:5432/stock`,

@@ -1,8 +1,8 @@
-// Secrets of the right shape that open nothing, made when a test runs: none of them is in the repository.
+// Well-formed secrets that open nothing, generated when a test runs: none of them is in the repository.
 
 import { randomBytes } from "node:crypto";
 
-/** In pieces, so that what looks for secrets in source files finds none. */
+/** In pieces, so secret scanners find none in the source. */
 export const glued = (...parts: string[]): string => parts.join("");
 
 export const letters = (

@@ -1,5 +1,5 @@
-// People with SSH keys: their file of signers, and what they sign. Made here, so that thousands cost nothing, in the form
-// of ssh-keygen (OpenSSH, PROTOCOL.sshsig), which verifies every one of them.
+// People with SSH keys: their file of signers, and their signatures. Made here, so thousands cost nothing, in
+// ssh-keygen's format (OpenSSH, PROTOCOL.sshsig); ssh-keygen verifies every one of them.
 
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { writeFileSync } from "node:fs";

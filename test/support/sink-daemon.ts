@@ -1,4 +1,4 @@
-// A real daemon with sinks that run real commands, and a job that logs an event when a test asks for one.
+// A real daemon with sinks that run real commands, and a job that logs an event on request.
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ export default {
 };
 `;
 
-/** @param sinks TOML of the `[[sinks]]`, which is given the path of a script by its name */
+/** @param sinks TOML of the `[[sinks]]`, from a function that gets a script's path by its name */
 export function createSinkScene(sinks: (script: (name: string) => string) => string) {
   const installation = install("");
   onTestFinished(installation.remove);
@@ -53,7 +53,7 @@ export function createSinkScene(sinks: (script: (name: string) => string) => str
       writeFileSync(place(name), `#!/bin/sh\ncd '${directory}'\n${body}\n`);
       chmodSync(place(name), 0o755);
     },
-    /** Lines of a file; none where it is not there yet. */
+    /** The lines of a file; none if it does not exist yet. */
     lines: (name: string): string[] =>
       existsSync(place(name)) ? readFileSync(place(name), "utf8").split("\n").filter(Boolean) : [],
     get daemon(): RunningDaemon {
@@ -72,7 +72,7 @@ export function createSinkScene(sinks: (script: (name: string) => string) => str
       const { sinks: all } = JSON.parse((await operator("GET", "/v1/sinks")).text);
       return all.find((sink: SinkStatus) => sink.name === name);
     },
-    /** Acknowledges everything that there is. */
+    /** Acknowledges everything in the log. */
     async acknowledge(consumer = "agent") {
       const { log } = JSON.parse((await operator("GET", "/v1/status")).text);
       await operator("POST", `/v1/consumers/${consumer}/ack`, { sequence: log.latest });
@@ -85,7 +85,7 @@ export function createSinkScene(sinks: (script: (name: string) => string) => str
 
 export const isRunning = (pid: number): boolean => {
   try {
-    // A process that nobody has waited for yet is over.
+    // A zombie process has ended.
     return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;

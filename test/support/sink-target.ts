@@ -1,4 +1,4 @@
-// A target of a sink as the engine makes it, with a store and an HTTP client that are real.
+// A sink's target as the engine creates it, with a real store and HTTP client.
 
 import { pino } from "pino";
 import { z } from "zod";
@@ -18,11 +18,11 @@ export const someNotice: Notice = {
 
 export interface TestTarget {
   store: Store;
-  /** Hands over once. */
+  /** Delivers once. */
   hand(notice?: Notice, signal?: AbortSignal): Promise<Outcome>;
 }
 
-/** @param settings as in the configuration, but for references to secrets, which are in `secrets` by their key */
+/** @param settings as in the configuration, except references to secrets, which are in `secrets` by their key */
 export async function openTarget<Shape extends z.ZodRawShape>(
   kind: SinkKind<Shape>,
   settings: Record<string, unknown>,

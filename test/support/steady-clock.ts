@@ -1,4 +1,4 @@
-// A steady clock that looks at each jump, as the daemon's looks every second.
+// A steady clock that checks after each jump, as the daemon's does every second.
 
 import { createSteadyClock, type SteadyClockKeeper } from "../../src/core/steady-clock.ts";
 import type { FakeClock } from "./fake-clock.ts";

@@ -1,5 +1,5 @@
-// A process that writes to a store until it is killed, and says on stdout what was acknowledged:
-// one line "<source> <n>" after each commit. Run as: node store-writer.ts DATA_DIR
+// A process that writes to a store until it is killed, and prints on stdout what was acknowledged: one line "<source>
+// <n>" after each commit. Run as: node store-writer.ts DATA_DIR
 
 import { writeSync } from "node:fs";
 import type { NewEvent } from "../../src/contract/new-event.ts";

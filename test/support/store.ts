@@ -1,4 +1,4 @@
-// Real stores in temporary directories, and real small file systems to fill.
+// Real stores in temporary directories, and small real file systems to fill.
 
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,21 +11,21 @@ import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { StoreOptions } from "../../src/store/sqlite/store.ts";
 import { openStore } from "./open-store.ts";
 
-/** A directory that is removed when the test is over. */
+/** A directory that is removed after the test. */
 export const temporaryDirectory = (base = tmpdir()): string => {
   const directory = mkdtempSync(join(base, "nexusd-store-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 };
 
-/** A store in a new directory unless one is named; it is closed when the test is over. */
+/** A store, in a new directory by default; it is closed after the test. */
 export const openTestStore = async (options: Partial<StoreOptions> = {}): Promise<Store> => {
   const store = await openStore({ dataDir: temporaryDirectory(), clock: systemClock, ...options });
   onTestFinished(() => store.close());
   return store;
 };
 
-/** Wall time that only the test moves; sleeping is the system's. */
+/** Wall time that only the test moves; sleeping uses the system's. */
 export const settableClock = (start: string): Clock & { set(time: string): void } => {
   let ms = Date.parse(start);
   return {
@@ -38,8 +38,8 @@ export const settableClock = (start: string): Clock & { set(time: string): void 
 };
 
 /**
- * A small file system of its own, in memory, unmounted when the test is over. Where this user may not mount, the
- * test is reported as skipped with the reason, since nothing else is a full or read-only disk.
+ * A small file system in memory, unmounted after the test. If this user may not mount, the test is reported as skipped
+ * with the reason, because nothing else is a full or read-only disk.
  */
 export const smallDisk = (skip: TestContext["skip"], size: string) => {
   const directory = temporaryDirectory();
@@ -61,7 +61,7 @@ export const smallDisk = (skip: TestContext["skip"], size: string) => {
   };
 };
 
-/** Takes all the room that is left on the disk of `path`. */
+/** Uses up all free space on the disk of `path`. */
 export const fillDisk = (path: string): void => {
   try {
     for (;;) appendFileSync(path, Buffer.alloc(4096));
@@ -70,7 +70,7 @@ export const fillDisk = (path: string): void => {
   }
 };
 
-/** An event of little meaning that carries a number. */
+/** A minimal event that carries a number. */
 export const numbered = (n: number, source = "/test"): NewEvent => ({
   type: "service.recovered",
   source,

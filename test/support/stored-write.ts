@@ -1,4 +1,4 @@
-// Writes as the core would propose them to the store, without a service behind them.
+// Writes as the core would propose them to the store, without a service.
 
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -18,7 +18,7 @@ export const T0 = "2026-03-01T12:00:00.000Z";
 /** `seconds` after T0. */
 export const t = (seconds: number): string => new Date(Date.parse(T0) + seconds * 1000).toISOString();
 
-/** Nothing was rejected after this. */
+/** Nothing was rejected after this time. */
 export const NO_REJECTION = { rejectedSince: "9999-12-31T23:59:59.999Z" };
 
 export const proposedWrite = ({ input, ...overrides }: Partial<Write> & { input?: unknown } = {}): Write => {
@@ -60,7 +60,7 @@ export const proposedWrite = ({ input, ...overrides }: Partial<Write> & { input?
   };
 };
 
-/** Proposes a write of its own. */
+/** Proposes its own write. */
 export const propose = async (
   store: Store,
   overrides: Parameters<typeof proposedWrite>[0] = {},
@@ -71,7 +71,7 @@ export const propose = async (
 };
 
 /**
- * Thousands at once, as rows of the database in one transaction: a commit each takes a disk longer than any test has.
+ * Thousands at once, as database rows in one transaction: with a commit each it would take longer than any test has.
  * They have no event and no audit row.
  */
 export const insertWrites = (dataDir: string, writes: Iterable<Write>): void => {

@@ -1,4 +1,4 @@
-// A write as a list of the daemon shows it.
+// A write as the daemon's list shows it.
 
 import { aboutOf } from "../../src/contract/write-about.ts";
 import type { Write, WriteSummary } from "../../src/contract/writes.ts";

@@ -1,13 +1,13 @@
-// A program "systemd-notify" that writes down what it is told, in the place of the one that tells systemd.
+// A program "systemd-notify" that records its arguments, in place of the one that notifies systemd.
 
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
 export interface RecordedNotify {
-  /** What a process needs to use it. */
+  /** The environment that a process needs to use it. */
   env: { PATH: string; NOTIFY_SOCKET: string };
-  /** The fields of each message, in the order of their arrival. */
+  /** The fields of each message, in order of arrival. */
   messages(): string[][];
   remove(): void;
 }
@@ -20,7 +20,7 @@ export function recordNotify(before = ""): RecordedNotify {
   mkdirSync(bin);
   writeFileSync(record, "");
   const program = join(bin, "systemd-notify");
-  // One write a message: two that come at once do not mix.
+  // One write per message: two simultaneous ones do not mix.
   writeFileSync(
     program,
     `#!/bin/sh\n${before}\nline=$(printf '%s\\t' "$@")\nprintf '%s\\n' "$line" >>'${record}'\n`,

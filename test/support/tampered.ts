@@ -1,4 +1,4 @@
-// Databases that somebody changed who can write to their file, and knows how the chain of the audit log is made.
+// Databases changed by an attacker who can write to the file and knows how the audit log's chain is built.
 
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -17,7 +17,7 @@ import {
   t,
 } from "./stored-write.ts";
 
-/** A database with one write that succeeded and one that is proposed, closed; `w1` and `w2`. */
+/** A closed database with one write that succeeded and one that is proposed; `w1` and `w2`. */
 export const written = async () => {
   const dataDir = temporaryDirectory();
   const store = await openTestStore({ dataDir });
@@ -51,7 +51,7 @@ export const writtenLongAgo = async () => {
   return dataDir;
 };
 
-/** Opens the file as any program can, without what nexusd's schema forbids. */
+/** Opens the file as any program can, without the restrictions of nexusd's schema. */
 export const attack = (dataDir: string, work: (db: Database.Database) => void) => {
   const db = new Database(join(dataDir, "nexusd.db"));
   const triggers = db.prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'trigger'").pluck();
@@ -60,7 +60,7 @@ export const attack = (dataDir: string, work: (db: Database.Database) => void) =
   db.close();
 };
 
-/** What somebody who knows how the chain is made would do: totals and hashes made to fit. */
+/** What an attacker who knows the chain would do: totals and hashes that match. */
 export const setHead = (db: Database.Database, rows: number, hash: string) => {
   db.prepare("UPDATE meta SET value = ? WHERE key = 'audit_rows'").run(rows);
   db.prepare("UPDATE meta SET value = ? WHERE key = 'audit_head'").run(hash);
@@ -68,7 +68,7 @@ export const setHead = (db: Database.Database, rows: number, hash: string) => {
 export const hashOf = (db: Database.Database, sequence: number) =>
   String(db.prepare("SELECT hash FROM audit WHERE sequence = ?").pluck().get(sequence));
 
-/** @returns the hash that makes it fit */
+/** @returns the matching hash */
 export const insertRow = (db: Database.Database, row: AuditRow): string => {
   const hash = auditHash(row);
   db.prepare(
@@ -81,7 +81,7 @@ export const insertRow = (db: Database.Database, row: AuditRow): string => {
   return hash;
 };
 
-/** Appends a row that fits, as one can who knows how. */
+/** Appends a matching row, as an attacker who knows the chain can. */
 export const append = (db: Database.Database, changes: Partial<AuditRow>) => {
   const last = db.prepare("SELECT max(sequence) FROM audit").pluck().get();
   const row: AuditRow = {

@@ -1,4 +1,4 @@
-/** What `work` throws; a failure where it does not. */
+/** The error that `work` throws; fails if it throws none. */
 export const thrown = (work: () => unknown): unknown => {
   try {
     work();

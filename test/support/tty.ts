@@ -1,4 +1,4 @@
-// A terminal that is none: keys go in, and what a person would see comes out, as a transcript and as a screen.
+// A simulated terminal: keys go in, and what a person would see comes out, as a transcript and as a screen.
 
 import { PassThrough, Writable } from "node:stream";
 import { run } from "../../src/cli/run.ts";
@@ -12,9 +12,9 @@ export interface FakeTty extends Tty {
   resize(columns: number, rows: number): void;
   /** Everything that was written to it. */
   text(): string;
-  /** The lines of a full screen as they are now. */
+  /** The current lines of a full screen. */
   screen(): string[];
-  /** Resolves as soon as the condition holds; rejects, with what is on the terminal, when it does not come true. */
+  /** Resolves as soon as the condition holds; rejects, with the terminal's content, if it never does. */
   until(condition: (tty: FakeTty) => boolean): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export function createFakeTty(columns = 80, rows = 24): FakeTty {
         done();
         if (isChecking) return;
         isChecking = true;
-        // Once for many writes: a long text comes line by line.
+        // Once for many writes: a long text arrives line by line.
         setImmediate(() => {
           isChecking = false;
           for (const check of [...waiting]) check();

@@ -1,4 +1,4 @@
-// The real write path on a real store, with the real operations; only the services behind it say what is written here.
+// The real write path on a real store, with the real operations; only the services behind it are scripted here.
 
 import { configSchema } from "../../src/config/schema.ts";
 import type { Store } from "../../src/contract/store.ts";
@@ -20,7 +20,7 @@ export const ORDER_ID = "00000000-0000-4000-8000-000000000001";
 export const SESSION_ID = "session-0001";
 export const SESSION_ALIAS = "ops";
 
-/** `requests`: what was asked of the services. Nothing here executes what is approved. */
+/** `requests`: the requests to the services. Nothing here executes an approved write. */
 export function realWritePath(options: {
   store: Store;
   clock: Clock;
@@ -79,7 +79,7 @@ export function realWritePath(options: {
   return { requests, writes, reads, operations: () => summaries(policy.approvalOf) };
 }
 
-/** What each service would say, as far as an operation reads it. */
+/** What each service would report, as far as an operation reads it. */
 function answerOf({ path }: OperationRequest): unknown {
   const [resource = ""] = path.split("?", 1);
   if (resource.startsWith("/rest/")) return [{ id: ORDER_ID, order_number: "N-1", order_status: "pending" }];
