@@ -1,11 +1,11 @@
-/** Made-up credentials and fixed ports of the sandbox, and the flags of `npm run sandbox`. */
+/** The sandbox's made-up credentials and fixed ports, and the flags of `npm run sandbox`. */
 
 import { parseArgs } from "node:util";
 
-/** The one messaging session that the sandbox begins with. */
+/** The single messaging session that the sandbox starts with. */
 export const SANDBOX_SESSION_ID = "5a".repeat(24);
 
-/** Environment variables by which the daemon gets its credentials; the values open nothing anywhere else. */
+/** Environment variables with the daemon's credentials; the values are valid nowhere else. */
 export const SANDBOX_ENV = {
   NEX_API_KEY: "sk-sandbox-made-up-key-that-opens-nothing",
   NEXUS_API_KEY: `nxs_ak_sandbox${"0".repeat(41)}`,
@@ -30,7 +30,7 @@ export interface SandboxArgs {
 export const usage =
   "usage: npm run sandbox -- [--quiet-life] [--messaging-port N] [--nex-port N] [--nexus-port N]";
 
-/** Throws an Error whose message tells what is wrong with the flags. */
+/** Throws an Error whose message says what is wrong with the flags. */
 export function readArgs(
   args: string[],
   defaults: SandboxPorts = { messaging: 0, nex: 0, nexus: 0 },

@@ -1,9 +1,9 @@
-/** The sandbox's clock: real time plus an offset, so that a test can live through an hour at once. */
+/** The sandbox's clock: real time plus an offset, so that a test can skip an hour. */
 
 export interface SandboxClock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Moves the clock forward. Timers that already run (keepalives, stalls) are not moved. */
+  /** Moves the clock forward. Running timers (keepalives, stalls) are not affected. */
   advance(ms: number): void;
 }
 

@@ -1,27 +1,27 @@
-/** Faults that a test injects into a stand-in: what they are, which request takes which, and who waits for their end. */
+/** Faults that a test injects into a stand-in: their kinds, which request takes which, and waiting for their end. */
 
 import { object } from "./input.ts";
 
 const kinds = ["drop", "stall", "status", "html", "cut", "duplicate", "slow-body"] as const;
 
 /**
- * One way to misbehave. The fault that was added first and matches is taken first.
+ * One way to misbehave. Of several matching faults, the one that was added first is taken first.
  *
  * - `drop`: the connection is destroyed instead of an answer.
  * - `stall`: no answer, not even headers, until the faults are cleared (or `ms` have passed).
  * - `slow-body`: headers at once, the body only when the faults are cleared (or `ms` have passed).
  * - `status`: this `status` with `headers` and the JSON `body`; without `body` the service's own error for it.
- * - `html`: the HTML page of a proxy, 502 unless `status` says otherwise.
- * - `cut`: the connection is destroyed after `afterBytes` of the body (half of it; a stream: at once).
- * - `duplicate`: a page or event that has something to deliver delivers it twice.
+ * - `html`: the HTML page of a proxy, 502 unless `status` is given.
+ * - `cut`: the connection is destroyed after `afterBytes` of the body (default: half of it; a stream: at once).
+ * - `duplicate`: a page or event with content is delivered twice.
  */
 export interface Fault {
   kind: (typeof kinds)[number];
-  /** `METHOD /path-prefix`, or any part of `METHOD /path?query`; every request when absent. */
+  /** `METHOD /path-prefix`, or any part of `METHOD /path?query`; default: every request. */
   match?: string;
-  /** How many requests take it: 1 when absent, -1 for all of them until cleared. */
+  /** How many requests take it: default 1, -1 for all of them until cleared. */
   times?: number;
-  /** `drop`, `stall`, `status`, `html`: the request is carried out all the same, only its answer is lost. */
+  /** `drop`, `stall`, `status`, `html`: the request is still carried out, only its answer is lost. */
   afterHandling?: boolean;
   status?: number;
   headers?: Record<string, string>;
@@ -32,13 +32,13 @@ export interface Fault {
 
 export interface FaultBox {
   add(fault: Fault): void;
-  /** Forgets every fault and lets go of every request that one of them holds. */
+  /** Removes every fault and releases every request that one of them holds. */
   clear(): void;
-  /** What is still to come, `times` counted down. */
+  /** The remaining faults, `times` counted down. */
   list(): Fault[];
-  /** The fault that this request (`METHOD /path?query`) has to suffer, used up by one. Never a `duplicate`. */
+  /** The fault for this request (`METHOD /path?query`), counted down by one. Never a `duplicate`. */
   take(label: string): Fault | undefined;
-  /** Whether this page or event is to be delivered twice; asked only when there is something to deliver. */
+  /** Whether to deliver this page or event twice; called only if there is something to deliver. */
   takeDuplicate(label: string): boolean;
   /** Resolves when the faults are cleared, or after `ms`. */
   held(ms: number | undefined): Promise<void>;
@@ -83,7 +83,7 @@ export function faultBox(): FaultBox {
   };
 }
 
-/** Reads a fault out of JSON from outside. Throws an Error that names the wrong field. */
+/** Parses a fault from external JSON. Throws an Error that names the wrong field. */
 export function parseFault(value: unknown): Fault {
   const input = object(value, "fault");
   const kind = kinds.find((k) => k === input.kind);

@@ -1,4 +1,4 @@
-/** What every stand-in server shares: one HTTP server with a request record, injected faults and a control endpoint. */
+/** What all stand-in servers share: an HTTP server with a request record, injected faults and a control endpoint. */
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -7,27 +7,27 @@ import { type Fault, type FaultBox, faultBox, parseFault } from "./faults.ts";
 import { number, object } from "./input.ts";
 
 const keptRequests = 2000;
-/** Bytes of request line and headers, as the gateways of the services take them; Node.js's own is a quarter of it. */
+/** Bytes of request line and headers that the services' gateways accept; Node.js's own limit is a quarter of it. */
 const longestHead = 64 * 1024;
 
 interface RequestRecord {
-  /** The sandbox clock's milliseconds at arrival. */
+  /** The sandbox clock's time of arrival, in milliseconds. */
   at: number;
   method: string;
   /** Path with its query. */
   path: string;
-  /** 0 while there is no answer, and for ever when the connection was dropped instead. */
+  /** 0 until there is an answer, and forever if the connection was dropped instead. */
   status: number;
 }
 
 export interface HttpRequest {
   method: string;
   url: URL;
-  /** The header's value, or undefined when it is absent or empty. */
+  /** The header's value, or undefined if it is absent or empty. */
   header(name: string): string | undefined;
   body: string;
   remoteAddress: string;
-  /** Asked where there is something to deliver: true when a fault wants it delivered twice. */
+  /** Called if there is something to deliver: true if a fault wants it delivered twice. */
   takeDuplicate(): boolean;
 }
 
@@ -37,7 +37,7 @@ export interface Reply {
   body: string;
 }
 
-/** An answer that goes on: headers at once, then whatever is written until either side closes. */
+/** A streaming answer: headers at once, then whatever is written until either side closes. */
 export interface StreamReply {
   status: number;
   headers: Record<string, string>;
@@ -46,22 +46,22 @@ export interface StreamReply {
 
 export interface OpenStream {
   write(chunk: string): void;
-  /** Breaks the connection, as a dying proxy would. */
+  /** Breaks the connection, like a crashing proxy. */
   cut(): void;
   onClose(listener: () => void): void;
 }
 
-/** A control action: what stands behind its key, and the whole body. What it returns is answered as `result`. */
+/** A control action: receives the value of its key, and the whole body. Its return value is answered as `result`. */
 type ControlAction = (value: unknown, body: Record<string, unknown>) => unknown;
 
 export interface StandInOptions {
   port: number;
   clock: SandboxClock;
   handle(request: HttpRequest): Reply | StreamReply | Promise<Reply | StreamReply>;
-  /** The service's own answer for a status that a fault asks for, and (500) for a handler that throws. */
+  /** The service's own answer for a status that a fault requests, and (500) for a handler that throws. */
   errorReply(status: number): Reply;
   controls: Record<string, ControlAction>;
-  /** What `GET /_control` tells beside requests and faults. */
+  /** What `GET /_control` returns besides requests and faults. */
   state(): Record<string, unknown>;
 }
 
@@ -132,7 +132,7 @@ export async function startStandIn(options: StandInOptions): Promise<StandIn> {
   }
 
   const server = createServer({ maxHeaderSize: longestHead }, (req, res) => {
-    // A client that goes away in the middle of its request is no error of the stand-in.
+    // A client that disconnects in the middle of its request is not an error of the stand-in.
     exchange(req, res).catch(() => res.destroy());
   });
   server.listen(options.port, "127.0.0.1");
@@ -181,7 +181,7 @@ async function answer(
       return;
     case "stall":
       await faults.held(fault.ms);
-      // A client that gave up is not served behind its back.
+      // If the client gave up, its request is not carried out.
       if (!res.destroyed) deliver(early ?? (await handle()));
       return;
     case "status":
@@ -232,7 +232,7 @@ function send(res: ServerResponse, reply: Reply, cut?: number, wait?: Promise<vo
   }
 }
 
-/** `cut`: as for `send`, but a stream has no half: -1 destroys it once its headers are out. */
+/** `cut`: as for `send`, but a stream has no half: -1 destroys it once its headers are sent. */
 function sendStream(res: ServerResponse, reply: StreamReply, cut?: number, wait?: Promise<void>): void {
   if (res.destroyed) return;
   res.writeHead(reply.status, reply.headers);

@@ -1,4 +1,4 @@
-/** Reads values out of JSON from outside; each throws an Error that names what is wrong. */
+/** Reads values from external JSON; each function throws an Error that names what is wrong. */
 
 export function object(value: unknown, name: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -17,7 +17,7 @@ export function number(value: unknown, name: string): number {
   return value;
 }
 
-/** Applies a reader to a field that may be absent. */
+/** Applies a reader to an optional field. */
 export function optional<T>(value: unknown, name: string, read: (value: unknown, name: string) => T) {
   return value === undefined ? undefined : read(value, name);
 }

@@ -7,7 +7,7 @@ import { type Insight, insightTypes } from "./nex-insights.ts";
 export interface LifeOptions {
   messaging: MessagingServer;
   nex: NexServer;
-  /** The messaging session that the peer writes in. */
+  /** The messaging session that the peer writes to. */
   sessionId: string;
   /** The peer's agent id; `shop-assistant` by default. */
   peer?: string;
@@ -66,7 +66,7 @@ const insights: Record<(typeof insightTypes)[number], Line> = {
 export function startLife(options: LifeOptions): { stop(): void } {
   const peer = options.peer ?? "shop-assistant";
   const intervalMs = options.intervalMs ?? 2500;
-  // Never the numbers of an earlier run again: an insight with the same text would be the same insight.
+  // Numbers of an earlier run must not recur: an insight with the same text would be the same insight.
   const firstOrder = Math.floor(Date.now() / 1000) % 10_000_000;
 
   const stopTalk = repeat(Math.min(500, intervalMs), intervalMs, (n) => {
@@ -74,7 +74,7 @@ export function startLife(options: LifeOptions): { stop(): void } {
     try {
       options.messaging.post(options.sessionId, peer, { text });
     } catch {
-      // The session was expired or filled by a test or a newcomer's hand: there is nobody to talk to.
+      // The session has expired or is full, because of a test or a user: no one is there to talk to.
     }
   });
 
@@ -113,7 +113,7 @@ function target(person: string, company: string): Insight["target"] {
   };
 }
 
-/** Runs `action` with 0, 1, 2, … at an uneven pace: each wait is `meanMs`, a fifth more or less. */
+/** Runs `action` with 0, 1, 2, … at an uneven pace: each wait is `meanMs`, plus or minus a fifth. */
 function repeat(firstMs: number, meanMs: number, action: (n: number) => void): () => void {
   let n = 0;
   let timer = setTimeout(tick, firstMs);

@@ -1,4 +1,4 @@
-/** `npm run sandbox`: the three stand-ins alone. Prints one JSON line on stdout once they answer; runs until a signal. */
+/** `npm run sandbox`: the three stand-ins only. Prints a JSON line on stdout once they answer; runs until a signal. */
 
 import { readArgs, SANDBOX_ENV, type SandboxArgs, usage } from "./args.ts";
 import { type Sandbox, startSandbox } from "./servers.ts";
@@ -25,7 +25,7 @@ try {
   await sandbox.nexus.ready;
 } catch (error) {
   await sandbox?.close();
-  // A signal in the middle of the start is no failure.
+  // A signal during startup is not a failure.
   if (isStopping) process.exit(0);
   fail(1, messageOf(error));
 }

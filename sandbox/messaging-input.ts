@@ -1,4 +1,4 @@
-/** What a request to the NexusMessaging stand-in holds, checked; and the refusals when it is not right. */
+/** Validates requests to the NexusMessaging stand-in, and defines the refusals of invalid ones. */
 
 import { type HttpRequest, json, type Reply } from "./http.ts";
 
@@ -6,7 +6,7 @@ export function errorReply(status: number, error: string, message: string, detai
   return json(status, details === undefined ? { error, message } : { error, message, details });
 }
 
-/** Thrown by whatever finds a request wrong; answered as it is. */
+/** Thrown for an invalid request; answered as it is. */
 export class Refusal extends Error {
   readonly reply: Reply;
   constructor(status: number, code: string, message: string, details?: unknown[]) {
@@ -33,7 +33,7 @@ function checkAgentId(agentId: string, path: string): string {
   return agentId;
 }
 
-/** An empty body counts as `{}`: only what is there has to be JSON. */
+/** An empty body counts as `{}`: only a non-empty one has to be JSON. */
 export function readBody(request: HttpRequest): Record<string, unknown> {
   let value: unknown;
   try {

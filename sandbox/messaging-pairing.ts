@@ -1,4 +1,4 @@
-/** Pairing codes of the NexusMessaging stand-in: `WORD-WORD-XXXXX`, ten minutes, used once. */
+/** Pairing codes of the NexusMessaging stand-in: `WORD-WORD-XXXXX`, valid for ten minutes, single use. */
 
 import { randomInt } from "node:crypto";
 import type { SandboxClock } from "./clock.ts";
@@ -34,7 +34,7 @@ export function openPairings(clock: SandboxClock) {
   };
 }
 
-/** The page behind `/p/CODE`: what an agent needs to claim the code and start talking. */
+/** The page at `/p/CODE`: what an agent needs to claim the code and start talking. */
 export function pairingSkill(serverUrl: string, code: string): string {
   return `# NexusMessaging: join a session
 

@@ -1,4 +1,4 @@
-/** The requests of the NexusMessaging stand-in: who may do what, and which error each refusal is. */
+/** The routes of the NexusMessaging stand-in: permissions, and the error of each refusal. */
 
 import { type HttpRequest, json, type Reply } from "./http.ts";
 import {
@@ -41,7 +41,7 @@ const routes: [method: string, path: RegExp, route: Route][] = [
   ["GET", /^\/health$/, health],
 ];
 
-/** Answers one request; the rate limit comes before. */
+/** Answers one request; the rate limit is checked before. */
 export function routeMessaging(context: RouteContext, request: HttpRequest): Reply {
   for (const [method, path, route] of routes) {
     const match = request.method === method ? path.exec(request.url.pathname) : null;

@@ -1,4 +1,4 @@
-/** The sessions of the NexusMessaging stand-in: membership, cursors, expiry; who may do what is in the routes. */
+/** The sessions of the NexusMessaging stand-in: membership, cursors, expiry; permissions are in the routes. */
 
 import { randomBytes, randomUUID } from "node:crypto";
 import type { SandboxClock } from "./clock.ts";
@@ -17,7 +17,7 @@ export interface Message {
   agentId: string;
   text?: string;
   json?: unknown;
-  /** A decimal string, growing in its session. */
+  /** A decimal string, increasing within its session. */
   cursor: string;
   verified: boolean;
   expiresAt: string;
@@ -58,7 +58,7 @@ export function openSessions(clock: SandboxClock, inactivityMs: number | undefin
   const sessions = new Map<string, Session>();
   let startedAt = clock.now();
 
-  /** The session as it is now, the silent members gone; undefined when it never was or has expired. */
+  /** The current session, without inactive members; undefined if it never existed or has expired. */
   function find(id: string): Session | undefined {
     const session = sessions.get(id);
     if (session === undefined) return undefined;
@@ -111,7 +111,7 @@ export function openSessions(clock: SandboxClock, inactivityMs: number | undefin
     return { kind: "joined", member };
   }
 
-  /** Appends a message; the session's time begins anew. */
+  /** Appends a message; the session's lifetime starts over. */
   function append(session: Session, agentId: string, content: MessageContent, verified: boolean): Message {
     touch(session, agentId);
     renew(session, undefined);
@@ -148,7 +148,7 @@ export function openSessions(clock: SandboxClock, inactivityMs: number | undefin
     session.expiresAt = clock.now() + session.ttlSeconds * 1000;
   }
 
-  /** What a restart of the server leaves: the sessions with their members, but no message and no cursor. */
+  /** What remains after a restart of the server: the sessions with their members, but no messages and no cursors. */
   function forgetMessages(): void {
     startedAt = clock.now();
     for (const session of sessions.values()) {
@@ -178,7 +178,7 @@ const secrets: [RegExp, string][] = [
   [/\bsk-[A-Za-z0-9_-]{20,}/g, "api_key"],
 ];
 
-/** The server's own safety net: which patterns it knows is not public, these are the certain ones. */
+/** The server's own redaction: its patterns are not public, these are the certain ones. */
 function redact(text: string): string {
   return secrets.reduce((clean, [pattern, kind]) => clean.replace(pattern, `[REDACTED:${kind}]`), text);
 }

@@ -17,22 +17,22 @@ export interface MessagingOptions {
   rateLimit?: number | null;
   /** Whether `/health` lists the message formats and messages may carry `json`; true by default. */
   reportsCapabilities?: boolean;
-  /** Members (but the creator) silent for longer are removed; never by default. */
+  /** Members (except the creator) that are silent for longer are removed; never by default. */
   inactivityMs?: number;
-  /** `nextCursor` of a page without messages: the session's latest cursor (default), or `after` given back. */
+  /** `nextCursor` of a page without messages: the session's latest cursor (default), or `after` repeated. */
   emptyPageCursor?: "latest" | "echo";
 }
 
 export interface MessagingServer extends StandIn {
   /** Returns the session's id. */
   createSession(session?: NewSession): string;
-  /** Writes as an agent, which joins in passing unless it is `system`. Throws for a session that is gone or full. */
+  /** Writes as an agent, which joins implicitly unless it is `system`. Throws if the session is gone or full. */
   post(sessionId: string, agentId: string, content: MessageContent): { id: string; cursor: string };
-  /** A server restart: messages gone, cursors and uptime begin again, sessions and members stay. */
+  /** A server restart: messages gone, cursors and uptime restart, sessions and members stay. */
   forgetMessages(): void;
   removeAgent(sessionId: string, agentId: string): void;
   expireSession(sessionId: string): void;
-  /** The cursor that the next message of the session gets, as a decimal string. */
+  /** Sets the cursor of the session's next message, as a decimal string. */
   setNextCursor(sessionId: string, cursor: string): void;
 }
 
@@ -146,7 +146,7 @@ function serviceError(status: number): Reply {
   return errorReply(status, "error", `HTTP ${status}`);
 }
 
-/** Counts a request of an address, or says for how many milliseconds more it is refused. Refused ones do not count. */
+/** Counts a request from an address, or returns for how many more milliseconds it is refused. Refusals do not count. */
 function slidingWindow(clock: SandboxClock, limit: number): (address: string) => number {
   const windowMs = 60_000;
   const served = new Map<string, number[]>();

@@ -17,7 +17,7 @@ export interface Notification {
   type: string;
   status: string;
   alert_time: string;
-  /** RFC 3339; `since` goes by it. */
+  /** RFC 3339; `since` refers to it. */
   sent_at: string;
   content: { important_items: Record<string, unknown>[]; entity_changes: Record<string, unknown>[] };
 }
@@ -53,7 +53,7 @@ export function accountRoutes(workspace: Workspace, feedOrder: "newest" | "oldes
   const rules = new Map<string, Record<string, unknown>>();
   const keyOf = (type = "", provider = "") => `${type}/${provider}`;
   const ruleOf = (id = "") => found(rules.get(id), "Rule not found");
-  // Bare in JSON, digit by digit.
+  // A bare JSON number, digit by digit.
   const bare = (digits: string) => JSON.rawJSON(digits);
 
   const routes: Route[] = [
@@ -147,7 +147,7 @@ export function accountRoutes(workspace: Workspace, feedOrder: "newest" | "oldes
       "notification.write",
       ({ path }) => {
         rules.delete(String(ruleOf(path.id).id));
-        // Alone among the deletions in that it answers with something.
+        // The only deletion that returns something.
         return {};
       },
     ],

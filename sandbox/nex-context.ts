@@ -1,4 +1,4 @@
-/** The AI side of the Nex stand-in: questions, texts that it works on for a while, lists, and upkeep. */
+/** The AI part of the Nex stand-in: questions, texts that it processes for a while, lists, and maintenance. */
 
 import { randomUUID } from "node:crypto";
 import { workspaceId } from "./nex-insights.ts";
@@ -17,11 +17,11 @@ import {
 } from "./nex-workspace.ts";
 
 export interface ContextOptions {
-  /** How long a text or a list is worked on, by the sandbox's clock; 3,000 by default. */
+  /** How long processing a text or a list takes, by the sandbox's clock; 3,000 by default. */
   processingMs?: number;
-  /** Both public shapes: of the OpenAPI description (default), or of the skill's examples. */
+  /** One of the public shapes: that of the OpenAPI description (default), or of the skill's examples. */
   contextShape?: "openapi" | "skill";
-  /** How many texts a minute are taken; 10 by default. */
+  /** How many texts per minute are accepted; 10 by default. */
   textsPerMinute?: number;
 }
 
@@ -30,7 +30,7 @@ interface Work {
   startedAt: number;
   processingMs: number;
   error: string | undefined;
-  /** Filled in when it is done. */
+  /** Set when it is done. */
   result?: Record<string, unknown>;
 }
 
@@ -43,7 +43,7 @@ interface Job extends Work {
   body: Record<string, unknown>;
 }
 
-/** Bare in JSON, digit by digit. */
+/** A bare JSON number, digit by digit. */
 const bare = (digits: string) => JSON.rawJSON(digits);
 
 export function contextRoutes(workspace: Workspace, options: ContextOptions) {
@@ -66,7 +66,7 @@ export function contextRoutes(workspace: Workspace, options: ContextOptions) {
   };
   const time = (ms: number) => new Date(ms).toISOString();
 
-  /** Two capitalised words are a person. */
+  /** Two capitalized words are taken for a person. */
   const learn = ({ content }: Artifact): Record<string, unknown> => {
     const person = workspace.object("person");
     const names = new Set(content.match(/\p{Lu}\p{Ll}+ \p{Lu}\p{Ll}+/gu) ?? []);

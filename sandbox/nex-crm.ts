@@ -1,4 +1,4 @@
-/** The CRM of the Nex stand-in, in memory: finds the route of a request, to the vendor's OpenAPI description. */
+/** The CRM of the Nex stand-in, in memory: routes requests according to the vendor's OpenAPI description. */
 
 import type { SandboxClock } from "./clock.ts";
 import { type HttpRequest, json, type Reply } from "./http.ts";
@@ -11,19 +11,19 @@ import { workRoutes } from "./nex-work.ts";
 import { Answer, fields, type NexRecord, openWorkspace, Refusal } from "./nex-workspace.ts";
 
 export interface CrmOptions extends ContextOptions {
-  /** Which of more notifications than `limit` the feed gives; the newest by default. */
+  /** Which notifications the feed returns if there are more than `limit`; the newest by default. */
   feedOrder?: "newest" | "oldest";
 }
 
 export interface Crm {
-  /** Every scope that a route asks for. */
+  /** Every scope that a route requires. */
   scopes: string[];
-  /** Answers a request for `path`, which is what follows `/api/developers`; undefined where it is none of these. */
+  /** Answers a request for `path`, the part after `/api/developers`; undefined for an unknown route. */
   handle(request: HttpRequest, path: string, scopes: string[]): Reply | undefined;
   notify(notifications: Partial<Notification>[]): Notification[];
-  /** A person has agreed to the connection. */
+  /** Simulates a person's consent to the connection. */
   agree(connectId: string): void;
-  /** From now on, how long texts and lists are worked on, and what they fail with. */
+  /** Sets how long texts and lists take from now on, and what they fail with. */
   setProcessing(processing: { ms?: number; error?: string }): void;
   state(): Record<string, unknown> & { records: NexRecord[] };
 }
@@ -87,7 +87,7 @@ function match(template: string[], asked: string[]): Record<string, string> | un
 }
 
 function reply(answer: unknown): Reply {
-  // A delete is answered by 200 and nothing.
+  // A deletion is answered with 200 and no body.
   if (answer === undefined) return { status: 200, body: "" };
   if (!(answer instanceof Answer)) return json(200, answer);
   const { status, value, contentType } = answer;
@@ -98,7 +98,7 @@ function reply(answer: unknown): Reply {
 const refused = ({ status, message, headers }: Refusal): Reply =>
   json(status, { code: status, message }, headers);
 
-/** The body's fields. Integers that a double cannot hold keep their digits, and are printed again as they came. */
+/** The body's fields. Integers that do not fit a double keep their digits, and are printed again unchanged. */
 function body(request: HttpRequest): Record<string, unknown> {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Insights of the Nex stand-in: their full shape, the defaults of one that is emitted, and the shapes they are sent in. */
+/** Insights of the Nex stand-in: their full shape, the defaults of an emitted one, and the shapes they are sent in. */
 
 export const insightTypes = [
   "opportunity",
@@ -17,7 +17,7 @@ export const insightTypes = [
 ] as const;
 
 export interface Insight {
-  /** Only where the server is told to send ids; a snowflake in a string. */
+  /** Only if the server is told to send ids; a snowflake as a string. */
   id?: string;
   type: string;
   type_description: string;
@@ -27,7 +27,7 @@ export interface Insight {
   valid_from: string;
   valid_until: string | null;
   created_by: string;
-  /** RFC 3339; the windows of the REST endpoint go by it. */
+  /** RFC 3339; the windows of the REST endpoint refer to it. */
   created_at: string;
   target: {
     type: string;
@@ -42,14 +42,14 @@ export interface Insight {
   evidence: Record<string, unknown>[];
 }
 
-/** What the server keeps of an insight: with the id and the operation that it may or may not tell. */
+/** An insight as the server stores it: with the id and the operation, which it may or may not send. */
 export interface StoredInsight {
   insight: Insight;
   id: string;
   operationId: bigint;
 }
 
-/** How `GET /insights` wraps its array: both public schemas, and what a lenient client also has to take. */
+/** How `GET /insights` wraps its array: both public schemas, and one that a lenient client also has to accept. */
 export type InsightShape = "insights" | "data" | "bare";
 
 export const workspaceId = "32710180831586560";
@@ -65,7 +65,7 @@ const workspace = {
   settings: {},
 };
 
-/** Fills in what a test or the scripted life leaves out. */
+/** Fills in what a test or the scripted activity leaves out. */
 export function completeInsight(partial: Partial<Insight>, nowMs: number): Insight {
   const now = new Date(nowMs).toISOString();
   const content = partial.content ?? "Budget approval expected next quarter";
@@ -126,7 +126,7 @@ export function batchPayload(stored: StoredInsight[], nowMs: number, withIds: bo
     `"emitted_at":${JSON.stringify(new Date(nowMs).toISOString())}`,
   ];
   const operationId = stored[0]?.operationId;
-  // By hand: JSON.stringify cannot write an integer above 2^53 exactly, and that is what Nex sends.
+  // By hand: JSON.stringify cannot write an integer above 2^53 exactly, and Nex sends those.
   if (operationId !== undefined) fields.push(`"operation_id":${operationId}`);
   return `{${fields.join(",")}}`;
 }
@@ -149,7 +149,7 @@ export function restPayload(
   }
 }
 
-/** One insight of a replay in the simplified form, without what a client may not count on there. */
+/** One insight of a replay in the simplified form, without fields that a client cannot rely on there. */
 export function replayedInsight(stored: StoredInsight, withIds: boolean): string {
   const { confidence, evidence, created_at, ...simplified } = enriched(stored, withIds);
   return JSON.stringify(simplified);

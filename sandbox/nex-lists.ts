@@ -1,10 +1,10 @@
-/** Lists of the Nex stand-in: records put together, each with attributes that it has only there. */
+/** Lists of the Nex stand-in: collections of records, each with attributes specific to the list. */
 
 import { page } from "./nex-records.ts";
 import { define, shown } from "./nex-schema.ts";
 import { fields, found, type NexRecord, Refusal, type Route, type Workspace } from "./nex-workspace.ts";
 
-/** A member as it is shown: the record with what it has in the list. */
+/** A member as shown: the record plus its attributes in the list. */
 function put(
   workspace: Workspace,
   members: Map<string, NexRecord>,
@@ -31,7 +31,7 @@ export function listRoutes(workspace: Workspace): Route[] {
     if (!/^\d+$/.test(id)) throw new Refusal(400, "Invalid list ID");
     return found(workspace.lists.get(id), "List not found");
   };
-  /** By the id of the record, as the description has it, or of the member. */
+  /** By the id of the record, as in the description, or of the member. */
   const memberOf = (listId = "", id = ""): [recordId: string, member: NexRecord] =>
     found(
       [...listOf(listId).members].find(([recordId, member]) => recordId === id || member.id === id),

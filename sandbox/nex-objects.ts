@@ -1,4 +1,4 @@
-/** The kinds of records that the workspace of the Nex stand-in begins with. */
+/** The kinds of records that the workspace of the Nex stand-in starts with. */
 
 export interface AttributeDefinition {
   id: string;
@@ -43,7 +43,7 @@ const definition = (
   })),
 });
 
-/** A new copy each time: a workspace changes its own. */
+/** A fresh copy each time: a workspace changes its own. */
 export const seededObjects = (): ObjectDefinition[] => [
   definition(
     0,

@@ -1,4 +1,4 @@
-/** Records of the Nex stand-in: made, found, changed, related, and what happened to them. */
+/** Records of the Nex stand-in: creating, finding, changing and relating them, and their history. */
 
 import {
   Answer,
@@ -14,7 +14,7 @@ import {
   type Workspace,
 } from "./nex-workspace.ts";
 
-/** One page of records, as the body asks for it: which attributes, how many, from where, in which order. */
+/** One page of records, as the body requests it: which attributes, how many, from where, in which order. */
 export function page(records: NexRecord[], body: Record<string, unknown>) {
   const limit = integer(body.limit, "limit", 50, 1, 1000);
   const offset = integer(body.offset, "offset", 0, 0, Number.MAX_SAFE_INTEGER);

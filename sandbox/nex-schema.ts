@@ -19,7 +19,7 @@ const attributeTypes = [
 ];
 const flags = ["is_required", "is_unique", "is_multi_value", "use_raw_format", "is_whole_number"];
 
-/** Without its attributes, unless they are asked for. */
+/** Without its attributes, unless they are requested. */
 export function shown(definition: ObjectDefinition, query: URLSearchParams): Partial<ObjectDefinition> {
   const { id, slug, name, name_plural, type, description, created_at, attributes } = definition;
   const rest = { id, slug, name, name_plural, type, description, created_at };

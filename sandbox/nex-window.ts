@@ -1,13 +1,13 @@
 /** The time window of `GET /insights`: `last`, or `from` with `to`, and `limit`. */
 
 export interface InsightWindow {
-  /** Both ends belong to the window; milliseconds since 1970. */
+  /** Both ends are inclusive; milliseconds since 1970. */
   fromMs: number;
   toMs: number;
   limit: number;
 }
 
-/** Returns what is wrong as a sentence where the query is invalid. */
+/** Returns the problem as a sentence if the query is invalid. */
 export function readWindow(query: URLSearchParams, nowMs: number): InsightWindow | string {
   const limit = query.has("limit") ? Number(query.get("limit") || Number.NaN) : 20;
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) return "limit must be an integer from 1 to 100";

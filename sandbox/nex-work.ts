@@ -53,7 +53,7 @@ export function workRoutes(workspace: Workspace) {
     [...kept.values()].filter((one) => one.archived_at === undefined);
   const refersTo = (value: unknown, id: string) => Array.isArray(value) && value.includes(id);
 
-  /** What a request says of a task, checked. */
+  /** The task in a request, validated. */
   const task = (body: Record<string, unknown>) => {
     const given = picked(body, taskFields);
     for (const id of Array.isArray(given.entity_ids) ? given.entity_ids : []) workspace.record(id);

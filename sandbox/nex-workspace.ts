@@ -1,4 +1,4 @@
-/** What the CRM of the Nex stand-in consists of: its state, its routes as tables, and how it refuses. */
+/** The parts of the CRM of the Nex stand-in: its state, its routes as tables, and its refusals. */
 
 import type { SandboxClock } from "./clock.ts";
 import type { HttpRequest } from "./http.ts";
@@ -32,7 +32,7 @@ export interface Relationship {
   created_at: string;
 }
 
-/** That two records are related. */
+/** A relation between two records. */
 export interface RelationshipInstance {
   id: string;
   definition_id: string;
@@ -46,7 +46,7 @@ export interface TimelineEvent {
   shown: Record<string, unknown>;
 }
 
-/** Something that a request asked for wrongly; answered as Nex does. */
+/** An invalid request; answered as Nex does. */
 export class Refusal extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
@@ -59,14 +59,14 @@ export class Refusal extends Error {
 
 export interface Call {
   request: HttpRequest;
-  /** The segments of the path that the route names. */
+  /** The path parameters of the route. */
   path: Record<string, string>;
   query: URLSearchParams;
   /** The fields of the body. @throws Refusal 400 */
   body(): Record<string, unknown>;
 }
 
-/** An answer of its own status or media type. */
+/** An answer with its own status or media type. */
 export class Answer {
   readonly status: number;
   readonly value: unknown;
@@ -78,7 +78,7 @@ export class Answer {
   }
 }
 
-/** `METHOD /path/{name}`, the scope it asks of the key, and what answers; undefined is a 200 without a body. */
+/** `METHOD /path/{name}`, the scope that the key needs, and the handler; undefined is a 200 without a body. */
 export type Route = [call: string, scope: string, answer: (call: Call) => unknown];
 
 export interface Workspace {
@@ -89,14 +89,14 @@ export interface Workspace {
   relationships: Map<string, Relationship>;
   related: Map<string, RelationshipInstance>;
   timeline: TimelineEvent[];
-  /** No double comes near enough to print these, so that a client that rounds is found out. */
+  /** The ids fit no double, so a client that rounds is detected. */
   nextId(): string;
   now(): string;
   object(slug: string): ObjectDefinition;
   record(id: unknown): NexRecord;
   create(object: ObjectDefinition, attributes: Record<string, unknown>): NexRecord;
   change(record: NexRecord, attributes: Record<string, unknown>): NexRecord;
-  /** Records whose attributes have one of the longer words of a text. */
+  /** Records with an attribute that contains one of the longer words of a text. */
   about(text: string): NexRecord[];
   happened(recordId: string, resource: string, id: string, event: string, payload: object): void;
 }
@@ -184,14 +184,14 @@ export function fields(value: unknown, name: string): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value));
 }
 
-/** A text that must be there. */
+/** A required text. */
 export function required(body: Record<string, unknown>, name: string): string {
   const value = body[name];
   if (typeof value !== "string" || value === "") throw new Refusal(400, `${name} is required`);
   return value;
 }
 
-/** Those of the fields that are there. */
+/** The given fields that are present. */
 export function picked(body: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(names.flatMap((name) => (body[name] === undefined ? [] : [[name, body[name]]])));
 }
@@ -202,7 +202,7 @@ export function oneOf(value: unknown, name: string, allowed: readonly string[]):
   return value;
 }
 
-/** An integer out of a query or a body. */
+/** An integer from a query or a body. */
 export function integer(value: unknown, name: string, fallback: number, least: number, most: number): number {
   const number = value === undefined || value === null ? fallback : Number(value);
   if (!Number.isInteger(number) || number < least || number > most)
@@ -210,7 +210,7 @@ export function integer(value: unknown, name: string, fallback: number, least: n
   return number;
 }
 
-/** At most so many requests in a minute, the rest refused with the time to wait. */
+/** A limit on requests per minute; the rest are refused with the time to wait. */
 export function limited(clock: SandboxClock, perMinute: number): () => void {
   let taken: number[] = [];
   return () => {

@@ -31,19 +31,19 @@ export interface NexOptions extends CrmOptions {
   port?: number;
   clock?: SandboxClock;
   apiKey: string;
-  /** What the key may do; everything that there is here by default. Insights ask for `insight.stream`. */
+  /** The scopes of the key; all existing ones by default. Insights need `insight.stream`. */
   scopes?: string[];
-  /** How many of the latest insights a new stream begins with; 20 by default. */
+  /** How many of the latest insights a new stream starts with; 20 by default. */
   replaySize?: number;
   /** Real time between two keepalive comments; 30,000 by default. */
   keepaliveMs?: number;
   /** How the REST endpoint wraps insights; `insights` by default. */
   shape?: InsightShape;
-  /** One replay event with all insights (default), or one event for each, simplified. */
+  /** One replay event with all insights (default), or one simplified event for each. */
   replayStyle?: "batch" | "single";
   /** Whether enriched insights carry an id; false by default. The `data` shape always has one. */
   withIds?: boolean;
-  /** How many insights the server keeps, the oldest forgotten first; 10,000 by default. */
+  /** How many insights the server keeps; the oldest are dropped first; 10,000 by default. */
   retention?: number;
 }
 
@@ -54,7 +54,7 @@ export interface NexServer extends StandIn, Pick<Crm, "notify" | "agree" | "setP
   cutStreams(): void;
   /** How many streams are open now. */
   streams(): number;
-  /** The most that were ever open at the same time. */
+  /** The maximum number of simultaneously open streams so far. */
   maxConcurrentStreams(): number;
   setShape(shape: InsightShape): void;
   setScopes(scopes: string[]): void;
@@ -74,7 +74,7 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
   const crm = openCrm(clock, options);
   let scopes = options.scopes ?? ["insight.stream", ...crm.scopes];
   let mostStreams = 0;
-  // No double comes near enough to print it, so that a client that rounds is found out.
+  // It fits no double, so a client that rounds is detected.
   let nextId = 48066188026052611n;
 
   const actions = {
@@ -103,7 +103,7 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
     },
   };
 
-  /** With the time by the clock that its windows go by. */
+  /** Adds a Date header from the clock that its windows use. */
   function dated<R extends Reply | StreamReply>(reply: R): R {
     return { ...reply, headers: { date: new Date(clock.now()).toUTCString(), ...reply.headers } };
   }
@@ -170,7 +170,7 @@ export async function startNex(options: NexOptions): Promise<NexServer> {
     controls: {
       emit(value, body) {
         if (!Array.isArray(value)) throw new Error("emit must be an array of insights");
-        // A test may send what the real service never would: only the fields that are used here are read.
+        // A test may send what the real service never would: only the fields used here are read.
         const insights = value.map((one) => object(one, "insight") as Partial<Insight>);
         return actions.emit(insights, { live: body.live !== false });
       },
@@ -222,7 +222,7 @@ function sendEvent({ request, stream }: Subscriber, event: string, data: string)
   stream.write(request.takeDuplicate() ? frame + frame : frame);
 }
 
-/** The latest by the time they were made, newest first; of the same instant the one that came last. */
+/** The latest by creation time, newest first; at the same instant, the one that arrived last. */
 function newest(stored: StoredInsight[], count: number): StoredInsight[] {
   const time = (one: StoredInsight) => Date.parse(one.insight.created_at);
   return stored

@@ -1,4 +1,4 @@
-/** The edge functions of the Nexus stand-in that act: messages, shipments, calls, invitations (`nexus.md`, 1.9). */
+/** The edge functions of the Nexus stand-in with effects: messages, shipments, calls, invitations (`nexus.md`, 1.9). */
 
 import { randomUUID } from "node:crypto";
 import { type HttpRequest, json, type Reply } from "./http.ts";
@@ -10,7 +10,7 @@ export interface ActionsContext {
   database: Pick<Database, "sql">;
 }
 
-/** What an action did, in the words of its request. */
+/** What an action did, in the terms of its request. */
 export interface Action {
   name: string;
   body: Record<string, unknown>;
@@ -27,9 +27,9 @@ interface Invite {
 type Run = (body: Record<string, unknown>, name: string) => Promise<Reply>;
 
 export interface Actions {
-  /** By the name of the function; all of them take POST and a token. */
+  /** By the name of the function; all of them need POST and a token. */
   routes: Record<string, (request: HttpRequest) => Promise<Reply>>;
-  /** Those that were done, oldest first. */
+  /** The completed ones, oldest first. */
   done(): Action[];
 }
 
@@ -92,7 +92,7 @@ export function openActions({ organizationId, database }: ActionsContext): Actio
     return json(200, { success: true, call_id: randomUUID() });
   };
 
-  /** Its fields beside `action` are not published: these are the daemon's own guess. */
+  /** Its fields besides `action` are unpublished: these are the daemon's own guess. */
   const invite: Run = async (body, name) => {
     if (body.action === "list") return json(200, { invites: [...invites.values()] });
     if (body.action === "invite") {

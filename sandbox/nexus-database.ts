@@ -12,21 +12,21 @@ import { findPostgrest, noPostgrest } from "./postgrest-program.ts";
 export type Row = Record<string, unknown>;
 
 export interface Database {
-  /** Resolves when both answer; rejects with the reason when they cannot. Everything below waits for it. */
+  /** Resolves when both answer; rejects with the reason if they cannot. Everything below waits for it. */
   ready: Promise<void>;
-  /** Runs SQL as the superuser; without parameters it may be several statements, of which the last's rows count. */
+  /** Runs SQL as the superuser; without parameters it may be several statements; returns the rows of the last. */
   sql(text: string, params?: unknown[]): Promise<Row[]>;
   rest: Postgrest["ask"];
   isClosed(): boolean;
   close(): Promise<void>;
 }
 
-/** Returns at once and starts in the background. */
+/** Returns immediately and starts in the background. */
 export function startDatabase(options: { jwtSecret: string; dbMaxRows: number; seed: boolean }): Database {
   const stopping = new AbortController();
   const starting = start(options, stopping.signal);
   const ready = starting.then(() => undefined);
-  // Whoever waits for it hears of a failure; without anybody waiting it must not end the process.
+  // Callers that await it see a failure; without one, the rejection must not end the process.
   ready.catch(() => undefined);
 
   return {
@@ -52,7 +52,7 @@ async function start(
   options: { jwtSecret: string; dbMaxRows: number; seed: boolean },
   signal: AbortSignal,
 ): Promise<Parts> {
-  // Before a database is started that nothing could ask.
+  // Do not start a database that could not be queried.
   if (!findPostgrest()) throw new Error(noPostgrest());
   const directory = await mkdtemp(join(tmpdir(), "nexusd-pg-"));
   const workerData: PgliteData = { socket: join(directory, ".s.PGSQL.5432"), seed: options.seed };

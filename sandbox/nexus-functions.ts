@@ -19,7 +19,7 @@ export interface FunctionsContext {
   tokenLifeS: number;
   organizationId: string;
   database: Database;
-  /** Takes one of the organization's requests of this minute, or answers 429. */
+  /** Counts one of the organization's requests of this minute, or returns 429. */
   limit(organizationId: string): Reply | undefined;
   /** Requests with a token since the start. */
   calls(): number;
@@ -27,9 +27,9 @@ export interface FunctionsContext {
 
 export interface Functions {
   handle(name: string, request: HttpRequest): Promise<Reply>;
-  /** agent-auth calls so far, the refused ones too. */
+  /** agent-auth calls so far, including refused ones. */
   exchanges(): number;
-  /** What the functions that act have done, oldest first. */
+  /** What the functions with effects have done, oldest first. */
   actions(): Action[];
 }
 
@@ -87,7 +87,7 @@ export function openFunctions(context: FunctionsContext): Functions {
   const routes: Record<string, { method: string; isPublic: boolean; run(r: HttpRequest): Promise<Reply> }> = {
     "agent-auth": { method: "POST", isPublic: true, run: agentAuth },
     "agent-usage": { method: "GET", isPublic: false, run: agentUsage },
-    // Whether the real one refuses a GET or holds it is not known.
+    // It is unknown whether the real one refuses a GET or keeps it open.
     "mcp-server": { method: "POST", isPublic: false, run: mcp.handle },
     ...Object.fromEntries(
       Object.entries(actions.routes).map(([name, run]) => [name, { method: "POST", isPublic: false, run }]),
@@ -117,7 +117,7 @@ export function openFunctions(context: FunctionsContext): Functions {
   };
 }
 
-/** The platform's own check: its `code` is a number here, unlike anywhere else. */
+/** The platform's own check: only here, `code` is a number. */
 function checkJwt(request: HttpRequest, context: FunctionsContext): Reply | undefined {
   const authorization = request.header("authorization");
   if (authorization === undefined) {
@@ -133,7 +133,7 @@ function checkJwt(request: HttpRequest, context: FunctionsContext): Reply | unde
   return json(401, { code: 401, message: "Invalid JWT" }, headers);
 }
 
-/** The field of a JSON body, where it is a text. */
+/** The field of a JSON body, if it is a string. */
 function readText(body: string, name: string): string | undefined {
   try {
     const value = object(JSON.parse(body), "the body")[name];

@@ -1,10 +1,10 @@
-/** Scripted activity in the Nexus stand-in: stock that sinks and is filled up, orders that come in and are confirmed. */
+/** Scripted activity in the Nexus stand-in: stock drops and is replenished, orders arrive and are confirmed. */
 
 import type { NexusServer } from "./nexus.ts";
 
 export interface NexusLifeOptions {
   nexus: NexusServer;
-  /** Time between two orders, 5,000 by default; everything else keeps its proportion to it. */
+  /** Time between two orders, 5,000 by default; everything else is proportional to it. */
   intervalMs?: number;
 }
 
@@ -80,7 +80,7 @@ function repeat(everyMs: number, action: (n: number) => Promise<void>): () => vo
   let isStopped = false;
   let timer = setTimeout(tick, everyMs * 0.4, 0);
   async function tick(n: number) {
-    // A test may change the tables, and the database may be stopping: then nothing happens this time.
+    // A test may change the tables, or the database may be stopping: then this round is skipped.
     await action(n).catch(() => undefined);
     if (!isStopped) timer = setTimeout(tick, everyMs, n + 1);
   }

@@ -1,4 +1,4 @@
-/** Limits of the Nexus stand-in: so many requests in any minute. */
+/** Limits of the Nexus stand-in: requests per minute. */
 
 import type { SandboxClock } from "./clock.ts";
 import { json, type Reply } from "./http.ts";
@@ -6,8 +6,8 @@ import { json, type Reply } from "./http.ts";
 const windowMs = 60_000;
 
 /**
- * Counts by key. Returns the 429 that the caller gets, or undefined when there is room, which this call then takes.
- * A refused request takes none, so that Retry-After holds.
+ * Counts by key. Returns the 429 for the caller, or undefined if there is room, which this call then uses. A refused
+ * request uses none, so that Retry-After holds.
  */
 export function minuteLimit(limit: number | null, clock: SandboxClock): (key: string) => Reply | undefined {
   const served = new Map<string, number[]>();

@@ -41,7 +41,7 @@ const passed = [
 export function openMcp({ organizationId, database }: McpContext): Mcp {
   const done: Action[] = [];
   const rows = (text: string, ...params: unknown[]) => database.sql(text, [organizationId, ...params]);
-  /** The vendor's tools are taken to answer JSON in a text. */
+  /** The vendor's tools are assumed to answer with JSON in a text. */
   const answer = (value: unknown) => ({ content: [{ type: "text" as const, text: JSON.stringify(value) }] });
   const failure = (error: string, message: string) => ({ ...answer({ error, message }), isError: true });
   const one = (found: Row[], what: string) =>
@@ -162,7 +162,7 @@ export function openMcp({ organizationId, database }: McpContext): Mcp {
     server.registerTool(
       "nexus_list_social_posts",
       { description: "List social posts", inputSchema: z.object({}) },
-      // Needs a plan that this shop does not have.
+      // Requires a plan that this shop does not have.
       async () => failure("plan_limit_exceeded", "Social tools need the starter plan or a higher one"),
     );
 
@@ -181,7 +181,7 @@ export function openMcp({ organizationId, database }: McpContext): Mcp {
   return {
     done: () => [...done],
     async handle(request) {
-      // The vendor documents a server without sessions: each request meets a new one.
+      // The vendor documents a stateless server: each request gets a new one.
       const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
       const server = serve();
       await server.connect(transport);

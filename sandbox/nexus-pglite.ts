@@ -13,14 +13,14 @@ import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 
-/** What the parent starts the worker with. */
+/** The parameters that the parent starts the worker with. */
 export interface PgliteData {
   /** Path of the Unix socket to serve. */
   socket: string;
   seed: boolean;
 }
 
-/** A statement to run. Without parameters it may be several statements; the rows of the last are answered. */
+/** A statement to run. Without parameters it may be several statements; the rows of the last are returned. */
 export interface PgliteQuery {
   id: number;
   text: string;
@@ -45,8 +45,8 @@ const schema = await readFile(new URL("./nexus-schema.sql", import.meta.url), "u
 const db = await openDatabase();
 if (options.seed) await db.exec(await readFile(new URL("./nexus-seed.sql", import.meta.url), "utf8"));
 
-// PostgREST's messages and the parent's statements share one backend: a statement waits for the end of PostgREST's
-// transaction, of which it would otherwise be a part, and none of PostgREST's messages comes in between.
+// PostgREST's messages and the parent's statements share one backend: a statement waits until PostgREST's transaction
+// ends, or it would become part of it, and holds back PostgREST's messages meanwhile.
 let turn: Promise<unknown> = Promise.resolve();
 function alone<T>(work: () => Promise<T>): Promise<T> {
   const result = turn.then(work);
@@ -55,7 +55,7 @@ function alone<T>(work: () => Promise<T>): Promise<T> {
 }
 const passMessage = db.runExclusive.bind(db);
 db.runExclusive = (work) => alone(() => passMessage(work));
-// Between Parse and Sync there is an unnamed statement that must not be replaced, in a transaction or not.
+// Between Parse and Sync there is an unnamed statement that must not be replaced, inside a transaction or not.
 let awaitsSync = false;
 const execute = db.execProtocolRawStream.bind(db);
 db.execProtocolRawStream = (message, handlers) => {
@@ -86,7 +86,7 @@ parent.on("message", async (query: PgliteQuery) => {
 });
 post({ kind: "ready" });
 
-/** initdb takes seconds and a copy of its result half a second, so the empty schema is kept for the next start. */
+/** initdb takes seconds and copying its result half a second, so the empty schema is cached for the next start. */
 async function openDatabase(): Promise<PGlite> {
   const directory = await cacheDirectory().catch(() => undefined);
   const manifest = await readFile(
@@ -99,7 +99,7 @@ async function openDatabase(): Promise<PGlite> {
     try {
       return await PGlite.create({ loadDataDir: await openAsBlob(file) });
     } catch {
-      // There is none yet, or it is no use: made anew below.
+      // Missing or unusable: it is created below.
     }
   }
   const db = await PGlite.create();
@@ -111,7 +111,7 @@ async function openDatabase(): Promise<PGlite> {
   return db;
 }
 
-/** A directory of this user's own: in a shared one, another user could plant a database. */
+/** A directory of this user: in a shared one, another user could plant a database. */
 async function cacheDirectory(): Promise<string> {
   const uid = process.getuid?.();
   const directory = join(tmpdir(), `nexusd-sandbox-${uid}`);
@@ -122,7 +122,7 @@ async function cacheDirectory(): Promise<string> {
   return directory;
 }
 
-/** Complete or absent at every instant, whoever else writes the same file. */
+/** Complete or absent at any moment, even if another process writes the same file. */
 async function store(file: string, bytes: Uint8Array): Promise<void> {
   const draft = `${file}.${randomUUID()}`;
   try {

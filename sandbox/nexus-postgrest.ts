@@ -1,4 +1,4 @@
-/** The PostgREST process behind the Nexus gateway: started on a Unix socket, asked through it, never left behind. */
+/** The PostgREST process behind the Nexus gateway: started on a Unix socket, queried through it, never orphaned. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,15 +6,15 @@ import { type IncomingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
 import { findPostgrest, noPostgrest } from "./postgrest-program.ts";
 
-/** Bytes of the headers of an answer: PostgREST repeats the query in one of them, at twice its length. */
+/** Bytes of an answer's headers: PostgREST repeats the query in one of them, at twice its length. */
 const longestHead = 256 * 1024;
 const startTimeoutMs = 30_000;
 const startedLines = ["Listening on", "Schema cache loaded"];
 
 /**
- * Runs PostgREST until standard input ends, which it does however the sandbox dies, SIGKILL included.
+ * Runs PostgREST until standard input ends, which happens however the sandbox dies, even by SIGKILL.
  * $1: PostgREST, $2: the directory of its socket, removed at the end.
- * Standard error is PostgREST's alone, so that its end is PostgREST's.
+ * Standard error belongs to PostgREST alone, so that its end is PostgREST's.
  */
 const guard = `
   "$1" </dev/null & pid=$!
@@ -26,7 +26,7 @@ const guard = `
 `;
 
 export interface PostgrestOptions {
-  /** The directory in which the database's socket is, and PostgREST's shall be. Removed when PostgREST ends. */
+  /** The directory of the database's socket, and of PostgREST's. Removed when PostgREST ends. */
   directory: string;
   jwtSecret: string;
   dbMaxRows: number;
@@ -34,7 +34,7 @@ export interface PostgrestOptions {
 
 export interface UpstreamAnswer {
   status: number;
-  /** Names and values in turn, as sent: a name may come twice. */
+  /** Names and values alternate, as sent: a name may occur twice. */
   rawHeaders: string[];
   body: string;
 }
@@ -44,12 +44,12 @@ export interface Postgrest {
   close(): Promise<void>;
 }
 
-/** Resolves once PostgREST has read the schema and answers. Throws with PostgREST's last words. */
+/** Resolves once PostgREST has read the schema and answers. Throws with PostgREST's last output. */
 export async function startPostgrest(options: PostgrestOptions): Promise<Postgrest> {
   const binary = findPostgrest();
   if (binary === undefined) throw new Error(noPostgrest());
   const socket = join(options.directory, "postgrest.sock");
-  // In a session of its own, so that Ctrl-C in a terminal reaches the sandbox only, which then closes it in order.
+  // In a separate session, so that a terminal's Ctrl-C reaches only the sandbox, which then closes it in order.
   const child = spawn("sh", ["-c", guard, "postgrest-guard", binary, options.directory], {
     detached: true,
     stdio: ["pipe", "ignore", "pipe"],
@@ -61,7 +61,7 @@ export async function startPostgrest(options: PostgrestOptions): Promise<Postgre
       PGRST_DB_MAX_ROWS: String(options.dbMaxRows),
       PGRST_JWT_SECRET: options.jwtSecret,
       PGRST_SERVER_UNIX_SOCKET: socket,
-      // PGlite is one backend: one connection, kept for good, without notifications and named statements.
+      // PGlite is a single backend: one permanent connection, without notifications and named statements.
       PGRST_DB_POOL: "1",
       PGRST_DB_POOL_MAX_LIFETIME: "1000000",
       PGRST_DB_POOL_MAX_IDLETIME: "1000000",
@@ -85,7 +85,7 @@ export async function startPostgrest(options: PostgrestOptions): Promise<Postgre
   };
 }
 
-/** Resolves at the log lines that say so: an early request would make PostgREST read the schema a second time. */
+/** Resolves at the log lines that report it: an early request would make PostgREST read the schema again. */
 async function started(child: ChildProcess, log: () => string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(() => reject(new Error(`not within ${startTimeoutMs / 1000} s`)), startTimeoutMs);

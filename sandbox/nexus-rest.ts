@@ -5,10 +5,10 @@ import type { Database } from "./nexus-database.ts";
 import type { UpstreamAnswer } from "./nexus-postgrest.ts";
 import type { Tokens } from "./nexus-tokens.ts";
 
-/** How long PostgREST takes a token after its end. */
+/** How long PostgREST accepts an expired token. */
 const leewayS = 30;
 
-/** What PostgREST reads of a request. */
+/** The request headers that PostgREST reads. */
 const forwardedHeaders = [
   "accept",
   "accept-profile",
@@ -20,12 +20,12 @@ const forwardedHeaders = [
   "range-unit",
 ];
 
-/** The gateway buffers, so these are its own on both sides. */
+/** The gateway buffers, so it sets these itself on both sides. */
 const hopHeaders = new Set(["connection", "content-length", "transfer-encoding"]);
 
 export interface RestContext {
   anonKey: string;
-  /** Which PostgREST the answers look like; the real one behind is 12. */
+  /** Which PostgREST version the answers look like; the real one is 12. */
   variant: "12" | "14";
   organizationId: string;
   tokens: Tokens;
@@ -33,7 +33,7 @@ export interface RestContext {
   limit(organizationId: string): Reply | undefined;
 }
 
-/** Answers a request for `path`, which is what follows `/rest/v1`. */
+/** Answers a request for `path`, the part after `/rest/v1`. */
 export async function handleRest(context: RestContext, path: string, request: HttpRequest): Promise<Reply> {
   const refused = checkApiKey(context, request);
   if (refused !== undefined) return refused;
@@ -52,7 +52,7 @@ export async function handleRest(context: RestContext, path: string, request: Ht
     }),
   );
   const token = headers.authorization?.replace(/^bearer /i, "");
-  // supabase-js sends its key as a bearer too when nobody is signed in, and the gateway takes that away.
+  // supabase-js also sends its key as a bearer token when no user is signed in, and the gateway removes it.
   if (token === context.anonKey) delete headers.authorization;
   const verdict = token === undefined ? "foreign" : context.tokens.judge(token, leewayS);
   if (verdict !== "foreign") {
@@ -61,7 +61,7 @@ export async function handleRest(context: RestContext, path: string, request: Ht
   }
   if (verdict === "expired") return dressed(context, expired());
 
-  // Deleting writes the whole query anew, so only where there is something to delete.
+  // Deleting re-encodes the whole query, so only if there is something to delete.
   if (request.url.searchParams.has("apikey")) request.url.searchParams.delete("apikey");
   let answer: UpstreamAnswer;
   try {
@@ -94,7 +94,7 @@ function unauthorized(code: string, message: string, hint: string): Reply {
   return json(401, { message, hint }, { "sb-error-code": code });
 }
 
-/** What PostgREST answers, for tokens that only the sandbox's clock has expired. */
+/** PostgREST's answer, for tokens that have expired only by the sandbox's clock. */
 function expired(): UpstreamAnswer {
   return {
     status: 401,
@@ -106,13 +106,13 @@ function expired(): UpstreamAnswer {
   };
 }
 
-/** PostgREST's own words while its database is away. */
+/** PostgREST's own message while its database is unavailable. */
 export function unavailable(): Reply {
   const message = "Could not query the database for the schema cache. Retrying.";
   return json(503, { code: "PGRST002", details: null, hint: null, message }, { "retry-after": "2" });
 }
 
-/** The answer as it leaves the gateway: unchanged but for the codes of the newer version, where that is asked for. */
+/** The answer as it leaves the gateway: unchanged except for the newer version's codes, if configured. */
 function dressed(context: RestContext, upstream: UpstreamAnswer): Reply {
   const answer = context.variant === "14" ? asVersion14(upstream) : upstream;
   const headers: Record<string, string> = {};

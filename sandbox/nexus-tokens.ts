@@ -15,11 +15,11 @@ export interface TokenOptions {
 }
 
 export interface Tokens {
-  /** The access token, or undefined for a key that is wrong or revoked. */
+  /** The access token, or undefined for a wrong or revoked key. */
   exchange(apiKey: string): Promise<string | undefined>;
-  /** `foreign`: not a token of this server. `leewayS`: how long after its end a token is still taken. */
+  /** `foreign`: not a token of this server. `leewayS`: how long a token is accepted after its expiry. */
   judge(token: string, leewayS: number): "valid" | "expired" | "foreign";
-  /** No later exchange succeeds; tokens live on, as they do at Nexus. */
+  /** Later exchanges fail; existing tokens stay valid, as at Nexus. */
   revokeKey(): void;
   expireAll(): void;
 }
@@ -31,7 +31,7 @@ export function openTokens(options: TokenOptions): Tokens {
   return {
     async exchange(apiKey) {
       if (isRevoked || apiKey !== options.apiKey) return undefined;
-      // PostgREST judges by the real clock, whatever the sandbox's says, and refuses a token of the future.
+      // PostgREST uses the real clock, not the sandbox's, and refuses a token from the future.
       const issuedAt = Math.floor(Date.now() / 1000);
       const token = await new SignJWT({
         role: "authenticated",

@@ -10,7 +10,7 @@ import { minuteLimit, tooMany } from "./nexus-limits.ts";
 import { handleRest, unavailable } from "./nexus-rest.ts";
 import { openTokens } from "./nexus-tokens.ts";
 
-/** The organization of the agent key; the seed's other one begins with `0b`. */
+/** The organization of the agent key; the id of the seed's other one begins with `0b`. */
 const organizationId = "0a000000-0000-4000-8000-000000000001";
 
 export interface NexusOptions {
@@ -19,34 +19,34 @@ export interface NexusOptions {
   clock?: SandboxClock;
   /** The one agent key, `nxs_ak_…`. */
   apiKey: string;
-  /** What `/rest/v1` wants as `apikey`. */
+  /** The `apikey` that `/rest/v1` requires. */
   anonKey: string;
-  /** Life of an access token; 3,600 by default. */
+  /** Lifetime of an access token; 3,600 by default. */
   tokenLifeS?: number;
   /** PostgREST's `db-max-rows`; 100 by default. */
   dbMaxRows?: number;
-  /** Whether there is a small shop in the tables, and another organization's rows beside it; true by default. */
+  /** Whether the tables contain a small shop, and rows of another organization; true by default. */
   seed?: boolean;
   /** Requests with a token in any 60 s; 100 by default, null for no limit. */
   rateLimit?: number | null;
-  /** Which PostgREST the error answers look like; "12", the real one, by default. */
+  /** Which PostgREST version the error answers look like; "12", the real one, by default. */
   variant?: "12" | "14";
 }
 
 export interface NexusServer extends StandIn {
   organizationId: string;
   /**
-   * Resolves when the database answers, and rejects with the reason when it cannot. The server listens before that;
+   * Resolves when the database answers, and rejects with the reason if it cannot. The server listens before that;
    * requests for data, and `sql`, wait for it.
    */
   ready: Promise<void>;
-  /** agent-auth calls so far, the refused ones too. */
+  /** agent-auth calls so far, including refused ones. */
   exchanges(): number;
-  /** Runs SQL as the superuser; without parameters it may be several statements, of which the last's rows count. */
+  /** Runs SQL as the superuser; without parameters it may be several statements; returns the rows of the last. */
   sql(text: string, params?: unknown[]): Promise<Row[]>;
-  /** No later exchange succeeds; tokens live on. */
+  /** Later exchanges fail; existing tokens stay valid. */
   revokeKey(): void;
-  /** Every token issued so far is answered as expired. */
+  /** Every token issued so far counts as expired. */
   expireTokens(): void;
 }
 
@@ -82,7 +82,7 @@ export async function startNexus(options: NexusOptions): Promise<NexusServer> {
     }
   }
 
-  // The server first: a port that is taken is told before anything else runs.
+  // The server first: a port in use is reported before anything else starts.
   const server = await startStandIn({
     port: options.port ?? 0,
     clock,
@@ -133,7 +133,7 @@ export async function startNexus(options: NexusOptions): Promise<NexusServer> {
   };
 }
 
-/** What Nexus or the platform before it says with this status. */
+/** The error body of Nexus, or of the platform in front of it, for this status. */
 function serviceError(status: number): Reply {
   switch (status) {
     case 401:

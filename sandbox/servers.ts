@@ -1,4 +1,4 @@
-/** The three stand-ins together, as both sandbox programs start them. */
+/** The three stand-ins together, for both sandbox programs. */
 
 import { SANDBOX_ENV, SANDBOX_SESSION_ID, type SandboxPorts } from "./args.ts";
 import { startLife } from "./life.ts";
@@ -17,7 +17,7 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-/** Resolves when all three listen; Nexus's data follows (`nexus.ready`). Throws an Error in one line. */
+/** Resolves when all three listen; Nexus's data follows (`nexus.ready`). Throws an Error with a one-line message. */
 export async function startSandbox(options: { ports: SandboxPorts; quietLife: boolean }): Promise<Sandbox> {
   const { ports } = options;
   const { NEX_API_KEY, NEXUS_API_KEY, NEXUS_ANON_KEY } = SANDBOX_ENV;

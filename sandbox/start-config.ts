@@ -1,4 +1,4 @@
-/** The configuration of `npm start`: `config/sandbox.toml`, with what is different on this machine. */
+/** The configuration of `npm start`: `config/sandbox.toml`, adapted to this machine. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ type Origins = Record<"messaging" | "nex" | "nexus", string | undefined>;
 
 const FILE = new URL("../config/sandbox.toml", import.meta.url);
 
-/** The file itself where nothing differs, else a copy that `remove` takes away. */
+/** The file itself if nothing differs, else a copy that `remove` deletes. */
 export function startConfig(origins: Origins): { path: string; remove(): void } {
   const text = readFileSync(FILE, "utf8");
   let changed = text;

@@ -1,4 +1,4 @@
-/** `npm start`: the stand-ins with some life in them, and the daemon on `config/sandbox.toml` watching them. */
+/** `npm start`: the stand-ins with some activity, and the daemon on `config/sandbox.toml` watching them. */
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
@@ -49,8 +49,8 @@ Read what the daemon sees, in another terminal (Ctrl-C here stops everything):
   curl --unix-socket data/sandbox/agent.sock http://localhost/v1/events
 `);
 
-// In a process group of its own: a terminal's Ctrl-C and hang-up come to this program, which passes them on once,
-// and as a stop. To the daemon itself a hang-up means to reload.
+// In a separate process group: Ctrl-C and hang-up of a terminal reach this program, which forwards them once, as a
+// stop. For the daemon itself, a hang-up means reload.
 const daemon = spawn("bin/nexusd", ["--config", config.path], {
   cwd: fileURLToPath(new URL("..", import.meta.url)),
   env: { ...process.env, ...SANDBOX_ENV },
