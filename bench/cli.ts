@@ -1,5 +1,5 @@
 // The cost of a call of nexusctl, as a user starts it, against bare Node.js in the same run: wall time, CPU time and
-// peak memory, medians of alternating runs. `dist`: the result of `npm run build`; a checkout runs its bundle or sources.
+// peak memory, medians of alternating runs. `dist`: built by `npm run build`; a checkout runs its bundle or sources.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
