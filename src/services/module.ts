@@ -50,7 +50,7 @@ export interface ServiceModule {
   readonly runtimePrefix: string | null;
   /** Kinds of stored records whose keys are secrets. */
   readonly secretKinds: readonly string[];
-  /** The path of the part of its table that is itself a secret, so that nobody else may read the file; null: none. */
+  /** The path of the part of its table that is itself a secret, so that others must not read the file; null: none. */
   secretIn(settings: unknown): string | null;
   /** For a whole read, including retries and waits. */
   readonly readWithinMs: number;
@@ -146,7 +146,7 @@ export interface RunningService<Settings = unknown, Client = unknown> {
   readonly metrics: readonly ServiceMetric[];
 }
 
-/** What status shows of a service beside its state. */
+/** What status shows of a service besides its state. */
 export interface Description extends Pick<ServiceStatus, "attention" | "note"> {
   [detail: string]: unknown;
 }

@@ -73,7 +73,7 @@ export interface OutgoingText {
   name?: string;
 }
 
-/** What nexusd stores about the object that a write would change, for whoever decides about it. */
+/** What nexusd stores about the object that a write would change, for the person who decides on it. */
 export interface LocalView {
   /** What people call it; null: it has no name. */
   label: string | null;

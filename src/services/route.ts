@@ -60,7 +60,7 @@ export const defineRoute = <
 ): Route => route;
 
 /**
- * An event as a view shows it: its data, which is an object, behind its place in the log.
+ * An event as a view shows it: the fields of its data, after its position in the log.
  * @param event its time and data as JSON text
  */
 export function loggedText({

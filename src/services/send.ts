@@ -1,9 +1,9 @@
-// What the services' ways of sending a request of an operation have in common.
+// What the services share for sending the request of an operation.
 
 import type { HttpClient, HttpRequest, HttpResponse } from "../http/client.ts";
 import { type OperationAnswer, OperationError, type OperationRequest, type Sending } from "./operation.ts";
 
-/** @param headers those of the credential, where the client does not add them itself */
+/** @param headers those of the credential, if the client does not add them itself */
 export async function sendBy(
   http: HttpClient,
   request: OperationRequest,
@@ -21,7 +21,7 @@ export async function sendBy(
   );
 }
 
-/** @throws OperationError where the request is not one for this server: its credential would go to somebody else */
+/** @throws OperationError if the request is not for this server, which must not get its credential */
 export function assertOrigin(
   { origin, credential, label }: OperationRequest,
   own: string,

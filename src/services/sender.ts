@@ -1,4 +1,4 @@
-// Sends the requests of operations: each by its service, reads again where that can help.
+// Sends the requests of operations, each through its service; reads are retried if that can help.
 
 import type { Clock } from "../core/clock.ts";
 import type { Retry } from "../http/client.ts";
@@ -29,6 +29,6 @@ export function createSender({ services, retry, clock }: SenderOptions): Operati
   };
 }
 
-/** Agents' writes keep their turn until it comes, which can take a window and more. */
+/** How long agents' writes wait for their turn, which can take a window and more. */
 const AGENTS_WAIT_MS = 100_000;
 const patience = (priority: string) => (priority === "agent_writes" ? { waitMs: AGENTS_WAIT_MS } : {});

@@ -1,4 +1,4 @@
-// The clients of the services, as jobs get them.
+// The clients of the services, as passed to jobs.
 
 import type { SERVICES } from "./list.ts";
 

@@ -1,4 +1,4 @@
-// What the services are called. Apart from the services themselves: nexusctl has it, and nothing of them.
+// The titles of the services. Separate from the services: nexusctl uses them, and nothing else of the services.
 
 export const SERVICE_TITLES = {
   messaging: "NexusMessaging",

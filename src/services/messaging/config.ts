@@ -53,6 +53,6 @@ export const messagingSettings = z
 
 export type MessagingSettings = z.output<typeof messagingSettings>;
 
-/** Whoever can read a session's id can take part in it; an id on a server of this machine is no risk. */
+/** Anyone who can read a session's id can join it; an id on a server of this machine is no risk. */
 export const secretIn = ({ sessions, base_url }: MessagingSettings): string | null =>
   sessions.some(({ base_url: own = base_url }) => !isLoopback(new URL(own).hostname)) ? "sessions" : null;

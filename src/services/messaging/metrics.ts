@@ -14,7 +14,7 @@ const SESSION_STATES = keysOf<Session["state"]>({
   ...{ new: true, joining: true, joined: true, expired: true, lost: true, left: true },
 });
 
-/** @param sessions none while NexusMessaging is disabled */
+/** @param sessions empty while NexusMessaging is disabled */
 export const messagingMetrics = (
   sessions: () => readonly PolledSession[],
   pollGaps: Histogram,

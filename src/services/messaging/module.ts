@@ -1,4 +1,4 @@
-// NexusMessaging as the rest of nexusd meets it.
+// NexusMessaging as a service module.
 
 import type { ServiceModule } from "../module.ts";
 import { SERVICE_TITLES } from "../titles.ts";

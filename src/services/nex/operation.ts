@@ -222,7 +222,7 @@ export const id = (what: string) => opaqueId.describe(what);
 export const objectSlug = () => id("The kind of record by its slug, such as person or company");
 export const recordId = () => id("The id of the record");
 
-/** At least one field beside those that identify what is changed. */
+/** At least one field besides those that identify what is changed. */
 export const atLeastOneOf =
   (...fields: string[]) =>
   (schema: z.ZodObject): z.ZodType<Fields> =>

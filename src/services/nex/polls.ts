@@ -1,4 +1,4 @@
-// Fetches by REST what the stream missed: at most once a minute, one at a time, and beside the stream.
+// Fetches by REST what the stream missed: at most once a minute, one at a time, and alongside the stream.
 
 import type { Failure, NewEvent } from "../../contract/new-event.ts";
 import { isoTime } from "../../core/clock.ts";

@@ -3,7 +3,7 @@
 import type { Failure } from "../../contract/new-event.ts";
 import type { HttpError } from "../../http/errors.ts";
 
-/** A refused key is tried again slowly: somebody may restore its scope. */
+/** A refused key is tried again slowly: a person may restore its scope. */
 const REFUSED_WAIT_MS = 5 * 60_000;
 /** A refusal that a later attempt can overcome, unlike the other 4xx statuses. */
 const PASSING = new Set([408, 425, 429]);

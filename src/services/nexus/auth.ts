@@ -23,7 +23,7 @@ const EXCHANGE_WINDOW_MS = 90_000;
 /** A token that the service refuses is replaced at once, but its successor not before this time has passed. */
 const REJECT_AGAIN_AFTER_MS = 60_000;
 const MINUTE_MS = 60_000;
-/** A refused key stays refused until somebody acts, so it is tried again this rarely. */
+/** A refused key stays refused until a person acts, so it is tried again this rarely. */
 const REFUSED_FOR_MS = 15 * MINUTE_MS;
 /** Refreshed at 80 % of its life, a little earlier at random so that many daemons do not do it at once. */
 const REFRESH_AT = 0.8;
@@ -83,7 +83,7 @@ export function createTokenSource(options: {
   const owner = () => createHash("sha256").update(`${http.origin}\n${apiKey()}`).digest("hex");
   const isAlive = (issued: Issued) => ages.of(issued) < issued.lifeMs;
 
-  /** What is on disk: another source may have written it, before a reload. */
+  /** Loads the stored token: another source may have written it, before a reload. */
   const load = async (): Promise<SavedToken> => {
     const found = await loadToken(storage, owner());
     for (const issued of [found.current, found.previous]) {

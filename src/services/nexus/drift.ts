@@ -37,7 +37,7 @@ export function driftOf(error: unknown): Drift | undefined {
   return { kind, name: NAME[kind].exec(typeof message === "string" ? message : "")?.[1] ?? null };
 }
 
-/** Until somebody changes the configuration, or the vendor the schema. */
+/** Rare, since only a change of the configuration or of the vendor's schema helps. */
 const LOOK_AGAIN_MS = 60 * 60_000;
 
 /** The watch that found it. */

@@ -8,7 +8,7 @@ interface LookUp {
   input: string;
 }
 
-/** What people call a row by: a number, a phone number, an e-mail address. In no other word is it repeated. */
+/** What people call a row by: a number, a phone number, an e-mail address. Errors never repeat any other text. */
 const CALLED = /^[\w#+@./-]{1,60}$/;
 
 /** A row's id. Not z.uuid, which refuses ids that PostgreSQL accepts. */

@@ -1,5 +1,5 @@
-// Invitations to the organization, by the function agent-invite. The vendor publishes its actions; the names of its
-// other fields (`email`, `role`, `invite_id`) are taken from the table and may differ.
+// Invitations to the organization, through the function agent-invite. The vendor publishes its actions; the names of
+// its other fields (`email`, `role`, `invite_id`) are inferred from the table and may differ.
 
 import { z } from "zod";
 import { defineOperation, type NexusFacts } from "./facts.ts";

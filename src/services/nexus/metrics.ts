@@ -3,7 +3,7 @@
 import { type MetricOf, single } from "../../contract/metric.ts";
 import type { QuotaStatus } from "./quota.ts";
 
-/** @param quota null: not known, or Nexus is disabled */
+/** @param quota null: unknown, or Nexus is disabled */
 export const nexusMetrics = (quota: () => QuotaStatus | null): readonly MetricOf<number>[] => [
   single(
     "gauge",

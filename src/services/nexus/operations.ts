@@ -1,4 +1,4 @@
-// The operations of Nexus, beside the tools of its MCP server.
+// The operations of Nexus, besides the tools of its MCP server.
 
 import { initiateCall, listCalls } from "./call-operations.ts";
 import {

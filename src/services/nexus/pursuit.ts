@@ -4,13 +4,13 @@ import type { Clock } from "../../core/clock.ts";
 
 const SHORTEST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
-/** As a share of the time without success: nobody waits much longer than the service was away. */
+/** As a share of the time without success: no caller waits much longer than the service was unavailable. */
 const SHARE = 0.2;
-/** If nobody has asked for this long, nobody is waiting. */
+/** After this long without a request, no caller is waiting. */
 const UNWANTED_AFTER_MS = 10 * 60_000;
 
 export interface Pursuit {
-  /** Somebody asks. */
+  /** A caller wants it. */
   want(): void;
   /** It failed: keeps trying, unless it already does. */
   begin(): void;

@@ -110,7 +110,7 @@ export function createQuota({ http, clock }: { http: NexusHttp; clock: Clock }):
         asOf: isoTime(clock.now()),
       };
     } catch (error) {
-      // A failure here holds nothing up: the pass will find out itself what is wrong with the service.
+      // A failure here delays nothing: the pass itself will find out what is wrong with the service.
       if (!(error instanceof HttpError) || error.kind === "aborted") throw error;
     }
   };

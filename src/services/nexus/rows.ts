@@ -67,7 +67,7 @@ export const readRows = (
 export const where = (operator: string, value: string | number | boolean | undefined): string | undefined =>
   value === undefined ? undefined : `${operator}.${value}`;
 
-/** The input of a list, beside its filters. */
+/** The input of a list, besides its filters. */
 export const paging = (keyset: Keyset, what: string, defaults = { limit: 25, count: false }) => ({
   limit: z.int().min(1).max(MOST_ROWS).default(defaults.limit).describe(`At most this many ${what}`),
   after: keyset.cursor().optional().describe("`next` from the previous answer, to get what comes after it"),

@@ -13,7 +13,7 @@ export interface ServerBoot {
   readonly saidAt: number | null;
   /** When it was last asked, on the monotonic clock; null: never. */
   readonly askedAt: number | null;
-  /** Whether an answer is under way. */
+  /** Whether a request for it is in progress. */
   readonly isAsking: boolean;
   /** Whether the wall clock was stepped since it was last asked, or the machine was asleep. */
   isClockMoved(): boolean;

@@ -1,4 +1,4 @@
-// Forgets sessions that have ended, once the log has nothing of them any more.
+// Forgets ended sessions once the log has no events of them.
 
 import type { JobContext } from "../../job.ts";
 import { sessionKeyName } from "./changes.ts";

@@ -18,7 +18,7 @@ export const lifeMs = (ttlSeconds: number | null | undefined): number | null => 
   return ms >= 1000 && ms <= LONGEST_LIFE_MS ? ms : null;
 };
 
-/** The lifetime that the protocol gives a session whose server does not say it. */
+/** The protocol's lifetime of a session whose server does not report it. */
 const DEFAULT_TTL_MS = 3_660_000;
 
 const reference = (session: Session) => ({ sessionId: session.sessionId, alias: session.alias });

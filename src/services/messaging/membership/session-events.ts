@@ -1,4 +1,4 @@
-// The events that a page of messages gives.
+// Derives the events from a page of messages.
 
 import { createHash } from "node:crypto";
 import type { NewEvent } from "../../../contract/new-event.ts";

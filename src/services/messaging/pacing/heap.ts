@@ -3,9 +3,9 @@
 
 export interface Heap {
   size(): number;
-  /** The slot with the smallest key, the lower slot among equals; -1 where the heap is empty. */
+  /** The slot with the smallest key, the lower slot among equals; -1 if the heap is empty. */
   top(): number;
-  /** Infinity where the heap is empty. */
+  /** Infinity if the heap is empty. */
   topKey(): number;
   has(slot: number): boolean;
   /** Inserts the slot, or moves it to its new key. */

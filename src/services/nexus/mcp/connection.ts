@@ -32,7 +32,7 @@ interface Session {
   send(call: McpCall): Promise<unknown>;
 }
 
-/** Longer than any request may take: if it ended first, nobody would know what it waited for. */
+/** Longer than any request may take: if it ended first, the error could not say what it waited for. */
 const TIMEOUT_MS = 90_000;
 const HANDSHAKE_MS = 30_000;
 

@@ -114,7 +114,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
         ...(call?.priority && { priority: call.priority }),
         ...(call?.onWaited && { onWaited: call.onWaited }),
         ...(call?.waitMs !== undefined && { waitMs: call.waitMs }),
-        // The session is shared: it waits for nobody's share.
+        // Setting up the shared session must not wait for any caller's share.
         ...(!call && method === "POST" && { priority: "renewals" as const }),
       });
       isStream = /^text\/event-stream\b/i.test(answer.headers["content-type"] ?? "");

@@ -63,7 +63,7 @@ export const readResource = defineOperation({
 });
 
 export interface ToolSettings {
-  /** Names of tools that are reads, beside those that the vendor publishes as such. */
+  /** Names of tools that are reads, besides those that the vendor publishes as such. */
   reads: readonly string[];
   /** The hash of the tool when an operator last approved a write with it; undefined: never. */
   approvedHash(tool: string): string | undefined;
@@ -99,6 +99,6 @@ export function toolOperation(tool: Tool, { reads, approvedHash }: ToolSettings)
       howToFindOut: "Look in Nexus for its effect, with the reads that show it (nexusctl operations).",
     }),
   });
-  // As in the catalogue: whoever calls its functions passes them what its own `input` has parsed.
+  // As in the catalogue: its caller passes the functions what the operation's own `input` has parsed.
   return operation as Operation;
 }

@@ -1,4 +1,4 @@
-// What verdicts on a JSON Schema are made of: how they are put together, and what single values are.
+// The parts of a verdict on a JSON Schema: combining verdicts, and classifying single values.
 
 export interface Issue {
   path: (string | number)[];
@@ -60,7 +60,7 @@ function isOf(type: unknown, value: unknown): boolean | undefined {
   }
 }
 
-/** Exact among integers that a number can hold; undefined beyond, where a double cannot decide. */
+/** Exact for safe integers; undefined otherwise, where a double cannot decide. */
 export function isMultiple(value: number | bigint, of: unknown): boolean | undefined {
   if (!Number.isSafeInteger(value) || !Number.isSafeInteger(of) || of === 0) return undefined;
   return Number(value) % Number(of) === 0;
@@ -72,7 +72,7 @@ export const isNumber = (value: unknown): value is number | bigint =>
 export const isObject = (value: unknown): value is Schema =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A part of a JSON pointer within a fragment; undefined where it is none. */
+/** A part of a JSON pointer within a fragment; undefined if it is invalid. */
 export function decoded(part: string): string | undefined {
   try {
     return decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");

@@ -22,7 +22,7 @@ import {
 const MOST_STEPS = 50_000;
 const DEEPEST = 100;
 const KNOWN_DRAFT = /^https?:\/\/json-schema\.org\/draft(-0[4567]|\/2019-09|\/2020-12)\/schema#?$/;
-/** In these drafts `$ref` replaces everything beside it. */
+/** In these drafts `$ref` overrides its sibling keywords. */
 const OLD_DRAFT = /draft-0[4567]\//;
 
 export interface Verdicts {
@@ -86,7 +86,7 @@ export function createVerdicts(root: Schema): Verdicts {
     return target === undefined ? "unknown" : of(target, value, path);
   };
 
-  /** Keywords that say something of the value as a whole. */
+  /** Keywords about the value as a whole. */
   const own = (schema: Schema, value: unknown, path: Path): Verdict[] => {
     const verdicts: Verdict[] = [];
     const must = (isMet: boolean | undefined, message: string) =>
@@ -107,7 +107,7 @@ export function createVerdicts(root: Schema): Verdicts {
       if (isNumber(maximum)) must(value <= maximum, `must be at most ${maximum}`);
       if (isNumber(above)) must(value > above, `must be more than ${above}`);
       if (isNumber(below)) must(value < below, `must be less than ${below}`);
-      // Draft 4 has a boolean there, about the bound beside it.
+      // In draft 4 this is a boolean that refers to the bound next to it.
       if (above === true || below === true) must(undefined, "");
       if (multipleOf !== undefined)
         must(isMultiple(value, multipleOf), `must be a multiple of ${multipleOf}`);
@@ -123,7 +123,7 @@ export function createVerdicts(root: Schema): Verdicts {
     return verdicts;
   };
 
-  /** Keywords that put schemas together. */
+  /** Keywords that combine schemas. */
   const combined = (schema: Schema, value: unknown, path: Path): Verdict[] => {
     const verdicts: Verdict[] = [];
     const { allOf, anyOf, oneOf, not } = schema;
@@ -194,7 +194,7 @@ export function createVerdicts(root: Schema): Verdicts {
     return verdicts;
   };
 
-  /** What a field that is there asks for: other fields, or a schema. */
+  /** What the presence of a field requires: other fields, or a schema. */
   const dependent = (asked: unknown, value: Schema, path: Path): Verdict[] => {
     if (!isObject(asked)) return [];
     return Object.entries(asked).flatMap(([name, demand]): Verdict[] => {

@@ -112,7 +112,7 @@ function readTool(entry: unknown): Tool | undefined {
       hash,
     };
   } catch {
-    // Nested too deeply to be written down.
+    // Nested too deeply to be serialized.
     return undefined;
   }
 }
