@@ -1,4 +1,4 @@
-// The few files that nexusctl is in a package: they do what its modules do, as long as they are of these sources.
+// The few files that nexusctl consists of in a package: they behave like its modules, and match the sources.
 
 import { execFile, execFileSync } from "node:child_process";
 import {
@@ -89,7 +89,7 @@ describe("its output and exit code are those of the modules", () => {
     ["nothing"],
   ])("%s %s %s %s %s %s", async (...words) => {
     const args = words.map((word) => word.replace("SOCKET", socket));
-    // What may differ between two calls is only when they were made, and the number of a proposal.
+    // Two calls may differ only in their time and in a proposal's number.
     const told = ({ stdout, ...rest }: Ended) => ({
       ...rest,
       stdout: stdout.replace(/"(\w+At|asOf|at)":"[^"]+"|write-\d+/g, ""),
@@ -134,12 +134,12 @@ test("a bundle whose sources have changed does not run", async () => {
   expect((await launcher(["status", "--help"])).stdout).toContain(description);
   writeFileSync(file, text.replace(description, "changed"));
   expect((await launcher(["status", "--help"])).stdout).toContain("changed");
-  // Also where V8 was started in a mode in which types cannot be stripped.
+  // Even if V8 was started in a mode that cannot strip types.
   expect((await launcher(["status", "--help", "mcp"])).stdout).toContain("changed");
 });
 
 describe("what the launcher caches for the next start", () => {
-  /** A home with a cache in it, as one start leaves it. */
+  /** A home with a cache in it, as left by one start. */
   async function warm(): Promise<string> {
     const home = mkdtempSync(join(root, "home-"));
     expect((await launcher(["--socket", socket, "jobs"], { HOME: home })).code).toBe(0);
@@ -196,14 +196,14 @@ describe("what the launcher caches for the next start", () => {
     put("v26.0.0");
     const start = () => launcher(["jobs"], { HOME: home, NEXUSD_NODE: node });
     expect((await start()).stdout).toBe("ran\n");
-    put("v18.0.0"); // as long as the other
+    put("v18.0.0"); // the same length as the other
     expect((await start()).stderr).toContain("needs Node.js");
   });
 
   test("is not taken from another user's home directory", async () => {
     const home = await warm();
     const owner = process.geteuid?.();
-    if (owner !== 0) return; // Nobody else can give a directory away.
+    if (owner !== 0) return; // Only root can give a directory to another user.
     rmSync(join(home, ".cache"), { recursive: true });
     execFileSync("chown", ["65534", home]);
     await runs(home);

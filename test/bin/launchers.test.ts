@@ -25,7 +25,7 @@ function put(path: string, content = "", mode = 0o644): string {
   return path;
 }
 
-/** A Node.js that says its version, and which one it was and what it was asked to run. */
+/** A Node.js that prints its version, its name and what it was asked to run. */
 const fakeNode = (path: string, version: string) =>
   put(
     path,
@@ -33,7 +33,7 @@ const fakeNode = (path: string, version: string) =>
     0o755,
   );
 
-/** A package with the real launchers, in a directory of its own. */
+/** A package with the real launchers, in its own directory. */
 function fakePackage(
   directory: string,
   entries: string[] = ["src/daemon/main.ts", "src/cli/main.ts"],
@@ -43,7 +43,7 @@ function fakePackage(
   return directory;
 }
 
-/** A PATH with the tools that the launchers need and nothing else, or with a Node.js of this version as well. */
+/** A PATH with only the tools that the launchers need, plus optionally a Node.js of this version. */
 function pathWith(version?: string): string {
   const directory = join(scratch(), "path");
   mkdirSync(directory);

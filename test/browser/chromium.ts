@@ -1,4 +1,4 @@
-// A Chromium of this machine; the tests are skipped, by name, where there is none.
+// This machine's Chromium; the tests are skipped, by name, if it has none.
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -12,7 +12,7 @@ const found = [
 ].find((path) => path !== "" && existsSync(path));
 
 export const hasChromium = found !== undefined;
-/** Behind the name of a suite. */
+/** Appended to the name of a suite. */
 export const inChromium = hasChromium
   ? "in Chromium"
   : "in Chromium (skipped: there is none here; apt-get install chromium, or NEXUSD_CHROMIUM=PATH)";
@@ -21,7 +21,7 @@ export const inChromium = hasChromium
 export const launch = (rules?: string): Promise<Browser> =>
   chromium.launch({
     executablePath: found ?? "",
-    // A sandbox needs a user who is not root, or rights that a container does not have. All pages here are our own.
+    // A sandbox needs a user other than root, or rights that a container lacks. All pages here are our own.
     args: [
       "--no-sandbox",
       "--enable-precise-memory-info",

@@ -26,7 +26,7 @@ const operator = async (...options: Parameters<Scene["operator"]>): Promise<Oper
   return one;
 };
 
-/** Until the focus is on what has this name; no mouse anywhere. */
+/** Until the element with this name has the focus; no mouse anywhere. */
 async function tabTo(tab: Tab, name: RegExp): Promise<void> {
   const focused = () =>
     tab.evaluate(() => {
@@ -47,7 +47,7 @@ const stateOnScreen = (tab: Tab) => tab.locator(".review .state");
 const approve = (tab: Tab) => tab.getByRole("button", { name: "Approve" });
 const isOff = (tab: Tab) => approve(tab).getAttribute("aria-disabled");
 
-/** By keys, until all of the request has been on the screen. */
+/** By keys, until all of the request was on the screen. */
 async function readToTheEnd(tab: Tab): Promise<void> {
   await approve(tab).waitFor();
   await expect
@@ -71,7 +71,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     await tab.getByRole("heading", { name: "Decide", exact: true }).waitFor();
     expect(await isOff(tab)).toBe("true");
 
-    // To its end at once: what was skipped has not been on the screen.
+    // To its end at once: the skipped part was not on the screen.
     await tab.keyboard.press("End");
     await tab.waitForFunction(() => scrollY > 500);
     await tabTo(tab, /^Note/);
@@ -140,7 +140,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     const { id, digest } = await scene.propose("decided behind the page's back");
     await go(`inbox/${id}`);
     await readToTheEnd(tab);
-    // The stream brings it a moment later: between the two the daemon refuses.
+    // The stream brings it a moment later: in between the daemon refuses.
     await tab.route("**/approve", async (route) => {
       const path = `/v1/writes/${id}/approve`;
       await ask(scene.installation.operatorSocket, path, { method: "POST", body: { digest } });
@@ -149,7 +149,7 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     await tabTo(tab, /^Note/);
     await tab.keyboard.press("Enter");
     await tab.locator(".decision .problem", { hasText: "The write has already been decided" }).waitFor();
-    // Chromium tells of each answer that is a refusal.
+    // Chromium reports each refusal on its console.
     expect(troubles.splice(0)).toEqual([expect.stringMatching(/status of 409/)]);
   });
 

@@ -1,4 +1,4 @@
-// Every view as everybody sees it: on any width, in the dark, on paper, in colours of one's own, and with a screen reader.
+// Every view as people see it: at any width, in the dark, on paper, in their own colours, and with a screen reader.
 
 import axe from "axe-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -149,7 +149,7 @@ interface Violation {
   targets: string[];
 }
 
-/** Run by the debugger, which no policy of the page binds. */
+/** Run by the debugger, which the page's policy does not restrict. */
 async function violations({ tab }: Operator): Promise<Violation[]> {
   await tab.evaluate(axe.source);
   return tab.evaluate(async () => {

@@ -1,4 +1,4 @@
-// What a real browser can be made to do by somebody else: another page, a frame, another name for this machine, an old link.
+// What an attacker can make a real browser do: another page, a frame, another name for this machine, an old link.
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,7 +16,7 @@ let evilOrigin: string;
 beforeAll(async () => {
   if (!hasChromium) return;
   scene = await openScene();
-  // Whoever owns the name may say that it is this machine.
+  // The owner of the name may point it at this machine.
   browser = await launch("MAP rebound.example 127.0.0.1, MAP evil.example 127.0.0.1");
   victim = await openOperator(browser, { socketPath: scene.installation.operatorSocket });
   evil = createServer((_request, response) => {

@@ -36,7 +36,7 @@ export interface Scene {
   /** Any write, by its operation. */
   proposeAny(operation: string, input: object): Promise<Proposed>;
   stateOf(id: string): Promise<string>;
-  /** Somebody with the page open, at the inbox, up to date. */
+  /** An operator with the page open, at the inbox, up to date. */
   operator(options?: OperatorOptions): Promise<Operator>;
   close(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export interface OperatorOptions extends BrowserContextOptions {
 export interface Operator {
   tab: Tab;
   origin: string;
-  /** Errors and warnings on the console, violations of the Content-Security-Policy among them, and what was thrown. */
+  /** Errors and warnings on the console, including violations of the Content-Security-Policy, and thrown errors. */
   troubles: string[];
   /** Opens a view, such as "events" or "inbox/01M7…". */
   go(route: string): Promise<void>;

@@ -28,7 +28,7 @@ installation.configure(
 );
 await fillHistory(installation.dataDir, "https://messaging.md");
 const daemon = startDaemon(installation, SANDBOX_ENV);
-// Whatever fails below.
+// Even if something below fails.
 process.once("exit", () => {
   daemon.process.kill("SIGKILL");
   installation.remove();
@@ -77,7 +77,7 @@ const shoot = async (name: string, route: string, selector: string) => {
   await tab.locator(selector).first().waitFor();
   await tab.evaluate(() => document.querySelector<HTMLElement>(":focus")?.blur());
   const path = join(OUT, `${name}.png`);
-  // Flat colours and text: without filters it is a quarter shorter than what Chromium writes.
+  // Flat colours and text: without filters it is a quarter smaller than Chromium's own.
   const picture = PNG.sync.read(await tab.screenshot());
   const bytes = PNG.sync.write(picture, { colorType: 2, filterType: 0, deflateLevel: 9, deflateStrategy: 0 });
   writeFileSync(path, bytes);

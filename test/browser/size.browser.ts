@@ -10,7 +10,7 @@ import { type Operator, openScene, type Scene } from "./scene.ts";
 
 const EVENTS = 100_000;
 const PROPOSALS = 500;
-/** On a machine with nothing else to do. What CI has may be slower, or busy: see `budget`. */
+/** On an idle machine. CI may be slower, or busy: see `budget`. */
 const OPEN_MS = 500;
 const HEAP_BYTES = 5 * 2 ** 20;
 const MINUTES = Number(process.env.NEXUSD_PAGE_MINUTES ?? 0);
@@ -68,7 +68,7 @@ async function opened(tab: Tab, url: string, selector: string, count: number): P
   return Number(await handle.jsonValue());
 }
 
-/** What this machine, as busy as it is, needs for an ordinary document of the same size. */
+/** The time that this machine, at its present load, needs for an ordinary document of the same size. */
 async function bare(tab: Tab): Promise<number> {
   await tab.goto("about:blank");
   return tab.evaluate(async () => {

@@ -1,4 +1,4 @@
-// What the page shows is old as soon as nothing comes any more; then nothing is decided by it.
+// The page is stale as soon as nothing arrives any more; then nothing can be decided on it.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
@@ -22,7 +22,7 @@ afterAll(async () => {
   await scene?.close();
 });
 
-/** Between the page's server and the daemon. While it holds, it takes connections and bytes, and passes none on. */
+/** Between the page's server and the daemon. While it holds, it accepts connections and bytes, and passes none on. */
 async function startProxy(socketPath: string) {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-proxy-"));
   const path = join(directory, "operator.sock");
@@ -73,7 +73,7 @@ describe.skipIf(!hasChromium)(`a stale page, ${inChromium}`, () => {
     expect(performance.now() - heldAt).toBeLessThan(30_000);
     expect(await approve.getAttribute("aria-disabled")).toBe("true");
     await approve.click({ force: true });
-    // Decided meanwhile, behind the back of this page.
+    // Decided meanwhile, without this page knowing.
     const direct = await scene.operator();
     await direct.go(`inbox/${id}`);
     await direct.tab.getByLabel(/^Reason/).fill("by somebody who saw it");

@@ -1,4 +1,4 @@
-// A disk that fills while the daemon runs: it degrades, says so in one line, and loses nothing once there is room.
+// A disk that fills while the daemon runs: it degrades, reports that in one line, and loses nothing once there is room.
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -71,7 +71,7 @@ enabled = false
     );
     const messages = events.flatMap(({ data }) => (data.messageId ? [data.messageId] : []));
     expect(messages).toEqual(sent);
-    // What the stream brings is not kept waiting for what REST still has of the time before.
+    // The stream's insights do not wait for those that REST still has from before.
     const received = events.flatMap(({ data }) => (data.insight ? [data.insight.content] : []));
     expect(received.toSorted()).toEqual(insights.toSorted());
     await until(async () => (await health()) === "ok", "health again", 60_000);

@@ -111,7 +111,7 @@ function storm(random: Random): Weather & { change(): void; clear(): void } {
 const within = ({ gaps }: Outcome, { created_at }: { created_at: string }) =>
   gaps.some(({ from, to }) => from <= created_at && created_at <= to);
 
-/** Never twice, never what Nex did not send, never more connections or polls than one. */
+/** Never twice, never an insight that Nex did not send, never more than one connection or poll. */
 function expectOrder(outcome: Outcome): void {
   const { logged, emitted, mostStreams, state, requests } = outcome;
   expect(state).toBe("live");

@@ -161,7 +161,7 @@ it("50 SIGKILLs lose nothing, repeat nothing and leave no gap in the log", { tim
     );
     expect(seen.map(({ data }) => data.messageId)).toEqual(sent.messages.get(session));
   }
-  // What the stream brings is not kept waiting for what REST still has of the time before.
+  // The stream's insights do not wait for those that REST still has from before.
   const insights = ofType(events, "nex.insight.received").map(({ data }) => data.insight.content);
   expect(sorted(insights)).toEqual(sorted(sent.insights));
   const pending = ofType(events, "nexus.order.pending").filter(({ data }) =>
@@ -176,7 +176,7 @@ it("50 SIGKILLs lose nothing, repeat nothing and leave no gap in the log", { tim
   expect(await daemon.end("SIGTERM")).toBe(0);
 });
 
-/** "sku warehouse" of what the log says is low. */
+/** "sku warehouse" of everything that the log reports as low. */
 function lowItems(events: SeenEvent[]): Set<string> {
   const low = new Set<string>();
   for (const { type, data } of events) {

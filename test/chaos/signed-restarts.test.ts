@@ -1,6 +1,6 @@
 // A daemon that is killed, restarted, reloaded or moved between proposal, signature and execution: no decision is lost,
-// nothing is sent twice, and every refusal is one that says what it is.
-// ROUNDS=200 vitest run test/chaos/signed-restarts.test.ts is the full form.
+// nothing is sent twice, and every refusal says what it is. ROUNDS=200 vitest run test/chaos/signed-restarts.test.ts is
+// the full form.
 
 import { randomInt } from "node:crypto";
 import { cpSync, renameSync, writeFileSync } from "node:fs";
@@ -109,7 +109,7 @@ const anyTrouble = async (): Promise<string> => {
   return name;
 };
 
-/** As an agent does that carries a decision: sent again until there is an answer. */
+/** As an agent delivers a decision: sent again until there is an answer. */
 async function decide(id: string, signed: object, isKilled: boolean): Promise<Answer> {
   const body = { method: "POST", body: signed };
   const first = ask(installation.agentSocket, `/v1/writes/${id}/decide`, body).catch(() => undefined);
@@ -130,7 +130,7 @@ test(
     let done = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const name = `Company ${round}`;
-      // One without trouble, which must succeed: the test can tell that something is sent at all.
+      // One without trouble, which must succeed: it proves that the test sends at all.
       const isCalm = round === 0;
       const trouble = async () => (isCalm ? "nothing" : await anyTrouble());
       const input = { objectSlug: "company", attributes: { name } };
@@ -157,7 +157,7 @@ test(
         return ["succeeded", "failed", "unknown"].includes(now.state) && now;
       }, "the end of the write");
       expect(write.signedBy.map(({ signer }: { signer: string }) => signer)).toEqual(["alice", "bob"]);
-      // Killed while it was sent, its outcome may not be known; sent twice it never is.
+      // If it was killed while sending, the outcome may be unknown; it is never sent twice.
       const about = `round ${round}: ${what.join(", ")}: ${JSON.stringify(write.result)}`;
       expect(isCalm ? ["succeeded"] : ["succeeded", "unknown"], about).toContain(write.state);
       expect(sent.get(name) ?? 0, about).toBeLessThanOrEqual(1);

@@ -1,4 +1,4 @@
-// nexusd is killed while receivers have a request and have not answered: what was on its way comes again as it was.
+// nexusd is killed while receivers have a request that they have not answered: it is sent again unchanged.
 
 import { expect, test } from "vitest";
 import { startMessaging } from "../../sandbox/messaging.ts";

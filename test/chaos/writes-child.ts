@@ -45,7 +45,7 @@ const define = (own: Pick<Operation<Input>, "name" | "idempotent"> & Partial<Ope
     title: own.name,
     description: "",
     input,
-    // Few targets, so that writes wait for each other.
+    // Few targets, so that writes have to wait for each other.
     target: (value) => `${own.name} ${Number(value.name.split("-").at(-1)) % 6}`,
     request: (value) => to("POST", `/${own.name}`, value),
     output: ({ body }) => body,

@@ -13,7 +13,7 @@ import { temporaryDirectory } from "../support/store.ts";
 
 const CHILD = fileURLToPath(new URL("./writes-child.ts", import.meta.url));
 const KILLS = 200;
-/** Processes at the same time, each on a database of its own. */
+/** Concurrent processes, each on its own database. */
 const LANES = 2;
 
 interface Seen {
@@ -52,7 +52,7 @@ async function startService() {
             : dice < 0.9
               ? "cut"
               : "stalled";
-    // A refusal is one; everything else may have been done or not, whatever the answer says.
+    // A refusal is certain; anything else may have been executed or not, whatever the answer says.
     if (reply === "answered" || (reply !== "refused" && Math.random() < 0.5)) write.effects += 1;
     await new Promise((resolve) => setTimeout(resolve, isCalm ? 0 : Math.random() * 15));
     switch (reply) {
@@ -75,7 +75,7 @@ async function startService() {
   });
   return {
     seen,
-    // The server listens on a port, so that its address is an object.
+    // The server listens on a port, so its address is an object.
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calm: () => {
       isCalm = true;
@@ -88,7 +88,7 @@ type Service = Awaited<ReturnType<typeof startService>>;
 const start = (compileCache: string, ...args: string[]) => {
   const child = spawn(process.execPath, [CHILD, ...args], {
     stdio: ["pipe", "pipe", "inherit"],
-    // Stripping the types of the same files 200 times would be most of what this test does.
+    // Stripping the types of the same files 200 times would take most of this test's time.
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
   });
   const state = { output: "" };
@@ -101,7 +101,7 @@ const start = (compileCache: string, ...args: string[]) => {
   return { child, state, closed };
 };
 
-/** Resolves once the child has said so many lines. */
+/** Resolves once the child has printed this many lines. */
 const said = (lines: number, { child, state, closed }: ReturnType<typeof start>) => {
   const isSaid = () => state.output.split("\n").length > lines;
   const heard = new Promise<void>((resolve) => {
@@ -112,19 +112,19 @@ const said = (lines: number, { child, state, closed }: ReturnType<typeof start>)
   return Promise.race([heard, closed]);
 };
 
-/** Kills so many processes on one database; gives the names of the writes that were approved for certain. */
+/** Kills this many processes on one database; returns the names of the writes that were certainly approved. */
 async function killAll(service: Service, cache: string, dataDir: string, lane: number): Promise<string[]> {
   const approved: string[] = [];
   const prepare = (n: number) => start(cache, dataDir, service.origin, `lane${lane}-${n}`);
-  // The next one loads its modules while the one before it works.
+  // The next one loads its modules while the previous one works.
   let next = prepare(0);
   for (let n = 0; n < KILLS / LANES; n++) {
     const current = next;
     const { child, state, closed } = current;
     if (n + 1 < KILLS / LANES) next = prepare(n + 1);
     child.stdin.write("go\n");
-    // Every fifth dies while it opens the database or takes up what the one before it has left, the others after
-    // some writes, so that a slow machine kills at the same places.
+    // Every fifth dies while it opens the database or takes over what its predecessor left, the others after some
+    // writes, so a slow machine kills at the same places.
     if (n % 5 !== 0) await said(1 + Math.floor(Math.random() * 12), current);
     await systemClock.sleep(Math.random() * 50);
     child.kill("SIGKILL");
@@ -142,7 +142,7 @@ test(`${KILLS} SIGKILLs lose no write, and repeat none that must be sent once`, 
 }, async () => {
   const service = await startService();
   const cache = temporaryDirectory();
-  // A process that is killed leaves nothing in the cache: this one ends by itself.
+  // A killed process leaves nothing in the cache: this one ends by itself.
   await start(cache, temporaryDirectory(), service.origin).closed;
   const lanes = Array.from({ length: LANES }, () => join(temporaryDirectory(), "data"));
   const approved = await Promise.all(lanes.map((dataDir, lane) => killAll(service, cache, dataDir, lane)));
@@ -171,7 +171,7 @@ test(`${KILLS} SIGKILLs lose no write, and repeat none that must be sent once`, 
       for (const [index, state] of states.slice(1).entries())
         expect(TRANSITIONS[states[index] as WriteState], about).toContain(state); // nobody is shown a write here
       expect(["proposed", "succeeded", "failed", "unknown"], about).toContain(write.state);
-      // Proposed and approved by its policy are one commit: none is left for a person to approve a second time.
+      // The proposal and its approval by policy are one commit: none is left for a person to approve again.
       if (write.approval === "auto") expect(write.state, about).not.toBe("proposed");
       if (!write.idempotent) expect(requests, about).toBeLessThanOrEqual(1);
       if (!states.includes("executing")) expect(requests, about).toBe(0);
@@ -185,7 +185,7 @@ test(`${KILLS} SIGKILLs lose no write, and repeat none that must be sent once`, 
       if (write.idempotent && write.attempts > 1) found.repeated = (found.repeated ?? 0) + 1;
     }
   }
-  // It is worth something only where the kills met writes in the middle, and the service failed.
+  // The test is meaningful only if the kills hit writes in the middle, and the service failed.
   for (const kind of ["succeeded", "failed", "unknown", "interrupted", "repeated", "readBack"])
     expect(found[kind], kind).toBeGreaterThan(5);
 });

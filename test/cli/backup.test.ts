@@ -134,7 +134,7 @@ test("restoring keeps data that is only in the -wal file of the present database
   const file = join(dataDir, "backup.db");
   await operate(control, "backup", file);
   await control.append(numbered(1));
-  // As a daemon leaves it that was killed.
+  // As a killed daemon leaves it.
   for (const part of ["nexusd.db", "nexusd.db-wal"])
     writeFileSync(join(dataDir, part), readFileSync(join(control.directory, part)));
   const { stdout } = await runHere(["restore", file, "--data-dir", dataDir]);

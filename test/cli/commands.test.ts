@@ -126,7 +126,7 @@ describe("the socket", () => {
       runHere(["status", "--config", config]),
       runHere(["status"], undefined, { NEXUSD_CONFIG: config }),
       runHere(["status", "--config", config], undefined, { NEXUSD_AGENT_SOCKET: wrong }),
-      // operator.sock is not there; agent.sock must not be taken for it.
+      // operator.sock does not exist; agent.sock must not be used instead.
       runHere(["reload", "--config", config], undefined, { NEXUSD_AGENT_SOCKET: daemon.socket }),
       runHere(["reload"], undefined, { NEXUSD_OPERATOR_SOCKET: wrong }),
     ]);

@@ -1,4 +1,4 @@
-// What the completion of real shells offers, with the scripts that nexusctl prints.
+// The completions that real shells offer, with the scripts printed by nexusctl.
 
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
@@ -62,7 +62,7 @@ async function sh(program: string, args: string[]): Promise<string> {
 
 type Words = (...words: string[]) => Promise<string[]>;
 
-/** What comes after the last word is what is to be completed. A word "=" stands alone only where the shell splits it. */
+/** The text after the last word is to be completed. A word "=" stands alone only if the shell splits it. */
 const offers: Record<string, Words> = {
   async bash(...words) {
     const split = words.flatMap(
@@ -71,7 +71,7 @@ const offers: Record<string, Words> = {
     const code = `source "$1"; shift; COMP_WORDS=(nexusctl "$@"); COMP_CWORD=$#; _nexusctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return lines(await sh("bash", ["--norc", "-uc", code, "bash", script.bash ?? "", ...split]));
   },
-  // The functions of its completion system are stood in for: they work only inside its line editor.
+  // The functions of its completion system are stubbed: they work only inside its line editor.
   async zsh(...words) {
     const code = `
       compdef() { }
@@ -123,7 +123,7 @@ for (const shell of ["bash", "zsh", "fish"]) {
       [["--config", "writes", "jobs", "p"], ["pause"]],
       [["help", "mess"], ["messaging"]],
       [["completion", "b"], ["bash"]],
-      // What nobody can know is not guessed, and no file is offered in its place.
+      // What cannot be known is not guessed, and no file is offered instead.
       [["writes", "list", "--limit", ""], []],
       [["writes", "approve", "01ABC", ""], []],
       [["status", ""], []],
@@ -185,7 +185,7 @@ describe.skipIf(!hasTerminal)("zsh, at a terminal of its own (needs zsh and scri
   });
 });
 
-/** What the program itself answers a shell. */
+/** The program's own answer to a shell. */
 const asked = async (...words: string[]) => (await runHere(["__complete", ...words])).stdout;
 
 describe("the shell's request for words", () => {

@@ -227,7 +227,7 @@ describe("doctor", () => {
       configure(origin, join(dir, "closed"));
       chmodSync(dir, 0o755);
       mkdirSync(join(dir, "closed"), { mode: 0o700 });
-      // The sources may be in a place where only root can read them.
+      // The sources may be where only root can read them.
       await doctor();
       try {
         process.seteuid?.(65_534);

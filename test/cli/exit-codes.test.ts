@@ -1,4 +1,4 @@
-// What every command promises a script: how it fails is said by its exit code, and in a pipe by JSON on stdout.
+// The promise of every command to scripts: its exit code says how it failed, and in a pipe so does JSON on stdout.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import { type CommandNode, treeOf } from "../../src/cli/command-tree.ts";
 import { wholeProgram } from "../../src/cli/commands.ts";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
 
-/** Something that each argument takes. */
+/** A value that each argument accepts. */
 const ARGUMENTS: Record<string, string> = {
   ...{ sequence: "7", session: "workshop", alias: "ops", operation: "nexus.orders.list", kind: "jobs" },
   ...{ id: "01K00000000000000000000001", code: "ABCD-EFGH", server: "http://127.0.0.1:1", name: "some-name" },
 };
-/** What a command wants beside its arguments to get as far as the daemon. */
+/** What a command needs beside its arguments to reach the daemon. */
 const MORE: Record<string, string[]> = {
   "writes approve": ["--yes", "--digest", "0".repeat(64)],
   "writes reject": ["01K00000000000000000000001", "--reason", "no"],
@@ -22,7 +22,10 @@ const MORE: Record<string, string[]> = {
   "audit checkpoint": ["--yes", "--row", "1", "--hash", "0".repeat(64)],
   "messaging send": ["hello"],
 };
-/** They ask no daemon: they read files, say how the machine is, print a script, or serve on without one (mcp). */
+/**
+ * They send the daemon no request: they read files, report on the machine, print a script, or keep serving without one
+ * (mcp).
+ */
 const WITHOUT_DAEMON = [
   ...["mcp", "skill install"],
   ...["restore", "db check", "db export", "statement check"],

@@ -11,7 +11,7 @@ import { insertWrites, propose, proposedWrite } from "../support/stored-write.ts
 import { realWritePath } from "../support/write-path.ts";
 
 const MANY = 5000;
-/** What node:http, commander and the code take before there is any proposal is about half of it. */
+/** About half of it is what node:http, commander and the code take before any proposal. */
 const HEAP = ["--max-old-space-size=48"];
 const MOST_RESIDENT = 220 * 2 ** 20;
 

@@ -1,4 +1,4 @@
-// What nexusctl draws where the locale of the terminal has no signs but ASCII, and where it has.
+// nexusctl's drawing in a locale with only ASCII, and in one with Unicode.
 
 import { afterEach, expect, it } from "vitest";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";

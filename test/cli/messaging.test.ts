@@ -1,4 +1,4 @@
-// nexusctl messaging over the real control API, on a write path and reads that do what a test says.
+// nexusctl messaging over the real control API, on a scripted write path and scripted reads.
 
 import { expect, test } from "vitest";
 import { type Write, WriteError } from "../../src/contract/writes.ts";
@@ -11,7 +11,7 @@ const HUGE = "98765432109876543210";
 const ID = "a1b2c3d4e5f60718".repeat(3);
 const OUTPUT = { sessionId: ID, alias: "ops", ttl: 3660, code: "PEARL-FOCAL-S5SJV", url: "https://m/p/CODE" };
 
-/** A daemon whose writes end as `ending` says, and whose reads give `output`. */
+/** A daemon whose writes end with `ending`, and whose reads return `output`. */
 async function start(ending: Partial<Write> = {}, output: unknown = OUTPUT) {
   const scripted = scriptedWrites();
   const asked: { operation: string; input: unknown }[] = [];

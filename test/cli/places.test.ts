@@ -1,4 +1,4 @@
-// A configuration with relative paths, used from another directory than the one the daemon was started in.
+// A configuration with relative paths, used from another directory than the one where the daemon was started.
 
 import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

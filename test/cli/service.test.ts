@@ -82,7 +82,7 @@ test("if cut off after any step, the same command continues to the same end", as
     await perform(all, program, () => {
       if (done++ === cut) throw new Error("cut off");
     }).catch(() => {});
-    // What a copy that was cut off leaves.
+    // What an interrupted copy leaves behind.
     if (cut === 0) mkdirSync(join(root, `${PROGRAM}.new/bin`), { recursive: true });
     await perform(pending(program), program);
     expect(pending(program)).toEqual([]);

@@ -187,7 +187,7 @@ test("every signed decision can be verified again on a copy, as of its time, and
     noted: { row: null },
   });
 
-  // Somebody who has left, and whose key is over now, was right then; one who never was is not.
+  // A former employee whose key has expired since could sign then; a stranger never could.
   const later = (validity: string) =>
     readFileSync(at("signers"), "utf8").replace("alice ", `alice ${validity} `);
   writeFileSync(at("later"), later('valid-before="29990101Z"'), { mode: 0o600 });
@@ -206,7 +206,7 @@ test("every signed decision can be verified again on a copy, as of its time, and
     { writeId: write.id, why: expect.stringContaining("names bob") },
   ]);
 
-  // The daemon's own log is asked in the same way.
+  // The daemon's own log is checked in the same way.
   const asked = await nexusctl(["audit", "verify", "--signers", at("signers")]);
   expect({ code: asked.code, ...JSON.parse(asked.stdout) }).toMatchObject({ code: 0, ok: true });
 });

@@ -81,7 +81,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "a real terminal", () => {
     expect(fake.bodies.map(({ text }) => JSON.parse(text))).toStrictEqual([{ digest }]);
   });
 
-  /** A key that is held: it comes again every 30 ms. */
+  /** A key that is held down: it repeats every 30 ms. */
   const held = async (terminal: Terminal, key: string, ms: number) => {
     for (let n = 0; n < ms / 30; n++) {
       terminal.type(key);

@@ -1,4 +1,4 @@
-// What is bound to who made it, from the command line; and many writes rejected at once.
+// Objects bound to their creator, on the command line; and many writes rejected at once.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ const operator: ReturnType<typeof over> = (...given) => over("operator")(...give
 const proposal = (status: string, ...more: string[]) => [
   ...["write", UPDATE, `orderId=${ORDER_ID}`, `orderStatus=${status}`, ...more],
 ];
-/** A file with what an editor or `echo` would have put into it. */
+/** A file as an editor or `echo` would write it. */
 const fileWith = (text: string) => {
   const file = join(control.directory, `token-${Math.random()}`);
   writeFileSync(file, `${text}\n`);

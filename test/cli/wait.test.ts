@@ -16,7 +16,7 @@ const start = (socket: string, ...args: string[]): CliProcess => {
 const create = (control: Control, from: string | number = "latest") =>
   control.call("PUT", "/v1/consumers/me", { body: { from } });
 
-/** Counts the requests that wait, by wrapping the store: what is asked of it is what the daemon was asked. */
+/** Counts the waiting requests by wrapping the store: every request to the daemon reaches it. */
 const countLooks = (control: Control) => {
   let looks = 0;
   const { pending } = control.store;

@@ -8,7 +8,7 @@ const FULL_SCREEN = "\u001b[?1049h";
 const NORMAL_SCREEN = "\u001b[?25h\u001b[?7h\u001b[?1049l";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they are made of
 const OWN = /\x1b\[(\?(1049|7|25)[hl]|\d+;1H|2K)/g;
-/** Longer than a key is held back after the end of a write has come on the screen. */
+/** Longer than keys are ignored after the end of a write has appeared on the screen. */
 const LOOKED_MS = 550;
 const HINT = "a: approve";
 
@@ -301,7 +301,7 @@ describe("the screen", () => {
       expect(tty.screen().length).toBeLessThanOrEqual(rows);
       for (const line of tty.screen()) expect([...line].length).toBeLessThanOrEqual(columns);
     }
-    // What is left without our own sequences has nothing in it that a terminal acts on.
+    // What is left without our own sequences contains nothing that controls a terminal.
     expect(tty.text().replace(OWN, "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 

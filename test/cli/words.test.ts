@@ -1,4 +1,4 @@
-// Words as people type them: text that begins with a dash, help in another order, a type that is none.
+// Words as people type them: text that starts with a dash, help in another order, an unknown type.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";

@@ -5,7 +5,7 @@ import { createFakeTty, type FakeTty, runAtTty } from "../support/tty.ts";
 
 const QUESTION = "Approve this write? [y/N] ";
 const CLEAR = "\u001b[2K";
-/** The question itself, which no text from outside can be. */
+/** The question itself, which no text from outside can imitate. */
 const ASKED = `\r${CLEAR}${QUESTION}`;
 let daemon: FakeDaemon;
 let fake: FakeWrites;
@@ -24,7 +24,7 @@ const atTty = (tty: FakeTty, ...args: string[]) =>
 const sent = () =>
   fake.bodies.map(({ path, text }) => [path.split("/").at(-1), text === "" ? "" : JSON.parse(text)]);
 
-/** `writes approve` at a terminal, answered when the question is there. */
+/** `writes approve` at a terminal, answered once the question appears. */
 async function answered(id: string, keys: string, ...options: string[]) {
   const tty = createFakeTty();
   const done = atTty(tty, "approve", id, ...options);
@@ -287,7 +287,7 @@ describe("writes approve", () => {
   });
 });
 
-/** Everything that acts on a terminal, but a line break. */
+/** Everything that controls a terminal, except a line break. */
 const ACTS = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 /** Without the breaks that the preview marks as its own. */
 const whole = (text: string) => text.replace(/↩\n +[┊↪] /g, "");

@@ -71,7 +71,7 @@ it("a consumer is processed over SIGKILLs: acknowledged events never come again,
   await until(async () => (await position()) === Number(handed.at(-1)), "the last acknowledgement");
   stop.abort();
   await working;
-  // An acknowledgement that the kill cut off is sent again, not its event.
+  // An acknowledgement cut off by the kill is sent again, not its event.
   expect(done).toEqual([...new Set(done)].sort((a, b) => Number(a) - Number(b)));
   expect(handed).toEqual(done);
 });
@@ -136,7 +136,7 @@ it("every refusal is a typed error", async () => {
   expect(isNexusdError(refused, "invalid_request") && refused.problem.errors).toMatchObject([
     { path: "type[0]", message: expect.stringContaining("nexusd.nexus.stock.low") },
   ]);
-  // A connection that was kept open and is dead by now is no failure of the next call.
+  // A kept-alive connection that has died since does not fail the next call.
   await nexusd.health();
   await kill();
   await start();

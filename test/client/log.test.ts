@@ -1,4 +1,4 @@
-// What following tells beside the events, and what it does about a daemon that does not answer as it should.
+// What following reports beside the events, and how it handles a daemon that answers incorrectly.
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { answerOf, createClient, type LogNotice, NexusdError } from "../../src/client/index.ts";
@@ -18,12 +18,12 @@ const append = (count: number) => {
 interface Own {
   "shop.report.made": { items: number };
 }
-/** Takes so many of what comes, as what it is and where. */
+/** Takes this many of the items, as their kind and position. */
 async function take(count: number, options: Parameters<ReturnType<typeof client>["events"]>[0] = {}) {
   const taken: (string | LogNotice)[] = [];
   const nexusd = createClient<Own>({ agentSocket: daemon.socket });
   for await (const event of nexusd.events(options)) {
-    // An own type has its data as it was declared.
+    // A user's own type has its data as declared.
     taken.push(
       event.type === "nexusd.shop.report.made"
         ? `${event.sequence}: ${event.data.items}`

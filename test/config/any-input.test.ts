@@ -42,7 +42,7 @@ const anyValue = fc.oneof(
   fc.dictionary(fc.string(), fc.integer(), { maxKeys: 3 }),
 );
 
-/** Where a person may write a secret that does not belong there. */
+/** Places where a person may mistakenly write a secret. */
 const misplaced: ((config: Table, literal: string) => void)[] = [
   (config, literal) => set(config, ["nex", "api_key"], literal),
   (config, literal) => set(config, ["nexus", "anon_key"], [literal]),

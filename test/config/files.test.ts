@@ -21,14 +21,14 @@ function keysBelow(path: string[] = []): string[] {
   return Object.keys(schema.shape).flatMap((key) => keysBelow([...path, key]));
 }
 
-/** The keys of the file, those in comments too. */
+/** The keys of the file, including those in comments. */
 function keysOf(toml: string): string[] {
   let table = "";
   return toml.split("\n").flatMap((line) => {
     const header = /^(?:# )?\[\[?([\w.-]+)\]\]?$/.exec(line)?.[1];
     if (header !== undefined) {
       table = header;
-      // A record has keys of everybody's own: it is shown as a whole.
+      // A record's keys are the user's own: it is shown as a whole.
       if (schemaAt(header.split(".")) instanceof z.ZodRecord) return [header];
     }
     const key = /^(?:# )?([a-z_]+) = /.exec(line)?.[1];
@@ -45,7 +45,7 @@ describe("config/nexusd.toml", () => {
     const keys = keysBelow()
       .filter((key) => key !== "messaging.sessions" && key !== "sinks")
       .map((key) => key.replace(".0.", "."));
-    // Keys that several kinds of a table have are shown with each.
+    // Keys shared by several kinds of a table are shown with each.
     expect([...new Set(keysOf(annotated))].sort()).toEqual(keys.sort());
   });
 

@@ -1,4 +1,4 @@
-// `[[sinks]]`: what is refused, with words that say what would be right.
+// `[[sinks]]`: what is refused, and the correction in the error.
 
 import { describe, expect, test } from "vitest";
 import { loadConfig } from "../../src/config/load.ts";

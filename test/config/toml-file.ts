@@ -1,4 +1,4 @@
-// Configuration files for tests, on disk, and what loading them says.
+// Configuration files for tests, on disk, and the results of loading them.
 
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +31,7 @@ export function tomlFile(content: string | Uint8Array): string {
 
 type Env = Record<string, string | undefined>;
 
-/** The problems of a file with this content; an empty list when it loads. */
+/** The problems of a file with this content; an empty list if it loads. */
 export function problemsOf(content: string | Uint8Array, env: Env = ENV): Problem[] {
   return problemsAt(tomlFile(content), env);
 }

@@ -29,7 +29,7 @@ beforeAll(async () => {
     cleanup: (work) => cleanups.unshift(work),
   });
   const { store } = control;
-  // Far away, so that they are still undecided whenever this runs.
+  // Far in the future, so that they are still undecided whenever this runs.
   const expiresAt = "9999-01-01T00:00:00.000Z";
   const unknown = await propose(store, { id: "w0", expiresAt });
   await store.transitionWrite(approval(unknown.id));

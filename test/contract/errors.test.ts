@@ -1,4 +1,4 @@
-// The registry of problems against what is made from it.
+// The registry of problems against everything generated from it.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";

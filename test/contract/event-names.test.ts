@@ -20,7 +20,7 @@ describe("a requested event type", () => {
 
   it.each([
     ...["*", "messaging.*", "nexus.order.*", "nexusd.nexus.stock.low", "nexusd.*"],
-    // Of jobs of one's own.
+    // Types of a user's own jobs.
     ...["shop.report.made", "nexusd.shop.*", "shop.*", "report", "payments.received", "next.day"],
   ])("%s is accepted", (type) => {
     expect(unknownType(type)).toBeUndefined();

@@ -1,4 +1,4 @@
-// The table of events against what is made from it.
+// The table of events against everything generated from it.
 
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";

@@ -1,4 +1,4 @@
-// The audit log over the API: row by row as it is stored, and for operators only.
+// The audit log over the API: row by row as stored, and for operators only.
 
 import { describe, expect, test } from "vitest";
 import { startTestControl } from "../support/control.ts";
@@ -15,7 +15,7 @@ describe("the audit log", () => {
     hash: "1",
   });
 
-  /** The store, but for its audit log. */
+  /** The store, except for its audit log. */
   const withAudit = async () => {
     const control = await startTestControl();
     const asked: unknown[] = [];

@@ -1,4 +1,4 @@
-// A body is read exactly or refused, whatever it is made of.
+// A body is read exactly or refused, whatever its content.
 
 import { describe, expect, test } from "vitest";
 import { parseBody } from "../../src/control/body.ts";
@@ -106,7 +106,7 @@ test("the largest bodies are read or refused in a moment, whatever they contain"
     fill('"', ["", ""]),
     fill("\\u0041", ['"', '"']),
   ];
-  // Processor time, which does not depend on what else the machine does.
+  // Processor time, which is independent of the machine's load.
   const before = process.cpuUsage();
   for (const body of bodies)
     try {

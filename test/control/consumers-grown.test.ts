@@ -1,4 +1,4 @@
-// Consumers that are made once, that say what they have pending, and that are acknowledged in order.
+// Consumers that are created once, report what is pending for them, and are acknowledged in order.
 
 import { expect, test } from "vitest";
 import { message, recovered, startTestControl } from "../support/control.ts";

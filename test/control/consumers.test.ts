@@ -1,4 +1,4 @@
-// Consumers: positions that outlive their readers, and what happens at the edges of the log.
+// Consumers: positions that outlive their readers, and the edge cases of the log.
 
 import { expect, test } from "vitest";
 import { message, recovered, startTestControl } from "../support/control.ts";

@@ -18,7 +18,7 @@ test("a misspelt type is refused with the nearest one, in a query and for a cons
   const body = { from: "latest", types: ["nexus.orders.pending"] };
   const consumer = await call("PUT", "/v1/consumers/mine", { body });
   expect(consumer.json.errors).toEqual([{ path: "types[0]", message }]);
-  // Types of jobs of one's own: declared, or in the log already.
+  // Types of a user's own jobs: declared, or already in the log.
   const statusOf = async (type: string) => (await get(`/v1/events?type=${type}`)).status;
   expect(await statusOf("shop.report.made")).toBe(400);
   state.ownEventTypes = ["shop.report.made"];
@@ -241,7 +241,7 @@ describe("a long poll", () => {
     expect(refused).toMatchObject({ status: 429, json: { code: "too_many_long_polls" } });
     expect(refused.json.detail).toContain('128 requests with "wait" are open on agent.sock');
     expect(refused.headers["retry-after"]).toBe("5");
-    // An operator has places of her own.
+    // An operator has reserved places.
     polls.push(get("/v1/events?wait=60s", { role: "operator" }));
     while (clock.pending() < 129) await clock.settle();
     await append(message());

@@ -1,6 +1,6 @@
-// Decisions that nobody made: thousands of forged ones over agent.sock, each refused by its own code, by the daemon's
-// real checks and the system's ssh-keygen; and valid ones, each taken once.
-// FORGED=20000 VALID=500 vitest run test/control/forged.test.ts is the full form.
+// Forged decisions: thousands of them over agent.sock, each refused with its own code, by the daemon's real checks and
+// the system's ssh-keygen; and valid ones, each accepted once. FORGED=20000 VALID=500 vitest run
+// test/control/forged.test.ts is the full form.
 
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PolicyRule } from "../../src/writes/config.ts";
@@ -10,7 +10,7 @@ import { realWritePath } from "../support/write-path.ts";
 
 const FORGED = Number(process.env.FORGED ?? 1000);
 const VALID = Number(process.env.VALID ?? 25);
-/** Of the kinds that only ssh-keygen can tell, one in so many: each is a process. */
+/** Of the kinds that only ssh-keygen can detect, one in this many: each costs a process. */
 const SELDOM = 8;
 const AT_ONCE = 8;
 const MOST_MS = 20 * 60_000;
@@ -74,7 +74,7 @@ const by = (signer: Signer, statement: string, namespace?: string): Signed => ({
 interface Scene {
   target: Open;
   other: Open;
-  /** Decided already, by alice. */
+  /** Already decided, by alice. */
   used: Open;
   n: number;
 }
@@ -86,7 +86,7 @@ const changed = (text: string, n: number): string => {
   return text.slice(0, at) + char + text.slice(at + 1);
 };
 
-/** Behind the key and the namespace: the bytes that only the signature proves. */
+/** After the key and the namespace: the bytes that only the signature proves. */
 const changedSignature = (armored: string, n: number): string => {
   const lines = armored.split("\n");
   const at = lines.length - 4;
@@ -230,12 +230,12 @@ describe("over agent.sock", () => {
           signedBy: [],
         });
 
-      // An agent's own approval, and the socket that gives no right to anything.
+      // An agent's own approval, on the socket that grants no rights.
       for (const verb of ["approve", "reject"])
         expect((await post(`/${target.id}/${verb}`, { digest: target.digest })).json.code).toBe(
           "operator_only",
         );
-      // What all of it has left is a write that its signer can decide.
+      // After all of it the write can still be decided by its signer.
       expect((await post(`/${target.id}/decide`, by(alice, target.statement))).status).toBe(200);
     },
     MOST_MS,

@@ -1,5 +1,5 @@
-// 20,000 requests to every route of both sockets: none breaks the daemon, and none changes what it may not.
-// The seed of a run that failed is in its message: FUZZ_SEED=<seed> sends the same requests again.
+// 20,000 requests to every route of both sockets: none breaks the daemon, and none changes what it may not. A failed
+// run prints its seed: FUZZ_SEED=<seed> sends the same requests again.
 
 import { Agent, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
@@ -40,7 +40,7 @@ beforeAll(async () => {
   });
   const { get, store } = control;
   const writes: Write[] = [];
-  // Far away, so that nothing expires while this runs.
+  // Far in the future, so that nothing expires while this runs.
   for (let n = 0; n < 240; n++) writes.push(await propose(store, { expiresAt: FAR }));
   const [unknown, approved, rejected] = [writes.slice(0, 30), writes.slice(30, 40), writes.slice(40, 60)];
   for (const { id } of unknown) {
@@ -105,7 +105,7 @@ async function exchangeBytes(role: Role, bytes: Buffer): Promise<number[]> {
   socket.setEncoding("latin1").on("data", (chunk: string) => {
     text += chunk;
   });
-  // What is cut off is cut off: what was answered before counts.
+  // A cut connection is fine: the answers before it count.
   socket.on("error", () => {});
   const closed = new Promise((resolve) => socket.on("close", resolve));
   socket.write(bytes);
@@ -171,7 +171,7 @@ async function fuzz(role: Role): Promise<Map<string, number>> {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, () => worker().catch(stop)));
   expect(unanswered, `seed ${SEED}`).toEqual([]);
-  // Neither all refused nor all taken: otherwise it would have tried nothing.
+  // Neither all refused nor all accepted: otherwise it would have tested nothing.
   for (const status of [200, 202, 400, 404, 405, 409, 415]) expect(met, `seed ${SEED}`).toContain(status);
   return done;
 }

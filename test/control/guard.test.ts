@@ -1,4 +1,4 @@
-// What is refused before it is looked at, and the errors that every route shares.
+// Requests refused before they are processed, and the errors that every route shares.
 
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -18,7 +18,7 @@ async function sendBytes(path: string, bytes: string): Promise<string> {
   return answer;
 }
 
-// Nothing here changes what it asks: one daemon for all of it.
+// No test here changes what it reads: one daemon for all of it.
 let shared: TestControl;
 beforeAll(async () => {
   const cleanups: (() => Promise<unknown>)[] = [];

@@ -1,4 +1,4 @@
-// Clients that say all they have to say and shut down their writing side, as "nc -N" does.
+// Clients that send everything and shut down their writing side, as "nc -N" does.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";

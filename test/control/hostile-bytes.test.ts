@@ -1,4 +1,4 @@
-// Bytes on agent.sock that mean one thing to one reader and another to the next: none of them decides anything.
+// Bytes on agent.sock that different parsers read differently: none of them decides anything.
 
 import { connect } from "node:net";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -49,12 +49,12 @@ async function tell(bytes: string | Buffer): Promise<Told> {
   socket.setEncoding("utf8").on("data", (chunk: string) => {
     text += chunk;
   });
-  // What is cut off is cut off: what was answered before counts.
+  // A cut connection is fine: the answers before it count.
   socket.on("error", () => {});
   const closed = new Promise((resolve) => socket.on("close", resolve));
   socket.write(bytes);
   socket.write(LAST);
-  // A reader that still waits for the rest of something has taken the last request for it: there is no more.
+  // A parser that still waits for more has swallowed the last request: there is no more.
   const impatient = setTimeout(() => socket.end(), 300);
   await closed;
   clearTimeout(impatient);

@@ -1,4 +1,4 @@
-// The metrics on a port of this machine: to whom, from where, and what a port that is taken does.
+// The metrics on a port of this machine: who gets them, from where, and what happens if the port is in use.
 
 import { once } from "node:events";
 import { createServer, request } from "node:http";

@@ -1,4 +1,4 @@
-// GET /metrics: each number is what has happened, and nobody reads there what is not for everybody.
+// GET /metrics: each number is true, and no private data is in it.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -121,14 +121,14 @@ describe("the numbers", () => {
     expect(await lag()).toEqual([1, 2, 7]);
     await store.putConsumer("everything", "oldest");
     expect(await lag()).toEqual([2, 4, 12]);
-    // One that is further behind may wait for something that came later.
+    // One that is further behind may wait for something newer.
     await store.putConsumer("everything", 1);
     expect(await lag()).toEqual([2, 3, 12]);
     await store.ackConsumer("everything", 4);
     expect(await lag()).toEqual([2, 2, 7]);
     await store.ackConsumer("messages", 3);
     expect(await lag()).toEqual([2, 0, 0]);
-    // What retention removed unread is no lag any more.
+    // What retention removed unread does not count as lag.
     await store.putConsumer("everything", "oldest");
     await store.pruneEvents({ keep: 1 });
     expect(await lag()).toEqual([2, 1, 7]);

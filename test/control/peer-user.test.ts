@@ -1,4 +1,4 @@
-// Who is at the other end of a socket, as the kernel says.
+// The user at the other end of a socket, according to the kernel.
 
 import { spawn } from "node:child_process";
 import { chmodSync } from "node:fs";

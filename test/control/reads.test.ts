@@ -1,4 +1,4 @@
-// Operations and reads: the catalogue, the answer of a service, and its failures told without its words.
+// Operations and reads: the catalogue, a service's answer, and its failures reported without its words.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// What is served of a session's record is named field by field.
+// The served fields of a session's record are listed one by one.
 
 import { expect, it } from "vitest";
 import { sessionView } from "../../src/contract/api/views.ts";

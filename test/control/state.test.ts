@@ -1,4 +1,4 @@
-// Health, status, jobs and reload: what they say, and who may do what.
+// Health, status, jobs and reload: their answers, and who may do what.
 
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/error.ts";

@@ -1,4 +1,4 @@
-// The two sockets and real users of the operating system: the kernel lets in whom the modes say, and nobody else.
+// The two sockets and real users of the operating system: the kernel admits exactly those that the modes allow.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ const GROUP = `nexusd-t${process.pid}`;
 const AGENT = `${GROUP}-a`;
 const STRANGER = `${GROUP}-s`;
 
-// One daemon and two users for all of it; nothing here changes what the next test meets.
+// One daemon and two users for all of it; no test changes what the next one needs.
 let control: TestControl;
 let users: Record<"agent" | "stranger", User> | undefined;
 let whyNot = "";
@@ -31,7 +31,7 @@ const attempt = (command: string, ...args: string[]) => {
   try {
     run(command, ...args);
   } catch {
-    // What is not there needs no removal.
+    // A missing user needs no removal.
   }
 };
 
@@ -107,7 +107,7 @@ async function runAs({ name, uid, gid }: User, script: string, ...args: string[]
   const child = spawn(
     process.execPath,
     ["--eval", script, "--", name, `${gid}`, `${uid}`, ...args],
-    // The working directory of the tests is not one that everybody can enter.
+    // The tests' working directory may not be accessible to everyone.
     { stdio: ["ignore", "pipe", "inherit"], cwd: "/" },
   );
   let output = "";

@@ -114,7 +114,7 @@ describe("sessions", () => {
     expect(await found("abcdef-111")).toBe("abcdef-111");
     expect(await found("ops")).toBe("abcdef-111");
     expect(await found("abcdeg")).toBe("abcdeg-222");
-    // An alias is what somebody chose; it goes before the beginning of another's id.
+    // An alias is chosen by the user; it goes before a prefix of another session's id.
     expect(await found("abcdef")).toBe("abcdeg-222");
     expect(await found("abcdef-")).toBe("abcdef-111");
   });

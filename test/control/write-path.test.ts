@@ -203,7 +203,7 @@ test("a write approved by policy is recorded as such, with the same audit rows",
   const { propose, actions } = await start();
   expect(await propose(message)).toMatchObject({
     ...{ state: "approved", approval: "auto", decidedBy: { via: "policy", user: null } },
-    // What is stored and shown is the session, not what somebody calls it.
+    // What is stored and shown is the session's id, not its alias.
     input: { session: SESSION_ID, text: "hello" },
   });
   expect(await actions()).toEqual(["proposed by agent.sock", "approved by policy"]);

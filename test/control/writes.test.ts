@@ -1,4 +1,4 @@
-// Writes over the API: what is asked of the write path by whom, what is answered, and who may not ask.
+// Writes over the API: what is requested from the write path by whom, the answers, and who may not request it.
 
 import { describe, expect, test } from "vitest";
 import { type Write, WriteError, type WriteErrorCode, type Writes } from "../../src/contract/writes.ts";
@@ -304,7 +304,7 @@ describe("an operator", () => {
     }
   });
 
-  test("who comes second learns what was decided, when and how", async () => {
+  test("a second decision is refused with what was decided, when and how", async () => {
     const { call, writes } = await startTestControl();
     const { id } = writes.add();
     await call("POST", `/v1/writes/${id}/reject`, { body: { reason: "too early" } });

@@ -79,7 +79,7 @@ test("the order of members never matters, and any other difference does", () => 
     fc.property(jsonValue, (value) => {
       const text = canonicalJson(value);
       expect(canonicalJson(reverse(value))).toBe(text);
-      // What can be read back whole is the same for no two values.
+      // Any two different values that can be read back have different forms.
       expect(parseJson(text)).toEqual(parseJson(stringifyJson(value)));
     }),
   );

@@ -1,4 +1,4 @@
-// Times of services that name no zone, on a machine that is in one.
+// Times from services without a zone, on a machine that has one.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { instantOf } from "../../src/core/instant.ts";

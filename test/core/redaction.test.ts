@@ -116,7 +116,7 @@ describe("a known secret is removed whatever it looks like", () => {
       };
       timeOf(10_000);
       const short = Math.min(timeOf(10_000), timeOf(10_000), timeOf(10_000));
-      // What is quadratic takes 1,600 times as long.
+      // Quadratic work takes 1,600 times as long.
       expect(Math.min(timeOf(400_000), timeOf(400_000))).toBeLessThan(short * 400);
     },
   );

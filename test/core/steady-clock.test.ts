@@ -1,4 +1,4 @@
-// How old things are while the wall clock is stepped, the machine sleeps, and nexusd is started again.
+// How old things are while the wall clock is stepped, the machine sleeps, and nexusd restarts.
 
 import { describe, expect, it } from "vitest";
 import { createSteadyClock } from "../../src/core/steady-clock.ts";
@@ -189,7 +189,7 @@ it("nothing ever counts as older than it is, whatever the clock does", async () 
         else steady = createSteadyClock(clock, { stored: steady.state(), bootId: "boot-1" });
         steady.look();
         for (const { wall, uptime } of stamps) {
-          // What was stepped by less than is noticed counts as drift.
+          // A step too small to notice counts as drift.
           const age = clock.uptime() - uptime + 25 * 5 * SECOND;
           expect(steady.ageOf(wall)).toBeLessThanOrEqual(age);
           for (const keep of [HOUR, 30 * DAY])

@@ -1,4 +1,4 @@
-// Waiting no longer than a time, on a clock that is told what time it is.
+// Waiting no longer than a given time, on a fake clock.
 
 import { expect, test } from "vitest";
 import { within } from "../../src/core/within.ts";

@@ -1,4 +1,4 @@
-// The real daemon on a database that somebody else has changed.
+// The real daemon on a database changed by an attacker.
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-// The watch over the clock: what it says, whom it wakes, and what it keeps for the next start.
+// The watch over the clock: what it reports, which jobs it wakes, and what it keeps for the next start.
 
 import { pino } from "pino";
 import { expect, it } from "vitest";

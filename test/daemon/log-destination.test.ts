@@ -1,4 +1,4 @@
-// A reader of the log that stands still: a pipe, a socket as a container or the journal has it, and a terminal.
+// A stalled reader of the log: a pipe, a socket as a container or the journal has it, and a terminal.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -37,12 +37,12 @@ const run = (stderr: "pipe" | number, env: Record<string, string> = {}) =>
     env: { ...process.env, ...env },
   });
 
-/** A pipe whose reading end is open, and read by nobody yet. */
+/** A pipe whose reading end is open, but not read yet. */
 function pipe(): { write: number; reader: () => Readable } {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-log-"));
   const path = join(directory, "pipe");
   execFileSync("mkfifo", [path]);
-  // Opened for both, so that opening it waits for nobody.
+  // Opened for both, so opening it does not block.
   const read = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   const write = openSync(path, constants.O_WRONLY);
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -63,7 +63,7 @@ test.each(["socket", "journal", "pipe"])(
     await until(() => said.includes("ready"), "the start of the program");
     child.stdin?.write("go");
     const result = JSON.parse(await until(() => /^\{.*\}$/m.exec(said)?.[0], "the end of the lines"));
-    // Had it waited a second for each line, that would not be here yet.
+    // If it waited a second for each line, this would not be here yet.
     expect(result.dropped).toBeGreaterThan(1000);
 
     let log = "";
@@ -76,7 +76,7 @@ test.each(["socket", "journal", "pipe"])(
     await until(() => log.includes("one more"), "the next line");
     const lines = log.trimEnd().split("\n");
     const report = lines.findIndex((line) => line.includes("log lines were dropped"));
-    // What was kept is whole, in order and without a hole; then comes the report.
+    // The kept lines are complete and in order; then comes the report.
     expect(lines.slice(0, report).map((line) => Number(/"i":(\d+)/.exec(line)?.[1]))).toEqual(
       Array.from({ length: 4000 - result.dropped }, (_, i) => i),
     );

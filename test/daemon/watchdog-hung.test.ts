@@ -1,5 +1,5 @@
-// A real daemon whose event loop is held up: while it makes slow progress it counts as alive, and while it makes none
-// systemd is not told that it is.
+// A real daemon whose event loop is blocked: while it makes slow progress it counts as alive, and while it makes none
+// it sends systemd no pings.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { recordNotify } from "../support/systemd-notify.ts";
 const PERIOD_MS = 4000;
 const HUNG_MS = 2 * PERIOD_MS;
 
-/** Loaded before the daemon: nothing outside a process can hold up its event loop. */
+/** Loaded before the daemon: only code inside a process can block its event loop. */
 const HOLD_UP = `
 const busy = (ms) => { for (const end = performance.now() + ms; performance.now() < end; ); };
 process.on("SIGUSR2", () => setInterval(() => busy(150), 200));
@@ -49,7 +49,7 @@ test("a hung daemon sends no watchdog pings until it recovers, so that systemd r
   const { process, pings, until } = await startHeldUp();
   await until(1);
   process.kill("SIGWINCH");
-  // What was told before the signal arrived may still be on its way.
+  // Messages sent before the signal arrived may still be on their way.
   await sleep(500);
   const before = pings();
   await sleep(HUNG_MS - 1500);
@@ -57,7 +57,7 @@ test("a hung daemon sends no watchdog pings until it recovers, so that systemd r
   await until(before + 1);
 }, 60_000);
 
-// Twice before it is believed: the machine of the tests may have been away for a moment.
+// Twice before it is believed: the test machine may have paused for a moment.
 test("a daemon that is busy three quarters of the time keeps pinging", {
   timeout: 60_000,
   retry: 1,

@@ -134,7 +134,7 @@ describe("the watchdog", () => {
     rmSync(directory, { recursive: true });
   });
 
-  /** Until the proof that is under way has come to its end: it uses a real socket. */
+  /** Until the current self-check has ended: it uses a real socket. */
   const advance = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 5000) {
       await clock.advance(5000);
@@ -210,7 +210,7 @@ describe("the watchdog", () => {
     await new Promise<void>((resolve) => server.listen(options.socket, resolve));
   });
 
-  // Under systemd no restart of nexusd brings it back: it would be restarted every minute for ever.
+  // Under systemd no restart of nexusd can fix it: it would be restarted every minute for ever.
   test("keeps pinging while the file of the control socket is gone", async () => {
     await new Promise((resolve) => server.close(resolve));
     expect(await findStuck(options)).toEqual([]);
@@ -218,7 +218,7 @@ describe("the watchdog", () => {
   });
 });
 
-/** Leaves the file of a socket there, as a process does that is killed. */
+/** Leaves the file of a socket behind, as a killed process does. */
 async function nobodyListensAt(path: string): Promise<void> {
   const code =
     "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";

@@ -1,4 +1,4 @@
-// SQLite pays nothing for PostgreSQL: its library is loaded only where it is used.
+// SQLite users pay nothing for PostgreSQL: its library is loaded only where it is used.
 
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";

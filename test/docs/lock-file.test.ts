@@ -1,4 +1,4 @@
-// What is installed is what was locked: nothing without a checksum, nothing from a host that the lock file names.
+// What is installed is what was locked: every package has a checksum, none comes from a host named in the lock file.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// The pages for man(1) hold what --help says, whatever characters it has.
+// The man pages hold what --help says, whatever characters it contains.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -54,7 +54,7 @@ test("the configuration page has every key of the annotated default, with its ta
     expect(page).toContain(text);
 });
 
-// What roff reads as something else than text, and what a terminal would.
+// Text that roff, or a terminal, would interpret.
 const hostile = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.string({ unit: fc.constantFrom(...`\\.'"-~^\`(){}[]$%&*fBe \n\t\x07\x1b`), maxLength: 30 }),

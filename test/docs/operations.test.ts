@@ -1,4 +1,4 @@
-// docs/operations.md says what the catalogue says.
+// docs/operations.md agrees with the catalogue.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";

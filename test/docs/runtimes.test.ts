@@ -19,7 +19,7 @@ import { snippetOf } from "../support/snippet.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const shown = (name: string) => snippetOf("runtimes.md", name);
-/** A request that was under way when nexusd was killed comes again after half a minute. */
+/** A request that was in progress when nexusd was killed comes again after half a minute. */
 const PATIENCE_MS = 120_000;
 const isThere = (program: string) => spawnSync("which", [program]).status === 0;
 
@@ -95,7 +95,7 @@ const say = (...texts: string[]) => {
 };
 const linesOf = (file: string) =>
   existsSync(join(home, file)) ? readFileSync(join(home, file), "utf8").trim().split("\n") : [];
-/** Undefined where there is no such consumer yet. */
+/** Undefined if the consumer does not exist yet. */
 const pendingOf = async (consumer: string): Promise<number | undefined> =>
   JSON.parse((await ask(installation.agentSocket, `/v1/consumers/${consumer}`)).text).pending?.count;
 
@@ -211,7 +211,7 @@ describe("systemd path units", () => {
   });
 
   test.skipIf(!isThere("systemd-analyze"))("have no warnings from systemd (needs systemd-analyze)", () => {
-    // What it starts and as whom is not on this machine.
+    // What it starts, and as which user, is not on this machine.
     const service = shown("path service")
       .replace("/usr/local/bin/run-worker", "/bin/true")
       .replace(/^User=.*\n/m, "");

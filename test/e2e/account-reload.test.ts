@@ -1,5 +1,5 @@
-// What was approved for one account is not sent with another: a key that a real reload changes, and a token that only
-// comes to be another one.
+// A write approved for one account is not sent with another: a key changed by a real reload, and a token that only
+// later belongs to another one.
 
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

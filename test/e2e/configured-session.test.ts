@@ -1,4 +1,4 @@
-// A session of the configuration that nexusd cannot join: whoever asks how it is, is told.
+// A configured session that nexusd cannot join is reported on every surface.
 
 import { afterEach, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";

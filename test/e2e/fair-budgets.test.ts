@@ -1,4 +1,4 @@
-// An agent that asks for more than the server takes: people and polls come to their turn all the same.
+// An agent that requests more than the server allows: people and polls still get their turn.
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

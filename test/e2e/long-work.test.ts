@@ -1,4 +1,4 @@
-// A text given to Nex, from the command line to what Nex found in it, with the daemon killed on the way.
+// A text given to Nex, from the command line to its findings, with the daemon killed in between.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";

@@ -1,4 +1,4 @@
-// nexusctl messaging, the daemon and a server of NexusMessaging together: two agents meet, talk and part.
+// nexusctl messaging, the daemon and a NexusMessaging server together: two agents meet, talk and part.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";

@@ -1,4 +1,4 @@
-// Sends whose answer is lost, where nothing is polled: no other message is taken for the one that was sent.
+// Sends whose answer is lost, without polling: no other message is taken for the sent one.
 
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";

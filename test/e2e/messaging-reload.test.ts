@@ -1,4 +1,4 @@
-// A reload of the configuration in the middle of what is done with sessions: it loses nothing and undoes nothing.
+// A configuration reload during work on sessions: it loses nothing and undoes nothing.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";

@@ -168,7 +168,7 @@ describe("entering a session", () => {
     const { code, url } = await output("messaging.pairs.create", { session: "mine" });
     expect(url).toBe(`${server.url}/p/${code}`);
     expect(await read("messaging.pairs.get", { code: url })).toEqual({ state: "pending" });
-    // Our own id is in it already, which the server says.
+    // Our own id is already in it, as the server reports.
     expect(await failure("messaging.pairs.claim", { code })).toEqual(["failed", "agent_id_taken"]);
 
     const elsewhere = other.createSession({ greeting: "from the other" });

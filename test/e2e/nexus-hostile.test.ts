@@ -1,5 +1,5 @@
-// The whole daemon before a gateway that has gone mad: it stays up, says that Nexus is not well, makes no event of
-// garbage, gives no credential to anybody, and is well again when the gateway is.
+// The whole daemon against a gateway gone mad: it stays up, reports that Nexus is unhealthy, makes no event of garbage,
+// gives no credential away, and recovers when the gateway does.
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

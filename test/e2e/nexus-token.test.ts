@@ -1,4 +1,4 @@
-// The whole daemon before a Nexus that cannot be reached for a token, or whose tokens are valid only later.
+// The whole daemon against a Nexus that cannot be reached for a token, or whose tokens become valid only later.
 
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Jobs of one's own in a real daemon: with settings and events of their own, in TypeScript and in JavaScript, loaded anew
-// by a reload.
+// A user's own jobs in a real daemon: with their own settings and events, in TypeScript and JavaScript, loaded again by
+// a reload.
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

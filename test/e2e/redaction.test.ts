@@ -1,5 +1,5 @@
-// A service that repeats a credential, in whatever it answers and however it encodes it: nothing of it is stored,
-// served on agent.sock or logged.
+// A service that repeats a credential, in any answer and any encoding: nothing of it is stored, served on agent.sock or
+// logged.
 
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,4 +1,4 @@
-// The history on a real store, and on a clock that is as fast as the store commits.
+// The history on a real store, on a clock as fast as the store commits.
 
 import { statSync } from "node:fs";
 import { join } from "node:path";

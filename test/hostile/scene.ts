@@ -18,7 +18,7 @@ const HEAP_MIB = 384;
 const LARGE_EVENTS = 400;
 const INSIGHTS = 4000;
 const PROBE_EVERY_MS = 15;
-/** An operator who has waited so long counts as one who was not answered. */
+/** An operator who waited this long counts as one who got no answer. */
 const PATIENCE_MS = 60_000;
 
 /** In milliseconds. */

@@ -1,5 +1,5 @@
-// Whatever a service answers: the daemon lives within the memory of its unit, says what was too much and the figure,
-// and goes on with the other services.
+// Whatever a service answers: the daemon stays within its unit's memory, reports what was too much and the limit, and
+// continues with the other services.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "../support/daemon.ts";

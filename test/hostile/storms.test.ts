@@ -1,4 +1,4 @@
-// Whatever one agent does: the daemon lives, an operator is answered, systemd is told, and memory has a bound.
+// Whatever one agent does: the daemon lives, an operator is served, systemd gets its pings, and memory is bounded.
 
 import { expect, test } from "vitest";
 import { measureStorm } from "./scene.ts";

@@ -1,5 +1,5 @@
-// What one agent can do to agent.sock, as hard as it can for some seconds. Run as a process of its own, so that it
-// does not disturb who measures: node test/hostile/storms.ts NAME SOCKET SECONDS. Prints what it was told, as JSON.
+// What one agent can do to agent.sock, at full speed for some seconds. Run as its own process, so that it does not
+// disturb the measurement: node test/hostile/storms.ts NAME SOCKET SECONDS. Prints the answers it got, as JSON.
 
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";

@@ -1,4 +1,4 @@
-// Many deadlines share a timer and a caller; each ends as if it were alone.
+// Many deadlines share a timer and a caller; each ends as if it were the only one.
 
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";

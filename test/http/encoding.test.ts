@@ -1,4 +1,4 @@
-// Answers that are not plain UTF-8 although they should be: read as they are meant, or refused by name.
+// Answers that should be plain UTF-8 and are not: read as intended, or refused with the reason.
 
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, test } from "vitest";

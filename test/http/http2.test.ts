@@ -1,4 +1,4 @@
-// Servers that offer HTTP/2: nexusd speaks HTTP/1.1 to them, and what goes wrong with HTTP/2 cannot happen.
+// Servers that offer HTTP/2: nexusd speaks HTTP/1.1 to them, so HTTP/2's failures cannot happen.
 
 import { expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";

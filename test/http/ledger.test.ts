@@ -1,4 +1,4 @@
-// What was spent of a budget before a restart counts after it.
+// Usage of a budget before a restart counts after it.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";

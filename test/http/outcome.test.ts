@@ -1,4 +1,4 @@
-// How requests are told to have ended: against real servers that fail in each way.
+// How requests are reported to have ended: against real servers that fail in each way.
 
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";

@@ -145,7 +145,7 @@ test.each<[boolean, string, ...string[]]>([
   [false, "lines of noise with a comment among them", "<html>\n: x\n"],
   [false, "the end of a line of noise", "<htm", "l>\n"],
   [false, "nothing", ""],
-])("whether something can be read (%j) is told of %s", (isReadable, _, ...pieces) => {
+])("isReadable is %j after %s", (isReadable, _, ...pieces) => {
   const decoder = createEventDecoder(1000);
   for (const piece of pieces) decoder.decode(Buffer.from(piece));
   expect(decoder.isReadable).toBe(isReadable);

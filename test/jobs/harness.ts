@@ -1,4 +1,4 @@
-// A job as the daemon runs it, in this process: real store, real HTTP to the stand-ins, and a clock of the test's own.
+// A job as the daemon runs it, in this process: real store, real HTTP to the stand-ins, and a fake clock.
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

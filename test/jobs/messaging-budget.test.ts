@@ -1,4 +1,4 @@
-// What the server counts: never more than it allows, whatever is asked, refused, renewed, sent and restarted.
+// What the server counts: never more than it allows, through requests, refusals, renewals, sends and restarts.
 
 import { expect, it, onTestFinished } from "vitest";
 import messagingPoll from "../../jobs/messaging-poll.ts";

@@ -1,4 +1,4 @@
-// Hundreds of sessions at once, on a server that takes 100 requests a minute: those that were joined are polled.
+// Hundreds of sessions at once, on a server that allows 100 requests a minute: the joined ones are polled.
 
 import { expect, it } from "vitest";
 import { MINUTE, watch } from "./messaging-harness.ts";

@@ -1,4 +1,4 @@
-// Several servers at once: each has a budget, a pace and failures of its own.
+// Several servers at once: each has its own budget, pace and failures.
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import messagingPoll from "../../jobs/messaging-poll.ts";

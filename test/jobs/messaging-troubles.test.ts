@@ -1,4 +1,4 @@
-// What goes wrong around a session, on the server, on this machine or between them, while messages come in.
+// Trouble around a session, on the server, on this machine or between them, while messages arrive.
 
 import { describe, expect, it } from "vitest";
 import { createFakeClock } from "../support/fake-clock.ts";

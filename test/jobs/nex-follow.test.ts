@@ -1,4 +1,4 @@
-// What Nex works on after a write: followed until it ends, over failures and restarts, and told once.
+// Nex's work after a write: followed until it ends, over failures and restarts, and reported once.
 
 import { expect, it, onTestFinished } from "vitest";
 import nexFollow from "../../jobs/nex-follow.ts";

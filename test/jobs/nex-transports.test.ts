@@ -1,5 +1,5 @@
-// What stands between nexusd and Nex can do to the insight stream, over real HTTP: whatever is live can be read, and
-// what cannot be read counts for nothing.
+// What a proxy between nexusd and Nex can do to the insight stream, over real HTTP: whatever is live can be read, and
+// unreadable data counts for nothing.
 
 import type { ServerResponse } from "node:http";
 import { brotliCompressSync, createGzip, gzipSync } from "node:zlib";

@@ -1,4 +1,4 @@
-// The feeds of Nexus over the real PostgREST: whatever time a row bears and whenever it comes, it is told once.
+// The feeds of Nexus over the real PostgREST: whatever time a row carries and whenever it arrives, it is logged once.
 
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

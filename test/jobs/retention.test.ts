@@ -1,4 +1,4 @@
-// The retention job on a real log: what it removes, and that readers are told of it.
+// The retention job on a real log: what it removes, and that readers learn of it.
 
 import { expect, it } from "vitest";
 import retention from "../../jobs/retention.ts";

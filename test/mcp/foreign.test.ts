@@ -1,4 +1,4 @@
-// What others wrote stands in the fields that say so, and nowhere else; and no answer is longer than a model can take.
+// Foreign text is in the fields marked for it, and nowhere else; and no answer is longer than a model can take.
 
 import { Client } from "@modelcontextprotocol/client";
 import { InMemoryTransport } from "@modelcontextprotocol/server";

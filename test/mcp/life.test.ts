@@ -1,4 +1,4 @@
-// How the server ends: with stdin, on signals, and with the process that started it, whatever became of that.
+// How the server ends: with stdin, on signals, and with the process that started it, whatever happened to that.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";

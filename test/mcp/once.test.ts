@@ -1,4 +1,4 @@
-// A proposal that is made again: the same write for as long as a client may repeat a call, and a new one after that.
+// A repeated proposal: the same write for as long as a client may repeat a call, and a new one after that.
 
 import { afterEach, expect, test, vi } from "vitest";
 import { createClient } from "../../src/client/index.ts";

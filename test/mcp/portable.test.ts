@@ -1,4 +1,4 @@
-// Schemas that every client takes: what the strict checks of clients object to is in none of them.
+// Schemas that every client accepts: they contain nothing that the clients' strict checks reject.
 
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "vitest";

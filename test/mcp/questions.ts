@@ -1,5 +1,5 @@
-// What people ask for, in their own words, and the operation that is meant. Written before the search was: none of them
-// was changed to fit it.
+// What people ask for, in their own words, and the intended operation. Written before the search: none of them was
+// changed to fit it.
 
 export interface Question {
   asked: string;

@@ -10,7 +10,7 @@ import { startTestPage } from "../support/page.ts";
 
 const OPERATOR = { via: "operator.sock", door: "operator.sock", user: null, signer: null } as const;
 
-/** What stands in for the daemon, where a test has to see or to say what the real one would not. */
+/** A stand-in for the daemon, where a test must see or send what the real one would not. */
 async function standIn(answer: (request: IncomingMessage, response: ServerResponse) => void) {
   const socketPath = join(await temporaryDirectory(), "operator.sock");
   const server = createServer(answer);

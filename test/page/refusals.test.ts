@@ -1,4 +1,4 @@
-// Who is refused by the page's server: everybody but the browser that opened its link, and that one for other pages.
+// Who is refused by the page's server: everyone but the browser that opened its link, and that one too for other pages.
 
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";

@@ -1,4 +1,4 @@
-// What is said about a failure: always something, never much, and nothing from outside.
+// The description of a failure: never empty, never long, and with nothing from outside.
 
 import { expect, it } from "vitest";
 import { StoreError } from "../../src/contract/store.ts";

@@ -1,4 +1,4 @@
-// Schedules: which are refused, and what the changes of the clocks make of a run.
+// Schedules: which are refused, and how clock changes affect runs.
 
 import { expect, it, test } from "vitest";
 import { createSchedule } from "../../src/scheduler/schedule.ts";

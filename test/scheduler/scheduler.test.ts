@@ -1,4 +1,4 @@
-// The scheduler as a whole: jobs do not touch each other, status tells the truth, stop and pause hold.
+// The scheduler as a whole: jobs do not affect each other, status is true, stop and pause hold.
 
 import { expect, it } from "vitest";
 import { StoreError } from "../../src/contract/store.ts";

@@ -1,4 +1,4 @@
-// The command of a sink, as real processes: what it is given, how it ends, and that nothing of it is left behind.
+// The command of a sink, as real processes: its input, its end, and that nothing of it remains.
 
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";

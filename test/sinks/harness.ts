@@ -1,4 +1,4 @@
-// Sinks on a real store and a fake clock, with targets that write down what they are handed and answer as a test says.
+// Sinks on a real store and a fake clock, with scripted targets that record their input.
 
 import { pino } from "pino";
 import { onTestFinished } from "vitest";

@@ -1,4 +1,4 @@
-// Hand-over as a whole, on a real database: when it wakes, what it forgets, and what it tells.
+// Sinks as a whole, on a real database: when they wake, what they forget, and what they report.
 
 import { describe, expect, test } from "vitest";
 import { StoreError } from "../../src/contract/store.ts";

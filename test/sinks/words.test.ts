@@ -1,5 +1,5 @@
-// A wake holds words of nexusd's own: it is the same, byte for byte, whatever others have written into the events that
-// it is about, and whatever the other side answers goes into no status and no event.
+// A wake holds only nexusd's own words: it is the same, byte for byte, whatever others have written into its events,
+// and nothing of the other side's answer reaches a status or an event.
 
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

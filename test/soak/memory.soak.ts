@@ -1,5 +1,5 @@
-// A real daemon does everything that it does for each message, insight, read and proposal thousands of times over.
-// What one of them leaves behind in memory for good ends a daemon that runs for months.
+// A real daemon does everything that it does for each message, insight, read and proposal thousands of times over. A
+// permanent leak in any of them ends a daemon that runs for months.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// The write path on a real store and a fake clock, with operations of its own and a service that does as it is told.
+// The write path on a real store and a fake clock, with its own operations and a scripted service.
 
 import { pino } from "pino";
 import { onTestFinished } from "vitest";

@@ -1,4 +1,4 @@
-// What a failure of the sender means for a write.
+// What a sender's failure means for a write.
 
 import { expect, test } from "vitest";
 import { HttpError } from "../../src/http/errors.ts";

@@ -1,4 +1,5 @@
-// No secret leaves in the text of a message. Those used here are made when the test runs: none is in the repository.
+// No secret leaves in the text of a message. The secrets used here are generated when the test runs: none is in the
+// repository.
 
 import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";

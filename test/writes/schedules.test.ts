@@ -1,4 +1,4 @@
-// Whatever happens in whatever order, a write keeps to the diagram and is on the wire at most once.
+// After any sequence of events a write follows the state diagram and is on the wire at most once.
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

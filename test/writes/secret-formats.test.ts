@@ -1,4 +1,5 @@
-// The guard of outgoing text against what agents come by today, whatever stands around it; and ordinary text passes.
+// The guard of outgoing text against the secrets that agents come across today, whatever surrounds them; and ordinary
+// text passes.
 
 import { describe, expect, test } from "vitest";
 import { WriteError } from "../../src/contract/writes.ts";

@@ -1,4 +1,4 @@
-// Every text of every write that leaves the machine is looked through before it is stored.
+// Every text of every write that leaves the machine is scanned before it is stored.
 
 import { expect, test } from "vitest";
 import { WriteError } from "../../src/contract/writes.ts";

@@ -1,5 +1,5 @@
-// A second pair of eyes: what a page or a proxy could have changed of a statement is found on another machine, by
-// making it again from the stored request.
+// A second pair of eyes: whatever a page or a proxy could have changed in a statement is found on another machine, by
+// building it again from the stored request.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -70,7 +70,7 @@ describe("an honest bundle", () => {
   );
 });
 
-/** What somebody between the person and the daemon could show; each gives the bundle changed, or the same where it cannot. */
+/** What a man in the middle could show the person; each returns the bundle changed, or unchanged if it cannot. */
 const LIES: Record<string, (bundle: Bundle) => Bundle> = {
   ...textLies(),
   "another body, everywhere it is shown": ({ write, ...rest }) => {

@@ -1,4 +1,4 @@
-// The text of a decision: the same write gives the same bytes, and no two that differ give the same.
+// The text of a decision: the same write gives the same bytes, and two different writes never do.
 
 import { describe, expect, test } from "vitest";
 import type { Decision } from "../../src/contract/signing.ts";
@@ -35,7 +35,7 @@ valid-until: 2026-03-02T12:00:00.000Z
 request: PATCH https://nexus.example/rest/v1/orders?id=eq.0c000000-0000-4000-8000-000000000001
 `;
 
-// Whoever has to change one of these changes STATEMENT_VERSION with it: signed statements are refused by name then.
+// Changing one of these requires a new STATEMENT_VERSION: signed statements are then refused by name.
 describe("version 1 of a statement, to the byte, is", () => {
   test("the head, and the body as in the preview, indented by two blanks", () => {
     expect(renderStatement(write(), EPOCH, "approve")).toBe(

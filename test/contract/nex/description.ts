@@ -111,7 +111,7 @@ export function readDescription(file: string): Description {
   };
 }
 
-/** A parameter as a value of the type that it has: in a path or a query all are texts. */
+/** A parameter as a value of its declared type: in a path or a query every value is a string. */
 const typed = (text: string, { type }: Parameter["schema"]): unknown => {
   if (type === "integer" && /^-?\d+$/.test(text)) return Number(text);
   return type === "boolean" && (text === "true" || text === "false") ? text === "true" : text;

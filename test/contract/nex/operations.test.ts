@@ -17,7 +17,7 @@ const february = readDescription("./openapi-2026-02.json");
 /** The one call that is held open instead of answered: the job nex-insights makes it. */
 const STREAM = "GET /v1/insights/stream";
 
-/** Where the stand-in answers otherwise than a description has it, because the clients of Nex have been seen to get that. */
+/** Where the stand-in deliberately differs from a description, because Nex's clients have been seen to get that. */
 const OTHER_ANSWERS = new Map<Description, Set<string>>([
   // The description has `data` with other fields since 2026-02-17; the clients parse what it had before.
   [current, new Set(["GET /v1/insights"])],
@@ -87,7 +87,7 @@ describe.each(nexOperations.map(({ name }) => name))("%s", (name) => {
     const noKey = await send(request, "other");
     expect([noKey.status, current.answerProblems(call, noKey)]).toEqual([401, []]);
     server.setScopes([]);
-    // Not in the description, but in every other text about it.
+    // Not in the description, but in all other documentation of it.
     expect(await send(request)).toMatchObject({
       ...{ status: 403, body: { code: 403, message: expect.any(String) } },
     });

@@ -6,12 +6,12 @@ import { samples } from "../../services/operations/samples.ts";
 import type { Bench } from "../../services/operations/support.ts";
 
 export interface World {
-  /** A good input of the operation, about things that are there. */
+  /** A valid input for the operation, about existing objects. */
   input(name: string): Record<string, unknown>;
 }
 
 export async function createWorld(server: NexServer, bench: Bench): Promise<World> {
-  /** Runs an operation and gives the named field of what it made. */
+  /** Runs an operation and returns the named field of the object that it created. */
   const make = async (name: string, input: object, field: string, key = "id"): Promise<string> => {
     const output = fieldsOf(await bench.run(name, input));
     return String(field === "" ? output[key] : fieldsOf(output[field])[key]);

@@ -1,4 +1,4 @@
-// What a terminal really does with text, asked of an emulator.
+// What a terminal really does with text, checked with an emulator.
 
 import { describe, expect, it } from "vitest";
 import { wrapped } from "../../../src/cli/writes/preview-view.ts";

@@ -1,4 +1,4 @@
-// Reading on in a feed that gives at most fifty: what was sent is given, or said to be missing.
+// Paging in a feed that returns at most fifty: everything sent is given, or reported as missing.
 
 import { expect, test } from "vitest";
 import {

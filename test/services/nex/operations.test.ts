@@ -1,4 +1,4 @@
-// What all operations of Nex have in common: exact ids, effects that are said, lookups before and after a deletion.
+// What all Nex operations share: exact ids, declared effects, lookups before and after a deletion.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NexServer, startNex } from "../../../sandbox/nex.ts";

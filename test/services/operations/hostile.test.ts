@@ -1,4 +1,4 @@
-// Whatever stands in an input, a request keeps its shape: server, path, parameters, headers.
+// Whatever an input contains, a request keeps its shape: server, path, parameters, headers.
 
 import { describe, expect, test } from "vitest";
 import { targetPath } from "../../../src/http/outgoing.ts";

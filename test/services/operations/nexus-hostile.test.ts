@@ -1,5 +1,5 @@
-// A gateway that answers everything but what it should: every answer is an error of ours, nothing is taken for done that
-// was not said to be, and no credential goes anywhere else.
+// A gateway that answers anything but the right thing: every answer is our own error, nothing counts as done without
+// confirmation, and no credential goes anywhere else.
 
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// What is said of an input that is not as its operation wants it: what would be right, before anybody approves it.
+// What the error says about an invalid input: what would be valid, before any approval.
 
 import { expect, test } from "vitest";
 import { z } from "zod";

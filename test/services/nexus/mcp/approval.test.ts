@@ -1,4 +1,4 @@
-// A tool that was changed behind an approval: said at the proposal, refused at the execution.
+// A tool that was changed after an approval: reported at the proposal, refused at the execution.
 
 import { expect, test } from "vitest";
 import { configSchema } from "../../../../src/config/schema.ts";

@@ -1,4 +1,5 @@
-// The connection with an MCP server: lazy, without needless requests, exact, once where it must be, and never hanging.
+// The connection with an MCP server: lazy, without needless requests, exact, sent once where it must be, and never
+// hanging.
 
 import { describe, expect, test, vi } from "vitest";
 import { createBudget } from "../../../../src/http/budget.ts";

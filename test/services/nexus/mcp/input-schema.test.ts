@@ -1,4 +1,4 @@
-// An input is refused only where the schema of its tool certainly refuses it, and then before anybody approves it.
+// An input is refused only if its tool's schema certainly refuses it, and then before the approval.
 
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";

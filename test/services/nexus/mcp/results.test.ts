@@ -1,4 +1,4 @@
-// What a tool gave: data where it gave some, a failure of its kind where it says so, and no secret in its words.
+// A tool's result: data if it returned some, a typed failure if it says so, and no secret in its words.
 
 import { describe, expect, test } from "vitest";
 import { resultOf, toolOutput } from "../../../../src/services/nexus/mcp/results.ts";

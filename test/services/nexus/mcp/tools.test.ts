@@ -1,4 +1,4 @@
-// The tools of an MCP server as operations: what is a read, what is kept, and what a hostile list cannot do.
+// An MCP server's tools as operations: what is a read, what is cached, and what a hostile list cannot do.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
