@@ -124,7 +124,7 @@ function ofFastify(error: unknown): Problem | undefined {
         `A segment of the path has more than ${LONGEST_PARAMETER} characters.`,
       );
     case "ECONNRESET":
-      // Nobody will read this; it only keeps the abort from being logged as a failure of ours.
+      // No client reads this; it only keeps the abort from being logged as a failure of ours.
       return new Problem("invalid_request", "The connection ended before the body was complete.");
     default:
       return undefined;

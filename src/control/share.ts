@@ -26,5 +26,5 @@ export function createShare(options: { most: () => number; refusal: (most: numbe
   };
 }
 
-/** For a request whose sender no longer waits for the answer: nobody reads it. */
+/** For a request whose sender no longer waits for the answer. */
 export const hungUp = () => new Problem("request_timeout", "The connection ended before its turn came.");
