@@ -92,7 +92,7 @@ interface Wanted {
   after: number;
   limit: number;
   type: string[] | undefined;
-  // If the log changes between two pages, the daemon returns an error, instead of our printing two logs as one.
+  // Sent with each page, so that a log that is replaced in between is an error, and not two logs printed as one.
   epoch: string | undefined;
   signal: AbortSignal;
 }
