@@ -58,7 +58,7 @@ async function removable(
     const brokenAt = breakBefore(chain, row);
     if (brokenAt) throw broken(brokenAt);
     rows.push(row);
-    // A row from the future was stamped by a wrong clock: it counts as old as the row after it.
+    // A row from the future was stamped by a wrong clock: it counts as being as old as the row after it.
     if (!isAhead) removed = rows.length;
     chain = { rows: row.sequence, hash: row.hash };
   }

@@ -151,7 +151,7 @@ export async function prune(
   let removed = 0;
   for (const [at, { sequence, id }] of oldest.entries()) {
     if (sequence <= lastUnwanted || id < idBefore) removed = at + 1;
-    // An event from the future was stamped by a wrong clock: it counts as old as the event after it.
+    // An event from the future was stamped by a wrong clock: it counts as being as old as the event after it.
     else if (id < idAhead) break;
   }
   const last = oldest[removed - 1];
