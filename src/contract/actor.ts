@@ -5,7 +5,7 @@ export interface Actor {
   via: "agent.sock" | "operator.sock" | "policy" | "nexusd";
   /** The operating system's user, if the socket tells. */
   user: string | null;
-  /** Whose signature decided, whichever way it arrived; left out: nobody's. */
+  /** Whose signature decided, whichever way it arrived; left out: no signature. */
   signer?: string | null;
 }
 
