@@ -118,7 +118,7 @@ export interface RunningService<Settings = unknown, Client = unknown> {
   connect(connecting: Connecting<Settings>): Client;
   /** Commits what the configuration has changed in stored data. */
   adopt(): Promise<void>;
-  /** Commits what is only in memory, at the end. */
+  /** Commits what is only in memory, before shutdown. */
   leave(): Promise<void>;
   /** Registers every credential that is only in the store with the redactor. @throws StoreError */
   loadCredentials(): Promise<void>;

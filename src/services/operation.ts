@@ -35,13 +35,13 @@ export interface OperationRequest {
 
 /** What a request depends on besides its input, read once before it is built; it makes `request` a pure function. */
 export interface Facts {
-  /** Of the service, as it is configured. */
+  /** The origin of the service, as configured. */
   readonly origin: string;
 }
 
 /** What a person sees of a request. */
 export interface ShownRequest {
-  /** Whole, with the query. */
+  /** Complete, with the query. */
   url: string;
   headers: readonly { name: string; value: string }[];
   body: string | null;
@@ -192,7 +192,7 @@ export class OperationError extends Error {
   }
 }
 
-/** Who a request is sent for, and who is told how long it waited for nexusd's limits. */
+/** For whom a request is sent, and a callback with how long it waited for nexusd's limits. */
 export type SentFor = Pick<HttpRequest, "onWaited"> & {
   /** Default: an agent's read or write. */
   priority?: "people" | "agent_reads" | "agent_writes";

@@ -79,7 +79,7 @@ export function messagingFacts(settings: MessagingSettings, all: readonly Lastin
   };
 }
 
-/** Of what a request shows: sessions stand in a stored input by their whole ids, and in the URL. */
+/** The facts that a request shows: a stored input has sessions by their whole ids, and so does the URL. */
 export function shownMessagingFacts({ url, headers, body }: ShownRequest): MessagingFacts {
   const origin = URL.parse(url)?.origin ?? "";
   const { creatorAgentId, agentId: named } = fieldsOf(body === null ? undefined : parseJson(body));

@@ -126,7 +126,7 @@ async function isStillKept(list: CatchUpOptions["list"], at: number): Promise<bo
   return found.insights.some((insight) => (createdAt(insight) ?? Number.POSITIVE_INFINITY) <= at);
 }
 
-/** What is too large to be read exists all the same. */
+/** An insight that is too large to be read counts as existing. */
 const orTooLarge = (batch: Promise<InsightBatch>): Promise<InsightBatch | "too large"> =>
   batch.catch((error: unknown) => {
     if (isTooLarge(error)) return "too large";

@@ -12,7 +12,7 @@ const name = () =>
     .describe("A string, or an object such as {first_name, last_name}");
 const attributesHint = "The attributes by slug, from nex.objects.get";
 
-/** Which records a list returns, and what of each; for a kind of records, and for a list. */
+/** Which records a list returns, and which fields; for a kind of records, and for a list. */
 export const pageInput = () => ({
   attributes: z
     .union([z.enum(["all", "primary", "none"]), z.array(line).min(1)])

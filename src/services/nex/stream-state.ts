@@ -80,7 +80,7 @@ export function step(
   }
 }
 
-/** A loss, with what is news to the log. */
+/** A loss, with the announcements that are new to the log. */
 function announced(state: StreamState, at: number, code: string) {
   const announce: Announcement[] = [];
   const told = state.told;

@@ -175,7 +175,7 @@ export const updateTags = defineOperation({
   name: "nexus.customers.update_tags",
   service: "nexus",
   effect: "write",
-  // Setting all tags would be idempotent if nobody else changed them: a repetition could undo another change meanwhile.
+  // Setting all tags is not idempotent while others change them: a repetition could undo a change made in between.
   idempotent: false,
   title: "Set the tags of a customer",
   description:

@@ -42,7 +42,7 @@ const columns = (items: boolean): Query =>
     : {};
 const ITEM_COUNT = "order_items_count";
 
-/** The order with its number of items, and where the rest of them begins. */
+/** The order with its number of items, and where the remaining ones begin. */
 function withRest(order: Record<string, unknown>): Record<string, unknown> {
   const { order_items: items, [ITEM_COUNT]: counted, ...own } = order;
   if (!Array.isArray(items)) return order;

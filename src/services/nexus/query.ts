@@ -16,7 +16,7 @@ export interface RowQuery {
   anyOf?: readonly (readonly Filter[])[];
   /** Only the rows after this one, in the order of `order`. */
   after?: Position;
-  /** Columns, ascending; the last one makes the order whole. */
+  /** Columns, ascending; the last one makes the order total. */
   order?: readonly string[];
   /** Descending, with rows without a value last. */
   newestFirst?: boolean;

@@ -21,7 +21,7 @@ export const getStock = defineOperation({
     readPage(
       facts,
       "stock_balances",
-      // All of items: some databases have no items.name, and naming it would fail the whole query.
+      // All columns of items: some databases have no items.name, and naming it would fail the whole query.
       { select: "*,items!inner(*)", "items.sku": where("eq", sku) },
       BY_ID,
       page,

@@ -15,7 +15,7 @@ type WatchContext = Pick<
   "store" | "services" | "clock" | "steady" | "log" | "signal" | "degraded"
 >;
 
-/** Per store, since a page can be skipped only beside the records that it was compared with. */
+/** Per store, since a page can only be skipped if the store has the records that it was compared with. */
 const memories = new WeakMap<JobContext["store"], Map<WatchJob, PageMemory>>();
 
 function pagesOf(store: JobContext["store"], job: WatchJob): PageMemory {

@@ -33,7 +33,7 @@ const alreadyKnown = (session: Session): ImportResult => {
   return { sessionId, outcome: "known", alias, note };
 };
 
-/** How to get a session back that is unusable as it is: repeating the import never changes it. */
+/** How to recover an unusable session: repeating the import never changes it. */
 const goOn = (name: string, state: Session["state"]): string =>
   state === "left"
     ? `join it again with nexusctl messaging join ${name}`

@@ -12,7 +12,7 @@ const LONGEST_LIFE_MS = 10 * 365 * 86_400_000;
 /** By what part of a lifetime its end may differ from our own clock's estimate, and still be believed. */
 const CLOCKS_APART = 1 / 8;
 
-/** A session's lifetime, as its server gives it in seconds; null: none, or an impossible one. */
+/** A session's lifetime, reported by its server in seconds; null: none, or an impossible one. */
 export const lifeMs = (ttlSeconds: number | null | undefined): number | null => {
   const ms = (ttlSeconds ?? 0) * 1000;
   return ms >= 1000 && ms <= LONGEST_LIFE_MS ? ms : null;

@@ -101,7 +101,7 @@ export function createPacing(options: PacingOptions): Pacing {
     exposureS += sign * estimates.exposureS(slot);
   }
 
-  /** Puts a session where its state belongs. */
+  /** Puts a session into the structure for its state. */
   function place(entry: Entry, nowMs: number): void {
     if (entry.takenAtMs !== null) return;
     if (entry.pausedUntilMs > nowMs) {

@@ -153,7 +153,7 @@ async function read(
   return { kind: "polled", messages };
 }
 
-/** Whether the session was not changed since, such as by a write: then what a page says of it is known. */
+/** Whether the session is unchanged since, for example by a write: then what a page implies for it is known. */
 const isUnchanged = (before: Session, now: Session): boolean =>
   WITHOUT_PACING.every((key) => before[key] === now[key]);
 const WITHOUT_PACING = sessionRecord.omit({ pacing: true }).keyof().options;

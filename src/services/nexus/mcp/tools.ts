@@ -58,7 +58,7 @@ export const PUBLISHED_WRITES: ReadonlySet<string> = new Set([
 
 const DESTRUCTIVE: ReadonlySet<string> = new Set(["nexus_delete_social_post"]);
 
-/** A tool as it is kept and stored. */
+/** A tool as it is stored. */
 export const toolSchema = z.object({
   name: z.string(),
   title: z.string(),
