@@ -1,4 +1,4 @@
-// Events as lines for a person: sequence, time, type and the essential data, in columns, made visible.
+// Events as lines for a person: sequence, time, type and key data, in columns; invisible characters are shown.
 
 import { TYPE_PREFIX } from "../../contract/new-event.ts";
 import { parseJson } from "../../core/exact-json.ts";

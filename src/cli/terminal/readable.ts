@@ -9,7 +9,7 @@ type Row = Record<string, unknown>;
 /** Deeper values are shown as JSON. */
 const DEEPEST = 3;
 
-/** Lines of at most `columns`, made visible. @param value parsed JSON, integers above 2^53 as bigint */
+/** Lines of at most `columns`, invisible characters shown. @param value parsed JSON, integers above 2^53 as bigint */
 export function readable(value: unknown, columns: number, depth = 1): string[] {
   if (Array.isArray(value)) return value.length === 0 ? ["none"] : listed(value, columns);
   if (!isRow(value)) return wrapped(textOf(value), columns);
