@@ -1,5 +1,5 @@
-// The pictures of the operator's page in the README, `npm run screenshots`: a daemon on the sandbox, whose hour of
-// figures was made up, and the page in Chromium.
+// The pictures of the operator's page in the README, `npm run screenshots`: a daemon on the sandbox, with an hour of
+// made-up figures, and the page in Chromium.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// The page with much to show, and after a long time: it opens at once, and keeps no more than it did at first.
-// NEXUSD_PAGE_MINUTES=30 has it watch live events for so long; without it a minute has as many events.
+// The page with a lot of data, and after a long time: it opens at once, and its memory does not grow.
+// NEXUSD_PAGE_MINUTES=30 has it watch live events for that long; without it one minute has as many events.
 
 import type { Page as Tab } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

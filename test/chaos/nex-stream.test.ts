@@ -21,7 +21,7 @@ interface Outcome {
 const keyOf = ({ content, created_at }: { content: string; created_at: string }) =>
   `${content} ${created_at}`;
 
-/** An hour of everything that can go wrong, and some minutes in which nothing does. */
+/** An hour of everything that can go wrong, and some minutes without trouble. */
 async function live(
   seed: number,
   { burst, ...options }: { retention: number; isReplayVague: boolean; burst: number },
@@ -39,8 +39,7 @@ async function live(
   while (clock.monotonic() < end) {
     const chance = random();
     if (chance < 0.5) model.emit(some(1 + Math.floor(random() * 4)));
-    // The same words again, at another time, are another insight.
-    // But not where a replay does not tell which.
+    // The same words at another time are another insight, unless a replay does not tell the time.
     else if (chance < 0.6 && !options.isReplayVague)
       model.emit([{ type: "risk", content: "the same words" }]);
     else if (chance < 0.63) model.emit(some(burst));
@@ -58,7 +57,7 @@ async function live(
   await clock.advance(15 * MINUTE);
   await stop();
   const all = await events();
-  // One that REST did not tell in time is in the log as the replay told it.
+  // An insight that REST did not deliver in time is in the log as the replay delivered it.
   const timed = new Map(
     options.isReplayVague ? model.emitted.map((insight) => [insight.content, insight]) : [],
   );
@@ -76,7 +75,7 @@ async function live(
   };
 }
 
-/** Weather that changes; each kind of trouble lasts until the next change. */
+/** Changing weather; each kind of trouble lasts until the next change. */
 function storm(random: Random): Weather & { change(): void; clear(): void } {
   const calm = { latencyMs: 50, stream: 0, list: 0, cut: 0, stall: 0, copies: 0 };
   let now = calm;

@@ -1,4 +1,4 @@
-// 50 SIGKILLs of the real daemon at random moments, while three busy services are watched.
+// 50 SIGKILLs of the real daemon at random moments, with three busy services being watched.
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";

@@ -9,7 +9,7 @@ import { noTerminal, onTerminal } from "../support/pty.ts";
 import { createFakeTty, runAtTty } from "../support/tty.ts";
 
 const ESCAPE = "\x1b";
-/** The escape character as a sign of its own. */
+/** The escape character as a visible sign. */
 const seen = (text: string) => text.replaceAll(ESCAPE, "␛");
 const green = (text: string) => `\x1b[32m${text}\x1b[39m`;
 const yellow = (text: string) => `\x1b[33m${text}\x1b[39m`;

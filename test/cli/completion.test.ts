@@ -148,7 +148,7 @@ for (const shell of ["bash", "zsh", "fish"]) {
   });
 }
 
-// Inside its own line editor zsh sets options that the functions above are not called with.
+// Inside its own line editor zsh sets options that are not set when the functions above are called.
 const hasTerminal = ["zsh", "script"].every((program) => spawnSync(program, ["--version"]).status === 0);
 
 describe.skipIf(!hasTerminal)("zsh, at a terminal of its own (needs zsh and script)", () => {

@@ -41,7 +41,7 @@ test.each<[why: string, sql: string, wrong: Record<string, string>]>([
     { sequence: "1 events are missing after 2" },
   ],
   [
-    // They are the events of a write, which the audit chain covers too: both are true.
+    // They are the events of a write, which the audit chain also covers: both are right.
     "the newest events are missing, a write's among them",
     "DELETE FROM events WHERE sequence > 4",
     { sequence: "events 5 to 6 are missing", "audit chain": "its event 5 was removed" },

@@ -24,7 +24,7 @@ import { propose } from "../support/stored-write.ts";
 
 const KEYS = { NEX_KEY: "nex-key-0123456789", NEXUS_KEY: "nxs_ak_0123456789", ANON_KEY: "anon-0123456789" };
 
-/** The three services in one, as they answer to good keys. */
+/** The three services in one, answering as they do to valid keys. */
 const services: Behaviour = (response, { method, url, headers, body }) => {
   const answer = (status: number, value: unknown) => {
     response.writeHead(status, { "content-type": "application/json" });

@@ -32,7 +32,7 @@ const WITHOUT_DAEMON = [
   ...["doctor", "service install", "service uninstall", "import nexus-sh"],
   ...["completion bash", "completion zsh", "completion fish"],
 ];
-/** A screen for a person: in a pipe it is wrong usage. */
+/** A screen for a person: it is wrong usage in a pipe. */
 const AT_TERMINAL_ONLY = ["writes watch"];
 
 const leaves = (node: CommandNode): CommandNode[] =>

@@ -17,7 +17,7 @@ const MOST_RESIDENT = 220 * 2 ** 20;
 
 const startControl = () => startTestControl({ writePath: (store, clock) => realWritePath({ store, clock }) });
 
-/** As agents would have proposed them; text of `length` characters is in the request and in its preview. */
+/** As agents would have proposed them; the request and its preview contain text of `length` characters. */
 function proposeMany({ directory }: TestControl, count: number, length: number): void {
   const nextId = monotonicFactory();
   insertWrites(
@@ -57,7 +57,7 @@ describe.skipIf(noTerminal)(noTerminal ?? "writes watch", () => {
     await watch.until("order NX-1: pending to shipped");
     watch.type("\x1b[F");
     await watch.until(`order NX-${MANY}: pending to shipped`);
-    // One that comes while it is open.
+    // A proposal that arrives while it is open.
     await propose(control.store, { expiresAt: "9999-01-01T00:00:00.000Z", reason: "the newest" });
     await watch.until(`${MANY + 1} to decide`);
     watch.type("\x1b[F\r");

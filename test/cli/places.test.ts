@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../support/store.ts";
 
 const CONFIG = '[daemon]\ndata_dir = "data/mine"\n';
 
-/** A directory with `config/mine.toml` in it, and a daemon's socket below `at` where that is named. */
+/** A directory with `config/mine.toml` in it, and a daemon's socket below `at` if that is given. */
 async function installation(at?: string) {
   const root = realpathSync(temporaryDirectory());
   const config = join(root, "config", "mine.toml");

@@ -1,4 +1,4 @@
-// nexusctl with the system's ssh-keygen and a real daemon behind it: signing, handing over, checking afterwards.
+// nexusctl with the system's ssh-keygen and a real daemon behind it: signing, submitting, checking afterwards.
 
 import { execFileSync, spawn } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The skill and the MCP entry in the places of runtimes: everything else in their files stays as it is.
+// The skill and the MCP entry in the places of runtimes: everything else in their files stays unchanged.
 
 import { lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

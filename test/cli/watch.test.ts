@@ -91,7 +91,7 @@ describe("the inbox", () => {
     const [row = ""] = lines(tty, "rejected  ");
     expect(row).toMatch(/update status order o-\d+/);
     expect(row).toContain("by alice");
-    // It cannot be chosen any more.
+    // It can no longer be selected.
     tty.type("2");
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(fake.shown).toStrictEqual([]);

@@ -312,7 +312,7 @@ describe("a hostile proposal", () => {
         preview: { method: "POST", url: `https://nexus.example/rest/v1/notes?a=${text}`, headers: [], body },
       });
       const { tty } = await answered(id, "\r");
-      const [shown = ""] = tty.text().split(`\r${CLEAR}`); // what stands before the real question
+      const [shown = ""] = tty.text().split(`\r${CLEAR}`); // the lines above the real question
       expect(shown).not.toMatch(ACTS);
       const lines = shown.split("\n");
       for (const line of lines) expect(line).not.toMatch(/^(Approve|The write is approved)/);

@@ -93,7 +93,7 @@ it("an event whose handler throws stays unacknowledged", async () => {
 it("a proposal is made once and followed to its end, across a restart of the daemon", async () => {
   const { nexusd, start, kill } = await startAll();
   await start();
-  // The daemon is away at first: the proposal is sent again, with one key.
+  // The daemon is away at first: the proposal is sent again, with the same key.
   await kill();
   const proposing = nexusd.propose(
     { operation: "messaging.sessions.create", input: { alias: "new" }, reason: "to talk" },

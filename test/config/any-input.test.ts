@@ -60,7 +60,7 @@ function set(config: Table, path: string[], value: unknown): void {
   if (rest.length === 0) config[key] = value;
   else {
     config[key] ??= {};
-    set(config[key] as Table, rest, value); // what is no table throws, which the test takes as one change less
+    set(config[key] as Table, rest, value); // an invalid table throws, which the test counts as one change fewer
   }
 }
 
@@ -101,7 +101,7 @@ test("any file gives a configuration or readable problems, and never shows a sec
           try {
             set(config, path, value);
           } catch {
-            // The table on the way was replaced by something else before.
+            // A parent table was replaced by something else before.
           }
         let text = stringify(config);
         for (const { at, remove, insert } of slips) {

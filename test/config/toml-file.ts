@@ -13,7 +13,7 @@ export const ENV = {
   NEXUS_ANON_KEY: "nexus-anon-value-that-must-not-be-shown",
 };
 
-/** The references that an otherwise empty configuration needs, as dotted keys in front of any table. */
+/** The references that an otherwise empty configuration needs, as dotted keys before any table. */
 export const REFERENCES = `
 nex.api_key = { source = "env", id = "NEX_API_KEY" }
 nexus.api_key = { source = "env", id = "NEXUS_API_KEY" }

@@ -1,5 +1,5 @@
-// The control API as its contract has it: every route on both sockets, its status, its shape and its headers,
-// each checked against the OpenAPI document that the daemon gives of itself.
+// The control API as its contract says: every route on both sockets, its status, shape and headers, each checked
+// against the OpenAPI document that the daemon serves.
 
 import { beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -95,7 +95,7 @@ beforeAll(async () => {
   };
 });
 
-/** What the document says of a method, path and answer. */
+/** The document's description of an answer, by method, path and answer. */
 function describedAs(method: string, path: string, answer: Answer): z.ZodType | undefined {
   const type = answer.headers["content-type"]?.split(";", 1)[0];
   const content = document.paths[path]?.[method.toLowerCase()]?.responses[answer.status]?.content;

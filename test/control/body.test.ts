@@ -13,7 +13,7 @@ test("any JSON is either refused or unchanged when written again", () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 5 }), (text) => {
       const before = JSON.parse(text);
-      // A name that could change an object's nature is refused; the tests below say which.
+      // A name that could change an object's prototype is refused; the tests below say which.
       fc.pre(!/__proto__|constructor/.test(text));
       expect(stringifyJson(parse(text))).toBe(stringifyJson(before));
     }),

@@ -133,7 +133,7 @@ test("an event that was never delivered cannot be acknowledged: a number in a no
   });
   expect((await control.get("/v1/consumers/planner")).json.position).toBe(0);
   expect(await ack(control, json.next)).toMatchObject({ status: 200, json: { position: 2 } });
-  // Again, as after a lost answer, and one that came late.
+  // Sent again, as after a lost answer, and one that came late.
   expect(await ack(control, 2)).toMatchObject({ status: 200, json: { position: 2 } });
   expect(await ack(control, 1)).toMatchObject({ status: 200, json: { position: 2 } });
 });

@@ -50,7 +50,7 @@ describe("pages", () => {
       const met: string[] = [];
       for (let after = 0; after < 13; ) {
         const { text, json } = await get(`/v1/events?limit=1000&after=${after}${filter}`);
-        // 2 MiB and the event with which they were reached.
+        // 2 MiB and the event that reached them.
         expect(text.length).toBeLessThan(2 ** 21 + 600_000);
         met.push(
           ...json.events.map(({ data }: { data: { sessionId?: string } }) => data.sessionId ?? "other"),

@@ -78,7 +78,7 @@ afterAll(async () => {
   for (const cleanup of cleanups) await cleanup();
 });
 
-/** @returns undefined where the connection ended without an answer */
+/** @returns undefined if the connection ended without an answer */
 const exchange = (role: Role, { method, path, headers, body }: FuzzRequest) =>
   new Promise<Outcome | undefined>((resolve) => {
     const outgoing = request({ socketPath: control.sockets[role], agent, method, path, headers });
@@ -98,7 +98,7 @@ const exchange = (role: Role, { method, path, headers, body }: FuzzRequest) =>
     outgoing.end(body);
   });
 
-/** @returns the statuses of all that was answered */
+/** @returns the statuses of all answers */
 async function exchangeBytes(role: Role, bytes: Buffer): Promise<number[]> {
   const socket = connect(control.sockets[role]);
   let text = "";
@@ -110,7 +110,7 @@ async function exchangeBytes(role: Role, bytes: Buffer): Promise<number[]> {
   const closed = new Promise((resolve) => socket.on("close", resolve));
   socket.write(bytes);
   socket.write("GET /v1/health HTTP/1.1\r\nhost: nexusd\r\nconnection: close\r\n\r\n");
-  // What the daemon still waits for will not come.
+  // The rest that the daemon waits for will not come.
   const impatient = setTimeout(() => socket.destroy(), 100);
   await closed;
   clearTimeout(impatient);
@@ -120,7 +120,7 @@ async function exchangeBytes(role: Role, bytes: Buffer): Promise<number[]> {
 const described = ({ body, ...rest }: FuzzRequest) =>
   JSON.stringify({ ...rest, body: body?.toString("latin1").slice(0, 2000) });
 
-/** Sends them all, `AT_ONCE` at a time in their order. @returns how often each route was answered with 2xx */
+/** Sends them all, `AT_ONCE` at a time in order. @returns how often each route was answered with 2xx */
 async function fuzz(role: Role): Promise<Map<string, number>> {
   const random = createRandom(SEED + (role === "agent" ? 0 : 1));
   const next = createFuzz(random, known);

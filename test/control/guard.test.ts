@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startTestControl, type TestControl } from "../support/control.ts";
 
-/** Sends bytes as they are. @returns everything that is answered until the connection ends */
+/** Sends raw bytes. @returns everything that is answered until the connection ends */
 async function sendBytes(path: string, bytes: string): Promise<string> {
   const socket = connect(path);
   let answer = "";
@@ -210,7 +210,7 @@ describe("every answer is problem+json with the daemon's version and epoch", () 
   });
 });
 
-/** Writes all the bytes, and only then reads. @returns what is answered, up to the end of a problem */
+/** Writes all the bytes, and only then reads. @returns the answer, up to the end of a problem */
 async function sendThenRead(path: string, bytes: string): Promise<string> {
   const socket = connect(path);
   await new Promise<void>((resolve, reject) => {

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { message, startTestControl } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
-/** Sends the request, shuts down the writing side, and collects what is answered. */
+/** Sends the request, shuts down the writing side, and collects the answer. */
 function halfClosed(path: string, request: string) {
   const client: Socket = connect({ path, allowHalfOpen: true });
   onTestFinished(() => void client.destroy());

@@ -1,4 +1,4 @@
-// What an idle daemon must not have loaded.
+// Modules that an idle daemon must not have loaded.
 
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";

@@ -273,7 +273,7 @@ describe("a scrape", () => {
     const whole = (await Promise.all(scrapes)).filter((families) => families !== undefined);
     for (const families of whole) {
       const events = sampleOf(families, "nexusd_events_total", { type: "service.recovered" });
-      // Each of them in the same moment of the store.
+      // All of them from the same moment of the store.
       expect(events).toBe(sampleOf(families, "nexusd_log_latest_sequence"));
       expect(families.get("nexusd_service_state")?.series.length).toBe(12);
       expect(sampleOf(families, "nexusd_job_runs_total", { outcome: "succeeded" })).toBe(5);

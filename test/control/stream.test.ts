@@ -119,7 +119,7 @@ test("a reader that stalls during 5,000 commits gets each event once, and costs 
   const text = "x".repeat(2000);
   for (let sequence = 1; sequence < total; sequence += 200)
     await append(...Array.from({ length: Math.min(200, total - sequence) }, () => message("s", { text })));
-  // 10 MB are in the log; no more of them was read than the buffers between us hold.
+  // 10 MB are in the log; no more of them was read than the buffers in between hold.
   expect(Math.max(...reads.mock.calls.map(([{ after }]) => after))).toBeLessThan(total / 4);
 
   reader.response.resume();

@@ -54,7 +54,8 @@ const removeUsers = () => {
 beforeAll(async () => {
   const cleanups: (() => Promise<unknown>)[] = [];
   const cleanup = (work: () => Promise<unknown>) => cleanups.unshift(work);
-  // As systemd's RuntimeDirectory= would be: everybody may pass, and what is made in it belongs to the agents' group.
+  // Like systemd's RuntimeDirectory=: everyone may pass through, and what is created in it belongs to the agents'
+  // group.
   const directory = await temporaryDirectory(cleanup);
   await chmod(directory, 0o711);
   const socketDirectory = join(directory, "run");
@@ -76,7 +77,7 @@ beforeAll(async () => {
 const known = (skip: TestContext["skip"]) =>
   users ?? skip(`needs two users of the operating system, which cannot be created here: ${whyNot}`);
 
-// Becomes the user for good, groups and all, before it connects: what the kernel checks are real credentials.
+// Becomes the user for good, including groups, before it connects: the kernel checks real credentials.
 const BECOME = `
   const [name, gid, uid, ...rest] = process.argv.slice(1);
   process.initgroups(name, Number(gid));
@@ -118,7 +119,7 @@ async function runAs({ name, uid, gid }: User, script: string, ...args: string[]
   return output.trim();
 }
 
-/** @returns the status of the answer, or the code of the error that met it at the door */
+/** @returns the status of the answer, or the code of the connection error */
 const send = (user: User, socket: Role, method: string, path: string, body: object | "" = "") =>
   runAs(user, REQUEST, control.sockets[socket], method, path, body && JSON.stringify(body));
 

@@ -1,4 +1,4 @@
-// The local views: what the services last said, from the store alone.
+// The local views: the services' last known data, from the store alone.
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { describe, expect, test } from "vitest";

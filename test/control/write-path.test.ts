@@ -1,4 +1,4 @@
-// From a proposal to its record, over both sockets, on the real write path: the stories that the API is there for.
+// From a proposal to its audit rows, over both sockets, on the real write path: the stories that the API exists for.
 
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";

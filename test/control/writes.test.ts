@@ -11,7 +11,7 @@ const proposal = { operation: OPERATION, input: { orderId: "o-1", orderStatus: "
 const json = { "content-type": "application/json" };
 const digestOf = ({ digest }: { digest: string }) => ({ digest });
 
-/** A write path that does one thing of its own. */
+/** A write path with one method replaced. */
 const scripted = (changes: Partial<Writes>) =>
   startTestControl({ context: { writes: { ...scriptedWrites(), ...changes } } });
 

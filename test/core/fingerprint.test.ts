@@ -1,4 +1,4 @@
-// The same text has the same fingerprint everywhere, and its words are told apart by ear.
+// The same text has the same fingerprint everywhere, and its words sound different.
 
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";

@@ -14,7 +14,7 @@ const WITHOUT_ZONE = "2026-11-30T10:00:00";
 const before = process.env.TZ;
 beforeAll(() => {
   process.env.TZ = "America/New_York";
-  // Else nothing here could fail.
+  // Otherwise nothing here could fail.
   expect(Date.parse(WITHOUT_ZONE)).not.toBe(TEN);
 });
 afterAll(() => {

@@ -35,7 +35,7 @@ describe("an age", () => {
     expect(steady.ageOf(madeAt)).toBe(MINUTE);
     await clock.advance(HOUR);
     expect(steady.ageOf(madeAt)).toBe(HOUR + MINUTE);
-    // What happened is over: it keeps nothing for longer than usual.
+    // The jump is over: nothing is kept for longer than usual.
     expect(steady.before(30 * DAY)).toBe(clock.now() - 30 * DAY);
   });
 

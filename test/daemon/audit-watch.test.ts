@@ -13,7 +13,7 @@ import { propose } from "../support/stored-write.ts";
 
 const json = async (...call: Parameters<typeof ask>) => JSON.parse((await ask(...call)).text);
 
-/** A service that takes what it is sent, and counts writes. */
+/** A service that accepts every request, and counts writes. */
 const startService = async () => {
   const received: string[] = [];
   const server = createServer((request, response) => {
@@ -73,7 +73,7 @@ test("a write approved by SQL alone is not sent, and health, log and metric repo
   expect(health.reasons).toContainEqual({ code: "audit", detail: expect.stringMatching(/was changed/) });
   expect((await ask(installation.operatorSocket, "/metrics")).text).toMatch(/^nexusd_audit_intact 0$/m);
   expect(daemon.log()).toMatch(/"level":"error".*the audit log was changed: The writes are not as/);
-  // Outside of the database: the head of the first start is in a log that the attacker cannot reach.
+  // Outside the database: the head of the first start is in a log that the attacker cannot reach.
   expect(daemon.log()).toMatch(/"head":"[0-9a-f]{64}".*"msg":"the head of the audit log"/);
 });
 

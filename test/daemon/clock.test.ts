@@ -50,7 +50,7 @@ it("keeps the time for the next start, even if nexusd is killed", async () => {
   const madeAt = clock.now();
   await clock.advance(20 * 60_000);
   clock.jump(60 * DAY);
-  // Not looked at any more: as after a SIGKILL.
+  // No longer used: as after a SIGKILL.
   const next = await recallSteadyClock(store, clock, "boot-1");
   expect(next.isSteady()).toBe(false);
   expect(next.ageOf(madeAt)).toBe(20 * 60_000);

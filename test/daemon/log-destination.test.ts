@@ -13,7 +13,7 @@ import { ask, install, until } from "../support/daemon.ts";
 
 const source = (path: string) => JSON.stringify(new URL(`../../src/${path}.ts`, import.meta.url));
 
-/** Logs 4,000 lines of a kilobyte when it is told to, says on stdout how that went, and logs one more line each time. */
+/** Logs 4,000 lines of a kilobyte on request, reports on stdout how that went, and logs one more line each time. */
 const PROGRAM = `
   import { fstatSync } from "node:fs";
   import { createLog } from ${source("daemon/log")};
@@ -92,7 +92,7 @@ test.skipIf(!hasScript)("a terminal that stopped scrolling blocks nothing (needs
   const directory = mkdtempSync(join(tmpdir(), "nexusd-log-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const result = join(directory, "result");
-  // script passes on what the terminal shows, and stops when nobody takes that.
+  // script passes on what the terminal shows, and stops if its output is not read.
   const command = `"$NODE" --input-type=module -e "$PROGRAM" >"$RESULT"`;
   const child = spawn("script", ["-qfc", command, "/dev/null"], {
     env: { ...process.env, NODE: process.execPath, PROGRAM, RESULT: result },
@@ -125,7 +125,7 @@ test("the daemon answers while its log is not read, and counts what it dropped",
     return Number(/^nexusd_log_lines_dropped_total (\d+)$/m.exec(text)?.[1]);
   };
   await until(() => ask(operatorSocket, "/v1/health").catch(() => undefined), "the daemon");
-  // Each request is a line at the level "trace", and one that is refused is a long one.
+  // Each request is a line at the level "trace", and a refused one is a long line.
   const many = async () => {
     await Promise.all(Array.from({ length: 200 }, () => ask(operatorSocket, "/v1/health")));
     return (await dropped()) > 0;

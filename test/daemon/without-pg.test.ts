@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 
-/** The files of pg that a process has loaded which imports these modules. */
+/** The files of pg loaded by a process that imports these modules. */
 const loadedBy = (...files: string[]): string[] =>
   JSON.parse(
     execFileSync(

@@ -4,7 +4,7 @@ import { FLOORS } from "../../tools/floors.ts";
 
 test.each(["ARCHITECTURE.md", "CONTRIBUTING.md"])("each path that %s names exists", (page) => {
   const named = readFileSync(page, "utf8").match(/`[\w.-]+\/[\w./-]*`/g) ?? [];
-  // What is imported as nexusd/client is no file.
+  // The import nexusd/client is not a file.
   const paths = named.map((path) => path.slice(1, -1)).filter((path) => !path.startsWith("nexusd/"));
   expect(paths.length).toBeGreaterThan(20);
   expect(paths.filter((path) => !existsSync(path) && !existsSync(`src/${path}`))).toEqual([]);
@@ -36,14 +36,14 @@ test.each(recipes)("the recipe's files exist: $title", ({ title, text }) => {
   });
   for (const path of paths) {
     const pattern = path.replace(/<\w+>/g, "*");
-    // A name alone is a file of a folder that the recipe names.
+    // A bare name is a file in a folder that the recipe names.
     const places = path.includes("/") ? [pattern, `src/${pattern}`] : folders.map((at) => `${at}${pattern}`);
     expect(
       places.some((place) => globSync(place).length > 0),
       `${path} is there`,
     ).toBe(true);
   }
-  // What one begins with stands in the recipe, too.
+  // A recipe's first file is in it too.
   const [begin = ""] = first;
   expect(text).toContain(begin.slice(begin.lastIndexOf("/", begin.length - 2) + 1));
 });

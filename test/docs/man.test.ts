@@ -116,7 +116,8 @@ test.skipIf(!has("groff", "--version"))(
       encoding: "utf8",
       stdio: ["pipe", "pipe", "ignore"], // glyphs that no terminal has are said to be missing
     });
-    // Without its man macros groff draws \- as a minus; what it composes or has not is left out of the comparison.
+    // Without its man macros groff draws \- as a minus; characters that it composes or lacks are left out of the
+    // comparison.
     const ascii = (text: string) =>
       text
         .replaceAll("\u2212", "-")

@@ -68,7 +68,7 @@ describe("the metrics page", () => {
         used.add(name);
         const family = families.get(name);
         expect(family, `${alert}: ${name}`).toBeDefined();
-        // What it selects by must be there: another word would never be true.
+        // Its label values must exist: an unknown one would never match.
         const selected = expr.matchAll(new RegExp(`${name}\\{(\\w+)=~?"([^"]+)"\\}`, "g"));
         for (const [, label, values] of selected)
           for (const value of label === "job" ? [] : values.split("|"))

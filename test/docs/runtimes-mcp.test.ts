@@ -1,4 +1,4 @@
-// The set-ups of docs/runtimes.md for Claude Code and other MCP clients, as they are shown there.
+// The set-ups of docs/runtimes.md for Claude Code and other MCP clients, run as documented.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";

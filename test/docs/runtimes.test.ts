@@ -1,4 +1,4 @@
-// The set-ups of docs/runtimes.md, as they are shown there. That of OpenClaw is run by test/openclaw/setup.openclaw.ts.
+// The set-ups of docs/runtimes.md, run as documented. OpenClaw's is run by test/openclaw/setup.openclaw.ts.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -78,7 +78,7 @@ const environment = () => ({
   NEXUSD_AGENT_SOCKET: installation.agentSocket,
 });
 
-/** As a reader types it, in their home directory. */
+/** As readers type it, in their home directory. */
 function run(script: string): ChildProcess {
   const child = spawn("sh", ["-c", script], {
     env: environment(),

@@ -35,7 +35,7 @@ let server: Server;
 let port: number;
 /** "POST /path", of what reached the server. */
 let seen: string[];
-/** Those that the exchange has given, the newest last; only that one is good. */
+/** Tokens issued by the exchange, the newest last; only that one is valid. */
 let tokens: string[];
 
 const answer = async (request: IncomingMessage, response: ServerResponse) => {
@@ -153,7 +153,7 @@ test("a key changed by a reload makes an approved write stale: it is not sent, a
   expect(seen.filter((one) => one.startsWith("POST"))).toEqual([]);
   expect((await write(second)).state).toBe("proposed");
 
-  // What is proposed for the new account goes out.
+  // A proposal for the new account is sent.
   const again = await propose({ ...CREATE, input: NEW });
   await approve(again);
   expect((await ended(again)).state).toBe("succeeded");
@@ -163,7 +163,7 @@ test("a key changed by a reload makes an approved write stale: it is not sent, a
 test("a new token, or a reload with the same key, makes nothing stale", async () => {
   const proposed = await propose(SHIP);
   expect(tokens).toHaveLength(1);
-  // The server takes the old token no more.
+  // The server no longer accepts the old token.
   tokens.push("of somebody else");
   put("anon", letters(30));
   await reload();

@@ -8,7 +8,10 @@ import { runCli } from "../support/cli.ts";
 import { ask, install, startDaemon, until } from "../support/daemon.ts";
 import { createProposer } from "../support/proposer.ts";
 
-/** A daemon in one session of a server that takes 24 requests a minute beside the reserve: one agent could have them all. */
+/**
+ * A daemon in one session of a server that allows 24 requests a minute beside the reserve: one agent could use them
+ * all.
+ */
 async function startTight() {
   const server = await startMessaging({ rateLimit: null });
   onTestFinished(server.close);
@@ -59,7 +62,7 @@ it("30 parallel reads by an agent leave budget for a person's read and for the p
 });
 
 const WATCHES = { "nexus-low-stock": 10, "nexus-pending-orders": 8 };
-/** Longer than the burst that an idle budget takes, and several rounds of both watches. */
+/** Longer than the burst that an idle budget allows, and several rounds of both watches. */
 const STORM_MS = 40_000;
 
 it("60 parallel reads by an agent delay no Nexus watch by 10 s", async () => {
@@ -153,7 +156,7 @@ it("an operator can stop an approved message before it begins, and it is never s
   const refused = await ask(installation.agentSocket, `/v1/writes/${last}/cancel`, { method: "POST" });
   expect(JSON.parse(refused.text).code).toBe("write_already_decided");
 
-  // The command takes the operators' socket for it by itself.
+  // The command finds the operators' socket by itself.
   const stopped = await nexusctl("writes", "cancel", last);
   expect(JSON.parse(stopped.stdout).state).toBe("cancelled");
   const { rows } = JSON.parse((await nexusctl("audit", "--write", last)).stdout);

@@ -1,4 +1,4 @@
-// The whole daemon beside a server that prefers HTTP/2.
+// The whole daemon with a server that prefers HTTP/2.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// From nexus.sh to nexusd on a live server: what came after the imported cursor arrives once, under the old agent id.
+// From nexus.sh to nexusd on a live server: messages after the imported cursor arrive once, under the old agent id.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -91,7 +91,7 @@ test("an imported session continues where nexus.sh stopped, and still accepts me
   expect(fingerprint(directory)).toEqual(before);
   for (const secret of [sessionKey, sessionId]) expect(daemon.log()).not.toContain(secret);
 
-  // A key that was stored by an earlier start is known as well.
+  // A key stored by an earlier start is known as well.
   await daemon.end("SIGTERM");
   daemon = startDaemon(installation);
   await daemon.ready;

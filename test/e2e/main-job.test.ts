@@ -255,7 +255,7 @@ describe("the main job", () => {
       (await readLog(installation.agentSocket)).filter(({ type }) => type === "nexusd.nex.stream.opened")
         .length;
     const first = await opened();
-    // The test before put the old configuration back: that is a change, and opens the stream again.
+    // The previous test restored the old configuration: that is a change, and reopens the stream.
     daemon.process.kill("SIGHUP");
     await until(async () => (await opened()) > first, "the stream after a reload with changes");
     const before = await opened();

@@ -27,7 +27,7 @@ let everything: ChildProcess;
 let gateway: Server;
 let installation: Installation;
 let daemon: RunningDaemon;
-/** What a test makes of the requests for the MCP server. */
+/** A test's view of the requests to the MCP server. */
 let isCut = false;
 const calls: { authorization: string | undefined; body: string }[] = [];
 

@@ -40,7 +40,7 @@ async function messaging(...args: string[]) {
   expect(code, `${args.join(" ")}: ${stdout}${stderr}`).toBe(0);
   return JSON.parse(stdout);
 }
-/** The other agent, which has no nexusd. */
+/** The other agent, without nexusd. */
 async function peer(method: string, path: string, body?: unknown) {
   const response = await fetch(server.url + path, {
     method,

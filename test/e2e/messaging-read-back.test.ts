@@ -103,7 +103,7 @@ it.each([
   const id = await propose();
   await until(() => posts() > before, "the request");
   await daemon.end("SIGKILL");
-  // The faults stay until the end of the test: a request that is let go may be carried out.
+  // The faults stay until the end of the test: a request that gets through may be executed.
   await start();
   expect(await ended(id)).toMatchObject(outcome);
 });

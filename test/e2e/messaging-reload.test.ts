@@ -57,7 +57,7 @@ const eventsOf = async (session: string) =>
     .map(({ type }) => type.replace("nexusd.messaging.", ""));
 const reloads = () => daemon.log().split("configuration reloaded").length - 1;
 
-/** With a change, since nothing is built anew without one. */
+/** With a change, because nothing is rebuilt without one. */
 async function reload(): Promise<void> {
   const before = reloads();
   const toml = readFileSync(installation.configPath, "utf8");

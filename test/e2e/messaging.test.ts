@@ -1,4 +1,4 @@
-// Sessions by the real daemon: created, joined, claimed, left, and what each answer of the server leaves behind.
+// Sessions by the real daemon: created, joined, claimed, left, and the effects of each server answer.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

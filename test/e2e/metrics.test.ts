@@ -1,4 +1,4 @@
-// The metrics of the real daemon on its port, as what they count happens.
+// The metrics of the real daemon on its port, as the counted events happen.
 
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -176,7 +176,7 @@ test("another port needs a restart, and until then the old one works", async () 
   const before = await value("nexusd_job_runs_total", { name: "messaging-poll", outcome: "succeeded" });
   const { text: answer } = await ask(installation.operatorSocket, "/v1/reload", { method: "POST" });
   expect(JSON.parse(answer)).toEqual({ applied: [], restartNeeded: ["control.metrics_port"] });
-  // Nothing that was counted is forgotten by it.
+  // It resets no counter.
   const name = "nexusd_messaging_poll_gap_seconds_count";
   expect(
     await value("nexusd_job_runs_total", { name: "messaging-poll", outcome: "succeeded" }),

@@ -119,7 +119,7 @@ it("stays up, reports Nexus truthfully, and keeps its credentials", async () => 
     ]) {
       const { status: code, text } = await Promise.race([
         post("/v1/reads", { operation, input }),
-        // One that is retried, with its pauses, is not waited for.
+        // A retried request, with its pauses, is not waited for.
         sleep(300, { status: 0, text: "" }),
       ]);
       told.push(text);

@@ -38,9 +38,9 @@ async function openShop() {
     /** The messages that went out. */
     sent,
     port: 0,
-    /** How far the clock that stamps tokens is ahead of the one that judges them. */
+    /** How far the clock that stamps tokens is ahead of the one that checks them. */
     aheadMs: 0,
-    /** Requests for these paths find their token expired, once each. */
+    /** Requests to these paths find their token expired, once each. */
     expireAt: [] as string[],
     listen: (): Promise<void> =>
       new Promise((resolve) => {
@@ -141,7 +141,7 @@ it("after 12 s of refused connections a token arrives within 5 s, and waiting re
   await shop.close();
   const database = new Database(join(installation.dataDir, "nexusd.db"));
   database.exec("DELETE FROM secrets WHERE name = 'nexus.token'");
-  // Both watches have a pass to make up for.
+  // Both watches have a pass to catch up on.
   database.exec("DELETE FROM cursors WHERE source LIKE 'job:nexus-%'");
   database.close();
 
@@ -155,7 +155,7 @@ it("after 12 s of refused connections a token arrives within 5 s, and waiting re
   const passes = () => ["/rest/v1/stock_balances", "/rest/v1/orders"].map((part) => firstOf(shop.seen, part));
   await until(() => passes().every((at) => at !== undefined), "a pass of each watch");
   expect((firstOf(shop.seen, "/agent-auth") ?? Number.NaN) - back).toBeLessThan(5 * SECOND);
-  // What has a wait of its own within a pass, four seconds at most, is not shortened.
+  // A delay inside a pass, at most four seconds, is not shortened.
   for (const at of [...passes(), firstOf(shop.seen, "whatsapp-send-message")])
     expect((at ?? Number.NaN) - back).toBeLessThan(10 * SECOND);
   expect(shop.seen.filter(({ path }) => path.endsWith("/agent-auth"))).toHaveLength(1);

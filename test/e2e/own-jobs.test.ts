@@ -85,7 +85,7 @@ it("a job has its own settings and events, each in its place", async () => {
     { ...WORDS, "report.ts": TYPESCRIPT },
     '[jobs.shop-report]\nat = "5 4 * * *"\nitems = 7\n',
   );
-  // Before there is any: its declaration makes the type known.
+  // Before any exists: its declaration makes the type known.
   expect(await reports()).toEqual([]);
   await nexusd.jobs.run("shop-report");
   expect(await reports()).toEqual([{ items: 7, greeting: "good morning" }]);

@@ -17,7 +17,7 @@ import {
 } from "../support/daemon.ts";
 import { letters } from "../support/secrets.ts";
 
-/** Of no known shape, but for the agent key, which has to begin so. */
+/** Of no known shape, except the agent key, which needs its prefix. */
 const CREDENTIALS = {
   nex: `plain/${letters(20)}+=`,
   agent: `${SANDBOX_ENV.NEXUS_API_KEY.slice(0, 7)}${letters(30)}`,
@@ -36,11 +36,11 @@ const formsOf = (secret: string): string[] => [
   Buffer.from(secret).toString("hex"),
   Buffer.from(secret).toString("hex").toUpperCase(),
   secret.replaceAll("/", "\\/"),
-  // What is cut off gives most of it away.
+  // A truncated secret still reveals most of it.
   secret.slice(0, Math.ceil(secret.length * 0.7)),
   secret.slice(Math.floor(secret.length * 0.3)),
 ];
-/** As JSON may write it where it need not. */
+/** As JSON may escape it needlessly. */
 const escaped = (json: string) =>
   known.reduce(
     (text, secret) =>
@@ -87,7 +87,7 @@ beforeAll(async () => {
           },
           ...{ "www-authenticate": `Bearer realm="${known.join(" ")}"`, etag: `"${CREDENTIALS.agent}"` },
         })
-        // Every other one as nobody would write it.
+        // Every second one in an unusual notation.
         .end(++answers % 2 === 0 ? JSON.stringify(body) : escaped(JSON.stringify(body)));
     if (url === "/functions/v1/agent-auth")
       return answer(200, { access_token: CREDENTIALS.token, organization_id: "org", expires_in: 3600 });
@@ -156,7 +156,7 @@ const get = async (path: string): Promise<string> => (await ask(installation.age
 const post = async (path: string, body: unknown): Promise<string> =>
   (await ask(installation.agentSocket, path, { method: "POST", body })).text;
 
-/** What the stream of events brings from its beginning until it has brought this. */
+/** The contents of the event stream from its start until this has arrived. */
 const streamed = (wanted: RegExp): Promise<string> =>
   new Promise((resolve, reject) => {
     const path = "/v1/events/stream?after=0";
@@ -254,7 +254,7 @@ test("secrets that only the database knows after a restart, session keys and the
   const { nex, agent, anon } = CREDENTIALS;
   daemon = startDaemon(installation, { NEX_API_KEY: nex, NEXUS_API_KEY: agent, NEXUS_ANON_KEY: anon });
   await daemon.ready;
-  // Nobody is shown the token before it is used.
+  // The token is shown to no one before it is used.
   await until(async () => /"failures":[1-9]/.test(await get("/v1/jobs")), "a request with the token");
   messaging.post(sessionId, "peer", { text: `after the restart: ${known.join(" ")}` });
   const page = await until(async () => {

@@ -1,5 +1,5 @@
-// A decision made away from the daemon's machine: the statement is signed by a real ssh-keygen, an agent brings it, and
-// PostgREST shows the new row.
+// A decision made away from the daemon's machine: the statement is signed by a real ssh-keygen, an agent submits it,
+// and PostgREST shows the new row.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -145,7 +145,7 @@ test("a reload adds, changes and removes sinks, leaves the other running command
   expect(await reload("")).toMatchObject({ applied: ["sinks"] });
   await scene.until(() => !isRunning(leader), "the removed sink's command to end");
   expect(JSON.parse((await scene.operator("GET", "/v1/sinks")).text).sinks).toEqual([]);
-  // Its place is kept for when it comes back.
+  // Its place is kept until it returns.
   await reload(tables(scene.place));
   expect(await scene.status()).toMatchObject({ wakes: 1, pending: 2, state: "waiting" });
 }, 60_000);

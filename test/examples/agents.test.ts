@@ -1,5 +1,5 @@
-// Each example agent, as its own comment starts it, against the daemon and the sandbox: it confirms an order, with an
-// operator's approval, over a SIGKILL of the daemon and one of its own.
+// Each example agent, started as its own comment says, against the daemon and the sandbox: it confirms an order, with
+// an operator's approval, across a SIGKILL of the daemon and one of its own.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -96,7 +96,7 @@ for (const { name, command, needs } of AGENTS) {
       expect(await second.ended, second.stderr()).toBe(0);
       const { order, ...done } = JSON.parse(second.stdout());
       expect(done).toEqual({ state: "succeeded", write: proposed.id });
-      // One proposal, whatever was sent; and what is done is acknowledged.
+      // One proposal, however often it was sent; and finished events are acknowledged.
       const writes = (await nexusd.writes.list()).writes;
       expect(writes.map(({ id, state }) => [id, state])).toEqual([[proposed.id, "succeeded"]]);
       const [consumer] = (await nexusd.consumers.list()).consumers;

@@ -14,7 +14,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A daemon that does nothing but keep its history. */
+/** A daemon that only keeps its history. */
 function keeper(store: Store, startMs = START) {
   let now = startMs;
   let measured: Figure[] = [];
@@ -25,7 +25,7 @@ function keeper(store: Store, startMs = START) {
     jump: (ms: number) => {
       now += ms;
     },
-    /** Runs for so long, with `figures` in each minute. */
+    /** Runs for this long, with `figures` in each minute. */
     async runs(ms: number, figures: Figure[] | ((now: number) => Figure[])) {
       const stop = new AbortController();
       const end = now + ms;
@@ -164,7 +164,7 @@ test("a clock set back or forward shows nothing twice, and the history recovers 
   expect(hour).not.toContain(100);
   one.jump(-20 * MINUTE);
   await one.runs(5 * MINUTE, [wakes(1)]);
-  // A minute that came twice has both; those behind it are not shown as they are in the future.
+  // A repeated minute has both values; later ones are not shown while they are in the future.
   expect((await values(one, "hour")).slice(-5)).toEqual(Array(5).fill(2));
   expect((await values(one, "month")).at(-1)).toBeLessThan(60);
 });

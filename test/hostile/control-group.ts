@@ -1,4 +1,4 @@
-// The memory that the unit's MemoryMax= gives: a control group of the kernel, where this process may make one.
+// The memory of the unit's MemoryMax=: a control group of the kernel, if this process may create one.
 
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,16 +10,16 @@ const HEAP_MIB = 256;
 export interface ControlGroup {
   /** Whether the kernel enforces it. */
   isEnforced: boolean;
-  /** To be put before a command: what runs then is in the group, or has the smaller heap. */
+  /** Prefix for a command, which then runs in the group, or with the smaller heap. */
   wrap(command: readonly string[]): { command: string; args: string[]; env: Record<string, string> };
-  /** How often the kernel ended a process of it. */
+  /** How often the kernel killed a process in it. */
   kills(): number;
   remove(): void;
 }
 
 let made = 0;
 
-/** To be removed once all in it have ended. */
+/** Remove it once all processes in it have ended. */
 export function makeControlGroup(): ControlGroup {
   const directory = makeDirectory();
   if (directory === undefined)
@@ -47,7 +47,7 @@ export function makeControlGroup(): ControlGroup {
   };
 }
 
-/** The parents of version 1 and 2, as they are usually mounted, and what each calls its limits. */
+/** The parents of versions 1 and 2, as usually mounted, and the names of their limits. */
 const KINDS = [
   { parent: "/sys/fs/cgroup/memory", limits: ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"] },
   { parent: "/sys/fs/cgroup", limits: ["memory.max"] },

@@ -1,5 +1,5 @@
-// What storms cost, as a table for docs/limits.md: node test/hostile/figures.ts [ROOT] [SECONDS] [NAME]. ROOT is the
-// checkout of the version that is measured, with its node_modules (default: this one), NAME a part of a storm's name.
+// The cost of storms, as a table for docs/limits.md: node test/hostile/figures.ts [ROOT] [SECONDS] [NAME]. ROOT is the
+// checkout to measure, with its node_modules (default: this one), NAME a part of a storm's name.
 
 import { resolve } from "node:path";
 import { measureStorm } from "./scene.ts";

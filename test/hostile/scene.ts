@@ -1,4 +1,4 @@
-// A real daemon under one storm: what the operator waits, what systemd is told, what memory it takes.
+// A real daemon under one storm: how long the operator waits, what systemd is told, how much memory it takes.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { systemClock } from "../../src/core/clock.ts";
 import { type RecordedNotify, recordNotify } from "../support/systemd-notify.ts";
 
-/** As systemd would have it, but shorter: a daemon that gives no sign for so long would be started again. */
+/** As under systemd, but shorter: a daemon silent for this long would be restarted. */
 const WATCHDOG_MS = 6000;
 /** Old generation of V8: about what the unit's MemoryMax= of 512 MiB leaves for it. */
 const HEAP_MIB = 384;
@@ -30,15 +30,15 @@ export interface Waits {
 }
 
 export interface Measured {
-  /** How the daemon ended, where it did: an exit code or a signal. */
+  /** How the daemon ended, if it did: an exit code or a signal. */
   ended: string | null;
-  /** What the operator waited for her answers. */
+  /** How long the operator waited for her answers. */
   operator: Waits;
-  /** The same of a daemon beside it, at the same time, which nobody else asks for anything: what the machine does. */
+  /** The same for an otherwise idle daemon beside it, at the same time: the machine's share. */
   beside: Waits;
   /** The longest time between two pings, from the start of the storm to its end, in milliseconds. */
   longestWithoutPing: number;
-  /** The most that was resident, in MiB. */
+  /** The peak resident memory, in MiB. */
   residentMiB: number;
   walMiB: number;
   told: Record<string, number>;
@@ -46,10 +46,10 @@ export interface Measured {
 
 const MAIN = "src/daemon/main.ts";
 
-/** @param root of the version that is measured; its store fills the log, since the schema is its own */
+/** @param root the version to measure; its own store fills the log, because the schema is its own */
 export async function measureStorm(root: string, name: string, seconds: number): Promise<Measured> {
   const directory = mkdtempSync(join(tmpdir(), "nexusd-hostile-"));
-  // A service that takes every request and answers none.
+  // A service that accepts every request and answers none.
   const service = createServer(() => {});
   service.listen(0, "127.0.0.1");
   await once(service, "listening");
@@ -94,7 +94,7 @@ interface RunningDaemon {
   dataDir: string;
   notify: RecordedNotify;
   socket(role: "agent" | "operator"): string;
-  /** How it ended, where it did. */
+  /** How it ended, if it did. */
   ended(): string | null;
   end: Promise<void>;
   kill(): Promise<void>;
@@ -153,7 +153,7 @@ async function startDaemon(root: string, directory: string, servicePort: number)
   return daemon;
 }
 
-/** In a process of its own, so that it does not disturb who measures. */
+/** In its own process, so that it does not disturb the measurement. */
 function runStorm(name: string, socket: string, seconds: number) {
   const storm = spawn(
     process.execPath,
@@ -174,7 +174,7 @@ function runStorm(name: string, socket: string, seconds: number) {
   return { told, isOver: () => isOver };
 }
 
-/** One request after the other until it is over. */
+/** One request after the other until the time is up. */
 async function askAgain(daemon: RunningDaemon, isOver: () => boolean, look: () => void): Promise<Waits> {
   const waits: number[] = [];
   while (!isOver()) {
@@ -192,7 +192,7 @@ async function askAgain(daemon: RunningDaemon, isOver: () => boolean, look: () =
   };
 }
 
-/** Long enough for an answer that costs something to leave unread, and for a search that costs something. */
+/** Long enough for an expensive answer to leave unread, and for an expensive search. */
 async function fillLog(root: string, dataDir: string): Promise<void> {
   const load = (file: string) => import(pathToFileURL(join(root, file)).href);
   // Before it had a folder of its own, SQLite's store was one file.
@@ -256,7 +256,7 @@ function pingWatch(notify: ReturnType<typeof recordNotify>) {
   };
 }
 
-/** What a person's tool asks first. Resolves when it is answered, or when nobody would wait any longer. */
+/** The first request of a person's tool. Resolves when it is answered, or when a person would have given up. */
 const askOperator = (socketPath: string) =>
   new Promise<void>((resolve) => {
     const asked = request(

@@ -1,4 +1,4 @@
-// A real daemon within the memory of its unit, and services of which Nex and Nexus answer what a test has them answer.
+// A real daemon within its unit's memory, and services of which Nex and Nexus are scripted.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -25,7 +25,7 @@ interface SeenStatus {
 export interface ServiceScene {
   messaging: MessagingServer;
   sessionId: string;
-  /** What Nex and Nexus answer to everything but the exchange of the token and the insight stream. */
+  /** The answer of Nex and Nexus to everything except the token exchange and the insight stream. */
   answer: Answer;
   /** Sends it on the insight stream. */
   insight(insight: Record<string, unknown>): void;
@@ -35,14 +35,14 @@ export interface ServiceScene {
   log(): Promise<SeenEvent[]>;
   /** How the daemon ended, with its last words; undefined: it lives. */
   ended(): string | undefined;
-  /** The most that was resident so far, in MiB. */
+  /** The peak resident memory so far, in MiB. */
   peakMiB(): number;
-  /** Whether the kernel keeps it within its memory, and not the heap alone is limited. */
+  /** Whether the kernel enforces its memory limit; otherwise only the heap is limited. */
   isEnforced: boolean;
   close(): Promise<void>;
 }
 
-/** Resolves once the daemon has joined the session, has the insight stream and has asked for the orders. */
+/** Resolves once the daemon has joined the session, opened the insight stream and requested the orders. */
 export async function startServiceScene(): Promise<ServiceScene> {
   const streams = new Set<ServerResponse>();
   let hasAsked = false;
@@ -154,7 +154,7 @@ export const json =
 export const text = (body: string | Buffer) => (response: ServerResponse) =>
   void response.writeHead(200, { "content-type": "application/json" }).end(body);
 
-/** Each byte in a chunk of its own (RFC 9112, 7.1). */
+/** Each byte in its own chunk (RFC 9112, 7.1). */
 export const byteByByte =
   (body: string): Answer =>
   (_response, { socket }) => {

@@ -15,13 +15,13 @@ beforeEach(async () => {
 });
 afterEach(() => scene?.close());
 
-/** A text of so many bytes at most. */
+/** A text of at most this many bytes. */
 const fill = (unit: string, bytes: number) => unit.repeat(Math.floor(bytes / unit.length));
 const ROW = { id: "1", created_at: "2026-11-01T12:00:00Z" };
 const rows = (body: string) => `[${body}{"id":"last"}]`;
 
 let serial = 0;
-/** It lives, and what the services say now arrives. */
+/** It lives, and new data from the services arrives. */
 async function goesOn(): Promise<void> {
   const said = `all is well ${serial++}`;
   scene.answer = json([]);

@@ -6,15 +6,15 @@ import { STORMS } from "./storms.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const SECONDS = 3;
-// On a machine of its own it takes less than 200 ms (docs/limits.md). Here other tests run beside it, and a daemon that
-// has to wait for its turn on the processor takes several turns for an answer: so much is added as the idle daemon
-// beside it waits, several times.
+// On an idle machine it takes less than 200 ms (docs/limits.md). Here other tests run beside it, and a daemon that
+// waits for the processor needs several turns for an answer: the allowance grows by several times the wait of the idle
+// daemon beside it.
 const OPERATOR_WITHIN_MS = 200;
 const TURNS_OF_THE_PROCESSOR = 5;
 const RESIDENT_MIB = 450;
 const PING_WITHIN_MS = 9000;
 
-/** What the storm must have been told, beside what it may be told. */
+/** The answers that the storm must get, beside those that it may get. */
 const TOLD: Partial<Record<string, RegExp>> = {
   "600 connections with almost a body each": /413 proposal_too_large|429 too_many_|connection ended/,
   "25,000 consumers of 100 types, and lists of them": /413 too_many_types/,
@@ -27,7 +27,7 @@ const TOLD: Partial<Record<string, RegExp>> = {
 
 test.each(Object.keys(STORMS))(
   "the daemon survives %s, and its operator is served",
-  // Twice before it is believed: the machine may have been away for a moment.
+  // Twice before it is believed: the machine may have paused for a moment.
   { timeout: 60_000, retry: 1 },
   async (name) => {
     const measured = await measureStorm(ROOT, name, SECONDS);

@@ -8,7 +8,7 @@ interface Storm {
   socket: string;
   /** Aborts when the time is up. */
   signal: AbortSignal;
-  /** What was told, by status and code: "429 too_many_streams". */
+  /** The answers by status and code: "429 too_many_streams". */
   told: Map<string, number>;
 }
 
@@ -19,7 +19,7 @@ interface Reply {
 
 const count = ({ told }: Storm, what: string) => told.set(what, (told.get(what) ?? 0) + 1);
 
-/** One request; what it was told counts. Undefined where the connection broke. */
+/** One request; its answer is counted. Undefined if the connection broke. */
 function ask(
   storm: Storm,
   method: string,
@@ -65,7 +65,7 @@ async function again(storm: Storm, times: number, work: (n: number) => Promise<u
   const one = async () => {
     while (!storm.signal.aborted) {
       await work(n++);
-      // A refusal comes at once, and the storm is to be one of requests and not of this loop.
+      // A refusal comes at once, and the storm should consist of requests, not of this loop.
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
@@ -75,7 +75,7 @@ async function again(storm: Storm, times: number, work: (n: number) => Promise<u
 const head = (line: string, headers: string[] = []) =>
   `${[`${line} HTTP/1.1`, "host: nexusd", ...headers].join("\r\n")}\r\n\r\n`;
 
-/** A connection that sends this and then reads nothing; the first line that it is told counts once it is closed. */
+/** A connection that sends this and then reads nothing; the first line of its answer counts once it is closed. */
 function open(storm: Storm, text: string, reads = false): Promise<Socket | undefined> {
   return new Promise((resolve) => {
     const socket = connect(storm.socket);
@@ -105,10 +105,10 @@ let serial = 0;
 const proposal = (attributes: string) =>
   `{"operation":"${WRITE}","idempotencyKey":"storm-${process.pid}-${serial++}","input":{"objectSlug":"person","attributes":{"name":"storm",${attributes.slice(1)}}}`;
 
-/** So many bytes at most, of one thing again and again. */
+/** At most this many bytes, of one thing again and again. */
 const fill = (unit: string, bytes: number) => unit.repeat(Math.floor(bytes / unit.length));
 
-/** The largest proposal that is taken, of those that are tried. */
+/** The largest of these proposals that is accepted. */
 async function propose(storm: Storm, attributes: (bytes: number) => string): Promise<string | undefined> {
   for (const bytes of [900_000, 240_000, 100_000, 20_000]) {
     const reply = await ask(storm, "POST", "/v1/writes", { body: proposal(attributes(bytes)) });
@@ -221,7 +221,7 @@ if (process.argv[1] === import.meta.filename) {
   const [name = "", socket = "", seconds = "5"] = process.argv.slice(2);
   const run = STORMS[name];
   if (!run) throw new Error(`no storm is called ${name}`);
-  // Not AbortSignal.timeout, whose timer does not keep the process.
+  // Not AbortSignal.timeout, whose timer does not keep the process alive.
   const over = new AbortController();
   setTimeout(() => over.abort(), Number(seconds) * 1000);
   const storm = { socket, signal: over.signal, told: new Map() };

@@ -120,7 +120,7 @@ describe("the request budget", () => {
 describe("under more demand from agents than there is budget", () => {
   const LIMITS = { limit: 100, reserve: 20 };
 
-  /** Calls `ask` so often, each served at once; gives how long each waited, in order, as they are served. */
+  /** Calls `ask` this many times, each served at once; returns how long each waited, in the order served. */
   const storm = (budget: RequestBudget, clock: FakeClock, priority: Priority, count: number) => {
     const waits: number[] = [];
     const since = clock.monotonic();
@@ -132,7 +132,7 @@ describe("under more demand from agents than there is budget", () => {
     return waits;
   };
 
-  /** Asks at this interval, one after the other as a watch does; gives when each was served. */
+  /** Asks at this interval, one after the other like a watch; returns when each was served. */
   const repeat = (budget: RequestBudget, clock: FakeClock, priority: Priority, everyMs: number) => {
     const served: { at: number; waitedMs: number }[] = [];
     const next = async () => {
@@ -176,7 +176,7 @@ describe("under more demand from agents than there is budget", () => {
     storm(budget, clock, "agent_writes", 1000);
     for (let minute = 0; minute < 12; minute += 4) {
       await clock.advance(4 * WINDOW_MS);
-      // At least what agents' least shares leave of it: twice a quarter of 80 of 80.
+      // At least what the agents' minimum shares leave of it: twice a quarter of 80 of 80.
       expect(await burst()).toBeGreaterThanOrEqual(40);
     }
   });
@@ -236,7 +236,7 @@ describe("for any demand on the budget", () => {
     await fc.assert(
       fc.asyncProperty(scenario, fc.integer({ min: 1, max: 3 }), async ({ limit, calls }, batch) => {
         const { seen, waits } = await simulate(limit, calls, batch);
-        // Any window that holds more than the limit holds one that begins at an arrival.
+        // Any window over the limit contains one that starts at an arrival.
         for (const [index, start] of seen.entries()) {
           expect((seen[index + limit] ?? Number.POSITIVE_INFINITY) - start).toBeGreaterThanOrEqual(WINDOW_MS);
         }
@@ -277,7 +277,10 @@ interface Call {
   patienceMs: number | null;
 }
 
-/** Plays the calls against a budget with a reserve of one; gives what the server saw, and how long each served call waited. */
+/**
+ * Plays the calls against a budget with a reserve of one; returns what the server saw, and how long each served call
+ * waited.
+ */
 async function simulate(limit: number, calls: Call[], batch = 1) {
   const clock = createFakeClock();
   const budget = createBudget({ limit, reserve: 1, batch, clock });
@@ -295,7 +298,7 @@ async function simulate(limit: number, calls: Call[], batch = 1) {
     lease.done();
   };
   for (const call of calls) play(call).catch(() => {});
-  // Long enough for every caller, each behind all the others.
+  // Long enough for every caller, each after all the others.
   await clock.advance(100 * WINDOW_MS);
   return { seen: seen.sort((a, b) => a - b), waits };
 }

@@ -22,13 +22,16 @@ const plan = fc.record({
 });
 type Plan = typeof plan extends fc.Arbitrary<infer T> ? T : never;
 
-/** A restart is a quarter of a millisecond after `atMs`, all else half of one: so nothing is at the time of a timer. */
+/**
+ * A restart is a quarter of a millisecond after `atMs`, everything else half of one: so nothing coincides with a
+ * timer.
+ */
 const timeOf = ({ atMs, does }: Plan["acts"][number]) => atMs + (does === "restart" ? 0.25 : 0.5);
 const STEP_MS = 0.25;
-/** The clock has gone a step further than the last act. */
+/** The clock has moved a step past the last act. */
 const LAST_MS = END_MS + STEP_MS;
 
-/** How one ends that is alone: when, and why. */
+/** How a single one ends: when, and why. */
 function alone({ startMs, timeoutMs, caller, acts }: Plan, abortsMs: (number | null)[]): string | undefined {
   const abortMs = (caller === null ? null : abortsMs[caller]) ?? Number.POSITIVE_INFINITY;
   let dueMs = startMs + timeoutMs;

@@ -62,7 +62,7 @@ describe("an answer encoded although no encoding was requested", () => {
     const error = await failure(answers(body, { "content-encoding": encoding }));
     expect(error).toMatchObject({ kind: "invalid_body", code, status: 200 });
     expect(error.message).toContain("Turn off compression in between");
-    // The status of an error says more than what is wrong with its body.
+    // An error's status says more than the fault in its body.
     const refusal = await failure(answers(body, { "content-encoding": encoding }, 404));
     expect(refusal).toMatchObject({ kind: "status", status: 404, code: "http_404" });
   });

@@ -115,7 +115,7 @@ test("a server that speaks only HTTP/2 is one error with a remedy, and is not as
 });
 
 test("so is one that starts HTTP/2 without negotiating it", async () => {
-  // The SETTINGS frame that such a server begins with.
+  // The SETTINGS frame that such a server starts with.
   const origin = await serveTls((socket) => socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])));
   expect(await failure(client(origin).request(post))).toMatchObject({ code: "http2_only", maybeSent: false });
 });

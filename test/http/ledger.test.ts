@@ -80,7 +80,7 @@ describe("a restart", () => {
     expect(at("two", 20_000).ends).toEqual([0, 0, 0]);
     expect(at("two", 59_999).ends).toEqual([0, 0, 0]);
     expect(at("two", 60_000).ends).toEqual([]);
-    // Where the system has no name for its starts, a time to come is of an earlier one.
+    // If the system has no name for its boots, a time in the future is of an earlier one.
     at("two", 90_000).write(0, 90_000);
     expect(at("two", 30_000).ends).toEqual([0, 0, 0]);
   });

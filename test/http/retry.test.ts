@@ -14,7 +14,7 @@ const failure = (details: { retryable: boolean; retryAfterMs?: number }) =>
     ...details,
   });
 
-/** Runs with attempts that always fail; gives the times at which they started and how it ended. */
+/** Runs with attempts that always fail; returns their start times and how it ended. */
 function run(
   error: Error,
   options: { deadlineMs?: number; signal?: AbortSignal; random?: number; retries?: number },

@@ -27,7 +27,7 @@ test("answers of any size all complete, with never more in memory than the limit
         for (let turns = 0; all.some(({ isOver }) => !isOver); turns++) {
           expect(turns).toBeLessThan(10_000);
           const free = all.filter(({ isOver, isWaiting }) => !isOver && !isWaiting);
-          // Nobody who could go on: they would wait for each other for ever.
+          // A deadlock: they would wait for each other for ever.
           expect(free.length).toBeGreaterThan(0);
           const next = free[(picks.next().value ?? 0) % free.length];
           if (!next) break;

@@ -13,7 +13,7 @@ function decode(pieces: Uint8Array[]): Interpreted {
 
 const data = (text: string) => decode([Buffer.from(text)]).events.map((event) => event.data);
 
-/** The bytes cut before each of these places. */
+/** The bytes split before each of these positions. */
 const cut = (bytes: Uint8Array, places: number[]) => {
   const bounds = [
     0,
@@ -23,7 +23,7 @@ const cut = (bytes: Uint8Array, places: number[]) => {
   return bounds.slice(1).map((end, n) => bytes.subarray(bounds[n], end));
 };
 
-/** Every piece of syntax that means something, and what only looks like it. */
+/** Every piece of meaningful syntax, and things that only look like it. */
 const scrap = fc.constantFrom(
   ...["\n", "\r", "\r\n", "\n\n", "\r\r", "\r\n\r\n", "\0", " ", ":", "\uFEFF", "ï»¿", "\u0085", "\u2028"],
   ...["data", "data:", "data: ", "data:  x", "data: [1]", "dat", "Data: x", "datax: y"],
@@ -33,7 +33,7 @@ const scrap = fc.constantFrom(
 );
 const bytesOfStream = fc.oneof(
   fc.array(scrap, { maxLength: 40 }).map((scraps) => Buffer.from(scraps.join(""))),
-  // Bytes that are no UTF-8, among them.
+  // Including bytes that are not UTF-8.
   fc
     .array(
       fc.oneof(
@@ -53,7 +53,7 @@ describe("an event stream", () => {
       }),
       {
         numRuns: 3000,
-        // A BOM in two pieces, and another one, which belongs to the name of the field.
+        // A BOM in two pieces, and a second one, which belongs to the field name.
         examples: [[Buffer.from("\uFEFF\uFEFFdata: x\n\ndata: y\n\n"), [1]]],
       },
     );
@@ -84,7 +84,7 @@ describe("an event stream", () => {
   test("drops one BOM at its start, and no more", () => {
     expect(data("\uFEFFdata: x\n\n")).toEqual(["x"]);
     expect(data("\uFEFF\uFEFFdata: x\n\n")).toEqual([]);
-    // The bytes of a BOM taken for Latin-1 are no BOM.
+    // The bytes of a BOM decoded as Latin-1 are not a BOM.
     expect(data("ï»¿data: x\n\n")).toEqual([]);
   });
 
@@ -129,7 +129,7 @@ describe("an event that does not end", () => {
         );
         expect(events).not.toContain(undefined);
       }
-      // Blank lines of keepalives count as well, for months.
+      // Blank lines of keepalives count too, for months.
       for (let n = 0; n < 500; n++) expect(decoder.decode(Buffer.from(`: keepalive${end}`))).toBeDefined();
     },
   );

@@ -20,7 +20,7 @@ interface Held {
   losses: Loss[];
   outcome: Promise<unknown>;
   stop(): void;
-  /** Moves the time in steps until it holds. */
+  /** Moves the time in steps until the condition holds. */
   until(isSo: () => boolean): Promise<void>;
 }
 
@@ -74,7 +74,7 @@ async function hold(
   };
 }
 
-/** Each connection gets its own text, the last one for ever, and is ended. */
+/** Each connection gets its own text, the last one for ever, and is closed. */
 const inTurn =
   (...texts: string[]): Behaviour =>
   (response, _, index) =>
@@ -94,7 +94,7 @@ describe("an event source", () => {
     await until(() => server.requests.length === 6);
     stop();
     const ids = server.requests.map(({ headers }) => headers["last-event-id"]);
-    // A control character can be in an ID, but in no header.
+    // A control character may be in an ID, but not in a header.
     expect(ids.map((id) => id && Buffer.from(String(id), "latin1").toString())).toEqual([
       ...[undefined, undefined, "größe", "größe", undefined, undefined],
     ]);

@@ -59,7 +59,7 @@ const failure = async (answer: Promise<unknown>): Promise<HttpError> => {
   throw error;
 };
 
-/** A dispatcher that tells when the headers of an answer have come. */
+/** A dispatcher that reports when an answer's headers have arrived. */
 function watchedDispatcher() {
   const { promise: answered, resolve } = Promise.withResolvers<void>();
   const dispatcher = new Agent().compose((dispatch) => (options, handler) => {
@@ -211,7 +211,7 @@ describe("a deadline", () => {
     const server = await serve(json({ ok: true }));
     const answer = client(server.origin, { clock }).request(get());
     await server.arrived(1);
-    // Every timer that is due rings before anything is read.
+    // Every due timer fires before anything is read.
     await clock.stall(TIMEOUT_MS);
     expect((await answer).json()).toEqual({ ok: true });
     expect(clock.pending()).toBe(0);
@@ -275,7 +275,7 @@ describe("a connection", () => {
     const { request } = client(server.origin);
     for (let index = 0; index < 3; index++) {
       await request(get());
-      // undici puts a connection back on the turn after its answer.
+      // undici returns a connection to its pool on the turn after its answer.
       await nextTurn();
     }
     expect(server.connections).toBe(1);

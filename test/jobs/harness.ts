@@ -33,18 +33,18 @@ export interface JobHarness {
     what: string,
     options?: { stepMs?: number; limitMs?: number },
   ): Promise<void>;
-  /** Moves the time in steps, leaving the network its time in between. */
+  /** Moves the time in steps, and gives the network its time in between. */
   advance(ms: number, stepMs?: number): Promise<void>;
-  /** Ends it as a SIGKILL would, as far as this process can: what is under way is cut off, nothing is written. */
+  /** Ends it like a SIGKILL, as far as this process can: everything in progress is cut off, nothing is written. */
   kill(): Promise<void>;
 }
 
-// What the events of a stream take on the loopback, and the keepalives of a stand-in that sends them every 10 ms.
+// The time that a stream's events take on the loopback, with a stand-in that sends keepalives every 10 ms.
 const BREATH_MS = 15;
 
 export interface JobSurroundings {
   clock?: FakeClock;
-  /** With what an earlier run has left there. */
+  /** With the files that an earlier run left there. */
   dataDir?: string;
 }
 

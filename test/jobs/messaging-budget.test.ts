@@ -10,7 +10,7 @@ import { type JobHarness, runJob } from "./harness.ts";
 const MINUTE = 60_000;
 
 async function serve(clock: FakeClock, sessions: number, ttl = 3600) {
-  // It refuses nothing by itself, so that what arrives is what nexusd held to be allowed.
+  // It refuses nothing by itself, so the arrivals show what nexusd considered allowed.
   const server = await startMessaging({ rateLimit: null, clock: { now: clock.now, advance: () => {} } });
   onTestFinished(server.close);
   const ids = Array.from({ length: sessions }, () => server.createSession({ ttl }));
@@ -36,7 +36,7 @@ function most(arrivals: number[]): number {
   );
 }
 
-/** Sends as an agent would; gives how long it took in the clock's time. */
+/** Sends as an agent would; returns how long it took by the fake clock. */
 async function send(clock: FakeClock, job: JobHarness, server: MessagingServer, id: string) {
   const begin = clock.monotonic();
   await job.services.messaging.http(server.url).request({
@@ -69,7 +69,7 @@ it("20 minutes with 100 sessions, sends, renewals and two restarts never take mo
         ),
       );
     renewals += server.requests.filter(({ path }) => path.endsWith("/renew")).length;
-    // A lively session needs no renewal, so that every other one is quiet.
+    // A busy session needs no renewal, so every other one is quiet.
     for (const [index, each] of ids.entries())
       if (second % 40 === 0 && index % 2 === 0) server.post(each, "peer", { text: `at ${second}` });
     collect();
@@ -108,7 +108,7 @@ it.each([
     expect(again - refusedAt).toBeLessThan(restMs + 2000);
     const within = (ms: number) => after.filter((at) => at < again + ms).length;
     expect(within(10_000)).toBeLessThanOrEqual(15 + 5);
-    // Within one window it is at its pace again.
+    // Within one window it is back at its pace.
     expect(within(MINUTE)).toBeGreaterThan(80);
     expect(most(arrivals)).toBeLessThanOrEqual(100);
     expect(job.job()).toMatchObject({ state: "ok" });

@@ -1,4 +1,4 @@
-// The job that polls, beside a server whose time goes on with its own.
+// The polling job, beside a server with the same fake time.
 
 import { onTestFinished } from "vitest";
 import messagingPoll from "../../jobs/messaging-poll.ts";
@@ -20,7 +20,7 @@ ${sessions.map((id) => `[[messaging.sessions]]\nid = "${id}"`).join("\n")}
 [nex]\nenabled = false\n[nexus]\nenabled = false\n`,
       surroundings,
     );
-  /** Both clocks go on together: the server's limits and times to live, and the daemon's waits. */
+  /** Both clocks advance together: the server's limits and ttls, and the daemon's waits. */
   const pass = async (job: JobHarness, ms: number, stepMs = 1000) => {
     for (let passed = 0; passed < ms; passed += stepMs) {
       serverClock.advance(stepMs);

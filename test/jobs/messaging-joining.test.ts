@@ -29,7 +29,7 @@ it("300 sessions are joined and polled concurrently: each is first polled within
   }
   expect(polledAt.size).toBe(300);
   expect(firstPoll).toBeLessThanOrEqual(MINUTE);
-  // Four thirds of an even share, and what a request may wait for the budget.
+  // Four thirds of an even share, plus the time that a request may wait for the budget.
   expect(longestGap).toBeLessThanOrEqual(267_000 + 20_000);
   expect(requests).toBeLessThanOrEqual(100 * 21);
 });

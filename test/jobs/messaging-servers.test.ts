@@ -28,7 +28,7 @@ async function twoServers() {
     `[messaging]\nbase_url = "${one.url}"\nagent_id = "me"\n${tables.join("\n")}
 [nex]\nenabled = false\n[nexus]\nenabled = false\n`,
   );
-  /** The clocks of the servers and of the daemon go on together. */
+  /** The clocks of the servers and of the daemon advance together. */
   const pass = async (ms: number, stepMs = 2000) => {
     for (let passed = 0; passed < ms; passed += stepMs) {
       clock.advance(stepMs);

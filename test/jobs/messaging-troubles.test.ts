@@ -8,7 +8,7 @@ import { has, MINUTE, received, watch } from "./messaging-harness.ts";
 const DAY_S = 86_400;
 const names = (count: number, prefix: string) => Array.from({ length: count }, (_, n) => `${prefix} ${n}`);
 
-/** Before a restart is noticed the last messages may have come, and those before them after that. */
+/** Before a restart is noticed, the last messages may arrive first, and the earlier ones after them. */
 const inAnyOrder = async (job: Parameters<typeof received>[0]) => (await received(job)).toSorted();
 
 /** A job that is in one session. */
@@ -201,7 +201,7 @@ describe("a renewal", () => {
     const { messaging, start, pass } = await watch({ rateLimit: 100 });
     const sessions = Array.from({ length: count }, () => messaging.createSession({ ttl }));
     const job = await start(sessions);
-    // Entering them takes longer than one of them lives.
+    // Joining them takes longer than one of them lives.
     for (let minute = 0; minute < 3; minute += 0.5) {
       for (const session of sessions) messaging.post(session, "peer", { text: "stay" });
       await pass(job, MINUTE / 2);
@@ -242,7 +242,7 @@ describe("an impossible answer", () => {
     messaging.post(session, "peer", { text: "hello" });
     await pass(job, 10_000);
     expect(await received(job)).toEqual(["hello"]);
-    // Before it was entered, and after that.
+    // Before and after it was joined.
     expect(messaging.requests.filter(({ path }) => path === describing)).toHaveLength(2);
   });
 

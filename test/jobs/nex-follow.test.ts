@@ -24,7 +24,7 @@ async function setUp(options: Partial<NexOptions> = {}) {
   const dataDir = temporaryDirectory();
   return {
     ...{ nex, serverClock },
-    /** A write as it is after its execution: the real answer of the service in its result. */
+    /** A write after its execution: the real answer of the service in its result. */
     async written(operation: string, input: object, output?: unknown, at = Date.now()) {
       const result = { output: output ?? (await bench.run(operation, input)) };
       const store = await openStore({ dataDir, clock: wallClock });

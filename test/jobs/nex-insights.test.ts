@@ -55,7 +55,7 @@ describe("the insight stream", () => {
       });
       nex.addFault({ kind: "status", match: "/stream", status: 503, times: 2 });
       nex.cutStreams();
-      // More than one REST answer holds, and each second of them: the window has to be split.
+      // More than one REST answer holds, even for each second: the window must be split.
       for (let n = 5; n < 255; n += 25) {
         nex.emit(some(n, 25), { live: false });
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -65,7 +65,7 @@ describe("the insight stream", () => {
       const seen = await contents(job);
       const gaps = await job.events("nex.stream.gap");
       expect(new Set(seen).size).toBe(seen.length);
-      // All 250 fell into one or two seconds, which Nex gives 100 of: what cannot be had is said.
+      // All 250 fell into one or two seconds, of which Nex returns 100 each: the missing ones are reported.
       expect(seen.length === 255 || gaps.length > 0).toBe(true);
       expect(nex.maxConcurrentStreams()).toBe(1);
     },
@@ -85,7 +85,7 @@ describe("the insight stream", () => {
     await job.advanceUntil(() => status.failures === 1, "the cut");
     await job.advanceUntil(() => asked() > askedBefore, "a stream that will be silent", { stepMs: 100 });
     const silentFrom = job.clock.now();
-    // It has not begun: nothing of it can be read.
+    // It has not started: nothing of it can be read.
     expect(status.state).toBe("recovering");
     await job.advanceUntil(() => status.failures === 2, "the silence noticed");
     expect(job.clock.now() - silentFrom).toBeGreaterThanOrEqual(88_000);
@@ -123,7 +123,7 @@ describe("the fallback", () => {
     nex.emit(some(7, 2));
     await job.advanceUntil(async () => (await contents(job)).length === 9, "insights by stream");
     expect(await contents(job)).toEqual(texts(0, 9));
-    // It has to live for a while first.
+    // It must live for a while first.
     expect(job.job().state).toBe("degraded");
     await job.advanceUntil(() => job.job().state === "ok", "ok again");
     expect(await job.events("nex.stream.lost")).toHaveLength(1);

@@ -1,4 +1,4 @@
-// The notification feed as the daemon follows it: each notification once in the log, over failures and restarts.
+// The notification feed as the daemon follows it: each notification is logged once, over failures and restarts.
 
 import { expect, it, onTestFinished } from "vitest";
 import nexNotifications from "../../jobs/nex-notifications.ts";
@@ -34,7 +34,7 @@ const look = async (job: JobHarness) => {
     stepMs: 5000,
   });
 };
-/** So many, evenly over the half minute before the time of the job. */
+/** This many, spread evenly over the half minute before the job's current time. */
 const some = (job: JobHarness, from: number, count: number) =>
   Array.from({ length: count }, (_, n) => ({
     id: `n${from + n}`,

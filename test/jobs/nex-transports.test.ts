@@ -19,7 +19,7 @@ const insight = (content: string, at: number) => ({
 const frame = (event: string, ...insights: unknown[]) =>
   `event: ${event}\ndata: ${JSON.stringify({ workspace: "w", insights })}\n\n`;
 
-/** Nex whose stream is what `stream` makes of it, and whose list has all of `made`. */
+/** Nex with a stream scripted by `stream`, and a list with all of `made`. */
 async function watch(stream: (response: ServerResponse, connection: number) => void) {
   const clock = createFakeClock(Date.now());
   const made: { created_at: string }[] = [];
@@ -113,7 +113,7 @@ describe("an insight stream", () => {
     make("missed");
     await job.advanceUntil(
       async () => {
-        // The bytes go on, whatever they are.
+        // The bytes continue, whatever they are.
         for (const response of open) if (!response.destroyed) response.write(piece);
         if (lists.length === 0) expect(coveredUntil()).toBeLessThanOrEqual(startedAt + 1000);
         return look() || (await contents(job)).length === 1;

@@ -12,9 +12,9 @@ import { stockWatch } from "../../src/services/nexus/stock.ts";
 import type { SeenEvent } from "../support/daemon.ts";
 import { connect, passesOf, startShop } from "./nexus-harness.ts";
 
-/** Of each of the two watches. */
+/** For each of the two watches. */
 const ROUNDS = 250;
-/** Every so often nothing moves during a pass. */
+/** Now and then nothing changes during a pass. */
 const QUIET_EVERY = 10;
 const MOST_ROWS = 14;
 const TIMEOUT_MS = 180_000;
@@ -32,14 +32,14 @@ type State<T> = T | undefined;
 interface World<T> {
   /** Changes at random. */
   stir(): Promise<void>;
-  /** Begins a pass: from now on all states of a row are remembered. */
+  /** Starts a pass: from now on all states of a row are remembered. */
   begin(): void;
   /** Every state that the row had since `begin`. */
   held(id: string): State<T>[];
   now: Map<string, T>;
 }
 
-/** @param value a new value of a row @param write the statement that gives it to a row, new or not */
+/** @param value a new value of a row @param write the statement that sets it, for a new row or an existing one */
 function createWorld<T>(
   random: () => number,
   value: () => T,
@@ -99,7 +99,7 @@ it(
             : `update orders set order_status = '${status}' where id = '${id}'`,
     );
     await nexus.sql("truncate orders cascade");
-    // One that never is pending, so that an empty set is believed.
+    // One that is never pending, so that an empty set is believed.
     await nexus.sql("insert into orders (organization_id, order_status) values ($1, 'delivered')", [
       nexus.organizationId,
     ]);

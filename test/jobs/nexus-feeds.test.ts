@@ -15,11 +15,11 @@ import { connect, passesOf, startShop } from "./nexus-harness.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-/** Of the server, so that few rows already are several pages. */
+/** The server's, so that a few rows already fill several pages. */
 const MAX_ROWS = 5;
 
 let nexus: NexusServer;
-// One for all, since Nexus exchanges its key ten times a minute at most.
+// One for all, because Nexus exchanges its key at most ten times a minute.
 let client: NexusClient;
 let chatId: unknown;
 let awbId: unknown;
@@ -41,13 +41,13 @@ const at = (ms: number) => new Date(ms).toISOString();
 
 interface FeedUnderTest {
   table: string;
-  /** Forgets all rows. */
+  /** Deletes all rows. */
   clear(): Promise<unknown>;
   /** The rows arrive together, each with a name and its time. */
   arrive(rows: readonly { id: string; time: string | null }[]): Promise<unknown>;
-  /** The daemon, from the first look or from where an earlier one was killed. */
+  /** The daemon, from the first pass or from where an earlier one was killed. */
   follow(options?: { dataDir?: string; before?: () => void }): Promise<{
-    /** One pass. @returns the ids of the rows that were told */
+    /** One pass. @returns the ids of the logged rows */
     pass(): Promise<unknown[]>;
     /** As earlier versions stored it. */
     setPosition(feed: FeedPosition): Promise<unknown>;
@@ -239,7 +239,7 @@ it("a busy day costs two requests a pass, and a late row in it is logged within 
   });
   await feed.pass();
   await MESSAGES.arrive(busy);
-  // All are new, and come a page at a time.
+  // All are new, and arrive a page at a time.
   for (let told = 0; told < busy.length; ) told += (await feed.pass()).length;
   const ids: unknown[] = [];
   let passes = 0;
@@ -249,7 +249,7 @@ it("a busy day costs two requests a pass, and a late row in it is logged within 
     job.requests = 0;
     ids.push(...(await feed.pass()));
     passes += 1;
-    // One of the watch itself, which has no row, and one that finds the newest again.
+    // One request of the watch itself, which returns no row, and one that finds the newest again.
     expect(job.requests).toBeLessThanOrEqual(3);
   }
   expect(ids).toEqual([late.id]);
@@ -265,7 +265,7 @@ it("a burst interrupted at every request is logged completely, and each row once
   const first = await MESSAGES.follow({ dataDir, before });
   await first.pass();
   await first.close();
-  // All within the overlap, so that beginning again from its front would never come to its end.
+  // All within the overlap, so restarting from its front would never reach its end.
   const burst = Array.from({ length: 8 * MAX_ROWS }, (_, n) => row(Date.now() - MINUTE + n));
   await MESSAGES.arrive(burst);
   const told: unknown[] = [];
@@ -293,7 +293,7 @@ it.each(["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT"])(
   async (date) => {
     await MESSAGES.clear();
     await MESSAGES.arrive([row(Date.now() - HOUR)]);
-    // As the headers of every answer would have it.
+    // As the headers of every answer should have it.
     const now = Date.parse(date);
     const time = Number.isNaN(now) ? client.time : { now: () => now, isKnown: () => true };
     const feed = await passesOf({ ...client, time }, conversationWatch, { columns: {} });

@@ -1,4 +1,4 @@
-// Passes of a watch one by one, over the real PostgREST and a real store, with something done before each request.
+// Individual passes of a watch, over the real PostgREST and a real store, with a hook before each request.
 
 import { pino } from "pino";
 import { SANDBOX_ENV } from "../../sandbox/args.ts";
@@ -26,7 +26,7 @@ export const startShop = (options: Partial<NexusOptions> = {}): Promise<NexusSer
     ...options,
   });
 
-/** The client as the daemon makes it, for a server that has the keys of the sandbox. */
+/** The client as the daemon creates it, for a server with the sandbox's keys. */
 export function connect(origin: string, clock: Clock = systemClock): NexusClient {
   const http = createHttpClient({
     service: "nexus",
@@ -59,7 +59,9 @@ export function connect(origin: string, clock: Clock = systemClock): NexusClient
   });
 }
 
-/** @param before runs before each request of a pass @param store of an earlier run, which it goes on from */
+/**
+ * @param before runs before each request of a pass @param store the store of an earlier run, from which it continues
+ */
 export async function passesOf<Settings extends WatchSettings, State>(
   nexus: NexusClient,
   watch: Watch<Settings, State>,
@@ -89,7 +91,7 @@ export async function passesOf<Settings extends WatchSettings, State>(
   const context = {
     signal: new AbortController().signal,
     store,
-    // The only service that a watch of Nexus knows.
+    // The only service that a Nexus watch knows.
     services: { nexus: spied } as Parameters<typeof runWatch>[0]["services"],
     clock: systemClock,
     steady: createSteadyClock(systemClock),
@@ -99,7 +101,7 @@ export async function passesOf<Settings extends WatchSettings, State>(
   return {
     store,
     records: async () => (await store.readRecords(watch.kind)).map(({ value }) => value),
-    /** One pass, and the events that it gave. */
+    /** One pass, and the events that it logged. */
     async pass(): Promise<SeenEvent[]> {
       await runWatch(context, watch, settings);
       const { events, next } = await store.readEvents({ after: seen, limit: 10_000 });

@@ -37,7 +37,7 @@ api_key = { source = "env", id = "X" }\nanon_key = { source = "env", id = "Y" }
   );
 const types = async (job: JobHarness) =>
   (await job.events("nexus.*")).map(({ type, subject }) => `${type.split(".").at(-1)} ${subject}`);
-/** A whole reading from now on: one that is under way may have read what there was before. */
+/** A complete reading from now on: one in progress may have read the earlier state. */
 const runs = (job: JobHarness, count: number) => {
   const from = nexus.requests.length;
   const begun = job.job().runs;
@@ -207,7 +207,7 @@ describe("shipments", () => {
 });
 
 describe("an unexpected schema", () => {
-  /** Changes the schema for one test; PostgREST keeps its idea of it, as it does until it is told. */
+  /** Changes the schema for one test; PostgREST keeps its cached schema until told otherwise. */
   const change = async (there: string, back: string) => {
     await nexus.sql(there);
     onTestFinished(async () => {

@@ -21,7 +21,7 @@ afterAll(() => scene.close());
 
 const hear = (text: string) => scene.messaging.post(scene.sessionId, "peer", { text });
 
-/** A record of Nex, made by a write that is approved here. @returns its id */
+/** A Nex record, created by a write that is approved here. @returns its id */
 async function makeRecord(name: string): Promise<string> {
   const { nexusd } = scene;
   const input = { objectSlug: "person", attributes: { name } };
@@ -98,7 +98,7 @@ describe.each(ERAS)("in revision %s", (era) => {
       ...{ state: "proposed", destructive: true, isRepeated: false, isFinal: false, approval: "operator" },
       ...{ warning: expect.stringContaining("deletes for good"), next: expect.stringContaining("person") },
     });
-    // As text, as models write an object, and in another order.
+    // As a string, the way models write an object, and in another order.
     const again = await call("propose", { ...proposal, input: JSON.stringify(input) });
     expect(again.value).toMatchObject({ id: first.value.id, isRepeated: true });
     const other = await call("propose", { ...proposal, idempotencyKey: `mine-${era}` });
@@ -142,7 +142,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     const subscription =
       era === "2026-07-28" ? await client.listen({ resourceSubscriptions: [uri] }) : undefined;
     if (!subscription) await client.subscribeResource({ uri });
-    // The watch begins with a look of its own: what comes after it is news.
+    // The watch begins with a reading of its own: what comes after it is new.
     await until(async () => {
       hear("news");
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -5,7 +5,7 @@ import { HELD_BACK, QUESTIONS, type Question } from "./questions.ts";
 
 const operations = summaries(() => "operator", catalogue);
 
-/** Where the operation that is meant stands among those found; -1: nowhere. */
+/** The position of the intended operation among the results; -1: not found. */
 const places = (questions: readonly Question[]) =>
   questions.map(({ asked, meant }) => find(asked, operations).findIndex(({ name }) => name === meant));
 const within = (found: number[], most: number) => found.filter((at) => at >= 0 && at < most).length;

@@ -10,7 +10,7 @@ import fc from "../support/fc.ts";
 
 const LIMIT = 40_000;
 
-/** An MCP client of the server, in this process, over a daemon that says what a test wants. */
+/** An MCP client of the server, in this process, over a scripted daemon. */
 async function connect(nexusd: object) {
   const server = createMcpServer({
     client: nexusd as Nexusd, // of which a test needs only what its tools call
@@ -45,7 +45,7 @@ const page = (events: object[]) => ({
   ...{ epoch: "e", events, next: events.length, oldest: 1, latest: events.length, gap: null },
 });
 
-/** A daemon in which everything that can come from outside says `foreign`. */
+/** A daemon in which every field from outside contains `foreign`. */
 const hostile = (foreign: string) => {
   const write = {
     ...{ id: "w", operation: "nex.records.delete", service: "nex", state: "failed", destructive: true },
@@ -121,7 +121,7 @@ const CALLS: readonly (readonly [string, Record<string, unknown>])[] = [
   ["writes_get", { id: "w" }],
 ];
 
-/** Where `foreign` stands outside of the marked fields. */
+/** The places outside the marked fields that contain `foreign`. */
 function strayed(value: unknown, foreign: string, path = ""): string[] {
   if (typeof value === "string") return value.includes(foreign) ? [path] : [];
   if (typeof value !== "object" || value === null) return [];

@@ -61,7 +61,7 @@ test("ends when the reader of its answers is gone", async () => {
   await ended;
 });
 
-// Starts the server in its own name and tells its process id; stdin is its own, or one that others hold open, too.
+// Starts the server under its own name and reports its process id; stdin is its own, or one that others also hold open.
 const CLIENT = (stdin: string) => `
   const { spawn } = require("node:child_process");
   const child = spawn(process.execPath, ${JSON.stringify(args())}, { stdio: [${JSON.stringify(stdin)}, "pipe", "ignore"] });
@@ -91,13 +91,13 @@ test("ends with the process that started it, even if another still holds its std
 
 test(`${CLIENTS} clients killed at random moments leave no process behind`, async () => {
   const servers: number[] = [];
-  // As many at once as the machine bears.
+  // As many at once as the machine can take.
   for (let begun = 0; begun < CLIENTS; begun += 10)
     await Promise.all(
       Array.from({ length: 10 }, async (_, at) => {
         const { client, server, ready } = await startClient("pipe");
         servers.push(server);
-        // A third has spoken, the others are killed while their server starts.
+        // A third have spoken, the others are killed while their server starts.
         if (at % 3 === 0) await ready();
         else await new Promise((resolve) => setTimeout(resolve, ((begun + at) * 37) % 400));
         client.kill("SIGKILL");

@@ -44,7 +44,7 @@ test("the same input is the same write, however often it is proposed; another in
   const first = await propose();
   expect(first.isRepeated).toBe(false);
   expect(await propose()).toEqual({ id: first.id, isRepeated: true });
-  // As long as it is open it is the same, also much later.
+  // As long as it is open it is the same one, even much later.
   pass(5 * 60 * MINUTE);
   expect(await propose()).toEqual({ id: first.id, isRepeated: true });
   const others = [

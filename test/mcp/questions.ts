@@ -32,7 +32,7 @@ export const QUESTIONS: readonly Question[] = [
   question("alert me when something happens", "nex.notifications.create_rule"),
 ];
 
-/** Held back while the search was tuned: whether it finds what nobody had in mind. */
+/** Held back while the search was tuned: whether it finds questions that it was not tuned for. */
 export const HELD_BACK: readonly Question[] = [
   question("reply to a customer on instagram", "nexus.instagram.send_message"),
   question("start a new order for a customer", "nexus.orders.create"),

@@ -76,7 +76,7 @@ export interface Answer {
   value: any;
 }
 
-/** Closed when the test is over. */
+/** Closed after the test. */
 export async function connect(installation: Pick<Installation, "agentSocket">, era: Era, ...args: string[]) {
   const transport = new StdioClientTransport({
     command: process.execPath,

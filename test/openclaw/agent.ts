@@ -1,5 +1,5 @@
-// An agent that does what the skill says: reads what is pending, works, acknowledges, until nothing is left. What it was
-// told and what it said is written down here, in the model, which no kill of the test touches.
+// An agent that follows the skill: reads what is pending, works, acknowledges, until nothing is left. Its input and
+// output are recorded here, in the model, which no kill of the test touches.
 
 import { isObject } from "../../src/core/is-object.ts";
 import { lastCall, type Prompt, type Reply, turnOf } from "./model.ts";

@@ -14,7 +14,7 @@ const EVENTS = Number(process.env.NEXUSD_OPENCLAW_EVENTS ?? 120);
 const KILLS = Number(process.env.NEXUSD_OPENCLAW_KILLS ?? 2);
 const SEED = Number(process.env.NEXUSD_OPENCLAW_SEED ?? 1);
 const LEAST_INTERVAL_MS = 30_000;
-/** A kill falls somewhere into the time from a burst to the end of what the agent makes of it. */
+/** A kill falls somewhere between a burst and the end of the agent's work on it. */
 const LONGEST_PAUSE_MS = 12_000;
 
 let scene: Scene;
@@ -36,7 +36,7 @@ test(`${EVENTS} events over ${KILLS} kills of each: every one is acknowledged on
   for (const victim of victims) {
     const before = scene.agent.history.length;
     burst(sizes.shift());
-    // Every second kill waits until the agent is at work, so that some fall between a read and its acknowledgement.
+    // Every second kill waits until the agent is working, so that some fall between a read and its acknowledgement.
     if (random() < 0.5)
       await until(
         () => scene.agent.history.length > before,

@@ -41,7 +41,7 @@ export interface Gateway {
 export async function installGateway(options: {
   modelUrl: string;
   mcp?: Record<string, McpServer>;
-  /** As it is before anybody has heard of nexusd; default: with its hooks on. */
+  /** Its state before any contact with nexusd; default: with its hooks on. */
   isNew?: boolean;
 }): Promise<Gateway> {
   const home = mkdtempSync(join(tmpdir(), "nexusd-gateway-"));
@@ -159,7 +159,7 @@ function endGroup(group: number): void {
   }
 }
 
-/** What was killed a moment ago may still write. */
+/** A process killed a moment ago may still write. */
 function removed(directory: string): boolean {
   try {
     rmSync(directory, { recursive: true, force: true });

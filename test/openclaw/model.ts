@@ -1,4 +1,4 @@
-// A model that follows a script, behind the API of OpenAI's chat completions: the gateway takes it for a real one.
+// A model that follows a script, behind the API of OpenAI's chat completions: the gateway treats it as a real one.
 
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";

@@ -27,7 +27,7 @@ export interface Scene {
   installation: Installation;
   /** The peer says each of them. */
   say(...texts: string[]): void;
-  /** As if the model were away: it answers with this status until it is undefined. */
+  /** As if the model were away: it answers with this status until this is undefined. */
   refuse(status: number | undefined): void;
   startNexusd(): Promise<void>;
   killNexusd(): Promise<void>;

@@ -1,4 +1,4 @@
-// The set-up of docs/runtimes.md, as a reader types it, on a gateway that runs already.
+// The set-up of docs/runtimes.md, as readers type it, on a running gateway.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// What the real gateway makes of a wake: the words of src/sinks/openclaw are for these answers.
+// The real gateway's answers to a wake: the words of src/sinks/openclaw are for these.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openclaw } from "../../src/sinks/openclaw/kind.ts";

@@ -1,4 +1,4 @@
-// A piece of wire before the gateway that tells when a wake passes, and is otherwise as if it were not there.
+// A transparent proxy before the gateway that records when a wake passes.
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";

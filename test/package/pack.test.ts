@@ -1,5 +1,5 @@
-// The package as npm makes it of the files that git has: installed globally it runs, and a TypeScript project that
-// installs it compiles against both of its entries, strictly, and runs.
+// The package as npm builds it from the files in git: installed globally it runs, and a TypeScript project that
+// installs it compiles against both of its entry points, strictly, and runs.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -149,7 +149,7 @@ it("the MCP server answers its first call quickly, in little memory, and has its
     "--yes",
   );
   expect(readFileSync(join(skill, "nexusd/SKILL.md"), "utf8")).toContain("name: nexusd");
-  // The best of some: what is measured is the server, not what else the machine does.
+  // The best of several: this measures the server, not the machine's other work.
   const tries = [];
   const bare = [];
   for (let count = 0; count < 5; count++) {

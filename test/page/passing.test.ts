@@ -198,7 +198,7 @@ it("ends after no browser had it open for a while, and not before", async () => 
   const stream = await page.begin("/v1/events/stream?after=0");
   await clock.advance(600_000);
   expect((await page.ask("/v1/status")).status).toBe(200);
-  // Whoever is refused keeps nothing alive.
+  // A refused request keeps nothing alive.
   await page.ask("/v1/status", { isStranger: true });
   stream.on("error", () => {}).destroy();
   await expect.poll(() => clock.pending()).toBe(1);

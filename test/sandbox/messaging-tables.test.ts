@@ -1,5 +1,5 @@
-// The stand-in of NexusMessaging against the two tables of its protocol, row by row. What is special to the stand-in is
-// in messaging.test.ts.
+// The NexusMessaging stand-in against the two tables of its protocol, row by row. The stand-in's own features are in
+// messaging.test.ts.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../sandbox/messaging.ts";

@@ -1,4 +1,4 @@
-/** The NexusMessaging stand-in keeps to what is documented of the service, and misbehaves when told to. */
+/** The NexusMessaging stand-in follows the service's documentation, and injects faults on request. */
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startLife } from "../../sandbox/life.ts";

@@ -1,4 +1,7 @@
-/** The Nex stand-in keeps to what is documented of the insight stream and its REST fallback, and misbehaves when told to. */
+/**
+ * The Nex stand-in follows the documentation of the insight stream and its REST fallback, and injects faults on
+ * request.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../sandbox/clock.ts";

@@ -1,4 +1,4 @@
-/** The MCP endpoint of the Nexus stand-in keeps to what the vendor documents of its own. */
+/** The MCP endpoint of the Nexus stand-in follows the vendor's documentation. */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type NexusServer, startNexus } from "../../sandbox/nexus.ts";

@@ -1,4 +1,4 @@
-/** The Nexus stand-in keeps to what is known of Nexus and of PostgREST behind Supabase's gateway. */
+/** The Nexus stand-in follows what is known of Nexus and of PostgREST behind Supabase's gateway. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

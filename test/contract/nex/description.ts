@@ -20,14 +20,14 @@ interface DescribedOperation {
 export interface Description {
   /** Every operation as `METHOD /path/{name}`. */
   operations: Map<string, DescribedOperation>;
-  /** The operation that a request is one of, with the values in its path. */
+  /** The operation that a request belongs to, with the values in its path. */
   find(method: string, path: string): { call: string; values: Record<string, string> } | undefined;
-  /** What is wrong with a request's parameters and body; empty where it is as described. */
+  /** The faults in a request's parameters and body; empty if it is as described. */
   requestProblems(
     call: string,
     request: { values: Record<string, string>; query: URLSearchParams; body: unknown },
   ): string[];
-  /** What is wrong with an answer. `body` undefined: there was none. */
+  /** The faults in an answer. `body` undefined: it has none. */
   answerProblems(call: string, answer: { status: number; contentType: string; body: unknown }): string[];
 }
 
@@ -117,7 +117,7 @@ const typed = (text: string, { type }: Parameter["schema"]): unknown => {
   return type === "boolean" && (text === "true" || text === "false") ? text === "true" : text;
 };
 
-/** With integers above 2^53 as numbers: only that they are integers is looked at here, their digits elsewhere. */
+/** With integers above 2^53 as numbers: only their being integers is checked here, their digits elsewhere. */
 const readable = (value: unknown): unknown => JSON.parse(stringifyJson(value ?? null));
 
 /** Objects with named properties have no others, unless it says so. */
@@ -127,7 +127,7 @@ function strict(schema: unknown): unknown {
   const copy = Object.fromEntries(
     Object.entries(schema).map(([key, part]) => [key, key === "example" ? part : strict(part)]),
   );
-  // Not where "properties" is itself the name of a property.
+  // Not if "properties" is itself the name of a property.
   const isObject = copy.type === "object" && typeof copy.properties === "object";
   return isObject && !("additionalProperties" in copy) ? { ...copy, additionalProperties: false } : copy;
 }

@@ -1,4 +1,4 @@
-// nexusd's requests to Nex, and the answers of the stand-in that it is tested with, are as Nex describes them.
+// nexusd's requests to Nex, and the answers of its stand-in, match Nex's own descriptions.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NexServer, startNex } from "../../../sandbox/nex.ts";
@@ -19,7 +19,7 @@ const STREAM = "GET /v1/insights/stream";
 
 /** Where the stand-in deliberately differs from a description, because Nex's clients have been seen to get that. */
 const OTHER_ANSWERS = new Map<Description, Set<string>>([
-  // The description has `data` with other fields since 2026-02-17; the clients parse what it had before.
+  // The description has had other fields in `data` since 2026-02-17; the clients parse the earlier ones.
   [current, new Set(["GET /v1/insights"])],
   [february, new Set()],
 ]);
@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** The request in the words of a description. */
+/** The request in a description's terms. */
 function described(description: Description, { method, path }: OperationRequest) {
   const url = new URL(path, "http://nex.invalid");
   const found = description.find(method, url.pathname.slice(PREFIX.length - "/v1".length));

@@ -1,4 +1,4 @@
-// A workspace of the Nex stand-in in which every operation finds what it is about, and the input for it.
+// A workspace of the Nex stand-in in which every operation finds its target, and the input for it.
 
 import type { NexServer } from "../../../sandbox/nex.ts";
 import { fieldsOf } from "../../../src/services/input.ts";

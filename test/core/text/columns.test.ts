@@ -9,7 +9,7 @@ import { createScreen } from "../../support/screen.ts";
 
 const COLUMNS = 60;
 const SYLLABLE = "\u1112\u1161\u11ab";
-// A letter of every kind that terminals treat in a way of its own.
+// A letter of every kind that terminals treat differently.
 const anyLetter = fc.constantFrom(
   ...[
     "a",
@@ -52,7 +52,7 @@ const anyText = fc
   )
   .map((parts) => parts.join(""));
 
-/** On how many columns the emulator puts it. */
+/** How many columns it takes on the emulator. */
 async function drawn(text: string): Promise<number> {
   const screen = createScreen(1000, 3);
   await screen.write(text);

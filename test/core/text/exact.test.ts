@@ -38,7 +38,7 @@ const text = fc
   )
   .map((parts) => parts.join(""));
 
-/** What `exact` and `quoted` write, read back. */
+/** Reads back what `exact` and `quoted` write. */
 const read = (shown: string): string =>
   shown.replace(/\\(?:u\{([0-9a-f]+)\}|(.))/g, (_, hex: string | undefined, char: string) =>
     hex === undefined
