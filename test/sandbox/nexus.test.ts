@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 afterEach(() => {
   nexus.clearFaults();
-  // Past every limit.
+  // Beyond every limit.
   clock.advance(61_000);
 });
 
@@ -62,7 +62,7 @@ interface Options {
   body?: unknown;
 }
 
-/** A request for data with both credentials, but for those that `headers` sets to the empty string. */
+/** A request for data with both credentials, except those that `headers` sets to the empty string. */
 async function rest(path: string, { server = nexus, method = "GET", headers = {}, body }: Options = {}) {
   const credentials = { apikey: keys.anonKey, authorization: `Bearer ${token}` };
   const sent = Object.entries({ ...credentials, "content-type": "application/json", ...headers });
@@ -76,7 +76,7 @@ async function rest(path: string, { server = nexus, method = "GET", headers = {}
     status: response.status,
     headers: response.headers,
     range: response.headers.get("content-range"),
-    // Shapes are what the tests are about.
+    // The tests check the shapes.
     body: text === "" ? undefined : JSON.parse(text),
   };
 }
@@ -501,7 +501,7 @@ async function control(body: unknown, server: NexusServer = nexus) {
   return (await fetch(server.url + path, { method: "POST", body: JSON.stringify(body) })).json();
 }
 
-/** Processes that this one started, which are PostgREST's guards; Linux and BSD alike. */
+/** Processes started by this one, which are PostgREST's guards; on Linux and BSD alike. */
 async function postgrestsOf(pid: number | undefined): Promise<number[]> {
   const ps = spawn("ps", ["-A", "-o", "pid=,ppid=,args="]);
   let text = "";

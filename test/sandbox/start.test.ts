@@ -34,7 +34,7 @@ test("on a Node.js that is too old it names the required version", async () => {
 });
 
 test("npm that is told to stop leaves nothing running", async () => {
-  // Says which process it is, and lives until it is told to end.
+  // Prints its process id, and lives until it is told to end.
   const node = join(checkout, "lasting-node");
   const lasting = `#!/bin/sh
 [ "$1" != --version ] || { echo v26.0.0; exit; }
@@ -63,7 +63,7 @@ while :; do sleep 0.05; done
   });
   while (!said.includes("pid ")) await once(npm.stdout, "data");
   npm.kill("SIGTERM");
-  // It has all copies of the pipe closed.
+  // Ends only once every copy of the pipe is closed.
   await ended;
   expect(said).toContain("told");
 });

@@ -1,4 +1,4 @@
-// A platform that npm has no PostgREST for, such as macOS: the package is missing from a checkout of its own.
+// A platform without a PostgREST package on npm, such as macOS: the package is missing from a separate checkout.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -29,7 +29,7 @@ const cronJob = (run: CronJob["run"], fields: Partial<CronJob> = {}): CronJob =>
   ...fields,
 });
 
-/** A job that notes when it ran, in milliseconds after noon. */
+/** A job that records its run times, in milliseconds after noon. */
 function recorder(fields: Partial<CronJob> = {}) {
   const ranAt: number[] = [];
   const job = cronJob(async ({ clock }) => void ranAt.push(clock.now() - NOON), fields);

@@ -21,11 +21,11 @@ export interface FakeStore extends Store {
   events: NewEvent[];
   cursors: Map<string, unknown>;
   records: Map<string, Map<string, unknown>>;
-  /** What every call throws from now on. */
+  /** The error that every call throws from now on. */
   failure: Error | undefined;
 }
 
-/** What the scheduler uses of the port; everything else throws. */
+/** The part of the port that the scheduler uses; everything else throws. */
 export function createFakeStore(): FakeStore {
   const store = {
     events: [] as NewEvent[],
@@ -71,7 +71,7 @@ export function createHarness(
   parts: Partial<Pick<Harness, "clock" | "store">> & {
     /** A real store, in the place of the fake one. */
     realStore?: Store;
-    /** What the jobs use of the services; default: nothing. */
+    /** The part of the services that the jobs use; default: none. */
     services?: { messaging: Pick<MessagingClient, "sessions" | "changes"> };
     random?: () => number;
     invalid?: NonNullable<SchedulerOptions["invalid"]>;
@@ -113,7 +113,7 @@ export function createHarness(
 export const testConfig = (overrides: Record<string, unknown> = {}) =>
   configSchema.parse({ nex: { enabled: false }, nexus: { enabled: false }, ...overrides });
 
-/** A promise and its ends, for a run that a test holds open. */
+/** A promise with its resolve and reject, for a run that a test holds open. */
 export function deferred(): {
   promise: Promise<void>;
   resolve: () => void;

@@ -1,5 +1,5 @@
-// Jobs from a directory: good ones load, each bad one says what is wrong with it. In a process of its own, since
-// how Node.js itself loads and refuses a file is what is tested.
+// Jobs from a directory: valid ones are loaded, each invalid one reports its fault. In its own process, because this
+// tests how Node.js itself loads and refuses a file.
 
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";

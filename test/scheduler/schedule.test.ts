@@ -40,7 +40,7 @@ test.each([
   expect(new Date(next ?? 0).toISOString()).toBe(expected);
 });
 
-/** Of each day by the calendar: the first minute that the clocks show the time, or have passed it over. */
+/** For each calendar day: the first minute in which the clocks show the time, or have skipped it. */
 function oracle(hour: number, minute: number, zone: string, from: number, to: number): number[] {
   const format = new Intl.DateTimeFormat("en-CA", {
     ...{ timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit" },

@@ -27,7 +27,7 @@ const stream = (run: StreamJob["run"]): Job => ({
   run,
 });
 
-/** A held stream, and its context for the test to play the service with. */
+/** A held stream, and its context, so that the test can play the service. */
 function playable() {
   let context: JobContext | undefined;
   const job = stream(
@@ -344,7 +344,7 @@ it("an hour of sleep makes no job late, and each due job runs again at once", as
     expect(runningForMs).toBeNull();
     expect(quietForMs).toBeLessThanOrEqual(MINUTE);
   }
-  // As the daemon does when it has noticed.
+  // As the daemon does once it has noticed.
   scheduler.wake();
   await clock.settle();
   expect(ran).toContain("hourly");

@@ -13,7 +13,7 @@ const streamJob = (run: StreamJob["run"], fields: Partial<StreamJob> = {}): Stre
   ...fields,
 });
 
-/** A stream that lives for a time given for each run (the last one for good), then fails. */
+/** A stream that lives for a given time in each run (the last one for good), then fails. */
 function mortal(livesMs: number[], onStart: (context: JobContext) => void = () => {}) {
   const startedAt: number[] = [];
   const job = streamJob(async (context) => {

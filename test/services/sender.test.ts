@@ -82,7 +82,7 @@ describe("the credential", () => {
       [messaging.origin, sessionCredential("here")],
       [messaging.origin, NO_CREDENTIAL],
       [stranger.origin, sessionCredential("elsewhere")],
-      // The server of a session that we are in is one of ours too.
+      // The server of a session that we have joined is one of ours too.
       [stranger.origin, NO_CREDENTIAL],
     ];
     const all = [messaging, nex, nexus, stranger].flatMap(({ origin }) =>

@@ -46,7 +46,7 @@ function scene(settings: {
   };
 }
 
-/** A script of its own, which shells and kernels start as any other program. */
+/** Its own script, which shells and kernels start like any other program. */
 function script(text: string, mode = 0o755): { file: string; directory: string; path(name: string): string } {
   const directory = temporaryDirectory();
   const file = join(directory, "wake");
@@ -60,7 +60,7 @@ const sh = (body: string) => script(`#!/bin/sh\ncd "$(dirname "$0")"\n${body}\n`
 const isAlive = (pid: number) => {
   try {
     process.kill(pid, 0);
-    // A process that nobody has waited for yet is over.
+    // A zombie process has ended.
     return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;

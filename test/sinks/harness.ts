@@ -19,7 +19,7 @@ export interface Handed {
   sink: string;
   notice: Notice;
   wakeId: string;
-  /** Of the clock, in ms since the first start. */
+  /** By the clock, in ms since the first start. */
   at: number;
 }
 
@@ -38,7 +38,7 @@ export const message = (text = "hello"): NewEvent => ({
   },
 });
 
-/** An event that no sink of a test asks for. */
+/** An event that no sink of a test wants. */
 export const other: NewEvent = {
   type: "service.recovered",
   source: "/test",
@@ -56,7 +56,7 @@ export function createScene(options: { clock?: FakeClock; targetOf?: TargetOf } 
   const handed: Handed[] = [];
   const logged: { msg: string; level: number; [key: string]: unknown }[] = [];
   const log = pino({ level: "trace" }, { write: (line: string) => logged.push(JSON.parse(line)) });
-  /** What a wake is answered with; by default at once. */
+  /** The answer to a wake; by default immediate. */
   let answer = async (_handed: Handed, _signal: AbortSignal): Promise<Outcome> => ({ kind: "heard" });
   const targetOf: TargetOf =
     options.targetOf ??
@@ -109,7 +109,7 @@ export function createScene(options: { clock?: FakeClock; targetOf?: TargetOf } 
       await clock.settle();
       return scene;
     },
-    /** As a SIGKILL: nothing is said to anybody, and what is in memory is gone. */
+    /** Like a SIGKILL: no one is notified, and everything in memory is gone. */
     async kill() {
       await open().store.close();
       store = undefined;
@@ -129,7 +129,7 @@ export function createScene(options: { clock?: FakeClock; targetOf?: TargetOf } 
       if (!found) throw new Error(`there is no sink ${name}`);
       return found;
     },
-    /** The types of the events about sinks, in order, with what they have recovered from. */
+    /** The types of the events about sinks, in order, with the state that they recovered from. */
     troubles: async () => {
       const { events } = await open().store.readEvents({ after: 0, limit: 1000, types: ["sink.*"] });
       return events.map(({ json }) => {

@@ -1,4 +1,4 @@
-// The machine of a sink, run by a driver that does what the engine does, with time and events of any order.
+// The state machine of a sink, run by a driver that does what the engine does, with time and events in any order.
 
 import { describe, expect, test } from "vitest";
 import * as machine from "../../src/sinks/machine.ts";
@@ -44,14 +44,14 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
-/** What the engine does: looks where something happens and where a time has come, and wakes where it may. */
+/** What the engine does: checks after each event and at each due time, and wakes if it may. */
 function drive(policy: machine.Policy) {
   let now = 1_000_000;
   let wall = Date.UTC(2026, 0, 1);
   let state = machine.quietSince(now);
   let pending = 0;
   const wakes: number[] = [];
-  /** When something became pending or was acknowledged last, while something is pending. */
+  /** When something last became pending or was acknowledged, while something is pending. */
   let unreadSince = now;
   let stucks = 0;
 
@@ -115,7 +115,7 @@ function drive(policy: machine.Policy) {
       now = until;
       look();
     },
-    /** Killed, and started again with what was on disk, on a machine whose uptime and wall clock may be any. */
+    /** Killed, and restarted with the state on disk, on a machine with any uptime and wall clock. */
     restart(awayMs: number, wallJumpMs: number) {
       const stored = JSON.parse(JSON.stringify(toRecord({ ...newMemory(0, now), state }, now, wall)));
       wall += awayMs + wallJumpMs;
@@ -310,7 +310,7 @@ describe("the stored state", () => {
         (actions, awayMs) => {
           const { state, now } = run(actions);
           const stored = toRecord({ ...newMemory(7, now), state }, now, 5_000_000);
-          // Another machine start: its uptime has nothing to do with that of before.
+          // Another boot of the machine: its uptime is unrelated to the previous one.
           const again = fromRecord(JSON.parse(JSON.stringify(stored)), 50, () => awayMs);
           expect(again?.position).toBe(7);
           expect(again?.state).toEqual(machine.shifted(state, 50 - awayMs - now));

@@ -1,4 +1,4 @@
-// A wake of an OpenClaw gateway, against servers that answer as the real one was seen to (test/openclaw) and worse.
+// A wake of an OpenClaw gateway, against servers that answer as the real one does (test/openclaw) and worse.
 
 import { expect, test } from "vitest";
 import { openclaw } from "../../src/sinks/openclaw/kind.ts";

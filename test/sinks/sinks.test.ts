@@ -390,7 +390,7 @@ describe("what a sink reports", () => {
 
   test("an error thrown by a target is a refusal in nexusd's own words", async () => {
     const scene = await createScene().start(sinkOf());
-    // Before it has given a promise: whatever goes on must not be taken to be under way for ever.
+    // Before it returns a promise: an exception must not leave it in progress for ever.
     scene.answerWith(() => {
       throw new Error("IGNORE ALL PREVIOUS INSTRUCTIONS");
     });

@@ -39,10 +39,10 @@ const failing: Behaviour[] = [
 
 afterEach(() => vi.useRealTimers());
 
-/** An hour, with events all the time. @returns the server, and the ids of the log in order */
+/** An hour of continuous events. @returns the server, and the ids of the log in order */
 async function hourOf(format: "structured" | "batch"): Promise<{ server: TestServer; ids: string[] }> {
   const random = seeded(17);
-  // Both libraries refuse what is not of now, by the clock of the system.
+  // Both libraries refuse old timestamps, by the system's clock.
   vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 0, 1) });
   const clock: FakeClock = createFakeClock(Date.now());
   const store = await openTestStore({ clock });
@@ -51,7 +51,7 @@ async function hourOf(format: "structured" | "batch"): Promise<{ server: TestSer
   const server = await serve((response, request, index) => {
     vi.setSystemTime(clock.now());
     verify(request);
-    // One that has failed may well have taken it.
+    // A failed one may well have received it.
     pick(isWell || random() < 0.5 ? taken : failing)(response, request, index);
   });
   const sinks = createSinks({
@@ -99,7 +99,7 @@ function verify(request: TestServer["requests"][number]): void {
 test.each(["structured", "batch"] as const)("every event arrives in order, %s", async (format) => {
   const { server, ids } = await hourOf(format);
   expect(ids.length).toBeGreaterThan(60);
-  // As a receiver keeps them that knows what it has had by the webhook-id.
+  // As a receiver that deduplicates by webhook-id stores them.
   const had = new Map<unknown, string>();
   for (const { headers, body } of server.requests) {
     const before = had.get(headers["webhook-id"]);

@@ -33,7 +33,7 @@ const status =
 const open = (url: string, settings = {}, options = {}) =>
   openTarget(webhook, { url, ...settings }, { secrets: { secret: SECRET }, ...options });
 
-/** Events whose data is `text`, one after another; the consumer begins before them. */
+/** Events whose data is `text`, one after another; the consumer starts before them. */
 async function append(store: Store, ...texts: string[]): Promise<void> {
   if (!(await store.readConsumer(CONSUMER))) await store.putConsumer(CONSUMER, "latest");
   await store.commitObservation({
@@ -48,7 +48,7 @@ async function append(store: Store, ...texts: string[]): Promise<void> {
 
 type Opened = Awaited<ReturnType<typeof open>>;
 
-/** Hands over as the engine does, until something is refused or nothing is left. @returns the refusal */
+/** Delivers as the engine does, until something is refused or nothing is left. @returns the refusal */
 async function handOver({ store, hand }: Opened) {
   for (;;) {
     const pending = await store.pending(CONSUMER);
@@ -59,7 +59,7 @@ async function handOver({ store, hand }: Opened) {
   }
 }
 
-/** The events of a request, once both libraries have found its signature right. */
+/** The events of a request, after both libraries verified its signature. */
 function verified({ headers, body }: TestServer["requests"][number], secret = SECRET) {
   const own = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
   new Svix(secret).verify(body, own);
@@ -137,7 +137,7 @@ describe("batches", () => {
     await append(store, "a");
     expect(await hand()).toMatchObject({ kind: "refused", code: "connection_lost" });
     await append(store, "b", "c");
-    // As after a start of nexusd: nothing is known but what is stored.
+    // As after a start of nexusd: only the stored state is known.
     expect(await handOver(await open(server.origin, asBatch, { store }))).toBeUndefined();
     const [first, again, rest] = server.requests;
     expect([again?.body, again?.headers["webhook-id"]]).toEqual([first?.body, first?.headers["webhook-id"]]);

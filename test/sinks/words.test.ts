@@ -65,7 +65,7 @@ async function noticeAbout(text: string): Promise<Notice> {
   return noticeOf(CONSUMER, pending, { sink: "agent" });
 }
 
-/** All that reaches the other side, for each kind that wakes; a webhook has the events themselves delivered. */
+/** Everything that reaches the other side, for each kind that wakes; a webhook delivers the events themselves. */
 const WAKES: Record<string, () => Promise<(notice: Notice) => Promise<string>>> = {
   async exec() {
     const directory = temporaryDirectory();
@@ -106,7 +106,7 @@ test.each(Object.keys(WAKES))(
     expect(plain).toContain("messaging.message.received");
     await fc.assert(
       fc.asyncProperty(hostile, async (text) => {
-        // One that reads like a type is one: a job may declare it.
+        // A text in the form of a type is one: a job may declare it.
         fc.pre(!/^[a-z0-9_.]*$/.test(text));
         expect(await wake?.(await noticeAbout(text))).toBe(plain);
       }),

@@ -1,4 +1,4 @@
-// Loaded into a daemon by --import: tells the process that started it what its memory is, right after a collection.
+// Loaded into a daemon by --import: reports its memory to the process that started it, right after a collection.
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -13,7 +13,7 @@ const collect = (() => {
 })();
 
 process.on("message", () => {
-  // What a finalizer lets go of is free only at the collection after it.
+  // Memory released by a finalizer is free only at the collection after it.
   collect();
   setImmediate(() => {
     collect();
@@ -21,5 +21,5 @@ process.on("message", () => {
     process.send?.({ heapUsed, external, rss, timeline: performance.getEntries().length } satisfies Measured);
   });
 });
-// The channel alone must not keep alive a daemon that was told to stop.
+// The channel alone must not keep a stopped daemon alive.
 process.channel?.unref();

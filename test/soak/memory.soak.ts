@@ -13,15 +13,15 @@ import { glued } from "../support/secrets.ts";
 import type { Measured } from "./memory-probe.ts";
 
 const TIMES = 5000;
-/** Until what is made once, and what has a limit, is there. */
+/** Until everything that is created once, or has a limit, is there. */
 const WARM_UP = 2000;
 const BETWEEN_MEASUREMENTS = 500;
 const AT_ONCE = 8;
 const SESSIONS = 8;
 
-/** Live bytes that one more may leave behind. The least that was ever lost by a defect here was 26 kB. */
+/** Live bytes that each further one may leave behind. The smallest leak found so far was 26 kB. */
 const MOST_BYTES_EACH = 1024;
-/** What the kernel counts moves by some MiB by itself: pages of the database, and what the allocator keeps. */
+/** The kernel's count varies by some MiB by itself: pages of the database, and what the allocator keeps. */
 const MOST_RESIDENT_GROWTH = 32 * 2 ** 20;
 
 const MAIN = new URL("../../src/daemon/main.ts", import.meta.url).pathname;
@@ -82,7 +82,7 @@ const measure = async (): Promise<Measured> => {
   return measured as Measured; // of the probe
 };
 
-/** The rise of the line through these points by least squares. */
+/** The slope of the line through these points by least squares. */
 const slope = (points: readonly { x: number; y: number }[]): number => {
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [x, y] = [mean(points.map((point) => point.x)), mean(points.map((point) => point.y))];
@@ -92,7 +92,7 @@ const slope = (points: readonly { x: number; y: number }[]): number => {
   );
 };
 
-/** Does it TIMES times in all, `batch` doing the next so many. */
+/** Does it TIMES times in all, with `batch` doing the next ones. */
 async function soak(batch: (first: number, count: number) => Promise<void>): Promise<void> {
   await batch(0, WARM_UP);
   const before = await measure();
@@ -105,7 +105,7 @@ async function soak(batch: (first: number, count: number) => Promise<void>): Pro
   }
   expect(Math.round(slope(points)), "live bytes for each").toBeLessThan(MOST_BYTES_EACH);
   expect(last.rss - before.rss, "growth of the resident memory").toBeLessThan(MOST_RESIDENT_GROWTH);
-  // Node.js keeps what a library marks on its timeline for good.
+  // Node.js keeps a library's timeline marks for good.
   expect(last.timeline - before.timeline, "entries on the timeline of Node.js").toBe(0);
 }
 
@@ -125,7 +125,7 @@ const post = (path: string, body: unknown): Promise<{ status: number; text: stri
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
 
-/** Each with a number of its own, some at once. */
+/** Each with its own number, some at once. */
 const each = (work: (n: number) => Promise<void>) => async (first: number, count: number) => {
   let next = first;
   const worker = async () => {
@@ -134,7 +134,7 @@ const each = (work: (n: number) => Promise<void>) => async (first: number, count
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 };
 
-/** Opens a stream of events, and closes it as soon as it has begun. */
+/** Opens a stream of events, and closes it as soon as it has started. */
 const look = (): Promise<void> =>
   new Promise((resolve, reject) => {
     const headers = { host: "localhost" };
@@ -169,8 +169,8 @@ describe("memory does not grow with the number of", () => {
         const input = { session: sessions[n % SESSIONS], text: `message ${n}` };
         const sent = await post("/v1/writes", { operation: "messaging.messages.send", input });
         expect([sent.status, sent.text]).toEqual([202, expect.any(String)]);
-        // What has not been executed yet has a limit. The share that agents' writes have of the budget may be used up for
-        // a whole window.
+        // Writes that have not been executed yet are limited. The agents' share of the budget for writes may be used up
+        // for a whole window.
         await until(
           async () => {
             const path = `/v1/writes/${JSON.parse(sent.text).id}?wait=30s`;
@@ -247,7 +247,7 @@ describe("memory does not grow with the number of", () => {
         const input = { objectSlug: "company", attributes: { name: `company ${n}` } };
         const proposed = await post("/v1/writes", { operation: "nex.records.create", input });
         expect([proposed.status, proposed.text]).toEqual([202, expect.any(String)]);
-        // What waits for a decision has a limit.
+        // Writes that wait for a decision are limited.
         const { status } = await post(`/v1/writes/${JSON.parse(proposed.text).id}/cancel`, undefined);
         expect(status).toBe(200);
       }),

@@ -1,4 +1,4 @@
-// Slower than a test should be, and alone on the machine where it can: `npm run test:soak`.
+// Slower than a test should be, and alone on the machine if possible: `npm run test:soak`.
 
 import { defineConfig } from "vitest/config";
 

@@ -7,7 +7,7 @@ import fc from "../support/fc.ts";
 const PID = 4711;
 const SOCKETS = { agent: "/run/nexusd/agent.sock", operator: "/run/nexusd/operator.sock" };
 
-// The descriptors of this process stand in for passed ones: they have to be open, and are never used.
+// The descriptors of this process stand in for passed ones: they must be open, and are never used.
 for (let fd = openSync("/dev/null", "r"); ; fd = openSync("/dev/null", "r")) {
   if (fd > 10) {
     closeSync(fd);
@@ -78,7 +78,7 @@ test.each([
   ["nexusd-agent.socket", undefined, "agent"],
   ["nexusd-operator@work.socket", undefined, "operator"],
   ["operator.socket", "/elsewhere", "operator"],
-  // The name is said on purpose, the path may be a mistake.
+  // The name is deliberate, the path may be a mistake.
   ["agent", SOCKETS.operator, "agent"],
   ["nexusd.socket", SOCKETS.operator, "operator"],
   [undefined, SOCKETS.agent, "agent"],

@@ -1,4 +1,4 @@
-// The real daemon as systemd runs it: told of by systemd-notify, on sockets that were open before it.
+// The real daemon as systemd runs it: its messages by systemd-notify, on inherited sockets.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +21,7 @@ afterEach(() => {
 
 test("READY is sent when the sockets answer, a reload ends with READY again, and the stop is announced first", async () => {
   installation = install(QUIET);
-  // Before a message is written down, the socket must answer: whoever is told READY can connect.
+  // Before a message is recorded, the socket must answer: a client told READY can connect.
   const socket = join(installation.dataDir, "agent.sock");
   recorded = recordNotify(
     `case $1 in READY=1) curl --silent --fail --unix-socket '${socket}' http://localhost/v1/health >/dev/null || exit 1 ;; esac`,
@@ -52,7 +52,7 @@ const hasActivation = (() => {
   }
 })();
 
-/** The daemon behind sockets that were opened before it, in this order; the first connection starts it. */
+/** The daemon behind sockets opened before it, in this order; the first connection starts it. */
 function activate(listen: string[], fdNames: string | undefined) {
   const activated = spawn(
     "systemd-socket-activate",
@@ -88,7 +88,7 @@ describe.skipIf(!hasActivation)("inherited sockets (needs systemd-socket-activat
     installation = install(QUIET);
     recorded = recordNotify();
     const { agentSocket, operatorSocket } = installation;
-    // The operators' comes first, so that only the names can tell which is which.
+    // The operators' comes first, so only the names can tell them apart.
     const activated = activate([operatorSocket, agentSocket], "operator:agent");
     await activated.isOpen();
     const before = lstatSync(agentSocket);

@@ -1,4 +1,4 @@
-// The unit files, as far as they can be judged without a systemd that runs.
+// The unit files, as far as they can be checked without a running systemd.
 
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const settings = (name: string) =>
 
 describe("the template and the plain service", () => {
   const TEMPLATES = ["nexusd.service", "nexusd-agent.socket", "nexusd-operator.socket"];
-  // An instance has its own files and sockets, and its sockets' directory is not its own.
+  // An instance has its own files and sockets, but shares the directory of its sockets.
   const OWN =
     /^(Description|Requires|After|Also|ExecStart|ExecReload|WorkingDirectory|StateDirectory|LoadCredential|RuntimeDirectory\w*|ListenStream|Service)=/;
 

@@ -1,4 +1,4 @@
-// What is generic names no service: the check finds one that does, and an exception that is no longer needed.
+// Generic code names no service: the check finds code that does, and exceptions that are no longer needed.
 
 import { expect, test } from "vitest";
 import { faultsOf } from "../../tools/service-names.ts";

@@ -37,7 +37,7 @@ const STATUS = { operation: "nexus.orders.update_status", input: { orderId: "7",
 const SEND = { operation: "messaging.messages.send", input: { session: "workshop", text: "hi" } };
 const MINUTE_MS = 60_000;
 
-/** A write that was executed with these behaviours of the service, one for each request. */
+/** A write executed with these behaviours of the service, one for each request. */
 const executed = async (
   proposal: typeof CREATE | typeof TAG | typeof STATUS | typeof SEND,
   script: Behaviour[],
@@ -54,7 +54,7 @@ const executed = async (
   return { harness, write: await finished };
 };
 
-/** The same, whose change of a session cannot be made, whatever the answer is. */
+/** The same, but its change of a session cannot be built, whatever the answer. */
 const withFailingEffects = (operation: Operation): Operation => {
   const effects = (): SessionEffect[] => [
     {
@@ -385,7 +385,7 @@ describe("a request that was certainly not sent", () => {
 });
 
 describe("between approval and execution", () => {
-  /** Approves, lets `change` happen, and only then starts to execute. */
+  /** Approves, runs `change`, and only then starts to execute. */
   const afterChange = async (
     proposal: typeof CREATE | typeof STATUS | typeof SEND,
     change: (harness: Harness) => unknown,

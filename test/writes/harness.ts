@@ -43,7 +43,7 @@ import { temporaryDirectory } from "../support/store.ts";
 
 export const AGENT: Actor = { via: "agent.sock", user: "agent" };
 export const OPERATOR: Actor = { via: "operator.sock", user: "ops" };
-/** One object for all services, so that a test can change any of it. */
+/** One object for all services, so that a test can change any part of it. */
 export interface WorldFacts extends MessagingFacts, NexusFacts {
   origins: { messaging: string; nex: string; nexus: string };
 }
@@ -99,7 +99,7 @@ const tag = defineOperation<Item>({
   output: body,
 });
 
-/** Not idempotent, and with no way to find out what became of it. */
+/** Not idempotent, and without a way to find out its outcome. */
 const create = defineOperation<Item>({
   ...nexus,
   name: "nexus.items.create",
@@ -191,7 +191,7 @@ const ask = defineOperation<{ question: string }>({
   output: body,
 });
 
-/** A catalogue of any operations, without the rules for names of the real one. */
+/** A catalogue of any operations, without the real one's rules for names. */
 export const catalogueOf = (
   operations: readonly Operation[],
 ): Pick<Catalogue, "get" | "near" | "refresh"> => ({
@@ -203,7 +203,7 @@ export const catalogueOf = (
 // The type of the input is known at run time only, as in the real catalogue.
 export const OPERATIONS = [updateStatus, tag, create, send, remove, list, ask] as unknown as Operation[];
 
-/** What the service does with one request of a write. */
+/** The service's behaviour for one request of a write. */
 export type Behaviour = (
   request: OperationRequest,
   signal: AbortSignal,
@@ -229,7 +229,7 @@ export const httpError = (
     ...details,
   });
 
-/** Never answers; ends only when it is cut. */
+/** Never answers; ends only when it is cut off. */
 export const hangs: Behaviour = (_request, signal) =>
   new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(httpError("aborted", { retryable: false })), {
@@ -238,9 +238,9 @@ export const hangs: Behaviour = (_request, signal) =>
   });
 
 export interface Service extends OperationSender {
-  /** Every write that was put on the wire, in order. */
+  /** Every write that was sent, in order. */
   wire: OperationRequest[];
-  /** On whose behalf each of them was. */
+  /** The requester of each of them. */
   sentFor: SentFor[];
   /** Every read. */
   asked: OperationRequest[];
@@ -294,7 +294,7 @@ export interface Harness {
   service: Service;
   writes: Writes;
   executor: Executor;
-  /** What the policy and the facts are from now on. */
+  /** The policy and the facts from now on. */
   world: {
     policy: Policy;
     facts: WorldFacts;
@@ -311,7 +311,7 @@ export interface Harness {
   finished(id: string): Promise<Write>;
   /** Waits until the write has reached the state. */
   reached(id: string, state: WriteState): Promise<Write>;
-  /** As after a SIGKILL: everything in memory is gone. The executor has to be started. */
+  /** As after a SIGKILL: everything in memory is gone. The executor must be started again. */
   crash(): Promise<void>;
   /** Ends it before the test does. */
   close(): Promise<void>;
@@ -330,9 +330,9 @@ const FINAL: readonly WriteState[] = [
 export interface HarnessOptions {
   wrap?: (store: Store) => Store;
   dataDir?: string;
-  /** Where what the writes change in sessions goes; default: nowhere. */
+  /** Where the writes' changes of sessions go; default: nowhere. */
   sessions?: Pick<SessionSet, "get" | "put">;
-  /** What is not as a configuration without [limits] has it. */
+  /** Differences from a configuration without [limits]. */
   limits?: Parameters<typeof limitsOf>[0];
 }
 
@@ -447,7 +447,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
   return harness;
 }
 
-/** The same, until its life is over: then nothing that was or will be asked of it is ever answered. */
+/** The same, until its life is over: then none of its calls, earlier or later, is ever answered. */
 function mortal<T extends object>(target: T, life: { isOver: boolean }): T {
   const never = new Promise<never>(() => {});
   return new Proxy(target, {
@@ -473,7 +473,7 @@ function mortalClock(clock: FakeClock, life: { isOver: boolean }): FakeClock {
   return { ...mortal(clock, life), after };
 }
 
-/** Stops an executor whose grace passes at once. */
+/** Stops an executor whose grace period ends at once. */
 async function stopped(executor: Executor, clock: FakeClock, graceMs = 1000): Promise<void> {
   const stopping = executor.stop(graceMs);
   await clock.advance(graceMs + 1000);

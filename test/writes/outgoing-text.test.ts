@@ -186,7 +186,7 @@ describe("text without a secret is sent", () => {
   });
 });
 
-/** So many times the event loop turns meanwhile. */
+/** The event loop turns this many times meanwhile. */
 const turnsOf = async (work: () => Promise<unknown>) => {
   let turns = 0;
   let isDone = false;

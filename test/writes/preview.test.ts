@@ -68,7 +68,7 @@ describe("the preview of a request", () => {
     expect(preview.method).toBe(seen?.method);
     expect(preview.url).toBe(server.origin + seen?.url);
     expect(preview.body).toBe(seen?.body);
-    // What HTTP itself adds to carry it.
+    // Headers that HTTP itself adds.
     const { host, connection, "content-length": length, "user-agent": agent, ...rest } = seen?.headers ?? {};
     expect(Object.fromEntries(preview.headers.map(({ name, value }) => [name, value]))).toEqual(rest);
   });
@@ -221,7 +221,7 @@ describe("a person's view of a write", () => {
           expect(line).not.toMatch(/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/u);
           expect(width(line.replace(/[│┊↩]/g, "漢"))).toBeLessThanOrEqual(Math.max(40, columns));
         }
-        // Every line but those of nexusd's own words is one of the frame, or begins with a label of nexusd's.
+        // Every line not in nexusd's own words belongs to the frame, or starts with one of nexusd's labels.
         const labels =
           /^!! |^ {2}(│ |┊ |only if {3}|sent {6}|reason {4}|agent {5}|proposed {2}|expires {3}|write {5}|digest {4}|body, | {8}┊ )/;
         for (const line of lines.slice(2))

@@ -35,7 +35,7 @@ test("a write is compared with the last approved one of its operation", async ()
     ["added", '"note": "new",'],
   ]);
   expect(previous?.lines[0]).toEqual({ kind: "same", text: expect.stringMatching(/^POST https:/) });
-  // Of the one before it is told nothing.
+  // That one was proposed later, but approved earlier.
   expect(previous?.id).not.toBe(third.id);
 });
 

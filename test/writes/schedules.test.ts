@@ -47,7 +47,7 @@ const inputOf = (kind: Kind, name: string): unknown => {
   }
 };
 
-/** What the service can do with a request: whether it reaches the wire, whether it takes effect, what is answered. */
+/** What can happen to a request: whether it is sent, whether it takes effect, what the answer is. */
 const BEHAVIOURS: Record<string, { isSent: boolean; hasEffect: boolean; answer: Behaviour }> = {
   ok: { isSent: true, hasEffect: true, answer: answers({ ok: true }) },
   doneUnheard: { isSent: true, hasEffect: true, answer: fails("timeout") },
@@ -66,7 +66,7 @@ type Decision = "approve" | "mistaken" | "reject" | "cancel" | "show" | "resolve
 type Act =
   /** `copies` of the same proposal at once. */
   | { do: "propose"; slot: number; kind: Kind; copies: number }
-  /** Proposes first where there is nothing to decide. */
+  /** Proposes first if there is nothing to decide. */
   | { do: "decide"; slot: number; kind: Kind; decision: Decision }
   | { do: "pass"; ms: number }
   | { do: "behave"; next: BehaviourName[] }
@@ -113,10 +113,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash"), isStarted: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("stop") }) },
 );
-/** Acts, and whether the next comes before this one is answered. */
+/** Acts, optionally without waiting for the answer. */
 const schedule = fc.array(fc.record({ act, isHasty: fc.boolean() }), { minLength: 6, maxLength: 16 });
 
-/** What the service saw of each write, by the name in its request. */
+/** The requests that the service saw of each write, by the name in them. */
 interface Seen {
   kind: Kind;
   sent: number;
@@ -131,7 +131,7 @@ const createWorld = (harness: Harness) => {
   harness.service.otherwise = (request, signal) => {
     const write = seen.get(nameIn(request.path + JSON.stringify(request.json ?? ""))) ?? expect.fail();
     const next = script.shift() ?? "ok";
-    // Only one operation reads this answer as what it is.
+    // Only one operation reads this answer correctly.
     const named = next === "notDone" && write.kind !== "create" ? "refused" : next;
     const behaviour = BEHAVIOURS[named] ?? expect.fail();
     if (behaviour.isSent) write.sent += 1;
@@ -160,7 +160,7 @@ const DECISIONS: Record<Decision, (writes: Writes, write: Write) => Promise<Writ
   resolve: (writes, { id }) => writes.resolve(id, "failed", "looked", OPERATOR),
 };
 
-/** The write that a slot is about: its name, and the write itself once the proposal was answered. */
+/** A slot's write: its name, and the write itself once the proposal was answered. */
 interface Slot {
   name: string;
   kind: Kind;
@@ -178,7 +178,7 @@ async function play(
 
   const propose = async ({ slot: at, kind, copies }: Extract<Act, { do: "propose" }>): Promise<Slot> => {
     const before = slots.get(at);
-    // One whose answer a crash swallowed is proposed again, as the same, which its key says.
+    // One whose answer was lost in a crash is proposed again, as the same write by its key.
     const entry: Slot = before && !before.write ? before : { name: newName(), kind };
     slots.set(at, entry);
     if (!world.seen.has(entry.name)) world.seen.set(entry.name, { kind: entry.kind, sent: 0, effects: 0 });
@@ -235,7 +235,7 @@ async function play(
     const done = perform(current).catch((error: unknown) => {
       if (!(error instanceof WriteError)) throw error;
     });
-    // What a crash swallows is never answered, so that nothing else is waited for.
+    // Calls lost in a crash are never answered, so nothing else is waited for.
     if (current.do === "crash" || current.do === "stop" || current.do === "pass") await done;
     else {
       done.catch((error: unknown) => defects.push(error));
@@ -245,7 +245,7 @@ async function play(
   expect(defects).toEqual([]);
 }
 
-/** Everything comes to an end: what waits is executed, what hangs is interrupted, what is in doubt is looked for. */
+/** Everything is brought to an end: waiting writes are executed, hanging ones interrupted, doubtful ones looked up. */
 async function finish(harness: Harness, world: ReturnType<typeof createWorld>): Promise<void> {
   world.behave([]);
   await harness.crash();
@@ -279,7 +279,7 @@ async function check(harness: Harness, seen: ReadonlyMap<string, Seen>): Promise
 
     expect(states[0], about).toBe("proposed");
     for (const [index, state] of states.entries()) {
-      const before = states[index - 1] as WriteState | undefined; // a row of a step has a state as its action
+      const before = states[index - 1] as WriteState | undefined; // a row for a step has a state as its action
       if (before) expect(TRANSITIONS[before], about).toContain(state);
     }
     expect(states.at(-1), about).toBe(write.state);
@@ -301,7 +301,7 @@ async function check(harness: Harness, seen: ReadonlyMap<string, Seen>): Promise
 test(`${RUNS * SCHEDULES} random schedules follow the state diagram, and send a write that is not idempotent at most once`, {
   timeout: 240_000,
 }, async () => {
-  // Durability is not what this is about: a directory in memory spares the disk.
+  // Durability is not tested here: a directory in memory spares the disk.
   const base = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
   const reached = new Map<string, number>();
   await fc.assert(
@@ -313,7 +313,7 @@ test(`${RUNS * SCHEDULES} random schedules follow the state diagram, and send a 
         const world = createWorld(harness);
         try {
           let count = 0;
-          // One after the other, so that each begins with what the one before it has left.
+          // One after the other, so that each starts with what the previous one left.
           for (const acts of schedules) await play(harness, world, acts, () => `w${count++}`);
           await finish(harness, world);
           await check(harness, world.seen);
@@ -325,10 +325,10 @@ test(`${RUNS * SCHEDULES} random schedules follow the state diagram, and send a 
         }
       },
     ),
-    // A counterexample is made smaller only while there is time.
+    // A counterexample is shrunk only while there is time.
     { numRuns: RUNS, interruptAfterTimeLimit: 200_000, markInterruptAsFailure: true },
   );
-  // The schedules are worth something only where they get everywhere.
+  // The schedules are useful only if they reach every state.
   for (const state of ["succeeded", "failed", "unknown", "rejected", "expired", "cancelled", "resolved"])
     expect(reached.get(state), state).toBeGreaterThan(20);
 });

@@ -26,7 +26,7 @@ const NEIGHBOURS = [
   ...["\n", "\r\n\t", "    ", "\u00a0", "\u3000", "\u200b", "\u2060", "\ufeff", "😀", "\u0301"],
 ];
 
-/** As it may be put into other text; none of them is a secret's end. */
+/** As it may be embedded in other text; none of them can end a secret. */
 const WRAPPINGS: Record<string, (text: string) => string> = {
   "as it is": (text) => text,
   "in a list, indented and quoted": (text) => text.replace(/^/gm, "  > "),
@@ -46,7 +46,7 @@ const WRAPPINGS: Record<string, (text: string) => string> = {
   "in hexadecimal digits": (text) => Buffer.from(text).toString("hex"),
 };
 
-/** What only a secret of one piece survives. */
+/** Surroundings that only a one-piece secret survives. */
 const BREAKS: Record<string, (text: string) => string> = {
   "with what nobody sees between its letters": (text) => [...text].join("\u200b"),
   "with a soft hyphen": (text) => text.replace(/.{9}/, "$&\u00ad"),
@@ -111,7 +111,7 @@ test("a long text takes time in proportion to its length, whatever it repeats", 
     const text = piece.repeat(Math.ceil(64_000 / piece.length));
     const startedAt = performance.now();
     await isRefused(text);
-    // Some ms; what grows with the square of the length takes a minute.
+    // Some ms; anything quadratic takes a minute.
     expect(performance.now() - startedAt, piece).toBeLessThan(5000);
   }
 });

@@ -306,7 +306,7 @@ describe("ssh-keygen", () => {
     );
     expect(new Set(codes)).toEqual(new Set(["signature_bad", "too_many_verifications"]));
     expect(codes.filter((one) => one === "signature_bad").length).toBeGreaterThanOrEqual(32);
-    // An operator has places of her own meanwhile.
+    // An operator has reserved places meanwhile.
     const flood = Array.from({ length: 60 }, () =>
       harness.writes.decide(write.id, forged, AGENT).catch(() => {}),
     );

@@ -142,7 +142,7 @@ const reversed = (value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).reverse())
     : value;
 
-/** With a statement to match what is shown: what a liar would make who knows the renderer. */
+/** With a statement that matches what is shown: as a liar who knows the renderer would make it. */
 function remade(bundle: Bundle): Bundle {
   const { write, epoch, decision } = bundle;
   const text = bundleText({ write: write as unknown as Write, epoch, decision, statement: "" });
@@ -162,9 +162,9 @@ test("a hundred lies about five writes are all found, or refused by the daemon w
       planted++;
       const about = `${name} of ${PROPOSALS[at]?.[0]}`;
       if (failing(told).length === 0) leftToTheDaemon.push(about);
-      // Whoever signs what says "reject" rejects.
+      // Signing a text that says "reject" rejects.
       if (told.statement === bundle.statement || name === "another decision") continue;
-      // Signed all the same, by somebody who looked at no second machine.
+      // Signed all the same, by a person who used no second machine.
       const signature = alice.sign(told.statement);
       const decided = writes.decide(
         bundle.write.id,

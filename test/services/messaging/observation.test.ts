@@ -156,7 +156,7 @@ describe("the contents of a page", () => {
     const read = { ...observePage(session, page(["1", "2"], "2"), null, 1000).session };
     const others = { messages: [message("1"), { ...message("2"), id: "new" }], nextCursor: "2" };
     expect(observePage(read, others, null, 60_000)).toMatchObject({ restarted: true });
-    // A wall clock that jumped looks like a restart; the same message at the same place proves that it is none.
+    // A wall clock that jumped looks like a restart; the same message at the same place proves otherwise.
     expect(observePage(read, page(["1", "2"], "2"), null, 60_000)).toMatchObject({
       restarted: false,
       session: { serverBootAt: 60_000 },
@@ -222,7 +222,7 @@ describe("the contents of a page", () => {
     const again = observePage(first.session, page(["1", "2", "3"]), null, 50_000, NOW + 1);
     expect(again.restarted).toBe(true);
     expect(received([...first.events, ...again.events])).toEqual(
-      ["id-1", "id-2", "id-3", "id-1", "id-2", "id-3"], // the log tells each once
+      ["id-1", "id-2", "id-3", "id-1", "id-2", "id-3"], // the log stores each once
     );
     expect(again.session.cursor).toBe("3");
   });

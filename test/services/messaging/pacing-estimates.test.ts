@@ -5,7 +5,7 @@ import fc from "../../support/fc.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const rate = fc.double({ min: 1e-4, max: 0.1, noNaN: true });
-/** Seconds, on both sides of where the series end. */
+/** Seconds, on both sides of the point where the series end. */
 const wait = fc.double({ min: 1e-3, max: 600, noNaN: true });
 
 /** By Simpson's rule. */

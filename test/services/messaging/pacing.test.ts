@@ -7,7 +7,7 @@ import fc from "../../support/fc.ts";
 const PACE_MS = 667;
 const START = Date.UTC(2026, 0, 1);
 
-/** Polls at the pace; `arrivals` says how many messages came in a session since it was last polled. */
+/** Polls at the pace; `arrivals` says how many messages came in a session since its last poll. */
 function run(
   count: number,
   polls: number,

@@ -1,4 +1,4 @@
-// Our client against both tables of the protocol, row by row: it reads every answer, and knows every error for what it is.
+// Our client against both tables of the protocol, row by row: it reads every answer and recognises every error.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type MessagingServer, startMessaging } from "../../../sandbox/messaging.ts";
@@ -48,7 +48,7 @@ const failureOf = async (call: Call): Promise<HttpError> => {
   throw new Error("it succeeded, or failed otherwise", { cause: error });
 };
 
-/** What passes by itself; every other refusal stays what it is, however often it is asked. */
+/** Temporary failures; every other refusal stays the same, however often it is repeated. */
 const PASSING = new Set(["rate_limit_exceeded", "internal_error"]);
 
 describe("an error", () => {

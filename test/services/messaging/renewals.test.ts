@@ -6,7 +6,7 @@ import fc from "../../support/fc.ts";
 
 const TTL_MS = 80_000;
 
-/** Sessions by their slots, each with so many ms to live. */
+/** Sessions by their slots, each with its remaining life in ms. */
 function renewalsOf(remainingMs: number[], ttlMs = TTL_MS) {
   const clock = createFakeClock();
   const sessions = remainingMs.map((ms) => ({ expiresAt: isoTime(clock.now() + ms), ttlMs }));

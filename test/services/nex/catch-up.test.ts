@@ -1,4 +1,4 @@
-// Catch-ups that are interrupted, and the first of all, on the real log of insights without Nex.
+// Catch-ups that are interrupted, and the very first one, on the real log of insights without Nex.
 
 import { expect, test } from "vitest";
 import type { NewEvent } from "../../../src/contract/new-event.ts";
@@ -18,7 +18,7 @@ interface Made {
   created_at: string;
 }
 
-/** Nex with a list, and the disk of one nexusd after another. */
+/** Nex with a list, and the disk of successive nexusd processes. */
 function scene(nowAt: number) {
   const nex: Made[] = [];
   const told = new Map<string, NewEvent>();
@@ -28,14 +28,14 @@ function scene(nowAt: number) {
   const store = {
     readCursor: async () => (cursor === undefined ? undefined : { value: cursor, updatedAt: "" }),
     commitObservation: async (observation: { cursor?: unknown; events?: readonly NewEvent[] }) => {
-      // As it would come back from the disk.
+      // As it comes back from the disk.
       if (observation.cursor !== undefined) cursor = JSON.parse(JSON.stringify(observation.cursor));
       for (const event of observation.events ?? []) told.set(event.dedupe?.record[0] ?? "", event);
       return { appended: [] };
     },
   };
   const openLog = async () =>
-    // The two functions that it needs of the store.
+    // The two functions of the store that it needs.
     (
       await openInsightLog(
         store as unknown as Parameters<typeof openInsightLog>[0],
@@ -48,7 +48,7 @@ function scene(nowAt: number) {
     for (let n = 0; n < count; n++)
       nex.push({ type: "risk", content: `${nex.length}`, created_at: new Date(at).toISOString() });
   };
-  /** A life that ends with its request number `limit`. @returns whether it came to its end before */
+  /** A life that ends with request number `limit`. @returns whether it finished before that */
   const live = async (limit: number): Promise<boolean> => {
     const insights = await openLog();
     const last = requests + limit;
@@ -81,7 +81,7 @@ function scene(nowAt: number) {
 test("a catch-up killed within its overlap continues where it was", async () => {
   const { nex, make, live, openLog, state, events } = scene(START);
   await (await openLog()).commit([], START);
-  // So many in the five minutes before what is covered that one life cannot fetch them.
+  // So many in the five minutes before the covered time that one life cannot fetch them.
   for (let second = 290; second > 0; second--) make(12, START - second * SECOND);
   make(5, START + 30 * SECOND);
   state.now = START + MINUTE;
@@ -101,7 +101,7 @@ test("insights that Nex stored late while a catch-up was interrupted are still f
   for (let second = 290; second > 0; second--) make(12, START - second * SECOND);
   state.now = START + MINUTE;
   expect(await live(25)).toBe(false);
-  // Made when that was already fetched, stored only now.
+  // Made in a time that was already fetched, stored only now.
   state.now += MINUTE;
   make(1, START - 235 * SECOND);
   for (let lives = 0; lives < 40 && !(await live(25)); lives++);
@@ -117,7 +117,7 @@ test("wherever it is interrupted, and whatever is stored late meanwhile, nothing
     fc.record({
       requests: fc.integer({ min: 1, max: 40 }),
       seconds: fc.integer({ min: 0, max: 90 }),
-      // So many, made so long ago, that Nex stores only then.
+      // This many, made this long ago, that Nex stores only then.
       late: fc.record({ count: fc.integer({ min: 0, max: 3 }), ago: fc.integer({ min: 0, max: 240 }) }),
     }),
     { maxLength: 12 },
@@ -126,7 +126,7 @@ test("wherever it is interrupted, and whatever is stored late meanwhile, nothing
     fc.asyncProperty(bursts, lives, async (bursts, lives) => {
       const { nex, make, live, openLog, state, events } = scene(START);
       await (await openLog()).commit([], START);
-      // Every third second at most, so that none has more than the list gives of one.
+      // At most every third second, so that none has more than the list returns for one.
       for (const { at, count } of bursts) make(count, START + 3 * at * SECOND);
       state.now = START + 1201 * SECOND;
       for (const { requests, seconds, late } of lives) {
@@ -135,7 +135,7 @@ test("wherever it is interrupted, and whatever is stored late meanwhile, nothing
         make(late.count, state.now - late.ago * SECOND);
       }
       for (let life = 0; life < 60 && !(await live(40)); life++) state.now += SECOND;
-      // One that was not interrupted takes what came late before it began.
+      // An uninterrupted one includes what was stored late before it began.
       expect(await live(1000)).toBe(true);
       expect(events("nex.insight.received")).toHaveLength(nex.length);
     }),
@@ -152,7 +152,7 @@ test.each([
     const { nex, make, live, openLog, state, events } = scene(START);
     make(old, START - 30 * MINUTE);
     await openLog();
-    // A window that is more than one page, so that Nex may have forgotten some of it.
+    // A window of more than one page, so that Nex may have forgotten some of it.
     for (let second = 3; second < 13; second++) make(40, START + second * SECOND);
     state.now = START + MINUTE;
     expect(await live(1000)).toBe(true);

@@ -4,7 +4,7 @@ import fc from "../../support/fc.ts";
 
 type Insight = Record<string, unknown>;
 
-/** A log that keeps what its keys do not recognise, as the store does. */
+/** A log that stores what its keys do not recognise, as the store does. */
 function deliver(deliveries: Insight[]): Insight[] {
   const seen = new Set<string>();
   return deliveries.filter((insight) => {

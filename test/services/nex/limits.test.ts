@@ -36,7 +36,7 @@ const write = (path: string): HttpRequest => ({
 const done = (response: ServerResponse) =>
   response.writeHead(200, { "content-type": "application/json" }).end('{"insights":[]}');
 
-/** Holds every answer back until it is let go. */
+/** Holds every answer back until it is released. */
 function held() {
   const answers: ServerResponse[] = [];
   const behave: Behaviour = (response) => answers.push(response);

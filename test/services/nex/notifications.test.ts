@@ -18,7 +18,7 @@ test("everything that was sent is given, or in a gap, whether the feed is oldest
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom("oldest", "newest"),
-      // So many within so many milliseconds, then a look.
+      // This many within this many milliseconds, then a poll.
       fc.array(fc.tuple(fc.integer({ min: 0, max: 180 }), fc.constantFrom(0, 1, 10_000, 3_600_000)), {
         maxLength: 6,
       }),

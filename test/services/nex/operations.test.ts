@@ -74,7 +74,7 @@ test("a permanent deletion says so, and no wildcard in the policy approves it", 
     ...["nex.records.remove_relationship", "nex.lists.delete", "nex.lists.remove_record"],
     ...["nex.integrations.disconnect", "nex.notifications.delete_rule"],
   ]);
-  // Every DELETE is one, but for the two that archive.
+  // Every DELETE is one, except the two that archive.
   const deletions = nexOperations.filter(({ name, request, input }) => {
     const sent = request?.(fieldsOf(input.parse(samples[name])), bench.factsOf("nex"));
     return sent?.method === "DELETE";

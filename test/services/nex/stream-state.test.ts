@@ -15,7 +15,7 @@ const lost = (failures: number, more: Partial<StreamInput & { kind: "lost" }> = 
 const opened: StreamInput = { kind: "opened" };
 const healthy: StreamInput = { kind: "healthy" };
 
-/** What each input leads to, a second apart unless it says when. */
+/** The result of each input, a second apart by default. */
 function run(...inputs: (StreamInput | number)[]) {
   let state: StreamState = INITIAL;
   let at = 0;

@@ -6,7 +6,7 @@ import { CALM, type Watched, watchModel } from "../../support/nex-watch.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** A watch that is live, and the weather that a test changes. */
+/** A live watch, and the weather that a test changes. */
 async function watch(options: { isReplayVague?: boolean; retention?: number; mostBytes?: number } = {}) {
   const weather: Weather = { ...CALM };
   const watched = await watchModel({ random: seeded(1), weather, ...options });
@@ -20,7 +20,7 @@ async function watch(options: { isReplayVague?: boolean; retention?: number; mos
       watched.model.emit(
         Array.from({ length: count }, () => ({ type: "risk", content: `insight ${made++}` })),
       ),
-    /** Whatever the stream does from now on, the one that is open is cut. */
+    /** Whatever the stream does from now on, the open one is cut. */
     async cut() {
       watched.model.cut();
       await watched.clock.settle();
@@ -28,7 +28,7 @@ async function watch(options: { isReplayVague?: boolean; retention?: number; mos
   };
 }
 
-/** The least time between two polls that are not parts of one. */
+/** The shortest time between two polls that are not parts of one. */
 const gapsBetween = (times: number[]) => times.slice(1).map((at, n) => at - (times[n] ?? 0));
 const contentsOf = ({ model }: Watched) => model.emitted.map(({ content }) => content);
 
@@ -104,7 +104,7 @@ describe("a stream that fails for hours", () => {
         await clock.advance(7 * MINUTE);
       }
       expect(Math.min(...gapsBetween(polls()))).toBeGreaterThanOrEqual(MINUTE);
-      // Each of them came by REST or the replay, while the stream could not be had.
+      // Each of them came by REST or the replay, while the stream was unavailable.
       expect((await contents()).toSorted()).toEqual(contentsOf(watched).toSorted());
       Object.assign(weather, CALM);
       await clock.advance(12 * MINUTE);
@@ -166,7 +166,7 @@ describe("missed insights", () => {
     await clock.advance(5 * MINUTE);
     await watched.cut();
     model.emit([{ type: "risk", content: "stored late" }], 3 * MINUTE);
-    // So many that the replay does not bring it.
+    // So many that the replay does not contain it.
     watched.emit(30);
     await clock.advance(MINUTE);
     expect(await contents()).toContain("stored late");

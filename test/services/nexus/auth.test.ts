@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   nexus.clearFaults();
-  // The sandbox counts ten exchanges a minute, as Nexus does; every test begins with a fresh minute.
+  // The sandbox counts ten exchanges a minute, as Nexus does; every test starts with a fresh minute.
   sandboxClock.advance(61_000);
   exchangesBefore = nexus.exchanges();
 });
@@ -62,7 +62,7 @@ function connect(
   const http = createHttpClient({
     service: "nexus",
     origin: options.origin ?? nexus.url,
-    // Its deadlines are the system's: a test that moves the time is not to cut a request.
+    // Its deadlines use the system's clock: a test that moves the time must not cut a request.
     clock: systemClock,
     timeoutMs: 5000,
     maxBytes: 1_000_000,
@@ -231,7 +231,7 @@ describe("the agent's token", () => {
     const sentAt: number[] = [];
     for (let n = 0; n < 300; n++) {
       const before = exchanges();
-      // Each has a key of its own, so that no token serves two of them; a crash loop in which each gets a bit further.
+      // Each has its own key, so that no token serves two of them; a crash loop in which each gets a bit further.
       const { tokens } = connect({ storage: kept, clock, steady, apiKey: `nxs_ak_of_nobody_${n}` });
       const error = await tokens.token().catch((error: unknown) => error);
       if (exchanges() > before) sentAt.push(clock.monotonic());
@@ -333,7 +333,7 @@ const REFUSED = { code: "token_refused", retryable: false };
 const EXPIRED = { code: "PGRST301", message: "JWT expired" };
 
 describe("a token from a server whose clock is ahead", () => {
-  /** Exchanges keys; REST takes the tokens in `taken`, and says of all others what PostgREST says of an early one. */
+  /** Exchanges keys; REST accepts the tokens in `taken`, and answers all others as PostgREST answers an early one. */
   const ahead = async (taken: Set<string>, body: unknown = EARLY) => {
     let issued = 0;
     const server = await serve((response, request, index) => {
@@ -421,7 +421,7 @@ describe("whether a token is from the future", () => {
       };
       return json(body ?? { message: "no" }, 401, headers)(response, request, index);
     });
-    // The clock of this machine has no say in it.
+    // This machine's clock does not matter.
     const { read } = connect({ origin: server.origin, clock: createFakeClock(NOW + 86_400_000) });
     await expect(read()).rejects.toMatchObject({ status: 401, ...expected });
   });

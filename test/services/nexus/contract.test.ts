@@ -1,4 +1,4 @@
-// What the client takes PostgREST to do, against the real one (12) and against a gateway with the codes of 14.
+// The client's assumptions about PostgREST, against the real one (12) and a gateway with the codes of 14.
 
 import { PostgrestClient } from "@supabase/postgrest-js";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -92,7 +92,7 @@ describe.each(["12", "14"] as const)("PostgREST %s", (variant) => {
     for (const text of NASTY)
       for (const filter of [
         { column: "order_number", operator: "eq", value: text },
-        // PostgREST takes a list of one empty text for an empty list.
+        // PostgREST treats a list of one empty text as an empty list.
         { column: "order_number", operator: "in", value: [text || "null", text] },
         { column: "order_number", operator: "in", value: ["other", text, "x"] },
       ] satisfies Filter[])

@@ -1,4 +1,4 @@
-// The known defects of @supabase/postgrest-js, and that the client of Nexus has none of them.
+// The known defects of @supabase/postgrest-js, and proof that the Nexus client has none of them.
 
 import { describe, expect, it } from "vitest";
 import { HttpError } from "../../../src/http/errors.ts";

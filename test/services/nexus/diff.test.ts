@@ -26,7 +26,7 @@ describe("low stock", () => {
     level?: number;
     warehouse?: string;
   }
-  /** What the warehouses hold; the table is never empty, since that is not believed. */
+  /** The stock of the warehouses; the table is never empty, because that is not believed. */
   function watchStock(changed: Partial<StockSettings> = {}) {
     let stock: Record<string, Place> = {};
     const rows = () =>

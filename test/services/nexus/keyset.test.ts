@@ -1,4 +1,4 @@
-// Cursors: opaque, of one order, and never able to say more than a position.
+// Cursors: opaque, bound to one order, and never more than a position.
 
 import { describe, expect, test } from "vitest";
 import { createKeyset } from "../../../src/services/nexus/keyset.ts";
@@ -36,7 +36,7 @@ test("a value inside quotes cannot close them", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (value) => {
       const text = quoted(value);
-      // What PostgREST reads between the quotes: a backslash takes the next character as it is.
+      // PostgREST's reading between the quotes: a backslash takes the next character literally.
       const inner = /^"((?:[^"\\]|\\[\s\S])*)"$/.exec(text)?.[1];
       expect(inner?.replace(/\\([\s\S])/g, "$1")).toBe(value);
     }),

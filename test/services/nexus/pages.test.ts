@@ -37,7 +37,7 @@ const round: fc.Arbitrary<Round> = fc.record({
   isFull: fc.option(fc.nat(3), { nil: undefined, freq: 5 }),
 });
 
-/** What the passes tell of these rounds, what they leave stored, and how many rows they looked at. */
+/** The reports of the passes over these rounds, the stored result, and how many rows they read. */
 async function live(rounds: readonly Round[], remembersPages: boolean) {
   const orders = new Map<number, string>();
   let requests = 0;
@@ -106,7 +106,7 @@ it("an unchanged page is neither parsed nor compared again, until one of its ord
     return (await live(rounds, true)).parsed;
   };
   expect([await parsedIn(1), await parsedIn(2), await parsedIn(3)]).toEqual([5, 5, 5]);
-  // In the fourth minute all are overdue, and from then on nothing turns.
+  // In the fourth minute all are overdue, and from then on none becomes so.
   expect([await parsedIn(4), await parsedIn(9)]).toEqual([10, 10]);
 });
 

@@ -1,4 +1,4 @@
-// Four shapes of error, one problem: its code, what it means, what to do.
+// Four shapes of error, one problem: its code, its meaning, its remedy.
 
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/core/clock.ts";

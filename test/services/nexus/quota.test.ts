@@ -10,7 +10,7 @@ const NOON = Date.UTC(2026, 10, 21, 12);
 const MINUTE = 60_000;
 const signal = new AbortController().signal;
 
-/** Nexus as far as agent-usage goes, which counts what is spent. */
+/** Nexus reduced to agent-usage, which counts the calls. */
 function setUp(limit: number, used: number) {
   const clock = createFakeClock(NOON);
   const nexus = { used, asked: 0, body: undefined as unknown };
@@ -32,7 +32,7 @@ function setUp(limit: number, used: number) {
     },
   } as unknown as NexusHttp; // only its requests are made
   const quota = createQuota({ http, clock });
-  /** A watch of so many requests on its schedule, until the time is over; how often it ran. */
+  /** A watch of this many requests on its schedule, until the time is up; returns how often it ran. */
   const watch = async (requests: number, everyMs: number, forMs: number) => {
     let passes = 0;
     const end = clock.monotonic() + forMs;
@@ -58,9 +58,9 @@ function setUp(limit: number, used: number) {
 describe("the daily quota", () => {
   it("is not reached by two watches on the free plan, which slow down evenly over the day", async () => {
     const { nexus, watch } = setUp(500, 0);
-    // As much as both together ask for: 5 requests in 4 minutes.
+    // As much as both together request: 5 requests in 4 minutes.
     const passes = await watch(5, 4 * MINUTE, 6 * 60 * MINUTE);
-    // Half of what is left of the day is over: half of what may be spent is spent, and not much less.
+    // Half of the rest of the day is over: half of the allowance is used, and not much less.
     expect(nexus.used).toBeLessThanOrEqual(250);
     expect(passes * 5).toBeGreaterThan(180);
   });

@@ -11,14 +11,14 @@ import {
   type WatchSettings,
 } from "../../../src/services/nexus/watch.ts";
 
-/** An id that sorts as its number does. */
+/** An id that sorts like its number. */
 export const uuid = (n: number | string): string => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
 
 function meets(row: Row, { column, operator, value }: Filter): boolean {
   const own = row[column];
   if (operator === "in") return Array.isArray(value) && value.includes(String(own));
   if (typeof own !== typeof value || own === null || value === null) return false;
-  // Both are texts or both are numbers here.
+  // Both are strings or both are numbers here.
   const [a, b] = [own as string, value as string];
   return {
     eq: a === b,
@@ -32,7 +32,7 @@ function meets(row: Row, { column, operator, value }: Filter): boolean {
   }[operator];
 }
 
-/** Only reads, with at most `maxRows` rows in an answer. */
+/** Reads only, with at most `maxRows` rows in an answer. */
 export const readShop = (tables: Record<string, () => Iterable<Row>>, maxRows = 3): RowReader => ({
   async readUnless(known, query, signal) {
     const rows = await this.read(query, signal);
@@ -43,7 +43,7 @@ export const readShop = (tables: Record<string, () => Iterable<Row>>, maxRows = 
     const ascending = [...(tables[table]?.() ?? [])]
       .filter((row) => filters.every((filter) => meets(row, filter)))
       .filter((row) => after.every(({ column, value }) => String(row[column]) > (value ?? "")))
-      // Both are texts or both are numbers here.
+      // Both are strings or both are numbers here.
       .sort((a, b) => ((a[column] as string) < (b[column] as string) ? -1 : 1));
     return (newestFirst ? ascending.reverse() : ascending).slice(0, Math.min(limit, maxRows));
   },

@@ -42,7 +42,7 @@ const factsWith = (
 const build = (operation: Operation, input: unknown, facts = factsWith()): OperationRequest => {
   const parsed = operation.input.parse(input);
   const full = operation.normalize?.(parsed, facts) ?? parsed;
-  // A change of nexusd's own state has no request that an input could change.
+  // A change of nexusd's own state has no request that an input could alter.
   const local = {
     method: "PUT",
     origin: origins.messaging,
@@ -53,7 +53,7 @@ const build = (operation: Operation, input: unknown, facts = factsWith()): Opera
   return operation.request?.(full, facts) ?? local;
 };
 
-/** A refusal of nexusd keeps everything in its shape. */
+/** A refusal by nexusd leaves everything unchanged. */
 const buildOrRefuse = (operation: Operation, input: unknown): OperationRequest | undefined => {
   try {
     return build(operation, input);
@@ -63,17 +63,17 @@ const buildOrRefuse = (operation: Operation, input: unknown): OperationRequest |
   }
 };
 
-/** Everything of a request that its input must not be able to change. */
+/** Everything in a request that its input must not be able to change. */
 function shapeOf({ method, origin, path, label, headers = {}, json, credential }: OperationRequest) {
   const url = new URL(origin + targetPath(origin, path, { service: "test", label }));
   return {
     ...{ method, origin, label, headers },
     url: url.origin + url.username + url.password + url.hash,
     segments: url.pathname.split("/").length,
-    // What is not an id in a path is written in lower case letters.
+    // The fixed parts of a path are written in lower case letters.
     fixed: url.pathname.split("/").slice(0, 3),
     parameters: [...url.searchParams.keys()].toSorted(),
-    // PostgREST's; elsewhere a value is a text and nothing more.
+    // PostgREST's; elsewhere a value is just text.
     operators:
       credential.kind === "nexus" &&
       [...url.searchParams.values()].map((value) => /^[a-z]+\.|^\(/.exec(value)?.[0]),
@@ -115,7 +115,7 @@ const nasty = fc.oneof(
   ),
 );
 
-/** The paths of all texts in an input. */
+/** The paths of all strings in an input. */
 const textsIn = (value: unknown, path: (string | number)[] = []): (string | number)[][] => {
   if (typeof value === "string") return [path];
   if (typeof value !== "object" || value === null) return [];
@@ -133,7 +133,7 @@ const replaced = (value: unknown, [key, ...rest]: (string | number)[], by: strin
 
 const cases = catalogue.all().map((operation) => ({ name: operation.name, operation }));
 
-/** `nexus.rest.select` names its table and columns: that is what it is for. Its own test has the rest. */
+/** `nexus.rest.select` names its table and columns: that is its purpose. Its own test covers the rest. */
 const FREE: Record<string, (path: (string | number)[]) => boolean> = {
   "nexus.rest.select": (path) => !["table", "key", "column", "operator"].includes(String(path.at(-1))),
 };
@@ -221,7 +221,7 @@ describe("ids", () => {
     const above = 2n ** 53n + 1n;
     expect(parse(above).data).toEqual({ recordId: "9007199254740993" });
     expect(parse(7).data).toEqual({ recordId: "7" });
-    // This one has been rounded before it came here: nobody knows what it was.
+    // This one was rounded before it came here: its original value is lost.
     expect(parse(2 ** 53 + 2).success).toBe(false);
     expect(parse(1.5).success).toBe(false);
   });
@@ -242,7 +242,7 @@ test("an attribute that a copy would lose is refused", () => {
     );
     const result = operationNamed(name).input.safeParse(JSON.parse(text));
     expect(result.error?.issues).toMatchObject([{ path: ["attributes", "__proto__"] }]);
-    // Deeper inside it is a field like any other.
+    // Deeper inside it is an ordinary field.
     const deep = JSON.parse(JSON.stringify(samples[name]).replace('"name":', '"x":{"__proto__":1},"name":'));
     expect(JSON.stringify(build(operationNamed(name), deep).json)).toContain('"x":{"__proto__":1}');
   }

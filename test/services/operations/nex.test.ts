@@ -35,7 +35,7 @@ describe("records", () => {
     const name = { first_name: "Jane", last_name: "Doe" };
     const { record } = await create({ name, external_id: 90_071_992_547_409_931n });
     expect(BigInt(record.id)).toBeGreaterThan(2n ** 53n);
-    // As an agent that read the id from a JSON without quotes would give it.
+    // As an agent would give it that read the id as a JSON number.
     const found = await bench.run("nex.records.get", { recordId: BigInt(record.id) });
     expect(found).toMatchObject({
       record: { id: record.id, type: "person", attributes: { name, external_id: 90_071_992_547_409_931n } },
@@ -62,7 +62,7 @@ describe("records", () => {
     expect(await bench.precondition("nex.records.delete", input)).toEqual({ type: "person", name: "Jane" });
     expect(await bench.run("nex.records.delete", input)).toEqual({ deleted: record.id });
     await expect(bench.run("nex.records.get", input)).rejects.toMatchObject({ status: 404 });
-    // What is not there cannot be proposed for deletion.
+    // A missing record cannot be proposed for deletion.
     await expect(bench.precondition("nex.records.delete", input)).rejects.toMatchObject({ status: 404 });
   });
 

@@ -10,11 +10,11 @@ export type Row = Record<string, unknown>;
 export interface NexusBench {
   readonly server: NexusServer;
   readonly bench: Bench;
-  /** What a function that acts was asked for, each time that it did it. */
+  /** The arguments of each call of an acting function. */
   actions(name: string): Promise<Row[]>;
 }
 
-/** Starts and stops with the tests of the file; its parts are there from the first test on. */
+/** Starts and stops with the file's tests; its parts exist from the first test on. */
 export function useNexus(): NexusBench {
   let parts: { server: NexusServer; bench: Bench } | undefined;
   const started = () => {
@@ -53,7 +53,7 @@ export function useNexus(): NexusBench {
   };
 }
 
-/** The error of what must fail. */
+/** The error of a call that must fail. */
 export const refusal = (promise: Promise<unknown>): Promise<Error & { code: string; status?: number }> =>
   promise.then(
     () => Promise.reject(new Error("it was not refused")),

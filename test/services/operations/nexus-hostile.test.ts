@@ -40,7 +40,7 @@ const WRITES = {
   "nexus.calls.initiate": { phoneNumber: "+201005550101" },
 };
 
-/** Gives back all that it was sent, wherever a careless client would print it. */
+/** Echoes everything that it was sent, wherever a careless client would print it. */
 const echo =
   (status: number): Behaviour =>
   (response, { headers, body }) => {
@@ -128,19 +128,19 @@ describe.each(HOSTILE)("a gateway that answers %s", (what, behaviour) => {
   test("fails every read, and reveals no secret", async () => {
     const { bench, exchanges } = await start(behaviour);
     for (const [name, input] of Object.entries(READS)) {
-      // A function may answer any list.
+      // A function may return any list.
       const isFreeForm = name === "nexus.invites.list" && what === "rows that are none";
       if (isFreeForm) await bench.run(name, input);
       else expectNoSecret(await outcome(bench.run(name, input)));
     }
-    // A token that is refused is exchanged once for each request, and never in a circle.
+    // A refused token is exchanged once for each request, and never in a loop.
     expect(exchanges()).toBeLessThanOrEqual(2 + 5 * Object.keys(READS).length);
   });
 
   test("gets every write once, and none counts as done", async () => {
     for (const [name, input] of Object.entries(WRITES)) {
       const { bench, server, exchanges } = await start(behaviour);
-      // Apart from exchanges: a token that is refused is replaced for the next one who needs it.
+      // Apart from exchanges: a refused token is replaced for the next request that needs it.
       const sent = () => server.requests.length - exchanges();
       const before = sent();
       const { error, attempt } = await send(bench, name, input);

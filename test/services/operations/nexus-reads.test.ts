@@ -82,7 +82,7 @@ describe("paging", () => {
       seen.push(...answer.orders.map((order) => order.order_number));
       after = answer.next;
       if (after === null) break;
-      // A newer one comes in, and one that was shown already goes.
+      // A newer one arrives, and one that was shown already leaves.
       await server.sql(
         "insert into orders (organization_id, order_number, created_at) values ($1, $2, '2025-01-20')",
         [server.organizationId, `Q-${page}`],
@@ -295,7 +295,7 @@ describe("a long query", () => {
     expect(tooLong.message).toMatch(/has \d{5,} bytes, and Nexus accepts at most 45000: .*fewer or shorter/);
     expect(nexus.server.requests).toHaveLength(before);
     const letters = (count: number) => ["م".repeat(count)].flatMap((name) => names(20, name));
-    // 20 names of so many letters of six bytes each.
+    // 20 names of this many letters of six bytes each.
     await expect(select(letters(360))).resolves.toMatchObject({ rows: [] });
     expect(nexus.server.requests.at(-1)?.path.length).toBeGreaterThan(43_000);
   });

@@ -45,7 +45,7 @@ describe("an order", () => {
       kind: "done",
       output: { order: { order_number: "NX-9002" } },
     });
-    // Without a number another order of the same customer could be taken for it.
+    // Without a number another order of the same customer could be mistaken for it.
     const { orderNumber: _, ...unnumbered } = lost;
     expect(await nexus.bench.readBack(name, unnumbered, Date.now() + 60_000)).toEqual({
       kind: "cannot_tell",

@@ -27,7 +27,7 @@ describe("orders", () => {
     expect(first.count).toBe(6);
     const second = await list({ limit: 4, after: first.next });
     expect(second.orders.map((order) => order.order_number)).toEqual(["NX-1002", "NX-1001"]);
-    // Shorter than the limit, it need not be the end: only an empty page says so, or the count.
+    // Shorter than the limit, it need not be the end: only an empty page proves that, or the count.
     expect(await list({ limit: 4, after: second.next })).toEqual({ orders: [], next: null });
     expect(await list({ limit: 4, after: first.next, count: true })).toMatchObject({ next: null, count: 2 });
   });
@@ -140,7 +140,7 @@ describe("changing the status of an order", () => {
     const long = Date.now() + 10 * 60_000;
     await nexus.server.sql("update orders set updated_at = now() where id = $1", [PENDING]);
     expect(await nexus.bench.readBack(name, input, long)).toEqual({ kind: "not_found" });
-    // Somebody touched the order at about this time: the new status may have been there and gone.
+    // Another client touched the order at about this time: the new status may have been there and gone.
     expect(await nexus.bench.readBack(name, input, Date.now())).toEqual({ kind: "cannot_tell" });
     nexus.server.addFault({ kind: "drop", match: "PATCH", afterHandling: true });
     expect(await refusal(nexus.bench.run(name, input))).toMatchObject({ maybeSent: true });
@@ -181,7 +181,7 @@ describe("customers", () => {
     expect(await search(byPhone)).toMatchObject([{ id: AHMED }]);
     expect(await search({ email: "salma@example.com" })).toMatchObject([{ first_name: "Salma" }]);
     expect(await search({ ...byPhone, email: "salma@example.com" })).toEqual([]);
-    // Visible to nobody but the other organization.
+    // Visible only to the other organization.
     expect(await search({ phoneNumber: "+31205550199" })).toEqual([]);
   });
 
@@ -216,7 +216,7 @@ describe("customers", () => {
       kind: "done",
       output: { customer: { first_name: "Lost" } },
     });
-    // The one that is there is older than this one.
+    // The existing one is older than this one.
     expect(await nexus.bench.readBack(name, input, Date.now() + 60_000)).toEqual({ kind: "cannot_tell" });
     expect(await nexus.bench.readBack(name, { firstName: "Lost" }, 0)).toEqual({ kind: "cannot_tell" });
   });

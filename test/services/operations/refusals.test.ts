@@ -50,7 +50,7 @@ test("a refused enum or format field of any operation always says what it must b
       const said = saidOf(operation.name, field, "certainly not this");
       if (said.length === 0) continue;
       looked += 1;
-      // Beside it, rules about several fields may have a word to say.
+      // Beside it, rules about several fields may report too.
       const message = said.map(([, text]) => text).join("; ");
       expect(message, `${operation.name} ${field}`).toMatch(/^(must be|cannot be|is not a) /);
       for (const value of Array.isArray(values) ? values : [])

@@ -1,6 +1,6 @@
-// One good input for each operation.
+// One valid input for each operation.
 
-// No double is this number, so that whoever rounds it is found out.
+// No double equals this number, so any rounding is detected.
 const SNOWFLAKE = "48066188026052611";
 const UUID = "0a000000-0000-4000-8000-000000000505";
 

@@ -1,4 +1,4 @@
-// Operations as the write path runs them: parsed, put in full, checked, sent by the real sender.
+// Operations as the write path runs them: parsed, completed, checked, sent by the real sender.
 
 import { systemClock } from "../../../src/core/clock.ts";
 import { createSteadyClock } from "../../../src/core/steady-clock.ts";
@@ -35,12 +35,12 @@ import { assertOrigin, sendBy } from "../../../src/services/send.ts";
 import { createSender } from "../../../src/services/sender.ts";
 import type { Services } from "../../../src/services/services.ts";
 
-/** A port that nothing listens on: whoever does not need a service leaves it out. */
+/** A port where nothing listens: for tests that leave a service out. */
 const NOWHERE = "http://127.0.0.1:9";
 
 export interface Setup {
   messaging?: string;
-  /** More messaging servers that the configuration names. */
+  /** More messaging servers in the configuration. */
   servers?: string[];
   nex?: string;
   nexus?: string;
@@ -51,7 +51,7 @@ export interface Setup {
   tokens?: TokenSource;
   /** Of every client; default 5 s. */
   timeoutMs?: number;
-  /** The clock by which the sender takes an answer for recent enough. */
+  /** The clock by which the sender judges whether an answer is recent enough. */
   monotonic?: () => number;
   sessionKey?: (sessionId: string) => Promise<string | undefined>;
 }
@@ -83,7 +83,7 @@ export function operationNamed(name: string): Operation {
   return operation;
 }
 
-/** By its credential: one of a session, or none, is NexusMessaging's. */
+/** By its credential: a session's, or none, belongs to NexusMessaging. */
 const serviceOf = ({ credential: { kind } }: OperationRequest) =>
   kind === "session" || kind === "none" ? "messaging" : kind;
 

@@ -1,11 +1,11 @@
-// nexusd put into service from a checkout, by `nexusctl service`.
+// nexusd installed as a service from a checkout, by `nexusctl service`.
 
 import { deepEqual, equal, match, notEqual } from "node:assert/strict";
 import { UNIT } from "./machine.ts";
 import type { Scene } from "./scene.ts";
 
 const SERVICE = "/opt/nexusd/bin/nexusctl service";
-/** Everything of nexusd, but for the checkout, the packages and what the machine itself keeps of it. */
+/** All of nexusd, except the checkout, the packages and what the machine itself keeps of it. */
 const FIND =
   "find / -xdev \\( -path /proc -o -path /opt -o -path /debs -o -path /var/log -o -path /var/lib/systemd \\) -prune -o -name '*nexusd*' -print";
 
@@ -42,7 +42,7 @@ export async function fromCheckout({ report, machine }: Scene): Promise<void> {
     deepEqual(JSON.parse(await machine.output(`${SERVICE} install --yes`)), { steps: [], done: true });
     match(await machine.output("cat /etc/nexusd/nexusd.toml"), /# mine/);
     equal(await machine.property("MainPID"), pid);
-    // What a run that was cut off left behind is finished by the next one.
+    // The remains of an interrupted run are completed by the next one.
     await machine.output("rm /etc/systemd/system/nexusd.service");
     await machine.output(`${SERVICE} install --yes`);
     equal(await machine.property("ActiveState"), "active");

@@ -1,5 +1,5 @@
-// A Debian of its own with a real systemd as its first process: made once by debootstrap, booted by systemd-nspawn on an
-// overlay that is thrown away. It shares the network of this machine. Needs root.
+// A separate Debian with a real systemd as its first process: built once by debootstrap, booted by systemd-nspawn on an
+// overlay that is thrown away. It shares this machine's network. Needs root.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -20,9 +20,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const SUITE = "bookworm";
 const MIRROR = "http://deb.debian.org/debian";
-/** What the package depends on, and what a check needs. */
+/** The dependencies of the package, and the programs that a check needs. */
 const PACKAGES = "systemd,systemd-sysv,dbus,init-system-helpers,libatomic1,libstdc++6,ca-certificates,curl";
-/** To be raised when the list above changes. */
+/** Raise it when the list above changes. */
 const VERSION = 1;
 const BOOT_WITHIN_MS = 60_000;
 const COMMAND_WITHIN_S = 90;
@@ -36,16 +36,16 @@ export interface Result {
 export interface Container {
   /** Runs a shell command inside, as root. */
   run(command: string): Promise<Result>;
-  /** The same; what it prints. @throws Error with its output where it fails */
+  /** The same; returns its output. @throws Error with its output if it fails */
   output(command: string): Promise<string>;
   put(path: string, content: string | Buffer, mode?: number): void;
-  /** Stops it in order and starts it again with the files that it has. */
+  /** Shuts it down and boots it again with its present files. */
   reboot(): Promise<void>;
   /** Kills everything in it and removes what it wrote. */
   remove(): Promise<void>;
 }
 
-/** Why it cannot run here; undefined: it can. What can be installed is installed. */
+/** Why it cannot run here; undefined: it can. Anything installable is installed. */
 export function whyNot(): string | undefined {
   if (process.platform !== "linux") return "it needs Linux";
   if (process.getuid?.() !== 0) return "it needs root";
@@ -90,7 +90,7 @@ export function preparedRoot(): string {
   const root = join(cache, `${SUITE}-${VERSION}`);
   if (existsSync(root)) return root;
   mkdirSync(cache, { recursive: true });
-  // Those of runs that were cut off.
+  // Those of interrupted runs.
   for (const name of readdirSync(cache).filter((name) => name.startsWith("unfinished-")))
     if (!existsSync(`/proc/${name.slice("unfinished-".length)}`))
       rmSync(join(cache, name), { recursive: true, force: true });
@@ -98,12 +98,12 @@ export function preparedRoot(): string {
   mkdirSync(unfinished);
   try {
     const options = ["--variant=minbase", `--include=${PACKAGES}`, SUITE, unfinished, MIRROR];
-    // In a mount namespace of its own: what it mounts is gone with it, however it ends.
+    // In its own mount namespace: its mounts disappear with it, however it ends.
     execFileSync("unshare", ["-m", "debootstrap", ...options], {
       stdio: ["ignore", "ignore", "inherit"],
       timeout: 400_000,
     });
-    // Empty: each boot is given one of its own, and is not the first of a new machine, which would ask questions.
+    // Empty: each boot gets its own, and does not count as the first of a new machine, which would ask questions.
     writeFileSync(join(unfinished, "etc/machine-id"), "");
     renameSync(unfinished, root);
   } catch (error) {
@@ -113,7 +113,7 @@ export function preparedRoot(): string {
   return root;
 }
 
-// In a mount namespace of its own, so that nothing is left mounted when it ends.
+// In its own mount namespace, so that nothing stays mounted when it ends.
 const BOOT = `
 set -e
 mount --make-rprivate /
@@ -209,9 +209,9 @@ function start(directory: string, checkout: string) {
   return {
     init,
     run,
-    /** Resolves when it has stopped by itself. */
+    /** Resolves when it has shut down by itself. */
     ended,
-    /** Resolves when it has started what it should start. */
+    /** Resolves when it has booted. */
     async up() {
       const end = Date.now() + BOOT_WITHIN_MS;
       for (let state = ""; !/^(running|degraded)/.test(state); ) {
@@ -223,7 +223,7 @@ function start(directory: string, checkout: string) {
     },
     async end() {
       const pid = initOf(nspawn);
-      // The end of its first process is the end of all in it.
+      // The end of its first process ends everything in it.
       if (pid !== undefined) spawnSync("kill", ["-KILL", String(pid)]);
       nspawn.kill("SIGKILL");
       await ended();
@@ -239,7 +239,7 @@ function initOf({ pid }: ChildProcess): number | undefined {
       .map(Number)
       .find((child) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === "systemd");
   } catch {
-    return undefined; // it has ended, or not begun
+    return undefined; // it has ended, or not started
   }
 }
 

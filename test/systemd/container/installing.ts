@@ -1,4 +1,4 @@
-// What the package does to a machine: it installs, starts, upgrades, is removed and purged.
+// The package's life on a machine: it installs, starts, upgrades, is removed and purged.
 
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -76,7 +76,7 @@ export async function install({ report, machine, packages }: Scene): Promise<voi
   });
 }
 
-/** A log of the first schema, in a package that is older by its version. */
+/** A log of the first schema, in a package with an older version. */
 export async function upgrade({ report, machine, packages }: Scene): Promise<void> {
   await report.check(
     "an upgrade takes a database of the first schema along, and restarts into it",
@@ -89,7 +89,7 @@ export async function upgrade({ report, machine, packages }: Scene): Promise<voi
       rmSync(directory, { recursive: true });
       await machine.output("chown nexusd:nexusd /var/lib/nexusd/nexusd.db");
       const instance = await machine.output("systemctl show -P MainPID nexusd@one");
-      // More time is asked for before the migration, and only READY ends the start.
+      // More time is requested before the migration, and only READY ends the start.
       const told = await machine.notifications(async () => {
         await machine.output(`dpkg -i ${packages.current}`);
       });
@@ -155,7 +155,7 @@ export async function remove({ report, machine }: Scene): Promise<void> {
     const found = await machine.run(
       "find / -xdev -path /proc -prune -o -path /debs -prune -o -path /opt -prune -o -name '*nexusd*' -print 2>/dev/null",
     );
-    // The log of dpkg and the journal are the machine's; the user stays, as Debian has it.
+    // dpkg's log and the journal belong to the machine; the user stays, by Debian's rules.
     deepEqual(
       found.stdout
         .split("\n")

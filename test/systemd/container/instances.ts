@@ -1,4 +1,4 @@
-// The other ways to run nexusd that the package brings: an instance of the template, and the service of one person.
+// The other ways to run nexusd from the package: an instance of the template, and one person's service.
 
 import { deepEqual, equal, match } from "node:assert/strict";
 import type { Scene } from "./scene.ts";
@@ -27,7 +27,7 @@ export async function instance({ report, machine }: Scene): Promise<void> {
       await epochAt("/run/nexusd/agent.sock"),
     ];
     equal(one === plain, false);
-    // The sockets of both are in the same directory, which one that stops must leave.
+    // The sockets of both are in the same directory, which must survive the stop of one.
     await machine.output("systemctl restart nexusd.service && systemctl restart nexusd@one.service");
     equal(await epochAt("/run/nexusd/one/agent.sock"), one);
     equal(await epochAt("/run/nexusd/agent.sock"), plain);
@@ -41,7 +41,7 @@ export async function instance({ report, machine }: Scene): Promise<void> {
 export async function personal({ report, machine }: Scene): Promise<void> {
   await report.check("one person runs it for herself, without root", async () => {
     const uid = (await machine.output("useradd -m pia && id -u pia")).trim();
-    // What a login would set: nobody logs in here.
+    // What a login would set: no one logs in here.
     const login = "/etc/systemd/system/user@.service.d/test.conf";
     await machine.output(`mkdir -p $(dirname ${login})`);
     machine.put(login, "[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n");

@@ -1,17 +1,17 @@
-// What nexusd takes of the machine while many agents keep it busy.
+// The resources that nexusd uses while many agents keep it busy.
 
 import { equal, ok } from "node:assert/strict";
 import { UNIT } from "./machine.ts";
 import type { Scene } from "./scene.ts";
 
-// Below what [limits] allows all agents together, with room for what other scenes left open.
+// Below what [limits] allows all agents together, with room for what other checks left open.
 const FOLLOWERS = 30;
 const PROPOSALS = 150;
 const TEXT_BYTES = 60_000;
 const READERS = 8;
 const MIB = 2 ** 20;
 
-/** Everything that agents do at once, as a shell says it: they follow, propose long texts, and read the whole log. */
+/** Everything that agents do at once, as a shell script: they follow, propose long texts, and read the whole log. */
 const LOAD = `
 for n in $(seq ${FOLLOWERS}); do
   curl -sN --max-time 60 --unix-socket /run/nexusd/agent.sock "http://nexusd/v1/events/stream?after=0" >/dev/null & followers="$followers $!"

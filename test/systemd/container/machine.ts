@@ -1,4 +1,4 @@
-// What the checks do again and again in a container with nexusd installed.
+// Steps that the checks repeat in a container with nexusd installed.
 
 import { match } from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,16 +10,16 @@ const WITHIN_MS = 60_000;
 
 export interface Machine extends Container {
   property(name: string): Promise<string>;
-  /** Waits until the output of the command, or of the property, is as expected; fails with what it was last. */
+  /** Waits until the output of the command, or of the property, is as expected; fails with the last value. */
   until(what: string, read: () => Promise<string>, expected: RegExp): Promise<string>;
-  /** What nexusd wrote into the journal since `mark` was called, a message each line. */
+  /** The lines that nexusd wrote to the journal since `mark` was called. */
   journal(options?: string): Promise<string>;
   mark(): Promise<void>;
-  /** What systemd was told by nexusd meanwhile, a message each line. */
+  /** The messages that nexusd sent to systemd meanwhile, one per line. */
   notifications(meanwhile: () => Promise<void>): Promise<string>;
-  /** What nexusctl prints to this user, who names no socket. */
+  /** nexusctl's output for this user, without naming a socket. */
   ctl(user: string, command: string): Promise<string>;
-  /** Replaces the configuration of the package but for its first two tables. */
+  /** Replaces the package's configuration except its first two tables. */
   configure(toml: string): void;
 }
 

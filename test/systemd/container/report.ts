@@ -1,7 +1,7 @@
-// Checks one after the other, a line each, as they end.
+// Checks one after the other, with a line each as they end.
 
 export interface Report {
-  /** @param work resolves with what was measured, if anything */
+  /** @param work resolves with the measured value, if any */
   check(name: string, work: () => Promise<string | undefined> | Promise<void>): Promise<void>;
   skip(name: string, why: string): void;
   /** "3 passed, 0 failed, 1 skipped", and whether none failed. */

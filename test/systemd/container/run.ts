@@ -1,5 +1,5 @@
 // `npm run test:systemd`: nexusd's Debian package on a machine with systemd, from the installation to the purge. Prints
-// a line for each check and at last "N passed, N failed"; where it cannot run it says why, and that all were skipped.
+// a line for each check and finally "N passed, N failed"; if it cannot run it says why, and that all were skipped.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -28,10 +28,10 @@ import { type Sandbox, startSandbox } from "./sandbox.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const OLDER = "0.0.1";
-/** Those that are counted as skipped where nothing can run. */
+/** Those that count as skipped if nothing can run. */
 const CHECKS = 33;
 
-/** Each finds the machine as the one before it left it. */
+/** Each finds the machine as the previous one left it. */
 const SCENES = [
   ...[
     fromCheckout,

@@ -1,4 +1,4 @@
-// What happens to nexusd while it runs under systemd.
+// Events in the life of nexusd under systemd.
 
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { type Machine, UNIT } from "./machine.ts";
@@ -6,7 +6,7 @@ import type { Scene } from "./scene.ts";
 
 const WATCHDOG_S = 6;
 const DROP_IN = `/etc/systemd/system/${UNIT}.d`;
-/** A job that never ends: what a defect would look like. */
+/** A job that never ends, as a defect would cause. */
 const STUCK_JOB = `export default {
   name: "stuck", description: "Never ends", kind: "cron", schedule: "* * * * * *", catchUp: "once",
   run: () => new Promise(() => {}),

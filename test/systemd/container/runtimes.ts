@@ -1,4 +1,4 @@
-// The path units of docs/runtimes.md, where there is a systemd to start something by them.
+// The path units of docs/runtimes.md, on a systemd that can start something by them.
 
 import { equal, match } from "node:assert/strict";
 import { snippetOf } from "../../support/snippet.ts";
@@ -8,7 +8,7 @@ import type { Scene } from "./scene.ts";
 
 const shown = (name: string) => `${snippetOf("runtimes.md", `path ${name}`)}\n`;
 
-/** Reads what is pending, says as whom, and acknowledges it. */
+/** Reads what is pending, prints as which user, and acknowledges it. */
 const WORKER = `#!/bin/sh
 set -eu
 id -un

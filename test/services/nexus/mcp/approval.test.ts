@@ -36,7 +36,7 @@ async function start() {
   });
   const secrets = { nexus: { api_key: new Secret("nxs_ak_key"), anon_key: new Secret("anon") } };
   const common = { store, clock, steady: createSteadyClock(clock), random: Math.random };
-  // Of the logger only these are used.
+  // Only these of the logger's methods are used.
   const log = quiet as unknown as Parameters<typeof createWritePath>[0]["log"];
   const services = await startServices({
     ...{ ...common, version: "0.0.0", budgets: createBudgets({ clock }), log },
@@ -83,12 +83,12 @@ test("a tool that differs from the one last approved says so, until it is approv
   const [second, third] = [await propose(), await propose()];
   expect(renderPreview(second)).toMatch(NOTICE);
   expect((await path.writes.get(second.id)).preview.notice).toMatch(NOTICE);
-  // One that nobody has ever approved has not changed since.
+  // A tool that was never approved has not changed since.
   expect((await propose("nexus.mcp.other")).preview.notice).toBeUndefined();
 
   expect((await execute(second)).state).toBe("succeeded");
   expect((await propose()).preview.notice).toBeUndefined();
-  // What was proposed meanwhile is not held up by that, nor does a list right before the write change anything.
+  // A proposal made meanwhile is not delayed by that, and a list right before the write changes nothing.
   expect((await execute(third)).state).toBe("succeeded");
   await path.executor.stop(1000);
 });

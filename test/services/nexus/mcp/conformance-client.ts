@@ -31,6 +31,6 @@ const call = async (method: string, params: Record<string, unknown>, once = fals
 
 const { tools } = await call("tools/list", {});
 const [tool] = Array.isArray(tools) ? tools.map(fieldsOf) : [];
-// As a write is sent: with an id of its own, and once.
+// As a write is sent: with its own id, and once.
 if (tool) await call("tools/call", { name: tool.name, arguments: { a: 5, b: 3 } }, true);
 process.exit(0);

@@ -1,4 +1,4 @@
-// The official conformance suite of MCP, run against our connection as a process of its own.
+// MCP's official conformance suite, run against our connection as a separate process.
 
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";

@@ -193,7 +193,7 @@ describe("a foreign schema", () => {
     type: "object",
     properties: { v: { [keyword]: [{ $ref: "#/properties/v" }, { $ref: "#/properties/v" }] } },
   });
-  // Exponential in the depth of the input, or without an end.
+  // Exponential in the depth of the input, or endless.
   const doubling = {
     type: "object",
     properties: { v: { $ref: "#/$defs/tree" } },
@@ -303,10 +303,10 @@ test("agrees with a full validator wherever it decides", () => {
   let undecided = 0;
   fc.assert(
     fc.property(schema, schema, schema, value, (main, one, two, v) => {
-      // Definitions refer to none, so that none is without an end.
+      // Definitions refer to none, so that none is endless.
       const plain = (part: unknown) => JSON.parse(JSON.stringify(part).replaceAll('"$ref"', '"$comment"'));
       const whole = { type: "object", properties: { v: main }, $defs: { one: plain(one), two: plain(two) } };
-      // As it comes from JSON: the validator compares the prototypes of objects too.
+      // As it comes from JSON: the validator also compares the prototypes of objects.
       const input = JSON.parse(JSON.stringify({ v }));
       const isValid = ajv.validate(whole, input);
       ajv.removeSchema();
@@ -317,6 +317,6 @@ test("agrees with a full validator wherever it decides", () => {
     }),
     { numRuns: 150 },
   );
-  // Only patterns are left open.
+  // Only patterns stay undecided.
   expect(refused).toBeGreaterThan(4 * undecided);
 });

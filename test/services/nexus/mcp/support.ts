@@ -1,4 +1,4 @@
-// A connection and the tools of an MCP server that behaves as a test says, over real HTTP.
+// A connection and the tools of a scripted MCP server, over real HTTP.
 
 import type { Store } from "../../../../src/contract/store.ts";
 import { type Clock, systemClock } from "../../../../src/core/clock.ts";
@@ -12,7 +12,7 @@ import { type Behaviour, json, serve, type TestServer } from "../../../support/h
 
 export type Message = Record<string, unknown> & { id?: unknown; method?: string };
 
-/** Answers one JSON-RPC request; what it does not answer is answered as a server does that has nothing. */
+/** Answers one JSON-RPC request; an unanswered one gets the answer of a server without such a method. */
 type Script = (message: Message, respond: (behaviour: Behaviour) => void) => void;
 
 export const result = (message: Message, value: unknown): Behaviour =>
@@ -73,7 +73,7 @@ export const call = (method: string, params: Record<string, unknown> = {}) => ({
 export const reading = { signal: new AbortController().signal, once: false };
 export const writing = { signal: new AbortController().signal, once: true };
 
-/** The methods that a server was asked for, in order. */
+/** The methods requested from a server, in order. */
 export const methods = (server: TestServer): string[] =>
   server.requests.map(({ method, body }) =>
     method === "POST" ? String(fieldsOf(JSON.parse(body)).method) : method,

@@ -85,7 +85,7 @@ describe("the list", () => {
     await second.tools.refresh("nexus.mcp.echo");
     expect(second.tools.get("nexus.mcp.echo")).toBeDefined();
     const before = asked();
-    // It is left alone for a while, and says so for what is not known.
+    // It is left alone for a while, and reports that for unknown tools.
     await expect(second.tools.refresh("nexus.mcp.other")).rejects.toMatchObject({ status: 500 });
     expect(asked()).toBe(before);
   });
