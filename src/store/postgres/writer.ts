@@ -6,6 +6,7 @@
 //     the head can be locked again, and is then read from the token that the commit left.
 // W3  A unit is never applied twice: it is retried only if its transaction is known not to be committed.
 // W4  A unit is never reported as failed while its commit may have succeeded: it waits until the outcome is known.
+//     Units queued behind it fail at once while the database is away.
 
 import { randomUUID } from "node:crypto";
 import type { monotonicFactory } from "ulid";
@@ -111,6 +112,10 @@ export function createWriter(options: WriterOptions): Writer {
             remedy: "whether it came through is in the database",
             cause: error,
           });
+        // What is queued behind it was not begun, and its callers need not wait for the same answer.
+        const behind = queue;
+        queue = [];
+        rejectAll(behind, error);
         await clock.sleep(AGAIN_MS, closing.signal).catch(() => {});
       }
     }
