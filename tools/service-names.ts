@@ -9,7 +9,6 @@ import type { Fault } from "./floors.ts";
 /** Files that name a service outside its home, each with the reason. Paths are relative to the repository. */
 export const EXCEPTIONS: Readonly<Record<string, string>> = {
   "src/services/list.ts": "the one list of the services",
-  "src/services/titles.ts": "what they are called",
   "src/cli/services/commands.ts": "the list of the commands of services",
   "src/cli/services/event-words.ts": "the list of the words for their events",
   "src/cli/completion/places.ts": "what comes where behind each command, those of services among them",

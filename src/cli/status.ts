@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { visible } from "../core/text/visible.ts";
-import { SERVICE_TITLES } from "../services/titles.ts";
+import { SERVICES } from "../services/list.ts";
 import { type Act, jsonOf } from "./context.ts";
 import { describeError, printJobs } from "./jobs.ts";
 import { printSinks } from "./sinks.ts";
@@ -69,5 +69,4 @@ function describeWrites(counts: Record<string, number> = {}): string {
 }
 
 /** A daemon of another version may have a service that this program does not know. */
-const titleOf = (name: string): string =>
-  Object.entries(SERVICE_TITLES).find(([one]) => one === name)?.[1] ?? name;
+const titleOf = (name: string): string => SERVICES.find((service) => service.name === name)?.title ?? name;

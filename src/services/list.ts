@@ -3,11 +3,10 @@
 import { messaging } from "./messaging/module.ts";
 import { nex } from "./nex/module.ts";
 import { nexus } from "./nexus/module.ts";
-import type { ServiceName } from "./titles.ts";
 
-export type { ServiceName };
+export const SERVICES = [messaging, nex, nexus] as const;
 
-export const SERVICES = [messaging, nex, nexus] as const satisfies readonly { name: ServiceName }[];
+export type ServiceName = (typeof SERVICES)[number]["name"];
 
 export const SERVICE_NAMES: readonly ServiceName[] = SERVICES.map(({ name }) => name);
 

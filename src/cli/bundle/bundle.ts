@@ -5,6 +5,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import type { Metafile, Plugin } from "esbuild";
+import { SERVICES } from "../../services/list.ts";
 import { writeStamps } from "./sources.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -43,6 +44,8 @@ const parts = (outdir: string, whole: { directory: string; ending: string }): Pl
     build.onLoad({ filter: HEAVY }, ({ path }) => ({
       contents: `throw new Error(${JSON.stringify(`${relative(ROOT, path)} is not in the bundle`)});`,
     }));
+    // Of the services nexusctl needs only what they are called, and nothing of their code.
+    build.onLoad({ filter: /\/services\/list\.ts$/ }, () => ({ contents: listOfNames() }));
     build.onLoad({ filter: LOCALES }, ({ path }) =>
       path.endsWith("/index.js") ? undefined : { contents: "export default () => ({});" },
     );
@@ -63,6 +66,12 @@ const parts = (outdir: string, whole: { directory: string; ending: string }): Pl
     });
   },
 });
+
+function listOfNames(): string {
+  const names = SERVICES.map(({ name, title }) => ({ name, title }));
+  return `export const SERVICES = ${JSON.stringify(names)};
+    export const SERVICE_NAMES = SERVICES.map(({ name }) => name);`;
+}
 
 /** @returns false without esbuild, as in an installed package */
 export async function bundle(outdir: string, forCheckout: boolean): Promise<boolean> {

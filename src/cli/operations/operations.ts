@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import type { OperationView } from "../../contract/api/operations.ts";
 import { nearest } from "../../core/text/nearest.ts";
-import { SERVICE_TITLES } from "../../services/titles.ts";
+import { SERVICE_NAMES } from "../../services/list.ts";
 import { type Act, type CliContext, jsonOf } from "../context.ts";
 import { Failed } from "../problem.ts";
 import { helpOf } from "./operation-help.ts";
@@ -17,9 +17,7 @@ export function addOperations(program: Command, act: Act): void {
   operations
     .command("list", { isDefault: true })
     .description("list the operations")
-    .addOption(
-      new Option("--service <service>", "only those of one service").choices(Object.keys(SERVICE_TITLES)),
-    )
+    .addOption(new Option("--service <service>", "only those of one service").choices(SERVICE_NAMES))
     .addOption(new Option("--effect <effect>", "only reads or only writes").choices(["read", "write"]))
     .action(
       act(async ({ client, output, io }, wanted: { service?: string; effect?: "read" | "write" }) => {

@@ -1,12 +1,11 @@
 // NexusMessaging as a service module.
 
 import type { ServiceModule } from "../module.ts";
-import { SERVICE_TITLES } from "../titles.ts";
 import { messagingSettings, secretIn } from "./config.ts";
 
 export const messaging = {
   name: "messaging",
-  title: SERVICE_TITLES.messaging,
+  title: "NexusMessaging",
   settings: messagingSettings,
   secrets: [],
   jobSettings: {},

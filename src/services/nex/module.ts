@@ -1,12 +1,11 @@
 // The module of Nex.
 
 import type { ServiceModule } from "../module.ts";
-import { SERVICE_TITLES } from "../titles.ts";
 import { nexJobSettings, nexSettings } from "./config.ts";
 
 export const nex = {
   name: "nex",
-  title: SERVICE_TITLES.nex,
+  title: "Nex",
   settings: nexSettings,
   secrets: ["api_key"],
   jobSettings: nexJobSettings,

@@ -1,12 +1,11 @@
 // The module of Nexus.
 
 import type { ServiceModule } from "../module.ts";
-import { SERVICE_TITLES } from "../titles.ts";
 import { nexusJobSettings, nexusSettings } from "./config.ts";
 
 export const nexus = {
   name: "nexus",
-  title: SERVICE_TITLES.nexus,
+  title: "Nexus",
   settings: nexusSettings,
   secrets: ["api_key", "anon_key"],
   jobSettings: nexusJobSettings,
