@@ -28,7 +28,7 @@ const MORE: Record<string, string[]> = {
  */
 const WITHOUT_DAEMON = [
   ...["mcp", "skill install"],
-  ...["restore", "db check", "db export", "statement check"],
+  ...["restore", "db check", "db export", "db move", "statement check"],
   ...["doctor", "service install", "service uninstall", "import nexus-sh"],
   ...["completion bash", "completion zsh", "completion fish"],
 ];

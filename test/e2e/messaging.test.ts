@@ -489,7 +489,7 @@ describe("sending", () => {
     const input = { session: "plain", text: "see", json: { n: 1 } };
     const { preview, result } = await write("messaging.messages.send", input);
     expect(JSON.parse(preview.body)).toEqual({ text: 'see\n{"n":1}' });
-    expect(result.output.warning).toContain("text only");
+    expect(result.output.warning).toContain("accepts only text");
     const refused = await propose("messaging.messages.send", { ...input, strict: true });
     expect(refused.answer).toMatchObject({ code: "operation_refused" });
     await output("messaging.messages.send", { session: "plain", json: [1] });
