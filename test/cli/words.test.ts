@@ -40,7 +40,7 @@ describe("a text that starts with a dash", () => {
       serveWrites(daemon);
       const { code, stdout, stderr } = await here("messaging", "send", "workshop", "hello", word);
       expect({ code, stdout }).toStrictEqual({ code: 2, stdout: "" });
-      expect(stderr).toContain('behind "--"');
+      expect(stderr).toContain('after "--"');
       expect(daemon.requests).toStrictEqual([]);
     },
   );

@@ -248,8 +248,10 @@ describe("a person's view of a write", () => {
 
   it("is ready at once for the largest body", () => {
     const body = JSON.stringify({ text: "a\u202e".repeat(200_000) });
-    const start = performance.now();
+    // Processor time: other tests may run on the same core.
+    const before = process.cpuUsage();
     renderPreview(write({ preview: { ...previewOf(request()), body } }));
-    expect(performance.now() - start).toBeLessThan(3000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(3000);
   });
 });
