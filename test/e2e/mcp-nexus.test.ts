@@ -53,7 +53,7 @@ test.each(ERAS)(
     const { call } = await connect(installation, era);
     const found = await call("operations_find", { query: "which orders are there", effect: "read" });
     expect(JSON.stringify(found.value)).toContain('"nexus.orders.list"');
-    const read = await call("read", { operation: "nexus.orders.list", input: { limit: "50" } });
+    const read = await call("read", { operation: "nexus.orders.list", input: { limit: 50 } });
     expect(JSON.stringify(read.value)).toContain('"M-1"');
 
     const proposed = await call("propose", {
