@@ -22,7 +22,7 @@ const readMigrations = (directory: URL = new URL("./migrations/", import.meta.ur
 /** The schema version that this nexusd creates. */
 export const knownVersion = (): number => readMigrations().length;
 
-/** PostgreSQL 15 to 18 are tested. */
+/** PostgreSQL 15: the oldest that has what the migrations use. Tested on 18. */
 const OLDEST_SERVER = 150_000;
 
 /**
