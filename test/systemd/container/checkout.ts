@@ -5,9 +5,9 @@ import { UNIT } from "./machine.ts";
 import type { Scene } from "./scene.ts";
 
 const SERVICE = "/opt/nexusd/bin/nexusctl service";
-/** All of nexusd, except the checkout, the packages and what the machine itself keeps of it. */
+/** All of nexusd, except the checkout, the packages, what the machine itself keeps of it, and caches, which are each user's. */
 const FIND =
-  "find / -xdev \\( -path /proc -o -path /opt -o -path /debs -o -path /var/log -o -path /var/lib/systemd \\) -prune -o -name '*nexusd*' -print";
+  "find / -xdev \\( -name .cache -o -path /proc -o -path /opt -o -path /debs -o -path /var/log -o -path /var/lib/systemd \\) -prune -o -name '*nexusd*' -print";
 
 export async function fromCheckout({ report, machine }: Scene): Promise<void> {
   const files = async () => (await machine.output(FIND)).trim().split("\n");

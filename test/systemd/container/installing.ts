@@ -153,9 +153,9 @@ export async function remove({ report, machine }: Scene): Promise<void> {
   await report.check("a purge leaves nothing", async () => {
     await machine.output("dpkg -P nexusd");
     const found = await machine.run(
-      "find / -xdev -path /proc -prune -o -path /debs -prune -o -path /opt -prune -o -name '*nexusd*' -print 2>/dev/null",
+      "find / -xdev -name .cache -prune -o -path /proc -prune -o -path /debs -prune -o -path /opt -prune -o -name '*nexusd*' -print 2>/dev/null",
     );
-    // dpkg's log and the journal belong to the machine; the user stays, by Debian's rules.
+    // dpkg's log and the journal belong to the machine, caches to those who ran nexusctl; the user stays, by Debian's rules.
     deepEqual(
       found.stdout
         .split("\n")
