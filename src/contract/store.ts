@@ -2,6 +2,7 @@
 // transactions, so that another database can implement it. src/store/sqlite/ is the present implementation.
 
 import type { Readable } from "node:stream";
+import type { Fleet } from "./fleet.ts";
 import type { Dedupe, NewEvent, StoredEvent } from "./new-event.ts";
 import type { WriteStore } from "./write-store.ts";
 
@@ -175,7 +176,12 @@ export const REPEATS_KEPT_MS = 90 * 86_400_000;
 export interface Store extends WriteStore {
   /** Identifies this database; another value means another log. */
   readonly epoch: string;
-  /** @throws StoreError `full`, `read_only` or `io`: nothing was committed, and the call can be repeated. */
+  /** The nodes that share this database. */
+  readonly fleet: Fleet;
+  /**
+   * @throws StoreError `full`, `read_only` or `io`: nothing was committed, and the call can be repeated; `fenced`: the
+   * lease that it was made under is lost
+   */
   commitObservation(observation: Observation): Promise<Committed>;
   readEvents(query: EventQuery): Promise<EventPage>;
   /** How many events there are; the cost is one index lookup for each. */
@@ -264,7 +270,8 @@ export type StoreErrorCode =
   | "read_only"
   | "unusable"
   | "busy"
-  | "io";
+  | "io"
+  | "fenced";
 
 /** A database that cannot be used, or a commit that failed. The message ends with the remedy. */
 export class StoreError extends Error {

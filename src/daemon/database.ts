@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
 import { allSecrets, type ResolvedSecrets } from "../config/secrets.ts";
 import { encryptionKeys, nodeName, STORE_SECRETS } from "../config/store.ts";
+import { readVersion } from "../config/version.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Redactor, short } from "../core/redaction.ts";
@@ -62,15 +63,19 @@ async function openConfigured(options: {
   const { config, secrets, clock, log, redactor, notifier } = options;
   const dataDir = config.daemon.data_dir;
   const onMigration = () => notifier.extendTimeout(MIGRATION_WITHIN_MS);
+  const identity = { node: nodeName(config), version: readVersion() };
   if (config.store.kind === "sqlite")
-    return { store: await openStore({ dataDir, clock, onMigration }), setSecrets: async () => {} };
+    return {
+      store: await openStore({ dataDir, clock, onMigration, ...identity }),
+      setSecrets: async () => {},
+    };
   for (const secret of allSecrets(secrets)) redactor.add(secret.reveal());
   // Its library is loaded only where it is used.
   const { openPostgresStore } = await import("../store/postgres/store.ts");
   const directory = openDirectory(dataDir);
   try {
     const store = await openPostgresStore({
-      ...{ clock, dataDir, onMigration, schema: config.store.schema, node: nodeName(config) },
+      ...{ clock, dataDir, onMigration, schema: config.store.schema, ...identity },
       url: secrets[STORE_SECRETS]?.url?.reveal() ?? "",
       keys: encryptionKeys(secrets) ?? [],
       onNotice: (text) => log.warn(text),

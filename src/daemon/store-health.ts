@@ -44,7 +44,8 @@ export function watchStore(
         }
         return result;
       } catch (error) {
-        if (error instanceof StoreError) {
+        // A commit that comes too late says nothing about the database.
+        if (error instanceof StoreError && error.code !== "fenced") {
           lastError = { code: error.code, message: error.message, at: isoTime(clock.now()) };
           if (!failing) {
             failing = true;

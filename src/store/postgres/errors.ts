@@ -12,6 +12,7 @@ const REMEDIES: Record<StoreErrorCode, string> = {
   unusable: "see [store] in nexusd.toml",
   busy: "ask for less at once, or try again later",
   io: "nexusd goes on by itself when it is back",
+  fenced: "another node does it now",
 };
 
 /** A StoreError with a one-line message: the place, the problem, the remedy (unless given, the code's own). */

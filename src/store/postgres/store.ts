@@ -5,6 +5,7 @@ import type { StoredEvent } from "../../contract/new-event.ts";
 import type { Store } from "../../contract/store.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";
 import { createListeners } from "../listeners.ts";
+import { createLocalFleet } from "../local-fleet.ts";
 import { prepareObservation } from "../prepared.ts";
 import { takeLength } from "../take-length.ts";
 import type { Connection, ConnectionSettings } from "./connection.ts";
@@ -29,8 +30,9 @@ import { createWriteStore, keysOf } from "./writes.ts";
 export interface PostgresOptions {
   url: string;
   schema: string;
-  /** The name of this node. */
+  /** The name of this node, and its version of nexusd. */
   node: string;
+  version?: string;
   /** 32 bytes each: the first encrypts, all of them decrypt. */
   keys: readonly Buffer[];
   clock: Clock;
@@ -192,6 +194,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
 
   const store: PostgresStore = {
     epoch,
+    fleet: createLocalFleet({ name: node, version: options.version ?? "" }, place, clock),
     setKeys: secrets.setKeys,
 
     commitObservation: async (observation) => {

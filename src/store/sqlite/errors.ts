@@ -17,6 +17,7 @@ const REMEDIES: Record<StoreErrorCode, string> = {
   unusable: "name a directory that nexusd's user owns in [daemon] data_dir",
   busy: "ask for less, or try again later",
   io: "check the disk (dmesg), its quota and its mount",
+  fenced: "another node does it now",
 };
 
 /**

@@ -4,9 +4,11 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import { ulid } from "ulid";
+import type { Fleet } from "../../contract/fleet.ts";
 import type { Store } from "../../contract/store.ts";
 import type { Clock } from "../../core/clock.ts";
 import { createListeners } from "../listeners.ts";
+import { createLocalFleet } from "../local-fleet.ts";
 import { prepareObservation } from "../prepared.ts";
 import type { ReadUnit, WriteUnit } from "../units.ts";
 import { copyDatabase } from "./backup.ts";
@@ -29,6 +31,9 @@ export interface StoreOptions {
   /** Created with mode 0700 if missing; relative to the working directory. */
   dataDir: string;
   clock: Clock;
+  /** The name of this node, and its version of nexusd. */
+  node?: string;
+  version?: string;
   /** 0 (inclusive) to 1 (exclusive): the random part of ULIDs. */
   random?: () => number;
   onMigration?: OnMigration;
@@ -41,13 +46,18 @@ export interface StoreOptions {
 export const openStore = async ({
   dataDir,
   clock,
+  node = "nexusd",
+  version = "",
   random = Math.random,
   onMigration,
 }: StoreOptions): Promise<Store> => {
   const place = resolve(dataDir);
   const { db, path, close } = await openDatabase(place, onMigration);
   try {
-    const { store, renew } = createStore({ db, path, place, clock, random, close });
+    const { store, renew } = createStore({
+      ...{ db, path, place, clock, random, close },
+      fleet: createLocalFleet({ name: node, version }, place, clock),
+    });
     // A directory that cannot take a commit is reported before any service is asked.
     await store.probe();
     renew();
@@ -66,9 +76,18 @@ interface Parts {
   clock: Clock;
   random: () => number;
   close: () => void;
+  fleet: Fleet;
 }
 
-const createStore = ({ db, path, place, clock, random, close }: Parts): { store: Store; renew(): void } => {
+const createStore = ({
+  db,
+  path,
+  place,
+  clock,
+  random,
+  close,
+  fleet,
+}: Parts): { store: Store; renew(): void } => {
   const epoch = readEpoch(db, () => ulid(Math.max(1, Math.floor(clock.now())), random));
   const searchable = createSearchMemory(db);
   const log = createEventLog(db, searchable, random);
@@ -131,6 +150,7 @@ const createStore = ({ db, path, place, clock, random, close }: Parts): { store:
 
   const store: Store = {
     epoch,
+    fleet,
 
     commitObservation: async (observation) => {
       const unit = prepareObservation(observation);
