@@ -2,7 +2,7 @@
 
 import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { BuildOptions } from "esbuild";
+import type { BuildOptions, Metafile } from "esbuild";
 
 const SOURCES = new URL("browser/", import.meta.url).pathname;
 /**
@@ -22,15 +22,31 @@ const options = {
 export async function bundlePage(): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
   const esbuild = await import("esbuild").catch(() => undefined);
   if (!esbuild) return undefined;
-  const built = BUNDLES.map(async (names) => {
-    const entryPoints = names.map((name) => join(SOURCES, name));
-    const { outputFiles } = await esbuild.build({ ...options, entryPoints });
-    return outputFiles.map(({ path, contents }) => [basename(path), contents] as const);
-  });
+  const built = await Promise.all(
+    BUNDLES.map(async (names) => {
+      const entryPoints = names.map((name) => join(SOURCES, name));
+      return esbuild.build({ ...options, metafile: true, entryPoints });
+    }),
+  );
+  const bundled = built.flatMap(({ outputFiles }) =>
+    outputFiles.map(({ path, contents }) => [basename(path), contents] as const),
+  );
   const plain = (await readdir(SOURCES)).filter((name) => AS_IT_IS.test(name));
   const copied = plain.map(async (name) => [name, await readFile(join(SOURCES, name))] as const);
-  return new Map([...(await Promise.all(built)).flat(), ...(await Promise.all(copied))]);
+  const files = new Map<string, Uint8Array>([...bundled, ...(await Promise.all(copied))]);
+  const links = built.flatMap(({ metafile }) => importsOf(metafile, "app.js")).map(preload);
+  const html = Buffer.from(files.get("index.html") ?? "").toString();
+  return files.set("index.html", Buffer.from(html.replace("</head>", `${links.join("")}</head>`)));
 }
+
+/** The chunks without which a bundle does not run: a browser would find them only after it has parsed that. */
+const importsOf = ({ outputs }: Metafile, name: string): string[] =>
+  Object.entries(outputs)
+    .filter(([path]) => basename(path) === name)
+    .flatMap(([, { imports }]) => imports)
+    .flatMap(({ kind, path }) => (kind === "import-statement" ? [basename(path)] : []));
+
+const preload = (name: string): string => `<link rel="modulepreload" href="/${name}" />`;
 
 if (import.meta.main) {
   const { mkdir, writeFile } = await import("node:fs/promises");

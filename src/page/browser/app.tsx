@@ -28,7 +28,8 @@ effect(() => {
   document.title = openCount.value > 0 ? `(${openCount.value}) nexusd` : "nexusd";
 });
 
+// First, so that the daemon answers while the shell is rendered.
+void follow();
+
 const app = document.getElementById("app");
 if (app) render(<Shell />, app);
-
-void follow();

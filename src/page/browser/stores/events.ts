@@ -1,11 +1,12 @@
 // The events on the screen: the newest as they arrive, or a page of older ones. Their number is limited, however long
 // the log is and however long this runs.
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { EventPageView } from "../../../contract/api/events.ts";
 import { get, wordsOf } from "../lib/api.ts";
 import { eventWords } from "../lib/event-words.ts";
 import { type LogEvent, onConnected, onEvent, onOtherLog, status } from "./connection.ts";
+import { route } from "./route.ts";
 
 export interface ShownEvent extends LogEvent {
   time: string;
@@ -61,16 +62,31 @@ export function startEvents(): void {
   onOtherLog(() => {
     live.value = [];
     paged.value = undefined;
+    isRead = false;
   });
-  onConnected(async (signal) => {
-    // After a reconnect the stream brings what was missed; only the first time, there is no position to resume from.
-    if (live.value.length > 0) return;
-    const latest = status.value?.log.latest ?? 0;
-    const read = await readPage(Math.max(0, latest - PAGE), signal);
-    const known = read[0]?.sequence ?? 0;
-    live.value = bounded([...live.value.filter(({ sequence }) => sequence > known), ...read]);
+  // Only once they are looked at. Everything after this page comes by the stream, after a reconnect as well.
+  const isWanted = () => route.value.view === "events" && !isRead;
+  const read = async (abort?: AbortSignal) => {
+    const upTo = (live.peek().at(-1)?.sequence ?? (status.peek()?.log.latest ?? 0) + 1) - 1;
+    const page = await readPage(Math.max(0, upTo - PAGE), abort);
+    const known = page[0]?.sequence ?? 0;
+    live.value = bounded([...live.peek().filter(({ sequence }) => sequence > known), ...page]);
+    isRead = true;
+  };
+  onConnected(async (abort) => {
+    if (isWanted()) await read(abort);
+  });
+  effect(() => {
+    if (!isWanted() || !status.peek()) return;
+    read().then(
+      () => (eventsProblem.value = ""),
+      (error: unknown) => (eventsProblem.value = wordsOf(error)),
+    );
   });
 }
+
+/** Whether the page that the stream continues was read. */
+let isRead = false;
 
 /** Shows the events up to a sequence instead of the newest. */
 export async function showOlder(upTo: number): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { memo } from "../lib/memo.ts";
+import { useParts } from "../lib/parts.ts";
 import { laidOut, Said } from "../lib/text.tsx";
 import { clockTime } from "../lib/time.ts";
 import { now } from "../stores/clock.ts";
@@ -29,11 +30,7 @@ export const Events = () => (
       {count(shown.value.length)}
       {isLive.value ? ", the newest first, as they come" : ", older ones"}
     </p>
-    <ol class="log">
-      {shown.value.map((event) => (
-        <Event key={event.sequence} event={event} />
-      ))}
-    </ol>
+    <Log />
     <p class="paging">
       {!isLive.value && (
         <button type="button" class="quiet" onClick={showNewest}>
@@ -48,6 +45,18 @@ export const Events = () => (
     </p>
   </section>
 );
+
+function Log() {
+  const events = shown.value;
+  const drawn = useParts(events.length);
+  return (
+    <ol class="log">
+      {events.slice(0, drawn).map((event) => (
+        <Event key={event.sequence} event={event} />
+      ))}
+    </ol>
+  );
+}
 
 const count = (events: number): string => (events === 1 ? "1 event" : `${events} events`);
 

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { memo } from "../lib/memo.ts";
+import { useParts } from "../lib/parts.ts";
 import { stateWord } from "../lib/steps.ts";
 import { Said } from "../lib/text.tsx";
 import { ago, duration } from "../lib/time.ts";
@@ -13,6 +14,7 @@ import { Heading } from "./heading.tsx";
 export function ProposalList() {
   const rows = inbox.value;
   const ended = rows.length - openCount.value;
+  const drawn = useParts(rows.length);
   const openId = route.value.id;
   const last = useRef(openId);
   const list = useRef<HTMLUListElement>(null);
@@ -38,7 +40,7 @@ export function ProposalList() {
         <p class="empty">Nothing waits for a decision. What agents propose appears here by itself.</p>
       )}
       <ul ref={list} onKeyDown={moveByArrow}>
-        {rows.map((row) => (
+        {rows.slice(0, drawn).map((row) => (
           <Proposal key={row.write.id} row={row} isOpen={openId === row.write.id} />
         ))}
       </ul>

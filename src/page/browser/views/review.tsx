@@ -35,7 +35,7 @@ export function Review({ opened }: { opened: Opened }) {
             <Said text={review.about.text} />
           </Heading>
           <State opened={opened} />
-          {review.write.destructive && <p class="careful">This deletes for good: it cannot be taken back.</p>}
+          {review.write.destructive && <p class="careful">This deletes permanently: it cannot be undone.</p>}
           <Asked opened={opened} />
           <Changes changes={review.about.changes} />
           <Difference previous={review.previous} />
