@@ -5,6 +5,7 @@ import { answerOf } from "../client/request.ts";
 import type { ProposalInput } from "../client/writes.ts";
 import type { WriteSummaryView } from "../contract/api/writes.ts";
 import { isFinal, type WriteState } from "../contract/writes.ts";
+import { withNumbers } from "./numbers.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** Longer than any client retries. */
@@ -21,7 +22,12 @@ interface Proposed {
 }
 
 /** @throws NexusdError */
-export async function proposeOnce(context: ToolContext, proposal: ProposalInput): Promise<Proposed> {
+export const proposeOnce = (context: ToolContext, proposal: ProposalInput): Promise<Proposed> =>
+  withNumbers(context, proposal.operation, proposal.input ?? {}, (input) =>
+    proposeAsGiven(context, { ...proposal, input }),
+  );
+
+async function proposeAsGiven(context: ToolContext, proposal: ProposalInput): Promise<Proposed> {
   if (proposal.idempotencyKey !== undefined) return await proposeWith(context, proposal);
   const { client, signal } = context;
   let key = await keyOf(context, proposal, "");

@@ -65,7 +65,7 @@ const NEXT: Record<WriteState, string> = {
   resolved: "A person found out what became of it; operatorNote says more.",
 };
 
-const WARNING = "This write deletes for good. A person is told so before it is approved.";
+const WARNING = "This write deletes permanently. A person is told so before it is approved.";
 
 type AnyWrite = WriteView | ProposedWrite | ShownWrite;
 

@@ -96,7 +96,7 @@ describe.each(ERAS)("in revision %s", (era) => {
     const first = await call("propose", proposal);
     expect(first.value).toMatchObject({
       ...{ state: "proposed", destructive: true, isRepeated: false, isFinal: false, approval: "operator" },
-      ...{ warning: expect.stringContaining("deletes for good"), next: expect.stringContaining("person") },
+      ...{ warning: expect.stringContaining("deletes permanently"), next: expect.stringContaining("person") },
     });
     // As a string, the way models write an object, and in another order.
     const again = await call("propose", { ...proposal, input: JSON.stringify(input) });

@@ -6,6 +6,7 @@ import { nearest } from "../../core/text/nearest.ts";
 import { find } from "../find.ts";
 import { cut, note, plain, UNTRUSTED_NOTE, untrusted } from "../foreign.ts";
 import { object, offset, text, whole } from "../input.ts";
+import { withNumbers } from "../numbers.ts";
 import { defineTool, ToolError } from "../tool.ts";
 
 const DEFAULT_LIMIT = 8;
@@ -98,10 +99,11 @@ export const read = defineTool({
     more: z.string().optional().describe("How to get what did not fit into this answer"),
     note,
   }),
-  run: async ({ operation, input = {}, offset }, { client, signal }) => {
-    const { output } = await client.read(operation, input, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(LONGEST_READ_MS)]),
-    });
+  run: async ({ operation, input = {}, offset }, { client, signal: caller }) => {
+    const signal = AbortSignal.any([caller, AbortSignal.timeout(LONGEST_READ_MS)]);
+    const { output } = await withNumbers({ client, signal }, operation, input, (input) =>
+      client.read(operation, input, { signal }),
+    );
     const { value, nextOffset } = cut(output, { offset: offset ?? 0 });
     return {
       untrusted: { output: plain(value) },
