@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { configDefaults, defineConfig } from "vitest/config";
 import { withoutPostgrest } from "./test/support/needs-postgrest.ts";
 
@@ -22,6 +23,9 @@ const ON_BOTH = [
   "writes-model",
 ].map((name) => `test/store/${name}.test.ts`);
 const POSTGRES = ["test/store/postgres/**/*.test.ts", "test/e2e/postgres.test.ts"];
+
+// The processes that tests start compile the same code again and again: with this, most of them need half the time.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/nexusd-tests");
 
 export default defineConfig({
   test: {
