@@ -67,7 +67,7 @@ function section(operation: Operation): string {
 function effectOf({ effect, idempotent, destructive, precondition, readBack }: Operation): string {
   if (effect === "read") return "A read.";
   const parts = [
-    destructive ? "A write that deletes for good" : "A write",
+    destructive ? "A write that deletes permanently" : "A write",
     idempotent ? "repeated until it is answered" : "sent once",
     precondition ? "not carried out where what the proposal showed has changed" : "",
     readBack ? "looked up where its answer is lost" : "",

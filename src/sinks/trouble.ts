@@ -31,7 +31,7 @@ export function createTroubles({ name, consumer }: SinkSettings, log: Logger): T
       if (isFinal) memory.pausedBy = "target";
       if (!isNews) return [];
       const what = isFinal
-        ? "the target refuses for good, so the sink is paused"
+        ? "the target refuses permanently, so the sink is paused"
         : "the target refuses a wake";
       log.warn({ code }, `${what}: ${message}`);
       return [{ ...about, type: "sink.failed", data: { sink: name, code, message, isFinal } }];

@@ -11,7 +11,7 @@ import { Failed } from "../problem.ts";
 import { openBrowser } from "./open-browser.ts";
 
 interface Options {
-  port: number;
+  port?: number;
   open?: true;
   idle: string;
 }
@@ -26,9 +26,9 @@ export function addPage(program: Command, act: Act): void {
   program
     .command("page")
     .description("serve the operator's page to a browser on this machine")
-    .option("--port <number>", "listen on this port of 127.0.0.1; default: any that is free", portNumber, 0)
+    .option("--port <number>", "listen on this port of 127.0.0.1 (default: any free one)", portNumber)
     .option("--open", "open it in the browser of this machine")
-    .option("--idle <duration>", "end when no browser has had it open for so long", duration, "30m")
+    .option("--idle <duration>", "end when no browser has had it open for this long", duration, "30m")
     .addHelpText("after", NOTES)
     .action(act(page));
 }
@@ -36,7 +36,7 @@ export function addPage(program: Command, act: Act): void {
 async function page({ sockets, transport, output, io }: CliContext, options: Options): Promise<void> {
   // Check now that the operators' socket works, not at the first approval.
   await transport.call("GET", "/v1/audit?limit=1", { role: "operator", signal: io.signal });
-  const { port, idle, open } = options;
+  const { port = 0, idle, open } = options;
   const idleMs = parseDuration(idle) ?? 0;
   const socketPath = await sockets.path("operator");
   const assets = await loadAssets().catch(asFailed);
