@@ -4,6 +4,7 @@
 import type { Readable } from "node:stream";
 import type { Fleet } from "./fleet.ts";
 import type { Dedupe, NewEvent, StoredEvent } from "./new-event.ts";
+import type { SharedRecords } from "./shared-records.ts";
 import type { WriteStore } from "./write-store.ts";
 
 /**
@@ -178,6 +179,8 @@ export interface Store extends WriteStore {
   readonly epoch: string;
   /** The nodes that share this database. */
   readonly fleet: Fleet;
+  /** What the other nodes change in it; undefined: one nexusd has it for itself. */
+  readonly shared?: SharedRecords;
   /**
    * @throws StoreError `full`, `read_only` or `io`: nothing was committed, and the call can be repeated; `fenced`: the
    * lease that it was made under is lost

@@ -4,13 +4,13 @@ import type { Consumer, RecordRange, StoredRecord } from "../../contract/store.t
 import { parseJson } from "../../core/exact-json.ts";
 import type { Connection } from "./connection.ts";
 
-interface RecordRow {
+export interface RecordRow {
   key: string;
   value: string;
   updated_at: string;
 }
 
-const toRecord = (row: RecordRow): StoredRecord => ({
+export const toRecord = (row: RecordRow): StoredRecord => ({
   key: row.key,
   value: parseJson(row.value),
   json: row.value,

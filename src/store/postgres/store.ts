@@ -22,6 +22,7 @@ import { placeOf } from "./place.ts";
 import { createReaders } from "./readers.ts";
 import { createRemoval } from "./removal.ts";
 import { checkKeys, createSecretStore } from "./secrets.ts";
+import { createSharedRecords, readPosition } from "./shared-records.ts";
 import { readCursor, readRecord, readRecords } from "./state.ts";
 import type { ReadUnit, WriteUnit } from "./units.ts";
 import { createWriter } from "./writer.ts";
@@ -79,10 +80,11 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
     const [head] = await first.query<{ latest: number; id: string | null }>(
       "SELECT latest, (SELECT id FROM events WHERE sequence = latest) AS id FROM head",
     );
+    const position = await readPosition(first);
     const { latest, id } = head ?? { latest: 0, id: null };
     memory.note({ epoch, latest, id });
     const { store, renew } = createStore({
-      ...{ options, settings, first, epoch, memory, latest, newEpoch },
+      ...{ options, settings, first, epoch, memory, latest, position, newEpoch },
       knownTypes: new Set(types.map(({ type }) => type)),
     });
     renew().catch(() => {}); // The next start continues.
@@ -118,10 +120,12 @@ interface Parts {
   newEpoch(): string;
   knownTypes: Set<string>;
   latest: number;
+  /** The last change of a record. */
+  position: number;
 }
 
 function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<number> } {
-  const { options, settings, first, epoch, memory, newEpoch, knownTypes, latest } = parts;
+  const { options, settings, first, epoch, memory, newEpoch, knownTypes, latest, position } = parts;
   const { clock, node, random = Math.random } = options;
   const { place } = settings;
   const listeners = createListeners<[latest: number]>();
@@ -186,6 +190,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
   };
 
   const secrets = createSecretStore({ keys: options.keys, place, read, write });
+  const shared = createSharedRecords({ read, clock, position });
   const observe = createObserve(clock, secrets);
   const appended = (events: readonly StoredEvent[]) => {
     for (const { type } of events) counts.set(type, (counts.get(type) ?? 0) + 1);
@@ -195,6 +200,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
   const store: PostgresStore = {
     epoch,
     fleet: createLocalFleet({ name: node, version: options.version ?? "" }, place, clock),
+    shared: { watch: shared.watch, look: shared.look },
     setKeys: secrets.setKeys,
 
     commitObservation: async (observation) => {
@@ -249,6 +255,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
     close: async () => {
       if (isClosed) return;
       isClosed = true;
+      shared.close();
       await writer.close();
       await next?.end();
       memory.flush();

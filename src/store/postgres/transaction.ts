@@ -222,7 +222,12 @@ export class Transaction {
     const removed = records.filter(({ change }) => change === null);
     if (removed.length > 0)
       send(
-        "DELETE FROM records r USING unnest($1::text[], $2::text[]) AS n (kind, key) WHERE r.kind = n.kind AND r.key = n.key",
+        `WITH gone AS (
+           DELETE FROM records r USING unnest($1::text[], $2::text[]) AS n (kind, key)
+           WHERE r.kind = n.kind AND r.key = n.key RETURNING r.kind, r.key)
+         INSERT INTO removed_records (kind, key) SELECT kind, key FROM gone
+         ON CONFLICT (kind, key) DO UPDATE SET change = excluded.change, writer = excluded.writer,
+           removed_at = excluded.removed_at`,
         [removed.map(({ kind }) => kind), removed.map(({ key }) => key)],
       );
     const put = records.flatMap(({ kind, key, change }) => (change ? [{ kind, key, ...change }] : []));
@@ -230,7 +235,8 @@ export class Transaction {
       send(
         `INSERT INTO records (kind, key, value, updated_at)
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-         ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at
+         ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at,
+           change = excluded.change, writer = excluded.writer
          WHERE records.value <> excluded.value`,
         [
           put.map(({ kind }) => kind),

@@ -51,13 +51,32 @@ CREATE TABLE cursors (
   updated_at TEXT COLLATE "C" NOT NULL
 );
 
+-- Each change of a record gets a number under the lock of the head, by which other nodes find it.
+CREATE SEQUENCE record_changes;
+
 CREATE TABLE records (
   kind       TEXT COLLATE "C" NOT NULL,
   key        TEXT COLLATE "C" NOT NULL,
   value      TEXT COLLATE "C" NOT NULL, -- JSON
   updated_at TEXT COLLATE "C" NOT NULL,
+  change     BIGINT NOT NULL DEFAULT nextval('record_changes'),
+  writer     TEXT NOT NULL DEFAULT current_setting('application_name'), -- the node of the change
   PRIMARY KEY (kind, key)
 );
+
+CREATE INDEX records_by_change ON records (change);
+
+-- Forgotten after a day: src/store/postgres/shared-records.ts.
+CREATE TABLE removed_records (
+  kind       TEXT COLLATE "C" NOT NULL,
+  key        TEXT COLLATE "C" NOT NULL,
+  change     BIGINT NOT NULL DEFAULT nextval('record_changes'),
+  writer     TEXT NOT NULL DEFAULT current_setting('application_name'),
+  removed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+  PRIMARY KEY (kind, key)
+);
+
+CREATE INDEX removed_records_by_change ON removed_records (change);
 
 -- Scope and key as 16 bytes of their SHA-256.
 CREATE TABLE dedupe (
