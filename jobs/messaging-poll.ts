@@ -19,4 +19,5 @@ export default defineJob({
   concurrency: ({ config }) => pollPlaces(config.messaging),
   intervalMs: () => 30_000,
   step: pollStep,
+  begin: async ({ services }) => services.messaging.takeOver?.(),
 });

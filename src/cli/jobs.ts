@@ -18,7 +18,7 @@ export async function printJobs(output: Output, jobs: JobStatus[]): Promise<void
     HEAD,
     jobs.map((job) => [
       job.name,
-      ofState(job.state, job.running && job.kind === "cron" ? `${job.state}, running` : job.state),
+      ofState(job.state, describeState(job)),
       job.state === "invalid" ? "-" : (job.schedule ?? job.kind),
       age(job.lastSuccessAt),
       nextRun(job),
@@ -29,6 +29,11 @@ export async function printJobs(output: Output, jobs: JobStatus[]): Promise<void
     const job = jobs[index];
     if (job && reasonOf(job)) await output.text(`${job.name}: ${describeError(reasonOf(job))}`);
   }
+}
+
+function describeState({ state, running, kind, node }: JobStatus): string {
+  if (state === "standby") return node ? `standby: ${node} runs it` : "standby";
+  return running && kind === "cron" ? `${state}, running` : state;
 }
 
 /** What is wrong with a job now; the last error of a recovered job no longer counts. */

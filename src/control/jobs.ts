@@ -91,7 +91,7 @@ export function jobs(app: App, { context, role }: RouteOptions): void {
       async (request) => {
         const { name } = request.params;
         named(name);
-        scheduler[action](name);
+        await scheduler[action](name);
         return named(name);
       },
     );

@@ -36,12 +36,14 @@ export function serviceStatus(
   );
   // A service paused by an operator is not ok, either: nothing is read meanwhile.
   const paused = jobs.filter((job) => job.state === "paused").map(({ name }) => name);
+  // What another node does, that one knows; it says so if it fails.
+  const here = jobs.filter(({ state }) => state !== "standby");
   const inTrouble = paused.length > 0 || jobs.some((job) => TROUBLE.has(job.state));
   const state = !isEnabled
     ? "disabled"
     : lastSuccessAt === null && inTrouble
       ? "down"
-      : inTrouble || (jobs.length > 0 && lastSuccessAt === null)
+      : inTrouble || (here.length > 0 && lastSuccessAt === null)
         ? "degraded"
         : "ok";
   return { ...detail, ...(paused.length > 0 && { paused }), state, lastSuccessAt, lastError };

@@ -35,6 +35,7 @@ const base = {
     .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'must be lower case words joined by "-", such as "my-job"'),
   description: z.string({ error: "must be a string" }).min(1, "must say what the job does"),
   service: z.string({ error: "must be a string" }).optional(),
+  begin: aFunction.optional(),
   enabled: aFunction.optional(),
   settings: aSchema.optional(),
   events: z.record(z.string(), ownEvent, { error: "must be a table of event types" }).optional(),

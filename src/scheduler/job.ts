@@ -54,6 +54,11 @@ interface JobBase<Context extends JobContext> {
   settings?: z.ZodType;
   /** The types of the events that the job logs itself; their data is checked against them. */
   events?: OwnEventTable;
+  /**
+   * Called when this node of a fleet begins to run the job, before anything else of it: another node may have run it
+   * before. Never called without a fleet.
+   */
+  begin?: Ask<[context: Context], Promise<void>>;
   /** Default: enabled. */
   enabled?: AskConfig<Context, boolean>;
 }
@@ -161,13 +166,18 @@ export interface Scheduler {
   outcomes(): ReadonlyMap<string, RunOutcomes>;
   /**
    * Runs a cron job now, or joins the current run. Resolves when it ends, whatever the outcome; `list()` has it.
-   * @throws JobError `job_not_found`, `job_not_runnable` (disabled, paused, invalid, paced or a stream)
+   * @throws JobError `job_not_found`, `job_not_runnable` (disabled, paused, invalid, paced or a stream, run by another
+   *   node)
    */
   run(name: string): Promise<void>;
-  /** Persists across restarts. @throws JobError `job_not_found` */
-  pause(name: string): void;
-  /** @throws JobError `job_not_found` */
-  resume(name: string): void;
+  /**
+   * Persists across restarts, and holds on all nodes of a fleet.
+   * @throws JobError `job_not_found`
+   * @throws StoreError in a fleet: nothing has changed
+   */
+  pause(name: string): Promise<void>;
+  /** @throws JobError, StoreError as `pause` does */
+  resume(name: string): Promise<void>;
 }
 
 export class JobError extends Error {

@@ -7,6 +7,8 @@ import { describeFailure } from "./failure.ts";
 export interface Reports {
   /** @returns whether the observation was committed; never rejects */
   commit(observation: Observation): Promise<boolean>;
+  /** Resolves when the commits that are now in progress have ended. */
+  settled(): Promise<void>;
   /** Resolves when no commit is in progress. */
   drain(): Promise<void>;
 }
@@ -22,6 +24,8 @@ export function createReports(store: Store, log: Logger): Reports {
       return true;
     } catch (error) {
       const failure = describeFailure(error);
+      // Another node runs the job now, and reports what it sees.
+      if (failure.code === "fenced") return false;
       // A full disk affects every run of every job: one log line is enough.
       log[failing === failure.code ? "debug" : "warn"](
         { ...failure, source: observation.source },
@@ -37,6 +41,9 @@ export function createReports(store: Store, log: Logger): Reports {
       const commit = tryCommit(observation).finally(() => pending.delete(commit));
       pending.add(commit);
       return commit;
+    },
+    async settled() {
+      await Promise.all(pending);
     },
     async drain() {
       while (pending.size > 0) await Promise.all(pending);

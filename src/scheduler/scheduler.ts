@@ -23,6 +23,7 @@ import { createSchedule, type Schedule } from "./schedule.ts";
 import { invalidStatus, type JobView, jobPulse, jobStatus, type Moment } from "./status.ts";
 import { createStreamLoop } from "./stream.ts";
 import { createSupervision, type Supervision } from "./supervise.ts";
+import { holdForGood, leaseOf, type Tenure } from "./tenure.ts";
 
 export interface SchedulerOptions {
   jobs: Job[];
@@ -34,10 +35,12 @@ export interface SchedulerOptions {
   settingsOf?: (config: unknown, name: string) => unknown;
   /** The directory of own jobs: a failure names the line in their files. */
   directory?: string | undefined;
+  /** The node that holds a lease, as far as this node knows; left out: there are no others. */
+  holderOf?: (resource: string) => string | undefined;
 }
 
-/** Why a life begins; scheduled times can have been missed only across a restart of the daemon. */
-type Beginning = "boot" | "resumed" | "reloaded";
+/** Why a life begins; scheduled times can have been missed only while no node, or another one, ran the job. */
+type Beginning = "boot" | "gained" | "resumed" | "reloaded";
 
 interface Entry {
   job: Job;
@@ -49,16 +52,27 @@ interface Entry {
   schedule: Schedule | undefined;
   memory: CronMemory | undefined;
   activeSince: Moment | undefined;
-  life: { controller: AbortController; loop: Promise<Loop | undefined>; wake(): void } | undefined;
+  life: CurrentLife | undefined;
   /** Resolves when no life of the job is active; a new one waits for it, so that two never overlap. */
   ended: Promise<void>;
+}
+
+/** From its beginning it waits for the lease of the job, and waits again whenever that is lost. */
+interface CurrentLife {
+  controller: AbortController;
+  /** Whether this node holds the job. */
+  isHeld: boolean;
+  /** The loop of this stretch, or of the next one. */
+  loop: PromiseWithResolvers<Loop | undefined>;
+  wake(): void;
 }
 
 const PAUSED = "job.paused";
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { clock, store, log } = options.context;
-  const { settingsOf = () => undefined, directory } = options;
+  const { settingsOf = () => undefined, holderOf = () => undefined, directory } = options;
+  const { fleet, shared } = store;
   let config = options.context.config;
   let invalid = options.invalid ?? [];
   const reports = createReports(store, log);
@@ -138,7 +152,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     if (job.kind === "paced") return createPacedLoop(life, job);
     if (job.kind === "stream") return createStreamLoop(life, job);
     if (!schedule) throw new Error("a cron job has no schedule before it is configured");
-    let reportMissed = beginning === "boot";
+    let reportMissed = beginning === "boot" || beginning === "gained";
     if (!entry.memory) {
       try {
         const recalled = await recall(store, job, schedule, clock.now());
@@ -161,6 +175,49 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     });
   };
 
+  /** One stretch of a life, in which this node holds the job. */
+  const live = async (entry: Entry, current: CurrentLife, tenure: Tenure, beginning: Beginning) => {
+    const { supervision } = entry;
+    const { signal } = tenure;
+    try {
+      if (shared) await takeOver(entry, beginning);
+      if (signal.aborted) return undefined;
+      current.isHeld = true;
+      supervision.resetBackoff();
+      const life: Life = {
+        context: contextOf(entry, signal),
+        ...{ signal, clock, supervision },
+        ...createNap(clock, signal),
+      };
+      current.wake = life.wake;
+      if (shared) await entry.job.begin?.(life.context);
+      const loop = await createLoop(entry, life, beginning);
+      // Whoever asks for a run does so outside of the tenure.
+      const runNow = loop.runNow && (() => tenure.within(() => loop.runNow?.() ?? Promise.resolve()));
+      current.loop.resolve({ ...loop, ...(runNow && { runNow }) });
+      await runForGood(loop, life);
+      return signal.aborted ? undefined : "over";
+    } catch (error) {
+      entry.log.error({ err: error }, "job could not be started");
+      return "over";
+    } finally {
+      // Nothing new may come from it: who asked while it was held is answered, later ones wait for the next stretch.
+      current.loop.resolve(undefined);
+      current.loop = Promise.withResolvers();
+      current.isHeld = false;
+      if (shared) await reports.settled();
+    }
+  };
+
+  /** What another node did meanwhile is in the database; what this node remembers may be older. */
+  const takeOver = async (entry: Entry, beginning: Beginning) => {
+    await shared?.look();
+    entry.memory = undefined;
+    if (beginning === "boot") return;
+    entry.supervision.forget();
+    entry.activeSince = moment();
+  };
+
   const begin = (entry: Entry, beginning: Beginning) => {
     if (!booted || stopping || entry.life) return;
     if (!entry.enabled || entry.paused || entry.problem) {
@@ -168,21 +225,18 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       return;
     }
     entry.activeSince ??= moment();
-    entry.supervision.resetBackoff();
     const controller = new AbortController();
+    const current: CurrentLife = { controller, isHeld: false, loop: Promise.withResolvers(), wake() {} };
+    entry.life = current;
     const { signal } = controller;
-    const life: Life = {
-      context: contextOf(entry, signal),
-      signal,
-      clock,
-      supervision: entry.supervision,
-      ...createNap(clock, signal),
-    };
-    const loop = entry.ended.then(() => (signal.aborted ? undefined : createLoop(entry, life, beginning)));
-    entry.life = { controller, loop, wake: life.wake };
-    entry.ended = loop
-      .then((created) => created && runForGood(created, life))
-      .catch((error) => entry.log.error({ err: error }, "job could not be started"));
+    signal.addEventListener("abort", () => current.loop.resolve(undefined), { once: true });
+    entry.ended = entry.ended.then(() =>
+      holdForGood(
+        { fleet, job: entry.job.name, ending: signal, clock },
+        (tenure, isFirst) => live(entry, current, tenure, isFirst ? beginning : "gained"),
+        (error) => entry.log.debug({ err: error }, "the lease of a job cannot be held"),
+      ),
+    );
   };
 
   const end = (entry: Entry) => {
@@ -207,21 +261,39 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     }
   };
 
-  const setPaused = (name: string, paused: boolean) => {
-    const entry = find(name);
-    decided.add(name);
-    if (entry.paused === paused && booted) return;
+  const applyPaused = (entry: Entry, paused: boolean) => {
+    if (entry.paused === paused) return;
     entry.paused = paused;
     entry.log.info(paused ? "job paused" : "job resumed");
-    void reports.commit({
+    if (!paused) return begin(entry, "resumed");
+    entry.activeSince = undefined;
+    end(entry);
+  };
+
+  const setPaused = async (name: string, paused: boolean) => {
+    const entry = find(name);
+    decided.add(name);
+    const observation = {
       source: `job:${name}`,
       ...(paused
         ? { put: [{ kind: PAUSED, key: name, value: { pausedAt: isoTime(clock.now()) } }] }
         : { remove: [{ kind: PAUSED, key: name }] }),
-    });
-    if (!paused) return begin(entry, "resumed");
-    entry.activeSince = undefined;
-    end(entry);
+    };
+    // The other nodes learn it from the database, so it counts once it is there.
+    if (shared) await store.commitObservation(observation);
+    else if (entry.paused !== paused || !booted) void reports.commit(observation);
+    applyPaused(entry, paused);
+  };
+
+  const unwatch = shared?.watch([PAUSED], ({ put, removed }) => {
+    for (const { key } of put) noteElsewhere(key, true);
+    for (const key of removed) noteElsewhere(key, false);
+  });
+  const noteElsewhere = (name: string, paused: boolean) => {
+    const entry = entries.get(name);
+    if (!entry) return;
+    decided.add(name);
+    applyPaused(entry, paused);
   };
 
   const notRunnable = (entry: Entry): string | undefined => {
@@ -229,13 +301,27 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     if (entry.problem) return `is invalid: ${entry.problem.message}`;
     if (!entry.enabled) return "is disabled in the configuration";
     if (entry.paused) return "is paused; resume it first";
-    return stopping || !entry.life ? "is not started" : undefined;
+    if (stopping || !entry.life) return "is not started";
+    if (!shared || entry.life.isHeld) return undefined;
+    const node = holderOf(leaseOf(entry.job.name));
+    return node === undefined || node === fleet.node
+      ? "is run by no node at the moment; try again"
+      : `is run by the node ${node}; run it there`;
+  };
+
+  const nodeOf = ({ job, life }: Entry): string | null => {
+    if (!shared) return null;
+    if (life?.isHeld) return fleet.node;
+    const node = holderOf(leaseOf(job.name));
+    return node === undefined || node === fleet.node ? null : node;
   };
 
   const views = (): JobView[] =>
     [...entries.values()].map((entry) => ({
       ...entry,
       health: entry.supervision.health,
+      node: nodeOf(entry),
+      isStandby: shared !== undefined && entry.life !== undefined && !entry.life.isHeld,
       context: contextOf(entry, entry.life?.controller.signal ?? AbortSignal.abort()),
     }));
 
@@ -271,6 +357,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
     stop(graceMs) {
       stopping ??= (async () => {
+        unwatch?.();
         for (const entry of entries.values()) {
           end(entry);
           entry.supervision.close();
@@ -303,7 +390,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
     retryNow(service) {
       for (const { job, life } of entries.values())
-        if (job.service === service) void life?.loop.then((loop) => loop?.retryNow?.());
+        if (job.service === service && life?.isHeld)
+          void life.loop.promise.then((loop) => loop?.retryNow?.());
     },
 
     list() {
@@ -324,7 +412,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       const entry = find(name);
       await boot;
       const reason = notRunnable(entry);
-      const loop = reason === undefined ? await entry.life?.loop : undefined;
+      const loop = reason === undefined ? await entry.life?.loop.promise : undefined;
       if (!loop?.runNow) throw new JobError("job_not_runnable", `${name} ${reason ?? "was stopped"}`);
       await loop.runNow();
     },

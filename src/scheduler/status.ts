@@ -17,6 +17,10 @@ export interface JobView {
   schedule: Schedule | undefined;
   enabled: boolean;
   paused: boolean;
+  /** The node that runs it; null: none, or there is only this one. */
+  node: string | null;
+  /** It waits for its lease: another node runs it, or none. */
+  isStandby: boolean;
   /** Why the job cannot run at all. */
   problem: JobStatus["lastError"];
   /** Since when it has been meant to run; undefined while it is not meant to. */
@@ -38,6 +42,7 @@ export function jobStatus(view: JobView, now: Moment): JobStatus {
     description: job.description,
     service: job.service ?? null,
     state: stateOf(view, now, intervalMs),
+    node: view.node,
     schedule: schedule?.text ?? null,
     intervalMs: intervalMs ?? null,
     running: health.running > 0,
@@ -74,6 +79,7 @@ export const invalidStatus = (problem: InvalidFile, at: string): JobStatus => ({
   description: problem.file,
   service: null,
   state: "invalid",
+  node: null,
   schedule: null,
   intervalMs: null,
   running: false,
@@ -90,6 +96,7 @@ function stateOf(view: JobView, now: Moment, intervalMs: number | undefined): Jo
   if (view.problem) return "invalid";
   if (!view.enabled) return "disabled";
   if (view.paused) return "paused";
+  if (view.isStandby) return "standby";
   if (health.failures > 0) return "failing";
 
   const isOld = (moment: Moment) =>

@@ -60,6 +60,8 @@ export interface Supervision {
   /** One more delay, for an end that is not a failure. */
   nextDelayMs(): number;
   resetBackoff(): void;
+  /** Starts anew, since another node has run the job. */
+  forget(): void;
   /** Cancels the timer that waits before a recovery counts. */
   close(): void;
 }
@@ -141,6 +143,19 @@ export function createSupervision(deps: {
     doubt = undefined;
   };
 
+  const forget = () => {
+    endDoubt();
+    Object.assign(health, {
+      failures: 0,
+      lastRunAt: null,
+      lastSuccess: null,
+      lastError: null,
+      degraded: null,
+    });
+    Object.assign(streak, { code: undefined, failures: 0, relapsed: false });
+    backoff.reset();
+  };
+
   const progressed = () => {
     health.lastSuccess = { at: clock.now(), monotonic: clock.monotonic() };
   };
@@ -151,6 +166,7 @@ export function createSupervision(deps: {
     nextDelayMs: () => backoff.next(),
     resetBackoff: () => backoff.reset(),
     close: endDoubt,
+    forget,
 
     async attempt(work, signal) {
       health.runs += 1;

@@ -13,6 +13,7 @@ const job = (state: JobState, lastSuccessAt: string | null, over: Partial<JobSta
   schedule: null,
   intervalMs: 1000,
   running: false,
+  node: null,
   lastRunAt: null,
   lastSuccessAt,
   nextRunAt: null,

@@ -7,6 +7,7 @@ import type { Observation, Store } from "../../src/contract/store.ts";
 import type { Job, JobStatus, Scheduler } from "../../src/scheduler/job.ts";
 import { createScheduler, type SchedulerOptions } from "../../src/scheduler/scheduler.ts";
 import type { MessagingClient } from "../../src/services/messaging/client.ts";
+import { createLocalFleet } from "../../src/store/local-fleet.ts";
 import { createFakeClock, type FakeClock } from "../support/fake-clock.ts";
 import { watchedClock } from "../support/steady-clock.ts";
 
@@ -28,6 +29,7 @@ export interface FakeStore extends Store {
 /** The part of the port that the scheduler uses; everything else throws. */
 export function createFakeStore(): FakeStore {
   const store = {
+    fleet: createLocalFleet({ name: "test", version: "" }, "test", { now: () => NOON }),
     events: [] as NewEvent[],
     cursors: new Map<string, unknown>(),
     records: new Map<string, Map<string, unknown>>(),
@@ -74,6 +76,8 @@ export function createHarness(
     /** The part of the services that the jobs use; default: none. */
     services?: { messaging: Pick<MessagingClient, "sessions" | "changes"> };
     random?: () => number;
+    /** In a fleet. */
+    holderOf?: NonNullable<SchedulerOptions["holderOf"]>;
     invalid?: NonNullable<SchedulerOptions["invalid"]>;
   } = {},
 ): Harness {
@@ -83,6 +87,7 @@ export function createHarness(
   const log = pino({ level: "trace" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const scheduler = createScheduler({
     jobs,
+    ...(parts.holderOf && { holderOf: parts.holderOf }),
     ...(parts.invalid && { invalid: parts.invalid }),
     context: {
       clock,

@@ -73,6 +73,7 @@ export const cronJob = (changes: Partial<JobStatus> = {}): JobStatus => ({
   description: "Watches the stock",
   service: "nexus",
   state: "ok",
+  node: null,
   schedule: "*/5 * * * *",
   intervalMs: 300_000,
   running: false,
@@ -163,8 +164,8 @@ export async function startTestControl(
       pulses: () => [],
       outcomes: () => state.outcomes,
       run: (name) => state.run(name),
-      pause: (name) => setState(name, "paused"),
-      resume: (name) => setState(name, "starting"),
+      pause: async (name) => setState(name, "paused"),
+      resume: async (name) => setState(name, "starting"),
     },
     sinks: {
       list: async () => state.sinks,
@@ -180,6 +181,10 @@ export async function startTestControl(
     services: () => state.services,
     storeStatus: () => state.store,
     history: createHistory({ store, clock, measure: async () => [] }),
+    fleet: {
+      ...{ isShared: false, drain: async () => {} },
+      view: () => ({ asOf: new Date(clock.now()).toISOString(), node: "test", nodes: [] }),
+    },
     audit: {
       status: () => state.audit,
       verify: (head) => store.verifyAudit(head),

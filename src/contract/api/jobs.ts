@@ -10,8 +10,14 @@ export const jobStatus = z
     description: z.string(),
     service: serviceName.nullable(),
     state: z
-      .enum(["ok", "starting", "failing", "stale", "degraded", "paused", "disabled", "invalid"])
-      .describe("`stale`: the last success is older than three intervals, whatever the job reports"),
+      .enum(["ok", "starting", "standby", "failing", "stale", "degraded", "paused", "disabled", "invalid"])
+      .describe(
+        "`stale`: the last success is older than three intervals, whatever the job reports; `standby`: this node does not run it, `node` does",
+      ),
+    node: z
+      .string()
+      .nullable()
+      .describe("The node that runs it; null: none does now, or nexusd is not part of a fleet"),
     schedule: z.string().nullable(),
     intervalMs: z.number().nullable(),
     running: z.boolean(),

@@ -5,7 +5,7 @@ import { type JobState, type JobStatus, RUN_OUTCOMES } from "../../scheduler/job
 import type { Metric, Snapshot } from "./metric.ts";
 
 const STATES = keysOf<JobState>({
-  ...{ ok: true, starting: true, failing: true, stale: true },
+  ...{ ok: true, starting: true, standby: true, failing: true, stale: true },
   ...{ degraded: true, paused: true, disabled: true, invalid: true },
 });
 

@@ -132,6 +132,8 @@ export interface MessagingClient {
   /** For operations: the client behind `server`, with the same budget. */
   http(baseUrl: string): HttpClient;
   boot(baseUrl: string): ServerBoot;
+  /** Applies the configuration to the sessions as another node has left them. */
+  takeOver?(): Promise<void>;
 }
 
 export function createMessagingClient(

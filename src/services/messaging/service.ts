@@ -1,6 +1,7 @@
 // NexusMessaging at run time: a client for each server, and the sessions, which survive a reload.
 
 import messagingPoll from "../../../jobs/messaging-poll.ts";
+import type { RecordChange } from "../../contract/shared-records.ts";
 import type { StoredRecord } from "../../contract/store.ts";
 import { short } from "../../core/redaction.ts";
 import { createHistogram } from "../counts.ts";
@@ -15,7 +16,7 @@ import { describeSessions } from "./membership/describe.ts";
 import { forgetEnded } from "./membership/forget.ts";
 import { createImport } from "./membership/import.ts";
 import { remembered, restoreSessions, storeRenamed } from "./membership/restore.ts";
-import { SESSION_KIND } from "./membership/session.ts";
+import { SESSION_KIND, sessionRecord } from "./membership/session.ts";
 import { createSessionSet, pollPaceMs } from "./membership/sessions.ts";
 import { messagingMetrics } from "./metrics.ts";
 import { messagingOperations } from "./operations/operations.ts";
@@ -40,9 +41,33 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
   };
   // Work in progress when the configuration changes finishes with the sessions as they are afterwards.
   const changes = createSessionChanges(() => current().sessions);
+  const storeChanged = () =>
+    storeRenamed(changed, { changes, store, clock }).catch((err: unknown) =>
+      log.error({ err }, "an alias from the configuration was not stored"),
+    );
+  const takeOver = () => {
+    ({ changed } = restoreSessions(current().sessions, [], { messaging: settings }));
+    return storeChanged();
+  };
+  // What another node of a fleet has made of a session. Read in turn, since it may have changed again.
+  const follow = async ({ put, removed }: RecordChange) => {
+    for (const sessionId of [...put.map(({ key }) => key), ...removed])
+      await changes.inTurn(sessionId, async () => {
+        const record = await store.readRecord(SESSION_KIND, sessionId);
+        const parsed = sessionRecord.safeParse(record?.value);
+        redactor.add(sessionId, short(sessionId));
+        if (parsed.success) client?.sessions.put(parsed.data);
+        else if (!record) client?.sessions.remove(sessionId);
+      });
+  };
+  let isFollowing = false;
 
   return {
     async recall() {
+      if (!isFollowing) store.shared?.watch([SESSION_KIND], follow);
+      isFollowing = true;
+      // What is in memory must not be older than what is stored.
+      await store.shared?.look();
       stored = await store.readRecords(SESSION_KIND);
     },
     connect({ settings: configured, limits, http, budget }) {
@@ -58,7 +83,7 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
         log.error({ unreadable: restored.unreadable }, "stored sessions are unreadable");
       for (const { sessionId } of sessions.all()) redactor.add(sessionId, short(sessionId));
       changed = restored.changed;
-      client = createMessagingClient(
+      const created = createMessagingClient(
         (origin) =>
           http({
             origin,
@@ -74,15 +99,17 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
         changes,
         Math.max(limits.service_answer_bytes, limits.service_answers_bytes),
       );
+      client = { ...created, takeOver };
       return client;
     },
-    async adopt() {
-      await storeRenamed(changed, { changes, store, clock }).catch((err: unknown) =>
-        log.error({ err }, "an alias from the configuration was not stored"),
-      );
+    adopt: async () => {
+      // In a fleet only the node that polls the sessions changes them.
+      if (!store.shared) await storeChanged();
     },
-    // A poll without news is not stored at once; its estimate is kept here.
-    leave: async () => void (await store.commitObservation(remembered(current().sessions)).catch(() => {})),
+    // A poll without news is not stored at once; its estimate is kept here. In a fleet another node may be ahead.
+    leave: async () => {
+      if (!store.shared) await store.commitObservation(remembered(current().sessions)).catch(() => {});
+    },
     async loadCredentials() {
       for (const { sessionId } of current().sessions.all()) await store.readSecret(sessionKeyName(sessionId));
     },
