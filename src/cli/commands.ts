@@ -15,7 +15,7 @@ export const COMMANDS: Commands = {
   ...SERVICE_COMMANDS,
   page: async () => (await import("./page/page.ts")).addPage,
   audit: async () => (await import("./audit.ts")).addAudit,
-  ...{ jobs: light.jobs, sinks: light.sinks, consumers: light.consumers, wait: light.wait },
+  ...{ jobs: light.jobs, node: light.node, sinks: light.sinks, consumers: light.consumers, wait: light.wait },
   skill: async () => (await import("./skill/skill.ts")).addSkill,
   mcp: async () => (await import("./mcp.ts")).addMcp,
   backup: async () => (await import("./backup.ts")).addBackup,

@@ -13,6 +13,7 @@ export const LIGHT_COMMANDS = {
   writes: async () => (await import("./writes/writes.ts")).addWrites,
   ...SERVICE_COMMANDS,
   jobs: async () => (await import("./jobs.ts")).addJobs,
+  node: async () => (await import("./nodes.ts")).addNode,
   sinks: async () => (await import("./sinks.ts")).addSinks,
   consumers: async () => (await import("./consumers.ts")).addConsumers,
   wait: async () => (await import("./wait.ts")).addWait,

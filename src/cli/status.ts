@@ -5,6 +5,7 @@ import { visible } from "../core/text/visible.ts";
 import { SERVICES } from "../services/list.ts";
 import { type Act, jsonOf } from "./context.ts";
 import { describeError, printJobs } from "./jobs.ts";
+import { printNodes } from "./nodes.ts";
 import { printSinks } from "./sinks.ts";
 import { ofState } from "./terminal/colour.ts";
 import { age } from "./terminal/output.ts";
@@ -12,7 +13,7 @@ import { age } from "./terminal/output.ts";
 export function addStatus(program: Command, act: Act): void {
   program
     .command("status")
-    .description("show services, jobs, sinks and log; exit 0 even when something is degraded")
+    .description("show services, jobs, nodes, sinks and log; exit 0 even when something is degraded")
     .action(
       act(async ({ client, output, io }) => {
         const status = await client.status({ signal: io.signal });
@@ -54,7 +55,11 @@ export function addStatus(program: Command, act: Act): void {
             if (text) await output.line(`${titleOf(name)}: ${visible(text)}`);
         await output.line("");
         await printJobs(output, status.jobs);
-        // Daemons before this version have none.
+        // Daemons before this version have neither. A single node is the daemon itself.
+        if ((status.nodes ?? []).length > 1) {
+          await output.line("");
+          await printNodes(output, status);
+        }
         if ((status.sinks ?? []).length === 0) return;
         await output.line("");
         await printSinks(output, status.sinks);

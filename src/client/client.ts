@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import type { AuditPage, AuditRowView, AuditVerdictView } from "../contract/api/audit.ts";
 import type { ImportedSession, ImportResult } from "../contract/api/import.ts";
 import type { JobStatus, JobsView } from "../contract/api/jobs.ts";
+import type { NodesView } from "../contract/api/nodes.ts";
 import type { OperationView, ReadAnswer } from "../contract/api/operations.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
 import type { SinkStatus, SinksView, SinkTest } from "../contract/api/sinks.ts";
@@ -103,6 +104,14 @@ export interface Client<Own extends OwnEvents = NoOwnEvents> {
     resume(name: string, options?: CallControl): Promise<SinkStatus>;
     /** Sends one wake marked as a test, which is not counted. */
     test(name: string, options?: CallControl): Promise<SinkTest>;
+  };
+  /** All but `list` only on the operators' socket. */
+  nodes: {
+    list(options?: CallControl): Promise<NodesView>;
+    /** Lets the node of this socket give away what it does, and take on nothing. */
+    drain(options?: CallControl): Promise<NodesView>;
+    /** Ends its drain. */
+    resume(options?: CallControl): Promise<NodesView>;
   };
   /** Only on the operators' socket. */
   audit: {
@@ -225,6 +234,11 @@ export function clientOver<Own extends OwnEvents>(
       pause: sink("pause"),
       resume: sink("resume"),
       test: sink("test"),
+    },
+    nodes: {
+      list: (options) => ask("GET", "/v1/nodes", options),
+      drain: (options) => ask("POST", "/v1/nodes/drain", { role: "operator", ...options }),
+      resume: (options) => ask("POST", "/v1/nodes/resume", { role: "operator", ...options }),
     },
     audit: {
       rows: ({ after, limit, writeId, ...control } = {}) =>

@@ -59,6 +59,9 @@ const ALL: Record<EventName, true> = {
   "sink.stuck": true,
   "sink.failed": true,
   "sink.recovered": true,
+  "node.joined": true,
+  "node.left": true,
+  "node.lost": true,
   "daemon.started": true,
   "daemon.stopped": true,
 };

@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { messagingEvents } from "./events/messaging.ts";
 import { nexEvents } from "./events/nex.ts";
 import { nexusEvents } from "./events/nexus.ts";
+import { nodeEvents } from "./events/nodes.ts";
 import { operationEvents } from "./events/operation.ts";
 import { sinkEvents } from "./events/sinks.ts";
 import { writeEvents } from "./events/writes.ts";
@@ -15,6 +16,7 @@ export const EVENTS = {
   ...nexusEvents,
   ...writeEvents,
   ...sinkEvents,
+  ...nodeEvents,
   ...operationEvents,
 };
 

@@ -177,6 +177,11 @@ export const PROBLEMS = {
     title: "A wake is in progress",
     remedy: "Only one at a time: wait until it has ended.",
   },
+  not_a_fleet: {
+    status: 409,
+    title: "There are no other nodes",
+    remedy: '`[store] kind = "postgres"` lets several nodes share a database; docs/fleet.md has the steps.',
+  },
   sink_paused: {
     status: 409,
     title: "The sink is paused",

@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 import type { Config } from "../config/schema.ts";
+import type { NodesView } from "../contract/api/nodes.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
 import type { ServiceStatus } from "../contract/api/status.ts";
 import type { Store } from "../contract/store.ts";
@@ -33,6 +34,15 @@ export interface AuditView {
   note(rows: number, head: string): void;
 }
 
+export interface FleetView {
+  /** Whether other nodes can share the database. */
+  isShared: boolean;
+  /** As of the last look, a second ago or so. */
+  view(): NodesView;
+  /** See the store's fleet. @throws StoreError */
+  drain(isDraining: boolean): Promise<void>;
+}
+
 export interface ControlContext {
   version: string;
   startedAt: string;
@@ -59,6 +69,7 @@ export interface ControlContext {
     lastError: { code: string; message: string; at: string } | null;
   };
   audit: AuditView;
+  fleet: FleetView;
   history: Pick<History, "read">;
   /** @throws ConfigError: the old configuration stays */
   reload(): Promise<ReloadResult>;

@@ -16,7 +16,8 @@ export function health(app: App, { context, socketStatus }: RouteOptions): void 
     {
       schema: {
         operationId: "getHealth",
-        summary: "Whether every enabled service, every job and sink, the database and both sockets work",
+        summary:
+          "Whether every enabled service, every job, sink and node, the database and both sockets work",
         tags: ["state"],
         querystring: nothing,
         response: { 200: healthAnswer, ...problems("invalid_request") },
@@ -33,6 +34,9 @@ export function health(app: App, { context, socketStatus }: RouteOptions): void 
     },
   );
 }
+
+/** A node that has been lost for longer does not come back: the others have its work. */
+const LOST_FOR_MS = 60 * 60_000;
 
 /** Everything that is wrong; no detail reveals more than the status does on the same socket. */
 function reasonsOf(context: ControlContext): { code: string; detail: string }[] {
@@ -54,9 +58,18 @@ function reasonsOf(context: ControlContext): { code: string; detail: string }[] 
     })),
     ...attention.map(({ code, detail }) => ({ code, detail })),
     ...context.sinks.troubles().map((detail) => ({ code: "sink", detail })),
+    ...lostNodes(context).map(({ name, seenAt }) => ({
+      code: "node",
+      detail: `the node ${name} is lost, last seen ${seenAt}: the others do its work`,
+    })),
     ...jobs.map(({ name, state }) => ({ code: "job", detail: `the job ${name} is ${state}` })),
   ];
 }
+
+const lostNodes = ({ fleet, clock }: ControlContext) =>
+  fleet
+    .view()
+    .nodes.filter(({ state, seenAt }) => state === "lost" && clock.now() - Date.parse(seenAt) < LOST_FOR_MS);
 
 const reasonOfSocket = ({ state, ...socket }: ReturnType<RouteOptions["socketStatus"]>[number]) =>
   state === "there" ? [] : [{ code: "socket", detail: `${socket.role}.sock is ${state}` }];

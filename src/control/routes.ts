@@ -17,6 +17,7 @@ import { history } from "./history.ts";
 import { jobs } from "./jobs.ts";
 import type { SocketStatus } from "./listener.ts";
 import { metrics } from "./metrics.ts";
+import { nodes } from "./nodes.ts";
 import { operations } from "./operations.ts";
 import { reads } from "./reads.ts";
 import { reload } from "./reload.ts";
@@ -49,6 +50,7 @@ export function registerRoutes(app: App, options: RouteOptions): void {
     consumerEvents,
     jobs,
     sinks,
+    nodes,
     serviceRoutes,
     operations,
     reads,

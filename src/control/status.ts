@@ -13,7 +13,7 @@ export function status(app: App, { context, socketStatus }: RouteOptions): void 
       schema: {
         operationId: "getStatus",
         summary:
-          "The state of the services, the jobs, the sinks, the writes, the log, the database and the control sockets",
+          "The state of the services, the jobs, the nodes, the sinks, the writes, the log, the database and the control sockets",
         tags: ["state"],
         querystring: nothing,
         response: { 200: statusAnswer, ...problems("invalid_request") },
@@ -25,6 +25,7 @@ export function status(app: App, { context, socketStatus }: RouteOptions): void 
         context.writes.counts(),
         context.sinks.list(),
       ]);
+      const { node, nodes } = context.fleet.view();
       return {
         version: context.version,
         pid: process.pid,
@@ -33,7 +34,7 @@ export function status(app: App, { context, socketStatus }: RouteOptions): void 
         log: { oldest, latest },
         services: context.services(),
         jobs: context.scheduler.list(),
-        ...{ sinks, writes },
+        ...{ node, nodes, sinks, writes },
         store: context.storeStatus(),
         sockets: socketStatus(),
       };

@@ -25,6 +25,7 @@ import type { Notifier } from "../systemd/notify.ts";
 import { createAuditWatch } from "./audit-watch.ts";
 import { recallSteadyClock, watchClock } from "./clock.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { createFleetWatch } from "./fleet.ts";
 import { allServices, watchServices } from "./health.ts";
 import { startHistory } from "./history.ts";
 import { policyWarnings } from "./policy-warnings.ts";
@@ -118,7 +119,9 @@ async function assemble(
   const config = withOwnSettings(configPath, options.config, jobs);
   const running: Running = { config, secrets: options.secrets, jobs };
   warnOfPolicy(config, log);
+  const fleet = createFleetWatch({ ...{ store, version, clock, log }, startedAt: isoTime(clock.now()) });
   const scheduler = createScheduler({
+    holderOf: fleet.holderOf,
     ...{ jobs: jobs.jobs, invalid: jobs.invalid, directory: config.jobs.directory },
     context: { config, store, services: services.clients, clock, steady, random, log },
     // This is the scheduler's configuration, and the name of a job.
@@ -158,7 +161,7 @@ async function assemble(
   });
   return {
     ...{ store, health, running, budgets, counts, steady, services, scheduler, writePath, reload, status },
-    ...{ sinks, handedOver, budgetsNow, history },
+    ...{ sinks, handedOver, budgetsNow, history, fleet },
     audit: createAuditWatch({ store, clock, log }),
   };
 }
@@ -208,6 +211,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
   const living = runWatchdog(watchdog);
   const auditing = audit.run(signal);
   const measuring = parts.history.run(signal);
+  const seeing = parts.fleet.run(signal);
   const timing = watchClock({ steady, store, clock, log, signal, onJump });
   const watching = watchServices({ status, health, store, report, clock, log, signal });
 
@@ -218,9 +222,10 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
       const told = notifier.stopping();
       await Promise.all([scheduler, writePath.executor, sinks].map((part) => part.stop(WORK_GRACE_MS)));
       stopping.abort(new Error("nexusd is stopping"));
-      await Promise.all([watching, living, timing, measuring, told]);
+      await Promise.all([watching, living, timing, measuring, seeing, told]);
       await control.close();
       for (const service of services.all()) await service.leave();
+      await parts.fleet.leave(reason);
       await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
       // A running verification ends with it.
       await store.close();
@@ -237,11 +242,11 @@ function controlContext(
   parts: Parts,
   own: { reload: Daemon["reload"]; signal: AbortSignal },
 ): ControlContext {
-  const { startedAt, store, running, services, scheduler, sinks, audit, history, writePath } = parts;
+  const { startedAt, store, running, services, scheduler, sinks, audit, history, fleet, writePath } = parts;
   const { writes, reads, operations } = writePath;
   return {
     ...{ version, startedAt, clock, store, log, scheduler, sinks, writes, reads, operations, audit },
-    ...{ history, ...own },
+    ...{ history, fleet, ...own },
     services: parts.status,
     storeStatus: parts.health.status,
     limits: () => running.config.limits,

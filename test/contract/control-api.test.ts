@@ -197,6 +197,11 @@ const calls: Call[] = [
   { route: "POST /v1/jobs/{name}/run", path: "/v1/jobs/none/run", status: 403, code: "operator_only" },
   { route: "POST /v1/jobs/{name}/pause", path: "/v1/jobs/none/pause", status: 403, code: "operator_only" },
   { route: "POST /v1/jobs/{name}/resume", path: "/v1/jobs/none/resume", status: 403, code: "operator_only" },
+  { route: "GET /v1/nodes", status: 200 },
+  { route: "POST /v1/nodes/drain", role: "operator", status: 409, code: "not_a_fleet" },
+  { route: "POST /v1/nodes/drain", status: 403, code: "operator_only" },
+  { route: "POST /v1/nodes/resume", role: "operator", status: 409, code: "not_a_fleet" },
+  { route: "POST /v1/nodes/resume", status: 403, code: "operator_only" },
   { route: "GET /v1/sinks", status: 200 },
   {
     route: "POST /v1/sinks/{name}/wake",

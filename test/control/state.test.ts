@@ -49,7 +49,7 @@ describe("health", () => {
   });
 });
 
-test("status reports the process, the log, the services with details, jobs, sinks, writes, the database and the sockets", async () => {
+test("status reports the process, the log, the services with details, jobs, nodes, sinks, writes, the database and the sockets", async () => {
   const { append, get, sockets, state, store, writes } = await startTestControl();
   writes.add({ state: "unknown" });
   await append(message(), message());
@@ -63,6 +63,8 @@ test("status reports the process, the log, the services with details, jobs, sink
     log: { oldest: 2, latest: 2 },
     services: { messaging: okService, nex: { ...okService, stream: { state: "open" } }, nexus: okService },
     jobs: [cronJob()],
+    node: "test",
+    nodes: [],
     sinks: [],
     writes: { ...Object.fromEntries(WRITE_STATES.map((state) => [state, 0])), unknown: 1 },
     store: { state: "ok", lastError: null },

@@ -36,7 +36,7 @@ export function addDoctor(program: Command, act: Act): void {
   program
     .command("doctor")
     .description(
-      "check config, sockets, unit, database, permissions, jobs, sinks, clock and services; exit 1 if anything fails",
+      "check config, sockets, unit, database, permissions, jobs, sinks, nodes, clock and services; exit 1 if anything fails",
     )
     .action(
       act(async (context) => {
@@ -57,7 +57,7 @@ async function examine(context: CliContext): Promise<Check[]> {
   const { io, options } = context;
   const daemon = await examineDaemon(context);
   // Loaded only here: no other command needs the database, undici and the schemas.
-  const [config, local, files, unit, services, jobs, sinks, signatures] = await Promise.all([
+  const [config, local, files, unit, services, jobs, sinks, nodes, signatures] = await Promise.all([
     import("./config.ts"),
     import("./local.ts"),
     import("./files.ts"),
@@ -65,6 +65,7 @@ async function examine(context: CliContext): Promise<Check[]> {
     import("./services.ts"),
     import("./jobs.ts"),
     import("./sinks.ts"),
+    import("./nodes.ts"),
     import("./signatures.ts"),
   ]);
 
@@ -91,6 +92,7 @@ async function examine(context: CliContext): Promise<Check[]> {
       ? jobs.examineJobs(daemon.status.jobs)
       : await jobs.examineJobFiles(inspection?.jobsDirectory)),
     ...(daemon.status ? sinks.examineSinks(daemon.status.sinks ?? []) : []),
+    ...(daemon.status ? nodes.examineNodes(daemon.status) : []),
     ...(found ? await sinks.examineTargets(found.sinks) : []),
     ...(found
       ? await services.examineServices({

@@ -49,6 +49,12 @@ function cells(json: string, now: Date): Cells {
 const isName = (subject: string) =>
   subject !== "" && subject.length <= 24 && !/^[0-9a-f-]{16,}$/i.test(subject);
 
+function nodeWords(name: string, data: Data, now: Date): string {
+  const node = text(data.node);
+  if (name === "node.lost") return `${node}: last seen ${timeOf(text(data.seenAt), now)}`;
+  return name === "node.left" ? `${node}: ${text(data.reason)}` : `${node}: nexusd ${text(data.version)}`;
+}
+
 /** The few facts of `data` that a person looks for; an unknown type shows its data. */
 function digest(name: string, data: Data, now: Date): string {
   const [family = ""] = name.split(".", 1);
@@ -65,6 +71,7 @@ function digest(name: string, data: Data, now: Date): string {
     ? SERVICE_WORDS[family]?.(name, data, now)
     : undefined;
   if (ofService !== undefined) return ofService;
+  if (family === "node") return nodeWords(name, data, now);
   if (data.message !== undefined)
     return words(data.service ?? data.job, `${text(data.code)}: ${text(data.message)}`);
   return text(data);

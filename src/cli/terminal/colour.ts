@@ -21,17 +21,17 @@ export type Paint = (tone: Tone, text: string) => string;
 const STYLES = { good: "green", open: "yellow", bad: "red", past: "dim", name: "cyan" } as const;
 
 const TONES: Readonly<Record<Tone, readonly string[]>> = {
-  good: ["ok", "succeeded", "recovered", "joined", "live", "opened", "quiet"],
+  good: ["ok", "succeeded", "recovered", "joined", "live", "opened", "quiet", "up"],
   // An action is still due, from a person or from nexusd.
   open: [
     ...["warn", "degraded", "starting", "paused", "stale", "missed", "fallback"],
-    ...["proposed", "approved", "executing", "low", "pending", "due", "waiting"],
+    ...["proposed", "approved", "executing", "low", "pending", "due", "waiting", "draining"],
   ],
   bad: [
     ...["fail", "failing", "failed", "down", "invalid", "unknown", "gap", "lost", "overdue"],
     ...["broken", "refused", "key_refused", "challenged", "stuck"],
   ],
-  past: ["disabled", "rejected", "cancelled", "expired", "resolved", "left", "forgotten"],
+  past: ["disabled", "standby", "rejected", "cancelled", "expired", "resolved", "left", "forgotten"],
   name: [],
 };
 const TONE_OF: ReadonlyMap<string, Tone> = new Map(

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { jobStatus } from "./jobs.ts";
+import { nodeStatus } from "./nodes.ts";
 import { serviceName } from "./service.ts";
 import { sinkStatus } from "./sinks.ts";
 import { writeCounts } from "./writes.ts";
@@ -27,6 +28,8 @@ export const statusAnswer = z.object({
   log: z.object({ oldest: z.int(), latest: z.int() }),
   services: z.record(serviceName, serviceStatus),
   jobs: z.array(jobStatus),
+  node: z.string().describe("The name of the node that answers"),
+  nodes: z.array(nodeStatus).describe("Those that share the database; without a fleet, only this one"),
   sinks: z.array(sinkStatus),
   writes: writeCounts,
   store: z.object({ state: z.enum(["ok", "degraded"]), lastError }),

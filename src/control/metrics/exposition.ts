@@ -41,6 +41,7 @@ async function take(context: ControlContext): Promise<Snapshot> {
     jobs: scheduler.list(),
     outcomes: scheduler.outcomes(),
     sinks: read?.[2] ?? [],
+    fleet: context.fleet.view(),
     handedOver: measured.handedOver,
     counts: measured.counts,
     droppedLogLines: measured.droppedLogLines(),

@@ -1,5 +1,6 @@
 // The input of one scrape.
 
+import type { NodesView } from "../../contract/api/nodes.ts";
 import type { SinkStatus } from "../../contract/api/sinks.ts";
 import type { ServiceStatus } from "../../contract/api/status.ts";
 import type { MetricOf } from "../../contract/metric.ts";
@@ -47,6 +48,7 @@ export interface Snapshot {
   outcomes: ReadonlyMap<string, RunOutcomes>;
   /** Empty if the database cannot be read. */
   sinks: readonly SinkStatus[];
+  fleet: NodesView;
   handedOver: Figures;
   counts: Counts;
   budgets: BudgetFigures[];

@@ -2,6 +2,7 @@
 
 import { jobMetrics } from "./jobs.ts";
 import type { Metric } from "./metric.ts";
+import { nodeMetrics } from "./nodes.ts";
 import { processMetrics } from "./process.ts";
 import { serviceMetrics } from "./services.ts";
 import { sinkMetrics } from "./sinks.ts";
@@ -24,6 +25,11 @@ export const SECTIONS: readonly Section[] = [
     title: "The sinks",
     note: "Sinks are told apart by the names that the configuration gives them.",
     metrics: sinkMetrics,
+  },
+  {
+    title: "The fleet",
+    note: "Without a fleet there is one node, which holds no leases.",
+    metrics: nodeMetrics,
   },
   { title: "The log, the writes and the database", metrics: storeMetrics },
 ];

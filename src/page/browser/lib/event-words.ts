@@ -5,7 +5,19 @@ type Data = Record<string, unknown>;
 const LONGEST = 240;
 /** Those that say what happened come first; none is repeated. */
 const TOLD = [
-  ...["sku", "orderNumber", "awbNumber", "name", "alias", "job", "sink", "service", "operation", "agentId"],
+  ...[
+    "sku",
+    "orderNumber",
+    "awbNumber",
+    "name",
+    "alias",
+    "job",
+    "sink",
+    "node",
+    "service",
+    "operation",
+    "agentId",
+  ],
   ...["orderStatus", "status", "state", "availableQuantity", "threshold", "totalAmount", "currency"],
   ...["signer", "text", "code", "message", "reason", "note", "failures", "consumer", "version"],
 ];

@@ -24,6 +24,7 @@ export function Running() {
           <Services services={read.services} />
           <Jobs jobs={read.jobs} />
           <Sinks sinks={read.sinks} />
+          <Nodes node={read.node} nodes={read.nodes} />
         </>
       )}
     </section>
@@ -55,7 +56,7 @@ const Services = ({ services }: { services: StatusView["services"] }) => (
 
 const Jobs = ({ jobs }: { jobs: StatusView["jobs"] }) => (
   <Table title="Jobs" columns={["Job", "State", "Last success", "Next run", "Last error"]}>
-    {jobs.map(({ name, state, description, lastSuccessAt, nextRunAt, lastError }) => (
+    {jobs.map(({ name, state, node, description, lastSuccessAt, nextRunAt, lastError }) => (
       <tr key={name}>
         <th scope="row">
           {name}
@@ -63,6 +64,7 @@ const Jobs = ({ jobs }: { jobs: StatusView["jobs"] }) => (
         </th>
         <td>
           <State state={state} />
+          {state === "standby" && node && <span class="aside">{node} runs it</span>}
         </td>
         <td>{ago(lastSuccessAt, now.value) || "never"}</td>
         <td>{until(nextRunAt)}</td>
@@ -89,6 +91,29 @@ function Sinks({ sinks }: { sinks: StatusView["sinks"] }) {
           <td>{ago(sink.lastWakeAt, now.value) || "never"}</td>
           <td>{ago(sink.lastAcknowledgedAt, now.value) || "never"}</td>
           <td>{sink.failing && sink.lastError && <Problem said={sink.lastError} />}</td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Nodes({ node: own, nodes }: Pick<StatusView, "node" | "nodes">) {
+  // A single node is the daemon itself.
+  if (nodes.length < 2) return null;
+  return (
+    <Table title="Nodes" columns={["Node", "State", "Started", "Last seen", "Holds"]}>
+      {nodes.map(({ name, version, state, startedAt, seenAt, leases }) => (
+        <tr key={name}>
+          <th scope="row">
+            {name}
+            <span class="aside">{name === own ? `${version}, answers here` : version}</span>
+          </th>
+          <td>
+            <State state={state} />
+          </td>
+          <td>{ago(startedAt, now.value)}</td>
+          <td>{ago(seenAt, now.value)}</td>
+          <td>{leases.map(({ resource }) => resource.replace(/^job:/, "")).join(", ")}</td>
         </tr>
       ))}
     </Table>
@@ -122,8 +147,8 @@ interface TableProps {
   children: ComponentChildren;
 }
 
-const GOOD = new Set(["ok", "quiet", "due", "waiting"]);
-const OFF = new Set(["disabled", "paused", "starting"]);
+const GOOD = new Set(["ok", "quiet", "due", "waiting", "up"]);
+const OFF = new Set(["disabled", "paused", "starting", "standby", "draining"]);
 
 const State = ({ state }: { state: string }) => (
   <span class={`dot ${GOOD.has(state) ? "good" : OFF.has(state) ? "off" : "bad"}`}>{state}</span>
