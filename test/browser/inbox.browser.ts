@@ -4,6 +4,7 @@ import type { Page as Tab } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { fingerprintOf } from "../../src/core/fingerprint.ts";
 import { ask } from "../support/daemon.ts";
+import type { Signer } from "../support/signers.ts";
 import { hasChromium, inChromium } from "./chromium.ts";
 import { type Operator, openScene, type Scene } from "./scene.ts";
 
@@ -47,15 +48,38 @@ const stateOnScreen = (tab: Tab) => tab.locator(".review .state");
 const approve = (tab: Tab) => tab.getByRole("button", { name: "Approve" });
 const isOff = (tab: Tab) => approve(tab).getAttribute("aria-disabled");
 
-/** By keys, until all of the request was on the screen. */
+/** By keys, no faster than a person, until all of the request was on the screen. */
 async function readToTheEnd(tab: Tab): Promise<void> {
-  await approve(tab).waitFor();
+  const reading = tab.locator(".reading");
+  await tab.keyboard.press("Home");
   await expect
-    .poll(async () => {
-      await tab.keyboard.press("PageDown");
-      return isOff(tab);
-    })
-    .toBe("false");
+    .poll(
+      async () => {
+        const text = await reading.textContent();
+        await tab.keyboard.press("PageDown");
+        return text;
+      },
+      { interval: 500 },
+    )
+    .toMatch(/^All/);
+}
+
+/** Reads the request, and pastes a signature of the statement, by keys. */
+async function handOver(tab: Tab, { name, sign }: Signer, statement: string): Promise<void> {
+  await readToTheEnd(tab);
+  await tabTo(tab, /^Signer/);
+  await tab.keyboard.press("ControlOrMeta+A");
+  await tab.keyboard.type(name);
+  await tabTo(tab, /^Signature/);
+  await tab.keyboard.press("ControlOrMeta+A");
+  await tab.keyboard.insertText(sign(statement));
+  await tabTo(tab, /Hand over/);
+  await tab.keyboard.press("Enter");
+}
+
+async function aliasNow(): Promise<string> {
+  const { text } = await ask(scene.installation.agentSocket, "/v1/messaging/sessions");
+  return JSON.parse(text).sessions[0].alias;
 }
 
 describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
@@ -80,12 +104,12 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
     expect(await scene.stateOf(id)).toBe("proposed");
 
     await tab.keyboard.press("Shift+Tab");
+    const reading = tab.locator(".reading");
     for (let keys = 0; keys < 40 && (await isOff(tab)) === "true"; keys++) {
+      const before = await reading.textContent();
       await tabTo(tab, /Show what has not/);
       await tab.keyboard.press("Enter");
-      await tab.evaluate(
-        () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
-      );
+      await expect.poll(() => reading.textContent()).not.toBe(before);
     }
     expect(await isOff(tab)).toBe("false");
     await tabTo(tab, /^Note/);
@@ -167,13 +191,41 @@ describe.skipIf(!hasChromium)(`the inbox, ${inChromium}`, () => {
       text.replace(/\n$/, "").split("\n"),
     );
 
-    await tabTo(tab, /^Signer/);
-    await tab.keyboard.type("alice");
-    await tabTo(tab, /^Signature/);
-    await tab.keyboard.insertText(scene.alice.sign(text));
-    await tabTo(tab, /Hand over/);
-    await tab.keyboard.press("Enter");
+    await handOver(tab, scene.alice, text);
     await expect.poll(() => stateOnScreen(tab).textContent()).toMatch(/Approved by alice \(signature\)/);
+    await expect.poll(() => scene.stateOf(id)).toBe("succeeded");
+  });
+
+  test("one signed rejection ends a write that two would have to approve", async () => {
+    const { tab, go } = await operator();
+    const { id } = await scene.proposeAny("messaging.sessions.renew", { session: scene.session });
+    await go(`inbox/${id}`);
+    await tab.getByRole("radio", { name: "reject" }).check();
+    await tab.getByText("--decision reject").waitFor();
+    const path = `/v1/writes/${id}/statement?decision=reject`;
+    const { text } = await ask(scene.installation.agentSocket, path);
+    await handOver(tab, scene.alice, text);
+    await expect.poll(() => scene.stateOf(id)).toBe("rejected");
+    await expect.poll(() => stateOnScreen(tab).textContent()).toMatch(/Rejected by alice \(signature\)/);
+  });
+
+  test("where two have to sign, the first signature is counted on every page, and the second one decides", async () => {
+    const [one, two] = [await operator(), await operator()];
+    const { id } = await scene.proposeAny("messaging.aliases.delete", { alias: await aliasNow() });
+    await Promise.all([one.go(`inbox/${id}`), two.go(`inbox/${id}`)]);
+    await one.tab.getByText("2 signatures approve this, of: alice, bob.").waitFor();
+    const { text } = await ask(scene.installation.agentSocket, `/v1/writes/${id}/statement`);
+    await handOver(one.tab, scene.alice, text);
+    for (const { tab } of [one, two]) await tab.getByText("1 of them signed already.").waitFor();
+    expect(await scene.stateOf(id)).toBe("proposed");
+    // The same person once more is not the second.
+    await handOver(one.tab, scene.alice, text);
+    await one.tab.locator(".decision .problem, .signing .problem").waitFor();
+    expect(await scene.stateOf(id)).toBe("proposed");
+    one.troubles.splice(0); // Chromium reports the refusal on its console.
+
+    await handOver(two.tab, scene.bob, text);
+    await expect.poll(() => stateOnScreen(one.tab).textContent()).toMatch(/Approved by.*bob/);
     await expect.poll(() => scene.stateOf(id)).toBe("succeeded");
   });
 

@@ -29,8 +29,9 @@ export interface Scene {
   daemon: RunningDaemon;
   messaging: MessagingServer;
   session: string;
-  /** Whose signature approves what gives a session another name. */
+  /** Her signature approves what gives a session another name; what removes one needs those of both. */
   alice: Signer;
+  bob: Signer;
   /** A message that an operator decides about. */
   propose(text: string, more?: { reason?: string; agent?: string; ttl?: string }): Promise<Proposed>;
   /** Any write, by its operation. */
@@ -65,10 +66,11 @@ interface SceneOptions {
 export async function openScene({ toml = "", prepare }: SceneOptions = {}): Promise<Scene> {
   const messaging = await startMessaging({ rateLimit: null });
   const session = messaging.createSession({ ttl: 86_400 });
-  const alice = createSigner("alice");
+  const [alice, bob] = [createSigner("alice"), createSigner("bob")];
   const installation = install("");
   const signers = join(installation.directory, "signers");
-  writeFileSync(signers, signerLine(alice, 'namespaces="nexusd-decision"'), { mode: 0o600 });
+  const lines = [alice, bob].map((signer) => signerLine(signer, 'namespaces="nexusd-decision"'));
+  writeFileSync(signers, lines.join(""), { mode: 0o600 });
   installation.configure(`
 [messaging]
 base_url = "${messaging.url}"
@@ -81,7 +83,9 @@ reserve_per_minute = 10000
 signers = "${signers}"
 [approvals.policy]
 "messaging.messages.send" = "operator"
-"messaging.aliases.upsert" = "signed"
+"messaging.aliases.upsert" = { by = "signed", signers = ["alice"] }
+"messaging.sessions.renew" = { by = "signed", signers = ["alice", "bob"], quorum = 2 }
+"messaging.aliases.delete" = { by = "signed", signers = ["alice", "bob"], quorum = 2 }
 ${toml}`);
   await prepare?.(installation);
   const daemon = startDaemon(installation, SANDBOX_ENV);
@@ -100,7 +104,7 @@ ${toml}`);
   };
 
   return {
-    ...{ installation, daemon, messaging, session, alice, proposeAny },
+    ...{ installation, daemon, messaging, session, alice, bob, proposeAny },
     propose: (text, more = {}) => proposeAny("messaging.messages.send", { session, text }, more),
     async stateOf(id) {
       return JSON.parse((await ask(installation.agentSocket, `/v1/writes/${id}`)).text).state;

@@ -17,6 +17,8 @@ export function Decision({ review: { write }, isSeen }: Props) {
   const [problem, setProblem] = useState("");
   const [isSending, setSending] = useState(false);
   const why = whyNot(write.state, isSeen, isSending);
+  // What is not approved need not be read to its end.
+  const whyNoRejection = whyNot(write.state, true, isSending);
 
   const send = async (path: "approve" | "reject" | "decide", body: object) => {
     // The screen may be a second old: what counts is the state now.
@@ -39,11 +41,15 @@ export function Decision({ review: { write }, isSeen }: Props) {
       <h2>Decide</h2>
       {problem && <p class="problem">{problem}</p>}
       {write.signing ? (
-        <Signing write={write} why={why} onDecide={(body) => send("decide", body)} />
+        <Signing
+          write={write}
+          why={{ approve: why, reject: whyNoRejection }}
+          onDecide={(body) => send("decide", body)}
+        />
       ) : (
         <Approve why={why} onApprove={(note) => send("approve", { digest: write.digest, ...note })} />
       )}
-      <Reject why={whyNot(write.state, true, isSending)} onReject={(reason) => send("reject", { reason })} />
+      <Reject why={whyNoRejection} onReject={(reason) => send("reject", { reason })} />
     </section>
   );
 }

@@ -10,8 +10,8 @@ import { Lines } from "./request.tsx";
 
 interface Props {
   write: WriteReviewView["write"];
-  /** Why it cannot be decided now; "": it can. */
-  why: string;
+  /** Why it cannot be decided so now; "": it can. */
+  why: Readonly<Record<Decision, string>>;
   onDecide(signed: SignedDecision): void;
 }
 
@@ -76,7 +76,7 @@ export function Signing({ write, why, onDecide }: Props) {
       <Paste
         key={decision}
         signers={signing?.signers ?? []}
-        why={why || (statement ? "" : "There is no statement yet.")}
+        why={why[decision] || (statement ? "" : "There is no statement yet.")}
         onPaste={(signer, signature) =>
           statement && onDecide({ statement: statement.text, signer, signature })
         }
