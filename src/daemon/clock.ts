@@ -5,24 +5,26 @@ import type { Store } from "../contract/store.ts";
 import { type Clock, readBootId } from "../core/clock.ts";
 import { createSteadyClock, type SteadyClockKeeper } from "../core/steady-clock.ts";
 
-const SOURCE = "clock";
+/** Each machine of a fleet has a clock of its own. */
+const sourceOf = ({ shared, fleet }: Pick<Store, "fleet" | "shared">) =>
+  shared ? `clock:${fleet.node}` : "clock";
 const LOOK_EVERY_MS = 1000;
 /** After a loss of power, a clock that is behind by less is not noticed. */
 const KEEP_EVERY_MS = 5 * 60_000;
 
 /** @throws StoreError */
 export async function recallSteadyClock(
-  store: Pick<Store, "readCursor">,
+  store: Pick<Store, "readCursor" | "fleet" | "shared">,
   clock: Clock,
   bootId = readBootId(),
 ): Promise<SteadyClockKeeper> {
-  return createSteadyClock(clock, { stored: (await store.readCursor(SOURCE))?.value, bootId });
+  return createSteadyClock(clock, { stored: (await store.readCursor(sourceOf(store)))?.value, bootId });
 }
 
 /** Runs until the signal. Timers stand still while the machine sleeps: `onJump` makes waiters check again. */
 export async function watchClock(options: {
   steady: SteadyClockKeeper;
-  store: Pick<Store, "commitObservation">;
+  store: Pick<Store, "commitObservation" | "fleet" | "shared">;
   clock: Clock;
   log: Pick<Logger, "info" | "warn" | "debug">;
   onJump: () => void;
@@ -30,7 +32,8 @@ export async function watchClock(options: {
 }): Promise<void> {
   const { steady, store, clock, log, onJump, signal } = options;
   // A database that accepts no commits is reported elsewhere.
-  const keep = () => store.commitObservation({ source: SOURCE, cursor: steady.state() }).catch(() => {});
+  const keep = () =>
+    store.commitObservation({ source: sourceOf(store), cursor: steady.state() }).catch(() => {});
   let keptAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     const jump = steady.look();

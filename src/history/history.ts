@@ -15,7 +15,7 @@ export interface History {
 }
 
 interface HistoryOptions {
-  store: Pick<Store, "commitObservation" | "readRecord" | "readRecords">;
+  store: Pick<Store, "commitObservation" | "readRecord" | "readRecords" | "fleet" | "shared">;
   clock: Pick<Clock, "now" | "sleep">;
   /** What has happened since the previous call. @throws StoreError */
   measure(): Promise<Figure[]>;
@@ -34,12 +34,14 @@ interface Kept {
 }
 
 const MINUTE = SCALES.hour.stepMs;
-const kindOf = (range: HistoryRange) => `history.${range}`;
 /** The records of a range form a ring buffer: old ones are overwritten, whatever the clock does. */
 const keyOf = (range: HistoryRange, at: number) => String(at % SCALES[range].kept).padStart(3, "0");
 const stepAt = (range: HistoryRange, ms: number) => Math.floor(ms / SCALES[range].stepMs);
 
 export function createHistory({ store, clock, measure }: HistoryOptions): History {
+  // In a fleet, each node has a history of its own.
+  const suffix = store.shared ? `@${store.fleet.node}` : "";
+  const kindOf = (range: HistoryRange) => `history.${range}${suffix}`;
   /** Undefined: the slot is empty, has another step, or one that this version cannot read. */
   const keptAt = async (range: HistoryRange, at: number): Promise<Kept | undefined> => {
     const record = await store.readRecord(kindOf(range), keyOf(range, at));
