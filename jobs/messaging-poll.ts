@@ -1,5 +1,6 @@
 // Keeps every session joined, renewed and polled, one request a step, within the budget of the server.
 
+import { EXECUTOR_LEASE } from "../src/contract/leases.ts";
 import { defineJob } from "../src/services/job.ts";
 import { pollPaceMs, pollPlaces } from "../src/services/messaging/membership/sessions.ts";
 import { pollStep } from "../src/services/messaging/reading/poll.ts";
@@ -19,5 +20,7 @@ export default defineJob({
   concurrency: ({ config }) => pollPlaces(config.messaging),
   intervalMs: () => 30_000,
   step: pollStep,
+  // Writes change sessions, too.
+  lease: EXECUTOR_LEASE,
   begin: async ({ services }) => services.messaging.takeOver?.(),
 });

@@ -16,6 +16,7 @@ import { createSender } from "../services/sender.ts";
 import { createVerifier } from "../signatures/verify.ts";
 import { createAccounts } from "../writes/accounts.ts";
 import { createExecutor, type Executor } from "../writes/executor.ts";
+import { createHeldExecutor } from "../writes/held-executor.ts";
 import { createTextScan } from "../writes/outgoing-text.ts";
 import { createPolicy, type Policy } from "../writes/policy.ts";
 import { createReads } from "../writes/reads.ts";
@@ -68,7 +69,12 @@ export function createWritePath(options: {
     },
   });
   const common = { store, catalogue, policy, sender, facts, accounts, clock, steady, random };
-  const executor = createExecutor({ ...common, log, changesOf: (service) => services.of(service).changes });
+  const executor = createHeldExecutor({ store, clock, log }, (assertHeld) =>
+    createExecutor({
+      ...{ ...common, log, changesOf: (service) => services.of(service).changes },
+      ...(assertHeld && { assertHeld }),
+    }),
+  );
   const ttlMs = () => config().approvals.ttl;
   const limits = () => config().limits;
   const writes = createWrites({

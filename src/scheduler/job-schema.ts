@@ -36,6 +36,7 @@ const base = {
   description: z.string({ error: "must be a string" }).min(1, "must say what the job does"),
   service: z.string({ error: "must be a string" }).optional(),
   begin: aFunction.optional(),
+  lease: z.string({ error: "must be a string" }).optional(),
   enabled: aFunction.optional(),
   settings: aSchema.optional(),
   events: z.record(z.string(), ownEvent, { error: "must be a table of event types" }).optional(),

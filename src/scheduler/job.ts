@@ -59,6 +59,8 @@ interface JobBase<Context extends JobContext> {
    * before. Never called without a fleet.
    */
   begin?: Ask<[context: Context], Promise<void>>;
+  /** The lease of a fleet whose holder runs it; default: its own. Jobs of one lease run on one node. */
+  lease?: string;
   /** Default: enabled. */
   enabled?: AskConfig<Context, boolean>;
 }

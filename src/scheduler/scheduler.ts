@@ -1,6 +1,7 @@
 // The scheduler: starts a life for every job, and ends and renews it on stop, pause and reload.
 
 import type { Logger } from "pino";
+import { jobLease } from "../contract/leases.ts";
 import { isoTime } from "../core/clock.ts";
 import { within } from "../core/within.ts";
 import { createCronLoop } from "./cron.ts";
@@ -23,7 +24,7 @@ import { createSchedule, type Schedule } from "./schedule.ts";
 import { invalidStatus, type JobView, jobPulse, jobStatus, type Moment } from "./status.ts";
 import { createStreamLoop } from "./stream.ts";
 import { createSupervision, type Supervision } from "./supervise.ts";
-import { holdForGood, leaseOf, type Tenure } from "./tenure.ts";
+import { holdForGood, type Tenure } from "./tenure.ts";
 
 export interface SchedulerOptions {
   jobs: Job[];
@@ -68,6 +69,9 @@ interface CurrentLife {
 }
 
 const PAUSED = "job.paused";
+
+/** The resource whose holder runs the job. */
+const leaseOf = ({ name, lease }: Job): string => lease ?? jobLease(name);
 
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { clock, store, log } = options.context;
@@ -232,7 +236,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     signal.addEventListener("abort", () => current.loop.resolve(undefined), { once: true });
     entry.ended = entry.ended.then(() =>
       holdForGood(
-        { fleet, job: entry.job.name, ending: signal, clock },
+        { fleet, resource: leaseOf(entry.job), ending: signal, clock },
         (tenure, isFirst) => live(entry, current, tenure, isFirst ? beginning : "gained"),
         (error) => entry.log.debug({ err: error }, "the lease of a job cannot be held"),
       ),
@@ -303,7 +307,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     if (entry.paused) return "is paused; resume it first";
     if (stopping || !entry.life) return "is not started";
     if (!shared || entry.life.isHeld) return undefined;
-    const node = holderOf(leaseOf(entry.job.name));
+    const node = holderOf(leaseOf(entry.job));
     return node === undefined || node === fleet.node
       ? "is run by no node at the moment; try again"
       : `is run by the node ${node}; run it there`;
@@ -312,7 +316,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const nodeOf = ({ job, life }: Entry): string | null => {
     if (!shared) return null;
     if (life?.isHeld) return fleet.node;
-    const node = holderOf(leaseOf(job.name));
+    const node = holderOf(leaseOf(job));
     return node === undefined || node === fleet.node ? null : node;
   };
 

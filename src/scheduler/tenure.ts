@@ -7,11 +7,6 @@ import type { Clock } from "../core/clock.ts";
 /** After an error of the database; short, since a job must be back soon after it. */
 const AGAIN_MS = 1000;
 
-const PREFIX = "job:";
-
-/** The resource whose holder runs the job. */
-export const leaseOf = (job: string) => `${PREFIX}${job}`;
-
 /** A stretch in which this node holds the job. */
 export interface Tenure {
   /** Aborts when the lease is lost, or the job is to end. */
@@ -25,13 +20,13 @@ export interface Tenure {
  * @param live never rejects; ends with the signal of the tenure, or returns "over": there will be no other life
  */
 export async function holdForGood(
-  { fleet, job, ending, clock }: { fleet: Fleet; job: string; ending: AbortSignal; clock: Clock },
+  { fleet, resource, ending, clock }: { fleet: Fleet; resource: string; ending: AbortSignal; clock: Clock },
   live: (tenure: Tenure, isFirst: boolean) => Promise<"over" | undefined>,
   onFailure: (error: unknown) => void,
 ): Promise<void> {
   for (let isFirst = true; !ending.aborted; isFirst = false) {
     try {
-      const result = await fleet.hold(leaseOf(job), ending, (lease) =>
+      const result = await fleet.hold(resource, ending, (lease) =>
         live(
           {
             signal: AbortSignal.any([ending, lease.signal]),

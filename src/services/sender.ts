@@ -24,8 +24,11 @@ export function createSender({ services, retry, clock }: SenderOptions): Operati
       if (request.maxAgeMs !== undefined) recent.set(key, { at: clock.monotonic(), answer });
       return answer;
     },
-    writeOnce: (service, request, signal, { priority = "agent_writes" } = {}) =>
-      services(service).send(request, { signal, once: true, priority, ...patience(priority) }),
+    writeOnce: (service, request, signal, { priority = "agent_writes", onTurn } = {}) =>
+      services(service).send(request, {
+        ...{ signal, once: true, priority, ...patience(priority) },
+        ...(onTurn && { onTurn }),
+      }),
   };
 }
 

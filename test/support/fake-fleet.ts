@@ -51,7 +51,11 @@ export function createFakeFleet(): FakeFleet {
       const mine: Held = { node, end: new AbortController() };
       held.set(resource, mine);
       try {
-        return await work({ resource, signal: mine.end.signal, heldUntil: () => Number.MAX_SAFE_INTEGER });
+        return await work({
+          resource,
+          signal: mine.end.signal,
+          heldUntil: () => (mine.end.signal.aborted ? 0 : Number.MAX_SAFE_INTEGER),
+        });
       } finally {
         if (held.get(resource) === mine) held.delete(resource);
         next(resource);

@@ -21,7 +21,10 @@ export interface McpConnection {
    */
   call(
     request: Pick<OperationRequest, "label" | "json">,
-    options: { signal: AbortSignal; once: boolean } & Pick<HttpRequest, "priority" | "onWaited" | "waitMs">,
+    options: { signal: AbortSignal; once: boolean } & Pick<
+      HttpRequest,
+      "priority" | "onWaited" | "waitMs" | "onTurn"
+    >,
   ): Promise<OperationAnswer>;
 }
 
@@ -105,7 +108,7 @@ export function createMcpConnection(options: {
   };
 
   return {
-    async call({ label, json }, { signal, once, priority, onWaited, waitMs }) {
+    async call({ label, json }, { signal, once, priority, onWaited, waitMs, onTurn }) {
       const where = { service: "nexus", label };
       let isSent = false;
       const deadline = startDeadline({
@@ -123,6 +126,7 @@ export function createMcpConnection(options: {
         ...(onWaited && { onWaited }),
         ...(waitMs !== undefined && { waitMs }),
         onTurn() {
+          onTurn?.();
           isSent = true;
           deadline.restart(TIMEOUT_MS);
         },

@@ -1,0 +1,6 @@
+// The resources of a fleet of which there must be one.
+
+/** Executes writes. A job that changes what writes change as well runs under it, on the same node. */
+export const EXECUTOR_LEASE = "executor";
+
+export const jobLease = (name: string): string => `job:${name}`;
