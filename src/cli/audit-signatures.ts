@@ -7,7 +7,8 @@ import type { AuditRow } from "../contract/writes.ts";
 import { SignatureError } from "../signatures/error.ts";
 import { createVerifier } from "../signatures/verify.ts";
 import { verifyAuditCopy } from "../store/sqlite/inspect.ts";
-import { signedDifferences, whySignatureFails } from "../writes/signed-record.ts";
+import { furtherDifferences } from "../writes/remake.ts";
+import { whySignatureFails } from "../writes/signed-record.ts";
 import type { CliContext } from "./context.ts";
 import { Failed } from "./problem.ts";
 import { storeFailure } from "./store-failure.ts";
@@ -43,7 +44,7 @@ export async function verifySigned(
   const verdict =
     copy === undefined
       ? await verifyDaemon(context, head, take)
-      : await verifyAuditCopy(copy, { head, also: signedDifferences }, take).catch(storeFailure);
+      : await verifyAuditCopy(copy, { head, also: furtherDifferences }, take).catch(storeFailure);
   return { verdict, signatures: await checking?.end() };
 }
 

@@ -5,7 +5,7 @@ import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import { type Command, Option } from "commander";
 import { checkDatabase, exportDatabase } from "../store/sqlite/inspect.ts";
-import { signedDifferences } from "../writes/signed-record.ts";
+import { furtherDifferences } from "../writes/remake.ts";
 import type { Act, CliContext } from "./context.ts";
 import { findDataDir } from "./data-dir.ts";
 import { type DatabaseChoice, findDatabase } from "./database.ts";
@@ -26,9 +26,9 @@ const nameOf = (chosen: DatabaseChoice): string =>
   chosen.kind === "sqlite" ? chosen.path : chosen.target.place;
 
 const check = async (chosen: DatabaseChoice) => {
-  if (chosen.kind === "sqlite") return checkDatabase(chosen.path, signedDifferences);
+  if (chosen.kind === "sqlite") return checkDatabase(chosen.path, furtherDifferences);
   const { checkPostgres } = await import("../store/postgres/inspect.ts");
-  return checkPostgres(chosen.target, signedDifferences);
+  return checkPostgres(chosen.target, furtherDifferences);
 };
 
 const exportTo = async (chosen: DatabaseChoice, take: (line: string) => Promise<void>) => {

@@ -84,8 +84,8 @@ export interface AuditVerdict {
 }
 
 /**
- * Further checks of a write with a signed decision, beside what the chain covers: what does not match its rows;
- * empty: all does.
+ * Further checks of a write that is not final or has a signed decision, beside what the chain covers: what does not match
+ * its rows; empty: all does.
  */
 export type FurtherLook = (write: Write, rows: readonly AuditRow[]) => string[];
 

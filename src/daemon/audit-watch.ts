@@ -7,7 +7,7 @@ import { type Store, StoreError } from "../contract/store.ts";
 import type { AuditVerdict } from "../contract/write-store.ts";
 import type { AuditStatus, AuditView } from "../control/context.ts";
 import { type Clock, isoTime } from "../core/clock.ts";
-import { signedDifferences } from "../writes/signed-record.ts";
+import { furtherDifferences } from "../writes/remake.ts";
 
 const VERIFY_EVERY_MS = 3_600_000;
 const NOTE_EVERY_MS = 24 * VERIFY_EVERY_MS;
@@ -45,7 +45,7 @@ export function createAuditWatch({
   };
 
   const verify: AuditView["verify"] = async (head) => {
-    const verdict = await store.verifyAudit(head, signedDifferences);
+    const verdict = await store.verifyAudit(head, furtherDifferences);
     learn(verdict);
     return verdict;
   };

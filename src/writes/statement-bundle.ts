@@ -6,9 +6,7 @@ import { DECISIONS, type Decision } from "../contract/signing.ts";
 import type { Write } from "../contract/writes.ts";
 import { digestOf } from "../core/canonical-json.ts";
 import { parseJson, stringifyJson } from "../core/exact-json.ts";
-import { catalogue, shownFacts } from "../services/catalogue.ts";
-import { storedRequest } from "./input.ts";
-import { previewChanges, previewOf, previewOfLocal } from "./preview.ts";
+import { remake } from "./remake.ts";
 import { readStatement, renderStatement, STATEMENT_VERSION } from "./statement.ts";
 
 const FORMAT = "nexusd statement bundle v1";
@@ -125,40 +123,7 @@ function renderingCheck({ statement, decision, epoch, write }: Bundle): BundleCh
   );
 }
 
-/** Recreates the request from the stored input, with the code that the executor uses. */
-function requestCheck({ write }: Bundle): BundleCheck {
-  const check = "request";
-  let stored: ReturnType<typeof storedRequest>;
-  try {
-    stored = storedRequest(write.request);
-  } catch {
-    return wrong(check, "the stored request is no JSON");
-  }
-  if (stored.operation !== write.operation)
-    return wrong(check, "the stored request is one of another operation than the statement says");
-  const operation = catalogue.get(write.operation);
-  if (operation?.effect !== "write")
-    return {
-      check,
-      ok: null,
-      detail: `${write.operation} is known only to its service: compare the body with the input yourself`,
-    };
-  try {
-    const facts = shownFacts(operation.service, write.preview);
-    const learnt = write.precondition === null ? undefined : parseJson(write.precondition);
-    const request = operation.request?.(stored.input, facts, learnt);
-    const again = request ? previewOf(request) : previewOfLocal(operation.name, stored.input);
-    const changes = previewChanges(write.preview, again);
-    if (changes.length > 0)
-      return wrong(check, `${changes.join(", ")} is not what ${write.operation} makes of the stored input`);
-    return right(check, `${write.operation} makes exactly this request of the stored input`);
-  } catch (error) {
-    return wrong(
-      check,
-      `${write.operation} cannot make this request of the stored input: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-}
+const requestCheck = ({ write }: Bundle): BundleCheck => ({ check: "request", ...remake(write) });
 
 const right = (check: BundleCheck["check"], detail: string): BundleCheck => ({ check, ok: true, detail });
 const wrong = (check: BundleCheck["check"], detail: string): BundleCheck => ({ check, ok: false, detail });

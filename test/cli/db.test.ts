@@ -6,13 +6,13 @@ import { exportDatabase } from "../../src/store/sqlite/inspect.ts";
 import { runHere } from "../support/cli.ts";
 import { message, startTestControl } from "../support/control.ts";
 import { numbered } from "../support/store.ts";
-import { approval, propose } from "../support/stored-write.ts";
+import { propose, rejection } from "../support/stored-write.ts";
 
 async function filled() {
   const control = await startTestControl();
   await control.append(numbered(1), numbered(2), numbered(3), numbered(4));
   const { id } = await propose(control.store);
-  await control.store.transitionWrite(approval(id));
+  await control.store.transitionWrite(rejection(id, "no"));
   const db = async (...args: string[]) => await runHere(["db", ...args, "--data-dir", control.directory]);
   const change = (sql: string) => {
     const other = new Database(join(control.directory, "nexusd.db"));
@@ -83,7 +83,7 @@ test("an export has every event, write and audit row, one per line, on stdout or
   const kinds = lines.map((line) => Object.keys(line).join());
   expect(kinds).toEqual([...Array(6).fill("event"), "write", "audit", "audit"]);
   expect(lines.slice(0, 6).map(({ event }) => event.sequence)).toEqual(["1", "2", "3", "4", "5", "6"]);
-  expect(lines[6].write).toMatchObject({ id, state: "approved" });
+  expect(lines[6].write).toMatchObject({ id, state: "rejected" });
   expect(lines[8].audit).toMatchObject({ sequence: 2, action: "approved", writeId: id });
   const file = join(control.directory, "export.ndjson");
   expect((await db("export", file)).code).toBe(0);

@@ -20,7 +20,7 @@ import { openStore } from "../../src/store/sqlite/store.ts";
 import { runCli, runHere } from "../support/cli.ts";
 import { cronJob, okService, startTestControl, temporaryDirectory } from "../support/control.ts";
 import { type Behaviour, serve } from "../support/http-server.ts";
-import { propose } from "../support/stored-write.ts";
+import { propose, rejection } from "../support/stored-write.ts";
 
 const KEYS = { NEX_KEY: "nex-key-0123456789", NEXUS_KEY: "nxs_ak_0123456789", ANON_KEY: "anon-0123456789" };
 
@@ -320,7 +320,9 @@ describe("doctor", () => {
 
   it("fails for a broken audit chain in an otherwise sound database, and names the command that helps", async () => {
     const daemon = await startTestControl();
-    await propose(daemon.store);
+    // Ended: of an open one, doctor also makes the request anew.
+    const { id } = await propose(daemon.store);
+    await daemon.store.transitionWrite(rejection(id, "no"));
     const { origin } = await serve(services);
     configure(origin, daemon.directory);
     expect((await doctor()).state("audit")).toStrictEqual(["ok"]);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { StoreError } from "../../contract/store.ts";
 import { checkAuditChain } from "../../store/sqlite/inspect.ts";
 import { OWN_FILES } from "../../store/sqlite/own-files.ts";
-import { signedDifferences } from "../../writes/signed-record.ts";
+import { furtherDifferences } from "../../writes/remake.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
 
 /** For a directory that this user may read. */
@@ -60,7 +60,7 @@ function look(path: string, stat: (path: string) => Stats): Stats | undefined {
 export async function examineAudit(dataDir: string): Promise<Check[]> {
   const check = "audit";
   try {
-    const { ok: isWhole, detail } = await checkAuditChain(join(dataDir, "nexusd.db"), signedDifferences);
+    const { ok: isWhole, detail } = await checkAuditChain(join(dataDir, "nexusd.db"), furtherDifferences);
     if (isWhole) return [ok(check, detail)];
     return [
       fail(

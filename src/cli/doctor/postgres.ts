@@ -2,7 +2,7 @@
 
 import { StoreError } from "../../contract/store.ts";
 import { checkPostgres } from "../../store/postgres/inspect.ts";
-import { signedDifferences } from "../../writes/signed-record.ts";
+import { furtherDifferences } from "../../writes/remake.ts";
 import { findDatabase } from "../database.ts";
 import { WrongUsage } from "../problem.ts";
 import { type Check, fail, ok, warn } from "./doctor.ts";
@@ -15,7 +15,7 @@ export async function examinePostgres(
   try {
     const chosen = findDatabase(undefined, configFile, env);
     if (chosen.kind !== "postgres") return [];
-    const findings = await checkPostgres(chosen.target, signedDifferences);
+    const findings = await checkPostgres(chosen.target, furtherDifferences);
     return findings.map(({ check: what, ok: isGood, detail }) =>
       isGood
         ? ok(check, `${chosen.target.place}: ${what}: ${detail}`)

@@ -14,7 +14,7 @@ import {
 import { differences, eventDigest, readCovers } from "../../contract/audit-cover.ts";
 import type { EventRow } from "../../contract/cloudevent.ts";
 import type { AuditVerdict, FurtherLook } from "../../contract/write-store.ts";
-import { type AuditRow, WRITE_STATES } from "../../contract/writes.ts";
+import { type AuditRow, isFinal, WRITE_STATES } from "../../contract/writes.ts";
 import { type Row, toAuditRow } from "../audit-rows.ts";
 import { toWrite, type WriteRow } from "../write-rows.ts";
 import { auditBeginning, auditRow, type Queries, readHead } from "./audit.ts";
@@ -189,8 +189,8 @@ async function walkWrites(on: Queries, progress: Progress, also: FurtherLook): P
     const byWrite = Map.groupBy(rows.map(toAuditRow), ({ writeId }) => writeId);
     for (const write of writes) {
       const its = byWrite.get(write.id) ?? [];
-      const isSigned = its.some(({ actor }) => doorOf(actor) === "signature");
-      const why = [...differences(write, its), ...(isSigned ? also(toWrite(write), its) : [])];
+      const hasMore = !isFinal(write) || its.some(({ actor }) => doorOf(actor) === "signature");
+      const why = [...differences(write, its), ...(hasMore ? also(toWrite(write), its) : [])];
       if (why.length > 0) tell(progress, write.id, `changed: ${why.join(", ")}`);
       after = write.id;
     }

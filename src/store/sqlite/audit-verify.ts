@@ -15,7 +15,7 @@ import {
 import { differences, eventDigest, readCovers } from "../../contract/audit-cover.ts";
 import type { EventRow } from "../../contract/cloudevent.ts";
 import type { AuditVerdict, FurtherLook } from "../../contract/write-store.ts";
-import { type AuditRow, WRITE_STATES } from "../../contract/writes.ts";
+import { type AuditRow, isFinal, WRITE_STATES } from "../../contract/writes.ts";
 import { type Row, toAuditRow } from "../audit-rows.ts";
 import { toWrite, type WriteRow } from "../write-rows.ts";
 import type { AuditLog } from "./audit.ts";
@@ -192,8 +192,8 @@ export const createVerify = (db: Database, audit: AuditLog): Verify => {
       for (const write of writesAfter.iterate(after, ROWS_AT_ONCE)) {
         last = write.id;
         const its = rows.of(write.id);
-        const isSigned = its.some(({ actor }) => doorOf(actor) === "signature");
-        const why = [...differences(write, its), ...(isSigned ? also(toWrite(write), its) : [])];
+        const hasMore = !isFinal(write) || its.some(({ actor }) => doorOf(actor) === "signature");
+        const why = [...differences(write, its), ...(hasMore ? also(toWrite(write), its) : [])];
         if (why.length > 0) tell(progress, write.id, `changed: ${why.join(", ")}`);
         characters += write.request.length + write.preview.length + (write.result?.length ?? 0);
         if (characters > CHARACTERS_AT_ONCE) break;
