@@ -84,7 +84,7 @@ test("an export has every event, write and audit row, one per line, on stdout or
   expect(kinds).toEqual([...Array(6).fill("event"), "write", "audit", "audit"]);
   expect(lines.slice(0, 6).map(({ event }) => event.sequence)).toEqual(["1", "2", "3", "4", "5", "6"]);
   expect(lines[6].write).toMatchObject({ id, state: "rejected" });
-  expect(lines[8].audit).toMatchObject({ sequence: 2, action: "approved", writeId: id });
+  expect(lines[8].audit).toMatchObject({ sequence: 2, action: "rejected", writeId: id });
   const file = join(control.directory, "export.ndjson");
   expect((await db("export", file)).code).toBe(0);
   expect(readFileSync(file, "utf8")).toBe(stdout);
