@@ -10,10 +10,12 @@ import { signersFileProblem } from "../config/signers.ts";
 import { socketPaths } from "../config/sockets.ts";
 import type { ReloadResult } from "../contract/api/reload.ts";
 import type { NewEvent } from "../contract/new-event.ts";
+import type { SharedValues } from "../contract/shared-values.ts";
 import type { ControlContext } from "../control/context.ts";
 import { startControl } from "../control/server.ts";
 import { systemClock as clock, isoTime } from "../core/clock.ts";
 import type { Redactor } from "../core/redaction.ts";
+import { within } from "../core/within.ts";
 import { type Budgets, createBudgets } from "../http/budgets.ts";
 import { ownEventTypes } from "../scheduler/own-events.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
@@ -37,6 +39,7 @@ import { createWritePath } from "./write-path.ts";
 
 /** The whole shutdown has 5 s; running jobs and writes get most of them. */
 const WORK_GRACE_MS = 3000;
+const BUDGETS_WITHIN_MS = 500;
 
 export interface Daemon {
   reload(): Promise<ReloadResult>;
@@ -88,7 +91,7 @@ type Parts = Awaited<ReturnType<typeof assemble>> & { startedAt: string };
 /** All parts, connected with each other. No service has been asked yet, and nobody can connect. */
 async function assemble(
   options: DaemonOptions,
-  { store, health, setSecrets }: Database,
+  { store, values, health, setSecrets }: Database,
   signal: AbortSignal,
 ) {
   const { version, log, redactor, configPath } = options;
@@ -98,7 +101,7 @@ async function assemble(
   };
   learn(options.secrets);
 
-  const budgets = openBudgets(options);
+  const budgets = openBudgets(options, store.fleet.node, values);
   const counts = createCounts();
   const steady = await recallSteadyClock(store, clock);
   let retryNow = (_service: string) => {};
@@ -226,6 +229,7 @@ async function start(options: DaemonOptions, parts: Parts, stopping: AbortContro
       await control.close();
       for (const service of services.all()) await service.leave();
       await parts.fleet.leave(reason);
+      await within(clock, BUDGETS_WITHIN_MS, parts.budgets.leave());
       await report({ type: "daemon.stopped", source: "/daemon", data: { reason } });
       // A running verification ends with it.
       await store.close();
@@ -260,11 +264,23 @@ function controlContext(
   };
 }
 
-const openBudgets = ({ config, log }: DaemonOptions): Budgets =>
+const openBudgets = (
+  { config, log }: DaemonOptions,
+  node: string,
+  values: SharedValues | undefined,
+): Budgets =>
   createBudgets({
     clock,
-    directory: join(config.daemon.data_dir, "budgets"),
-    onFailure: (server, error) => log.warn({ server, err: error }, "request-budget usage cannot be saved"),
+    ...(values ? { fleet: { values, node } } : { directory: join(config.daemon.data_dir, "budgets") }),
+    onFailure: (server, error) =>
+      error === undefined
+        ? log.info({ server }, "the request budget is shared again")
+        : values
+          ? log.warn(
+              { server, err: error },
+              "the request budget cannot be shared: no more is sent than was reserved",
+            )
+          : log.warn({ server, err: error }, "request-budget usage cannot be saved"),
   });
 
 function warnOfPolicy(config: Config, log: Logger): void {

@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { allSecrets, type ResolvedSecrets } from "../config/secrets.ts";
 import { encryptionKeys, nodeName, STORE_SECRETS } from "../config/store.ts";
 import { readVersion } from "../config/version.ts";
+import type { SharedValues } from "../contract/shared-values.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Redactor, short } from "../core/redaction.ts";
@@ -20,6 +21,8 @@ const MIGRATION_WITHIN_MS = 10 * 60_000;
 
 export interface Database {
   store: Store;
+  /** What nodes share beside the log; undefined: there is one node. */
+  values: SharedValues | undefined;
   health: StoreHealth;
   /** Takes over the keys of a reloaded configuration. @throws StoreError: the old ones stay */
   setSecrets(secrets: ResolvedSecrets): Promise<void>;
@@ -37,7 +40,7 @@ export async function openDatabase(options: {
   onFatal: (error: Error) => boolean;
 }): Promise<Database> {
   const { clock, log, redactor, onFatal } = options;
-  const { store, setSecrets } = await openConfigured(options);
+  const { store, values, setSecrets } = await openConfigured(options);
   const watched = watchStore(store, clock, {
     onSecret: redactor.add,
     hide: redactor.hide,
@@ -49,7 +52,7 @@ export async function openDatabase(options: {
       else log.info("the database accepts commits again");
     },
   });
-  return { ...watched, setSecrets };
+  return { ...watched, values, setSecrets };
 }
 
 async function openConfigured(options: {
@@ -59,7 +62,7 @@ async function openConfigured(options: {
   log: Logger;
   redactor: Redactor;
   notifier: Notifier;
-}): Promise<Pick<Database, "store" | "setSecrets">> {
+}): Promise<Pick<Database, "store" | "values" | "setSecrets">> {
   const { config, secrets, clock, log, redactor, notifier } = options;
   const dataDir = config.daemon.data_dir;
   const onMigration = () => notifier.extendTimeout(MIGRATION_WITHIN_MS);
@@ -67,6 +70,7 @@ async function openConfigured(options: {
   if (config.store.kind === "sqlite")
     return {
       store: await openStore({ dataDir, clock, onMigration, ...identity }),
+      values: undefined,
       setSecrets: async () => {},
     };
   for (const secret of allSecrets(secrets)) redactor.add(secret.reveal());
@@ -86,6 +90,7 @@ async function openConfigured(options: {
     };
     return {
       store: { ...store, close },
+      values: store.values,
       setSecrets: (next) => store.setKeys(encryptionKeys(next) ?? []),
     };
   } catch (error) {

@@ -95,7 +95,7 @@ export async function startServices(options: ServicesOptions): Promise<RunningSe
             requests[outcome] += 1;
           },
         }),
-      budget: (server, most) => budgets.of(server, most, service),
+      budget: (server, most, egress) => budgets.of(server, most, service, egress),
     };
   };
 

@@ -69,10 +69,10 @@ export function createWritePath(options: {
     },
   });
   const common = { store, catalogue, policy, sender, facts, accounts, clock, steady, random };
-  const executor = createHeldExecutor({ store, clock, log }, (assertHeld) =>
+  const executor = createHeldExecutor({ store, clock, log }, (mayBegin) =>
     createExecutor({
       ...{ ...common, log, changesOf: (service) => services.of(service).changes },
-      ...(assertHeld && { assertHeld }),
+      ...(mayBegin && { mayBegin }),
     }),
   );
   const ttlMs = () => config().approvals.ttl;

@@ -2,6 +2,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Owner, SharedPart } from "./shared-budget.ts";
 import { type BudgetLimits, createShares, PRIORITIES, type Priority } from "./shares.ts";
 import { createSpent } from "./sliding-window.ts";
 
@@ -12,6 +13,8 @@ const WATCHES_PER_AGENT = 3;
 export interface Lease {
   /** The exchange is over, whatever the result. Its slot is free again one window later. */
   done(): void;
+  /** Whether so much time has passed since it was given that the request must not begin any more; left out: never. */
+  isLate?(): boolean;
 }
 
 /** How much of a budget requests of one kind use. */
@@ -31,7 +34,7 @@ export interface RequestBudget {
   readonly waiting: number;
   /** How much of it each kind of request uses, and how long it waits. */
   shares(): Record<Priority, Share>;
-  /** Slots in use: current exchanges and those that ended less than a window ago. */
+  /** Slots in use: current exchanges and those that ended less than a window ago, and all that other nodes hold. */
   used(): number;
   /** How long nothing is sent from now on, in milliseconds, at the server's request. */
   quietMs(): number;
@@ -47,16 +50,25 @@ export interface RequestBudget {
   /** Applies new limits from now on; used budget stays used. @throws RangeError */
   resize(limits: BudgetLimits): void;
   close(): void;
+  /** Gives back to other nodes what is not in use; nothing is sent from then on. Never rejects. */
+  leave(): Promise<void>;
 }
 
 /**
  * A sliding window over `windowMs`; see sliding-window.ts for how long a request counts.
  * @param options.batch how many requests are counted together
  * @param options.ledger what was used before the start, and where usage is stored
+ * @param options.share makes this node's part of a budget that others use, too
  * @throws RangeError for a reserve that leaves nothing
  */
 export function createBudget(
-  options: BudgetLimits & { windowMs?: number; clock: Clock; batch?: number; ledger?: Ledger },
+  options: BudgetLimits & {
+    windowMs?: number;
+    clock: Clock;
+    batch?: number;
+    ledger?: Ledger;
+    share?: (owner: Owner) => SharedPart;
+  },
 ): RequestBudget {
   const { windowMs = 60_000, clock, batch = 1, ledger } = options;
   let { limit, reserve } = checked(options);
@@ -77,9 +89,10 @@ export function createBudget(
     ...{ people: 0, renewals: 0, watches: 0, agent_reads: 0, agent_writes: 0 },
   };
 
-  const used = () => spent.count(clock.monotonic());
+  const own = () => spent.count(clock.monotonic());
+  const used = () => (shared ? own() + shared.others() : own());
   const waiting = () => PRIORITIES.reduce((sum, priority) => sum + queues[priority].size, 0);
-  const hasPlace = (priority: Priority) => shares.hasPlace(priority, used());
+  const hasPlace = (priority: Priority) => (!shared || shared.hasSlot()) && shares.hasPlace(priority, used());
   const isQuiet = () => clock.monotonic() < quietUntil;
 
   /** In the order in which they may go now: agents after the watches, except for their turn. */
@@ -114,7 +127,10 @@ export function createBudget(
   const advance = () => {
     if (waiting() === 0) return setAlarm(undefined);
     const quiet = isQuiet();
-    if (!quiet) while (waiting() > 0 && grantOne());
+    if (!quiet) {
+      while (waiting() > 0 && grantOne());
+      if (waiting() > 0) shared?.ask();
+    }
     setAlarm(waiting() === 0 ? undefined : quiet ? quietUntil : nextAt());
   };
 
@@ -138,13 +154,17 @@ export function createBudget(
   const createLease = (priority: Priority): Lease => {
     const begun = spent.begin();
     const endShare = shares.begin(priority);
+    shared?.began();
     let isOver = false;
+    const isLate = shared?.lateness();
     return {
+      ...(isLate && { isLate }),
       done() {
         if (isOver) return;
         isOver = true;
         spent.end(begun, clock.monotonic());
         endShare();
+        shared?.ended();
         advance();
       },
     };
@@ -154,6 +174,26 @@ export function createBudget(
     used: shares.used(priority),
     waiting: queues[priority].size,
     waitedMs: waitedMs[priority],
+  });
+
+  const beQuiet = (untilMs: number) => {
+    quietUntil = Math.max(quietUntil, untilMs);
+    advance();
+  };
+
+  const shared = options.share?.({
+    limits: () => ({ limit, reserve }),
+    count: own,
+    ended: spent.ended,
+    waiting: () => ({
+      people: queues.people.size,
+      renewals: queues.renewals.size,
+      watches: queues.watches.size,
+      agent_reads: queues.agent_reads.size,
+      agent_writes: queues.agent_writes.size,
+    }),
+    advance,
+    quiet: beQuiet,
   });
 
   const isBehindOthers = (priority: Priority) =>
@@ -206,9 +246,9 @@ export function createBudget(
       }),
     cooldownUntil(atMs) {
       if (atMs <= quietUntil) return;
-      quietUntil = atMs;
+      beQuiet(atMs);
       ledger?.writeQuiet(atMs);
-      advance();
+      shared?.quiet(atMs);
     },
     resize(limits) {
       ({ limit, reserve } = checked(limits));
@@ -216,6 +256,7 @@ export function createBudget(
       advance();
     },
     close: () => ledger?.close(),
+    leave: async () => shared?.leave(),
   };
 }
 

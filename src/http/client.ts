@@ -41,6 +41,11 @@ export interface HttpRequest {
   onWaited?: (ms: number) => void;
   /** Called when its turn has come: from here on the time of the exchange counts, and the server may see it. */
   onTurn?: () => void;
+  /**
+   * Asked right before its first byte is written to a connection: if it may not begin any more, it is not sent. Nothing
+   * is awaited between this and the first byte.
+   */
+  mayBegin?: () => boolean;
   /** Replaces the client's, for an endpoint with its own limit. */
   budget?: RequestBudget;
   /** Put on the wire at most once, whatever the answer: nothing below the caller may send it again. */

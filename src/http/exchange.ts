@@ -9,6 +9,7 @@ import type { Method } from "./client.ts";
 import type { Deadline, Waiter } from "./deadline.ts";
 import type { HttpError } from "./errors.ts";
 import type { Progress } from "./failure.ts";
+import { TooLate } from "./late.ts";
 import { type Place, type Room, UNCOUNTED_BYTES } from "./room.ts";
 
 /** What goes out. */
@@ -36,6 +37,8 @@ export interface ExchangeOptions {
   asStream: boolean;
   /** Ends with the headers: the server has counted the request by then. */
   lease: Lease | undefined;
+  /** As in HttpRequest. */
+  mayBegin: (() => boolean) | undefined;
 }
 
 export interface Answer {
@@ -91,7 +94,10 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // undici keeps a cancelled request in its queue until there is a connection.
     if (this.#isOver) controller.abort(GIVEN_UP);
-    else this.#options.progress.sent = true;
+    else if (this.#isTooLate()) {
+      this.#fail(new TooLate());
+      controller.abort(GIVEN_UP);
+    } else this.#options.progress.sent = true;
     this.#controller = controller;
   }
 
@@ -142,6 +148,11 @@ class AnswerHandler implements Dispatcher.DispatchHandler, Waiter {
     if (this.#stream) this.#stream.destroy(error instanceof Error ? error : GIVEN_UP);
     else if (this.#status === 0 || this.#isSuccess()) this.#fail(error);
     else this.#settle({ status: this.#status, headers: this.#headers, body: NOTHING, cut: error });
+  }
+
+  #isTooLate(): boolean {
+    const { mayBegin, lease } = this.#options;
+    return mayBegin?.() === false || lease?.isLate?.() === true;
   }
 
   #isSuccess(): boolean {

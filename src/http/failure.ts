@@ -2,6 +2,7 @@
 
 import { LONGEST_ANSWER_HEAD } from "./dispatcher.ts";
 import { HttpError, type HttpErrorKind } from "./errors.ts";
+import { TooLate } from "./late.ts";
 
 /** What an error says instead of a path. */
 export interface Where {
@@ -31,6 +32,11 @@ const CERTIFICATE_CODE = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPT
  */
 export function exchangeFailure(error: unknown, where: Where, maybeSent: boolean): HttpError {
   if (error instanceof HttpError) return error;
+  if (error instanceof TooLate)
+    return new HttpError({
+      ...{ ...where, kind: "aborted", code: "too_late", retryable: true, maybeSent: false },
+      message: `${where.service}: ${where.label} was not sent: ${error.message} before its first byte`,
+    });
   const { what, ...reading } = isHttp2Only(error) ? HTTP2_ONLY : read(errorCode(error), maybeSent);
   return new HttpError({
     ...where,

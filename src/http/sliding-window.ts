@@ -24,6 +24,8 @@ export interface Spent {
   count(now: number): number;
   /** When the next ones stop counting; undefined: that depends on those in progress. */
   nextAt(): number | undefined;
+  /** The requests that ended less than a window ago. The others that count are in progress. */
+  ended(): { endedAt: number; requests: number }[];
   begin(): Batch;
   /** Call once for each `begin`. */
   end(batch: Batch, now: number): void;
@@ -70,6 +72,7 @@ export function createSpent(options: { size: number; windowMs: number; ledger?: 
       const first = ended[head] ?? (open?.underWay === 0 ? open : undefined);
       return first && first.endedAt + windowMs;
     },
+    ended: () => ended.slice(head),
     begin() {
       const batch = open ?? { place: free.pop() ?? places++, requests: 0, underWay: 0, endedAt: -Infinity };
       if (batch.requests === 0) ledger?.write(batch.place, Number.POSITIVE_INFINITY);

@@ -99,7 +99,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         try {
           answer = await exchange(
             { origin, path, method, headers, body, headersTimeout: 0, bodyTimeout: 0 },
-            { dispatcher, deadline, progress, maxBytes, room, asStream, lease },
+            { dispatcher, deadline, progress, maxBytes, room, asStream, lease, mayBegin: request.mayBegin },
           );
         } catch (error) {
           throw exchangeFailure(error, where, progress.sent);

@@ -106,8 +106,11 @@ export interface Connecting<Settings = unknown> {
     options: Pick<HttpClientOptions, "origin" | "timeoutMs"> &
       Partial<Pick<HttpClientOptions, "credential" | "budget" | "broughtBy" | "isRateLimit">>,
   ): HttpClient;
-  /** The budget of a server, by a name that begins with its origin; survives a reload and a restart. */
-  budget(server: string, limits: BudgetLimits): RequestBudget;
+  /**
+   * The budget of a server, by a name that begins with its origin; survives a reload and a restart.
+   * @param egress the public address that the server counts by; left out: it counts by account
+   */
+  budget(server: string, limits: BudgetLimits, egress?: string): RequestBudget;
 }
 
 /** A service at run time. Everything is about the newest configuration that it was connected with. */

@@ -192,14 +192,14 @@ export class OperationError extends Error {
   }
 }
 
-/** For whom a request is sent, with callbacks for its wait for nexusd's limits; `onTurn` may throw. */
-export type SentFor = Pick<HttpRequest, "onWaited" | "onTurn"> & {
+/** For whom a request is sent, and a callback with how long it waited for nexusd's limits. */
+export type SentFor = Pick<HttpRequest, "onWaited" | "mayBegin"> & {
   /** Default: an agent's read or write. */
   priority?: "people" | "agent_reads" | "agent_writes";
 };
 
 /** How one request of an operation is sent. */
-export type Sending = Pick<HttpRequest, "onWaited" | "waitMs" | "onTurn"> & {
+export type Sending = Pick<HttpRequest, "onWaited" | "waitMs" | "mayBegin"> & {
   signal: AbortSignal;
   /** Put on the wire at most once. */
   once: boolean;

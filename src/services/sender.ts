@@ -24,10 +24,10 @@ export function createSender({ services, retry, clock }: SenderOptions): Operati
       if (request.maxAgeMs !== undefined) recent.set(key, { at: clock.monotonic(), answer });
       return answer;
     },
-    writeOnce: (service, request, signal, { priority = "agent_writes", onTurn } = {}) =>
+    writeOnce: (service, request, signal, { priority = "agent_writes", mayBegin } = {}) =>
       services(service).send(request, {
         ...{ signal, once: true, priority, ...patience(priority) },
-        ...(onTurn && { onTurn }),
+        ...(mayBegin && { mayBegin }),
       }),
   };
 }

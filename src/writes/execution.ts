@@ -120,7 +120,7 @@ async function attempt(run: Run): Promise<Attempt> {
       run.sent += 1;
       answer = await options.sender.writeOnce(write.service, checked.request, stop.cut, {
         priority: priorityOf(write),
-        ...(options.assertHeld && { onTurn: options.assertHeld }),
+        ...(options.mayBegin && { mayBegin: options.mayBegin }),
       });
     }
   } catch (error) {

@@ -6,7 +6,6 @@ import type { Lease } from "../contract/fleet.ts";
 import { EXECUTOR_LEASE } from "../contract/leases.ts";
 import type { Store } from "../contract/store.ts";
 import type { Clock } from "../core/clock.ts";
-import { OperationError } from "../services/operation.ts";
 import type { Executor } from "./executor.ts";
 
 /** How long an approval on another node waits at most, if its notification is lost. */
@@ -17,10 +16,13 @@ const AGAIN_MS = 1000;
 /** When the lease is given away; if it is lost, nothing may go on. */
 const GRACE_MS = 3000;
 
-/** @param create called for each stretch; `assertHeld` throws if another node may execute writes now */
+/** For the way of the first byte from here to the service. */
+const MARGIN_MS = 500;
+
+/** @param create called for each stretch; `mayBegin` says whether no other node can execute writes yet */
 export function createHeldExecutor(
   { store, clock, log }: { store: Store; clock: Clock; log: { warn(fields: object, text: string): void } },
-  create: (assertHeld?: () => void) => Executor,
+  create: (mayBegin?: () => boolean) => Executor,
 ): Executor {
   const { fleet, shared } = store;
   if (!shared) return create();
@@ -31,13 +33,7 @@ export function createHeldExecutor(
 
   const live = async (lease: Lease) => {
     const isCertain = () => lease.heldUntil() > clock.monotonic();
-    const executor = create(() => {
-      if (!isCertain())
-        throw new OperationError(
-          "service_unavailable",
-          "Nothing was sent: another node may execute writes now.",
-        );
-    });
+    const executor = create(() => lease.heldUntil() > clock.monotonic() + MARGIN_MS);
     // Whoever wakes it does so outside of the lease, under which its commits must be.
     current = { executor, within: AsyncLocalStorage.snapshot() };
     const ending = AbortSignal.any([lease.signal, closing.signal]);

@@ -34,8 +34,8 @@ export interface ExecutionOptions extends PrepareOptions {
   countAttempt: (id: string) => Promise<void>;
   /** Like the store's: undefined if the audit log has the approval of exactly this write. */
   whyNotApproved: (write: Write) => Promise<string | undefined>;
-  /** Throws if another node of a fleet may execute writes now; left out: there is none. */
-  assertHeld?: () => void;
+  /** Asked right before the first byte: false if another node of a fleet may execute writes; left out: there is none. */
+  mayBegin?: () => boolean;
   /** An error that nobody expected, for the log. */
   onDefect: (write: Write, error: unknown) => void;
 }

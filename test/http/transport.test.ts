@@ -155,6 +155,27 @@ describe("a request", () => {
   });
 });
 
+describe("the last moment", () => {
+  test("a request that may not begin any more is not sent, and says so", async () => {
+    const { origin, requests } = await serve(json({}));
+    const { request } = client(origin);
+    const asked: boolean[] = [];
+    const send = (may: boolean) =>
+      request({
+        ...get(),
+        mayBegin: () => {
+          asked.push(may);
+          return may;
+        },
+      });
+    const error = await send(false).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "too_late", retryable: true, maybeSent: false });
+    expect([requests.length, asked]).toEqual([0, [false]]);
+    await send(true);
+    expect([requests.length, asked]).toEqual([1, [false, true]]);
+  });
+});
+
 describe("a deadline", () => {
   test.each([
     ["no headers", stallHeaders],

@@ -16,6 +16,10 @@ export const messagingSettings = z
     enabled: z.boolean().default(true),
     base_url: origin.default("https://messaging.md"),
     agent_id: agentId.default("nexusd"),
+    egress: z
+      .string()
+      .regex(/^[\w.:-]{1,63}$/, "must be a name of letters, digits, -, _, . and :, at most 63 characters")
+      .optional(),
     requests_per_minute: positive.default(100),
     reserve_per_minute: whole.nonnegative().default(10),
     max_staleness: duration("60s", "1s"),

@@ -91,7 +91,8 @@ function start({ store, clock, log, redactor }: Base): RunningService<MessagingS
             isRateLimit: (error) => !isCooldown(error),
             broughtBy: ({ method, path }) =>
               method !== "GET" && ENTRY.test(path) ? "sessionKey" : undefined,
-            budget: budget(origin, { limit, reserve }),
+            // One address counts as one, whichever node behind it asks.
+            budget: budget(origin, { limit, reserve }, settings.egress ?? store.fleet.node),
           }),
         sessions,
         pollGaps,

@@ -39,6 +39,7 @@ function start({ store, clock, random }: Base): RunningService<Settings, NexClie
           credential: async () => ({ authorization: `Bearer ${secret("api_key")}` }),
         }),
         ...{ clock, random, delays },
+        // The limit of a key, whichever node uses it.
         texts: budget(`${origin}${TEXTS}`, { limit: TEXTS_PER_MINUTE, reserve: 0 }),
         idleTimeoutMs: settings.keepalive_timeout,
         timeoutMs: settings.timeout,

@@ -67,7 +67,7 @@ function start(base: Base): RunningService<Settings, NexusClient> {
       const bare = http({
         origin,
         timeoutMs: TIMEOUT_MS,
-        // The watches leave a fifth to writes of people and agents.
+        // The watches leave a fifth to writes of people and agents. The limit is that of a user, whatever the address.
         budget: budget(origin, { limit, reserve: Math.floor(limit / 5) }),
         broughtBy: ({ path }) => (path === EXCHANGE_PATH ? "access_token" : undefined),
         credential: async () => ({ apikey: secret("anon_key") }),

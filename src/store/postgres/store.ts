@@ -2,6 +2,7 @@
 
 import { monotonicFactory, ulid } from "ulid";
 import type { StoredEvent } from "../../contract/new-event.ts";
+import type { SharedValues } from "../../contract/shared-values.ts";
 import type { Store } from "../../contract/store.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";
 import { createListeners } from "../listeners.ts";
@@ -23,6 +24,7 @@ import { createReaders } from "./readers.ts";
 import { createRemoval } from "./removal.ts";
 import { checkKeys, createSecretStore } from "./secrets.ts";
 import { createSharedRecords, readPosition } from "./shared-records.ts";
+import { createSharedValues } from "./shared-values.ts";
 import { readCursor, readRecord, readRecords } from "./state.ts";
 import type { ReadUnit, WriteUnit } from "./units.ts";
 import { createWriter } from "./writer.ts";
@@ -49,6 +51,7 @@ export interface PostgresOptions {
 export interface PostgresStore extends Store {
   /** From now on the first of these keys encrypts; stored secrets are re-encrypted. @throws StoreError */
   setKeys(keys: readonly Buffer[]): Promise<void>;
+  readonly values: SharedValues;
 }
 
 /**
@@ -137,6 +140,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
   let earlier: number | undefined;
 
   const readers = createReaders(settings, clock);
+  const { close: closeValues, ...values } = createSharedValues(settings);
   const writer = createWriter({
     ...{ clock, place, node, knownTypes },
     nextId: monotonicFactory(random),
@@ -202,6 +206,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
     fleet: createLocalFleet({ name: node, version: options.version ?? "" }, place, clock),
     shared: { watch: shared.watch, look: shared.look },
     setKeys: secrets.setKeys,
+    values,
 
     commitObservation: async (observation) => {
       const unit = prepareObservation(observation);
@@ -261,6 +266,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
       memory.flush();
       listeners.clear();
       clearConsumers();
+      await closeValues();
       await readers.close();
     },
   };

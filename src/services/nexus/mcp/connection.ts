@@ -23,7 +23,7 @@ export interface McpConnection {
     request: Pick<OperationRequest, "label" | "json">,
     options: { signal: AbortSignal; once: boolean } & Pick<
       HttpRequest,
-      "priority" | "onWaited" | "waitMs" | "onTurn"
+      "priority" | "onWaited" | "waitMs" | "mayBegin"
     >,
   ): Promise<OperationAnswer>;
 }
@@ -108,7 +108,7 @@ export function createMcpConnection(options: {
   };
 
   return {
-    async call({ label, json }, { signal, once, priority, onWaited, waitMs, onTurn }) {
+    async call({ label, json }, { signal, once, priority, onWaited, waitMs, mayBegin }) {
       const where = { service: "nexus", label };
       let isSent = false;
       const deadline = startDeadline({
@@ -124,9 +124,9 @@ export function createMcpConnection(options: {
         ...{ label, once, json: fieldsOf(json), signal: deadline.signal },
         ...(priority && { priority }),
         ...(onWaited && { onWaited }),
+        ...(mayBegin && { mayBegin }),
         ...(waitMs !== undefined && { waitMs }),
         onTurn() {
-          onTurn?.();
           isSent = true;
           deadline.restart(TIMEOUT_MS);
         },

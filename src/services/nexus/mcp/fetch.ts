@@ -38,6 +38,7 @@ export interface McpCall {
   /** For its turn; default: as for any request of the client. */
   waitMs?: number;
   onWaited?: (ms: number) => void;
+  mayBegin?: () => boolean;
   /** Its turn has come. */
   onTurn(): void;
   /** Receives what the client would only log. */
@@ -113,6 +114,7 @@ export function createMcpFetch(http: HttpClient, clock: Clock, path: string): Mc
         ...(call?.once && { once: true }),
         ...(call?.priority && { priority: call.priority }),
         ...(call?.onWaited && { onWaited: call.onWaited }),
+        ...(call?.mayBegin && { mayBegin: call.mayBegin }),
         ...(call?.waitMs !== undefined && { waitMs: call.waitMs }),
         // Setting up the shared session must not wait for any caller's share.
         ...(!call && method === "POST" && { priority: "renewals" as const }),
