@@ -45,7 +45,7 @@ export async function execute(
 ): Promise<Result> {
   const run: Run = {
     ...{ write, options, stop },
-    doubt: isRecovery ? INTERRUPTED : undefined,
+    doubt: isRecovery ? (options.mayBegin ? LEFT_BEHIND : INTERRUPTED) : undefined,
     sent: isRecovery ? write.attempts : write.attempts - 1,
     counted: write.attempts,
     prepared: undefined,
@@ -193,6 +193,13 @@ const STOPPED = "nexusd was stopped before it could be";
 const INTERRUPTED: Failure = {
   code: "interrupted",
   message: "nexusd ended during its execution: whether the request arrived is unknown.",
+};
+
+/** In a fleet the node that executed it may still be alive. */
+const LEFT_BEHIND: Failure = {
+  code: "interrupted",
+  message:
+    "The node that executed it ended, or lost the right to, before the result was stored: whether the request arrived is unknown.",
 };
 
 const DONE = Promise.resolve();

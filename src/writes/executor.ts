@@ -81,7 +81,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       try {
         return await commit();
       } catch (error) {
-        if (!(error instanceof StoreError) || isLast) throw error;
+        if (!(error instanceof StoreError) || error.code === "fenced" || isLast) throw error;
         await clock.sleep(backoff.next(), closing.signal).catch(() => {});
       }
     }
@@ -167,7 +167,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
         log.warn({ writeId: id, operation }, "stopped in the middle of a write: the next start finds out");
       else await settle(write, outcome);
     } catch (err) {
-      log.error({ writeId: id, operation, err }, "a write stays as it is until the next start");
+      if (err instanceof StoreError && err.code === "fenced")
+        log.warn({ writeId: id, operation }, "this node lost a write: the one that executes now finds out");
+      else log.error({ writeId: id, operation, err }, "a write stays as it is until the next start");
     } finally {
       release();
     }
