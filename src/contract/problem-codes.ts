@@ -182,6 +182,11 @@ export const PROBLEMS = {
     title: "There are no other nodes",
     remedy: '`[store] kind = "postgres"` lets several nodes share a database; docs/fleet.md has the steps.',
   },
+  sink_elsewhere: {
+    status: 409,
+    title: "Another node runs the sink",
+    remedy: "`detail` names the node: ask nexusd there.",
+  },
   sink_paused: {
     status: 409,
     title: "The sink is paused",

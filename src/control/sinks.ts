@@ -50,7 +50,7 @@ export function sinks(app: App, { context, role }: RouteOptions): void {
           202: sinkStatus,
           ...problems(
             ...(["invalid_request", "operator_only", "sink_not_found", "nothing_pending"] as const),
-            ...(["sink_paused", "sink_busy", "too_many_wakes"] as const),
+            ...(["sink_elsewhere", "sink_paused", "sink_busy", "too_many_wakes"] as const),
           ),
         },
       },
@@ -78,7 +78,7 @@ export function sinks(app: App, { context, role }: RouteOptions): void {
         response: {
           200: sinkTest,
           202: sinkTest,
-          ...problems("invalid_request", "operator_only", "sink_not_found", "sink_busy"),
+          ...problems("invalid_request", "operator_only", "sink_not_found", "sink_elsewhere", "sink_busy"),
         },
       },
     },
@@ -105,7 +105,10 @@ export function sinks(app: App, { context, role }: RouteOptions): void {
           tags,
           params,
           querystring: nothing,
-          response: { 200: sinkStatus, ...problems("invalid_request", "operator_only", "sink_not_found") },
+          response: {
+            200: sinkStatus,
+            ...problems("invalid_request", "operator_only", "sink_not_found", "sink_elsewhere"),
+          },
         },
       },
       async (request): Promise<SinkStatus> => {

@@ -144,7 +144,7 @@ async function assemble(
   const sinks = startSinks({
     ...{ version, store, clock, steady, random, log, figures: handedOver },
     agentSocket: resolve(socketPaths(config).agent),
-    ...{ scrub: redactor.scrub, hide: redactor.hide },
+    ...{ scrub: redactor.scrub, hide: redactor.hide, holderOf: fleet.holderOf },
   });
   const reload = createReload({
     ...{ running, services, learn, log, configPath, readConfig: options.readConfig },

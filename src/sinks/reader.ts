@@ -6,7 +6,7 @@ import type { SinkSettings } from "./settings.ts";
 
 type ReaderStore = Pick<
   Store,
-  "ackConsumer" | "countEvents" | "pending" | "putConsumer" | "setConsumerTypes"
+  "ackConsumer" | "countEvents" | "pending" | "putConsumer" | "readConsumer" | "setConsumerTypes" | "shared"
 >;
 
 export interface Reader {
@@ -42,6 +42,9 @@ export function createReader(settings: SinkSettings, store: ReaderStore, log: Lo
       reader.position = found?.position ?? 0;
     },
     async pending() {
+      // Nobody tells of acknowledgements on other nodes.
+      const found = store.shared && (await store.readConsumer(consumer));
+      if (found) reader.position = found.position;
       const pending = await store.pending(consumer);
       if (pending) return pending;
       log.warn(

@@ -5,6 +5,7 @@
 // S2  Never two at once.
 // S3  The position of the consumer is the truth: it is read before every wake.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Logger } from "pino";
 import { ulid } from "ulid";
 import { noticeOf } from "../contract/notice.ts";
@@ -65,6 +66,8 @@ export class Runner {
   #cancelTimer = () => {};
   #isStarted = false;
   isStopped = false;
+  /** In a fleet, under the lease of the sink, whoever asks for it: a commit without the lease is refused. */
+  #within: <T>(work: () => T) => T = (work) => work();
 
   constructor(options: RunnerOptions) {
     const { settings, target, store, clock, log, lanes } = options;
@@ -86,13 +89,11 @@ export class Runner {
 
   /** Resumes what an earlier life left. @param isChanged it replaces another one. @throws StoreError */
   async start({ isChanged = false } = {}): Promise<void> {
-    const { store, clock, steady, log, target } = this.options;
+    const { store, clock, target } = this.options;
+    if (store.shared) this.#within = AsyncLocalStorage.snapshot();
     await this.reader.adopt();
     const now = clock.uptime();
-    const record = await store.readRecord(RECORD_KIND, this.settings.name);
-    const memory = record && fromRecord(record.value, now, steady.ageOf);
-    if (record && !memory) log.warn("what this sink remembered cannot be read: it begins anew");
-    this.memory = memory ?? newMemory(this.reader.position, now);
+    await this.recall();
     if (isChanged) {
       this.memory.state = machine.underNewPolicy(this.memory.state, this.policy, now);
       // A new target may accept what the last one refused permanently.
@@ -107,10 +108,26 @@ export class Runner {
     this.look();
   }
 
+  /** Reads what was stored of it, by this node or another. @throws StoreError */
+  async recall(): Promise<void> {
+    const { store, clock, steady, log } = this.options;
+    const now = clock.uptime();
+    const record = await store.readRecord(RECORD_KIND, this.settings.name);
+    const memory = record && fromRecord(record.value, now, steady.ageOf);
+    if (record && !memory) log.warn("what this sink remembered cannot be read: it begins anew");
+    this.memory = memory ?? newMemory(this.reader.position, now);
+  }
+
+  /** @throws StoreError */
+  save(): Promise<void> {
+    return this.#within(() => this.keeper.save(this.memory));
+  }
+
   /** The log grew. If something is pending already, a wake covers the new events, too. */
   appended(): void {
-    // A look under way may have read what was pending before, and find the sink quiet.
-    if (this.memory.state.phase === "quiet" || this.#turns) this.look();
+    // A look under way may have read what was pending before, and find the sink quiet. In a fleet it may have been
+    // acknowledged on another node, unnoticed.
+    if (this.memory.state.phase === "quiet" || this.#turns || this.options.store.shared) this.look();
   }
 
   /** The consumer moved; 0: it may have been deleted. */
@@ -123,7 +140,7 @@ export class Runner {
   look(): void {
     if (!this.#isStarted || this.isStopped) return;
     this.#isAskedAgain = true;
-    this.#turns ??= this.#takeTurns().finally(() => {
+    this.#turns ??= this.#within(() => this.#takeTurns()).finally(() => {
       this.#turns = undefined;
       if (this.#isAskedAgain) this.look();
     });
@@ -251,7 +268,7 @@ export class Runner {
     await this.#turns;
     await this.handing.abort();
     this.memory.wakeId = null;
-    if (this.#isStarted) await this.keeper.save(this.memory).catch(() => {});
+    if (this.#isStarted) await this.save().catch(() => {});
     await this.options.target.close?.().catch(() => {});
   }
 

@@ -71,7 +71,7 @@ export class Sink {
   /** No wake until `resume`; the current one goes on. Durable when this resolves. @throws StoreError */
   async pause(): Promise<void> {
     this.runner.memory.pausedBy ??= "operator";
-    await this.runner.keeper.save(this.runner.memory);
+    await this.runner.save();
     this.runner.options.log.info("the sink is paused by an operator");
     this.runner.arm();
   }
@@ -85,7 +85,7 @@ export class Sink {
       this.runner.policy,
       this.runner.options.clock.uptime(),
     );
-    await this.runner.keeper.save(this.runner.memory);
+    await this.runner.save();
     this.runner.options.log.info("the sink is resumed");
     this.runner.look();
   }
