@@ -27,9 +27,14 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** The daemon as its users start it, on this Node.js; `isBuilt`: that of dist/. */
-export function startDaemon(config: string, options: SpawnOptions, isBuilt = false): ChildProcess {
-  const launcher = join(ROOT, isBuilt ? "dist/bin/nexusd" : "bin/nexusd");
+/** The daemon as its users start it, on this Node.js; `isBuilt`: that of dist/. `root`: of another checkout. */
+export function startDaemon(
+  config: string,
+  options: SpawnOptions,
+  isBuilt = false,
+  root = ROOT,
+): ChildProcess {
+  const launcher = join(root, isBuilt ? "dist/bin/nexusd" : "bin/nexusd");
   if (!existsSync(launcher)) throw new Error("dist/ is missing: run `npm run build` first");
   const env = { ...process.env, NEXUSD_NODE: process.execPath, ...options.env };
   return spawn(launcher, ["--config", config], { ...options, env });

@@ -5,7 +5,6 @@
 import { pino } from "pino";
 import { systemClock as clock } from "../src/core/clock.ts";
 import { createSteadyClock } from "../src/core/steady-clock.ts";
-import { keepHeapSmall } from "../src/daemon/memory.ts";
 import { createRetry } from "../src/http/retry.ts";
 import { createHttpClient } from "../src/http/transport.ts";
 import { createTokenSource } from "../src/services/nexus/auth.ts";
@@ -82,8 +81,6 @@ async function createPass(): Promise<() => Promise<void>> {
   };
 }
 
-// The daemon's own settings cost the watches CPU time, so they are part of the measurement.
-if (side === "watch") keepHeapSmall();
 const pass = side === "bare" ? bare : await createPass();
 for (let n = 0; n < PASSES; n++) {
   if (changed) await fetch(`${origin}/change`);

@@ -15,7 +15,7 @@ const ROWS = 110_000;
 const PAGES = [1000, 100];
 
 /** The same as in bin/nexusd. */
-const FLAGS = ["--max-semi-space-size=2"];
+const FLAGS = ["--max-semi-space-size=2", "--heap-growing-percent=25", "--no-allocation-site-pretenuring"];
 /** How many passes the daemon makes before its memory is read; the first one writes every row. */
 const DAEMON_PASSES = 4;
 

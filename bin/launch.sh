@@ -9,10 +9,14 @@ package=$(dirname "$bin")
 # it finds there, so that it has to be this user's own: `sudo` may leave somebody else's home in the environment.
 cache=
 home=${XDG_CACHE_HOME:-${HOME:-}}
-if [ -n "${bundle:-}" ] && [ -n "$home" ] && [ -O "$home" ]; then
+if [ -z "${bundle:-}" ]; then
+  :
+elif [ -n "${CACHE_DIRECTORY:-}" ]; then # systemd made it for this service
+  cache=${CACHE_DIRECTORY%%:*}
+elif [ -n "$home" ] && [ -O "$home" ]; then
   cache=${XDG_CACHE_HOME:-$HOME/.cache}/nexusd
-  { (umask 077 && mkdir -p "$cache") && [ -O "$cache" ] && [ -w "$cache" ]; } 2>/dev/null || cache=
 fi
+[ -z "$cache" ] || { (umask 077 && mkdir -p "$cache") && [ -O "$cache" ] && [ -w "$cache" ]; } 2>/dev/null || cache=
 
 # What tells a Node.js from any other that was at this path before, and from one that was not new enough.
 identity() {

@@ -25,7 +25,7 @@ mkdir -p "$lib" "$doc" "$root/usr/bin" "$root/etc/nexusd" "$root/DEBIAN"
 # The program, with what it needs to run and nothing else.
 cp -r bin package.json "$lib/"
 mkdir "$lib/dist"
-cp -r dist/src dist/jobs dist/nexusctl dist/page dist/package.json "$lib/dist/"
+cp -r dist/src dist/jobs dist/nexusctl dist/nexusd dist/page dist/package.json "$lib/dist/"
 npm ls --omit=dev --all --parseable 2>/dev/null | tail -n +2 | sed "s#^$PWD/##" | grep '^node_modules/' |
   while read -r module; do
     mkdir -p "$lib/$(dirname "$module")"

@@ -1,34 +1,20 @@
-// One fastify instance per socket, and the servers in front of it: the guard, the limits, the headers of every answer,
-// and the one place that turns an error into problem+json.
+// One fastify instance per socket: the limits, and the one place that turns an error into problem+json. Loaded with the
+// first request (sides.ts).
 
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { stringifyJson } from "../core/exact-json.ts";
-import { explainValue } from "../core/explain-issue.ts";
 import { placesOfIssues } from "../core/text/wrong-places.ts";
 import { parseBody } from "./body.ts";
-import { answerText } from "./connections.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { asProblem, BODY_LIMIT, LONGEST_PARAMETER } from "./failure.ts";
 import { type Gate, takeAnswer } from "./gate.ts";
-import { refusal } from "./guard.ts";
-import { answerHalfClosed } from "./half-closed.ts";
-import { createPipelines } from "./pipeline.ts";
-import { PROBLEM_TYPE, Problem, problemBody, sendProblem } from "./problem.ts";
-import type { TakeTurn } from "./turns.ts";
+import { PROBLEM_TYPE, Problem, problemBody } from "./problem.ts";
 
-// Replaces zod's own messages, which are for programmers. Parsers with their own (the configuration's) keep them.
-z.config({ localeError: explainValue });
-
-/** How long a whole request may take to arrive, from its first byte. */
-const REQUEST_TIMEOUT_MS = 30_000;
 const DISCARD_WITHIN_MS = 1000;
-/** How often requests are checked for being late. */
-const LOOK_EVERY_MS = 5000;
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -120,64 +106,6 @@ export function createApp({ context, role, gate }: { context: ControlContext; ro
     );
   });
   return app;
-}
-
-/** Headers of every answer. */
-export const ownHeaders = ({ version, store }: ControlContext): Record<string, string> => ({
-  "nexusd-version": version,
-  "nexusd-epoch": store.epoch,
-});
-
-/**
- * A server in front of a ready instance, not listening yet: if the file of a socket is lost, a new server replaces
- * the one that can no longer be reached.
- */
-export function createAppServer(app: App, context: ControlContext, turn: TakeTurn): Server {
-  const inTurn = createPipelines(turn);
-  const headers = ownHeaders(context);
-  const stamp = (response: ServerResponse) => {
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  };
-  // `requireHostHeader` would answer without our headers; the guard refuses those requests itself.
-  const options = { requireHostHeader: false, connectionsCheckingInterval: LOOK_EVERY_MS };
-  const server = createServer(options, (request, response) => {
-    inTurn(response, () => {
-      stamp(response);
-      const problem = refusal(request);
-      if (problem) sendProblem(response, problem);
-      else app.routing(request, response);
-    });
-  });
-  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
-    stamp(response);
-    sendProblem(response, new Problem("expectation_failed", 'Only "Expect: 100-continue" is understood.'));
-  });
-  server.on("clientError", (error, socket) => answerBrokenRequest(headers, error, socket));
-  answerHalfClosed(server);
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  return server;
-}
-
-/** Answers a request that Node.js could not parse, by hand. */
-function answerBrokenRequest(
-  headers: Record<string, string>,
-  error: Error & { code?: string; rawPacket?: unknown },
-  socket: Duplex,
-): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const problem =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? new Problem("headers_too_large", "The headers take more than 16 KiB.")
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? new Problem("request_timeout", `The request was not complete after ${REQUEST_TIMEOUT_MS / 1000} s.`)
-        : new Problem("invalid_request", "This is not an HTTP/1.1 request.");
-  // A client that sent a HEAD reads no body, and would take it for the next answer.
-  const { rawPacket } = error;
-  const isHead = Buffer.isBuffer(rawPacket) && rawPacket.toString("latin1", 0, 5) === "HEAD ";
-  socket.end(answerText(problem, headers, isHead));
 }
 
 /** Reads what is still arriving, for a while: closing earlier would break the connection with the answer unread. */

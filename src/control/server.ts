@@ -1,9 +1,11 @@
 // The control API: one instance for each socket, opened and closed together.
 
 import type { Server } from "node:http";
+import { z } from "zod";
+import { explainValue } from "../core/explain-issue.ts";
 import { followLog } from "../store/tail.ts";
 import type { InheritedSocket } from "../systemd/activation.ts";
-import { createApp, createAppServer, ownHeaders } from "./app.ts";
+import { createAppServer, ownHeaders } from "./app-server.ts";
 import { limitConnections } from "./connections.ts";
 import type { ControlContext, Role } from "./context.ts";
 import { createGate } from "./gate.ts";
@@ -11,7 +13,10 @@ import { createHandedOut } from "./handed-out.ts";
 import { type AdoptedSocket, adoptSockets } from "./inherited.ts";
 import { keepListening } from "./listener.ts";
 import { openMetricsPort } from "./metrics-port.ts";
-import { registerRoutes } from "./routes.ts";
+import { createSide } from "./side.ts";
+
+// Replaces zod's own messages, which are for programmers. Parsers with their own (the configuration's) keep them.
+z.config({ localeError: explainValue });
 
 const ROLES = ["agent", "operator"] as const;
 const MODES: Record<Role, number> = { agent: 0o660, operator: 0o600 };
@@ -43,19 +48,14 @@ export async function startControl(options: {
     opened.flatMap(({ role, listener }) => (role ? [{ role, ...listener.status() }] : []));
   let metricsServer: Server | undefined;
 
-  const createSide = (role: Role) => {
+  const limitedSide = (role: Role) => {
     const gate = createGate({ role, limits: context.limits });
-    const app = createApp({ context, role, gate });
-    registerRoutes(app, { context, role, tail, handedOut, socketStatus, gate });
-    return {
-      app,
-      gate,
-      limited: limitConnections({ role, limits: gate.limits, headers: ownHeaders(context) }),
-    };
+    const { route, close } = createSide({ context, role, tail, handedOut, socketStatus, gate });
+    const limited = limitConnections({ role, limits: gate.limits, headers: ownHeaders(context) });
+    return { createServer: () => limited(createAppServer(route, context, gate.turn)), close };
   };
-  const sides = { agent: createSide("agent"), operator: createSide("operator") };
-  const createServer = (role: Role) =>
-    sides[role].limited(createAppServer(sides[role].app, context, sides[role].gate.turn));
+  const sides = { agent: limitedSide("agent"), operator: limitedSide("operator") };
+  const createServer = (role: Role) => sides[role].createServer();
 
   const close = async () => {
     const closing = opened.map(({ listener }) => listener.close());
@@ -63,11 +63,10 @@ export async function startControl(options: {
     metricsServer?.closeAllConnections();
     metricsServer?.close();
     await Promise.all(closing);
-    await Promise.all(ROLES.map((role) => sides[role].app.close()));
+    await Promise.all(ROLES.map((role) => sides[role].close()));
   };
 
   try {
-    await Promise.all(ROLES.map((role) => sides[role].app.ready()));
     opened.push(...(await adoptSockets({ inherited, sockets, createServer, log })));
     for (const role of ROLES)
       if (!opened.some((adopted) => adopted.role === role))

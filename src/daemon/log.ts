@@ -7,6 +7,7 @@ import { REDACTED, type Redactor, short } from "../core/redaction.ts";
 import { visible, visibleJson } from "../core/text/visible.ts";
 import { isJournalStream, toJournal } from "../systemd/journal.ts";
 import { fdDestination, type LogDestination } from "./log-destination.ts";
+import { namingModules } from "./stack.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Format = Exclude<Config["daemon"]["log_format"], "auto">;
@@ -141,7 +142,7 @@ export function describeError(error: unknown, withStack: boolean): unknown {
     message: error.message,
     ...("code" in error && error.code !== undefined ? { code: String(error.code) } : {}),
     ...(causes.length > 0 ? { causes } : {}),
-    ...(withStack && error.stack !== undefined ? { stack: error.stack } : {}),
+    ...(withStack && error.stack !== undefined ? { stack: namingModules(error.stack) } : {}),
   };
 }
 

@@ -12,7 +12,7 @@ import { isJournalStream } from "../systemd/journal.ts";
 import { createNotifier } from "../systemd/notify.ts";
 import { createLog } from "./log.ts";
 import { fdDestination } from "./log-destination.ts";
-import { giveBackMemory, keepHeapSmall } from "./memory.ts";
+import { giveBackMemory, keepCompiled } from "./memory.ts";
 import { OPTIONS, USAGE } from "./usage.ts";
 
 /** How long a shutdown may take; systemd and people both lose patience after it. */
@@ -69,7 +69,6 @@ function parseArguments(argv: string[]) {
 
 /** Runs until a signal; undefined: the daemon is up and its handles keep the process alive. */
 async function run(configOption: string | undefined): Promise<number | undefined> {
-  keepHeapSmall();
   const { env } = process;
   let path: string;
   let loaded: ReturnType<typeof loadConfig>;
@@ -107,8 +106,6 @@ async function run(configOption: string | undefined): Promise<number | undefined
   const inherited = takeInheritedSockets(env, process.pid);
   const notifier = createNotifier({ env, pid: process.pid, log });
   const { startDaemon } = await import("./daemon.ts");
-  // Garbage from loading the modules, before the first pass over a large shop needs the room.
-  giveBackMemory();
   const readConfig = () => loadConfig({ path, env });
   const version = readVersion();
   const onFatal = (error: Error) => {
@@ -138,6 +135,9 @@ async function run(configOption: string | undefined): Promise<number | undefined
     return 1;
   }
 
+  // Garbage of the start, before the first pass over a large shop needs the room.
+  giveBackMemory();
+
   let isStopping = false;
   onSignal = (signal) => {
     if (signal === "SIGHUP") {
@@ -162,7 +162,10 @@ async function run(configOption: string | undefined): Promise<number | undefined
     );
   };
   for (const signal of early) onSignal(signal);
-  setTimeout(giveBackMemory, GIVE_BACK_AFTER_MS).unref();
+  setTimeout(() => {
+    keepCompiled();
+    giveBackMemory();
+  }, GIVE_BACK_AFTER_MS).unref();
   return undefined;
 }
 

@@ -1,17 +1,13 @@
 // An idle daemon runs for months beside other programs: it uses little memory, and returns what it no longer needs.
+// bin/nexusd sets the flags of V8: V8 does not take from the compile cache what was compiled with others.
 
+import { flushCompileCache } from "node:module";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/**
- * Collects the old generation when it has grown by a quarter instead of up to fourfold. Call it first. It is not a
- * limit: a heap may grow as needed. bin/nexusd sets the size of the young generation by a flag.
- */
-export function keepHeapSmall(): void {
-  setFlagsFromString("--heap-growing-percent=25");
-  // Where many requests are under way at a look, V8 takes what each allocates for long-lived, and makes it in the old
-  // generation from then on: up to a tenth of what a poll costs.
-  setFlagsFromString("--no-allocation-site-pretenuring");
+/** For the next start, by the compile cache that bin/nexusd turns on. Node.js would do it only at a regular end. */
+export function keepCompiled(): void {
+  flushCompileCache();
 }
 
 /** Collects once, thoroughly; about 20 ms. V8 would keep the garbage of the start until it needs the room. */

@@ -59,7 +59,7 @@ export function createSchedule(expression: string, timezone?: string): Schedule 
 
 function parse(expression: string, timezone: string | undefined): Cron {
   try {
-    new Intl.DateTimeFormat("en", timezone === undefined ? {} : { timeZone: timezone });
+    if (timezone !== undefined && timezone !== "UTC") new Intl.DateTimeFormat("en", { timeZone: timezone });
   } catch {
     throw new ScheduleError("timezone", 'must be an IANA name, such as "Europe/Berlin"');
   }

@@ -15,14 +15,16 @@ const LONGEST_MS = 400 * DAY_MS;
 
 /** @param timezone IANA name; default: that of the machine */
 export function createZone(timezone: string | undefined) {
-  const format = new Intl.DateTimeFormat("en-US", {
-    ...(timezone !== undefined && { timeZone: timezone }),
-    ...{ hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric" },
-    ...{ hour: "numeric", minute: "numeric", second: "numeric" },
-  });
   const known = new Map<number, number>();
 
+  // Intl takes 3 MB, which most daemons can do without.
+  let format: Intl.DateTimeFormat | undefined;
   const readOffset = (ms: number): number => {
+    if (timezone === undefined) return -new Date(ms).getTimezoneOffset() * 60_000;
+    format ??= new Intl.DateTimeFormat("en-US", {
+      ...{ timeZone: timezone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric" },
+      ...{ hour: "numeric", minute: "numeric", second: "numeric" },
+    });
     const parts = Object.fromEntries(
       format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]),
     );

@@ -64,6 +64,9 @@ async function launch(program: string, env: Record<string, string>, args: string
   }
 }
 
+/** Those of the daemon. */
+const FLAGS = "--max-semi-space-size=2 --heap-growing-percent=25 --no-allocation-site-pretenuring";
+
 describe("the Node.js on PATH is used if it is new enough", () => {
   const directory = fakePackage(scratch());
   fakeNode(join(directory, "node_modules/node/bin/node"), "v26.1.0");
@@ -83,7 +86,7 @@ describe("the Node.js on PATH is used if it is new enough", () => {
       "a b",
     ]);
     expect(stdout).toBe(
-      `${expected} runs --max-semi-space-size=2 --disable-warning=ExperimentalWarning ${directory}/src/daemon/main.ts --config a b\n`,
+      `${expected} runs ${FLAGS} --disable-warning=ExperimentalWarning ${directory}/src/daemon/main.ts --config a b\n`,
     );
   });
 
@@ -148,7 +151,7 @@ describe("the launcher finds its package", () => {
     const farther = join(scratch(), "a link");
     symlinkSync(link, farther);
     const { stdout } = await launch(farther, { PATH: pathWith("v20.0.0"), CDPATH: "/:/tmp" });
-    expect(stdout).toBe(`v26.1.0 runs --max-semi-space-size=2 ${installed}/dist/src/daemon/main.js\n`);
+    expect(stdout).toBe(`v26.1.0 runs ${FLAGS} ${installed}/dist/src/daemon/main.js\n`);
   });
 
   test.each([

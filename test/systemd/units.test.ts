@@ -18,14 +18,14 @@ describe("the template and the plain service", () => {
   const TEMPLATES = ["nexusd.service", "nexusd-agent.socket", "nexusd-operator.socket"];
   // An instance has its own files and sockets, but shares the directory of its sockets.
   const OWN =
-    /^(Description|Requires|After|Also|ExecStart|ExecReload|WorkingDirectory|StateDirectory|LoadCredential|RuntimeDirectory\w*|ListenStream|Service)=/;
+    /^(Description|Requires|After|Also|ExecStart|ExecReload|WorkingDirectory|StateDirectory|CacheDirectory|LoadCredential|RuntimeDirectory\w*|ListenStream|Service)=/;
 
   test.each(TEMPLATES)("%s: are identical except for the instance's own parts", (name) => {
     const template = name.replace(".", "@.");
     const shared = (file: string) => settings(file).filter((line) => !OWN.test(line));
     expect(shared(template)).toEqual(shared(name));
     for (const line of settings(template).filter((line) =>
-      /^(ListenStream|StateD\w+y|LoadCred\w+|ExecStart|ExecReload)=/.test(line),
+      /^(ListenStream|StateD\w+y|CacheD\w+y|LoadCred\w+|ExecStart|ExecReload)=/.test(line),
     ))
       expect(line).toContain("%i");
   });

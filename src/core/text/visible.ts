@@ -23,6 +23,10 @@ const ESCAPED = new RegExp(
   "gu",
 );
 
+const PLAIN = /^[ -~]*$/;
+/** Most text is. Until something else appears, the tables of Unicode are not needed, 3 MB of an idle daemon. */
+const isPlain = (text: string): boolean => PLAIN.test(text);
+
 /** Whether a character takes no columns where it stands, so that nobody sees it. `before`: what stands before it. */
 export const isUnseen = (char: string, before: string): boolean => {
   if (char < "\u1100") return false;
@@ -40,25 +44,31 @@ const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
  * `\n`, `\x1b`, `\u{202e}`. The result is one line and needs no escaping again.
  */
 export const visible = (text: string): string =>
-  text.replace(ESCAPED, (char, emojiStyle: string | undefined) => {
-    if (emojiStyle !== undefined) return char;
-    const code = char.codePointAt(0) ?? 0;
-    return (
-      SHORT[char] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`)
-    );
-  });
+  isPlain(text)
+    ? text
+    : text.replace(ESCAPED, (char, emojiStyle: string | undefined) => {
+        if (emojiStyle !== undefined) return char;
+        const code = char.codePointAt(0) ?? 0;
+        return (
+          SHORT[char] ??
+          (code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`)
+        );
+      });
 
 /**
  * JSON text for a terminal: the same value, with unsafe characters inside its strings as `\uXXXX`. Line breaks
  * between its tokens stay.
  */
 export const visibleJson = (json: string): string =>
-  json.replace(ESCAPED, (char, emojiStyle: string | undefined) => {
-    if (emojiStyle !== undefined || char === "\n" || char === "\r" || char === "\t") return char;
-    let escaped = "";
-    for (let i = 0; i < char.length; i++) escaped += `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`;
-    return escaped;
-  });
+  isPlain(json)
+    ? json
+    : json.replace(ESCAPED, (char, emojiStyle: string | undefined) => {
+        if (emojiStyle !== undefined || char === "\n" || char === "\r" || char === "\t") return char;
+        let escaped = "";
+        for (let i = 0; i < char.length; i++)
+          escaped += `\\u${char.charCodeAt(i).toString(16).padStart(4, "0")}`;
+        return escaped;
+      });
 
 const MARK = /\p{M}/u;
 /** Those that take a column in some terminals. */
@@ -81,13 +91,11 @@ function columnsOf(char: string): number {
  * to East Asian widths.
  */
 export function width(text: string): number {
-  if (PLAIN.test(text)) return text.length;
+  if (isPlain(text)) return text.length;
   let columns = 0;
   for (const char of text) columns += columnsOf(char);
   return columns;
 }
-
-const PLAIN = /^[ -~]*$/;
 
 /** The most columns that any terminal gives to it, one that takes all of another alphabet for wide included. */
 export function columnsAtMost(text: string): number {
