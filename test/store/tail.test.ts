@@ -1,6 +1,7 @@
 // Waiting at the end of the log, for thousands at a time.
 
 import { expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { followLog } from "../../src/store/tail.ts";
 import { recovered, temporaryDirectory } from "../support/control.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -8,7 +9,8 @@ import { openStore } from "../support/open-store.ts";
 
 async function setUp() {
   const clock = createFakeClock();
-  const store = await openStore({ dataDir: await temporaryDirectory(), clock });
+  // A store has timers of its own.
+  const store = await openStore({ dataDir: await temporaryDirectory(), clock: systemClock });
   const stop = new AbortController();
   const tail = followLog({ store, clock, signal: stop.signal });
   const append = () => store.commitObservation({ source: "test", events: [recovered()] });

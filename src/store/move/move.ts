@@ -28,7 +28,7 @@ export async function moveDatabase({ dataDir, postgres, to, ...how }: MoveOption
     const connection = await openWriting(
       { url, schema, place, applicationName: "nexusctl db move" },
       systemClock,
-      undefined,
+      "alone",
     );
     try {
       const file = to === "postgres" ? openSource(dataDir) : openTarget(dataDir);

@@ -148,7 +148,8 @@ async function finish(connection: Connection, ends: Ends): Promise<void> {
   await connection.script("BEGIN");
   await connection.run("INSERT INTO event_types SELECT DISTINCT type FROM events ON CONFLICT DO NOTHING");
   await connection.run(
-    `UPDATE head SET latest = $1, oldest = $2, audit_rows = $3, audit_head = $4, writes = $5, open_writes = $6, open_bytes = $7`,
+    `UPDATE head SET latest = $1, oldest = $2, audit_rows = $3, audit_head = $4, writes = $5, open_writes = $6, open_bytes = $7,
+       last_id = (SELECT id FROM events ORDER BY sequence DESC LIMIT 1)`,
     [ends.latest, ends.oldest, ends.auditRows, ends.auditHead, stringifyJson(counts), open.length, bytes],
   );
   await connection.run("INSERT INTO meta (key, value) VALUES ('epoch', $1), ('probes', '0')", [ends.epoch]);

@@ -11,7 +11,7 @@ const STATEMENT_WITHIN_MS = 10_000;
 /** After this, the connection is dropped: the server or the network is gone. */
 const ANSWER_WITHIN_MS = 15_000;
 /** How long a node that stalls inside a transaction can hold the lock on the head. */
-const IDLE_IN_TRANSACTION_MS = 10_000;
+const IDLE_IN_TRANSACTION_MS = 5000;
 
 export type Value = string | number | boolean | Buffer | null | readonly (string | number | Buffer | null)[];
 
@@ -22,6 +22,7 @@ export interface ConnectionSettings {
   place: string;
   /** Shown in pg_stat_activity. */
   applicationName: string;
+  connectWithinMs?: number;
 }
 
 const INT8 = 20;
@@ -59,21 +60,22 @@ export class Connection {
   private constructor(client: pg.Client, pid: number) {
     this.#client = client;
     this.pid = pid;
-    const lose = (error: Error) => {
-      if (this.#lost) return;
-      this.#lost = error;
-      for (const listener of this.#onLost) listener(error);
-    };
-    client.on("error", lose);
-    client.on("end", () => lose(new ConnectionLost("the connection was closed")));
+    client.on("error", (error) => this.#lose(error));
+    client.on("end", () => this.#lose(new ConnectionLost("the connection was closed")));
+  }
+
+  #lose(error: Error): void {
+    if (this.#lost) return;
+    this.#lost = error;
+    for (const listener of this.#onLost) listener(error);
   }
 
   /** @throws StoreError */
   static async open(settings: ConnectionSettings): Promise<Connection> {
-    const { url, schema, place, applicationName } = settings;
+    const { url, schema, place, applicationName, connectWithinMs = CONNECT_WITHIN_MS } = settings;
     const client = new pg.Client({
       connectionString: url,
-      connectionTimeoutMillis: CONNECT_WITHIN_MS,
+      connectionTimeoutMillis: connectWithinMs,
       query_timeout: ANSWER_WITHIN_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
@@ -157,14 +159,14 @@ export class Connection {
   }
 
   /** Does not wait for pending statements. */
-  destroy(): void {
-    this.#lost ??= new ConnectionLost("the connection was given up");
+  destroy(error = new ConnectionLost("the connection was given up")): void {
+    this.#lose(error);
     // Sends a Terminate message if possible; otherwise the socket times out on its own.
     this.#client.end().catch(() => {});
   }
 
   async end(): Promise<void> {
-    this.#lost ??= new ConnectionLost("the store is closed");
+    this.#lose(new ConnectionLost("the store is closed"));
     await this.#client.end().catch(() => {});
   }
 }

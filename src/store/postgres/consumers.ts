@@ -51,9 +51,15 @@ export function createConsumerStore(parts: {
   read: ReadUnit;
   write: WriteUnit;
   clock: Pick<Clock, "now">;
-}): ConsumerStore & { clear(): void } {
-  const { read, write, clock } = parts;
+  /** Called after each movement that was committed here. */
+  onMoved(consumer: string, position: number): void;
+}): ConsumerStore & { clear(): void; heard(consumer: string, position: number): void } {
+  const { read, write, clock, onMoved } = parts;
   const movements = createListeners<[consumer: string, sequence: number]>();
+  const moved = (consumer: string, position: number) => {
+    movements.notify(consumer, position);
+    onMoved(consumer, position);
+  };
   const now = () => isoTime(clock.now());
 
   return {
@@ -79,7 +85,7 @@ export function createConsumerStore(parts: {
           return toConsumer(row);
         },
         (placed) => {
-          if (typeof placed === "object") movements.notify(name, placed.position);
+          if (typeof placed === "object") moved(name, placed.position);
         },
       ),
     setConsumerTypes: (name, types) =>
@@ -114,7 +120,7 @@ export function createConsumerStore(parts: {
           };
         },
         (result) => {
-          if (result?.isMoved) movements.notify(name, sequence);
+          if (result?.isMoved) moved(name, sequence);
         },
       );
       return acknowledged === undefined ? "bound" : acknowledged.consumer;
@@ -126,7 +132,7 @@ export function createConsumerStore(parts: {
           return (await transaction.run("DELETE FROM consumers WHERE name = $1", [name])) > 0;
         },
         (isDeleted) => {
-          if (isDeleted === true) movements.notify(name, 0);
+          if (isDeleted === true) moved(name, 0);
         },
       ),
     pending: (name, most = PENDING_COUNTED) =>
@@ -135,6 +141,7 @@ export function createConsumerStore(parts: {
         return consumer && countPending(connection, consumer, most);
       }),
     onAcknowledge: movements.add,
+    heard: movements.notify,
     clear: movements.clear,
   };
 }

@@ -1,4 +1,4 @@
-// Remembers the last end of the log that this node saw, in its data directory. A database that went back in time, such
+// Remembers the last end of the log that this node saw or was told of, in its data directory. A database that went back in time, such
 // as a replica that was promoted before it had caught up, has a different one.
 
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -45,19 +45,23 @@ export function createHeadMemory(dataDir: string | undefined, clock: Pick<Clock,
   };
 
   return {
+    // Commits may follow while it is compared, of this node and of others.
     lacks: async (connection, epoch) => {
-      if (!seen || seen.epoch !== epoch) return undefined;
+      const before = seen;
+      if (!before || before.epoch !== epoch) return undefined;
       const [row] = await connection.query<{ latest: number; oldest: number; id: string | null }>(
         "SELECT latest, oldest, (SELECT id FROM events WHERE sequence = $1) AS id FROM head",
-        [seen.latest],
+        [before.latest],
       );
       if (!row) return "the end of its log is gone";
-      if (row.latest < seen.latest) return `its log ended at ${seen.latest}, and ends at ${row.latest} now`;
-      if (seen.latest >= row.oldest && seen.id !== null && row.id !== seen.id)
-        return `its event ${seen.latest} is another one than before`;
+      if (row.latest < before.latest)
+        return `its log ended at ${before.latest}, and ends at ${row.latest} now`;
+      if (before.latest >= row.oldest && before.id !== null && row.id !== before.id)
+        return `its event ${before.latest} is another one than before`;
       return undefined;
     },
     note: (head) => {
+      if (seen?.epoch === head.epoch && head.latest < seen.latest) return;
       seen = head;
       if (path !== undefined) stop ??= clock.after(EVERY_MS, flush);
     },

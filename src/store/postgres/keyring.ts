@@ -9,6 +9,8 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 export interface Keyring {
+  /** The ids of its keys, which reveal nothing about them: the first encrypts. */
+  readonly ids: readonly string[];
   encrypt(name: string, value: string): string;
   /** @returns undefined if it was encrypted with none of the keys; @throws Error if it was tampered with */
   decrypt(name: string, stored: string): string | undefined;
@@ -34,6 +36,7 @@ export function createKeyring(keys: readonly Buffer[]): Keyring {
   if (!first) throw new Error("a keyring has a key");
   const current = idOf(first);
   return {
+    ids: keys.map(idOf),
     encrypt(name, value) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv("aes-256-gcm", first, nonce).setAAD(Buffer.from(name));

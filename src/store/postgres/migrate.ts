@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Connection } from "./connection.ts";
 import { postgresError } from "./errors.ts";
+import { MIGRATION_KEYS } from "./lock.ts";
 
 interface Migration {
   version: number;
@@ -26,8 +27,8 @@ export const knownVersion = (): number => readMigrations().length;
 const OLDEST_SERVER = 150_000;
 
 /**
- * Creates the schema if it is missing, and applies missing migrations. Two nodes that start at once wait for each
- * other.
+ * Creates the schema if it is missing, and applies missing migrations.
+ * @param connection has the schema alone, unless it is up to date
  * @param onMigration called and awaited before an existing schema is changed, which may take long
  * @throws StoreError `newer_version`, `unusable`, `read_only`: the schema is left as it is
  */
@@ -62,7 +63,7 @@ export async function migrate(
   if (before === migrations.length) return;
   if (before > 0) await onMigration?.();
   await connection.script(
-    `BEGIN; SELECT pg_advisory_xact_lock(hashtext('nexusd migration'), hashtext('${schema}'))`,
+    `BEGIN; SELECT pg_advisory_xact_lock(${MIGRATION_KEYS.replace("$1", `'${schema}'`)})`,
   );
   try {
     if (!server.exists) await connection.script(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);

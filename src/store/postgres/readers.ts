@@ -12,11 +12,19 @@ export interface Readers {
   read<T>(queries: (connection: Connection) => Promise<T>): Promise<T>;
   /** The same in one snapshot of the database. */
   snapshot<T>(queries: (connection: Connection) => Promise<T>): Promise<T>;
+  /** Gives all connections up for other ones. */
+  drop(): void;
   close(): Promise<void>;
 }
 
-export function createReaders(settings: ConnectionSettings, clock: Pick<Clock, "after">): Readers {
+/** @param verify refuses a database that is not the same any more, before anything is read from it */
+export function createReaders(
+  settings: ConnectionSettings,
+  clock: Pick<Clock, "after">,
+  verify: (connection: Connection) => Promise<void>,
+): Readers {
   const idle: Connection[] = [];
+  const busy = new Set<Connection>();
   const waiting: (() => void)[] = [];
   let taken = 0;
   let stopIdling = () => {};
@@ -28,10 +36,21 @@ export function createReaders(settings: ConnectionSettings, clock: Pick<Clock, "
     try {
       if (isFresh) for (const connection of idle.splice(0)) connection.destroy();
       for (let found = idle.pop(); found; found = idle.pop()) if (!found.isLost) return found;
-      return await Connection.open(settings);
+      return await open();
     } catch (error) {
       give(undefined);
       throw error;
+    }
+  };
+
+  const open = async (): Promise<Connection> => {
+    const opened = await Connection.open(settings);
+    try {
+      await verify(opened);
+      return opened;
+    } catch (error) {
+      opened.destroy();
+      throw toPostgresError(error, settings.place);
     }
   };
 
@@ -48,12 +67,14 @@ export function createReaders(settings: ConnectionSettings, clock: Pick<Clock, "
   const read: Readers["read"] = async (queries) => {
     for (let attempt = 1; ; attempt++) {
       const connection = await take(attempt > 1);
+      busy.add(connection);
       try {
         return await queries(connection);
       } catch (error) {
         if (!connection.isLost || attempt > 1) throw toPostgresError(error, settings.place);
         if (!endsSession(error)) throw toPostgresError(error, settings.place);
       } finally {
+        busy.delete(connection);
         give(connection);
       }
     }
@@ -70,6 +91,9 @@ export function createReaders(settings: ConnectionSettings, clock: Pick<Clock, "
           if (!connection.isLost) await connection.script("ROLLBACK");
         }
       }),
+    drop: () => {
+      for (const connection of [...idle.splice(0), ...busy]) connection.destroy();
+    },
     close: async () => {
       stopIdling();
       await closeIdle();

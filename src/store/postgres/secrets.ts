@@ -59,8 +59,10 @@ export function createSecretStore(parts: {
   place: string;
   read: ReadUnit;
   write: WriteUnit;
+  /** Tells the other nodes which keys this one has now. @throws StoreError if one of them could not read with them */
+  announce(transaction: Transaction, ids: readonly string[]): Promise<void>;
 }): SecretStore {
-  const { place, read, write } = parts;
+  const { place, read, write, announce } = parts;
   let keyring = createKeyring(parts.keys);
 
   const renewSome = (after: string) =>
@@ -128,6 +130,7 @@ export function createSecretStore(parts: {
     setKeys: async (keys) => {
       const next = createKeyring(keys);
       await read((on) => checkKeys(on, next, place, { isReadOnly: true }));
+      await write((transaction) => announce(transaction, next.ids));
       keyring = next;
       await renew();
     },

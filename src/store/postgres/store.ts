@@ -1,18 +1,22 @@
-// The store on PostgreSQL: one schema of a database, one connection that commits and a few that read.
+// The store on PostgreSQL: one schema of a database, which the nodes of a fleet share. Each has one connection that
+// commits, and a few that read.
 
 import { monotonicFactory, ulid } from "ulid";
 import type { StoredEvent } from "../../contract/new-event.ts";
 import type { SharedValues } from "../../contract/shared-values.ts";
-import type { Store } from "../../contract/store.ts";
+import type { Store, StoreError } from "../../contract/store.ts";
 import { type Clock, isoTime } from "../../core/clock.ts";
 import { createListeners } from "../listeners.ts";
-import { createLocalFleet } from "../local-fleet.ts";
 import { prepareObservation } from "../prepared.ts";
 import { takeLength } from "../take-length.ts";
 import type { Connection, ConnectionSettings } from "./connection.ts";
 import { createConsumerStore } from "./consumers.ts";
 import { postgresError, toPostgresError } from "./errors.ts";
 import { readFigures } from "./figures.ts";
+import { joinFleet } from "./fleet/fleet.ts";
+import { assertSharedKeys, join } from "./fleet/join.ts";
+import { channelOf } from "./fleet/listener.ts";
+import { claimSlot, newIncarnation, openSessions, type Sessions, SLOTS } from "./fleet/slots.ts";
 import { createHeadMemory, type HeadMemory } from "./head-memory.ts";
 import { searchStatement } from "./insights.ts";
 import { createKeyring } from "./keyring.ts";
@@ -29,6 +33,9 @@ import { readCursor, readRecord, readRecords } from "./state.ts";
 import type { ReadUnit, WriteUnit } from "./units.ts";
 import { createWriter } from "./writer.ts";
 import { createWriteStore, keysOf } from "./writes.ts";
+
+/** A shorter time than at the start, so that a node is soon back when the way to the server is. */
+const RECONNECT_WITHIN_MS = 2500;
 
 export interface PostgresOptions {
   url: string;
@@ -55,7 +62,7 @@ export interface PostgresStore extends Store {
 }
 
 /**
- * Opens the store in a schema, exclusively for this process.
+ * Opens the store in a schema, as one node of those that share it.
  * @throws StoreError with a one-line message: the place, the problem, the remedy
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<PostgresStore> {
@@ -63,7 +70,10 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
   const place = placeOf(url, schema);
   const settings: ConnectionSettings = { url, schema, place, applicationName: `nexusd ${node}` };
   const memory = createHeadMemory(options.dataDir, clock);
-  const first = await openWriting(settings, clock, undefined, onMigration);
+  const incarnation = newIncarnation(random);
+  const first = await openWriting(settings, clock, "shared", onMigration);
+  const sleep = (ms: number) => clock.sleep(ms);
+  let sessions: Sessions | undefined;
   const newEpoch = () => ulid(Math.max(1, Math.floor(clock.now())), random);
   try {
     const unfinished = await first.query("SELECT FROM meta WHERE key = 'moving'");
@@ -71,29 +81,34 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Postg
       throw postgresError("unusable", place, "a move into it is not finished", {
         remedy: "run nexusctl db move --to postgres again",
       });
-    await first.query("INSERT INTO commits (node, token) VALUES ($1, '') ON CONFLICT DO NOTHING", [node]);
-    await checkKeys(first, createKeyring(options.keys), place);
+    const keyring = createKeyring(options.keys);
+    await checkKeys(first, keyring, place);
+    sessions = await openSessions(settings, incarnation, sleep);
+    await claimSlot(first, incarnation + SLOTS.writer, sleep);
+    const version = options.version ?? "";
+    await join(first, { name: node, version, incarnation, keys: keyring.ids }, place, clock);
     let epoch = await readEpoch(first, newEpoch);
     const why = await memory.lacks(first, epoch);
     if (why !== undefined) {
-      epoch = await changeEpoch(first, epoch, newEpoch());
+      epoch = await changeEpoch(first, settings, epoch, newEpoch());
       onNotice(`${place}: the database went back in time: ${why}; its log has a new epoch, ${epoch}`);
     }
     const types = await first.query<{ type: string }>("SELECT type FROM event_types");
     const [head] = await first.query<{ latest: number; id: string | null }>(
-      "SELECT latest, (SELECT id FROM events WHERE sequence = latest) AS id FROM head",
+      "SELECT latest, last_id AS id FROM head",
     );
     const position = await readPosition(first);
     const { latest, id } = head ?? { latest: 0, id: null };
     memory.note({ epoch, latest, id });
-    const { store, renew } = createStore({
-      ...{ options, settings, first, epoch, memory, latest, position, newEpoch },
+    const { store, renew, started } = createStore({
+      ...{ options, settings, first, epoch, memory, latest, position, newEpoch, incarnation, sessions },
       knownTypes: new Set(types.map(({ type }) => type)),
     });
     renew().catch(() => {}); // The next start continues.
+    await started();
     return store;
   } catch (error) {
-    first.destroy();
+    for (const opened of [first, sessions?.fleet, sessions?.listener]) opened?.destroy();
     throw toPostgresError(error, place);
   }
 }
@@ -108,9 +123,18 @@ async function readEpoch(connection: Connection, create: () => string): Promise<
   return row.value;
 }
 
-/** @returns the new epoch, which another node may have set */
-async function changeEpoch(connection: Connection, before: string, after: string): Promise<string> {
+/** Tells the other nodes. @returns the new epoch, which another node may have set */
+async function changeEpoch(
+  connection: Connection,
+  { schema }: Pick<ConnectionSettings, "schema">,
+  before: string,
+  after: string,
+): Promise<string> {
   await connection.query("UPDATE meta SET value = $2 WHERE key = 'epoch' AND value = $1", [before, after]);
+  await connection.query("SELECT pg_notify($1, $2)", [
+    channelOf(schema),
+    JSON.stringify({ by: 0, epoch: true }),
+  ]);
   return readEpoch(connection, () => after);
 }
 
@@ -120,6 +144,8 @@ interface Parts {
   first: Connection;
   epoch: string;
   memory: HeadMemory;
+  incarnation: number;
+  sessions: Sessions;
   newEpoch(): string;
   knownTypes: Set<string>;
   latest: number;
@@ -127,8 +153,24 @@ interface Parts {
   position: number;
 }
 
-function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<number> } {
-  const { options, settings, first, epoch, memory, newEpoch, knownTypes, latest, position } = parts;
+function createStore(parts: Parts): {
+  store: PostgresStore;
+  renew(): Promise<number>;
+  started(): Promise<void>;
+} {
+  const {
+    options,
+    settings,
+    first,
+    epoch,
+    memory,
+    newEpoch,
+    knownTypes,
+    latest,
+    position,
+    incarnation,
+    sessions,
+  } = parts;
   const { clock, node, random = Math.random } = options;
   const { place } = settings;
   const listeners = createListeners<[latest: number]>();
@@ -136,42 +178,82 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
   let newest = latest;
   let notified = latest;
   let isClosed = false;
+  /** Why only a restart helps. */
+  let fatal: StoreError | undefined;
   let next: Connection | undefined = first;
-  let earlier: number | undefined;
 
-  const readers = createReaders(settings, clock);
+  /**
+   * Called with each new connection, before anything is read or committed on it. Reading on from a database that went
+   * back in time would return events that other readers never see, so all nodes restart with one new epoch.
+   */
+  const verify = async (connection: Connection): Promise<void> => {
+    if (fatal) throw fatal;
+    const [row] = await connection.query<{ recovering: boolean; epoch: string | null }>(
+      "SELECT pg_is_in_recovery() AS recovering, (SELECT value FROM meta WHERE key = 'epoch') AS epoch",
+    );
+    if (row?.recovering) throw postgresError("read_only", place, "it is a replica, which takes no writes");
+    if (!isSame(row?.epoch)) throw fatal;
+    const why = await memory.lacks(connection, epoch);
+    if (why === undefined) return;
+    await changeEpoch(connection, settings, epoch, newEpoch());
+    throw end(why);
+  };
+  const isSame = (is: string | null | undefined): boolean => {
+    if (is === epoch) return true;
+    end(`its epoch is ${is}`);
+    return false;
+  };
+  const end = (why: string): StoreError => {
+    fatal ??= postgresError("unusable", place, `the database went back in time: ${why}`, {
+      remedy: "nexusd starts again, with a new epoch",
+    });
+    return fatal;
+  };
+
+  /** The log ends at least here, whoever committed it. */
+  const seen = (now: number, id: string | null): void => {
+    if (now <= newest) return;
+    newest = now;
+    memory.note({ epoch, latest: now, id });
+  };
+  const tellReaders = () => {
+    if (newest === notified) return;
+    notified = newest;
+    listeners.notify(newest);
+  };
+
+  const readers = createReaders(settings, clock, verify);
   const { close: closeValues, ...values } = createSharedValues(settings);
   const writer = createWriter({
-    ...{ clock, place, node, knownTypes },
+    ...{ clock, place, incarnation, knownTypes },
     nextId: monotonicFactory(random),
     connect: async () => {
       const connection = next ?? (await openAgain());
       next = undefined;
-      earlier = connection.pid;
       return connection;
     },
     onCommit: (now, id) => {
-      newest = Math.max(newest, now);
-      if (id !== undefined) memory.note({ epoch, latest: now, id });
+      if (now > newest) fleet.teller.tell({ latest: now, id });
+      seen(now, id);
     },
-    afterCommit: () => {
-      if (newest === notified) return;
-      notified = newest;
-      listeners.notify(newest);
-    },
+    afterCommit: tellReaders,
   });
 
-  /** Reading on from here would return events that other readers never see, so everything restarts with a new epoch. */
   const openAgain = async (): Promise<Connection> => {
-    const connection = await openWriting(settings, clock, earlier);
-    const is = await readEpoch(connection, newEpoch);
-    const why = is === epoch ? await memory.lacks(connection, epoch) : `its epoch is ${is}`;
-    if (why === undefined) return connection;
-    if (is === epoch) await changeEpoch(connection, epoch, newEpoch());
-    await connection.end();
-    throw postgresError("unusable", place, `the database went back in time: ${why}`, {
-      remedy: "nexusd starts again, with a new epoch",
-    });
+    if (fatal) throw fatal;
+    const connection = await openWriting(
+      { ...settings, connectWithinMs: RECONNECT_WITHIN_MS },
+      clock,
+      "shared",
+    );
+    try {
+      await claimSlot(connection, incarnation + SLOTS.writer, (ms) => clock.sleep(ms));
+      await verify(connection);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
   };
 
   const assertOpen = () => {
@@ -179,6 +261,7 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
       throw postgresError("unusable", place, "the store is closed", {
         remedy: "nexusd is stopping: start it again",
       });
+    if (fatal) throw fatal;
   };
   const read: ReadUnit = async (query) => {
     assertOpen();
@@ -193,17 +276,62 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
     return writer.write({ run: work, ...(keys && { keys }) }, committed, canWait);
   };
 
-  const secrets = createSecretStore({ keys: options.keys, place, read, write });
   const shared = createSharedRecords({ read, clock, position });
+  const secrets = createSecretStore({
+    ...{ keys: options.keys, place, read, write },
+    announce: async (transaction, ids) => {
+      await assertSharedKeys(transaction, node, ids, place);
+      await transaction.run("UPDATE nodes SET keys = $2::text[] WHERE incarnation = $1", [incarnation, ids]);
+    },
+  });
   const observe = createObserve(clock, secrets);
   const appended = (events: readonly StoredEvent[]) => {
     for (const { type } of events) counts.set(type, (counts.get(type) ?? 0) + 1);
   };
-  const { clear: clearConsumers, ...consumers } = createConsumerStore({ read, write, clock });
+  const {
+    clear: clearConsumers,
+    heard: consumerMoved,
+    ...consumers
+  } = createConsumerStore({
+    ...{ read, write, clock },
+    onMoved: (name, position) => fleet.teller.moved(name, position),
+  });
+
+  const fleet = joinFleet({
+    ...{ settings, clock, node, incarnation, read, verify, sessions },
+    write: (work) => writer.write({ run: work }),
+    onLook: (look) => {
+      if (!isSame(look.epoch)) return;
+      seen(look.latest, look.id);
+      tellReaders();
+    },
+    onMessage: (heard) => {
+      if (heard.latest !== undefined) {
+        seen(heard.latest, heard.id ?? null);
+        tellReaders();
+      }
+      for (const [name, position] of heard.moved ?? []) consumerMoved(name, position);
+    },
+    onListening: () => {
+      // Whose movements were not heard.
+      read((on) => on.query<{ name: string; position: number }>("SELECT name, position FROM consumers"))
+        .then((rows) => {
+          if (!isClosed) for (const { name, position } of rows) consumerMoved(name, position);
+        })
+        .catch(() => {});
+    },
+    onCut: () => {
+      writer.drop();
+      readers.drop();
+    },
+    onFatal: (error) => {
+      fatal ??= error;
+    },
+  });
 
   const store: PostgresStore = {
     epoch,
-    fleet: createLocalFleet({ name: node, version: options.version ?? "" }, place, clock),
+    fleet,
     shared: { watch: shared.watch, look: shared.look },
     setKeys: secrets.setKeys,
     values,
@@ -261,8 +389,12 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
       if (isClosed) return;
       isClosed = true;
       shared.close();
+      // Where that cannot be committed, the other nodes notice the end on their own.
+      const left = fleet.leave().catch(() => {});
       await writer.close();
+      await left;
       await next?.end();
+      await fleet.close();
       memory.flush();
       listeners.clear();
       clearConsumers();
@@ -270,5 +402,5 @@ function createStore(parts: Parts): { store: PostgresStore; renew(): Promise<num
       await readers.close();
     },
   };
-  return { store, renew: secrets.renew };
+  return { store, renew: secrets.renew, started: fleet.started };
 }

@@ -1,6 +1,6 @@
 // One commit: collects what its units of work append and remember, and sends it at the end in one message.
 
-import type { monotonicFactory } from "ulid";
+import { decodeTime, type monotonicFactory } from "ulid";
 import type { EventRow } from "../../contract/cloudevent.ts";
 import type { StoredEvent } from "../../contract/new-event.ts";
 import type { SearchTerms } from "../../contract/searchable.ts";
@@ -13,6 +13,7 @@ import { insightRow } from "./insights.ts";
 import type { NamedStatement } from "./named.ts";
 
 const DAY_MS = 86_400_000;
+const MOST_AHEAD_MS = 60_000;
 
 export type WriteCounts = Record<WriteState, number>;
 
@@ -25,6 +26,8 @@ export interface Head {
   writes: WriteCounts;
   open_writes: number;
   open_bytes: number;
+  /** The id of the newest event; null: there never was one. */
+  last_id: string | null;
 }
 
 export const readCounts = (json: string): WriteCounts => {
@@ -35,7 +38,8 @@ export const readCounts = (json: string): WriteCounts => {
 
 export type HeadRow = Omit<Head, "writes"> & { writes: string };
 
-export const HEAD_COLUMNS = "latest, oldest, audit_rows, audit_head, writes, open_writes, open_bytes";
+export const HEAD_COLUMNS =
+  "latest, oldest, audit_rows, audit_head, writes, open_writes, open_bytes, last_id";
 
 export type NextId = ReturnType<typeof monotonicFactory>;
 
@@ -132,17 +136,31 @@ export class Transaction {
   /** @returns undefined for a repetition; its keys must be looked up */
   append(event: PreparedEvent, now: number): StoredEvent | undefined {
     if (event.dedupe && this.remember(event.dedupe, now)) return undefined;
-    // ulid takes 0 for "now" by the system's clock.
-    const id = this.#nextId(Math.max(1, Math.floor(now)));
+    const id = this.#newId(now);
     const { source, type, subject, data } = event;
     const time = event.time ?? isoTime(now);
     this.head.latest += 1;
+    this.head.last_id = id;
     const row = { sequence: this.head.latest, id, source, type, subject, time, data };
     this.#events.push(row);
     this.#rows.set(row.sequence, row);
     if (event.terms)
       this.#insights.push({ sequence: row.sequence, time, terms: event.terms, size: data.length });
     return toStoredEvent(row);
+  }
+
+  /**
+   * Behind the newest one, also where another node with a clock that is ahead made that. Not where it is far ahead: one
+   * wrong clock must not set the time for all.
+   */
+  #newId(now: number): string {
+    // ulid takes 0 for "now" by the system's clock.
+    const at = Math.max(1, Math.floor(now));
+    const { last_id: last } = this.head;
+    const id = this.#nextId(at);
+    if (last === null || id > last) return id;
+    const behind = decodeTime(last) + 1;
+    return behind - at <= MOST_AHEAD_MS ? this.#nextId(behind) : id;
   }
 
   /** An event that this transaction appended. */
@@ -248,26 +266,21 @@ export class Transaction {
     return sent;
   }
 
-  /** The id of the last event, if this transaction appended it. */
-  lastId(): string | undefined {
-    return this.#rows.get(this.head.latest)?.id;
-  }
-
   /** The types of the events that it appended. */
   types(): Set<string> {
     return new Set([...this.#rows.values()].map(({ type }) => type));
   }
 
-  /** What is sent last: the current head, the token that identifies the commit, and the commit. */
-  end(node: string, token: string): [text: string, values: Value[]][] {
-    const { latest, oldest, audit_rows, audit_head, writes, open_writes, open_bytes } = this.head;
+  /** What is sent last: the current head, and the token that identifies the commit. */
+  end(incarnation: number, token: string): [text: string, values: Value[]][] {
+    const { latest, oldest, audit_rows, audit_head, writes, open_writes, open_bytes, last_id } = this.head;
     return [
       [
         `UPDATE head SET latest = $1, oldest = $2, audit_rows = $3, audit_head = $4, writes = $5, open_writes = $6,
-           open_bytes = $7`,
-        [latest, oldest, audit_rows, audit_head, stringifyJson(writes), open_writes, open_bytes],
+           open_bytes = $7, last_id = $8`,
+        [latest, oldest, audit_rows, audit_head, stringifyJson(writes), open_writes, open_bytes, last_id],
       ],
-      ["UPDATE commits SET token = $2 WHERE node = $1", [node, token]],
+      ["UPDATE commits SET token = $2 WHERE incarnation = $1", [incarnation, token]],
     ];
   }
 }

@@ -1,12 +1,20 @@
-// Group commit: the units of work that wait while a transaction runs share the next one.
+// Group commit: the units of work that wait while a transaction runs share the next one. Other nodes commit to the same
+// log meanwhile.
 //
-// W1  The committing connection itself holds the lock of the schema: a process that has lost the connection has lost
-//     the lock, and can no longer commit.
-// W2  Every transaction first locks the head. So the outcome of a commit whose answer was lost is settled as soon as
-//     the head can be locked again, and is then read from the token that the commit left.
+// W1  Every transaction first locks the head, and sends nothing that changes a row, nor its COMMIT, before the server has
+//     answered that. So transactions of all nodes follow one another, and a process that lost its connection has at most
+//     one transaction left on the server, which has the head already: it ends there before the next one begins. The
+//     server ends a session that it knows to be cut off or idle in a transaction; the next connection of the node, and the
+//     other nodes once they give it up, end it before that.
+// W2  So the outcome of a commit whose answer was lost is settled as soon as the head can be locked again, and is then
+//     read from the token that the commit left in the row of this run of the daemon. Other nodes that committed meanwhile
+//     left theirs in their own rows.
 // W3  A unit is never applied twice: it is retried only if its transaction is known not to be committed.
 // W4  A unit is never reported as failed while its commit may have succeeded: it waits until the outcome is known.
 //     Units queued behind it fail at once while the database is away.
+// W5  A unit that was handed over under leases is refused as `fenced` before anything of the group is written, unless
+//     this node holds all of them under the same tokens. Whoever takes a lease, or takes it away, locks the head first, so
+//     nobody else can have it before this commit has ended. The other units of the group are not affected.
 
 import { randomUUID } from "node:crypto";
 import type { monotonicFactory } from "ulid";
@@ -14,6 +22,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { DedupeKey } from "../prepared.ts";
 import type { Connection } from "./connection.ts";
 import { endsSession, postgresError, toPostgresError } from "./errors.ts";
+import { currentLeases, type Held, outsideLeases } from "./fleet/context.ts";
 import { HEAD_COLUMNS, type HeadRow, Transaction } from "./transaction.ts";
 
 export interface Unit<T> {
@@ -29,6 +38,8 @@ export interface Writer {
    * @throws StoreError: nothing of it was committed
    */
   write<T>(unit: Unit<T>, committed?: (result: T) => void, canWait?: boolean): Promise<T>;
+  /** Gives its connection up for another one. */
+  drop(): void;
   /** Commits the queued units and waits for that, but not for an unavailable database. */
   close(): Promise<void>;
 }
@@ -36,30 +47,33 @@ export interface Writer {
 export interface WriterOptions {
   clock: Pick<Clock, "monotonic" | "after" | "sleep">;
   place: string;
-  /** The name of this node, which identifies its commits. */
-  node: string;
+  /** Of this run of the daemon: identifies its commits and its leases. */
+  incarnation: number;
   nextId: ReturnType<typeof monotonicFactory>;
   /** Types that are in the table of types. */
   knownTypes: Set<string>;
   /** A connection that holds the lock of the schema, with all preconditions checked. @throws StoreError */
   connect(): Promise<Connection>;
   /** After each successful transaction, before its promises are resolved. */
-  onCommit(latest: number, id: string | undefined): void;
+  onCommit(latest: number, id: string | null): void;
   /** The same, after they are resolved. */
   afterCommit(): void;
 }
 
 interface Queued {
   unit: Unit<unknown>;
+  /** Those that it was handed over under. */
+  leases: readonly Held[];
   settle(result: unknown): void;
   reject(error: unknown): void;
 }
 
 interface Committed {
+  units: readonly Queued[];
   results: unknown[];
+  /** The newest event. */
   latest: number;
-  /** The id of the newest event, if this transaction appended it. */
-  id: string | undefined;
+  id: string | null;
   types: Set<string>;
 }
 
@@ -71,7 +85,7 @@ const AGAIN_MS = 250;
 const CLOSE_WITHIN_MS = 4000;
 
 export function createWriter(options: WriterOptions): Writer {
-  const { clock, place, node, nextId, knownTypes } = options;
+  const { clock, place, incarnation, nextId, knownTypes } = options;
   let queue: Queued[] = [];
   let connection: Connection | undefined;
   let current: Promise<void> | undefined;
@@ -86,13 +100,37 @@ export function createWriter(options: WriterOptions): Writer {
     return connection;
   };
 
-  const begin = async (on: Connection, units: readonly Queued[]): Promise<Transaction> => {
-    const { rows } = await on.script<HeadRow>(`BEGIN; SELECT ${HEAD_COLUMNS} FROM head FOR UPDATE`);
-    const [row] = rows;
+  /** @returns the transaction, and the units that may run in it (W5) */
+  const begin = async (
+    on: Connection,
+    units: readonly Queued[],
+  ): Promise<{ transaction: Transaction; allowed: Queued[] }> => {
+    const leases = new Set(units.flatMap((queued) => queued.leases).map(({ resource }) => resource));
+    // Sent together and done in order: what is held is read once the head is locked.
+    const [locked, held] = await Promise.all([
+      on.script<HeadRow>(`BEGIN; SELECT ${HEAD_COLUMNS} FROM head FOR UPDATE`),
+      leases.size === 0
+        ? []
+        : on.query<{ resource: string; token: number }>(
+            "SELECT resource, token FROM leases WHERE resource = ANY($1::text[]) AND holder = $2",
+            [[...leases], incarnation],
+          ),
+    ]);
+    const [row] = locked.rows;
     if (!row) throw postgresError("corrupt", place, "the end of the log is not there");
+    const tokens = new Map(held.map(({ resource, token }) => [resource, token]));
+    const allowed = units.filter((queued) => {
+      const late = queued.leases.find(
+        (lease) => lease.isOver() || tokens.get(lease.resource) !== lease.token,
+      );
+      if (!late) return true;
+      late.onRefused();
+      queued.reject(postgresError("fenced", place, `the lease of ${late.resource} is lost`));
+      return false;
+    });
     const transaction = new Transaction(on, row, nextId, knownTypes);
-    await transaction.look(units.flatMap(({ unit }) => unit.keys ?? []));
-    return transaction;
+    await transaction.look(allowed.flatMap(({ unit }) => unit.keys ?? []));
+    return { transaction, allowed };
   };
 
   /** Whether a commit whose answer was lost succeeded (W2). Waits for the database. */
@@ -101,9 +139,10 @@ export function createWriter(options: WriterOptions): Writer {
       try {
         const on = await connected();
         await on.script("BEGIN; SELECT 1 FROM head FOR UPDATE");
-        const [found] = await on.query<{ token: string }>("SELECT token FROM commits WHERE node = $1", [
-          node,
-        ]);
+        const [found] = await on.query<{ token: string }>(
+          "SELECT token FROM commits WHERE incarnation = $1",
+          [incarnation],
+        );
         await on.script("COMMIT");
         return found?.token === token;
       } catch (error) {
@@ -121,21 +160,28 @@ export function createWriter(options: WriterOptions): Writer {
     }
   };
 
-  /** @throws the error that kept it from being committed */
-  const attempt = async (on: Connection, units: readonly Queued[]): Promise<Committed> => {
+  /**
+   * @returns undefined: no unit may run any more
+   * @throws the error that kept it from being committed
+   */
+  const attempt = async (on: Connection, queued: readonly Queued[]): Promise<Committed | undefined> => {
     const token = randomUUID();
     let sent: Committed | undefined;
     try {
-      const transaction = await begin(on, units);
+      const { transaction, allowed: units } = await begin(on, queued);
+      if (units.length === 0) {
+        await on.script("ROLLBACK");
+        return undefined;
+      }
       const results: unknown[] = [];
       for (const { unit } of units) results.push(await unit.run(transaction));
       const ending = [
         ...transaction.flush(),
-        ...transaction.end(node, token).map(([text, values]) => on.run(text, values)),
+        ...transaction.end(incarnation, token).map(([text, values]) => on.run(text, values)),
       ];
       const commit = on.script("COMMIT");
       const { head } = transaction;
-      sent = { results, latest: head.latest, id: transaction.lastId(), types: transaction.types() };
+      sent = { units, results, latest: head.latest, id: head.last_id, types: transaction.types() };
       const failed = (await Promise.allSettled([...ending, commit])).find(
         ({ status }) => status === "rejected",
       );
@@ -164,7 +210,9 @@ export function createWriter(options: WriterOptions): Writer {
         return rejectAll(units, error);
       }
       try {
-        return settleAll(units, await attempt(on, units));
+        const done = await attempt(on, units);
+        if (done) settleAll(done);
+        return;
       } catch (error) {
         // Known not to be committed (W3): retry once if only the connection was lost.
         if (on.isLost && tries === 1 && !closing.signal.aborted) continue;
@@ -181,10 +229,10 @@ export function createWriter(options: WriterOptions): Writer {
     for (const unit of units) unit.reject(reported);
   };
 
-  const settleAll = (units: readonly Queued[], done: Committed) => {
+  const settleAll = (done: Committed) => {
     for (const type of done.types) knownTypes.add(type);
     options.onCommit(done.latest, done.id);
-    units.forEach((unit, index) => {
+    done.units.forEach((unit, index) => {
       unit.settle(done.results[index]);
     });
     options.afterCommit();
@@ -204,7 +252,7 @@ export function createWriter(options: WriterOptions): Writer {
     stopWaiting?.();
     stopWaiting = undefined;
     // After the poll phase, so that all answers that arrived with this one share its transaction.
-    current ??= new Promise<void>((resolve) => setImmediate(resolve)).then(run);
+    current ??= outsideLeases(() => new Promise<void>((resolve) => setImmediate(resolve)).then(run));
   };
 
   return {
@@ -212,6 +260,7 @@ export function createWriter(options: WriterOptions): Writer {
       new Promise((resolve, reject) => {
         queue.push({
           unit,
+          leases: currentLeases(),
           settle: (result) => {
             // The result of this unit's own `run`, which the queue cannot type.
             const own = result as Awaited<ReturnType<typeof unit.run>>;
@@ -224,6 +273,7 @@ export function createWriter(options: WriterOptions): Writer {
         if (!canWait || waitMs <= 0) start();
         else if (!current) stopWaiting ??= clock.after(waitMs, start);
       }),
+    drop: () => connection?.destroy(),
     close: async () => {
       if (queue.length > 0) start();
       const give = clock.after(CLOSE_WITHIN_MS, () => closing.abort());

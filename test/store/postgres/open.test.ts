@@ -19,20 +19,20 @@ const refusal = async (options: Parameters<typeof openPostgres>[0]) => {
   return error;
 };
 
-test("a second nexusd on the schema is refused with the name of the first, and let in when that is gone", async () => {
+test("a second daemon with the name of a node is refused while that runs, and let in when it is gone", async () => {
   const schema = newSchema();
-  const first = await openPostgres({ schema, node: "alpha" });
-  expect(await refusal({ schema, node: "beta" })).toMatchObject({
+  const first = await openPostgres({ schema, node: "alpha", version: "1.2.3" });
+  expect(await refusal({ schema, node: "alpha" })).toMatchObject({
     code: "locked",
-    message: expect.stringMatching(/in use by nexusd alpha, since 20/),
+    message: expect.stringMatching(/another daemon runs as node alpha \(nexusd 1\.2\.3, since 20/),
   });
   await first.close();
-  const second = await openPostgres({ schema, node: "beta" });
+  const second = await openPostgres({ schema, node: "alpha" });
   await expect(first.probe()).rejects.toMatchObject({ code: "unusable" });
   await second.probe();
 });
 
-test("after a SIGKILL of the first, the second has the schema at once", async () => {
+test("after a SIGKILL of the first, a second one with its name has the schema at once", async () => {
   const schema = newSchema();
   const child = spawn(
     process.execPath,
@@ -41,13 +41,35 @@ test("after a SIGKILL of the first, the second has the schema at once", async ()
   );
   onTestFinished(() => void child.kill("SIGKILL"));
   await new Promise((resolve) => child.stdout.once("data", resolve));
-  expect(await refusal({ schema })).toMatchObject({ code: "locked" });
+  expect(await refusal({ schema, node: "holder" })).toMatchObject({ code: "locked" });
   const closed = new Promise((resolve) => child.on("close", resolve));
   child.kill("SIGKILL");
   await closed;
-  const store = await openPostgres({ schema });
+  const store = await openPostgres({ schema, node: "holder" });
   // What the first one committed is all there.
   expect(await store.readEvents({ after: 0, limit: 10 })).toMatchObject({ latest: 3 });
+});
+
+test("nodes that start at once on a new schema wait for the one that migrates", async () => {
+  const schema = newSchema();
+  const nodes = ["a", "b", "c"].map((node) => openPostgres({ schema, node }));
+  const stores = await Promise.all(nodes);
+  expect(new Set(stores.map(({ epoch }) => epoch)).size).toBe(1);
+  expect((await stores[0]?.fleet.nodes())?.map(({ name }) => name)).toEqual(["a", "b", "c"]);
+});
+
+test("a schema that must be migrated is left as it is while a node runs on it, which is named", async () => {
+  const schema = newSchema();
+  const store = await openPostgres({ schema, node: "alpha" });
+  const superuser = await connectTo(schema);
+  const { rows } = await superuser.query("SELECT version FROM schema_version");
+  await superuser.query("UPDATE schema_version SET version = version - 1");
+  expect(await refusal({ schema, node: "beta" })).toMatchObject({
+    code: "locked",
+    message: expect.stringMatching(/in use by nexusd alpha, since 20[^;]*; stop it first$/),
+  });
+  await superuser.query("UPDATE schema_version SET version = $1", [rows[0].version]);
+  await store.probe();
 });
 
 test("a schema of a newer nexusd is refused and left as it is", async () => {
