@@ -43,5 +43,5 @@ export function signerProblems(config: Approvals): Problem[] {
 const tooFew = (at: string, quorum: number, { names }: SignersFile): Problem => ({
   path: `${at}.quorum`,
   value: String(quorum),
-  message: `wants more signatures than the file of signers has names (${names.length}): nothing could be approved`,
+  message: `needs more signatures than the file of signers has names (${names.length}): nothing could be approved`,
 });

@@ -45,7 +45,7 @@ export async function createLog(options: LogOptions): Promise<Logger> {
     { write: (line: string) => destination.write(`${render(clean(line, redactor))}\n`) },
   );
   destination.whenItFlows?.((dropped) =>
-    log.warn({ dropped }, "log lines were dropped while nobody read them; they get through again"),
+    log.warn({ dropped }, "log lines were dropped while nobody read them; logging works again"),
   );
   return log;
 }

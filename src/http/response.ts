@@ -73,7 +73,7 @@ export const excessive = (what: string, status: number, where: Where): HttpError
     ...{ retryable: false, maybeSent: true },
   });
 
-const PAGE = "with a page instead of JSON: is there a login on the way?";
+const PAGE = "with a page instead of JSON: does a login page answer in its place?";
 const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
 /** In these even plain words are not what they would be in UTF-8. */
 const IS_WIDE = /^(utf-?(16|32)|ucs-?[24]|iso-10646-ucs)/i;

@@ -193,7 +193,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 }
 
 const finishStream: Finish<HttpStream> = ({ status, headers, stream, place }, where, deadline) => {
-  if (!stream) throw new Error("a 2xx that was to be a stream is none");
+  if (!stream) throw new Error("a 2xx answer that should have been a stream is none");
   deadline.lift();
   stream.once("close", () => {
     deadline.end();

@@ -49,7 +49,7 @@ export function createReader(settings: SinkSettings, store: ReaderStore, log: Lo
       if (pending) return pending;
       log.warn(
         { consumer },
-        "the consumer of this sink was deleted: it is made again, at the end of the log",
+        "the consumer of this sink was deleted: it is created again, at the end of the log",
       );
       await reader.adopt();
       return (await store.pending(consumer)) ?? NOTHING;

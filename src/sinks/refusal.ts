@@ -30,7 +30,7 @@ export function refusalOf(error: unknown, target: string, words: StatusWords): R
     case "aborted":
       return refused(
         "aborted",
-        "given up, because the sink ends or its settings change: nothing is to be done",
+        "abandoned, because the sink stops or its settings change: there is nothing to do",
       );
     case "redirect_refused":
       return refused(
@@ -68,5 +68,5 @@ const REMEDY_OTHERWISE = "check that the other side runs, and that url is right"
 const REMEDY: Readonly<Record<string, string>> = {
   dns_failed: "check the host in url, and the network",
   tls_failed: "check its certificate, and the host in url",
-  connection_lost: "if it goes on, look into the log of the other side",
+  connection_lost: "if this goes on, look at the log of the other side",
 };

@@ -114,7 +114,7 @@ export class Runner {
     const now = clock.uptime();
     const record = await store.readRecord(RECORD_KIND, this.settings.name);
     const memory = record && fromRecord(record.value, now, steady.ageOf);
-    if (record && !memory) log.warn("what this sink remembered cannot be read: it begins anew");
+    if (record && !memory) log.warn("the stored state of this sink cannot be read: it starts over");
     this.memory = memory ?? newMemory(this.reader.position, now);
   }
 

@@ -48,7 +48,7 @@ const signedRule = z
         code: "custom",
         path: ["quorum"],
         input: quorum,
-        message: `wants more signatures than there are signers (${new Set(signers).size}): nothing could be approved`,
+        message: `needs more signatures than there are signers (${new Set(signers).size}): nothing could be approved`,
       });
   });
 

@@ -210,7 +210,7 @@ const notTaken = ({ code, message }: Failure, why = "it was not taken later on, 
   code,
   message: `Nothing was changed, ${why}: ${message}`,
 });
-const neverSent = ({ code, message }: Failure, why = "it could not be in time"): Failure => ({
+const neverSent = ({ code, message }: Failure, why = "it could not be read in time"): Failure => ({
   code,
   message: `Nothing was sent, ${why}: ${message}`,
 });

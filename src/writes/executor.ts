@@ -119,7 +119,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const line = { writeId: id, operation, state, ...(result.error && { code: result.error.code }) };
     // A commit that was reported as failed may still have happened.
     if (written?.kind !== "done" && written?.write.state !== state)
-      log.error({ ...line, found: written?.write.state ?? null }, "the result of a write found it changed");
+      log.error(
+        { ...line, found: written?.write.state ?? null },
+        "a write was changed before its result was stored",
+      );
     else if (state === "unknown") log.warn(line, "the outcome of a write is unknown: a person has to check");
     else log.info(line, `a write ${state}`);
   };

@@ -190,11 +190,11 @@ describe("signers", () => {
     ],
     [
       '"nexus.*" = { by = "signed", quorum = 3 }',
-      /\.quorum = 3: wants more signatures than the file of signers has names \(2\)/,
+      /\.quorum = 3: needs more signatures than the file of signers has names \(2\)/,
     ],
     [
       '"nexus.*" = { by = "signed", signers = ["alice"], quorum = 2 }',
-      /\.quorum = 2: wants more signatures than there are signers \(1\)/,
+      /\.quorum = 2: needs more signatures than there are signers \(1\)/,
     ],
     ['"nexus.*" = { by = "signed", signers = ["alice", "alice"] }', /\.signers = \[ … \]: names alice twice/],
     ['"nexus.*" = { by = "signed", signers = ["*"] }', /must be a name of 1 to 128 letters/],

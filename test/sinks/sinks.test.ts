@@ -320,7 +320,7 @@ describe("after a kill and a restart", () => {
     await scene.clock.advance(2000);
     expect(scene.handed).toHaveLength(1);
     expect(scene.logged.map(({ msg }) => msg)).toContain(
-      "what this sink remembered cannot be read: it begins anew",
+      "the stored state of this sink cannot be read: it starts over",
     );
   });
 });

@@ -110,7 +110,7 @@ const wordsFor =
           wait,
         );
       case 503:
-        return refused("starting", "the gateway starts or restarts: if it goes on, look into its log", wait);
+        return refused("starting", "the gateway is starting: if this goes on, look at its log", wait);
       default:
         return undefined;
     }

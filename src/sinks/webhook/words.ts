@@ -23,7 +23,7 @@ export const wordsFor =
       case 410:
         return refused(
           "gone",
-          "the receiver wants no more (410): remove the sink, or resume it once the receiver is back",
+          "the receiver is gone (410): remove the sink, or resume it once the receiver is back",
           { isFinal: true },
         );
       case 413:
@@ -35,7 +35,7 @@ export const wordsFor =
       case 429:
         return refused(
           "rate_limited",
-          "the receiver asks to be left alone (429): nothing is to be done",
+          "the receiver asks for fewer requests (429): there is nothing to do",
           wait,
         );
       default:
