@@ -34,7 +34,7 @@ const serviceOf = (kind: string): ServiceModule | undefined =>
   SERVICES.find(({ name, secrets }: ServiceModule) => name === kind && secrets.length > 0);
 
 export function createAccounts(
-  store: Pick<Store, "readSecret" | "commitObservation">,
+  store: Pick<Store, "readSecret" | "commitObservation" | "fleet">,
   source: AccountSource,
 ): Accounts {
   let key: string | undefined;
@@ -49,9 +49,14 @@ export function createAccounts(
     async load() {
       key = await store.readSecret(KEY_NAME);
       if (key !== undefined) return;
-      const made = randomBytes(KEY_BYTES).toString("hex");
-      await store.commitObservation({ source: KEY_NAME, secrets: [{ name: KEY_NAME, value: made }] });
-      key = made;
+      // Nodes that start at once must not make one each: an approval on one would be stale on the others.
+      await store.fleet.hold(KEY_NAME, new AbortController().signal, async () => {
+        key = await store.readSecret(KEY_NAME);
+        if (key !== undefined) return;
+        const made = randomBytes(KEY_BYTES).toString("hex");
+        await store.commitObservation({ source: KEY_NAME, secrets: [{ name: KEY_NAME, value: made }] });
+        key = made;
+      });
     },
     // A key of a session is made anew with each joining: what it belongs to is in the URL and the header x-agent-id.
     of({ origin, credential: { kind } }) {
