@@ -12,7 +12,6 @@ import { takeLength } from "../take-length.ts";
 import { createDedupe } from "./dedupe.ts";
 import type { SearchMemory } from "./search-memory.ts";
 
-const PRUNE_CHUNK = 1000;
 const AHEAD_MS = 86_400_000;
 const COLUMNS = "sequence, id, source, type, subject, time, data";
 
@@ -29,10 +28,14 @@ export interface EventLog {
   remember(keys: readonly DedupeKey[], now: number): void;
   /** Called once `append` is on disk. */
   appended(events: readonly StoredEvent[]): void;
-  /** Removes the oldest thousand events that are beyond the limits. Runs inside a transaction. */
-  /** @param now ms since the epoch */
+  /**
+   * Removes the oldest events that are beyond the limits. Runs inside a transaction.
+   * @param most how many at once
+   * @param now ms since the epoch
+   */
   prune(
     limits: { before?: string; keep?: number },
+    most: number,
     now: number,
   ): { removed: number; oldest: number; more: boolean };
   /** Called once `prune` is on disk. */
@@ -138,11 +141,11 @@ export const createEventLog = (
       latest = events.at(-1)?.sequence ?? latest;
     },
 
-    prune: ({ before, keep }, now) => {
+    prune: ({ before, keep }, most, now) => {
       const lastUnwanted = keep === undefined ? 0 : latest - keep;
       // The time of the commit, which a ULID begins with: the event's own time is the service's claim.
       const idBefore = before === undefined ? "" : encodeTime(Date.parse(before));
-      const head = oldestIds.all(PRUNE_CHUNK);
+      const head = oldestIds.all(most);
       const idAhead = encodeTime(now + AHEAD_MS);
       let removed = 0;
       for (const [at, { sequence, id }] of head.entries()) {
@@ -158,7 +161,7 @@ export const createEventLog = (
       return {
         removed,
         oldest: last ? last.sequence + 1 : oldest,
-        more: removed === PRUNE_CHUNK,
+        more: removed === most,
       };
     },
     pruned: (next) => {

@@ -86,6 +86,7 @@ const prepare = (db: Database.Database, migrations: readonly Migration[], dataDi
   const check = db.pragma("quick_check(1)", { simple: true });
   if (check !== "ok") throw storeError("corrupt", dataDir, `the database is damaged (${check})`);
 
+  makeShrinkable(db);
   if (db.pragma("journal_mode = WAL", { simple: true }) !== "wal")
     throw storeError("unusable", dataDir, "the file system cannot share memory between processes");
   db.pragma("synchronous = FULL");
@@ -93,6 +94,62 @@ const prepare = (db: Database.Database, migrations: readonly Migration[], dataDi
   db.pragma("secure_delete = ON");
   db.pragma("cache_size = -4000"); // KiB; the log is read by index, and the operating system caches the rest
   db.pragma("temp_store = MEMORY"); // no temporary file outside the directory
-  db.pragma("wal_autocheckpoint = 4000"); // pages: keeps the WAL around 16 MiB, so that pages that are written often are copied rarely
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma("journal_size_limit = 16777216"); // bytes: the WAL shrinks again after a burst
 };
+
+/** Keeps the WAL around 16 MiB, so that pages that are written often are copied rarely. */
+const CHECKPOINT_PAGES = 4000;
+
+/** While much is removed, 1 MiB: 4000 pages at once take up to 300 ms. */
+const PORTION_PAGES = 256;
+
+/** What a file that is written to needs again at once. */
+const KEPT_PAGES = 64;
+
+/** Rewriting takes about a second for each 200 MB, before the sockets are open. */
+const REWRITTEN_AT_START = 64 * 2 ** 20;
+
+/**
+ * Lets the file shrink while it is in use (removal.ts). SQLite does that only in a file that was made for it: an older
+ * one is written anew at the first start at which it holds little, whatever its size.
+ */
+function makeShrinkable(db: Database.Database): void {
+  const read = (name: string) => Number(db.pragma(name, { simple: true }));
+  if (read("auto_vacuum") === INCREMENTAL) return;
+  const used = (read("page_count") - read("freelist_count")) * read("page_size");
+  if (used > REWRITTEN_AT_START) return;
+  db.pragma("auto_vacuum = INCREMENTAL");
+  if (used > 0) db.exec("VACUUM");
+}
+
+const INCREMENTAL = 2;
+
+export interface Shrinking {
+  /** From now on what is committed is written into the file in small portions, since each holds everything up. */
+  begin(): void;
+  /** Pages that the file need not keep; 0 if it cannot shrink. */
+  free(): number;
+  /** Gives up to so many of them back to the file system. Runs inside a transaction. */
+  reclaim(most: number): void;
+  end(): void;
+}
+
+export function createShrinking(db: Database.Database): Shrinking {
+  const read = (name: string) => Number(db.pragma(name, { simple: true }));
+  return {
+    begin: () => {
+      if (db.open) db.pragma(`wal_autocheckpoint = ${PORTION_PAGES}`);
+    },
+    free: () =>
+      db.open && read("auto_vacuum") === INCREMENTAL ? Math.max(0, read("freelist_count") - KEPT_PAGES) : 0,
+    // Not as a simple pragma: that would step once, and each step gives back one page.
+    reclaim: (most) => void db.pragma(`incremental_vacuum(${most})`),
+    end: () => {
+      if (!db.open) return; // the daemon has stopped meanwhile
+      // The file itself gets shorter with it.
+      db.pragma("wal_checkpoint(PASSIVE)");
+      db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    },
+  };
+}

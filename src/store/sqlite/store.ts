@@ -19,7 +19,7 @@ import { storeError, toStoreError } from "./errors.ts";
 import { createEventLog } from "./events.ts";
 import { createFigures } from "./figures.ts";
 import { createObserve } from "./observations.ts";
-import { type OnMigration, openDatabase } from "./open.ts";
+import { createShrinking, type OnMigration, openDatabase } from "./open.ts";
 import { createPending } from "./pending.ts";
 import { createRemoval } from "./removal.ts";
 import { createSearch } from "./search.ts";
@@ -190,7 +190,7 @@ const createStore = ({
       },
     }),
 
-    ...createRemoval({ log, searchable, write, clock }),
+    ...createRemoval({ log, searchable, write, shrinking: createShrinking(db), clock }),
 
     onAppend: listeners.add,
     backup: async () => {
