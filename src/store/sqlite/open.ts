@@ -86,6 +86,7 @@ const prepare = (db: Database.Database, migrations: readonly Migration[], dataDi
   const check = db.pragma("quick_check(1)", { simple: true });
   if (check !== "ok") throw storeError("corrupt", dataDir, `the database is damaged (${check})`);
 
+  db.pragma("temp_store = MEMORY"); // no temporary file outside the directory
   makeShrinkable(db);
   if (db.pragma("journal_mode = WAL", { simple: true }) !== "wal")
     throw storeError("unusable", dataDir, "the file system cannot share memory between processes");
@@ -93,7 +94,6 @@ const prepare = (db: Database.Database, migrations: readonly Migration[], dataDi
   db.pragma("foreign_keys = ON");
   db.pragma("secure_delete = ON");
   db.pragma("cache_size = -4000"); // KiB; the log is read by index, and the operating system caches the rest
-  db.pragma("temp_store = MEMORY"); // no temporary file outside the directory
   db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma("journal_size_limit = 16777216"); // bytes: the WAL shrinks again after a burst
 };
