@@ -107,7 +107,7 @@ const PORTION_PAGES = 256;
 /** What a file that is written to needs again at once. */
 const KEPT_PAGES = 64;
 
-/** Rewriting takes about a second for each 200 MB, before the sockets are open. */
+/** Rewriting that much takes half a second, and its memory, before the sockets are open. */
 const REWRITTEN_AT_START = 64 * 2 ** 20;
 
 /**
