@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 import { jobLease } from "../contract/leases.ts";
+import { StoreError } from "../contract/store.ts";
 import { isoTime } from "../core/clock.ts";
 import { within } from "../core/within.ts";
 import { createCronLoop } from "./cron.ts";
@@ -202,6 +203,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       await runForGood(loop, life);
       return signal.aborted ? undefined : "over";
     } catch (error) {
+      // The database is away: the job waits for its lease again.
+      if (shared && error instanceof StoreError) throw error;
       entry.log.error({ err: error }, "job could not be started");
       return "over";
     } finally {

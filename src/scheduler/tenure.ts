@@ -17,7 +17,8 @@ export interface Tenure {
 
 /**
  * Begins a life whenever this node holds the job, until `ending` aborts.
- * @param live never rejects; ends with the signal of the tenure, or returns "over": there will be no other life
+ * @param live ends with the signal of the tenure, rejects if the database is away, or returns "over": there will be no
+ *   other life
  */
 export async function holdForGood(
   { fleet, resource, ending, clock }: { fleet: Fleet; resource: string; ending: AbortSignal; clock: Clock },

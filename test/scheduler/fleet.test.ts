@@ -1,6 +1,7 @@
 // The scheduler as one node of several: each job runs on one of them, and on another once that has lost it.
 
 import { expect, it } from "vitest";
+import { StoreError } from "../../src/contract/store.ts";
 import type { Job, JobContext } from "../../src/scheduler/job.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createFakeFleet } from "../support/fake-fleet.ts";
@@ -147,4 +148,27 @@ it("a run that another node has to do is refused with its name", async () => {
   await a.scheduler.run("sweep");
   expect(ranOn).toEqual(["a"]);
   await Promise.all([a, b].map(({ scheduler }) => scheduler.stop(SECOND)));
+});
+
+it("a node that gets the lease while the database is away waits, and runs the job once that is back", async () => {
+  const ranOn: string[] = [];
+  const clock = createFakeClock(NOON);
+  const fleet = createFakeFleet();
+  const store = fleet.storeOf("a", createFakeStore());
+  let isAway = true;
+  const { shared } = store;
+  if (!shared) throw new Error("not a fleet");
+  const look = async () => {
+    if (isAway) throw new StoreError("io", "away");
+  };
+  const a = createHarness([cron(async () => void ranOn.push("a"))], {
+    ...{ clock, store: { ...store, shared: { ...shared, look } } },
+  });
+  a.scheduler.start();
+  await clock.advance(MINUTE);
+  expect([ranOn, a.status().state]).toEqual([[], "standby"]);
+  isAway = false;
+  await clock.advance(MINUTE);
+  expect(ranOn).toEqual(["a"]);
+  await a.scheduler.stop(SECOND);
 });
