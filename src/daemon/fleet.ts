@@ -104,7 +104,7 @@ const leasesOf = ({ name }: FleetNode, { leases }: { leases: HeldLease[] }) =>
 function createNews(own: string) {
   const told = new Set<string>();
   /** When those that are lost were last seen. */
-  const lostAt = new Map<string, string>();
+  const lostAt = new Map<string, Pick<FleetNode, "startedAt" | "seenAt">>();
   const keyOf = (event: NewEvent) => event.dedupe?.record[0] ?? "";
 
   const joined = ({ name, version, startedAt }: FleetNode, key: string): NewEvent => ({
@@ -123,11 +123,12 @@ function createNews(own: string) {
       const events = nodes.flatMap((node) => {
         const { name, startedAt, seenAt } = node;
         if (node.state === "lost") {
-          lostAt.set(name, seenAt);
+          lostAt.set(name, { startedAt, seenAt });
           return [lost(node, `lost ${name} ${seenAt}`)];
         }
         const before = lostAt.get(name);
-        if (before !== undefined) return [joined(node, `back ${name} ${before}`)];
+        // One that was started again says so itself.
+        if (before?.startedAt === startedAt) return [joined(node, `back ${name} ${before.seenAt}`)];
         return name === own ? [joined(node, `joined ${name} ${startedAt}`)] : [];
       });
       return events.filter((event) => !told.has(keyOf(event)));
