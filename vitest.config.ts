@@ -22,7 +22,7 @@ const ON_BOTH = [
   "writes",
   "writes-model",
 ].map((name) => `test/store/${name}.test.ts`);
-const POSTGRES = ["test/store/postgres/**/*.test.ts", "test/e2e/postgres.test.ts"];
+const POSTGRES = ["test/store/postgres/**/*.test.ts", "test/e2e/postgres.test.ts", "test/e2e/fleet.test.ts"];
 
 // The processes that tests start compile the same code again and again: with this, most of them need half the time.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/nexusd-tests");
