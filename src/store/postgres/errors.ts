@@ -77,7 +77,7 @@ const fromServer = (cause: DatabaseError, place: string): Error => {
       return told(
         "io",
         `the database takes no more connections (${message})`,
-        "raise max_connections there; nexusd needs 6",
+        "raise max_connections there; each node needs 8",
       );
     case "57014":
       return told("busy", "a statement took too long, and was ended");

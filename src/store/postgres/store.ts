@@ -195,8 +195,10 @@ function createStore(parts: Parts): {
     if (!isSame(row?.epoch)) throw fatal;
     const why = await memory.lacks(connection, epoch);
     if (why === undefined) return;
+    const error = end(why);
+    // Where that fails, the next start does it.
     await changeEpoch(connection, settings, epoch, newEpoch());
-    throw end(why);
+    throw error;
   };
   const isSame = (is: string | null | undefined): boolean => {
     if (is === epoch) return true;

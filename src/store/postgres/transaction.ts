@@ -53,6 +53,19 @@ interface Seen {
 /** A change of a row, sent at the end; null removes it. */
 type Change = { value: string; at: string } | null;
 
+type Cell = string | number | Buffer | null;
+
+/** SQL for rows, and its values: arrays, but for the single row that most commits have. */
+function rowsOf(types: readonly string[], rows: readonly Cell[][]): { text: string; values: Value[] } {
+  const [only] = rows;
+  if (only && rows.length === 1)
+    return { text: `VALUES (${types.map((type, at) => `$${at + 1}::${type}`).join(", ")})`, values: only };
+  return {
+    text: `SELECT * FROM unnest(${types.map((type, at) => `$${at + 1}::${type}[]`).join(", ")})`,
+    values: types.map((_, at) => rows.map((row) => row[at] ?? null)),
+  };
+}
+
 export class Transaction {
   readonly head: Head;
   readonly #connection: Connection;
@@ -185,19 +198,15 @@ export class Transaction {
       const types = new Set(events.map(({ type }) => type).filter((type) => !this.#knownTypes.has(type)));
       if (types.size > 0)
         send("INSERT INTO event_types SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", [[...types]]);
+      const rows = rowsOf(
+        ["bigint", "text", "text", "text", "text", "text", "text", "int"],
+        events.map(({ sequence, id, source, type, subject, time, data }) => [
+          ...[sequence, id, source, type, subject, time, data, data.length],
+        ]),
+      );
       send(
-        `INSERT INTO events (sequence, id, source, type, subject, time, data, size)
-         SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[])`,
-        [
-          events.map(({ sequence }) => sequence),
-          events.map(({ id }) => id),
-          events.map(({ source }) => source),
-          events.map(({ type }) => type),
-          events.map(({ subject }) => subject),
-          events.map(({ time }) => time),
-          events.map(({ data }) => data),
-          events.map(({ data }) => data.length),
-        ],
+        `INSERT INTO events (sequence, id, source, type, subject, time, data, size) ${rows.text}`,
+        rows.values,
       );
       this.#events = [];
     }
@@ -222,16 +231,15 @@ export class Transaction {
       this.#refreshed.clear();
     }
     if (this.#cursors.size > 0) {
-      const cursors = [...this.#cursors];
+      const rows = rowsOf(
+        ["text", "text", "text"],
+        [...this.#cursors].map(([source, { value, at }]) => [source, value, at]),
+      );
       send(
-        `INSERT INTO cursors (source, value, updated_at) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+        `INSERT INTO cursors (source, value, updated_at) ${rows.text}
          ON CONFLICT (source) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at
          WHERE cursors.value <> excluded.value`,
-        [
-          cursors.map(([source]) => source),
-          cursors.map(([, { value }]) => value),
-          cursors.map(([, { at }]) => at),
-        ],
+        rows.values,
       );
       this.#cursors.clear();
     }

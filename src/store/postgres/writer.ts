@@ -107,8 +107,9 @@ export function createWriter(options: WriterOptions): Writer {
   ): Promise<{ transaction: Transaction; allowed: Queued[] }> => {
     const leases = new Set(units.flatMap((queued) => queued.leases).map(({ resource }) => resource));
     // Sent together and done in order: what is held is read once the head is locked.
-    const [locked, held] = await Promise.all([
-      on.script<HeadRow>(`BEGIN; SELECT ${HEAD_COLUMNS} FROM head FOR UPDATE`),
+    const [, [row], held] = await Promise.all([
+      on.script("BEGIN"),
+      on.query<HeadRow>(`SELECT ${HEAD_COLUMNS} FROM head FOR UPDATE`),
       leases.size === 0
         ? []
         : on.query<{ resource: string; token: number }>(
@@ -116,7 +117,6 @@ export function createWriter(options: WriterOptions): Writer {
             [[...leases], incarnation],
           ),
     ]);
-    const [row] = locked.rows;
     if (!row) throw postgresError("corrupt", place, "the end of the log is not there");
     const tokens = new Map(held.map(({ resource, token }) => [resource, token]));
     const allowed = units.filter((queued) => {

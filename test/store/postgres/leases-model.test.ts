@@ -95,7 +95,7 @@ test("at most one holder of a resource commits, its token only grows, and a late
       expect(page.events.map(({ sequence }) => sequence)).toEqual(expected.map((_, at) => from + at + 1));
       await superuser.query("DELETE FROM leases");
     }),
-    runs(60),
+    runs(480),
   );
 }, 240_000);
 
