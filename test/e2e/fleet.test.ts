@@ -80,7 +80,7 @@ enabled = false
     return node;
   });
   await Promise.all(nodes.map(({ daemon }) => daemon.ready));
-  return { messaging, sessions, nodes };
+  return { server, messaging, sessions, nodes };
 }
 
 /** What each node holds, as one of them sees it. */
@@ -224,4 +224,34 @@ test("a drain moves everything, jobs are shown and paused from any node, and vie
 
   expect(await holder.daemon.end("SIGTERM")).toBe(0);
   expect(await other.daemon.end("SIGTERM")).toBe(0);
+}, 120_000);
+
+test("without the database a node serves what it knows, and is back within 5 s of it", async () => {
+  const { server, messaging, sessions, nodes } = await startFleet(["a"]);
+  const [node] = nodes;
+  if (!node) throw new Error("no node");
+  await until(async () => (await holderOf(node, POLLING)) !== undefined, "somebody who polls");
+  await server.kill();
+  await until(async () => {
+    const health = await node.get<{ reasons: { code: string }[] }>("/v1/health");
+    return health.reasons.some(({ code }) => code === "store");
+  }, "a health that says so");
+  expect((await node.get<NodesView>("/v1/nodes")).node).toBe("a");
+  expect((await node.get<{ jobs: JobStatus[] }>("/v1/jobs")).jobs.length).toBeGreaterThan(0);
+  await sleep(8000);
+  const polls = messaging.requests.length;
+  await sleep(2000);
+  expect(messaging.requests.length).toBe(polls);
+  await server.start();
+  messaging.post(sessions[0] ?? "", "peer", { text: "meanwhile" });
+  await until(
+    async () => {
+      const log = await readLog(node.agentSocket).catch(() => []);
+      return textsOf(log).includes("meanwhile");
+    },
+    "the message",
+    5000,
+  );
+  expect(node.daemon.log().split('"level":50').length - 1, node.daemon.log()).toBeLessThan(6);
+  expect(await node.daemon.end("SIGTERM")).toBe(0);
 }, 120_000);

@@ -116,6 +116,8 @@ export class Leases {
       this.#mayHaveMore = true;
       throw error;
     }
+    // What could not be taken meanwhile, and what was this node's own before the database went away.
+    if (this.#wanted.size > 0) this.tryTake();
   }
 
   close(): void {
@@ -258,10 +260,11 @@ export class Leases {
       incarnation,
     ]);
     const there = new Set(rows.map(({ token }) => token));
-    await transaction.run("DELETE FROM leases WHERE holder = $1 AND NOT token = ANY($2::bigint[])", [
-      incarnation,
-      held.map(({ token }) => token),
-    ]);
+    await transaction.run(
+      `WITH gone AS (DELETE FROM leases WHERE holder = $1 AND NOT token = ANY($2::bigint[]) RETURNING 1)
+       UPDATE nodes SET given = given + 1 WHERE incarnation = $1 AND EXISTS (SELECT FROM gone)`,
+      [incarnation, held.map(({ token }) => token)],
+    );
     return held.filter(({ token }) => !there.has(token));
   }
 
