@@ -262,7 +262,7 @@ test("readers on a node are told of commits of another one also where no message
   await expect.poll(() => told).toEqual([1]);
 });
 
-test("a lease survives the loss of one session, and of all of them where they are back in time", async () => {
+test("a lease survives the loss of each session of its node, one after the other", async () => {
   const { schema, a, b } = await pair();
   const { lease, letGo } = await holding(a, "x");
   const superuser = await connectTo(schema);
