@@ -1,4 +1,5 @@
-// The set-ups of docs/runtimes.md for Claude Code and other MCP clients, run as documented.
+// The set-ups of docs/runtimes.md for Claude Code and other MCP clients, run as documented. test/claude-code runs the
+// first in the real program.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
