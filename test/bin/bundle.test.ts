@@ -130,7 +130,7 @@ test("a bundle whose sources have changed does not run", async () => {
     writeFileSync(file, text);
     makeBundle();
   });
-  const description = "show services, jobs, sinks and log";
+  const description = "show services, jobs, nodes, sinks and log";
   expect((await launcher(["status", "--help"])).stdout).toContain(description);
   writeFileSync(file, text.replace(description, "changed"));
   expect((await launcher(["status", "--help"])).stdout).toContain("changed");

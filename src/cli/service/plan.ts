@@ -161,9 +161,10 @@ export function removal({
   ];
 }
 
-/** Removed with --purge: data, configuration and secrets. */
+/** Removed with --purge: data, compiled code, configuration and secrets. */
 export const PURGED = [
   "/var/lib/nexusd",
+  "/var/cache/nexusd",
   "/run/nexusd",
   CONFIG,
   `${UNIT_DIRECTORY}/nexusd.service.d`,

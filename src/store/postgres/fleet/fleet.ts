@@ -37,7 +37,7 @@ export interface FleetOptions {
 
 export interface PostgresFleet extends Fleet {
   readonly teller: Teller;
-  /** Its leases were renewed for the first time, or could not be. */
+  /** Its leases were renewed and it listens for the first time, or could not. */
   started(): Promise<void>;
   /** Leaves the fleet: gives everything back. Does not wait for an unavailable database. */
   leave(): Promise<void>;
@@ -161,7 +161,7 @@ export function joinFleet(options: FleetOptions): PostgresFleet {
     node,
     teller,
     started: async () => {
-      await membership.started();
+      await Promise.all([membership.started(), listener.started()]);
       teller.tell({ fleet: true });
     },
     hold: leases.hold,

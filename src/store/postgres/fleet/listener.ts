@@ -27,6 +27,8 @@ export type Message = z.output<typeof message>;
 export const channelOf = (schema: string): string => `nexusd_${schema}`;
 
 export interface Listener {
+  /** It listens for the first time, or could not. */
+  started(): Promise<void>;
   /** Whether its session is there, with its lock. */
   isListening(): boolean;
   /** Gives its connection up for another one. */
@@ -42,7 +44,7 @@ export function listen(options: {
   incarnation: number;
   verify(connection: Connection): Promise<void>;
   onMessage(heard: Message): void;
-  /** It listens, perhaps again: what was told before was not heard. */
+  /** It listens after it did not: what was told meanwhile was not heard. */
   onListening(): void;
   onLost(): void;
 }): Listener {
@@ -72,24 +74,33 @@ export function listen(options: {
     }
   };
 
+  const begun = Promise.withResolvers<void>();
+  let isAgain = false;
   const run = async () => {
     while (!closing.signal.aborted)
       try {
         connection = await open();
         const lost = new Promise<void>((resolve) => connection?.onLost(() => resolve()));
         if (closing.signal.aborted) break;
-        onListening();
+        if (isAgain) onListening();
+        begin();
         await lost;
         connection = undefined;
         if (!closing.signal.aborted) onLost();
       } catch {
         connection = undefined;
+        begin();
         await clock.sleep(AGAIN_MS, closing.signal).catch(() => {});
       }
   };
-  const done = run();
+  const begin = () => {
+    isAgain = true;
+    begun.resolve();
+  };
+  const done = run().finally(begin);
 
   return {
+    started: () => begun.promise,
     isListening: () => connection !== undefined && !connection.isLost,
     drop: () => connection?.destroy(),
     close: async () => {
