@@ -10,6 +10,7 @@ import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wholeProgram } from "../../src/cli/commands.ts";
 import { createFakeDaemon, type FakeDaemon, runHere } from "../support/cli.ts";
+import { COMPILE_CACHE } from "../support/compile-cache.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const OPERATIONS = [
@@ -33,7 +34,11 @@ beforeAll(async () => {
     return true;
   };
   await daemon.start();
-  writeFileSync(join(daemon.dir, "nexusctl"), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+  const { NODE_COMPILE_CACHE } = COMPILE_CACHE;
+  writeFileSync(
+    join(daemon.dir, "nexusctl"),
+    `#!/bin/sh\nNODE_COMPILE_CACHE='${NODE_COMPILE_CACHE}' exec '${process.execPath}' '${MAIN}' "$@"\n`,
+  );
   chmodSync(join(daemon.dir, "nexusctl"), 0o755);
   mkdirSync(join(daemon.dir, "files", "backups"), { recursive: true });
   writeFileSync(join(daemon.dir, "files", "my backup.db"), "");

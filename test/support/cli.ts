@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { run } from "../../src/cli/run.ts";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
@@ -32,7 +33,7 @@ export interface CliProcess {
 export function spawnCli(args: string[], env: Record<string, string> = {}, cwd?: string): CliProcess {
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH, ...env },
+    env: { ...COMPILE_CACHE, PATH: process.env.PATH, ...env },
     ...(cwd && { cwd }),
   });
   let stdout = "";

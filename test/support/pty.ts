@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { COMPILE_CACHE } from "./compile-cache.ts";
 
 const SCRIPT = "/usr/bin/script";
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -48,7 +49,7 @@ export function onTerminal(
   ].join("; ");
   const child = spawn(SCRIPT, ["-qec", line, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { PATH: process.env.PATH, TERM: "xterm-256color", LANG: "C.UTF-8", ...env },
+    env: { ...COMPILE_CACHE, PATH: process.env.PATH, TERM: "xterm-256color", LANG: "C.UTF-8", ...env },
   });
   const pid = () => Number(readFileSync(pidFile, "utf8"));
   onTestFinished(() => {
