@@ -33,8 +33,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000 } },
     pool: "forks",
-    // Many tests wait for processes of their own, so that three at once pay even on two cores.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Many tests wait for processes of their own, so that two at once pay even on two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         extends: true,
